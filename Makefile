@@ -1,0 +1,57 @@
+# lmtext: `make`, `make install`. `make engine` makes liblm.a, the engine alone, which needs no
+# PostgreSQL. Extra compiler flags: EXTRA_CFLAGS (both), COPT (the extension).
+
+EXTENSION = lmtext
+MODULE_big = lmtext
+LMTEXT_VERSION = 0.1.0
+
+ENGINE_SOURCES := $(sort $(wildcard src/engine/*/*.c src/engine/*/*/*.c))
+PG_SOURCES := $(sort $(wildcard src/pg/*.c src/pg/*/*.c))
+ENGINE_OBJECTS := $(ENGINE_SOURCES:.c=.o)
+OBJS = $(ENGINE_OBJECTS) $(PG_SOURCES:.c=.o)
+
+DATA_built = lmtext--$(LMTEXT_VERSION).sql
+DATA = $(sort $(wildcard sql/upgrade/*.sql))
+DEPENDENCIES := $(OBJS:.o=.d)
+EXTRA_CLEAN = lmtext--$(LMTEXT_VERSION).sql liblm.a $(DEPENDENCIES)
+
+# The serial build, linked statically with its symbols hidden: the shared one may be any variant,
+# and the threaded variants start threads in the backend.
+BLAS_ARCHIVE ?= $(firstword $(wildcard /usr/lib/*/openblas-serial/libopenblas.a))
+
+# The default build is portable; faster instructions are chosen at run time (engine/kernels).
+# No contraction to FMA behind our back: the same bits at every optimisation level.
+WARNINGS = -Wall -Wextra -Werror -Wno-unused-parameter
+ENGINE_CFLAGS = -std=gnu11 -O2 -g $(WARNINGS) -ffp-contract=off -fno-math-errno \
+	-fvisibility=hidden -fPIC -Isrc/engine
+
+PG_CPPFLAGS = -Isrc -Isrc/engine -DLMTEXT_VERSION='"$(LMTEXT_VERSION)"' \
+	-DPGDLLEXPORT='__attribute__((visibility("default")))'
+PG_CFLAGS = -std=gnu11 $(WARNINGS) -Wno-missing-field-initializers -Wno-sign-compare \
+	-Wno-declaration-after-statement -fvisibility=hidden -MMD -MP $(EXTRA_CFLAGS)
+SHLIB_LINK = $(BLAS_ARCHIVE) -Wl,--exclude-libs,ALL -lm
+
+ifneq ($(filter engine,$(MAKECMDGOALS)),)
+.PHONY: engine
+engine: liblm.a
+else
+PG_CONFIG ?= pg_config
+# Bitcode for inlining by JIT would compile every kernel a second time, with other flags.
+override with_llvm = no
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+# Flags that PostgreSQL was built with and that this compiler may not know.
+override CFLAGS := $(filter-out -Wmissing-variable-declarations -Wimplicit-fallthrough=% \
+	-Wno-format-truncation -Wno-stringop-truncation -Wcast-function-type \
+	-Wno-cast-function-type-strict -fexcess-precision=standard,$(CFLAGS))
+endif
+
+$(ENGINE_OBJECTS): %.o: %.c
+	$(CC) $(ENGINE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+-include $(wildcard $(DEPENDENCIES))
+
+liblm.a: $(ENGINE_OBJECTS)
+	rm -f $@ && $(AR) rcs $@ $^
+
+lmtext--$(LMTEXT_VERSION).sql: $(sort $(wildcard sql/install/*.sql))
+	cat $^ > $@

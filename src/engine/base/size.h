@@ -1,0 +1,33 @@
+/*
+ * size.h - checked arithmetic. Every size that comes from a file or from SQL goes through these:
+ * true means that the result overflowed and *result is not to be used.
+ */
+#ifndef LM_SIZE_H
+#define LM_SIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static inline bool
+lm_add_overflows(size_t a, size_t b, size_t *result)
+{
+    return __builtin_add_overflow(a, b, result);
+}
+
+static inline bool
+lm_mul_overflows(size_t a, size_t b, size_t *result)
+{
+    return __builtin_mul_overflow(a, b, result);
+}
+
+/* Cache lines and AVX-512 registers: every array that a kernel reads starts on such a boundary. */
+#define LM_ALIGNMENT ((size_t)64)
+
+static inline size_t
+lm_align_up(size_t n)
+{
+    return (n + LM_ALIGNMENT - 1) & ~(LM_ALIGNMENT - 1);
+}
+
+#endif

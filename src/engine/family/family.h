@@ -1,0 +1,162 @@
+/*
+ * family.h - model families are rows of a table. The loader, shape checks, cache sizing, views and
+ * tests read only this struct; `if (family == …)` outside family/ is a defect.
+ */
+#ifndef LM_FAMILY_H
+#define LM_FAMILY_H
+
+#include "format/bundle.h"
+#include "kernels/kernels.h"
+
+/* What a family can do; tasks ask for these, never for names. */
+#define LM_CAP_ENCODER (1u << 0) /* hidden states of all tokens */
+#define LM_CAP_POOLER (1u << 1)  /* a pooled vector by trained weights */
+
+/* The dimensions that every family has; families append their own fields behind it. */
+typedef struct lm_dims {
+    int32_t vocab;     /* rows of the word embedding */
+    int32_t hidden;    /* D */
+    int32_t layers;    /* L */
+    int32_t heads;     /* H; D = H · head_dim */
+    int32_t ffn;       /* inner width F */
+    int32_t positions; /* longest sequence that the weights have positions for */
+} lm_dims;
+
+typedef enum lm_field_type {
+    LM_FIELD_INT,
+    LM_FIELD_FLOAT,
+    LM_FIELD_ACTIVATION,
+    LM_FIELD_BOOL
+} lm_field_type;
+
+typedef struct lm_config_field {
+    const char *key; /* in config.json */
+    lm_field_type type;
+    size_t offset; /* in the family's config struct */
+    double fallback, low, high;
+    bool required;
+} lm_config_field;
+
+/* How a tensor is stored in an image. */
+typedef enum lm_slot_use {
+    LM_SLOT_ROWS,   /* row-major float32, as it is: embeddings, biases, gains */
+    LM_SLOT_PACKED, /* a linear layer's W (N, K), packed for gemm_f32 */
+} lm_slot_use;
+
+/*
+ * One kind of tensor. `pattern` holds {i} for the layer; shape expressions are offsets of int32
+ * fields in the config struct (0-terminated pairs are not needed: rank says how many).
+ * Several slots with the same `fused` group are stored as one packed matrix, one under the other
+ * (query, key, value).
+ */
+typedef struct lm_weight_slot {
+    const char *pattern; /* canonical name; renames add the others */
+    lm_slot_use use;
+    bool per_layer;
+    bool required;
+    int rank;
+    size_t shape[2]; /* offsets into the config struct */
+    int target;      /* index in the family's weight table; fused slots share it */
+    int part;        /* position inside a fused target, 0 first */
+} lm_weight_slot;
+
+/* A tensor name as other files write it → the canonical one; applied in order, first match wins. */
+typedef struct lm_rename {
+    const char *from; /* prefix "bert." or substring "LayerNorm.gamma" */
+    const char *to;
+} lm_rename;
+
+typedef struct lm_batch {
+    size_t tokens;           /* T: tokens of all texts, end to end */
+    size_t texts;            /* B */
+    const int32_t *ids;      /* (T), checked against the vocabulary */
+    const int32_t *type_ids; /* (T) or NULL for zeros */
+    const size_t *offsets;   /* (B + 1): text b is tokens offsets[b] … offsets[b + 1] */
+} lm_batch;
+
+/*
+ * Weights of a model in this process: a private view over an image in shared memory.
+ * weight[target] for model-wide tensors, weight[target + layer · stride] for layers' tensors.
+ */
+typedef struct lm_weights {
+    const struct lm_family *family;
+    const void *config; /* the family's config struct, inside the image; starts with lm_dims */
+    const float *const *table;
+    int model_targets; /* entries of table before layer 0 */
+    int layer_targets; /* entries per layer */
+} lm_weights;
+
+static inline const float *
+lm_weight(const lm_weights *weights, int layer, int target)
+{
+    return weights
+        ->table[layer < 0 ? target
+                          : weights->model_targets + layer * weights->layer_targets + target];
+}
+
+static inline const lm_dims *
+lm_weights_dims(const lm_weights *weights)
+{
+    return (const lm_dims *)weights->config;
+}
+
+typedef struct lm_family {
+    const char *name;
+    const char *const *model_types; /* of config.json, NULL-terminated */
+    uint32_t caps;
+    size_t config_size;
+    const lm_config_field *fields;
+    size_t field_count;
+    /* Checks between fields (hidden % heads) and derived fields; may be NULL. */
+    lm_status (*check)(lm_context *ctx, const lm_json *config, void *fields);
+    const lm_weight_slot *slots;
+    size_t slot_count;
+    const lm_rename *renames;
+    size_t rename_count;
+    int model_targets;
+    int layer_targets;
+    /* Bytes that forward needs for a batch of at most `tokens`, its longest text `longest`. */
+    size_t (*workspace)(const lm_weights *weights, size_t tokens, size_t longest);
+    /*
+     * Hidden states after each of `layers` layers' last: run layers 0 … layers − 1 (0: embeddings
+     * only), and point *hidden to (T, D) inside the workspace. Polls cancel.
+     */
+    lm_status (*forward)(lm_context *ctx, const lm_weights *weights, const lm_batch *batch,
+                         int layers, void *workspace, const float **hidden);
+} lm_family;
+
+extern const lm_family *const lm_families[]; /* NULL-terminated */
+
+/* By config.json's model_type; LM_UNSUPPORTED lists those that are there. */
+lm_status lm_family_find(lm_context *ctx, const lm_json *config, const lm_family **family);
+
+/* Fill the family's config struct from config.json: types, ranges, defaults, checks. */
+lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm_json *config,
+                              void *fields);
+
+/*
+ * The weights section of an image. Plan: match every slot with a tensor, check shapes against the
+ * config, and lay them out; the plan lives in the arena. `size` is a multiple of LM_ALIGNMENT.
+ */
+typedef struct lm_weights_plan {
+    const lm_family *family;
+    void *config;
+    size_t size;
+    size_t parameters;               /* number of weights used */
+    size_t ignored;                  /* tensors of the files that no slot uses */
+    struct lm_placement *placements; /* sorted in file order */
+    size_t placement_count;
+    size_t *table; /* byte offset of each table entry */
+} lm_weights_plan;
+
+lm_status lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
+                               const lm_bundle *bundle, lm_weights_plan *plan);
+/* Read, convert and pack every tensor, in file order, into image (LM_ALIGNMENT-aligned, plan->size
+ * bytes). Polls cancel. NaN and infinity are LM_BAD_MODEL naming the tensor. */
+lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_bundle *bundle,
+                          const lm_source *source, const lm_kernels *kernels, void *image);
+/* View over a filled section; the pointer table is allocated from ctx (lm_weights_unbind frees). */
+lm_status lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *weights);
+void lm_weights_unbind(lm_context *ctx, lm_weights *weights);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * bundle.h - a Hugging Face model folder as read: config.json, tokenizer.json, the files of
+ * sentence-transformers (both generations), and the directory of tensors. Knows no family.
+ */
+#ifndef LM_BUNDLE_H
+#define LM_BUNDLE_H
+
+#include "format/json.h"
+#include "format/tensors.h"
+
+typedef enum lm_pooling {
+    LM_POOL_NONE, /* not a sentence-transformers folder: mean is used, as that library does */
+    LM_POOL_MEAN,
+    LM_POOL_CLS,
+    LM_POOL_MAX,
+    LM_POOL_MEAN_SQRT,
+    LM_POOL_WEIGHTED_MEAN,
+    LM_POOL_LAST
+} lm_pooling;
+
+typedef struct lm_prompt {
+    const char *name;
+    const char *text;
+} lm_prompt;
+
+/* What sentence-transformers' files say. */
+typedef struct lm_sentence_spec {
+    bool present; /* modules.json is there */
+    lm_pooling pooling;
+    bool include_prompt; /* prompt tokens take part in pooling */
+    bool normalize;
+    bool lower_case;    /* do_lower_case of sentence_bert_config.json */
+    int max_seq_length; /* 0: not said */
+    const lm_prompt *prompts;
+    int prompt_count;
+    const char *default_prompt; /* name or NULL */
+} lm_sentence_spec;
+
+typedef struct lm_bundle {
+    const lm_json *config;           /* config.json */
+    const lm_json *tokenizer;        /* tokenizer.json, NULL when absent */
+    const lm_json *tokenizer_config; /* NULL when absent */
+    lm_sentence_spec sentence;
+    lm_tensors tensors;
+} lm_bundle;
+
+/* Names of the files that make the model, in reading order: settings first, then weights. */
+typedef struct lm_file_list {
+    const char *const *names;
+    size_t count;
+} lm_file_list;
+
+/* Which files of a source belong to the model. Missing required files are LM_NO_FILE here. */
+lm_status lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                         lm_file_list *list);
+
+/* Read everything but the tensors' data. */
+lm_status lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                         lm_bundle *bundle);
+
+/* max_seq_length, else model_max_length, capped by `positions`; DESIGN §10 has the order. */
+int lm_bundle_window(const lm_bundle *bundle, int positions);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * source.h - where the files of a model come from: a directory, large objects, or the chunks of a
+ * model table. Names are relative, with '/' between components, and never contain "..".
+ *
+ * A source need only serve reads whose offsets do not fall within one file (it may be a stream over
+ * chunks that hashes what passes): every reader in the engine reads each file front to back, once.
+ */
+#ifndef LM_SOURCE_H
+#define LM_SOURCE_H
+
+#include "base/arena.h"
+
+typedef struct lm_source {
+    void *opaque;
+    /* Whether the file is there, and its size. A missing file is no failure. */
+    lm_status (*stat)(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size);
+    /* Exactly length bytes from offset, or a failure. */
+    lm_status (*read)(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
+                      size_t length);
+} lm_source;
+
+/*
+ * The whole of a file of at most `limit` bytes, terminated by a NUL that size does not count.
+ * A missing file leaves *data NULL when `required` is false, and is LM_NO_FILE otherwise.
+ */
+lm_status lm_source_slurp(lm_context *ctx, const lm_source *source, lm_arena *arena,
+                          const char *name, size_t limit, bool required, char **data, size_t *size);
+
+/* LM_DENIED unless name is relative, free of "." and ".." components, and of sane length. */
+lm_status lm_source_check_name(lm_context *ctx, const char *name);
+
+/*
+ * A directory of the file system. Only regular files are read (a FIFO does not hang, a directory is
+ * an error). With `beneath`, links must resolve inside the directory; without it they are followed.
+ */
+typedef struct lm_source_dir lm_source_dir;
+lm_status lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_dir **dir,
+                             lm_source *source);
+void lm_source_dir_close(lm_context *ctx, lm_source_dir *dir);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * distance.h - distances between float vectors, over the kernel table; the meaning is pgvector's.
+ */
+#ifndef LM_DISTANCE_H
+#define LM_DISTANCE_H
+
+#include <stddef.h>
+
+/* 1 − cosine, clamped to [0, 2]; NaN when a vector is zero, as pgvector. */
+double lm_cosine_distance(size_t width, const float *a, const float *b);
+double lm_l2_distance(size_t width, const float *a, const float *b);
+double lm_inner_product(size_t width, const float *a, const float *b);
+
+#endif

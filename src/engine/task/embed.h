@@ -1,0 +1,50 @@
+/*
+ * embed.h - text to vector: tokenize into packed batches, run the encoder, pool, normalise.
+ */
+#ifndef LM_EMBED_H
+#define LM_EMBED_H
+
+#include "task/model.h"
+
+typedef enum lm_on_long { LM_LONG_TRUNCATE, LM_LONG_ERROR, LM_LONG_MEAN } lm_on_long;
+
+typedef struct lm_text {
+    const char *bytes; /* UTF-8, not terminated */
+    size_t length;
+} lm_text;
+
+typedef struct lm_embed_options {
+    const char *prompt_name; /* NULL: the model's default prompt, if any */
+    const char *prompt;      /* literal prefix, overrides prompt_name; NULL: none */
+    size_t prompt_length;
+    int dimensions; /* 0: all; else cut and normalised again */
+    lm_on_long on_long;
+    size_t batch_tokens; /* tokens in one packed batch; a longer text is a batch of its own */
+} lm_embed_options;
+
+typedef struct lm_embed_counts {
+    uint64_t texts, tokens, truncated, forwards;
+} lm_embed_counts;
+
+/*
+ * Everything that embedding needs between calls: encodings, packed batch, workspace. Grows to the
+ * largest call and is kept; one per backend and model.
+ */
+typedef struct lm_session lm_session;
+lm_status lm_session_create(lm_context *ctx, lm_session **session);
+void lm_session_free(lm_session *session); /* may be NULL */
+
+/* Width of the result for these options; LM_BAD_ARGUMENT when dimensions are out of range. */
+lm_status lm_embed_width(lm_context *ctx, const lm_model *model, const lm_embed_options *options,
+                         int *width);
+
+/* Embed count texts into out (count, width). Same bits for a text alone and in any batch. */
+lm_status lm_embed(lm_context *ctx, lm_session *session, const lm_model *model,
+                   const lm_text *texts, size_t count, const lm_embed_options *options, float *out,
+                   lm_embed_counts *counts);
+
+/* Hidden states (tokens, D) of one text after `layer` layers (0: embeddings; -1: the last). */
+lm_status lm_hidden_states(lm_context *ctx, lm_session *session, const lm_model *model,
+                           lm_text text, int layer, const float **hidden, size_t *tokens);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * model.h - a whole model: tokenizer, weights, and what its files say of pooling, prompts and
+ * windows, in one relocatable image that is filled once and shared.
+ *
+ * Image: lm_image_header, settings, tokenizer section, weights section; each aligned. A head (a
+ * classifier trained on another model's embedding) is an image of its own that holds only the head.
+ */
+#ifndef LM_MODEL_H
+#define LM_MODEL_H
+
+#include "family/family.h"
+#include "token/tokenizer.h"
+
+/* Changes with every change of the image's layout: part of the key under which it is shared. */
+#define LM_IMAGE_LAYOUT 1u
+
+typedef struct lm_model_info {
+    const char *family; /* "bert" */
+    const char *task;   /* "embedding", "classification" */
+    int dimensions;     /* of the embedding */
+    int max_tokens;     /* window, special tokens included */
+    uint64_t parameters;
+    int label_count;
+    const char *const *labels;
+} lm_model_info;
+
+typedef struct lm_model_options {
+    int max_tokens; /* overrides the files; 0: not given */
+} lm_model_options;
+
+/* What is to be loaded; lives in the arena. */
+typedef struct lm_model_plan lm_model_plan;
+
+/*
+ * Read the settings of a source, check them whole (config against weights, tokenizer against
+ * vocabulary), and size the image. Reads each settings file once, then the tensors' headers.
+ * info and notes may be NULL; strings of info live in the arena.
+ */
+lm_status lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                             const lm_model_options *options, const lm_kernels *kernels,
+                             lm_model_plan **plan, lm_model_info *info, lm_tokenizer_notes *notes);
+size_t lm_model_plan_size(const lm_model_plan *plan);
+/* Fill the image (LM_ALIGNMENT-aligned, lm_model_plan_size bytes). Reads on in the same source. */
+lm_status lm_model_fill(lm_context *ctx, lm_model_plan *plan, void *image);
+
+/* A softmax head on a frozen embedding. */
+typedef struct lm_head {
+    int labels;               /* C */
+    int width;                /* D of the base's embedding */
+    const float *weight;      /* (C, D) */
+    const float *bias;        /* (C) */
+    const char *const *names; /* (C) */
+} lm_head;
+
+/* A model as this process sees it. Read only; valid while the image is mapped. */
+typedef struct lm_model {
+    lm_model_info info;
+    lm_tokenizer tokenizer;
+    lm_weights weights;
+    lm_sentence_spec sentence;
+    const lm_kernels *kernels; /* the table that the image was packed for */
+    bool has_head;
+    lm_head head;
+    const struct lm_model *base; /* whose tokenizer and weights a head uses; set by the binder */
+    void *memory;                /* what bind allocated */
+} lm_model;
+
+/* Make a view of an image. Cheap (no copy of weights): done once per backend. */
+lm_status lm_model_bind(lm_context *ctx, const void *image, size_t size, lm_model *model);
+void lm_model_unbind(lm_context *ctx, lm_model *model);
+
+/* The model whose encoder runs: itself, or a head's base. */
+static inline const lm_model *
+lm_model_encoder(const lm_model *model)
+{
+    return model->base ? model->base : model;
+}
+
+#endif

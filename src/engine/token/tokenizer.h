@@ -1,0 +1,106 @@
+/*
+ * tokenizer.h - a Hugging Face tokenizer: the five stages of tokenizer.json (normalizer,
+ * pre-tokenizer, model, post-processor, decoder), added tokens and truncation.
+ *
+ * A tokenizer is compiled once from JSON into a relocatable image (offsets only), which may lie in
+ * shared memory at another address in each process, and is read through a small private view.
+ * Reading never writes to the image. Ids and offsets equal those of the `tokenizers` library.
+ */
+#ifndef LM_TOKENIZER_H
+#define LM_TOKENIZER_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "format/json.h"
+
+/* A view of an image; valid while the image is mapped. Opaque outside token/. */
+typedef struct lm_tokenizer {
+    const void *image;
+    size_t size;
+    int32_t vocab_size; /* highest id + 1, added tokens included */
+} lm_tokenizer;
+
+typedef struct lm_tokenizer_notes {
+    char warning[256]; /* conflict between the files, to be a WARNING at import; empty: none */
+} lm_tokenizer_notes;
+
+/*
+ * Compile tokenizer.json, with the overrides that tokenizer_config.json (may be NULL) has for Bert
+ * classes, and append the image to `image` (aligned). Ids must be below max_vocab (rows of the
+ * embedding). LM_UNSUPPORTED names a stage that is not there.
+ */
+lm_status lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer,
+                               const lm_json *tokenizer_config, int32_t max_vocab, lm_buffer *image,
+                               lm_tokenizer_notes *notes);
+
+/* Make a view of an image; checks magic and size only (the image is our own). */
+lm_status lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size,
+                            lm_tokenizer *tokenizer);
+
+typedef struct lm_token_options {
+    bool add_special;   /* put the special tokens of the post-processor around the text */
+    bool parse_special; /* "[SEP]" written in the text becomes the special token */
+    bool offsets;       /* fill start and stop */
+    int max_tokens;     /* cut at this many, special tokens included; 0: never */
+} lm_token_options;
+
+/* Growable result; reusable from text to text without allocation. Offsets count characters. */
+typedef struct lm_encoding {
+    lm_context *ctx;
+    size_t count;
+    size_t capacity;
+    int32_t *ids;
+    int32_t *type_ids;
+    int32_t *start; /* character offsets in the text given; 0,0 for special tokens */
+    int32_t *stop;
+    uint8_t *special; /* 1 for tokens that the post-processor added */
+    bool truncated;   /* more tokens were there than max_tokens */
+} lm_encoding;
+
+void lm_encoding_init(lm_encoding *encoding, lm_context *ctx);
+void lm_encoding_free(lm_encoding *encoding);
+
+/* Scratch of the stages, reusable from text to text without allocation. */
+typedef struct lm_token_scratch lm_token_scratch;
+lm_status lm_token_scratch_create(lm_context *ctx, lm_token_scratch **scratch);
+void lm_token_scratch_free(lm_token_scratch *scratch); /* may be NULL */
+
+/*
+ * Tokenize valid UTF-8 (checked: LM_BAD_TEXT). Replaces the contents of `out`. Linear in length;
+ * stops early once max_tokens are certain; polls cancel.
+ */
+lm_status lm_tokenize(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
+                      const char *text, size_t length, const lm_token_options *options,
+                      lm_encoding *out);
+
+/*
+ * A pair of texts (A and B) as the post-processor joins them; truncation longest first. For
+ * cross-encoders and sentence pairs.
+ */
+lm_status lm_tokenize_pair(lm_context *ctx, const lm_tokenizer *tokenizer,
+                           lm_token_scratch *scratch, const char *a, size_t a_length, const char *b,
+                           size_t b_length, const lm_token_options *options, lm_encoding *out);
+
+/* Text of a token (UTF-8, not terminated), or NULL when the id names none. */
+const char *lm_token_text(const lm_tokenizer *tokenizer, int32_t id, size_t *length);
+bool lm_token_is_special(const lm_tokenizer *tokenizer, int32_t id);
+/* -1 when absent. */
+int32_t lm_token_id(const lm_tokenizer *tokenizer, const char *token, size_t length);
+
+/* Number of special tokens that surround one text. */
+int lm_tokenizer_special_count(const lm_tokenizer *tokenizer, bool pair);
+
+/*
+ * Surround a run of plain ids (from lm_tokenize without add_special) with the special tokens, as
+ * the post-processor would. out_ids and out_types have room for count + lm_tokenizer_special_count.
+ * Returns the number written.
+ */
+size_t lm_tokenizer_surround(const lm_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                             int32_t *out_ids, int32_t *out_types);
+
+/* Ids to text by the decoder. Unknown ids are LM_BAD_ARGUMENT naming id and range. Appends to out.
+ */
+lm_status lm_detokenize(lm_context *ctx, const lm_tokenizer *tokenizer, const int32_t *ids,
+                        size_t count, bool skip_special, lm_buffer *out);
+
+#endif

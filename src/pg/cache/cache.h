@@ -1,0 +1,43 @@
+/*
+ * cache.h - loaded models: one copy in shared memory, views and pins of this backend. The locking
+ * law is in README.md of this folder.
+ */
+#ifndef LMTEXT_CACHE_H
+#define LMTEXT_CACHE_H
+
+#include "pg/catalog/catalog.h"
+
+/* A model version ready for use in this backend. */
+typedef struct lmtext_model {
+    Oid relid;
+    char name[NAMEDATALEN * 2 + 2]; /* for messages */
+    lm_model model;                 /* head's base already set */
+    lm_session *session;            /* scratch of this backend for this model */
+    lmtext_call call;               /* the context that the session allocates from */
+} lmtext_model;
+
+/*
+ * The version, loaded if need be, pinned until CurrentResourceOwner is released; checks the use
+ * privilege of the current user. Cheap when already pinned by this owner. Callers in procedures
+ * that commit must call it again after each commit.
+ */
+lmtext_model *lmtext_model_use(Oid relid);
+
+/* GUC lmtext.isa changed, or the version was invalidated: handled inside; nothing for callers. */
+void lmtext_cache_init(void); /* from _PG_init: GUCs, callbacks */
+
+/* Statistics of this backend's shared registry, for lmtext.model_cache; see cache.c. */
+
+/* Shared slots that show running trainings to other sessions. */
+typedef struct lmtext_progress {
+    char model[NAMEDATALEN];
+    char phase[32];    /* "reading", "embedding", "training", "storing", "done", "failed" */
+    int64 done, total; /* rows */
+    int step, max_steps;
+    double loss, held_out_loss, held_out_accuracy; /* NaN: not known */
+} lmtext_progress;
+void lmtext_progress_begin(const char *model);
+void lmtext_progress_update(const lmtext_progress *progress); /* cheap; keeps a log of steps */
+void lmtext_progress_end(bool failed);                        /* also called on abort */
+
+#endif

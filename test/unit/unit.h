@@ -1,0 +1,86 @@
+/*
+ * unit.h - the checks of the engine's unit tests. Each test is a program of named cases; every case
+ * prints "ok NAME" or "not ok NAME", which scripts/test.sh counts. A check that fails says where
+ * and what, and the case goes on. UNIT_MAIN runs a table of cases, or only those whose name
+ * contains the program's first argument.
+ */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/context.h"
+
+static int unit_failures; /* of the running case */
+
+#define UNIT_FAIL(...)                                                \
+    (unit_failures++, fprintf(stderr, "%s:%d: ", __FILE__, __LINE__), \
+     fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
+
+#define CHECK(condition) ((condition) ? (void)0 : (void)UNIT_FAIL("false: %s", #condition))
+
+#define CHECK_EQ_INT(got, wanted)                                                 \
+    do {                                                                          \
+        long long unit_got = (long long)(got), unit_wanted = (long long)(wanted); \
+        if (unit_got != unit_wanted)                                              \
+            UNIT_FAIL("%s is %lld, wanted %lld", #got, unit_got, unit_wanted);    \
+    } while (0)
+
+#define CHECK_STR(got, wanted)                                                             \
+    do {                                                                                   \
+        const char *unit_got = (got), *unit_wanted = (wanted);                             \
+        if (!unit_got || strcmp(unit_got, unit_wanted) != 0)                               \
+            UNIT_FAIL("%s is \"%s\", wanted \"%s\"", #got, unit_got ? unit_got : "(null)", \
+                      unit_wanted);                                                        \
+    } while (0)
+
+/* Both finite and no further apart than the bound (a NaN fails). */
+#define CHECK_NEAR(got, wanted, bound)                                                  \
+    do {                                                                                \
+        double unit_got = (got), unit_wanted = (wanted);                                \
+        if (!(fabs(unit_got - unit_wanted) <= (bound)))                                 \
+            UNIT_FAIL("%s is %.9g, wanted %.9g within %g", #got, unit_got, unit_wanted, \
+                      (double)(bound));                                                 \
+    } while (0)
+
+/* A call that must succeed; else its error record is printed. */
+#define CHECK_OK(ctx, call)                                                               \
+    do {                                                                                  \
+        if ((call) != LM_OK)                                                              \
+            UNIT_FAIL("%s: status %d, %s [file %s, key %s, found %s, allowed %s]", #call, \
+                      (ctx)->error.status, (ctx)->error.message, (ctx)->error.file,       \
+                      (ctx)->error.key, (ctx)->error.found, (ctx)->error.allowed);        \
+    } while (0)
+
+typedef struct unit_case {
+    const char *name;
+    void (*run)(void);
+} unit_case;
+
+#define UNIT_MAIN(cases)                                                                   \
+    int main(int argc, char **argv)                                                        \
+    {                                                                                      \
+        return unit_run(cases, sizeof(cases) / sizeof(cases)[0], argc > 1 ? argv[1] : ""); \
+    }
+
+static inline int
+unit_run(const unit_case *cases, size_t count, const char *only)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!strstr(cases[i].name, only))
+            continue;
+        unit_failures = 0;
+        cases[i].run();
+        printf("%s %s\n", unit_failures ? "not ok" : "ok", cases[i].name);
+        fflush(stdout);
+        failed += unit_failures != 0;
+    }
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
