@@ -8,17 +8,18 @@
 #   sh scripts/cluster.sh destroy   stop and remove its data
 #   sh scripts/cluster.sh env       shell variables: PGHOST, PGUSER, PATH
 #
-# LMTEXT_BUILD names another build folder: another server, beside this one.
+# LMTEXT_CLUSTER names another server beside the first (default: main); LMTEXT_PG is 15, 16 or 18.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-HOME_DIR=$(server_home)
+pg_layout
+HOME_DIR=$(server_home)/cluster-${LMTEXT_CLUSTER:-main}-$PG_MAJOR
 DATA=$HOME_DIR/data
 SOCKET=$HOME_DIR/run
 # A socket's path is limited to 107 bytes.
 [ ${#SOCKET} -le 80 ] || SOCKET=/tmp/lmtext-$(printf %s "$HOME_DIR" | cksum | cut -d' ' -f1)
-BIN=$(PG_BIN)
+BIN=$PG_BINDIR
 
 running() {
     [ -e "$DATA/postmaster.pid" ] && as_server "$BIN/pg_ctl" -D "$DATA" status >/dev/null 2>&1
@@ -64,11 +65,11 @@ case $command in
 install) install_private ;;
 start) start ;;
 stop) stop ;;
-destroy) stop && rm -rf "$DATA" "$SOCKET" ;;
+destroy) stop && rm -rf "$HOME_DIR" "$SOCKET" ;;
 psql) PGHOST=$SOCKET PGUSER=${PGUSER:-postgres} PGDATABASE=${PGDATABASE:-postgres} exec "$BIN/psql" -X "$@" ;;
 env) printf 'PGHOST=%s\nPGUSER=postgres\nPATH=%s:$PATH\nexport PGHOST PGUSER PATH\n' "$SOCKET" "$BIN" ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0"
+    sed -n '2,11s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

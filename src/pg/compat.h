@@ -10,4 +10,37 @@
 #error "lmtext needs PostgreSQL 15 or newer"
 #endif
 
+/* Number of the top-level transaction in this backend (include storage/proc.h). */
+#if PG_VERSION_NUM >= 170000
+#define LMTEXT_LXID (MyProc->vxid.lxid)
+#else
+#define LMTEXT_LXID (MyProc->lxid)
+#endif
+
+#include "fmgr.h"
+
+/* 15 exports the info record of a SQL function, but not the function. */
+#if PG_VERSION_NUM < 160000
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(funcname)                                               \
+    extern PGDLLEXPORT Datum funcname(PG_FUNCTION_ARGS);                            \
+    extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, funcname)(void); \
+    const Pg_finfo_record *CppConcat(pg_finfo_, funcname)(void)                     \
+    {                                                                               \
+        static const Pg_finfo_record info = {1};                                    \
+        return &info;                                                               \
+    }                                                                               \
+    extern int no_such_variable
+#endif
+
+/* Ownership and privileges name the catalog since 16; names are parsed with soft errors since 16.
+ */
+#if PG_VERSION_NUM >= 160000
+#define LMTEXT_OWNS_TABLE(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string, NULL)
+#else
+#define LMTEXT_OWNS_TABLE(relid, role) pg_class_ownercheck(relid, role)
+#define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string)
+#endif
+
 #endif

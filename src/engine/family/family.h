@@ -45,9 +45,9 @@ typedef enum lm_slot_use {
 
 /*
  * One kind of tensor. `pattern` holds {i} for the layer; shape expressions are offsets of int32
- * fields in the config struct (0-terminated pairs are not needed: rank says how many).
- * Several slots with the same `fused` group are stored as one packed matrix, one under the other
- * (query, key, value).
+ * fields in the config struct (rank says how many). Slots that share a target are its parts, stored
+ * one under the other as one matrix (query, key, value). A slot that covers several parts at once
+ * (a file with fused QKV) stands behind those of single parts, which win when both are there.
  */
 typedef struct lm_weight_slot {
     const char *pattern; /* canonical name; renames add the others */
@@ -58,11 +58,18 @@ typedef struct lm_weight_slot {
     size_t shape[2]; /* offsets into the config struct */
     int target;      /* index in the family's weight table; fused slots share it */
     int part;        /* position inside a fused target, 0 first */
+    int parts;       /* how many parts it covers; 0 means 1 */
 } lm_weight_slot;
 
-/* A tensor name as other files write it → the canonical one; applied in order, first match wins. */
+typedef enum lm_rename_where {
+    LM_RENAME_PREFIX, /* "bert." at the start */
+    LM_RENAME_INSIDE  /* "LayerNorm.gamma" anywhere, once */
+} lm_rename_where;
+
+/* A tensor name as other files write it → the canonical one; every row is applied, in order. */
 typedef struct lm_rename {
-    const char *from; /* prefix "bert." or substring "LayerNorm.gamma" */
+    lm_rename_where where;
+    const char *from;
     const char *to;
 } lm_rename;
 
@@ -80,6 +87,7 @@ typedef struct lm_batch {
  */
 typedef struct lm_weights {
     const struct lm_family *family;
+    const lm_kernels *kernels; /* that the matrices are packed for */
     const void *config; /* the family's config struct, inside the image; starts with lm_dims */
     const float *const *table;
     int model_targets; /* entries of table before layer 0 */
@@ -118,8 +126,9 @@ typedef struct lm_family {
     /* Bytes that forward needs for a batch of at most `tokens`, its longest text `longest`. */
     size_t (*workspace)(const lm_weights *weights, size_t tokens, size_t longest);
     /*
-     * Hidden states after each of `layers` layers' last: run layers 0 … layers − 1 (0: embeddings
-     * only), and point *hidden to (T, D) inside the workspace. Polls cancel.
+     * Run layers 0 … layers − 1 (0: embeddings only) and point *hidden to their output (T, D)
+     * inside the workspace, which is LM_ALIGNMENT-aligned. LM_TOO_LARGE when a text is longer than
+     * the positions; LM_BAD_ARGUMENT for a token type beyond the table. Polls cancel.
      */
     lm_status (*forward)(lm_context *ctx, const lm_weights *weights, const lm_batch *batch,
                          int layers, void *workspace, const float **hidden);
@@ -134,29 +143,55 @@ lm_status lm_family_find(lm_context *ctx, const lm_json *config, const lm_family
 lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm_json *config,
                               void *fields);
 
+/* One weight entry of an image: a vector, an embedding table, or a packed matrix. */
+typedef struct lm_weight_target {
+    size_t offset; /* in the section; 0: the file has it not */
+    lm_slot_use use;
+    size_t rows, width; /* (N, K); a vector is (N, 1) */
+    int parts;          /* tensors that make it up */
+} lm_weight_target;
+
+/* Where one tensor of the files goes. */
+typedef struct lm_placement {
+    const lm_tensor *tensor;
+    int target; /* index into the plan's targets */
+    size_t row; /* its first row in the target */
+} lm_placement;
+
 /*
  * The weights section of an image. Plan: match every slot with a tensor, check shapes against the
  * config, and lay them out; the plan lives in the arena. `size` is a multiple of LM_ALIGNMENT.
  */
 typedef struct lm_weights_plan {
     const lm_family *family;
+    const lm_kernels *kernels; /* that the matrices will be packed for */
     void *config;
+    size_t config_offset, table_offset; /* in the section */
     size_t size;
-    size_t parameters;               /* number of weights used */
-    size_t ignored;                  /* tensors of the files that no slot uses */
-    struct lm_placement *placements; /* sorted in file order */
+    size_t parameters;         /* number of weights used */
+    size_t ignored;            /* tensors of the files that no slot uses */
+    lm_weight_target *targets; /* as lm_weights.table: the model's, then each layer's */
+    size_t target_count;
+    lm_placement *placements; /* sorted in file order */
     size_t placement_count;
-    size_t *table; /* byte offset of each table entry */
 } lm_weights_plan;
 
 lm_status lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
-                               const lm_bundle *bundle, lm_weights_plan *plan);
+                               const lm_bundle *bundle, const lm_kernels *kernels,
+                               lm_weights_plan *plan);
 /* Read, convert and pack every tensor, in file order, into image (LM_ALIGNMENT-aligned, plan->size
  * bytes). Polls cancel. NaN and infinity are LM_BAD_MODEL naming the tensor. */
-lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_bundle *bundle,
-                          const lm_source *source, const lm_kernels *kernels, void *image);
+lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *source,
+                          void *image);
 /* View over a filled section; the pointer table is allocated from ctx (lm_weights_unbind frees). */
 lm_status lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *weights);
 void lm_weights_unbind(lm_context *ctx, lm_weights *weights);
+
+/*
+ * The data of a tensor as float32, read in pieces front to back; checks that all are finite. Also
+ * for heads.
+ */
+lm_status lm_tensor_read(lm_context *ctx, const lm_source *source, const lm_tensor *tensor,
+                         float *dest);
 
 #endif

@@ -1,6 +1,9 @@
 /*
  * bundle.h - a Hugging Face model folder as read: config.json, tokenizer.json, the files of
  * sentence-transformers (both generations), and the directory of tensors. Knows no family.
+ *
+ * A source without config.json but with head.json is a head: a classifier trained on another
+ * model's embedding, in head.json and head.safetensors.
  */
 #ifndef LM_BUNDLE_H
 #define LM_BUNDLE_H
@@ -31,13 +34,15 @@ typedef struct lm_sentence_spec {
     bool normalize;
     bool lower_case;    /* do_lower_case of sentence_bert_config.json */
     int max_seq_length; /* 0: not said */
+    int embedding_dimension;   /* width that pooling expects; 0: not said */
     const lm_prompt *prompts;
     int prompt_count;
     const char *default_prompt; /* name or NULL */
 } lm_sentence_spec;
 
 typedef struct lm_bundle {
-    const lm_json *config;           /* config.json */
+    const lm_json *config;           /* config.json, NULL for a head */
+    const lm_json *head;             /* head.json, NULL for a model folder */
     const lm_json *tokenizer;        /* tokenizer.json, NULL when absent */
     const lm_json *tokenizer_config; /* NULL when absent */
     lm_sentence_spec sentence;

@@ -36,6 +36,12 @@ lm_status lm_source_check_name(lm_context *ctx, const char *name);
 typedef struct lm_source_dir lm_source_dir;
 lm_status lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_dir **dir,
                              lm_source *source);
+/*
+ * The folder `path` below the directory `root`: links must resolve inside root, so that files of
+ * the folder may lead to other folders of the same root (as those of a hub's cache do).
+ */
+lm_status lm_source_dir_open_within(lm_context *ctx, const char *root, const char *path,
+                                    lm_source_dir **dir, lm_source *source);
 void lm_source_dir_close(lm_context *ctx, lm_source_dir *dir);
 
 #endif

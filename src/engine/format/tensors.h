@@ -64,6 +64,12 @@ lm_status lm_tensors_open(lm_context *ctx, lm_arena *arena, const lm_source *sou
 /* The same for one safetensors file by name. */
 lm_status lm_tensors_open_file(lm_context *ctx, lm_arena *arena, const lm_source *source,
                                const char *file, lm_tensors *tensors);
+/*
+ * The names alone: the index (NULL when the weights are in one file) and the files that hold the
+ * tensors, in reading order. Reads nothing but the index.
+ */
+lm_status lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                          const char **index, const char *const **files, size_t *count);
 /* NULL when absent. */
 const lm_tensor *lm_tensors_find(const lm_tensors *tensors, const char *name);
 

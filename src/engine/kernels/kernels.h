@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/context.h"
+
 typedef enum lm_level {
     LM_LEVEL_SCALAR,
     LM_LEVEL_AVX2,   /* AVX2 and FMA */
@@ -112,8 +114,10 @@ typedef struct lm_sgemm {
     float beta;
     float *c;
     size_t ldc;
+    lm_context *ctx; /* polled between pieces of about 1 GFLOP; NULL: never */
 } lm_sgemm;
-void lm_blas_sgemm(const lm_sgemm *args);
+/* LM_OK, or LM_CANCELLED with C half done. */
+lm_status lm_blas_sgemm(const lm_sgemm *args);
 const char *lm_blas_config(void); /* build and core type, for lmtext.device */
 int lm_blas_threads(void);        /* 1, or something is wrong */
 const char *lm_cpu_name(void);    /* brand string */

@@ -25,8 +25,8 @@ typedef struct solver {
     double *trial;          /* x + step · direction */
     double *trial_gradient; /* at trial */
     double *direction;
-    float *steps;   /* (LM_LBFGS_HISTORY, n): differences of x */
-    float *changes; /* (LM_LBFGS_HISTORY, n): differences of the gradient */
+    float *steps;                       /* (LM_LBFGS_HISTORY, n): differences of x */
+    float *changes;                     /* (LM_LBFGS_HISTORY, n): differences of the gradient */
     double curvature[LM_LBFGS_HISTORY]; /* step · change */
     int stored, newest;
     int evaluations;

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "utils/array.h"
 
+#include "pg/compat.h"
 #include "base/context.h"
 #include "task/embed.h"
 
@@ -23,7 +24,15 @@ typedef struct lmtext_call {
 
 void lmtext_call_init(lmtext_call *call, MemoryContext memory);
 
-/* Throw unless status is LM_OK: SQLSTATE, message, detail and hint of the context's record. */
+/*
+ * For PG_CATCH inside a callback that the engine calls (a source over tables or large objects):
+ * keep the error for lmtext_check and return what the engine is to pass on. The caller sets
+ * CurrentMemoryContext back.
+ */
+lm_status lmtext_call_keep_error(lmtext_call *call);
+
+/* Throw unless status is LM_OK: a kept error as it was; else SQLSTATE, message, detail and hint of
+ * the context's record. model may be NULL. */
 void lmtext_check(lmtext_call *call, lm_status status, const char *model);
 
 /* Text of the database's encoding as UTF-8, converted and verified; points into `value` where no
@@ -33,14 +42,18 @@ lm_text lmtext_utf8_from_bytes(const char *bytes, size_t length);
 /* UTF-8 to the database's encoding (22P05 where not representable). */
 text *lmtext_text_from_utf8(const char *bytes, size_t length);
 char *lmtext_cstring_from_utf8(const char *bytes, size_t length);
+/* The same for messages and lists, where an odd byte must not hide the rest: never fails, and what
+ * cannot be shown becomes '?'. */
+char *lmtext_cstring_lossy(const char *bytes, size_t length);
 
-/* real[] of one or two dimensions. */
+/* real[] of (rows, columns), empty when either is 0; rows −1: one dimension. 54000 when too large.
+ */
 ArrayType *lmtext_array_from_floats(const float *values, int rows, int columns);
 ArrayType *lmtext_vector_new(int width, float **values); /* 1-D, to be filled */
-/* Floats of a 1-D real[] without nulls, in place; errors 2202E, 22004. */
+/* Floats of a 1-D real[] without nulls, in place; errors 2202E (an empty array too), 22004. */
 const float *lmtext_floats_from_array(ArrayType *array, int *width);
 
-/* The texts of a text[], nulls flagged; arrays of `count` palloc'd. */
+/* The texts of a text[] of at most one dimension, nulls flagged; arrays of `count` palloc'd. */
 void lmtext_texts_from_array(ArrayType *array, lm_text **texts, bool **nulls, int *count);
 
 #endif

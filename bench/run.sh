@@ -1,0 +1,46 @@
+#!/bin/sh
+# run.sh - lmtext beside its peers, in one interleaved run on this machine; prints Markdown tables.
+#
+#   sh bench/run.sh                 every part
+#   sh bench/run.sh PART …          only: tokenizer embed query search memory table train
+#
+# Makes a venv with the peers in the build folder, builds lmtext, and starts private servers
+# (PostgreSQL 15 for lmtext; 16 with pgvector for exact search). Every process computes on one thread
+# unless a row says otherwise. LMTEXT_DATA names a folder with banking77/ for the part `train`.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+PARTS=${*:-tokenizer embed query search memory table train}
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
+export TOKENIZERS_PARALLELISM=false
+
+install_private
+need_venv bench "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" \
+    "onnx==1.23.2" "onnxruntime==1.32.0" "psycopg[binary]" numpy
+make -s -j2 -f test/Makefile O="$BUILD/unit" all
+model=$(sh models/fetch.sh minilm)
+staged=$(server_home)/models-bench
+mkdir -p "$staged"
+cp -RL "$model" "$staged/"
+chmod -R a+rX "$staged"
+python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en
+
+export LMTEXT_BUILD="$BUILD" LMTEXT_MINILM="$staged/minilm" LMTEXT_CLUSTER=bench
+stop_servers() {
+    for LMTEXT_PG in 15 16; do
+        export LMTEXT_PG
+        sh scripts/cluster.sh destroy
+    done
+}
+trap stop_servers EXIT
+for LMTEXT_PG in 15 16; do
+    export LMTEXT_PG
+    sh scripts/cluster.sh destroy
+    sh scripts/cluster.sh start
+    eval "$(sh scripts/cluster.sh env | sed -n 's/^PGHOST=/export LMTEXT_HOST_'$LMTEXT_PG'=/p')"
+done
+"$BUILD/bench/bin/python" bench/machine.py
+for part in $PARTS; do
+    "$BUILD/bench/bin/python" "bench/bench_$part.py"
+done

@@ -1,0 +1,589 @@
+/*
+ * weights.c - the weights section of an image: planned from a family's slots and the directory of
+ * tensors, filled in file order, and viewed through a private table of pointers.
+ *
+ * Section: weights_header, the family's config struct, the table of offsets (0: absent), then each
+ * target. All start on LM_ALIGNMENT; all positions are offsets from the section's start.
+ *
+ * Fill reads each tensor once, in file order, never backwards, because a source may be a stream
+ * that hashes what passes. A matrix is packed when the last tensor that it is made of has come;
+ * until then its rows wait in memory taken for it alone.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "family/family.h"
+
+#define SECTION_MAGIC "LMWEIGHT"
+#define FAMILY_NAME_SIZE 32
+#define NAME_SIZE 256
+
+/* Bytes of one read: some 0.2 ms from memory, so that a cancel is seen soon. */
+#define READ_BYTES ((size_t)1 << 20)
+
+typedef struct weights_header {
+    char magic[8];
+    char family[FAMILY_NAME_SIZE];
+    uint32_t level; /* lm_level whose pack_f32 made the matrices */
+    uint32_t pack_format;
+    uint64_t size; /* of the section */
+    uint64_t config_offset, config_size;
+    uint64_t table_offset, table_count;
+} weights_header;
+
+/* ---- Plan ---- */
+
+/* A tensor of the files under its canonical name. */
+typedef struct canonical {
+    const char *name;
+    const lm_tensor *tensor;
+    bool used;
+} canonical;
+
+typedef struct planner {
+    lm_context *ctx;
+    lm_arena *arena;
+    const lm_family *family;
+    lm_weights_plan *plan;
+    canonical *names; /* sorted by name */
+    size_t count;
+} planner;
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(((const canonical *)a)->name, ((const canonical *)b)->name);
+}
+
+/* name with one rename applied; the same pointer when it does not match. NULL: no memory. */
+static const char *
+rename_once(lm_arena *arena, const lm_rename *rename, const char *name)
+{
+    const char *hit = strstr(name, rename->from);
+    size_t from = strlen(rename->from), to = strlen(rename->to), before, after;
+    char *renamed;
+
+    if (!hit || (rename->where == LM_RENAME_PREFIX && hit != name))
+        return name;
+    before = (size_t)(hit - name);
+    after = strlen(hit + from);
+    renamed = lm_arena_alloc(arena, before + to + after + 1);
+    if (!renamed)
+        return NULL;
+    memcpy(renamed, name, before);
+    memcpy(renamed + before, rename->to, to);
+    memcpy(renamed + before + to, hit + from, after + 1);
+    return renamed;
+}
+
+static lm_status
+canonicalize(planner *p, const lm_tensors *tensors)
+{
+    p->count = tensors->count;
+    p->names = lm_arena_array(p->arena, tensors->count, sizeof *p->names);
+    if (!p->names)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < tensors->count; i++) {
+        const char *name = tensors->items[i].name;
+
+        for (size_t r = 0; r < p->family->rename_count; r++) {
+            name = rename_once(p->arena, &p->family->renames[r], name);
+            if (!name)
+                return LM_NO_MEMORY;
+        }
+        p->names[i] = (canonical){name, &tensors->items[i], false};
+    }
+    if (p->count > 0)
+        qsort(p->names, p->count, sizeof *p->names, compare_names);
+    return LM_OK;
+}
+
+/* The canonical name of a slot's tensor in a layer. */
+static void
+slot_name(const lm_weight_slot *slot, int layer, char name[NAME_SIZE])
+{
+    const char *hole = slot->per_layer ? strstr(slot->pattern, "{i}") : NULL;
+
+    if (hole)
+        snprintf(name, NAME_SIZE, "%.*s%d%s", (int)(hole - slot->pattern), slot->pattern, layer,
+                 hole + 3);
+    else
+        snprintf(name, NAME_SIZE, "%s", slot->pattern);
+}
+
+/* The tensor of that name, or NULL; two tensors that both bear it are an error. */
+static lm_status
+find_tensor(planner *p, const char *name, canonical **found)
+{
+    canonical key = {name, NULL, false};
+    canonical *hit =
+        p->count == 0 ? NULL : bsearch(&key, p->names, p->count, sizeof key, compare_names);
+    canonical *end = p->names + p->count;
+
+    *found = hit;
+    if (!hit)
+        return LM_OK;
+    if ((hit > p->names && compare_names(hit - 1, hit) == 0) ||
+        (hit + 1 < end && compare_names(hit + 1, hit) == 0)) {
+        lm_raise(p->ctx, LM_BAD_MODEL, "two tensors stand for the same weight");
+        lm_detail_file(p->ctx, hit->tensor->file);
+        return lm_detail_key(p->ctx, "%s", name);
+    }
+    return LM_OK;
+}
+
+static uint64_t
+slot_dim(const planner *p, const lm_weight_slot *slot, int axis)
+{
+    int32_t value;
+
+    memcpy(&value, (const char *)p->plan->config + slot->shape[axis], sizeof value);
+    return (uint64_t)value;
+}
+
+static lm_status
+refuse_shape(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
+{
+    char found[128] = "";
+    size_t used = 0;
+
+    for (int i = 0; i < tensor->rank && used < sizeof found; i++)
+        used += (size_t)snprintf(found + used, sizeof found - used, "%s%llu", i ? ", " : "",
+                                 (unsigned long long)tensor->shape[i]);
+    lm_raise(p->ctx, LM_BAD_MODEL, "a tensor's shape does not match config.json");
+    lm_detail_file(p->ctx, tensor->file);
+    lm_detail_key(p->ctx, "%s", tensor->name);
+    lm_detail_found(p->ctx, "(%s)", found);
+    if (slot->rank == 1)
+        return lm_detail_allowed(p->ctx, "(%llu)", (unsigned long long)slot_dim(p, slot, 0));
+    return lm_detail_allowed(p->ctx, "(%llu, %llu)", (unsigned long long)slot_dim(p, slot, 0),
+                             (unsigned long long)slot_dim(p, slot, 1));
+}
+
+static lm_status
+check_tensor(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
+{
+    bool same = tensor->rank == slot->rank;
+
+    if (!lm_dtypes[tensor->dtype].to_f32) {
+        lm_raise(p->ctx, LM_UNSUPPORTED, "weights of this dtype are not supported");
+        lm_detail_file(p->ctx, tensor->file);
+        lm_detail_key(p->ctx, "%s", tensor->name);
+        lm_detail_found(p->ctx, "%s", lm_dtypes[tensor->dtype].name);
+        return lm_detail_allowed(p->ctx, "F32, F16 or BF16");
+    }
+    for (int i = 0; same && i < slot->rank; i++)
+        same = tensor->shape[i] == slot_dim(p, slot, i);
+    return same ? LM_OK : refuse_shape(p, slot, tensor);
+}
+
+static lm_status
+missing_tensor(planner *p, const lm_weight_slot *slot, int layer)
+{
+    char name[NAME_SIZE];
+
+    slot_name(slot, layer, name);
+    lm_raise(p->ctx, LM_BAD_MODEL, "a tensor that the model needs is missing");
+    return lm_detail_key(p->ctx, "%s", name);
+}
+
+static int
+slot_parts(const lm_weight_slot *slot)
+{
+    return slot->parts > 0 ? slot->parts : 1;
+}
+
+/* Bit set of the parts that a slot covers. */
+static unsigned
+slot_mask(const lm_weight_slot *slot)
+{
+    return ((1u << slot_parts(slot)) - 1) << slot->part;
+}
+
+/* First row of a part: behind the rows of the parts before it. */
+static size_t
+part_row(const planner *p, const lm_weight_slot *slot)
+{
+    size_t row = 0;
+
+    for (size_t i = 0; i < p->family->slot_count; i++) {
+        const lm_weight_slot *other = &p->family->slots[i];
+
+        if (other->per_layer == slot->per_layer && other->target == slot->target &&
+            slot_parts(other) == 1 && other->part < slot->part)
+            row += (size_t)slot_dim(p, other, 0);
+    }
+    return row;
+}
+
+/* Put a tensor into its target. Sums cannot overflow: the tensor's bytes are in a file. */
+static void
+place(planner *p, const lm_weight_slot *slot, canonical *found, int entry)
+{
+    lm_weights_plan *plan = p->plan;
+    lm_weight_target *target = &plan->targets[entry];
+
+    plan->placements[plan->placement_count++] =
+        (lm_placement){found->tensor, entry, part_row(p, slot)};
+    found->used = true;
+    target->use = slot->use;
+    target->rows += (size_t)slot_dim(p, slot, 0);
+    target->width = slot->rank == 2 ? (size_t)slot_dim(p, slot, 1) : 1;
+    target->parts++;
+    plan->parameters += (size_t)found->tensor->count;
+}
+
+/* Match the slots of one target (of a layer, or −1) with tensors. */
+static lm_status
+plan_target(planner *p, int layer, int target, int entry)
+{
+    const lm_family *family = p->family;
+    const lm_weight_slot *lacking = NULL;
+    unsigned covered = 0, wanted = 0;
+    bool required = false;
+    char name[NAME_SIZE];
+
+    for (size_t i = 0; i < family->slot_count; i++) {
+        const lm_weight_slot *slot = &family->slots[i];
+        canonical *found;
+
+        if (slot->per_layer != (layer >= 0) || slot->target != target)
+            continue;
+        wanted |= slot_mask(slot);
+        required |= slot->required;
+        slot_name(slot, layer, name);
+        LM_TRY(find_tensor(p, name, &found));
+        if (found && !(covered & slot_mask(slot))) {
+            LM_TRY(check_tensor(p, slot, found->tensor));
+            place(p, slot, found, entry);
+            covered |= slot_mask(slot);
+        } else if (!found && slot_parts(slot) == 1 && !lacking)
+            lacking = slot;
+    }
+    if (covered != wanted && lacking && (required || covered != 0))
+        return missing_tensor(p, lacking, layer);
+    return LM_OK;
+}
+
+static lm_status
+match_slots(planner *p)
+{
+    const lm_family *family = p->family;
+    lm_weights_plan *plan = p->plan;
+    int layers = ((const lm_dims *)plan->config)->layers;
+    size_t placements = (size_t)(layers + 1) * family->slot_count;
+
+    plan->target_count = (size_t)family->model_targets + (size_t)layers * family->layer_targets;
+    plan->targets = lm_arena_zero(p->arena, plan->target_count * sizeof *plan->targets);
+    plan->placements = lm_arena_array(p->arena, placements, sizeof *plan->placements);
+    if (!plan->targets || !plan->placements)
+        return LM_NO_MEMORY;
+    for (int target = 0; target < family->model_targets; target++)
+        LM_TRY(plan_target(p, -1, target, target));
+    for (int layer = 0; layer < layers; layer++) {
+        LM_TRY(lm_poll(p->ctx));
+        for (int target = 0; target < family->layer_targets; target++)
+            LM_TRY(plan_target(p, layer, target,
+                               family->model_targets + layer * family->layer_targets + target));
+    }
+    return LM_OK;
+}
+
+static int
+compare_placements(const void *a, const void *b)
+{
+    uint32_t left = ((const lm_placement *)a)->tensor->order;
+    uint32_t right = ((const lm_placement *)b)->tensor->order;
+
+    return (left > right) - (left < right);
+}
+
+static lm_status
+grow(lm_context *ctx, size_t *size, size_t count, size_t width)
+{
+    size_t bytes;
+
+    if (lm_mul_overflows(count, width, &bytes) || lm_add_overflows(*size, bytes, size) ||
+        lm_add_overflows(*size, LM_ALIGNMENT - 1, &bytes))
+        return lm_raise(ctx, LM_TOO_LARGE, "the model is too large");
+    *size = lm_align_up(*size);
+    return LM_OK;
+}
+
+/* Give header, config, table and targets their offsets. */
+static lm_status
+lay_out(planner *p)
+{
+    lm_weights_plan *plan = p->plan;
+    size_t size = lm_align_up(sizeof(weights_header));
+
+    plan->config_offset = size;
+    LM_TRY(grow(p->ctx, &size, 1, p->family->config_size));
+    plan->table_offset = size;
+    LM_TRY(grow(p->ctx, &size, plan->target_count, sizeof(uint64_t)));
+    for (size_t i = 0; i < plan->target_count; i++) {
+        lm_weight_target *target = &plan->targets[i];
+        size_t floats = target->rows;
+
+        if (target->parts == 0)
+            continue;
+        if (target->use == LM_SLOT_PACKED)
+            floats = plan->kernels->packed_size_f32(target->rows, target->width);
+        else if (lm_mul_overflows(target->rows, target->width, &floats))
+            return lm_raise(p->ctx, LM_TOO_LARGE, "the model is too large");
+        target->offset = size;
+        LM_TRY(grow(p->ctx, &size, floats, sizeof(float)));
+    }
+    plan->size = size;
+    return LM_OK;
+}
+
+lm_status
+lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
+                     const lm_bundle *bundle, const lm_kernels *kernels, lm_weights_plan *plan)
+{
+    planner p = {.ctx = ctx, .arena = arena, .family = family, .plan = plan};
+
+    *plan = (lm_weights_plan){.family = family, .kernels = kernels};
+    plan->config = lm_arena_zero(arena, family->config_size);
+    if (!plan->config)
+        return LM_NO_MEMORY;
+    LM_TRY(lm_family_configure(ctx, family, bundle->config, plan->config));
+    LM_TRY(canonicalize(&p, &bundle->tensors));
+    LM_TRY(match_slots(&p));
+    qsort(plan->placements, plan->placement_count, sizeof *plan->placements, compare_placements);
+    for (size_t i = 0; i < p.count; i++)
+        plan->ignored += !p.names[i].used;
+    return lay_out(&p);
+}
+
+/* ---- Fill ---- */
+
+/* Whether all of n floats are finite: no exponent is all ones. */
+static bool
+all_finite(const float *values, size_t n)
+{
+    uint32_t bad = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &values[i], sizeof bits);
+        bad |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return bad == 0;
+}
+
+static lm_status
+refuse_value(lm_context *ctx, const lm_tensor *tensor)
+{
+    lm_raise(ctx, LM_BAD_MODEL, "a tensor holds NaN or infinity");
+    lm_detail_file(ctx, tensor->file);
+    return lm_detail_key(ctx, "%s", tensor->name);
+}
+
+/* Read and convert through `raw` (READ_BYTES), which float32 does not need. */
+static lm_status
+read_pieces(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, char *raw,
+            float *dest)
+{
+    const lm_dtype_info *dtype = &lm_dtypes[tensor->dtype];
+    size_t step = READ_BYTES / dtype->bytes;
+
+    for (uint64_t done = 0; done < tensor->count; done += step) {
+        size_t count = tensor->count - done < step ? (size_t)(tensor->count - done) : step;
+        void *into = raw ? (void *)raw : (void *)(dest + done);
+
+        LM_TRY(lm_poll(ctx));
+        LM_TRY(source->read(ctx, source->opaque, tensor->file, tensor->offset + done * dtype->bytes,
+                            into, count * dtype->bytes));
+        if (raw)
+            dtype->to_f32(raw, dest + done, count);
+        if (!all_finite(dest + done, count))
+            return refuse_value(ctx, tensor);
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_tensor_read(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, float *dest)
+{
+    char *raw = NULL;
+    lm_status status;
+
+    if (tensor->dtype != LM_F32) {
+        raw = lm_alloc(ctx, READ_BYTES);
+        if (!raw)
+            return LM_NO_MEMORY;
+    }
+    status = read_pieces(ctx, source, tensor, raw, dest);
+    lm_free(ctx, raw);
+    return status;
+}
+
+/* Rows of a matrix that wait for the rest of it. */
+typedef struct staging {
+    float *rows; /* NULL: none yet */
+    int parts;   /* read so far */
+} staging;
+
+/* Where a placement's rows are read to: straight into the image, or into the matrix's staging. */
+static float *
+placement_dest(lm_context *ctx, const lm_weight_target *target, const lm_placement *placement,
+               staging *stage, char *image)
+{
+    float *rows;
+
+    if (target->use == LM_SLOT_PACKED) {
+        if (!stage->rows)
+            stage->rows = lm_alloc_array(ctx, target->rows, target->width * sizeof(float));
+        if (!stage->rows)
+            return NULL;
+        rows = stage->rows;
+    } else
+        rows = (float *)(image + target->offset);
+    return rows + placement->row * target->width;
+}
+
+static lm_status
+fill_one(lm_context *ctx, const lm_weights_plan *plan, const lm_placement *placement,
+         const lm_source *source, staging *stage, char *image)
+{
+    const lm_weight_target *target = &plan->targets[placement->target];
+    float *dest = placement_dest(ctx, target, placement, stage, image);
+
+    if (!dest)
+        return LM_NO_MEMORY;
+    LM_TRY(lm_tensor_read(ctx, source, placement->tensor, dest));
+    if (++stage->parts == target->parts && target->use == LM_SLOT_PACKED) {
+        plan->kernels->pack_f32(stage->rows, target->rows, target->width,
+                                (float *)(image + target->offset));
+        lm_free(ctx, stage->rows);
+        stage->rows = NULL;
+    }
+    return LM_OK;
+}
+
+static void
+write_header(const lm_weights_plan *plan, char *image)
+{
+    weights_header header = {
+        .magic = SECTION_MAGIC,
+        .level = (uint32_t)plan->kernels->level,
+        .pack_format = plan->kernels->pack_format,
+        .size = plan->size,
+        .config_offset = plan->config_offset,
+        .config_size = plan->family->config_size,
+        .table_offset = plan->table_offset,
+        .table_count = plan->target_count,
+    };
+    uint64_t *table = (uint64_t *)(image + plan->table_offset);
+
+    snprintf(header.family, sizeof header.family, "%s", plan->family->name);
+    memcpy(image, &header, sizeof header);
+    memcpy(image + plan->config_offset, plan->config, plan->family->config_size);
+    for (size_t i = 0; i < plan->target_count; i++)
+        table[i] = plan->targets[i].offset;
+}
+
+lm_status
+lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *source, void *image)
+{
+    staging *stages = lm_alloc_zero(ctx, plan->target_count * sizeof *stages);
+    lm_status status = LM_OK;
+
+    if (!stages)
+        return LM_NO_MEMORY;
+    write_header(plan, image);
+    for (size_t i = 0; i < plan->placement_count && status == LM_OK; i++)
+        status = fill_one(ctx, plan, &plan->placements[i], source,
+                          &stages[plan->placements[i].target], image);
+    for (size_t i = 0; i < plan->target_count; i++)
+        lm_free(ctx, stages[i].rows);
+    lm_free(ctx, stages);
+    return status;
+}
+
+/* ---- Bind ---- */
+
+static const lm_family *
+family_named(const char *name)
+{
+    for (const lm_family *const *family = lm_families; *family; family++)
+        if (strcmp((*family)->name, name) == 0)
+            return *family;
+    return NULL;
+}
+
+static bool
+inside(uint64_t offset, uint64_t bytes, uint64_t size)
+{
+    return offset <= size && bytes <= size - offset;
+}
+
+/* The header, once it is known to describe this section. */
+static lm_status
+check_header(lm_context *ctx, const void *image, size_t size, weights_header *header)
+{
+    const lm_family *family;
+
+    if (size < sizeof *header)
+        return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is cut short");
+    memcpy(header, image, sizeof *header);
+    header->family[FAMILY_NAME_SIZE - 1] = '\0';
+    family = family_named(header->family);
+    if (memcmp(header->magic, SECTION_MAGIC, sizeof header->magic) != 0 || header->size > size ||
+        !family || header->config_size != family->config_size ||
+        !inside(header->config_offset, header->config_size, size) ||
+        header->table_count > size / sizeof(uint64_t) ||
+        !inside(header->table_offset, header->table_count * sizeof(uint64_t), size))
+        return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is not valid");
+    return LM_OK;
+}
+
+static lm_status
+find_kernels(lm_context *ctx, const weights_header *header, const lm_kernels **kernels)
+{
+    *kernels = header->level < LM_LEVEL_COUNT ? lm_kernels_at((lm_level)header->level) : NULL;
+    if (!*kernels || (*kernels)->pack_format != header->pack_format)
+        return lm_raise(ctx, LM_INTERNAL, "the image is packed for kernels that are not there");
+    return LM_OK;
+}
+
+lm_status
+lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *weights)
+{
+    weights_header header;
+    const lm_kernels *kernels;
+    const uint64_t *offsets;
+    const float **table;
+
+    LM_TRY(check_header(ctx, image, size, &header));
+    LM_TRY(find_kernels(ctx, &header, &kernels));
+    table = lm_alloc_array(ctx, (size_t)header.table_count, sizeof *table);
+    if (!table)
+        return LM_NO_MEMORY;
+    offsets = (const uint64_t *)((const char *)image + header.table_offset);
+    for (uint64_t i = 0; i < header.table_count; i++)
+        table[i] = offsets[i] > 0 && offsets[i] < size
+                       ? (const float *)((const char *)image + offsets[i])
+                       : NULL;
+    *weights = (lm_weights){
+        .family = family_named(header.family),
+        .kernels = kernels,
+        .config = (const char *)image + header.config_offset,
+        .table = table,
+        .model_targets = family_named(header.family)->model_targets,
+        .layer_targets = family_named(header.family)->layer_targets,
+    };
+    return LM_OK;
+}
+
+void
+lm_weights_unbind(lm_context *ctx, lm_weights *weights)
+{
+    lm_free(ctx, (void *)(uintptr_t)weights->table);
+    weights->table = NULL;
+}

@@ -1,0 +1,639 @@
+/*
+ * bundle.c - reads a model folder, or a head, from a source.
+ *
+ * Laws: each file is read once, front to back, so that a stream which hashes what passes can serve;
+ * lm_bundle_list and lm_bundle_open walk the same tables, so they agree on which files count.
+ * sentence-transformers writes two generations of these files (before 6, and 6); where they differ
+ * a table has both spellings. A module, a pooling or an option that would change the embedding and
+ * is not known here is LM_UNSUPPORTED: a wrong vector is worse than none.
+ */
+#include "format/bundle.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/size.h"
+
+#define KB ((size_t)1 << 10)
+#define MB ((size_t)1 << 20)
+
+#define CONFIG_FILE "config.json"
+#define TOKENIZER_FILE "tokenizer.json"
+#define TOKENIZER_CONFIG_FILE "tokenizer_config.json"
+#define MODULES_FILE "modules.json"
+#define PROMPTS_FILE "config_sentence_transformers.json"
+#define HEAD_FILE "head.json"
+#define HEAD_WEIGHTS "head.safetensors"
+
+/* A pipeline has three modules that matter; a list this long is no pipeline. */
+#define MODULE_LIMIT 16
+#define FILE_LIMIT 64
+
+/* A settings file and the longest that is read of it. */
+typedef struct known_file {
+    const char *name;
+    size_t limit;
+} known_file;
+
+static const known_file config_file = {CONFIG_FILE, 16 * MB}; /* holds all labels */
+static const known_file tokenizer_file = {TOKENIZER_FILE, 128 * MB};
+static const known_file tokenizer_config_file = {TOKENIZER_CONFIG_FILE, 16 * MB}; /* added tokens */
+static const known_file modules_file = {MODULES_FILE, 64 * KB};
+static const known_file prompts_file = {PROMPTS_FILE, 1 * MB};
+static const known_file head_file = {HEAD_FILE, 16 * MB};
+
+#define MODULE_FILE_LIMIT (64 * KB)
+
+/* The transformer module's settings: the first that is there counts. */
+static const known_file transformer_files[] = {
+    {"sentence_bert_config.json", MODULE_FILE_LIMIT},
+    {"sentence_roberta_config.json", MODULE_FILE_LIMIT},
+    {"sentence_distilbert_config.json", MODULE_FILE_LIMIT},
+    {"sentence_camembert_config.json", MODULE_FILE_LIMIT},
+    {"sentence_albert_config.json", MODULE_FILE_LIMIT},
+    {"sentence_xlm-roberta_config.json", MODULE_FILE_LIMIT},
+    {"sentence_xlnet_config.json", MODULE_FILE_LIMIT},
+};
+
+/* What the functions of this file share. */
+typedef struct reader {
+    lm_context *ctx;
+    lm_arena *arena;
+    const lm_source *source;
+} reader;
+
+/* A JSON object under examination and the file that it came from. */
+typedef struct settings {
+    const reader *reader;
+    const char *file;
+    const lm_json *json;
+} settings;
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static lm_status
+file_exists(const reader *r, const char *name, bool *found)
+{
+    uint64_t size;
+
+    return r->source->stat(r->ctx, r->source->opaque, name, found, &size);
+}
+
+/*
+ * Parse a file whose root must be of `type`; *json is NULL when it is missing and not required. The
+ * text goes as soon as it is parsed: the nodes hold their own strings.
+ */
+static lm_status
+read_json(const reader *r, const known_file *file, bool required, lm_json_type type,
+          const lm_json **json)
+{
+    lm_arena text_arena;
+    lm_status status;
+    size_t length;
+    char *text;
+
+    *json = NULL;
+    lm_arena_init(&text_arena, r->ctx);
+    status = lm_source_slurp(r->ctx, r->source, &text_arena, file->name, file->limit, required,
+                             &text, &length);
+    if (status == LM_OK && text)
+        status = lm_json_parse(r->ctx, r->arena, text, length, file->name, json);
+    lm_arena_free(&text_arena);
+    if (status != LM_OK || !*json || (*json)->type == type)
+        return status;
+    lm_raise(r->ctx, LM_BAD_MODEL, "a settings file has the wrong form");
+    lm_detail_file(r->ctx, file->name);
+    lm_detail_found(r->ctx, "%s", lm_json_type_name(*json));
+    return lm_detail_allowed(r->ctx, type == LM_JSON_ARRAY ? "an array" : "an object");
+}
+
+/* Whether the source holds a head and no model folder. */
+static lm_status
+is_head(const reader *r, bool *head)
+{
+    bool config = false;
+
+    *head = false;
+    LM_TRY(file_exists(r, CONFIG_FILE, &config));
+    return config ? LM_OK : file_exists(r, HEAD_FILE, head);
+}
+
+/* The transformer module's settings file, or NULL. */
+static lm_status
+find_transformer_file(const reader *r, const known_file **file)
+{
+    *file = NULL;
+    for (size_t i = 0; i < sizeof transformer_files / sizeof transformer_files[0]; i++) {
+        bool found = false;
+
+        LM_TRY(file_exists(r, transformer_files[i].name, &found));
+        if (found) {
+            *file = &transformer_files[i];
+            return LM_OK;
+        }
+    }
+    return LM_OK;
+}
+
+/* --- members of settings ---------------------------------------------------------------------- */
+
+static lm_status
+bad_member(const settings *s, lm_status status, const char *key, const char *allowed)
+{
+    const lm_json *found = lm_json_get(s->json, key);
+    lm_context *ctx = s->reader->ctx;
+
+    lm_raise(ctx, status,
+             status == LM_UNSUPPORTED ? "the model asks for something that is not supported"
+                                      : "a setting of the model is wrong");
+    lm_detail_file(ctx, s->file);
+    lm_detail_key(ctx, "%s", key);
+    if (found && found->type == LM_JSON_STRING)
+        lm_detail_found(ctx, "\"%s\"", found->as.string.bytes);
+    else if (found && found->type == LM_JSON_NUMBER)
+        lm_detail_found(ctx, "%.17g", found->as.number);
+    else
+        lm_detail_found(ctx, "%s", lm_json_type_name(found));
+    return lm_detail_allowed(ctx, "%s", allowed);
+}
+
+/* A member that counts: absent and null are one. */
+static const lm_json *
+get_member(const settings *s, const char *key)
+{
+    const lm_json *member = lm_json_get(s->json, key);
+
+    return member && member->type != LM_JSON_NULL ? member : NULL;
+}
+
+static lm_status
+get_bool(const settings *s, const char *key, bool *value)
+{
+    const lm_json *member = get_member(s, key);
+
+    if (!member)
+        return LM_OK;
+    if (member->type != LM_JSON_BOOL)
+        return bad_member(s, LM_BAD_MODEL, key, "true or false");
+    *value = member->boolean;
+    return LM_OK;
+}
+
+static lm_status
+get_positive(const settings *s, const char *key, int *value)
+{
+    const lm_json *member = get_member(s, key);
+
+    if (!member)
+        return LM_OK;
+    if (member->type != LM_JSON_NUMBER || !member->is_integer || member->integer < 1 ||
+        member->integer > INT_MAX)
+        return bad_member(s, LM_BAD_MODEL, key, "an integer from 1 to 2147483647");
+    *value = (int)member->integer;
+    return LM_OK;
+}
+
+/* A string without U+0000, so that it is a C string. */
+static lm_status
+get_string(const settings *s, const char *key, const char **value)
+{
+    const lm_json *member = get_member(s, key);
+
+    if (!member)
+        return LM_OK;
+    if (member->type != LM_JSON_STRING ||
+        strlen(member->as.string.bytes) != member->as.string.length)
+        return bad_member(s, LM_BAD_MODEL, key, "a string without U+0000");
+    *value = member->as.string.bytes;
+    return LM_OK;
+}
+
+/* A string that may only say what lmtext does anyway. */
+static lm_status
+expect_string(const settings *s, const char *key, const char *only)
+{
+    const char *value = only;
+
+    LM_TRY(get_string(s, key, &value));
+    return strcmp(value, only) == 0 ? LM_OK : bad_member(s, LM_UNSUPPORTED, key, only);
+}
+
+/* --- pooling ---------------------------------------------------------------------------------- */
+
+/* A way of pooling, as version 6 names it and as the boolean of older versions. */
+typedef struct pooling_name {
+    const char *name;
+    const char *flag;
+    lm_pooling pooling;
+} pooling_name;
+
+static const pooling_name pooling_names[] = {
+    {"cls", "pooling_mode_cls_token", LM_POOL_CLS},
+    {"max", "pooling_mode_max_tokens", LM_POOL_MAX},
+    {"mean", "pooling_mode_mean_tokens", LM_POOL_MEAN},
+    {"mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", LM_POOL_MEAN_SQRT},
+    {"weightedmean", "pooling_mode_weightedmean_tokens", LM_POOL_WEIGHTED_MEAN},
+    {"lasttoken", "pooling_mode_lasttoken", LM_POOL_LAST},
+};
+
+#define POOLING_COUNT (sizeof pooling_names / sizeof pooling_names[0])
+#define POOLING_ALLOWED "one of cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken"
+
+/* Version 6: a name, or a list of one. */
+static lm_status
+read_pooling_name(const settings *s, const lm_json *mode, lm_pooling *pooling)
+{
+    if (mode->type == LM_JSON_ARRAY && mode->as.items.count == 1)
+        mode = mode->as.items.first;
+    if (mode->type == LM_JSON_ARRAY)
+        return bad_member(s, LM_UNSUPPORTED, "pooling_mode", "one way of pooling");
+    for (size_t i = 0; i < POOLING_COUNT; i++)
+        if (lm_json_is_string(mode, pooling_names[i].name)) {
+            *pooling = pooling_names[i].pooling;
+            return LM_OK;
+        }
+    return bad_member(s, LM_UNSUPPORTED, "pooling_mode", POOLING_ALLOWED);
+}
+
+/* One member of an older file, where it is a pooling flag that is set. */
+static lm_status
+read_pooling_flag(const settings *s, const lm_json *member, lm_pooling *pooling)
+{
+    bool set = false;
+
+    if (strncmp(member->key, "pooling_mode_", strlen("pooling_mode_")) != 0)
+        return LM_OK;
+    LM_TRY(get_bool(s, member->key, &set));
+    if (!set)
+        return LM_OK;
+    if (*pooling != LM_POOL_NONE)
+        return bad_member(s, LM_UNSUPPORTED, member->key, "one way of pooling");
+    for (size_t i = 0; i < POOLING_COUNT; i++)
+        if (strcmp(member->key, pooling_names[i].flag) == 0) {
+            *pooling = pooling_names[i].pooling;
+            return LM_OK;
+        }
+    return bad_member(s, LM_UNSUPPORTED, member->key, POOLING_ALLOWED);
+}
+
+static lm_status
+read_pooling(const settings *s, lm_sentence_spec *spec)
+{
+    const lm_json *mode = get_member(s, "pooling_mode");
+
+    LM_TRY(get_bool(s, "include_prompt", &spec->include_prompt));
+    LM_TRY(get_positive(s, "word_embedding_dimension", &spec->embedding_dimension));
+    LM_TRY(get_positive(s, "embedding_dimension", &spec->embedding_dimension));
+    if (mode)
+        return read_pooling_name(s, mode, &spec->pooling);
+    for (const lm_json *member = s->json->as.items.first; member; member = member->next)
+        LM_TRY(read_pooling_flag(s, member, &spec->pooling));
+    if (spec->pooling == LM_POOL_NONE)
+        spec->pooling = LM_POOL_MEAN;
+    return LM_OK;
+}
+
+/* Version 6 can also normalise other features; older versions have no file at all. */
+static lm_status
+read_normalize(const settings *s, lm_sentence_spec *spec)
+{
+    LM_TRY(expect_string(s, "module_input_name", "sentence_embedding"));
+    LM_TRY(expect_string(s, "module_output_name", "sentence_embedding"));
+    spec->normalize = true;
+    return LM_OK;
+}
+
+/* --- modules ---------------------------------------------------------------------------------- */
+
+/* Where a module may stand: stages do not fall, and those that count occur once. */
+typedef enum module_stage {
+    STAGE_START,
+    STAGE_TOKENS,
+    STAGE_POOLED,
+    STAGE_NORMALIZED,
+} module_stage;
+
+/* A kind of module, by the last component of its class path, whatever package it moved to. */
+typedef struct module_kind {
+    const char *class_name;
+    module_stage before, after;
+    bool has_file;      /* reads config.json in its folder, */
+    bool file_required; /* which must be there, */
+    lm_status (*read)(const settings *s, lm_sentence_spec *spec); /* with this */
+} module_kind;
+
+static const module_kind module_kinds[] = {
+    {"Transformer", STAGE_START, STAGE_TOKENS, false, false, NULL},
+    {"Pooling", STAGE_TOKENS, STAGE_POOLED, true, true, read_pooling},
+    {"Normalize", STAGE_POOLED, STAGE_NORMALIZED, true, false, read_normalize},
+};
+
+typedef struct module {
+    const module_kind *kind;
+    const char *file; /* its config.json, or NULL */
+} module;
+
+typedef struct module_list {
+    module items[MODULE_LIMIT];
+    int count;
+} module_list;
+
+static const module_kind *
+find_kind(const char *type)
+{
+    const char *dot = strrchr(type, '.');
+    const char *class_name = dot ? dot + 1 : type;
+
+    for (size_t i = 0; i < sizeof module_kinds / sizeof module_kinds[0]; i++)
+        if (strcmp(class_name, module_kinds[i].class_name) == 0)
+            return &module_kinds[i];
+    return NULL;
+}
+
+/* "path/config.json", checked as a name. */
+static lm_status
+module_file(const reader *r, const char *path, const char **file)
+{
+    size_t length = strlen(path), room = length + sizeof "/" CONFIG_FILE;
+    char *name = lm_arena_alloc(r->arena, room);
+
+    if (!name)
+        return LM_NO_MEMORY;
+    memcpy(name, path, length);
+    memcpy(name + length, "/" CONFIG_FILE, sizeof "/" CONFIG_FILE);
+    *file = name;
+    return lm_source_check_name(r->ctx, name);
+}
+
+/* One entry of modules.json; *stage moves on. */
+static lm_status
+read_module(const settings *s, module_stage *stage, module *module)
+{
+    const char *type = NULL, *path = "";
+
+    LM_TRY(get_string(s, "type", &type));
+    LM_TRY(get_string(s, "path", &path));
+    if (!type)
+        return bad_member(s, LM_BAD_MODEL, "type", "a class path");
+    module->kind = find_kind(type);
+    module->file = NULL;
+    if (!module->kind)
+        return bad_member(s, LM_UNSUPPORTED, "type", "Transformer, Pooling, Normalize");
+    if (module->kind->before != *stage)
+        return bad_member(s, LM_UNSUPPORTED, "type",
+                          "Transformer, Pooling, Normalize once each, in this order");
+    *stage = module->kind->after;
+    if (module->kind->has_file)
+        return module_file(s->reader, path, &module->file);
+    return *path ? bad_member(s, LM_UNSUPPORTED, "path", "the transformer in the folder itself")
+                 : LM_OK;
+}
+
+/* modules.json, whose order is the pipeline's. list->count is 0 when it is missing. */
+static lm_status
+read_modules(const reader *r, module_list *list)
+{
+    module_stage stage = STAGE_START;
+    const lm_json *json;
+
+    list->count = 0;
+    LM_TRY(read_json(r, &modules_file, false, LM_JSON_ARRAY, &json));
+    if (!json)
+        return LM_OK;
+    for (const lm_json *entry = json->as.items.first; entry; entry = entry->next) {
+        settings s = {r, MODULES_FILE, entry};
+
+        if (list->count == MODULE_LIMIT)
+            break;
+        LM_TRY(read_module(&s, &stage, &list->items[list->count]));
+        list->count++;
+    }
+    if (stage >= STAGE_POOLED)
+        return LM_OK;
+    lm_raise(r->ctx, LM_UNSUPPORTED, "the model's modules make no embedding of a text");
+    lm_detail_file(r->ctx, MODULES_FILE);
+    return lm_detail_allowed(r->ctx, "a Transformer and a Pooling module");
+}
+
+/* --- the sentence-transformers part ----------------------------------------------------------- */
+
+static lm_status
+read_transformer(const reader *r, lm_sentence_spec *spec)
+{
+    settings s = {r, NULL, NULL};
+    const known_file *file;
+
+    LM_TRY(find_transformer_file(r, &file));
+    if (!file)
+        return LM_OK;
+    s.file = file->name;
+    LM_TRY(read_json(r, file, true, LM_JSON_OBJECT, &s.json));
+    LM_TRY(get_positive(&s, "max_seq_length", &spec->max_seq_length));
+    LM_TRY(get_bool(&s, "do_lower_case", &spec->lower_case));
+    LM_TRY(expect_string(&s, "transformer_task", "feature-extraction"));
+    return expect_string(&s, "module_output_name", "token_embeddings");
+}
+
+/* Names and texts of the prompts; null is an empty prompt. */
+static lm_status
+read_prompt_list(const settings *s, lm_sentence_spec *spec)
+{
+    size_t count = s->json->as.items.count;
+    lm_prompt *prompts = lm_arena_array(s->reader->arena, count, sizeof *prompts);
+
+    if (!prompts)
+        return LM_NO_MEMORY;
+    for (const lm_json *member = s->json->as.items.first; member; member = member->next) {
+        lm_prompt *prompt = &prompts[spec->prompt_count++];
+
+        if (strlen(member->key) != member->key_length)
+            return bad_member(s, LM_BAD_MODEL, member->key, "a name without U+0000");
+        prompt->name = member->key;
+        prompt->text = "";
+        LM_TRY(get_string(s, member->key, &prompt->text));
+    }
+    spec->prompts = prompts;
+    return LM_OK;
+}
+
+static bool
+has_prompt(const lm_sentence_spec *spec, const char *name)
+{
+    for (int i = 0; i < spec->prompt_count; i++)
+        if (strcmp(spec->prompts[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static lm_status
+read_prompts(const reader *r, lm_sentence_spec *spec)
+{
+    settings s = {r, PROMPTS_FILE, NULL};
+    const lm_json *prompts;
+
+    LM_TRY(read_json(r, &prompts_file, false, LM_JSON_OBJECT, &s.json));
+    prompts = get_member(&s, "prompts");
+    if (prompts) {
+        settings list = {r, PROMPTS_FILE, prompts};
+
+        if (prompts->type != LM_JSON_OBJECT)
+            return bad_member(&s, LM_BAD_MODEL, "prompts", "an object");
+        LM_TRY(read_prompt_list(&list, spec));
+    }
+    LM_TRY(get_string(&s, "default_prompt_name", &spec->default_prompt));
+    if (spec->default_prompt && !has_prompt(spec, spec->default_prompt))
+        return bad_member(&s, LM_BAD_MODEL, "default_prompt_name", "the name of a prompt");
+    return LM_OK;
+}
+
+static lm_status
+read_sentence(const reader *r, lm_sentence_spec *spec)
+{
+    module_list modules;
+
+    memset(spec, 0, sizeof *spec);
+    spec->include_prompt = true;
+    LM_TRY(read_modules(r, &modules));
+    spec->present = modules.count > 0;
+    for (int i = 0; i < modules.count; i++) {
+        const module *module = &modules.items[i];
+        const known_file file = {module->file, MODULE_FILE_LIMIT};
+        settings s = {r, module->file, NULL};
+
+        if (!module->file)
+            continue;
+        LM_TRY(read_json(r, &file, module->kind->file_required, LM_JSON_OBJECT, &s.json));
+        LM_TRY(module->kind->read(&s, spec));
+    }
+    LM_TRY(read_transformer(r, spec));
+    return read_prompts(r, spec);
+}
+
+/* --- entry points ----------------------------------------------------------------------------- */
+
+lm_status
+lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_bundle *bundle)
+{
+    const reader r = {ctx, arena, source};
+    bool head;
+
+    memset(bundle, 0, sizeof *bundle);
+    bundle->sentence.include_prompt = true;
+    LM_TRY(is_head(&r, &head));
+    if (head) {
+        LM_TRY(read_json(&r, &head_file, true, LM_JSON_OBJECT, &bundle->head));
+        return lm_tensors_open_file(ctx, arena, source, HEAD_WEIGHTS, &bundle->tensors);
+    }
+    LM_TRY(read_json(&r, &config_file, true, LM_JSON_OBJECT, &bundle->config));
+    LM_TRY(read_json(&r, &tokenizer_file, false, LM_JSON_OBJECT, &bundle->tokenizer));
+    LM_TRY(read_json(&r, &tokenizer_config_file, false, LM_JSON_OBJECT, &bundle->tokenizer_config));
+    LM_TRY(read_sentence(&r, &bundle->sentence));
+    return lm_tensors_open(ctx, arena, source, &bundle->tensors);
+}
+
+/* A list under construction. */
+typedef struct name_list {
+    const char *names[FILE_LIMIT];
+    size_t count;
+} name_list;
+
+/* Add a file, or, unless it is required, leave it out where it is missing. */
+static lm_status
+add_name(const reader *r, name_list *list, const char *name, bool required)
+{
+    bool found = false;
+
+    LM_TRY(file_exists(r, name, &found));
+    if (found)
+        list->names[list->count++] = name;
+    if (found || !required)
+        return LM_OK;
+    lm_raise(r->ctx, LM_NO_FILE, "a file of the model is missing");
+    return lm_detail_file(r->ctx, name);
+}
+
+/* Settings of a model folder, at most 6 + MODULE_LIMIT, in the order that lm_bundle_open has. */
+static lm_status
+list_settings(const reader *r, name_list *list)
+{
+    const known_file *transformer;
+    module_list modules;
+
+    LM_TRY(add_name(r, list, CONFIG_FILE, true));
+    LM_TRY(add_name(r, list, TOKENIZER_FILE, false));
+    LM_TRY(add_name(r, list, TOKENIZER_CONFIG_FILE, false));
+    LM_TRY(read_modules(r, &modules));
+    if (modules.count > 0)
+        list->names[list->count++] = MODULES_FILE;
+    for (int i = 0; i < modules.count; i++)
+        if (modules.items[i].file)
+            LM_TRY(add_name(r, list, modules.items[i].file, modules.items[i].kind->file_required));
+    LM_TRY(find_transformer_file(r, &transformer));
+    if (transformer)
+        list->names[list->count++] = transformer->name;
+    return add_name(r, list, PROMPTS_FILE, false);
+}
+
+/* Settings and weights in one array of the arena. */
+static lm_status
+join_names(const reader *r, const name_list *settings, const char *const *weights, size_t count,
+           lm_file_list *list)
+{
+    const char **names = lm_arena_array(r->arena, settings->count + count, sizeof *names);
+
+    if (!names)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < settings->count; i++)
+        names[i] = settings->names[i];
+    for (size_t i = 0; i < count; i++)
+        names[settings->count + i] = weights[i];
+    list->names = names;
+    list->count = settings->count + count;
+    return LM_OK;
+}
+
+lm_status
+lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_file_list *list)
+{
+    const reader r = {ctx, arena, source};
+    const char *const *weights = NULL;
+    const char *index = NULL;
+    name_list settings = {.count = 0};
+    size_t count = 0;
+    bool head;
+
+    LM_TRY(is_head(&r, &head));
+    if (head) {
+        LM_TRY(add_name(&r, &settings, HEAD_FILE, true));
+        LM_TRY(add_name(&r, &settings, HEAD_WEIGHTS, true));
+        return join_names(&r, &settings, NULL, 0, list);
+    }
+    LM_TRY(list_settings(&r, &settings));
+    LM_TRY(lm_tensors_list(ctx, arena, source, &index, &weights, &count));
+    if (index)
+        settings.names[settings.count++] = index;
+    for (size_t i = 0; i < count; i++) {
+        bool found = false;
+
+        LM_TRY(file_exists(&r, weights[i], &found));
+        if (!found) {
+            lm_raise(ctx, LM_NO_FILE, "a file of the model is missing");
+            return lm_detail_file(ctx, weights[i]);
+        }
+    }
+    return join_names(&r, &settings, weights, count, list);
+}
+
+int
+lm_bundle_window(const lm_bundle *bundle, int positions)
+{
+    const lm_json *limit = lm_json_get(bundle->tokenizer_config, "model_max_length");
+    double window = bundle->sentence.max_seq_length;
+
+    /* "No limit" is written as 1e30. */
+    if (window == 0 && limit && limit->type == LM_JSON_NUMBER && limit->as.number >= 1)
+        window = limit->as.number;
+    if (window == 0 || (positions > 0 && window > positions))
+        window = positions;
+    return window < INT_MAX ? (int)window : INT_MAX;
+}

@@ -1,0 +1,101 @@
+/*
+ * source.c - what every source shares: names, and reading a small file whole.
+ */
+#include "format/source.h"
+
+#include <string.h>
+
+#include "base/size.h"
+#include "base/utf8.h"
+
+/* Longest name of a file of a model: it is also a key of the model's table and fits a message. */
+#define LONGEST_NAME ((size_t)255)
+
+/* Bytes between two polls of cancel. */
+#define PIECE ((size_t)1 << 20)
+
+static lm_status
+refuse_name(lm_context *ctx, const char *name, const char *allowed)
+{
+    lm_raise(ctx, LM_DENIED, "file name is not allowed");
+    lm_detail_found(ctx, "\"%s\"", name);
+    return lm_detail_allowed(ctx, "%s", allowed);
+}
+
+/* A component between slashes: not empty, not "." and not "..". */
+static bool
+component_is_plain(const char *component, size_t length)
+{
+    return length > 2 || (length == 2 && memcmp(component, "..", 2) != 0) ||
+           (length == 1 && component[0] != '.');
+}
+
+lm_status
+lm_source_check_name(lm_context *ctx, const char *name)
+{
+    size_t length = strlen(name);
+    const char *component = name;
+
+    if (length > LONGEST_NAME)
+        return refuse_name(ctx, "", "a name of at most 255 bytes");
+    if (lm_utf8_valid_prefix(name, length) != length)
+        return refuse_name(ctx, "", "a name in UTF-8");
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            return refuse_name(ctx, "", "a name without control characters");
+    for (;;) {
+        size_t span = strcspn(component, "/");
+
+        if (!component_is_plain(component, span))
+            return refuse_name(ctx, name, "a relative name without empty, \".\" and \"..\" parts");
+        if (component[span] == '\0')
+            return LM_OK;
+        component += span + 1;
+    }
+}
+
+static lm_status
+read_pieces(lm_context *ctx, const lm_source *source, const char *name, char *dest, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        size_t piece = size - at < PIECE ? size - at : PIECE;
+
+        LM_TRY(lm_poll(ctx));
+        LM_TRY(source->read(ctx, source->opaque, name, at, dest + at, piece));
+        at += piece;
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_source_slurp(lm_context *ctx, const lm_source *source, lm_arena *arena, const char *name,
+                size_t limit, bool required, char **data, size_t *size)
+{
+    uint64_t bytes = 0;
+    bool found = false;
+    char *buffer;
+
+    *data = NULL;
+    *size = 0;
+    LM_TRY(source->stat(ctx, source->opaque, name, &found, &bytes));
+    if (!found && !required)
+        return LM_OK;
+    if (!found) {
+        lm_raise(ctx, LM_NO_FILE, "a file of the model is missing");
+        return lm_detail_file(ctx, name);
+    }
+    if (bytes > limit || bytes >= SIZE_MAX) {
+        lm_raise(ctx, LM_TOO_LARGE, "a file of the model is too large");
+        lm_detail_file(ctx, name);
+        lm_detail_found(ctx, "%llu bytes", (unsigned long long)bytes);
+        return lm_detail_allowed(ctx, "%zu bytes", limit);
+    }
+    buffer = lm_arena_alloc(arena, (size_t)bytes + 1);
+    if (!buffer)
+        return LM_NO_MEMORY;
+    LM_TRY(read_pieces(ctx, source, name, buffer, (size_t)bytes));
+    buffer[bytes] = '\0';
+    *data = buffer;
+    *size = (size_t)bytes;
+    return LM_OK;
+}

@@ -1,0 +1,277 @@
+/*
+ * source_dir.c - a directory of the file system as a source.
+ *
+ * Laws. A file is opened relative to the directory's descriptor, checked by fstat on what was
+ * opened (never by name first), and read by pread; it is never mapped, so a file that shrinks
+ * meanwhile is an error and no SIGBUS. O_NONBLOCK keeps a FIFO from blocking open. One file stays
+ * open from call to call: readers take a file in many pieces, and a file replaced meanwhile is
+ * still read whole from the old one. Confined sources leave path resolution to
+ * openat2(RESOLVE_BENEATH): checking links by hand would be a race.
+ */
+#include "format/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#ifdef SYS_openat2
+#include <linux/openat2.h>
+#endif
+
+#include "base/size.h"
+
+/* Bytes between two polls of cancel; about a millisecond from the page cache. */
+#define PIECE ((size_t)4 << 20)
+
+/* openat2 fails with EAGAIN while a directory on the way is being renamed. */
+#define RENAME_RETRIES 100
+
+struct lm_source_dir {
+    int fd;
+    bool beneath;
+    char *prefix;   /* of every name, with its slash; empty when fd is the directory itself */
+    int file_fd;    /* the file open at present, or -1 */
+    uint64_t size;  /* of that file */
+    char name[256]; /* of that file */
+};
+
+static lm_status dir_stat(lm_context *ctx, void *opaque, const char *name, bool *found,
+                          uint64_t *size);
+static lm_status dir_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
+                          void *dest, size_t length);
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* The status of a failed system call on a name; `what` says what was tried. */
+static lm_status
+raise_errno(lm_context *ctx, int error, const char *what, const char *name)
+{
+    lm_status status = LM_IO_ERROR;
+
+    if (error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG)
+        status = LM_NO_FILE;
+    else if (error == EACCES || error == EPERM || error == ELOOP || error == EXDEV)
+        status = LM_DENIED;
+    lm_raise(ctx, status, "could not %s: %s", what, strerror(error));
+    lm_detail_file(ctx, name);
+    if (error == EXDEV)
+        lm_detail_allowed(ctx, "links that stay inside the directory");
+    return status;
+}
+
+static lm_status
+make_dir(lm_context *ctx, const char *path, const char *prefix, bool beneath, lm_source_dir **dir)
+{
+    size_t length = strlen(prefix);
+    lm_source_dir *made = lm_alloc_zero(ctx, sizeof *made + length + 2);
+
+    if (!made)
+        return LM_NO_MEMORY;
+    made->beneath = beneath;
+    made->file_fd = -1;
+    made->prefix = (char *)(made + 1);
+    if (length > 0)
+        snprintf(made->prefix, length + 2, "%s/", prefix);
+    do
+        made->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (made->fd < 0 && errno == EINTR);
+    if (made->fd < 0) {
+        int error = errno;
+
+        lm_free(ctx, made);
+        return raise_errno(ctx, error, "open the directory", path);
+    }
+    *dir = made;
+    return LM_OK;
+}
+
+static void
+make_source(lm_source_dir *dir, lm_source *source)
+{
+    source->opaque = dir;
+    source->stat = dir_stat;
+    source->read = dir_read;
+}
+
+lm_status
+lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_dir **dir,
+                   lm_source *source)
+{
+    *dir = NULL;
+    LM_TRY(make_dir(ctx, path, "", beneath, dir));
+    make_source(*dir, source);
+    return LM_OK;
+}
+
+lm_status
+lm_source_dir_open_within(lm_context *ctx, const char *root, const char *path, lm_source_dir **dir,
+                          lm_source *source)
+{
+    *dir = NULL;
+    LM_TRY(lm_source_check_name(ctx, path));
+    LM_TRY(make_dir(ctx, root, path, true, dir));
+    make_source(*dir, source);
+    return LM_OK;
+}
+
+static void
+close_file(lm_source_dir *dir)
+{
+    if (dir->file_fd >= 0)
+        close(dir->file_fd);
+    dir->file_fd = -1;
+}
+
+void
+lm_source_dir_close(lm_context *ctx, lm_source_dir *dir)
+{
+    if (!dir)
+        return;
+    close_file(dir);
+    close(dir->fd);
+    lm_free(ctx, dir);
+}
+
+#define FILE_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* Open path below fd without leaving it; -1 with errno, ENOSYS where the kernel cannot promise it.
+ */
+static int
+open_beneath(int fd, const char *path)
+{
+#ifdef SYS_openat2
+    struct open_how how = {.flags = FILE_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    long opened;
+    int tries = 0;
+
+    do
+        opened = syscall(SYS_openat2, fd, path, &how, sizeof how);
+    while (opened < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < RENAME_RETRIES)));
+    return (int)opened;
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+static int
+open_following(int fd, const char *path)
+{
+    int opened;
+
+    do
+        opened = openat(fd, path, FILE_FLAGS);
+    while (opened < 0 && errno == EINTR);
+    return opened;
+}
+
+/* Open a file of the directory; -1 when it is missing. */
+static lm_status
+open_name(lm_context *ctx, const lm_source_dir *dir, const char *name, int *fd)
+{
+    char *path;
+    size_t room = strlen(dir->prefix) + strlen(name) + 1;
+    int error;
+
+    path = lm_alloc(ctx, room);
+    if (!path)
+        return LM_NO_MEMORY;
+    snprintf(path, room, "%s%s", dir->prefix, name);
+    *fd = dir->beneath ? open_beneath(dir->fd, path) : open_following(dir->fd, path);
+    error = errno;
+    lm_free(ctx, path);
+    if (*fd >= 0 || error == ENOENT || error == ENOTDIR)
+        return LM_OK;
+    if (error == ENOSYS) {
+        lm_raise(ctx, LM_DENIED, "this kernel cannot keep links inside a directory");
+        lm_detail_file(ctx, name);
+        return lm_detail_hint(ctx, "Linux 5.6 or newer has the system call openat2.");
+    }
+    return raise_errno(ctx, error, "open a file of the model", name);
+}
+
+/* Make `name` the open file; dir->file_fd is -1 when it is missing. */
+static lm_status
+open_file(lm_context *ctx, lm_source_dir *dir, const char *name)
+{
+    struct stat status;
+
+    LM_TRY(lm_source_check_name(ctx, name));
+    if (dir->file_fd >= 0 && strcmp(dir->name, name) == 0)
+        return LM_OK;
+    close_file(dir);
+    LM_TRY(open_name(ctx, dir, name, &dir->file_fd));
+    if (dir->file_fd < 0)
+        return LM_OK;
+    if (fstat(dir->file_fd, &status) != 0) {
+        int error = errno;
+
+        close_file(dir);
+        return raise_errno(ctx, error, "examine a file of the model", name);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        close_file(dir);
+        lm_raise(ctx, LM_DENIED, "a file of the model is not a regular file");
+        return lm_detail_file(ctx, name);
+    }
+    dir->size = (uint64_t)status.st_size;
+    snprintf(dir->name, sizeof dir->name, "%s", name);
+    return LM_OK;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static lm_status
+dir_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
+{
+    lm_source_dir *dir = opaque;
+
+    LM_TRY(open_file(ctx, dir, name));
+    *found = dir->file_fd >= 0;
+    *size = *found ? dir->size : 0;
+    return LM_OK;
+}
+
+static lm_status
+truncated(lm_context *ctx, const char *name, uint64_t end, uint64_t wanted)
+{
+    lm_raise(ctx, LM_BAD_MODEL, "a file of the model is truncated");
+    lm_detail_file(ctx, name);
+    lm_detail_offset(ctx, end);
+    lm_detail_found(ctx, "the end of the file");
+    return lm_detail_allowed(ctx, "%llu more bytes", (unsigned long long)wanted);
+}
+
+static lm_status
+dir_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
+         size_t length)
+{
+    lm_source_dir *dir = opaque;
+    char *to = dest;
+
+    LM_TRY(open_file(ctx, dir, name));
+    if (dir->file_fd < 0)
+        return raise_errno(ctx, ENOENT, "open a file of the model", name);
+    if (offset > INT64_MAX || length > INT64_MAX - offset)
+        return truncated(ctx, name, dir->size, length);
+    while (length > 0) {
+        size_t piece = length < PIECE ? length : PIECE;
+        ssize_t got;
+
+        LM_TRY(lm_poll(ctx));
+        got = pread(dir->file_fd, to, piece, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return raise_errno(ctx, errno, "read a file of the model", name);
+        if (got == 0)
+            return truncated(ctx, name, offset, length);
+        to += got;
+        offset += (size_t)got;
+        length -= (size_t)got;
+    }
+    return LM_OK;
+}

@@ -1,0 +1,643 @@
+/*
+ * tensors.c - the directory of tensors: headers of safetensors files, and the index over shards.
+ *
+ * A file is 8 bytes of header size (little-endian), the header (a JSON object from name to dtype,
+ * shape and data_offsets; "__metadata__" holds strings for people), and the data. Laws: a header is
+ * believed only after every claim is checked against the file's size; the ranges sorted by offset
+ * must tile the data exactly, which rules out overlap, gap and trailing bytes at once; nothing is
+ * allocated by a size that the file claims and does not have. Headers are read front to back, so
+ * that a stream can serve them.
+ */
+#include "format/tensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/size.h"
+#include "format/json.h"
+
+#define SINGLE_FILE "model.safetensors"
+#define INDEX_FILE "model.safetensors.index.json"
+#define SUFFIX ".safetensors"
+#define METADATA "__metadata__"
+
+#define PREAMBLE ((uint64_t)8) /* bytes of the header's size */
+#define HEADER_LIMIT ((uint64_t)100000000)
+#define TENSOR_LIMIT ((size_t)100000)
+#define SHARD_LIMIT ((size_t)1000)
+
+/* Bytes between two polls of cancel while a header is read. */
+#define PIECE ((size_t)1 << 20)
+
+/* One header on its way into the directory. */
+typedef struct tensor_file {
+    lm_context *ctx;
+    lm_arena *arena;   /* of the directory */
+    lm_arena *scratch; /* of parsed JSON */
+    const lm_source *source;
+    const char *name;
+    uint64_t data_start; /* offset of the data in the file */
+    uint64_t data_size;
+    lm_tensor *items;
+    size_t count;
+} tensor_file;
+
+/* --- errors ----------------------------------------------------------------------------------- */
+
+static lm_status
+bad_file(const tensor_file *file, const char *message)
+{
+    lm_raise(file->ctx, LM_BAD_MODEL, "%s", message);
+    return lm_detail_file(file->ctx, file->name);
+}
+
+static lm_status
+bad_tensor(const tensor_file *file, const char *tensor, const char *message)
+{
+    bad_file(file, message);
+    return lm_detail_key(file->ctx, "%s", tensor);
+}
+
+/* A JSON value for a message: an array of numbers as it stands (its beginning), else its type. */
+static void
+describe(const lm_json *json, char *text, size_t room)
+{
+    size_t used = 0;
+
+    snprintf(text, room, "%s", lm_json_type_name(json));
+    if (!json || json->type != LM_JSON_ARRAY)
+        return;
+    for (const lm_json *item = json->as.items.first; item && used < room; item = item->next)
+        if (item->type == LM_JSON_NUMBER)
+            used += (size_t)snprintf(text + used, room - used, used ? ", %.17g" : "[%.17g",
+                                     item->as.number);
+        else
+            return;
+    if (used > 0 && used < room)
+        snprintf(text + used, room - used, "]");
+}
+
+/* A member of a tensor's entry that is not what it must be. */
+static lm_status
+bad_entry(const tensor_file *file, const lm_json *entry, const char *member, const char *allowed)
+{
+    const lm_json *found = lm_json_get(entry, member);
+    char text[128];
+
+    describe(found, text, sizeof text);
+    bad_file(file, "the header describes a tensor wrongly");
+    lm_detail_key(file->ctx, "%s.%s", entry->key, member);
+    lm_detail_offset(file->ctx, PREAMBLE + (found ? found->offset : entry->offset));
+    lm_detail_found(file->ctx, "%s", text);
+    return lm_detail_allowed(file->ctx, "%s", allowed);
+}
+
+/* --- one entry of a header -------------------------------------------------------------------- */
+
+static lm_status
+read_dtype(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
+{
+    const lm_json *dtype = lm_json_get(entry, "dtype");
+
+    if (!dtype || dtype->type != LM_JSON_STRING)
+        return bad_entry(file, entry, "dtype", "a string");
+    for (int i = 0; i < LM_DTYPE_COUNT; i++)
+        if (lm_json_is_string(dtype, lm_dtypes[i].name)) {
+            tensor->dtype = (lm_dtype)i;
+            return LM_OK;
+        }
+    lm_raise(file->ctx, LM_UNSUPPORTED, "the tensor's dtype is not supported");
+    lm_detail_file(file->ctx, file->name);
+    lm_detail_key(file->ctx, "%s", entry->key);
+    lm_detail_found(file->ctx, "%s", dtype->as.string.bytes);
+    return lm_detail_allowed(file->ctx,
+                             "F32, F16, BF16, F64, I8, I16, I32, I64, U8, U16, U32, U64, BOOL");
+}
+
+/* A number written as an unsigned integer ("-0" is not). */
+static bool
+unsigned_value(const lm_json *json, uint64_t *value)
+{
+    if (json->type != LM_JSON_NUMBER || !json->is_integer || signbit(json->as.number))
+        return false;
+    *value = (uint64_t)json->integer;
+    return true;
+}
+
+static lm_status
+read_shape(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
+{
+    const lm_json *shape = lm_json_get(entry, "shape");
+
+    if (!shape || shape->type != LM_JSON_ARRAY)
+        return bad_entry(file, entry, "shape", "an array");
+    if (shape->as.items.count > LM_MAX_RANK)
+        return bad_entry(file, entry, "shape", "at most 8 dimensions");
+    tensor->count = 1;
+    for (const lm_json *dim = shape->as.items.first; dim; dim = dim->next) {
+        uint64_t value;
+
+        if (!unsigned_value(dim, &value) || value == 0)
+            return bad_entry(file, entry, "shape", "dimensions of at least 1");
+        if (__builtin_mul_overflow(tensor->count, value, &tensor->count))
+            return bad_entry(file, entry, "shape", "a product within 64 bits");
+        tensor->shape[tensor->rank++] = value;
+    }
+    return LM_OK;
+}
+
+/* The range of the data, relative to its start, into offset and bytes. */
+static lm_status
+read_range(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
+{
+    const lm_json *range = lm_json_get(entry, "data_offsets");
+    uint64_t begin, end, wanted;
+
+    if (!range || range->type != LM_JSON_ARRAY || range->as.items.count != 2 ||
+        !unsigned_value(range->as.items.first, &begin) ||
+        !unsigned_value(range->as.items.first->next, &end))
+        return bad_entry(file, entry, "data_offsets", "two integers of at least 0");
+    if (begin > end)
+        return bad_entry(file, entry, "data_offsets", "a begin that is not behind the end");
+    if (end > file->data_size) {
+        bad_tensor(file, entry->key, "the data of a tensor reaches past the end of the file");
+        lm_detail_found(file->ctx, "an end at %llu", (unsigned long long)end);
+        return lm_detail_allowed(file->ctx, "%llu", (unsigned long long)file->data_size);
+    }
+    tensor->offset = begin;
+    tensor->bytes = end - begin;
+    if (!__builtin_mul_overflow(tensor->count, lm_dtypes[tensor->dtype].bytes, &wanted) &&
+        wanted == tensor->bytes)
+        return LM_OK;
+    bad_tensor(file, entry->key, "shape and dtype of a tensor do not match its data");
+    lm_detail_found(file->ctx, "%llu bytes", (unsigned long long)tensor->bytes);
+    return lm_detail_allowed(file->ctx, "%llu values of %zu bytes",
+                             (unsigned long long)tensor->count, lm_dtypes[tensor->dtype].bytes);
+}
+
+static lm_status
+read_entry(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
+{
+    memset(tensor, 0, sizeof *tensor);
+    if (entry->key_length == 0 || strlen(entry->key) != entry->key_length)
+        return bad_tensor(file, entry->key, "a tensor's name is empty or holds U+0000");
+    if (entry->type != LM_JSON_OBJECT)
+        return bad_tensor(file, entry->key, "a tensor's entry in the header is not an object");
+    LM_TRY(read_dtype(file, entry, tensor));
+    LM_TRY(read_shape(file, entry, tensor));
+    LM_TRY(read_range(file, entry, tensor));
+    tensor->file = file->name;
+    tensor->name = lm_arena_copy(file->arena, entry->key, entry->key_length);
+    return tensor->name ? LM_OK : LM_NO_MEMORY;
+}
+
+/* --- one file --------------------------------------------------------------------------------- */
+
+static int
+compare_ranges(const void *a, const void *b)
+{
+    const lm_tensor *left = a, *right = b;
+
+    if (left->offset != right->offset)
+        return left->offset < right->offset ? -1 : 1;
+    return left->bytes < right->bytes ? -1 : left->bytes > right->bytes;
+}
+
+/* Sort by offset, check that the ranges tile the data, and make the offsets those of the file. */
+static lm_status
+check_ranges(tensor_file *file)
+{
+    uint64_t end = 0;
+
+    qsort(file->items, file->count, sizeof *file->items, compare_ranges);
+    for (size_t i = 0; i < file->count; i++) {
+        lm_tensor *tensor = &file->items[i];
+
+        if (tensor->offset != end) {
+            bad_tensor(file, tensor->name,
+                       tensor->offset < end ? "the data of two tensors overlaps"
+                                            : "a gap lies before the data of a tensor");
+            lm_detail_found(file->ctx, "a begin at %llu", (unsigned long long)tensor->offset);
+            return lm_detail_allowed(file->ctx, "%llu", (unsigned long long)end);
+        }
+        end += tensor->bytes;
+        tensor->offset += file->data_start;
+    }
+    if (end == file->data_size)
+        return LM_OK;
+    bad_file(file, "bytes that belong to no tensor end the file");
+    lm_detail_offset(file->ctx, file->data_start + end);
+    return lm_detail_found(file->ctx, "%llu bytes", (unsigned long long)(file->data_size - end));
+}
+
+static lm_status
+check_metadata(const tensor_file *file, const lm_json *metadata)
+{
+    if (metadata->type == LM_JSON_NULL)
+        return LM_OK;
+    if (metadata->type != LM_JSON_OBJECT)
+        return bad_tensor(file, METADATA, "the header's metadata is not an object");
+    for (const lm_json *member = metadata->as.items.first; member; member = member->next)
+        if (member->type != LM_JSON_STRING)
+            return bad_tensor(file, METADATA, "the header's metadata holds more than strings");
+    return LM_OK;
+}
+
+/* All entries of a parsed header into file->items. */
+static lm_status
+read_entries(tensor_file *file, const lm_json *header)
+{
+    if (header->as.items.count > TENSOR_LIMIT) {
+        lm_raise(file->ctx, LM_TOO_LARGE, "a file of the model has too many tensors");
+        lm_detail_file(file->ctx, file->name);
+        lm_detail_found(file->ctx, "%zu", header->as.items.count);
+        return lm_detail_allowed(file->ctx, "%zu", TENSOR_LIMIT);
+    }
+    file->items = lm_arena_array(file->arena, header->as.items.count, sizeof *file->items);
+    if (!file->items)
+        return LM_NO_MEMORY;
+    for (const lm_json *entry = header->as.items.first; entry; entry = entry->next) {
+        if (entry->key_length == strlen(METADATA) && strcmp(entry->key, METADATA) == 0)
+            LM_TRY(check_metadata(file, entry));
+        else
+            LM_TRY(read_entry(file, entry, &file->items[file->count++]));
+    }
+    return check_ranges(file);
+}
+
+/* The header's bytes, after its size has been checked against the file's. */
+static lm_status
+read_header(tensor_file *file, char **text, size_t *length)
+{
+    unsigned char preamble[PREAMBLE];
+    uint64_t size = 0, header = 0;
+    bool found = false;
+    const lm_source *source = file->source;
+
+    LM_TRY(source->stat(file->ctx, source->opaque, file->name, &found, &size));
+    if (!found) {
+        lm_raise(file->ctx, LM_NO_FILE, "a file of the model is missing");
+        return lm_detail_file(file->ctx, file->name);
+    }
+    if (size < PREAMBLE)
+        return bad_file(file, "a file of the model is truncated");
+    LM_TRY(source->read(file->ctx, source->opaque, file->name, 0, preamble, PREAMBLE));
+    for (size_t i = 0; i < PREAMBLE; i++)
+        header |= (uint64_t)preamble[i] << 8 * i;
+    if (header > size - PREAMBLE || header > HEADER_LIMIT) {
+        bad_file(file, header > HEADER_LIMIT ? "the header is too large"
+                                             : "a file of the model is truncated");
+        lm_detail_found(file->ctx, "a header of %llu bytes", (unsigned long long)header);
+        return lm_detail_allowed(
+            file->ctx, "%llu",
+            (unsigned long long)(size - PREAMBLE < HEADER_LIMIT ? size - PREAMBLE : HEADER_LIMIT));
+    }
+    *text = lm_arena_alloc(file->scratch, (size_t)header);
+    if (!*text)
+        return LM_NO_MEMORY;
+    for (size_t at = 0; at < header; at += PIECE) {
+        size_t piece = header - at < PIECE ? (size_t)header - at : PIECE;
+
+        LM_TRY(lm_poll(file->ctx));
+        LM_TRY(
+            source->read(file->ctx, source->opaque, file->name, PREAMBLE + at, *text + at, piece));
+    }
+    *length = (size_t)header;
+    file->data_start = PREAMBLE + header;
+    file->data_size = size - file->data_start;
+    return LM_OK;
+}
+
+static lm_status
+parse_header(tensor_file *file)
+{
+    const lm_json *header;
+    lm_status status;
+    size_t length;
+    char *text;
+
+    LM_TRY(read_header(file, &text, &length));
+    /* JSON may open with white space; this format may not. */
+    if (length == 0 || text[0] != '{')
+        return bad_file(file, "the header does not begin with '{'");
+    status = lm_json_parse(file->ctx, file->scratch, text, length, file->name, &header);
+    /* What is wrong JSON elsewhere is a malformed model file here, at an offset in that file. */
+    if (status == LM_BAD_JSON)
+        status = file->ctx->error.status = LM_BAD_MODEL;
+    if (status != LM_OK && file->ctx->error.has_offset)
+        file->ctx->error.offset += PREAMBLE;
+    LM_TRY(status);
+    return read_entries(file, header);
+}
+
+/* Read one file's header; its tensors come sorted by offset. */
+static lm_status
+open_one(lm_context *ctx, lm_arena *arena, const lm_source *source, const char *name,
+         tensor_file *file)
+{
+    lm_arena scratch;
+    lm_status status;
+
+    lm_arena_init(&scratch, ctx);
+    memset(file, 0, sizeof *file);
+    file->ctx = ctx;
+    file->arena = arena;
+    file->scratch = &scratch;
+    file->source = source;
+    file->name = name;
+    status = parse_header(file);
+    file->scratch = NULL;
+    lm_arena_free(&scratch);
+    return status;
+}
+
+/* --- the directory ---------------------------------------------------------------------------- */
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(((const lm_tensor *)a)->name, ((const lm_tensor *)b)->name);
+}
+
+/* Sort by name, which brings a name that two files hold next to itself. */
+static lm_status
+finish(lm_context *ctx, lm_tensor *items, size_t count, const char *const *files, size_t file_count,
+       lm_tensors *tensors)
+{
+    qsort(items, count, sizeof *items, compare_names);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(items[i - 1].name, items[i].name) == 0) {
+            lm_raise(ctx, LM_BAD_MODEL, "two files of the model hold the same tensor");
+            lm_detail_file(ctx, items[i].file);
+            lm_detail_key(ctx, "%s", items[i].name);
+            return lm_detail_found(ctx, "the same name in %s", items[i - 1].file);
+        }
+    tensors->items = items;
+    tensors->count = count;
+    tensors->files = files;
+    tensors->file_count = file_count;
+    return LM_OK;
+}
+
+/* Read all files' headers, in the order given. */
+static lm_status
+open_files(lm_context *ctx, lm_arena *arena, const lm_source *source, const char *const *names,
+           size_t name_count, lm_tensors *tensors)
+{
+    tensor_file *files = lm_arena_array(arena, name_count, sizeof *files);
+    lm_tensor *items;
+    size_t total = 0, order = 0;
+
+    if (!files)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < name_count; i++) {
+        LM_TRY(open_one(ctx, arena, source, names[i], &files[i]));
+        total += files[i].count;
+    }
+    if (total > TENSOR_LIMIT) {
+        lm_raise(ctx, LM_TOO_LARGE, "the model has too many tensors");
+        lm_detail_found(ctx, "%zu", total);
+        return lm_detail_allowed(ctx, "%zu", TENSOR_LIMIT);
+    }
+    items = lm_arena_array(arena, total, sizeof *items);
+    if (!items)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < name_count; i++)
+        for (size_t j = 0; j < files[i].count; j++) {
+            items[order] = files[i].items[j];
+            items[order].order = (uint32_t)order;
+            order++;
+        }
+    return finish(ctx, items, total, names, name_count, tensors);
+}
+
+lm_status
+lm_tensors_open_file(lm_context *ctx, lm_arena *arena, const lm_source *source, const char *file,
+                     lm_tensors *tensors)
+{
+    const char **names = lm_arena_array(arena, 1, sizeof *names);
+
+    if (!names)
+        return LM_NO_MEMORY;
+    names[0] = lm_arena_copy(arena, file, strlen(file));
+    return names[0] ? open_files(ctx, arena, source, names, 1, tensors) : LM_NO_MEMORY;
+}
+
+const lm_tensor *
+lm_tensors_find(const lm_tensors *tensors, const char *name)
+{
+    lm_tensor key = {.name = name};
+
+    if (tensors->count == 0)
+        return NULL;
+    return bsearch(&key, tensors->items, tensors->count, sizeof key, compare_names);
+}
+
+/* --- shards ----------------------------------------------------------------------------------- */
+
+static lm_status
+bad_index(lm_context *ctx, const char *key, const char *message)
+{
+    lm_raise(ctx, LM_BAD_MODEL, "%s", message);
+    lm_detail_file(ctx, INDEX_FILE);
+    return lm_detail_key(ctx, "%s", key);
+}
+
+/* A shard's name stays in the folder and ends as such files do, so that no index names itself. */
+static lm_status
+check_shard_name(lm_context *ctx, const lm_json *value)
+{
+    const char *name = value->as.string.bytes;
+    size_t length = value->as.string.length, suffix = strlen(SUFFIX);
+
+    if (value->type != LM_JSON_STRING)
+        return bad_index(ctx, value->key, "the index names a file by something else than a string");
+    if (strlen(name) == length && length > suffix && strcmp(name + length - suffix, SUFFIX) == 0)
+        return lm_source_check_name(ctx, name);
+    lm_raise(ctx, LM_DENIED, "the index names a file that is no safetensors file");
+    lm_detail_file(ctx, INDEX_FILE);
+    return lm_detail_found(ctx, "\"%s\"", name);
+}
+
+static int
+compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The files that a weight map names, each once, in the order of their names. */
+static lm_status
+list_shards(lm_context *ctx, lm_arena *arena, const lm_json *map, const char *const **names,
+            size_t *count)
+{
+    const char **all = lm_arena_array(arena, map->as.items.count, sizeof *all);
+    size_t total = 0, kept = 0;
+
+    if (!all)
+        return LM_NO_MEMORY;
+    for (const lm_json *value = map->as.items.first; value; value = value->next) {
+        LM_TRY(check_shard_name(ctx, value));
+        all[total++] = value->as.string.bytes;
+    }
+    qsort(all, total, sizeof *all, compare_strings);
+    for (size_t i = 0; i < total; i++)
+        if (kept == 0 || strcmp(all[kept - 1], all[i]) != 0)
+            all[kept++] = all[i];
+    if (kept > SHARD_LIMIT) {
+        lm_raise(ctx, LM_TOO_LARGE, "the model has too many files");
+        lm_detail_file(ctx, INDEX_FILE);
+        lm_detail_found(ctx, "%zu", kept);
+        return lm_detail_allowed(ctx, "%zu", SHARD_LIMIT);
+    }
+    *names = all;
+    *count = kept;
+    return LM_OK;
+}
+
+/* The weight map of the index; its strings live in the arena. NULL when there is no index. */
+static lm_status
+read_index(lm_context *ctx, lm_arena *arena, const lm_source *source, const lm_json **map)
+{
+    lm_arena text_arena;
+    const lm_json *index = NULL;
+    lm_status status;
+    size_t length;
+    char *text;
+
+    *map = NULL;
+    lm_arena_init(&text_arena, ctx);
+    status = lm_source_slurp(ctx, source, &text_arena, INDEX_FILE, (size_t)HEADER_LIMIT, false,
+                             &text, &length);
+    if (status == LM_OK && text)
+        status = lm_json_parse(ctx, arena, text, length, INDEX_FILE, &index);
+    lm_arena_free(&text_arena);
+    if (status != LM_OK || !index)
+        return status;
+    *map = lm_json_get(index, "weight_map");
+    if (!*map || (*map)->type != LM_JSON_OBJECT || (*map)->as.items.count == 0)
+        return bad_index(ctx, "weight_map", "the index has no weight map");
+    if ((*map)->as.items.count > TENSOR_LIMIT)
+        return lm_raise(ctx, LM_TOO_LARGE, "the index names more than %zu tensors", TENSOR_LIMIT);
+    return LM_OK;
+}
+
+/* Every tensor that the index names must be in the file that it says. */
+static lm_status
+check_index(lm_context *ctx, const lm_json *map, const lm_tensors *tensors)
+{
+    for (const lm_json *value = map->as.items.first; value; value = value->next) {
+        const lm_tensor *tensor = lm_tensors_find(tensors, value->key);
+
+        if (!tensor || strlen(value->key) != value->key_length ||
+            strcmp(tensor->file, value->as.string.bytes) != 0) {
+            bad_index(ctx, value->key, "the index names a tensor that its file does not hold");
+            return lm_detail_allowed(ctx, "tensors of %s", value->as.string.bytes);
+        }
+    }
+    return LM_OK;
+}
+
+/* Whether the model's weights are in the one file. */
+static lm_status
+has_single_file(lm_context *ctx, const lm_source *source, bool *single)
+{
+    uint64_t size;
+
+    return source->stat(ctx, source->opaque, SINGLE_FILE, single, &size);
+}
+
+static lm_status
+no_weights(lm_context *ctx)
+{
+    lm_raise(ctx, LM_NO_FILE, "the model has no weights");
+    lm_detail_file(ctx, SINGLE_FILE);
+    return lm_detail_hint(ctx, "Weights are read from safetensors files only; save the model with "
+                               "save_pretrained(…, safe_serialization=True).");
+}
+
+lm_status
+lm_tensors_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_tensors *tensors)
+{
+    const char *const *names;
+    const lm_json *map;
+    bool single = false;
+    size_t count;
+
+    LM_TRY(has_single_file(ctx, source, &single));
+    if (single)
+        return lm_tensors_open_file(ctx, arena, source, SINGLE_FILE, tensors);
+    LM_TRY(read_index(ctx, arena, source, &map));
+    if (!map)
+        return no_weights(ctx);
+    LM_TRY(list_shards(ctx, arena, map, &names, &count));
+    LM_TRY(open_files(ctx, arena, source, names, count, tensors));
+    return check_index(ctx, map, tensors);
+}
+
+lm_status
+lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source, const char **index,
+                const char *const **files, size_t *count)
+{
+    static const char *const one[] = {SINGLE_FILE};
+    const lm_json *map;
+    bool single = false;
+
+    *index = NULL;
+    LM_TRY(has_single_file(ctx, source, &single));
+    if (single) {
+        *files = one;
+        *count = 1;
+        return LM_OK;
+    }
+    LM_TRY(read_index(ctx, arena, source, &map));
+    if (!map)
+        return no_weights(ctx);
+    *index = INDEX_FILE;
+    return list_shards(ctx, arena, map, files, count);
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static lm_status
+write_entry(lm_context *ctx, const lm_tensor *tensor, uint64_t *end, lm_buffer *out)
+{
+    uint64_t bytes = lm_dtypes[tensor->dtype].bytes, begin = *end;
+
+    for (int i = 0; i < tensor->rank; i++)
+        if (__builtin_mul_overflow(bytes, tensor->shape[i], &bytes))
+            return lm_raise(ctx, LM_TOO_LARGE, "a tensor is too large");
+    if (__builtin_add_overflow(begin, bytes, end))
+        return lm_raise(ctx, LM_TOO_LARGE, "the tensors of a file are too large");
+    LM_TRY(lm_json_write_string(out, tensor->name, strlen(tensor->name)));
+    LM_TRY(lm_buffer_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", lm_dtypes[tensor->dtype].name));
+    for (int i = 0; i < tensor->rank; i++)
+        LM_TRY(lm_buffer_printf(out, i ? ",%llu" : "%llu", (unsigned long long)tensor->shape[i]));
+    return lm_buffer_printf(out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin,
+                            (unsigned long long)*end);
+}
+
+lm_status
+lm_tensors_write_header(lm_context *ctx, const lm_tensor *tensors, size_t count, lm_buffer *out)
+{
+    size_t start = out->size;
+    uint64_t end = 0, header;
+
+    LM_TRY(lm_buffer_append(out, "\0\0\0\0\0\0\0", PREAMBLE));
+    LM_TRY(lm_buffer_append_byte(out, '{'));
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            LM_TRY(lm_buffer_append_byte(out, ','));
+        LM_TRY(write_entry(ctx, &tensors[i], &end, out));
+    }
+    LM_TRY(lm_buffer_append_byte(out, '}'));
+    /* Spaces up to a multiple of 8, so that the data is aligned in the file. */
+    while ((out->size - start) % 8 != 0)
+        LM_TRY(lm_buffer_append_byte(out, ' '));
+    header = out->size - start - PREAMBLE;
+    for (size_t i = 0; i < PREAMBLE; i++)
+        out->data[start + i] = (char)(header >> 8 * i);
+    return LM_OK;
+}

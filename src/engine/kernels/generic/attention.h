@@ -1,0 +1,123 @@
+/*
+ * attention.h - softmax(scale · Q Kᵀ) V of one text, head by head, by the tiles of one level.
+ *
+ * For a head, K is packed as weights are (times scale·log₂e, so that the softmax is 2^(s − max))
+ * and V is copied row by row, padded to whole vectors: both are then read front to back. Query rows
+ * go in blocks whose scores stay in the second-level cache: scores by tiles, one softmax per row
+ * without its division, P·V by tiles, and the division on head_dim numbers instead of on tokens.
+ */
+#include "kernels/generic/functions.h"
+#include "kernels/generic/tiles.h"
+#include "kernels/levels.h"
+
+enum { BLOCK_ROWS = 48 };
+static const size_t scores_bytes = 384 * 1024;
+
+/* What is in the scratch for a text of so many tokens. */
+typedef struct layout {
+    size_t value_stride; /* head_dim rounded up to whole vectors */
+    size_t score_stride; /* tokens, likewise */
+    size_t block;        /* query rows of one block */
+    float *keys;         /* packed */
+    float *values;       /* (tokens, value_stride) */
+    float *scores;       /* (block, score_stride) */
+    float *sums;         /* (block) of the scores' exponentials */
+    size_t bytes;
+} layout;
+
+/* Next so many floats of the scratch, at a cache line's start. */
+static float *
+take(layout *l, float *scratch, size_t count)
+{
+    float *start = scratch ? scratch + l->bytes / sizeof(float) : NULL;
+
+    l->bytes += round_up(count, 16) * sizeof(float);
+    return start;
+}
+
+static layout
+arrange(size_t tokens, size_t head_dim, float *scratch)
+{
+    layout l = {.value_stride = round_up(head_dim, VW), .score_stride = round_up(tokens, VW)};
+    size_t tiles = scores_bytes / sizeof(float) / TILE_ROWS / l.score_stride;
+
+    l.block = at_most(BLOCK_ROWS, TILE_ROWS * (tiles ? tiles : 1));
+    l.keys = take(&l, scratch, l.score_stride * head_dim);
+    l.values = take(&l, scratch, tokens * l.value_stride);
+    l.scores = take(&l, scratch, l.block * l.score_stride);
+    l.sums = take(&l, scratch, l.block);
+    return l;
+}
+
+size_t
+LM_NAME(attention_scratch)(size_t tokens, size_t head_dim)
+{
+    return arrange(tokens, head_dim, NULL).bytes;
+}
+
+static LM_TARGET void
+pack_values(const lm_attention_f32 *args, const float *v, const layout *l)
+{
+    for (size_t i = 0; i < args->tokens; i++)
+        for (size_t d = 0; d < args->head_dim; d += VW)
+            v_store(l->values + i * l->value_stride + d,
+                    v_load_some(v + i * args->ld + d, args->head_dim - d));
+}
+
+/* Scores of a block of query rows, then their exponentials and sums. */
+static void
+score(const lm_attention_f32 *args, const float *q, size_t rows, const layout *l)
+{
+    for (size_t j = 0; j < args->tokens; j += PANEL) {
+        size_t padded = at_most(PANEL, l->score_stride - j);
+
+        multiply_panel(rows, padded / VW, args->head_dim, q, args->ld, l->keys + j * args->head_dim,
+                       padded, l->scores + j, l->score_stride);
+    }
+    for (size_t r = 0; r < rows; r++)
+        l->sums[r] = LM_NAME(exponentials_f32)(args->tokens, l->scores + r * l->score_stride);
+}
+
+/* Columns d … of the block's result. */
+static LM_TARGET void
+weigh(const lm_attention_f32 *args, size_t rows, size_t d, const layout *l, float *out)
+{
+    float product[BLOCK_ROWS * PANEL] __attribute__((aligned(64)));
+    size_t width = at_most(PANEL, args->head_dim - d), padded = round_up(width, VW);
+
+    multiply_panel(rows, padded / VW, args->tokens, l->scores, l->score_stride, l->values + d,
+                   l->value_stride, product, PANEL);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t x = 0; x < width; x += VW)
+            v_store_some(out + r * args->ldo + d + x, width - x,
+                         v_div(v_load(product + r * PANEL + x), v_set(l->sums[r])));
+}
+
+/* One head; q, k, v and out point at its first column. */
+static void
+attend(const lm_attention_f32 *args, const float *q, const float *k, const float *v, float *out,
+       const layout *l)
+{
+    LM_NAME(pack_rows_f32)
+    (k, args->ld, args->tokens, args->head_dim, args->scale * (float)M_LOG2E, l->keys);
+    pack_values(args, v, l);
+    for (size_t i = 0; i < args->tokens; i += l->block) {
+        size_t rows = at_most(l->block, args->tokens - i);
+
+        score(args, q + i * args->ld, rows, l);
+        for (size_t d = 0; d < args->head_dim; d += PANEL)
+            weigh(args, rows, d, l, out + i * args->ldo);
+    }
+}
+
+void
+LM_NAME(attention_f32)(const lm_attention_f32 *args)
+{
+    layout l = arrange(args->tokens, args->head_dim, args->scratch);
+
+    for (size_t h = 0; h < args->heads; h++) {
+        size_t column = h * args->head_dim;
+
+        attend(args, args->q + column, args->k + column, args->v + column, args->out + column, &l);
+    }
+}

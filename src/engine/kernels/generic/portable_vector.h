@@ -1,0 +1,180 @@
+/*
+ * portable_vector.h - the vector operations in GNU C, four lanes: what every CPU of the compiler's
+ * baseline can do (SSE2, NEON). No fused multiply-add is assumed.
+ */
+#ifndef LM_PORTABLE_VECTOR_H
+#define LM_PORTABLE_VECTOR_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LM_TARGET
+#define LM_INLINE static inline __attribute__((always_inline))
+#define LM_NAME(op) lm_##op##_scalar
+
+/* Lanes of a vector; tile of the GEMM in rows and in vectors. */
+enum { VW = 4, TILE_ROWS = 4, TILE_COLS = 2 };
+
+typedef float vf __attribute__((vector_size(16)));
+typedef int32_t vi __attribute__((vector_size(16)));
+
+LM_INLINE vf
+v_load(const float *p)
+{
+    vf v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+LM_INLINE void
+v_store(float *p, vf v)
+{
+    memcpy(p, &v, sizeof(v));
+}
+
+LM_INLINE vf
+v_set(float x)
+{
+    return (vf){x, x, x, x};
+}
+
+LM_INLINE vf
+v_zero(void)
+{
+    return v_set(0);
+}
+
+/* The first n lanes (1 to VW − 1), zeros behind. */
+LM_INLINE vf
+v_load_part(const float *p, size_t n)
+{
+    vf v = v_zero();
+
+    memcpy(&v, p, n * sizeof(float));
+    return v;
+}
+
+LM_INLINE void
+v_store_part(float *p, size_t n, vf v)
+{
+    memcpy(p, &v, n * sizeof(float));
+}
+
+LM_INLINE vf
+v_choose(vi mask, vf yes, vf no)
+{
+    return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
+
+/* Lanes below n from v, the others from fill. */
+LM_INLINE vf
+v_keep(vf v, size_t n, vf fill)
+{
+    return v_choose((vi){0, 1, 2, 3} < (int32_t)n, v, fill);
+}
+
+LM_INLINE vf
+v_add(vf a, vf b)
+{
+    return a + b;
+}
+
+LM_INLINE vf
+v_sub(vf a, vf b)
+{
+    return a - b;
+}
+
+LM_INLINE vf
+v_mul(vf a, vf b)
+{
+    return a * b;
+}
+
+LM_INLINE vf
+v_div(vf a, vf b)
+{
+    return a / b;
+}
+
+/* a·b + c */
+LM_INLINE vf
+v_fma(vf a, vf b, vf c)
+{
+    return a * b + c;
+}
+
+/* c − a·b */
+LM_INLINE vf
+v_fnma(vf a, vf b, vf c)
+{
+    return c - a * b;
+}
+
+/* b where either is a NaN, as x86 has it. */
+LM_INLINE vf
+v_max(vf a, vf b)
+{
+    return v_choose(a > b, a, b);
+}
+
+LM_INLINE vf
+v_min(vf a, vf b)
+{
+    return v_choose(a < b, a, b);
+}
+
+LM_INLINE vf
+v_abs(vf a)
+{
+    return (vf)((vi)a & 0x7fffffff);
+}
+
+/* |a| with the sign of b. */
+LM_INLINE vf
+v_with_sign(vf a, vf b)
+{
+    return (vf)((vi)v_abs(a) | ((vi)b & INT32_MIN));
+}
+
+/* yes where a < b, else no. */
+LM_INLINE vf
+v_where_less(vf a, vf b, vf yes, vf no)
+{
+    return v_choose(a < b, yes, no);
+}
+
+/* Nearest integer, for |x| below 2^22: the sum with 1.5·2^23 has no fraction bits left. */
+LM_INLINE vf
+v_round(vf x)
+{
+    vf shift = v_set(12582912.0f);
+
+    return (x + shift) - shift;
+}
+
+/* p·2^n for integers n from −127 (where the result is 0) to 127. */
+LM_INLINE vf
+v_scale(vf p, vf n)
+{
+    return p * (vf)((__builtin_convertvector(n, vi) + 127) << 23);
+}
+
+LM_INLINE float
+v_sum(vf v)
+{
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
+LM_INLINE float
+v_maximum(vf v)
+{
+    float a = v[0] > v[2] ? v[0] : v[2], b = v[1] > v[3] ? v[1] : v[3];
+
+    return a > b ? a : b;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * levels.h - what the files of one level show to each other and to dispatch.c. Every level defines
+ * the same names with its own suffix.
+ */
+#ifndef LM_KERNELS_LEVELS_H
+#define LM_KERNELS_LEVELS_H
+
+#include "kernels/kernels.h"
+
+/*
+ * A tile of a product, whole K in one pass: C (rows, cols·lanes) = A (rows, K) · B (K, cols·lanes).
+ * C is written in full vectors. Each element is one chain of multiply-adds in the order of k, so
+ * that its bits are the same in a tile of any size.
+ */
+typedef void (*lm_tile_f32)(size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                            float *c, size_t ldc);
+
+#define LM_DECLARE_LEVEL(level)                                                                  \
+    size_t lm_packed_size_f32_##level(size_t n, size_t k);                                       \
+    void lm_pack_f32_##level(const float *w, size_t n, size_t k, float *packed);                 \
+    void lm_gemm_f32_##level(const lm_gemm_f32 *args);                                           \
+    void lm_layer_norm_f32_##level(size_t rows, size_t width, const float *x, const float *gain, \
+                                   const float *bias, float eps, float *out);                    \
+    size_t lm_attention_scratch_##level(size_t tokens, size_t head_dim);                         \
+    void lm_attention_f32_##level(const lm_attention_f32 *args);                                 \
+    void lm_activate_f32_##level(lm_activation act, size_t count, float *x);                     \
+    void lm_softmax_f32_##level(size_t count, float *x);                                         \
+    void lm_add_f32_##level(size_t width, const float *a, const float *b, const float *c,        \
+                            float *out);                                                         \
+    void lm_mean_rows_f32_##level(size_t rows, size_t width, const float *x, float *out);        \
+    void lm_l2_normalize_f32_##level(size_t width, float *x, float eps);                         \
+    float lm_dot_f32_##level(size_t width, const float *a, const float *b);                      \
+    float lm_l2_squared_f32_##level(size_t width, const float *a, const float *b);               \
+    void lm_cosine_parts_f32_##level(size_t width, const float *a, const float *b,               \
+                                     float parts[3]);                                            \
+    /* Inside the level: W (N, K) of row stride ldw, times factor, into panels. */               \
+    void lm_pack_rows_f32_##level(const float *w, size_t ldw, size_t n, size_t k, float factor,  \
+                                  float *packed);                                                \
+    /* Inside the level: x = 2^(x − max x) in place; returns the sum. */                       \
+    float lm_exponentials_f32_##level(size_t count, float *x);
+
+LM_DECLARE_LEVEL(scalar)
+LM_DECLARE_LEVEL(avx2)
+LM_DECLARE_LEVEL(avx512)
+
+/* By columns in vectors less one, then rows less one. */
+extern const lm_tile_f32 lm_tiles_f32_scalar[2][4];
+extern const lm_tile_f32 lm_tiles_f32_avx2[3][4];
+extern const lm_tile_f32 lm_tiles_f32_avx512[4][6];
+
+#endif

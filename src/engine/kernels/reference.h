@@ -1,0 +1,27 @@
+/*
+ * reference.h - the plain scalar references of every kernel: what the kernels are checked against.
+ * Sums and functions are taken in double and rounded once, so that a reference has no error of its
+ * own to speak of; nothing in the product's fast path calls them.
+ */
+#ifndef LM_KERNELS_REFERENCE_H
+#define LM_KERNELS_REFERENCE_H
+
+#include "kernels/kernels.h"
+
+/* args->packed is ignored; w is (N, K), not packed. */
+void lm_gemm_f32_ref(const lm_gemm_f32 *args, const float *w);
+void lm_layer_norm_f32_ref(size_t rows, size_t width, const float *x, const float *gain,
+                           const float *bias, float eps, float *out);
+/* args->scratch: a row of `tokens` doubles. */
+void lm_attention_f32_ref(const lm_attention_f32 *args);
+double lm_activation_ref(lm_activation act, double x);
+void lm_activate_f32_ref(lm_activation act, size_t count, float *x);
+void lm_softmax_f32_ref(size_t count, float *x);
+void lm_add_f32_ref(size_t width, const float *a, const float *b, const float *c, float *out);
+void lm_mean_rows_f32_ref(size_t rows, size_t width, const float *x, float *out);
+void lm_l2_normalize_f32_ref(size_t width, float *x, float eps);
+float lm_dot_f32_ref(size_t width, const float *a, const float *b);
+float lm_l2_squared_f32_ref(size_t width, const float *a, const float *b);
+void lm_cosine_parts_f32_ref(size_t width, const float *a, const float *b, float parts[3]);
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * scalar.c - the references: each kernel once, as its definition reads. In double, one rounding at
+ * the end, no blocking, no tricks; the order of the sums is that of the formula.
+ */
+#include "kernels/reference.h"
+
+#include <math.h>
+
+void
+lm_gemm_f32_ref(const lm_gemm_f32 *args, const float *w)
+{
+    for (size_t i = 0; i < args->m; i++)
+        for (size_t j = 0; j < args->n; j++) {
+            double sum = args->bias ? args->bias[j] : 0;
+
+            for (size_t k = 0; k < args->k; k++)
+                sum += (double)args->a[i * args->lda + k] * w[j * args->k + k];
+            sum = lm_activation_ref(args->act, sum);
+            if (args->residual)
+                sum += args->residual[i * args->ldr + j];
+            args->c[i * args->ldc + j] = (float)sum;
+        }
+}
+
+static void
+layer_norm_row(size_t width, const float *x, const float *gain, const float *bias, float eps,
+               float *out)
+{
+    double mean = 0, variance = 0;
+
+    for (size_t j = 0; j < width; j++)
+        mean += x[j];
+    mean /= (double)width;
+    for (size_t j = 0; j < width; j++)
+        variance += (x[j] - mean) * (x[j] - mean);
+    variance /= (double)width;
+    for (size_t j = 0; j < width; j++)
+        out[j] = (float)((x[j] - mean) / sqrt(variance + eps) * gain[j] + bias[j]);
+}
+
+void
+lm_layer_norm_f32_ref(size_t rows, size_t width, const float *x, const float *gain,
+                      const float *bias, float eps, float *out)
+{
+    for (size_t i = 0; i < rows; i++)
+        layer_norm_row(width, x + i * width, gain, bias, eps, out + i * width);
+}
+
+/* exp(x − max) in place; returns the sum. A NaN anywhere makes the sum NaN. */
+static double
+exponentials(size_t count, double *x)
+{
+    double max = -INFINITY, sum = 0;
+
+    for (size_t j = 0; j < count; j++)
+        max = x[j] > max ? x[j] : max;
+    for (size_t j = 0; j < count; j++)
+        sum += x[j] = exp(x[j] - max);
+    return sum;
+}
+
+/* One query row of one head; q, k, v and out point at the head's first column. */
+static void
+attend(const lm_attention_f32 *args, const float *q, const float *k, const float *v, float *out)
+{
+    double *p = args->scratch, sum;
+
+    for (size_t j = 0; j < args->tokens; j++) {
+        p[j] = 0;
+        for (size_t d = 0; d < args->head_dim; d++)
+            p[j] += (double)q[d] * k[j * args->ld + d];
+        p[j] *= args->scale;
+    }
+    sum = exponentials(args->tokens, p);
+    for (size_t d = 0; d < args->head_dim; d++) {
+        double value = 0;
+
+        for (size_t j = 0; j < args->tokens; j++)
+            value += p[j] * v[j * args->ld + d];
+        out[d] = (float)(value / sum);
+    }
+}
+
+void
+lm_attention_f32_ref(const lm_attention_f32 *args)
+{
+    for (size_t h = 0; h < args->heads; h++)
+        for (size_t i = 0; i < args->tokens; i++) {
+            size_t column = h * args->head_dim;
+
+            attend(args, args->q + i * args->ld + column, args->k + column, args->v + column,
+                   args->out + i * args->ldo + column);
+        }
+}
+
+/* GELU and its tanh form: Hendrycks and Gimpel 2016; SiLU: x·σ(x). */
+double
+lm_activation_ref(lm_activation act, double x)
+{
+    switch (act) {
+    case LM_ACT_GELU:
+        return x * 0.5 * erfc(-x * M_SQRT1_2);
+    case LM_ACT_GELU_TANH:
+        return x / (1 + exp(-2 * M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x)));
+    case LM_ACT_RELU:
+        return x < 0 ? 0 : x;
+    case LM_ACT_SILU:
+        return x / (1 + exp(-x));
+    case LM_ACT_TANH:
+        return tanh(x);
+    default:
+        return x;
+    }
+}
+
+void
+lm_activate_f32_ref(lm_activation act, size_t count, float *x)
+{
+    for (size_t j = 0; j < count; j++)
+        x[j] = (float)lm_activation_ref(act, x[j]);
+}
+
+void
+lm_softmax_f32_ref(size_t count, float *x)
+{
+    double max = -INFINITY, sum = 0;
+
+    for (size_t j = 0; j < count; j++)
+        max = x[j] > max ? x[j] : max;
+    for (size_t j = 0; j < count; j++)
+        sum += exp(x[j] - max);
+    for (size_t j = 0; j < count; j++)
+        x[j] = (float)(exp(x[j] - max) / sum);
+}
+
+void
+lm_add_f32_ref(size_t width, const float *a, const float *b, const float *c, float *out)
+{
+    for (size_t j = 0; j < width; j++)
+        out[j] = c ? a[j] + b[j] + c[j] : a[j] + b[j];
+}
+
+void
+lm_mean_rows_f32_ref(size_t rows, size_t width, const float *x, float *out)
+{
+    for (size_t j = 0; j < width; j++) {
+        double sum = 0;
+
+        for (size_t i = 0; i < rows; i++)
+            sum += x[i * width + j];
+        out[j] = (float)(sum / (double)rows);
+    }
+}
+
+void
+lm_l2_normalize_f32_ref(size_t width, float *x, float eps)
+{
+    double sum = 0, norm;
+
+    for (size_t j = 0; j < width; j++)
+        sum += (double)x[j] * x[j];
+    norm = sqrt(sum);
+    if (norm < eps)
+        norm = eps;
+    for (size_t j = 0; j < width; j++)
+        x[j] = (float)(x[j] / norm);
+}
+
+float
+lm_dot_f32_ref(size_t width, const float *a, const float *b)
+{
+    double sum = 0;
+
+    for (size_t j = 0; j < width; j++)
+        sum += (double)a[j] * b[j];
+    return (float)sum;
+}
+
+float
+lm_l2_squared_f32_ref(size_t width, const float *a, const float *b)
+{
+    double sum = 0;
+
+    for (size_t j = 0; j < width; j++)
+        sum += ((double)a[j] - b[j]) * ((double)a[j] - b[j]);
+    return (float)sum;
+}
+
+void
+lm_cosine_parts_f32_ref(size_t width, const float *a, const float *b, float parts[3])
+{
+    parts[0] = lm_dot_f32_ref(width, a, b);
+    parts[1] = lm_dot_f32_ref(width, a, a);
+    parts[2] = lm_dot_f32_ref(width, b, b);
+}

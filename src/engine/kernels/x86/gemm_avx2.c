@@ -1,0 +1,63 @@
+/*
+ * gemm_avx2.c - matrix product, level AVX2: tiles of 4 × 24, that is 12 accumulators, three vectors
+ * of B and one of A: all 16 registers.
+ *
+ * The multiply-add is inline assembly of one instruction: with intrinsics GCC 12 moves and spills
+ * accumulators in this loop. scripts/check-spills looks at the result.
+ */
+#if defined(__x86_64__)
+#include "kernels/x86/vector_avx2.h"
+
+#include "kernels/generic/gemm.h"
+
+#define FMA(c, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b))
+
+#define DECLARE_1(r) vf c##r##_0 = v_zero();
+#define DECLARE_2(r) DECLARE_1(r) vf c##r##_1 = v_zero();
+#define DECLARE_3(r) DECLARE_2(r) vf c##r##_2 = v_zero();
+#define DECLARE(r, cols) DECLARE_##cols(r)
+
+#define LOAD_1 vf b0 = v_load(b);
+#define LOAD_2 LOAD_1 vf b1 = v_load(b + VW);
+#define LOAD_3 LOAD_2 vf b2 = v_load(b + 2 * VW);
+
+#define STEP_1(r) FMA(c##r##_0, x, b0);
+#define STEP_2(r) STEP_1(r) FMA(c##r##_1, x, b1);
+#define STEP_3(r) STEP_2(r) FMA(c##r##_2, x, b2);
+#define STEP(r, cols)                 \
+    {                                 \
+        vf x = v_set(a[r * lda + i]); \
+                                      \
+        STEP_##cols(r)                \
+    }
+
+#define STORE_1(r) v_store(c + r * ldc, c##r##_0);
+#define STORE_2(r) STORE_1(r) v_store(c + r * ldc + VW, c##r##_1);
+#define STORE_3(r) STORE_2(r) v_store(c + r * ldc + 2 * VW, c##r##_2);
+#define STORE(r, cols) STORE_##cols(r)
+
+#define TILE(rows, cols)                                                                        \
+    static LM_TARGET void lm_gemm_f32_##rows##x##cols##_avx2(                                   \
+        size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc) \
+    {                                                                                           \
+        LM_ROWS_##rows(DECLARE, cols);                                                          \
+        for (size_t i = 0; i < k; i++, b += ldb) {                                              \
+            LOAD_##cols;                                                                        \
+            LM_ROWS_##rows(STEP, cols)                                                          \
+        }                                                                                       \
+        LM_ROWS_##rows(STORE, cols)                                                             \
+    }
+
+#define TILES(cols) TILE(1, cols) TILE(2, cols) TILE(3, cols) TILE(4, cols)
+TILES(1)
+TILES(2)
+TILES(3)
+
+#define ENTRIES(cols)                                                                          \
+    {                                                                                          \
+        lm_gemm_f32_1x##cols##_avx2, lm_gemm_f32_2x##cols##_avx2, lm_gemm_f32_3x##cols##_avx2, \
+            lm_gemm_f32_4x##cols##_avx2                                                        \
+    }
+const lm_tile_f32 lm_tiles_f32_avx2[3][4] = {ENTRIES(1), ENTRIES(2), ENTRIES(3)};
+
+#endif

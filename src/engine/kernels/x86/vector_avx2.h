@@ -1,0 +1,178 @@
+/*
+ * vector_avx2.h - the vector operations in AVX2 and FMA, eight lanes.
+ */
+#ifndef LM_VECTOR_AVX2_H
+#define LM_VECTOR_AVX2_H
+
+#include <immintrin.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LM_TARGET __attribute__((target("avx2,fma")))
+#define LM_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
+#define LM_NAME(op) lm_##op##_avx2
+
+/* Lanes of a vector; tile of the GEMM in rows and in vectors. */
+enum { VW = 8, TILE_ROWS = 4, TILE_COLS = 3 };
+
+typedef __m256 vf;
+
+/* Eight entries from 8 − n on are a mask of the first n lanes. */
+static const int32_t v_masks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+
+LM_INLINE vf
+v_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+
+LM_INLINE void
+v_store(float *p, vf v)
+{
+    _mm256_storeu_ps(p, v);
+}
+
+LM_INLINE vf
+v_set(float x)
+{
+    return _mm256_set1_ps(x);
+}
+
+LM_INLINE vf
+v_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+
+LM_INLINE __m256i
+v_mask(size_t n)
+{
+    return _mm256_loadu_si256((const __m256i *)(v_masks + 8 - n));
+}
+
+/* The first n lanes (1 to VW − 1), zeros behind; nothing behind is read. */
+LM_INLINE vf
+v_load_part(const float *p, size_t n)
+{
+    return _mm256_maskload_ps(p, v_mask(n));
+}
+
+LM_INLINE void
+v_store_part(float *p, size_t n, vf v)
+{
+    _mm256_maskstore_ps(p, v_mask(n), v);
+}
+
+/* Lanes below n from v, the others from fill. */
+LM_INLINE vf
+v_keep(vf v, size_t n, vf fill)
+{
+    return _mm256_blendv_ps(fill, v, _mm256_castsi256_ps(v_mask(n)));
+}
+
+LM_INLINE vf
+v_add(vf a, vf b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+LM_INLINE vf
+v_sub(vf a, vf b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+LM_INLINE vf
+v_mul(vf a, vf b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
+LM_INLINE vf
+v_div(vf a, vf b)
+{
+    return _mm256_div_ps(a, b);
+}
+
+/* a·b + c */
+LM_INLINE vf
+v_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+/* c − a·b */
+LM_INLINE vf
+v_fnma(vf a, vf b, vf c)
+{
+    return _mm256_fnmadd_ps(a, b, c);
+}
+
+/* b where either is a NaN. */
+LM_INLINE vf
+v_max(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+LM_INLINE vf
+v_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+LM_INLINE vf
+v_abs(vf a)
+{
+    return _mm256_andnot_ps(v_set(-0.0f), a);
+}
+
+/* |a| with the sign of b. */
+LM_INLINE vf
+v_with_sign(vf a, vf b)
+{
+    return _mm256_or_ps(v_abs(a), _mm256_and_ps(b, v_set(-0.0f)));
+}
+
+/* yes where a < b, else no. */
+LM_INLINE vf
+v_where_less(vf a, vf b, vf yes, vf no)
+{
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+
+LM_INLINE vf
+v_round(vf x)
+{
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/* p·2^n for integers n from −127 (where the result is 0) to 127. */
+LM_INLINE vf
+v_scale(vf p, vf n)
+{
+    __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+
+    return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
+}
+
+LM_INLINE float
+v_sum(vf v)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+LM_INLINE float
+v_maximum(vf v)
+{
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+#endif

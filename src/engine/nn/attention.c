@@ -1,0 +1,69 @@
+/*
+ * attention.c - attention of packed texts: one kernel call for a text, or for some heads of a long
+ * one. Polls once the work since the last poll has used the budget up.
+ */
+#include "nn/nn.h"
+
+/* Work of one head of a text: Q Kᵀ and the weighted sum of V. */
+static double
+head_flops(const lm_nn_attention *args, size_t tokens)
+{
+    return 4.0 * (double)tokens * (double)tokens * (double)args->head_dim;
+}
+
+/* The kernel's arguments for heads first … first + heads − 1 of the text that starts at `row`. */
+static lm_attention_f32
+heads_of_text(const lm_nn_attention *args, size_t row, size_t tokens, size_t first, size_t heads)
+{
+    size_t width = args->heads * args->head_dim;
+    const float *qkv = args->qkv + row * 3 * width + first * args->head_dim;
+
+    return (lm_attention_f32){
+        .tokens = tokens,
+        .heads = heads,
+        .head_dim = args->head_dim,
+        .q = qkv,
+        .k = qkv + width,
+        .v = qkv + 2 * width,
+        .ld = 3 * width,
+        .scale = args->scale,
+        .out = args->out + row * width + first * args->head_dim,
+        .ldo = width,
+        .scratch = args->scratch,
+    };
+}
+
+/* Heads of this text that one kernel call may take: as many as the budget allows, at least one. */
+static size_t
+heads_per_call(const lm_nn_attention *args, size_t tokens, double budget)
+{
+    double heads = budget / head_flops(args, tokens);
+
+    if (heads >= (double)args->heads)
+        return args->heads;
+    return heads >= 1 ? (size_t)heads : 1;
+}
+
+lm_status
+lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *args)
+{
+    double budget = lm_nn_budget(kernels), spent = budget;
+
+    for (size_t text = 0; text < args->texts; text++) {
+        size_t row = args->offsets[text], tokens = args->offsets[text + 1] - row;
+        size_t step = tokens > 0 ? heads_per_call(args, tokens, budget) : args->heads;
+
+        for (size_t head = 0; head < args->heads && tokens > 0; head += step) {
+            size_t heads = args->heads - head < step ? args->heads - head : step;
+            lm_attention_f32 call = heads_of_text(args, row, tokens, head, heads);
+
+            if (spent >= budget) {
+                LM_TRY(lm_poll(ctx));
+                spent = 0;
+            }
+            kernels->attention_f32(&call);
+            spent += head_flops(args, tokens) * (double)heads;
+        }
+    }
+    return LM_OK;
+}

@@ -1,0 +1,34 @@
+/*
+ * embedding.c - the sum of a token's three embeddings. Positions count from 0 in every text.
+ */
+#include "nn/nn.h"
+
+/* Tokens between two polls: a few rows each, read from memory at random. */
+#define TOKENS_PER_POLL 4096
+
+static void
+embed_token(const lm_kernels *kernels, const lm_nn_embedding *args, size_t token, size_t position,
+            float *out)
+{
+    size_t width = args->width;
+    size_t type = args->type_ids ? (size_t)args->type_ids[token] : 0;
+
+    kernels->add_f32(width, args->words + (size_t)args->ids[token] * width,
+                     args->types + type * width, args->position + position * width,
+                     out + token * width);
+}
+
+lm_status
+lm_nn_embed(lm_context *ctx, const lm_kernels *kernels, const lm_nn_embedding *args, float *out)
+{
+    for (size_t text = 0; text < args->texts; text++) {
+        size_t start = args->offsets[text];
+
+        for (size_t token = start; token < args->offsets[text + 1]; token++) {
+            if (token % TOKENS_PER_POLL == 0)
+                LM_TRY(lm_poll(ctx));
+            embed_token(kernels, args, token, token - start, out);
+        }
+    }
+    return LM_OK;
+}

@@ -1,0 +1,39 @@
+/*
+ * ffn.c - the feed-forward net of a transformer layer. Bias, activation and residual are done by
+ * the matrix products on their way out.
+ */
+#include "nn/nn.h"
+
+lm_status
+lm_nn_feed_forward(lm_context *ctx, const lm_kernels *kernels, const lm_nn_ffn *args, size_t rows,
+                   float *x)
+{
+    const lm_gemm_f32 up = {
+        .m = rows,
+        .n = args->inner,
+        .k = args->width,
+        .a = x,
+        .lda = args->width,
+        .packed = args->up,
+        .bias = args->up_bias,
+        .act = args->act,
+        .c = args->buffer,
+        .ldc = args->inner,
+    };
+    const lm_gemm_f32 down = {
+        .m = rows,
+        .n = args->width,
+        .k = args->inner,
+        .a = args->buffer,
+        .lda = args->inner,
+        .packed = args->down,
+        .bias = args->down_bias,
+        .residual = x,
+        .ldr = args->width,
+        .c = x,
+        .ldc = args->width,
+    };
+
+    LM_TRY(lm_nn_linear(ctx, kernels, &up));
+    return lm_nn_linear(ctx, kernels, &down);
+}

@@ -1,0 +1,54 @@
+/*
+ * linear.c - a linear layer over any number of rows, cut into pieces between which cancel is seen.
+ */
+#include "nn/nn.h"
+
+/* A multiple of the row tiles of all kernels, so that a cut leaves no short tile behind. */
+#define ROW_STEP 84
+
+/*
+ * What each level is taken to compute in about 10 ms. Measured speeds are some 2, 100 and 100
+ * GFLOP/s; a slow machine halves them and stays within 20 ms.
+ */
+static const double level_budget[LM_LEVEL_COUNT] = {
+    [LM_LEVEL_SCALAR] = 2e7,
+    [LM_LEVEL_AVX2] = 1e9,
+    [LM_LEVEL_AVX512] = 1e9,
+};
+
+double
+lm_nn_budget(const lm_kernels *kernels)
+{
+    return level_budget[kernels->level];
+}
+
+/* Rows of one piece: all that fit the budget, at least one. */
+static size_t
+piece_rows(const lm_kernels *kernels, const lm_gemm_f32 *args)
+{
+    double rows = lm_nn_budget(kernels) / (2.0 * (double)args->n * (double)args->k);
+
+    if (rows >= (double)args->m)
+        return args->m;
+    if (rows >= ROW_STEP)
+        return (size_t)rows / ROW_STEP * ROW_STEP;
+    return rows >= 1 ? (size_t)rows : 1;
+}
+
+lm_status
+lm_nn_linear(lm_context *ctx, const lm_kernels *kernels, const lm_gemm_f32 *args)
+{
+    size_t step = piece_rows(kernels, args);
+    lm_gemm_f32 piece = *args;
+
+    for (size_t row = 0; row < args->m; row += step) {
+        LM_TRY(lm_poll(ctx));
+        piece.m = args->m - row < step ? args->m - row : step;
+        piece.a = args->a + row * args->lda;
+        piece.c = args->c + row * args->ldc;
+        if (args->residual)
+            piece.residual = args->residual + row * args->ldr;
+        kernels->gemm_f32(&piece);
+    }
+    return LM_OK;
+}

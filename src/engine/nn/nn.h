@@ -1,0 +1,77 @@
+/*
+ * nn.h - the parts that encoders are built of, as small functions over the kernel table.
+ *
+ * Laws: no part allocates; each is given its buffers. Each polls cancel between pieces of at most
+ * about lm_nn_budget floating-point operations, so that a caller hears of a cancel within some
+ * 20 ms. Pieces are cut between rows or heads only, which the kernels' law (a row of a result
+ * depends on that row alone) makes invisible in the bits.
+ */
+#ifndef LM_NN_H
+#define LM_NN_H
+
+#include "base/context.h"
+#include "kernels/kernels.h"
+
+/* Floating-point operations between two polls, by what the level computes in about 10 ms. */
+double lm_nn_budget(const lm_kernels *kernels);
+
+/* kernels->gemm_f32 on all rows, in pieces. */
+lm_status lm_nn_linear(lm_context *ctx, const lm_kernels *kernels, const lm_gemm_f32 *args);
+
+/* LayerNorm (Ba, Kiros and Hinton 2016) over rows of `width`, in place. */
+typedef struct lm_norm {
+    const float *gain; /* (width) */
+    const float *bias; /* (width) */
+    float eps;
+} lm_norm;
+
+void lm_nn_norm(const lm_kernels *kernels, const lm_norm *norm, size_t rows, size_t width,
+                float *x);
+
+/* Word, token type and position embeddings of packed texts, summed in this order. */
+typedef struct lm_nn_embedding {
+    size_t width;            /* D */
+    const float *words;      /* (V, D) */
+    const float *types;      /* (types, D) */
+    const float *position;   /* (positions, D) */
+    const int32_t *ids;      /* (T) */
+    const int32_t *type_ids; /* (T), or NULL for zeros */
+    size_t texts;
+    const size_t *offsets; /* (texts + 1) */
+} lm_nn_embedding;
+
+lm_status lm_nn_embed(lm_context *ctx, const lm_kernels *kernels, const lm_nn_embedding *args,
+                      float *out); /* (T, D) */
+
+/*
+ * Self-attention of packed texts, each among its own tokens only. qkv holds query, key and value
+ * of a token side by side.
+ */
+typedef struct lm_nn_attention {
+    size_t texts;
+    const size_t *offsets; /* (texts + 1) */
+    size_t heads, head_dim;
+    float scale;
+    const float *qkv; /* (T, 3 D) */
+    float *out;       /* (T, D) */
+    void *scratch;    /* kernels->attention_scratch(longest text, head_dim) bytes */
+} lm_nn_attention;
+
+lm_status lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *args);
+
+/* x ← x + act(x · upᵀ + up_bias) · downᵀ + down_bias: the feed-forward net with its residual. */
+typedef struct lm_nn_ffn {
+    size_t width;    /* D */
+    size_t inner;    /* F */
+    const float *up; /* (F, D), packed */
+    const float *up_bias;
+    const float *down; /* (D, F), packed */
+    const float *down_bias;
+    lm_activation act;
+    float *buffer; /* (rows, F) */
+} lm_nn_ffn;
+
+lm_status lm_nn_feed_forward(lm_context *ctx, const lm_kernels *kernels, const lm_nn_ffn *args,
+                             size_t rows, float *x);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * head.c - the files of a classification head: written by training, planned, filled and bound as a
+ * section of an image.
+ */
+#include "task/head.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/size.h"
+
+#define HEAD_FORMAT 1
+#define HEAD_JSON_LIMIT ((size_t)16 << 20)
+#define MAX_LABELS (1 << 20)
+#define MAX_WIDTH (1 << 20)
+
+/* ---- Write ---- */
+
+static lm_status
+write_json(const lm_head *head, lm_buffer *out)
+{
+    LM_TRY(lm_buffer_printf(
+        out, "{\"format\": %d, \"task\": \"classification\", \"dimensions\": %d, \"labels\": [",
+        HEAD_FORMAT, head->width));
+    for (int i = 0; i < head->labels; i++) {
+        if (i > 0)
+            LM_TRY(lm_buffer_append_string(out, ", "));
+        LM_TRY(lm_json_write_string(out, head->names[i], strlen(head->names[i])));
+    }
+    return lm_buffer_append_string(out, "]}\n");
+}
+
+lm_status
+lm_head_write(lm_context *ctx, const lm_head *head, lm_buffer *json, lm_buffer *tensors)
+{
+    uint64_t labels = (uint64_t)head->labels, width = (uint64_t)head->width;
+    const lm_tensor list[] = {
+        {.name = "weight",
+         .dtype = LM_F32,
+         .rank = 2,
+         .shape = {labels, width},
+         .count = labels * width,
+         .bytes = labels * width * sizeof(float)},
+        {.name = "bias",
+         .dtype = LM_F32,
+         .rank = 1,
+         .shape = {labels},
+         .count = labels,
+         .bytes = labels * sizeof(float)},
+    };
+
+    LM_TRY(write_json(head, json));
+    LM_TRY(lm_tensors_write_header(ctx, list, 2, tensors));
+    LM_TRY(lm_buffer_append(tensors, head->weight, (size_t)list[0].bytes));
+    return lm_buffer_append(tensors, head->bias, (size_t)list[1].bytes);
+}
+
+/* ---- Plan ---- */
+
+static lm_status
+refuse(lm_context *ctx, const char *message, const char *key, const lm_json *found,
+       const char *allowed)
+{
+    lm_raise(ctx, LM_BAD_MODEL, "%s", message);
+    lm_detail_file(ctx, LM_HEAD_JSON);
+    lm_detail_key(ctx, "%s", key);
+    if (!found)
+        lm_detail_found(ctx, "nothing");
+    else if (found->type == LM_JSON_NUMBER)
+        lm_detail_found(ctx, "%.17g", found->as.number);
+    else
+        lm_detail_found(ctx, "%s", lm_json_type_name(found));
+    return lm_detail_allowed(ctx, "%s", allowed);
+}
+
+/* Names must be distinct: a score could not be told from another's. Open addressing by hash. */
+static lm_status
+check_distinct(lm_context *ctx, lm_arena *arena, const lm_head *shape)
+{
+    size_t slots = 2;
+    const char **table;
+
+    while (slots < 2 * (size_t)shape->labels)
+        slots *= 2;
+    table = lm_arena_zero(arena, slots * sizeof *table);
+    if (!table)
+        return LM_NO_MEMORY;
+    for (int i = 0; i < shape->labels; i++) {
+        const char *name = shape->names[i];
+        size_t slot = (size_t)lm_hash_bytes(name, strlen(name), 0) & (slots - 1);
+
+        for (; table[slot]; slot = (slot + 1) & (slots - 1))
+            if (strcmp(table[slot], name) == 0) {
+                lm_raise(ctx, LM_BAD_MODEL, "a label of the head is there twice");
+                lm_detail_file(ctx, LM_HEAD_JSON);
+                lm_detail_key(ctx, "labels");
+                return lm_detail_found(ctx, "\"%s\"", name);
+            }
+        table[slot] = name;
+    }
+    return LM_OK;
+}
+
+static lm_status
+read_labels(lm_context *ctx, lm_arena *arena, const lm_json *labels, lm_head *shape)
+{
+    const char **names;
+    int count = 0;
+
+    if (!labels || labels->type != LM_JSON_ARRAY || labels->as.items.count == 0 ||
+        labels->as.items.count > MAX_LABELS)
+        return refuse(ctx, "the labels of the head are not valid", "labels", labels,
+                      "an array of 1 to 1048576 strings");
+    names = lm_arena_array(arena, labels->as.items.count, sizeof *names);
+    if (!names)
+        return LM_NO_MEMORY;
+    for (const lm_json *label = labels->as.items.first; label; label = label->next) {
+        if (label->type != LM_JSON_STRING ||
+            strlen(label->as.string.bytes) != label->as.string.length)
+            return refuse(ctx, "a label of the head is not valid", "labels", label,
+                          "strings without U+0000");
+        names[count++] = label->as.string.bytes;
+    }
+    shape->labels = count;
+    shape->names = names;
+    return check_distinct(ctx, arena, shape);
+}
+
+static lm_status
+read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_head *shape)
+{
+    const lm_json *format = lm_json_get(json, "format");
+    const lm_json *task = lm_json_get(json, "task");
+    const lm_json *width = lm_json_get(json, "dimensions");
+
+    if (!format || format->type != LM_JSON_NUMBER || format->as.number != HEAD_FORMAT)
+        return refuse(ctx, "the head's format is not known", "format", format, "1");
+    if (!lm_json_is_string(task, "classification"))
+        return refuse(ctx, "the head's task is not known", "task", task, "\"classification\"");
+    if (!width || width->type != LM_JSON_NUMBER || !width->is_integer || width->integer < 1 ||
+        width->integer > MAX_WIDTH)
+        return refuse(ctx, "the head's width is out of range", "dimensions", width,
+                      "an integer from 1 to 1048576");
+    shape->width = (int)width->integer;
+    return read_labels(ctx, arena, lm_json_get(json, "labels"), shape);
+}
+
+static lm_status
+find_tensor(lm_context *ctx, const lm_tensors *tensors, const char *name, int rank,
+            const lm_head *shape, const lm_tensor **found)
+{
+    const lm_tensor *tensor = lm_tensors_find(tensors, name);
+
+    *found = tensor;
+    if (!tensor)
+        lm_raise(ctx, LM_BAD_MODEL, "a tensor that the head needs is missing");
+    else if (!lm_dtypes[tensor->dtype].to_f32)
+        lm_raise(ctx, LM_UNSUPPORTED, "weights of this dtype are not supported");
+    else if (tensor->rank != rank || tensor->shape[0] != (uint64_t)shape->labels ||
+             (rank == 2 && tensor->shape[1] != (uint64_t)shape->width)) {
+        lm_raise(ctx, LM_BAD_MODEL, "a tensor's shape does not match head.json");
+        lm_detail_allowed(ctx, rank == 2 ? "(%d, %d)" : "(%d)", shape->labels, shape->width);
+    } else
+        return LM_OK;
+    lm_detail_file(ctx, LM_HEAD_TENSORS);
+    return lm_detail_key(ctx, "%s", name);
+}
+
+lm_status
+lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_head_plan *plan)
+{
+    char *text;
+    size_t size;
+    const lm_json *json;
+    lm_tensors tensors;
+
+    *plan = (lm_head_plan){.weight = NULL};
+    LM_TRY(lm_source_slurp(ctx, source, arena, LM_HEAD_JSON, HEAD_JSON_LIMIT, true, &text, &size));
+    LM_TRY(lm_json_parse(ctx, arena, text, size, LM_HEAD_JSON, &json));
+    LM_TRY(read_settings(ctx, arena, json, &plan->shape));
+    LM_TRY(lm_tensors_open_file(ctx, arena, source, LM_HEAD_TENSORS, &tensors));
+    LM_TRY(find_tensor(ctx, &tensors, "weight", 2, &plan->shape, &plan->weight));
+    return find_tensor(ctx, &tensors, "bias", 1, &plan->shape, &plan->bias);
+}
+
+/* ---- Section ---- */
+
+static size_t
+weight_bytes(const lm_head *shape)
+{
+    return lm_align_up((size_t)shape->labels * (size_t)shape->width * sizeof(float));
+}
+
+size_t
+lm_head_size(const lm_head *shape)
+{
+    return weight_bytes(shape) + lm_align_up((size_t)shape->labels * sizeof(float));
+}
+
+lm_status
+lm_head_fill(lm_context *ctx, const lm_head_plan *plan, const lm_source *source, void *section)
+{
+    float *weight = section, *bias = (float *)((char *)section + weight_bytes(&plan->shape));
+
+    if (plan->weight->order > plan->bias->order) {
+        LM_TRY(lm_tensor_read(ctx, source, plan->bias, bias));
+        return lm_tensor_read(ctx, source, plan->weight, weight);
+    }
+    LM_TRY(lm_tensor_read(ctx, source, plan->weight, weight));
+    return lm_tensor_read(ctx, source, plan->bias, bias);
+}
+
+void
+lm_head_bind(const void *section, lm_head *head)
+{
+    head->weight = section;
+    head->bias = (const float *)((const char *)section + weight_bytes(head));
+}

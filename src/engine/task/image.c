@@ -1,0 +1,212 @@
+/*
+ * image.c - the settings section: a struct of numbers, then strings, then arrays of their offsets.
+ * Offset 0 is the struct itself and so means "none". Read checks every offset although the section
+ * is our own, because it lies in memory that other processes map.
+ */
+#include "task/image.h"
+
+#include <string.h>
+
+#include "base/size.h"
+
+typedef struct settings {
+    uint64_t parameters;
+    int32_t dimensions, max_tokens;
+    int32_t pooling, max_seq_length;
+    uint8_t present, include_prompt, normalize, lower_case;
+    uint32_t family, task, default_prompt; /* strings */
+    uint32_t label_count, labels;          /* labels: array of strings */
+    uint32_t prompt_count, prompts;        /* array of pairs: name, text */
+} settings;
+
+/* ---- Write ---- */
+
+/* Append a string; *offset is its place from the section's start, 0 for NULL. */
+static lm_status
+write_string(lm_buffer *out, size_t start, const char *string, uint32_t *offset)
+{
+    *offset = 0;
+    if (!string)
+        return LM_OK;
+    if (out->size - start > UINT32_MAX / 2)
+        return lm_raise(out->ctx, LM_TOO_LARGE, "the settings of the model are too large");
+    *offset = (uint32_t)(out->size - start);
+    LM_TRY(lm_buffer_append_string(out, string));
+    return lm_buffer_append_byte(out, '\0');
+}
+
+/* Append room for count offsets; *offset is its place. */
+static lm_status
+write_array(lm_buffer *out, size_t start, size_t count, uint32_t *offset)
+{
+    static const uint32_t zero;
+
+    while ((out->size - start) % sizeof zero != 0)
+        LM_TRY(lm_buffer_append_byte(out, '\0'));
+    if (out->size - start > UINT32_MAX / 2)
+        return lm_raise(out->ctx, LM_TOO_LARGE, "the settings of the model are too large");
+    *offset = (uint32_t)(out->size - start);
+    for (size_t i = 0; i < count; i++)
+        LM_TRY(lm_buffer_append(out, &zero, sizeof zero));
+    return LM_OK;
+}
+
+/* Set element i of the array at `array`. By offset, since appending moves the buffer. */
+static void
+set_element(lm_buffer *out, size_t start, uint32_t array, size_t i, uint32_t value)
+{
+    memcpy(out->data + start + array + i * sizeof value, &value, sizeof value);
+}
+
+static lm_status
+write_labels(lm_buffer *out, size_t start, const lm_model_info *info, settings *head)
+{
+    uint32_t label;
+
+    head->label_count = (uint32_t)info->label_count;
+    LM_TRY(write_array(out, start, head->label_count, &head->labels));
+    for (uint32_t i = 0; i < head->label_count; i++) {
+        LM_TRY(write_string(out, start, info->labels[i], &label));
+        set_element(out, start, head->labels, i, label);
+    }
+    return LM_OK;
+}
+
+static lm_status
+write_prompts(lm_buffer *out, size_t start, const lm_sentence_spec *sentence, settings *head)
+{
+    uint32_t name, text;
+
+    head->prompt_count = (uint32_t)sentence->prompt_count;
+    LM_TRY(write_array(out, start, 2 * (size_t)head->prompt_count, &head->prompts));
+    for (uint32_t i = 0; i < head->prompt_count; i++) {
+        LM_TRY(write_string(out, start, sentence->prompts[i].name, &name));
+        LM_TRY(write_string(out, start, sentence->prompts[i].text, &text));
+        set_element(out, start, head->prompts, 2 * (size_t)i, name);
+        set_element(out, start, head->prompts, 2 * (size_t)i + 1, text);
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_settings_write(lm_buffer *out, const lm_model_info *info, const lm_sentence_spec *sentence)
+{
+    size_t start = out->size;
+    settings head;
+
+    memset(&head, 0, sizeof head); /* padding too: equal models have equal images */
+    head.parameters = info->parameters;
+    head.dimensions = info->dimensions;
+    head.max_tokens = info->max_tokens;
+    head.pooling = (int32_t)sentence->pooling;
+    head.max_seq_length = sentence->max_seq_length;
+    head.present = sentence->present;
+    head.include_prompt = sentence->include_prompt;
+    head.normalize = sentence->normalize;
+    head.lower_case = sentence->lower_case;
+    LM_TRY(lm_buffer_append(out, &head, sizeof head));
+    LM_TRY(write_string(out, start, info->family, &head.family));
+    LM_TRY(write_string(out, start, info->task, &head.task));
+    LM_TRY(write_string(out, start, sentence->default_prompt, &head.default_prompt));
+    LM_TRY(write_labels(out, start, info, &head));
+    LM_TRY(write_prompts(out, start, sentence, &head));
+    memcpy(out->data + start, &head, sizeof head);
+    return LM_OK;
+}
+
+/* ---- Read ---- */
+
+typedef struct reader {
+    const char *bytes;
+    size_t size;
+    bool broken;
+} reader;
+
+static const char *
+read_string(reader *r, uint32_t offset)
+{
+    if (offset == 0)
+        return NULL;
+    if (offset >= r->size || !memchr(r->bytes + offset, '\0', r->size - offset)) {
+        r->broken = true;
+        return NULL;
+    }
+    return r->bytes + offset;
+}
+
+static const char *
+read_element(reader *r, uint32_t array, size_t i)
+{
+    size_t at = array + i * sizeof(uint32_t);
+    uint32_t offset;
+
+    if (at + sizeof offset > r->size) {
+        r->broken = true;
+        return NULL;
+    }
+    memcpy(&offset, r->bytes + at, sizeof offset);
+    return read_string(r, offset);
+}
+
+static void
+read_sentence(reader *r, const settings *head, lm_prompt *prompts, lm_sentence_spec *sentence)
+{
+    for (uint32_t i = 0; i < head->prompt_count; i++)
+        prompts[i] = (lm_prompt){
+            .name = read_element(r, head->prompts, 2 * (size_t)i),
+            .text = read_element(r, head->prompts, 2 * (size_t)i + 1),
+        };
+    *sentence = (lm_sentence_spec){
+        .present = head->present,
+        .pooling = (lm_pooling)head->pooling,
+        .include_prompt = head->include_prompt,
+        .normalize = head->normalize,
+        .lower_case = head->lower_case,
+        .max_seq_length = head->max_seq_length,
+        .prompts = prompts,
+        .prompt_count = (int)head->prompt_count,
+        .default_prompt = read_string(r, head->default_prompt),
+    };
+}
+
+static void
+read_info(reader *r, const settings *head, const char **labels, lm_model_info *info)
+{
+    for (uint32_t i = 0; i < head->label_count; i++)
+        labels[i] = read_element(r, head->labels, i);
+    *info = (lm_model_info){
+        .family = read_string(r, head->family),
+        .task = read_string(r, head->task),
+        .dimensions = head->dimensions,
+        .max_tokens = head->max_tokens,
+        .parameters = head->parameters,
+        .label_count = (int)head->label_count,
+        .labels = labels,
+    };
+}
+
+lm_status
+lm_settings_read(lm_context *ctx, const void *section, size_t size, lm_model *model, void **memory)
+{
+    reader r = {.bytes = section, .size = size};
+    settings head;
+    lm_prompt *prompts;
+
+    if (size < sizeof head)
+        return lm_raise(ctx, LM_INTERNAL, "the settings of the image are cut short");
+    memcpy(&head, section, sizeof head);
+    if (head.label_count > size / sizeof(uint32_t) || head.prompt_count > size / sizeof(uint32_t))
+        return lm_raise(ctx, LM_INTERNAL, "the settings of the image are not valid");
+    prompts = lm_alloc(ctx, head.prompt_count * sizeof *prompts +
+                                head.label_count * sizeof(const char *));
+    if (!prompts)
+        return LM_NO_MEMORY;
+    read_sentence(&r, &head, prompts, &model->sentence);
+    read_info(&r, &head, (const char **)(prompts + head.prompt_count), &model->info);
+    if (r.broken) {
+        lm_free(ctx, prompts);
+        return lm_raise(ctx, LM_INTERNAL, "the settings of the image are not valid");
+    }
+    *memory = prompts;
+    return LM_OK;
+}

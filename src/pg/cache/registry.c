@@ -1,0 +1,561 @@
+/*
+ * registry.c - slots of loaded models in shared memory: claim, fill, publish, pin, evict.
+ *
+ * Laws (README.md has them with their reasons): the lock is held for a few microseconds and never
+ * across reading, filling, waiting or the release of a segment. A slot leaves LOADING only by its
+ * loader. A pin is raised under the shared lock and only while the slot is READY, so a holder of
+ * the exclusive lock who sees no pins may free it. Segments are destroyed after the lock is given
+ * back, by whoever freed the slot.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#include "pg/cache/image.h"
+
+#if LMTEXT_NAMED_DSM
+#include "storage/dsm_registry.h"
+#endif
+
+#define REGISTRY_NAME_2(layout) "lmtext registry " #layout
+#define REGISTRY_NAME_1(layout) REGISTRY_NAME_2(layout)
+#define REGISTRY_NAME REGISTRY_NAME_1(LMTEXT_REGISTRY_LAYOUT)
+
+int lmtext_cache_size = 1024 * 1024;
+
+static lmtext_registry *shared; /* in this process */
+
+static void registry_make(void *memory);
+static void registry_attach(void *unused);
+#if !LMTEXT_NAMED_DSM
+static shmem_request_hook_type next_request_hook;
+static shmem_startup_hook_type next_startup_hook;
+static void registry_request(void);
+static void registry_startup(void);
+#endif
+
+/* What one look at the slots came to. */
+typedef enum take_result { TAKE_LOADER, TAKE_AGAIN, TAKE_WAIT, TAKE_FULL } take_result;
+static bool try_attach(const lmtext_cache_key *key, lmtext_slot_ref *ref, dsm_segment **segment);
+static take_result try_take(const lmtext_cache_key *key, lmtext_slot_ref *ref);
+static take_result try_unload(const lmtext_cache_key *key, bool *unloaded);
+static void slot_occupy(lmtext_slot *slot, const lmtext_cache_key *key);
+static lmtext_slot *find_slot(const lmtext_cache_key *key, lmtext_slot_state state);
+static lmtext_slot *choose_free_slot(const lmtext_cache_key *key);
+static lmtext_slot *least_recently_used(void);
+static dsm_handle slot_evict(lmtext_slot *slot);
+static void slot_touch(lmtext_slot *slot);
+static bool is_current(const lmtext_slot_ref *ref);
+static bool room_for(uint64 bytes, uint64 limit, uint64 *held);
+static dsm_segment *map_segment(dsm_handle handle);
+static void view_slot(const lmtext_slot *slot, lmtext_slot_view *view);
+
+void
+lmtext_registry_init(void)
+{
+#if !LMTEXT_NAMED_DSM
+    if (process_shared_preload_libraries_in_progress) {
+        next_request_hook = shmem_request_hook;
+        shmem_request_hook = registry_request;
+        next_startup_hook = shmem_startup_hook;
+        shmem_startup_hook = registry_startup;
+    }
+#endif
+}
+
+/* Asked anew each time that there is none: memory may have become free. */
+lmtext_registry *
+lmtext_registry_get(const char **why)
+{
+    ErrorData *error;
+
+    if (shared != NULL)
+        return shared;
+    error = lmtext_contain(registry_attach, NULL);
+    if (error == NULL)
+        return shared;
+    shared = NULL;
+    if (why != NULL)
+        *why = pstrdup(error->message);
+    FreeErrorData(error);
+    return NULL;
+}
+
+#if LMTEXT_NAMED_DSM
+/* A failure inside leaves locks of the server's own directory of segments behind. */
+static void
+registry_attach(void *unused)
+{
+    bool found;
+
+    PG_TRY();
+    {
+        shared =
+            GetNamedDSMSegment(REGISTRY_NAME, sizeof(lmtext_registry), registry_make, &found);
+    }
+    PG_CATCH();
+    {
+        LWLockReleaseAll();
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    LWLockRegisterTranche(shared->tranche, "lmtext");
+}
+#else
+static void
+registry_request(void)
+{
+    if (next_request_hook)
+        next_request_hook();
+    RequestAddinShmemSpace(MAXALIGN(sizeof(lmtext_registry)));
+}
+
+/* Take what was reserved before the lock table can grow into it. */
+static void
+registry_startup(void)
+{
+    if (next_startup_hook)
+        next_startup_hook();
+    registry_attach(NULL);
+}
+
+/* Without preload the struct lies in the slack of main shared memory, first come first served. */
+static void
+registry_attach(void *unused)
+{
+    lmtext_registry *volatile registry = NULL;
+    bool found;
+
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    PG_TRY();
+    {
+        registry = ShmemInitStruct(REGISTRY_NAME, sizeof(lmtext_registry), &found);
+        if (!found)
+            registry_make(registry);
+    }
+    PG_CATCH();
+    {
+        HOLD_INTERRUPTS(); /* the error has reset the count that the lock's release lowers */
+        LWLockRelease(AddinShmemInitLock);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    LWLockRelease(AddinShmemInitLock);
+    LWLockRegisterTranche(registry->tranche, "lmtext");
+    shared = registry;
+}
+#endif
+
+static void
+registry_make(void *memory)
+{
+    lmtext_registry *registry = memory;
+
+    memset(registry, 0, sizeof *registry);
+    registry->tranche = LWLockNewTrancheId();
+    LWLockInitialize(&registry->lock, registry->tranche);
+    ConditionVariableInit(&registry->changed);
+    pg_atomic_init_u64(&registry->departures, 0);
+    for (int i = 0; i < LMTEXT_SLOTS; i++) {
+        pg_atomic_init_u32(&registry->slots[i].pins, 0);
+        pg_atomic_init_u64(&registry->slots[i].hits, 0);
+        pg_atomic_init_u64(&registry->slots[i].last_used, 0);
+    }
+}
+
+lmtext_claim
+lmtext_registry_claim(lmtext_registry *registry, const lmtext_cache_key *key, lmtext_slot_ref *ref,
+                      dsm_segment **segment)
+{
+    for (;;) {
+        take_result result;
+
+        if (try_attach(key, ref, segment)) {
+            ConditionVariableCancelSleep();
+            return LMTEXT_CLAIM_ATTACHED;
+        }
+        result = try_take(key, ref);
+        if (result == TAKE_WAIT) /* until a load ends; another one may then have to take over */
+            ConditionVariableSleep(&registry->changed, PG_WAIT_EXTENSION);
+        else if (result != TAKE_AGAIN) {
+            ConditionVariableCancelSleep();
+            return result == TAKE_LOADER ? LMTEXT_CLAIM_LOADER : LMTEXT_CLAIM_FULL;
+        }
+    }
+}
+
+/* Map a READY slot's segment and pin it; mapping first, as it can fail and the pin would stay. */
+static bool
+try_attach(const lmtext_cache_key *key, lmtext_slot_ref *ref, dsm_segment **segment)
+{
+    lmtext_slot *slot;
+
+    LWLockAcquire(&shared->lock, LW_SHARED);
+    slot = find_slot(key, LMTEXT_SLOT_READY);
+    if (slot != NULL) {
+        *segment = map_segment(slot->handle);
+        ref->index = slot - shared->slots;
+        ref->generation = slot->generation;
+        pg_atomic_fetch_add_u32(&slot->pins, 1);
+        slot_touch(slot);
+    }
+    LWLockRelease(&shared->lock);
+    return slot != NULL;
+}
+
+static take_result
+try_take(const lmtext_cache_key *key, lmtext_slot_ref *ref)
+{
+    take_result result = TAKE_LOADER;
+    dsm_handle evicted = DSM_HANDLE_INVALID;
+    lmtext_slot *slot;
+
+    LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+    if (find_slot(key, LMTEXT_SLOT_READY) != NULL)
+        result = TAKE_AGAIN;
+    else if (find_slot(key, LMTEXT_SLOT_LOADING) != NULL)
+        result = TAKE_WAIT;
+    else if ((slot = choose_free_slot(key)) != NULL) {
+        slot_occupy(slot, key);
+        ref->index = slot - shared->slots;
+        ref->generation = slot->generation;
+    } else if ((slot = least_recently_used()) != NULL) {
+        evicted = slot_evict(slot);
+        result = TAKE_AGAIN;
+    } else
+        result = TAKE_FULL;
+    LWLockRelease(&shared->lock);
+    if (evicted != DSM_HANDLE_INVALID)
+        dsm_unpin_segment(evicted);
+    return result;
+}
+
+static void
+slot_occupy(lmtext_slot *slot, const lmtext_cache_key *key)
+{
+    if (memcmp(&slot->key, key, sizeof *key) != 0) {
+        slot->key = *key;
+        slot->loads = 0;
+        slot->load_us = 0;
+        slot->loaded_at = 0;
+        pg_atomic_write_u64(&slot->hits, 0);
+    }
+    slot->state = LMTEXT_SLOT_LOADING;
+    slot->handle = DSM_HANDLE_INVALID;
+    slot->generation++;
+    slot->bytes = 0;
+    slot->database = MyDatabaseId;
+    pg_atomic_write_u32(&slot->pins, 0);
+    pg_atomic_write_u64(&slot->last_used, (uint64)GetCurrentTimestamp());
+}
+
+bool
+lmtext_registry_reserve(const lmtext_slot_ref *ref, uint64 bytes)
+{
+    uint64 limit = (uint64)lmtext_cache_size * 1024;
+    dsm_handle evicted[LMTEXT_SLOTS];
+    int count = 0;
+    uint64 held;
+    bool fits;
+
+    LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+    fits = room_for(bytes, limit, &held);
+    if (fits) {
+        while (held > limit - bytes) {
+            lmtext_slot *slot = least_recently_used();
+
+            held -= slot->bytes;
+            evicted[count++] = slot_evict(slot);
+        }
+        shared->slots[ref->index].bytes = bytes;
+    }
+    LWLockRelease(&shared->lock);
+    while (count > 0)
+        dsm_unpin_segment(evicted[--count]);
+    return fits;
+}
+
+/* Whether all that cannot be evicted leaves room; nothing is evicted in vain. */
+static bool
+room_for(uint64 bytes, uint64 limit, uint64 *held)
+{
+    uint64 fixed = 0;
+
+    *held = 0;
+    for (int i = 0; i < LMTEXT_SLOTS; i++) {
+        const lmtext_slot *slot = &shared->slots[i];
+
+        if (slot->state == LMTEXT_SLOT_FREE)
+            continue;
+        *held += slot->bytes;
+        if (slot->state != LMTEXT_SLOT_READY ||
+            pg_atomic_read_u32((pg_atomic_uint32 *)&slot->pins) > 0)
+            fixed += slot->bytes;
+    }
+    return bytes <= limit && fixed <= limit - bytes;
+}
+
+void
+lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, int64 load_us)
+{
+    lmtext_slot *slot = &shared->slots[ref->index];
+
+    LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+    dsm_pin_mapping(segment);
+    dsm_pin_segment(segment);
+    slot->handle = dsm_segment_handle(segment);
+    slot->state = LMTEXT_SLOT_READY;
+    slot->loads++;
+    slot->load_us = load_us;
+    slot->loaded_at = GetCurrentTimestamp();
+    pg_atomic_write_u32(&slot->pins, 1);
+    pg_atomic_write_u64(&slot->last_used, (uint64)slot->loaded_at);
+    LWLockRelease(&shared->lock);
+    ConditionVariableBroadcast(&shared->changed);
+}
+
+/* Called by error cleanup as well, which may find the lock held by this backend. */
+void
+lmtext_registry_abandon(const lmtext_slot_ref *ref)
+{
+    lmtext_slot *slot = &shared->slots[ref->index];
+    bool held = LWLockHeldByMe(&shared->lock);
+
+    if (!held)
+        LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+    if (slot->generation == ref->generation && slot->state == LMTEXT_SLOT_LOADING) {
+        slot->state = LMTEXT_SLOT_FREE;
+        slot->bytes = 0;
+    }
+    if (!held)
+        LWLockRelease(&shared->lock);
+    ConditionVariableBroadcast(&shared->changed);
+}
+
+bool
+lmtext_registry_pin(const lmtext_slot_ref *ref)
+{
+    lmtext_slot *slot = &shared->slots[ref->index];
+    bool current;
+
+    LWLockAcquire(&shared->lock, LW_SHARED);
+    current = is_current(ref);
+    if (current) {
+        pg_atomic_fetch_add_u32(&slot->pins, 1);
+        slot_touch(slot);
+    }
+    LWLockRelease(&shared->lock);
+    return current;
+}
+
+/*
+ * The shared lock orders this against an unload, which must either see the pin or be seen here: else
+ * a DYING slot would stay for ever.
+ */
+void
+lmtext_registry_unpin(const lmtext_slot_ref *ref)
+{
+    lmtext_slot *slot = &shared->slots[ref->index];
+    bool last;
+
+    LWLockAcquire(&shared->lock, LW_SHARED);
+    last = pg_atomic_sub_fetch_u32(&slot->pins, 1) == 0 && slot->state == LMTEXT_SLOT_DYING;
+    LWLockRelease(&shared->lock);
+    if (!last)
+        return;
+    LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+    if (slot->generation == ref->generation && slot->state == LMTEXT_SLOT_DYING) {
+        slot->state = LMTEXT_SLOT_FREE;
+        slot->bytes = 0;
+    }
+    LWLockRelease(&shared->lock);
+}
+
+bool
+lmtext_registry_is_current(const lmtext_slot_ref *ref)
+{
+    bool current;
+
+    LWLockAcquire(&shared->lock, LW_SHARED);
+    current = is_current(ref);
+    LWLockRelease(&shared->lock);
+    return current;
+}
+
+static bool
+is_current(const lmtext_slot_ref *ref)
+{
+    const lmtext_slot *slot = &shared->slots[ref->index];
+
+    return slot->generation == ref->generation && slot->state == LMTEXT_SLOT_READY;
+}
+
+uint64
+lmtext_registry_departures(void)
+{
+    return shared == NULL ? 0 : pg_atomic_read_u64(&shared->departures);
+}
+
+bool
+lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key)
+{
+    bool unloaded;
+
+    while (try_unload(key, &unloaded) == TAKE_WAIT)
+        ConditionVariableSleep(&registry->changed, PG_WAIT_EXTENSION);
+    ConditionVariableCancelSleep();
+    return unloaded;
+}
+
+/* Who is using it keeps its mapping, and the slot, until it is done. */
+static take_result
+try_unload(const lmtext_cache_key *key, bool *unloaded)
+{
+    dsm_handle handle = DSM_HANDLE_INVALID;
+    lmtext_slot *slot;
+    bool loading;
+
+    LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+    loading = find_slot(key, LMTEXT_SLOT_LOADING) != NULL;
+    slot = find_slot(key, LMTEXT_SLOT_READY);
+    *unloaded = slot != NULL;
+    if (slot != NULL)
+        handle = slot_evict(slot);
+    LWLockRelease(&shared->lock);
+    if (handle != DSM_HANDLE_INVALID)
+        dsm_unpin_segment(handle);
+    return loading ? TAKE_WAIT : TAKE_AGAIN;
+}
+
+/* At most one slot of a key is LOADING or READY; several may be DYING. */
+static lmtext_slot *
+find_slot(const lmtext_cache_key *key, lmtext_slot_state state)
+{
+    for (int i = 0; i < LMTEXT_SLOTS; i++) {
+        lmtext_slot *slot = &shared->slots[i];
+
+        if (slot->state == state && memcmp(&slot->key, key, sizeof *key) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
+/* The slot that held this key before (its statistics go on), else the one that is idle longest. */
+static lmtext_slot *
+choose_free_slot(const lmtext_cache_key *key)
+{
+    lmtext_slot *best = find_slot(key, LMTEXT_SLOT_FREE);
+
+    for (int i = 0; best == NULL && i < LMTEXT_SLOTS; i++)
+        if (shared->slots[i].state == LMTEXT_SLOT_FREE && shared->slots[i].generation == 0)
+            best = &shared->slots[i];
+    if (best != NULL)
+        return best;
+    for (int i = 0; i < LMTEXT_SLOTS; i++) {
+        lmtext_slot *slot = &shared->slots[i];
+
+        if (slot->state == LMTEXT_SLOT_FREE &&
+            (best == NULL || pg_atomic_read_u64(&slot->last_used) <
+                                 pg_atomic_read_u64(&best->last_used)))
+            best = slot;
+    }
+    return best;
+}
+
+/* Of those that nobody is using. */
+static lmtext_slot *
+least_recently_used(void)
+{
+    lmtext_slot *best = NULL;
+
+    for (int i = 0; i < LMTEXT_SLOTS; i++) {
+        lmtext_slot *slot = &shared->slots[i];
+
+        if (slot->state == LMTEXT_SLOT_READY && pg_atomic_read_u32(&slot->pins) == 0 &&
+            (best == NULL || pg_atomic_read_u64(&slot->last_used) <
+                                 pg_atomic_read_u64(&best->last_used)))
+            best = slot;
+    }
+    return best;
+}
+
+/* The caller unpins the segment once it has released the lock: freeing 100 MB takes 10 ms. */
+static dsm_handle
+slot_evict(lmtext_slot *slot)
+{
+    dsm_handle handle = slot->handle;
+
+    slot->handle = DSM_HANDLE_INVALID;
+    if (pg_atomic_read_u32(&slot->pins) > 0)
+        slot->state = LMTEXT_SLOT_DYING;
+    else {
+        slot->state = LMTEXT_SLOT_FREE;
+        slot->bytes = 0;
+    }
+    pg_atomic_fetch_add_u64(&shared->departures, 1);
+    return handle;
+}
+
+static void
+slot_touch(lmtext_slot *slot)
+{
+    pg_atomic_fetch_add_u64(&slot->hits, 1);
+    pg_atomic_write_u64(&slot->last_used, (uint64)GetCurrentTimestamp());
+}
+
+/* Attaching a segment twice is an error. Mapped until it is closed by name. */
+static dsm_segment *
+map_segment(dsm_handle handle)
+{
+    dsm_segment *segment = dsm_find_mapping(handle);
+
+    if (segment != NULL)
+        return segment;
+    segment = dsm_attach(handle);
+    if (segment == NULL)
+        elog(ERROR, "lmtext: shared memory segment of a loaded model is gone");
+    dsm_pin_mapping(segment);
+    return segment;
+}
+
+int
+lmtext_registry_snapshot(lmtext_slot_view *views)
+{
+    int count = 0;
+
+    if (lmtext_registry_get(NULL) == NULL)
+        return 0;
+    LWLockAcquire(&shared->lock, LW_SHARED);
+    for (int i = 0; i < LMTEXT_SLOTS; i++)
+        if (shared->slots[i].state != LMTEXT_SLOT_FREE)
+            view_slot(&shared->slots[i], &views[count++]);
+    LWLockRelease(&shared->lock);
+    return count;
+}
+
+static void
+view_slot(const lmtext_slot *slot, lmtext_slot_view *view)
+{
+    static const char *const names[] = {
+        [LMTEXT_SLOT_FREE] = "free",
+        [LMTEXT_SLOT_LOADING] = "loading",
+        [LMTEXT_SLOT_READY] = "ready",
+        [LMTEXT_SLOT_DYING] = "unloading",
+    };
+    lmtext_slot *atomics = (lmtext_slot *)slot;
+
+    view->key = slot->key;
+    view->state = names[slot->state];
+    view->database = slot->database;
+    view->bytes = (int64)slot->bytes;
+    view->pins = pg_atomic_read_u32(&atomics->pins);
+    view->hits = (int64)pg_atomic_read_u64(&atomics->hits);
+    view->loads = slot->loads;
+    view->load_ms = slot->load_us / 1000.0;
+    view->loaded_at = slot->loaded_at;
+    view->last_used = (TimestampTz)pg_atomic_read_u64(&atomics->last_used);
+}

@@ -1,0 +1,143 @@
+/*
+ * registry.h - the directory of loaded models in shared memory, private to this room. Which model
+ * lies in which segment, who uses it, and what may be evicted. The locking law is in README.md.
+ */
+#ifndef LMTEXT_REGISTRY_H
+#define LMTEXT_REGISTRY_H
+
+#include "pg/compat.h"
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/dsm.h"
+#include "storage/lwlock.h"
+
+#include "pg/cache/cache.h"
+
+/* Changes with every change of the structs below: it is part of the name in shared memory. */
+#define LMTEXT_REGISTRY_LAYOUT 1
+
+#define LMTEXT_SLOTS 64
+#define LMTEXT_PROGRESS_SLOTS 8
+#define LMTEXT_PROGRESS_POINTS 128
+
+/* What an image is made of; equal keys mean equal bytes. No padding: compared as bytes. */
+typedef struct lmtext_cache_key {
+    lmtext_digest digest;
+    uint32 image_layout; /* LM_IMAGE_LAYOUT */
+    uint32 pack_format;
+    uint32 level;     /* lm_level: a cap by lmtext.isa must be obeyed also where packings agree */
+    int32 max_tokens; /* an option of the version that is stored in the image */
+} lmtext_cache_key;
+
+typedef enum lmtext_slot_state {
+    LMTEXT_SLOT_FREE,    /* the key may still name what it held, for its statistics */
+    LMTEXT_SLOT_LOADING, /* one backend fills a segment that nobody else sees */
+    LMTEXT_SLOT_READY,
+    LMTEXT_SLOT_DYING /* unloaded while in use: no new pins, free at the last unpin */
+} lmtext_slot_state;
+
+typedef struct lmtext_slot {
+    lmtext_cache_key key;
+    lmtext_slot_state state;
+    dsm_handle handle;
+    uint64 generation; /* counts what the slot has held */
+    uint64 bytes;      /* of the segment, also while it is being filled */
+    Oid database;      /* of the last loader */
+    int64 loads;
+    int64 load_us; /* of the last load */
+    TimestampTz loaded_at;
+    pg_atomic_uint32 pins; /* backends that are using it now */
+    pg_atomic_uint64 hits;
+    pg_atomic_uint64 last_used; /* TimestampTz */
+} lmtext_slot;
+
+typedef enum lmtext_run_state {
+    LMTEXT_RUN_NONE,
+    LMTEXT_RUN_ACTIVE,
+    LMTEXT_RUN_DONE,
+    LMTEXT_RUN_FAILED
+} lmtext_run_state;
+
+/* One point of a training's curve. */
+typedef struct lmtext_progress_point {
+    TimestampTz at;
+    int32 step;
+    float loss, held_out_loss, held_out_accuracy; /* NaN: not known */
+} lmtext_progress_point;
+
+typedef struct lmtext_run {
+    lmtext_run_state state;
+    int64 id;
+    int pid;
+    Oid database, role;
+    TimestampTz started_at, updated_at, finished_at;
+    lmtext_progress progress;
+    int32 points, stride; /* every stride-th step is kept */
+    lmtext_progress_point log[LMTEXT_PROGRESS_POINTS];
+} lmtext_run;
+
+typedef struct lmtext_registry {
+    LWLock lock; /* guards all that is not atomic; never held while reading, filling or waiting */
+    int tranche;
+    ConditionVariable changed; /* a load ended, well or not */
+    pg_atomic_uint64 departures; /* slots freed so far: tells backends to look at their mappings */
+    int64 last_run;
+    lmtext_slot slots[LMTEXT_SLOTS];
+    lmtext_run runs[LMTEXT_PROGRESS_SLOTS];
+} lmtext_registry;
+
+/* One occupancy of a slot. */
+typedef struct lmtext_slot_ref {
+    int index; /* -1: none */
+    uint64 generation;
+} lmtext_slot_ref;
+
+typedef enum lmtext_claim {
+    LMTEXT_CLAIM_ATTACHED, /* mapped into this backend and pinned once */
+    LMTEXT_CLAIM_LOADER,   /* the caller must publish or abandon it */
+    LMTEXT_CLAIM_FULL      /* all slots are in use */
+} lmtext_claim;
+
+/* The registry, or NULL where shared memory for it could not be had; *why then says why. */
+lmtext_registry *lmtext_registry_get(const char **why);
+void lmtext_registry_init(void); /* from lmtext_cache_init: reserves memory when preloaded */
+
+/* Find or take the slot of a key; waits, interruptibly, while another backend loads it. */
+lmtext_claim lmtext_registry_claim(lmtext_registry *registry, const lmtext_cache_key *key,
+                                   lmtext_slot_ref *ref, dsm_segment **segment);
+/* Room for a loader's segment under lmtext.cache_size, evicting what is unpinned, or false. */
+bool lmtext_registry_reserve(const lmtext_slot_ref *ref, uint64 bytes);
+/* The loader's segment becomes everybody's; the loader holds one pin. */
+void lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, int64 load_us);
+void lmtext_registry_abandon(const lmtext_slot_ref *ref);
+
+/* False: it was evicted or unloaded since. */
+bool lmtext_registry_pin(const lmtext_slot_ref *ref);
+void lmtext_registry_unpin(const lmtext_slot_ref *ref); /* never fails: called on abort */
+bool lmtext_registry_is_current(const lmtext_slot_ref *ref);
+/* Take a model out, waiting for a load under way; false: it was not there. */
+bool lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key);
+uint64 lmtext_registry_departures(void);
+
+/* A copy of what a slot says, for views. */
+typedef struct lmtext_slot_view {
+    lmtext_cache_key key;
+    const char *state;
+    Oid database;
+    int64 bytes, pins, hits, loads;
+    double load_ms;
+    TimestampTz loaded_at, last_used;
+} lmtext_slot_view;
+int lmtext_registry_snapshot(lmtext_slot_view *views); /* room for LMTEXT_SLOTS */
+
+/* palloc'd copies of the runs that are known, oldest first. */
+lmtext_run *lmtext_progress_snapshot(int *count);
+const char *lmtext_run_state_name(lmtext_run_state state);
+void lmtext_progress_init(void);
+void lmtext_progress_exit(void); /* this process ends */
+
+extern int lmtext_cache_size; /* kB */
+
+#endif

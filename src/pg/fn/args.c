@@ -1,0 +1,415 @@
+/*
+ * args.c - arguments of the SQL entries; the contract is in args.h.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/compat.h"
+#include "pg/fn/args.h"
+
+/* Below this a batch gains from more tokens; above, it only takes memory. */
+#define BATCH_TOKENS_DEFAULT 2048
+#define BATCH_TOKENS_MIN 16
+#define BATCH_TOKENS_MAX 65536
+
+int lmtext_batch_tokens = BATCH_TOKENS_DEFAULT;
+static int on_long_setting = LM_LONG_TRUNCATE;
+static char *embedding_model = NULL;
+static char *classification_model = NULL;
+
+static const struct config_enum_entry on_long_values[] = {
+    {"truncate", LM_LONG_TRUNCATE, false},
+    {"error", LM_LONG_ERROR, false},
+    {"mean", LM_LONG_MEAN, false},
+    {NULL, 0, false},
+};
+
+/* Defaults by lmtext_default. */
+static const struct {
+    char **value;
+    const char *name;
+} model_settings[] = {
+    [LMTEXT_DEFAULT_EMBEDDING] = {&embedding_model, "lmtext.embedding_model"},
+    [LMTEXT_DEFAULT_CLASSIFICATION] = {&classification_model, "lmtext.classification_model"},
+};
+
+/* What a name's meaning depends on beside the name. */
+typedef struct name_guard {
+    LocalTransactionId transaction;
+    CommandId command;
+    TimestampTz statement;
+    Oid user;
+} name_guard;
+
+typedef struct memo {
+    char *key; /* for each part: its length, then its bytes */
+    size_t key_size;
+    char *value;
+    size_t value_size;
+} memo;
+
+/* Everything that hangs on one FmgrInfo; zeroed when made. */
+typedef struct arg_state {
+    bool type_known, pinned;
+    uint64 stable_known, stable; /* a bit for each argument */
+    Oid version;                 /* what `name` was resolved to, under guard and path */
+    name_guard guard;
+    char *name;
+    char *path;
+    memo memos[LMTEXT_MEMO_SLOTS];
+    void *space;
+} arg_state;
+
+static arg_state *
+state_of(FunctionCallInfo fcinfo)
+{
+    FmgrInfo *function = fcinfo->flinfo;
+
+    if (function->fn_extra == NULL)
+        function->fn_extra = MemoryContextAllocZero(function->fn_mcxt, sizeof(arg_state));
+    return function->fn_extra;
+}
+
+bool
+lmtext_arg_is_null(FunctionCallInfo fcinfo, int argno)
+{
+    return argno < 0 || argno >= PG_NARGS() || PG_ARGISNULL(argno);
+}
+
+/* The declared type, not that of the call's expression: calls without one exist. */
+bool
+lmtext_arg_pinned(FunctionCallInfo fcinfo, int argno)
+{
+    arg_state *state = state_of(fcinfo);
+    Oid *types;
+    int count;
+
+    if (!state->type_known) {
+        get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+        state->pinned = argno >= 0 && argno < count && types[argno] == REGCLASSOID;
+        state->type_known = true;
+        pfree(types);
+    }
+    return state->pinned;
+}
+
+static name_guard
+guard_now(void)
+{
+    name_guard guard;
+
+    memset(&guard, 0, sizeof(guard));
+    guard.transaction = LMTEXT_LXID;
+    guard.command = GetCurrentCommandId(false);
+    guard.statement = GetCurrentStatementStartTimestamp();
+    guard.user = GetUserId();
+    return guard;
+}
+
+/* Replace a string of the state by a copy that lives as long as the FmgrInfo. */
+static void
+keep_string(FunctionCallInfo fcinfo, char **kept, const char *string)
+{
+    char *copy = MemoryContextStrdup(fcinfo->flinfo->fn_mcxt, string);
+
+    if (*kept != NULL)
+        pfree(*kept);
+    *kept = copy;
+}
+
+static Oid
+resolve_anew(FunctionCallInfo fcinfo, const char *name, name_guard guard)
+{
+    arg_state *state = state_of(fcinfo);
+    Oid version;
+
+    state->version = InvalidOid;
+    version = lmtext_catalog_resolve(name);
+    keep_string(fcinfo, &state->name, name);
+    keep_string(fcinfo, &state->path, namespace_search_path);
+    state->guard = guard;
+    state->version = version;
+    return version;
+}
+
+static bool
+same_name(const char *kept, const char *bytes, size_t length)
+{
+    return kept != NULL && strlen(kept) == length && memcmp(kept, bytes, length) == 0;
+}
+
+/* The version that a name means; looked up anew only when the answer could be another one. */
+static Oid
+resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length)
+{
+    arg_state *state = state_of(fcinfo);
+    name_guard guard = guard_now();
+
+    if (OidIsValid(state->version) && same_name(state->name, bytes, length) &&
+        memcmp(&state->guard, &guard, sizeof(guard)) == 0 &&
+        strcmp(state->path, namespace_search_path) == 0)
+        return state->version;
+    return resolve_anew(fcinfo, pnstrdup(bytes, length), guard);
+}
+
+static Oid
+resolve_default(FunctionCallInfo fcinfo, lmtext_default which)
+{
+    const char *name = *model_settings[which].value;
+
+    if (name == NULL || name[0] == '\0')
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("no model is given and %s is not set", model_settings[which].name),
+                        errhint("Name a model in the call, or set the default: SET %s = 'minilm'.",
+                                model_settings[which].name)));
+    return resolve_name(fcinfo, name, strlen(name));
+}
+
+static Oid
+pinned_version(FunctionCallInfo fcinfo, int argno)
+{
+    if (PG_ARGISNULL(argno))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("the pinned model version must not be null"),
+                        errhint("A call that is pinned to a version has no default: give "
+                                "'minilm@1'::regclass.")));
+    return PG_GETARG_OID(argno);
+}
+
+lmtext_model *
+lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which)
+{
+    Oid version;
+
+    if (lmtext_arg_pinned(fcinfo, argno)) {
+        version = pinned_version(fcinfo, argno);
+    } else if (lmtext_arg_is_null(fcinfo, argno)) {
+        version = resolve_default(fcinfo, which);
+    } else {
+        text *name = PG_GETARG_TEXT_PP(argno);
+
+        version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+    }
+    return lmtext_model_use(version);
+}
+
+lmtext_model *
+lmtext_named_model(FunctionCallInfo fcinfo, const char *name)
+{
+    return lmtext_model_use(resolve_name(fcinfo, name, strlen(name)));
+}
+
+static lm_on_long
+parse_on_long(const char *word)
+{
+    const struct config_enum_entry *entry;
+
+    for (entry = on_long_values; entry->name != NULL; entry++)
+        if (strcmp(entry->name, word) == 0)
+            return entry->val;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("on_long does not know \"%s\"", word),
+             errhint("Known are: truncate, error, mean.")));
+}
+
+lm_on_long
+lmtext_arg_on_long(FunctionCallInfo fcinfo, int model_argno, int argno)
+{
+    if (!lmtext_arg_pinned(fcinfo, model_argno))
+        return on_long_setting;
+    if (lmtext_arg_is_null(fcinfo, argno))
+        return LM_LONG_TRUNCATE;
+    return parse_on_long(text_to_cstring(PG_GETARG_TEXT_PP(argno)));
+}
+
+void
+lmtext_embed_defaults(lm_embed_options *options, lm_on_long on_long)
+{
+    memset(options, 0, sizeof(*options));
+    options->on_long = on_long;
+    options->batch_tokens = lmtext_batch_tokens;
+}
+
+lm_text
+lmtext_arg_text(FunctionCallInfo fcinfo, int argno)
+{
+    return lmtext_utf8_from_text(PG_GETARG_TEXT_PP(argno));
+}
+
+char *
+lmtext_arg_cstring(FunctionCallInfo fcinfo, int argno)
+{
+    lm_text value;
+
+    if (lmtext_arg_is_null(fcinfo, argno))
+        return NULL;
+    value = lmtext_arg_text(fcinfo, argno);
+    return pnstrdup(value.bytes, value.length);
+}
+
+bool
+lmtext_arg_bool(FunctionCallInfo fcinfo, int argno, bool fallback)
+{
+    return lmtext_arg_is_null(fcinfo, argno) ? fallback : PG_GETARG_BOOL(argno);
+}
+
+int
+lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fallback, int low,
+               int high)
+{
+    int value;
+
+    if (lmtext_arg_is_null(fcinfo, argno))
+        return fallback;
+    value = PG_GETARG_INT32(argno);
+    if (value < low || (value > high && high != INT_MAX))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be %d", name, value),
+                 high == INT_MAX ? errdetail("Allowed are %d and more.", low)
+                                 : errdetail("Allowed are %d to %d.", low, high)));
+    return value;
+}
+
+static bool
+arg_stable(FunctionCallInfo fcinfo, int argno)
+{
+    arg_state *state = state_of(fcinfo);
+    uint64 bit = UINT64CONST(1) << argno;
+
+    if ((state->stable_known & bit) == 0) {
+        state->stable_known |= bit;
+        if (get_fn_expr_arg_stable(fcinfo->flinfo, argno))
+            state->stable |= bit;
+    }
+    return (state->stable & bit) != 0;
+}
+
+bool
+lmtext_args_stable(FunctionCallInfo fcinfo, int first, int last)
+{
+    int argno;
+
+    for (argno = first; argno <= last && argno < PG_NARGS(); argno++)
+        if (!arg_stable(fcinfo, argno))
+            return false;
+    return true;
+}
+
+static size_t
+key_size(const lm_text *parts, int count)
+{
+    size_t size = 0;
+    int i;
+
+    for (i = 0; i < count; i++)
+        size = add_size(size, add_size(sizeof(size_t), parts[i].length));
+    return size;
+}
+
+static bool
+key_equals(const memo *kept, const lm_text *parts, int count)
+{
+    const char *at = kept->key;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        size_t length;
+
+        memcpy(&length, at, sizeof(length));
+        if (length != parts[i].length ||
+            (length > 0 && memcmp(at + sizeof(length), parts[i].bytes, length) != 0))
+            return false;
+        at += sizeof(length) + length;
+    }
+    return true;
+}
+
+const void *
+lmtext_memo_find(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count, size_t *size)
+{
+    memo *kept = &state_of(fcinfo)->memos[slot];
+
+    if (kept->value == NULL || kept->key_size != key_size(parts, count) ||
+        !key_equals(kept, parts, count))
+        return NULL;
+    if (size != NULL)
+        *size = kept->value_size;
+    return kept->value;
+}
+
+static void
+forget(memo *kept)
+{
+    if (kept->key != NULL)
+        pfree(kept->key);
+    if (kept->value != NULL)
+        pfree(kept->value);
+    memset(kept, 0, sizeof(*kept));
+}
+
+const void *
+lmtext_memo_keep(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count,
+                 const void *value, size_t size)
+{
+    memo *kept = &state_of(fcinfo)->memos[slot];
+    MemoryContext memory = fcinfo->flinfo->fn_mcxt;
+    char *at;
+    int i;
+
+    forget(kept);
+    kept->key_size = key_size(parts, count);
+    at = kept->key = MemoryContextAllocHuge(memory, kept->key_size);
+    for (i = 0; i < count; i++) {
+        memcpy(at, &parts[i].length, sizeof(size_t));
+        if (parts[i].length > 0)
+            memcpy(at + sizeof(size_t), parts[i].bytes, parts[i].length);
+        at += sizeof(size_t) + parts[i].length;
+    }
+    kept->value_size = size;
+    kept->value = MemoryContextAllocHuge(memory, size);
+    return memcpy(kept->value, value, size);
+}
+
+void *
+lmtext_arg_space(FunctionCallInfo fcinfo, size_t size)
+{
+    arg_state *state = state_of(fcinfo);
+
+    if (state->space == NULL)
+        state->space = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, size);
+    return state->space;
+}
+
+static void
+define_model_setting(const char *name, const char *purpose, char **value)
+{
+    DefineCustomStringVariable(name, purpose,
+                               "A name, looked up by search_path as a table would be. Empty: none.",
+                               value, "", PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+void
+lmtext_fn_init(void)
+{
+    define_model_setting("lmtext.embedding_model", "Model of calls that embed and name none.",
+                         &embedding_model);
+    define_model_setting("lmtext.classification_model",
+                         "Model of calls that classify and name none.", &classification_model);
+    DefineCustomEnumVariable("lmtext.on_long", "What becomes of a text beyond the model's window.",
+                             "Calls that are pinned to a version do not obey it.", &on_long_setting,
+                             LM_LONG_TRUNCATE, on_long_values, PGC_USERSET, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("lmtext.batch_tokens", "Tokens of many texts computed as one batch.",
+                            NULL, &lmtext_batch_tokens, BATCH_TOKENS_DEFAULT, BATCH_TOKENS_MIN,
+                            BATCH_TOKENS_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+}

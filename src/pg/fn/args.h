@@ -1,0 +1,82 @@
+/*
+ * args.h - what every SQL entry does with its arguments: which model version is meant, options,
+ * defaults, and results remembered for arguments that do not change within a statement.
+ *
+ * Everything here hangs on the FmgrInfo (fn_extra, in fn_mcxt). An expression of PL/pgSQL keeps its
+ * FmgrInfo longer than a statement and calls with other values, so nothing is trusted for its age:
+ * a name is resolved anew when transaction, command, user or search_path are other ones, and a
+ * remembered result is used only where all bytes that it was made from are the same.
+ *
+ * Laws: fn_extra of an entry belongs to this file. A function has at most one model argument, of
+ * type text (a name; NULL: the task's default) or regclass (one version, pinned: obeys no GUC).
+ */
+#ifndef LMTEXT_ARGS_H
+#define LMTEXT_ARGS_H
+
+#include "pg/cache/cache.h"
+
+/* Which setting stands for a model argument that is NULL or left out. */
+typedef enum lmtext_default {
+    LMTEXT_DEFAULT_EMBEDDING,     /* lmtext.embedding_model */
+    LMTEXT_DEFAULT_CLASSIFICATION /* lmtext.classification_model */
+} lmtext_default;
+
+/*
+ * The model that argument `argno` means, loaded, pinned and checked for the current user. argno −1:
+ * the function has no such argument, the default is meant.
+ */
+lmtext_model *lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which);
+
+/* The same for a name from elsewhere (a trigger's argument); resolved once while it is the same. */
+lmtext_model *lmtext_named_model(FunctionCallInfo fcinfo, const char *name);
+
+/* Is argument `argno` of type regclass? */
+bool lmtext_arg_pinned(FunctionCallInfo fcinfo, int argno);
+
+/*
+ * What to do with a text beyond the window. A pinned call takes it from argument `argno`
+ * ("truncate", "error" or "mean"; NULL or no such argument: truncate), others from
+ * lmtext.on_long.
+ */
+lm_on_long lmtext_arg_on_long(FunctionCallInfo fcinfo, int model_argno, int argno);
+
+/* Options of a plain embedding: no prompt but the model's own, all dimensions. */
+void lmtext_embed_defaults(lm_embed_options *options, lm_on_long on_long);
+
+/* A text argument in UTF-8; the datum is detoasted and lives as long as the call. */
+lm_text lmtext_arg_text(FunctionCallInfo fcinfo, int argno);
+/* The same as a C string, or NULL where the argument is NULL or the function has fewer. */
+char *lmtext_arg_cstring(FunctionCallInfo fcinfo, int argno);
+bool lmtext_arg_is_null(FunctionCallInfo fcinfo, int argno); /* or not there */
+bool lmtext_arg_bool(FunctionCallInfo fcinfo, int argno, bool fallback);
+/* In [low, high]; 22023 names the argument and the range. NULL or not there: fallback. */
+int lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fallback, int low,
+                   int high);
+
+/*
+ * Memo: a result computed once per statement. Ask lmtext_args_stable first: where a value comes
+ * from a column, remembering costs more than it saves.
+ *
+ *     lm_text parts[] = { { (char *) &key, sizeof key }, text };
+ *     value = lmtext_memo_find(fcinfo, 0, parts, 2, NULL);
+ *     if (value == NULL)
+ *         value = lmtext_memo_keep(fcinfo, 0, parts, 2, computed, size);
+ *
+ * The first part is a struct with the model's Oid and options, zeroed before it is filled (padding
+ * is compared as well). The value lives as long as the FmgrInfo, until the slot is kept anew.
+ */
+#define LMTEXT_MEMO_SLOTS 2
+bool lmtext_args_stable(FunctionCallInfo fcinfo, int first, int last); /* inclusive */
+const void *lmtext_memo_find(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count,
+                             size_t *size);
+const void *lmtext_memo_keep(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count,
+                             const void *value, size_t size);
+
+/* Space of `size` bytes per FmgrInfo, zeroed when first asked for; one per function. */
+void *lmtext_arg_space(FunctionCallInfo fcinfo, size_t size);
+
+/* Settings: lmtext.embedding_model, .classification_model, .on_long, .batch_tokens. */
+extern int lmtext_batch_tokens;
+void lmtext_fn_init(void); /* from _PG_init */
+
+#endif

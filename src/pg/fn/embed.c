@@ -1,0 +1,266 @@
+/*
+ * embed.c - lmtext.embed, similarity and distance: text to vector, and the distance between texts.
+ *
+ * A call whose arguments are stable in the statement is computed once (memo in args.h). An array of
+ * texts is one run of packed batches.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/memutils.h"
+
+#include "base/size.h"
+#include "search/distance.h"
+#include "pg/fn/args.h"
+
+/* What a remembered vector depends on beside the text; compared byte by byte. */
+typedef struct embed_key {
+    Oid version;
+    int32 dimensions;
+    int32 on_long;
+    bool named, prompted; /* NULL is not the empty string */
+} embed_key;
+
+#define EMBED_PARTS 4
+
+PG_FUNCTION_INFO_V1(lmtext_embed);
+PG_FUNCTION_INFO_V1(lmtext_embed_array);
+PG_FUNCTION_INFO_V1(lmtext_similarity);
+PG_FUNCTION_INFO_V1(lmtext_text_distance);
+
+/* embed(text, model, prompt_name, prompt, dimensions[, on_long]) */
+static void
+embed_options(FunctionCallInfo fcinfo, lm_embed_options *options)
+{
+    lmtext_embed_defaults(options, lmtext_arg_on_long(fcinfo, 1, 5));
+    options->prompt_name = lmtext_arg_cstring(fcinfo, 2);
+    if (!lmtext_arg_is_null(fcinfo, 3)) {
+        lm_text prompt = lmtext_arg_text(fcinfo, 3);
+
+        options->prompt = prompt.bytes;
+        options->prompt_length = prompt.length;
+    }
+    options->dimensions = lmtext_arg_int(fcinfo, 4, "dimensions", 0, 1, INT_MAX);
+}
+
+static int
+embed_width(lmtext_model *model, const lm_embed_options *options)
+{
+    int width = 0;
+
+    lmtext_check(&model->call, lm_embed_width(&model->call.ctx, &model->model, options, &width),
+                 model->name);
+    return width;
+}
+
+static void
+embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
+            const lm_embed_options *options, float *out)
+{
+    lm_embed_counts counts = {0};
+
+    lmtext_check(&model->call,
+                 lm_embed(&model->call.ctx, model->session, &model->model, texts, count, options,
+                          out, &counts),
+                 model->name);
+}
+
+static ArrayType *
+embed_one(lmtext_model *model, lm_text text, const lm_embed_options *options)
+{
+    float *values;
+    ArrayType *vector = lmtext_vector_new(embed_width(model, options), &values);
+
+    embed_texts(model, &text, 1, options, values);
+    return vector;
+}
+
+/* All that a vector is made from, as the parts of a memo's key. */
+static void
+embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text text,
+            embed_key *key, lm_text parts[EMBED_PARTS])
+{
+    memset(key, 0, sizeof(*key));
+    key->version = model->relid;
+    key->dimensions = options->dimensions;
+    key->on_long = options->on_long;
+    key->named = options->prompt_name != NULL;
+    key->prompted = options->prompt != NULL;
+    parts[0] = (lm_text){(const char *)key, sizeof(*key)};
+    parts[1] = text;
+    parts[2] = (lm_text){options->prompt_name, key->named ? strlen(options->prompt_name) : 0};
+    parts[3] = (lm_text){options->prompt, options->prompt_length};
+}
+
+Datum
+lmtext_embed(PG_FUNCTION_ARGS)
+{
+    lmtext_model *model;
+    lm_embed_options options;
+    lm_text text, parts[EMBED_PARTS];
+    embed_key key;
+    const ArrayType *vector;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
+    embed_options(fcinfo, &options);
+    text = lmtext_arg_text(fcinfo, 0);
+    if (!lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1))
+        PG_RETURN_ARRAYTYPE_P(embed_one(model, text, &options));
+    embed_parts(model, &options, text, &key, parts);
+    vector = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
+    if (vector == NULL) {
+        ArrayType *made = embed_one(model, text, &options);
+
+        vector = lmtext_memo_keep(fcinfo, 0, parts, EMBED_PARTS, made, VARSIZE(made));
+    }
+    PG_RETURN_POINTER(vector);
+}
+
+/* An empty real[] of two dimensions whose elements are to be filled. */
+static ArrayType *
+matrix_new(int rows, int width, float **values)
+{
+    size_t size;
+    ArrayType *matrix;
+
+    if (lm_mul_overflows((size_t)rows * sizeof(float), width, &size) ||
+        lm_add_overflows(size, ARR_OVERHEAD_NONULLS(2), &size) || !AllocSizeIsValid(size))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("%d vectors of %d dimensions exceed the largest array", rows, width),
+                        errhint("Embed row by row, or in smaller arrays.")));
+    matrix = palloc(size);
+    memset(matrix, 0, ARR_OVERHEAD_NONULLS(2));
+    SET_VARSIZE(matrix, size);
+    matrix->ndim = 2;
+    matrix->elemtype = FLOAT4OID;
+    ARR_DIMS(matrix)[0] = rows;
+    ARR_DIMS(matrix)[1] = width;
+    ARR_LBOUND(matrix)[0] = ARR_LBOUND(matrix)[1] = 1;
+    *values = (float *)ARR_DATA_PTR(matrix);
+    return matrix;
+}
+
+static void
+refuse_nulls(const bool *nulls, int count)
+{
+    int i;
+
+    for (i = 0; i < count; i++)
+        if (nulls[i])
+            ereport(ERROR,
+                    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                     errmsg("text %d of the array is null", i + 1),
+                     errdetail("The result is one two-dimensional array, whose rows cannot be "
+                               "null."),
+                     errhint("Filter nulls first: array_remove(texts, NULL), or array_agg(body) "
+                             "FILTER (WHERE body IS NOT NULL).")));
+}
+
+static ArrayType *
+embed_all(lmtext_model *model, ArrayType *array, const lm_embed_options *options)
+{
+    lm_text *texts;
+    bool *nulls;
+    int count;
+    float *values;
+    ArrayType *matrix;
+
+    lmtext_texts_from_array(array, &texts, &nulls, &count);
+    refuse_nulls(nulls, count);
+    if (count == 0)
+        return construct_empty_array(FLOAT4OID);
+    matrix = matrix_new(count, embed_width(model, options), &values);
+    embed_texts(model, texts, count, options, values);
+    return matrix;
+}
+
+Datum
+lmtext_embed_array(PG_FUNCTION_ARGS)
+{
+    lmtext_model *model;
+    lm_embed_options options;
+    ArrayType *array;
+    lm_text parts[EMBED_PARTS];
+    embed_key key;
+    const ArrayType *matrix;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
+    embed_options(fcinfo, &options);
+    array = PG_GETARG_ARRAYTYPE_P(0);
+    if (!lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1))
+        PG_RETURN_ARRAYTYPE_P(embed_all(model, array, &options));
+    embed_parts(model, &options, (lm_text){(const char *)array, VARSIZE(array)}, &key, parts);
+    matrix = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
+    if (matrix == NULL) {
+        ArrayType *made = embed_all(model, array, &options);
+
+        matrix = lmtext_memo_keep(fcinfo, 0, parts, EMBED_PARTS, made, VARSIZE(made));
+    }
+    PG_RETURN_POINTER(matrix);
+}
+
+/*
+ * The vector of text argument `argno`, which is memo slot `argno`: in `body <=> 'words'` the words
+ * are embedded once for all rows.
+ */
+static const float *
+embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_embed_options *options,
+           int width)
+{
+    lm_text text = lmtext_arg_text(fcinfo, argno);
+    lm_text parts[EMBED_PARTS];
+    size_t size = width * sizeof(float);
+    embed_key key;
+    const float *kept;
+    float *vector;
+
+    bool stable =
+        lmtext_args_stable(fcinfo, argno, argno) && lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1);
+
+    if (stable) {
+        embed_parts(model, options, text, &key, parts);
+        kept = lmtext_memo_find(fcinfo, argno, parts, EMBED_PARTS, NULL);
+        if (kept != NULL)
+            return kept;
+    }
+    vector = palloc(size);
+    embed_texts(model, &text, 1, options, vector);
+    return stable ? lmtext_memo_keep(fcinfo, argno, parts, EMBED_PARTS, vector, size) : vector;
+}
+
+/* Cosine distance of the texts in arguments 0 and 1; the model is argument `model_argno` or −1. */
+static double
+text_distance(FunctionCallInfo fcinfo, int model_argno)
+{
+    lmtext_model *model = lmtext_arg_model(fcinfo, model_argno, LMTEXT_DEFAULT_EMBEDDING);
+    lm_embed_options options;
+    const float *a, *b;
+    int width;
+
+    lmtext_embed_defaults(&options, lmtext_arg_on_long(fcinfo, model_argno, 3));
+    width = embed_width(model, &options);
+    a = embed_side(fcinfo, 0, model, &options, width);
+    b = embed_side(fcinfo, 1, model, &options, width);
+    return lm_cosine_distance(width, a, b);
+}
+
+Datum
+lmtext_similarity(PG_FUNCTION_ARGS)
+{
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    PG_RETURN_FLOAT8(1.0 - text_distance(fcinfo, 2));
+}
+
+Datum
+lmtext_text_distance(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_FLOAT8(text_distance(fcinfo, -1));
+}

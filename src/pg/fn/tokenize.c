@@ -1,0 +1,484 @@
+/*
+ * tokenize.c - lmtext.tokenize, token_ids, detokenize, tokens, count_tokens and chunk, each for one
+ * text and for an array of texts.
+ *
+ * Nothing here truncates. Offsets are 0-based, half-open and count characters of the text. The
+ * scratch of the stages belongs to the backend and is kept from call to call; after a call that
+ * made it large it is given back.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "task/chunk.h"
+#include "pg/fn/args.h"
+
+/* An encoding of more tokens than this is not kept between calls. */
+#define KEEP_TOKENS (1024 * 1024)
+
+/* One tokenizer's work in this backend. Valid after tokens_begin. */
+typedef struct token_work {
+    lmtext_call call;
+    lm_token_scratch *scratch; /* NULL: not made, or given back */
+    lm_encoding encoding;
+} token_work;
+
+static token_work work;
+
+/* What a call is about, filled by tokens_begin. */
+typedef struct token_call {
+    const lmtext_model *model;
+    const lm_tokenizer *tokenizer;
+    lm_token_options options;
+} token_call;
+
+PG_FUNCTION_INFO_V1(lmtext_tokenize);
+PG_FUNCTION_INFO_V1(lmtext_tokenize_array);
+PG_FUNCTION_INFO_V1(lmtext_token_ids);
+PG_FUNCTION_INFO_V1(lmtext_token_ids_array);
+PG_FUNCTION_INFO_V1(lmtext_detokenize);
+PG_FUNCTION_INFO_V1(lmtext_tokens);
+PG_FUNCTION_INFO_V1(lmtext_tokens_array);
+PG_FUNCTION_INFO_V1(lmtext_count_tokens);
+PG_FUNCTION_INFO_V1(lmtext_count_tokens_array);
+PG_FUNCTION_INFO_V1(lmtext_chunk);
+PG_FUNCTION_INFO_V1(lmtext_chunk_array);
+
+static void
+work_release(void)
+{
+    MemoryContextDelete(work.call.memory);
+    memset(&work, 0, sizeof(work));
+}
+
+static void
+work_prepare(const char *model)
+{
+    if (work.scratch != NULL && work.encoding.capacity > KEEP_TOKENS)
+        work_release();
+    if (work.call.memory == NULL) {
+        lmtext_call_init(&work.call, AllocSetContextCreate(TopMemoryContext, "lmtext tokens",
+                                                           ALLOCSET_DEFAULT_SIZES));
+        lm_encoding_init(&work.encoding, &work.call.ctx);
+    }
+    if (work.scratch == NULL)
+        lmtext_check(&work.call, lm_token_scratch_create(&work.call.ctx, &work.scratch), model);
+}
+
+/* The model of argument 1 and the options of a call; parse_special is argument `parse_argno`. */
+static void
+tokens_begin(FunctionCallInfo fcinfo, bool add_special, int parse_argno, token_call *call)
+{
+    call->model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
+    call->tokenizer = &lm_model_encoder(&call->model->model)->tokenizer;
+    memset(&call->options, 0, sizeof(call->options));
+    call->options.add_special = add_special;
+    call->options.parse_special = lmtext_arg_bool(fcinfo, parse_argno, true);
+    work_prepare(call->model->name);
+}
+
+static const lm_encoding *
+encode(const token_call *call, lm_text text)
+{
+    lmtext_check(&work.call,
+                 lm_tokenize(&work.call.ctx, call->tokenizer, work.scratch, text.bytes, text.length,
+                             &call->options, &work.encoding),
+                 call->model->name);
+    if (work.encoding.count > INT_MAX)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("a text has %zu tokens", work.encoding.count),
+                        errdetail("Allowed are %d.", INT_MAX)));
+    return &work.encoding;
+}
+
+/* Size in bytes of an array of one dimension, or 54000. */
+static size_t
+array_size(size_t data)
+{
+    size_t size = add_size(ARR_OVERHEAD_NONULLS(1), data);
+
+    if (!AllocSizeIsValid(size))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the tokens exceed the largest array"),
+                        errdetail("They take %zu bytes, allowed are %zu.", size, MaxAllocSize),
+                        errhint("Cut the text first: lmtext.chunk.")));
+    return size;
+}
+
+/* An array of one dimension whose data are to be written; empty arrays have none. */
+static ArrayType *
+array_new(Oid type, size_t count, size_t data)
+{
+    size_t size = array_size(data);
+    ArrayType *array;
+
+    if (count == 0)
+        return construct_empty_array(type);
+    array = palloc(size);
+    memset(array, 0, ARR_OVERHEAD_NONULLS(1));
+    SET_VARSIZE(array, size);
+    array->ndim = 1;
+    array->elemtype = type;
+    ARR_DIMS(array)[0] = (int)count;
+    ARR_LBOUND(array)[0] = 1;
+    return array;
+}
+
+static ArrayType *
+ids_array(const token_call *call, const lm_encoding *encoding)
+{
+    size_t size = mul_size(encoding->count, sizeof(int32));
+    ArrayType *array = array_new(INT4OID, encoding->count, size);
+
+    if (size > 0)
+        memcpy(ARR_DATA_PTR(array), encoding->ids, size);
+    return array;
+}
+
+/* A token's text in the database's encoding; *converted is to be freed when not NULL. */
+static const char *
+token_bytes(const token_call *call, int32 id, size_t *length, char **converted)
+{
+    const char *bytes = lm_token_text(call->tokenizer, id, length);
+
+    *converted = NULL;
+    if (bytes == NULL)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("model \"%s\" has no token %d", call->model->name, id)));
+    if (GetDatabaseEncoding() == PG_UTF8)
+        return bytes;
+    *converted = lmtext_cstring_from_utf8(bytes, *length);
+    *length = strlen(*converted);
+    return *converted;
+}
+
+/* Bytes that the token takes in a text[]; written to `out` as well unless that is NULL. */
+static size_t
+put_token(const token_call *call, int32 id, char *out)
+{
+    size_t length, size;
+    char *converted;
+    const char *bytes = token_bytes(call, id, &length, &converted);
+
+    size = INTALIGN(VARHDRSZ + length);
+    if (out != NULL) {
+        memset(out + size - sizeof(int32), 0, sizeof(int32)); /* the padding */
+        SET_VARSIZE(out, VARHDRSZ + length);
+        memcpy(out + VARHDRSZ, bytes, length);
+    }
+    if (converted != NULL)
+        pfree(converted);
+    return size;
+}
+
+/* Written straight into the array: a text[] of long texts would need a Datum for each token. */
+static ArrayType *
+tokens_array(const token_call *call, const lm_encoding *encoding)
+{
+    size_t size = 0, i;
+    ArrayType *array;
+    char *out;
+
+    for (i = 0; i < encoding->count; i++)
+        size += put_token(call, encoding->ids[i], NULL);
+    array = array_new(TEXTOID, encoding->count, size);
+    out = ARR_DATA_PTR(array);
+    for (i = 0; i < encoding->count; i++)
+        out += put_token(call, encoding->ids[i], out);
+    return array;
+}
+
+Datum
+lmtext_tokenize(PG_FUNCTION_ARGS)
+{
+    token_call call;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    tokens_begin(fcinfo, false, 2, &call);
+    PG_RETURN_ARRAYTYPE_P(tokens_array(&call, encode(&call, lmtext_arg_text(fcinfo, 0))));
+}
+
+Datum
+lmtext_token_ids(PG_FUNCTION_ARGS)
+{
+    token_call call;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    tokens_begin(fcinfo, true, 2, &call);
+    PG_RETURN_ARRAYTYPE_P(ids_array(&call, encode(&call, lmtext_arg_text(fcinfo, 0))));
+}
+
+Datum
+lmtext_count_tokens(PG_FUNCTION_ARGS)
+{
+    token_call call;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    tokens_begin(fcinfo, true, 2, &call);
+    PG_RETURN_INT32((int32)encode(&call, lmtext_arg_text(fcinfo, 0))->count);
+}
+
+/* Counts of an array's texts, in order; a null counts as null. */
+Datum
+lmtext_count_tokens_array(PG_FUNCTION_ARGS)
+{
+    token_call call;
+    lm_text *texts;
+    bool *nulls;
+    int count, i, lower = 1;
+    Datum *counts;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    tokens_begin(fcinfo, true, 2, &call);
+    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &texts, &nulls, &count);
+    if (count == 0)
+        PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
+    counts = palloc0(count * sizeof(Datum));
+    for (i = 0; i < count; i++)
+        if (!nulls[i])
+            counts[i] = Int32GetDatum((int32)encode(&call, texts[i])->count);
+    PG_RETURN_ARRAYTYPE_P(construct_md_array(counts, nulls, 1, &count, &lower, INT4OID,
+                                             sizeof(int32), true, TYPALIGN_INT));
+}
+
+/* A row (ordinality, array) for each text of an array; a null text has a null array. */
+static void
+put_arrays(FunctionCallInfo fcinfo, const token_call *call,
+           ArrayType *(*make)(const token_call *, const lm_encoding *))
+{
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    lm_text *texts;
+    bool *nulls;
+    int count, i;
+
+    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &texts, &nulls, &count);
+    for (i = 0; i < count; i++) {
+        Datum values[2] = {Int64GetDatum(i + 1), (Datum)0};
+        bool is_null[2] = {false, nulls[i]};
+        ArrayType *array = nulls[i] ? NULL : make(call, encode(call, texts[i]));
+
+        values[1] = PointerGetDatum(array);
+        tuplestore_putvalues(result->setResult, result->setDesc, values, is_null);
+        if (array != NULL)
+            pfree(array);
+    }
+}
+
+Datum
+lmtext_tokenize_array(PG_FUNCTION_ARGS)
+{
+    token_call call;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (PG_ARGISNULL(0))
+        return (Datum)0;
+    tokens_begin(fcinfo, false, 2, &call);
+    put_arrays(fcinfo, &call, tokens_array);
+    return (Datum)0;
+}
+
+Datum
+lmtext_token_ids_array(PG_FUNCTION_ARGS)
+{
+    token_call call;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (PG_ARGISNULL(0))
+        return (Datum)0;
+    tokens_begin(fcinfo, true, 2, &call);
+    put_arrays(fcinfo, &call, ids_array);
+    return (Datum)0;
+}
+
+/* Memory of its own, so that text that cannot be converted leaves nothing behind. */
+Datum
+lmtext_detokenize(PG_FUNCTION_ARGS)
+{
+    token_call call;
+    lmtext_call own;
+    lm_buffer out;
+    ArrayType *ids;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    tokens_begin(fcinfo, false, -1, &call);
+    ids = PG_GETARG_ARRAYTYPE_P(0);
+    if (ARR_NDIM(ids) > 1)
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("token ids must be a one-dimensional array")));
+    if (array_contains_nulls(ids))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("token ids must not contain nulls")));
+    lmtext_call_init(&own, CurrentMemoryContext);
+    lm_buffer_init(&out, &own.ctx);
+    lmtext_check(&own,
+                 lm_detokenize(&own.ctx, call.tokenizer, (const int32_t *)ARR_DATA_PTR(ids),
+                               ArrayGetNItems(ARR_NDIM(ids), ARR_DIMS(ids)), true, &out),
+                 call.model->name);
+    PG_RETURN_TEXT_P(lmtext_text_from_utf8(out.data, out.size));
+}
+
+/* Puts the rows of one text; their columns start at `first`, those before are the caller's. */
+typedef void (*row_maker)(FunctionCallInfo fcinfo, const token_call *call, lm_text text,
+                          Datum *values, int first);
+
+#define MAX_COLUMNS 7
+
+static void
+put_row(FunctionCallInfo fcinfo, Datum *values)
+{
+    static const bool nulls[MAX_COLUMNS] = {false};
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+
+    CHECK_FOR_INTERRUPTS();
+    tuplestore_putvalues(result->setResult, result->setDesc, values, (bool *)nulls);
+}
+
+static void
+put_tokens(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum *values, int first)
+{
+    const lm_encoding *encoding = encode(call, text);
+    size_t i;
+
+    for (i = 0; i < encoding->count; i++) {
+        size_t length;
+        char *converted;
+        const char *bytes = token_bytes(call, encoding->ids[i], &length, &converted);
+        struct varlena *token = cstring_to_text_with_len(bytes, (int)length);
+
+        values[first] = Int32GetDatum((int32)i + 1);
+        values[first + 1] = Int32GetDatum(encoding->ids[i]);
+        values[first + 2] = PointerGetDatum(token);
+        values[first + 3] = Int32GetDatum(encoding->start[i]);
+        values[first + 4] = Int32GetDatum(encoding->stop[i]);
+        values[first + 5] = BoolGetDatum(encoding->special[i] != 0);
+        put_row(fcinfo, values);
+        pfree(token);
+        if (converted != NULL)
+            pfree(converted);
+    }
+}
+
+/* The pieces of a text, copied out of the work's memory, which an error would leave filled. */
+static lm_chunk *
+cut(FunctionCallInfo fcinfo, const token_call *call, lm_text text, size_t *count)
+{
+    int window = lm_model_encoder(&call->model->model)->info.max_tokens -
+                 lm_tokenizer_special_count(call->tokenizer, false);
+    int max_tokens = lmtext_arg_int(fcinfo, 2, "max_tokens", Max(window, 1), 1, INT_MAX);
+    int overlap = lmtext_arg_int(fcinfo, 3, "overlap", 0, 0, max_tokens - 1);
+    lm_chunk *made = NULL, *chunks;
+    size_t size;
+
+    lmtext_check(&work.call,
+                 lm_chunk_text(&work.call.ctx, call->tokenizer, work.scratch, text.bytes,
+                               text.length, max_tokens, overlap, &made, count),
+                 call->model->name);
+    size = mul_size(*count, sizeof(*chunks));
+    chunks = MemoryContextAllocExtended(CurrentMemoryContext, Max(size, 1),
+                                        MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    if (chunks != NULL && size > 0)
+        memcpy(chunks, made, size);
+    lm_free(&work.call.ctx, made);
+    if (chunks == NULL)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+    return chunks;
+}
+
+static void
+put_chunks(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum *values, int first)
+{
+    size_t count = 0, i;
+    lm_chunk *chunks = cut(fcinfo, call, text, &count);
+
+    for (i = 0; i < count; i++) {
+        const lm_chunk *chunk = &chunks[i];
+        struct varlena *content = lmtext_text_from_utf8(text.bytes + chunk->byte_start,
+                                                        chunk->byte_stop - chunk->byte_start);
+
+        values[first] = Int32GetDatum((int32)i + 1);
+        values[first + 1] = PointerGetDatum(content);
+        values[first + 2] = Int32GetDatum(chunk->start);
+        values[first + 3] = Int32GetDatum(chunk->stop);
+        values[first + 4] = Int32GetDatum(chunk->tokens);
+        put_row(fcinfo, values);
+        pfree(content);
+    }
+    pfree(chunks);
+}
+
+/* All rows of one text; a null text has none. parse_special is argument `parse_argno`, −1: none. */
+static Datum
+rows_of_text(FunctionCallInfo fcinfo, int parse_argno, row_maker put)
+{
+    Datum values[MAX_COLUMNS];
+    token_call call;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (PG_ARGISNULL(0))
+        return (Datum)0;
+    tokens_begin(fcinfo, true, parse_argno, &call);
+    put(fcinfo, &call, lmtext_arg_text(fcinfo, 0), values, 0);
+    return (Datum)0;
+}
+
+/* All rows of an array's texts, each after the text's ordinality; a null text has none. */
+static Datum
+rows_of_array(FunctionCallInfo fcinfo, int parse_argno, row_maker put)
+{
+    Datum values[MAX_COLUMNS];
+    token_call call;
+    lm_text *texts;
+    bool *nulls;
+    int count, i;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (PG_ARGISNULL(0))
+        return (Datum)0;
+    tokens_begin(fcinfo, true, parse_argno, &call);
+    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &texts, &nulls, &count);
+    for (i = 0; i < count; i++) {
+        if (nulls[i])
+            continue;
+        values[0] = Int64GetDatum((int64)i + 1);
+        put(fcinfo, &call, texts[i], values, 1);
+    }
+    return (Datum)0;
+}
+
+Datum
+lmtext_tokens(PG_FUNCTION_ARGS)
+{
+    return rows_of_text(fcinfo, 2, put_tokens);
+}
+
+Datum
+lmtext_tokens_array(PG_FUNCTION_ARGS)
+{
+    return rows_of_array(fcinfo, 2, put_tokens);
+}
+
+Datum
+lmtext_chunk(PG_FUNCTION_ARGS)
+{
+    return rows_of_text(fcinfo, -1, put_chunks);
+}
+
+Datum
+lmtext_chunk_array(PG_FUNCTION_ARGS)
+{
+    return rows_of_array(fcinfo, -1, put_chunks);
+}

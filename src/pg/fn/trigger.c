@@ -1,0 +1,209 @@
+/*
+ * trigger.c - lmtext.embed_trigger('body', 'embedding', 'minilm@1' [, 'prompt name']): a BEFORE row
+ * trigger that keeps a column of vectors.
+ *
+ * The model is a version, never a bare name: vectors of two versions must not meet in one column.
+ * A row whose text an UPDATE leaves as it was keeps its vector, unless it has none yet. The vector
+ * column is real[] or a type that real[] is assignable to (pgvector's vector and halfvec).
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "pg/fn/args.h"
+
+enum { ARG_TEXT, ARG_VECTOR, ARG_MODEL, ARG_PROMPT };
+
+/* The columns, looked up once per statement; checked is set last. */
+typedef struct trigger_plan {
+    bool checked;
+    int text, vector; /* attribute numbers */
+    int text_length;  /* attlen and attbyval of the text column */
+    bool text_by_value;
+    bool converts; /* the vector column is no real[]: convert assigns to it */
+    FmgrInfo convert;
+    int32 typmod;
+} trigger_plan;
+
+PG_FUNCTION_INFO_V1(lmtext_embed_trigger);
+
+static void
+check_call(FunctionCallInfo fcinfo)
+{
+    TriggerData *data = (TriggerData *)fcinfo->context;
+
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("lmtext.embed_trigger is called by a trigger only")));
+    if (!TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+        TRIGGER_FIRED_BY_DELETE(data->tg_event))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("trigger \"%s\" does not fire as lmtext.embed_trigger must",
+                               data->tg_trigger->tgname),
+                        errhint("Create it BEFORE INSERT OR UPDATE … FOR EACH ROW.")));
+    if (data->tg_trigger->tgnargs < 3 || data->tg_trigger->tgnargs > 4)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("trigger \"%s\" has %d arguments", data->tg_trigger->tgname,
+                               data->tg_trigger->tgnargs),
+                        errhint("Give lmtext.embed_trigger('text column', 'vector column', "
+                                "'model@version' [, 'prompt name']).")));
+}
+
+static int
+find_column(Relation relation, const char *name)
+{
+    int number = SPI_fnumber(RelationGetDescr(relation), name);
+
+    if (number <= 0)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                        errmsg("column \"%s\" of relation \"%s\" does not exist", name,
+                               RelationGetRelationName(relation))));
+    return number;
+}
+
+static void
+find_text_column(Relation relation, const char *name, trigger_plan *plan)
+{
+    int number = find_column(relation, name);
+    Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
+    Oid type = getBaseType(column->atttypid);
+
+    if (type != TEXTOID && type != VARCHAROID && type != BPCHAROID)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("column \"%s\" is of type %s", name, format_type_be(column->atttypid)),
+                 errdetail("lmtext.embed_trigger reads text, varchar or char.")));
+    plan->text = number;
+    plan->text_length = column->attlen;
+    plan->text_by_value = column->attbyval;
+}
+
+static void
+find_vector_column(FunctionCallInfo fcinfo, Relation relation, const char *name, trigger_plan *plan)
+{
+    int number = find_column(relation, name);
+    Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
+    Oid type = getBaseType(column->atttypid), function = InvalidOid;
+    CoercionPathType path = COERCION_PATH_RELABELTYPE;
+
+    if (type != FLOAT4ARRAYOID)
+        path = find_coercion_pathway(type, FLOAT4ARRAYOID, COERCION_ASSIGNMENT, &function);
+    if (path != COERCION_PATH_RELABELTYPE && path != COERCION_PATH_FUNC)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("column \"%s\" is of type %s", name, format_type_be(column->atttypid)),
+                 errdetail("lmtext.embed_trigger writes real[], or a type that real[] can be "
+                           "assigned to.")));
+    plan->vector = number;
+    plan->typmod = column->atttypmod;
+    plan->converts = path == COERCION_PATH_FUNC;
+    if (plan->converts)
+        fmgr_info_cxt(function, &plan->convert, fcinfo->flinfo->fn_mcxt);
+}
+
+/* A bare name would mean another version after the next deployment. */
+static void
+check_pinned(const char *model)
+{
+    const char *at = strrchr(model, '@');
+
+    if (at == NULL || at[1] == '\0')
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("model \"%s\" names no version", model),
+                        errdetail("Vectors of two versions cannot be compared, so that a column "
+                                  "is kept by one."),
+                        errhint("Give a version, as in '%s@1'.", model)));
+}
+
+static trigger_plan *
+plan_for(FunctionCallInfo fcinfo, TriggerData *data)
+{
+    trigger_plan *plan = lmtext_arg_space(fcinfo, sizeof(*plan));
+
+    if (!plan->checked) {
+        char **args = data->tg_trigger->tgargs;
+
+        check_pinned(args[ARG_MODEL]);
+        find_text_column(data->tg_relation, args[ARG_TEXT], plan);
+        find_vector_column(fcinfo, data->tg_relation, args[ARG_VECTOR], plan);
+        plan->checked = true;
+    }
+    return plan;
+}
+
+/* An UPDATE that left the text as it was, of a row that has its vector. */
+static bool
+is_unchanged(const TriggerData *data, const trigger_plan *plan, Datum value, HeapTuple row)
+{
+    TupleDesc columns = RelationGetDescr(data->tg_relation);
+    bool old_null, vector_null;
+    Datum old;
+
+    if (!TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+        return false;
+    heap_getattr(row, plan->vector, columns, &vector_null);
+    if (vector_null)
+        return false;
+    old = heap_getattr(data->tg_trigtuple, plan->text, columns, &old_null);
+    return !old_null && datum_image_eq(old, value, plan->text_by_value, plan->text_length);
+}
+
+static Datum
+embed_value(FunctionCallInfo fcinfo, const TriggerData *data, trigger_plan *plan, Datum value)
+{
+    const Trigger *trigger = data->tg_trigger;
+    lmtext_model *model = lmtext_named_model(fcinfo, trigger->tgargs[ARG_MODEL]);
+    lm_text body = lmtext_utf8_from_text(DatumGetTextPP(value));
+    lm_embed_options options;
+    lm_embed_counts counts = {0};
+    int width = 0;
+    float *out;
+    ArrayType *vector;
+
+    lmtext_embed_defaults(&options, LM_LONG_TRUNCATE);
+    if (trigger->tgnargs > ARG_PROMPT)
+        options.prompt_name = trigger->tgargs[ARG_PROMPT];
+    lmtext_check(&model->call, lm_embed_width(&model->call.ctx, &model->model, &options, &width),
+                 model->name);
+    vector = lmtext_vector_new(width, &out);
+    lmtext_check(
+        &model->call,
+        lm_embed(&model->call.ctx, model->session, &model->model, &body, 1, &options, out, &counts),
+        model->name);
+    if (!plan->converts)
+        return PointerGetDatum(vector);
+    return FunctionCall3(&plan->convert, PointerGetDatum(vector), Int32GetDatum(plan->typmod),
+                         BoolGetDatum(false));
+}
+
+Datum
+lmtext_embed_trigger(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = (TriggerData *)fcinfo->context;
+    trigger_plan *plan;
+    HeapTuple row;
+    TupleDesc columns;
+    Datum text, vector = (Datum)0;
+    bool is_null;
+
+    check_call(fcinfo);
+    plan = plan_for(fcinfo, data);
+    row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+    columns = RelationGetDescr(data->tg_relation);
+    text = heap_getattr(row, plan->text, columns, &is_null);
+    if (!is_null) {
+        if (is_unchanged(data, plan, text, row))
+            return PointerGetDatum(row);
+        vector = embed_value(fcinfo, data, plan, text);
+    }
+    row = heap_modify_tuple_by_cols(row, columns, 1, &plan->vector, &vector, &is_null);
+    return PointerGetDatum(row);
+}

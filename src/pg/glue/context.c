@@ -1,0 +1,123 @@
+/*
+ * context.c - the engine's context over a memory context of PostgreSQL.
+ *
+ * Laws: the allocator never throws, and an error that is thrown below the engine (by
+ * CHECK_FOR_INTERRUPTS, or by a source that reads tables) is kept here until the engine has
+ * returned, so that no longjmp crosses its frames. Whoever calls the engine must hand its status to
+ * lmtext_check: only there is the kept error thrown on.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "pg/glue/glue.h"
+
+/* What the engine asks of its allocator; palloc promises 8 bytes only. */
+#define BLOCK_ALIGNMENT 16
+
+/* Stands before every block. */
+typedef struct block_header {
+    void *base; /* what palloc returned */
+    size_t size;
+} block_header;
+
+#define BLOCK_OVERHEAD (sizeof(block_header) + BLOCK_ALIGNMENT)
+
+StaticAssertDecl(sizeof(block_header) % BLOCK_ALIGNMENT == 0, "a header keeps the alignment");
+
+static void *block_alloc(void *opaque, size_t size);
+static void *block_realloc(void *opaque, void *pointer, size_t size);
+static void block_free(void *opaque, void *pointer);
+static bool call_cancelled(void *opaque);
+
+void
+lmtext_call_init(lmtext_call *call, MemoryContext memory)
+{
+    memset(call, 0, sizeof(*call));
+    call->memory = memory;
+    call->ctx.alloc = block_alloc;
+    call->ctx.realloc = block_realloc;
+    call->ctx.free = block_free;
+    call->ctx.cancelled = call_cancelled;
+    call->ctx.opaque = call;
+}
+
+static block_header *
+header_of(void *pointer)
+{
+    return (block_header *)pointer - 1;
+}
+
+static void *
+block_alloc(void *opaque, size_t size)
+{
+    lmtext_call *call = opaque;
+    char *base;
+    void *pointer;
+
+    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD)
+        return NULL;
+    base = MemoryContextAllocExtended(call->memory, size + BLOCK_OVERHEAD,
+                                      MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    if (base == NULL)
+        return NULL;
+    pointer = (void *)TYPEALIGN(BLOCK_ALIGNMENT, base + sizeof(block_header));
+    header_of(pointer)->base = base;
+    header_of(pointer)->size = size;
+    return pointer;
+}
+
+/* A block may move to another offset from its palloc'd base, so it is copied by hand. */
+static void *
+block_realloc(void *opaque, void *pointer, size_t size)
+{
+    void *grown = block_alloc(opaque, size);
+
+    if (grown == NULL)
+        return NULL;
+    memcpy(grown, pointer, Min(size, header_of(pointer)->size));
+    block_free(opaque, pointer);
+    return grown;
+}
+
+static void
+block_free(void *opaque, void *pointer)
+{
+    pfree(header_of(pointer)->base);
+}
+
+/* Polled by the engine between pieces of work; costs one load while nothing is pending. */
+static bool
+call_cancelled(void *opaque)
+{
+    lmtext_call *call = opaque;
+    MemoryContext caller = CurrentMemoryContext;
+
+    if (call->interrupt != NULL)
+        return true;
+    if (!INTERRUPTS_PENDING_CONDITION())
+        return false;
+    PG_TRY();
+    {
+        CHECK_FOR_INTERRUPTS();
+    }
+    PG_CATCH();
+    {
+        lmtext_call_keep_error(call);
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(caller);
+    return call->interrupt != NULL;
+}
+
+/* The first error wins: what follows it on the way out is its consequence. */
+lm_status
+lmtext_call_keep_error(lmtext_call *call)
+{
+    MemoryContextSwitchTo(call->memory);
+    if (call->interrupt == NULL)
+        call->interrupt = CopyErrorData();
+    FlushErrorState();
+    return lm_raise(&call->ctx, LM_CANCELLED, "interrupted");
+}

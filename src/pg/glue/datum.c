@@ -1,0 +1,202 @@
+/*
+ * datum.c - texts and float arrays, between PostgreSQL's form and the engine's.
+ *
+ * Laws: what goes to the engine is valid UTF-8, also where the database is SQL_ASCII and PostgreSQL
+ * checks nothing; sizes of arrays are checked before anything is allocated.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/size.h"
+#include "base/utf8.h"
+#include "pg/glue/glue.h"
+
+/* Conversion takes lengths as int, and no text is longer. */
+static int
+checked_length(size_t length)
+{
+    if (length > MaxAllocSize - VARHDRSZ)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("text is too long"),
+                        errdetail("Found %zu bytes, allowed %zu.", length,
+                                  (size_t)(MaxAllocSize - VARHDRSZ))));
+    return (int)length;
+}
+
+/* Throws 22021 with the offending bytes, in PostgreSQL's words. */
+static void
+verify_utf8(const char *bytes, size_t length)
+{
+    size_t valid = lm_utf8_valid_prefix(bytes, length);
+
+    if (valid < length)
+        report_invalid_encoding(PG_UTF8, bytes + valid, checked_length(length - valid));
+}
+
+lm_text
+lmtext_utf8_from_text(const text *value)
+{
+    return lmtext_utf8_from_bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+lm_text
+lmtext_utf8_from_bytes(const char *bytes, size_t length)
+{
+    lm_text result = {bytes, length};
+    char *converted;
+
+    if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII) {
+        converted = pg_server_to_any(bytes, checked_length(length), PG_UTF8);
+        if (converted != bytes) {
+            result.bytes = converted;
+            result.length = strlen(converted);
+        }
+    }
+    verify_utf8(result.bytes, result.length);
+    return result;
+}
+
+/* Convert from UTF-8, verified; *length is the result's, which may be `bytes` itself. */
+static char *
+to_server(const char *bytes, size_t *length)
+{
+    char *converted = pg_any_to_server(bytes, checked_length(*length), PG_UTF8);
+
+    if (converted != bytes)
+        *length = strlen(converted);
+    return converted;
+}
+
+text *
+lmtext_text_from_utf8(const char *bytes, size_t length)
+{
+    const char *converted = to_server(bytes, &length);
+
+    return cstring_to_text_with_len(converted, checked_length(length));
+}
+
+char *
+lmtext_cstring_from_utf8(const char *bytes, size_t length)
+{
+    char *converted = to_server(bytes, &length);
+
+    return converted == bytes ? pnstrdup(bytes, length) : converted;
+}
+
+/* Only UTF-8 databases get characters beyond ASCII: trying a conversion can fail. */
+char *
+lmtext_cstring_lossy(const char *bytes, size_t length)
+{
+    bool keep = GetDatabaseEncoding() == PG_UTF8;
+    char *out = MemoryContextAllocHuge(CurrentMemoryContext, length + 1);
+    size_t at = 0, used = 0;
+
+    while (at < length) {
+        size_t valid = lm_utf8_valid_prefix(bytes + at, Min(length - at, 4));
+        int step = 1;
+
+        if (valid > 0)
+            lm_utf8_decode(bytes + at, &step);
+        if (valid == 0 || (step > 1 && !keep) || bytes[at] == '\0')
+            out[used++] = '?';
+        else
+            for (int i = 0; i < step; i++)
+                out[used++] = bytes[at + i];
+        at += step;
+    }
+    out[used] = '\0';
+    return out;
+}
+
+/* An empty-valued array of float4 of these dimensions, ready to be filled. */
+static ArrayType *
+float_array(int ndim, const int *dims)
+{
+    size_t header = ARR_OVERHEAD_NONULLS(ndim);
+    size_t count = 1, bytes;
+    ArrayType *array;
+
+    for (int i = 0; i < ndim; i++)
+        if (lm_mul_overflows(count, dims[i], &count))
+            count = SIZE_MAX;
+    if (count == 0)
+        return construct_empty_array(FLOAT4OID);
+    if (lm_mul_overflows(count, sizeof(float4), &bytes) || bytes > MaxAllocSize - header)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("array is too large"),
+                        errdetail("Allowed are %zu numbers in one array.",
+                                  (size_t)(MaxAllocSize - header) / sizeof(float4)),
+                        errhint("Compute fewer texts in one call.")));
+    array = palloc0(header + bytes);
+    SET_VARSIZE(array, header + bytes);
+    array->ndim = ndim;
+    array->dataoffset = 0;
+    array->elemtype = FLOAT4OID;
+    for (int i = 0; i < ndim; i++) {
+        ARR_DIMS(array)[i] = dims[i];
+        ARR_LBOUND(array)[i] = 1;
+    }
+    return array;
+}
+
+ArrayType *
+lmtext_vector_new(int width, float **values)
+{
+    ArrayType *array = float_array(1, &width);
+
+    *values = (float *)ARR_DATA_PTR(array);
+    return array;
+}
+
+ArrayType *
+lmtext_array_from_floats(const float *values, int rows, int columns)
+{
+    int dims[2] = {rows, columns};
+    ArrayType *array = rows < 0 ? float_array(1, &columns) : float_array(2, dims);
+
+    if (ARR_NDIM(array) > 0)
+        memcpy(ARR_DATA_PTR(array), values, ARR_SIZE(array) - ARR_DATA_OFFSET(array));
+    return array;
+}
+
+const float *
+lmtext_floats_from_array(ArrayType *array, int *width)
+{
+    if (ARR_ELEMTYPE(array) != FLOAT4OID)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("array must have elements of real")));
+    if (ARR_NDIM(array) != 1)
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("vector must be an array of one dimension"),
+                        errdetail("Found %d dimensions, allowed 1.", ARR_NDIM(array))));
+    if (ARR_HASNULL(array) && array_contains_nulls(array))
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("vector must not contain nulls")));
+    *width = ARR_DIMS(array)[0];
+    return (const float *)ARR_DATA_PTR(array);
+}
+
+void
+lmtext_texts_from_array(ArrayType *array, lm_text **texts, bool **nulls, int *count)
+{
+    Datum *values;
+
+    if (ARR_ELEMTYPE(array) != TEXTOID)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("array must have elements of text")));
+    if (ARR_NDIM(array) > 1)
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("texts must be an array of one dimension"),
+                        errdetail("Found %d dimensions, allowed 1.", ARR_NDIM(array))));
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, nulls, count);
+    *texts = MemoryContextAllocHuge(CurrentMemoryContext, (Size)*count * sizeof(lm_text));
+    for (int i = 0; i < *count; i++) {
+        lm_text none = {NULL, 0};
+
+        (*texts)[i] =
+            (*nulls)[i] ? none : lmtext_utf8_from_text((const text *)DatumGetPointer(values[i]));
+    }
+    pfree(values);
+}
