@@ -5,6 +5,7 @@
 #define LMTEXT_COMPAT_H
 
 #include "postgres.h"
+#include "fmgr.h"
 
 #if PG_VERSION_NUM < 150000
 #error "lmtext needs PostgreSQL 15 or newer"
@@ -16,8 +17,6 @@
 #else
 #define LMTEXT_LXID (MyProc->lxid)
 #endif
-
-#include "fmgr.h"
 
 /* 15 exports the info record of a SQL function, but not the function. */
 #if PG_VERSION_NUM < 160000
@@ -33,8 +32,7 @@
     extern int no_such_variable
 #endif
 
-/* Ownership and privileges name the catalog since 16; names are parsed with soft errors since 16.
- */
+/* Since 16 ownership names the catalog, and names are parsed with soft errors. */
 #if PG_VERSION_NUM >= 160000
 #define LMTEXT_OWNS_TABLE(relid, role) object_ownercheck(RelationRelationId, relid, role)
 #define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string, NULL)
@@ -42,5 +40,8 @@
 #define LMTEXT_OWNS_TABLE(relid, role) pg_class_ownercheck(relid, role)
 #define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string)
 #endif
+
+/* Shared memory without preload: by a name in the server's own directory of segments. */
+#define LMTEXT_NAMED_DSM (PG_VERSION_NUM >= 170000)
 
 #endif

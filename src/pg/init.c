@@ -3,8 +3,11 @@
  */
 #include "postgres.h"
 #include "fmgr.h"
+#include "utils/guc.h"
 
 #include "pg/cache/cache.h"
+#include "pg/fn/args.h"
+#include "pg/plan/plan.h"
 
 PG_MODULE_MAGIC;
 
@@ -13,5 +16,9 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+    lmtext_catalog_init();
     lmtext_cache_init();
+    lmtext_fn_init();
+    lmtext_plan_init();
+    MarkGUCPrefixReserved("lmtext");
 }

@@ -72,10 +72,20 @@ lm_raise(lm_context *ctx, lm_status status, const char *format, ...)
     return status;
 }
 
+static void
+set_field(char *field, size_t size, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    format_field(field, size, format, args);
+    va_end(args);
+}
+
 lm_status
 lm_detail_file(lm_context *ctx, const char *file)
 {
-    snprintf(ctx->error.file, sizeof ctx->error.file, "%s", file);
+    set_field(ctx->error.file, sizeof ctx->error.file, "%s", file);
     return ctx->error.status;
 }
 

@@ -187,10 +187,10 @@ lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm
 lm_status lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *weights);
 void lm_weights_unbind(lm_context *ctx, lm_weights *weights);
 
-/*
- * The data of a tensor as float32, read in pieces front to back; checks that all are finite. Also
- * for heads.
- */
+/* LM_UNSUPPORTED, naming the tensor, unless its dtype holds weights. Also for heads. */
+lm_status lm_tensor_check_dtype(lm_context *ctx, const lm_tensor *tensor);
+
+/* The data of a tensor as float32, read in pieces front to back; checks that all are finite. */
 lm_status lm_tensor_read(lm_context *ctx, const lm_source *source, const lm_tensor *tensor,
                          float *dest);
 

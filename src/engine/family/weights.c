@@ -167,13 +167,7 @@ check_tensor(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
 {
     bool same = tensor->rank == slot->rank;
 
-    if (!lm_dtypes[tensor->dtype].to_f32) {
-        lm_raise(p->ctx, LM_UNSUPPORTED, "weights of this dtype are not supported");
-        lm_detail_file(p->ctx, tensor->file);
-        lm_detail_key(p->ctx, "%s", tensor->name);
-        lm_detail_found(p->ctx, "%s", lm_dtypes[tensor->dtype].name);
-        return lm_detail_allowed(p->ctx, "F32, F16 or BF16");
-    }
+    LM_TRY(lm_tensor_check_dtype(p->ctx, tensor));
     for (int i = 0; same && i < slot->rank; i++)
         same = tensor->shape[i] == slot_dim(p, slot, i);
     return same ? LM_OK : refuse_shape(p, slot, tensor);
@@ -361,6 +355,26 @@ lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
 
 /* ---- Fill ---- */
 
+/* Integers are there in files of quantised weights, and mean nothing without their scales. */
+static const bool holds_weights[LM_DTYPE_COUNT] = {
+    [LM_F32] = true,
+    [LM_F16] = true,
+    [LM_BF16] = true,
+    [LM_F64] = true,
+};
+
+lm_status
+lm_tensor_check_dtype(lm_context *ctx, const lm_tensor *tensor)
+{
+    if (holds_weights[tensor->dtype])
+        return LM_OK;
+    lm_raise(ctx, LM_UNSUPPORTED, "weights of this dtype are not supported");
+    lm_detail_file(ctx, tensor->file);
+    lm_detail_key(ctx, "%s", tensor->name);
+    lm_detail_found(ctx, "%s", lm_dtypes[tensor->dtype].name);
+    return lm_detail_allowed(ctx, "F32, F16, BF16 or F64");
+}
+
 /* Whether all of n floats are finite: no exponent is all ones. */
 static bool
 all_finite(const float *values, size_t n)
@@ -543,6 +557,21 @@ check_header(lm_context *ctx, const void *image, size_t size, weights_header *he
     return LM_OK;
 }
 
+/* The table must have an entry for every target of every layer that the config speaks of. */
+static lm_status
+check_table(lm_context *ctx, const char *image, const weights_header *header)
+{
+    const lm_family *family = family_named(header->family);
+    lm_dims dims;
+
+    memcpy(&dims, image + header->config_offset, sizeof dims);
+    if (dims.layers < 0 || header->table_count != (uint64_t)family->model_targets +
+                                                      (uint64_t)dims.layers *
+                                                          (uint64_t)family->layer_targets)
+        return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is not valid");
+    return LM_OK;
+}
+
 static lm_status
 find_kernels(lm_context *ctx, const weights_header *header, const lm_kernels **kernels)
 {
@@ -561,6 +590,7 @@ lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *wei
     const float **table;
 
     LM_TRY(check_header(ctx, image, size, &header));
+    LM_TRY(check_table(ctx, image, &header));
     LM_TRY(find_kernels(ctx, &header, &kernels));
     table = lm_alloc_array(ctx, (size_t)header.table_count, sizeof *table);
     if (!table)

@@ -25,9 +25,8 @@
 #define HEAD_FILE "head.json"
 #define HEAD_WEIGHTS "head.safetensors"
 
-/* A pipeline has three modules that matter; a list this long is no pipeline. */
-#define MODULE_LIMIT 16
-#define FILE_LIMIT 64
+/* More than the settings files that one folder can have. */
+#define FILE_LIMIT 16
 
 /* A settings file and the longest that is read of it. */
 typedef struct known_file {
@@ -70,7 +69,12 @@ typedef struct settings {
 } settings;
 
 /* --- files ------------------------------------------------------------------------------------ */
+/*
+ * A missing optional file and an empty one differ: the first has no settings, the second is broken
+ * JSON and an error. Limits are far above what real files need and far below what could hurt.
+ */
 
+/* Whether a file is there, whatever it holds. */
 static lm_status
 file_exists(const reader *r, const char *name, bool *found)
 {
@@ -136,7 +140,12 @@ find_transformer_file(const reader *r, const known_file **file)
 }
 
 /* --- members of settings ---------------------------------------------------------------------- */
+/*
+ * JSON's null counts as absent, since Python writes None for a setting that was not given. A value
+ * of another type than expected is an error: to guess would be to compute another model.
+ */
 
+/* A member that is wrong or asks for too much: names file and key, and shows the value. */
 static lm_status
 bad_member(const settings *s, lm_status status, const char *key, const char *allowed)
 {
@@ -166,6 +175,7 @@ get_member(const settings *s, const char *key)
     return member && member->type != LM_JSON_NULL ? member : NULL;
 }
 
+/* Leaves *value, the default, where the member is absent; so do the others. */
 static lm_status
 get_bool(const settings *s, const char *key, bool *value)
 {
@@ -179,6 +189,7 @@ get_bool(const settings *s, const char *key, bool *value)
     return LM_OK;
 }
 
+/* A count: an integer of at least 1 that fits an int. */
 static lm_status
 get_positive(const settings *s, const char *key, int *value)
 {
@@ -219,6 +230,10 @@ expect_string(const settings *s, const char *key, const char *only)
 }
 
 /* --- pooling ---------------------------------------------------------------------------------- */
+/*
+ * Both generations of the file end in one lm_pooling. Several poolings at once concatenate their
+ * vectors in the library; that is not supported, and is refused rather than cut to the first.
+ */
 
 /* A way of pooling, as version 6 names it and as the boolean of older versions. */
 typedef struct pooling_name {
@@ -276,6 +291,10 @@ read_pooling_flag(const settings *s, const lm_json *member, lm_pooling *pooling)
     return bad_member(s, LM_UNSUPPORTED, member->key, POOLING_ALLOWED);
 }
 
+/*
+ * The new spelling wins where both are there; no pooling named at all means the mean. Both as the
+ * library does it.
+ */
 static lm_status
 read_pooling(const settings *s, lm_sentence_spec *spec)
 {
@@ -304,13 +323,18 @@ read_normalize(const settings *s, lm_sentence_spec *spec)
 }
 
 /* --- modules ---------------------------------------------------------------------------------- */
+/*
+ * Classes have moved between packages from version to version while their last component stayed,
+ * so that alone is compared.
+ */
 
-/* Where a module may stand: stages do not fall, and those that count occur once. */
+/* Where a module may stand: each raises the stage, so there are fewer modules than stages. */
 typedef enum module_stage {
     STAGE_START,
     STAGE_TOKENS,
     STAGE_POOLED,
     STAGE_NORMALIZED,
+    STAGE_COUNT
 } module_stage;
 
 /* A kind of module, by the last component of its class path, whatever package it moved to. */
@@ -334,10 +358,11 @@ typedef struct module {
 } module;
 
 typedef struct module_list {
-    module items[MODULE_LIMIT];
+    module items[STAGE_COUNT];
     int count;
 } module_list;
 
+/* The row of a class path, or NULL. */
 static const module_kind *
 find_kind(const char *type)
 {
@@ -403,8 +428,6 @@ read_modules(const reader *r, module_list *list)
     for (const lm_json *entry = json->as.items.first; entry; entry = entry->next) {
         settings s = {r, MODULES_FILE, entry};
 
-        if (list->count == MODULE_LIMIT)
-            break;
         LM_TRY(read_module(&s, &stage, &list->items[list->count]));
         list->count++;
     }
@@ -416,7 +439,12 @@ read_modules(const reader *r, module_list *list)
 }
 
 /* --- the sentence-transformers part ----------------------------------------------------------- */
+/*
+ * Whatever could change the vector is either understood or refused; what only informs (versions,
+ * the similarity function that its authors like) is passed over.
+ */
 
+/* Settings of the transformer module, which older versions name after its architecture. */
 static lm_status
 read_transformer(const reader *r, lm_sentence_spec *spec)
 {
@@ -456,6 +484,7 @@ read_prompt_list(const settings *s, lm_sentence_spec *spec)
     return LM_OK;
 }
 
+/* Whether a prompt has this name. */
 static bool
 has_prompt(const lm_sentence_spec *spec, const char *name)
 {
@@ -465,6 +494,10 @@ has_prompt(const lm_sentence_spec *spec, const char *name)
     return false;
 }
 
+/*
+ * Prompts and which of them is the default; a default that does not exist is an error, as in the
+ * library.
+ */
 static lm_status
 read_prompts(const reader *r, lm_sentence_spec *spec)
 {
@@ -486,6 +519,7 @@ read_prompts(const reader *r, lm_sentence_spec *spec)
     return LM_OK;
 }
 
+/* All that sentence-transformers says. Its settings count also without modules.json. */
 static lm_status
 read_sentence(const reader *r, lm_sentence_spec *spec)
 {
@@ -510,7 +544,12 @@ read_sentence(const reader *r, lm_sentence_spec *spec)
 }
 
 /* --- entry points ----------------------------------------------------------------------------- */
+/*
+ * Import lists the files and copies them; loading opens the bundle from the copy. Both go through
+ * the functions above, so that an import cannot leave out a file that loading needs.
+ */
 
+/* Settings first, in the order of list_settings, then the tensors' headers. */
 lm_status
 lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_bundle *bundle)
 {
@@ -552,7 +591,7 @@ add_name(const reader *r, name_list *list, const char *name, bool required)
     return lm_detail_file(r->ctx, name);
 }
 
-/* Settings of a model folder, at most 6 + MODULE_LIMIT, in the order that lm_bundle_open has. */
+/* Settings of a model folder, in the order that lm_bundle_open has. */
 static lm_status
 list_settings(const reader *r, name_list *list)
 {
@@ -592,6 +631,7 @@ join_names(const reader *r, const name_list *settings, const char *const *weight
     return LM_OK;
 }
 
+/* Reads modules.json and the index, and looks whether each file is there. */
 lm_status
 lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_file_list *list)
 {
@@ -624,6 +664,7 @@ lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_fil
     return join_names(&r, &settings, weights, count, list);
 }
 
+/* Computed as double, since files hold numbers far beyond int. */
 int
 lm_bundle_window(const lm_bundle *bundle, int positions)
 {

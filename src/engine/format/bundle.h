@@ -32,9 +32,9 @@ typedef struct lm_sentence_spec {
     lm_pooling pooling;
     bool include_prompt; /* prompt tokens take part in pooling */
     bool normalize;
-    bool lower_case;    /* do_lower_case of sentence_bert_config.json */
-    int max_seq_length; /* 0: not said */
-    int embedding_dimension;   /* width that pooling expects; 0: not said */
+    bool lower_case;         /* do_lower_case of sentence_bert_config.json */
+    int max_seq_length;      /* 0: not said */
+    int embedding_dimension; /* width that pooling expects; 0: not said */
     const lm_prompt *prompts;
     int prompt_count;
     const char *default_prompt; /* name or NULL */

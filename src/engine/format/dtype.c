@@ -13,6 +13,7 @@
 #error "safetensors data is little-endian, and is converted in place of this machine's order"
 #endif
 
+/* As it is; the copy takes care of alignment. */
 static void
 f32_to_f32(const void *from, float *to, size_t n)
 {

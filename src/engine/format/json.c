@@ -44,6 +44,7 @@ typedef struct json_parser {
     uint64_t seed;
     const lm_json **slots; /* table of keys, kept from object to object */
     size_t slot_capacity;
+    size_t nodes;
     int depth;
     json_frame stack[LM_JSON_MAX_DEPTH];
 } json_parser;
@@ -58,6 +59,10 @@ static lm_status check_utf8(json_parser *p);
 static lm_status parse_document(json_parser *p);
 static lm_status read_value(json_parser *p, const json_text *key);
 
+/*
+ * Parse a document: first all of it as UTF-8, then its structure. The parser's state lives on the
+ * stack; only the table of keys is allocated, and freed on every way out.
+ */
 lm_status
 lm_json_parse(lm_context *ctx, lm_arena *arena, const char *text, size_t length, const char *file,
               const lm_json **root)
@@ -85,7 +90,13 @@ lm_json_parse(lm_context *ctx, lm_arena *arena, const char *text, size_t length,
 }
 
 /* --- errors and cancel ------------------------------------------------------------------------ */
+/*
+ * An error is described where the parser stands, so functions that look ahead first step back to
+ * the byte that is wrong. A poll costs a comparison; it is made wherever a loop may run over bytes
+ * that the file chooses the number of.
+ */
 
+/* The byte at the parser's position, or END_OF_TEXT. */
 static int
 peek(const json_parser *p)
 {
@@ -109,6 +120,7 @@ syntax_error(json_parser *p, const char *expected)
     return lm_detail_found(p->ctx, "byte 0x%02x", c);
 }
 
+/* Poll cancel when POLL_BYTES have passed since the last time. */
 static inline lm_status
 tick(json_parser *p)
 {
@@ -137,7 +149,14 @@ check_utf8(json_parser *p)
 }
 
 /* --- structure -------------------------------------------------------------------------------- */
+/*
+ * Nesting lies on an explicit stack, so that a hostile file spends levels of an array and not of
+ * the machine's stack. The grammar needs one decision at a time: between two elements of the
+ * innermost container stands its end or a comma, and behind a comma an element must follow.
+ * An element is linked into its container before it is read, which keeps the order of the file.
+ */
 
+/* Pass over white space as JSON knows it: four characters, no others of Unicode. */
 static lm_status
 skip_space(json_parser *p)
 {
@@ -150,12 +169,14 @@ skip_space(json_parser *p)
     return LM_OK;
 }
 
+/* Whether two members have the same key; keys may hold U+0000, so lengths count. */
 static bool
 same_key(const lm_json *a, const lm_json *b)
 {
     return a->key_length == b->key_length && memcmp(a->key, b->key, a->key_length) == 0;
 }
 
+/* Refuse an object in which `member` repeats an earlier key. */
 static lm_status
 duplicate_key(json_parser *p, const lm_json *member)
 {
@@ -207,6 +228,7 @@ insert_key(json_parser *p, size_t mask, const lm_json *member)
     return LM_OK;
 }
 
+/* Compare all pairs of a small object's keys: no table to clear, and most objects are small. */
 static lm_status
 check_few_keys(json_parser *p, const lm_json *object)
 {
@@ -217,6 +239,7 @@ check_few_keys(json_parser *p, const lm_json *object)
     return LM_OK;
 }
 
+/* Refuse duplicates in an object that is complete. */
 static lm_status
 check_keys(json_parser *p, const lm_json *object)
 {
@@ -233,6 +256,7 @@ check_keys(json_parser *p, const lm_json *object)
     return LM_OK;
 }
 
+/* Make a node the innermost open container. */
 static lm_status
 open_container(json_parser *p, lm_json *node, lm_json_type type)
 {
@@ -250,6 +274,7 @@ open_container(json_parser *p, lm_json *node, lm_json_type type)
     return LM_OK;
 }
 
+/* Leave the innermost container, whose keys are now all known. */
 static lm_status
 close_container(json_parser *p)
 {
@@ -280,6 +305,7 @@ attach(json_parser *p, lm_json *node)
 
 static lm_status read_string(json_parser *p, json_text *out);
 
+/* A member's key and its colon; the parser stands on the value afterwards. */
 static lm_status
 read_key(json_parser *p, json_text *key)
 {
@@ -316,6 +342,7 @@ read_step(json_parser *p)
     return read_value(p, object ? &key : NULL);
 }
 
+/* The root, then step by step whatever is open, then nothing more but white space. */
 static lm_status
 parse_document(json_parser *p)
 {
@@ -328,6 +355,12 @@ parse_document(json_parser *p)
 }
 
 /* --- strings ---------------------------------------------------------------------------------- */
+/*
+ * Most bytes of a vocabulary are plain: they are found eight at a time and copied in runs, at most
+ * POLL_BYTES long so that one long string can be cancelled too. UTF-8 has been checked for the
+ * whole text, so only escapes need thought here: they can write any character, U+0000 included,
+ * and could write half a surrogate pair, which no valid text holds.
+ */
 
 #define REPEAT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
@@ -357,6 +390,7 @@ plain_run(const char *text, size_t length)
     return n;
 }
 
+/* The value of a hexadecimal digit of either case, or -1. */
 static int
 hex_digit(char c)
 {
@@ -414,6 +448,7 @@ static const char escape_values[256] = {
     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
 };
 
+/* An escape, the parser standing on its backslash; one character goes to the pool. */
 static lm_status
 read_escape(json_parser *p)
 {
@@ -461,6 +496,11 @@ read_string(json_parser *p, json_text *out)
 }
 
 /* --- numbers ---------------------------------------------------------------------------------- */
+/*
+ * Settings such as layer_norm_eps must arrive as the very double that the reference reads, on any
+ * server: reading is exact (nearest, ties to even) and knows no locale. Digits and exponent are
+ * gathered first, in bounded space whatever the length of the number.
+ */
 
 /*
  * Digits that decide how a decimal rounds to double: a halfway case has at most 767 significant
@@ -492,6 +532,10 @@ typedef struct json_decimal {
     char digits[DECISIVE_DIGITS + 32];
 } json_decimal;
 
+/*
+ * Take one digit into the mantissa while it fits and into the digits while they decide; a digit
+ * left out only shifts the exponent.
+ */
 static void
 add_digit(json_decimal *d, int digit, bool fraction)
 {
@@ -509,12 +553,14 @@ add_digit(json_decimal *d, int digit, bool fraction)
     d->sticky |= digit != 0;
 }
 
+/* ASCII digits only; isdigit would ask the locale. */
 static bool
 is_digit(int c)
 {
     return c >= '0' && c <= '9';
 }
 
+/* At least one digit, and all that follow. */
 static lm_status
 read_digits(json_parser *p, json_decimal *d, bool fraction)
 {
@@ -530,6 +576,7 @@ read_digits(json_parser *p, json_decimal *d, bool fraction)
     return LM_OK;
 }
 
+/* What follows the letter e, added to the exponent that the digits' places gave. */
 static lm_status
 read_exponent(json_parser *p, json_decimal *d)
 {
@@ -555,6 +602,7 @@ read_exponent(json_parser *p, json_decimal *d)
     return LM_OK;
 }
 
+/* A number by the grammar of JSON, which is narrower than strtod's. */
 static lm_status
 scan_number(json_parser *p, json_decimal *d)
 {
@@ -616,6 +664,7 @@ decimal_value(json_decimal *d)
     return strtod(d->digits, NULL);
 }
 
+/* A number into a node: the nearest double, and the exact integer where there is one. */
 static lm_status
 read_number(json_parser *p, lm_json *node)
 {
@@ -640,6 +689,9 @@ read_number(json_parser *p, lm_json *node)
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
+/*
+ * A value is known by its first byte.
+ */
 
 typedef struct json_literal {
     const char *word;
@@ -653,6 +705,7 @@ static const json_literal literals[] = {
     {"null", LM_JSON_NULL, false},
 };
 
+/* true, false or null; anything else here is no value at all. */
 static lm_status
 read_literal(json_parser *p, lm_json *node)
 {
@@ -669,6 +722,7 @@ read_literal(json_parser *p, lm_json *node)
     return syntax_error(p, "a value");
 }
 
+/* A string into a node. */
 static lm_status
 read_string_value(json_parser *p, lm_json *node)
 {
@@ -681,21 +735,36 @@ read_string_value(json_parser *p, lm_json *node)
     return LM_OK;
 }
 
+/* An empty node; their number is limited because "1," costs a node's memory for two bytes. */
+static lm_status
+add_node(json_parser *p, const json_text *key, lm_json **node)
+{
+    if (++p->nodes > LM_JSON_MAX_NODES) {
+        lm_raise(p->ctx, LM_TOO_LARGE, "JSON file has too many values");
+        lm_detail_file(p->ctx, p->file);
+        lm_detail_allowed(p->ctx, "%d", LM_JSON_MAX_NODES);
+        return lm_detail_offset(p->ctx, p->at);
+    }
+    *node = lm_arena_zero(p->arena, sizeof **node);
+    if (!*node)
+        return LM_NO_MEMORY;
+    (*node)->offset = p->at;
+    if (key) {
+        (*node)->key = key->bytes;
+        (*node)->key_length = (uint32_t)key->length;
+    }
+    attach(p, *node);
+    return LM_OK;
+}
+
 /* A scalar whole, or the opening of a container. */
 static lm_status
 read_value(json_parser *p, const json_text *key)
 {
-    lm_json *node = lm_arena_zero(p->arena, sizeof *node);
+    lm_json *node = NULL;
     int c = peek(p);
 
-    if (!node)
-        return LM_NO_MEMORY;
-    node->offset = p->at;
-    if (key) {
-        node->key = key->bytes;
-        node->key_length = (uint32_t)key->length;
-    }
-    attach(p, node);
+    LM_TRY(add_node(p, key, &node));
     if (c == '{')
         return open_container(p, node, LM_JSON_OBJECT);
     if (c == '[')
@@ -708,7 +777,11 @@ read_value(json_parser *p, const json_text *key)
 }
 
 /* --- use -------------------------------------------------------------------------------------- */
+/*
+ * Nodes are read only after parsing, and valid as long as the arena.
+ */
 
+/* A linear search: readers of big objects walk the list instead. */
 const lm_json *
 lm_json_get(const lm_json *json, const char *key)
 {
@@ -722,6 +795,7 @@ lm_json_get(const lm_json *json, const char *key)
     return NULL;
 }
 
+/* With its article, as messages want it. */
 const char *
 lm_json_type_name(const lm_json *json)
 {
@@ -733,6 +807,7 @@ lm_json_type_name(const lm_json *json)
     return json ? names[json->type] : "nothing";
 }
 
+/* Equal in length too, so that a hidden U+0000 does not pass. */
 bool
 lm_json_is_string(const lm_json *json, const char *value)
 {
@@ -752,6 +827,10 @@ write_escape(lm_buffer *out, unsigned char c)
     return lm_buffer_printf(out, "\\u%04x", c);
 }
 
+/*
+ * Escapes what must be escaped and nothing else; text that is not UTF-8 would make a file that this
+ * reader refuses.
+ */
 lm_status
 lm_json_write_string(lm_buffer *out, const char *bytes, size_t length)
 {

@@ -9,6 +9,8 @@
 #include "base/arena.h"
 
 #define LM_JSON_MAX_DEPTH 128
+/* Values of one document, 64 bytes each; the largest tokenizers in use have two million. */
+#define LM_JSON_MAX_NODES 5000000
 
 typedef enum lm_json_type {
     LM_JSON_NULL,

@@ -14,6 +14,7 @@
 /* Bytes between two polls of cancel. */
 #define PIECE ((size_t)1 << 20)
 
+/* Refuse a name; `name` is empty in the message where it could not be printed. */
 static lm_status
 refuse_name(lm_context *ctx, const char *name, const char *allowed)
 {
@@ -30,6 +31,8 @@ component_is_plain(const char *component, size_t length)
            (length == 1 && component[0] != '.');
 }
 
+/* Length first, so that nothing else runs over a name of a megabyte; then bytes, then components.
+ */
 lm_status
 lm_source_check_name(lm_context *ctx, const char *name)
 {
@@ -54,6 +57,7 @@ lm_source_check_name(lm_context *ctx, const char *name)
     }
 }
 
+/* Read a file front to back with polls between. */
 static lm_status
 read_pieces(lm_context *ctx, const lm_source *source, const char *name, char *dest, size_t size)
 {
@@ -67,6 +71,7 @@ read_pieces(lm_context *ctx, const lm_source *source, const char *name, char *de
     return LM_OK;
 }
 
+/* The size is checked against the limit before anything is allocated by it. */
 lm_status
 lm_source_slurp(lm_context *ctx, const lm_source *source, lm_arena *arena, const char *name,
                 size_t limit, bool required, char **data, size_t *size)

@@ -44,6 +44,10 @@ static lm_status dir_read(lm_context *ctx, void *opaque, const char *name, uint6
                           void *dest, size_t length);
 
 /* --- opening ---------------------------------------------------------------------------------- */
+/*
+ * What can be wrong with a path is found out by the kernel in one call, on the object that is then
+ * read. A missing file is an answer and not an error, since many files of a model are optional.
+ */
 
 /* The status of a failed system call on a name; `what` says what was tried. */
 static lm_status
@@ -62,6 +66,7 @@ raise_errno(lm_context *ctx, int error, const char *what, const char *name)
     return status;
 }
 
+/* Open `path` and allocate the record, with `prefix` behind it in the same block. */
 static lm_status
 make_dir(lm_context *ctx, const char *path, const char *prefix, bool beneath, lm_source_dir **dir)
 {
@@ -88,6 +93,7 @@ make_dir(lm_context *ctx, const char *path, const char *prefix, bool beneath, lm
     return LM_OK;
 }
 
+/* The two functions of a source over this directory. */
 static void
 make_source(lm_source_dir *dir, lm_source *source)
 {
@@ -96,6 +102,7 @@ make_source(lm_source_dir *dir, lm_source *source)
     source->read = dir_read;
 }
 
+/* Names are resolved from the directory itself. */
 lm_status
 lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_dir **dir,
                    lm_source *source)
@@ -106,6 +113,7 @@ lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_di
     return LM_OK;
 }
 
+/* Names are resolved from the root, through a prefix, so that confinement is to the root. */
 lm_status
 lm_source_dir_open_within(lm_context *ctx, const char *root, const char *path, lm_source_dir **dir,
                           lm_source *source)
@@ -117,6 +125,7 @@ lm_source_dir_open_within(lm_context *ctx, const char *root, const char *path, l
     return LM_OK;
 }
 
+/* Forget the open file; errors of close say nothing about a file that was only read. */
 static void
 close_file(lm_source_dir *dir)
 {
@@ -125,6 +134,7 @@ close_file(lm_source_dir *dir)
     dir->file_fd = -1;
 }
 
+/* Releases descriptors and memory; NULL is a directory that never opened. */
 void
 lm_source_dir_close(lm_context *ctx, lm_source_dir *dir)
 {
@@ -157,6 +167,7 @@ open_beneath(int fd, const char *path)
 #endif
 }
 
+/* Open path below fd; links lead where they lead. */
 static int
 open_following(int fd, const char *path)
 {
@@ -223,7 +234,11 @@ open_file(lm_context *ctx, lm_source_dir *dir, const char *name)
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
+/*
+ * A source promises exactly the bytes asked for or a failure; a partial read never gets out.
+ */
 
+/* Opens the file: what is measured is what will be read. */
 static lm_status
 dir_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
@@ -235,6 +250,7 @@ dir_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t 
     return LM_OK;
 }
 
+/* The file ends at `end`, and `wanted` bytes are missing. */
 static lm_status
 truncated(lm_context *ctx, const char *name, uint64_t end, uint64_t wanted)
 {
@@ -245,6 +261,7 @@ truncated(lm_context *ctx, const char *name, uint64_t end, uint64_t wanted)
     return lm_detail_allowed(ctx, "%llu more bytes", (unsigned long long)wanted);
 }
 
+/* Reads in pieces until all is there; an interrupted or short read goes on where it stopped. */
 static lm_status
 dir_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
          size_t length)

@@ -46,7 +46,12 @@ typedef struct tensor_file {
 } tensor_file;
 
 /* --- errors ----------------------------------------------------------------------------------- */
+/*
+ * Messages name the file always, the tensor where there is one, and what the header said: a user
+ * who meets one needs to know whether the download broke or the file is of another kind.
+ */
 
+/* Malformed bytes of a file as a whole. */
 static lm_status
 bad_file(const tensor_file *file, const char *message)
 {
@@ -54,6 +59,7 @@ bad_file(const tensor_file *file, const char *message)
     return lm_detail_file(file->ctx, file->name);
 }
 
+/* The same, of one tensor. */
 static lm_status
 bad_tensor(const tensor_file *file, const char *tensor, const char *message)
 {
@@ -96,7 +102,13 @@ bad_entry(const tensor_file *file, const lm_json *entry, const char *member, con
 }
 
 /* --- one entry of a header -------------------------------------------------------------------- */
+/*
+ * Each entry is checked by itself here, against the size of the data; how the ranges of all fit
+ * together is checked when all are known. Numbers are accepted only as the plain unsigned integers
+ * that the format writes: 1.0, 1e0 and -0 are refused, as the reference refuses them.
+ */
 
+/* The dtype by its name in the table. */
 static lm_status
 read_dtype(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
 {
@@ -127,6 +139,10 @@ unsigned_value(const lm_json *json, uint64_t *value)
     return true;
 }
 
+/*
+ * Dimensions and their product. Empty tensors are refused: no model has a use for one, and two of
+ * them could share an offset.
+ */
 static lm_status
 read_shape(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
 {
@@ -178,6 +194,7 @@ read_range(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
                              (unsigned long long)tensor->count, lm_dtypes[tensor->dtype].bytes);
 }
 
+/* One member of the header. The name is copied, since the parsed header is released. */
 static lm_status
 read_entry(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
 {
@@ -195,7 +212,13 @@ read_entry(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
 }
 
 /* --- one file --------------------------------------------------------------------------------- */
+/*
+ * The parsed header takes several times its text and is needed once, so it lives in a scratch arena
+ * of its own; what stays is one lm_tensor and one name per tensor.
+ */
 
+/* By begin, then by length: an overlap shows between neighbours whatever the order of the header.
+ */
 static int
 compare_ranges(const void *a, const void *b)
 {
@@ -233,6 +256,7 @@ check_ranges(tensor_file *file)
     return lm_detail_found(file->ctx, "%llu bytes", (unsigned long long)(file->data_size - end));
 }
 
+/* Metadata is for people and is not kept, but what the format forbids is refused. */
 static lm_status
 check_metadata(const tensor_file *file, const lm_json *metadata)
 {
@@ -311,13 +335,14 @@ read_header(tensor_file *file, char **text, size_t *length)
     return LM_OK;
 }
 
+/* From bytes to checked entries. */
 static lm_status
 parse_header(tensor_file *file)
 {
     const lm_json *header;
     lm_status status;
-    size_t length;
-    char *text;
+    size_t length = 0;
+    char *text = NULL;
 
     LM_TRY(read_header(file, &text, &length));
     /* JSON may open with white space; this format may not. */
@@ -355,7 +380,12 @@ open_one(lm_context *ctx, lm_arena *arena, const lm_source *source, const char *
 }
 
 /* --- the directory ---------------------------------------------------------------------------- */
+/*
+ * Two orders matter: by name for finding, and `order` for reading the data front to back. The
+ * items are sorted by name and carry the other order with them.
+ */
 
+/* Byte order, the same for sorting and finding. */
 static int
 compare_names(const void *a, const void *b)
 {
@@ -414,6 +444,7 @@ open_files(lm_context *ctx, lm_arena *arena, const lm_source *source, const char
     return finish(ctx, items, total, names, name_count, tensors);
 }
 
+/* A directory over one file. */
 lm_status
 lm_tensors_open_file(lm_context *ctx, lm_arena *arena, const lm_source *source, const char *file,
                      lm_tensors *tensors)
@@ -426,6 +457,7 @@ lm_tensors_open_file(lm_context *ctx, lm_arena *arena, const lm_source *source, 
     return names[0] ? open_files(ctx, arena, source, names, 1, tensors) : LM_NO_MEMORY;
 }
 
+/* Binary search by name. */
 const lm_tensor *
 lm_tensors_find(const lm_tensors *tensors, const char *name)
 {
@@ -437,7 +469,13 @@ lm_tensors_find(const lm_tensors *tensors, const char *name)
 }
 
 /* --- shards ----------------------------------------------------------------------------------- */
+/*
+ * The index is the only file that names other files, so names are checked as any hostile name is.
+ * It is redundant, since every shard has a header: headers are what is believed, and the index must
+ * agree with them. A tensor that only a header has is taken, as transformers takes it.
+ */
 
+/* The index contradicts itself or its files. */
 static lm_status
 bad_index(lm_context *ctx, const char *key, const char *message)
 {
@@ -462,6 +500,7 @@ check_shard_name(lm_context *ctx, const lm_json *value)
     return lm_detail_found(ctx, "\"%s\"", name);
 }
 
+/* Byte order of the strings that the elements point to. */
 static int
 compare_strings(const void *a, const void *b)
 {
@@ -549,6 +588,7 @@ has_single_file(lm_context *ctx, const lm_source *source, bool *single)
     return source->stat(ctx, source->opaque, SINGLE_FILE, single, &size);
 }
 
+/* Neither the one file nor an index is there: most likely the weights are pickled. */
 static lm_status
 no_weights(lm_context *ctx)
 {
@@ -558,6 +598,7 @@ no_weights(lm_context *ctx)
                                "save_pretrained(…, safe_serialization=True).");
 }
 
+/* One file wins over an index, as in transformers. */
 lm_status
 lm_tensors_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_tensors *tensors)
 {
@@ -577,6 +618,7 @@ lm_tensors_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_te
     return check_index(ctx, map, tensors);
 }
 
+/* The same choice as lm_tensors_open makes, without reading a header. */
 lm_status
 lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source, const char **index,
                 const char *const **files, size_t *count)
@@ -600,7 +642,12 @@ lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source, const
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
+/*
+ * For the heads that are trained here. What is written must pass the reader above; sizes come from
+ * the shapes, not from what a caller filled in.
+ */
 
+/* One member of the header; *end moves on by the tensor's bytes. */
 static lm_status
 write_entry(lm_context *ctx, const lm_tensor *tensor, uint64_t *end, lm_buffer *out)
 {
@@ -619,6 +666,7 @@ write_entry(lm_context *ctx, const lm_tensor *tensor, uint64_t *end, lm_buffer *
                             (unsigned long long)*end);
 }
 
+/* The size stands before the header, so it is filled in when that is complete. */
 lm_status
 lm_tensors_write_header(lm_context *ctx, const lm_tensor *tensors, size_t count, lm_buffer *out)
 {

@@ -10,10 +10,11 @@
 /*
  * A tile of a product, whole K in one pass: C (rows, cols·lanes) = A (rows, K) · B (K, cols·lanes).
  * C is written in full vectors. Each element is one chain of multiply-adds in the order of k, so
- * that its bits are the same in a tile of any size.
+ * that its bits are the same in a tile of any size. At every step of k the cache lines at `next`
+ * are fetched ahead, and next moves on by `stride` floats.
  */
 typedef void (*lm_tile_f32)(size_t k, const float *a, size_t lda, const float *b, size_t ldb,
-                            float *c, size_t ldc);
+                            float *c, size_t ldc, const float *next, size_t stride);
 
 #define LM_DECLARE_LEVEL(level)                                                                  \
     size_t lm_packed_size_f32_##level(size_t n, size_t k);                                       \

@@ -18,18 +18,20 @@
     if (cols == 2)                  \
         v_store(c + r * ldc + VW, c##r##_1);
 
-#define TILE(rows, cols)                                                                        \
-    static void lm_gemm_f32_##rows##x##cols##_scalar(                                           \
-        size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc) \
-    {                                                                                           \
-        LM_ROWS_##rows(DECLARE, cols);                                                          \
-        for (size_t i = 0; i < k; i++, b += ldb) {                                              \
-            vf b0 = v_load(b), b1 = cols == 2 ? v_load(b + VW) : b0;                            \
-                                                                                                \
-            (void)b1;                                                                           \
-            LM_ROWS_##rows(STEP, cols)                                                          \
-        }                                                                                       \
-        LM_ROWS_##rows(STORE, cols)                                                             \
+#define TILE(rows, cols)                                                                           \
+    static void lm_gemm_f32_##rows##x##cols##_scalar(size_t k, const float *a, size_t lda,         \
+                                                     const float *b, size_t ldb, float *c,         \
+                                                     size_t ldc, const float *next, size_t stride) \
+    {                                                                                              \
+        LM_ROWS_##rows(DECLARE, cols);                                                             \
+        for (size_t i = 0; i < k; i++, b += ldb, next += stride) {                                 \
+            vf b0 = v_load(b), b1 = cols == 2 ? v_load(b + VW) : b0;                               \
+                                                                                                   \
+            (void)b1;                                                                              \
+            __builtin_prefetch(next);                                                              \
+            LM_ROWS_##rows(STEP, cols)                                                             \
+        }                                                                                          \
+        LM_ROWS_##rows(STORE, cols)                                                                \
     }
 
 #define TILES(cols) TILE(1, cols) TILE(2, cols) TILE(3, cols) TILE(4, cols)

@@ -10,7 +10,6 @@
 #include "base/size.h"
 
 #define HEAD_FORMAT 1
-#define HEAD_JSON_LIMIT ((size_t)16 << 20)
 #define MAX_LABELS (1 << 20)
 #define MAX_WIDTH (1 << 20)
 
@@ -154,33 +153,26 @@ find_tensor(lm_context *ctx, const lm_tensors *tensors, const char *name, int ra
     *found = tensor;
     if (!tensor)
         lm_raise(ctx, LM_BAD_MODEL, "a tensor that the head needs is missing");
-    else if (!lm_dtypes[tensor->dtype].to_f32)
-        lm_raise(ctx, LM_UNSUPPORTED, "weights of this dtype are not supported");
     else if (tensor->rank != rank || tensor->shape[0] != (uint64_t)shape->labels ||
              (rank == 2 && tensor->shape[1] != (uint64_t)shape->width)) {
         lm_raise(ctx, LM_BAD_MODEL, "a tensor's shape does not match head.json");
-        lm_detail_allowed(ctx, rank == 2 ? "(%d, %d)" : "(%d)", shape->labels, shape->width);
+        if (rank == 2)
+            lm_detail_allowed(ctx, "(%d, %d)", shape->labels, shape->width);
+        else
+            lm_detail_allowed(ctx, "(%d)", shape->labels);
     } else
-        return LM_OK;
+        return lm_tensor_check_dtype(ctx, tensor);
     lm_detail_file(ctx, LM_HEAD_TENSORS);
     return lm_detail_key(ctx, "%s", name);
 }
 
 lm_status
-lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_head_plan *plan)
+lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_bundle *bundle, lm_head_plan *plan)
 {
-    char *text;
-    size_t size;
-    const lm_json *json;
-    lm_tensors tensors;
-
     *plan = (lm_head_plan){.weight = NULL};
-    LM_TRY(lm_source_slurp(ctx, source, arena, LM_HEAD_JSON, HEAD_JSON_LIMIT, true, &text, &size));
-    LM_TRY(lm_json_parse(ctx, arena, text, size, LM_HEAD_JSON, &json));
-    LM_TRY(read_settings(ctx, arena, json, &plan->shape));
-    LM_TRY(lm_tensors_open_file(ctx, arena, source, LM_HEAD_TENSORS, &tensors));
-    LM_TRY(find_tensor(ctx, &tensors, "weight", 2, &plan->shape, &plan->weight));
-    return find_tensor(ctx, &tensors, "bias", 1, &plan->shape, &plan->bias);
+    LM_TRY(read_settings(ctx, arena, bundle->head, &plan->shape));
+    LM_TRY(find_tensor(ctx, &bundle->tensors, "weight", 2, &plan->shape, &plan->weight));
+    return find_tensor(ctx, &bundle->tensors, "bias", 1, &plan->shape, &plan->bias);
 }
 
 /* ---- Section ---- */

@@ -14,8 +14,7 @@
 #define LM_HEAD_TENSORS "head.safetensors"
 
 /* Append the bytes of both files. */
-lm_status lm_head_write(lm_context *ctx, const lm_head *head, lm_buffer *json,
-                        lm_buffer *tensors);
+lm_status lm_head_write(lm_context *ctx, const lm_head *head, lm_buffer *json, lm_buffer *tensors);
 
 /* A head that is to be loaded; lives in the arena. */
 typedef struct lm_head_plan {
@@ -23,8 +22,8 @@ typedef struct lm_head_plan {
     const lm_tensor *weight, *bias;
 } lm_head_plan;
 
-/* Read head.json and the header of head.safetensors, and check them against each other. */
-lm_status lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
+/* Check head.json and the tensors of a head's bundle against each other. */
+lm_status lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_bundle *bundle,
                             lm_head_plan *plan);
 
 /* Bytes of the image's section. Cannot overflow after a plan was made. */

@@ -3,8 +3,8 @@
  * the start of the image or of its section, never a pointer: it lies at another address in each
  * process.
  */
-#ifndef LM_IMAGE_H
-#define LM_IMAGE_H
+#ifndef LM_MODEL_IMAGE_H
+#define LM_MODEL_IMAGE_H
 
 #include "base/buffer.h"
 #include "task/model.h"

@@ -102,8 +102,8 @@ typedef struct lm_fused {
     uint32_t present;
     uint16_t ascii[128]; /* kind << 8 | byte */
     lm_span block;       /* uint16_t, by c >> LM_FUSED_SHIFT */
-    lm_span value;       /* uint32_t, kind | value << LM_FUSED_KIND_BITS */
-    lm_span lists;       /* uint32_t, a length, then entries */
+    lm_span value;       /* uint32_t, what becomes of the scalar value */
+    lm_span lists;       /* uint32_t, a length, then letters */
 } lm_fused;
 
 enum { LM_TOKEN_PRESENT = 1, LM_TOKEN_SPECIAL = 2 };

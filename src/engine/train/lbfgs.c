@@ -2,8 +2,7 @@
  * lbfgs.c - limited-memory BFGS with a strong Wolfe line search. See lbfgs.h.
  *
  * All vectors of a run are one allocation of doubles and one of floats, made before the first
- * evaluation. `evaluate` polls cancel; what happens here between evaluations is 4 · history · n
- * multiplications.
+ * evaluation. `evaluate` polls cancel, and so does the recursion over the history.
  */
 #include <float.h>
 #include <math.h>
@@ -19,6 +18,7 @@
 #define VALUE_NOISE 1e-9
 
 typedef struct solver {
+    lm_context *ctx;
     const lm_lbfgs_problem *problem;
     double *x;              /* the accepted variables; the caller's */
     double *gradient;       /* at x */
@@ -48,7 +48,7 @@ static lm_status solver_open(lm_context *ctx, solver *s, const lm_lbfgs_problem 
                              double **doubles, float **floats);
 static lm_status run(solver *s, lm_lbfgs_result *result);
 static bool is_flat(const solver *s);
-static void choose_direction(solver *s);
+static lm_status choose_direction(solver *s);
 static double first_step(const solver *s);
 static lm_status search_line(solver *s, double step, bool *found, line_point *accepted);
 static bool closes_in(bracket *b, const line_point *start, const line_point *point);
@@ -93,6 +93,7 @@ solver_open(lm_context *ctx, solver *s, const lm_lbfgs_problem *problem, double 
         *floats = lm_alloc_array(ctx, n, 2 * LM_LBFGS_HISTORY * sizeof(float));
     if (!*floats)
         return LM_NO_MEMORY;
+    s->ctx = ctx;
     s->problem = problem;
     s->x = x;
     s->gradient = *doubles;
@@ -117,12 +118,12 @@ run(solver *s, lm_lbfgs_result *result)
         double before = s->value;
         bool found;
 
-        choose_direction(s);
+        LM_TRY(choose_direction(s));
         LM_TRY(search_line(s, first_step(s), &found, &accepted));
         if (!found && s->stored > 0) {
             /* A bad history: once more down the gradient itself. */
             s->stored = 0;
-            choose_direction(s);
+            LM_TRY(choose_direction(s));
             LM_TRY(search_line(s, first_step(s), &found, &accepted));
         }
         if (!found)
@@ -153,7 +154,7 @@ is_flat(const solver *s)
 }
 
 /* direction = −H · gradient by the two-loop recursion, with H₀ scaled by the newest pair. */
-static void
+static lm_status
 choose_direction(solver *s)
 {
     size_t n = s->problem->n;
@@ -164,6 +165,7 @@ choose_direction(solver *s)
     for (int back = 0; back < s->stored; back++) {
         int k = (s->newest - back + LM_LBFGS_HISTORY) % LM_LBFGS_HISTORY;
 
+        LM_TRY(lm_poll(s->ctx));
         alpha[k] = dot_float(n, s->steps + k * n, s->direction) / s->curvature[k];
         add_scaled(n, -alpha[k], s->changes + k * n, s->direction);
     }
@@ -182,6 +184,7 @@ choose_direction(solver *s)
 
         add_scaled(n, alpha[k] - beta, s->steps + k * n, s->direction);
     }
+    return LM_OK;
 }
 
 /* Without a history the gradient's length says nothing of the step's: start at length 1. */

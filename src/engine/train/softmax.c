@@ -22,6 +22,7 @@
 
 #define BLOCK_FLOPS ((size_t)1 << 27)
 #define BLOCK_ROWS 1024
+#define MAX_STEPS 1000000
 /* Square of any sum of products of larger numbers than this could overflow float. */
 #define LARGEST_INPUT 1e15f
 /* Weights of the inner problem may be multiplied by this at the end. */
@@ -35,7 +36,7 @@
 #define INNER_SPREAD 10
 #define GRADIENT_TOLERANCE 1e-5
 #define VALUE_TOLERANCE 1e-6
-/* A held-out loss above the best by less than this part is the optimizer's wavering, no overfit. */
+/* Held-out losses that differ by less than this part are alike: chance of the split. */
 #define HELD_OUT_MARGIN 0.02
 
 /*
@@ -93,6 +94,7 @@ typedef struct fit {
     row_list rows;
     double penalty; /* in inner units */
     bool watched;   /* held-out rows are checked after each step */
+    bool stops;     /* and may end the fit */
     double loss;    /* of the last evaluation, without the penalty */
     held_out_check last, best;
     int last_good; /* the last step whose held-out loss was near the best */
@@ -127,6 +129,7 @@ static double loss_of_block(trainer *t, row_list block, size_t *correct);
 static void add_block_gradient(trainer *t, row_list block, double *gradient);
 static double inner_penalty(const trainer *t, double l2);
 static lm_status take_result(trainer *t, const choice *c, lm_softmax_result *result);
+static bool turn_back(const trainer *t, float *weight, float *bias);
 
 void
 lm_softmax_defaults(lm_softmax_options *options)
@@ -177,7 +180,7 @@ check_arguments(const trainer *t)
 {
     const lm_softmax_options *o = t->options;
 
-    if (t->labels < 2 || t->labels > INT32_MAX / 2)
+    if (t->labels < 2)
         return lm_raise(t->ctx, LM_BAD_ARGUMENT, "a classifier needs at least two labels");
     if (t->rows == 0 || t->width == 0)
         return lm_raise(t->ctx, LM_BAD_ARGUMENT, "there is nothing to train on");
@@ -186,8 +189,10 @@ check_arguments(const trainer *t)
         lm_detail_found(t->ctx, "%g", o->hold_out);
         return lm_detail_allowed(t->ctx, "0 to 0.5");
     }
-    if (o->max_steps < 1 || o->patience < 1)
-        return lm_raise(t->ctx, LM_BAD_ARGUMENT, "max_steps and patience must be at least 1");
+    if (o->max_steps < 1 || o->max_steps > MAX_STEPS || o->patience < 1) {
+        lm_raise(t->ctx, LM_BAD_ARGUMENT, "max_steps or patience is out of range");
+        return lm_detail_allowed(t->ctx, "max_steps 1 to %d, patience 1 and more", MAX_STEPS);
+    }
     if (isnan(o->l2) || o->l2 > 1e15)
         return lm_raise(t->ctx, LM_BAD_ARGUMENT, "l2 is out of range");
     return LM_OK;
@@ -199,18 +204,17 @@ check_rows(const trainer *t)
 {
     for (size_t i = 0; i < t->rows; i++) {
         const float *row = t->x + i * t->width;
-        float largest = 0;
 
         if (i % 4096 == 0)
             LM_TRY(lm_poll(t->ctx));
         if (t->y[i] < 0 || (size_t)t->y[i] >= t->labels)
             return lm_raise(t->ctx, LM_BAD_ARGUMENT, "label of row %zu is out of range", i);
         for (size_t j = 0; j < t->width; j++)
-            largest = fabsf(row[j]) <= largest ? largest : fabsf(row[j]);
-        if (!(largest <= LARGEST_INPUT)) {
-            lm_raise(t->ctx, LM_BAD_ARGUMENT, "vector of row %zu is not finite or too large", i);
-            return lm_detail_allowed(t->ctx, "numbers up to %g", (double)LARGEST_INPUT);
-        }
+            if (!(fabsf(row[j]) <= LARGEST_INPUT)) {
+                lm_raise(t->ctx, LM_BAD_ARGUMENT, "vector of row %zu is no vector to train on", i);
+                lm_detail_found(t->ctx, "%g", (double)row[j]);
+                return lm_detail_allowed(t->ctx, "numbers up to %g", (double)LARGEST_INPUT);
+            }
     }
     return LM_OK;
 }
@@ -223,16 +227,14 @@ trainer_open(trainer *t)
 
     if (lm_mul_overflows(t->labels, t->width, &weights) ||
         lm_add_overflows(weights, t->labels, &t->parameters) ||
-        lm_mul_overflows(weights, 2, &flops) || flops > BLOCK_FLOPS * 8) {
+        lm_mul_overflows(weights, 2, &flops) || flops > BLOCK_FLOPS) {
         lm_raise(ctx, LM_TOO_LARGE, "too many labels for one classifier");
         lm_detail_found(ctx, "%zu labels of %zu dimensions", t->labels, t->width);
-        return lm_detail_allowed(ctx, "%zu weights", BLOCK_FLOPS * 4);
+        return lm_detail_allowed(ctx, "%zu weights", BLOCK_FLOPS / 2);
     }
     t->block_rows = BLOCK_FLOPS / flops;
     if (t->block_rows > BLOCK_ROWS)
         t->block_rows = BLOCK_ROWS;
-    if (t->block_rows == 0)
-        t->block_rows = 1;
     LM_TRY(trainer_allocate(t, weights));
     LM_TRY(measure_spread(t));
     return split_rows(t);
@@ -359,8 +361,9 @@ mark_held_out(trainer *t, size_t *starts, size_t *by_label, bool *held)
 }
 
 /*
- * Fit the rows that are not held out with the penalty that is given, or with weaker and weaker
- * ones, each from where the last one ended, while the held-out loss falls.
+ * Fit the rows that are not held out: with the penalty that is given, or with weaker and weaker
+ * ones, each from where the last one ended, while the held-out loss clearly falls. On that way each
+ * runs until it converges: a loss that rises first is how a warm start begins.
  */
 static lm_status
 choose_penalty(trainer *t, choice *c)
@@ -373,14 +376,14 @@ choose_penalty(trainer *t, choice *c)
     for (size_t i = 0; i < fits; i++) {
         double strength = grid ? strengths[i] : DEFAULT_STRENGTH;
         choice end = {.l2 = t->options->l2};
-        fit f = {.t = t, .rows = t->train, .watched = t->held_out.count > 0};
+        fit f = {.t = t, .rows = t->train, .watched = t->held_out.count > 0, .stops = !grid};
 
         if (end.l2 < 0)
             end.l2 = 1 / (strength * (double)t->train.count * t->spread);
         f.penalty = inner_penalty(t, end.l2);
         memcpy(t->start, t->theta, t->parameters * sizeof *t->start);
         LM_TRY(run_fit(&f, t->options->max_steps, &end));
-        if (i > 0 && !(end.end.loss < c->end.loss))
+        if (i > 0 && !(end.end.loss < c->end.loss * (1 - HELD_OUT_MARGIN)))
             break;
         *c = end;
         memcpy(t->chosen, t->theta, t->parameters * sizeof *t->chosen);
@@ -389,7 +392,9 @@ choose_penalty(trainer *t, choice *c)
     return LM_OK;
 }
 
-/* Repeat the chosen fit on all rows, from the same start; for as many steps where it was stopped.
+/*
+ * The chosen fit on all rows: on from its end where it converged; where it was stopped, again from
+ * its start, for as many steps as were good.
  */
 static lm_status
 fit_all(trainer *t, const choice *c)
@@ -397,7 +402,7 @@ fit_all(trainer *t, const choice *c)
     fit f = {.t = t, .rows = t->all, .penalty = inner_penalty(t, c->l2)};
     choice end;
 
-    memcpy(t->theta, t->chosen_start, t->parameters * sizeof *t->theta);
+    memcpy(t->theta, c->stopped ? t->chosen_start : t->chosen, t->parameters * sizeof *t->theta);
     LM_TRY(run_fit(&f, c->stopped ? c->end.step : t->options->max_steps, &end));
     memcpy(t->chosen, t->theta, t->parameters * sizeof *t->chosen);
     return LM_OK;
@@ -459,7 +464,7 @@ fit_stepped(void *opaque, int step, const double *theta, double value, bool *sto
 
     if (f->watched) {
         LM_TRY(check_held_out(f, step, theta));
-        *stop = step - f->last_good >= t->options->patience;
+        *stop = f->stops && step - f->last_good >= t->options->patience;
     }
     t->report.step++;
     t->report.loss = f->loss;
@@ -608,18 +613,38 @@ inner_penalty(const trainer *t, double l2)
     return l2 * t->scale * t->scale;
 }
 
-/* Turn the chosen variables back: W = scale · W', b = b' − W · mean. */
+/* The chosen variables and what they are worth on the rows that they were made from. */
 static lm_status
 take_result(trainer *t, const choice *c, lm_softmax_result *result)
 {
-    float *weight = lm_alloc_array(t->ctx, t->labels * t->width, sizeof *weight);
-    float *bias = weight ? lm_alloc_array(t->ctx, t->labels, sizeof *bias) : NULL;
-    bool refitted = t->options->refit, finite = true;
+    row_list rows = t->options->refit ? t->all : t->train;
+    size_t correct;
 
-    if (!bias) {
-        lm_free(t->ctx, weight);
-        return LM_NO_MEMORY;
-    }
+    LM_TRY(pass(t, rows, t->chosen, NULL, &result->loss, &correct));
+    result->l2 = c->l2;
+    result->held_out_loss = t->held_out.count > 0 ? c->end.loss : NAN;
+    result->held_out_accuracy = c->end.accuracy;
+    result->steps = t->report.step;
+    result->trained = rows.count;
+    result->held_out = t->held_out.count;
+    result->weight = lm_alloc_array(t->ctx, t->labels * t->width, sizeof *result->weight);
+    result->bias = lm_alloc_array(t->ctx, t->labels, sizeof *result->bias);
+    if (result->weight && result->bias && turn_back(t, result->weight, result->bias))
+        return LM_OK;
+    if (result->weight && result->bias)
+        lm_raise(t->ctx, LM_INTERNAL, "training gave weights that are not finite");
+    lm_free(t->ctx, result->weight);
+    lm_free(t->ctx, result->bias);
+    result->weight = result->bias = NULL;
+    return t->ctx->error.status;
+}
+
+/* W = scale · W', b = b' − W · mean. False when a number is not finite. */
+static bool
+turn_back(const trainer *t, float *weight, float *bias)
+{
+    bool finite = true;
+
     for (size_t label = 0; label < t->labels; label++) {
         const double *inner = t->chosen + label * t->width;
         double shift = 0;
@@ -634,19 +659,5 @@ take_result(trainer *t, const choice *c, lm_softmax_result *result)
         bias[label] = (float)(t->chosen[t->labels * t->width + label] - shift);
         finite = finite && isfinite(bias[label]);
     }
-    *result = (lm_softmax_result){.weight = weight,
-                                  .bias = bias,
-                                  .l2 = c->l2,
-                                  .loss = t->report.loss,
-                                  .held_out_loss = t->held_out.count ? c->end.loss : NAN,
-                                  .held_out_accuracy = c->end.accuracy,
-                                  .steps = t->report.step,
-                                  .trained = refitted ? t->rows : t->train.count,
-                                  .held_out = t->held_out.count};
-    if (finite)
-        return LM_OK;
-    lm_free(t->ctx, weight);
-    lm_free(t->ctx, bias);
-    result->weight = result->bias = NULL;
-    return lm_raise(t->ctx, LM_INTERNAL, "training gave weights that are not finite");
+    return finite;
 }

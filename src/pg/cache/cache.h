@@ -26,7 +26,17 @@ lmtext_model *lmtext_model_use(Oid relid);
 /* GUC lmtext.isa changed, or the version was invalidated: handled inside; nothing for callers. */
 void lmtext_cache_init(void); /* from _PG_init: GUCs, callbacks */
 
-/* Statistics of this backend's shared registry, for lmtext.model_cache; see cache.c. */
+/* Into shared memory now (true: it was not loaded before), and out of it (true: it was). */
+bool lmtext_cache_load(Oid relid);
+bool lmtext_cache_unload(Oid relid);
+
+/* What this backend has computed; callers of lm_embed add the counts of each call. */
+void lmtext_count(const lm_embed_counts *counts);
+typedef struct lmtext_counters {
+    lm_embed_counts embed;
+    int64 loads, attaches; /* of images */
+} lmtext_counters;
+void lmtext_session_counts(lmtext_counters *counters);
 
 /* Shared slots that show running trainings to other sessions. */
 typedef struct lmtext_progress {

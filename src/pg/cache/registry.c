@@ -94,8 +94,7 @@ registry_attach(void *unused)
 
     PG_TRY();
     {
-        shared =
-            GetNamedDSMSegment(REGISTRY_NAME, sizeof(lmtext_registry), registry_make, &found);
+        shared = GetNamedDSMSegment(REGISTRY_NAME, sizeof(lmtext_registry), registry_make, &found);
     }
     PG_CATCH();
     {
@@ -353,8 +352,8 @@ lmtext_registry_pin(const lmtext_slot_ref *ref)
 }
 
 /*
- * The shared lock orders this against an unload, which must either see the pin or be seen here: else
- * a DYING slot would stay for ever.
+ * The shared lock orders this against an unload, which must either see the pin or be seen here:
+ * else a DYING slot would stay for ever.
  */
 void
 lmtext_registry_unpin(const lmtext_slot_ref *ref)
@@ -403,7 +402,7 @@ lmtext_registry_departures(void)
 bool
 lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key)
 {
-    bool unloaded;
+    bool unloaded = false;
 
     while (try_unload(key, &unloaded) == TAKE_WAIT)
         ConditionVariableSleep(&registry->changed, PG_WAIT_EXTENSION);
@@ -411,24 +410,31 @@ lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key)
     return unloaded;
 }
 
-/* Who is using it keeps its mapping, and the slot, until it is done. */
+/* For every instruction level. Who is using it keeps its mapping, and the slot, until done. */
 static take_result
 try_unload(const lmtext_cache_key *key, bool *unloaded)
 {
-    dsm_handle handle = DSM_HANDLE_INVALID;
-    lmtext_slot *slot;
-    bool loading;
+    take_result result = TAKE_AGAIN;
+    dsm_handle evicted[LMTEXT_SLOTS];
+    int count = 0;
 
     LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-    loading = find_slot(key, LMTEXT_SLOT_LOADING) != NULL;
-    slot = find_slot(key, LMTEXT_SLOT_READY);
-    *unloaded = slot != NULL;
-    if (slot != NULL)
-        handle = slot_evict(slot);
+    for (int i = 0; i < LMTEXT_SLOTS; i++) {
+        lmtext_slot *slot = &shared->slots[i];
+
+        if (!lmtext_cache_key_same_model(&slot->key, key))
+            continue;
+        if (slot->state == LMTEXT_SLOT_LOADING)
+            result = TAKE_WAIT;
+        else if (slot->state == LMTEXT_SLOT_READY)
+            evicted[count++] = slot_evict(slot);
+    }
     LWLockRelease(&shared->lock);
-    if (handle != DSM_HANDLE_INVALID)
-        dsm_unpin_segment(handle);
-    return loading ? TAKE_WAIT : TAKE_AGAIN;
+    if (count > 0)
+        *unloaded = true;
+    while (count > 0)
+        dsm_unpin_segment(evicted[--count]);
+    return result;
 }
 
 /* At most one slot of a key is LOADING or READY; several may be DYING. */
@@ -459,8 +465,8 @@ choose_free_slot(const lmtext_cache_key *key)
         lmtext_slot *slot = &shared->slots[i];
 
         if (slot->state == LMTEXT_SLOT_FREE &&
-            (best == NULL || pg_atomic_read_u64(&slot->last_used) <
-                                 pg_atomic_read_u64(&best->last_used)))
+            (best == NULL ||
+             pg_atomic_read_u64(&slot->last_used) < pg_atomic_read_u64(&best->last_used)))
             best = slot;
     }
     return best;
@@ -476,8 +482,8 @@ least_recently_used(void)
         lmtext_slot *slot = &shared->slots[i];
 
         if (slot->state == LMTEXT_SLOT_READY && pg_atomic_read_u32(&slot->pins) == 0 &&
-            (best == NULL || pg_atomic_read_u64(&slot->last_used) <
-                                 pg_atomic_read_u64(&best->last_used)))
+            (best == NULL ||
+             pg_atomic_read_u64(&slot->last_used) < pg_atomic_read_u64(&best->last_used)))
             best = slot;
     }
     return best;

@@ -1,6 +1,7 @@
 /*
- * registry.h - the directory of loaded models in shared memory, private to this room. Which model
- * lies in which segment, who uses it, and what may be evicted. The locking law is in README.md.
+ * registry.h - the directory of loaded models in shared memory: which model lies in which segment,
+ * who uses it, what may be evicted, and which trainings run. Outside this room only the views of
+ * fn/monitoring.c look at it. The locking law is in README.md.
  */
 #ifndef LMTEXT_REGISTRY_H
 #define LMTEXT_REGISTRY_H
@@ -30,6 +31,13 @@ typedef struct lmtext_cache_key {
     uint32 level;     /* lm_level: a cap by lmtext.isa must be obeyed also where packings agree */
     int32 max_tokens; /* an option of the version that is stored in the image */
 } lmtext_cache_key;
+
+/* The same files and options, whatever instruction level they are packed for. */
+static inline bool
+lmtext_cache_key_same_model(const lmtext_cache_key *a, const lmtext_cache_key *b)
+{
+    return memcmp(&a->digest, &b->digest, sizeof a->digest) == 0 && a->max_tokens == b->max_tokens;
+}
 
 typedef enum lmtext_slot_state {
     LMTEXT_SLOT_FREE,    /* the key may still name what it held, for its statistics */
@@ -74,14 +82,14 @@ typedef struct lmtext_run {
     Oid database, role;
     TimestampTz started_at, updated_at, finished_at;
     lmtext_progress progress;
-    int32 points, stride; /* every stride-th step is kept */
+    int32 points, stride; /* least distance of steps that are kept */
     lmtext_progress_point log[LMTEXT_PROGRESS_POINTS];
 } lmtext_run;
 
 typedef struct lmtext_registry {
     LWLock lock; /* guards all that is not atomic; never held while reading, filling or waiting */
     int tranche;
-    ConditionVariable changed; /* a load ended, well or not */
+    ConditionVariable changed;   /* a load ended, well or not */
     pg_atomic_uint64 departures; /* slots freed so far: tells backends to look at their mappings */
     int64 last_run;
     lmtext_slot slots[LMTEXT_SLOTS];
@@ -117,7 +125,7 @@ void lmtext_registry_abandon(const lmtext_slot_ref *ref);
 bool lmtext_registry_pin(const lmtext_slot_ref *ref);
 void lmtext_registry_unpin(const lmtext_slot_ref *ref); /* never fails: called on abort */
 bool lmtext_registry_is_current(const lmtext_slot_ref *ref);
-/* Take a model out, waiting for a load under way; false: it was not there. */
+/* Take a model out at every level, waiting for loads under way; false: it was not there. */
 bool lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key);
 uint64 lmtext_registry_departures(void);
 
@@ -131,8 +139,10 @@ typedef struct lmtext_slot_view {
     TimestampTz loaded_at, last_used;
 } lmtext_slot_view;
 int lmtext_registry_snapshot(lmtext_slot_view *views); /* room for LMTEXT_SLOTS */
+/* Registered and loading models, then the private copies of this backend; palloc'd. */
+lmtext_slot_view *lmtext_cache_snapshot(int *count);
 
-/* palloc'd copies of the runs that are known, oldest first. */
+/* palloc'd copies of the runs that are known. */
 lmtext_run *lmtext_progress_snapshot(int *count);
 const char *lmtext_run_state_name(lmtext_run_state state);
 void lmtext_progress_init(void);

@@ -10,6 +10,7 @@
 #define LMTEXT_CATALOG_H
 
 #include "pg/glue/glue.h"
+#include "utils/jsonb.h"
 
 #define LMTEXT_CHUNK_BYTES (1024 * 1024)
 #define LMTEXT_DIGEST_BYTES 32
@@ -21,20 +22,30 @@ typedef struct lmtext_digest {
 /* Resolve 'minilm', 'ml.minilm', 'minilm@3' by search_path; 42704 with a hint when there is none.
  */
 Oid lmtext_catalog_resolve(const char *name);
-/* 42704 unless relid is a model version; 42501 unless the current user may use it. */
+/*
+ * 42704 unless relid is a model version; 42501 unless the current user may use it: SELECT on its
+ * column file. The base of a version must be open to the version's owner, not to the user, as
+ * tables under a view are.
+ */
 void lmtext_catalog_check_use(Oid relid);
+bool lmtext_catalog_may_use(Oid relid, Oid role); /* the same as an answer, the base left out */
 bool lmtext_catalog_is_model(Oid relid);
 /* Base of a version that is built on another, or InvalidOid. */
 Oid lmtext_catalog_base(Oid relid);
 /* 'minilm@3', or 'ml.minilm@3' when not visible; palloc'd, for messages and views. */
 char *lmtext_catalog_display_name(Oid relid);
+/* Parts of a version's name, and whether the bare name means it; false where the name has no
+ * number (a table that was renamed). model has room for NAMEDATALEN. */
+bool lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deployed);
 
 typedef struct lmtext_manifest {
-    lmtext_digest digest;
+    lmtext_digest digest; /* of files, window and base: versions of equal digest are equal */
     char *family, *task, *precision;
-    int dimensions, max_tokens;
+    int dimensions;
+    int max_tokens; /* the window; a loader hands it to lm_model_plan_make as its option */
     int64 parameters, bytes;
-    char *json; /* the whole manifest as text */
+    char *json;                 /* the whole manifest, UTF-8 */
+    const struct lm_json *root; /* the same, parsed */
     int file_count;
     struct lmtext_manifest_file {
         char *name;
@@ -43,13 +54,19 @@ typedef struct lmtext_manifest {
     } * files;
 } lmtext_manifest;
 
-/* Read and check the manifest row; no privilege check. Allocated in the current memory context. */
+/*
+ * Read the manifest row and check its digest against what it says (XX001); no privilege check.
+ * Allocated in the current memory context.
+ */
 lmtext_manifest *lmtext_manifest_read(Oid relid);
+/* For lists: NULL where the table is gone or its manifest is absent or malformed. */
+lmtext_manifest *lmtext_manifest_peek(Oid relid);
 
 /* A source over a version's chunks that hashes every byte as it passes; reads front to back. */
 typedef struct lmtext_chunks lmtext_chunks;
 lmtext_chunks *lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source);
-/* Read what was not read, compare every file's hash: XX001 names model and file. Closes. */
+/* Read what was not read, compare every file's hash: XX001 names model and file. Closes. (An error
+ * on the way needs no close: the transaction's end releases everything.) */
 void lmtext_chunks_verify_and_close(lmtext_chunks *chunks);
 
 /* Options that travel with a version (in its manifest). */
@@ -67,5 +84,26 @@ typedef struct lmtext_version_options {
  */
 Oid lmtext_version_create(const char *name, const lm_source *source, Oid base,
                           const lmtext_version_options *options, int *version);
+
+/* The errors of a bad name, schema or owner, before the work that leads to a version. */
+void lmtext_version_check_name(const char *name);
+/* Make a version the one that the bare name means; 42704 when it is not there. Owner only. */
+void lmtext_version_deploy(const char *name, int version);
+/* Drop 'm@N', or 'm' with all its versions; what depends on them is an error of PostgreSQL's. */
+void lmtext_version_drop(const char *name);
+
+/* Where an import reads from. After an error nothing is left open. */
+typedef struct lmtext_origin {
+    lmtext_call call;
+    lm_source source; /* pass it the context of any lmtext_call */
+    void (*close)(struct lmtext_origin *origin);
+} lmtext_origin;
+/* A directory of the server: pg_read_server_files, or below lmtext.model_directory. */
+lmtext_origin *lmtext_origin_directory(const char *path);
+/* {"config.json": <oid of a large object>, …}, privileges checked as lo_open does. */
+lmtext_origin *lmtext_origin_objects(Jsonb *files);
+void lmtext_origin_close(lmtext_origin *origin);
+
+void lmtext_catalog_init(void); /* from _PG_init: lmtext.model_directory */
 
 #endif

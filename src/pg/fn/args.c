@@ -241,6 +241,29 @@ lmtext_embed_defaults(lm_embed_options *options, lm_on_long on_long)
     options->batch_tokens = lmtext_batch_tokens;
 }
 
+int
+lmtext_embed_width(lmtext_model *model, const lm_embed_options *options)
+{
+    int width = 0;
+
+    lmtext_check(&model->call, lm_embed_width(&model->call.ctx, &model->model, options, &width),
+                 model->name);
+    return width;
+}
+
+void
+lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
+                   const lm_embed_options *options, float *out)
+{
+    lm_embed_counts counts = {0};
+
+    lmtext_check(&model->call,
+                 lm_embed(&model->call.ctx, model->session, &model->model, texts, count, options,
+                          out, &counts),
+                 model->name);
+    lmtext_count(&counts);
+}
+
 lm_text
 lmtext_arg_text(FunctionCallInfo fcinfo, int argno)
 {

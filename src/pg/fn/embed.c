@@ -46,35 +46,13 @@ embed_options(FunctionCallInfo fcinfo, lm_embed_options *options)
     options->dimensions = lmtext_arg_int(fcinfo, 4, "dimensions", 0, 1, INT_MAX);
 }
 
-static int
-embed_width(lmtext_model *model, const lm_embed_options *options)
-{
-    int width = 0;
-
-    lmtext_check(&model->call, lm_embed_width(&model->call.ctx, &model->model, options, &width),
-                 model->name);
-    return width;
-}
-
-static void
-embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
-            const lm_embed_options *options, float *out)
-{
-    lm_embed_counts counts = {0};
-
-    lmtext_check(&model->call,
-                 lm_embed(&model->call.ctx, model->session, &model->model, texts, count, options,
-                          out, &counts),
-                 model->name);
-}
-
 static ArrayType *
 embed_one(lmtext_model *model, lm_text text, const lm_embed_options *options)
 {
     float *values;
-    ArrayType *vector = lmtext_vector_new(embed_width(model, options), &values);
+    ArrayType *vector = lmtext_vector_new(lmtext_embed_width(model, options), &values);
 
-    embed_texts(model, &text, 1, options, values);
+    lmtext_embed_texts(model, &text, 1, options, values);
     return vector;
 }
 
@@ -174,8 +152,8 @@ embed_all(lmtext_model *model, ArrayType *array, const lm_embed_options *options
     refuse_nulls(nulls, count);
     if (count == 0)
         return construct_empty_array(FLOAT4OID);
-    matrix = matrix_new(count, embed_width(model, options), &values);
-    embed_texts(model, texts, count, options, values);
+    matrix = matrix_new(count, lmtext_embed_width(model, options), &values);
+    lmtext_embed_texts(model, texts, count, options, values);
     return matrix;
 }
 
@@ -231,7 +209,7 @@ embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_emb
             return kept;
     }
     vector = palloc(size);
-    embed_texts(model, &text, 1, options, vector);
+    lmtext_embed_texts(model, &text, 1, options, vector);
     return stable ? lmtext_memo_keep(fcinfo, argno, parts, EMBED_PARTS, vector, size) : vector;
 }
 
@@ -245,7 +223,7 @@ text_distance(FunctionCallInfo fcinfo, int model_argno)
     int width;
 
     lmtext_embed_defaults(&options, lmtext_arg_on_long(fcinfo, model_argno, 3));
-    width = embed_width(model, &options);
+    width = lmtext_embed_width(model, &options);
     a = embed_side(fcinfo, 0, model, &options, width);
     b = embed_side(fcinfo, 1, model, &options, width);
     return lm_cosine_distance(width, a, b);

@@ -431,6 +431,7 @@ rows_of_text(FunctionCallInfo fcinfo, int parse_argno, row_maker put)
     if (PG_ARGISNULL(0))
         return (Datum)0;
     tokens_begin(fcinfo, true, parse_argno, &call);
+    call.options.offsets = true;
     put(fcinfo, &call, lmtext_arg_text(fcinfo, 0), values, 0);
     return (Datum)0;
 }
@@ -449,6 +450,7 @@ rows_of_array(FunctionCallInfo fcinfo, int parse_argno, row_maker put)
     if (PG_ARGISNULL(0))
         return (Datum)0;
     tokens_begin(fcinfo, true, parse_argno, &call);
+    call.options.offsets = true;
     lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &texts, &nulls, &count);
     for (i = 0; i < count; i++) {
         if (nulls[i])

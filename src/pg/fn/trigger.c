@@ -48,7 +48,7 @@ check_call(FunctionCallInfo fcinfo)
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("trigger \"%s\" does not fire as lmtext.embed_trigger must",
                                data->tg_trigger->tgname),
-                        errhint("Create it BEFORE INSERT OR UPDATE … FOR EACH ROW.")));
+                        errhint("Create it BEFORE INSERT OR UPDATE ... FOR EACH ROW.")));
     if (data->tg_trigger->tgnargs < 3 || data->tg_trigger->tgnargs > 4)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("trigger \"%s\" has %d arguments", data->tg_trigger->tgname,
@@ -163,21 +163,14 @@ embed_value(FunctionCallInfo fcinfo, const TriggerData *data, trigger_plan *plan
     lmtext_model *model = lmtext_named_model(fcinfo, trigger->tgargs[ARG_MODEL]);
     lm_text body = lmtext_utf8_from_text(DatumGetTextPP(value));
     lm_embed_options options;
-    lm_embed_counts counts = {0};
-    int width = 0;
     float *out;
     ArrayType *vector;
 
     lmtext_embed_defaults(&options, LM_LONG_TRUNCATE);
     if (trigger->tgnargs > ARG_PROMPT)
         options.prompt_name = trigger->tgargs[ARG_PROMPT];
-    lmtext_check(&model->call, lm_embed_width(&model->call.ctx, &model->model, &options, &width),
-                 model->name);
-    vector = lmtext_vector_new(width, &out);
-    lmtext_check(
-        &model->call,
-        lm_embed(&model->call.ctx, model->session, &model->model, &body, 1, &options, out, &counts),
-        model->name);
+    vector = lmtext_vector_new(lmtext_embed_width(model, &options), &out);
+    lmtext_embed_texts(model, &body, 1, &options, out);
     if (!plan->converts)
         return PointerGetDatum(vector);
     return FunctionCall3(&plan->convert, PointerGetDatum(vector), Int32GetDatum(plan->typmod),

@@ -13,6 +13,8 @@
 
 /* A block of rows of A takes at most this much of the second-level cache, beside one panel. */
 static const size_t block_bytes = 512 * 1024;
+/* Floats from a read to the line fetched with it: 8 KB covers the latency of memory. */
+static const size_t fetch_ahead = 2048;
 
 size_t
 LM_NAME(packed_size_f32)(size_t n, size_t k)
@@ -82,18 +84,26 @@ LM_EACH_ACTIVATION(DEFINE_FINISH)
 #define FINISH_ENTRY(act, name) [act] = finish_##name,
 static const finisher finishers[LM_ACT_COUNT] = {LM_EACH_ACTIVATION(FINISH_ENTRY)};
 
-/* One panel for a block of rows. */
+/*
+ * One panel for a block of rows. Meanwhile the next panel comes from memory, an equal share of it
+ * during each tile; a single tile, which waits for memory all the time, fetches its own panel a
+ * little ahead of its reads.
+ */
 static void
 gemm_panel(const lm_gemm_f32 *args, size_t first, size_t end, size_t j)
 {
     float tile[TILE_ROWS * PANEL] __attribute__((aligned(64)));
     size_t width = at_most(PANEL, args->n - j), padded = round_up(width, VW);
     const lm_tile_f32 *tiles = LM_NAME(tiles_f32)[padded / VW - 1];
-    const float *b = args->packed + j * args->k;
+    const float *b = args->packed + j * args->k, *next = b + padded * args->k;
+    size_t count = (end - first + TILE_ROWS - 1) / TILE_ROWS, stride = padded / count;
 
-    for (size_t i = first, rows; i < end; i += rows) {
+    if (count == 1)
+        next = b + fetch_ahead;
+    for (size_t i = first, rows; i < end; i += rows, next += stride * args->k) {
         rows = tile_rows(end - i);
-        tiles[rows - 1](args->k, args->a + i * args->lda, args->lda, b, padded, tile, PANEL);
+        tiles[rows - 1](args->k, args->a + i * args->lda, args->lda, b, padded, tile, PANEL, next,
+                        stride);
         finishers[args->act](args, i, j, rows, width, tile);
     }
 }

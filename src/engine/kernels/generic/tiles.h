@@ -41,14 +41,14 @@ tile_rows(size_t left)
     return (left + tiles - 1) / tiles;
 }
 
-/* Row tiles of one panel: rows of A, from column 0 of the panel, K deep. */
+/* Row tiles of one panel that is in the cache already: rows of A, K deep. */
 static inline void
 multiply_panel(size_t rows, size_t cols, size_t k, const float *a, size_t lda, const float *b,
                size_t ldb, float *c, size_t ldc)
 {
     for (size_t i = 0, step; i < rows; i += step) {
         step = tile_rows(rows - i);
-        LM_NAME(tiles_f32)[cols - 1][step - 1](k, a + i * lda, lda, b, ldb, c + i * ldc, ldc);
+        LM_NAME(tiles_f32)[cols - 1][step - 1](k, a + i * lda, lda, b, ldb, c + i * ldc, ldc, b, 0);
     }
 }
 

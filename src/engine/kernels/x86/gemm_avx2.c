@@ -17,6 +17,14 @@
 #define DECLARE_3(r) DECLARE_2(r) vf c##r##_2 = v_zero();
 #define DECLARE(r, cols) DECLARE_##cols(r)
 
+/* As many lines as one step of the widest tile reads; narrower ones are never bound by memory. */
+#define FETCH_LINE(i) _mm_prefetch((const char *)(next + 16 * i), _MM_HINT_T0)
+#define FETCH_1 FETCH_LINE(0)
+#define FETCH_2 FETCH_LINE(0)
+#define FETCH_3    \
+    FETCH_LINE(0); \
+    FETCH_LINE(1)
+
 #define LOAD_1 vf b0 = v_load(b);
 #define LOAD_2 LOAD_1 vf b1 = v_load(b + VW);
 #define LOAD_3 LOAD_2 vf b2 = v_load(b + 2 * VW);
@@ -38,10 +46,12 @@
 
 #define TILE(rows, cols)                                                                        \
     static LM_TARGET void lm_gemm_f32_##rows##x##cols##_avx2(                                   \
-        size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc) \
+        size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, \
+        const float *next, size_t stride)                                                       \
     {                                                                                           \
         LM_ROWS_##rows(DECLARE, cols);                                                          \
-        for (size_t i = 0; i < k; i++, b += ldb) {                                              \
+        for (size_t i = 0; i < k; i++, b += ldb, next += stride) {                              \
+            FETCH_##cols;                                                                       \
             LOAD_##cols;                                                                        \
             LM_ROWS_##rows(STEP, cols)                                                          \
         }                                                                                       \

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Compare the engine's tokenizer with `tokenizers` on every kind of text: ids, offsets, type ids.
+
+Prints "ok NAME" or "not ok NAME" for each set of texts, the first differences, and the speed of both
+on one thread.
+
+usage: compare-tokenizers.py --program build/unit/tools/tokenize_lines --model DIR
+                             [--cache DIR] [--corpus FILE.jsonl] [--fixtures DIR] [--only NAME]
+"""
+import argparse
+import array
+import glob
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ["RAYON_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+import tokenizers  # noqa: E402
+from tokenizers import Tokenizer  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from tokenizer_texts import SCALARS, fuzz, long_texts, torture  # noqa: E402
+
+BATCH = 20000
+
+
+class Program:
+    """The engine's tokenizer as a program over one tokenizer.json."""
+
+    def __init__(self, path, tokenizer):
+        self.path, self.tokenizer = path, tokenizer
+
+    def run(self, texts, *options):
+        with tempfile.TemporaryFile() as file:
+            for text in texts:
+                data = text.encode("utf-8")
+                file.write(struct.pack("<I", len(data)) + data)
+            file.seek(0)
+            return subprocess.run([self.path, *options, self.tokenizer], stdin=file, check=True,
+                                  stdout=subprocess.PIPE).stdout
+
+    def encode(self, texts, *options):
+        """(ids, starts, stops, types) of each call."""
+        values = array.array("i", self.run(texts, *options))
+        at, columns = 0, 2 if "--ids-only" in options else 4
+        while at < len(values):
+            count = values[at]
+            parts = [values[at + 1 + i * count:at + 1 + (i + 1) * count] for i in range(columns)]
+            at += 1 + columns * count
+            yield tuple(list(part) for part in parts)
+
+
+def reference(encoding, columns):
+    """What the library says, in the program's form."""
+    starts, stops = [o[0] for o in encoding.offsets], [o[1] for o in encoding.offsets]
+    if columns == 2:
+        return encoding.ids, encoding.type_ids
+    return encoding.ids, starts, stops, encoding.type_ids
+
+
+class Comparison:
+    def __init__(self, name):
+        self.name, self.texts, self.different = name, 0, 0
+
+    def check(self, what, got, wanted):
+        self.texts += 1
+        if got != wanted:
+            self.different += 1
+            if self.different <= 3:
+                print(f"  {self.name}: {what!r:.300}\n    got    {got!s:.400}\n"
+                      f"    wanted {wanted!s:.400}")
+
+    def report(self):
+        verdict = "not ok" if self.different or not self.texts else "ok"
+        print(f"{verdict} {self.name}: {self.texts} texts, {self.different} differences", flush=True)
+        return verdict == "ok"
+
+
+def compare(name, program, library, texts, *options, special=True):
+    """One set of texts: with offsets, and ids alone."""
+    result = Comparison(name)
+    for start in range(0, len(texts), BATCH):
+        batch = texts[start:start + BATCH]
+        wanted = library.encode_batch(batch, add_special_tokens=special)
+        alone = program.encode(batch, "--ids-only", *options)
+        for text, got, ids, encoding in zip(batch, program.encode(batch, *options), alone, wanted):
+            result.check(text, got + ids, reference(encoding, 4) + reference(encoding, 2))
+    return result.report()
+
+
+def compare_pairs(name, program, library, texts, *options, special=True):
+    result = Comparison(name)
+    pairs = list(zip(texts[::2], texts[1::2]))
+    flat = [text for pair in pairs for text in pair]
+    wanted = library.encode_batch(pairs, add_special_tokens=special)
+    for pair, got, encoding in zip(pairs, program.encode(flat, "--pair", *options), wanted):
+        result.check(pair, got, reference(encoding, 4))
+    return result.report()
+
+
+def load_library(path):
+    library = Tokenizer.from_file(path)
+    library.no_truncation()
+    library.no_padding()
+    return library
+
+
+def compare_options(name, program, path, texts):
+    """Truncation, text without special tokens, special tokens as plain text, pairs."""
+    library, good = load_library(path), True
+    good &= compare(name + "-bare", program, library, texts, "--no-special", special=False)
+    good &= compare_pairs(name + "-pair", program, library, texts)
+    good &= compare_pairs(name + "-pair-bare", program, library, texts, "--no-special",
+                          special=False)
+    for limit in (3, 4, 7, 16, 100):
+        library.enable_truncation(limit)
+        good &= compare(f"{name}-cut-{limit}", program, library, texts, "--max-tokens", str(limit))
+        good &= compare_pairs(f"{name}-pair-cut-{limit}", program, library, texts, "--max-tokens",
+                              str(limit))
+    library.no_truncation()
+    library.encode_special_tokens = True
+    return good & compare(name + "-plain", program, library, texts, "--plain")
+
+
+def compare_speed(program, library, texts, rounds=5):
+    """MB/s of both on one thread; the target is five times the library's."""
+    size = sum(len(text.encode("utf-8")) for text in texts) / 1e6
+    slow = 1e9
+    for _ in range(2):
+        start = time.perf_counter()
+        for at in range(0, len(texts), 1000):
+            library.encode_batch(texts[at:at + 1000])
+        slow = min(slow, time.perf_counter() - start)
+    for option in ((), ("--ids-only",)):
+        fast = float(program.run(texts, "--time", str(rounds), *option))
+        print(f"speed {' '.join(option) or 'with offsets'}: {len(texts)} texts, {size:.1f} MB: "
+              f"{size / fast:.1f} MB/s, library {size / slow:.2f} MB/s, ratio {slow / fast:.1f}")
+    return slow / fast >= 5
+
+
+def debian_texts(args):
+    """Bodies of the Debian corpus, fetched unless a file is given."""
+    if not args.corpus:
+        if not args.cache:
+            return []
+        args.corpus = os.path.join(args.cache, "corpus.jsonl")
+        if not os.path.exists(args.corpus):
+            subprocess.run([sys.executable, os.path.join(HERE, "debian-corpus.py"), "--out-dir",
+                            args.cache], check=True)
+    with open(args.corpus, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [row["body"] for row in rows if row["lang"] == "en"], [row["body"] for row in rows]
+
+
+def compare_model(args, path):
+    """All sets over the real model."""
+    program, library = Program(args.program, path), load_library(path)
+    samples = torture() + fuzz(random.Random(7), 4000)
+    yield "scalars", lambda: compare("scalars", program, library, [chr(c) for c in SCALARS])
+    yield "words", lambda: compare("words", program, library, [f"a{chr(c)}b" for c in SCALARS])
+    yield "torture", lambda: compare("torture", program, library, torture())
+    yield "fuzz", lambda: compare("fuzz", program, library, fuzz(random.Random(1), 200000))
+    yield "long", lambda: compare("long", program, library, long_texts())
+    yield "options", lambda: compare_options("options", program, path, samples)
+    if args.corpus or args.cache:
+        english, everything = debian_texts(args)
+        yield "debian", lambda: compare("debian", program, library, everything)
+        yield "speed", lambda: compare_speed(program, library, english[::10])
+
+
+def compare_fixture(args, path):
+    """Small tokenizers of other kinds."""
+    name = os.path.basename(path)[:-len(".json")]
+    program, library = Program(args.program, path), load_library(path)
+    texts = torture() + fuzz(random.Random(3), 20000)
+    yield name, lambda: compare(name, program, library, texts)
+    yield name, lambda: compare_options(name, program, path, texts[:3000])
+    yield name, lambda: compare(f"{name}-words", program, library,
+                                [f"a{chr(c)}b" for c in SCALARS if c < 0x20000 or c >= 0xE0000])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True, help="test/tools/tokenize_lines, built")
+    parser.add_argument("--model", required=True, help="folder with tokenizer.json")
+    parser.add_argument("--cache", help="folder of the Debian corpus; fetched when empty")
+    parser.add_argument("--corpus", help="JSON lines with a body and a lang")
+    parser.add_argument("--fixtures", default=os.path.join(HERE, "../test/golden/tokenizer"))
+    parser.add_argument("--only", default="", help="sets whose name contains this")
+    args = parser.parse_args()
+    assert tokenizers.__version__ == "0.23.3", "compare with tokenizers 0.23.3"
+    jobs = list(compare_model(args, os.path.join(args.model, "tokenizer.json")))
+    for path in sorted(glob.glob(os.path.join(args.fixtures, "*.tokenizer.json"))):
+        jobs += compare_fixture(args, path)
+    results = [job() for name, job in jobs if args.only in name]
+    sys.exit(0 if results and all(results) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+-- Text to vector: values, prompts, arrays, columns that are kept, and one computation per statement.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+RESET client_min_messages;
+CREATE SCHEMA test_embed;
+SET search_path = test_embed, public;
+\getenv source_dir LMTEXT_SOURCE_DIR
+\getenv minilm LMTEXT_MINILM
+\set tiny :source_dir '/models/tiny/bert'
+\set prompted :source_dir '/models/tiny/bert-st5-prompt'
+SELECT lmtext.import_model('minilm', :'minilm');
+SELECT lmtext.import_model('tiny', :'tiny');
+SELECT lmtext.import_model('prompted', :'prompted');
+SET lmtext.embedding_model = 'minilm';
+SET max_parallel_workers_per_gather = 0;
+
+-- Do two vectors agree to 2e-6 in every component?
+CREATE FUNCTION near(a real[], b real[]) RETURNS boolean LANGUAGE sql AS
+    'SELECT bool_and(abs(x - y) < 2e-6) FROM unnest(a, b) t (x, y)';
+
+-- Values of sentence-transformers for the same texts.
+SELECT cardinality(lmtext.embed('How do I resize images?'));
+SELECT near((lmtext.embed('How do I resize images?'))[1:4],
+            '{0.05600611,0.05762839,-0.02740356,0.01171298}') AS question,
+       near((lmtext.embed(''))[1:4], '{-0.11883832,0.04829871,-0.00254813,-0.01101117}') AS empty;
+SELECT near((lmtext.embed(repeat('word ', 600)))[1:4],
+            '{-0.00812365,-0.09558597,-0.03867314,0.04966196}') AS cut;
+SELECT lmtext.embed(NULL) IS NULL AS null_text;
+SELECT round(lmtext.similarity('How do I resize images?', 'a tool to scale pictures')::numeric, 4),
+       round(lmtext.similarity('How do I resize images?', 'the stock market fell today')::numeric, 4),
+       lmtext.similarity('x', NULL) IS NULL AS null_text;
+
+-- Fewer dimensions are normalised again.
+SELECT near((lmtext.embed('How do I resize images?', dimensions => 128))[1:4],
+            '{0.09344175,0.09614843,-0.04572067,0.01954215}') AS cut,
+       lmtext.embed('x', dimensions => 384) = lmtext.embed('x') AS all_of_them;
+\set VERBOSITY sqlstate
+SELECT lmtext.embed('x', dimensions => 0);
+SELECT lmtext.embed('x', dimensions => 385);
+
+-- Prompts: literal, by name, the model's own.
+SELECT near((lmtext.embed('hello', prompt => 'query: '))[1:4],
+            '{0.03084945,0.07502057,0.00909016,0.08947445}') AS literal;
+SELECT lmtext.embed('hello', prompt => '') = lmtext.embed('hello') AS no_prompt;
+SELECT lmtext.embed('x', 'prompted') = lmtext.embed('x', 'prompted', prompt_name => 'query') AS own,
+       lmtext.embed('x', 'prompted') <> lmtext.embed('x', 'prompted', prompt_name => 'none') AS other,
+       lmtext.embed('x', 'prompted', prompt => '')
+           = lmtext.embed('x', 'prompted', prompt_name => 'none') AS literal;
+SELECT lmtext.embed('x', 'prompted', prompt_name => 'nosuch');
+SELECT lmtext.embed('x', prompt_name => 'query');
+\set VERBOSITY default
+
+-- Beyond the window: a setting for calls by name, an argument for pinned ones.
+SET lmtext.on_long = 'mean';
+SELECT near((lmtext.embed(repeat('word ', 600)))[1:4],
+            '{-0.00455081,-0.09171278,-0.03710007,0.04526637}') AS mean_of_windows;
+SELECT lmtext.embed(repeat('word ', 600), 'minilm@1'::regclass)
+           <> lmtext.embed(repeat('word ', 600)) AS pinned_is_cut,
+       lmtext.embed(repeat('word ', 600), 'minilm@1'::regclass, on_long => 'mean')
+           = lmtext.embed(repeat('word ', 600)) AS pinned_mean;
+SET lmtext.on_long = 'error';
+\set VERBOSITY sqlstate
+SELECT lmtext.embed(repeat('word ', 600));
+SELECT lmtext.embed(repeat('word ', 600), 'minilm@1'::regclass) IS NOT NULL AS pinned;
+SELECT lmtext.embed(repeat('word ', 600), 'minilm@1'::regclass, on_long => 'error');
+SELECT lmtext.embed('x', 'minilm@1'::regclass, on_long => 'sometimes');
+SET lmtext.on_long = 'sometimes';
+\set VERBOSITY default
+RESET lmtext.on_long;
+
+-- An array is one batch; the same bits as one by one, however large the blocks.
+SELECT array_ndims(m), array_length(m, 1), array_length(m, 2)
+FROM lmtext.embed('{one,"two words",""}'::text[]) m;
+CREATE TABLE texts AS
+    SELECT i, repeat('word ' || i || ' ', 1 + i * 7 % 60) AS body FROM generate_series(1, 24) i;
+CREATE FUNCTION differing(tokens int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    m real[];
+BEGIN
+    PERFORM set_config('lmtext.batch_tokens', tokens::text, true);
+    m := lmtext.embed((SELECT array_agg(body ORDER BY i) FROM texts));
+    RETURN (SELECT count(*) FROM texts t
+            WHERE (SELECT array_agg(x ORDER BY n) FROM unnest(m[t.i:t.i]) WITH ORDINALITY u (x, n))
+                  IS DISTINCT FROM lmtext.embed(t.body));
+END $$;
+SELECT differing(2048), differing(16), differing(300);
+SELECT lmtext.embed('{}'::text[]), lmtext.embed(NULL::text[]) IS NULL AS null_array;
+SELECT lmtext.embed('{one,NULL}'::text[]);
+\set VERBOSITY sqlstate
+SELECT lmtext.embed('{{a},{b}}'::text[]);
+\set VERBOSITY default
+
+-- How often is a text computed? Calls whose arguments do not change in the statement: once.
+CREATE FUNCTION forwards(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint;
+BEGIN
+    SELECT c.texts INTO before FROM lmtext.session_counters() c;
+    EXECUTE statement;
+    RETURN (SELECT c.texts - before FROM lmtext.session_counters() c);
+END $$;
+CREATE TABLE small AS SELECT i, 'text ' || i AS body, lmtext.embed('text ' || i) AS embedding
+FROM generate_series(1, 10) i;
+SELECT forwards('SELECT lmtext.embed(body) FROM small') AS each_row;
+SELECT forwards($$SELECT lmtext.embed('same') FROM small$$) AS once;
+SELECT forwards($$SELECT i FROM small ORDER BY embedding <=> lmtext.embed('words')$$) AS in_order;
+SELECT forwards($$SELECT i FROM small ORDER BY body <=> 'words'$$) AS text_and_words;
+SELECT forwards($$SELECT i FROM small WHERE lmtext.similarity(body, 'words') > 0$$) AS similar;
+SELECT forwards($$SELECT lmtext.embed('{a,b}'::text[]) FROM small$$) AS array_once;
+SELECT forwards($$SELECT lmtext.embed('same', 'minilm', dimensions => i) FROM small$$) AS varying;
+SELECT forwards($$SELECT i FROM small WHERE i < 0 AND lmtext.similarity(body, 'words') > 0$$) AS none;
+PREPARE by_parameter(text) AS SELECT count(lmtext.embed($1)) FROM small;
+SET plan_cache_mode = force_generic_plan;
+SELECT forwards($$EXECUTE by_parameter('one')$$), forwards($$EXECUTE by_parameter('two')$$);
+RESET plan_cache_mode;
+
+-- An expression of PL/pgSQL is kept longer than a statement: other values, other vectors.
+DO $$
+DECLARE
+    a real[]; b real[]; words text; wrong int := 0;
+BEGIN
+    FOR i IN 1..6 LOOP
+        words := 'words ' || i % 3;
+        a := lmtext.embed(words);
+        b := lmtext.embed('words ' || i % 3, CASE WHEN i = 99 THEN 'tiny' ELSE 'minilm' END);
+        IF a <> b THEN wrong := wrong + 1; END IF;
+        PERFORM set_config('lmtext.embedding_model', 'minilm@1', true);
+    END LOOP;
+    RAISE NOTICE 'wrong: %', wrong;
+    words := 'words';
+    FOR i IN 1..2 LOOP
+        PERFORM set_config('lmtext.embedding_model', CASE i WHEN 1 THEN 'minilm' ELSE 'tiny' END, true);
+        a := lmtext.embed(words);
+        RAISE NOTICE 'width %', cardinality(a);
+    END LOOP;
+END $$;
+
+-- A new version answers to the name at once, also in the transaction that made it.
+BEGIN;
+SELECT lmtext.import_model('minilm', :'tiny');
+SELECT lmtext.deploy('minilm', 2);
+SELECT cardinality(lmtext.embed('x')), cardinality(lmtext.embed('x', 'minilm@1'));
+ROLLBACK;
+SELECT cardinality(lmtext.embed('x'));
+
+-- Columns that keep vectors: a trigger.
+CREATE TABLE kept (id int, body text, embedding real[]);
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON kept
+    FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger('body', 'embedding', 'minilm@1');
+INSERT INTO kept VALUES (1, 'one'), (2, NULL), (3, '');
+SELECT id, embedding = lmtext.embed(body) AS same FROM kept ORDER BY id;
+SELECT forwards('UPDATE kept SET id = id + 10') AS text_unchanged;
+SELECT forwards($$UPDATE kept SET body = 'two' WHERE id = 11$$) AS text_changed;
+SELECT forwards($$UPDATE kept SET body = 'three' WHERE id = 12$$) AS no_longer_null;
+SELECT forwards('UPDATE kept SET embedding = NULL WHERE id = 13') AS filled_again;
+UPDATE kept SET body = NULL WHERE id = 11;
+SELECT id, embedding = lmtext.embed(body) AS same FROM kept ORDER BY id;
+COPY kept (id, body) FROM stdin;
+20	by copy
+\.
+SELECT embedding = lmtext.embed('by copy') AS same FROM kept WHERE id = 20;
+-- What cannot work says so.
+\set VERBOSITY terse
+CREATE TABLE refused (id int, body text, embedding real[]);
+CREATE FUNCTION try(timing text, arguments text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER t %s ON refused FOR EACH ROW EXECUTE FUNCTION '
+                   'lmtext.embed_trigger(%s)', timing, arguments);
+    INSERT INTO refused VALUES (1, 'x', NULL);
+    DELETE FROM refused;
+EXCEPTION WHEN OTHERS THEN
+    RAISE NOTICE '% %', SQLSTATE, SQLERRM;
+END $$;
+SELECT try('AFTER INSERT', $$'body', 'embedding', 'minilm@1'$$);
+SELECT try('BEFORE DELETE', $$'body', 'embedding', 'minilm@1'$$);
+SELECT try('BEFORE INSERT', $$'body', 'embedding', 'minilm'$$);
+SELECT try('BEFORE INSERT', $$'body', 'embedding', 'minilm@9'$$);
+SELECT try('BEFORE INSERT', $$'body', 'embedding'$$);
+SELECT try('BEFORE INSERT', $$'nosuch', 'embedding', 'minilm@1'$$);
+SELECT try('BEFORE INSERT', $$'id', 'embedding', 'minilm@1'$$);
+SELECT try('BEFORE INSERT', $$'body', 'id', 'minilm@1'$$);
+SELECT try('BEFORE INSERT', $$'body', 'embedding', 'prompted@1', 'nosuch'$$);
+SELECT lmtext.embed_trigger();
+\set VERBOSITY default
+DROP TABLE refused;
+
+-- A generated column and an expression index; they hold on to the version.
+CREATE TABLE generated (body text,
+    embedding real[] GENERATED ALWAYS AS (lmtext.embed(body, 'minilm@1'::regclass)) STORED);
+INSERT INTO generated VALUES ('one'), (NULL);
+SELECT embedding = lmtext.embed(body) AS same FROM generated;
+CREATE INDEX by_similarity ON texts ((lmtext.similarity(body, 'word', 'minilm@1'::regclass)));
+\set VERBOSITY terse
+SELECT lmtext.drop_model('minilm@1');
+CREATE TABLE refused (body text, embedding real[] GENERATED ALWAYS AS (lmtext.embed(body)) STORED);
+\set VERBOSITY default
+
+-- A role needs the privilege, asked at every call.
+CREATE ROLE lmtext_test_embed;
+GRANT USAGE ON SCHEMA test_embed TO lmtext_test_embed;
+GRANT SELECT ON small TO lmtext_test_embed;
+\set VERBOSITY sqlstate
+SET ROLE lmtext_test_embed;
+SELECT lmtext.embed('x') IS NOT NULL AS allowed;
+RESET ROLE;
+GRANT SELECT (file) ON "minilm@1" TO lmtext_test_embed;
+SET ROLE lmtext_test_embed;
+SELECT lmtext.embed('x') IS NOT NULL AS allowed;
+RESET ROLE;
+\set VERBOSITY default
+
+-- A scan whose texts are TOASTed goes parallel, although its heap is small; so does CREATE TABLE AS.
+RESET max_parallel_workers_per_gather;
+CREATE TABLE toasted (id int, body text);
+ALTER TABLE toasted ALTER body SET STORAGE EXTERNAL;
+INSERT INTO toasted SELECT i, repeat('word ' || i || ' ', 300) FROM generate_series(1, 2000) i;
+VACUUM ANALYZE toasted;
+SELECT relpages < 30 AS small_heap FROM pg_class WHERE oid = 'toasted'::regclass;
+EXPLAIN (COSTS OFF) SELECT lmtext.embed(body, 'tiny') FROM toasted;
+EXPLAIN (COSTS OFF) CREATE TABLE computed AS SELECT id, lmtext.embed(body, 'tiny') FROM toasted;
+EXPLAIN (COSTS OFF) SELECT id FROM toasted WHERE lmtext.similarity(body, 'word', 'tiny') > 0.9;
+EXPLAIN (COSTS OFF) SELECT lmtext.mean(lmtext.embed(body, 'tiny')) FROM toasted;
+EXPLAIN (COSTS OFF)
+    SELECT lmtext.embed(c.content, 'tiny') FROM toasted, lmtext.chunk(body, 'tiny', 16) c;
+-- A call that is computed once is no reason.
+EXPLAIN (COSTS OFF) SELECT id, lmtext.embed('word', 'tiny') FROM toasted;
+-- What the user has settled stays settled.
+SET max_parallel_workers_per_gather = 0;
+EXPLAIN (COSTS OFF) SELECT lmtext.embed(body, 'tiny') FROM toasted;
+CREATE TABLE serial AS SELECT id, lmtext.embed(body, 'tiny') AS embedding FROM toasted;
+RESET max_parallel_workers_per_gather;
+ALTER TABLE toasted SET (parallel_workers = 0);
+EXPLAIN (COSTS OFF) SELECT lmtext.embed(body, 'tiny') FROM toasted;
+ALTER TABLE toasted RESET (parallel_workers);
+CREATE TABLE parallel AS SELECT id, lmtext.embed(body, 'tiny') AS embedding FROM toasted;
+SELECT count(*), bool_and(p.embedding = s.embedding) AS equal
+FROM parallel p JOIN serial s USING (id);
+-- The hooks are there in the first statement of a session.
+\c
+SET search_path = test_embed, public;
+EXPLAIN (COSTS OFF) SELECT lmtext.embed(body, 'tiny') FROM toasted;
+
+-- Children of a partitioned table.
+CREATE TABLE parted (id int, body text) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (1000);
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (1000) TO (9000);
+INSERT INTO parted SELECT * FROM toasted;
+VACUUM ANALYZE parted;
+CREATE FUNCTION plan_has(statement text, word text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || statement LOOP
+        IF line LIKE '%' || word || '%' THEN RETURN true; END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+SELECT plan_has($$SELECT lmtext.embed(body, 'tiny') FROM parted$$, 'Parallel Append') AS parallel;
+
+-- JIT starts for other functions' cost, not for lmtext's.
+CREATE FUNCTION heavy(text) RETURNS int LANGUAGE plpgsql COST 1000000 AS 'BEGIN RETURN 1; END';
+SET jit = on;
+SET jit_above_cost = 100000;
+SELECT jit_available.yes = plan_has('SELECT heavy(body) FROM toasted', 'JIT:') AS control,
+       plan_has($$SELECT lmtext.embed(body, 'tiny') FROM toasted$$, 'JIT:') AS embed,
+       plan_has($$SELECT lmtext.mean(lmtext.embed(body, 'tiny')) FROM toasted$$, 'JIT:') AS mean,
+       plan_has($$SELECT id FROM toasted WHERE lmtext.similarity(body, 'x', 'tiny') > 0$$, 'JIT:') AS filter,
+       plan_has($$SELECT (SELECT lmtext.mean(lmtext.embed(x, 'tiny')) FROM unnest(ARRAY[body]) x)
+                  FROM toasted$$, 'JIT:') AS subquery,
+       plan_has($$SELECT (SELECT lmtext.mean(lmtext.embed(body, 'tiny')) FROM toasted)$$, 'JIT:') AS once,
+       plan_has($$SELECT lmtext.embed(body, 'tiny') FROM toasted, generate_series(1, 3)$$, 'JIT:') AS nested,
+       plan_has($$SELECT lmtext.embed(body, 'tiny') FROM toasted LIMIT 900$$, 'JIT:') AS limited,
+       jit_available.yes = plan_has(
+           $$SELECT lmtext.embed(body, 'tiny') FROM toasted WHERE heavy(body) > 0$$, 'JIT:') AS both
+FROM (SELECT pg_jit_available()) AS jit_available (yes);
+
+SET client_min_messages = warning;
+DROP SCHEMA test_embed CASCADE;
+DROP ROLE lmtext_test_embed;

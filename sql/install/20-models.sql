@@ -1,0 +1,90 @@
+-- 20-models: versions of models, which of them a name means, and what there is.
+
+-- Written by the functions below only. Names, not OIDs: rows are dumped and restored.
+CREATE TABLE lmtext.model_name (
+    schema name NOT NULL,
+    model name NOT NULL,
+    deployed integer CHECK (deployed OPERATOR(pg_catalog.>) 0),
+    last_version integer NOT NULL CHECK (last_version OPERATOR(pg_catalog.>=) 0),
+    PRIMARY KEY (schema, model)
+);
+COMMENT ON TABLE lmtext.model_name IS 'which version of a model its bare name means';
+COMMENT ON COLUMN lmtext.model_name.deployed IS 'number of that version; NULL: none';
+COMMENT ON COLUMN lmtext.model_name.last_version IS
+    'highest number that a version ever had; it is not used again';
+GRANT SELECT ON lmtext.model_name TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('lmtext.model_name', '');
+
+CREATE FUNCTION lmtext.import_model(name text, source text, options jsonb DEFAULT '{}')
+    RETURNS integer
+    AS 'MODULE_PATHNAME', 'lmtext_import_model_directory'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION lmtext.import_model(text, text, jsonb) IS
+    'make the next version of a model from a directory of the server; returns its number';
+
+CREATE FUNCTION lmtext.import_model(name text, files jsonb, options jsonb DEFAULT '{}')
+    RETURNS integer
+    AS 'MODULE_PATHNAME', 'lmtext_import_model_objects'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
+    'make the next version of a model from large objects, given as {"file name": oid}; returns its number';
+
+CREATE FUNCTION lmtext.deploy(name text, version integer) RETURNS void
+    AS 'MODULE_PATHNAME', 'lmtext_deploy'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION lmtext.deploy(text, integer) IS
+    'make a version the one that the model''s bare name means';
+
+CREATE FUNCTION lmtext.drop_model(model text) RETURNS void
+    AS 'MODULE_PATHNAME', 'lmtext_drop_model'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION lmtext.drop_model(text) IS
+    'drop one version (''m@2''), or a model with all its versions (''m'')';
+
+REVOKE EXECUTE ON FUNCTION
+    lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb),
+    lmtext.deploy(text, integer), lmtext.drop_model(text)
+    FROM PUBLIC;
+
+CREATE FUNCTION lmtext.describe_model(
+    model regclass,
+    OUT name text, OUT version integer, OUT deployed boolean, OUT family text, OUT task text,
+    OUT "precision" text, OUT dimensions integer, OUT max_tokens integer, OUT parameters bigint,
+    OUT bytes bigint, OUT sha256 text, OUT labels text[], OUT licence text, OUT base regclass,
+    OUT created_at timestamptz, OUT metrics jsonb)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_describe_model'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 1;
+COMMENT ON FUNCTION lmtext.describe_model(regclass) IS
+    'what a model version''s manifest says; no row where it is none or the caller may not use it';
+
+CREATE VIEW lmtext.models AS
+    SELECT d.name, d.version, d.deployed, d.family, d.task, d."precision", d.dimensions,
+           d.max_tokens, d.parameters, d.bytes, d.sha256, d.labels, d.licence, d.base,
+           pg_catalog.pg_get_userbyid(c.relowner) AS owner, d.created_at, d.metrics,
+           c.oid::pg_catalog.regclass AS model
+    FROM pg_catalog.pg_class c
+    CROSS JOIN LATERAL lmtext.describe_model(c.oid::pg_catalog.regclass) d
+    WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
+        AND c.reloftype OPERATOR(pg_catalog.=) 'lmtext.model_part'::pg_catalog.regtype::pg_catalog.oid;
+COMMENT ON VIEW lmtext.models IS 'versions of models that the caller may use';
+COMMENT ON COLUMN lmtext.models.deployed IS 'whether the bare name means this version';
+COMMENT ON COLUMN lmtext.models.dimensions IS 'width of the embedding';
+COMMENT ON COLUMN lmtext.models.max_tokens IS 'tokens that it reads of a text, special tokens included';
+COMMENT ON COLUMN lmtext.models.bytes IS 'size of its files';
+COMMENT ON COLUMN lmtext.models.sha256 IS
+    'digest of its files, window and base: versions of equal digest compute the same';
+COMMENT ON COLUMN lmtext.models.base IS 'version that it is built on';
+COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned model';
+
+CREATE FUNCTION lmtext.family_list(OUT name text, OUT model_types text[], OUT tasks text[])
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_family_list'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+COMMENT ON FUNCTION lmtext.family_list() IS 'model families that this library knows';
+
+CREATE VIEW lmtext.families AS SELECT f.name, f.model_types, f.tasks FROM lmtext.family_list() f;
+COMMENT ON VIEW lmtext.families IS
+    'model families: the values of model_type in config.json that they read, and their tasks';
+
+GRANT SELECT ON lmtext.models, lmtext.families TO PUBLIC;

@@ -1,0 +1,82 @@
+-- 31-embed: text to vector. Named forms are STABLE; pinned forms are IMMUTABLE, obey no setting, and
+-- serve expression indexes and generated columns.
+
+CREATE FUNCTION lmtext.embed_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_embed_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.embed_support(internal) IS
+    'planner support: what a forward pass over the first argument costs, by its width';
+
+CREATE FUNCTION lmtext.distance_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_distance_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.distance_support(internal) IS
+    'planner support: what forward passes over the first two arguments cost, by their widths';
+
+CREATE FUNCTION lmtext.embed(
+    text text,
+    model text DEFAULT NULL,
+    prompt_name text DEFAULT NULL,
+    prompt text DEFAULT NULL,
+    dimensions integer DEFAULT NULL)
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext.embed_support;
+COMMENT ON FUNCTION lmtext.embed(text, text, text, text, integer) IS
+    'vector of a text';
+
+CREATE FUNCTION lmtext.embed(
+    text text,
+    model regclass,
+    prompt_name text DEFAULT NULL,
+    prompt text DEFAULT NULL,
+    dimensions integer DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext.embed_support;
+COMMENT ON FUNCTION lmtext.embed(text, regclass, text, text, integer, text) IS
+    'vector of a text (version pinned)';
+
+CREATE FUNCTION lmtext.embed(
+    texts text[],
+    model text DEFAULT NULL,
+    prompt_name text DEFAULT NULL,
+    prompt text DEFAULT NULL,
+    dimensions integer DEFAULT NULL)
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
+    SUPPORT lmtext.embed_support;
+COMMENT ON FUNCTION lmtext.embed(text[], text, text, text, integer) IS
+    'vectors of texts as the rows of one array, computed as one batch';
+
+CREATE FUNCTION lmtext.embed(
+    texts text[],
+    model regclass,
+    prompt_name text DEFAULT NULL,
+    prompt text DEFAULT NULL,
+    dimensions integer DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000
+    SUPPORT lmtext.embed_support;
+COMMENT ON FUNCTION lmtext.embed(text[], regclass, text, text, integer, text) IS
+    'vectors of texts as the rows of one array, computed as one batch (version pinned)';
+
+CREATE FUNCTION lmtext.similarity(a text, b text, model text DEFAULT NULL) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_similarity' LANGUAGE C STABLE PARALLEL SAFE COST 200000
+    SUPPORT lmtext.distance_support;
+COMMENT ON FUNCTION lmtext.similarity(text, text, text) IS 'cosine of the vectors of two texts';
+
+CREATE FUNCTION lmtext.similarity(
+    a text,
+    b text,
+    model regclass,
+    on_long text DEFAULT 'truncate') RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_similarity' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
+    SUPPORT lmtext.distance_support;
+COMMENT ON FUNCTION lmtext.similarity(text, text, regclass, text) IS
+    'cosine of the vectors of two texts (version pinned)';
+
+CREATE FUNCTION lmtext.embed_trigger() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'lmtext_embed_trigger' LANGUAGE C PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION lmtext.embed_trigger() IS
+    'keeps a column of vectors: embed_trigger(''text column'', ''vector column'', ''model@version'')';

@@ -1,0 +1,108 @@
+-- 41-metrics: how well predicted labels match actual ones, as scikit-learn defines it. Rows in which
+-- either label is NULL are left out.
+
+CREATE FUNCTION lmtext.accuracy_accum(state bigint[], actual anycompatible, predicted anycompatible)
+    RETURNS bigint[]
+    AS 'MODULE_PATHNAME', 'lmtext_accuracy_accum' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION lmtext.accuracy_accum(bigint[], anycompatible, anycompatible) IS
+    'internal: part of the aggregate accuracy';
+
+CREATE FUNCTION lmtext.accuracy_combine(state bigint[], more bigint[]) RETURNS bigint[]
+    AS 'MODULE_PATHNAME', 'lmtext_accuracy_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.accuracy_combine(bigint[], bigint[]) IS
+    'internal: part of the aggregate accuracy';
+
+CREATE FUNCTION lmtext.accuracy_final(state bigint[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_accuracy_final' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.accuracy_final(bigint[]) IS 'internal: part of the aggregate accuracy';
+
+CREATE AGGREGATE lmtext.accuracy(actual anycompatible, predicted anycompatible) (
+    SFUNC = lmtext.accuracy_accum,
+    STYPE = bigint[],
+    INITCOND = '{0,0}',
+    COMBINEFUNC = lmtext.accuracy_combine,
+    FINALFUNC = lmtext.accuracy_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.accuracy(anycompatible, anycompatible) IS
+    'part of the rows whose predicted value equals the actual one';
+
+CREATE FUNCTION lmtext.f1_accum(state internal, actual text, predicted text) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION lmtext.f1_accum(internal, text, text) IS 'internal: part of the aggregate f1';
+
+CREATE FUNCTION lmtext.f1_accum(state internal, actual text, predicted text, average text)
+    RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION lmtext.f1_accum(internal, text, text, text) IS
+    'internal: part of the aggregate f1';
+
+CREATE FUNCTION lmtext.f1_accum(
+    state internal, actual text, predicted text, average text, label text) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION lmtext.f1_accum(internal, text, text, text, text) IS
+    'internal: part of the aggregate f1';
+
+CREATE FUNCTION lmtext.f1_combine(state internal, more internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_f1_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.f1_combine(internal, internal) IS 'internal: part of the aggregate f1';
+
+CREATE FUNCTION lmtext.f1_serialize(state internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'lmtext_f1_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.f1_serialize(internal) IS 'internal: part of the aggregate f1';
+
+CREATE FUNCTION lmtext.f1_deserialize(state bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_f1_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.f1_deserialize(bytea, internal) IS 'internal: part of the aggregate f1';
+
+CREATE FUNCTION lmtext.f1_final(state internal) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_f1_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext.f1_final(internal) IS 'internal: part of the aggregate f1';
+
+CREATE AGGREGATE lmtext.f1(actual text, predicted text) (
+    SFUNC = lmtext.f1_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext.f1_combine,
+    SERIALFUNC = lmtext.f1_serialize,
+    DESERIALFUNC = lmtext.f1_deserialize,
+    FINALFUNC = lmtext.f1_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.f1(text, text) IS 'mean of the F1 scores of all labels (macro)';
+
+CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text) (
+    SFUNC = lmtext.f1_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext.f1_combine,
+    SERIALFUNC = lmtext.f1_serialize,
+    DESERIALFUNC = lmtext.f1_deserialize,
+    FINALFUNC = lmtext.f1_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.f1(text, text, text) IS
+    'F1 score over all labels; average is micro, macro or weighted';
+
+CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text, label text) (
+    SFUNC = lmtext.f1_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext.f1_combine,
+    SERIALFUNC = lmtext.f1_serialize,
+    DESERIALFUNC = lmtext.f1_deserialize,
+    FINALFUNC = lmtext.f1_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.f1(text, text, text, text) IS
+    'F1 score of one label; average is binary';
+
+-- These run a query as the caller, who could run it as well; they write nothing.
+
+CREATE FUNCTION lmtext.classification_report(query text)
+    RETURNS TABLE (label text, "precision" double precision, recall double precision,
+                   f1 double precision, support bigint)
+    AS 'MODULE_PATHNAME', 'lmtext_classification_report' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    COST 100000 ROWS 20;
+COMMENT ON FUNCTION lmtext.classification_report(text) IS
+    'scores of each label over a query of (actual, predicted), then their means';
+
+CREATE FUNCTION lmtext.confusion_matrix(query text)
+    RETURNS TABLE (actual text, predicted text, count bigint)
+    AS 'MODULE_PATHNAME', 'lmtext_confusion_matrix' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    COST 100000 ROWS 100;
+COMMENT ON FUNCTION lmtext.confusion_matrix(text) IS
+    'how often each pair of labels occurs in a query of (actual, predicted)';

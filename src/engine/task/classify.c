@@ -1,0 +1,76 @@
+/*
+ * classify.c - a softmax head over embeddings. Texts go in blocks, so that memory for embeddings
+ * does not grow with the number of texts.
+ */
+#include "task/classify.h"
+
+#include "task/session.h"
+
+#define BLOCK_TEXTS 1024
+
+static lm_status
+check_head(lm_context *ctx, const lm_model *model)
+{
+    const lm_model *encoder = lm_model_encoder(model);
+
+    if (!model->has_head) {
+        lm_raise(ctx, LM_UNSUPPORTED, "the model has no classification head");
+        return lm_detail_hint(ctx, "train one on this model, or use the model to embed");
+    }
+    if (!encoder->weights.family)
+        return lm_raise(ctx, LM_INTERNAL, "the head has not been bound to its base");
+    if (encoder->info.dimensions != model->head.width) {
+        lm_raise(ctx, LM_BAD_MODEL, "the head does not fit the model that it is used on");
+        lm_detail_key(ctx, "dimensions");
+        lm_detail_found(ctx, "%d", model->head.width);
+        return lm_detail_allowed(ctx, "%d", encoder->info.dimensions);
+    }
+    return LM_OK;
+}
+
+/* scores (labels) = softmax(W · x + b) */
+static void
+score(const lm_kernels *kernels, const lm_head *head, const float *x, float *scores)
+{
+    size_t width = (size_t)head->width;
+
+    for (int i = 0; i < head->labels; i++)
+        scores[i] = kernels->dot_f32(width, head->weight + (size_t)i * width, x) + head->bias[i];
+    kernels->softmax_f32((size_t)head->labels, scores);
+}
+
+lm_status
+lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+            size_t count, const lm_embed_options *options, float *scores, lm_embed_counts *counts)
+{
+    lm_embed_options whole = *options;
+    const lm_head *head = &model->head;
+    size_t block = count < BLOCK_TEXTS ? count : BLOCK_TEXTS;
+
+    LM_TRY(check_head(ctx, model));
+    whole.dimensions = 0;
+    LM_TRY(lm_session_grow(ctx, session, &session->embeddings, &session->embedding_capacity,
+                           block * (size_t)head->width, sizeof(float)));
+    for (size_t first = 0; first < count; first += block) {
+        size_t texts_here = count - first < block ? count - first : block;
+
+        LM_TRY(lm_embed(ctx, session, model, texts + first, texts_here, &whole, session->embeddings,
+                        counts));
+        for (size_t i = 0; i < texts_here; i++)
+            score(lm_model_encoder(model)->kernels, head,
+                  session->embeddings + i * (size_t)head->width,
+                  scores + (first + i) * (size_t)head->labels);
+    }
+    return LM_OK;
+}
+
+int
+lm_classify_best(const float *scores, int labels)
+{
+    int best = 0;
+
+    for (int i = 1; i < labels; i++)
+        if (scores[i] > scores[best])
+            best = i;
+    return best;
+}

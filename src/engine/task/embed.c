@@ -1,0 +1,512 @@
+/*
+ * embed.c - texts to vectors. Each text becomes one window of tokens, or several when long texts
+ * are averaged; windows are laid end to end until the batch is full, the encoder runs, and each
+ * window is pooled. Windows go in the order of the texts, so those of one text are neighbours and
+ * a single running sum serves their mean.
+ *
+ * The meaning of prompts, pooling and normalising is that of sentence-transformers.
+ */
+#include "task/embed.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "task/session.h"
+
+/* Tokens of a batch when the caller does not say. */
+#define DEFAULT_BATCH_TOKENS 512
+
+/* torch.nn.functional.normalize's lower bound of a norm. */
+#define NORM_EPS 1e-12f
+
+/* One call of lm_embed. */
+typedef struct embed_run {
+    lm_context *ctx;
+    lm_session *session;
+    const lm_model *model; /* whose encoder runs */
+    lm_on_long on_long;
+    size_t batch_tokens;
+    const char *prompt; /* NULL: none */
+    size_t prompt_length;
+    size_t excluded; /* first tokens of a text that pooling leaves out */
+    size_t full;     /* D */
+    size_t width;    /* of the result */
+    float *out;      /* (texts, width) */
+    lm_embed_counts *counts;
+    size_t tokens, windows; /* in the batch */
+    size_t longest;         /* tokens of its longest window */
+} embed_run;
+
+/* ---- Pooling: rows first … rows − 1 of x (rows, width) ---- */
+
+static void
+pool_mean(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
+          float *out)
+{
+    kernels->mean_rows_f32(rows - first, width, x + first * width, out);
+}
+
+static void
+pool_mean_sqrt(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
+               float *out)
+{
+    float scale = sqrtf((float)(rows - first));
+
+    kernels->mean_rows_f32(rows - first, width, x + first * width, out);
+    for (size_t i = 0; i < width; i++)
+        out[i] *= scale;
+}
+
+static void
+pool_first(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
+           float *out)
+{
+    memcpy(out, x + first * width, width * sizeof *out);
+}
+
+static void
+pool_last(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
+          float *out)
+{
+    memcpy(out, x + (rows - 1) * width, width * sizeof *out);
+}
+
+static void
+pool_max(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
+         float *out)
+{
+    memcpy(out, x + first * width, width * sizeof *out);
+    for (size_t row = first + 1; row < rows; row++)
+        for (size_t i = 0; i < width; i++)
+            out[i] = fmaxf(out[i], x[row * width + i]);
+}
+
+/* The weight of a token is its place in the text, from 1; tokens left out keep theirs. */
+static void
+pool_weighted_mean(const lm_kernels *kernels, const float *x, size_t first, size_t rows,
+                   size_t width, float *out)
+{
+    float total = 0;
+
+    memset(out, 0, width * sizeof *out);
+    for (size_t row = first; row < rows; row++) {
+        float weight = (float)(row + 1);
+
+        total += weight;
+        for (size_t i = 0; i < width; i++)
+            out[i] += weight * x[row * width + i];
+    }
+    for (size_t i = 0; i < width; i++)
+        out[i] /= total;
+}
+
+static void (*const poolers[])(const lm_kernels *kernels, const float *x, size_t first, size_t rows,
+                               size_t width, float *out) = {
+    [LM_POOL_NONE] = pool_mean,           [LM_POOL_MEAN] = pool_mean,
+    [LM_POOL_CLS] = pool_first,           [LM_POOL_MAX] = pool_max,
+    [LM_POOL_MEAN_SQRT] = pool_mean_sqrt, [LM_POOL_WEIGHTED_MEAN] = pool_weighted_mean,
+    [LM_POOL_LAST] = pool_last,
+};
+
+/* ---- From hidden states to results ---- */
+
+static void
+normalize(const embed_run *run, size_t width, float *x)
+{
+    if (run->model->sentence.normalize)
+        run->model->kernels->l2_normalize_f32(width, x, NORM_EPS);
+}
+
+/* Weights are finite, but sums of large ones may not be: such a vector must not get out. */
+static lm_status
+check_vector(const embed_run *run, const float *x)
+{
+    for (size_t i = 0; i < run->full; i++)
+        if (!isfinite(x[i]))
+            return lm_raise(run->ctx, LM_BAD_MODEL, "the model gave a vector that is not finite");
+    return LM_OK;
+}
+
+/* Add a window to the sum of its text; after the last one, sum becomes the text's vector. */
+static void
+add_to_mean(const embed_run *run, const lm_window *window, const float *vector, float *sum)
+{
+    if (window->first)
+        memset(sum, 0, run->full * sizeof *sum);
+    for (size_t i = 0; i < run->full; i++)
+        sum[i] += (float)window->weight * vector[i];
+    if (window->last)
+        normalize(run, run->full, sum);
+}
+
+static void
+write_result(const embed_run *run, size_t text, const float *vector)
+{
+    float *out = run->out + text * run->width;
+
+    memcpy(out, vector, run->width * sizeof *out);
+    if (run->width < run->full)
+        normalize(run, run->width, out);
+}
+
+static lm_status
+pool_window(const embed_run *run, const lm_window *window, const float *x, size_t rows)
+{
+    float *vector = run->session->vectors, *sum = vector + run->full;
+
+    poolers[run->model->sentence.pooling](run->model->kernels, x, window->excluded, rows, run->full,
+                                          vector);
+    LM_TRY(check_vector(run, vector));
+    normalize(run, run->full, vector);
+    if (window->first && window->last) {
+        write_result(run, window->text, vector);
+        return LM_OK;
+    }
+    add_to_mean(run, window, vector, sum);
+    if (window->last)
+        write_result(run, window->text, sum);
+    return LM_OK;
+}
+
+/* ---- The packed batch ---- */
+
+/* Run `layers` layers over the batch in the session's arrays. */
+static lm_status
+run_encoder(lm_context *ctx, lm_session *session, const lm_weights *weights, size_t tokens,
+            size_t windows, size_t longest, int layers, const float **hidden)
+{
+    const lm_batch batch = {
+        .tokens = tokens,
+        .texts = windows,
+        .ids = session->ids,
+        .type_ids = session->types,
+        .offsets = session->offsets,
+    };
+    size_t bytes = weights->family->workspace(weights, tokens, longest) + LM_ALIGNMENT;
+
+    if (bytes > session->workspace_capacity) { /* its content need not be kept */
+        lm_free(session->ctx, session->workspace);
+        session->workspace = NULL;
+        session->workspace_capacity = 0;
+    }
+    LM_TRY(
+        lm_session_grow(ctx, session, &session->workspace, &session->workspace_capacity, bytes, 1));
+    return weights->family->forward(ctx, weights, &batch, layers,
+                                    (void *)lm_align_up((uintptr_t)session->workspace), hidden);
+}
+
+/* Run the batch, pool its windows, and empty it. */
+static lm_status
+flush(embed_run *run)
+{
+    lm_session *session = run->session;
+    const lm_weights *weights = &run->model->weights;
+    const float *hidden;
+
+    if (run->windows == 0)
+        return LM_OK;
+    LM_TRY(run_encoder(run->ctx, session, weights, run->tokens, run->windows, run->longest,
+                       lm_weights_dims(weights)->layers, &hidden));
+    for (size_t i = 0; i < run->windows; i++)
+        LM_TRY(pool_window(run, &session->windows[i], hidden + session->offsets[i] * run->full,
+                           session->offsets[i + 1] - session->offsets[i]));
+    if (run->counts) {
+        run->counts->forwards++;
+        run->counts->tokens += run->tokens;
+    }
+    run->tokens = run->windows = run->longest = 0;
+    return LM_OK;
+}
+
+/* Room for a window of up to `tokens` tokens behind those in the batch, which runs first if full.
+ */
+static lm_status
+open_window(embed_run *run, size_t tokens)
+{
+    lm_session *session = run->session;
+    size_t need, type_capacity = session->token_capacity;
+
+    if (run->windows > 0 && run->tokens + tokens > run->batch_tokens)
+        LM_TRY(flush(run));
+    if (lm_add_overflows(run->tokens, tokens, &need))
+        return lm_raise(run->ctx, LM_NO_MEMORY, "out of memory");
+    LM_TRY(lm_session_grow(run->ctx, session, &session->types, &type_capacity, need,
+                           sizeof *session->types));
+    LM_TRY(lm_session_grow(run->ctx, session, &session->ids, &session->token_capacity, need,
+                           sizeof *session->ids));
+    LM_TRY(lm_session_grow(run->ctx, session, &session->windows, &session->window_capacity,
+                           run->windows + 1, sizeof *session->windows));
+    return lm_session_grow(run->ctx, session, &session->offsets, &session->offset_capacity,
+                           run->windows + 2, sizeof *session->offsets);
+}
+
+/* Take in the window whose `tokens` tokens stand behind the batch. */
+static lm_status
+close_window(embed_run *run, size_t tokens, const lm_window *window)
+{
+    lm_session *session = run->session;
+
+    if (window->excluded >= tokens) {
+        lm_raise(run->ctx, LM_BAD_ARGUMENT, "the prompt leaves no token of the text to pool");
+        return lm_detail_key(run->ctx, "prompt");
+    }
+    session->windows[run->windows] = *window;
+    session->offsets[run->windows++] = run->tokens;
+    run->tokens += tokens;
+    session->offsets[run->windows] = run->tokens;
+    if (tokens > run->longest)
+        run->longest = tokens;
+    return LM_OK;
+}
+
+/* ---- From text to windows ---- */
+
+/* One window: the encoding as it is, special tokens included. */
+static lm_status
+add_encoding(embed_run *run, size_t text)
+{
+    const lm_encoding *encoding = &run->session->encoding;
+    const lm_window window = {.text = text, .excluded = run->excluded, .first = true, .last = true};
+
+    LM_TRY(open_window(run, encoding->count));
+    memcpy(run->session->ids + run->tokens, encoding->ids, encoding->count * sizeof(int32_t));
+    memcpy(run->session->types + run->tokens, encoding->type_ids,
+           encoding->count * sizeof(int32_t));
+    return close_window(run, encoding->count, &window);
+}
+
+/* Windows without overlap over all tokens of a text; only the first can hold prompt tokens. */
+static lm_status
+add_long_encoding(embed_run *run, size_t text)
+{
+    lm_session *session = run->session;
+    const lm_tokenizer *tokenizer = &run->model->tokenizer;
+    size_t special = (size_t)lm_tokenizer_special_count(tokenizer, false);
+    size_t room = (size_t)run->model->info.max_tokens - special;
+    size_t total = session->encoding.count;
+
+    for (size_t start = 0; start == 0 || start < total; start += room) {
+        size_t count = total - start < room ? total - start : room;
+        const lm_window window = {
+            .text = text,
+            .excluded = start == 0 ? run->excluded : 0,
+            .weight = (double)count / (double)(total > 0 ? total : 1),
+            .first = start == 0,
+            .last = start + count == total,
+        };
+        size_t tokens;
+
+        LM_TRY(open_window(run, count + special));
+        tokens = lm_tokenizer_surround(tokenizer, session->encoding.ids + start, count,
+                                       session->ids + run->tokens, session->types + run->tokens);
+        LM_TRY(close_window(run, tokens, &window));
+    }
+    if (run->counts && total > room)
+        run->counts->truncated++;
+    return LM_OK;
+}
+
+/* The text with the prompt before it. */
+static lm_status
+join_prompt(embed_run *run, const lm_text *text, lm_text *joined)
+{
+    lm_buffer *buffer = &run->session->text;
+
+    *joined = *text;
+    if (run->prompt_length == 0)
+        return LM_OK;
+    buffer->size = 0;
+    if (lm_buffer_append(buffer, run->prompt, run->prompt_length) != LM_OK ||
+        lm_buffer_append(buffer, text->bytes, text->length) != LM_OK)
+        return lm_raise(run->ctx, LM_NO_MEMORY, "out of memory");
+    *joined = (lm_text){buffer->data, buffer->size};
+    return LM_OK;
+}
+
+static lm_status
+refuse_long(const embed_run *run)
+{
+    lm_raise(run->ctx, LM_TOO_LARGE, "a text is longer than the model's window");
+    lm_detail_found(run->ctx, "more than %d tokens", run->model->info.max_tokens);
+    lm_detail_allowed(run->ctx, "at most %d", run->model->info.max_tokens);
+    return lm_detail_hint(run->ctx, "long texts can be cut off, averaged, or chunked");
+}
+
+static lm_status
+add_text(embed_run *run, const lm_text *text, size_t index)
+{
+    lm_session *session = run->session;
+    const lm_token_options options = {
+        .add_special = run->on_long != LM_LONG_MEAN,
+        .parse_special = true,
+        .max_tokens = run->on_long == LM_LONG_MEAN ? 0 : run->model->info.max_tokens,
+    };
+    lm_text joined;
+
+    LM_TRY(join_prompt(run, text, &joined));
+    LM_TRY(lm_tokenize(run->ctx, &run->model->tokenizer, session->scratch, joined.bytes,
+                       joined.length, &options, &session->encoding));
+    if (run->counts)
+        run->counts->texts++;
+    if (run->on_long == LM_LONG_MEAN)
+        return add_long_encoding(run, index);
+    if (session->encoding.truncated && run->on_long == LM_LONG_ERROR)
+        return refuse_long(run);
+    if (session->encoding.truncated && run->counts)
+        run->counts->truncated++;
+    return add_encoding(run, index);
+}
+
+/* ---- Options ---- */
+
+static lm_status
+unknown_prompt(lm_context *ctx, const lm_sentence_spec *sentence, const char *name)
+{
+    char known[sizeof ctx->error.allowed] = "";
+    size_t used = 0;
+
+    for (int i = 0; i < sentence->prompt_count && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+                                 sentence->prompts[i].name);
+    lm_raise(ctx, LM_UNKNOWN, "the model has no such prompt");
+    lm_detail_key(ctx, "prompt_name");
+    lm_detail_found(ctx, "\"%s\"", name);
+    return lm_detail_allowed(ctx, "%s", used ? known : "none: the model has no prompts");
+}
+
+/* The prompt that the options ask for: a literal one, one by name, or the model's default. */
+static lm_status
+resolve_prompt(embed_run *run, const lm_embed_options *options)
+{
+    const lm_sentence_spec *sentence = &run->model->sentence;
+    const char *name = options->prompt_name ? options->prompt_name : sentence->default_prompt;
+
+    if (options->prompt) {
+        run->prompt = options->prompt;
+        run->prompt_length = options->prompt_length;
+        return LM_OK;
+    }
+    if (!name)
+        return LM_OK;
+    for (int i = 0; i < sentence->prompt_count; i++)
+        if (strcmp(sentence->prompts[i].name, name) == 0) {
+            run->prompt = sentence->prompts[i].text;
+            run->prompt_length = strlen(run->prompt);
+            return LM_OK;
+        }
+    return unknown_prompt(run->ctx, sentence, name);
+}
+
+/*
+ * How many tokens pooling leaves out: those of the prompt alone, special tokens before it included
+ * and one after it not.
+ */
+static lm_status
+measure_prompt(embed_run *run)
+{
+    lm_encoding *encoding = &run->session->prompt_encoding;
+    const lm_tokenizer *tokenizer = &run->model->tokenizer;
+    const lm_token_options options = {
+        .add_special = true,
+        .parse_special = true,
+        .max_tokens = run->model->info.max_tokens,
+    };
+
+    if (run->prompt_length == 0 || run->model->sentence.include_prompt)
+        return LM_OK;
+    LM_TRY(lm_tokenize(run->ctx, tokenizer, run->session->scratch, run->prompt, run->prompt_length,
+                       &options, encoding));
+    if (encoding->truncated) {
+        lm_raise(run->ctx, LM_BAD_ARGUMENT, "the prompt is longer than the model's window");
+        lm_detail_key(run->ctx, "prompt");
+        return lm_detail_allowed(run->ctx, "fewer than %d tokens", options.max_tokens);
+    }
+    run->excluded = encoding->count;
+    if (run->excluded > 0 && lm_token_is_special(tokenizer, encoding->ids[run->excluded - 1]))
+        run->excluded--;
+    return LM_OK;
+}
+
+static lm_status
+check_encoder(lm_context *ctx, const lm_model *model)
+{
+    if (model->weights.family)
+        return LM_OK;
+    lm_raise(ctx, LM_UNSUPPORTED, "the model has no encoder");
+    return lm_detail_hint(ctx, "a head runs on the model that it was trained on");
+}
+
+lm_status
+lm_embed_width(lm_context *ctx, const lm_model *model, const lm_embed_options *options, int *width)
+{
+    const lm_model *encoder = lm_model_encoder(model);
+    int full = encoder->info.dimensions;
+
+    LM_TRY(check_encoder(ctx, encoder));
+    if (options->dimensions < 0 || options->dimensions > full) {
+        lm_raise(ctx, LM_BAD_ARGUMENT, "the number of dimensions is out of range");
+        lm_detail_key(ctx, "dimensions");
+        lm_detail_found(ctx, "%d", options->dimensions);
+        return lm_detail_allowed(ctx, "1 to %d", full);
+    }
+    *width = options->dimensions > 0 ? options->dimensions : full;
+    return LM_OK;
+}
+
+static lm_status
+start_run(embed_run *run, const lm_embed_options *options)
+{
+    int width;
+
+    LM_TRY(lm_embed_width(run->ctx, run->model, options, &width));
+    run->full = (size_t)run->model->info.dimensions;
+    run->width = (size_t)width;
+    run->on_long = options->on_long;
+    run->batch_tokens = options->batch_tokens > 0 ? options->batch_tokens : DEFAULT_BATCH_TOKENS;
+    LM_TRY(lm_session_grow(run->ctx, run->session, &run->session->vectors,
+                           &run->session->vector_capacity, 2 * run->full, sizeof(float)));
+    LM_TRY(resolve_prompt(run, options));
+    return measure_prompt(run);
+}
+
+lm_status
+lm_embed(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+         size_t count, const lm_embed_options *options, float *out, lm_embed_counts *counts)
+{
+    embed_run run = {
+        .ctx = ctx,
+        .session = session,
+        .model = lm_model_encoder(model),
+        .out = out,
+        .counts = counts,
+    };
+
+    LM_TRY(start_run(&run, options));
+    for (size_t i = 0; i < count; i++)
+        LM_TRY(add_text(&run, &texts[i], i));
+    return flush(&run);
+}
+
+lm_status
+lm_hidden_states(lm_context *ctx, lm_session *session, const lm_model *model, lm_text text,
+                 int layer, const float **hidden, size_t *tokens)
+{
+    const lm_model *encoder = lm_model_encoder(model);
+    embed_run run = {.ctx = ctx, .session = session, .model = encoder};
+    int layers;
+
+    LM_TRY(check_encoder(ctx, encoder));
+    layers = lm_weights_dims(&encoder->weights)->layers;
+    if (layer < -1 || layer > layers) {
+        lm_raise(ctx, LM_BAD_ARGUMENT, "the model has no such layer");
+        lm_detail_key(ctx, "layer");
+        lm_detail_found(ctx, "%d", layer);
+        return lm_detail_allowed(ctx, "-1 to %d", layers);
+    }
+    LM_TRY(add_text(&run, &text, 0));
+    *tokens = run.tokens;
+    return run_encoder(ctx, session, &encoder->weights, run.tokens, run.windows, run.longest,
+                       layer < 0 ? layers : layer, hidden);
+}

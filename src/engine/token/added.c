@@ -1,0 +1,330 @@
+/*
+ * added.c - reads added_tokens, and splits texts at them with their flags: single_word (no word
+ * character may touch the token), lstrip and rstrip (white space beside it belongs to it).
+ */
+#include "token/added.h"
+
+#include <string.h>
+
+#include "base/unicode.h"
+#include "base/utf8.h"
+
+/* Longer tokens would let a text of near misses cost its length times theirs. */
+#define MAX_ADDED_BYTES 512
+
+static const struct {
+    const char *key;
+    unsigned flag;
+} flag_names[] = {
+    {"special", LM_ADDED_SPECIAL},
+    {"single_word", LM_ADDED_SINGLE_WORD},
+    {"lstrip", LM_ADDED_LSTRIP},
+    {"rstrip", LM_ADDED_RSTRIP},
+};
+
+/* One member of added_tokens. */
+typedef struct added_token {
+    const char *text;
+    size_t length;
+    int64_t id;
+    unsigned flags;
+    bool normalized;
+} added_token;
+
+static lm_status read_token(lm_context *ctx, const lm_json *json, size_t index, added_token *token);
+static lm_status place_token(lm_context *ctx, const added_token *token, size_t index,
+                             lm_vocab *vocab, int64_t *next_id);
+static lm_status add_keys(lm_context *ctx, const lm_json *tokens, lm_token_scratch *scratch,
+                          lm_arena *arena, const lm_token_image *image, lm_added *added,
+                          lm_trie_key *keys, size_t *raw, size_t *normalized);
+static lm_status make_key(lm_context *ctx, const added_token *token, size_t index,
+                          lm_token_scratch *scratch, lm_arena *arena, const lm_token_image *image,
+                          lm_trie_key *key);
+
+/* An id that the vocabulary does not give must be the next free one, as the reference counts. */
+lm_status
+lm_added_read(lm_context *ctx, const lm_json *tokens, lm_vocab *vocab)
+{
+    int64_t next_id = (int64_t)vocab->model_count;
+    size_t index = 0;
+
+    if (!tokens)
+        return LM_OK;
+    for (const lm_json *json = tokens->as.items.first; json; json = json->next, index++) {
+        added_token token;
+
+        LM_TRY(lm_poll(ctx));
+        LM_TRY(read_token(ctx, json, index, &token));
+        LM_TRY(place_token(ctx, &token, index, vocab, &next_id));
+    }
+    return LM_OK;
+}
+
+static lm_status
+added_wrong(lm_context *ctx, size_t index, const char *key, const char *found, const char *allowed)
+{
+    lm_raise(ctx, LM_BAD_MODEL, "malformed tokenizer");
+    lm_detail_file(ctx, "tokenizer.json");
+    lm_detail_key(ctx, "added_tokens.%zu.%s", index, key);
+    lm_detail_found(ctx, "%.100s", found);
+    return lm_detail_allowed(ctx, "%s", allowed);
+}
+
+static lm_status
+read_token(lm_context *ctx, const lm_json *json, size_t index, added_token *token)
+{
+    lm_field field = {json, "added_tokens"};
+    const lm_json *content;
+    bool set;
+
+    memset(token, 0, sizeof *token);
+    if (json->type != LM_JSON_OBJECT)
+        return lm_field_wrong(ctx, field, "", json, "an object");
+    LM_TRY(lm_field_string(ctx, field, "content", &content));
+    token->text = content->as.string.bytes;
+    token->length = content->as.string.length;
+    LM_TRY(lm_field_integer(ctx, field, "id", 0, INT32_MAX, -1, &token->id));
+    for (size_t i = 0; i < sizeof flag_names / sizeof flag_names[0]; i++) {
+        LM_TRY(lm_field_bool(ctx, field, flag_names[i].key, false, &set));
+        token->flags |= set ? flag_names[i].flag : 0;
+    }
+    LM_TRY(lm_field_bool(ctx, field, "normalized", !(token->flags & LM_ADDED_SPECIAL),
+                         &token->normalized));
+    if (token->id < 0)
+        return lm_field_wrong(ctx, field, "id", NULL, "an integer");
+    if (token->length == 0)
+        return added_wrong(ctx, index, "content", "an empty string", "a text");
+    if (token->length > MAX_ADDED_BYTES)
+        return added_wrong(ctx, index, "content", "a longer text", "at most 512 bytes");
+    return LM_OK;
+}
+
+static lm_status
+place_token(lm_context *ctx, const added_token *token, size_t index, lm_vocab *vocab,
+            int64_t *next_id)
+{
+    int32_t known = lm_vocab_find(vocab, token->text, token->length);
+
+    if (known >= 0 && vocab->tokens[known].listed)
+        return added_wrong(ctx, index, "content", token->text, "tokens that differ");
+    if (token->id != (known >= 0 ? known : *next_id)) {
+        added_wrong(ctx, index, "id", "", "");
+        lm_detail_found(ctx, "%lld", (long long)token->id);
+        return lm_detail_allowed(ctx, "%lld, %s", known >= 0 ? (long long)known : (long long)*next_id,
+                                 known >= 0 ? "its id in model.vocab" : "the next free id");
+    }
+    if (known < 0) {
+        LM_TRY(lm_vocab_add(ctx, vocab, "added_tokens", token->text, token->length, token->id));
+        ++*next_id;
+    } else if (token->id >= *next_id)
+        *next_id = token->id + 1;
+    vocab->tokens[token->id].listed = true;
+    vocab->tokens[token->id].special = token->flags & LM_ADDED_SPECIAL;
+    return LM_OK;
+}
+
+/* Of equal patterns the reference takes special tokens first, then those listed first. */
+lm_status
+lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab,
+                 lm_token_scratch *scratch, size_t start, lm_buffer *out)
+{
+    size_t count = tokens ? tokens->as.items.count : 0, raw = 0, normalized = 0;
+    lm_trie_key *keys = lm_alloc_array(ctx, 2 * count, sizeof *keys);
+    lm_added *added = lm_alloc_array(ctx, count, sizeof *added);
+    lm_matcher raw_matcher, normalized_matcher;
+    lm_arena arena;
+    lm_span span;
+    lm_status status = keys && added ? LM_OK : LM_NO_MEMORY;
+
+    lm_arena_init(&arena, ctx);
+    if (status == LM_OK && count > 0)
+        status = add_keys(ctx, tokens, scratch, &arena, (lm_token_image *)(out->data + start),
+                          added, keys, &raw, &normalized);
+    if (status == LM_OK)
+        status = lm_image_append(out, start, added, count, sizeof *added, &span);
+    if (status == LM_OK)
+        status = lm_matcher_compile(ctx, keys, raw, start, out, &raw_matcher);
+    if (status == LM_OK)
+        status = lm_matcher_compile(ctx, keys + count, normalized, start, out,
+                                    &normalized_matcher);
+    lm_arena_free(&arena);
+    lm_free(ctx, keys);
+    lm_free(ctx, added);
+    if (status == LM_OK) {
+        lm_token_image *image = (lm_token_image *)(out->data + start);
+
+        image->added = span;
+        image->raw = raw_matcher;
+        image->normalized = normalized_matcher;
+    }
+    return status;
+}
+
+/* Raw patterns go to keys[0…], normalized ones to keys[tokens…]. */
+static lm_status
+add_keys(lm_context *ctx, const lm_json *tokens, lm_token_scratch *scratch, lm_arena *arena,
+         const lm_token_image *image, lm_added *added, lm_trie_key *keys, size_t *raw,
+         size_t *normalized)
+{
+    size_t count = tokens->as.items.count, placed = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        unsigned special = pass == 0 ? LM_ADDED_SPECIAL : 0;
+        size_t index = 0;
+
+        for (const lm_json *json = tokens->as.items.first; json; json = json->next, index++) {
+            added_token token;
+            lm_trie_key key;
+
+            LM_TRY(read_token(ctx, json, index, &token));
+            if ((token.flags & LM_ADDED_SPECIAL) != special)
+                continue;
+            LM_TRY(make_key(ctx, &token, index, scratch, arena, image, &key));
+            key.value = (int32_t)placed;
+            added[placed++] = (lm_added){(int32_t)token.id, token.flags};
+            if (token.normalized)
+                keys[count + (*normalized)++] = key;
+            else
+                keys[(*raw)++] = key;
+        }
+    }
+    return LM_OK;
+}
+
+static lm_status
+make_key(lm_context *ctx, const added_token *token, size_t index, lm_token_scratch *scratch,
+         lm_arena *arena, const lm_token_image *image, lm_trie_key *key)
+{
+    *key = (lm_trie_key){token->text, token->length, 1, 0};
+    if (!token->normalized)
+        return LM_OK;
+    LM_TRY(lm_chars_decode(ctx, &scratch->chars, token->text, token->length, 0));
+    LM_TRY(lm_normalizer_run(ctx, &image->normalizer, &scratch->chars, &scratch->spare));
+    LM_TRY(lm_chars_encode(&scratch->chars, &scratch->utf8));
+    if (scratch->utf8.size == 0)
+        return added_wrong(ctx, index, "content", token->text,
+                           "a text of which the normalizer leaves something");
+    key->length = scratch->utf8.size;
+    key->bytes = lm_arena_copy(arena, scratch->utf8.data, scratch->utf8.size);
+    return key->bytes ? LM_OK : LM_NO_MEMORY;
+}
+
+void
+lm_split_init(lm_split *split, const lm_token_image *image, const lm_matcher *matcher,
+              const char *text, size_t length, bool parse_special)
+{
+    *split = (lm_split){.image = image,
+                        .matcher = matcher,
+                        .text = text,
+                        .length = length,
+                        .parse_special = parse_special,
+                        .id = -1,
+                        .pending_id = -1};
+}
+
+static bool
+has_flag(const char *c, unsigned flag)
+{
+    int bytes;
+
+    return lm_unicode_flags(lm_utf8_decode(c, &bytes)) & flag;
+}
+
+/* The start of the character that ends before `at`, which is not 0. */
+static size_t
+before(const char *text, size_t at)
+{
+    do
+        at--;
+    while (((unsigned char)text[at] & 0xc0) == 0x80);
+    return at;
+}
+
+static bool
+touches_word(const lm_split *split, lm_match match)
+{
+    return (match.start > 0 &&
+            has_flag(split->text + before(split->text, match.start), LM_UNICODE_WORD)) ||
+           (match.stop < split->length && has_flag(split->text + match.stop, LM_UNICODE_WORD));
+}
+
+static void
+take_space(const lm_split *split, unsigned flags, lm_match *match)
+{
+    if (flags & LM_ADDED_LSTRIP) {
+        while (match->start > split->done &&
+               has_flag(split->text + before(split->text, match->start), LM_UNICODE_SPACE))
+            match->start = before(split->text, match->start);
+        if (match->start < split->done)
+            match->start = split->done < match->stop ? split->done : match->stop;
+    }
+    if (!(flags & LM_ADDED_RSTRIP))
+        return;
+    while (match->stop < split->length &&
+           has_flag(split->text + match->stop, LM_UNICODE_SPACE)) {
+        int bytes;
+
+        lm_utf8_decode(split->text + match->stop, &bytes);
+        match->stop += (size_t)bytes;
+    }
+}
+
+/* The next added token that counts; the search goes on where it ends as it is written. */
+static bool
+find_token(lm_split *split, lm_match *match, int32_t *id)
+{
+    const lm_added *added = lm_image_at(split->image, split->image->added);
+
+    if (lm_matcher_is_empty(split->matcher))
+        return false;
+    for (;;) {
+        unsigned flags;
+
+        *match = lm_matcher_find(split->image, split->matcher, split->text, split->search,
+                                 split->length);
+        if (match->value < 0)
+            return false;
+        split->search = match->stop;
+        flags = added[match->value].flags;
+        if (!split->parse_special && (flags & LM_ADDED_SPECIAL))
+            continue;
+        if ((flags & LM_ADDED_SINGLE_WORD) && touches_word(split, *match))
+            continue;
+        take_space(split, flags, match);
+        *id = added[match->value].id;
+        return true;
+    }
+}
+
+bool
+lm_split_next(lm_split *split)
+{
+    lm_match match;
+    int32_t id;
+
+    if (split->pending_id >= 0) {
+        split->start = split->pending_start;
+        split->stop = split->done = split->pending_stop;
+        split->id = split->pending_id;
+        split->pending_id = -1;
+        return true;
+    }
+    if (split->search < split->length && find_token(split, &match, &id)) {
+        size_t done = split->done;
+
+        split->pending_start = match.start;
+        split->pending_stop = match.stop;
+        split->pending_id = id;
+        if (done >= match.start)
+            return lm_split_next(split);
+        split->start = done;
+        split->stop = match.start;
+        split->id = -1;
+        return true;
+    }
+    split->search = split->length;
+    split->start = split->done;
+    split->stop = split->done = split->length;
+    split->id = -1;
+    return split->start < split->stop;
+}

@@ -1,0 +1,40 @@
+/*
+ * added.h - added tokens: looked for in the text before anything else, and, where `normalized` is
+ * set, in each normalized stretch between those.
+ */
+#ifndef LM_ADDED_H
+#define LM_ADDED_H
+
+#include "token/match.h"
+#include "token/normalize.h"
+#include "token/vocab.h"
+
+/* Put the added tokens into the vocabulary. */
+lm_status lm_added_read(lm_context *ctx, const lm_json *tokens, lm_vocab *vocab);
+
+/* Append the two matchers; the header's normalizer is there already. */
+lm_status lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab,
+                           lm_token_scratch *scratch, size_t start, lm_buffer *out);
+
+/* Goes through a text: stretches of plain text and added tokens, in the reference's order. */
+typedef struct lm_split {
+    const lm_token_image *image;
+    const lm_matcher *matcher;
+    const char *text;
+    size_t length;
+    bool parse_special;
+    size_t search;  /* where the next match is looked for */
+    size_t done;    /* stretches so far reach to here */
+    size_t start, stop; /* the current stretch */
+    int32_t id;     /* of the added token, or -1 for plain text */
+    /* The token that follows the current plain stretch; pending_id is -1 when there is none. */
+    size_t pending_start, pending_stop;
+    int32_t pending_id;
+} lm_split;
+
+void lm_split_init(lm_split *split, const lm_token_image *image, const lm_matcher *matcher,
+                   const char *text, size_t length, bool parse_special);
+/* Move to the next stretch; false at the end. */
+bool lm_split_next(lm_split *split);
+
+#endif

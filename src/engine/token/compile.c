@@ -1,0 +1,167 @@
+/*
+ * compile.c - tokenizer.json to image: each stage compiles its part in turn. The header is filled as
+ * they go, at the place where it will stay; appending may move the buffer, so it is found anew.
+ */
+#include "token/tokenizer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "token/added.h"
+#include "token/decode.h"
+#include "token/fused.h"
+#include "token/normalize.h"
+#include "token/postprocess.h"
+#include "token/pretokenize.h"
+#include "token/wordpiece.h"
+
+/* What the stages share while they compile. */
+typedef struct compiler {
+    lm_context *ctx;
+    const lm_json *root;
+    const lm_json *model;
+    const lm_json *added; /* NULL: none */
+    lm_bert_override override;
+    bool conflict;
+    lm_arena arena;
+    lm_vocab vocab;
+    lm_token_scratch *scratch;
+    lm_buffer *image;
+    size_t start;
+} compiler;
+
+typedef lm_status (*model_compile)(lm_context *ctx, const lm_json *model, const lm_vocab *vocab,
+                                   size_t start, lm_buffer *out);
+
+static const struct {
+    const char *name;
+    model_compile compile;
+} models[] = {
+    {"WordPiece", lm_wordpiece_compile},
+};
+
+#define MODEL_COUNT (sizeof models / sizeof models[0])
+
+static lm_status read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override);
+static lm_status compile_all(compiler *c);
+static lm_status compile_parts(compiler *c);
+static lm_status compile_model(compiler *c);
+
+lm_status
+lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *tokenizer_config,
+                     int32_t max_vocab, lm_buffer *image, lm_tokenizer_notes *notes)
+{
+    compiler c = {.ctx = ctx, .root = tokenizer, .image = image};
+    lm_status status;
+
+    if (notes)
+        notes->warning[0] = '\0';
+    lm_arena_init(&c.arena, ctx);
+    status = read_override(ctx, tokenizer_config, &c.override);
+    if (status == LM_OK)
+        status = lm_token_scratch_create(ctx, &c.scratch);
+    if (status == LM_OK) {
+        c.vocab.max_vocab = max_vocab;
+        status = compile_all(&c);
+    }
+    lm_token_scratch_free(c.scratch);
+    lm_arena_free(&c.arena);
+    if (status == LM_OK && notes && c.conflict)
+        snprintf(notes->warning, sizeof notes->warning,
+                 "tokenizer.json and tokenizer_config.json differ on the normalizer; "
+                 "tokenizer_config.json rules");
+    return status;
+}
+
+/* Classes whose loader sets the normalizer from tokenizer_config.json. */
+static const char *const bert_classes[] = {
+    "BertTokenizer",
+    "BertTokenizerFast",
+};
+
+static lm_status
+read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override)
+{
+    lm_field field = {config, "tokenizer_config"};
+    const lm_json *class = lm_json_get(config, "tokenizer_class");
+    bool given;
+
+    memset(override, 0, sizeof *override);
+    for (size_t i = 0; class && i < sizeof bert_classes / sizeof bert_classes[0]; i++)
+        override->present |= lm_json_is_string(class, bert_classes[i]);
+    if (!override->present)
+        return LM_OK;
+    override->clean = true;
+    LM_TRY(lm_field_bool(ctx, field, "do_lower_case", true, &override->lowercase));
+    LM_TRY(lm_field_bool(ctx, field, "tokenize_chinese_chars", true, &override->chinese));
+    LM_TRY(lm_field_optional_bool(ctx, field, "strip_accents", &given, &override->strip_accents));
+    if (!given)
+        override->strip_accents = override->lowercase;
+    return LM_OK;
+}
+
+static lm_token_image *
+header_of(const compiler *c)
+{
+    return (lm_token_image *)(c->image->data + c->start);
+}
+
+static lm_status
+compile_all(compiler *c)
+{
+    static const lm_token_image empty = {.magic = LM_TOKEN_MAGIC, .layout = LM_TOKEN_LAYOUT};
+
+    LM_TRY(lm_buffer_align(c->image));
+    c->start = c->image->size;
+    LM_TRY(lm_buffer_append(c->image, &empty, sizeof empty));
+    LM_TRY(compile_parts(c));
+    LM_TRY(lm_buffer_align(c->image));
+    header_of(c)->size = c->image->size - c->start;
+    return LM_OK;
+}
+
+static lm_status
+compile_parts(compiler *c)
+{
+    lm_field field = {c->root, ""};
+    lm_stage_list list;
+
+    LM_TRY(lm_field_items(c->ctx, field, "model", LM_JSON_OBJECT, &c->model));
+    c->added = lm_json_get(c->root, "added_tokens");
+    if (c->added && c->added->type != LM_JSON_ARRAY)
+        return lm_field_wrong(c->ctx, field, "added_tokens", c->added, "an array");
+    LM_TRY(lm_normalizer_compile(c->ctx, lm_json_get(c->root, "normalizer"), &c->override, &list,
+                                 &c->conflict));
+    header_of(c)->normalizer = list;
+    LM_TRY(lm_pretokenizer_compile(c->ctx, lm_json_get(c->root, "pre_tokenizer"), &list));
+    header_of(c)->pretokenizer = list;
+    LM_TRY(lm_decoder_compile(c->ctx, lm_json_get(c->root, "decoder"), c->start, c->image));
+    LM_TRY(compile_model(c));
+    LM_TRY(lm_added_compile(c->ctx, c->added, &c->vocab, c->scratch, c->start, c->image));
+    LM_TRY(lm_postprocess_compile(c->ctx, lm_json_get(c->root, "post_processor"), c->vocab.size,
+                                  c->start, c->image));
+    return lm_fused_compile(c->ctx, c->scratch, c->start, c->image);
+}
+
+/* The vocabulary is read before the model, which looks its pieces up there. */
+static lm_status
+compile_model(compiler *c)
+{
+    const lm_json *type = lm_json_get(c->model, "type");
+    const char *names[MODEL_COUNT];
+    size_t chosen = MODEL_COUNT;
+
+    LM_TRY(lm_field_string(c->ctx, (lm_field){c->model, "model"}, "type", &type));
+    for (size_t i = 0; i < MODEL_COUNT; i++) {
+        names[i] = models[i].name;
+        if (lm_json_is_string(type, names[i]))
+            chosen = i;
+    }
+    if (chosen == MODEL_COUNT)
+        return lm_field_no_stage(c->ctx, "model", type, names, MODEL_COUNT);
+    LM_TRY(lm_vocab_read(c->ctx, &c->arena, c->model, c->vocab.max_vocab,
+                         c->added ? c->added->as.items.count : 0, &c->vocab));
+    LM_TRY(lm_added_read(c->ctx, c->added, &c->vocab));
+    LM_TRY(lm_vocab_write(c->ctx, &c->vocab, c->start, c->image));
+    return models[chosen].compile(c->ctx, c->model, &c->vocab, c->start, c->image);
+}

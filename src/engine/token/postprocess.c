@@ -1,0 +1,230 @@
+/*
+ * postprocess.c - the table of post-processors; each becomes a template for one text and for two.
+ */
+#include "token/postprocess.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PATH "post_processor"
+
+/* Templates as they are read: pieces of the single one, then of the pair. */
+typedef struct templates {
+    lm_buffer single, pair; /* lm_piece */
+    int32_t vocab_size;
+} templates;
+
+typedef lm_status (*processor_compile)(lm_context *ctx, lm_field field, templates *out);
+
+static lm_status compile_bert(lm_context *ctx, lm_field field, templates *out);
+static lm_status compile_template(lm_context *ctx, lm_field field, templates *out);
+static lm_status compile_none(templates *out);
+static lm_status check_texts(lm_context *ctx, const lm_buffer *pieces, const char *key, int a,
+                             int b);
+
+static const struct {
+    const char *name;
+    processor_compile compile;
+} stages[] = {
+    {"TemplateProcessing", compile_template},
+    {"BertProcessing", compile_bert},
+};
+
+#define STAGE_COUNT (sizeof stages / sizeof stages[0])
+
+static lm_status
+read_templates(lm_context *ctx, const lm_json *processor, templates *out)
+{
+    lm_field field = {processor, PATH};
+    const char *names[STAGE_COUNT];
+    const lm_json *type;
+
+    if (!processor || processor->type == LM_JSON_NULL)
+        return compile_none(out);
+    LM_TRY(lm_field_type(ctx, field, &type));
+    for (size_t i = 0; i < STAGE_COUNT; i++) {
+        names[i] = stages[i].name;
+        if (lm_json_is_string(type, stages[i].name))
+            return stages[i].compile(ctx, field, out);
+    }
+    return lm_field_no_stage(ctx, PATH, type, names, STAGE_COUNT);
+}
+
+lm_status
+lm_postprocess_compile(lm_context *ctx, const lm_json *processor, int32_t vocab_size, size_t start,
+                       lm_buffer *out)
+{
+    templates read = {.vocab_size = vocab_size};
+    lm_span single, pair;
+    lm_status status;
+
+    lm_buffer_init(&read.single, ctx);
+    lm_buffer_init(&read.pair, ctx);
+    status = read_templates(ctx, processor, &read);
+    if (status == LM_OK)
+        status = check_texts(ctx, &read.single, "single", 1, 0);
+    if (status == LM_OK)
+        status = check_texts(ctx, &read.pair, "pair", 1, 1);
+    if (status == LM_OK)
+        status = lm_image_append(out, start, read.single.data, read.single.size / sizeof(lm_piece),
+                                 sizeof(lm_piece), &single);
+    if (status == LM_OK)
+        status = lm_image_append(out, start, read.pair.data, read.pair.size / sizeof(lm_piece),
+                                 sizeof(lm_piece), &pair);
+    lm_buffer_free(&read.single);
+    lm_buffer_free(&read.pair);
+    if (status == LM_OK) {
+        ((lm_token_image *)(out->data + start))->single = single;
+        ((lm_token_image *)(out->data + start))->pair = pair;
+    }
+    return status;
+}
+
+static lm_status
+add_piece(lm_buffer *pieces, int32_t id, int32_t type)
+{
+    lm_piece piece = {id, type};
+
+    return lm_buffer_append(pieces, &piece, sizeof piece);
+}
+
+static lm_status
+check_texts(lm_context *ctx, const lm_buffer *pieces, const char *key, int a, int b)
+{
+    const lm_piece *piece = (const lm_piece *)pieces->data;
+    int found_a = 0, found_b = 0;
+
+    for (size_t i = 0; i < pieces->size / sizeof *piece; i++) {
+        found_a += piece[i].id == LM_PIECE_A;
+        found_b += piece[i].id == LM_PIECE_B;
+    }
+    if (found_a == a && found_b == b)
+        return LM_OK;
+    lm_raise(ctx, LM_UNSUPPORTED, "a template of this tokenizer is not supported");
+    lm_detail_file(ctx, "tokenizer.json");
+    lm_detail_key(ctx, PATH ".%s", key);
+    lm_detail_found(ctx, "%d times A, %d times B", found_a, found_b);
+    return lm_detail_allowed(ctx, "%d time A, %d times B", a, b);
+}
+
+static lm_status
+compile_none(templates *out)
+{
+    LM_TRY(add_piece(&out->single, LM_PIECE_A, 0));
+    LM_TRY(add_piece(&out->pair, LM_PIECE_A, 0));
+    return add_piece(&out->pair, LM_PIECE_B, 1);
+}
+
+static lm_status
+check_id(lm_context *ctx, const lm_json *json, const char *key, int32_t vocab_size, int32_t *id)
+{
+    char allowed[64];
+
+    if (json && json->type == LM_JSON_NUMBER && json->is_integer && json->integer >= 0 &&
+        json->integer < vocab_size) {
+        *id = (int32_t)json->integer;
+        return LM_OK;
+    }
+    snprintf(allowed, sizeof allowed, "an id from 0 to %d", vocab_size - 1);
+    return lm_field_wrong(ctx, (lm_field){NULL, PATH}, key, json, allowed);
+}
+
+/* "sep": ["[SEP]", 102] */
+static lm_status
+read_named_id(lm_context *ctx, lm_field field, const char *key, int32_t vocab_size, int32_t *id)
+{
+    const lm_json *pair;
+
+    LM_TRY(lm_field_items(ctx, field, key, LM_JSON_ARRAY, &pair));
+    if (pair->as.items.count != 2)
+        return lm_field_wrong(ctx, field, key, pair, "a token and its id");
+    return check_id(ctx, pair->as.items.first->next, key, vocab_size, id);
+}
+
+static lm_status
+compile_bert(lm_context *ctx, lm_field field, templates *out)
+{
+    int32_t cls, sep;
+
+    LM_TRY(read_named_id(ctx, field, "cls", out->vocab_size, &cls));
+    LM_TRY(read_named_id(ctx, field, "sep", out->vocab_size, &sep));
+    LM_TRY(add_piece(&out->single, cls, 0));
+    LM_TRY(add_piece(&out->single, LM_PIECE_A, 0));
+    LM_TRY(add_piece(&out->single, sep, 0));
+    LM_TRY(lm_buffer_append(&out->pair, out->single.data, out->single.size));
+    LM_TRY(add_piece(&out->pair, LM_PIECE_B, 1));
+    return add_piece(&out->pair, sep, 1);
+}
+
+/* {"id": "A", "type_id": 0} of a Sequence. */
+static lm_status
+read_text(lm_context *ctx, const lm_json *json, lm_buffer *pieces)
+{
+    lm_field field = {json, PATH ".Sequence"};
+    const lm_json *id;
+    int64_t type;
+
+    LM_TRY(lm_field_string(ctx, field, "id", &id));
+    LM_TRY(lm_field_integer(ctx, field, "type_id", 0, INT32_MAX, 0, &type));
+    if (lm_json_is_string(id, "A"))
+        return add_piece(pieces, LM_PIECE_A, (int32_t)type);
+    if (lm_json_is_string(id, "B"))
+        return add_piece(pieces, LM_PIECE_B, (int32_t)type);
+    return lm_field_wrong(ctx, field, "id", id, "A or B");
+}
+
+/* {"id": "[CLS]", "type_id": 0} of a SpecialToken, whose ids are in special_tokens. */
+static lm_status
+read_special(lm_context *ctx, const lm_json *json, const lm_json *specials, int32_t vocab_size,
+             lm_buffer *pieces)
+{
+    lm_field field = {json, PATH ".SpecialToken"};
+    const lm_json *name, *special, *ids;
+    int64_t type;
+
+    LM_TRY(lm_field_string(ctx, field, "id", &name));
+    LM_TRY(lm_field_integer(ctx, field, "type_id", 0, INT32_MAX, 0, &type));
+    special = lm_json_get(specials, name->as.string.bytes);
+    if (!special)
+        return lm_field_wrong(ctx, field, "id", name, "a member of special_tokens");
+    LM_TRY(lm_field_items(ctx, (lm_field){special, PATH ".special_tokens"}, "ids", LM_JSON_ARRAY,
+                          &ids));
+    for (const lm_json *id = ids->as.items.first; id; id = id->next) {
+        int32_t number;
+
+        LM_TRY(check_id(ctx, id, "special_tokens.ids", vocab_size, &number));
+        LM_TRY(add_piece(pieces, number, (int32_t)type));
+    }
+    return LM_OK;
+}
+
+static lm_status
+read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *specials,
+              int32_t vocab_size, lm_buffer *pieces)
+{
+    const lm_json *template;
+
+    LM_TRY(lm_field_items(ctx, field, key, LM_JSON_ARRAY, &template));
+    for (const lm_json *piece = template->as.items.first; piece; piece = piece->next) {
+        const lm_json *text = lm_json_get(piece, "Sequence");
+        const lm_json *special = lm_json_get(piece, "SpecialToken");
+
+        if (text)
+            LM_TRY(read_text(ctx, text, pieces));
+        else if (special)
+            LM_TRY(read_special(ctx, special, specials, vocab_size, pieces));
+        else
+            return lm_field_wrong(ctx, field, key, piece, "Sequence or SpecialToken");
+    }
+    return LM_OK;
+}
+
+static lm_status
+compile_template(lm_context *ctx, lm_field field, templates *out)
+{
+    const lm_json *specials;
+
+    LM_TRY(lm_field_items(ctx, field, "special_tokens", LM_JSON_OBJECT, &specials));
+    LM_TRY(read_template(ctx, field, "single", specials, out->vocab_size, &out->single));
+    return read_template(ctx, field, "pair", specials, out->vocab_size, &out->pair);
+}

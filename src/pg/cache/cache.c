@@ -1,0 +1,594 @@
+/*
+ * cache.c - model versions as this backend uses them: entries by table, pins by resource owner,
+ * invalidation, settings.
+ *
+ * An entry is one version bound to an image. It is pinned once per resource owner that uses it and
+ * unpinned when that owner is released, on commit, error and subtransaction abort alike. While it
+ * is pinned nothing of it moves: an invalidation only marks it, and what replaces it is another
+ * entry. A marked entry is compared with its manifest at the next use and kept where the digest is
+ * the same. Entries that nobody pins are freed by the sweep that starts each first use, never
+ * inside a callback.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+
+#include "kernels/kernels.h"
+#include "pg/cache/image.h"
+
+typedef struct cache_entry {
+    lmtext_model pub; /* first: what callers get */
+    dlist_node node;
+    lmtext_cache_key key;
+    MemoryContext memory; /* of what was bound */
+    lmtext_image *image;
+    Oid base;                /* version that a head is built on, or InvalidOid */
+    int pins;                /* records in pins[] */
+    bool linked;             /* the hash finds it */
+    bool ready;              /* image, binding and session are there */
+    bool holds;              /* has pinned its image */
+    uint32 changes, checked; /* invalidations seen, and those that were looked into */
+} cache_entry;
+
+typedef struct cache_slot {
+    Oid relid; /* hash key */
+    cache_entry *entry;
+} cache_slot;
+
+typedef struct cache_pin {
+    ResourceOwner owner;
+    cache_entry *entry;
+    Oid user; /* who was found to have the privilege; InvalidOid: pinned as a base */
+} cache_pin;
+
+/* The last answer, for the next call of the same function. */
+typedef struct last_use {
+    Oid relid;
+    Oid user;
+    ResourceOwner owner;
+    lmtext_model *model;
+} last_use;
+
+static MemoryContext memory;
+static HTAB *entries;
+static dlist_head all_entries = DLIST_STATIC_INIT(all_entries);
+static cache_pin *pins; /* newest last */
+static int pin_count, pin_limit;
+static last_use last;
+static bool sweep_needed;
+static uint64 departures_seen;
+static lm_embed_counts session_counts;
+static int isa_setting = LM_LEVEL_COUNT;
+
+static const struct config_enum_entry isa_options[] = {
+    {"auto", LM_LEVEL_COUNT, false},
+    {"scalar", LM_LEVEL_SCALAR, false},
+    {"avx2", LM_LEVEL_AVX2, false},
+    {"avx512", LM_LEVEL_AVX512, false},
+    {NULL, 0, false},
+};
+
+/* Deeper than a head on its base is a broken version, or a circle. */
+#define MAX_DEPTH 2
+
+static cache_entry *entry_use(Oid relid, Oid user, int depth);
+static void use_base(cache_entry *entry, int depth);
+static cache_entry *entry_current(Oid relid);
+static bool entry_revalidate(cache_entry *entry);
+static cache_entry *entry_lookup(Oid relid);
+static cache_entry *entry_create(Oid relid);
+static void entry_pin(cache_entry *entry, Oid user);
+static void entry_unpin(cache_entry *entry);
+static void entry_build(cache_entry *entry);
+static void entry_bind(cache_entry *entry);
+static void entry_reset(cache_entry *entry);
+static void entry_unlink(cache_entry *entry);
+static void entry_free(cache_entry *entry);
+static bool entry_is_stale(const cache_entry *entry);
+static lmtext_manifest *read_key(Oid relid, MemoryContext scratch, lmtext_cache_key *key);
+static cache_pin *find_pin(Oid relid);
+static void pins_reserve(void);
+static void cache_sweep(void);
+static bool entry_is_wanted(const cache_entry *entry);
+static void cache_setup(void);
+static void define_settings(void);
+static void assign_isa(int value, void *extra);
+static void relation_changed(Datum argument, Oid relid);
+static void owner_released(ResourceReleasePhase phase, bool commit, bool top_level, void *argument);
+static void process_exits(int code, Datum argument);
+
+lmtext_model *
+lmtext_model_use(Oid relid)
+{
+    Oid user = GetUserId();
+    cache_entry *entry;
+    cache_pin *pin;
+
+    if (last.relid == relid && last.owner == CurrentResourceOwner && last.user == user &&
+        relid != InvalidOid)
+        return last.model;
+    cache_setup();
+    pin = find_pin(relid);
+    if (pin == NULL || pin->user != user || entry_is_stale(pin->entry))
+        lmtext_catalog_check_use(relid);
+    if (pin == NULL)
+        cache_sweep();
+    entry = entry_use(relid, user, 1);
+    last = (last_use){relid, user, CurrentResourceOwner, &entry->pub};
+    return &entry->pub;
+}
+
+/* The entry, ready, and pinned by the current resource owner; its base too. No privilege check. */
+static cache_entry *
+entry_use(Oid relid, Oid user, int depth)
+{
+    cache_pin *pin = find_pin(relid);
+    cache_entry *entry;
+
+    if (pin != NULL && pin->entry->ready && !entry_is_stale(pin->entry)) {
+        if (OidIsValid(user))
+            pin->user = user;
+        return pin->entry;
+    }
+    entry = entry_current(relid);
+    pin = find_pin(relid);
+    if (pin == NULL)
+        entry_pin(entry, user);
+    else if (OidIsValid(user))
+        pin->user = user;
+    if (!entry->ready)
+        entry_build(entry);
+    if (OidIsValid(entry->base))
+        use_base(entry, depth);
+    return entry;
+}
+
+static void
+use_base(cache_entry *entry, int depth)
+{
+    if (depth >= MAX_DEPTH)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("model \"%s\" is built on a model that is itself built on another",
+                               entry->pub.name)));
+    entry->pub.model.base = &entry_use(entry->base, InvalidOid, depth + 1)->pub.model;
+}
+
+/* The entry of a table as it is now, perhaps not ready. */
+static cache_entry *
+entry_current(Oid relid)
+{
+    cache_entry *entry = entry_lookup(relid);
+
+    if (entry != NULL && entry->ready && entry_is_stale(entry) && !entry_revalidate(entry)) {
+        entry_unlink(entry);
+        entry = NULL;
+    }
+    return entry != NULL ? entry : entry_create(relid);
+}
+
+/* True: the table still holds what the entry was made of. */
+static bool
+entry_revalidate(cache_entry *entry)
+{
+    uint32 changes = entry->changes;
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext manifest", ALLOCSET_SMALL_SIZES);
+    lmtext_cache_key key;
+    bool same;
+
+    LockRelationOid(entry->pub.relid, AccessShareLock);
+    read_key(entry->pub.relid, scratch, &key);
+    MemoryContextDelete(scratch);
+    same = memcmp(&key, &entry->key, sizeof key) == 0 &&
+           entry->base == lmtext_catalog_base(entry->pub.relid);
+    if (same) {
+        char *name = lmtext_catalog_display_name(entry->pub.relid);
+
+        strlcpy(entry->pub.name, name, sizeof entry->pub.name);
+        pfree(name);
+        entry->checked = changes;
+    }
+    return same;
+}
+
+static cache_entry *
+entry_lookup(Oid relid)
+{
+    cache_slot *slot = hash_search(entries, &relid, HASH_FIND, NULL);
+
+    return slot == NULL ? NULL : slot->entry;
+}
+
+static cache_entry *
+entry_create(Oid relid)
+{
+    cache_entry *entry = MemoryContextAllocZero(memory, sizeof *entry);
+    cache_slot *slot;
+
+    entry->pub.relid = relid;
+    dlist_push_tail(&all_entries, &entry->node);
+    slot = hash_search(entries, &relid, HASH_ENTER, NULL);
+    slot->entry = entry;
+    entry->linked = true;
+    return entry;
+}
+
+/* Recorded first, so that whatever fails later is given back with the owner. */
+static void
+entry_pin(cache_entry *entry, Oid user)
+{
+    pins_reserve();
+    pins[pin_count++] = (cache_pin){CurrentResourceOwner, entry, user};
+    if (entry->pins++ == 0 && entry->ready) {
+        entry->holds = lmtext_image_pin(entry->image);
+        if (!entry->holds)
+            entry_reset(entry); /* evicted since */
+    }
+}
+
+/* Called on abort: frees nothing. */
+static void
+entry_unpin(cache_entry *entry)
+{
+    if (--entry->pins > 0)
+        return;
+    if (entry->holds) {
+        entry->holds = false;
+        lmtext_image_unpin(entry->image);
+    }
+    if (!entry->linked || !entry->ready)
+        sweep_needed = true;
+}
+
+/* Read the manifest, get the image, bind. The table stays locked until the transaction ends, so
+ * that a load never waits for a lock of somebody who waits for the load. */
+static void
+entry_build(cache_entry *entry)
+{
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext manifest", ALLOCSET_SMALL_SIZES);
+    Oid relid = entry->pub.relid;
+    uint32 changes = entry->changes;
+    lmtext_manifest *manifest;
+    char *name;
+
+    entry_reset(entry);
+    LockRelationOid(relid, AccessShareLock);
+    name = lmtext_catalog_display_name(relid);
+    strlcpy(entry->pub.name, name, sizeof entry->pub.name);
+    pfree(name);
+    manifest = read_key(relid, scratch, &entry->key);
+    entry->base = lmtext_catalog_base(relid);
+    entry->image = lmtext_image_open(&entry->key, relid, manifest);
+    entry->holds = true;
+    entry_bind(entry);
+    entry->checked = changes;
+    entry->ready = true;
+    MemoryContextDelete(scratch);
+}
+
+static void
+entry_bind(cache_entry *entry)
+{
+    lmtext_call *call = &entry->pub.call;
+
+    entry->memory = AllocSetContextCreate(memory, "lmtext bound model", ALLOCSET_DEFAULT_SIZES);
+    lmtext_call_init(call, entry->memory);
+    lmtext_check(
+        call,
+        lm_model_bind(&call->ctx, entry->image->address, entry->image->size, &entry->pub.model),
+        entry->pub.name);
+    lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
+    if (entry->pub.model.has_head != OidIsValid(entry->base))
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED),
+             entry->pub.model.has_head
+                 ? errmsg("model \"%s\" does not say which model it is built on", entry->pub.name)
+                 : errmsg("model \"%s\" names a base but holds no head", entry->pub.name)));
+}
+
+/* Back to an entry that has nothing. Only while unpinned, or by the one who is building it. */
+static void
+entry_reset(cache_entry *entry)
+{
+    entry->ready = false;
+    if (entry->holds)
+        lmtext_image_unpin(entry->image);
+    entry->holds = false;
+    if (entry->memory != NULL)
+        MemoryContextDelete(entry->memory); /* the engine has no other memory */
+    entry->memory = NULL;
+    memset(&entry->pub.model, 0, sizeof entry->pub.model);
+    entry->pub.session = NULL;
+    if (entry->image != NULL)
+        lmtext_image_release(entry->image);
+    entry->image = NULL;
+}
+
+static void
+entry_unlink(cache_entry *entry)
+{
+    if (entry->linked)
+        hash_search(entries, &entry->pub.relid, HASH_REMOVE, NULL);
+    entry->linked = false;
+    sweep_needed = true;
+}
+
+static void
+entry_free(cache_entry *entry)
+{
+    Assert(entry->pins == 0);
+    entry_unlink(entry);
+    entry_reset(entry);
+    dlist_delete(&entry->node);
+    pfree(entry);
+}
+
+static bool
+entry_is_stale(const cache_entry *entry)
+{
+    return entry->changes != entry->checked;
+}
+
+/* The manifest, in scratch, and the key under which the version's image is shared. */
+static lmtext_manifest *
+read_key(Oid relid, MemoryContext scratch, lmtext_cache_key *key)
+{
+    const lm_kernels *kernels = lm_kernels_active();
+    MemoryContext old = MemoryContextSwitchTo(scratch);
+    lmtext_manifest *manifest = lmtext_manifest_read(relid);
+
+    MemoryContextSwitchTo(old);
+    *key = (lmtext_cache_key){
+        .digest = manifest->digest,
+        .image_layout = LM_IMAGE_LAYOUT,
+        .pack_format = kernels->pack_format,
+        .level = kernels->level,
+        .max_tokens = manifest->max_tokens,
+    };
+    return manifest;
+}
+
+/* The pin of the current resource owner on the entry that the hash finds. */
+static cache_pin *
+find_pin(Oid relid)
+{
+    for (int i = pin_count - 1; i >= 0; i--)
+        if (pins[i].owner == CurrentResourceOwner && pins[i].entry->pub.relid == relid &&
+            pins[i].entry->linked)
+            return &pins[i];
+    return NULL;
+}
+
+static void
+pins_reserve(void)
+{
+    if (pin_count < pin_limit)
+        return;
+    if (pins == NULL)
+        pins = MemoryContextAlloc(memory, 16 * sizeof *pins);
+    else
+        pins = repalloc(pins, 2 * pin_limit * sizeof *pins);
+    pin_limit = pin_limit == 0 ? 16 : 2 * pin_limit;
+}
+
+/*
+ * Free what nobody pins and nothing will want: entries that were replaced or never got ready, whose
+ * table is gone, or whose image was evicted, which only our mapping keeps in memory. An entry whose
+ * table may have changed stays for its next use to look into.
+ */
+static void
+cache_sweep(void)
+{
+    uint64 departures = lmtext_registry_departures();
+    dlist_mutable_iter iter;
+
+    if (!sweep_needed && departures == departures_seen)
+        return;
+    sweep_needed = false;
+    departures_seen = departures;
+    dlist_foreach_modify(iter, &all_entries)
+    {
+        cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
+
+        if (entry->pins == 0 && !entry_is_wanted(entry))
+            entry_free(entry);
+    }
+    lmtext_images_sweep();
+}
+
+static bool
+entry_is_wanted(const cache_entry *entry)
+{
+    if (!entry->linked || !entry->ready || !lmtext_image_is_current(entry->image))
+        return false;
+    return !entry_is_stale(entry) ||
+           SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->pub.relid));
+}
+
+void
+lmtext_cache_drop_private(void)
+{
+    dlist_mutable_iter iter;
+
+    dlist_foreach_modify(iter, &all_entries)
+    {
+        cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
+
+        if (entry->pins == 0 && entry->image != NULL && lmtext_image_is_private(entry->image))
+            entry_free(entry);
+    }
+}
+
+bool
+lmtext_cache_load(Oid relid)
+{
+    int64 loaded = lmtext_images_loaded;
+
+    lmtext_model_use(relid);
+    return lmtext_images_loaded != loaded;
+}
+
+bool
+lmtext_cache_unload(Oid relid)
+{
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext manifest", ALLOCSET_SMALL_SIZES);
+    lmtext_registry *registry;
+    lmtext_cache_key key;
+    cache_entry *entry;
+    bool unloaded = false;
+
+    cache_setup();
+    lmtext_catalog_check_use(relid);
+    LockRelationOid(relid, AccessShareLock);
+    read_key(relid, scratch, &key);
+    MemoryContextDelete(scratch);
+    registry = lmtext_registry_get(NULL);
+    if (registry != NULL)
+        unloaded = lmtext_registry_unload(registry, &key);
+    entry = entry_lookup(relid);
+    if (entry != NULL && entry->pins == 0) {
+        unloaded |= entry->image != NULL && lmtext_image_is_private(entry->image);
+        entry_free(entry);
+    }
+    cache_sweep();
+    return unloaded;
+}
+
+void
+lmtext_count(const lm_embed_counts *counts)
+{
+    session_counts.texts += counts->texts;
+    session_counts.tokens += counts->tokens;
+    session_counts.truncated += counts->truncated;
+    session_counts.forwards += counts->forwards;
+}
+
+void
+lmtext_session_counts(lmtext_counters *counters)
+{
+    counters->embed = session_counts;
+    counters->loads = lmtext_images_loaded;
+    counters->attaches = lmtext_images_attached;
+}
+
+void
+lmtext_cache_init(void)
+{
+    define_settings();
+    lmtext_registry_init();
+    CacheRegisterRelcacheCallback(relation_changed, (Datum)0);
+    RegisterResourceReleaseCallback(owner_released, NULL);
+    lmtext_progress_init();
+}
+
+static void
+define_settings(void)
+{
+    DefineCustomIntVariable(
+        "lmtext.cache_size", "Shared memory that loaded models may take together.",
+        "Models that are not in use make room for others.", &lmtext_cache_size, 1024 * 1024, 0,
+        MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+    DefineCustomBoolVariable("lmtext.private_models",
+                             "Loads a model into a session's own memory where it cannot be shared.",
+                             "When off, such a model is an error.", &lmtext_private_models, true,
+                             PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomEnumVariable("lmtext.isa", "Highest instruction level that kernels may use.",
+                             "Models are loaded once per level.", &isa_setting, LM_LEVEL_COUNT,
+                             isa_options, PGC_USERSET, 0, NULL, assign_isa, NULL);
+}
+
+/* Versions are looked up anew, under the key of the new level. */
+static void
+assign_isa(int value, void *extra)
+{
+    lm_kernels_select(value < LM_LEVEL_COUNT ? (lm_level)value : LM_LEVEL_COUNT - 1);
+    relation_changed((Datum)0, InvalidOid);
+}
+
+/* Callback of the relation cache; relid InvalidOid means all. Marks only. */
+static void
+relation_changed(Datum argument, Oid relid)
+{
+    dlist_iter iter;
+
+    dlist_foreach(iter, &all_entries)
+    {
+        cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
+
+        if (relid != InvalidOid && relid != entry->pub.relid)
+            continue;
+        entry->changes++;
+        sweep_needed = true;
+        last.relid = InvalidOid;
+    }
+}
+
+/* The server calls this for every resource owner, with CurrentResourceOwner set to it. */
+static void
+owner_released(ResourceReleasePhase phase, bool commit, bool top_level, void *argument)
+{
+    int kept = 0;
+
+    if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
+        return;
+    if (last.owner == CurrentResourceOwner)
+        last.relid = InvalidOid;
+    for (int i = 0; i < pin_count; i++) {
+        if (pins[i].owner == CurrentResourceOwner)
+            entry_unpin(pins[i].entry);
+        else
+            pins[kept++] = pins[i];
+    }
+    pin_count = kept;
+}
+
+/* First use in this process. */
+static void
+cache_setup(void)
+{
+    HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(cache_slot)};
+
+    if (entries != NULL)
+        return;
+    control.hcxt = lmtext_cache_memory();
+    lmtext_cache_watch_exit();
+    entries = hash_create("lmtext models", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+MemoryContext
+lmtext_cache_memory(void)
+{
+    if (memory == NULL)
+        memory = AllocSetContextCreate(TopMemoryContext, "lmtext models", ALLOCSET_SMALL_SIZES);
+    return memory;
+}
+
+void
+lmtext_cache_watch_exit(void)
+{
+    static bool watching;
+
+    if (!watching)
+        before_shmem_exit(process_exits, (Datum)0);
+    watching = true;
+}
+
+/* Comes before the transaction's abort, which then finds nothing left to release. */
+static void
+process_exits(int code, Datum argument)
+{
+    lmtext_images_give_back();
+    pin_count = 0;
+    lmtext_progress_exit();
+}

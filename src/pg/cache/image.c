@@ -1,0 +1,465 @@
+/*
+ * image.c - attaching to shared images, loading them from model tables, private copies.
+ *
+ * A load plans first (settings and headers are read, the size is known), then takes room under
+ * lmtext.cache_size and a segment, fills it in the same pass over the table's chunks, and publishes
+ * it only when the hashes of all files have been compared. Whatever stands in the way of sharing
+ * turns the same load into a private one, with a warning, or into an error where
+ * lmtext.private_models is off.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "base/size.h"
+#include "kernels/kernels.h"
+#include "pg/cache/image.h"
+
+/* Why a model is not shared. */
+typedef enum obstacle {
+    OBSTACLE_NONE,
+    OBSTACLE_REGISTRY,
+    OBSTACLE_SLOTS,
+    OBSTACLE_CACHE_SIZE,
+    OBSTACLE_SEGMENT
+} obstacle;
+
+static const char *const obstacle_hints[] = {
+    [OBSTACLE_REGISTRY] = "Add lmtext to shared_preload_libraries and restart the server, so that "
+                          "memory is reserved for its registry of models.",
+    [OBSTACLE_SLOTS] = "Try again when fewer models are in use at the same time.",
+    [OBSTACLE_CACHE_SIZE] = "Raise lmtext.cache_size.",
+    [OBSTACLE_SEGMENT] = "Enlarge /dev/shm (in Docker: --shm-size), or reserve memory with "
+                         "min_dynamic_shared_memory.",
+};
+
+/* One load under way; lives on the stack of lmtext_image_open. */
+typedef struct image_load {
+    Oid relid;
+    const lmtext_manifest *manifest;
+    lmtext_image *image;
+    const char *name;
+    MemoryContext scratch;
+    lmtext_call call;
+    lm_arena arena;
+    lm_source source;
+    lmtext_chunks *chunks;
+    lm_model_plan *plan;
+    size_t size;      /* of the image */
+    size_t allocated; /* with room to align it */
+    instr_time start;
+    obstacle obstacle;
+    const char *detail;
+} image_load;
+
+typedef struct segment_request {
+    Size size;
+    dsm_segment *segment;
+} segment_request;
+
+int64 lmtext_images_loaded, lmtext_images_attached;
+bool lmtext_private_models = true;
+
+static dlist_head images = DLIST_STATIC_INIT(images);
+
+static lmtext_image *find_image(const lmtext_cache_key *key);
+static lmtext_image *image_new(const lmtext_cache_key *key);
+static void image_set(lmtext_image *image, void *memory, size_t size);
+static void image_close(lmtext_image *image);
+static void image_load_new(lmtext_image *image, Oid relid, const lmtext_manifest *manifest,
+                           obstacle known, const char *detail);
+static void load_shared(image_load *load);
+static void load_abandon(int code, Datum argument);
+static void load_plan(image_load *load);
+static dsm_segment *load_segment(image_load *load);
+static void segment_create(void *argument);
+static void load_private(image_load *load);
+static void report_obstacle(const image_load *load);
+static void load_fill(image_load *load, void *memory);
+static int64 load_elapsed(const image_load *load);
+
+lmtext_image *
+lmtext_image_open(const lmtext_cache_key *key, Oid relid, const lmtext_manifest *manifest)
+{
+    lmtext_image *image = find_image(key);
+    lmtext_registry *registry;
+    const char *why = NULL;
+
+    if (image != NULL && lmtext_image_pin(image)) {
+        image->references++;
+        return image;
+    }
+    image = image_new(key);
+    registry = lmtext_registry_get(&why);
+    if (registry == NULL)
+        image_load_new(image, relid, manifest, OBSTACLE_REGISTRY, why);
+    else {
+        lmtext_claim claim = lmtext_registry_claim(registry, key, &image->slot, &image->segment);
+
+        if (claim == LMTEXT_CLAIM_ATTACHED) {
+            image->pins = 1;
+            image_set(image, dsm_segment_address(image->segment), 0);
+            lmtext_images_attached++;
+        } else
+            image_load_new(image, relid, manifest,
+                           claim == LMTEXT_CLAIM_FULL ? OBSTACLE_SLOTS : OBSTACLE_NONE,
+                           "All places of the registry hold models that are in use.");
+    }
+    image->references = 1;
+    return image;
+}
+
+static lmtext_image *
+find_image(const lmtext_cache_key *key)
+{
+    dlist_iter iter;
+
+    dlist_foreach(iter, &images)
+    {
+        lmtext_image *image = dlist_container(lmtext_image, node, iter.cur);
+
+        if (image->references > 0 && memcmp(&image->key, key, sizeof *key) == 0 &&
+            lmtext_image_is_current(image))
+            return image;
+    }
+    return NULL;
+}
+
+/* Listed at once: what an error leaves half done is closed by the next sweep. */
+static lmtext_image *
+image_new(const lmtext_cache_key *key)
+{
+    lmtext_image *image = MemoryContextAllocZero(lmtext_cache_memory(), sizeof *image);
+
+    image->key = *key;
+    image->slot.index = -1;
+    dlist_push_tail(&images, &image->node);
+    return image;
+}
+
+/* Segments are mapped at page boundaries, so the aligned place is the same in every backend. */
+static void
+image_set(lmtext_image *image, void *memory, size_t size)
+{
+    image->address = (void *)TYPEALIGN(LM_ALIGNMENT, memory);
+    if (image->segment != NULL)
+        size = dsm_segment_map_length(image->segment) -
+               ((const char *)image->address - (const char *)memory);
+    image->size = size;
+    image->loaded_at = GetCurrentTimestamp();
+    image->last_used = image->loaded_at;
+}
+
+static void
+image_load_new(lmtext_image *image, Oid relid, const lmtext_manifest *manifest, obstacle known,
+               const char *detail)
+{
+    image_load load = {.relid = relid, .manifest = manifest, .image = image};
+    MemoryContext old;
+
+    load.obstacle = known;
+    load.detail = detail;
+    load.scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext load", ALLOCSET_DEFAULT_SIZES);
+    old = MemoryContextSwitchTo(load.scratch);
+    load.name = lmtext_catalog_display_name(relid);
+    INSTR_TIME_SET_CURRENT(load.start);
+    if (known == OBSTACLE_NONE)
+        load_shared(&load);
+    else
+        load_plan(&load);
+    if (load.obstacle != OBSTACLE_NONE)
+        load_private(&load);
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(load.scratch);
+    lmtext_images_loaded++;
+}
+
+/* The slot is given up on any error, FATAL ones included, so that a waiter takes over. */
+static void
+load_shared(image_load *load)
+{
+    lmtext_image *image = load->image;
+
+    PG_ENSURE_ERROR_CLEANUP(load_abandon, PointerGetDatum(&image->slot));
+    {
+        dsm_segment *segment;
+
+        load_plan(load);
+        segment = load_segment(load);
+        if (segment != NULL) {
+            load_fill(load, dsm_segment_address(segment));
+            lmtext_registry_publish(&image->slot, segment, load_elapsed(load));
+            image->pins = 1;
+            image->segment = segment;
+            image_set(image, dsm_segment_address(segment), 0);
+        } else {
+            lmtext_registry_abandon(&image->slot);
+            image->slot.index = -1;
+        }
+    }
+    PG_END_ENSURE_ERROR_CLEANUP(load_abandon, PointerGetDatum(&image->slot));
+}
+
+static void
+load_abandon(int code, Datum argument)
+{
+    lmtext_registry_abandon((const lmtext_slot_ref *)DatumGetPointer(argument));
+}
+
+static void
+load_plan(image_load *load)
+{
+    lm_model_options options = {.max_tokens = load->image->key.max_tokens};
+
+    lmtext_call_init(&load->call, load->scratch);
+    lm_arena_init(&load->arena, &load->call.ctx);
+    load->chunks = lmtext_chunks_open(load->relid, load->manifest, &load->source);
+    lmtext_check(&load->call,
+                 lm_model_plan_make(&load->call.ctx, &load->arena, &load->source, &options,
+                                    lm_kernels_active(), &load->plan, NULL, NULL),
+                 load->name);
+    load->size = lm_model_plan_size(load->plan);
+    if (lm_add_overflows(load->size, LM_ALIGNMENT, &load->allocated) ||
+        load->allocated > MaxAllocHugeSize)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("model \"%s\" is too large to be loaded", load->name)));
+}
+
+/* Room under lmtext.cache_size and a segment, owned by the resource owner, or NULL and why. */
+static dsm_segment *
+load_segment(image_load *load)
+{
+    segment_request request = {load->allocated, NULL};
+    ErrorData *error;
+
+    if (!lmtext_registry_reserve(&load->image->slot, load->allocated)) {
+        load->obstacle = OBSTACLE_CACHE_SIZE;
+        load->detail = psprintf("It takes %zu kB of the %d kB of lmtext.cache_size, and models in "
+                                "use cannot be evicted.",
+                                load->allocated / 1024, lmtext_cache_size);
+        return NULL;
+    }
+    error = lmtext_contain(segment_create, &request);
+    if (request.segment != NULL) {
+        dsm_unpin_mapping(request.segment); /* until published: an error releases it */
+        return request.segment;
+    }
+    load->obstacle = OBSTACLE_SEGMENT;
+    load->detail = error != NULL ? error->message : "The server has no free memory segment.";
+    return NULL;
+}
+
+static void
+segment_create(void *argument)
+{
+    segment_request *request = argument;
+    dsm_segment *segment = dsm_create(request->size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+
+    if (segment != NULL)
+        dsm_pin_mapping(segment);
+    request->segment = segment;
+}
+
+static void
+load_private(image_load *load)
+{
+    lmtext_image *image = load->image;
+    void *memory;
+
+    report_obstacle(load);
+    lmtext_cache_drop_private();
+    image->memory =
+        AllocSetContextCreate(lmtext_cache_memory(), "lmtext private model", ALLOCSET_SMALL_SIZES);
+    memory = MemoryContextAllocExtended(image->memory, load->allocated,
+                                        MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    if (memory == NULL)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY),
+                        errmsg("out of memory for model \"%s\"", load->name),
+                        errdetail("A private copy takes %zu kB.", load->allocated / 1024)));
+    load_fill(load, memory);
+    image_set(image, memory, load->size);
+    image->pins = 1;
+    image->load_us = load_elapsed(load);
+}
+
+static void
+report_obstacle(const image_load *load)
+{
+    ereport(
+        lmtext_private_models ? WARNING : ERROR,
+        (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+         lmtext_private_models
+             ? errmsg("model \"%s\" is loaded into the memory of this session alone", load->name)
+             : errmsg("model \"%s\" cannot be loaded into shared memory", load->name),
+         errdetail_internal("%s", load->detail), errhint("%s", obstacle_hints[load->obstacle])));
+}
+
+static void
+load_fill(image_load *load, void *memory)
+{
+    void *address = (void *)TYPEALIGN(LM_ALIGNMENT, memory);
+
+    lmtext_check(&load->call, lm_model_fill(&load->call.ctx, load->plan, address), load->name);
+    lmtext_chunks_verify_and_close(load->chunks);
+}
+
+static int64
+load_elapsed(const image_load *load)
+{
+    instr_time now;
+
+    INSTR_TIME_SET_CURRENT(now);
+    INSTR_TIME_SUBTRACT(now, load->start);
+    return (int64)INSTR_TIME_GET_MICROSEC(now);
+}
+
+bool
+lmtext_image_is_private(const lmtext_image *image)
+{
+    return image->memory != NULL;
+}
+
+/* The shared count tells of backends, not of pins: it rises with the first and falls with the last.
+ */
+bool
+lmtext_image_pin(lmtext_image *image)
+{
+    if (image->pins == 0 && !lmtext_image_is_private(image) && !lmtext_registry_pin(&image->slot))
+        return false;
+    if (image->pins++ == 0 && lmtext_image_is_private(image)) {
+        image->hits++;
+        image->last_used = GetCurrentTimestamp();
+    }
+    return true;
+}
+
+void
+lmtext_image_unpin(lmtext_image *image)
+{
+    if (image->pins == 0)
+        return; /* given back at exit */
+    if (--image->pins == 0 && !lmtext_image_is_private(image))
+        lmtext_registry_unpin(&image->slot);
+}
+
+bool
+lmtext_image_is_current(const lmtext_image *image)
+{
+    return lmtext_image_is_private(image) || lmtext_registry_is_current(&image->slot);
+}
+
+void
+lmtext_image_release(lmtext_image *image)
+{
+    if (--image->references == 0)
+        image_close(image);
+}
+
+/* Not while a load is under way: its image has no reference yet. */
+void
+lmtext_images_sweep(void)
+{
+    dlist_mutable_iter iter;
+
+    dlist_foreach_modify(iter, &images)
+    {
+        lmtext_image *image = dlist_container(lmtext_image, node, iter.cur);
+
+        if (image->references == 0)
+            image_close(image);
+    }
+}
+
+static void
+image_close(lmtext_image *image)
+{
+    dlist_delete(&image->node);
+    if (image->pins > 0 && !lmtext_image_is_private(image))
+        lmtext_registry_unpin(&image->slot);
+    if (image->segment != NULL)
+        dsm_detach(image->segment);
+    if (image->memory != NULL)
+        MemoryContextDelete(image->memory);
+    pfree(image);
+}
+
+void
+lmtext_images_give_back(void)
+{
+    dlist_iter iter;
+
+    dlist_foreach(iter, &images)
+    {
+        lmtext_image *image = dlist_container(lmtext_image, node, iter.cur);
+
+        if (image->pins > 0 && !lmtext_image_is_private(image))
+            lmtext_registry_unpin(&image->slot);
+        image->pins = 0;
+    }
+}
+
+lmtext_slot_view *
+lmtext_cache_snapshot(int *count)
+{
+    int private_copies = 0;
+    lmtext_slot_view *views;
+    dlist_iter iter;
+
+    dlist_foreach(iter, &images) private_copies++;
+    views = palloc0(sizeof *views * (LMTEXT_SLOTS + private_copies));
+    *count = lmtext_registry_snapshot(views);
+    dlist_foreach(iter, &images)
+    {
+        const lmtext_image *image = dlist_container(lmtext_image, node, iter.cur);
+
+        if (image->references > 0 && lmtext_image_is_private(image))
+            views[(*count)++] = (lmtext_slot_view){
+                .key = image->key,
+                .state = "private",
+                .database = MyDatabaseId,
+                .bytes = (int64)image->size,
+                .pins = image->pins > 0,
+                .hits = image->hits,
+                .loads = 1,
+                .load_ms = image->load_us / 1000.0,
+                .loaded_at = image->loaded_at,
+                .last_used = image->last_used,
+            };
+    }
+    return views;
+}
+
+ErrorData *
+lmtext_contain(void (*run)(void *argument), void *argument)
+{
+    ResourceOwner outer = CurrentResourceOwner;
+    ResourceOwner inner = ResourceOwnerCreate(outer, "lmtext");
+    MemoryContext memory = CurrentMemoryContext;
+    ErrorData *volatile error = NULL;
+
+    CurrentResourceOwner = inner;
+    PG_TRY();
+    {
+        run(argument);
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(memory);
+        error = CopyErrorData();
+        FlushErrorState();
+    }
+    PG_END_TRY();
+    for (int phase = RESOURCE_RELEASE_BEFORE_LOCKS; phase <= RESOURCE_RELEASE_AFTER_LOCKS; phase++)
+        ResourceOwnerRelease(inner, phase, error == NULL, false);
+    CurrentResourceOwner = outer;
+    ResourceOwnerDelete(inner);
+    if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+        ReThrowError(error);
+    return error;
+}

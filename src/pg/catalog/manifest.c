@@ -1,0 +1,399 @@
+/*
+ * manifest.c - the row that describes a version: JSON (UTF-8) under the file name manifest.json.
+ *
+ *     {"format": 1, "digest": "<hex>", "files": [{"name", "size", "sha256"}, …], "family", "task",
+ *      "dimensions", "max_tokens", "precision", "parameters", "bytes", "labels", "licence",
+ *      "options": {…}, "metrics": {…}, "base": "<digest of the base>", "created_at"}
+ *
+ * Laws: whoever owns a version's table can write anything into it, so a manifest is hostile input.
+ * The digest is computed anew from what the manifest lists: it is the key under which a loaded
+ * model is shared, and a forged one would put other weights under a stranger's model.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "pgtime.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/buffer.h"
+#include "format/json.h"
+#include "pg/catalog/digest.h"
+#include "pg/catalog/manifest.h"
+#include "pg/catalog/names.h"
+#include "pg/catalog/parts.h"
+
+#define MANIFEST_FORMAT 1
+#define MANIFEST_BYTES_MAX (16 * 1024 * 1024)
+#define MANIFEST_FILES_MAX 10000
+
+typedef struct lmtext_manifest_file manifest_file;
+
+static bytea *fetch_row(Relation table);
+static lm_status parse_manifest(lm_context *ctx, const char *json, size_t length,
+                                lmtext_manifest *manifest);
+static void check_digest(Oid relid, const char *name, const lmtext_manifest *manifest);
+
+lmtext_manifest *
+lmtext_manifest_read(Oid relid)
+{
+    Relation table = table_open(relid, AccessShareLock);
+    char *name = lmtext_catalog_display_name(relid);
+    lmtext_manifest *manifest = palloc0(sizeof(*manifest));
+    bytea *row = fetch_row(table);
+    lmtext_call call;
+    lm_status status;
+
+    table_close(table, NoLock);
+    if (row == NULL)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("model \"%s\" has no manifest", name),
+                        errhint("Either its rows were deleted, or they were written by a "
+                                "transaction that this one does not see.")));
+    lmtext_call_init(&call, CurrentMemoryContext);
+    status = parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest);
+    if (status != LM_OK && status != LM_CANCELLED && status != LM_NO_MEMORY)
+        status = LM_CORRUPT; /* also where the JSON itself is broken */
+    lmtext_check(&call, status, name);
+    check_digest(relid, name, manifest);
+    return manifest;
+}
+
+lmtext_manifest *
+lmtext_manifest_peek(Oid relid)
+{
+    Relation table = lmtext_catalog_is_model(relid) ? try_table_open(relid, AccessShareLock) : NULL;
+    lmtext_manifest *manifest;
+    bytea *row;
+    lmtext_call call;
+    lm_status status;
+
+    if (table == NULL)
+        return NULL;
+    row = fetch_row(table);
+    table_close(table, NoLock);
+    if (row == NULL)
+        return NULL;
+    manifest = palloc0(sizeof(*manifest));
+    lmtext_call_init(&call, CurrentMemoryContext);
+    status = parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest);
+    if (call.interrupt != NULL || status == LM_NO_MEMORY)
+        lmtext_check(&call, status, NULL);
+    return status == LM_OK ? manifest : NULL;
+}
+
+static bool
+keep_manifest(void *opaque, const lmtext_part *part)
+{
+    bytea **row = opaque;
+
+    if (part->part != 0 || part->file_length != strlen(LMTEXT_MANIFEST_FILE) ||
+        memcmp(part->file, LMTEXT_MANIFEST_FILE, part->file_length) != 0)
+        return true;
+    if (toast_raw_datum_size(part->data) <= MANIFEST_BYTES_MAX)
+        *row = DatumGetByteaPCopy(part->data);
+    return false;
+}
+
+static bytea *
+fetch_row(Relation table)
+{
+    Snapshot snapshot = lmtext_read_snapshot();
+    bytea *row = NULL;
+
+    lmtext_parts_visit(table, snapshot, keep_manifest, &row);
+    UnregisterSnapshot(snapshot);
+    return row;
+}
+
+static lm_status
+broken(lm_context *ctx, const char *key)
+{
+    lm_raise(ctx, LM_CORRUPT, "the manifest is malformed");
+    lm_detail_file(ctx, LMTEXT_MANIFEST_FILE);
+    return lm_detail_key(ctx, "%s", key);
+}
+
+/* A whole number of at least 0 under a key; absent or null counts as 0. */
+static lm_status
+read_number(lm_context *ctx, const lm_json *object, const char *key, int64 high, int64 *value)
+{
+    const lm_json *member = lm_json_get(object, key);
+
+    *value = 0;
+    if (member == NULL || member->type == LM_JSON_NULL)
+        return LM_OK;
+    if (member->type != LM_JSON_NUMBER || !member->is_integer || member->integer < 0 ||
+        member->integer > high)
+        return broken(ctx, key);
+    *value = member->integer;
+    return LM_OK;
+}
+
+static lm_status
+read_int(lm_context *ctx, const lm_json *object, const char *key, int *value)
+{
+    int64 wide;
+
+    LM_TRY(read_number(ctx, object, key, PG_INT32_MAX, &wide));
+    *value = (int)wide;
+    return LM_OK;
+}
+
+/* A string without U+0000 in the database's encoding, as far as it can be shown. */
+static lm_status
+read_string(lm_context *ctx, const lm_json *object, const char *key, char **value)
+{
+    const lm_json *member = lm_json_get(object, key);
+
+    if (member == NULL || member->type != LM_JSON_STRING)
+        return broken(ctx, key);
+    *value = lmtext_cstring_lossy(member->as.string.bytes, member->as.string.length);
+    return LM_OK;
+}
+
+static lm_status
+read_digest(lm_context *ctx, const lm_json *object, const char *key, uint8 *bytes)
+{
+    const lm_json *member = lm_json_get(object, key);
+
+    if (member == NULL || member->type != LM_JSON_STRING ||
+        !lmtext_hex_read(member->as.string.bytes, member->as.string.length, bytes))
+        return broken(ctx, key);
+    return LM_OK;
+}
+
+static lm_status
+read_file(lm_context *ctx, const lm_json *item, manifest_file *file)
+{
+    const lm_json *name = lm_json_get(item, "name");
+
+    if (name == NULL || name->type != LM_JSON_STRING ||
+        strlen(name->as.string.bytes) != name->as.string.length)
+        return broken(ctx, "files.name");
+    file->name = pnstrdup(name->as.string.bytes, name->as.string.length);
+    LM_TRY(read_number(ctx, item, "size", PG_INT64_MAX, &file->size));
+    return read_digest(ctx, item, "sha256", file->sha256);
+}
+
+static lm_status
+read_files(lm_context *ctx, const lm_json *root, lmtext_manifest *manifest)
+{
+    const lm_json *files = lm_json_get(root, "files");
+
+    if (files == NULL || files->type != LM_JSON_ARRAY || files->as.items.count > MANIFEST_FILES_MAX)
+        return broken(ctx, "files");
+    manifest->files = palloc0(Max(files->as.items.count, 1) * sizeof(manifest_file));
+    for (const lm_json *item = files->as.items.first; item != NULL; item = item->next)
+        LM_TRY(read_file(ctx, item, &manifest->files[manifest->file_count++]));
+    return LM_OK;
+}
+
+/* The parsed tree lives as long as the memory context. */
+static lm_status
+parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest *manifest)
+{
+    const lm_json *root;
+    lm_arena arena;
+    int64 format;
+
+    lm_arena_init(&arena, ctx);
+    manifest->json = pnstrdup(json, length);
+    LM_TRY(lm_json_parse(ctx, &arena, manifest->json, length, LMTEXT_MANIFEST_FILE, &root));
+    manifest->root = root;
+    LM_TRY(read_number(ctx, root, "format", PG_INT32_MAX, &format));
+    if (format != MANIFEST_FORMAT)
+        return broken(ctx, "format");
+    LM_TRY(read_digest(ctx, root, "digest", manifest->digest.bytes));
+    LM_TRY(read_files(ctx, root, manifest));
+    LM_TRY(read_string(ctx, root, "family", &manifest->family));
+    LM_TRY(read_string(ctx, root, "task", &manifest->task));
+    LM_TRY(read_string(ctx, root, "precision", &manifest->precision));
+    LM_TRY(read_int(ctx, root, "dimensions", &manifest->dimensions));
+    LM_TRY(read_int(ctx, root, "max_tokens", &manifest->max_tokens));
+    LM_TRY(read_number(ctx, root, "parameters", PG_INT64_MAX, &manifest->parameters));
+    return read_number(ctx, root, "bytes", PG_INT64_MAX, &manifest->bytes);
+}
+
+/* A base is whole by itself: a chain of bases would have no end that is known. */
+static void
+check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
+{
+    Oid base = lmtext_catalog_base(relid);
+    lmtext_manifest *base_manifest = NULL;
+    lmtext_digest digest;
+
+    if (OidIsValid(base)) {
+        if (!lmtext_catalog_is_model(base) || OidIsValid(lmtext_catalog_base(base)))
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATA_CORRUPTED),
+                     errmsg("model \"%s\" is built on something that cannot be a base", name)));
+        base_manifest = lmtext_manifest_read(base);
+    }
+    lmtext_manifest_digest(manifest, base_manifest ? &base_manifest->digest : NULL, &digest);
+    if (memcmp(&digest, &manifest->digest, sizeof(digest)) != 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 errmsg("model \"%s\" was changed since it was made", name),
+                 errdetail("The digest of its manifest does not match what the manifest lists.")));
+}
+
+static int
+compare_files(const void *a, const void *b)
+{
+    return strcmp(((const manifest_file *)a)->name, ((const manifest_file *)b)->name);
+}
+
+/*
+ * SHA-256 over a listing: files sorted by name, one a line, each name led by its length so that no
+ * name can look like the next line.
+ */
+void
+lmtext_manifest_digest(const lmtext_manifest *manifest, const lmtext_digest *base,
+                       lmtext_digest *digest)
+{
+    size_t bytes = manifest->file_count * sizeof(manifest_file);
+    manifest_file *files = palloc(Max(bytes, 1));
+    char hex[LMTEXT_HEX_CHARS + 1];
+    StringInfoData listing;
+    struct pg_cryptohash_ctx *hash = lmtext_sha256_begin();
+
+    if (bytes > 0)
+        memcpy(files, manifest->files, bytes);
+    qsort(files, manifest->file_count, sizeof(manifest_file), compare_files);
+    initStringInfo(&listing);
+    appendStringInfo(&listing, "lmtext %d\nmax_tokens %d\n", MANIFEST_FORMAT, manifest->max_tokens);
+    if (base != NULL) {
+        lmtext_hex_write(base->bytes, hex);
+        appendStringInfo(&listing, "base %s\n", hex);
+    }
+    for (int i = 0; i < manifest->file_count; i++) {
+        lmtext_hex_write(files[i].sha256, hex);
+        appendStringInfo(&listing, "file %zu %s " INT64_FORMAT " %s\n", strlen(files[i].name),
+                         files[i].name, files[i].size, hex);
+    }
+    lmtext_sha256_add(hash, listing.data, listing.len);
+    lmtext_sha256_end(hash, digest->bytes);
+    pfree(listing.data);
+    pfree(files);
+}
+
+static lm_status
+write_string(lm_buffer *out, const char *key, const char *value)
+{
+    LM_TRY(lm_buffer_printf(out, ",\"%s\":", key));
+    return lm_json_write_string(out, value, strlen(value));
+}
+
+static lm_status
+write_digest(lm_buffer *out, const char *key, const uint8 *digest)
+{
+    char hex[LMTEXT_HEX_CHARS + 1];
+
+    lmtext_hex_write(digest, hex);
+    return write_string(out, key, hex);
+}
+
+static lm_status
+write_files(lm_buffer *out, const lmtext_manifest *manifest)
+{
+    LM_TRY(lm_buffer_append_string(out, ",\"files\":["));
+    for (int i = 0; i < manifest->file_count; i++) {
+        const manifest_file *file = &manifest->files[i];
+
+        LM_TRY(lm_buffer_printf(out, "%s{\"size\":" INT64_FORMAT, i > 0 ? "," : "", file->size));
+        LM_TRY(write_string(out, "name", file->name));
+        LM_TRY(write_digest(out, "sha256", file->sha256));
+        LM_TRY(lm_buffer_append_byte(out, '}'));
+    }
+    return lm_buffer_append_byte(out, ']');
+}
+
+static lm_status
+write_labels(lm_buffer *out, const lm_model_info *info)
+{
+    if (info->label_count == 0)
+        return LM_OK;
+    LM_TRY(lm_buffer_append_string(out, ",\"labels\":["));
+    for (int i = 0; i < info->label_count; i++) {
+        if (i > 0)
+            LM_TRY(lm_buffer_append_byte(out, ','));
+        LM_TRY(lm_json_write_string(out, info->labels[i], strlen(info->labels[i])));
+    }
+    return lm_buffer_append_byte(out, ']');
+}
+
+static lm_status
+write_info(lm_buffer *out, const lmtext_manifest *manifest, const lm_model_info *info)
+{
+    LM_TRY(write_string(out, "family", info->family ? info->family : ""));
+    LM_TRY(write_string(out, "task", info->task ? info->task : ""));
+    LM_TRY(write_string(out, "precision", "fp32"));
+    LM_TRY(lm_buffer_printf(out, ",\"dimensions\":%d,\"max_tokens\":%d", info->dimensions,
+                            info->max_tokens));
+    LM_TRY(lm_buffer_printf(out, ",\"parameters\":" UINT64_FORMAT ",\"bytes\":" INT64_FORMAT,
+                            info->parameters, manifest->bytes));
+    return write_labels(out, info);
+}
+
+static lm_status
+write_options(lm_buffer *out, const lmtext_version_options *options)
+{
+    if (options->licence != NULL)
+        LM_TRY(write_string(out, "licence", options->licence));
+    if (options->metrics != NULL)
+        LM_TRY(lm_buffer_printf(out, ",\"metrics\":%s", options->metrics));
+    LM_TRY(lm_buffer_append_string(out, ",\"options\":{"));
+    if (options->max_tokens > 0)
+        LM_TRY(lm_buffer_printf(out, "\"max_tokens\":%d", options->max_tokens));
+    return lm_buffer_append_byte(out, '}');
+}
+
+static lm_status
+write_time(lm_buffer *out)
+{
+    pg_time_t now = timestamptz_to_time_t(GetCurrentTransactionStartTimestamp());
+    char time[32];
+
+    pg_strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", pg_gmtime(&now));
+    return write_string(out, "created_at", time);
+}
+
+static lm_status
+write_all(lm_buffer *out, const lmtext_manifest *manifest, const lm_model_info *info,
+          const lmtext_version_options *options, const lmtext_digest *base)
+{
+    LM_TRY(lm_buffer_printf(out, "{\"format\":%d", MANIFEST_FORMAT));
+    LM_TRY(write_digest(out, "digest", manifest->digest.bytes));
+    if (base != NULL)
+        LM_TRY(write_digest(out, "base", base->bytes));
+    LM_TRY(write_info(out, manifest, info));
+    LM_TRY(write_options(out, options));
+    LM_TRY(write_time(out));
+    LM_TRY(write_files(out, manifest));
+    return lm_buffer_append_byte(out, '}');
+}
+
+bytea *
+lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const lm_model_info *info,
+                      const lmtext_version_options *options, const lmtext_digest *base)
+{
+    lm_buffer out;
+    bytea *row;
+
+    lm_buffer_init(&out, &call->ctx);
+    lmtext_check(call, write_all(&out, manifest, info, options, base), NULL);
+    if (out.size > MANIFEST_BYTES_MAX - VARHDRSZ)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the model's labels and metrics are too long"),
+                        errdetail("Found %zu bytes, allowed %d.", out.size,
+                                  MANIFEST_BYTES_MAX - VARHDRSZ)));
+    row = palloc(VARHDRSZ + out.size);
+    SET_VARSIZE(row, VARHDRSZ + out.size);
+    memcpy(VARDATA(row), out.data, out.size);
+    lm_buffer_free(&out);
+    return row;
+}

@@ -1,0 +1,390 @@
+/*
+ * names.c - from names to versions: parsing, search_path, deployment, ownership and privileges.
+ *
+ * Laws: lookups read system caches and lmtext.model_name by scans, never by SPI, so that a caller's
+ * operators cannot run and restricted contexts (index builds) work. Nothing is cached: a lookup
+ * happens once per statement, and what a name means is read under the statement's own snapshot.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/regproc.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "pg/catalog/names.h"
+
+/* Columns of lmtext.model_name. */
+#define ANUM_NAME_SCHEMA 1
+#define ANUM_NAME_MODEL 2
+#define ANUM_NAME_DEPLOYED 3
+#define ANUM_NAME_LAST_VERSION 4
+
+static Oid resolve_version(const lmtext_name *name);
+static Oid resolve_deployed(const lmtext_name *name);
+
+Oid
+lmtext_catalog_resolve(const char *name)
+{
+    lmtext_name parsed;
+
+    lmtext_name_parse(name, &parsed);
+    return parsed.version > 0 ? resolve_version(&parsed) : resolve_deployed(&parsed);
+}
+
+/* 'm@3' is looked up exactly as a table of that name would be. */
+static Oid
+resolve_version(const lmtext_name *name)
+{
+    RangeVar *table = makeRangeVar(name->schema, pstrdup(name->relation), -1);
+    Oid relid = RangeVarGetRelid(table, AccessShareLock, true);
+
+    if (!OidIsValid(relid) || !lmtext_catalog_is_model(relid))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("model version \"%s\" does not exist", name->relation),
+                        errhint("The view lmtext.models lists those that are there.")));
+    return relid;
+}
+
+/*
+ * 'm' means the deployed version in the first schema of the path that has one. A deployment whose
+ * table was dropped is an error rather than a reason to look further: another schema's model of the
+ * same name would answer with other vectors.
+ */
+static Oid
+resolve_deployed(const lmtext_name *name)
+{
+    ListCell *cell;
+    bool idle = false; /* a schema has versions, but none is deployed */
+
+    foreach (cell, lmtext_name_schemas(name)) {
+        Oid schema = lfirst_oid(cell);
+        lmtext_name_row row;
+        Oid relid;
+
+        lmtext_name_read(get_namespace_name(schema), name->model, &row);
+        if (row.deployed == 0) {
+            idle |= row.found && lmtext_name_versions(schema, name->model) != NIL;
+            continue;
+        }
+        relid = lmtext_name_version(schema, name->model, row.deployed);
+        if (!OidIsValid(relid))
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                            errmsg("model \"%s\" does not exist", name->model),
+                            errdetail("Its deployed version %d was dropped.", row.deployed),
+                            errhint("Choose another version with lmtext.deploy.")));
+        LockRelationOid(relid, AccessShareLock);
+        return relid;
+    }
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name->model),
+             idle ? errhint("None of its versions is deployed: choose one with lmtext.deploy, "
+                            "or name it as in '%s@1'.",
+                            name->model)
+                  : errhint("Import it with lmtext.import_model; the view lmtext.models "
+                            "lists those that are there.")));
+}
+
+List *
+lmtext_name_schemas(const lmtext_name *name)
+{
+    Oid schema;
+
+    if (name->schema == NULL)
+        return fetch_search_path(false);
+    schema = LookupExplicitNamespace(name->schema, true);
+    return OidIsValid(schema) ? list_make1_oid(schema) : NIL;
+}
+
+void
+lmtext_name_parse(const char *name, lmtext_name *out)
+{
+    RangeVar *table = makeRangeVarFromNameList(LMTEXT_QUALIFIED_NAMES(name));
+
+    if (table->catalogname && strcmp(table->catalogname, get_database_name(MyDatabaseId)) != 0)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("model \"%s\" is in another database", name)));
+    out->schema = table->schemaname;
+    strlcpy(out->relation, table->relname, NAMEDATALEN);
+    if (lmtext_name_split(out->relation, out->model, &out->version))
+        return;
+    if (out->relation[0] == '\0' || strchr(out->relation, '@') != NULL)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", name),
+                        errhint("A model is named by an identifier, one version of it by "
+                                "\"name@3\".")));
+    strlcpy(out->model, out->relation, NAMEDATALEN);
+    out->version = 0;
+}
+
+bool
+lmtext_name_split(const char *relation, char *model, int *version)
+{
+    const char *at = strchr(relation, '@');
+    int number = 0;
+
+    if (at == NULL || at == relation || at[1] == '0' || at[1] == '\0')
+        return false;
+    for (const char *digit = at + 1; *digit != '\0'; digit++) {
+        if (*digit < '0' || *digit > '9' || number > LMTEXT_VERSION_MAX / 10)
+            return false;
+        number = number * 10 + (*digit - '0');
+    }
+    strlcpy(model, relation, Min(at - relation + 1, NAMEDATALEN));
+    *version = number;
+    return true;
+}
+
+Oid
+lmtext_name_version(Oid schema, const char *model, int version)
+{
+    char *relation = psprintf("%s@%d", model, version);
+    Oid relid = get_relname_relid(relation, schema);
+
+    pfree(relation);
+    return OidIsValid(relid) && lmtext_catalog_is_model(relid) ? relid : InvalidOid;
+}
+
+Snapshot
+lmtext_read_snapshot(void)
+{
+    return RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
+}
+
+static void
+name_key(ScanKey key, AttrNumber attribute, NameData *name)
+{
+    ScanKeyInit(key, attribute, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(name));
+}
+
+void
+lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row)
+{
+    Relation table = table_open(lmtext_relation_oid("model_name"), AccessShareLock);
+    Snapshot snapshot = lmtext_read_snapshot();
+    NameData names[2];
+    ScanKeyData keys[2];
+    SysScanDesc scan;
+    HeapTuple tuple;
+
+    memset(row, 0, sizeof(*row));
+    namestrcpy(&names[0], schema ? schema : "");
+    namestrcpy(&names[1], model);
+    name_key(&keys[0], ANUM_NAME_SCHEMA, &names[0]);
+    name_key(&keys[1], ANUM_NAME_MODEL, &names[1]);
+    RelationGetIndexList(table); /* fills rd_pkindex */
+    scan = systable_beginscan(table, table->rd_pkindex, OidIsValid(table->rd_pkindex), snapshot, 2,
+                              keys);
+    tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        bool null;
+        Datum deployed = heap_getattr(tuple, ANUM_NAME_DEPLOYED, RelationGetDescr(table), &null);
+
+        row->found = true;
+        row->deployed = null ? 0 : DatumGetInt32(deployed);
+        row->last_version = DatumGetInt32(
+            heap_getattr(tuple, ANUM_NAME_LAST_VERSION, RelationGetDescr(table), &null));
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(table, AccessShareLock);
+}
+
+/* A range of pg_class' index on names: ':' follows '9'. */
+List *
+lmtext_name_versions(Oid schema, const char *model)
+{
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    Oid type = lmtext_model_part_type();
+    List *versions = NIL;
+    NameData low, high;
+    ScanKeyData keys[3];
+    SysScanDesc scan;
+    HeapTuple tuple;
+
+    snprintf(NameStr(low), NAMEDATALEN, "%s@", model);
+    snprintf(NameStr(high), NAMEDATALEN, "%s@:", model);
+    ScanKeyInit(&keys[0], Anum_pg_class_relname, BTGreaterEqualStrategyNumber, F_NAMEGE,
+                NameGetDatum(&low));
+    ScanKeyInit(&keys[1], Anum_pg_class_relname, BTLessStrategyNumber, F_NAMELT,
+                NameGetDatum(&high));
+    ScanKeyInit(&keys[2], Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(schema));
+    scan = systable_beginscan(classes, ClassNameNspIndexId, true, NULL, 3, keys);
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        Form_pg_class class = (Form_pg_class)GETSTRUCT(tuple);
+        lmtext_version_ref *ref = palloc(sizeof(*ref));
+        char name[NAMEDATALEN];
+
+        ref->relid = class->oid;
+        if (class->relkind == RELKIND_RELATION && class->reloftype == type &&
+            lmtext_name_split(NameStr(class->relname), name, &ref->version) &&
+            strcmp(name, model) == 0)
+            versions = lappend(versions, ref);
+    }
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    return versions;
+}
+
+Oid
+lmtext_schema_oid(void)
+{
+    return get_namespace_oid("lmtext", false);
+}
+
+Oid
+lmtext_relation_oid(const char *name)
+{
+    Oid relid = get_relname_relid(name, lmtext_schema_oid());
+
+    if (!OidIsValid(relid))
+        elog(ERROR, "relation lmtext.%s is missing", name);
+    return relid;
+}
+
+Oid
+lmtext_model_part_type(void)
+{
+    return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("model_part"),
+                           ObjectIdGetDatum(lmtext_schema_oid()));
+}
+
+/* Of what is asked often, the row of pg_class is looked up once. */
+static bool
+class_is_model(HeapTuple tuple)
+{
+    Form_pg_class class;
+
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    class = (Form_pg_class)GETSTRUCT(tuple);
+    return class->relkind == RELKIND_RELATION && OidIsValid(class->reloftype) &&
+           class->reloftype == lmtext_model_part_type();
+}
+
+bool
+lmtext_catalog_is_model(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    bool result = class_is_model(tuple);
+
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    return result;
+}
+
+bool
+lmtext_catalog_may_use(Oid relid, Oid role)
+{
+    AttrNumber file;
+
+    if (pg_class_aclcheck(relid, role, ACL_SELECT) == ACLCHECK_OK)
+        return true;
+    file = get_attnum(relid, "file");
+    return file != InvalidAttrNumber &&
+           pg_attribute_aclcheck(relid, file, role, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* The caller needs the version; its owner needs the base, as the owner of a view its tables. */
+void
+lmtext_catalog_check_use(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    Oid owner, base;
+
+    if (!class_is_model(tuple)) {
+        char *name = get_rel_name(relid);
+
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        name ? errmsg("relation \"%s\" is not a model version", name)
+                             : errmsg("model version with OID %u does not exist", relid)));
+    }
+    owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    if (!lmtext_catalog_may_use(relid, GetUserId()))
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for model \"%s\"", lmtext_catalog_display_name(relid)),
+                 errhint("Its owner can grant SELECT (file) on the version's table.")));
+    base = lmtext_catalog_base(relid);
+    if (OidIsValid(base) && !lmtext_catalog_may_use(base, owner))
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for model \"%s\"", lmtext_catalog_display_name(base)),
+                 errdetail("The owner of \"%s\", which is built on it, may not use it.",
+                           lmtext_catalog_display_name(relid))));
+}
+
+/* The regclass that a default expression holds, or InvalidOid. */
+static Oid
+default_regclass(const char *expression)
+{
+    Node *node = stringToNode(expression);
+
+    if (IsA(node, Const) && ((Const *)node)->consttype == REGCLASSOID &&
+        !((Const *)node)->constisnull)
+        return DatumGetObjectId(((Const *)node)->constvalue);
+    return InvalidOid;
+}
+
+Oid
+lmtext_catalog_base(Oid relid)
+{
+    Relation table = table_open(relid, AccessShareLock);
+    TupleDesc columns = RelationGetDescr(table);
+    TupleConstr *constraints = columns->constr;
+    Oid base = InvalidOid;
+
+    for (int i = 0; constraints != NULL && i < constraints->num_defval; i++) {
+        AttrDefault *value = &constraints->defval[i];
+        Form_pg_attribute column = TupleDescAttr(columns, value->adnum - 1);
+
+        if (strcmp(NameStr(column->attname), "base") == 0)
+            base = default_regclass(value->adbin);
+    }
+    table_close(table, NoLock);
+    return base;
+}
+
+char *
+lmtext_catalog_display_name(Oid relid)
+{
+    char *name = get_rel_name(relid);
+
+    if (name == NULL)
+        return psprintf("%u", relid);
+    if (RelationIsVisible(relid))
+        return name;
+    return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+bool
+lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deployed)
+{
+    char *relation = get_rel_name(relid);
+    char *schema = get_namespace_name(get_rel_namespace(relid));
+    lmtext_name_row row;
+
+    if (relation == NULL || schema == NULL || !lmtext_name_split(relation, model, version))
+        return false;
+    lmtext_name_read(schema, model, &row);
+    *deployed = row.deployed == *version;
+    return true;
+}

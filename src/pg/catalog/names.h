@@ -1,0 +1,60 @@
+/*
+ * names.h - inside this room: names of models and versions, and the table lmtext.model_name.
+ */
+#ifndef LMTEXT_NAMES_H
+#define LMTEXT_NAMES_H
+
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
+
+#include "pg/catalog/catalog.h"
+
+/* "@" and six digits of a version stand behind a model's name in a table's name. */
+#define LMTEXT_MODEL_NAME_MAX (NAMEDATALEN - 8)
+#define LMTEXT_VERSION_MAX 999999
+
+typedef struct lmtext_name {
+    char *schema;               /* NULL: by search_path */
+    char model[NAMEDATALEN];    /* without version */
+    char relation[NAMEDATALEN]; /* as written, version included */
+    int version;                /* 0: none was written */
+} lmtext_name;
+
+/* [schema.]model[@version] by the rules of identifiers; 42602 where it is none. */
+void lmtext_name_parse(const char *name, lmtext_name *out);
+
+/* Row of lmtext.model_name. */
+typedef struct lmtext_name_row {
+    bool found;
+    int deployed; /* 0: none */
+    int last_version;
+} lmtext_name_row;
+void lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row);
+
+/* Table of a version in a schema, or InvalidOid when there is none that is a model version. */
+Oid lmtext_name_version(Oid schema, const char *model, int version);
+
+typedef struct lmtext_version_ref {
+    Oid relid;
+    int version;
+} lmtext_version_ref;
+/* All versions of a model in a schema, as a list of lmtext_version_ref. */
+List *lmtext_name_versions(Oid schema, const char *model);
+
+/* Schemas to look in for a name: its own, or those of search_path. */
+List *lmtext_name_schemas(const lmtext_name *name);
+
+/* Split "m@3"; false when relation is not of that form. model has room for NAMEDATALEN. */
+bool lmtext_name_split(const char *relation, char *model, int *version);
+
+/*
+ * What reads of model tables see: the statement's snapshot, so that a statement has one view of
+ * names in all its processes; registered, to be given back with UnregisterSnapshot.
+ */
+Snapshot lmtext_read_snapshot(void);
+
+Oid lmtext_schema_oid(void);               /* of lmtext itself */
+Oid lmtext_model_part_type(void);          /* InvalidOid when the extension is gone */
+Oid lmtext_relation_oid(const char *name); /* a table of the extension, XX000 when it is gone */
+
+#endif

@@ -1,0 +1,594 @@
+/*
+ * version.c - making, deploying and dropping versions.
+ *
+ * Phases of lmtext_version_create, all in the caller's transaction: take the row of the name (which
+ * puts imports of one name in line), make the table, copy the files in chunks, read them back whole
+ * and check them, write the manifest, update the row.
+ *
+ * Laws: tables are made, filled and dropped by SPI as the caller, so privileges, event triggers,
+ * quotas and default grants are PostgreSQL's own; every name is qualified and quoted. Only rows of
+ * lmtext.model_name are written as that table's owner; the identity is set back here, and by the
+ * end of the (sub)transaction after an error, which is PostgreSQL's own way.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "pg/catalog/digest.h"
+#include "pg/catalog/manifest.h"
+#include "pg/catalog/names.h"
+#include "pg/catalog/parts.h"
+
+/* A version that is being made. */
+typedef struct creation {
+    lmtext_call call;
+    lm_arena arena;
+    lmtext_name name;
+    Oid schema;
+    char *schema_name;
+    int version;
+    Oid relid;
+    char *table;   /* qualified and quoted */
+    char *display; /* for messages */
+    Oid base;
+    lmtext_manifest *base_manifest;
+    lmtext_manifest manifest; /* files, bytes, window and digest as they become known */
+    lm_model_info info;
+} creation;
+
+typedef struct lmtext_manifest_file manifest_file;
+
+static void find_place(creation *new, const char *name);
+static int take_number(creation *new);
+static int check_versions(Oid schema, const char *model);
+static void make_table(creation *new);
+static void copy_files(creation *new, const lm_source *source);
+static void check_stored(creation *new, const lmtext_version_options *options);
+static void check_base(creation *new);
+static void store_manifest(creation *new, const lmtext_version_options *options);
+static void record_version(const creation *new);
+static void write_as_owner(const char *command, int count, Oid *types, Datum *values, int expected);
+
+Oid
+lmtext_version_create(const char *name, const lm_source *source, Oid base,
+                      const lmtext_version_options *options, int *version)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    MemoryContext memory = AllocSetContextCreate(caller, "lmtext version", ALLOCSET_DEFAULT_SIZES);
+    creation *new;
+    Oid relid;
+
+    MemoryContextSwitchTo(memory);
+    new = palloc0(sizeof(*new));
+    lmtext_call_init(&new->call, memory);
+    lm_arena_init(&new->arena, &new->call.ctx);
+    find_place(new, name);
+    if (OidIsValid(base)) {
+        lmtext_catalog_check_use(base);
+        new->base = base;
+        new->base_manifest = lmtext_manifest_read(base);
+    }
+    SPI_connect();
+    new->version = take_number(new);
+    make_table(new);
+    copy_files(new, source);
+    check_stored(new, options);
+    check_base(new);
+    store_manifest(new, options);
+    record_version(new);
+    SPI_finish();
+    relid = new->relid;
+    *version = new->version;
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(memory);
+    return relid;
+}
+
+/* What lmtext_version_create finds out first, for callers with hours of work before it. */
+void
+lmtext_version_check_name(const char *name)
+{
+    creation new = {0};
+
+    find_place(&new, name);
+    (void)check_versions(new.schema, new.name.model);
+}
+
+static void
+refuse_name(const char *name, const char *why)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", name),
+                    errdetail("%s", why)));
+}
+
+/* The schema that CREATE TABLE would use, with its privilege checked. */
+static void
+find_place(creation *new, const char *name)
+{
+    RangeVar *table;
+
+    lmtext_name_parse(name, &new->name);
+    if (new->name.version > 0)
+        refuse_name(name, "The number of a new version is not chosen: leave \"@\" out.");
+    if (strlen(new->name.model) > LMTEXT_MODEL_NAME_MAX)
+        refuse_name(name, psprintf("Allowed are %d bytes.", LMTEXT_MODEL_NAME_MAX));
+    table = makeRangeVar(new->name.schema, pstrdup(new->name.model), -1);
+    new->schema = RangeVarGetAndCheckCreationNamespace(table, NoLock, NULL);
+    if (isAnyTempNamespace(new->schema))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a model version cannot be a temporary table")));
+    new->schema_name = get_namespace_name(new->schema);
+}
+
+/* What the caller may add to: versions of a name have one owner. */
+static void
+check_owner(Oid relid)
+{
+    if (!LMTEXT_OWNS_TABLE(relid, GetUserId()))
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("must be owner of model \"%s\"", lmtext_catalog_display_name(relid))));
+}
+
+/* Lock the row of a name, made if need be, until the transaction ends. */
+static void
+lock_name(const char *schema, const char *model)
+{
+    Oid types[2] = {TEXTOID, TEXTOID};
+    Datum values[2] = {CStringGetTextDatum(schema), CStringGetTextDatum(model)};
+
+    write_as_owner("INSERT INTO lmtext.model_name (schema, model, deployed, last_version) "
+                   "VALUES ($1::pg_catalog.name, $2::pg_catalog.name, NULL, 0) "
+                   "ON CONFLICT DO NOTHING",
+                   2, types, values, SPI_OK_INSERT);
+    write_as_owner("SELECT FROM lmtext.model_name "
+                   "WHERE schema OPERATOR(pg_catalog.=) $1::pg_catalog.name "
+                   "AND model OPERATOR(pg_catalog.=) $2::pg_catalog.name FOR UPDATE",
+                   2, types, values, SPI_OK_SELECT);
+}
+
+/* Set a row's deployment (0: none) and raise its last number. The row is locked and there. */
+static void
+update_name(const char *schema, const char *model, int deployed, int last_version)
+{
+    Oid types[4] = {TEXTOID, TEXTOID, INT4OID, INT4OID};
+    Datum values[4] = {CStringGetTextDatum(schema), CStringGetTextDatum(model),
+                       Int32GetDatum(deployed), Int32GetDatum(last_version)};
+
+    write_as_owner("UPDATE lmtext.model_name "
+                   "SET deployed = CASE WHEN $3 OPERATOR(pg_catalog.>) 0 THEN $3 END, "
+                   "last_version = GREATEST(last_version, $4) "
+                   "WHERE schema OPERATOR(pg_catalog.=) $1::pg_catalog.name "
+                   "AND model OPERATOR(pg_catalog.=) $2::pg_catalog.name",
+                   4, types, values, SPI_OK_UPDATE);
+}
+
+/* The row as it is now: another session may have changed it since the statement began. */
+static void
+read_locked_name(const char *schema, const char *model, lmtext_name_row *row)
+{
+    PushActiveSnapshot(GetTransactionSnapshot());
+    lmtext_name_read(schema, model, row);
+    PopActiveSnapshot();
+}
+
+/* Highest number of the versions that are there, all of which the caller must own. */
+static int
+check_versions(Oid schema, const char *model)
+{
+    int last = 0;
+    ListCell *cell;
+
+    foreach (cell, lmtext_name_versions(schema, model)) {
+        const lmtext_version_ref *version = lfirst(cell);
+
+        check_owner(version->relid);
+        last = Max(last, version->version);
+    }
+    return last;
+}
+
+/* Above every number that was ever used, also by tables that came by other ways (a restore). */
+static int
+take_number(creation *new)
+{
+    lmtext_name_row row;
+    int last;
+
+    (void)check_versions(new->schema, new->name.model); /* before waiting for others */
+    lock_name(new->schema_name, new->name.model);
+    read_locked_name(new->schema_name, new->name.model, &row);
+    last = Max(row.last_version, check_versions(new->schema, new->name.model));
+    if (last >= LMTEXT_VERSION_MAX)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("model \"%s\" has no version numbers left", new->name.model),
+                        errdetail("Allowed are %d versions.", LMTEXT_VERSION_MAX)));
+    return last + 1;
+}
+
+static void
+run(const char *command)
+{
+    int result = SPI_execute(command, false, 0);
+
+    if (result < 0)
+        elog(ERROR, "SPI returned %s for: %s", SPI_result_code_string(result), command);
+}
+
+/* Qualified, quoted name of a table. */
+static char *
+table_name(Oid relid)
+{
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+                                      get_rel_name(relid));
+}
+
+/* A default of type regclass is a dependency that PostgreSQL records, dumps and restores. */
+static char *
+base_clause(Oid base)
+{
+    if (!OidIsValid(base))
+        return "";
+    return psprintf("base WITH OPTIONS DEFAULT %s::pg_catalog.regclass, ",
+                    quote_literal_cstr(table_name(base)));
+}
+
+static void
+make_table(creation *new)
+{
+    char *relation = psprintf("%s@%d", new->name.model, new->version);
+
+    new->table = quote_qualified_identifier(new->schema_name, relation);
+    run(psprintf("CREATE TABLE %s OF lmtext.model_part (%sPRIMARY KEY (file, part))", new->table,
+                 base_clause(new->base)));
+    run(psprintf("ALTER TABLE %s ALTER COLUMN data SET STORAGE EXTERNAL", new->table));
+    new->relid = lmtext_name_version(new->schema, new->name.model, new->version);
+    if (!OidIsValid(new->relid))
+        elog(ERROR, "table %s was not created", new->table);
+    new->display = lmtext_catalog_display_name(new->relid);
+}
+
+static void
+insert_part(SPIPlanPtr plan, text *file, int part, bytea *data)
+{
+    Datum values[3] = {PointerGetDatum(file), Int32GetDatum(part), PointerGetDatum(data)};
+    int result = SPI_execute_plan(plan, values, NULL, false, 0);
+
+    if (result != SPI_OK_INSERT)
+        elog(ERROR, "SPI returned %s for an insert", SPI_result_code_string(result));
+}
+
+static SPIPlanPtr
+insert_plan(const creation *new)
+{
+    Oid types[3] = {TEXTOID, INT4OID, BYTEAOID};
+    SPIPlanPtr plan = SPI_prepare(
+        psprintf("INSERT INTO %s (file, part, data) VALUES ($1, $2, $3)", new->table), 3, types);
+
+    if (plan == NULL)
+        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
+    return plan;
+}
+
+static char *
+shown(const char *name)
+{
+    return lmtext_cstring_lossy(name, strlen(name));
+}
+
+static uint64_t
+source_size(creation *new, const lm_source *source, const char *name)
+{
+    uint64_t size = 0;
+    bool found = false;
+
+    lmtext_check(&new->call, source->stat(&new->call.ctx, source->opaque, name, &found, &size),
+                 new->display);
+    if (!found)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
+                        errmsg("model \"%s\": file \"%s\" is missing", new->display, shown(name))));
+    if (size > (uint64_t)PG_INT32_MAX * LMTEXT_CHUNK_BYTES)
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("model \"%s\": file \"%s\" is too large", new->display, shown(name))));
+    return size;
+}
+
+/* One file, front to back, a chunk at a time; nothing of it is kept but its hash. */
+static void
+copy_file(creation *new, const lm_source *source, SPIPlanPtr plan, manifest_file *file)
+{
+    uint64_t size = source_size(new, source, file->name);
+    bytea *chunk = palloc(VARHDRSZ + LMTEXT_CHUNK_BYTES);
+    text *name = lmtext_text_from_utf8(file->name, strlen(file->name));
+    pg_cryptohash_ctx *hash = lmtext_sha256_begin();
+    int part = 0;
+
+    for (uint64_t at = 0; at < size; at += LMTEXT_CHUNK_BYTES) {
+        size_t length = Min(size - at, LMTEXT_CHUNK_BYTES);
+
+        CHECK_FOR_INTERRUPTS();
+        lmtext_check(
+            &new->call,
+            source->read(&new->call.ctx, source->opaque, file->name, at, VARDATA(chunk), length),
+            new->display);
+        SET_VARSIZE(chunk, VARHDRSZ + length);
+        lmtext_sha256_add(hash, VARDATA(chunk), length);
+        insert_part(plan, name, part++, chunk);
+    }
+    lmtext_sha256_end(hash, file->sha256);
+    file->size = size;
+    if (source_size(new, source, file->name) != size)
+        ereport(ERROR, (errcode(ERRCODE_IO_ERROR),
+                        errmsg("model \"%s\": file \"%s\" changed while it was read", new->display,
+                               shown(file->name))));
+    pfree(chunk);
+}
+
+static void
+copy_files(creation *new, const lm_source *source)
+{
+    SPIPlanPtr plan = insert_plan(new);
+    lmtext_manifest *manifest = &new->manifest;
+    lm_file_list list;
+
+    lmtext_check(&new->call, lm_bundle_list(&new->call.ctx, &new->arena, source, &list),
+                 new->display);
+    manifest->files = palloc0(Max(list.count, 1) * sizeof(manifest_file));
+    for (size_t i = 0; i < list.count; i++) {
+        manifest_file *file = &manifest->files[manifest->file_count++];
+
+        file->name = pstrdup(list.names[i]);
+        copy_file(new, source, plan, file);
+        manifest->bytes += file->size;
+    }
+    SPI_freeplan(plan);
+}
+
+/* Read back what was stored: its settings by the engine, then every byte against its hash. */
+static void
+check_stored(creation *new, const lmtext_version_options *options)
+{
+    lm_model_options model_options = {.max_tokens = options->max_tokens};
+    lm_tokenizer_notes notes = {{0}};
+    lmtext_chunks *chunks;
+    lm_model_plan *plan;
+    lm_source stored;
+
+    PushActiveSnapshot(GetTransactionSnapshot());
+    chunks = lmtext_chunks_open(new->relid, &new->manifest, &stored);
+    lmtext_check(&new->call,
+                 lm_model_plan_make(&new->call.ctx, &new->arena, &stored, &model_options,
+                                    lm_kernels_active(), &plan, &new->info, &notes),
+                 new->display);
+    lmtext_chunks_verify_and_close(chunks);
+    PopActiveSnapshot();
+    if (notes.warning[0] != '\0')
+        ereport(WARNING, (errmsg("model \"%s\": %s", new->display, shown(notes.warning))));
+}
+
+/*
+ * A head (its settings name no family) fits the model that it is built on, and has that model's
+ * family and window; anything else stands by itself.
+ */
+static void
+check_base(creation *new)
+{
+    const lmtext_manifest *base = new->base_manifest;
+    bool head = new->info.family == NULL;
+
+    if (head != (base != NULL))
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 head ? errmsg("model \"%s\" is a head and needs the model that it was trained on",
+                               new->display)
+                      : errmsg("model \"%s\" is not a head and cannot have a base", new->display)));
+    if (head) {
+        if (new->info.dimensions != base->dimensions)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("model \"%s\" does not fit its base", new->display),
+                            errdetail("Found %d dimensions, allowed %d.", new->info.dimensions,
+                                      base->dimensions)));
+        new->info.family = base->family;
+        new->info.max_tokens = base->max_tokens;
+    }
+    new->manifest.max_tokens = new->info.max_tokens;
+}
+
+static void
+store_manifest(creation *new, const lmtext_version_options *options)
+{
+    const lmtext_digest *base = new->base_manifest ? &new->base_manifest->digest : NULL;
+    SPIPlanPtr plan = insert_plan(new);
+
+    lmtext_manifest_digest(&new->manifest, base, &new->manifest.digest);
+    insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
+                lmtext_manifest_write(&new->call, &new->manifest, &new->info, options, base));
+    SPI_freeplan(plan);
+    PushActiveSnapshot(GetTransactionSnapshot());
+    (void)lmtext_manifest_read(new->relid); /* what was written is what loaders accept */
+    PopActiveSnapshot();
+}
+
+/* The first version of a name answers to it at once; later ones wait for lmtext.deploy. */
+static void
+record_version(const creation *new)
+{
+    lmtext_name_row row;
+    int deployed;
+
+    read_locked_name(new->schema_name, new->name.model, &row);
+    deployed = row.deployed;
+    if (deployed == 0 || !OidIsValid(lmtext_name_version(new->schema, new->name.model, deployed)))
+        deployed = new->version;
+    update_name(new->schema_name, new->name.model, deployed, new->version);
+}
+
+/*
+ * Run one command on lmtext.model_name as its owner, whose privilege it is; the caller was checked
+ * before. Commands here call only functions and operators of pg_catalog.
+ */
+static void
+write_as_owner(const char *command, int count, Oid *types, Datum *values, int expected)
+{
+    Oid table = lmtext_relation_oid("model_name");
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    Oid owner, user;
+    int context, result;
+
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "relation lmtext.model_name is missing");
+    owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+    result = SPI_execute_with_args(command, count, types, values, NULL, false, 0);
+    SetUserIdAndSecContext(user, context);
+    if (result != expected)
+        elog(ERROR, "SPI returned %s for: %s", SPI_result_code_string(result), command);
+}
+
+/* The schema whose model a name means, for changes: the first with a deployment or a version. */
+static Oid
+owning_schema(const lmtext_name *name)
+{
+    ListCell *cell;
+
+    foreach (cell, lmtext_name_schemas(name)) {
+        Oid schema = lfirst_oid(cell);
+        lmtext_name_row row;
+
+        lmtext_name_read(get_namespace_name(schema), name->model, &row);
+        if (row.deployed > 0 || lmtext_name_versions(schema, name->model) != NIL)
+            return schema;
+    }
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name->model),
+             errhint("The view lmtext.models lists those that are there.")));
+}
+
+static Oid
+existing_version(Oid schema, const lmtext_name *name, int version)
+{
+    Oid relid = version > 0 && version <= LMTEXT_VERSION_MAX
+                    ? lmtext_name_version(schema, name->model, version)
+                    : InvalidOid;
+
+    if (!OidIsValid(relid))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("model \"%s\" has no version %d", name->model, version),
+                        errhint("The view lmtext.models lists those that are there.")));
+    return relid;
+}
+
+void
+lmtext_version_deploy(const char *name, int version)
+{
+    lmtext_name parsed;
+    char *schema_name;
+    Oid schema, relid;
+
+    lmtext_name_parse(name, &parsed);
+    if (parsed.version > 0)
+        refuse_name(name, "The version is an argument of its own: leave \"@\" out.");
+    schema = owning_schema(&parsed);
+    schema_name = get_namespace_name(schema);
+    relid = existing_version(schema, &parsed, version);
+    check_owner(relid);
+    LockRelationOid(relid, AccessShareLock);
+    SPI_connect();
+    lock_name(schema_name, parsed.model);
+    (void)existing_version(schema, &parsed, version); /* not dropped while we waited */
+    update_name(schema_name, parsed.model, version, version);
+    SPI_finish();
+}
+
+/* Drop these tables in one command, so that heads and their base may go together. */
+static void
+drop_tables(List *versions)
+{
+    StringInfoData command;
+    ListCell *cell;
+
+    initStringInfo(&command);
+    appendStringInfoString(&command, "DROP TABLE ");
+    foreach (cell, versions) {
+        const lmtext_version_ref *version = lfirst(cell);
+
+        appendStringInfo(&command, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
+                         table_name(version->relid));
+    }
+    run(command.data);
+}
+
+/* The deployed version goes last: a name that is in use must mean something. */
+static void
+drop_one(const char *schema_name, const lmtext_name *name, Oid schema, Oid relid)
+{
+    lmtext_version_ref version = {relid, name->version};
+    lmtext_name_row row;
+    bool deployed;
+
+    read_locked_name(schema_name, name->model, &row);
+    deployed = row.deployed == name->version;
+    if (deployed && list_length(lmtext_name_versions(schema, name->model)) > 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_IN_USE),
+                 errmsg("version %d of model \"%s\" is deployed", name->version, name->model),
+                 errhint("Deploy another version first, or drop the model with all versions.")));
+    drop_tables(list_make1(&version));
+    update_name(schema_name, name->model, deployed ? 0 : row.deployed, name->version);
+}
+
+static void
+drop_all(const char *schema_name, const lmtext_name *name, Oid schema)
+{
+    int last = check_versions(schema, name->model);
+    List *versions = lmtext_name_versions(schema, name->model);
+
+    if (versions == NIL)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("model \"%s\" does not exist", name->model)));
+    drop_tables(versions);
+    update_name(schema_name, name->model, 0, last);
+}
+
+void
+lmtext_version_drop(const char *name)
+{
+    lmtext_name parsed;
+    char *schema_name;
+    Oid schema, relid = InvalidOid;
+
+    lmtext_name_parse(name, &parsed);
+    if (parsed.version > 0) {
+        relid = lmtext_catalog_resolve(name);
+        check_owner(relid);
+        schema = get_rel_namespace(relid);
+    } else {
+        schema = owning_schema(&parsed);
+        (void)check_versions(schema, parsed.model);
+    }
+    schema_name = get_namespace_name(schema);
+    SPI_connect();
+    lock_name(schema_name, parsed.model);
+    if (OidIsValid(relid))
+        drop_one(schema_name, &parsed, schema, relid);
+    else
+        drop_all(schema_name, &parsed, schema);
+    SPI_finish();
+}

@@ -1,0 +1,488 @@
+/*
+ * metrics.c - the aggregates accuracy and f1, and reports over a query's pairs of labels.
+ *
+ * accuracy compares values of any type by its own equality and keeps two counts in a bigint[]; f1
+ * counts pairs of labels as bytes, in a state that parallel workers hand over serialised. Rows in
+ * which either label is NULL are no pairs: they are left out everywhere.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/typcache.h"
+
+#include "metrics/classification.h"
+#include "pg/fn/query.h"
+
+/* State of accuracy, as the elements of a bigint[]. */
+typedef struct accuracy_counts {
+    int64 right, total;
+} accuracy_counts;
+
+/* State of f1, in the aggregate's memory context. */
+typedef struct f1_state {
+    lmtext_call call; /* counts are allocated by it */
+    lm_confusion *confusion;
+    char *average; /* of the first row; all rows must agree */
+    char *label;   /* for "binary": whose F1; else NULL */
+} f1_state;
+
+#define BATCH_ROWS 4096
+
+PG_FUNCTION_INFO_V1(lmtext_accuracy_accum);
+PG_FUNCTION_INFO_V1(lmtext_accuracy_combine);
+PG_FUNCTION_INFO_V1(lmtext_accuracy_final);
+PG_FUNCTION_INFO_V1(lmtext_f1_accum);
+PG_FUNCTION_INFO_V1(lmtext_f1_combine);
+PG_FUNCTION_INFO_V1(lmtext_f1_serialize);
+PG_FUNCTION_INFO_V1(lmtext_f1_deserialize);
+PG_FUNCTION_INFO_V1(lmtext_f1_final);
+PG_FUNCTION_INFO_V1(lmtext_classification_report);
+PG_FUNCTION_INFO_V1(lmtext_confusion_matrix);
+
+static ArrayType *counts_to_change(FunctionCallInfo fcinfo);
+static accuracy_counts *counts_of(ArrayType *array);
+static bool equal_arguments(FunctionCallInfo fcinfo);
+static f1_state *f1_state_new(MemoryContext memory);
+static void set_average(FunctionCallInfo fcinfo, f1_state *state);
+static void check_average(const char *average, const char *label);
+static double f1_of_average(f1_state *state, const lm_label_score *scores, size_t count);
+static double f1_of_label(const char *label, const lm_label_score *scores, size_t count);
+static f1_state *count_query(FunctionCallInfo fcinfo, const char *function);
+static void emit_score(ReturnSetInfo *result, const char *label, size_t length,
+                       const lm_average *score);
+
+/* ---- accuracy ---- */
+
+Datum
+lmtext_accuracy_accum(PG_FUNCTION_ARGS)
+{
+    ArrayType *array = counts_to_change(fcinfo);
+    accuracy_counts *counts = counts_of(array);
+
+    counts->total++;
+    counts->right += equal_arguments(fcinfo);
+    PG_RETURN_ARRAYTYPE_P(array);
+}
+
+Datum
+lmtext_accuracy_combine(PG_FUNCTION_ARGS)
+{
+    ArrayType *array = counts_to_change(fcinfo);
+    accuracy_counts *counts = counts_of(array), *more = counts_of(PG_GETARG_ARRAYTYPE_P(1));
+
+    counts->total += more->total;
+    counts->right += more->right;
+    PG_RETURN_ARRAYTYPE_P(array);
+}
+
+Datum
+lmtext_accuracy_final(PG_FUNCTION_ARGS)
+{
+    accuracy_counts *counts = counts_of(PG_GETARG_ARRAYTYPE_P(0));
+
+    if (counts->total == 0)
+        PG_RETURN_NULL();
+    PG_RETURN_FLOAT8((double)counts->right / (double)counts->total);
+}
+
+/* The state in place where an aggregate owns it, else a copy. */
+static ArrayType *
+counts_to_change(FunctionCallInfo fcinfo)
+{
+    return AggCheckCallContext(fcinfo, NULL) ? PG_GETARG_ARRAYTYPE_P(0)
+                                             : PG_GETARG_ARRAYTYPE_P_COPY(0);
+}
+
+static accuracy_counts *
+counts_of(ArrayType *array)
+{
+    if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT8OID ||
+        ARR_SIZE(array) != ARR_OVERHEAD_NONULLS(1) + sizeof(accuracy_counts))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("state of accuracy must be two counts")));
+    return (accuracy_counts *)ARR_DATA_PTR(array);
+}
+
+/* Are arguments 1 and 2 equal, by the default equality of their type? */
+static bool
+equal_arguments(FunctionCallInfo fcinfo)
+{
+    TypeCacheEntry *type = fcinfo->flinfo->fn_extra;
+
+    if (type == NULL) {
+        Oid oid = get_fn_expr_argtype(fcinfo->flinfo, 1);
+
+        if (!OidIsValid(oid))
+            elog(ERROR, "could not determine the type of the arguments");
+        type = lookup_type_cache(oid, TYPECACHE_EQ_OPR_FINFO);
+        if (!OidIsValid(type->eq_opr_finfo.fn_oid))
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                            errmsg("could not identify an equality operator for type %s",
+                                   format_type_be(oid))));
+        fcinfo->flinfo->fn_extra = type;
+    }
+    return DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, PG_GET_COLLATION(),
+                                          PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)));
+}
+
+/* ---- f1 ---- */
+
+static MemoryContext
+aggregate_memory(FunctionCallInfo fcinfo)
+{
+    MemoryContext memory;
+
+    if (!AggCheckCallContext(fcinfo, &memory))
+        elog(ERROR, "aggregate function called in non-aggregate context");
+    return memory;
+}
+
+static f1_state *
+f1_state_new(MemoryContext memory)
+{
+    f1_state *state = MemoryContextAllocZero(memory, sizeof(*state));
+
+    lmtext_call_init(&state->call, memory);
+    lmtext_check(&state->call, lm_confusion_create(&state->call.ctx, &state->confusion), NULL);
+    return state;
+}
+
+/* f1_accum(state, actual, predicted[, average[, label]]) */
+Datum
+lmtext_f1_accum(PG_FUNCTION_ARGS)
+{
+    MemoryContext memory = aggregate_memory(fcinfo);
+    f1_state *state = PG_ARGISNULL(0) ? NULL : (f1_state *)PG_GETARG_POINTER(0);
+    text *actual, *predicted;
+
+    if (PG_ARGISNULL(1) || PG_ARGISNULL(2)) {
+        if (state == NULL)
+            PG_RETURN_NULL();
+        PG_RETURN_POINTER(state);
+    }
+    if (state == NULL)
+        state = f1_state_new(memory);
+    set_average(fcinfo, state);
+    actual = PG_GETARG_TEXT_PP(1);
+    predicted = PG_GETARG_TEXT_PP(2);
+    lmtext_check(&state->call,
+                 lm_confusion_add(state->confusion, VARDATA_ANY(actual), VARSIZE_ANY_EXHDR(actual),
+                                  VARDATA_ANY(predicted), VARSIZE_ANY_EXHDR(predicted), 1),
+                 NULL);
+    PG_RETURN_POINTER(state);
+}
+
+/* Argument `argno` as a string; `fallback` where the aggregate has no such argument. */
+static char *
+setting(FunctionCallInfo fcinfo, int argno, char *fallback)
+{
+    if (argno >= PG_NARGS())
+        return fallback;
+    if (PG_ARGISNULL(argno))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("average and label of f1 must not be null")));
+    return text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
+
+static bool
+same_string(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Keep the average and label of the first row, and see that later rows say the same. */
+static void
+set_average(FunctionCallInfo fcinfo, f1_state *state)
+{
+    char *average, *label;
+
+    if (PG_NARGS() <= 3 && state->average != NULL)
+        return;
+    average = setting(fcinfo, 3, "macro");
+    label = setting(fcinfo, 4, NULL);
+    if (state->average == NULL) {
+        check_average(average, label);
+        state->average = MemoryContextStrdup(state->call.memory, average);
+        if (label != NULL)
+            state->label = MemoryContextStrdup(state->call.memory, label);
+    } else if (!same_string(state->average, average) || !same_string(state->label, label))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("average and label of f1 must be the same in all rows")));
+}
+
+/* Averages over labels, and where their F1 stands among those of the engine. */
+enum { MICRO, MACRO, WEIGHTED, AVERAGES };
+static const char *const average_names[AVERAGES] = {"micro", "macro", "weighted"};
+
+static void
+check_average(const char *average, const char *label)
+{
+    if (strcmp(average, "binary") == 0) {
+        if (label == NULL)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("f1 of one label needs the label"),
+                            errhint("Use f1(actual, predicted, 'binary', 'label').")));
+        return;
+    }
+    if (label != NULL)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("f1 takes a label only with the average \"binary\", not \"%s\"", average)));
+    for (int i = 0; i < AVERAGES; i++)
+        if (strcmp(average, average_names[i]) == 0)
+            return;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("f1 does not know the average \"%s\"", average),
+                    errhint("Known averages: micro, macro, weighted, binary.")));
+}
+
+/* Either state may be absent: a worker that saw no pair. */
+Datum
+lmtext_f1_combine(PG_FUNCTION_ARGS)
+{
+    MemoryContext memory = aggregate_memory(fcinfo);
+    f1_state *into = PG_ARGISNULL(0) ? NULL : (f1_state *)PG_GETARG_POINTER(0);
+    const f1_state *from = PG_ARGISNULL(1) ? NULL : (const f1_state *)PG_GETARG_POINTER(1);
+
+    if (from == NULL && into == NULL)
+        PG_RETURN_NULL();
+    if (from == NULL)
+        PG_RETURN_POINTER(into);
+    if (into == NULL) {
+        into = f1_state_new(memory);
+        into->average = MemoryContextStrdup(memory, from->average);
+        into->label = from->label ? MemoryContextStrdup(memory, from->label) : NULL;
+    } else if (!same_string(into->average, from->average) || !same_string(into->label, from->label))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("average and label of f1 must be the same in all rows")));
+    lmtext_check(&into->call, lm_confusion_merge(into->confusion, from->confusion), NULL);
+    PG_RETURN_POINTER(into);
+}
+
+static void
+send_bytes(StringInfo out, const char *bytes, size_t length)
+{
+    pq_sendint32(out, (uint32)length);
+    pq_sendbytes(out, bytes, (int)length);
+}
+
+static void
+send_pair(void *opaque, const char *actual, size_t actual_length, const char *predicted,
+          size_t predicted_length, uint64_t count)
+{
+    send_bytes(opaque, actual, actual_length);
+    send_bytes(opaque, predicted, predicted_length);
+    pq_sendint64(opaque, count);
+}
+
+/* Average, label, then the pairs up to the end; each string after its length. */
+Datum
+lmtext_f1_serialize(PG_FUNCTION_ARGS)
+{
+    f1_state *state;
+    StringInfoData out;
+
+    aggregate_memory(fcinfo);
+    state = (f1_state *)PG_GETARG_POINTER(0);
+    pq_begintypsend(&out);
+    send_bytes(&out, state->average, strlen(state->average));
+    pq_sendbyte(&out, state->label != NULL);
+    send_bytes(&out, state->label ? state->label : "", state->label ? strlen(state->label) : 0);
+    lmtext_check(&state->call, lm_confusion_visit(state->confusion, send_pair, &out), NULL);
+    PG_RETURN_BYTEA_P(pq_endtypsend(&out));
+}
+
+static lm_text
+receive_bytes(StringInfo in)
+{
+    int length = (int)pq_getmsgint(in, 4);
+
+    return (lm_text){pq_getmsgbytes(in, length), length};
+}
+
+Datum
+lmtext_f1_deserialize(PG_FUNCTION_ARGS)
+{
+    f1_state *state;
+    bytea *bytes;
+    StringInfoData in;
+    lm_text average, label;
+    bool labelled;
+
+    aggregate_memory(fcinfo);
+    bytes = PG_GETARG_BYTEA_PP(0);
+    initStringInfo(&in);
+    appendBinaryStringInfo(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+    state = f1_state_new(CurrentMemoryContext);
+    average = receive_bytes(&in);
+    state->average = pnstrdup(average.bytes, average.length);
+    labelled = pq_getmsgbyte(&in) != 0;
+    label = receive_bytes(&in);
+    state->label = labelled ? pnstrdup(label.bytes, label.length) : NULL;
+    while (in.cursor < in.len) {
+        lm_text actual = receive_bytes(&in), predicted = receive_bytes(&in);
+        uint64 count = (uint64)pq_getmsgint64(&in);
+
+        lmtext_check(&state->call,
+                     lm_confusion_add(state->confusion, actual.bytes, actual.length,
+                                      predicted.bytes, predicted.length, count),
+                     NULL);
+    }
+    pq_getmsgend(&in);
+    pfree(in.data);
+    PG_RETURN_POINTER(state);
+}
+
+Datum
+lmtext_f1_final(PG_FUNCTION_ARGS)
+{
+    f1_state *state;
+    lm_label_score *scores;
+    size_t count;
+    double result;
+
+    aggregate_memory(fcinfo);
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    state = (f1_state *)PG_GETARG_POINTER(0);
+    lmtext_check(&state->call, lm_confusion_scores(state->confusion, &scores, &count), NULL);
+    result = state->label != NULL ? f1_of_label(state->label, scores, count)
+                                  : f1_of_average(state, scores, count);
+    lm_free(&state->call.ctx, scores);
+    PG_RETURN_FLOAT8(result);
+}
+
+static double
+f1_of_average(f1_state *state, const lm_label_score *scores, size_t count)
+{
+    lm_average averages[AVERAGES];
+
+    lm_confusion_averages(state->confusion, scores, count, &averages[MICRO], &averages[MACRO],
+                          &averages[WEIGHTED]);
+    for (int i = 0; i < AVERAGES; i++)
+        if (strcmp(state->average, average_names[i]) == 0)
+            return averages[i].f1;
+    elog(ERROR, "f1 has no average \"%s\"", state->average);
+}
+
+/* A label that was neither there nor predicted has the score 0. */
+static double
+f1_of_label(const char *label, const lm_label_score *scores, size_t count)
+{
+    size_t length = strlen(label);
+
+    for (size_t i = 0; i < count; i++)
+        if (scores[i].length == length && memcmp(scores[i].label, label, length) == 0)
+            return scores[i].f1;
+    return 0;
+}
+
+/* ---- Reports ---- */
+
+Datum
+lmtext_classification_report(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    lm_average averages[AVERAGES];
+    lm_label_score *scores;
+    f1_state *state;
+    size_t count;
+
+    InitMaterializedSRF(fcinfo, 0);
+    state = count_query(fcinfo, "lmtext.classification_report");
+    if (lm_confusion_total(state->confusion) == 0)
+        return (Datum)0;
+    lmtext_check(&state->call, lm_confusion_scores(state->confusion, &scores, &count), NULL);
+    lm_confusion_averages(state->confusion, scores, count, &averages[MICRO], &averages[MACRO],
+                          &averages[WEIGHTED]);
+    for (size_t i = 0; i < count; i++) {
+        const lm_average score = {scores[i].precision, scores[i].recall, scores[i].f1,
+                                  scores[i].support};
+
+        emit_score(result, scores[i].label, scores[i].length, &score);
+    }
+    for (int i = 0; i < AVERAGES; i++) {
+        char *name = psprintf("%s avg", average_names[i]);
+
+        emit_score(result, name, strlen(name), &averages[i]);
+    }
+    return (Datum)0;
+}
+
+static void
+emit_score(ReturnSetInfo *result, const char *label, size_t length, const lm_average *score)
+{
+    Datum values[5] = {PointerGetDatum(cstring_to_text_with_len(label, (int)length)),
+                       Float8GetDatum(score->precision), Float8GetDatum(score->recall),
+                       Float8GetDatum(score->f1), Int64GetDatum((int64)score->support)};
+    bool nulls[5] = {false};
+
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+emit_pair(void *opaque, const char *actual, size_t actual_length, const char *predicted,
+          size_t predicted_length, uint64_t count)
+{
+    ReturnSetInfo *result = opaque;
+    Datum values[3] = {PointerGetDatum(cstring_to_text_with_len(actual, (int)actual_length)),
+                       PointerGetDatum(cstring_to_text_with_len(predicted, (int)predicted_length)),
+                       Int64GetDatum((int64)count)};
+    bool nulls[3] = {false};
+
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+lmtext_confusion_matrix(PG_FUNCTION_ARGS)
+{
+    f1_state *state;
+
+    InitMaterializedSRF(fcinfo, 0);
+    state = count_query(fcinfo, "lmtext.confusion_matrix");
+    lmtext_check(&state->call, lm_confusion_visit(state->confusion, emit_pair, fcinfo->resultinfo),
+                 NULL);
+    return (Datum)0;
+}
+
+/* Count the pairs of the query in argument 0. */
+static f1_state *
+count_query(FunctionCallInfo fcinfo, const char *function)
+{
+    static const lmtext_column columns[2] = {{"actual label", LMTEXT_COLUMN_ANY},
+                                             {"predicted label", LMTEXT_COLUMN_ANY}};
+    f1_state *state = f1_state_new(CurrentMemoryContext);
+    char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    MemoryContext batch;
+    lmtext_pair *pairs;
+    lmtext_pairs reader;
+    int count;
+
+    SPI_connect();
+    pairs = palloc(BATCH_ROWS * sizeof(*pairs));
+    batch = AllocSetContextCreate(CurrentMemoryContext, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
+    lmtext_pairs_open(&reader, function, query, columns);
+    MemoryContextSwitchTo(batch);
+    while ((count = lmtext_pairs_fetch(&reader, BATCH_ROWS, pairs)) > 0) {
+        CHECK_FOR_INTERRUPTS();
+        for (int i = 0; i < count; i++) {
+            const char *actual = pairs[i].values[0], *predicted = pairs[i].values[1];
+
+            if (actual != NULL && predicted != NULL)
+                lmtext_check(&state->call,
+                             lm_confusion_add(state->confusion, actual, strlen(actual), predicted,
+                                              strlen(predicted), 1),
+                             NULL);
+        }
+        MemoryContextReset(batch);
+    }
+    lmtext_pairs_close(&reader);
+    SPI_finish();
+    return state;
+}

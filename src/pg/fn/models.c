@@ -1,0 +1,352 @@
+/*
+ * models.c - SQL entries that import, deploy, drop and describe models and families.
+ *
+ * What an entry does itself is options and rows; the work is the catalog's. describe_model serves
+ * the view lmtext.models: it shows what a manifest says and never fails because of it.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/jsonb.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "family/family.h"
+#include "format/json.h"
+#include "pg/catalog/catalog.h"
+#include "pg/glue/options.h"
+
+PG_FUNCTION_INFO_V1(lmtext_import_model_directory);
+PG_FUNCTION_INFO_V1(lmtext_import_model_objects);
+PG_FUNCTION_INFO_V1(lmtext_deploy);
+PG_FUNCTION_INFO_V1(lmtext_drop_model);
+PG_FUNCTION_INFO_V1(lmtext_describe_model);
+PG_FUNCTION_INFO_V1(lmtext_family_list);
+
+/* Options of import_model as they are read. */
+typedef struct import_options {
+    int64 max_tokens;
+    char *licence; /* in the database's encoding */
+} import_options;
+
+static const lmtext_option option_table[] = {
+    {"max_tokens", LMTEXT_OPTION_INT, offsetof(import_options, max_tokens), 1, INT_MAX,
+     "a whole number of at least 1"},
+    {"licence", LMTEXT_OPTION_TEXT, offsetof(import_options, licence), 0, 0, "a string"},
+};
+
+/* None of the arguments may be NULL: doing nothing would look like success. */
+static void
+refuse_nulls(FunctionCallInfo fcinfo)
+{
+    for (int i = 0; i < PG_NARGS(); i++)
+        if (PG_ARGISNULL(i))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("argument %d must not be null", i + 1)));
+}
+
+static void
+read_options(Jsonb *json, lmtext_version_options *options)
+{
+    import_options read = {0};
+
+    lmtext_options_read(json, option_table, lengthof(option_table), &read);
+    options->max_tokens = (int)read.max_tokens;
+    if (read.licence != NULL) {
+        lm_text licence = lmtext_utf8_from_bytes(read.licence, strlen(read.licence));
+
+        options->licence = pnstrdup(licence.bytes, licence.length);
+    }
+}
+
+static int
+import(FunctionCallInfo fcinfo, lmtext_origin *origin)
+{
+    lmtext_version_options options = {0};
+    int version;
+
+    read_options(PG_GETARG_JSONB_P(2), &options);
+    lmtext_version_create(text_to_cstring(PG_GETARG_TEXT_PP(0)), &origin->source, InvalidOid,
+                          &options, &version);
+    lmtext_origin_close(origin);
+    return version;
+}
+
+Datum
+lmtext_import_model_directory(PG_FUNCTION_ARGS)
+{
+    refuse_nulls(fcinfo);
+    PG_RETURN_INT32(import(fcinfo, lmtext_origin_directory(text_to_cstring(PG_GETARG_TEXT_PP(1)))));
+}
+
+Datum
+lmtext_import_model_objects(PG_FUNCTION_ARGS)
+{
+    refuse_nulls(fcinfo);
+    PG_RETURN_INT32(import(fcinfo, lmtext_origin_objects(PG_GETARG_JSONB_P(1))));
+}
+
+/* ---- Changes ---- */
+
+Datum
+lmtext_deploy(PG_FUNCTION_ARGS)
+{
+    refuse_nulls(fcinfo);
+    lmtext_version_deploy(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1));
+    PG_RETURN_VOID();
+}
+
+Datum
+lmtext_drop_model(PG_FUNCTION_ARGS)
+{
+    refuse_nulls(fcinfo);
+    lmtext_version_drop(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    PG_RETURN_VOID();
+}
+
+/* ---- Description ---- */
+
+/* Columns of lmtext.describe_model, in order. */
+enum {
+    COLUMN_NAME,
+    COLUMN_VERSION,
+    COLUMN_DEPLOYED,
+    COLUMN_FAMILY,
+    COLUMN_TASK,
+    COLUMN_PRECISION,
+    COLUMN_DIMENSIONS,
+    COLUMN_MAX_TOKENS,
+    COLUMN_PARAMETERS,
+    COLUMN_BYTES,
+    COLUMN_SHA256,
+    COLUMN_LABELS,
+    COLUMN_LICENCE,
+    COLUMN_BASE,
+    COLUMN_CREATED_AT,
+    COLUMN_METRICS,
+    COLUMN_COUNT
+};
+
+typedef struct description {
+    Datum values[COLUMN_COUNT];
+    bool nulls[COLUMN_COUNT];
+} description;
+
+static void
+put(description *row, int column, Datum value)
+{
+    row->values[column] = value;
+    row->nulls[column] = false;
+}
+
+static char *
+json_string(const lm_json *string)
+{
+    return lmtext_cstring_lossy(string->as.string.bytes, string->as.string.length);
+}
+
+static void
+put_labels(description *row, const lm_json *labels)
+{
+    Datum *texts;
+    int count = 0;
+
+    if (labels == NULL || labels->type != LM_JSON_ARRAY || labels->as.items.count == 0)
+        return;
+    texts = palloc_extended(labels->as.items.count * sizeof(Datum), MCXT_ALLOC_HUGE);
+    for (const lm_json *label = labels->as.items.first; label != NULL; label = label->next)
+        if (label->type == LM_JSON_STRING)
+            texts[count++] = CStringGetTextDatum(json_string(label));
+    put(row, COLUMN_LABELS,
+        PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT)));
+}
+
+/* JSON in the database's encoding, built anew so that the parser of jsonb cannot refuse it. */
+static void
+append_json(StringInfo out, const lm_json *json)
+{
+    char close = json->type == LM_JSON_ARRAY ? ']' : '}';
+
+    check_stack_depth();
+    if (json->type == LM_JSON_NULL)
+        appendStringInfoString(out, "null");
+    else if (json->type == LM_JSON_BOOL)
+        appendStringInfoString(out, json->boolean ? "true" : "false");
+    else if (json->type == LM_JSON_NUMBER && json->is_integer)
+        appendStringInfo(out, INT64_FORMAT, json->integer);
+    else if (json->type == LM_JSON_NUMBER)
+        appendStringInfo(out, "%.17g", json->as.number);
+    else if (json->type == LM_JSON_STRING)
+        escape_json(out, json_string(json));
+    else {
+        appendStringInfoChar(out, json->type == LM_JSON_ARRAY ? '[' : '{');
+        for (const lm_json *item = json->as.items.first; item != NULL; item = item->next) {
+            if (item != json->as.items.first)
+                appendStringInfoChar(out, ',');
+            if (json->type == LM_JSON_OBJECT) {
+                escape_json(out, lmtext_cstring_lossy(item->key, item->key_length));
+                appendStringInfoChar(out, ':');
+            }
+            append_json(out, item);
+        }
+        appendStringInfoChar(out, close);
+    }
+}
+
+static void
+put_metrics(description *row, const lm_json *metrics)
+{
+    StringInfoData text;
+
+    if (metrics == NULL || metrics->type != LM_JSON_OBJECT)
+        return;
+    initStringInfo(&text);
+    append_json(&text, metrics);
+    put(row, COLUMN_METRICS, DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+/* "2026-01-31T23:59:59Z"; anything else is not shown. */
+static void
+put_time(description *row, const lm_json *time)
+{
+    struct pg_tm parts = {0};
+    Timestamp result;
+
+    if (time == NULL || time->type != LM_JSON_STRING ||
+        sscanf(time->as.string.bytes, "%4d-%2d-%2dT%2d:%2d:%2dZ", &parts.tm_year, &parts.tm_mon,
+               &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
+        return;
+    if (ValidateDate(DTK_DATE_M, false, false, false, &parts) == 0 && parts.tm_hour < 24 &&
+        parts.tm_min < 60 && parts.tm_sec < 60 && tm2timestamp(&parts, 0, NULL, &result) == 0)
+        put(row, COLUMN_CREATED_AT, TimestampTzGetDatum(result));
+}
+
+/* What the table's name says, whatever the manifest holds. */
+static void
+put_name(description *row, Oid relid, const char *relation)
+{
+    char model[NAMEDATALEN];
+    bool deployed = false;
+    int version;
+
+    if (lmtext_catalog_version_of(relid, model, &version, &deployed)) {
+        put(row, COLUMN_VERSION, Int32GetDatum(version));
+        relation = model;
+    }
+    put(row, COLUMN_NAME, CStringGetTextDatum(relation));
+    put(row, COLUMN_DEPLOYED, BoolGetDatum(deployed));
+}
+
+static void
+put_manifest(description *row, const lmtext_manifest *manifest)
+{
+    const lm_json *licence = lm_json_get(manifest->root, "licence");
+    char hex[2 * LMTEXT_DIGEST_BYTES + 1];
+
+    for (int i = 0; i < LMTEXT_DIGEST_BYTES; i++)
+        snprintf(hex + 2 * i, 3, "%02x", manifest->digest.bytes[i]);
+    put(row, COLUMN_FAMILY, CStringGetTextDatum(manifest->family));
+    put(row, COLUMN_TASK, CStringGetTextDatum(manifest->task));
+    put(row, COLUMN_PRECISION, CStringGetTextDatum(manifest->precision));
+    put(row, COLUMN_DIMENSIONS, Int32GetDatum(manifest->dimensions));
+    put(row, COLUMN_MAX_TOKENS, Int32GetDatum(manifest->max_tokens));
+    put(row, COLUMN_PARAMETERS, Int64GetDatum(manifest->parameters));
+    put(row, COLUMN_BYTES, Int64GetDatum(manifest->bytes));
+    put(row, COLUMN_SHA256, CStringGetTextDatum(hex));
+    put_labels(row, lm_json_get(manifest->root, "labels"));
+    if (licence != NULL && licence->type == LM_JSON_STRING)
+        put(row, COLUMN_LICENCE, CStringGetTextDatum(json_string(licence)));
+    put_time(row, lm_json_get(manifest->root, "created_at"));
+    put_metrics(row, lm_json_get(manifest->root, "metrics"));
+}
+
+/* One row, or none where the version is gone, is none, or is not the caller's to use. */
+Datum
+lmtext_describe_model(PG_FUNCTION_ARGS)
+{
+    Oid relid = PG_GETARG_OID(0);
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    char *relation = get_rel_name(relid);
+    lmtext_manifest *manifest;
+    description row;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (relation == NULL || !lmtext_catalog_is_model(relid) ||
+        !lmtext_catalog_may_use(relid, GetUserId()))
+        PG_RETURN_VOID();
+    memset(row.nulls, true, sizeof(row.nulls));
+    put_name(&row, relid, relation);
+    manifest = lmtext_manifest_peek(relid);
+    if (manifest != NULL) {
+        Oid base = lmtext_catalog_base(relid);
+
+        put_manifest(&row, manifest);
+        if (OidIsValid(base))
+            put(&row, COLUMN_BASE, ObjectIdGetDatum(base));
+    }
+    tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
+    PG_RETURN_VOID();
+}
+
+/* ---- Families ---- */
+
+/* What tasks a family's capabilities give. */
+static const struct {
+    uint32 caps;
+    const char *task;
+} family_tasks[] = {
+    {LM_CAP_ENCODER, "embedding"},
+    {LM_CAP_ENCODER, "classification"},
+};
+
+static Datum
+text_array(Datum *texts, int count)
+{
+    return PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static Datum
+family_types(const lm_family *family)
+{
+    Datum *texts;
+    int count = 0;
+
+    while (family->model_types[count] != NULL)
+        count++;
+    texts = palloc(Max(count, 1) * sizeof(Datum));
+    for (int i = 0; i < count; i++)
+        texts[i] = CStringGetTextDatum(family->model_types[i]);
+    return text_array(texts, count);
+}
+
+Datum
+lmtext_family_list(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+
+    InitMaterializedSRF(fcinfo, 0);
+    for (int i = 0; lm_families[i] != NULL; i++) {
+        const lm_family *family = lm_families[i];
+        Datum tasks[lengthof(family_tasks)];
+        Datum values[3];
+        bool nulls[3] = {false, false, false};
+        int count = 0;
+
+        for (int t = 0; t < lengthof(family_tasks); t++)
+            if ((family->caps & family_tasks[t].caps) == family_tasks[t].caps)
+                tasks[count++] = CStringGetTextDatum(family_tasks[t].task);
+        values[0] = CStringGetTextDatum(family->name);
+        values[1] = family_types(family);
+        values[2] = text_array(tasks, count);
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,383 @@
+/*
+ * monitoring.c - SQL entries of 90-monitoring.sql: loading and unloading, and the views that show
+ * the cache of models, the machine, and trainings.
+ *
+ * What a role may see: models that it may use and trainings of roles that it is a member of, in
+ * this database; members of pg_monitor see all. The digest of a model is never shown: who knows it
+ * could forge a version that maps another's weights.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "kernels/kernels.h"
+#include "pg/cache/registry.h"
+
+/* A row under construction: columns are appended in order. */
+typedef struct row {
+    ReturnSetInfo *result;
+    int count;
+    Datum values[20];
+    bool nulls[20];
+} row;
+
+static void name_models(lmtext_slot_view *views, Oid *models, int count, bool all);
+static void match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count);
+static void emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model);
+static bool sees_everything(void);
+static bool sees_run(const lmtext_run *run);
+static void emit_run(ReturnSetInfo *result, const lmtext_run *run);
+static void emit_point(ReturnSetInfo *result, const lmtext_run *run,
+                       const lmtext_progress_point *point);
+static int count_threads(void);
+static void row_begin(row *row, ReturnSetInfo *result);
+static void row_end(row *row);
+static void add_datum(row *row, Datum value);
+static void add_null(row *row);
+static void add_text(row *row, const char *value);
+static void add_float(row *row, double value);
+static void add_time(row *row, TimestampTz value);
+static void add_database(row *row, Oid database);
+
+PG_FUNCTION_INFO_V1(lmtext_load_model);
+Datum
+lmtext_load_model(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_BOOL(
+        lmtext_cache_load(lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+}
+
+PG_FUNCTION_INFO_V1(lmtext_load_model_version);
+Datum
+lmtext_load_model_version(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_BOOL(lmtext_cache_load(PG_GETARG_OID(0)));
+}
+
+PG_FUNCTION_INFO_V1(lmtext_unload_model);
+Datum
+lmtext_unload_model(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_BOOL(
+        lmtext_cache_unload(lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+}
+
+PG_FUNCTION_INFO_V1(lmtext_unload_model_version);
+Datum
+lmtext_unload_model_version(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_BOOL(lmtext_cache_unload(PG_GETARG_OID(0)));
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_model_cache);
+Datum
+lmtext_get_model_cache(PG_FUNCTION_ARGS)
+{
+    bool all = sees_everything();
+    lmtext_slot_view *views;
+    Oid *models;
+    int count;
+
+    InitMaterializedSRF(fcinfo, 0);
+    views = lmtext_cache_snapshot(&count);
+    models = palloc0(sizeof *models * (count + 1));
+    name_models(views, models, count, all);
+    for (int i = 0; i < count; i++)
+        if (all || OidIsValid(models[i]))
+            emit_slot((ReturnSetInfo *)fcinfo->resultinfo, &views[i], models[i]);
+    return (Datum)0;
+}
+
+/* The versions of this database, by their manifests: slots know contents, not names. */
+static void
+name_models(lmtext_slot_view *views, Oid *models, int count, bool all)
+{
+    Relation classes;
+    SysScanDesc scan;
+    HeapTuple tuple;
+
+    if (count == 0)
+        return;
+    classes = table_open(RelationRelationId, AccessShareLock);
+    scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        Form_pg_class class = (Form_pg_class)GETSTRUCT(tuple);
+
+        if (OidIsValid(class->reloftype) && lmtext_catalog_is_model(class->oid) &&
+            (all || lmtext_catalog_may_use(class->oid, GetUserId())))
+            match_model(class->oid, views, models, count);
+    }
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+}
+
+static void
+match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
+{
+    lmtext_manifest *manifest = lmtext_manifest_peek(relid);
+    lmtext_cache_key key = {0};
+
+    if (manifest == NULL)
+        return;
+    key.digest = manifest->digest;
+    key.max_tokens = manifest->max_tokens;
+    for (int i = 0; i < count; i++)
+        if (lmtext_cache_key_same_model(&views[i].key, &key) &&
+            (!OidIsValid(models[i]) || relid < models[i]))
+            models[i] = relid;
+}
+
+static void
+emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model)
+{
+    row row;
+
+    row_begin(&row, result);
+    if (OidIsValid(model)) {
+        add_datum(&row, ObjectIdGetDatum(model));
+        add_text(&row, lmtext_catalog_display_name(model));
+    } else {
+        add_null(&row);
+        add_null(&row);
+    }
+    add_database(&row, view->database);
+    add_text(&row, view->state);
+    add_text(&row, lm_level_name((lm_level)view->key.level));
+    add_datum(&row, Int64GetDatum(view->bytes));
+    add_datum(&row, Int32GetDatum((int32)view->pins));
+    add_datum(&row, Int64GetDatum(view->hits));
+    add_datum(&row, Int64GetDatum(view->loads));
+    add_datum(&row, Float8GetDatum(view->load_ms));
+    add_time(&row, view->loaded_at);
+    add_time(&row, view->last_used);
+    row_end(&row);
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_device);
+Datum
+lmtext_get_device(PG_FUNCTION_ARGS)
+{
+    const char *obstacle = NULL;
+    bool shared = lmtext_registry_get(&obstacle) != NULL;
+    int threads = count_threads();
+    row row;
+
+    InitMaterializedSRF(fcinfo, 0);
+    row_begin(&row, (ReturnSetInfo *)fcinfo->resultinfo);
+    add_text(&row, lm_cpu_name());
+    add_text(&row, lm_level_name(lm_kernels_active()->level));
+    add_text(&row, lm_level_name(lm_kernels_best()));
+    add_text(&row, lm_blas_config());
+    add_datum(&row, Int32GetDatum(lm_blas_threads()));
+    if (threads > 0)
+        add_datum(&row, Int32GetDatum(threads));
+    else
+        add_null(&row);
+    add_datum(&row, BoolGetDatum(shared));
+    add_text(&row, shared ? NULL : obstacle);
+    row_end(&row);
+    return (Datum)0;
+}
+
+/* Threads of this process, which must be one; 0 where the system does not say. */
+static int
+count_threads(void)
+{
+    DIR *directory = AllocateDir("/proc/self/task");
+    struct dirent *task;
+    int count = 0;
+
+    if (directory == NULL)
+        return 0;
+    while ((task = ReadDirExtended(directory, "/proc/self/task", LOG)) != NULL)
+        count += task->d_name[0] != '.';
+    FreeDir(directory);
+    return count;
+}
+
+PG_FUNCTION_INFO_V1(lmtext_session_counters);
+Datum
+lmtext_session_counters(PG_FUNCTION_ARGS)
+{
+    lmtext_counters counters;
+    row row;
+
+    InitMaterializedSRF(fcinfo, 0);
+    lmtext_session_counts(&counters);
+    row_begin(&row, (ReturnSetInfo *)fcinfo->resultinfo);
+    add_datum(&row, Int64GetDatum((int64)counters.embed.texts));
+    add_datum(&row, Int64GetDatum((int64)counters.embed.tokens));
+    add_datum(&row, Int64GetDatum((int64)counters.embed.truncated));
+    add_datum(&row, Int64GetDatum((int64)counters.embed.forwards));
+    add_datum(&row, Int64GetDatum(counters.loads));
+    add_datum(&row, Int64GetDatum(counters.attaches));
+    row_end(&row);
+    return (Datum)0;
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_train_runs);
+Datum
+lmtext_get_train_runs(PG_FUNCTION_ARGS)
+{
+    lmtext_run *runs;
+    int count;
+
+    InitMaterializedSRF(fcinfo, 0);
+    runs = lmtext_progress_snapshot(&count);
+    for (int i = 0; i < count; i++)
+        if (sees_run(&runs[i]))
+            emit_run((ReturnSetInfo *)fcinfo->resultinfo, &runs[i]);
+    return (Datum)0;
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_train_log);
+Datum
+lmtext_get_train_log(PG_FUNCTION_ARGS)
+{
+    lmtext_run *runs;
+    int count;
+
+    InitMaterializedSRF(fcinfo, 0);
+    runs = lmtext_progress_snapshot(&count);
+    for (int i = 0; i < count; i++)
+        for (int j = 0; sees_run(&runs[i]) && j < runs[i].points; j++)
+            emit_point((ReturnSetInfo *)fcinfo->resultinfo, &runs[i], &runs[i].log[j]);
+    return (Datum)0;
+}
+
+static bool
+sees_everything(void)
+{
+    return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
+}
+
+static bool
+sees_run(const lmtext_run *run)
+{
+    return sees_everything() ||
+           (run->database == MyDatabaseId && has_privs_of_role(GetUserId(), run->role));
+}
+
+static void
+emit_run(ReturnSetInfo *result, const lmtext_run *run)
+{
+    const lmtext_progress *progress = &run->progress;
+    row row;
+
+    row_begin(&row, result);
+    add_datum(&row, Int64GetDatum(run->id));
+    add_text(&row, progress->model);
+    add_text(&row, lmtext_run_state_name(run->state));
+    add_text(&row, progress->phase[0] != '\0' ? progress->phase : NULL);
+    add_datum(&row, Int64GetDatum(progress->done));
+    add_datum(&row, Int64GetDatum(progress->total));
+    add_datum(&row, Int32GetDatum(progress->step));
+    add_datum(&row, Int32GetDatum(progress->max_steps));
+    add_float(&row, progress->loss);
+    add_float(&row, progress->held_out_loss);
+    add_float(&row, progress->held_out_accuracy);
+    add_time(&row, run->started_at);
+    add_time(&row, run->updated_at);
+    add_time(&row, run->finished_at);
+    add_datum(&row, Int32GetDatum(run->pid));
+    add_text(&row, GetUserNameFromId(run->role, true));
+    add_database(&row, run->database);
+    row_end(&row);
+}
+
+static void
+emit_point(ReturnSetInfo *result, const lmtext_run *run, const lmtext_progress_point *point)
+{
+    row row;
+
+    row_begin(&row, result);
+    add_datum(&row, Int64GetDatum(run->id));
+    add_text(&row, run->progress.model);
+    add_datum(&row, Int32GetDatum(point->step));
+    add_float(&row, point->loss);
+    add_float(&row, point->held_out_loss);
+    add_float(&row, point->held_out_accuracy);
+    add_time(&row, point->at);
+    row_end(&row);
+}
+
+static void
+row_begin(row *row, ReturnSetInfo *result)
+{
+    row->result = result;
+    row->count = 0;
+}
+
+static void
+row_end(row *row)
+{
+    Assert(row->count == row->result->setDesc->natts);
+    tuplestore_putvalues(row->result->setResult, row->result->setDesc, row->values, row->nulls);
+}
+
+static void
+add_datum(row *row, Datum value)
+{
+    Assert(row->count < lengthof(row->values));
+    row->values[row->count] = value;
+    row->nulls[row->count++] = false;
+}
+
+static void
+add_null(row *row)
+{
+    Assert(row->count < lengthof(row->values));
+    row->values[row->count] = (Datum)0;
+    row->nulls[row->count++] = true;
+}
+
+/* NULL gives NULL. */
+static void
+add_text(row *row, const char *value)
+{
+    if (value == NULL)
+        add_null(row);
+    else
+        add_datum(row, CStringGetTextDatum(value));
+}
+
+/* NaN means not known. */
+static void
+add_float(row *row, double value)
+{
+    if (isnan(value))
+        add_null(row);
+    else
+        add_datum(row, Float8GetDatum(value));
+}
+
+/* 0 means not yet. */
+static void
+add_time(row *row, TimestampTz value)
+{
+    if (value == 0)
+        add_null(row);
+    else
+        add_datum(row, TimestampTzGetDatum(value));
+}
+
+/* NULL where it has been dropped. */
+static void
+add_database(row *row, Oid database)
+{
+    add_text(row, get_database_name(database));
+}

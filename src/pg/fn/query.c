@@ -1,0 +1,143 @@
+/*
+ * query.c - reading a query of two columns; the contract is in query.h.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+
+#include "pg/fn/query.h"
+
+static SPIPlanPtr prepare(const char *function, const char *query);
+static void check_reads_only(const char *function, SPIPlanPtr plan);
+static void check_columns(const char *function, TupleDesc row, const lmtext_column columns[2]);
+static bool fits(Oid type, lmtext_column_kind kind);
+static char *value_of(const lmtext_pairs *pairs, uint64 row, int column);
+
+void
+lmtext_pairs_open(lmtext_pairs *pairs, const char *function, const char *query,
+                  const lmtext_column columns[2])
+{
+    SPIPlanPtr plan = prepare(function, query);
+
+    /* read_only: the snapshot that the caller runs in, and no command of its own. */
+    pairs->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+    check_columns(function, pairs->portal->tupDesc, columns);
+    for (int i = 0; i < 2; i++) {
+        Oid type = TupleDescAttr(pairs->portal->tupDesc, i)->atttypid, output;
+        bool varlena;
+
+        getTypeOutputInfo(type, &output, &varlena);
+        fmgr_info(output, &pairs->output[i]);
+        pairs->padded[i] = getBaseType(type) == BPCHAROID;
+    }
+}
+
+static SPIPlanPtr
+prepare(const char *function, const char *query)
+{
+    SPIPlanPtr plan = SPI_prepare_cursor(query, 0, NULL, CURSOR_OPT_NO_SCROLL);
+
+    if (plan == NULL)
+        elog(ERROR, "SPI_prepare_cursor returned %s", SPI_result_code_string(SPI_result));
+    check_reads_only(function, plan);
+    if (!SPI_is_cursor_plan(plan))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("the query of %s must be one SELECT", function),
+                        errdetail("It has no result, or is more than one statement.")));
+    return plan;
+}
+
+/* PostgreSQL would refuse as well, but speak of a function that should be volatile. */
+static void
+check_reads_only(const char *function, SPIPlanPtr plan)
+{
+    ListCell *source, *statement;
+
+    foreach (source, SPI_plan_get_plan_sources(plan)) {
+        foreach (statement, ((CachedPlanSource *)lfirst(source))->query_list) {
+            Query *query = lfirst_node(Query, statement);
+
+            if ((query->commandType != CMD_SELECT && query->commandType != CMD_UTILITY) ||
+                query->hasModifyingCTE || query->rowMarks != NIL)
+                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                                errmsg("the query of %s must only read", function),
+                                errdetail("It changes or locks rows.")));
+        }
+    }
+}
+
+static void
+check_columns(const char *function, TupleDesc row, const lmtext_column columns[2])
+{
+    if (row->natts != 2)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("the query of %s must have two columns, %s and %s", function,
+                               columns[0].role, columns[1].role),
+                        errdetail("It has %d.", row->natts)));
+    for (int i = 0; i < 2; i++) {
+        Form_pg_attribute column = TupleDescAttr(row, i);
+
+        if (!fits(column->atttypid, columns[i].kind))
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATATYPE_MISMATCH),
+                     errmsg("column %d of the query of %s, the %s, must be text", i + 1, function,
+                            columns[i].role),
+                     errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
+                               format_type_be(column->atttypid)),
+                     errhint("Cast it: %s::text.", quote_identifier(NameStr(column->attname)))));
+    }
+}
+
+static bool
+fits(Oid type, lmtext_column_kind kind)
+{
+    char category;
+    bool preferred;
+
+    get_type_category_preferred(getBaseType(type), &category, &preferred);
+    return kind == LMTEXT_COLUMN_ANY || category == TYPCATEGORY_STRING ||
+           (kind == LMTEXT_COLUMN_LABEL && category == TYPCATEGORY_ENUM);
+}
+
+int
+lmtext_pairs_fetch(lmtext_pairs *pairs, int limit, lmtext_pair *rows)
+{
+    int count;
+
+    SPI_cursor_fetch(pairs->portal, true, limit);
+    count = (int)SPI_processed;
+    for (int i = 0; i < count; i++)
+        for (int column = 0; column < 2; column++)
+            rows[i].values[column] = value_of(pairs, i, column);
+    SPI_freetuptable(SPI_tuptable);
+    return count;
+}
+
+static char *
+value_of(const lmtext_pairs *pairs, uint64 row, int column)
+{
+    bool null;
+    Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column + 1, &null);
+    char *text;
+
+    if (null)
+        return NULL;
+    text = OutputFunctionCall(unconstify(FmgrInfo *, &pairs->output[column]), value);
+    if (pairs->padded[column]) {
+        size_t length = strlen(text);
+
+        while (length > 0 && text[length - 1] == ' ')
+            text[--length] = '\0';
+    }
+    return text;
+}
+
+void
+lmtext_pairs_close(lmtext_pairs *pairs)
+{
+    SPI_cursor_close(pairs->portal);
+}

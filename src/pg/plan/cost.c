@@ -1,0 +1,309 @@
+/*
+ * cost.c - planner support functions: what a call of lmtext costs, by the width of its text.
+ *
+ * A forward pass costs by the token, tokenizing by the byte; both are measured in sequential page
+ * reads, PostgreSQL's unit. A call whose text and model do not change within the statement is
+ * computed once, so that its rows cost next to nothing. The support functions also load the library
+ * while the first statement of a backend is planned, in time for the hooks of this room.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/plancat.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "pg/plan/plan.h"
+
+/*
+ * A token of a small encoder takes about 0.2 ms of one core, a parallel worker about 10 ms to start
+ * (parallel_setup_cost, 1000): 10 units a token err towards the serial plan.
+ */
+#define UNITS_PER_TOKEN 10.0
+#define UNITS_PER_BYTE 0.005 /* tokenizing, some 10 MB/s */
+#define BYTES_PER_TOKEN 4.5
+#define SPECIAL_TOKENS 2
+#define WINDOW_TOKENS 256 /* what most encoders read of a text, and so the most that is paid */
+
+/* How one kind of function is paid for. `symbol` is the support function's own name in C. */
+typedef struct call_kind {
+    const char *symbol;
+    int texts; /* arguments that are texts, the first ones */
+    bool forwards;
+} call_kind;
+
+static const call_kind embed_kind = {"lmtext_embed_support", 1, true};
+static const call_kind distance_kind = {"lmtext_distance_support", 2, true};
+static const call_kind token_kind = {"lmtext_token_support", 1, false};
+static const call_kind *const call_kinds[] = {&embed_kind, &distance_kind, &token_kind};
+
+bool lmtext_plan_for_nothing = false;
+
+PG_FUNCTION_INFO_V1(lmtext_embed_support);
+PG_FUNCTION_INFO_V1(lmtext_distance_support);
+PG_FUNCTION_INFO_V1(lmtext_token_support);
+
+/* As get_fn_expr_arg_stable has it, which the executor asks. */
+static bool
+is_stable(Node *argument)
+{
+    while (IsA(argument, RelabelType))
+        argument = (Node *)((RelabelType *)argument)->arg;
+    return IsA(argument, Const) ||
+           (IsA(argument, Param) && ((Param *)argument)->paramkind == PARAM_EXTERN);
+}
+
+/* Bytes that a row of the table has out of line; the statistics of a column do not count them. */
+static double
+toasted_width(Oid relation)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    double rows = 0.0, pages = 0.0;
+    Oid toast = InvalidOid;
+
+    if (HeapTupleIsValid(tuple)) {
+        rows = ((Form_pg_class)GETSTRUCT(tuple))->reltuples;
+        toast = ((Form_pg_class)GETSTRUCT(tuple))->reltoastrelid;
+        ReleaseSysCache(tuple);
+    }
+    tuple = OidIsValid(toast) ? SearchSysCache1(RELOID, ObjectIdGetDatum(toast)) : NULL;
+    if (HeapTupleIsValid(tuple)) {
+        pages = ((Form_pg_class)GETSTRUCT(tuple))->relpages;
+        ReleaseSysCache(tuple);
+    }
+    return rows > 0.0 ? pages * BLCKSZ / rows : 0.0;
+}
+
+static double
+column_width(PlannerInfo *root, const Var *column)
+{
+    RangeTblEntry *entry;
+    int32 width;
+
+    if (root == NULL || column->varlevelsup > 0 || column->varattno <= 0 ||
+        IS_SPECIAL_VARNO(column->varno) || column->varno >= root->simple_rel_array_size)
+        return 0.0;
+    entry = planner_rt_fetch(column->varno, root);
+    if (entry == NULL || entry->rtekind != RTE_RELATION)
+        return 0.0;
+    width = get_attavgwidth(entry->relid, column->varattno);
+    if (width <= 0)
+        width = get_typavgwidth(column->vartype, column->vartypmod);
+    return width + toasted_width(entry->relid);
+}
+
+/* Widths of all columns in an expression: `title || body` is about as wide as both. */
+static double
+columns_width(PlannerInfo *root, Node *expression)
+{
+    List *columns = pull_var_clause(expression, PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
+                                                    PVC_RECURSE_PLACEHOLDERS);
+    double width = 0.0;
+    ListCell *cell;
+
+    foreach (cell, columns)
+        width += column_width(root, lfirst_node(Var, cell));
+    list_free(columns);
+    return width;
+}
+
+/* Bytes that a text argument has, about. */
+static double
+text_width(PlannerInfo *root, Node *argument)
+{
+    double width;
+
+    if (IsA(argument, Const) && !((Const *)argument)->constisnull)
+        return toast_raw_datum_size(((Const *)argument)->constvalue);
+    width = columns_width(root, argument);
+    return width > 0.0 ? width : get_typavgwidth(exprType(argument), exprTypmod(argument));
+}
+
+/* Units for one text of this width. */
+static Cost
+text_cost(const call_kind *kind, double width)
+{
+    double tokens = Min(width / BYTES_PER_TOKEN + SPECIAL_TOKENS, WINDOW_TOKENS);
+
+    return width * UNITS_PER_BYTE + (kind->forwards ? tokens * UNITS_PER_TOKEN : 0.0);
+}
+
+static List *
+call_arguments(Node *call)
+{
+    if (IsA(call, FuncExpr))
+        return ((FuncExpr *)call)->args;
+    return IsA(call, OpExpr) ? ((OpExpr *)call)->args : NIL;
+}
+
+/* Cost of a call: texts that stay the same are paid at the start, the others for every row. */
+static void
+call_cost(const call_kind *kind, SupportRequestCost *request)
+{
+    List *arguments = call_arguments(request->node);
+    bool same = true;
+    int i;
+
+    request->startup = 0.0;
+    request->per_tuple = cpu_operator_cost;
+    if (lmtext_plan_for_nothing)
+        return;
+    for (i = kind->texts; i < list_length(arguments); i++)
+        same = same && is_stable(list_nth(arguments, i));
+    for (i = 0; i < kind->texts; i++) {
+        Node *argument = i < list_length(arguments) ? list_nth(arguments, i) : NULL;
+        double width =
+            argument ? text_width(request->root, argument) : get_typavgwidth(TEXTOID, -1);
+
+        if (kind->forwards && same && argument && is_stable(argument))
+            request->startup += text_cost(kind, width);
+        else
+            request->per_tuple += text_cost(kind, width);
+    }
+}
+
+static Datum
+support(FunctionCallInfo fcinfo, const call_kind *kind)
+{
+    Node *request = (Node *)PG_GETARG_POINTER(0);
+
+    if (!IsA(request, SupportRequestCost))
+        PG_RETURN_POINTER(NULL);
+    call_cost(kind, (SupportRequestCost *)request);
+    PG_RETURN_POINTER(request);
+}
+
+Datum
+lmtext_embed_support(PG_FUNCTION_ARGS)
+{
+    return support(fcinfo, &embed_kind);
+}
+
+Datum
+lmtext_distance_support(PG_FUNCTION_ARGS)
+{
+    return support(fcinfo, &distance_kind);
+}
+
+Datum
+lmtext_token_support(PG_FUNCTION_ARGS)
+{
+    return support(fcinfo, &token_kind);
+}
+
+/* Is this one of the support functions above, of this library? */
+static bool
+is_our_support(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    bool is_null, ours = false;
+    char *symbol;
+    Datum source;
+    int i;
+
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
+    symbol = is_null ? pstrdup("") : TextDatumGetCString(source);
+    for (i = 0; i < lengthof(call_kinds); i++)
+        ours = ours || strcmp(call_kinds[i]->symbol, symbol) == 0;
+    pfree(symbol);
+    ReleaseSysCache(tuple);
+    return ours;
+}
+
+/* The function that a node calls when it is a call of lmtext, or InvalidOid. */
+static Oid
+called_function(Node *node)
+{
+    Oid function = InvalidOid, support_function;
+
+    if (IsA(node, FuncExpr)) {
+        function = ((FuncExpr *)node)->funcid;
+    } else if (IsA(node, OpExpr)) {
+        set_opfuncid((OpExpr *)node);
+        function = ((OpExpr *)node)->opfuncid;
+    }
+    if (!OidIsValid(function))
+        return InvalidOid;
+    support_function = get_func_support(function);
+    return OidIsValid(support_function) && is_our_support(support_function) ? function : InvalidOid;
+}
+
+static bool
+find_call(Node *node, void *unused)
+{
+    if (node == NULL)
+        return false;
+    if (OidIsValid(called_function(node)))
+        return true;
+    return expression_tree_walker(node, find_call, unused);
+}
+
+bool
+lmtext_plan_has_calls(Node *expression)
+{
+    return find_call(expression, NULL);
+}
+
+typedef struct cost_walk {
+    PlannerInfo *root;
+    Relids relids;
+    Cost cost;
+} cost_walk;
+
+static Cost
+call_cost_per_row(PlannerInfo *root, Oid function, Node *node)
+{
+    QualCost cost = {0.0, 0.0};
+
+    add_function_cost(root, function, node, &cost);
+    return cost.per_tuple;
+}
+
+static bool
+reads(cost_walk *walk, Node *node)
+{
+    return walk->relids == NULL || bms_overlap(pull_varnos(walk->root, node), walk->relids);
+}
+
+static bool
+add_calls(Node *node, void *context)
+{
+    cost_walk *walk = context;
+    Oid function;
+
+    if (node == NULL)
+        return false;
+    function = called_function(node);
+    if (OidIsValid(function) && reads(walk, node))
+        walk->cost += call_cost_per_row(walk->root, function, node);
+    return expression_tree_walker(node, add_calls, context);
+}
+
+Cost
+lmtext_plan_calls_cost(PlannerInfo *root, Node *expression, Relids relids)
+{
+    cost_walk walk = {root, relids, 0.0};
+
+    add_calls(expression, &walk);
+    return walk.cost;
+}
+
+void
+lmtext_plan_init(void)
+{
+    lmtext_parallel_init();
+    lmtext_jit_init();
+}

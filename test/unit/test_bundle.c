@@ -1,0 +1,610 @@
+/*
+ * test_bundle.c - model folders as the two generations of sentence-transformers write them, heads,
+ * and folders that ask for what is not there or contradict themselves. Expected values are what
+ * sentence-transformers 6.2 makes of the same files.
+ */
+#include "format/bundle.h"
+
+#include <limits.h>
+
+#include "base/buffer.h"
+#include "fake.h"
+#include "unit.h"
+
+#define CONFIG "{\"model_type\":\"bert\",\"hidden_size\":8}"
+#define WEIGHTS "\x02\0\0\0\0\0\0\0{}"
+
+#define MODULE(type, path) "{\"idx\":0,\"name\":\"0\",\"path\":\"" path "\",\"type\":\"" type "\"}"
+#define OLD "sentence_transformers.models."
+#define OLD_MODULES                                                                      \
+    "[" MODULE(OLD "Transformer", "") "," MODULE(OLD "Pooling", "1_Pooling") "," MODULE( \
+        OLD "Normalize", "2_Normalize") "]"
+#define NEW_MODULES                                                                          \
+    "[" MODULE("sentence_transformers.base.modules.transformer.Transformer", "") "," MODULE( \
+        "sentence_transformers.sentence_transformer.modules.pooling.Pooling",                \
+        "1_Pooling") "," MODULE("sentence_transformers.base.modules.normalize.Normalize",    \
+                                "2_Normalize") "]"
+#define NEW_NORMALIZE \
+    "{\"module_input_name\":\"sentence_embedding\",\"module_output_name\":\"sentence_embedding\"}"
+
+/* One file of a folder; an array of them ends with a name of NULL. */
+typedef struct file {
+    const char *name, *text;
+} file;
+
+/* Fill a source with the base files that every folder has, and these; text NULL takes one away. */
+static void
+fill(fake_source *fake, const file *files)
+{
+    fake_add(fake, "config.json", CONFIG);
+    fake_add(fake, "tokenizer.json", "{\"version\":\"1.0\"}");
+    fake_add_bytes(fake, "model.safetensors", WEIGHTS, sizeof WEIGHTS - 1);
+    for (; files && files->name; files++) {
+        fake_file *old = fake_find(fake, files->name);
+
+        if (!old && files->text)
+            fake_add(fake, files->name, files->text);
+        else if (old && files->text)
+            *old = (fake_file){files->name, files->text, strlen(files->text), 0};
+        else if (old)
+            old->name = "";
+    }
+}
+
+static const file old_folder[] = {
+    {"modules.json", OLD_MODULES},
+    {"sentence_bert_config.json", "{\"max_seq_length\":256,\"do_lower_case\":true}"},
+    {"1_Pooling/config.json",
+     "{\"word_embedding_dimension\":8,\"pooling_mode_cls_token\":false,\"pooling_mode_mean_"
+     "tokens\":"
+     "true,\"pooling_mode_max_tokens\":false,\"pooling_mode_mean_sqrt_len_tokens\":false}"},
+    {"config_sentence_transformers.json",
+     "{\"__version__\":{\"sentence_transformers\":\"2.0.0\"}}"},
+    {"tokenizer_config.json", "{\"model_max_length\":512}"},
+    {NULL, NULL},
+};
+
+static const file new_folder[] = {
+    {"modules.json", NEW_MODULES},
+    {"sentence_bert_config.json",
+     "{\"transformer_task\":\"feature-extraction\",\"modality_config\":{\"text\":{\"method\":"
+     "\"forward\",\"method_output_name\":\"last_hidden_state\"}},\"module_output_name\":"
+     "\"token_embeddings\"}"},
+    {"1_Pooling/config.json",
+     "{\"embedding_dimension\":8,\"pooling_mode\":\"cls\",\"include_prompt\":false}"},
+    {"2_Normalize/config.json", NEW_NORMALIZE},
+    {"config_sentence_transformers.json",
+     "{\"default_prompt_name\":\"query\",\"prompts\":{\"document\":null,\"passage\":\"passage: \","
+     "\"query\":\"query: \"},\"similarity_fn_name\":\"cosine\"}"},
+    {"tokenizer_config.json", "{\"model_max_length\":32}"},
+    {NULL, NULL},
+};
+
+/* A folder read by lm_bundle_open; released by close_folder. */
+typedef struct folder {
+    fake_source fake;
+    lm_context ctx;
+    lm_arena arena;
+    lm_bundle bundle;
+} folder;
+
+static lm_status
+open_folder(folder *f, const file *files)
+{
+    lm_source source = fake_open(&f->fake);
+
+    memset(&f->fake, 0, sizeof f->fake);
+    fill(&f->fake, files);
+    lm_context_init(&f->ctx);
+    lm_arena_init(&f->arena, &f->ctx);
+    return lm_bundle_open(&f->ctx, &f->arena, &source, &f->bundle);
+}
+
+static void
+close_folder(folder *f)
+{
+    lm_arena_free(&f->arena);
+}
+
+static void
+test_old_generation(void)
+{
+    folder f;
+    const lm_sentence_spec *spec = &f.bundle.sentence;
+
+    CHECK_OK(&f.ctx, open_folder(&f, old_folder));
+    CHECK(spec->present && spec->normalize && spec->include_prompt && spec->lower_case);
+    CHECK_EQ_INT(spec->pooling, LM_POOL_MEAN);
+    CHECK_EQ_INT(spec->max_seq_length, 256);
+    CHECK_EQ_INT(spec->embedding_dimension, 8);
+    CHECK(spec->prompt_count == 0 && !spec->default_prompt);
+    CHECK(lm_json_is_string(lm_json_get(f.bundle.config, "model_type"), "bert"));
+    CHECK(f.bundle.tokenizer && f.bundle.tokenizer_config && !f.bundle.head);
+    CHECK(!f.fake.went_back);
+    CHECK_EQ_INT(lm_bundle_window(&f.bundle, 512), 256);
+    CHECK_EQ_INT(lm_bundle_window(&f.bundle, 128), 128);
+    close_folder(&f);
+}
+
+static void
+test_new_generation(void)
+{
+    folder f;
+    const lm_sentence_spec *spec = &f.bundle.sentence;
+
+    CHECK_OK(&f.ctx, open_folder(&f, new_folder));
+    CHECK(spec->present && spec->normalize && !spec->include_prompt && !spec->lower_case);
+    CHECK_EQ_INT(spec->pooling, LM_POOL_CLS);
+    CHECK_EQ_INT(spec->max_seq_length, 0);
+    CHECK_EQ_INT(spec->embedding_dimension, 8);
+    CHECK_EQ_INT(spec->prompt_count, 3);
+    CHECK_STR(spec->prompts[0].name, "document");
+    CHECK_STR(spec->prompts[0].text, "");
+    CHECK_STR(spec->prompts[1].text, "passage: ");
+    CHECK_STR(spec->prompts[2].name, "query");
+    CHECK_STR(spec->default_prompt, "query");
+    CHECK_EQ_INT(lm_bundle_window(&f.bundle, 40), 32);
+    CHECK(!f.fake.went_back);
+    close_folder(&f);
+}
+
+/* A plain transformers folder says nothing of sentences. */
+static void
+test_plain_folder(void)
+{
+    static const file bare[] = {{"tokenizer.json", NULL}, {NULL, NULL}};
+    folder f;
+
+    CHECK_OK(&f.ctx, open_folder(&f, NULL));
+    CHECK(!f.bundle.sentence.present && !f.bundle.sentence.normalize);
+    CHECK(f.bundle.sentence.include_prompt);
+    CHECK_EQ_INT(f.bundle.sentence.pooling, LM_POOL_NONE);
+    CHECK(!f.bundle.tokenizer_config);
+    CHECK_EQ_INT(lm_bundle_window(&f.bundle, 512), 512);
+    close_folder(&f);
+    CHECK_OK(&f.ctx, open_folder(&f, bare));
+    CHECK(!f.bundle.tokenizer);
+    close_folder(&f);
+}
+
+/* --- variants of single files ----------------------------------------------------------------- */
+
+#define POOL "1_Pooling/config.json"
+#define OLD_POOL(flags) "{\"word_embedding_dimension\":8," flags "}"
+
+/* Pooling settings and the outcome: a pooling, or a status with its key. */
+static const struct {
+    const char *text;
+    lm_status status;
+    lm_pooling pooling;
+    const char *key;
+} poolings[] = {
+    {"{}", LM_OK, LM_POOL_MEAN, ""},
+    {OLD_POOL("\"pooling_mode_cls_token\":true"), LM_OK, LM_POOL_CLS, ""},
+    {OLD_POOL("\"pooling_mode_max_tokens\":true"), LM_OK, LM_POOL_MAX, ""},
+    {OLD_POOL("\"pooling_mode_mean_sqrt_len_tokens\":true"), LM_OK, LM_POOL_MEAN_SQRT, ""},
+    {OLD_POOL("\"pooling_mode_weightedmean_tokens\":true"), LM_OK, LM_POOL_WEIGHTED_MEAN, ""},
+    {OLD_POOL("\"pooling_mode_lasttoken\":true"), LM_OK, LM_POOL_LAST, ""},
+    {OLD_POOL("\"pooling_mode_mean_tokens\":false"), LM_OK, LM_POOL_MEAN, ""},
+    {OLD_POOL("\"pooling_mode_mean_tokens\":null"), LM_OK, LM_POOL_MEAN, ""},
+    {OLD_POOL("\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":true"), LM_UNSUPPORTED,
+     0, "pooling_mode_mean_tokens"},
+    {OLD_POOL("\"pooling_mode_attention\":true"), LM_UNSUPPORTED, 0, "pooling_mode_attention"},
+    {OLD_POOL("\"pooling_mode_attention\":false"), LM_OK, LM_POOL_MEAN, ""},
+    {OLD_POOL("\"pooling_mode_cls_token\":1"), LM_BAD_MODEL, 0, "pooling_mode_cls_token"},
+    {"{\"pooling_mode\":\"mean\"}", LM_OK, LM_POOL_MEAN, ""},
+    {"{\"pooling_mode\":\"max\"}", LM_OK, LM_POOL_MAX, ""},
+    {"{\"pooling_mode\":\"mean_sqrt_len_tokens\"}", LM_OK, LM_POOL_MEAN_SQRT, ""},
+    {"{\"pooling_mode\":\"weightedmean\"}", LM_OK, LM_POOL_WEIGHTED_MEAN, ""},
+    {"{\"pooling_mode\":\"lasttoken\"}", LM_OK, LM_POOL_LAST, ""},
+    {"{\"pooling_mode\":[\"cls\"]}", LM_OK, LM_POOL_CLS, ""},
+    {"{\"pooling_mode\":\"cls\",\"pooling_mode_mean_tokens\":true}", LM_OK, LM_POOL_CLS, ""},
+    {"{\"pooling_mode\":[\"cls\",\"mean\"]}", LM_UNSUPPORTED, 0, "pooling_mode"},
+    {"{\"pooling_mode\":[]}", LM_UNSUPPORTED, 0, "pooling_mode"},
+    {"{\"pooling_mode\":[[\"cls\"]]}", LM_UNSUPPORTED, 0, "pooling_mode"},
+    {"{\"pooling_mode\":\"attention\"}", LM_UNSUPPORTED, 0, "pooling_mode"},
+    {"{\"pooling_mode\":7}", LM_UNSUPPORTED, 0, "pooling_mode"},
+    {"{\"include_prompt\":\"no\"}", LM_BAD_MODEL, 0, "include_prompt"},
+    {"{\"embedding_dimension\":0}", LM_BAD_MODEL, 0, "embedding_dimension"},
+    {"{\"word_embedding_dimension\":1.5}", LM_BAD_MODEL, 0, "word_embedding_dimension"},
+    {"[]", LM_BAD_MODEL, 0, ""},
+    {"{", LM_BAD_JSON, 0, ""},
+    {NULL, LM_NO_FILE, 0, ""},
+};
+
+static void
+test_pooling(void)
+{
+    for (size_t i = 0; i < sizeof poolings / sizeof poolings[0]; i++) {
+        const file files[] = {
+            {"modules.json", OLD_MODULES}, {POOL, poolings[i].text}, {NULL, NULL}};
+        folder f;
+        lm_status status = open_folder(&f, files);
+
+        if (status != poolings[i].status || strcmp(f.ctx.error.key, poolings[i].key) != 0)
+            UNIT_FAIL("%s: %d, %s [%s]", poolings[i].text, status, f.ctx.error.message,
+                      f.ctx.error.key);
+        else if (status == LM_OK)
+            CHECK_EQ_INT(f.bundle.sentence.pooling, poolings[i].pooling);
+        else
+            CHECK_STR(f.ctx.error.file, POOL);
+        close_folder(&f);
+    }
+}
+
+#define TRANSFORMER MODULE(OLD "Transformer", "")
+#define POOLING MODULE(OLD "Pooling", "1_Pooling")
+#define NORMALIZE MODULE(OLD "Normalize", "2_Normalize")
+
+/* Pipelines and their outcome: whether normalised, or a status with what was found. */
+static const struct {
+    const char *text;
+    lm_status status;
+    bool normalize;
+    const char *found;
+} pipelines[] = {
+    {"[" TRANSFORMER "," POOLING "]", LM_OK, false, ""},
+    {"[" TRANSFORMER "," POOLING "," NORMALIZE "]", LM_OK, true, ""},
+    {"[" MODULE("Transformer", "") "," MODULE("my.Pooling", "1_Pooling") "]", LM_OK, false, ""},
+    {"[" TRANSFORMER "," POOLING "," MODULE(OLD "Dense", "2_Dense") "]", LM_UNSUPPORTED, false,
+     "\"" OLD "Dense\""},
+    {"[" TRANSFORMER "," POOLING "," MODULE("x.LayerNorm", "2_LayerNorm") "]", LM_UNSUPPORTED,
+     false, "\"x.LayerNorm\""},
+    {"[" TRANSFORMER "," POOLING "," MODULE("x.NotNormalize", "") "]", LM_UNSUPPORTED, false,
+     "\"x.NotNormalize\""},
+    {"[" TRANSFORMER "," POOLING "," POOLING "]", LM_UNSUPPORTED, false, "\"" OLD "Pooling\""},
+    {"[" TRANSFORMER "," NORMALIZE "," POOLING "]", LM_UNSUPPORTED, false, "\"" OLD "Normalize\""},
+    {"[" POOLING "," TRANSFORMER "]", LM_UNSUPPORTED, false, "\"" OLD "Pooling\""},
+    {"[" TRANSFORMER "," TRANSFORMER "]", LM_UNSUPPORTED, false, "\"" OLD "Transformer\""},
+    {"[" MODULE(OLD "Transformer", "0_Transformer") "," POOLING "]", LM_UNSUPPORTED, false,
+     "\"0_Transformer\""},
+    {"[" TRANSFORMER "," MODULE(OLD "Pooling", "../1_Pooling") "]", LM_DENIED, false,
+     "\"../1_Pooling/config.json\""},
+    {"[" TRANSFORMER "," MODULE(OLD "Pooling", "/etc") "]", LM_DENIED, false,
+     "\"/etc/config.json\""},
+    {"[" TRANSFORMER "]", LM_UNSUPPORTED, false, ""},
+    {"[]", LM_UNSUPPORTED, false, ""},
+    {"{}", LM_BAD_MODEL, false, "an object"},
+    {"[1]", LM_BAD_MODEL, false, "nothing"},
+    {"[{\"path\":\"\"}]", LM_BAD_MODEL, false, "nothing"},
+    {"[{\"type\":1,\"path\":\"\"}]", LM_BAD_MODEL, false, "1"},
+    {"[{\"type\":\"Transformer\\u0000\"}]", LM_BAD_MODEL, false, "\"Transformer\""},
+    {"[{\"type\":\"Transformer\",\"path\":[]}]", LM_BAD_MODEL, false, "an array"},
+};
+
+static void
+test_pipelines(void)
+{
+    for (size_t i = 0; i < sizeof pipelines / sizeof pipelines[0]; i++) {
+        const file files[] = {{"modules.json", pipelines[i].text},
+                              {POOL, "{\"pooling_mode\":\"mean\"}"},
+                              {NULL, NULL}};
+        folder f;
+        lm_source source = fake_open(&f.fake);
+        lm_file_list list;
+        lm_status status = open_folder(&f, files);
+
+        if (status != pipelines[i].status || strcmp(f.ctx.error.found, pipelines[i].found) != 0)
+            UNIT_FAIL("%s: %d, %s [%s]", pipelines[i].text, status, f.ctx.error.message,
+                      f.ctx.error.found);
+        if (status == LM_OK)
+            CHECK_EQ_INT(f.bundle.sentence.normalize, pipelines[i].normalize);
+        CHECK_EQ_INT(lm_bundle_list(&f.ctx, &f.arena, &source, &list), status);
+        close_folder(&f);
+    }
+}
+
+/* Other settings files: name, text, and the outcome with its key. */
+static const struct {
+    const char *name, *text;
+    lm_status status;
+    const char *key;
+} settings[] = {
+    {"config.json", NULL, LM_NO_FILE, ""},
+    {"config.json", "[]", LM_BAD_MODEL, ""},
+    {"config.json", "", LM_BAD_JSON, ""},
+    {"config.json", "{\"a\":1,\"a\":2}", LM_BAD_JSON, "a"},
+    {"tokenizer.json", "7", LM_BAD_MODEL, ""},
+    {"tokenizer_config.json", "null", LM_BAD_MODEL, ""},
+    {"2_Normalize/config.json", NEW_NORMALIZE, LM_OK, ""},
+    {"2_Normalize/config.json", "{\"module_input_name\":\"token_embeddings\"}", LM_UNSUPPORTED,
+     "module_input_name"},
+    {"2_Normalize/config.json", "{\"module_output_name\":\"other\"}", LM_UNSUPPORTED,
+     "module_output_name"},
+    {"2_Normalize/config.json", "{\"module_output_name\":[]}", LM_BAD_MODEL, "module_output_name"},
+    {"sentence_bert_config.json", "{\"max_seq_length\":null,\"do_lower_case\":null}", LM_OK, ""},
+    {"sentence_bert_config.json", "{\"max_seq_length\":0}", LM_BAD_MODEL, "max_seq_length"},
+    {"sentence_bert_config.json", "{\"max_seq_length\":-1}", LM_BAD_MODEL, "max_seq_length"},
+    {"sentence_bert_config.json", "{\"max_seq_length\":2147483648}", LM_BAD_MODEL,
+     "max_seq_length"},
+    {"sentence_bert_config.json", "{\"max_seq_length\":\"256\"}", LM_BAD_MODEL, "max_seq_length"},
+    {"sentence_bert_config.json", "{\"do_lower_case\":1}", LM_BAD_MODEL, "do_lower_case"},
+    {"sentence_bert_config.json", "{\"transformer_task\":\"fill-mask\"}", LM_UNSUPPORTED,
+     "transformer_task"},
+    {"sentence_bert_config.json", "{\"module_output_name\":\"sentence_embedding\"}", LM_UNSUPPORTED,
+     "module_output_name"},
+    {"config_sentence_transformers.json", "{\"prompts\":{}}", LM_OK, ""},
+    {"config_sentence_transformers.json", "{\"prompts\":null,\"default_prompt_name\":null}", LM_OK,
+     ""},
+    {"config_sentence_transformers.json", "{\"prompts\":[]}", LM_BAD_MODEL, "prompts"},
+    {"config_sentence_transformers.json", "{\"prompts\":{\"a\":1}}", LM_BAD_MODEL, "a"},
+    {"config_sentence_transformers.json", "{\"prompts\":{\"a\":\"x\\u0000\"}}", LM_BAD_MODEL, "a"},
+    {"config_sentence_transformers.json", "{\"prompts\":{\"a\\u0000\":\"x\"}}", LM_BAD_MODEL, "a"},
+    {"config_sentence_transformers.json", "{\"default_prompt_name\":\"q\"}", LM_BAD_MODEL,
+     "default_prompt_name"},
+    {"config_sentence_transformers.json", "{\"default_prompt_name\":3}", LM_BAD_MODEL,
+     "default_prompt_name"},
+    {"model.safetensors", NULL, LM_NO_FILE, ""},
+    {"model.safetensors", "", LM_BAD_MODEL, ""},
+};
+
+static void
+test_settings(void)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        const file files[] = {{"modules.json", OLD_MODULES},
+                              {POOL, "{}"},
+                              {settings[i].name, settings[i].text},
+                              {NULL, NULL}};
+        folder f;
+        lm_status status = open_folder(&f, files);
+
+        if (status != settings[i].status || strcmp(f.ctx.error.key, settings[i].key) != 0)
+            UNIT_FAIL("%s %s: %d, %s [%s]", settings[i].name, settings[i].text, status,
+                      f.ctx.error.message, f.ctx.error.key);
+        if (status != LM_OK)
+            CHECK_STR(f.ctx.error.file, settings[i].name);
+        close_folder(&f);
+    }
+}
+
+static void
+test_window(void)
+{
+    static const struct {
+        int max_seq_length;
+        const char *tokenizer_config;
+        int positions, window;
+    } windows[] = {
+        {256, "{\"model_max_length\":512}", 512, 256},
+        {0, "{\"model_max_length\":512}", 514, 512},
+        {0, "{\"model_max_length\":1000000000000000019884624838656}", 512, 512},
+        {0, "{\"model_max_length\":1e30}", 0, INT_MAX},
+        {0, "{\"model_max_length\":-5}", 512, 512},
+        {0, "{\"model_max_length\":0.5}", 512, 512},
+        {0, "{\"model_max_length\":\"512\"}", 128, 128},
+        {0, "{\"model_max_length\":null}", 128, 128},
+        {0, "{}", 128, 128},
+        {600, "{}", 512, 512},
+        {600, "{\"model_max_length\":100}", 0, 600},
+        {0, "{}", 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        const file files[] = {{"tokenizer_config.json", windows[i].tokenizer_config}, {NULL, NULL}};
+        folder f;
+
+        CHECK_OK(&f.ctx, open_folder(&f, files));
+        f.bundle.sentence.max_seq_length = windows[i].max_seq_length;
+        CHECK_EQ_INT(lm_bundle_window(&f.bundle, windows[i].positions), windows[i].window);
+        close_folder(&f);
+    }
+}
+
+/* The older names of the transformer module's settings. */
+static void
+test_older_names(void)
+{
+    static const char *const names[] = {
+        "sentence_roberta_config.json",     "sentence_distilbert_config.json",
+        "sentence_camembert_config.json",   "sentence_albert_config.json",
+        "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const file files[] = {{names[i], "{\"max_seq_length\":99}"}, {NULL, NULL}};
+        folder f;
+
+        CHECK_OK(&f.ctx, open_folder(&f, files));
+        CHECK_EQ_INT(f.bundle.sentence.max_seq_length, 99);
+        close_folder(&f);
+    }
+}
+
+/* --- lists and heads -------------------------------------------------------------------------- */
+
+/* Compare a list with names joined by spaces. */
+static void
+check_list(fake_source *fake, const char *wanted)
+{
+    lm_source source = fake_open(fake);
+    lm_context ctx;
+    lm_arena arena;
+    lm_file_list list = {0};
+    lm_buffer names;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    lm_buffer_init(&names, &ctx);
+    CHECK_OK(&ctx, lm_bundle_list(&ctx, &arena, &source, &list));
+    for (size_t i = 0; i < list.count; i++)
+        lm_buffer_printf(&names, "%s%s", i ? " " : "", list.names[i]);
+    lm_buffer_append_byte(&names, '\0');
+    CHECK_STR(names.data, wanted);
+    lm_buffer_free(&names);
+    lm_arena_free(&arena);
+}
+
+static void
+test_list(void)
+{
+    static const file shards[] = {
+        {"model.safetensors", NULL},
+        {"b.safetensors", "x"},
+        {"a.safetensors", "x"},
+        {"model.safetensors.index.json",
+         "{\"weight_map\":{\"t\":\"b.safetensors\",\"u\":\"a.safetensors\"}}"},
+        {"README.md", "x"},
+        {NULL, NULL},
+    };
+    fake_source old = {0}, new = {0}, plain = {0}, sharded = {0};
+
+    fill(&old, old_folder);
+    check_list(&old, "config.json tokenizer.json tokenizer_config.json modules.json "
+                     "1_Pooling/config.json sentence_bert_config.json "
+                     "config_sentence_transformers.json model.safetensors");
+    fill(&new, new_folder);
+    check_list(&new, "config.json tokenizer.json tokenizer_config.json modules.json "
+                     "1_Pooling/config.json 2_Normalize/config.json sentence_bert_config.json "
+                     "config_sentence_transformers.json model.safetensors");
+    fill(&plain, NULL);
+    check_list(&plain, "config.json tokenizer.json model.safetensors");
+    fill(&sharded, shards);
+    check_list(&sharded, "config.json tokenizer.json model.safetensors.index.json a.safetensors "
+                         "b.safetensors");
+}
+
+static void
+test_list_missing(void)
+{
+    static const char *const missing[] = {"config.json", POOL, "model.safetensors"};
+
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+        const file files[] = {{missing[i], NULL}, {NULL, NULL}};
+        fake_source fake = {0};
+        lm_source source = fake_open(&fake);
+        lm_context ctx;
+        lm_arena arena;
+        lm_file_list list;
+
+        fill(&fake, old_folder);
+        fake_find(&fake, files[0].name)->name = "";
+        lm_context_init(&ctx);
+        lm_arena_init(&arena, &ctx);
+        CHECK_EQ_INT(lm_bundle_list(&ctx, &arena, &source, &list), LM_NO_FILE);
+        CHECK_STR(ctx.error.file, missing[i]);
+        lm_arena_free(&arena);
+    }
+}
+
+static void
+test_missing_shard(void)
+{
+    static const file files[] = {
+        {"model.safetensors", NULL},
+        {"model.safetensors.index.json", "{\"weight_map\":{\"t\":\"b.safetensors\"}}"},
+        {NULL, NULL},
+    };
+    fake_source fake = {0};
+    lm_source source = fake_open(&fake);
+    lm_context ctx;
+    lm_arena arena;
+    lm_file_list list;
+
+    fill(&fake, files);
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_EQ_INT(lm_bundle_list(&ctx, &arena, &source, &list), LM_NO_FILE);
+    CHECK_STR(ctx.error.file, "b.safetensors");
+    lm_arena_free(&arena);
+}
+
+static void
+test_head(void)
+{
+    fake_source fake = {0};
+    lm_source source = fake_open(&fake);
+    lm_context ctx;
+    lm_arena arena;
+    lm_bundle bundle;
+    lm_file_list list;
+
+    fake_add(&fake, "head.json", "{\"labels\":[\"a\",\"b\"]}");
+    fake_add_bytes(&fake, "head.safetensors", WEIGHTS, sizeof WEIGHTS - 1);
+    check_list(&fake, "head.json head.safetensors");
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, &bundle));
+    CHECK(!bundle.config && !bundle.tokenizer && !bundle.sentence.present);
+    CHECK_EQ_INT(lm_json_get(bundle.head, "labels")->as.items.count, 2);
+    CHECK_STR(bundle.tensors.files[0], "head.safetensors");
+    CHECK_EQ_INT(lm_bundle_window(&bundle, 512), 512);
+    /* Without its weights a head is incomplete; with a config.json the folder is no head. */
+    fake.files[1].name = "";
+    CHECK_EQ_INT(lm_bundle_list(&ctx, &arena, &source, &list), LM_NO_FILE);
+    CHECK_STR(ctx.error.file, "head.safetensors");
+    CHECK_EQ_INT(lm_bundle_open(&ctx, &arena, &source, &bundle), LM_NO_FILE);
+    fake_add(&fake, "config.json", CONFIG);
+    fake_add_bytes(&fake, "model.safetensors", WEIGHTS, sizeof WEIGHTS - 1);
+    check_list(&fake, "config.json model.safetensors");
+    lm_arena_free(&arena);
+}
+
+/* --- faults ----------------------------------------------------------------------------------- */
+
+/* A run over a folder with the given faults; whether the fault was reached. */
+static bool
+run_once(fake_source fake, fake_memory memory, size_t room, bool list)
+{
+    lm_source source = fake_open(&fake);
+    lm_context ctx;
+    lm_arena arena;
+    lm_bundle bundle;
+    lm_file_list names;
+    lm_status status;
+    int memory_at = memory.fail_at;
+    bool reached;
+
+    fill(&fake, new_folder);
+    memory.fail_at = 0;
+    fake_context(&ctx, &memory);
+    lm_arena_init(&arena, &ctx);
+    CHECK(fake_fill_arena(&arena, room));
+    memory.calls = 0;
+    memory.fail_at = memory_at;
+    status = list ? lm_bundle_list(&ctx, &arena, &source, &names)
+                  : lm_bundle_open(&ctx, &arena, &source, &bundle);
+    reached = memory_at > 0 ? memory.calls >= memory_at : fake.calls >= fake.fail_at;
+    CHECK_EQ_INT(status, !reached ? LM_OK : memory_at > 0 ? LM_NO_MEMORY : LM_IO_ERROR);
+    lm_arena_free(&arena);
+    CHECK_EQ_INT(memory.live, 0);
+    return reached;
+}
+
+/* Every call of the source fails in turn, and every allocation, whatever room the arena has left.
+ */
+static void
+test_faults(void)
+{
+    for (int i = 0; i < 4; i++) {
+        bool forever = i & 1, list = i & 2;
+        int n = 1;
+
+        while (
+            run_once((fake_source){.fail_at = n, .fail_on = forever}, (fake_memory){0}, 64, list))
+            n++;
+        CHECK(n > 8);
+        for (size_t room = 0; room < 7168; room += 16)
+            for (n = 1; run_once((fake_source){0}, (fake_memory){.fail_at = n, .fail_on = forever},
+                                 room, list);)
+                n++;
+    }
+}
+
+static const unit_case cases[] = {
+    {"bundle_old_generation", test_old_generation},
+    {"bundle_new_generation", test_new_generation},
+    {"bundle_plain_folder", test_plain_folder},
+    {"bundle_pooling", test_pooling},
+    {"bundle_pipelines", test_pipelines},
+    {"bundle_settings", test_settings},
+    {"bundle_window", test_window},
+    {"bundle_older_names", test_older_names},
+    {"bundle_list", test_list},
+    {"bundle_list_missing", test_list_missing},
+    {"bundle_missing_shard", test_missing_shard},
+    {"bundle_head", test_head},
+    {"bundle_faults", test_faults},
+};
+
+UNIT_MAIN(cases)
