@@ -77,7 +77,7 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS lmtext;
 DROP TABLE IF EXISTS doc, doc_vector, doc_test CASCADE;
 CREATE TEMP TABLE line (data jsonb);
-\\copy line FROM '$BUILD/corpus/en.jsonl' WITH (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')
+\\copy line FROM '$BUILD/corpus/corpus.jsonl' WITH (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')
 -- A sample that is the same every time: by the hash of the description.
 CREATE TABLE doc AS
     SELECT row_number() OVER () AS id, data->>'name' AS package, data->>'section' AS section,

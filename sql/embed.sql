@@ -104,6 +104,8 @@ FROM generate_series(1, 10) i;
 SELECT forwards('SELECT lmtext.embed(body) FROM small') AS each_row;
 SELECT forwards($$SELECT lmtext.embed('same') FROM small$$) AS once;
 SELECT forwards($$SELECT i FROM small ORDER BY embedding <=> lmtext.embed('words')$$) AS in_order;
+SELECT forwards($$SELECT i, embedding <=> lmtext.embed('words') FROM small
+                  WHERE embedding <=> lmtext.embed('words') < 3$$) AS twice_in_a_statement;
 SELECT forwards($$SELECT i FROM small ORDER BY body <=> 'words'$$) AS text_and_words;
 SELECT forwards($$SELECT i FROM small WHERE lmtext.similarity(body, 'words') > 0$$) AS similar;
 SELECT forwards($$SELECT lmtext.embed('{a,b}'::text[]) FROM small$$) AS array_once;

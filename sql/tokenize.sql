@@ -137,4 +137,5 @@ WHERE p.pronamespace = 'lmtext'::regnamespace AND obj_description(p.oid, 'pg_pro
 CREATE TABLE doc (body text);
 CREATE INDEX doc_length ON doc ((lmtext.count_tokens(body, 'minilm@1'::regclass)));
 DROP TABLE "minilm@1";
+SET client_min_messages = warning;
 DROP SCHEMA test_tokenize CASCADE;

@@ -15,8 +15,9 @@
 #define LAYERS 6
 #define MAX_TEXTS 512
 
-/* Unpacked kernels are slow: at that level only each n-th text is compared. */
-static const size_t stride[LM_LEVEL_COUNT] = {8, 1, 1};
+/* Each n-th text is compared at a level, so that the slower levels do not take minutes. */
+static const size_t value_stride[LM_LEVEL_COUNT] = {8, 1, 1};
+static const size_t bits_stride[LM_LEVEL_COUNT] = {20, 8, 4};
 
 typedef struct recorded {
     lm_context ctx;
@@ -190,7 +191,7 @@ embeddings(void)
 
         if (!load_real(&r, level, &loaded, &session))
             continue;
-        for (size_t i = 0; i < r.count; i += stride[level]) {
+        for (size_t i = 0; i < r.count; i += value_stride[level]) {
             CHECK_OK(&r.ctx, lm_embed(&r.ctx, session, &loaded.model, &r.texts[i], 1,
                                       &(lm_embed_options){.dimensions = 0}, out, NULL));
             worst = fmax(worst, distance(out, r.vectors + i * WIDTH, WIDTH));
@@ -272,8 +273,6 @@ check_batch(recorded *r, const loaded_model *loaded, lm_session *session, const 
 static void
 shuffle(lm_rng *rng, size_t *order, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        order[i] = i;
     for (size_t i = count; i > 1; i--) {
         size_t j = (size_t)lm_rng_below(rng, i), swap = order[i - 1];
 
@@ -282,12 +281,31 @@ shuffle(lm_rng *rng, size_t *order, size_t count)
     }
 }
 
+/* Texts alone, then all of them in several orders and sizes of batches. */
+static void
+check_level(recorded *r, const loaded_model *loaded, lm_session *session, size_t stride,
+            lm_rng *rng)
+{
+    static const size_t sizes[] = {1, 100, 257, 1000, 4096};
+    static float alone[MAX_TEXTS * WIDTH];
+    size_t order[MAX_TEXTS], count = 0;
+
+    for (size_t i = 0; i < r->count; i += stride) {
+        order[count++] = i;
+        CHECK_OK(&r->ctx, lm_embed(&r->ctx, session, &loaded->model, &r->texts[i], 1,
+                                   &(lm_embed_options){.batch_tokens = 1}, alone + i * WIDTH,
+                                   NULL));
+    }
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        shuffle(rng, order, count);
+        check_batch(r, loaded, session, order, count, sizes[s], alone);
+    }
+}
+
 static void
 same_bits(void)
 {
-    static const size_t sizes[] = {1, 100, 257, 1000, 4096};
     static recorded r;
-    static float alone[MAX_TEXTS * WIDTH];
     loaded_model loaded;
     lm_session *session;
     lm_rng rng;
@@ -295,22 +313,9 @@ same_bits(void)
     read_recorded(&r);
     lm_rng_seed(&rng, 7);
     for (int level = 0; level < LM_LEVEL_COUNT; level++) {
-        size_t order[MAX_TEXTS];
-
         if (!load_real(&r, level, &loaded, &session))
             continue;
-        for (size_t i = 0; i < r.count; i++)
-            order[i] = i;
-        for (size_t i = 0; i < r.count / stride[level]; i++)
-            CHECK_OK(&r.ctx, lm_embed(&r.ctx, session, &loaded.model, &r.texts[i], 1,
-                                      &(lm_embed_options){.batch_tokens = 1}, alone + i * WIDTH,
-                                      NULL));
-        for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-            if (stride[level] > 1 && s % 2 == 0)
-                continue;
-            shuffle(&rng, order, r.count / stride[level]);
-            check_batch(&r, &loaded, session, order, r.count / stride[level], sizes[s], alone);
-        }
+        check_level(&r, &loaded, session, bits_stride[level], &rng);
         unload_real(&r, &loaded, session);
     }
     free_recorded(&r);

@@ -19,11 +19,11 @@ enum {
     S_COUNT = L_COUNT * V_COUNT * T_COUNT
 };
 
-#define TABLE_VALUE(name, c)                                                               \
-    lm_unicode_##name##_value                                                              \
-        [(uint32_t)lm_unicode_##name##_block[(c) >> lm_unicode_##name##_shift]             \
-             << lm_unicode_##name##_shift |                                                \
-         ((c) & ((1u << lm_unicode_##name##_shift) - 1))]
+#define TABLE_VALUE(name, c)                                                                      \
+    lm_unicode_##name##_value[(uint32_t)                                                          \
+                                      lm_unicode_##name##_block[(c) >> lm_unicode_##name##_shift] \
+                                  << lm_unicode_##name##_shift |                                  \
+                              ((c) & ((1u << lm_unicode_##name##_shift) - 1))]
 
 unsigned
 lm_unicode_flags(uint32_t c)

@@ -1,7 +1,7 @@
 /*
- * unicode_data.h - the generated tables as base/unicode.c sees them. A property of scalar value c is
- * value[block[c >> shift] << shift | (c & mask)]; mappings are places in the pool, where the length
- * comes first, and 0 means that c maps to itself.
+ * unicode_data.h - the generated tables as base/unicode.c sees them. A property of scalar value c
+ * is value[block[c >> shift] << shift | (c & mask)]; mappings are places in the pool, where the
+ * length comes first, and 0 means that c maps to itself.
  */
 #ifndef LM_UNICODE_DATA_H
 #define LM_UNICODE_DATA_H

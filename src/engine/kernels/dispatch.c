@@ -40,7 +40,7 @@ static const lm_kernels tables[LM_LEVEL_COUNT] = {
     TABLE(LM_LEVEL_SCALAR, scalar, 8),
 #if defined(__x86_64__)
     TABLE(LM_LEVEL_AVX2, avx2, 24),
-    TABLE(LM_LEVEL_AVX512, avx512, 64),
+    TABLE(LM_LEVEL_AVX512, avx512, 32),
 #endif
 };
 

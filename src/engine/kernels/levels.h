@@ -8,13 +8,25 @@
 #include "kernels/kernels.h"
 
 /*
- * A tile of a product, whole K in one pass: C (rows, cols·lanes) = A (rows, K) · B (K, cols·lanes).
- * C is written in full vectors. Each element is one chain of multiply-adds in the order of k, so
- * that its bits are the same in a tile of any size. At every step of k the cache lines at `next`
- * are fetched ahead, and next moves on by `stride` floats.
+ * A tile of a product, whole K in one pass: C (rows, columns) = A (rows, K) · B (K, columns). Its
+ * columns are vectors: those of a first panel, and, where a tile is wider than a panel, those of
+ * the next one, `wide` floats behind. C is written in full vectors. Each element is one chain of
+ * multiply-adds in the order of k, so that its bits are the same in a tile of any size.
  */
-typedef void (*lm_tile_f32)(size_t k, const float *a, size_t lda, const float *b, size_t ldb,
-                            float *c, size_t ldc, const float *next, size_t stride);
+typedef struct lm_tile_f32 {
+    size_t k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb, wide;
+    float *c;
+    size_t ldc;
+    /* At every step of k the lines here, and at fetch + fetch_wide, are fetched ahead. */
+    const float *fetch;
+    size_t fetch_stride, fetch_wide;
+} lm_tile_f32;
+
+typedef void (*lm_tile_function)(const lm_tile_f32 *tile);
 
 #define LM_DECLARE_LEVEL(level)                                                                  \
     size_t lm_packed_size_f32_##level(size_t n, size_t k);                                       \
@@ -44,9 +56,9 @@ LM_DECLARE_LEVEL(scalar)
 LM_DECLARE_LEVEL(avx2)
 LM_DECLARE_LEVEL(avx512)
 
-/* By columns in vectors less one, then rows less one. */
-extern const lm_tile_f32 lm_tiles_f32_scalar[2][4];
-extern const lm_tile_f32 lm_tiles_f32_avx2[3][4];
-extern const lm_tile_f32 lm_tiles_f32_avx512[4][6];
+/* By columns in vectors less one, then rows less one; NULL where a level has no such tile. */
+extern const lm_tile_function lm_tiles_f32_scalar[2][4];
+extern const lm_tile_function lm_tiles_f32_avx2[3][4];
+extern const lm_tile_function lm_tiles_f32_avx512[4][12];
 
 #endif

@@ -18,20 +18,21 @@
     if (cols == 2)                  \
         v_store(c + r * ldc + VW, c##r##_1);
 
-#define TILE(rows, cols)                                                                           \
-    static void lm_gemm_f32_##rows##x##cols##_scalar(size_t k, const float *a, size_t lda,         \
-                                                     const float *b, size_t ldb, float *c,         \
-                                                     size_t ldc, const float *next, size_t stride) \
-    {                                                                                              \
-        LM_ROWS_##rows(DECLARE, cols);                                                             \
-        for (size_t i = 0; i < k; i++, b += ldb, next += stride) {                                 \
-            vf b0 = v_load(b), b1 = cols == 2 ? v_load(b + VW) : b0;                               \
-                                                                                                   \
-            (void)b1;                                                                              \
-            __builtin_prefetch(next);                                                              \
-            LM_ROWS_##rows(STEP, cols)                                                             \
-        }                                                                                          \
-        LM_ROWS_##rows(STORE, cols)                                                                \
+#define TILE(rows, cols)                                                   \
+    static void lm_gemm_f32_##rows##x##cols##_scalar(const lm_tile_f32 *t) \
+    {                                                                      \
+        const float *a = t->a, *b = t->b;                                  \
+        float *c = t->c;                                                   \
+        size_t lda = t->lda, ldb = t->ldb, ldc = t->ldc, k = t->k;         \
+        LM_ROWS_##rows(DECLARE, cols);                                     \
+                                                                           \
+        for (size_t i = 0; i < k; i++, b += ldb) {                         \
+            vf b0 = v_load(b), b1 = cols == 2 ? v_load(b + VW) : b0;       \
+                                                                           \
+            (void)b1;                                                      \
+            LM_ROWS_##rows(STEP, cols)                                     \
+        }                                                                  \
+        LM_ROWS_##rows(STORE, cols)                                        \
     }
 
 #define TILES(cols) TILE(1, cols) TILE(2, cols) TILE(3, cols) TILE(4, cols)
@@ -43,4 +44,4 @@ TILES(2)
         lm_gemm_f32_1x##cols##_scalar, lm_gemm_f32_2x##cols##_scalar,    \
             lm_gemm_f32_3x##cols##_scalar, lm_gemm_f32_4x##cols##_scalar \
     }
-const lm_tile_f32 lm_tiles_f32_scalar[2][4] = {ENTRIES(1), ENTRIES(2)};
+const lm_tile_function lm_tiles_f32_scalar[2][4] = {ENTRIES(1), ENTRIES(2)};

@@ -192,7 +192,6 @@ plan_head(planner *p)
     LM_TRY(lm_head_plan_make(p->ctx, p->arena, &plan->bundle, &plan->head));
     plan->header.parts[LM_IMAGE_HEAD].size = lm_head_size(shape);
     plan->info = (lm_model_info){
-        .family = "head",
         .task = "classification",
         .dimensions = shape->width,
         .parameters = ((uint64_t)shape->width + 1) * (uint64_t)shape->labels,

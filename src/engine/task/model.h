@@ -15,7 +15,7 @@
 #define LM_IMAGE_LAYOUT 1u
 
 typedef struct lm_model_info {
-    const char *family; /* "bert" */
+    const char *family; /* "bert"; NULL: a head, which has its base's */
     const char *task;   /* "embedding", "classification" */
     int dimensions;     /* of the embedding */
     int max_tokens;     /* window, special tokens included */

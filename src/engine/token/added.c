@@ -34,16 +34,16 @@ typedef struct added_token {
 static lm_status read_token(lm_context *ctx, const lm_json *json, size_t index, added_token *token);
 static lm_status place_token(lm_context *ctx, const added_token *token, size_t index,
                              lm_vocab *vocab, int64_t *next_id);
-static lm_status add_keys(lm_context *ctx, const lm_json *tokens, lm_token_scratch *scratch,
-                          lm_arena *arena, const lm_token_image *image, lm_added *added,
-                          lm_trie_key *keys, size_t *raw, size_t *normalized);
-static lm_status make_key(lm_context *ctx, const added_token *token, size_t index,
-                          lm_token_scratch *scratch, lm_arena *arena, const lm_token_image *image,
-                          lm_trie_key *key);
+static lm_status normalize_token(lm_context *ctx, const added_token *token, size_t index,
+                                 const lm_stage_list *normalizer, lm_token_scratch *scratch,
+                                 lm_arena *arena, lm_vocab *vocab);
+static lm_status add_keys(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab,
+                          lm_added *added, lm_trie_key *keys, size_t *raw, size_t *normalized);
 
 /* An id that the vocabulary does not give must be the next free one, as the reference counts. */
 lm_status
-lm_added_read(lm_context *ctx, const lm_json *tokens, lm_vocab *vocab)
+lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_stage_list *normalizer,
+              lm_token_scratch *scratch, lm_arena *arena, lm_vocab *vocab)
 {
     int64_t next_id = (int64_t)vocab->model_count;
     size_t index = 0;
@@ -56,6 +56,8 @@ lm_added_read(lm_context *ctx, const lm_json *tokens, lm_vocab *vocab)
         LM_TRY(lm_poll(ctx));
         LM_TRY(read_token(ctx, json, index, &token));
         LM_TRY(place_token(ctx, &token, index, vocab, &next_id));
+        if (token.normalized)
+            LM_TRY(normalize_token(ctx, &token, index, normalizer, scratch, arena, vocab));
     }
     return LM_OK;
 }
@@ -110,7 +112,8 @@ place_token(lm_context *ctx, const added_token *token, size_t index, lm_vocab *v
     if (token->id != (known >= 0 ? known : *next_id)) {
         added_wrong(ctx, index, "id", "", "");
         lm_detail_found(ctx, "%lld", (long long)token->id);
-        return lm_detail_allowed(ctx, "%lld, %s", known >= 0 ? (long long)known : (long long)*next_id,
+        return lm_detail_allowed(ctx, "%lld, %s",
+                                 known >= 0 ? (long long)known : (long long)*next_id,
                                  known >= 0 ? "its id in model.vocab" : "the next free id");
     }
     if (known < 0) {
@@ -123,31 +126,44 @@ place_token(lm_context *ctx, const added_token *token, size_t index, lm_vocab *v
     return LM_OK;
 }
 
-/* Of equal patterns the reference takes special tokens first, then those listed first. */
+/* The form that is looked for in normalized text, and that the reference shows for the token. */
+static lm_status
+normalize_token(lm_context *ctx, const added_token *token, size_t index,
+                const lm_stage_list *normalizer, lm_token_scratch *scratch, lm_arena *arena,
+                lm_vocab *vocab)
+{
+    lm_vocab_token *entry = &vocab->tokens[token->id];
+
+    LM_TRY(lm_chars_decode(ctx, &scratch->chars, token->text, token->length, 0));
+    LM_TRY(lm_normalizer_run(ctx, normalizer, &scratch->chars, &scratch->spare));
+    LM_TRY(lm_chars_encode(&scratch->chars, &scratch->utf8));
+    if (scratch->utf8.size == 0)
+        return added_wrong(ctx, index, "content", token->text,
+                           "a text of which the normalizer leaves something");
+    entry->shown = lm_arena_copy(arena, scratch->utf8.data, scratch->utf8.size);
+    entry->shown_length = scratch->utf8.size;
+    return entry->shown ? LM_OK : LM_NO_MEMORY;
+}
+
 lm_status
-lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab,
-                 lm_token_scratch *scratch, size_t start, lm_buffer *out)
+lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab, size_t start,
+                 lm_buffer *out)
 {
     size_t count = tokens ? tokens->as.items.count : 0, raw = 0, normalized = 0;
     lm_trie_key *keys = lm_alloc_array(ctx, 2 * count, sizeof *keys);
     lm_added *added = lm_alloc_array(ctx, count, sizeof *added);
     lm_matcher raw_matcher, normalized_matcher;
-    lm_arena arena;
     lm_span span;
     lm_status status = keys && added ? LM_OK : LM_NO_MEMORY;
 
-    lm_arena_init(&arena, ctx);
     if (status == LM_OK && count > 0)
-        status = add_keys(ctx, tokens, scratch, &arena, (lm_token_image *)(out->data + start),
-                          added, keys, &raw, &normalized);
+        status = add_keys(ctx, tokens, vocab, added, keys, &raw, &normalized);
     if (status == LM_OK)
         status = lm_image_append(out, start, added, count, sizeof *added, &span);
     if (status == LM_OK)
         status = lm_matcher_compile(ctx, keys, raw, start, out, &raw_matcher);
     if (status == LM_OK)
-        status = lm_matcher_compile(ctx, keys + count, normalized, start, out,
-                                    &normalized_matcher);
-    lm_arena_free(&arena);
+        status = lm_matcher_compile(ctx, keys + count, normalized, start, out, &normalized_matcher);
     lm_free(ctx, keys);
     lm_free(ctx, added);
     if (status == LM_OK) {
@@ -160,11 +176,13 @@ lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab,
     return status;
 }
 
-/* Raw patterns go to keys[0…], normalized ones to keys[tokens…]. */
+/*
+ * Raw patterns go to keys[0…], normalized ones to keys[tokens…]. Of equal patterns the reference
+ * takes special tokens first, then those listed first.
+ */
 static lm_status
-add_keys(lm_context *ctx, const lm_json *tokens, lm_token_scratch *scratch, lm_arena *arena,
-         const lm_token_image *image, lm_added *added, lm_trie_key *keys, size_t *raw,
-         size_t *normalized)
+add_keys(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab, lm_added *added,
+         lm_trie_key *keys, size_t *raw, size_t *normalized)
 {
     size_t count = tokens->as.items.count, placed = 0;
 
@@ -173,40 +191,24 @@ add_keys(lm_context *ctx, const lm_json *tokens, lm_token_scratch *scratch, lm_a
         size_t index = 0;
 
         for (const lm_json *json = tokens->as.items.first; json; json = json->next, index++) {
+            const lm_vocab_token *entry;
             added_token token;
-            lm_trie_key key;
+            int32_t value;
 
             LM_TRY(read_token(ctx, json, index, &token));
             if ((token.flags & LM_ADDED_SPECIAL) != special)
                 continue;
-            LM_TRY(make_key(ctx, &token, index, scratch, arena, image, &key));
-            key.value = (int32_t)placed;
+            entry = &vocab->tokens[token.id];
+            value = (int32_t)placed;
             added[placed++] = (lm_added){(int32_t)token.id, token.flags};
             if (token.normalized)
-                keys[count + (*normalized)++] = key;
+                keys[count + (*normalized)++] =
+                    (lm_trie_key){entry->shown, entry->shown_length, 1, value};
             else
-                keys[(*raw)++] = key;
+                keys[(*raw)++] = (lm_trie_key){token.text, token.length, 1, value};
         }
     }
     return LM_OK;
-}
-
-static lm_status
-make_key(lm_context *ctx, const added_token *token, size_t index, lm_token_scratch *scratch,
-         lm_arena *arena, const lm_token_image *image, lm_trie_key *key)
-{
-    *key = (lm_trie_key){token->text, token->length, 1, 0};
-    if (!token->normalized)
-        return LM_OK;
-    LM_TRY(lm_chars_decode(ctx, &scratch->chars, token->text, token->length, 0));
-    LM_TRY(lm_normalizer_run(ctx, &image->normalizer, &scratch->chars, &scratch->spare));
-    LM_TRY(lm_chars_encode(&scratch->chars, &scratch->utf8));
-    if (scratch->utf8.size == 0)
-        return added_wrong(ctx, index, "content", token->text,
-                           "a text of which the normalizer leaves something");
-    key->length = scratch->utf8.size;
-    key->bytes = lm_arena_copy(arena, scratch->utf8.data, scratch->utf8.size);
-    return key->bytes ? LM_OK : LM_NO_MEMORY;
 }
 
 void
@@ -260,8 +262,7 @@ take_space(const lm_split *split, unsigned flags, lm_match *match)
     }
     if (!(flags & LM_ADDED_RSTRIP))
         return;
-    while (match->stop < split->length &&
-           has_flag(split->text + match->stop, LM_UNICODE_SPACE)) {
+    while (match->stop < split->length && has_flag(split->text + match->stop, LM_UNICODE_SPACE)) {
         int bytes;
 
         lm_utf8_decode(split->text + match->stop, &bytes);

@@ -9,12 +9,13 @@
 #include "token/normalize.h"
 #include "token/vocab.h"
 
-/* Put the added tokens into the vocabulary. */
-lm_status lm_added_read(lm_context *ctx, const lm_json *tokens, lm_vocab *vocab);
+/* Put the added tokens into the vocabulary; normalized forms are kept in the arena. */
+lm_status lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_stage_list *normalizer,
+                        lm_token_scratch *scratch, lm_arena *arena, lm_vocab *vocab);
 
-/* Append the two matchers; the header's normalizer is there already. */
+/* Append the two matchers of tokens that were read. */
 lm_status lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab,
-                           lm_token_scratch *scratch, size_t start, lm_buffer *out);
+                           size_t start, lm_buffer *out);
 
 /* Goes through a text: stretches of plain text and added tokens, in the reference's order. */
 typedef struct lm_split {
@@ -23,10 +24,10 @@ typedef struct lm_split {
     const char *text;
     size_t length;
     bool parse_special;
-    size_t search;  /* where the next match is looked for */
-    size_t done;    /* stretches so far reach to here */
+    size_t search;      /* where the next match is looked for */
+    size_t done;        /* stretches so far reach to here */
     size_t start, stop; /* the current stretch */
-    int32_t id;     /* of the added token, or -1 for plain text */
+    int32_t id;         /* of the added token, or -1 for plain text */
     /* The token that follows the current plain stretch; pending_id is -1 when there is none. */
     size_t pending_start, pending_stop;
     int32_t pending_id;

@@ -1,6 +1,6 @@
 /*
- * compile.c - tokenizer.json to image: each stage compiles its part in turn. The header is filled as
- * they go, at the place where it will stay; appending may move the buffer, so it is found anew.
+ * compile.c - tokenizer.json to image: each stage compiles its part in turn. The header is filled
+ * as they go, at the place where it will stay; appending may move the buffer, so it is found anew.
  */
 #include "token/tokenizer.h"
 
@@ -22,7 +22,7 @@ typedef struct compiler {
     const lm_json *model;
     const lm_json *added; /* NULL: none */
     lm_bert_override override;
-    bool conflict;
+    lm_tokenizer_notes notes;
     lm_arena arena;
     lm_vocab vocab;
     lm_token_scratch *scratch;
@@ -54,10 +54,10 @@ lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *t
     compiler c = {.ctx = ctx, .root = tokenizer, .image = image};
     lm_status status;
 
-    if (notes)
-        notes->warning[0] = '\0';
     lm_arena_init(&c.arena, ctx);
     status = read_override(ctx, tokenizer_config, &c.override);
+    if (status != LM_OK)
+        lm_detail_file(ctx, "tokenizer_config.json");
     if (status == LM_OK)
         status = lm_token_scratch_create(ctx, &c.scratch);
     if (status == LM_OK) {
@@ -66,32 +66,53 @@ lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *t
     }
     lm_token_scratch_free(c.scratch);
     lm_arena_free(&c.arena);
-    if (status == LM_OK && notes && c.conflict)
-        snprintf(notes->warning, sizeof notes->warning,
-                 "tokenizer.json and tokenizer_config.json differ on the normalizer; "
-                 "tokenizer_config.json rules");
+    if (notes)
+        *notes = c.notes;
     return status;
 }
 
-/* Classes whose loader sets the normalizer from tokenizer_config.json. */
+/* Classes whose loader sets BertNormalizer from tokenizer_config.json, with and without "Fast". */
 static const char *const bert_classes[] = {
     "BertTokenizer",
-    "BertTokenizerFast",
+    "ConvBertTokenizer",
+    "DPRContextEncoderTokenizer",
+    "DPRQuestionEncoderTokenizer",
+    "DPRReaderTokenizer",
+    "DistilBertTokenizer",
+    "ElectraTokenizer",
+    "FunnelTokenizer",
+    "LayoutLMTokenizer",
+    "LxmertTokenizer",
+    "MPNetTokenizer",
+    "MobileBertTokenizer",
+    "SqueezeBertTokenizer",
 };
 
+static bool
+is_bert_class(const lm_json *class)
+{
+    char name[64];
+
+    for (size_t i = 0; i < sizeof bert_classes / sizeof bert_classes[0]; i++) {
+        snprintf(name, sizeof name, "%sFast", bert_classes[i]);
+        if (lm_json_is_string(class, name) || lm_json_is_string(class, bert_classes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A setting that is left out there has that loader's default, whatever tokenizer.json says. */
 static lm_status
 read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override)
 {
     lm_field field = {config, "tokenizer_config"};
-    const lm_json *class = lm_json_get(config, "tokenizer_class");
     bool given;
 
     memset(override, 0, sizeof *override);
-    for (size_t i = 0; class && i < sizeof bert_classes / sizeof bert_classes[0]; i++)
-        override->present |= lm_json_is_string(class, bert_classes[i]);
+    override->present = is_bert_class(lm_json_get(config, "tokenizer_class"));
+    override->clean = true;
     if (!override->present)
         return LM_OK;
-    override->clean = true;
     LM_TRY(lm_field_bool(ctx, field, "do_lower_case", true, &override->lowercase));
     LM_TRY(lm_field_bool(ctx, field, "tokenize_chinese_chars", true, &override->chinese));
     LM_TRY(lm_field_optional_bool(ctx, field, "strip_accents", &given, &override->strip_accents));
@@ -131,13 +152,13 @@ compile_parts(compiler *c)
     if (c->added && c->added->type != LM_JSON_ARRAY)
         return lm_field_wrong(c->ctx, field, "added_tokens", c->added, "an array");
     LM_TRY(lm_normalizer_compile(c->ctx, lm_json_get(c->root, "normalizer"), &c->override, &list,
-                                 &c->conflict));
+                                 &c->notes));
     header_of(c)->normalizer = list;
     LM_TRY(lm_pretokenizer_compile(c->ctx, lm_json_get(c->root, "pre_tokenizer"), &list));
     header_of(c)->pretokenizer = list;
     LM_TRY(lm_decoder_compile(c->ctx, lm_json_get(c->root, "decoder"), c->start, c->image));
     LM_TRY(compile_model(c));
-    LM_TRY(lm_added_compile(c->ctx, c->added, &c->vocab, c->scratch, c->start, c->image));
+    LM_TRY(lm_added_compile(c->ctx, c->added, &c->vocab, c->start, c->image));
     LM_TRY(lm_postprocess_compile(c->ctx, lm_json_get(c->root, "post_processor"), c->vocab.size,
                                   c->start, c->image));
     return lm_fused_compile(c->ctx, c->scratch, c->start, c->image);
@@ -150,6 +171,7 @@ compile_model(compiler *c)
     const lm_json *type = lm_json_get(c->model, "type");
     const char *names[MODEL_COUNT];
     size_t chosen = MODEL_COUNT;
+    lm_stage_list normalizer;
 
     LM_TRY(lm_field_string(c->ctx, (lm_field){c->model, "model"}, "type", &type));
     for (size_t i = 0; i < MODEL_COUNT; i++) {
@@ -161,7 +183,8 @@ compile_model(compiler *c)
         return lm_field_no_stage(c->ctx, "model", type, names, MODEL_COUNT);
     LM_TRY(lm_vocab_read(c->ctx, &c->arena, c->model, c->vocab.max_vocab,
                          c->added ? c->added->as.items.count : 0, &c->vocab));
-    LM_TRY(lm_added_read(c->ctx, c->added, &c->vocab));
+    normalizer = header_of(c)->normalizer;
+    LM_TRY(lm_added_read(c->ctx, c->added, &normalizer, c->scratch, &c->arena, &c->vocab));
     LM_TRY(lm_vocab_write(c->ctx, &c->vocab, c->start, c->image));
     return models[chosen].compile(c->ctx, c->model, &c->vocab, c->start, c->image);
 }

@@ -7,8 +7,7 @@
 
 #include "token/tokenizer.h"
 
-typedef lm_status (*decoder_compile)(lm_context *ctx, lm_field field, size_t start,
-                                     lm_buffer *out);
+typedef lm_status (*decoder_compile)(lm_context *ctx, lm_field field, size_t start, lm_buffer *out);
 /* Append the text of one token; `first` tells whether it is the first one. */
 typedef lm_status (*decoder_run)(const lm_token_image *image, const char *token, size_t length,
                                  bool first, lm_buffer *out);
@@ -62,8 +61,8 @@ compile_wordpiece(lm_context *ctx, lm_field field, size_t start, lm_buffer *out)
 
     LM_TRY(lm_field_string(ctx, field, "prefix", &prefix));
     LM_TRY(lm_field_bool(ctx, field, "cleanup", true, &cleanup));
-    LM_TRY(lm_image_append(out, start, prefix->as.string.bytes, prefix->as.string.length, 1,
-                           &span));
+    LM_TRY(
+        lm_image_append(out, start, prefix->as.string.bytes, prefix->as.string.length, 1, &span));
     ((lm_token_image *)(out->data + start))->prefix = span;
     ((lm_token_image *)(out->data + start))->cleanup = cleanup;
     return LM_OK;
@@ -124,9 +123,9 @@ run_wordpiece(const lm_token_image *image, const char *token, size_t length, boo
 static const struct {
     const char *from, *to;
 } replacements[] = {
-    {" .", "."},       {" ?", "?"},       {" !", "!"},   {" ,", ","},
-    {" ' ", "'"},      {" n't", "n't"},   {" 'm", "'m"}, {" do not", " don't"},
-    {" 's", "'s"},     {" 've", "'ve"},   {" 're", "'re"},
+    {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
+    {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
+    {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
 /* Replace in out[start, size); no replacement is longer than what it replaces. */
@@ -136,8 +135,7 @@ replace(lm_buffer *out, size_t start, const char *from, const char *to)
     size_t from_length = strlen(from), to_length = strlen(to), read = start, write = start;
 
     while (read < out->size) {
-        if (out->size - read >= from_length &&
-            memcmp(out->data + read, from, from_length) == 0) {
+        if (out->size - read >= from_length && memcmp(out->data + read, from, from_length) == 0) {
             memcpy(out->data + write, to, to_length);
             read += from_length;
             write += to_length;

@@ -8,7 +8,6 @@
 #include "token/image.h"
 
 /* `decoder` may be JSON null or NULL: tokens are joined by spaces. */
-lm_status lm_decoder_compile(lm_context *ctx, const lm_json *decoder, size_t start,
-                             lm_buffer *out);
+lm_status lm_decoder_compile(lm_context *ctx, const lm_json *decoder, size_t start, lm_buffer *out);
 
 #endif

@@ -94,8 +94,8 @@ lm_field_type(lm_context *ctx, lm_field field, const lm_json **type)
 }
 
 lm_status
-lm_field_no_stage(lm_context *ctx, const char *stage, const lm_json *type,
-                  const char *const *names, size_t count)
+lm_field_no_stage(lm_context *ctx, const char *stage, const lm_json *type, const char *const *names,
+                  size_t count)
 {
     char allowed[160] = "";
     size_t used = 0;

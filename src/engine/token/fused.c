@@ -1,11 +1,12 @@
 /*
  * fused.c - builds and runs the table of the fast path.
  *
- * An entry says what becomes of one scalar value: a letter of a word, a word of its own, white space,
- * nothing, several letters, or SLOW. SLOW is a mark that survives normalization that puts marks into
- * canonical order: what it becomes depends on its neighbours. The word in which it stands, and all up
- * to the next white space, then goes through the stages one by one (staged.c). Nothing to the left of
- * the word can matter: its first character is no mark, or stands right after what is no mark.
+ * An entry says what becomes of one scalar value: a letter of a word, a word of its own, white
+ * space, nothing, several letters, or SLOW. SLOW is a mark that survives normalization that puts
+ * marks into canonical order: what it becomes depends on its neighbours. The word in which it
+ * stands, and all up to the next white space, then goes through the stages one by one (staged.c).
+ * Nothing to the left of the word can matter: its first character is no mark, or stands right after
+ * what is no mark.
  */
 #include "token/fused.h"
 
@@ -217,8 +218,8 @@ typedef struct reader {
     const uint32_t *value, *lists;
     const unsigned char *end;
     cursor now;
-    cursor word;     /* where the current word starts */
-    cursor resume;   /* after the last character that was not dropped, when no word is open */
+    cursor word;   /* where the current word starts */
+    cursor resume; /* after the last character that was not dropped, when no word is open */
     bool in_word;
     int32_t last_at; /* of the current word */
 } reader;

@@ -7,7 +7,8 @@
 
 #include "token/run.h"
 
-/* Append the table, if these stages have one; the header's stages and matchers are there already. */
+/* Append the table, if these stages have one; the header's stages and matchers are there already.
+ */
 lm_status lm_fused_compile(lm_context *ctx, lm_token_scratch *scratch, size_t start,
                            lm_buffer *out);
 

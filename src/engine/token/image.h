@@ -108,6 +108,11 @@ typedef struct lm_fused {
 
 enum { LM_TOKEN_PRESENT = 1, LM_TOKEN_SPECIAL = 2 };
 
+typedef struct lm_renamed {
+    int32_t id;
+    uint32_t start, length; /* in written */
+} lm_renamed;
+
 typedef struct lm_token_image {
     uint32_t magic;
     uint32_t layout;
@@ -117,9 +122,11 @@ typedef struct lm_token_image {
     uint32_t cleanup;
     lm_span prefix;     /* char, of the decoder */
     lm_span text_start; /* uint32_t, vocab_size + 1 */
-    lm_span text;       /* char */
-    lm_span flags;      /* uint8_t, vocab_size */
-    lm_span slots;      /* int32_t, open addressing by lm_hash_bytes of the text; id, or -1 */
+    lm_span text;    /* char; of normalized added tokens the normalized form, as in the reference */
+    lm_span renamed; /* lm_renamed, by id: how such tokens are written */
+    lm_span written; /* char */
+    lm_span flags;   /* uint8_t, vocab_size */
+    lm_span slots;   /* int32_t, open addressing by lm_hash_bytes of the text; id, or -1 */
     lm_stage_list normalizer;
     lm_stage_list pretokenizer;
     lm_fused fused;

@@ -7,24 +7,24 @@
  */
 #include "token/normalize.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/unicode.h"
 
 typedef lm_status (*normalizer_compile)(lm_context *ctx, lm_field field,
                                         const lm_bert_override *override, lm_stage_list *list,
-                                        bool *conflict);
+                                        lm_tokenizer_notes *notes);
 
 /* Reads `from` and writes `to`, which has room for more than from->count. */
 typedef lm_status (*normalizer_run)(lm_context *ctx, const lm_chars *from, lm_chars *to);
 
 static lm_status compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                               lm_stage_list *list, bool *conflict);
+                               lm_stage_list *list, lm_tokenizer_notes *notes);
 static lm_status compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                              lm_stage_list *list, bool *conflict);
-static lm_status compile_sequence(lm_context *ctx, lm_field field,
-                                  const lm_bert_override *override, lm_stage_list *list,
-                                  bool *conflict);
+                              lm_stage_list *list, lm_tokenizer_notes *notes);
+static lm_status compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *override,
+                                  lm_stage_list *list, lm_tokenizer_notes *notes);
 static lm_status run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to);
@@ -54,22 +54,24 @@ static const struct {
     normalizer_compile compile;
     uint8_t op;
 } stages[] = {
-    {"BertNormalizer", compile_bert, 0}, {"Sequence", compile_sequence, 0},
-    {"Lowercase", NULL, LOWER},          {"StripAccents", NULL, STRIP_MARKS},
-    {"NFD", NULL, NFD},                  {"NFKD", NULL, NFKD},
+    {"BertNormalizer", compile_bert, 0},
+    {"Sequence", compile_sequence, 0},
+    {"Lowercase", NULL, LOWER},
+    {"StripAccents", NULL, STRIP_MARKS},
+    {"NFD", NULL, NFD},
+    {"NFKD", NULL, NFKD},
 };
 
 #define STAGE_COUNT (sizeof stages / sizeof stages[0])
 
 lm_status
 lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer, const lm_bert_override *override,
-                      lm_stage_list *list, bool *conflict)
+                      lm_stage_list *list, lm_tokenizer_notes *notes)
 {
     memset(list, 0, sizeof *list);
-    *conflict = false;
     if (!normalizer || normalizer->type == LM_JSON_NULL)
         return LM_OK;
-    return compile_stage(ctx, (lm_field){normalizer, "normalizer"}, override, list, conflict);
+    return compile_stage(ctx, (lm_field){normalizer, "normalizer"}, override, list, notes);
 }
 
 static lm_status
@@ -83,7 +85,7 @@ add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
 
 static lm_status
 compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
-              lm_stage_list *list, bool *conflict)
+              lm_stage_list *list, lm_tokenizer_notes *notes)
 {
     const char *names[STAGE_COUNT];
     const lm_json *type;
@@ -94,7 +96,7 @@ compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
         if (!lm_json_is_string(type, stages[i].name))
             continue;
         if (stages[i].compile)
-            return stages[i].compile(ctx, field, override, list, conflict);
+            return stages[i].compile(ctx, field, override, list, notes);
         return add_operation(ctx, list, stages[i].op);
     }
     return lm_field_no_stage(ctx, "normalizer", type, names, STAGE_COUNT);
@@ -102,21 +104,47 @@ compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
 
 static lm_status
 compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                 lm_stage_list *list, bool *conflict)
+                 lm_stage_list *list, lm_tokenizer_notes *notes)
 {
     const lm_json *members;
 
     LM_TRY(lm_field_items(ctx, field, "normalizers", LM_JSON_ARRAY, &members));
     for (const lm_json *member = members->as.items.first; member; member = member->next)
         LM_TRY(compile_stage(ctx, (lm_field){member, "normalizer.normalizers"}, override, list,
-                             conflict));
+                             notes));
     return LM_OK;
+}
+
+/* Say which settings the two files disagree on. */
+static void
+note_conflicts(const lm_bert_override *own, const lm_bert_override *override,
+               lm_tokenizer_notes *notes)
+{
+    const struct {
+        const char *name;
+        bool file, rules;
+    } settings[] = {
+        {"lowercase", own->lowercase, override->lowercase},
+        {"strip_accents", own->strip_accents, override->strip_accents},
+        {"handle_chinese_chars", own->chinese, override->chinese},
+        {"clean_text", own->clean, override->clean},
+    };
+    size_t used = 0;
+
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (settings[i].file != settings[i].rules && used < sizeof notes->warning)
+            used += (size_t)snprintf(notes->warning + used, sizeof notes->warning - used,
+                                     "%s%s is %s in tokenizer.json, %s by tokenizer_config.json, "
+                                     "which rules",
+                                     used ? "; " : "", settings[i].name,
+                                     settings[i].file ? "true" : "false",
+                                     settings[i].rules ? "true" : "false");
 }
 
 /* strip_accents that is null follows lowercase. */
 static lm_status
-compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override,
-             lm_stage_list *list, bool *conflict)
+compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, lm_stage_list *list,
+             lm_tokenizer_notes *notes)
 {
     lm_bert_override own = {0};
     bool given;
@@ -128,8 +156,7 @@ compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override,
     if (!given)
         own.strip_accents = own.lowercase;
     if (override->present) {
-        own.present = true;
-        *conflict |= memcmp(&own, override, sizeof own) != 0;
+        note_conflicts(&own, override, notes);
         own = *override;
     }
     if (own.clean)

@@ -17,10 +17,10 @@ typedef struct lm_bert_override {
     bool clean; /* always true where present */
 } lm_bert_override;
 
-/* `normalizer` may be JSON null or NULL. *conflict: the override changed something. */
+/* `normalizer` may be JSON null or NULL. What the override changes is noted. */
 lm_status lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer,
                                 const lm_bert_override *override, lm_stage_list *list,
-                                bool *conflict);
+                                lm_tokenizer_notes *notes);
 
 /* Normalize chars in place (scratch->spare is used). */
 lm_status lm_normalizer_run(lm_context *ctx, const lm_stage_list *list, lm_chars *chars,

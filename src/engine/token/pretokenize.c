@@ -1,8 +1,8 @@
 /*
  * pretokenize.c - the table of pre-tokenizers, and their operations.
  *
- * An operation gives each character a role: SPACE ends a word and is dropped, ALONE is a word of its
- * own, and letters of one kind stay together.
+ * An operation gives each character a role: SPACE ends a word and is dropped, ALONE is a word of
+ * its own, and letters of one kind stay together.
  */
 #include "token/pretokenize.h"
 
@@ -191,8 +191,7 @@ lm_pretokenizer_run(lm_context *ctx, const lm_stage_list *list, const uint32_t *
 
 /* Append the words of one range by the roles of its characters. */
 static lm_status
-split(lm_context *ctx, int (*role)(uint32_t c), const uint32_t *c, lm_range range,
-      lm_ranges *words)
+split(lm_context *ctx, int (*role)(uint32_t c), const uint32_t *c, lm_range range, lm_ranges *words)
 {
     size_t start = range.start;
     int current = LM_ROLE_SPACE; /* role of the characters from start on */

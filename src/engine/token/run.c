@@ -40,17 +40,17 @@ next_capacity(size_t capacity, size_t need)
 }
 
 /* Grow one array to capacity elements. */
-#define GROW_ARRAY(ctx, array, capacity)                                  \
-    do {                                                                  \
-        size_t grow_bytes;                                                \
-        void *grow_to;                                                    \
-                                                                          \
-        if (lm_mul_overflows(capacity, sizeof(array)[0], &grow_bytes))    \
-            return lm_raise(ctx, LM_TOO_LARGE, "the text is too long");   \
-        grow_to = lm_realloc(ctx, array, grow_bytes);                     \
-        if (!grow_to)                                                     \
-            return LM_NO_MEMORY;                                          \
-        (array) = grow_to;                                                \
+#define GROW_ARRAY(ctx, array, capacity)                                \
+    do {                                                                \
+        size_t grow_bytes;                                              \
+        void *grow_to;                                                  \
+                                                                        \
+        if (lm_mul_overflows(capacity, sizeof(array)[0], &grow_bytes))  \
+            return lm_raise(ctx, LM_TOO_LARGE, "the text is too long"); \
+        grow_to = lm_realloc(ctx, array, grow_bytes);                   \
+        if (!grow_to)                                                   \
+            return LM_NO_MEMORY;                                        \
+        (array) = grow_to;                                              \
     } while (0)
 
 lm_status

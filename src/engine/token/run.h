@@ -1,8 +1,8 @@
 /*
  * run.h - what the stages share while one text is tokenized: the image, the scratch, the output.
  *
- * Tokens go straight to the encoding. A failure to grow it is kept in `status`, which callers look at
- * after each word; tokens that found no room are dropped until then.
+ * Tokens go straight to the encoding. A failure to grow it is kept in `status`, which callers look
+ * at after each word; tokens that found no room are dropped until then.
  */
 #ifndef LM_TOKEN_RUN_H
 #define LM_TOKEN_RUN_H
@@ -33,9 +33,9 @@ struct lm_token_scratch {
     lm_context *ctx;
     lm_chars chars, spare; /* a stage reads the first, writes the second, and swaps them */
     lm_ranges words, spare_words;
-    lm_buffer utf8;      /* normalized text as bytes, for the matcher */
-    lm_buffer at;        /* int32_t: places of the characters of one word (fused.c) */
-    lm_encoding a, b;    /* the texts of a pair */
+    lm_buffer utf8;   /* normalized text as bytes, for the matcher */
+    lm_buffer at;     /* int32_t: places of the characters of one word (fused.c) */
+    lm_encoding a, b; /* the texts of a pair */
 };
 
 typedef struct lm_run {

@@ -17,8 +17,8 @@ run_words(lm_run *run, size_t start, size_t stop)
     lm_token_scratch *scratch = run->scratch;
     const lm_chars *chars = &scratch->chars;
 
-    LM_TRY(lm_pretokenizer_run(run->ctx, &run->image->pretokenizer, chars->c, start, stop,
-                               scratch));
+    LM_TRY(
+        lm_pretokenizer_run(run->ctx, &run->image->pretokenizer, chars->c, start, stop, scratch));
     for (size_t i = 0; i < scratch->words.count && !lm_run_full(run); i++) {
         lm_range word = scratch->words.items[i];
 

@@ -1,6 +1,6 @@
 /*
- * staged.h - one stretch of text through the stages, one after the other: works for every tokenizer,
- * and is what the fast path (fused.c) must equal.
+ * staged.h - one stretch of text through the stages, one after the other: works for every
+ * tokenizer, and is what the fast path (fused.c) must equal.
  */
 #ifndef LM_STAGED_H
 #define LM_STAGED_H

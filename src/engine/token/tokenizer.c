@@ -1,6 +1,6 @@
 /*
- * tokenizer.c - binds an image and tokenizes texts: added tokens first, plain stretches between them
- * by the fast path where the stages allow it, then truncation and the template.
+ * tokenizer.c - binds an image and tokenizes texts: added tokens first, plain stretches between
+ * them by the fast path where the stages allow it, then truncation and the template.
  */
 #include "token/tokenizer.h"
 
@@ -14,7 +14,7 @@
 static lm_status run_text(lm_run *run, const char *text, size_t length);
 static lm_status check_text(lm_context *ctx, const char *text, size_t length);
 static lm_status surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b,
-                          bool add_special, lm_encoding *out);
+                          const lm_token_options *options, lm_encoding *out);
 
 lm_status
 lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size, lm_tokenizer *tokenizer)
@@ -91,7 +91,7 @@ lm_tokenize(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *sc
     out->truncated = scratch->a.count > limit;
     if (out->truncated)
         scratch->a.count = limit;
-    return surround(tokenizer->image, &scratch->a, NULL, options->add_special, out);
+    return surround(tokenizer->image, &scratch->a, NULL, options, out);
 }
 
 /*
@@ -126,7 +126,7 @@ lm_tokenize_pair(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratc
     out->truncated = scratch->a.count + scratch->b.count > limit;
     if (out->truncated)
         cut_pair(&scratch->a, &scratch->b, limit);
-    return surround(tokenizer->image, &scratch->a, &scratch->b, options->add_special, out);
+    return surround(tokenizer->image, &scratch->a, &scratch->b, options, out);
 }
 
 static lm_status
@@ -160,7 +160,8 @@ run_text(lm_run *run, const char *text, size_t length)
 {
     lm_split split;
     size_t byte = 0;
-    int32_t place = 0; /* character that starts at `byte`; counted only when offsets are asked for */
+    int32_t place =
+        0; /* character that starts at `byte`; counted only when offsets are asked for */
 
     lm_split_init(&split, run->image, &run->image->raw, text, length, run->parse_special);
     while (!lm_run_full(run) && lm_split_next(&split)) {
@@ -195,11 +196,15 @@ put_special(lm_encoding *out, lm_piece piece)
 }
 
 static void
-put_text(lm_encoding *out, const lm_encoding *text, int32_t type)
+put_text(lm_encoding *out, const lm_encoding *text, int32_t type, bool offsets)
 {
+    if (text->count == 0)
+        return;
     memcpy(out->ids + out->count, text->ids, text->count * sizeof *text->ids);
-    memcpy(out->start + out->count, text->start, text->count * sizeof *text->start);
-    memcpy(out->stop + out->count, text->stop, text->count * sizeof *text->stop);
+    if (offsets) {
+        memcpy(out->start + out->count, text->start, text->count * sizeof *text->start);
+        memcpy(out->stop + out->count, text->stop, text->count * sizeof *text->stop);
+    }
     memset(out->special + out->count, 0, text->count);
     for (size_t i = 0; i < text->count; i++)
         out->type_ids[out->count + i] = type;
@@ -208,8 +213,8 @@ put_text(lm_encoding *out, const lm_encoding *text, int32_t type)
 
 /* Put texts into the template; without special tokens only its order and types count. */
 static lm_status
-surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b, bool add_special,
-         lm_encoding *out)
+surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b,
+         const lm_token_options *options, lm_encoding *out)
 {
     lm_span span = b ? image->pair : image->single;
     const lm_piece *pieces = lm_image_at(image, span);
@@ -217,10 +222,10 @@ surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b
     out->count = 0;
     LM_TRY(lm_encoding_reserve(out, a->count + (b ? b->count : 0) + span.count));
     for (uint64_t i = 0; i < span.count; i++) {
-        if (pieces[i].id >= 0 && add_special)
+        if (pieces[i].id >= 0 && options->add_special)
             put_special(out, pieces[i]);
         else if (pieces[i].id < 0)
-            put_text(out, pieces[i].id == LM_PIECE_A ? a : b, pieces[i].type);
+            put_text(out, pieces[i].id == LM_PIECE_A ? a : b, pieces[i].type, options->offsets);
     }
     return LM_OK;
 }
@@ -236,8 +241,9 @@ lm_tokenizer_surround(const lm_tokenizer *tokenizer, const int32_t *ids, size_t 
     for (uint64_t i = 0; i < image->single.count; i++) {
         size_t length = pieces[i].id >= 0 ? 1 : count;
 
-        memcpy(out_ids + written, pieces[i].id >= 0 ? &pieces[i].id : ids,
-               length * sizeof *out_ids);
+        if (length > 0)
+            memcpy(out_ids + written, pieces[i].id >= 0 ? &pieces[i].id : ids,
+                   length * sizeof *out_ids);
         for (size_t k = 0; k < length; k++)
             out_types[written++] = pieces[i].type;
     }

@@ -109,66 +109,74 @@ lm_vocab_find(const lm_vocab *vocab, const char *text, size_t length)
     return -1;
 }
 
+/* The arrays of a vocabulary while it is written. */
+typedef struct vocab_writer {
+    lm_buffer starts, flags, text, renamed, written;
+} vocab_writer;
+
 static lm_status
-write_texts(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *out,
-            lm_token_image *header, uint32_t *starts, uint8_t *flags)
+add_token(vocab_writer *w, int32_t id, const lm_vocab_token *token)
 {
-    size_t total = 0, at = 0;
-    char *text;
-    lm_status status;
+    uint32_t start = (uint32_t)w->text.size;
+    uint8_t flags =
+        (uint8_t)((token->text ? LM_TOKEN_PRESENT : 0) | (token->special ? LM_TOKEN_SPECIAL : 0));
+    lm_renamed renamed = {id, (uint32_t)w->written.size, (uint32_t)token->length};
 
-    for (int32_t id = 0; id < vocab->size; id++)
-        total += vocab->tokens[id].length;
-    if (total > UINT32_MAX)
-        return lm_raise(ctx, LM_TOO_LARGE, "the vocabulary is too large");
-    text = lm_alloc(ctx, total);
-    if (!text)
-        return LM_NO_MEMORY;
-    for (int32_t id = 0; id < vocab->size; id++) {
-        const lm_vocab_token *token = &vocab->tokens[id];
+    if (token->length > UINT32_MAX - w->text.size)
+        return lm_raise(w->text.ctx, LM_TOO_LARGE, "the vocabulary is too large");
+    LM_TRY(lm_buffer_append(&w->starts, &start, sizeof start));
+    LM_TRY(lm_buffer_append_byte(&w->flags, (char)flags));
+    if (!token->shown)
+        return lm_buffer_append(&w->text, token->text, token->length);
+    LM_TRY(lm_buffer_append(&w->text, token->shown, token->shown_length));
+    LM_TRY(lm_buffer_append(&w->renamed, &renamed, sizeof renamed));
+    return lm_buffer_append(&w->written, token->text, token->length);
+}
 
-        starts[id] = (uint32_t)at;
-        flags[id] = (uint8_t)((token->text ? LM_TOKEN_PRESENT : 0) |
-                              (token->special ? LM_TOKEN_SPECIAL : 0));
-        if (token->text)
-            memcpy(text + at, token->text, token->length);
-        at += token->length;
-    }
-    starts[vocab->size] = (uint32_t)at;
-    status = lm_image_append(out, start, text, total, 1, &header->text);
-    lm_free(ctx, text);
-    return status;
+static lm_status
+append_arrays(const vocab_writer *w, const lm_vocab *vocab, size_t start, lm_buffer *out)
+{
+    lm_token_image image = {.vocab_size = vocab->size}, *header;
+
+    LM_TRY(lm_image_append(out, start, w->starts.data, (size_t)vocab->size + 1, sizeof(uint32_t),
+                           &image.text_start));
+    LM_TRY(lm_image_append(out, start, w->flags.data, w->flags.size, 1, &image.flags));
+    LM_TRY(lm_image_append(out, start, w->text.data, w->text.size, 1, &image.text));
+    LM_TRY(lm_image_append(out, start, w->renamed.data, w->renamed.size / sizeof(lm_renamed),
+                           sizeof(lm_renamed), &image.renamed));
+    LM_TRY(lm_image_append(out, start, w->written.data, w->written.size, 1, &image.written));
+    LM_TRY(lm_image_append(out, start, vocab->slots, vocab->slot_count, sizeof(int32_t),
+                           &image.slots));
+    header = (lm_token_image *)(out->data + start);
+    header->vocab_size = image.vocab_size;
+    header->text_start = image.text_start;
+    header->flags = image.flags;
+    header->text = image.text;
+    header->renamed = image.renamed;
+    header->written = image.written;
+    header->slots = image.slots;
+    return LM_OK;
 }
 
 lm_status
 lm_vocab_write(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *out)
 {
-    size_t size = (size_t)vocab->size;
-    uint32_t *starts = lm_alloc_array(ctx, size + 1, sizeof *starts);
-    uint8_t *flags = lm_alloc_array(ctx, size, 1);
-    lm_token_image header = {.vocab_size = vocab->size};
-    lm_status status = starts && flags ? LM_OK : LM_NO_MEMORY;
+    vocab_writer w;
+    lm_buffer *buffers[] = {&w.starts, &w.flags, &w.text, &w.renamed, &w.written};
+    lm_status status = LM_OK;
+    uint32_t end;
 
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        lm_buffer_init(buffers[i], ctx);
+    for (int32_t id = 0; id < vocab->size && status == LM_OK; id++)
+        status = add_token(&w, id, &vocab->tokens[id]);
+    end = (uint32_t)w.text.size;
     if (status == LM_OK)
-        status = write_texts(ctx, vocab, start, out, &header, starts, flags);
+        status = lm_buffer_append(&w.starts, &end, sizeof end);
     if (status == LM_OK)
-        status = lm_image_append(out, start, starts, size + 1, sizeof *starts, &header.text_start);
-    if (status == LM_OK)
-        status = lm_image_append(out, start, flags, size, 1, &header.flags);
-    if (status == LM_OK)
-        status = lm_image_append(out, start, vocab->slots, vocab->slot_count, sizeof(int32_t),
-                                 &header.slots);
-    lm_free(ctx, starts);
-    lm_free(ctx, flags);
-    if (status == LM_OK) {
-        lm_token_image *image = (lm_token_image *)(out->data + start);
-
-        image->vocab_size = header.vocab_size;
-        image->text_start = header.text_start;
-        image->text = header.text;
-        image->flags = header.flags;
-        image->slots = header.slots;
-    }
+        status = append_arrays(&w, vocab, start, out);
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        lm_buffer_free(buffers[i]);
     return status;
 }
 
@@ -199,6 +207,28 @@ lm_token_is_special(const lm_tokenizer *tokenizer, int32_t id)
     return token_flags(tokenizer->image, id) & LM_TOKEN_SPECIAL;
 }
 
+/* A token as it is written, which is how it is looked up. */
+static const char *
+written_text(const lm_tokenizer *tokenizer, int32_t id, size_t *length)
+{
+    const lm_token_image *image = tokenizer->image;
+    const lm_renamed *renamed = lm_image_at(image, image->renamed);
+    size_t low = 0, high = image->renamed.count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (renamed[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == image->renamed.count || renamed[low].id != id)
+        return lm_token_text(tokenizer, id, length);
+    *length = renamed[low].length;
+    return (const char *)lm_image_at(image, image->written) + renamed[low].start;
+}
+
 int32_t
 lm_token_id(const lm_tokenizer *tokenizer, const char *token, size_t length)
 {
@@ -209,7 +239,7 @@ lm_token_id(const lm_tokenizer *tokenizer, const char *token, size_t length)
     for (size_t slot = lm_hash_bytes(token, length, 0) & mask; slots[slot] >= 0;
          slot = (slot + 1) & mask) {
         size_t found = 0;
-        const char *text = lm_token_text(tokenizer, slots[slot], &found);
+        const char *text = written_text(tokenizer, slots[slot], &found);
 
         if (found == length && memcmp(text, token, length) == 0)
             return slots[slot];

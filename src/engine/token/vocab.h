@@ -11,6 +11,8 @@
 typedef struct lm_vocab_token {
     const char *text; /* NULL: no token has this id */
     size_t length;
+    const char *shown; /* the form to show, where it is another than text; else NULL */
+    size_t shown_length;
     bool added;  /* by added_tokens only: the model does not know it */
     bool listed; /* in added_tokens */
     bool special;

@@ -2,10 +2,11 @@
  * wordpiece.c - compiles the vocabulary into a trie with failure links, and runs it on one word.
  *
  * Two tries share one array: pieces that start a word (every token as it is written), and pieces
- * that continue one (tokens with the continuing prefix, without it). For a node v that spells s, let
- * F(v) be the longest pieces from the left of s that are certain whatever follows, and f(v) the node
- * of the suffix trie that spells the rest. A word is walked byte by byte; where a node has no child,
- * its F is emitted and the walk goes on at f. Each byte is walked once and each token emitted once.
+ * that continue one (tokens with the continuing prefix, without it). For a node v that spells s,
+ * let F(v) be the longest pieces from the left of s that are certain whatever follows, and f(v) the
+ * node of the suffix trie that spells the rest. A word is walked byte by byte; where a node has no
+ * child, its F is emitted and the walk goes on at f. Each byte is walked once and each token
+ * emitted once.
  */
 #include "token/wordpiece.h"
 
@@ -63,8 +64,8 @@ lm_wordpiece_compile(lm_context *ctx, const lm_json *model, const lm_vocab *voca
 }
 
 static lm_status
-read_settings(lm_context *ctx, const lm_json *model, const lm_vocab *vocab,
-              lm_wordpiece *wordpiece, const lm_json **prefix)
+read_settings(lm_context *ctx, const lm_json *model, const lm_vocab *vocab, lm_wordpiece *wordpiece,
+              const lm_json **prefix)
 {
     lm_field field = {model, "model"};
     const lm_json *unk;
@@ -165,8 +166,8 @@ link_node(compiler *c, uint32_t node)
 
     c->chars[node] = c->chars[parent] + ((byte & 0xc0) != 0x80);
     if (c->trie.values[node] >= 0) {
-        c->links[node] = (lm_wordpiece_link){SUFFIX_ROOT,
-                                             LM_POP_SELF | (uint32_t)c->trie.values[node]};
+        c->links[node] =
+            (lm_wordpiece_link){SUFFIX_ROOT, LM_POP_SELF | (uint32_t)c->trie.values[node]};
         return LM_OK;
     }
     if (z != 0)
@@ -190,8 +191,8 @@ write_model(const compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer 
 {
     LM_TRY(lm_image_append(out, start, c->trie.cells, c->trie.count, sizeof *c->trie.cells,
                            &wordpiece->cells));
-    LM_TRY(lm_image_append(out, start, c->links, c->trie.count, sizeof *c->links,
-                           &wordpiece->links));
+    LM_TRY(
+        lm_image_append(out, start, c->links, c->trie.count, sizeof *c->links, &wordpiece->links));
     LM_TRY(lm_image_append(out, start, c->pops.data, c->pops.size / sizeof(lm_pop), sizeof(lm_pop),
                            &wordpiece->pops));
     ((lm_token_image *)(out->data + start))->wordpiece = *wordpiece;

@@ -36,6 +36,8 @@
 #define INNER_SPREAD 10
 #define GRADIENT_TOLERANCE 1e-5
 #define VALUE_TOLERANCE 1e-6
+/* Enough to tell one penalty from another, where a finer fit follows. */
+#define CHOICE_TOLERANCE 1e-4
 /* Held-out losses that differ by less than this part are alike: chance of the split. */
 #define HELD_OUT_MARGIN 0.02
 
@@ -95,6 +97,7 @@ typedef struct fit {
     double penalty; /* in inner units */
     bool watched;   /* held-out rows are checked after each step */
     bool stops;     /* and may end the fit */
+    bool coarse;    /* only to compare penalties */
     double loss;    /* of the last evaluation, without the penalty */
     held_out_check last, best;
     int last_good; /* the last step whose held-out loss was near the best */
@@ -376,7 +379,11 @@ choose_penalty(trainer *t, choice *c)
     for (size_t i = 0; i < fits; i++) {
         double strength = grid ? strengths[i] : DEFAULT_STRENGTH;
         choice end = {.l2 = t->options->l2};
-        fit f = {.t = t, .rows = t->train, .watched = t->held_out.count > 0, .stops = !grid};
+        fit f = {.t = t,
+                 .rows = t->train,
+                 .watched = t->held_out.count > 0,
+                 .stops = !grid,
+                 .coarse = grid && t->options->refit};
 
         if (end.l2 < 0)
             end.l2 = 1 / (strength * (double)t->train.count * t->spread);
@@ -422,7 +429,8 @@ run_fit(fit *f, int max_steps, choice *end)
                                       .opaque = f,
                                       .max_steps = max_steps,
                                       .gradient_tolerance = GRADIENT_TOLERANCE,
-                                      .value_tolerance = VALUE_TOLERANCE};
+                                      .value_tolerance =
+                                          f->coarse ? CHOICE_TOLERANCE : VALUE_TOLERANCE};
     lm_lbfgs_result run;
 
     f->best = (held_out_check){0, INFINITY, NAN};

@@ -61,6 +61,7 @@ static lm_status chunks_read(lm_context *ctx, void *opaque, const char *name, ui
                              void *dest, size_t length);
 static void pass_chunk(lmtext_chunks *chunks, int file, int part);
 
+/* Every row is found here, so that a chunk that is missing is an error before anything is read. */
 lmtext_chunks *
 lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source)
 {
@@ -80,6 +81,7 @@ lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source
     return chunks;
 }
 
+/* Names as the column has them: compared with every row, converted once. */
 static void
 name_files(lmtext_chunks *chunks)
 {
@@ -127,6 +129,7 @@ keep_chunk(void *opaque, const lmtext_part *part)
     return true;
 }
 
+/* By file in the manifest's order, then by part. */
 static int
 compare_chunks(const void *a, const void *b)
 {
@@ -137,6 +140,7 @@ compare_chunks(const void *a, const void *b)
     return x->part < y->part ? -1 : x->part > y->part;
 }
 
+/* XX001 with model and file; a version never changes, so somebody wrote to its table. */
 static void
 throw_changed(const lmtext_chunks *chunks, int file, const char *what)
 {
@@ -178,6 +182,7 @@ order_chunks(lmtext_chunks *chunks)
     }
 }
 
+/* Index in the manifest, or -1. Models have a dozen files, seldom some hundred. */
 static int
 find_file(const lmtext_chunks *chunks, const char *name)
 {
@@ -187,6 +192,7 @@ find_file(const lmtext_chunks *chunks, const char *name)
     return -1;
 }
 
+/* From the manifest alone; order_chunks has compared it with the rows. */
 static lm_status
 chunks_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
@@ -235,6 +241,7 @@ copy_caught(lmtext_call *call, lmtext_chunks *chunks, int file, uint64_t offset,
     return status;
 }
 
+/* The engine asks only for what stat promised; a hostile header can make it ask for more. */
 static lm_status
 chunks_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
             size_t length)
@@ -272,6 +279,7 @@ fetch_chunk(lmtext_chunks *chunks, int file, int part)
     chunks->current_part = part;
 }
 
+/* After the last part of a file: what was read so far is what was stored. */
 static void
 check_hash(lmtext_chunks *chunks, int file)
 {
@@ -305,6 +313,7 @@ pass_chunk(lmtext_chunks *chunks, int file, int part)
         fetch_chunk(chunks, file, part);
 }
 
+/* Files that the engine has no use for are hashed as well: a version is whole or it is not. */
 void
 lmtext_chunks_verify_and_close(lmtext_chunks *chunks)
 {

@@ -7,6 +7,7 @@
 
 #include "pg/catalog/digest.h"
 
+/* Fails only where the cryptographic library does (no memory, or a policy that forbids). */
 static void
 require(pg_cryptohash_ctx *hash, int result)
 {
@@ -14,6 +15,7 @@ require(pg_cryptohash_ctx *hash, int result)
         elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
 }
 
+/* With OpenSSL the resource owner frees the state after an error; otherwise it is palloc'd. */
 pg_cryptohash_ctx *
 lmtext_sha256_begin(void)
 {
@@ -45,6 +47,7 @@ lmtext_hex_write(const uint8 bytes[LMTEXT_DIGEST_BYTES], char *hex)
         snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* Value of a digit, or -1. Upper case is refused: a digest has one form. */
 static int
 hex_digit(char c)
 {

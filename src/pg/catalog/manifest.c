@@ -37,6 +37,10 @@ static lm_status parse_manifest(lm_context *ctx, const char *json, size_t length
                                 lmtext_manifest *manifest);
 static void check_digest(Oid relid, const char *name, const lmtext_manifest *manifest);
 
+/*
+ * Whatever is wrong with the bytes is XX001: the manifest was right when the version was made. Only
+ * its absence is another matter, since rows may be there that the snapshot does not show.
+ */
 lmtext_manifest *
 lmtext_manifest_read(Oid relid)
 {
@@ -62,6 +66,7 @@ lmtext_manifest_read(Oid relid)
     return manifest;
 }
 
+/* The table may go away between the look-up and the lock, so it is opened by trying. */
 lmtext_manifest *
 lmtext_manifest_peek(Oid relid)
 {
@@ -85,6 +90,7 @@ lmtext_manifest_peek(Oid relid)
     return status == LM_OK ? manifest : NULL;
 }
 
+/* A visitor. The size is asked of the TOAST pointer: a huge row is not even fetched. */
 static bool
 keep_manifest(void *opaque, const lmtext_part *part)
 {
@@ -98,6 +104,7 @@ keep_manifest(void *opaque, const lmtext_part *part)
     return false;
 }
 
+/* The bytes of the manifest row, or NULL. */
 static bytea *
 fetch_row(Relation table)
 {
@@ -109,6 +116,7 @@ fetch_row(Relation table)
     return row;
 }
 
+/* What is wrong with a manifest is told by the key. */
 static lm_status
 broken(lm_context *ctx, const char *key)
 {
@@ -155,6 +163,7 @@ read_string(lm_context *ctx, const lm_json *object, const char *key, char **valu
     return LM_OK;
 }
 
+/* 64 lower-case hexadecimal digits. */
 static lm_status
 read_digest(lm_context *ctx, const lm_json *object, const char *key, uint8 *bytes)
 {
@@ -166,6 +175,7 @@ read_digest(lm_context *ctx, const lm_json *object, const char *key, uint8 *byte
     return LM_OK;
 }
 
+/* One entry of "files". U+0000 in a name would end it early, and two names would be one. */
 static lm_status
 read_file(lm_context *ctx, const lm_json *item, manifest_file *file)
 {
@@ -179,6 +189,7 @@ read_file(lm_context *ctx, const lm_json *item, manifest_file *file)
     return read_digest(ctx, item, "sha256", file->sha256);
 }
 
+/* The limit keeps a hostile list from costing more than its bytes. */
 static lm_status
 read_files(lm_context *ctx, const lm_json *root, lmtext_manifest *manifest)
 {
@@ -241,6 +252,7 @@ check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
                  errdetail("The digest of its manifest does not match what the manifest lists.")));
 }
 
+/* Order of the digest's listing, by bytes. */
 static int
 compare_files(const void *a, const void *b)
 {
@@ -281,6 +293,7 @@ lmtext_manifest_digest(const lmtext_manifest *manifest, const lmtext_digest *bas
     pfree(files);
 }
 
+/* A further member of an object; the writer of the first one leads no comma. */
 static lm_status
 write_string(lm_buffer *out, const char *key, const char *value)
 {
@@ -297,6 +310,7 @@ write_digest(lm_buffer *out, const char *key, const uint8 *digest)
     return write_string(out, key, hex);
 }
 
+/* Files in the order in which they were stored. */
 static lm_status
 write_files(lm_buffer *out, const lmtext_manifest *manifest)
 {
@@ -312,6 +326,7 @@ write_files(lm_buffer *out, const lmtext_manifest *manifest)
     return lm_buffer_append_byte(out, ']');
 }
 
+/* Labels stand here for lists only; a loaded model has its own from its files. */
 static lm_status
 write_labels(lm_buffer *out, const lm_model_info *info)
 {
@@ -326,6 +341,7 @@ write_labels(lm_buffer *out, const lm_model_info *info)
     return lm_buffer_append_byte(out, ']');
 }
 
+/* What the engine found in the files. */
 static lm_status
 write_info(lm_buffer *out, const lmtext_manifest *manifest, const lm_model_info *info)
 {
@@ -339,6 +355,7 @@ write_info(lm_buffer *out, const lmtext_manifest *manifest, const lm_model_info 
     return write_labels(out, info);
 }
 
+/* What the caller said about the version. */
 static lm_status
 write_options(lm_buffer *out, const lmtext_version_options *options)
 {
@@ -352,6 +369,7 @@ write_options(lm_buffer *out, const lmtext_version_options *options)
     return lm_buffer_append_byte(out, '}');
 }
 
+/* The transaction's time, as now() has it; without zone names or DateStyle. */
 static lm_status
 write_time(lm_buffer *out)
 {

@@ -40,6 +40,7 @@
 static Oid resolve_version(const lmtext_name *name);
 static Oid resolve_deployed(const lmtext_name *name);
 
+/* The lock is kept to the transaction's end, as a query's on its tables. */
 Oid
 lmtext_catalog_resolve(const char *name)
 {
@@ -102,6 +103,7 @@ resolve_deployed(const lmtext_name *name)
                             "lists those that are there.")));
 }
 
+/* A schema that is not there has no models; one that may not be used is an error, as for tables. */
 List *
 lmtext_name_schemas(const lmtext_name *name)
 {
@@ -113,6 +115,7 @@ lmtext_name_schemas(const lmtext_name *name)
     return OidIsValid(schema) ? list_make1_oid(schema) : NIL;
 }
 
+/* PostgreSQL's own rules for identifiers, then the "@". */
 void
 lmtext_name_parse(const char *name, lmtext_name *out)
 {
@@ -133,6 +136,7 @@ lmtext_name_parse(const char *name, lmtext_name *out)
     out->version = 0;
 }
 
+/* One number has one spelling: no leading zero, no sign. */
 bool
 lmtext_name_split(const char *relation, char *model, int *version)
 {
@@ -151,6 +155,7 @@ lmtext_name_split(const char *relation, char *model, int *version)
     return true;
 }
 
+/* Through the system cache: a miss is remembered, too. */
 Oid
 lmtext_name_version(Oid schema, const char *model, int version)
 {
@@ -167,12 +172,14 @@ lmtext_read_snapshot(void)
     return RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
 }
 
+/* Names compare by bytes, in every database. */
 static void
 name_key(ScanKey key, AttrNumber attribute, NameData *name)
 {
     ScanKeyInit(key, attribute, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(name));
 }
 
+/* By the primary key; a row that is not there reads as zeros. */
 void
 lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row)
 {
@@ -249,6 +256,7 @@ lmtext_schema_oid(void)
     return get_namespace_oid("lmtext", false);
 }
 
+/* Only the extension can have made what is in its schema. */
 Oid
 lmtext_relation_oid(const char *name)
 {
@@ -259,6 +267,7 @@ lmtext_relation_oid(const char *name)
     return relid;
 }
 
+/* A syscache look-up; an OID that was kept would outlive DROP EXTENSION. */
 Oid
 lmtext_model_part_type(void)
 {
@@ -279,6 +288,7 @@ class_is_model(HeapTuple tuple)
            class->reloftype == lmtext_model_part_type();
 }
 
+/* The type of the table decides, not its name: names can be chosen by anybody. */
 bool
 lmtext_catalog_is_model(Oid relid)
 {
@@ -290,6 +300,7 @@ lmtext_catalog_is_model(Oid relid)
     return result;
 }
 
+/* A grant on the table includes its columns, which PostgreSQL leaves to the caller to know. */
 bool
 lmtext_catalog_may_use(Oid relid, Oid role)
 {
@@ -344,6 +355,7 @@ default_regclass(const char *expression)
     return InvalidOid;
 }
 
+/* From the relation cache, which has defaults as node trees. */
 Oid
 lmtext_catalog_base(Oid relid)
 {
@@ -363,6 +375,7 @@ lmtext_catalog_base(Oid relid)
     return base;
 }
 
+/* For people: not quoted, with the schema only where it is needed. */
 char *
 lmtext_catalog_display_name(Oid relid)
 {
@@ -375,6 +388,7 @@ lmtext_catalog_display_name(Oid relid)
     return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
 }
 
+/* Dropped meanwhile counts as a name without number. */
 bool
 lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deployed)
 {

@@ -49,6 +49,7 @@ typedef struct object_origin {
 } object_origin;
 
 static bool below_model_directory(const char *path, char *rest);
+static void refuse_directory(bool reads_files);
 static void open_directory(directory_origin *origin, const char *path, bool beneath);
 static void close_directory(lmtext_origin *origin);
 static lm_status directory_stat(lm_context *ctx, void *opaque, const char *name, bool *found,
@@ -62,10 +63,12 @@ static lm_status objects_stat(lm_context *ctx, void *opaque, const char *name, b
 static lm_status objects_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
                               void *dest, size_t length);
 
+/* Who is asking is settled first; which way a name is resolved follows from it. */
 lmtext_origin *
 lmtext_origin_directory(const char *path)
 {
     directory_origin *origin = palloc0(sizeof(*origin));
+    bool reads_files = has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES);
     char *place = pstrdup(path);
     char rest[MAXPGPATH];
 
@@ -75,21 +78,30 @@ lmtext_origin_directory(const char *path)
     origin->origin.source.stat = directory_stat;
     origin->origin.source.read = directory_read;
     origin->origin.close = close_directory;
-    if (is_absolute_path(place) && has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES)) {
+    if (is_absolute_path(place) && reads_files) {
         open_directory(origin, place, false);
     } else if (below_model_directory(place, rest)) {
         snprintf(origin->prefix, MAXPGPATH, "%s%s", rest, rest[0] != '\0' ? "/" : "");
         open_directory(origin, model_directory, true);
     } else {
-        ereport(
-            ERROR,
+        refuse_directory(reads_files);
+    }
+    return &origin->origin;
+}
+
+/* One message whatever there is at the path. */
+static void
+refuse_directory(bool reads_files)
+{
+    if (reads_files)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+                        errmsg("a relative path is allowed only below lmtext.model_directory")));
+    ereport(ERROR,
             (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
              errmsg("permission denied to import from that directory"),
              errdetail("Only roles with privileges of pg_read_server_files may import from any "
-                       "directory, which they name by an absolute path."),
+                       "directory."),
              errhint("Others import from below lmtext.model_directory, or from large objects.")));
-    }
-    return &origin->origin;
 }
 
 /* The path below lmtext.model_directory, where it may be written relative to it. */
@@ -112,6 +124,7 @@ below_model_directory(const char *path, char *rest)
     return true;
 }
 
+/* Twice does no harm: the callback comes after a close, too. */
 static void
 close_directory(lmtext_origin *base)
 {
@@ -129,6 +142,7 @@ directory_callback(void *opaque)
     close_directory(opaque);
 }
 
+/* The callback is there before the descriptor is. */
 static void
 open_directory(directory_origin *origin, const char *path, bool beneath)
 {
@@ -154,6 +168,7 @@ directory_name(lm_context *ctx, const directory_origin *origin, const char *name
     return lm_detail_file(ctx, name);
 }
 
+/* The source of the engine, with the prefix put before each name. */
 static lm_status
 directory_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
@@ -175,12 +190,14 @@ directory_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
     return origin->inner.read(ctx, origin->inner.opaque, full, offset, dest, length);
 }
 
+/* After success; after an error the transaction's end does it. */
 void
 lmtext_origin_close(lmtext_origin *origin)
 {
     origin->close(origin);
 }
 
+/* The way for clients without access to the server's files: \lo_import, then a map of names. */
 lmtext_origin *
 lmtext_origin_objects(Jsonb *files)
 {
@@ -225,6 +242,7 @@ open_object(object_file *file, Oid object)
     file->size = file->position = DatumGetInt64(size);
 }
 
+/* All are opened before any is read: a privilege that is missing shows at once. */
 static void
 open_objects(object_origin *origin, Jsonb *files)
 {
@@ -255,6 +273,7 @@ open_objects(object_origin *origin, Jsonb *files)
     }
 }
 
+/* A descriptor that stays open would last until the transaction ends. */
 static void
 close_objects(lmtext_origin *base)
 {
@@ -264,6 +283,7 @@ close_objects(lmtext_origin *base)
         DirectFunctionCall1(be_lo_close, Int32GetDatum(origin->files[i].descriptor));
 }
 
+/* NULL where the map does not have the name: many files of a model are optional. */
 static object_file *
 find_object(const object_origin *origin, const char *name)
 {
@@ -273,6 +293,7 @@ find_object(const object_origin *origin, const char *name)
     return NULL;
 }
 
+/* Sizes are those at the opening; the snapshot of the statement holds them still. */
 static lm_status
 objects_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
@@ -339,6 +360,7 @@ objects_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, v
     return lm_detail_file(ctx, name);
 }
 
+/* Compared by text with what callers write, so it is kept in one form. */
 static bool
 check_model_directory(char **value, void **extra, GucSource source)
 {

@@ -15,6 +15,7 @@ typedef struct part_columns {
     AttrNumber file, part, data;
 } part_columns;
 
+/* A typed table has the columns of its type, but not always at its numbers. */
 static AttrNumber
 column_number(TupleDesc columns, const char *name)
 {
@@ -53,6 +54,8 @@ visit_tuple(Relation table, HeapTuple tuple, const part_columns *columns, lmtext
     return more;
 }
 
+/* systable scans work in parallel workers, in index builds and on standbys, and run no user code.
+ */
 void
 lmtext_parts_visit(Relation table, Snapshot snapshot, lmtext_part_visitor visit, void *opaque)
 {

@@ -220,6 +220,7 @@ take_number(creation *new)
     return last + 1;
 }
 
+/* A utility command as the caller. */
 static void
 run(const char *command)
 {
@@ -247,6 +248,7 @@ base_clause(Oid base)
                     quote_literal_cstr(table_name(base)));
 }
 
+/* EXTERNAL: weights do not compress, and a chunk is fetched whole. */
 static void
 make_table(creation *new)
 {
@@ -262,6 +264,7 @@ make_table(creation *new)
     new->display = lmtext_catalog_display_name(new->relid);
 }
 
+/* As the caller, who owns the table and has just made it. */
 static void
 insert_part(SPIPlanPtr plan, text *file, int part, bytea *data)
 {
@@ -272,6 +275,7 @@ insert_part(SPIPlanPtr plan, text *file, int part, bytea *data)
         elog(ERROR, "SPI returned %s for an insert", SPI_result_code_string(result));
 }
 
+/* One plan for all rows of a version. */
 static SPIPlanPtr
 insert_plan(const creation *new)
 {
@@ -284,12 +288,14 @@ insert_plan(const creation *new)
     return plan;
 }
 
+/* A file's name for a message. */
 static char *
 shown(const char *name)
 {
     return lmtext_cstring_lossy(name, strlen(name));
 }
 
+/* Size of a file that must be there and must not have more chunks than int can count. */
 static uint64_t
 source_size(creation *new, const lm_source *source, const char *name)
 {
@@ -339,6 +345,7 @@ copy_file(creation *new, const lm_source *source, SPIPlanPtr plan, manifest_file
     pfree(chunk);
 }
 
+/* The engine says which files make the model; others in the folder are left alone. */
 static void
 copy_files(creation *new, const lm_source *source)
 {
@@ -409,6 +416,7 @@ check_base(creation *new)
     new->manifest.max_tokens = new->info.max_tokens;
 }
 
+/* Last of all: a version without a manifest is none. */
 static void
 store_manifest(creation *new, const lmtext_version_options *options)
 {
@@ -481,6 +489,7 @@ owning_schema(const lmtext_name *name)
              errhint("The view lmtext.models lists those that are there.")));
 }
 
+/* A number's table, or 42704. */
 static Oid
 existing_version(Oid schema, const lmtext_name *name, int version)
 {
@@ -495,6 +504,10 @@ existing_version(Oid schema, const lmtext_name *name, int version)
     return relid;
 }
 
+/*
+ * Reads that began before keep the version that they have; new snapshots see the other. The number
+ * also raises last_version, which mends a row that is missing after a schema was renamed.
+ */
 void
 lmtext_version_deploy(const char *name, int version)
 {
@@ -554,6 +567,7 @@ drop_one(const char *schema_name, const lmtext_name *name, Oid schema, Oid relid
     update_name(schema_name, name->model, deployed ? 0 : row.deployed, name->version);
 }
 
+/* In one command, since one version of a name may be built on another. */
 static void
 drop_all(const char *schema_name, const lmtext_name *name, Oid schema)
 {
@@ -567,6 +581,7 @@ drop_all(const char *schema_name, const lmtext_name *name, Oid schema)
     update_name(schema_name, name->model, 0, last);
 }
 
+/* Ownership is checked before the row is locked: nobody can make an owner wait. */
 void
 lmtext_version_drop(const char *name)
 {

@@ -61,7 +61,8 @@ int lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fal
 
 /*
  * Memo: a result computed once per statement. Ask lmtext_args_stable first: where a value comes
- * from a column, remembering costs more than it saves.
+ * from a column, remembering costs more than it saves. Calls of one function in one statement share
+ * what they computed.
  *
  *     lm_text parts[] = { { (char *) &key, sizeof key }, text };
  *     value = lmtext_memo_find(fcinfo, 0, parts, 2, NULL);

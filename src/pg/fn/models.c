@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -53,6 +54,7 @@ refuse_nulls(FunctionCallInfo fcinfo)
                             errmsg("argument %d must not be null", i + 1)));
 }
 
+/* Options become UTF-8 here, since a manifest is. */
 static void
 read_options(Jsonb *json, lmtext_version_options *options)
 {
@@ -67,6 +69,7 @@ read_options(Jsonb *json, lmtext_version_options *options)
     }
 }
 
+/* What both forms share; the origin was opened before the options are read, and is cheap. */
 static int
 import(FunctionCallInfo fcinfo, lmtext_origin *origin)
 {
@@ -80,6 +83,7 @@ import(FunctionCallInfo fcinfo, lmtext_origin *origin)
     return version;
 }
 
+/* import_model(name, source, options) */
 Datum
 lmtext_import_model_directory(PG_FUNCTION_ARGS)
 {
@@ -87,6 +91,7 @@ lmtext_import_model_directory(PG_FUNCTION_ARGS)
     PG_RETURN_INT32(import(fcinfo, lmtext_origin_directory(text_to_cstring(PG_GETARG_TEXT_PP(1)))));
 }
 
+/* import_model(name, files, options) */
 Datum
 lmtext_import_model_objects(PG_FUNCTION_ARGS)
 {
@@ -96,6 +101,7 @@ lmtext_import_model_objects(PG_FUNCTION_ARGS)
 
 /* ---- Changes ---- */
 
+/* deploy(name, version) */
 Datum
 lmtext_deploy(PG_FUNCTION_ARGS)
 {
@@ -104,6 +110,7 @@ lmtext_deploy(PG_FUNCTION_ARGS)
     PG_RETURN_VOID();
 }
 
+/* drop_model(model) */
 Datum
 lmtext_drop_model(PG_FUNCTION_ARGS)
 {
@@ -140,6 +147,7 @@ typedef struct description {
     bool nulls[COLUMN_COUNT];
 } description;
 
+/* Set a column; all begin as NULL. */
 static void
 put(description *row, int column, Datum value)
 {
@@ -147,12 +155,14 @@ put(description *row, int column, Datum value)
     row->nulls[column] = false;
 }
 
+/* A string of the manifest for a list: shown as far as it can be. */
 static char *
 json_string(const lm_json *string)
 {
     return lmtext_cstring_lossy(string->as.string.bytes, string->as.string.length);
 }
 
+/* What is no string among the labels is left out. */
 static void
 put_labels(description *row, const lm_json *labels)
 {
@@ -183,7 +193,7 @@ append_json(StringInfo out, const lm_json *json)
     else if (json->type == LM_JSON_NUMBER && json->is_integer)
         appendStringInfo(out, INT64_FORMAT, json->integer);
     else if (json->type == LM_JSON_NUMBER)
-        appendStringInfo(out, "%.17g", json->as.number);
+        appendStringInfoString(out, double_to_shortest_decimal(json->as.number));
     else if (json->type == LM_JSON_STRING)
         escape_json(out, json_string(json));
     else {
@@ -201,6 +211,7 @@ append_json(StringInfo out, const lm_json *json)
     }
 }
 
+/* An object or nothing. */
 static void
 put_metrics(description *row, const lm_json *metrics)
 {
@@ -245,6 +256,7 @@ put_name(description *row, Oid relid, const char *relation)
     put(row, COLUMN_DEPLOYED, BoolGetDatum(deployed));
 }
 
+/* The columns that a manifest fills. */
 static void
 put_manifest(description *row, const lmtext_manifest *manifest)
 {
@@ -307,12 +319,14 @@ static const struct {
     {LM_CAP_ENCODER, "classification"},
 };
 
+/* text[] of these. */
 static Datum
 text_array(Datum *texts, int count)
 {
     return PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* Values of model_type that the family reads. */
 static Datum
 family_types(const lm_family *family)
 {
@@ -327,6 +341,7 @@ family_types(const lm_family *family)
     return text_array(texts, count);
 }
 
+/* Straight from the engine's table. */
 Datum
 lmtext_family_list(PG_FUNCTION_ARGS)
 {

@@ -102,7 +102,7 @@ lmtext_get_model_cache(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-/* The versions of this database, by their manifests: slots know contents, not names. */
+/* Of several versions with the same contents the oldest names the slot. */
 static void
 name_models(lmtext_slot_view *views, Oid *models, int count, bool all)
 {

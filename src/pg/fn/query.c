@@ -12,6 +12,7 @@
 #include "pg/fn/query.h"
 
 static SPIPlanPtr prepare(const char *function, const char *query);
+static void refuse_statement(const char *function);
 static void check_reads_only(const char *function, SPIPlanPtr plan);
 static void check_columns(const char *function, TupleDesc row, const lmtext_column columns[2]);
 static bool fits(Oid type, lmtext_column_kind kind);
@@ -45,10 +46,15 @@ prepare(const char *function, const char *query)
         elog(ERROR, "SPI_prepare_cursor returned %s", SPI_result_code_string(SPI_result));
     check_reads_only(function, plan);
     if (!SPI_is_cursor_plan(plan))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("the query of %s must be one SELECT", function),
-                        errdetail("It has no result, or is more than one statement.")));
+        refuse_statement(function);
     return plan;
+}
+
+static void
+refuse_statement(const char *function)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("the query of %s must be one SELECT", function)));
 }
 
 /* PostgreSQL would refuse as well, but speak of a function that should be volatile. */
@@ -61,8 +67,10 @@ check_reads_only(const char *function, SPIPlanPtr plan)
         foreach (statement, ((CachedPlanSource *)lfirst(source))->query_list) {
             Query *query = lfirst_node(Query, statement);
 
-            if ((query->commandType != CMD_SELECT && query->commandType != CMD_UTILITY) ||
-                query->hasModifyingCTE || query->rowMarks != NIL)
+            if (query->commandType == CMD_UTILITY)
+                refuse_statement(function);
+            if (query->commandType != CMD_SELECT || query->hasModifyingCTE ||
+                query->rowMarks != NIL)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("the query of %s must only read", function),
                                 errdetail("It changes or locks rows.")));

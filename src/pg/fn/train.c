@@ -482,10 +482,11 @@ seconds_since(instr_time start)
 static void
 notice(const training *t, int version, const lm_softmax_result *result)
 {
-    char *measured = isnan(result->held_out_accuracy)
-                         ? pstrdup("too few rows to hold any out")
-                         : psprintf("held-out accuracy %.4f on %zu rows", result->held_out_accuracy,
-                                    result->held_out);
+    char *measured =
+        isnan(result->held_out_accuracy)
+            ? pstrdup("no row was held out to measure it")
+            : psprintf("accuracy %.4f on %zu held-out row%s", result->held_out_accuracy,
+                       result->held_out, result->held_out == 1 ? "" : "s");
 
     ereport(
         NOTICE,

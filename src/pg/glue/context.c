@@ -31,6 +31,7 @@ static void *block_realloc(void *opaque, void *pointer, size_t size);
 static void block_free(void *opaque, void *pointer);
 static bool call_cancelled(void *opaque);
 
+/* A call costs nothing to make: one lives on the stack of whoever calls the engine. */
 void
 lmtext_call_init(lmtext_call *call, MemoryContext memory)
 {
@@ -43,12 +44,17 @@ lmtext_call_init(lmtext_call *call, MemoryContext memory)
     call->ctx.opaque = call;
 }
 
+/* The header of a block that block_alloc returned. */
 static block_header *
 header_of(void *pointer)
 {
     return (block_header *)pointer - 1;
 }
 
+/*
+ * palloc without its promises: never throws, may exceed 1 GB. A size beyond MaxAllocHugeSize is an
+ * elog inside palloc even so, and is therefore refused before.
+ */
 static void *
 block_alloc(void *opaque, size_t size)
 {
@@ -81,6 +87,7 @@ block_realloc(void *opaque, void *pointer, size_t size)
     return grown;
 }
 
+/* The base is kept in the header, so the memory context need not be the current one. */
 static void
 block_free(void *opaque, void *pointer)
 {

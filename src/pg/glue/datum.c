@@ -36,12 +36,17 @@ verify_utf8(const char *bytes, size_t length)
         report_invalid_encoding(PG_UTF8, bytes + valid, checked_length(length - valid));
 }
 
+/* Short headers are read in place; a compressed or external value must have been detoasted. */
 lm_text
 lmtext_utf8_from_text(const text *value)
 {
     return lmtext_utf8_from_bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
+/*
+ * Also verifies what a UTF-8 database holds: invalid bytes got into such databases before (by
+ * backslash escapes, by bugs), and the engine decodes without looking twice.
+ */
 lm_text
 lmtext_utf8_from_bytes(const char *bytes, size_t length)
 {
@@ -70,6 +75,7 @@ to_server(const char *bytes, size_t *length)
     return converted;
 }
 
+/* The conversion verifies, and refuses U+0000, which no text of PostgreSQL may hold. */
 text *
 lmtext_text_from_utf8(const char *bytes, size_t length)
 {
@@ -78,6 +84,7 @@ lmtext_text_from_utf8(const char *bytes, size_t length)
     return cstring_to_text_with_len(converted, checked_length(length));
 }
 
+/* Always a copy of its own, terminated. */
 char *
 lmtext_cstring_from_utf8(const char *bytes, size_t length)
 {
@@ -141,6 +148,7 @@ float_array(int ndim, const int *dims)
     return array;
 }
 
+/* The caller computes straight into the array: a vector is never copied. */
 ArrayType *
 lmtext_vector_new(int width, float **values)
 {
@@ -150,6 +158,7 @@ lmtext_vector_new(int width, float **values)
     return array;
 }
 
+/* The engine's rows lie end to end, as PostgreSQL's do. */
 ArrayType *
 lmtext_array_from_floats(const float *values, int rows, int columns)
 {
@@ -161,6 +170,7 @@ lmtext_array_from_floats(const float *values, int rows, int columns)
     return array;
 }
 
+/* In place: distances are computed millions of times a query, and alignment of 4 is enough. */
 const float *
 lmtext_floats_from_array(ArrayType *array, int *width)
 {
@@ -178,6 +188,7 @@ lmtext_floats_from_array(ArrayType *array, int *width)
     return (const float *)ARR_DATA_PTR(array);
 }
 
+/* Nulls keep their places, so that results can be put back in order. */
 void
 lmtext_texts_from_array(ArrayType *array, lm_text **texts, bool **nulls, int *count)
 {

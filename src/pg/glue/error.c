@@ -41,6 +41,10 @@ static char *error_message(const lm_error *error, const char *model);
 static char *error_detail(const lm_error *error);
 static const char *error_hint(const lm_error *error);
 
+/*
+ * Does not return unless all is well. An error that was kept comes first, whatever the engine made
+ * of it: it may have passed several layers, each with a status of its own.
+ */
 void
 lmtext_check(lmtext_call *call, lm_status status, const char *model)
 {
@@ -64,12 +68,14 @@ lmtext_check(lmtext_call *call, lm_status status, const char *model)
              detail ? errdetail_internal("%s", detail) : 0, hint ? errhint("%s", hint) : 0));
 }
 
+/* A field as the client can be sent it. */
 static char *
 shown(const char *field)
 {
     return lmtext_cstring_lossy(field, strlen(field));
 }
 
+/* Every message names the model where there is one: a statement may use several. */
 static char *
 error_message(const lm_error *error, const char *model)
 {
@@ -78,6 +84,7 @@ error_message(const lm_error *error, const char *model)
     return model ? psprintf("model \"%s\": %s", model, message) : pstrdup(message);
 }
 
+/* Add a part to a list, nothing for an empty field. */
 static void
 append_part(StringInfo out, const char *separator, const char *format, const char *field)
 {
@@ -111,6 +118,7 @@ error_detail(const lm_error *error)
     return out.data;
 }
 
+/* The record knows better than its status. */
 static const char *
 error_hint(const lm_error *error)
 {

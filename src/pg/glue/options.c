@@ -12,7 +12,7 @@
 static const lmtext_option *find_option(const char *key, const lmtext_option *table, int count);
 static void set_option(const lmtext_option *option, const JsonbValue *value, void *fields);
 static double number_in_range(const lmtext_option *option, const JsonbValue *value);
-static void refuse_value(const lmtext_option *option) pg_attribute_noreturn();
+static void refuse_value(const lmtext_option *option) __attribute__((noreturn));
 
 void
 lmtext_options_read(Jsonb *json, const lmtext_option *table, int count, void *fields)

@@ -16,7 +16,7 @@ static const size_t scores_bytes = 384 * 1024;
 /* What is in the scratch for a text of so many tokens. */
 typedef struct layout {
     size_t value_stride; /* head_dim rounded up to whole vectors */
-    size_t score_stride; /* tokens, likewise */
+    size_t score_stride; /* tokens, rounded up to whole panels */
     size_t block;        /* query rows of one block */
     float *keys;         /* packed */
     float *values;       /* (tokens, value_stride) */
@@ -38,7 +38,7 @@ take(layout *l, float *scratch, size_t count)
 static layout
 arrange(size_t tokens, size_t head_dim, float *scratch)
 {
-    layout l = {.value_stride = round_up(head_dim, VW), .score_stride = round_up(tokens, VW)};
+    layout l = {.value_stride = round_up(head_dim, VW), .score_stride = round_up(tokens, PANEL)};
     size_t tiles = scores_bytes / sizeof(float) / TILE_ROWS / l.score_stride;
 
     l.block = at_most(BLOCK_ROWS, TILE_ROWS * (tiles ? tiles : 1));
@@ -68,12 +68,16 @@ pack_values(const lm_attention_f32 *args, const float *v, const layout *l)
 static void
 score(const lm_attention_f32 *args, const float *q, size_t rows, const layout *l)
 {
-    for (size_t j = 0; j < args->tokens; j += PANEL) {
-        size_t padded = at_most(PANEL, l->score_stride - j);
-
-        multiply_panel(rows, padded / VW, args->head_dim, q, args->ld, l->keys + j * args->head_dim,
-                       padded, l->scores + j, l->score_stride);
-    }
+    for (size_t j = 0; j < args->tokens; j += TILE_WIDTH)
+        multiply_columns(rows, at_most(TILE_WIDTH, args->tokens - j),
+                         (lm_tile_f32){.k = args->head_dim,
+                                       .a = q,
+                                       .lda = args->ld,
+                                       .b = l->keys + j * args->head_dim,
+                                       .ldb = PANEL,
+                                       .wide = PANEL * args->head_dim,
+                                       .c = l->scores + j,
+                                       .ldc = l->score_stride});
     for (size_t r = 0; r < rows; r++)
         l->sums[r] = LM_NAME(exponentials_f32)(args->tokens, l->scores + r * l->score_stride);
 }
@@ -82,15 +86,22 @@ score(const lm_attention_f32 *args, const float *q, size_t rows, const layout *l
 static LM_TARGET void
 weigh(const lm_attention_f32 *args, size_t rows, size_t d, const layout *l, float *out)
 {
-    float product[BLOCK_ROWS * PANEL] __attribute__((aligned(64)));
-    size_t width = at_most(PANEL, args->head_dim - d), padded = round_up(width, VW);
+    float product[BLOCK_ROWS * TILE_WIDTH] __attribute__((aligned(64)));
+    size_t width = at_most(TILE_WIDTH, args->head_dim - d);
 
-    multiply_panel(rows, padded / VW, args->tokens, l->scores, l->score_stride, l->values + d,
-                   l->value_stride, product, PANEL);
+    multiply_columns(rows, width,
+                     (lm_tile_f32){.k = args->tokens,
+                                   .a = l->scores,
+                                   .lda = l->score_stride,
+                                   .b = l->values + d,
+                                   .ldb = l->value_stride,
+                                   .wide = PANEL,
+                                   .c = product,
+                                   .ldc = TILE_WIDTH});
     for (size_t r = 0; r < rows; r++)
         for (size_t x = 0; x < width; x += VW)
             v_store_some(out + r * args->ldo + d + x, width - x,
-                         v_div(v_load(product + r * PANEL + x), v_set(l->sums[r])));
+                         v_div(v_load(product + r * TILE_WIDTH + x), v_set(l->sums[r])));
 }
 
 /* One head; q, k, v and out point at its first column. */
@@ -105,7 +116,7 @@ attend(const lm_attention_f32 *args, const float *q, const float *k, const float
         size_t rows = at_most(l->block, args->tokens - i);
 
         score(args, q + i * args->ld, rows, l);
-        for (size_t d = 0; d < args->head_dim; d += PANEL)
+        for (size_t d = 0; d < args->head_dim; d += TILE_WIDTH)
             weigh(args, rows, d, l, out + i * args->ldo);
     }
 }

@@ -14,8 +14,11 @@
 #define LM_INLINE static inline __attribute__((always_inline))
 #define LM_NAME(op) lm_##op##_scalar
 
-/* Lanes of a vector; tile of the GEMM in rows and in vectors. */
-enum { VW = 4, TILE_ROWS = 4, TILE_COLS = 2 };
+/*
+ * Lanes of a vector; the GEMM's tile in rows and in vectors, its panels in vectors, and the rows
+ * that a tile of one panel can have.
+ */
+enum { VW = 4, TILE_ROWS = 4, TILE_COLS = 2, PANEL_COLS = 2, TALL_ROWS = 4 };
 
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));

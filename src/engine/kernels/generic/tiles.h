@@ -7,8 +7,8 @@
 
 #include "kernels/levels.h"
 
-/* Columns of one panel. */
-enum { PANEL = VW * TILE_COLS };
+/* Columns of one panel, and of the widest tile. */
+enum { PANEL = VW * PANEL_COLS, TILE_WIDTH = VW * TILE_COLS };
 
 #define LM_ROWS_1(f, cols) f(0, cols)
 #define LM_ROWS_2(f, cols) LM_ROWS_1(f, cols) f(1, cols)
@@ -16,6 +16,12 @@ enum { PANEL = VW * TILE_COLS };
 #define LM_ROWS_4(f, cols) LM_ROWS_3(f, cols) f(3, cols)
 #define LM_ROWS_5(f, cols) LM_ROWS_4(f, cols) f(4, cols)
 #define LM_ROWS_6(f, cols) LM_ROWS_5(f, cols) f(5, cols)
+#define LM_ROWS_7(f, cols) LM_ROWS_6(f, cols) f(6, cols)
+#define LM_ROWS_8(f, cols) LM_ROWS_7(f, cols) f(7, cols)
+#define LM_ROWS_9(f, cols) LM_ROWS_8(f, cols) f(8, cols)
+#define LM_ROWS_10(f, cols) LM_ROWS_9(f, cols) f(9, cols)
+#define LM_ROWS_11(f, cols) LM_ROWS_10(f, cols) f(10, cols)
+#define LM_ROWS_12(f, cols) LM_ROWS_11(f, cols) f(11, cols)
 
 static inline size_t
 at_most(size_t a, size_t b)
@@ -30,25 +36,33 @@ round_up(size_t n, size_t unit)
 }
 
 /*
- * Rows of the next tile when `left` rows are left: as even as can be, for 4 + 3 rows keep more
- * accumulators busy than 6 + 1.
+ * Rows of the next tile when `left` rows are left and a tile holds `most`: as even as can be, for
+ * 4 + 3 rows keep more accumulators busy than 6 + 1.
  */
 static inline size_t
-tile_rows(size_t left)
+tile_rows(size_t left, size_t most)
 {
-    size_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
+    size_t tiles = (left + most - 1) / most;
 
     return (left + tiles - 1) / tiles;
 }
 
-/* Row tiles of one panel that is in the cache already: rows of A, K deep. */
 static inline void
-multiply_panel(size_t rows, size_t cols, size_t k, const float *a, size_t lda, const float *b,
-               size_t ldb, float *c, size_t ldc)
+run_tile(size_t rows, size_t width, const lm_tile_f32 *tile)
 {
-    for (size_t i = 0, step; i < rows; i += step) {
-        step = tile_rows(rows - i);
-        LM_NAME(tiles_f32)[cols - 1][step - 1](k, a + i * lda, lda, b, ldb, c + i * ldc, ldc, b, 0);
+    LM_NAME(tiles_f32)[(width - 1) / VW][rows - 1](tile);
+}
+
+/* `rows` rows of A by one tile's width of a B that is in the cache already. */
+static inline void
+multiply_columns(size_t rows, size_t width, lm_tile_f32 tile)
+{
+    tile.fetch = tile.b;
+    for (size_t step; rows > 0; rows -= step) {
+        step = tile_rows(rows, TILE_ROWS);
+        run_tile(step, width, &tile);
+        tile.a += step * tile.lda;
+        tile.c += step * tile.ldc;
     }
 }
 

@@ -17,13 +17,11 @@
 #define DECLARE_3(r) DECLARE_2(r) vf c##r##_2 = v_zero();
 #define DECLARE(r, cols) DECLARE_##cols(r)
 
-/* As many lines as one step of the widest tile reads; narrower ones are never bound by memory. */
-#define FETCH_LINE(i) _mm_prefetch((const char *)(next + 16 * i), _MM_HINT_T0)
-#define FETCH_1 FETCH_LINE(0)
-#define FETCH_2 FETCH_LINE(0)
-#define FETCH_3    \
-    FETCH_LINE(0); \
-    FETCH_LINE(1)
+/* A step reads a line and a half. */
+#define FETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define FETCH_1 FETCH(fetch);
+#define FETCH_2 FETCH_1
+#define FETCH_3 FETCH_2 FETCH(fetch + 2 * VW);
 
 #define LOAD_1 vf b0 = v_load(b);
 #define LOAD_2 LOAD_1 vf b1 = v_load(b + VW);
@@ -32,11 +30,27 @@
 #define STEP_1(r) FMA(c##r##_0, x, b0);
 #define STEP_2(r) STEP_1(r) FMA(c##r##_1, x, b1);
 #define STEP_3(r) STEP_2(r) FMA(c##r##_2, x, b2);
-#define STEP(r, cols)                 \
-    {                                 \
-        vf x = v_set(a[r * lda + i]); \
-                                      \
-        STEP_##cols(r)                \
+/*
+ * Row r of A is one of three at a pointer: p, p + lda, p + 2·lda, as x86 can address. In assembly,
+ * for compilers keep a pointer or an offset for each of many rows, and spill them.
+ */
+#define BROADCAST_0(x, p) x = v_set(*p)
+#define BROADCAST_1(x, p) BROADCAST(x, p, "(%1,%2,4)")
+#define BROADCAST_2(x, p) BROADCAST(x, p, "(%1,%2,8)")
+#define BROADCAST(x, p, address)           \
+    __asm__("vbroadcastss " address ", %0" \
+            : "=x"(x)                      \
+            : "r"(p), "r"(lda), "m"(*(const float(*)[4096])p))
+#define ROW_0(x) BROADCAST_0(x, a0)
+#define ROW_1(x) BROADCAST_1(x, a0)
+#define ROW_2(x) BROADCAST_2(x, a0)
+#define ROW_3(x) BROADCAST_0(x, a3)
+#define STEP(r, cols)  \
+    {                  \
+        vf x;          \
+                       \
+        ROW_##r(x);    \
+        STEP_##cols(r) \
     }
 
 #define STORE_1(r) v_store(c + r * ldc, c##r##_0);
@@ -44,18 +58,26 @@
 #define STORE_3(r) STORE_2(r) v_store(c + r * ldc + 2 * VW, c##r##_2);
 #define STORE(r, cols) STORE_##cols(r)
 
-#define TILE(rows, cols)                                                                        \
-    static LM_TARGET void lm_gemm_f32_##rows##x##cols##_avx2(                                   \
-        size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, \
-        const float *next, size_t stride)                                                       \
-    {                                                                                           \
-        LM_ROWS_##rows(DECLARE, cols);                                                          \
-        for (size_t i = 0; i < k; i++, b += ldb, next += stride) {                              \
-            FETCH_##cols;                                                                       \
-            LOAD_##cols;                                                                        \
-            LM_ROWS_##rows(STEP, cols)                                                          \
-        }                                                                                       \
-        LM_ROWS_##rows(STORE, cols)                                                             \
+/* Pointers that the compiler cannot derive from one another: it would keep offsets instead. */
+#define HIDE(p, q) __asm__("" : "+r"(p), "+r"(q))
+
+#define TILE(rows, cols)                                                                     \
+    static LM_TARGET void lm_gemm_f32_##rows##x##cols##_avx2(const lm_tile_f32 *t)           \
+    {                                                                                        \
+        size_t lda = t->lda, ldb = t->ldb, ldc = t->ldc, k = t->k, stride = t->fetch_stride; \
+        const float *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b, *fetch = t->fetch;            \
+        float *c = t->c;                                                                     \
+        LM_ROWS_##rows(DECLARE, cols);                                                       \
+                                                                                             \
+        HIDE(a0, a3);                                                                        \
+        for (; k > 0; k--) {                                                                 \
+            LOAD_##cols;                                                                     \
+            FETCH_##cols;                                                                    \
+            LM_ROWS_##rows(STEP, cols) a0++, a3++;                                           \
+            b += ldb;                                                                        \
+            fetch += stride;                                                                 \
+        }                                                                                    \
+        LM_ROWS_##rows(STORE, cols)                                                          \
     }
 
 #define TILES(cols) TILE(1, cols) TILE(2, cols) TILE(3, cols) TILE(4, cols)
@@ -68,6 +90,6 @@ TILES(3)
         lm_gemm_f32_1x##cols##_avx2, lm_gemm_f32_2x##cols##_avx2, lm_gemm_f32_3x##cols##_avx2, \
             lm_gemm_f32_4x##cols##_avx2                                                        \
     }
-const lm_tile_f32 lm_tiles_f32_avx2[3][4] = {ENTRIES(1), ENTRIES(2), ENTRIES(3)};
+const lm_tile_function lm_tiles_f32_avx2[3][4] = {ENTRIES(1), ENTRIES(2), ENTRIES(3)};
 
 #endif

@@ -13,8 +13,11 @@
 #define LM_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
 #define LM_NAME(op) lm_##op##_avx2
 
-/* Lanes of a vector; tile of the GEMM in rows and in vectors. */
-enum { VW = 8, TILE_ROWS = 4, TILE_COLS = 3 };
+/*
+ * Lanes of a vector; the GEMM's tile in rows and in vectors, its panels in vectors, and the rows
+ * that a tile of one panel can have.
+ */
+enum { VW = 8, TILE_ROWS = 4, TILE_COLS = 3, PANEL_COLS = 3, TALL_ROWS = 4 };
 
 typedef __m256 vf;
 

@@ -14,8 +14,11 @@
 #define LM_INLINE static inline __attribute__((always_inline, target(LM_TARGET_NAMES)))
 #define LM_NAME(op) lm_##op##_avx512
 
-/* Lanes of a vector; tile of the GEMM in rows and in vectors. */
-enum { VW = 16, TILE_ROWS = 6, TILE_COLS = 4 };
+/*
+ * Lanes of a vector; the GEMM's tile in rows and in vectors, its panels in vectors, and the rows
+ * that a tile of one panel can have.
+ */
+enum { VW = 16, TILE_ROWS = 6, TILE_COLS = 4, PANEL_COLS = 2, TALL_ROWS = 12 };
 
 typedef __m512 vf;
 

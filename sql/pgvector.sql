@@ -1,0 +1,82 @@
+-- Beside pgvector, where it is there (expected/pgvector_1.out is for where it is not): its operators stay
+-- in charge, and an expression that mixes its types with real[] still finds its index.
+SELECT count(*) = 0 AS missing FROM pg_available_extensions WHERE name = 'vector' \gset
+\if :missing
+\echo pgvector is not there
+\quit
+\endif
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+CREATE EXTENSION vector;
+RESET client_min_messages;
+CREATE SCHEMA test_pgvector;
+SET search_path = test_pgvector, public;
+\getenv source_dir LMTEXT_SOURCE_DIR
+\set tiny :source_dir '/models/tiny/bert'
+SELECT lmtext.import_model('tiny', :'tiny');
+SET lmtext.embedding_model = 'tiny';
+CREATE TABLE v AS
+    SELECT i AS id, e AS r, e::vector(36) AS v, e::halfvec(36) AS h
+    FROM generate_series(1, 1000) i,
+         lmtext.embed(concat_ws(' ', chr(97 + i % 25), chr(97 + i % 17), chr(97 + i % 13))) e;
+ALTER TABLE v ADD PRIMARY KEY (id);
+CREATE INDEX ON v USING hnsw (v vector_cosine_ops);
+CREATE INDEX ON v USING hnsw (v vector_l2_ops);
+CREATE INDEX ON v USING hnsw (v vector_ip_ops);
+CREATE INDEX ON v USING hnsw (h halfvec_cosine_ops);
+ANALYZE v;
+CREATE FUNCTION plan_has(statement text, word text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || statement LOOP
+        IF line LIKE '%' || word || '%' THEN RETURN true; END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+
+SELECT count(DISTINCT r) > 900 AS distinct_vectors FROM v;
+SET enable_seqscan = off; -- the table is small
+
+-- The column is never cast: HNSW serves it, on either side and by every operator.
+SELECT plan_has($$SELECT id FROM v ORDER BY v <=> lmtext.embed('q') LIMIT 3$$, 'v_v_idx on') AS cosine,
+       plan_has($$SELECT id FROM v ORDER BY lmtext.embed('q') <=> v LIMIT 3$$, 'v_v_idx on') AS commuted,
+       plan_has($$SELECT id FROM v ORDER BY v <-> lmtext.embed('q') LIMIT 3$$, 'v_v_idx1 on') AS l2,
+       plan_has($$SELECT id FROM v ORDER BY v <#> lmtext.embed('q') LIMIT 3$$, 'v_v_idx2 on') AS inner_product;
+-- So in a generic plan.
+PREPARE nearest(text) AS SELECT id FROM v ORDER BY v <=> lmtext.embed($1) LIMIT 1;
+SET plan_cache_mode = force_generic_plan;
+SELECT plan_has($$EXECUTE nearest('q')$$, 'v_v_idx on') AS generic;
+EXECUTE nearest('c j m'); -- the text of row 77
+
+RESET plan_cache_mode;
+-- A cast that the user wrote stays, and what has no implicit cast is PostgreSQL's own error.
+SELECT plan_has($$SELECT id FROM v ORDER BY v::real[] <=> lmtext.embed('q') LIMIT 3$$, 'Seq Scan') AS written;
+\set VERBOSITY sqlstate
+SELECT id FROM v ORDER BY h <=> lmtext.embed('q') LIMIT 3;
+\set VERBOSITY default
+SELECT plan_has($$SELECT id FROM v ORDER BY h <=> lmtext.embed('q')::halfvec LIMIT 3$$, 'v_h_idx on') AS halfvec;
+
+-- Distances are the same on both sides.
+SELECT max(abs((v <=> q) - (r <=> q))) < 1e-6 AS cosine, max(abs((v <-> q) - (r <-> q))) < 1e-5 AS l2,
+       max(abs((v <#> q) - (r <#> q))) < 1e-4 AS inner_product
+FROM v, lmtext.embed('q') q;
+-- Literals and pairs of pgvector's types mean what they meant.
+SELECT '[1,2]'::vector <=> '[2,1]' = ('{1,2}'::real[] <=> '{2,1}') AS literal,
+       '[1,2]'::vector <-> '[2,1]'::vector = ('{1,2}'::real[] <-> '{2,1}') AS pair,
+       pg_typeof('[1,2]'::vector + '[1,2]') AS other_operators;
+
+-- The trigger writes a vector column.
+CREATE TABLE kept (body text, v vector(36));
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON kept
+    FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger('body', 'v', 'tiny@1');
+INSERT INTO kept VALUES ('one');
+SELECT v = lmtext.embed('one')::vector AS same FROM kept;
+\set VERBOSITY sqlstate
+ALTER TABLE kept ALTER v TYPE vector(5) USING NULL;
+INSERT INTO kept VALUES ('two');
+\set VERBOSITY default
+
+SET client_min_messages = warning;
+DROP SCHEMA test_pgvector CASCADE;
+DROP EXTENSION vector;

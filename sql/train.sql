@@ -1,0 +1,179 @@
+-- Training a classifier: the version that is made, its options, its rows, transactions, refusals.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+RESET client_min_messages;
+CREATE SCHEMA test_train;
+SET search_path = test_train, public;
+\getenv minilm LMTEXT_MINILM
+SELECT lmtext.import_model('minilm', :'minilm');
+SET lmtext.embedding_model = 'minilm';
+
+-- 60 texts of three topics.
+CREATE TABLE doc AS
+    SELECT frame || ' ' || word AS body, topic AS section
+    FROM (VALUES ('animals', '{cats,dogs,horses,whales,owls}'::text[]),
+                 ('cooking', '{bread,soup,roasted vegetables,pancakes,rice}'),
+                 ('computers', '{compilers,databases,networks,operating systems,files}')) t (topic, words),
+         unnest(words) word,
+         unnest('{a note about,what I learned of,my love for,questions on}'::text[]) frame;
+
+-- The first version of a name is deployed; it knows its base, labels and metrics, and shares weights.
+CALL lmtext.train('topic', 'SELECT body, section FROM doc ORDER BY body', '{"hold_out": 0.2}');
+SELECT name, version, deployed, family, task, dimensions, max_tokens, parameters, labels, base,
+       bytes < 20000 AS small,
+       metrics - '{l2,loss,steps,held_out_loss,embed_seconds,train_seconds}'::text[] AS metrics
+FROM lmtext.models WHERE name = 'topic';
+SELECT (metrics ->> 'l2')::float8 > 0 AS l2, (metrics ->> 'loss')::float8 < 0.5 AS loss,
+       (metrics ->> 'held_out_loss')::float8 < 1 AS held_out_loss,
+       (metrics ->> 'steps')::int BETWEEN 5 AND 1000 AS steps
+FROM lmtext.models WHERE name = 'topic';
+SELECT lmtext.classify('a kitten', 'topic'), lmtext.classify('stew with potatoes', 'topic'),
+       lmtext.classify('a kernel for the new processor', 'topic');
+SELECT model, state, phase, done, total, step > 5 AS stepped, step <= max_steps AS bounded,
+       loss < 0.5 AS loss, held_out_accuracy > 0.8 AS accurate, finished_at >= started_at AS finished
+FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+SELECT count(*) > 5 AS points, bool_and(loss IS NOT NULL AND held_out_loss IS NOT NULL) AS complete
+FROM lmtext.train_log WHERE run = (SELECT max(run) FROM lmtext.train_runs);
+
+-- The same rows, options and seed give the same bits; a second version waits for deployment.
+CALL lmtext.train('topic', 'SELECT body, section FROM doc ORDER BY body', '{"hold_out": 0.2}');
+SELECT count(*) AS versions, count(DISTINCT sha256) AS contents FROM lmtext.models WHERE name = 'topic';
+SELECT deployed FROM lmtext.models WHERE name = 'topic' ORDER BY version;
+SET client_min_messages = warning;
+CALL lmtext.train('topic', 'SELECT body, section FROM doc ORDER BY body', '{"hold_out": 0.2, "seed": 1, "refit": false}');
+SELECT count(*) AS versions, count(DISTINCT sha256) AS contents FROM lmtext.models WHERE name = 'topic';
+
+-- All options. Batches do not change the result.
+CALL lmtext.train('all_options', 'SELECT body, section FROM doc ORDER BY body',
+    '{"task": "classification", "base": "minilm@1", "l2": 0.0001, "max_steps": 50, "patience": 3,
+      "hold_out": 0, "seed": 7, "refit": false, "batch_rows": 7}');
+CALL lmtext.train('all_options', 'SELECT body, section FROM doc ORDER BY body',
+    '{"l2": 0.0001, "max_steps": 50, "hold_out": 0, "batch_rows": null}');
+SELECT count(DISTINCT sha256) AS contents, bool_and(metrics @> '{"l2": 0.0001, "held_out": 0, "held_out_accuracy": null}') AS metrics
+FROM lmtext.models WHERE name = 'all_options';
+RESET client_min_messages;
+
+-- Rows without text or label are left out and counted; columns may be of any string type, labels enums.
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE DOMAIN body AS varchar(40);
+CREATE TABLE moods (t body, m mood, padded char(12), n name);
+INSERT INTO moods VALUES ('I love it', 'good', 'good', 'good'), ('this is great', 'good', 'good', 'good'),
+    ('I hate it', 'bad', 'bad', 'bad'), ('this is awful', 'bad', 'bad', 'bad'),
+    (NULL, 'good', 'good', 'good'), ('nobody knows', NULL, NULL, NULL), (NULL, NULL, NULL, NULL);
+\set SHOW_CONTEXT never
+CALL lmtext.train('mood', 'SELECT t, m FROM moods');
+SELECT labels, metrics -> 'rows' AS rows, metrics -> 'skipped' AS skipped FROM lmtext.models WHERE name = 'mood';
+CALL lmtext.train('mood', 'SELECT t, padded FROM moods');
+SELECT labels FROM lmtext.models WHERE name = 'mood' AND version = 2;
+CALL lmtext.train('mood', 'SELECT t, n FROM moods;');
+CALL lmtext.train('mood', $$VALUES ('yes', 'good'), ('no', 'bad')$$);
+CALL lmtext.train('mood', $$SELECT 'the same text', l FROM unnest('{a,a,a,b}'::text[]) l$$);
+SELECT label, abs(score - 0.75) < 0.01 AS most, abs(score - 0.25) < 0.01 AS few FROM lmtext.class_scores('the same text', 'mood@5');
+-- The only row of a label is never held out.
+SET client_min_messages = warning;
+CALL lmtext.train('mood', $$SELECT * FROM (VALUES ('yes', 'good'), ('fine', 'good'), ('no', 'bad'), ('hm', 'unsure')) v$$, '{"hold_out": 0.5}');
+SELECT labels, metrics -> 'held_out' AS held_out FROM lmtext.models WHERE name = 'mood' AND version = 6;
+RESET client_min_messages;
+
+-- It works inside a transaction, and vanishes with it.
+BEGIN;
+INSERT INTO doc VALUES ('the new row of this transaction', 'fresh');
+CALL lmtext.train('inside', 'SELECT body, section FROM doc');
+SELECT lmtext.classify('the new row of this transaction', 'inside');
+SELECT state FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+SAVEPOINT a;
+CALL lmtext.train('inside', 'SELECT body, section FROM doc');
+ROLLBACK TO a;
+SELECT count(*) FROM lmtext.models WHERE name = 'inside';
+ROLLBACK;
+SELECT count(*) FROM lmtext.models WHERE name = 'inside';
+SELECT state FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+DO $$ BEGIN CALL lmtext.train('inside', 'SELECT body, section FROM test_train.doc'); END $$;
+SELECT count(*) FROM lmtext.models WHERE name = 'inside';
+CREATE PROCEDURE train_all() LANGUAGE plpgsql AS $$
+BEGIN
+    CALL lmtext.train('again', 'SELECT body, section FROM test_train.doc');
+    COMMIT;
+    CALL lmtext.train('again', 'SELECT body, section FROM test_train.doc');
+END $$;
+CALL train_all();
+SELECT max(version) FROM lmtext.models WHERE name = 'again';
+
+-- Refusals: options.
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"epochs": 3}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '[]');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"l2": "much"}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"l2": -1}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"l2": 1e400}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"max_steps": 2.5}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"hold_out": 0.6}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"refit": 1}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"seed": {"a": 1}}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": ["minilm"]}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"task": "tagging"}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": "nowhere"}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": "topic"}');
+CALL lmtext.train('bad', NULL);
+CALL lmtext.train('bad@7', 'SELECT body, section FROM doc');
+CALL lmtext.train('nowhere.bad', 'SELECT body, section FROM doc');
+-- Refusals: the query.
+CALL lmtext.train('bad', 'SELECT body, section FROM nowhere');
+CALL lmtext.train('bad', 'SELEKT');
+CALL lmtext.train('bad', '');
+CALL lmtext.train('bad', 'SELECT body FROM doc');
+CALL lmtext.train('bad', 'SELECT body, section, 1 FROM doc');
+CALL lmtext.train('bad', 'SELECT body, 1 AS "Sort" FROM doc');
+CALL lmtext.train('bad', 'SELECT 1, section FROM doc');
+CALL lmtext.train('bad', 'SELECT NULL::mood, section FROM doc');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc WHERE false');
+CALL lmtext.train('bad', 'SELECT NULL::text, section FROM doc');
+CALL lmtext.train('bad', $$SELECT body, section FROM doc WHERE section = 'animals'$$);
+CALL lmtext.train('bad', 'SELECT body, 1 / (length(body) - length(body)) || section FROM doc');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc; SELECT body, section FROM doc');
+CALL lmtext.train('bad', 'DELETE FROM doc RETURNING body, section');
+CALL lmtext.train('bad', 'WITH d AS (DELETE FROM doc RETURNING *) SELECT body, section FROM d');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc FOR UPDATE');
+CALL lmtext.train('bad', 'DROP TABLE doc');
+CALL lmtext.train('bad', 'COMMIT');
+CALL lmtext.train('bad', 'SHOW search_path');
+SELECT count(*) FROM doc;
+SELECT count(*) FROM lmtext.models WHERE name = 'bad';
+SELECT state, count(*) > 5 AS many FROM lmtext.train_runs WHERE model = 'bad' GROUP BY state;
+SET lmtext.embedding_model = '';
+CALL lmtext.train('bad', 'SELECT body, section FROM doc');
+SET lmtext.embedding_model = 'minilm';
+
+-- Refusals: privileges. The query runs as the caller, the base is checked for the caller.
+CREATE ROLE train_user;
+GRANT USAGE ON SCHEMA test_train TO train_user;
+SET ROLE train_user;
+CALL lmtext.train('bad', 'SELECT body, section FROM doc');
+RESET ROLE;
+GRANT EXECUTE ON PROCEDURE lmtext.train TO train_user;
+SET ROLE train_user;
+CALL lmtext.train('bad', 'SELECT body, section FROM doc');
+RESET ROLE;
+GRANT CREATE ON SCHEMA test_train TO train_user;
+SET ROLE train_user;
+CALL lmtext.train('bad', 'SELECT body, section FROM doc');
+RESET ROLE;
+GRANT SELECT (file) ON "minilm@1" TO train_user;
+SET ROLE train_user;
+CALL lmtext.train('bad', 'SELECT body, section FROM doc');
+CALL lmtext.train('topic', 'SELECT body, section FROM doc');
+RESET ROLE;
+GRANT SELECT ON doc TO train_user;
+SET ROLE train_user;
+CALL lmtext.train('theirs', 'SELECT body, section FROM doc');
+SELECT lmtext.classify('a kitten', 'theirs');
+RESET ROLE;
+SELECT name, owner FROM lmtext.models WHERE name = 'theirs';
+
+-- A base stays as long as heads need it.
+\set VERBOSITY terse
+SELECT lmtext.drop_model('minilm');
+SET client_min_messages = error;
+DROP SCHEMA test_train CASCADE;
+REVOKE EXECUTE ON PROCEDURE lmtext.train FROM train_user;
+DROP OWNED BY train_user;
+DROP ROLE train_user;

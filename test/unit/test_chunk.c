@@ -1,0 +1,261 @@
+/*
+ * test_chunk.c - pieces of long texts: what each must be, on texts of many kinds.
+ */
+#include "unit.h"
+#include "base/rng.h"
+#include "base/utf8.h"
+#include "task/chunk.h"
+
+#define TOKENIZER "test/golden/tokenizer/uncased.tokenizer.json"
+
+typedef struct fixture {
+    lm_context ctx;
+    lm_arena arena;
+    lm_buffer image;
+    lm_tokenizer tokenizer;
+    lm_token_scratch *scratch;
+    lm_encoding out;
+    lm_chunk *chunks;
+    size_t count;
+} fixture;
+
+static void
+open_fixture(fixture *f)
+{
+    static char json[200000];
+    const lm_json *root = NULL;
+    lm_tokenizer_notes notes;
+    FILE *file = fopen(TOKENIZER, "rb");
+    size_t size = file ? fread(json, 1, sizeof json, file) : 0;
+
+    if (file)
+        fclose(file);
+    memset(f, 0, sizeof *f);
+    lm_context_init(&f->ctx);
+    lm_arena_init(&f->arena, &f->ctx);
+    lm_buffer_init(&f->image, &f->ctx);
+    lm_encoding_init(&f->out, &f->ctx);
+    CHECK_OK(&f->ctx, lm_json_parse(&f->ctx, &f->arena, json, size, TOKENIZER, &root));
+    CHECK_OK(&f->ctx, lm_tokenizer_compile(&f->ctx, root, NULL, 10000, &f->image, &notes));
+    CHECK_OK(&f->ctx, lm_tokenizer_bind(&f->ctx, f->image.data, f->image.size, &f->tokenizer));
+    CHECK_OK(&f->ctx, lm_token_scratch_create(&f->ctx, &f->scratch));
+}
+
+static void
+close_fixture(fixture *f)
+{
+    lm_free(&f->ctx, f->chunks);
+    lm_arena_free(&f->arena);
+    lm_buffer_free(&f->image);
+    lm_encoding_free(&f->out);
+    lm_token_scratch_free(f->scratch);
+}
+
+static lm_status
+chunk(fixture *f, const char *text, size_t length, int max_tokens, int overlap)
+{
+    lm_free(&f->ctx, f->chunks);
+    f->chunks = NULL;
+    return lm_chunk_text(&f->ctx, &f->tokenizer, f->scratch, text, length, max_tokens, overlap,
+                         &f->chunks, &f->count);
+}
+
+static bool
+is_space(char c)
+{
+    return c == ' ' || c == '\n';
+}
+
+/* The laws of every result; the text's white space is spaces and line feeds. */
+static void
+check_laws(fixture *f, const char *text, size_t length, int max_tokens)
+{
+    static const lm_token_options options = {false, true, false, 0};
+    size_t covered = 0, previous_start = 0;
+
+    for (size_t i = 0; i < f->count; i++) {
+        lm_chunk piece = f->chunks[i];
+        size_t bytes = piece.byte_stop - piece.byte_start;
+
+        CHECK(piece.byte_start < piece.byte_stop && piece.byte_stop <= length);
+        CHECK(lm_utf8_valid_prefix(text + piece.byte_start, bytes) == bytes);
+        CHECK_EQ_INT(lm_utf8_count(text, piece.byte_start), piece.start);
+        CHECK_EQ_INT(lm_utf8_count(text, piece.byte_stop), piece.stop);
+        CHECK_OK(&f->ctx, lm_tokenize(&f->ctx, &f->tokenizer, f->scratch, text + piece.byte_start,
+                                      bytes, &options, &f->out));
+        CHECK_EQ_INT(f->out.count, piece.tokens);
+        CHECK(piece.tokens > 0 && piece.tokens <= max_tokens);
+        CHECK(i == 0 || (piece.byte_start > previous_start && piece.byte_stop > covered));
+        for (; covered < piece.byte_start; covered++)
+            CHECK(is_space(text[covered]));
+        covered = piece.byte_stop;
+        previous_start = piece.byte_start;
+    }
+    for (; covered < length; covered++)
+        CHECK(is_space(text[covered]));
+}
+
+static void
+test_short_texts(void)
+{
+    fixture f;
+
+    open_fixture(&f);
+    CHECK_OK(&f.ctx, chunk(&f, "", 0, 10, 2));
+    CHECK_EQ_INT(f.count, 0);
+    CHECK_OK(&f.ctx, chunk(&f, "  hello world ", 14, 10, 2));
+    CHECK_EQ_INT(f.count, 1);
+    CHECK_EQ_INT(f.chunks[0].byte_start, 2);
+    CHECK_EQ_INT(f.chunks[0].byte_stop, 13);
+    CHECK_EQ_INT(f.chunks[0].tokens, 2);
+    close_fixture(&f);
+}
+
+static void
+check_pieces(const char *text, int max_tokens, int overlap, const char *const *wanted)
+{
+    fixture f;
+    size_t count = 0;
+
+    open_fixture(&f);
+    CHECK_OK(&f.ctx, chunk(&f, text, strlen(text), max_tokens, overlap));
+    check_laws(&f, text, strlen(text), max_tokens);
+    for (; wanted[count]; count++) {
+        char *piece;
+
+        if (count >= f.count)
+            break;
+        piece = strndup(text + f.chunks[count].byte_start,
+                        f.chunks[count].byte_stop - f.chunks[count].byte_start);
+        CHECK_STR(piece, wanted[count]);
+        free(piece);
+    }
+    CHECK(!wanted[count]);
+    CHECK_EQ_INT(f.count, count);
+    close_fixture(&f);
+}
+
+static void
+test_preferences(void)
+{
+    /* A paragraph's end before a sentence's end, that before white space. */
+    check_pieces("hello world hello.\n\nworld hello. world hello", 8, 0,
+                 (const char *[]){"hello world hello.", "world hello. world hello", NULL});
+    check_pieces("hello world hello. world hello world hello", 6, 0,
+                 (const char *[]){"hello world hello.", "world hello world hello", NULL});
+    check_pieces("hello world hello world hello world", 4, 0,
+                 (const char *[]){"hello world hello world", "hello world", NULL});
+    check_pieces("\"hello world hello!\" world hello world hello", 8, 0,
+                 (const char *[]){"\"hello world hello!\"", "world hello world hello", NULL});
+    /* Overlap. */
+    check_pieces("hello world hello world hello world", 4, 2,
+                 (const char *[]){"hello world hello world", "hello world hello world", NULL});
+    /* No white space: between tokens, marks stay with their letters. */
+    check_pieces("aaaa", 2, 0, (const char *[]){"aa", "aa", NULL});
+    check_pieces("a\xcc\x81"
+                 "a\xcc\x81"
+                 "a\xcc\x81",
+                 2, 0,
+                 (const char *[]){"a\xcc\x81"
+                                  "a\xcc\x81",
+                                  "a\xcc\x81", NULL});
+    /* Ideographic full stop. */
+    check_pieces("\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad", 4, 0,
+                 (const char *[]){"\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82",
+                                  "\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad", NULL});
+}
+
+static void
+test_arguments(void)
+{
+    static const int bad[][2] = {{0, 0}, {-1, 0}, {4, 4}, {4, -1}, {1, 1}};
+    fixture f;
+
+    open_fixture(&f);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CHECK_EQ_INT(chunk(&f, "hello", 5, bad[i][0], bad[i][1]), LM_BAD_ARGUMENT);
+    /* One syllable is three tokens here, and no place inside it may be cut. */
+    CHECK_EQ_INT(chunk(&f, "\xea\xb0\x81", 3, 2, 0), LM_BAD_ARGUMENT);
+    CHECK_OK(&f.ctx, chunk(&f, "\xea\xb0\x81", 3, 3, 0));
+    CHECK_EQ_INT(chunk(&f, "\xff", 1, 3, 0), LM_BAD_TEXT);
+    close_fixture(&f);
+}
+
+/* Random texts of awkward parts, all sizes of pieces and overlaps: the laws hold. */
+static void
+test_laws(void)
+{
+    static const char *const parts[] = {
+        "hello",
+        " ",
+        "\n\n",
+        ". ",
+        "unaffable",
+        "a\xcc\x81",
+        "\xea\xb0\x81",
+        "\xe4\xb8\xad",
+        "[SEP]",
+        " ",
+        "\n",
+        "!",
+        "tokenization",
+        " world",
+        "\xf0\x9f\x98\x80",
+        ", ",
+        "don't go",
+        "\"",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        " ",
+    };
+    lm_rng rng;
+    fixture f;
+
+    open_fixture(&f);
+    lm_rng_seed(&rng, 11);
+    for (int round = 0; round < 3000; round++) {
+        char text[8192] = "";
+        size_t count = lm_rng_below(&rng, 60);
+        int max_tokens = 3 + (int)lm_rng_below(&rng, 40);
+        int overlap = (int)lm_rng_below(&rng, (uint64_t)max_tokens);
+
+        for (size_t i = 0; i < count; i++)
+            strcat(text, parts[lm_rng_below(&rng, sizeof parts / sizeof parts[0])]);
+        CHECK_OK(&f.ctx, chunk(&f, text, strlen(text), max_tokens, overlap));
+        check_laws(&f, text, strlen(text), max_tokens);
+        if (chunk(&f, text, strlen(text), 1, 0) == LM_OK)
+            check_laws(&f, text, strlen(text), 1);
+        if (unit_failures) {
+            fprintf(stderr, "round %d: max %d overlap %d: %s\n", round, max_tokens, overlap, text);
+            break;
+        }
+    }
+    close_fixture(&f);
+}
+
+static void
+test_overlap_is_about_right(void)
+{
+    fixture f;
+    char text[12001] = "";
+    size_t shared = 0;
+
+    open_fixture(&f);
+    for (int i = 0; i < 2000; i++)
+        strcat(text, i % 2 ? "world " : "hello ");
+    CHECK_OK(&f.ctx, chunk(&f, text, strlen(text), 100, 20));
+    for (size_t i = 1; i < f.count; i++)
+        shared += f.chunks[i - 1].byte_stop - f.chunks[i].byte_start;
+    CHECK(f.count > 10);
+    CHECK_NEAR((double)shared / 6 / (double)(f.count - 1), 20, 10);
+    close_fixture(&f);
+}
+
+static const unit_case cases[] = {
+    {"short_texts", test_short_texts},
+    {"preferences", test_preferences},
+    {"arguments", test_arguments},
+    {"laws", test_laws},
+    {"overlap_is_about_right", test_overlap_is_about_right},
+};
+
+UNIT_MAIN(cases)

@@ -1,0 +1,939 @@
+/*
+ * test_tokenizer.c - the tokenizer against what the reference library recorded
+ * (scripts/make-golden-tokenizer.py), the fast path against the staged one, hostile files and
+ * texts.
+ *
+ * Cases named minilm need LMTEXT_MINILM, a folder with the real model's tokenizer.json, which
+ * scripts/test.sh sets.
+ */
+#include <time.h>
+
+#include "unit.h"
+#include "base/arena.h"
+#include "base/utf8.h"
+#include "token/image.h"
+#include "token/tokenizer.h"
+
+#define FOLDER "test/golden/tokenizer/"
+#define MAX_VOCAB 40000
+
+/* A tokenizer with all that its use needs. */
+typedef struct fixture {
+    lm_context ctx;
+    lm_arena arena;
+    lm_buffer image;
+    lm_tokenizer tokenizer;
+    lm_token_scratch *scratch;
+    lm_encoding out;
+    lm_tokenizer_notes notes;
+} fixture;
+
+static const lm_token_options everything = {true, true, true, 0};
+
+/* ---------------------------------------------------------------- files */
+
+static char *
+read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    char *data;
+    long length;
+
+    *size = 0;
+    if (!file) {
+        UNIT_FAIL("cannot read %s", path);
+        return NULL;
+    }
+    fseek(file, 0, SEEK_END);
+    length = ftell(file);
+    rewind(file);
+    data = malloc((size_t)length + 1);
+    *size = fread(data, 1, (size_t)length, file);
+    data[*size] = '\0';
+    fclose(file);
+    return data;
+}
+
+static lm_status
+compile_json(fixture *f, const char *json, size_t length, const char *config, int32_t max_vocab)
+{
+    const lm_json *root = NULL, *config_root = NULL;
+
+    LM_TRY(lm_json_parse(&f->ctx, &f->arena, json, length, "tokenizer.json", &root));
+    if (config)
+        LM_TRY(lm_json_parse(&f->ctx, &f->arena, config, strlen(config), "tokenizer_config.json",
+                             &config_root));
+    return lm_tokenizer_compile(&f->ctx, root, config_root, max_vocab, &f->image, &f->notes);
+}
+
+static void
+open_empty(fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    lm_context_init(&f->ctx);
+    lm_arena_init(&f->arena, &f->ctx);
+    lm_buffer_init(&f->image, &f->ctx);
+    lm_encoding_init(&f->out, &f->ctx);
+    CHECK_OK(&f->ctx, lm_token_scratch_create(&f->ctx, &f->scratch));
+}
+
+static void
+close_fixture(fixture *f)
+{
+    lm_arena_free(&f->arena);
+    lm_buffer_free(&f->image);
+    lm_encoding_free(&f->out);
+    lm_token_scratch_free(f->scratch);
+}
+
+static bool
+open_path(fixture *f, const char *path, const char *config)
+{
+    size_t size;
+    char *json = read_file(path, &size);
+    bool good = false;
+
+    open_empty(f);
+    if (json && compile_json(f, json, size, config, MAX_VOCAB) == LM_OK)
+        good = lm_tokenizer_bind(&f->ctx, f->image.data, f->image.size, &f->tokenizer) == LM_OK;
+    if (!good)
+        UNIT_FAIL("%s: %s [%s]", path, f->ctx.error.message, f->ctx.error.key);
+    free(json);
+    return good;
+}
+
+/* The tokenizer called name; false when it is the real model and that is not there. */
+static bool
+open_named(fixture *f, const char *name)
+{
+    const char *folder = getenv("LMTEXT_MINILM");
+    char path[4096];
+
+    if (strcmp(name, "minilm") != 0) {
+        snprintf(path, sizeof path, FOLDER "%s.tokenizer.json", name);
+        return open_path(f, path, NULL);
+    }
+    if (!folder) {
+        fprintf(stderr, "LMTEXT_MINILM is not set: the real model's tokenizer is not tested\n");
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/tokenizer.json", folder);
+    return open_path(f, path, NULL);
+}
+
+/* The lines of a file; each call of next_line returns one, terminated, until NULL. */
+typedef struct line_reader {
+    char *data, *next;
+} line_reader;
+
+static line_reader
+open_lines(const char *name, const char *ending)
+{
+    char path[4096];
+    size_t size;
+    line_reader lines;
+
+    snprintf(path, sizeof path, FOLDER "%s.%s", name, ending);
+    lines.data = lines.next = read_file(path, &size);
+    return lines;
+}
+
+static char *
+next_line(line_reader *lines)
+{
+    char *line = lines->next, *end = line ? strchr(line, '\n') : NULL;
+
+    if (!end)
+        return NULL;
+    *end = '\0';
+    lines->next = end + 1;
+    return line;
+}
+
+/* ---------------------------------------------------------------- recorded texts */
+
+typedef struct recorded {
+    const lm_json *text, *ids, *offsets;
+} recorded;
+
+/* All recorded texts; they live in the arena. */
+static recorded *
+read_recorded(lm_context *ctx, lm_arena *arena, size_t *count)
+{
+    line_reader lines = open_lines("minilm", "golden.jsonl");
+    recorded *items = lm_arena_array(arena, 4096, sizeof *items);
+
+    *count = 0;
+    for (char *line; (line = next_line(&lines)) != NULL && *count < 4096; ++*count) {
+        const lm_json *root = NULL;
+
+        CHECK_OK(ctx, lm_json_parse(ctx, arena, line, strlen(line), "golden", &root));
+        items[*count] = (recorded){lm_json_get(root, "text"), lm_json_get(root, "ids"),
+                                   lm_json_get(root, "offsets")};
+    }
+    free(lines.data);
+    CHECK(*count > 1000);
+    return items;
+}
+
+static uint32_t
+crc_add(uint32_t crc, const char *bytes, size_t length)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < length; i++) {
+        crc ^= (unsigned char)bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
+    }
+    return ~crc;
+}
+
+/* Add the line that the recorder makes of an encoding: ids with offsets, or with type ids. */
+static uint32_t
+crc_encoding(uint32_t crc, const lm_encoding *out, bool types)
+{
+    char item[64];
+
+    for (size_t i = 0; i < out->count; i++) {
+        int length = types ? snprintf(item, sizeof item, "%d:%d;", out->ids[i], out->type_ids[i])
+                           : snprintf(item, sizeof item, "%d:%d-%d;", out->ids[i], out->start[i],
+                                      out->stop[i]);
+
+        crc = crc_add(crc, item, (size_t)length);
+    }
+    return crc_add(crc, "\n", 1);
+}
+
+static void
+encode(fixture *f, const char *text, size_t length, const lm_token_options *options)
+{
+    CHECK_OK(&f->ctx,
+             lm_tokenize(&f->ctx, &f->tokenizer, f->scratch, text, length, options, &f->out));
+}
+
+static void
+test_minilm_golden(void)
+{
+    fixture f;
+    recorded *items;
+    size_t count;
+
+    if (!open_named(&f, "minilm"))
+        return;
+    items = read_recorded(&f.ctx, &f.arena, &count);
+    for (size_t i = 0; i < count; i++) {
+        const lm_json *id = items[i].ids->as.items.first;
+        const lm_json *offset = items[i].offsets->as.items.first;
+        bool same = true;
+
+        encode(&f, items[i].text->as.string.bytes, items[i].text->as.string.length, &everything);
+        same = f.out.count == items[i].ids->as.items.count;
+        for (size_t k = 0; same && k < f.out.count; k++) {
+            same = f.out.ids[k] == id->integer && f.out.start[k] == offset->integer &&
+                   f.out.stop[k] == offset->next->integer;
+            id = id->next;
+            offset = offset->next->next;
+        }
+        if (!same)
+            UNIT_FAIL("text %zu differs: %.200s", i, items[i].text->as.string.bytes);
+    }
+    close_fixture(&f);
+}
+
+/* The option lines at the end of a .crc file. */
+static const struct {
+    const char *name;
+    lm_token_options options;
+    bool pair;
+} recorded_options[] = {
+    {"bare", {false, true, true, 0}, false},  {"pair", {true, true, true, 0}, true},
+    {"cut", {true, true, true, 8}, false},    {"pair-cut", {true, true, true, 8}, true},
+    {"plain", {true, false, true, 0}, false},
+};
+
+static uint32_t
+crc_of_option(fixture *f, const recorded *items, size_t count, size_t option)
+{
+    const lm_token_options *options = &recorded_options[option].options;
+    uint32_t crc = 0;
+
+    for (size_t i = 0; i < count; i += recorded_options[option].pair ? 2 : 1) {
+        const lm_json *a = items[i].text, *b = i + 1 < count ? items[i + 1].text : NULL;
+
+        if (!recorded_options[option].pair) {
+            encode(f, a->as.string.bytes, a->as.string.length, options);
+            crc = crc_encoding(crc, &f->out, false);
+        } else if (b) {
+            CHECK_OK(&f->ctx,
+                     lm_tokenize_pair(&f->ctx, &f->tokenizer, f->scratch, a->as.string.bytes,
+                                      a->as.string.length, b->as.string.bytes, b->as.string.length,
+                                      options, &f->out));
+            crc = crc_encoding(crc, &f->out, true);
+        }
+    }
+    return crc;
+}
+
+static void
+check_answers(const char *name)
+{
+    line_reader lines = open_lines(name, "crc");
+    fixture f;
+    recorded *items;
+    size_t count;
+
+    if (!open_named(&f, name)) {
+        free(lines.data);
+        return;
+    }
+    items = read_recorded(&f.ctx, &f.arena, &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *line = next_line(&lines);
+        const lm_json *text = items[i].text;
+
+        encode(&f, text->as.string.bytes, text->as.string.length, &everything);
+        if (!line || crc_encoding(0, &f.out, false) != strtoul(line, NULL, 16))
+            UNIT_FAIL("%s: text %zu differs: %.200s", name, i, text->as.string.bytes);
+    }
+    for (size_t i = 0; i < sizeof recorded_options / sizeof recorded_options[0]; i++) {
+        const char *line = next_line(&lines);
+        size_t length = strlen(recorded_options[i].name);
+
+        if (!line || strncmp(line, recorded_options[i].name, length) != 0 ||
+            crc_of_option(&f, items, count, i) != strtoul(line + length, NULL, 16))
+            UNIT_FAIL("%s: option %s differs", name, recorded_options[i].name);
+    }
+    CHECK(next_line(&lines) == NULL);
+    free(lines.data);
+    close_fixture(&f);
+}
+
+static const char *const fixtures[] = {
+    "uncased", "cased",      "cased-stripped", "uncased-accents", "unclean",
+    "added",   "added-raw",  "added-flags",    "sequence",        "compatible",
+    "plain",   "decomposed", "unnormalized",
+};
+
+#define FIXTURE_COUNT (sizeof fixtures / sizeof fixtures[0])
+
+static void
+test_fixtures(void)
+{
+    for (size_t i = 0; i < FIXTURE_COUNT; i++)
+        check_answers(fixtures[i]);
+}
+
+static void
+test_minilm_options(void)
+{
+    check_answers("minilm");
+}
+
+/* Every scalar value, alone and between two letters, in blocks of 256. */
+static void
+check_blocks(const char *name)
+{
+    line_reader lines = open_lines(name, "blocks");
+    size_t blocks = 0;
+    fixture f;
+
+    if (!open_named(&f, name)) {
+        free(lines.data);
+        return;
+    }
+    for (char *line; (line = next_line(&lines)) != NULL; blocks++) {
+        unsigned long block, alone, inside;
+        uint32_t got_alone = 0, got_inside = 0;
+
+        CHECK(sscanf(line, "%lx %lx %lx", &block, &alone, &inside) == 3);
+        for (uint32_t c = (uint32_t)block << 8; c < (uint32_t)(block + 1) << 8; c++) {
+            char text[8] = "a";
+            int length = lm_utf8_encode(c, text + 1);
+
+            text[1 + length] = 'b';
+            encode(&f, text + 1, (size_t)length, &everything);
+            got_alone = crc_encoding(got_alone, &f.out, false);
+            encode(&f, text, (size_t)length + 2, &everything);
+            got_inside = crc_encoding(got_inside, &f.out, false);
+        }
+        if (got_alone != alone || got_inside != inside)
+            UNIT_FAIL("%s: U+%lX00 to U+%lXFF differ", name, block, block);
+    }
+    CHECK_EQ_INT(blocks, 0x1100 - 8);
+    free(lines.data);
+    close_fixture(&f);
+}
+
+static void
+test_blocks(void)
+{
+    check_blocks("uncased");
+}
+
+static void
+test_minilm_blocks(void)
+{
+    check_blocks("minilm");
+}
+
+/* ---------------------------------------------------------------- paths that must agree */
+
+static bool
+same_encoding(const lm_encoding *a, const lm_encoding *b, bool offsets)
+{
+    size_t bytes = a->count * sizeof *a->ids;
+
+    return a->count == b->count && memcmp(a->ids, b->ids, bytes) == 0 &&
+           memcmp(a->type_ids, b->type_ids, bytes) == 0 &&
+           (!offsets ||
+            (memcmp(a->start, b->start, bytes) == 0 && memcmp(a->stop, b->stop, bytes) == 0));
+}
+
+/* With and without the fast path, with and without offsets, cut and whole. */
+static void
+check_agreement(fixture *f, const lm_tokenizer *staged, const char *text, size_t length)
+{
+    static const lm_token_options ids_only = {true, true, false, 0};
+    lm_encoding other;
+
+    lm_encoding_init(&other, &f->ctx);
+    encode(f, text, length, &everything);
+    CHECK_OK(&f->ctx, lm_tokenize(&f->ctx, staged, f->scratch, text, length, &everything, &other));
+    CHECK(same_encoding(&f->out, &other, true));
+    CHECK_OK(&f->ctx,
+             lm_tokenize(&f->ctx, &f->tokenizer, f->scratch, text, length, &ids_only, &other));
+    CHECK(same_encoding(&f->out, &other, false));
+    for (int limit = 2; limit < 40; limit += 9) {
+        lm_token_options cut = {true, true, false, limit};
+        size_t wanted = f->out.count < (size_t)limit ? f->out.count : (size_t)limit;
+
+        CHECK_OK(&f->ctx,
+                 lm_tokenize(&f->ctx, &f->tokenizer, f->scratch, text, length, &cut, &other));
+        CHECK_EQ_INT(other.count, wanted);
+        CHECK_EQ_INT(other.truncated, f->out.count > (size_t)limit);
+        CHECK(memcmp(other.ids, f->out.ids, (wanted - 1) * sizeof *other.ids) == 0);
+    }
+    lm_encoding_free(&other);
+}
+
+/* A copy of the image at another address, without the table of the fast path. */
+static void *
+staged_copy(const fixture *f, lm_tokenizer *staged)
+{
+    void *copy = aligned_alloc(LM_ALIGNMENT, lm_align_up(f->image.size));
+
+    memcpy(copy, f->image.data, f->image.size);
+    CHECK(((lm_token_image *)copy)->fused.present == 1);
+    ((lm_token_image *)copy)->fused.present = 0;
+    *staged = f->tokenizer;
+    staged->image = copy;
+    return copy;
+}
+
+static void
+test_paths_agree(void)
+{
+    static const char *const names[] = {"uncased", "cased", "unclean", "sequence", "decomposed"};
+
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        lm_tokenizer staged;
+        fixture f;
+        recorded *items;
+        size_t count;
+        void *copy;
+
+        if (!open_named(&f, names[n]))
+            return;
+        copy = staged_copy(&f, &staged);
+        items = read_recorded(&f.ctx, &f.arena, &count);
+        for (size_t i = 0; i < count; i++)
+            check_agreement(&f, &staged, items[i].text->as.string.bytes,
+                            items[i].text->as.string.length);
+        free(copy);
+        close_fixture(&f);
+    }
+}
+
+/* Half a million of what would be slow in a tokenizer of quadratic cost. */
+static void
+test_hostile_texts(void)
+{
+    static const char *const units[] = {
+        "a",
+        "\xcc\x81",
+        "a\xcc\x81",
+        "\xcc\xa3\xcc\x81",
+        "\xe2\x80\x8d",
+        "[",
+        "[SEP]",
+        "[SE",
+        "\xe3\x80\xaa\xcc\x81",
+        "\xe4\xb8\xad",
+        "\xea\xb0\x81",
+        " ",
+        "\xef\xb7\xba",
+        "<left> ",
+        "\xc4\xb0",
+    };
+    static const char *const names[] = {"uncased", "cased", "decomposed", "plain"};
+    double start = (double)clock();
+
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        fixture f;
+
+        if (!open_named(&f, names[n]))
+            return;
+        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+            size_t unit = strlen(units[i]), length = (size_t)500000 / unit * unit;
+            char *text = malloc(length);
+
+            for (size_t at = 0; at < length; at += unit)
+                memcpy(text + at, units[i], unit);
+            encode(&f, text, length, &everything);
+            CHECK(f.out.count >= 2 || strcmp(names[n], "uncased") != 0);
+            free(text);
+        }
+        close_fixture(&f);
+    }
+    /* Linear cost is well below a second; quadratic cost is hours. */
+    CHECK(((double)clock() - start) / CLOCKS_PER_SEC < 60);
+}
+
+static void
+test_relocation(void)
+{
+    fixture f;
+    void *copy;
+    lm_encoding first;
+
+    if (!open_named(&f, "added-raw"))
+        return;
+    lm_encoding_init(&first, &f.ctx);
+    CHECK_OK(&f.ctx, lm_tokenize(&f.ctx, &f.tokenizer, f.scratch, "x <x3> unaffable", 16,
+                                 &everything, &first));
+    copy = aligned_alloc(LM_ALIGNMENT, lm_align_up(f.image.size));
+    memcpy(copy, f.image.data, f.image.size);
+    memset(f.image.data, 0xff, f.image.size);
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, copy, f.image.size, &f.tokenizer));
+    encode(&f, "x <x3> unaffable", 16, &everything);
+    CHECK(same_encoding(&first, &f.out, true));
+    CHECK_EQ_INT(lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer), LM_CORRUPT);
+    CHECK_EQ_INT(lm_tokenizer_bind(&f.ctx, copy, f.image.size - 1, &f.tokenizer), LM_CORRUPT);
+    CHECK_EQ_INT(lm_tokenizer_bind(&f.ctx, copy, 3, &f.tokenizer), LM_CORRUPT);
+    lm_encoding_free(&first);
+    free(copy);
+    close_fixture(&f);
+}
+
+/* ---------------------------------------------------------------- vocabulary, template, decoder */
+
+static void
+test_vocabulary(void)
+{
+    fixture f;
+    size_t length;
+    int32_t id;
+
+    if (!open_named(&f, "added"))
+        return;
+    id = lm_token_id(&f.tokenizer, "new york", 8);
+    CHECK(id > 0);
+    CHECK(strncmp(lm_token_text(&f.tokenizer, id, &length), "new york", 8) == 0);
+    CHECK_EQ_INT(length, 8);
+    CHECK(!lm_token_is_special(&f.tokenizer, id));
+    CHECK(lm_token_is_special(&f.tokenizer, lm_token_id(&f.tokenizer, "[SEP]", 5)));
+    CHECK_EQ_INT(lm_token_id(&f.tokenizer, "no such token", 13), -1);
+    /* A normalized added token is looked up as it is written, and shown as it is looked for. */
+    id = lm_token_id(&f.tokenizer, "caf\xc3\xa9", 5);
+    CHECK(id >= 0 && id != lm_token_id(&f.tokenizer, "cafe", 4));
+    CHECK(strncmp(lm_token_text(&f.tokenizer, id, &length), "cafe", 4) == 0 && length == 4);
+    CHECK(lm_token_text(&f.tokenizer, -1, &length) == NULL);
+    CHECK(lm_token_text(&f.tokenizer, f.tokenizer.vocab_size, &length) == NULL);
+    CHECK(lm_token_text(&f.tokenizer, f.tokenizer.vocab_size - 1, &length) != NULL);
+    CHECK(!lm_token_is_special(&f.tokenizer, INT32_MAX));
+    close_fixture(&f);
+}
+
+static void
+test_surround(void)
+{
+    static const lm_token_options bare = {false, true, true, 0};
+    lm_encoding plain;
+    int32_t ids[64], types[64];
+    fixture f;
+
+    if (!open_named(&f, "cased"))
+        return;
+    lm_encoding_init(&plain, &f.ctx);
+    CHECK_OK(&f.ctx,
+             lm_tokenize(&f.ctx, &f.tokenizer, f.scratch, "hello world", 11, &bare, &plain));
+    encode(&f, "hello world", 11, &everything);
+    CHECK_EQ_INT(lm_tokenizer_special_count(&f.tokenizer, false), 2);
+    CHECK_EQ_INT(lm_tokenizer_special_count(&f.tokenizer, true), 3);
+    CHECK_EQ_INT(lm_tokenizer_surround(&f.tokenizer, plain.ids, plain.count, ids, types),
+                 plain.count + 2);
+    CHECK(memcmp(ids, f.out.ids, f.out.count * sizeof *ids) == 0);
+    CHECK(memcmp(types, f.out.type_ids, f.out.count * sizeof *types) == 0);
+    CHECK(f.out.special[0] == 1 && f.out.special[1] == 0 && f.out.special[f.out.count - 1] == 1);
+    CHECK(!f.out.truncated);
+    lm_encoding_free(&plain);
+    close_fixture(&f);
+}
+
+static size_t
+read_ids(const lm_json *array, int32_t *ids, size_t room)
+{
+    size_t count = 0;
+
+    for (const lm_json *id = array->as.items.first; id && count < room; id = id->next)
+        ids[count++] = (int32_t)id->integer;
+    return count;
+}
+
+static void
+check_decoding(const char *name)
+{
+    line_reader lines = open_lines(name, "decode.jsonl");
+    size_t count = 0;
+    fixture f;
+    lm_buffer out;
+
+    if (!open_named(&f, name))
+        return;
+    lm_buffer_init(&out, &f.ctx);
+    for (char *line; (line = next_line(&lines)) != NULL; count++) {
+        const lm_json *root = NULL;
+        int32_t ids[2048];
+        size_t id_count;
+
+        CHECK_OK(&f.ctx, lm_json_parse(&f.ctx, &f.arena, line, strlen(line), "golden", &root));
+        id_count = read_ids(lm_json_get(root, "ids"), ids, 2048);
+        for (int skip = 0; skip < 2; skip++) {
+            const lm_json *wanted = lm_json_get(root, skip ? "text" : "plain");
+
+            out.size = 0;
+            CHECK_OK(&f.ctx, lm_detokenize(&f.ctx, &f.tokenizer, ids, id_count, skip, &out));
+            if (out.size != wanted->as.string.length ||
+                memcmp(out.data, wanted->as.string.bytes, out.size) != 0)
+                UNIT_FAIL("%s: line %zu decodes to %.*s, wanted %s", name, count, (int)out.size,
+                          out.data, wanted->as.string.bytes);
+        }
+    }
+    CHECK(count > 300);
+    lm_buffer_free(&out);
+    free(lines.data);
+    close_fixture(&f);
+}
+
+static void
+test_decoding(void)
+{
+    check_decoding("uncased");
+    check_decoding("cased-stripped");
+    check_decoding("added");
+}
+
+static void
+test_decoding_unknown_ids(void)
+{
+    int32_t ids[] = {3, -1};
+    fixture f;
+    lm_buffer out;
+
+    if (!open_named(&f, "uncased"))
+        return;
+    lm_buffer_init(&out, &f.ctx);
+    CHECK_EQ_INT(lm_detokenize(&f.ctx, &f.tokenizer, ids, 2, false, &out), LM_BAD_ARGUMENT);
+    CHECK_STR(f.ctx.error.found, "-1");
+    ids[1] = f.tokenizer.vocab_size;
+    CHECK_EQ_INT(lm_detokenize(&f.ctx, &f.tokenizer, ids, 2, true, &out), LM_BAD_ARGUMENT);
+    lm_buffer_free(&out);
+    close_fixture(&f);
+}
+
+/* ---------------------------------------------------------------- hostile files and calls */
+
+#define MODEL(vocab, rest)                                                                         \
+    "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":\"##\"," \
+    "\"vocab\":{" vocab "}}" rest "}"
+
+static const struct {
+    const char *json;
+    lm_status status;
+    const char *key;
+} bad_files[] = {
+    {"{}", LM_BAD_MODEL, "model"},
+    {"[]", LM_BAD_MODEL, "model"},
+    {"{\"model\":{\"type\":\"BPE\"}}", LM_UNSUPPORTED, "model.type"},
+    {"{\"model\":{\"type\":7}}", LM_BAD_MODEL, "model.type"},
+    {MODEL("\"u\":-1", ""), LM_BAD_MODEL, "model.vocab.u"},
+    {MODEL("\"u\":100", ""), LM_BAD_MODEL, "model.vocab.u"},
+    {MODEL("\"u\":2147483648", ""), LM_BAD_MODEL, "model.vocab.u"},
+    {MODEL("\"u\":1.5", ""), LM_BAD_MODEL, "model.vocab.u"},
+    {MODEL("\"u\":\"1\"", ""), LM_BAD_MODEL, "model.vocab.u"},
+    {MODEL("\"u\":1,\"b\":1", ""), LM_BAD_MODEL, "model.vocab.b"},
+    {MODEL("\"b\":1", ""), LM_BAD_MODEL, "model.unk_token"},
+    {MODEL("", ""), LM_BAD_MODEL, "model.unk_token"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Precompiled\"}"), LM_UNSUPPORTED,
+     "normalizer.type"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":1}"),
+     LM_BAD_MODEL, "normalizer.lowercase"},
+    {MODEL("\"u\":0", ",\"normalizer\":[]"), LM_BAD_MODEL, "normalizer"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Sequence\"}"), LM_BAD_MODEL,
+     "normalizer.normalizers"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+$\"}}"),
+     LM_UNSUPPORTED, "pre_tokenizer.type"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"Removed\"}"),
+     LM_UNSUPPORTED, "pre_tokenizer.behavior"},
+    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"RobertaProcessing\"}"), LM_UNSUPPORTED,
+     "post_processor.type"},
+    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"u\",5],"
+                      "\"sep\":[\"u\",0]}"),
+     LM_BAD_MODEL, "post_processor.cls"},
+    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[],"
+                      "\"pair\":[],\"special_tokens\":{}}"),
+     LM_UNSUPPORTED, "post_processor.single"},
+    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":"
+                      "[{\"SpecialToken\":{\"id\":\"x\"}}],\"pair\":[],\"special_tokens\":{}}"),
+     LM_BAD_MODEL, "post_processor.SpecialToken.id"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"CTC\"}"), LM_UNSUPPORTED, "decoder.type"},
+    {MODEL("\"u\":0", ",\"added_tokens\":{}"), LM_BAD_MODEL, "added_tokens"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[7]"), LM_BAD_MODEL, "added_tokens"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"content\":\"x\"}]"), LM_BAD_MODEL, "added_tokens.id"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":5,\"content\":\"x\"}]"), LM_BAD_MODEL,
+     "added_tokens.0.id"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":1,\"content\":\"u\"}]"), LM_BAD_MODEL,
+     "added_tokens.0.id"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":1,\"content\":\"\"}]"), LM_BAD_MODEL,
+     "added_tokens.0.content"},
+    {MODEL("\"u\":0",
+           ",\"added_tokens\":[{\"id\":1,\"content\":\"x\"},{\"id\":1,\"content\":\"x\"}]"),
+     LM_BAD_MODEL, "added_tokens.1.content"},
+    {MODEL("\"u\":99", ",\"added_tokens\":[{\"id\":99,\"content\":\"u\"},"
+                       "{\"id\":100,\"content\":\"x\"}]"),
+     LM_BAD_MODEL, "added_tokens.id"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"BertNormalizer\"},\"added_tokens\":[{\"id\":1,"
+                      "\"content\":\"\\u0301\",\"normalized\":true}]"),
+     LM_BAD_MODEL, "added_tokens.0.content"},
+};
+
+static void
+test_bad_files(void)
+{
+    for (size_t i = 0; i < sizeof bad_files / sizeof bad_files[0]; i++) {
+        fixture f;
+        lm_status status;
+
+        open_empty(&f);
+        status = compile_json(&f, bad_files[i].json, strlen(bad_files[i].json), NULL, 100);
+        if (status != bad_files[i].status || strcmp(f.ctx.error.key, bad_files[i].key) != 0)
+            UNIT_FAIL("%s: status %d, key %s", bad_files[i].json, status, f.ctx.error.key);
+        CHECK(f.ctx.error.message[0] && f.ctx.error.found[0]);
+        CHECK(strcmp(f.ctx.error.file, "tokenizer.json") == 0);
+        close_fixture(&f);
+    }
+}
+
+static void
+test_unknown_stage_is_named(void)
+{
+    static const char json[] = MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Nmt\"}");
+    fixture f;
+
+    open_empty(&f);
+    CHECK_EQ_INT(compile_json(&f, json, strlen(json), NULL, 100), LM_UNSUPPORTED);
+    CHECK(strstr(f.ctx.error.message, "\"Nmt\"") != NULL);
+    CHECK(strstr(f.ctx.error.allowed, "BertNormalizer, Sequence") != NULL);
+    close_fixture(&f);
+}
+
+/* A vocabulary whose pieces nest so that the lists of pops would be quadratic is refused in time.
+ */
+static void
+test_nested_vocabulary(void)
+{
+    size_t length = 12000;
+    char *long_key = malloc(length + 1), *json = malloc(length + 400);
+    fixture f;
+
+    memset(long_key, 'a', length);
+    long_key[length] = '\0';
+    sprintf(json,
+            "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"a\",\"continuing_subword_prefix\":"
+            "\"##\",\"max_input_chars_per_word\":1000000,"
+            "\"vocab\":{\"a\":0,\"##a\":1,\"%s\":2}}}",
+            long_key);
+    open_empty(&f);
+    CHECK_EQ_INT(compile_json(&f, json, strlen(json), NULL, 100), LM_TOO_LARGE);
+    close_fixture(&f);
+    free(long_key);
+    free(json);
+}
+
+static const struct {
+    const char *config, *warning;
+} overrides[] = {
+    {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false}", ""},
+    {"{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"do_lower_case\":true}", ""},
+    {"{\"do_lower_case\":true}", ""},
+    {"{\"tokenizer_class\":\"BertTokenizerFast\"}", "lowercase is false"},
+    {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":null}",
+     "strip_accents is false"},
+    {"{\"tokenizer_class\":\"DistilBertTokenizer\",\"do_lower_case\":false,"
+     "\"tokenize_chinese_chars\":false}",
+     "handle_chinese_chars is true"},
+};
+
+static void
+test_overrides(void)
+{
+    for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++) {
+        bool lowers = strstr(overrides[i].warning, "lowercase") ||
+                      strstr(overrides[i].warning, "strip_accents");
+        fixture f;
+
+        if (!open_path(&f, FOLDER "cased.tokenizer.json", overrides[i].config))
+            return;
+        if (overrides[i].warning[0])
+            CHECK(strstr(f.notes.warning, overrides[i].warning) != NULL);
+        else
+            CHECK_STR(f.notes.warning, "");
+        encode(&f, "A", 1, &everything);
+        CHECK_EQ_INT(f.out.ids[1], lm_token_id(&f.tokenizer, lowers ? "a" : "A", 1));
+        close_fixture(&f);
+    }
+}
+
+static void
+test_bad_calls(void)
+{
+    lm_token_options few = {true, true, true, 1};
+    fixture f;
+
+    if (!open_named(&f, "uncased"))
+        return;
+    CHECK_EQ_INT(lm_tokenize(&f.ctx, &f.tokenizer, f.scratch, "ab\xff", 3, &everything, &f.out),
+                 LM_BAD_TEXT);
+    CHECK_EQ_INT(f.ctx.error.offset, 2);
+    CHECK_EQ_INT(lm_tokenize(&f.ctx, &f.tokenizer, f.scratch, "ab", 2, &few, &f.out),
+                 LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(lm_tokenize(&f.ctx, &f.tokenizer, f.scratch, "", (size_t)INT32_MAX + 1,
+                             &everything, &f.out),
+                 LM_TOO_LARGE);
+    close_fixture(&f);
+}
+
+/* An allocator that fails after a number of calls, and a caller who cancels after a number of
+ * polls. */
+typedef struct saboteur {
+    long left;
+} saboteur;
+
+static bool
+spend(void *opaque)
+{
+    return ((saboteur *)opaque)->left-- <= 0;
+}
+
+static void *
+failing_alloc(void *opaque, size_t size)
+{
+    return spend(opaque) ? NULL : malloc(size);
+}
+
+static void *
+failing_realloc(void *opaque, void *pointer, size_t size)
+{
+    return spend(opaque) ? NULL : realloc(pointer, size);
+}
+
+/* Compile and use a tokenizer in a context that is being sabotaged. */
+static lm_status
+compile_and_use(lm_context *ctx, const lm_json *root)
+{
+    static const char text[] =
+        "Unaffable <x3> \xea\xb0\x81 e\xcc\x81\xe3\x80\xaa hello world, caf\xc3\xa9";
+    lm_buffer image;
+    lm_tokenizer tokenizer;
+    lm_token_scratch *scratch = NULL;
+    lm_encoding out;
+    lm_status status;
+
+    lm_buffer_init(&image, ctx);
+    lm_encoding_init(&out, ctx);
+    status = lm_tokenizer_compile(ctx, root, NULL, MAX_VOCAB, &image, NULL);
+    if (status == LM_OK)
+        status = lm_tokenizer_bind(ctx, image.data, image.size, &tokenizer);
+    if (status == LM_OK)
+        status = lm_token_scratch_create(ctx, &scratch);
+    if (status == LM_OK)
+        status = lm_tokenize(ctx, &tokenizer, scratch, text, strlen(text), &everything, &out);
+    lm_token_scratch_free(scratch);
+    lm_encoding_free(&out);
+    lm_buffer_free(&image);
+    return status;
+}
+
+/* Each allocation and each poll in turn fails; what is not freed, ASan reports. */
+static void
+test_sabotage(void)
+{
+    size_t size;
+    char *json = read_file(FOLDER "added.tokenizer.json", &size);
+    const lm_json *root = NULL;
+    lm_status status = LM_NO_MEMORY;
+    fixture f;
+    long calls;
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, lm_json_parse(&f.ctx, &f.arena, json, size, "tokenizer.json", &root));
+    for (calls = 0; status == LM_NO_MEMORY; calls++) {
+        saboteur opaque = {calls};
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        ctx.alloc = failing_alloc;
+        ctx.realloc = failing_realloc;
+        ctx.opaque = &opaque;
+        status = compile_and_use(&ctx, root);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    CHECK(calls > 50);
+    status = LM_CANCELLED;
+    for (calls = 0; status == LM_CANCELLED; calls += 7) {
+        saboteur opaque = {calls};
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        ctx.cancelled = spend;
+        ctx.opaque = &opaque;
+        status = compile_and_use(&ctx, root);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    CHECK(calls > 50);
+    close_fixture(&f);
+    free(json);
+}
+
+static const unit_case cases[] = {
+    {"minilm_golden", test_minilm_golden},
+    {"minilm_options", test_minilm_options},
+    {"minilm_blocks", test_minilm_blocks},
+    {"fixtures", test_fixtures},
+    {"blocks", test_blocks},
+    {"paths_agree", test_paths_agree},
+    {"hostile_texts", test_hostile_texts},
+    {"relocation", test_relocation},
+    {"vocabulary", test_vocabulary},
+    {"surround", test_surround},
+    {"decoding", test_decoding},
+    {"decoding_unknown_ids", test_decoding_unknown_ids},
+    {"bad_files", test_bad_files},
+    {"unknown_stage_is_named", test_unknown_stage_is_named},
+    {"nested_vocabulary", test_nested_vocabulary},
+    {"overrides", test_overrides},
+    {"bad_calls", test_bad_calls},
+    {"sabotage", test_sabotage},
+};
+
+UNIT_MAIN(cases)
