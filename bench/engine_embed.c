@@ -121,9 +121,8 @@ run(bench *b, const char *folder, const lm_kernels *kernels, size_t batch_tokens
     lm_status status = load(b, folder, kernels);
     double taken;
 
-    b->out = status == LM_OK
-                 ? malloc(b->count * (size_t)b->model.info.dimensions * sizeof *b->out)
-                 : NULL;
+    b->out = status == LM_OK ? malloc(b->count * (size_t)b->model.info.dimensions * sizeof *b->out)
+                             : NULL;
     if (b->out)
         status = lm_embed(&b->ctx, b->session, &b->model, b->texts, 1,
                           &(lm_embed_options){.batch_tokens = batch_tokens}, b->out, NULL);

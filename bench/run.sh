@@ -17,7 +17,7 @@ export TOKENIZERS_PARALLELISM=false
 
 install_private
 need_venv bench "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" \
-    "onnx==1.23.2" "onnxruntime==1.32.0" sympy "psycopg[binary]" numpy
+    "onnx==1.23.2" "onnxruntime==1.32.0" sympy "psycopg[binary]" numpy "scikit-learn==1.9.1"
 make -s -j2 -f test/Makefile O="$BUILD/unit" all
 model=$(sh models/fetch.sh minilm)
 staged=$(server_home)/models-bench

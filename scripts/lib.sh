@@ -118,6 +118,7 @@ pg_layout() {
     fi
     [ -x "$PG_BINDIR/postgres" ] || copy_postgres
     PGXS_FOLDER=$(dirname "$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")")
+    PG_REGRESS=$PGXS_FOLDER/src/test/regress/pg_regress
 }
 
 copy_postgres() {

@@ -111,6 +111,8 @@ def fixtures():
         "compatible": build(n.Sequence([n.NFKD(), n.Lowercase()]), p.Whitespace(), None),
         "plain": build(n.Lowercase(), None, None, max_chars=12, specials=False),
         "decomposed": build(n.NFD(), p.WhitespaceSplit(), prefix="", max_chars=20),
+        "composed": build(n.Sequence([n.NFC(), n.Lowercase()]), bert()),
+        "compatible-composed": build(n.NFKC(), p.WhitespaceSplit()),
         "unnormalized": build(None, p.Punctuation(), added=named()),
     }
 

@@ -149,7 +149,7 @@ part_sql() {
     rm -rf "$out"
     mkdir -p "$out"
     # shellcheck disable=SC2046
-    "$PGXS_FOLDER/src/test/regress/pg_regress" --bindir="$PG_BINDIR" --inputdir=. \
+    "${REGRESS_PROGRAM:-$PG_REGRESS}" --bindir="$PG_BINDIR" --inputdir=. \
         --outputdir="$out" --host="$PGHOST" --user=postgres --dbname=lmtext_regress \
         $(find sql -maxdepth 1 -name '*.sql' -exec basename {} .sql \; | sort) \
         >"$LOGS/$name.log" 2>&1 || true
@@ -180,7 +180,7 @@ part_tap() {
         log=$LOGS/$(echo "$name" | tr / _).log
         status=0
         (cd "$tap" && as_server env PATH="$PG_BINDIR:$PATH" TESTDATADIR="$tap/data" \
-            TESTLOGDIR="$tap/log" PG_REGRESS="$PGXS_FOLDER/src/test/regress/pg_regress" \
+            TESTLOGDIR="$tap/log" PG_REGRESS="$PG_REGRESS" \
             LMTEXT_SOURCE_DIR="$LMTEXT_SOURCE_DIR" LMTEXT_MINILM="$LMTEXT_MINILM" \
             perl -I "$PGXS_FOLDER/src/test/perl" -I "$tap/t" "$file") >"$log" 2>&1 </dev/null || status=$?
         sed -n "s#^\(ok\|not ok\) [0-9]* *-* *\(.*\)#\1 $name: \2#p" "$log" >>"$RESULTS"
@@ -213,7 +213,10 @@ part_versions() {
         LMTEXT_PG=$PG_MAJOR
         export LMTEXT_PG
         part_sql
+        # The package's pg_regress of 18 crashes at its start; that of 16 serves both.
+        REGRESS_PROGRAM=$PG_REGRESS
     done
+    unset REGRESS_PROGRAM
     unset LMTEXT_PG
     PG_MAJOR=15
 }

@@ -226,6 +226,9 @@ EXPLAIN (COSTS OFF)
     SELECT lmtext.embed(c.content, 'tiny') FROM toasted, lmtext.chunk(body, 'tiny', 16) c;
 -- A call that is computed once is no reason.
 EXPLAIN (COSTS OFF) SELECT id, lmtext.embed('word', 'tiny') FROM toasted;
+-- Nor is a table of one page, however often the planner thinks that it has ten.
+CREATE TABLE few AS SELECT 'text ' || i AS body FROM generate_series(1, 5) i;
+EXPLAIN (COSTS OFF) SELECT lmtext.embed(body, 'tiny') FROM few;
 -- What the user has settled stays settled.
 SET max_parallel_workers_per_gather = 0;
 EXPLAIN (COSTS OFF) SELECT lmtext.embed(body, 'tiny') FROM toasted;

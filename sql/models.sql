@@ -138,6 +138,11 @@ SELECT lmtext.import_model('bad', :'files'::jsonb);
 SELECT objects(:'bert', 'model.safetensors',
     substr(pg_read_binary_file(:'bert' || '/model.safetensors'), 1, 5000)) AS files \gset
 SELECT lmtext.import_model('bad', :'files'::jsonb);
+-- (a weight that is not a number)
+SELECT objects(:'bert', 'model.safetensors', overlay(pg_read_binary_file(:'bert' || '/model.safetensors')
+    PLACING '\x0000c07f' FROM (length(pg_read_binary_file(:'bert' || '/model.safetensors')) - 3)))
+    AS files \gset
+SELECT lmtext.import_model('bad', :'files'::jsonb);
 SELECT objects(:'bert', 'config.json', '{') AS files \gset
 SELECT lmtext.import_model('bad', :'files'::jsonb);
 SELECT objects(:'bert', 'config.json',

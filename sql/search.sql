@@ -7,6 +7,7 @@ SET search_path = test_search, public;
 SET extra_float_digits = 0;
 \getenv minilm LMTEXT_MINILM
 SELECT lmtext.import_model('minilm', :'minilm');
+SET max_parallel_workers_per_gather = 0;
 
 -- By hand: (1,2,2) and (2,0,1) have the inner product 4 and the lengths 3 and √5.
 SELECT round(('{1,2,2}'::real[] <=> '{2,0,1}')::numeric, 6) AS cosine,
@@ -98,6 +99,7 @@ SELECT lmtext.mean(v) FROM (VALUES ('{1,NULL}'::real[])) t (v);
 CREATE TABLE vectors AS
     SELECT i, ARRAY[i, -i, i % 3, 7]::real[] AS v FROM generate_series(1, 20000) i;
 ANALYZE vectors;
+RESET max_parallel_workers_per_gather;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;

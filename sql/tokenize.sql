@@ -4,6 +4,7 @@ CREATE EXTENSION IF NOT EXISTS lmtext;
 RESET client_min_messages;
 CREATE SCHEMA test_tokenize;
 SET search_path = test_tokenize, public;
+SET max_parallel_workers_per_gather = 0;
 \getenv source_dir LMTEXT_SOURCE_DIR
 \getenv minilm LMTEXT_MINILM
 \set tiny :source_dir '/models/tiny/bert'

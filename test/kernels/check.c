@@ -1,8 +1,8 @@
 /*
  * check.c - every kernel of every level that this CPU has, against its reference, and the laws of
  * kernels.h: same bits for a row in any batch, nothing written or read outside, NaN passes, control
- * bits of floating point stay. `check` prints ok lines; `check time [WORD]` prints GFLOP/s or GB/s
- * beside OpenBLAS, of the rows whose name holds WORD.
+ * bits of floating point stay. `check [WORD]` prints ok lines; `check time [WORD]` prints GFLOP/s
+ * or GB/s beside OpenBLAS; both of the cases whose name, with its level, holds WORD.
  *
  * Every array ends at a page that cannot be touched, so that a read behind it is a crash, and most
  * are therefore unaligned; outputs lie between patterns that must survive.
@@ -907,18 +907,22 @@ control_bits(void)
 }
 
 static int
-run_cases(const char *prefix, const unit_case *cases, size_t count)
+run_cases(const char *prefix, const unit_case *cases, size_t count, const char *word)
 {
     int failed = 0;
 
     for (size_t i = 0; i < count; i++) {
         unsigned before = control_bits();
+        char name[64];
 
+        snprintf(name, sizeof(name), "%s %s", prefix, cases[i].name);
+        if (!strstr(name, word))
+            continue;
         unit_failures = 0;
         lm_rng_seed(&rng, 7 + i);
         cases[i].run();
         CHECK_EQ_INT(control_bits(), before);
-        printf("%s kernels %s %s\n", unit_failures ? "not ok" : "ok", prefix, cases[i].name);
+        printf("%s kernels %s\n", unit_failures ? "not ok" : "ok", name);
         fflush(stdout);
         failed += unit_failures != 0;
     }
@@ -926,17 +930,17 @@ run_cases(const char *prefix, const unit_case *cases, size_t count)
 }
 
 static int
-check_all(void)
+check_all(const char *word)
 {
     int failed = 0;
 
     for (lm_level level = 0; level < LM_LEVEL_COUNT; level++) {
         kernels = lm_kernels_at(level);
         if (kernels)
-            failed +=
-                run_cases(kernels->name, level_cases, sizeof(level_cases) / sizeof(*level_cases));
+            failed += run_cases(kernels->name, level_cases,
+                                sizeof(level_cases) / sizeof(*level_cases), word);
     }
-    failed += run_cases("all", common_cases, sizeof(common_cases) / sizeof(*common_cases));
+    failed += run_cases("all", common_cases, sizeof(common_cases) / sizeof(*common_cases), word);
     return failed;
 }
 
@@ -1187,5 +1191,5 @@ main(int argc, char **argv)
     lm_rng_seed(&rng, 1);
     if (argc > 1 && strcmp(argv[1], "time") == 0)
         return time_all(argc > 2 ? argv[2] : "");
-    return check_all() ? EXIT_FAILURE : EXIT_SUCCESS;
+    return check_all(argc > 1 ? argv[1] : "") ? EXIT_FAILURE : EXIT_SUCCESS;
 }

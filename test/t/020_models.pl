@@ -15,7 +15,7 @@ my $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
 my @files = qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
 
 my $node = PostgreSQL::Test::Cluster->new('models');
-$node->init(extra => [ '-E', 'UTF8', '--locale', 'C.UTF-8' ]);
+$node->init(allows_streaming => 1, extra => [ '-E', 'UTF8', '--locale', 'C.UTF-8' ]);
 $node->append_conf('postgresql.conf', "fsync = off\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION lmtext');
@@ -293,6 +293,26 @@ value('CREATE SCHEMA lmtext', 'template1');
 value('CREATE DATABASE taken');
 isnt(state_of('CREATE EXTENSION lmtext', 'taken'), '', 'a schema that is there already is not adopted');
 value('DROP SCHEMA lmtext', 'template1');
+
+# ---- A standby serves what the primary has ----
+
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+value("SELECT lmtext.import_model('m', '$tiny', '{\"max_tokens\": 14}'); SELECT lmtext.deploy('m', 2)");
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+my $vector = q{SELECT lmtext.embed('a text of some words', 'm'), lmtext.embed('a text', 'm@1')};
+is($standby->safe_psql('postgres', $vector), value($vector), 'a standby embeds as the primary does');
+my ($status, $out, $err) = $standby->psql('postgres', "SELECT lmtext.import_model('m', '$tiny')",
+    extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+like($err, qr/25006/, 'and imports nothing');
+value("SELECT lmtext.drop_model('m\@1')");
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+($status, $out, $err) = $standby->psql('postgres', "SELECT lmtext.embed('a', 'm\@1')",
+    extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+like($err, qr/42704/, 'what was dropped is gone');
+$standby->stop;
 
 # ---- Every function, called with nothing but nulls ----
 

@@ -52,8 +52,8 @@ tear_down(fixture *f)
 static void
 embed_one(fixture *f, size_t i, const lm_embed_options *options, float *out)
 {
-    CHECK_OK(&f->ctx, lm_embed(&f->ctx, f->session, &f->loaded.model, &f->texts[i], 1, options,
-                               out, NULL));
+    CHECK_OK(&f->ctx,
+             lm_embed(&f->ctx, f->session, &f->loaded.model, &f->texts[i], 1, options, out, NULL));
 }
 
 static void
@@ -92,13 +92,13 @@ warm_calls_allocate_nothing(void)
     int calls;
 
     set_up(&f, "bert-st5-prompt");
-    CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, out[0],
-                              NULL));
+    CHECK_OK(&f.ctx,
+             lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, out[0], NULL));
     calls = f.memory.calls;
     for (size_t i = 0; i < COUNT; i++)
         embed_one(&f, i, &options, out[i]);
-    CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, out[0],
-                              NULL));
+    CHECK_OK(&f.ctx,
+             lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, out[0], NULL));
     CHECK_EQ_INT(f.memory.calls, calls);
     tear_down(&f);
 }
@@ -113,10 +113,9 @@ prompts(void)
     set_up(&f, "bert-st5-cls");
     CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &plain, 1,
                               &(lm_embed_options){.prompt_name = "query"}, named, NULL));
-    CHECK_OK(&f.ctx,
-             lm_embed(&f.ctx, f.session, &f.loaded.model, &plain, 1,
-                      &(lm_embed_options){.prompt = "query: xyz", .prompt_length = 7}, literal,
-                      NULL));
+    CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &plain, 1,
+                              &(lm_embed_options){.prompt = "query: xyz", .prompt_length = 7},
+                              literal, NULL));
     CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &joined, 1,
                               &(lm_embed_options){.dimensions = 0}, by_hand, NULL));
     CHECK(memcmp(named, by_hand, sizeof named) == 0);
@@ -144,7 +143,8 @@ prompts_without_room(void)
                           out, NULL),
                  LM_BAD_ARGUMENT);
     CHECK_STR(f.ctx.error.key, "prompt");
-    /* With nothing behind the prompt, the closing special token is pooled, as the reference does. */
+    /* With nothing behind the prompt, the closing special token is pooled, as the reference does.
+     */
     CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &empty, 1,
                               &(lm_embed_options){.prompt_name = "query"}, out, NULL));
     tear_down(&f);
@@ -165,16 +165,16 @@ dimensions(void)
         norm += (double)whole[i] * whole[i];
     for (int i = 0; i < 7; i++)
         CHECK_NEAR(cut[i], whole[i] / sqrt(norm), 1e-6);
-    CHECK_OK(&f.ctx, lm_embed_width(&f.ctx, &f.loaded.model,
-                                    &(lm_embed_options){.dimensions = 7}, &width));
+    CHECK_OK(&f.ctx,
+             lm_embed_width(&f.ctx, &f.loaded.model, &(lm_embed_options){.dimensions = 7}, &width));
     CHECK_EQ_INT(width, 7);
-    CHECK_EQ_INT(lm_embed_width(&f.ctx, &f.loaded.model, &(lm_embed_options){.dimensions = 21},
-                                &width),
-                 LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(
+        lm_embed_width(&f.ctx, &f.loaded.model, &(lm_embed_options){.dimensions = 21}, &width),
+        LM_BAD_ARGUMENT);
     CHECK_STR(f.ctx.error.allowed, "1 to 20");
-    CHECK_EQ_INT(lm_embed_width(&f.ctx, &f.loaded.model, &(lm_embed_options){.dimensions = -1},
-                                &width),
-                 LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(
+        lm_embed_width(&f.ctx, &f.loaded.model, &(lm_embed_options){.dimensions = -1}, &width),
+        LM_BAD_ARGUMENT);
     tear_down(&f);
 }
 
@@ -192,8 +192,8 @@ long_texts(void)
     fixture f;
 
     set_up(&f, "bert-st5-cls");
-    CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, got,
-                              &counts));
+    CHECK_OK(&f.ctx,
+             lm_embed(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, got, &counts));
     CHECK_EQ_INT(counts.tokens, 19 + 2 * 2);
     CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &first, 1, &options, a, NULL));
     CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &second, 1, &options, b, NULL));
@@ -213,8 +213,8 @@ long_texts(void)
 
     options.on_long = LM_LONG_TRUNCATE;
     counts = (lm_embed_counts){0};
-    CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, got,
-                              &counts));
+    CHECK_OK(&f.ctx,
+             lm_embed(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, got, &counts));
     CHECK(memcmp(got, a, sizeof got) == 0);
     CHECK_EQ_INT(counts.truncated, 1);
     CHECK_EQ_INT(counts.tokens, 16);
@@ -230,11 +230,11 @@ hidden_states(void)
     fixture f;
 
     set_up(&f, "bert-st5-cls");
-    CHECK_OK(&f.ctx, lm_hidden_states(&f.ctx, f.session, &f.loaded.model, text, 0, &hidden,
-                                      &tokens));
+    CHECK_OK(&f.ctx,
+             lm_hidden_states(&f.ctx, f.session, &f.loaded.model, text, 0, &hidden, &tokens));
     CHECK_EQ_INT(tokens, 3);
-    CHECK_OK(&f.ctx, lm_hidden_states(&f.ctx, f.session, &f.loaded.model, text, -1, &hidden,
-                                      &tokens));
+    CHECK_OK(&f.ctx,
+             lm_hidden_states(&f.ctx, f.session, &f.loaded.model, text, -1, &hidden, &tokens));
     CHECK_EQ_INT(lm_hidden_states(&f.ctx, f.session, &f.loaded.model, text, 2, &hidden, &tokens),
                  LM_BAD_ARGUMENT);
     CHECK_STR(f.ctx.error.allowed, "-1 to 1");
@@ -274,13 +274,13 @@ cancel(void)
     for (int stop = 1; stop <= polls; stop++) {
         f.memory.polls = 0;
         f.memory.stop_at = stop;
-        CHECK_EQ_INT(lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, got[0],
-                              NULL),
-                     LM_CANCELLED);
+        CHECK_EQ_INT(
+            lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, got[0], NULL),
+            LM_CANCELLED);
     }
     f.memory.stop_at = 0;
-    CHECK_OK(&f.ctx, lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, got[0],
-                              NULL));
+    CHECK_OK(&f.ctx,
+             lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, got[0], NULL));
     CHECK(memcmp(wanted, got, sizeof got) == 0);
     tear_down(&f);
 }

@@ -60,13 +60,12 @@ read_recorded(recorded *r)
     r->files.ctx = &r->ctx;
     golden_add_folder(&r->files, RECORDED, "");
     meta = fake_find(&r->files.files, "meta.json");
-    CHECK_OK(&r->ctx, lm_json_parse(&r->ctx, &r->files.arena, meta->data, meta->size, meta->name,
-                                    &r->meta));
+    CHECK_OK(&r->ctx,
+             lm_json_parse(&r->ctx, &r->files.arena, meta->data, meta->size, meta->name, &r->meta));
     read_lines(r);
     CHECK_EQ_INT(r->count, golden_number(r->meta, "texts"));
     CHECK(r->count >= 300);
-    CHECK_EQ_INT(fake_find(&r->files.files, "vectors.f32")->size,
-                 r->count * WIDTH * sizeof(float));
+    CHECK_EQ_INT(fake_find(&r->files.files, "vectors.f32")->size, r->count * WIDTH * sizeof(float));
     r->vectors = (const float *)fake_find(&r->files.files, "vectors.f32")->data;
     r->hidden = (const float *)fake_find(&r->files.files, "hidden.f32")->data;
 }
@@ -149,8 +148,8 @@ token_ids(void)
 {
     static recorded r;
     static int32_t wanted[1024];
-    const lm_token_options options = {.add_special = true, .parse_special = true,
-                                      .max_tokens = 256};
+    const lm_token_options options = {
+        .add_special = true, .parse_special = true, .max_tokens = 256};
     loaded_model loaded;
     lm_session *session;
     lm_token_scratch *scratch;
@@ -163,9 +162,8 @@ token_ids(void)
         for (size_t i = 0; i < r.count; i++) {
             size_t count = golden_ints(r.ids[i], wanted, 1024);
 
-            CHECK_OK(&r.ctx, lm_tokenize(&r.ctx, &loaded.model.tokenizer, scratch,
-                                         r.texts[i].bytes, r.texts[i].length, &options,
-                                         &encoding));
+            CHECK_OK(&r.ctx, lm_tokenize(&r.ctx, &loaded.model.tokenizer, scratch, r.texts[i].bytes,
+                                         r.texts[i].length, &options, &encoding));
             if (encoding.count != count ||
                 memcmp(encoding.ids, wanted, count * sizeof wanted[0]) != 0)
                 UNIT_FAIL("text %zu: other ids", i);
@@ -261,9 +259,8 @@ check_batch(recorded *r, const loaded_model *loaded, lm_session *session, const 
 
     for (size_t i = 0; i < count; i++)
         texts[i] = r->texts[order[i]];
-    CHECK_OK(&r->ctx,
-             lm_embed(&r->ctx, session, &loaded->model, texts, count,
-                      &(lm_embed_options){.batch_tokens = batch_tokens}, out, NULL));
+    CHECK_OK(&r->ctx, lm_embed(&r->ctx, session, &loaded->model, texts, count,
+                               &(lm_embed_options){.batch_tokens = batch_tokens}, out, NULL));
     for (size_t i = 0; i < count; i++)
         if (memcmp(out + i * WIDTH, alone + order[i] * WIDTH, WIDTH * sizeof(float)) != 0)
             UNIT_FAIL("%s: text %zu has other bits in batches of %zu tokens",
@@ -292,9 +289,9 @@ check_level(recorded *r, const loaded_model *loaded, lm_session *session, size_t
 
     for (size_t i = 0; i < r->count; i += stride) {
         order[count++] = i;
-        CHECK_OK(&r->ctx, lm_embed(&r->ctx, session, &loaded->model, &r->texts[i], 1,
-                                   &(lm_embed_options){.batch_tokens = 1}, alone + i * WIDTH,
-                                   NULL));
+        CHECK_OK(&r->ctx,
+                 lm_embed(&r->ctx, session, &loaded->model, &r->texts[i], 1,
+                          &(lm_embed_options){.batch_tokens = 1}, alone + i * WIDTH, NULL));
     }
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         shuffle(rng, order, count);
@@ -322,7 +319,7 @@ same_bits(void)
 }
 
 static const unit_case cases[] = {
-    {"model facts", model_facts}, {"token ids", token_ids}, {"embeddings", embeddings},
+    {"model facts", model_facts},     {"token ids", token_ids}, {"embeddings", embeddings},
     {"hidden states", hidden_states}, {"same bits", same_bits},
 };
 

@@ -316,9 +316,8 @@ change_file(golden_folder *folder, const whole_case *c)
         return;
     }
     file->data =
-        golden_join(folder,
-                    lm_arena_copy(&folder->arena, file->data, (size_t)(hit - file->data)), c->to,
-                    hit + strlen(c->from));
+        golden_join(folder, lm_arena_copy(&folder->arena, file->data, (size_t)(hit - file->data)),
+                    c->to, hit + strlen(c->from));
     file->size = strlen(file->data);
 }
 

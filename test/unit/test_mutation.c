@@ -38,8 +38,8 @@ static const mutation mutations[] = {
     {"type embeddings", "bert", "token_type_embeddings", ZERO, NULL, NULL, false, false},
     {"key weights", "bert", "self.key.weight", ZERO, NULL, NULL, false, false},
     {"scale of scores", "bert", "self.query", DOUBLE, NULL, NULL, false, false},
-    {"heads", "bert", NULL, KEEP, "\"num_attention_heads\": 3", "\"num_attention_heads\": 4",
-     false, false},
+    {"heads", "bert", NULL, KEEP, "\"num_attention_heads\": 3", "\"num_attention_heads\": 4", false,
+     false},
     {"erf gelu as tanh", "bert", NULL, KEEP, "\"gelu\"", "\"gelu_new\"", false, false},
     {"tanh gelu as erf", "bert-head5", NULL, KEEP, "\"gelu_new\"", "\"gelu\"", false, false},
     {"relu as gelu", "bert-types3", NULL, KEEP, "\"relu\"", "\"gelu\"", false, false},
@@ -71,8 +71,7 @@ change_tensors(golden_folder *folder, const mutation *m)
     lm_tensors tensors = {.count = 0};
     int changed = 0;
 
-    CHECK_OK(folder->ctx,
-             lm_tensors_open(folder->ctx, &folder->arena, &folder->source, &tensors));
+    CHECK_OK(folder->ctx, lm_tensors_open(folder->ctx, &folder->arena, &folder->source, &tensors));
     for (size_t i = 0; i < tensors.count; i++) {
         const lm_tensor *tensor = &tensors.items[i];
         fake_file *file = fake_find(&folder->files, tensor->file);

@@ -309,9 +309,9 @@ check_answers(const char *name)
 }
 
 static const char *const fixtures[] = {
-    "uncased", "cased",      "cased-stripped", "uncased-accents", "unclean",
-    "added",   "added-raw",  "added-flags",    "sequence",        "compatible",
-    "plain",   "decomposed", "unnormalized",
+    "uncased",    "cased",     "cased-stripped",      "uncased-accents", "unclean",
+    "added",      "added-raw", "added-flags",         "sequence",        "compatible",
+    "decomposed", "composed",  "compatible-composed", "unnormalized",    "plain",
 };
 
 #define FIXTURE_COUNT (sizeof fixtures / sizeof fixtures[0])

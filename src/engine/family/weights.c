@@ -549,6 +549,7 @@ check_header(lm_context *ctx, const void *image, size_t size, weights_header *he
     header->family[FAMILY_NAME_SIZE - 1] = '\0';
     family = family_named(header->family);
     if (memcmp(header->magic, SECTION_MAGIC, sizeof header->magic) != 0 || header->size > size ||
+        header->config_offset % LM_ALIGNMENT != 0 || header->table_offset % LM_ALIGNMENT != 0 ||
         !family || header->config_size != family->config_size ||
         !inside(header->config_offset, header->config_size, size) ||
         header->table_count > size / sizeof(uint64_t) ||
@@ -565,9 +566,9 @@ check_table(lm_context *ctx, const char *image, const weights_header *header)
     lm_dims dims;
 
     memcpy(&dims, image + header->config_offset, sizeof dims);
-    if (dims.layers < 0 || header->table_count != (uint64_t)family->model_targets +
-                                                      (uint64_t)dims.layers *
-                                                          (uint64_t)family->layer_targets)
+    if (dims.layers < 0 ||
+        header->table_count != (uint64_t)family->model_targets +
+                                   (uint64_t)dims.layers * (uint64_t)family->layer_targets)
         return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is not valid");
     return LM_OK;
 }
@@ -596,10 +597,13 @@ lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *wei
     if (!table)
         return LM_NO_MEMORY;
     offsets = (const uint64_t *)((const char *)image + header.table_offset);
-    for (uint64_t i = 0; i < header.table_count; i++)
-        table[i] = offsets[i] > 0 && offsets[i] < size
-                       ? (const float *)((const char *)image + offsets[i])
-                       : NULL;
+    for (uint64_t i = 0; i < header.table_count; i++) {
+        if (offsets[i] >= size || offsets[i] % LM_ALIGNMENT != 0) {
+            lm_free(ctx, table);
+            return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is not valid");
+        }
+        table[i] = offsets[i] > 0 ? (const float *)((const char *)image + offsets[i]) : NULL;
+    }
     *weights = (lm_weights){
         .family = family_named(header.family),
         .kernels = kernels,

@@ -8,10 +8,11 @@
 #include "kernels/kernels.h"
 
 /*
- * A tile of a product, whole K in one pass: C (rows, columns) = A (rows, K) · B (K, columns). Its
- * columns are vectors: those of a first panel, and, where a tile is wider than a panel, those of
- * the next one, `wide` floats behind. C is written in full vectors. Each element is one chain of
- * multiply-adds in the order of k, so that its bits are the same in a tile of any size.
+ * A tile of a product, whole K in one pass: C (rows, columns) = bias + A (rows, K) · B (K,
+ * columns). Its columns are vectors: those of a first panel, and, where a tile is wider than a
+ * panel, those of the next one, `wide` floats behind. C is written in full vectors. Each element is
+ * one chain of multiply-adds in the order of k, so that its bits are the same in a tile of any
+ * size.
  */
 typedef struct lm_tile_f32 {
     size_t k;
@@ -19,6 +20,7 @@ typedef struct lm_tile_f32 {
     size_t lda;
     const float *b;
     size_t ldb, wide;
+    const float *bias; /* whole vectors */
     float *c;
     size_t ldc;
     /* At every step of k the lines here, and at fetch + fetch_wide, are fetched ahead. */

@@ -9,7 +9,8 @@
 #include "kernels/generic/rows.h"
 
 /* A tile of `rows` × 2 vectors; `cols` of its columns are there. Eight accumulators at most. */
-#define DECLARE(r, cols) vf c##r##_0 = v_zero(), c##r##_1 = v_zero();
+#define DECLARE(r, cols) \
+    vf c##r##_0 = v_load(t->bias), c##r##_1 = cols == 2 ? v_load(t->bias + VW) : c##r##_0;
 #define STEP_1(r) c##r##_0 = v_fma(v_set(a[r * lda + i]), b0, c##r##_0);
 #define STEP_2(r) STEP_1(r) c##r##_1 = v_fma(v_set(a[r * lda + i]), b1, c##r##_1);
 #define STEP(r, cols) STEP_##cols(r)

@@ -1,6 +1,6 @@
 /*
  * attention.c - attention of packed texts: one kernel call for a text, or for some heads of a long
- * one. Polls once the work since the last poll has used the budget up.
+ * one. Polls before the work since the last poll goes beyond the budget.
  */
 #include "nn/nn.h"
 
@@ -56,13 +56,14 @@ lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *
         for (size_t head = 0; head < args->heads && tokens > 0; head += step) {
             size_t heads = args->heads - head < step ? args->heads - head : step;
             lm_attention_f32 call = heads_of_text(args, row, tokens, head, heads);
+            double cost = head_flops(args, tokens) * (double)heads;
 
-            if (spent >= budget) {
+            if (spent + cost > budget) {
                 LM_TRY(lm_poll(ctx));
                 spent = 0;
             }
             kernels->attention_f32(&call);
-            spent += head_flops(args, tokens) * (double)heads;
+            spent += cost;
         }
     }
     return LM_OK;

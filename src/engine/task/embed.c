@@ -80,7 +80,7 @@ pool_max(const lm_kernels *kernels, const float *x, size_t first, size_t rows, s
     memcpy(out, x + first * width, width * sizeof *out);
     for (size_t row = first + 1; row < rows; row++)
         for (size_t i = 0; i < width; i++)
-            out[i] = fmaxf(out[i], x[row * width + i]);
+            out[i] = x[row * width + i] > out[i] ? x[row * width + i] : out[i];
 }
 
 /* The weight of a token is its place in the text, from 1; tokens left out keep theirs. */

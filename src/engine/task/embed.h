@@ -19,7 +19,7 @@ typedef struct lm_embed_options {
     size_t prompt_length;
     int dimensions; /* 0: all; else cut and normalised again */
     lm_on_long on_long;
-    size_t batch_tokens; /* tokens in one packed batch; a longer text is a batch of its own */
+    size_t batch_tokens; /* tokens in one packed batch (0: 512); a longer text is one of its own */
 } lm_embed_options;
 
 typedef struct lm_embed_counts {
@@ -38,12 +38,19 @@ void lm_session_free(lm_session *session); /* may be NULL */
 lm_status lm_embed_width(lm_context *ctx, const lm_model *model, const lm_embed_options *options,
                          int *width);
 
-/* Embed count texts into out (count, width). Same bits for a text alone and in any batch. */
+/*
+ * Embed count texts into out (count, width). Same bits for a text alone and in any batch. A vector
+ * that is not finite is LM_BAD_MODEL. counts, which may be NULL, is added to; `truncated` also
+ * counts texts that were averaged over several windows.
+ */
 lm_status lm_embed(lm_context *ctx, lm_session *session, const lm_model *model,
                    const lm_text *texts, size_t count, const lm_embed_options *options, float *out,
                    lm_embed_counts *counts);
 
-/* Hidden states (tokens, D) of one text after `layer` layers (0: embeddings; -1: the last). */
+/*
+ * Hidden states (tokens, D) of one text, cut at the window, after `layer` layers (0: embeddings;
+ * -1: the last). They lie in the session and are valid until its next use.
+ */
 lm_status lm_hidden_states(lm_context *ctx, lm_session *session, const lm_model *model,
                            lm_text text, int layer, const float **hidden, size_t *tokens);
 

@@ -195,7 +195,8 @@ lm_settings_read(lm_context *ctx, const void *section, size_t size, lm_model *mo
     if (size < sizeof head)
         return lm_raise(ctx, LM_INTERNAL, "the settings of the image are cut short");
     memcpy(&head, section, sizeof head);
-    if (head.label_count > size / sizeof(uint32_t) || head.prompt_count > size / sizeof(uint32_t))
+    if (head.label_count > size / sizeof(uint32_t) || head.prompt_count > size / sizeof(uint32_t) ||
+        head.pooling < LM_POOL_NONE || head.pooling > LM_POOL_LAST)
         return lm_raise(ctx, LM_INTERNAL, "the settings of the image are not valid");
     prompts = lm_alloc(ctx, head.prompt_count * sizeof *prompts +
                                 head.label_count * sizeof(const char *));

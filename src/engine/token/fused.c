@@ -59,7 +59,8 @@ lm_fused_compile(lm_context *ctx, lm_token_scratch *scratch, size_t start, lm_bu
     lm_fused fused = {.present = 1};
     lm_status status;
 
-    if (!lm_matcher_is_empty(&image->normalized) || !lm_pretokenizer_is_local(&f.pretokenizer))
+    if (!lm_matcher_is_empty(&image->normalized) || !lm_normalizer_is_local(&f.normalizer) ||
+        !lm_pretokenizer_is_local(&f.pretokenizer))
         return LM_OK;
     f.reorders = lm_normalizer_reorders(&f.normalizer);
     lm_buffer_init(&f.lists, ctx);

@@ -29,23 +29,28 @@ static lm_status run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_nfkd(lm_context *ctx, const lm_chars *from, lm_chars *to);
+static lm_status run_nfc(lm_context *ctx, const lm_chars *from, lm_chars *to);
+static lm_status run_nfkc(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_strip_nonspacing(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_strip_marks(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_lower(lm_context *ctx, const lm_chars *from, lm_chars *to);
 
-enum { CLEAN, SPACE_CJK, STRIP_NONSPACING, STRIP_MARKS, LOWER, NFD, NFKD };
+enum { CLEAN, SPACE_CJK, STRIP_NONSPACING, STRIP_MARKS, LOWER, NFD, NFKD, NFC, NFKC };
 
 static const struct {
     normalizer_run run;
-    bool reorders;
+    bool reorders; /* puts marks into canonical order */
+    bool composes; /* joins neighbours */
 } operations[] = {
-    [CLEAN] = {run_clean, false},
-    [SPACE_CJK] = {run_space_cjk, false},
-    [STRIP_NONSPACING] = {run_strip_nonspacing, false},
-    [STRIP_MARKS] = {run_strip_marks, false},
-    [LOWER] = {run_lower, false},
-    [NFD] = {run_nfd, true},
-    [NFKD] = {run_nfkd, true},
+    [CLEAN] = {run_clean, false, false},
+    [SPACE_CJK] = {run_space_cjk, false, false},
+    [STRIP_NONSPACING] = {run_strip_nonspacing, false, false},
+    [STRIP_MARKS] = {run_strip_marks, false, false},
+    [LOWER] = {run_lower, false, false},
+    [NFD] = {run_nfd, true, false},
+    [NFKD] = {run_nfkd, true, false},
+    [NFC] = {run_nfc, true, true},
+    [NFKC] = {run_nfkc, true, true},
 };
 
 /* Stages by their name in tokenizer.json; those without a function are one operation. */
@@ -60,6 +65,8 @@ static const struct {
     {"StripAccents", NULL, STRIP_MARKS},
     {"NFD", NULL, NFD},
     {"NFKD", NULL, NFKD},
+    {"NFC", NULL, NFC},
+    {"NFKC", NULL, NFKC},
 };
 
 #define STAGE_COUNT (sizeof stages / sizeof stages[0])
@@ -168,6 +175,15 @@ compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, 
         LM_TRY(add_operation(ctx, list, STRIP_NONSPACING));
     }
     return own.lowercase ? add_operation(ctx, list, LOWER) : LM_OK;
+}
+
+bool
+lm_normalizer_is_local(const lm_stage_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (operations[list->op[i]].composes)
+            return false;
+    return true;
 }
 
 bool
@@ -323,11 +339,12 @@ sort_marks(lm_context *ctx, lm_chars *to, size_t start)
     return LM_OK;
 }
 
+/* Characters mapped and in canonical order, with tags. */
 static lm_status
 decompose(lm_context *ctx, const lm_chars *from, lm_chars *to,
           size_t (*map)(uint32_t c, uint32_t *out))
 {
-    size_t run = 0, next = 0; /* where the run of marks starts; the next place to give out */
+    size_t run = 0; /* where the run of marks starts */
 
     for (size_t i = 0; i < from->count; i++) {
         uint32_t mapped[LM_UNICODE_MAX_MAPPING];
@@ -344,22 +361,100 @@ decompose(lm_context *ctx, const lm_chars *from, lm_chars *to,
             put(to, mapped[k], (int32_t)(class << 1 | (k > 0)));
         }
     }
-    LM_TRY(sort_marks(ctx, to, run));
+    return sort_marks(ctx, to, run);
+}
+
+/*
+ * Tags become changes, as the reference counts them: 1 for a character that was inserted, else
+ * minus the number of characters of the text that it takes beyond its own.
+ */
+static void
+count_changes(lm_chars *to)
+{
+    for (size_t i = 0; i < to->count; i++)
+        to->at[i] &= 1;
+}
+
+/* Canonical composition (Unicode 3.11, D117), on changes. */
+static void
+compose(lm_chars *to)
+{
+    size_t count = 0, starter = 0;
+    unsigned last = 256; /* class of the character before; above all others: there is no starter */
+
     for (size_t i = 0; i < to->count; i++) {
-        next += !(to->at[i] & 1);
-        to->at[i] = from->at[next > 0 ? next - 1 : 0];
+        unsigned class = lm_unicode_class(to->c[i]);
+        uint32_t composed = 0;
+
+        if (last < class || last == 0)
+            composed = lm_unicode_compose(to->c[starter], to->c[i]);
+        if (composed) {
+            to->c[starter] = composed;
+            to->at[starter] += to->at[i] - 1;
+            continue;
+        }
+        if (class == 0)
+            starter = count;
+        if (class == 0 || last != 256)
+            last = class;
+        to->c[count] = to->c[i];
+        to->at[count++] = to->at[i];
     }
-    return LM_OK;
+    to->count = count;
+}
+
+/* Changes become places: given out in the order of the text, whatever moved. */
+static void
+give_places(const lm_chars *from, lm_chars *to)
+{
+    size_t next = 0;
+
+    for (size_t i = 0; i < to->count; i++) {
+        int32_t change = to->at[i];
+
+        if (change > 0) {
+            to->at[i] = from->at[next > 0 ? next - 1 : 0];
+            continue;
+        }
+        to->at[i] = from->at[next < from->count ? next : from->count - 1];
+        next += 1 + (size_t)-change;
+    }
 }
 
 static lm_status
 run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
-    return decompose(ctx, from, to, lm_unicode_nfd);
+    LM_TRY(decompose(ctx, from, to, lm_unicode_nfd));
+    count_changes(to);
+    give_places(from, to);
+    return LM_OK;
 }
 
 static lm_status
 run_nfkd(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
-    return decompose(ctx, from, to, lm_unicode_nfkd);
+    LM_TRY(decompose(ctx, from, to, lm_unicode_nfkd));
+    count_changes(to);
+    give_places(from, to);
+    return LM_OK;
+}
+
+static lm_status
+run_nfc(lm_context *ctx, const lm_chars *from, lm_chars *to)
+{
+    LM_TRY(decompose(ctx, from, to, lm_unicode_nfd));
+    count_changes(to);
+    compose(to);
+    give_places(from, to);
+    return LM_OK;
+}
+
+static lm_status
+run_nfkc(lm_context *ctx, const lm_chars *from, lm_chars *to)
+{
+    LM_TRY(decompose(ctx, from, to, lm_unicode_nfkd));
+    count_changes(to);
+    compose(to);
+    give_places(from, to);
+    return LM_OK;
 }

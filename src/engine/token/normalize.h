@@ -26,7 +26,9 @@ lm_status lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer,
 lm_status lm_normalizer_run(lm_context *ctx, const lm_stage_list *list, lm_chars *chars,
                             lm_chars *spare);
 
-/* Whether marks are put into canonical order; all else maps each character by itself. */
+/* Whether each character is mapped by itself, whatever stands beside it … */
+bool lm_normalizer_is_local(const lm_stage_list *list);
+/* … but for marks that are kept, which are put into canonical order. */
 bool lm_normalizer_reorders(const lm_stage_list *list);
 
 #endif

@@ -10,7 +10,8 @@
 
 #define PATH "model.vocab"
 
-static lm_status take_id(lm_context *ctx, lm_vocab *vocab, lm_field field, const lm_json *entry);
+static lm_status check_ids(lm_context *ctx, lm_vocab *vocab, const lm_json *entries);
+static lm_status make_room(lm_vocab *vocab, lm_arena *arena, size_t tokens);
 static lm_status insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const char *text,
                         size_t length, int32_t id);
 
@@ -18,44 +19,60 @@ lm_status
 lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, int32_t max_vocab,
               size_t added_count, lm_vocab *vocab)
 {
-    lm_field field = {model, "model"};
     const lm_json *entries;
     size_t total;
 
     memset(vocab, 0, sizeof *vocab);
     vocab->max_vocab = max_vocab;
-    LM_TRY(lm_field_items(ctx, field, "vocab", LM_JSON_OBJECT, &entries));
+    LM_TRY(lm_field_items(ctx, (lm_field){model, "model"}, "vocab", LM_JSON_OBJECT, &entries));
     vocab->model_count = entries->as.items.count;
-    if (lm_add_overflows(vocab->model_count, added_count, &total) || total > INT32_MAX)
+    LM_TRY(check_ids(ctx, vocab, entries));
+    total = vocab->model_count > (size_t)vocab->size ? vocab->model_count : (size_t)vocab->size;
+    if (lm_add_overflows(total, added_count, &total) || total > INT32_MAX)
         return lm_raise(ctx, LM_TOO_LARGE, "the vocabulary is too large");
-    for (vocab->slot_count = 16; vocab->slot_count < 2 * total;)
-        vocab->slot_count *= 2;
-    vocab->tokens = lm_arena_array(arena, (size_t)max_vocab, sizeof *vocab->tokens);
-    vocab->slots = lm_arena_array(arena, vocab->slot_count, sizeof *vocab->slots);
-    if (!vocab->tokens || !vocab->slots)
-        return LM_NO_MEMORY;
-    memset(vocab->tokens, 0, (size_t)max_vocab * sizeof *vocab->tokens);
-    memset(vocab->slots, -1, vocab->slot_count * sizeof *vocab->slots);
+    LM_TRY(make_room(vocab, arena, total));
     for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next)
-        LM_TRY(take_id(ctx, vocab, (lm_field){entries, PATH}, entry));
+        LM_TRY(insert(ctx, vocab, (lm_field){entries, PATH}, entry->key, entry->key_length,
+                      (int32_t)entry->integer));
     return LM_OK;
 }
 
+/* Every id is in range; vocab->size becomes the highest + 1. */
 static lm_status
-take_id(lm_context *ctx, lm_vocab *vocab, lm_field field, const lm_json *entry)
+check_ids(lm_context *ctx, lm_vocab *vocab, const lm_json *entries)
 {
-    int64_t id;
+    size_t index = 0;
 
-    LM_TRY(lm_poll(ctx));
-    if (entry->type != LM_JSON_NUMBER || !entry->is_integer || entry->integer < 0 ||
-        entry->integer >= vocab->max_vocab) {
-        lm_field_wrong(ctx, field, entry->key, entry, "");
-        return lm_detail_allowed(ctx, "an id from 0 to %d (rows of the embedding)",
-                                 vocab->max_vocab - 1);
+    for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next) {
+        if (index++ % 4096 == 0)
+            LM_TRY(lm_poll(ctx));
+        if (entry->type != LM_JSON_NUMBER || !entry->is_integer || entry->integer < 0 ||
+            entry->integer >= vocab->max_vocab) {
+            lm_field_wrong(ctx, (lm_field){entries, PATH}, entry->key, entry, "");
+            return lm_detail_allowed(ctx, "an id from 0 to %d (rows of the embedding)",
+                                     vocab->max_vocab - 1);
+        }
+        if (vocab->size <= entry->integer)
+            vocab->size = (int32_t)entry->integer + 1;
     }
-    id = entry->integer;
-    return insert(ctx, vocab, (lm_field){field.object, PATH}, entry->key, entry->key_length,
-                  (int32_t)id);
+    return LM_OK;
+}
+
+/* Room for as many tokens, by id and by text. */
+static lm_status
+make_room(lm_vocab *vocab, lm_arena *arena, size_t tokens)
+{
+    for (vocab->slot_count = 16; vocab->slot_count < 2 * tokens;)
+        vocab->slot_count *= 2;
+    vocab->room = tokens;
+    vocab->tokens = lm_arena_array(arena, tokens, sizeof *vocab->tokens);
+    vocab->slots = lm_arena_array(arena, vocab->slot_count, sizeof *vocab->slots);
+    if (!vocab->tokens || !vocab->slots)
+        return LM_NO_MEMORY;
+    if (tokens > 0)
+        memset(vocab->tokens, 0, tokens * sizeof *vocab->tokens);
+    memset(vocab->slots, -1, vocab->slot_count * sizeof *vocab->slots);
+    return LM_OK;
 }
 
 lm_status
@@ -64,7 +81,7 @@ lm_vocab_add(lm_context *ctx, lm_vocab *vocab, const char *path, const char *tex
 {
     lm_field field = {NULL, path};
 
-    if (id < 0 || id >= vocab->max_vocab) {
+    if (id < 0 || id >= vocab->max_vocab || (size_t)id >= vocab->room) {
         lm_field_wrong(ctx, field, "id", NULL, "");
         lm_detail_found(ctx, "%lld", (long long)id);
         return lm_detail_allowed(ctx, "an id from 0 to %d (rows of the embedding)",

@@ -97,7 +97,8 @@ static lmtext_manifest *read_key(Oid relid, MemoryContext scratch, lmtext_cache_
 static cache_pin *find_pin(Oid relid);
 static void pins_reserve(void);
 static void cache_sweep(void);
-static bool entry_is_wanted(const cache_entry *entry);
+static bool entry_is_dropped(const cache_entry *entry);
+static void retire_image(cache_entry *entry);
 static void cache_setup(void);
 static void define_settings(void);
 static void assign_isa(int value, void *extra);
@@ -400,19 +401,31 @@ cache_sweep(void)
     {
         cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
 
-        if (entry->pins == 0 && !entry_is_wanted(entry))
+        if (entry->pins > 0)
+            continue;
+        if (entry_is_dropped(entry))
+            retire_image(entry);
+        if (!entry->linked || !entry->ready || !lmtext_image_is_current(entry->image))
             entry_free(entry);
     }
     lmtext_images_sweep();
 }
 
 static bool
-entry_is_wanted(const cache_entry *entry)
+entry_is_dropped(const cache_entry *entry)
 {
-    if (!entry->linked || !entry->ready || !lmtext_image_is_current(entry->image))
-        return false;
-    return !entry_is_stale(entry) ||
-           SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->pub.relid));
+    return entry->linked && entry_is_stale(entry) &&
+           !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->pub.relid));
+}
+
+/* Memory of a dropped version, or of one whose import was rolled back, is free at once. A version
+ * with the same contents elsewhere is loaded again at its next use. */
+static void
+retire_image(cache_entry *entry)
+{
+    if (entry->ready && !lmtext_image_is_private(entry->image))
+        lmtext_registry_retire(&entry->image->slot);
+    entry_unlink(entry);
 }
 
 void

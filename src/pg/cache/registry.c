@@ -393,6 +393,20 @@ is_current(const lmtext_slot_ref *ref)
     return slot->generation == ref->generation && slot->state == LMTEXT_SLOT_READY;
 }
 
+void
+lmtext_registry_retire(const lmtext_slot_ref *ref)
+{
+    lmtext_slot *slot = &shared->slots[ref->index];
+    dsm_handle handle = DSM_HANDLE_INVALID;
+
+    LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+    if (is_current(ref) && pg_atomic_read_u32(&slot->pins) == 0)
+        handle = slot_evict(slot);
+    LWLockRelease(&shared->lock);
+    if (handle != DSM_HANDLE_INVALID)
+        dsm_unpin_segment(handle);
+}
+
 uint64
 lmtext_registry_departures(void)
 {

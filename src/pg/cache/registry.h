@@ -125,6 +125,8 @@ void lmtext_registry_abandon(const lmtext_slot_ref *ref);
 bool lmtext_registry_pin(const lmtext_slot_ref *ref);
 void lmtext_registry_unpin(const lmtext_slot_ref *ref); /* never fails: called on abort */
 bool lmtext_registry_is_current(const lmtext_slot_ref *ref);
+/* Evict it now, unless it has gone or somebody is using it. */
+void lmtext_registry_retire(const lmtext_slot_ref *ref);
 /* Take a model out at every level, waiting for loads under way; false: it was not there. */
 bool lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key);
 uint64 lmtext_registry_departures(void);

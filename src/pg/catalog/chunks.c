@@ -61,6 +61,8 @@ static lm_status chunks_read(lm_context *ctx, void *opaque, const char *name, ui
                              void *dest, size_t length);
 static void pass_chunk(lmtext_chunks *chunks, int file, int part);
 
+/* ---- Opening ---- */
+
 /* Every row is found here, so that a chunk that is missing is an error before anything is read. */
 lmtext_chunks *
 lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source)
@@ -181,6 +183,14 @@ order_chunks(lmtext_chunks *chunks)
             throw_changed(chunks, i, "chunks are missing or too many");
     }
 }
+
+/* ---- Reading ---- */
+/*
+ * Reads come in pieces of any length, front to back within a file, and may leave out ranges
+ * (tensors that the model has no use for). Hashing goes by whole chunks: the count of chunks that
+ * went into a file's hash says what is left, whatever order files are read in, and a chunk that is
+ * asked for again is fetched without being hashed twice.
+ */
 
 /* Index in the manifest, or -1. Models have a dozen files, seldom some hundred. */
 static int

@@ -37,6 +37,8 @@ static lm_status parse_manifest(lm_context *ctx, const char *json, size_t length
                                 lmtext_manifest *manifest);
 static void check_digest(Oid relid, const char *name, const lmtext_manifest *manifest);
 
+/* ---- Reading ---- */
+
 /*
  * Whatever is wrong with the bytes is XX001: the manifest was right when the version was made. Only
  * its absence is another matter, since rows may be there that the snapshot does not show.
@@ -115,6 +117,13 @@ fetch_row(Relation table)
     UnregisterSnapshot(snapshot);
     return row;
 }
+
+/* ---- Parsing ---- */
+/*
+ * The engine's JSON reader refuses duplicate keys, bad UTF-8 and deep nesting; here types and
+ * ranges are checked. Nothing in this part throws but for lack of memory: lists go on with the next
+ * table. Strings for people (family, task) are shown lossily, names of files are kept as they are.
+ */
 
 /* What is wrong with a manifest is told by the key. */
 static lm_status
@@ -229,6 +238,13 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
     return read_number(ctx, root, "bytes", PG_INT64_MAX, &manifest->bytes);
 }
 
+/* ---- Digest ---- */
+/*
+ * Two versions of one digest are one model to the cache, whoever owns them. What enters must
+ * therefore be all that a loaded image is made of: the bytes of the files, the window (the option
+ * and the files decide it together, so the outcome is what counts), and the base under a head.
+ */
+
 /* A base is whole by itself: a chain of bases would have no end that is known. */
 static void
 check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
@@ -292,6 +308,13 @@ lmtext_manifest_digest(const lmtext_manifest *manifest, const lmtext_digest *bas
     pfree(listing.data);
     pfree(files);
 }
+
+/* ---- Writing ---- */
+/*
+ * Written once, by the transaction that makes the version, and read back before it ends. Members
+ * are appended with a leading comma after "format". Everything is UTF-8, whatever the database is:
+ * a manifest that is restored into another encoding stays the same bytes.
+ */
 
 /* A further member of an object; the writer of the first one leads no comma. */
 static lm_status

@@ -40,6 +40,15 @@
 static Oid resolve_version(const lmtext_name *name);
 static Oid resolve_deployed(const lmtext_name *name);
 
+/* ---- Resolving ---- */
+/*
+ * A name with a version is looked up exactly as a table is. A bare name goes through
+ * lmtext.model_name, schema by schema: the first schema of the path that has a deployment decides,
+ * so a model in a schema further back is hidden as a table would be. All reads are under the active
+ * snapshot, which the processes of a parallel query share: they agree on what a name means even
+ * while another session deploys.
+ */
+
 /* The lock is kept to the transaction's end, as a query's on its tables. */
 Oid
 lmtext_catalog_resolve(const char *name)
@@ -115,6 +124,13 @@ lmtext_name_schemas(const lmtext_name *name)
     return OidIsValid(schema) ? list_make1_oid(schema) : NIL;
 }
 
+/* ---- Parsing ---- */
+/*
+ * A model's name is an identifier without "@", so that the table's name, "model@version", can be
+ * taken apart again in one way only. Tables that were renamed to something else remain versions
+ * (their type says so) that can be used by regclass, but they have no number.
+ */
+
 /* PostgreSQL's own rules for identifiers, then the "@". */
 void
 lmtext_name_parse(const char *name, lmtext_name *out)
@@ -172,6 +188,8 @@ lmtext_read_snapshot(void)
     return RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
 }
 
+/* ---- lmtext.model_name ---- */
+
 /* Names compare by bytes, in every database. */
 static void
 name_key(ScanKey key, AttrNumber attribute, NameData *name)
@@ -212,6 +230,12 @@ lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row)
     UnregisterSnapshot(snapshot);
     table_close(table, AccessShareLock);
 }
+
+/* ---- What is there ---- */
+/*
+ * The versions of a name are found in pg_class rather than counted from model_name: versions come
+ * by restores and go by DROP TABLE without asking this library.
+ */
 
 /* A range of pg_class' index on names: ':' follows '9'. */
 List *
@@ -274,6 +298,14 @@ lmtext_model_part_type(void)
     return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("model_part"),
                            ObjectIdGetDatum(lmtext_schema_oid()));
 }
+
+/* ---- Privileges ---- */
+/*
+ * SELECT on the column file is the privilege to use a version. It is a privilege that tables have
+ * anyway, so GRANT, pg_dump and information_schema know it; who may copy the weights is told by the
+ * other columns. Checked here, since scans do not check, of the role that is current: inside a
+ * SECURITY DEFINER function or an index build that is another role than the session's.
+ */
 
 /* Of what is asked often, the row of pg_class is looked up once. */
 static bool
@@ -342,6 +374,13 @@ lmtext_catalog_check_use(Oid relid)
                  errdetail("The owner of \"%s\", which is built on it, may not use it.",
                            lmtext_catalog_display_name(relid))));
 }
+
+/* ---- Bases ---- */
+/*
+ * The base is a column default for what PostgreSQL does with defaults: it records what they depend
+ * on, follows renames, and dumps them as text that names the table. A value in a row would be none
+ * of that. Only a plain constant is taken; an expression would be code of the owner.
+ */
 
 /* The regclass that a default expression holds, or InvalidOid. */
 static Oid

@@ -63,6 +63,15 @@ static lm_status objects_stat(lm_context *ctx, void *opaque, const char *name, b
 static lm_status objects_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
                               void *dest, size_t length);
 
+/* ---- Directories ---- */
+/*
+ * Three cases: a role that may read any file of the server names an absolute path, and links are
+ * followed (a hub cache is made of them); a path below lmtext.model_directory is opened from there,
+ * confined, for everybody who may call import_model; all else is refused with one message. The
+ * comparison of paths is by text only and decides no more than which case it is: what is really
+ * opened below the directory, the kernel decides.
+ */
+
 /* Who is asking is settled first; which way a name is resolved follows from it. */
 lmtext_origin *
 lmtext_origin_directory(const char *path)
@@ -196,6 +205,13 @@ lmtext_origin_close(lmtext_origin *origin)
 {
     origin->close(origin);
 }
+
+/* ---- Large objects ---- */
+/*
+ * Read by the functions behind lo_open and lo_lseek64 rather than by inv_open: they check
+ * privileges, and they clean up the relation that large objects are read through at the end of the
+ * transaction, which direct users of inv_api.c would leak.
+ */
 
 /* The way for clients without access to the server's files: \lo_import, then a map of names. */
 lmtext_origin *
@@ -359,6 +375,8 @@ objects_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, v
     lm_raise(ctx, LM_IO_ERROR, "a large object ended early");
     return lm_detail_file(ctx, name);
 }
+
+/* ---- Setting ---- */
 
 /* Compared by text with what callers write, so it is kept in one form. */
 static bool

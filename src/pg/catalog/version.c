@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "base/size.h"
 #include "pg/catalog/digest.h"
 #include "pg/catalog/manifest.h"
 #include "pg/catalog/names.h"
@@ -107,6 +108,14 @@ lmtext_version_check_name(const char *name)
     find_place(&new, name);
     (void)check_versions(new.schema, new.name.model);
 }
+
+/* ---- Place and number ---- */
+/*
+ * Numbers rise and are never used again, since stored vectors, logs and people refer to them. The
+ * row of lmtext.model_name is the memory of the highest; it stays when all versions are gone. It is
+ * also the lock: an import holds it to the end of its transaction, so a second import of the name
+ * learns its number only when the first has committed or failed. Other names are not held up.
+ */
 
 static void
 refuse_name(const char *name, const char *why)
@@ -219,6 +228,13 @@ take_number(creation *new)
                         errdetail("Allowed are %d versions.", LMTEXT_VERSION_MAX)));
     return last + 1;
 }
+
+/* ---- Table and files ---- */
+/*
+ * Files are copied by chunks of 1 MB: large enough that a model has few rows, small enough that a
+ * chunk is read and hashed in a millisecond and that TOAST need not build a gigabyte in memory.
+ * Only one chunk is in memory at a time.
+ */
 
 /* A utility command as the caller. */
 static void
@@ -366,7 +382,32 @@ copy_files(creation *new, const lm_source *source)
     SPI_freeplan(plan);
 }
 
-/* Read back what was stored: its settings by the engine, then every byte against its hash. */
+/* ---- Checks ---- */
+/*
+ * The check is the loader's own way, over the rows as they were stored: plan, fill, hashes. An
+ * import that returns has been loaded once. It costs the import a third of its time and saves every
+ * later user an error that only the owner could mend.
+ */
+
+/* Load into memory that is thrown away: what loads here loads everywhere, weights included. */
+static void
+try_load(creation *new, lm_model_plan *plan)
+{
+    lm_context *ctx = &new->call.ctx;
+    size_t size = lm_model_plan_size(plan);
+    void *memory;
+
+    if (lm_add_overflows(size, LM_ALIGNMENT, &size))
+        size = SIZE_MAX;
+    memory = lm_alloc(ctx, size);
+    if (memory == NULL)
+        lmtext_check(&new->call, LM_NO_MEMORY, new->display);
+    lmtext_check(&new->call, lm_model_fill(ctx, plan, (void *)TYPEALIGN(LM_ALIGNMENT, memory)),
+                 new->display);
+    lm_free(ctx, memory);
+}
+
+/* Read back what was stored, as a loader would, and every byte against its hash. */
 static void
 check_stored(creation *new, const lmtext_version_options *options)
 {
@@ -382,6 +423,7 @@ check_stored(creation *new, const lmtext_version_options *options)
                  lm_model_plan_make(&new->call.ctx, &new->arena, &stored, &model_options,
                                     lm_kernels_active(), &plan, &new->info, &notes),
                  new->display);
+    try_load(new, plan);
     lmtext_chunks_verify_and_close(chunks);
     PopActiveSnapshot();
     if (notes.warning[0] != '\0')
@@ -469,6 +511,8 @@ write_as_owner(const char *command, int count, Oid *types, Datum *values, int ex
     if (result != expected)
         elog(ERROR, "SPI returned %s for: %s", SPI_result_code_string(result), command);
 }
+
+/* ---- Deploying and dropping ---- */
 
 /* The schema whose model a name means, for changes: the first with a deployment or a version. */
 static Oid

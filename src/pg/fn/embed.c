@@ -10,9 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
-#include "utils/memutils.h"
 
-#include "base/size.h"
 #include "search/distance.h"
 #include "pg/fn/args.h"
 
@@ -99,30 +97,6 @@ lmtext_embed(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(vector);
 }
 
-/* An empty real[] of two dimensions whose elements are to be filled. */
-static ArrayType *
-matrix_new(int rows, int width, float **values)
-{
-    size_t size;
-    ArrayType *matrix;
-
-    if (lm_mul_overflows((size_t)rows * sizeof(float), width, &size) ||
-        lm_add_overflows(size, ARR_OVERHEAD_NONULLS(2), &size) || !AllocSizeIsValid(size))
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("%d vectors of %d dimensions exceed the largest array", rows, width),
-                        errhint("Embed row by row, or in smaller arrays.")));
-    matrix = palloc(size);
-    memset(matrix, 0, ARR_OVERHEAD_NONULLS(2));
-    SET_VARSIZE(matrix, size);
-    matrix->ndim = 2;
-    matrix->elemtype = FLOAT4OID;
-    ARR_DIMS(matrix)[0] = rows;
-    ARR_DIMS(matrix)[1] = width;
-    ARR_LBOUND(matrix)[0] = ARR_LBOUND(matrix)[1] = 1;
-    *values = (float *)ARR_DATA_PTR(matrix);
-    return matrix;
-}
-
 static void
 refuse_nulls(const bool *nulls, int count)
 {
@@ -152,7 +126,7 @@ embed_all(lmtext_model *model, ArrayType *array, const lm_embed_options *options
     refuse_nulls(nulls, count);
     if (count == 0)
         return construct_empty_array(FLOAT4OID);
-    matrix = matrix_new(count, lmtext_embed_width(model, options), &values);
+    matrix = lmtext_matrix_new(count, lmtext_embed_width(model, options), &values);
     lmtext_embed_texts(model, texts, count, options, values);
     return matrix;
 }

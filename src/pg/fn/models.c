@@ -147,7 +147,10 @@ typedef struct description {
     bool nulls[COLUMN_COUNT];
 } description;
 
-/* Set a column; all begin as NULL. */
+/*
+ * Set a column; all begin as NULL. The list must not fail by what an owner wrote into a table, so
+ * values are checked on the way here, and what does not fit stays NULL.
+ */
 static void
 put(description *row, int column, Datum value)
 {

@@ -36,6 +36,13 @@ verify_utf8(const char *bytes, size_t length)
         report_invalid_encoding(PG_UTF8, bytes + valid, checked_length(length - valid));
 }
 
+/* ---- Texts ---- */
+/*
+ * Tokenizers are defined on Unicode, so ids and vectors must not depend on the database's encoding.
+ * PostgreSQL's conversions are used where the encoding is known. SQL_ASCII has none: its bytes are
+ * taken for UTF-8, which is what such databases mostly hold, and refused where they are not.
+ */
+
 /* Short headers are read in place; a compressed or external value must have been detoasted. */
 lm_text
 lmtext_utf8_from_text(const text *value)
@@ -118,6 +125,12 @@ lmtext_cstring_lossy(const char *bytes, size_t length)
     return out;
 }
 
+/* ---- Arrays ---- */
+/*
+ * Arrays are built by hand: construct_array would want a Datum of 8 bytes for every float, and a
+ * copy.
+ */
+
 /* An empty-valued array of float4 of these dimensions, ready to be filled. */
 static ArrayType *
 float_array(int ndim, const int *dims)
@@ -159,6 +172,16 @@ lmtext_vector_new(int width, float **values)
 }
 
 /* The engine's rows lie end to end, as PostgreSQL's do. */
+ArrayType *
+lmtext_matrix_new(int rows, int columns, float **values)
+{
+    int dims[2] = {rows, columns};
+    ArrayType *array = float_array(2, dims);
+
+    *values = (float *)ARR_DATA_PTR(array);
+    return array;
+}
+
 ArrayType *
 lmtext_array_from_floats(const float *values, int rows, int columns)
 {

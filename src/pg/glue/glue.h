@@ -49,7 +49,8 @@ char *lmtext_cstring_lossy(const char *bytes, size_t length);
 /* real[] of (rows, columns), empty when either is 0; rows −1: one dimension. 54000 when too large.
  */
 ArrayType *lmtext_array_from_floats(const float *values, int rows, int columns);
-ArrayType *lmtext_vector_new(int width, float **values); /* 1-D, to be filled */
+ArrayType *lmtext_vector_new(int width, float **values);             /* 1-D, to be filled */
+ArrayType *lmtext_matrix_new(int rows, int columns, float **values); /* 2-D, to be filled */
 /* Floats of a 1-D real[] without nulls, in place; errors 2202E (an empty array too), 22004. */
 const float *lmtext_floats_from_array(ArrayType *array, int *width);
 

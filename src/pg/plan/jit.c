@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/parallel.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "jit/jit.h"
@@ -275,7 +276,8 @@ start_executor(QueryDesc *query, int eflags)
 {
     PlannedStmt *statement = query->plannedstmt;
 
-    if ((statement->jitFlags & PGJIT_PERFORM) != 0) {
+    /* A worker is told by its leader. */
+    if ((statement->jitFlags & PGJIT_PERFORM) != 0 && !IsParallelWorker()) {
         jit_walk walk = {statement, NULL};
         int flags;
 

@@ -7,12 +7,15 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "nodes/bitmapset.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
 
 #include "pg/plan/plan.h"
 
@@ -64,13 +67,27 @@ calls_cost(PlannerInfo *root, RelOptInfo *rel)
     return cost;
 }
 
+/*
+ * Pages are what a parallel scan hands out: a table of one page keeps one process busy, the leader.
+ * Counted, because the planner takes a table that was never vacuumed for ten.
+ */
+static double
+most_workers(RangeTblEntry *entry)
+{
+    Relation relation = table_open(entry->relid, NoLock); /* the planner has locked it */
+    BlockNumber pages = RelationGetNumberOfBlocks(relation);
+
+    table_close(relation, NoLock);
+    return pages > 0 ? pages - 1.0 : 0.0;
+}
+
 static int
-workers_for(RelOptInfo *rel, Cost cost)
+workers_for(RangeTblEntry *entry, Cost cost)
 {
     double workers = cost / (SETUPS_PER_WORKER * Max(parallel_setup_cost, 1.0));
 
     workers = Min(workers, max_parallel_workers_per_gather);
-    return (int)Min(workers, (double)rel->pages); /* pages are what a parallel scan hands out */
+    return workers < 1.0 ? 0 : (int)Min(workers, most_workers(entry));
 }
 
 static int
@@ -93,7 +110,7 @@ add_parallel_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
         previous_hook(root, rel, rti, entry);
     if (!may_scan_parallel(root, rel, entry))
         return;
-    workers = workers_for(rel, calls_cost(root, rel));
+    workers = workers_for(entry, calls_cost(root, rel));
     if (workers > planned_workers(rel))
         add_partial_path(rel, create_seqscan_path(root, rel, NULL, workers));
 }

@@ -11,6 +11,7 @@
 #include "kernels/levels.h"
 
 enum { BLOCK_ROWS = 48 };
+static const float no_bias[TILE_WIDTH];
 static const size_t scores_bytes = 384 * 1024;
 
 /* What is in the scratch for a text of so many tokens. */
@@ -76,6 +77,7 @@ score(const lm_attention_f32 *args, const float *q, size_t rows, const layout *l
                                        .b = l->keys + j * args->head_dim,
                                        .ldb = PANEL,
                                        .wide = PANEL * args->head_dim,
+                                       .bias = no_bias,
                                        .c = l->scores + j,
                                        .ldc = l->score_stride});
     for (size_t r = 0; r < rows; r++)
@@ -96,6 +98,7 @@ weigh(const lm_attention_f32 *args, size_t rows, size_t d, const layout *l, floa
                                    .b = l->values + d,
                                    .ldb = l->value_stride,
                                    .wide = PANEL,
+                                   .bias = no_bias,
                                    .c = product,
                                    .ldc = TILE_WIDTH});
     for (size_t r = 0; r < rows; r++)

@@ -1,12 +1,14 @@
 /*
  * gemm.h - C = act(A·Wᵀ + bias) + residual over packed weights, by the tiles of one level.
  *
- * W (N, K) is packed in panels of PANEL columns, [panel][K][PANEL], the last panel as wide as its
- * columns rounded up to whole vectors, padded by zeros: a tile reads it front to back. Panels are
- * the outer loop, so that each is read from memory once for a block of rows. A tile's sums go to a
- * small buffer in the first-level cache and are finished from there: the hot loop keeps all
- * registers, and every activation is compiled once instead of once per tile.
+ * W (N, K) is packed in panels of PANEL columns, [panel][K][PANEL], the last one padded by zeros: a
+ * tile reads a panel front to back. Panels are the outer loop, so that each is read from memory
+ * once for a block of rows. A tile's sums start from the bias and go to a small buffer in the
+ * first-level cache, where they are finished: the hot loop keeps all registers, and every
+ * activation is compiled once instead of once per tile.
  */
+#include <string.h>
+
 #include "kernels/generic/functions.h"
 #include "kernels/generic/tiles.h"
 #include "kernels/levels.h"
@@ -47,52 +49,45 @@ LM_NAME(pack_f32)(const float *w, size_t n, size_t k, float *packed)
         packed[i] = 0;
 }
 
-/* The tile at (i, j): `width` of its columns are C's. */
+/* The rows of a tile, bias and activation done, to C. */
 LM_INLINE void
-finish_tile(lm_activation act, const lm_gemm_f32 *args, size_t i, size_t j, size_t rows,
-            size_t width, const float *tile)
+store_tile(const lm_gemm_f32 *args, size_t i, size_t j, size_t rows, size_t width,
+           const lm_tile_f32 *tile)
 {
-    for (size_t r = 0; r < rows; r++, tile += TILE_WIDTH) {
+    for (size_t r = 0; r < rows; r++) {
+        const float *sums = tile->c + r * tile->ldc;
         const float *residual = args->residual ? args->residual + (i + r) * args->ldr + j : NULL;
         float *c = args->c + (i + r) * args->ldc + j;
 
         for (size_t x = 0; x < width; x += VW) {
-            size_t n = width - x;
-            vf sum = v_load(tile + x);
+            vf sum = v_load(sums + x);
 
-            if (args->bias)
-                sum = v_add(sum, v_load_some(args->bias + j + x, n));
-            sum = v_activate(act, sum);
             if (residual)
-                sum = v_add(sum, v_load_some(residual + x, n));
-            v_store_some(c + x, n, sum);
+                sum = v_add(sum, v_load_some(residual + x, width - x));
+            v_store_some(c + x, width - x, sum);
         }
     }
 }
 
-typedef void (*finisher)(const lm_gemm_f32 *args, size_t i, size_t j, size_t rows, size_t width,
-                         const float *tile);
-
-#define DEFINE_FINISH(act, name)                                                                  \
-    static LM_TARGET void finish_##name(const lm_gemm_f32 *args, size_t i, size_t j, size_t rows, \
-                                        size_t width, const float *tile)                          \
-    {                                                                                             \
-        finish_tile(act, args, i, j, rows, width, tile);                                          \
-    }
-LM_EACH_ACTIVATION(DEFINE_FINISH)
-
-#define FINISH_ENTRY(act, name) [act] = finish_##name,
-static const finisher finishers[LM_ACT_COUNT] = {LM_EACH_ACTIVATION(FINISH_ENTRY)};
+/* Bias of columns j …, or zeros, in whole vectors. */
+static void
+take_bias(const lm_gemm_f32 *args, size_t j, size_t width, float *bias)
+{
+    memset(bias, 0, TILE_WIDTH * sizeof(float));
+    if (args->bias)
+        memcpy(bias, args->bias + j, width * sizeof(float));
+}
 
 /*
  * Columns j … of rows i …: as many tiles as the rows take. Meanwhile the next columns' weights come
  * from memory, an equal share during each tile; where there are few tiles, these wait for memory
  * all the time, and fetch their own weights a little ahead of their reads.
  */
-static void
+static LM_TARGET void
 gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t columns)
 {
     float sums[TALL_ROWS * TILE_WIDTH] __attribute__((aligned(64)));
+    float bias[TILE_WIDTH] __attribute__((aligned(64)));
     size_t width = at_most(columns, args->n - j), k = args->k;
     size_t most = columns == PANEL ? TALL_ROWS : TILE_ROWS, tiles = (end - i + most - 1) / most;
     lm_tile_f32 tile = {.k = k,
@@ -101,8 +96,9 @@ gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t col
                         .b = args->packed + j * k,
                         .ldb = PANEL,
                         .wide = PANEL * k,
+                        .bias = bias,
                         .c = sums,
-                        .ldc = TILE_WIDTH};
+                        .ldc = round_up(width, VW)};
     if (tiles > 2) {
         tile.fetch = tile.b + columns * k;
         tile.fetch_stride = columns / tiles;
@@ -112,10 +108,13 @@ gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t col
         tile.fetch_stride = PANEL;
         tile.fetch_wide = PANEL * k;
     }
+    take_bias(args, j, width, bias);
     for (size_t rows; i < end; i += rows) {
         rows = tile_rows(end - i, most);
         run_tile(rows, width, &tile);
-        finishers[args->act](args, i, j, rows, width, sums);
+        if (args->act != LM_ACT_NONE)
+            LM_NAME(activate_f32)(args->act, rows * tile.ldc, sums);
+        store_tile(args, i, j, rows, width, &tile);
         tile.a += rows * args->lda;
         if (tiles > 2)
             tile.fetch += tile.fetch_stride * k;
@@ -123,8 +122,9 @@ gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t col
 }
 
 /*
- * Rows that fit one tile of one panel's width but not a wide one are done by panels: weights that
- * come from memory are then read in one stream, once.
+ * Few rows, which wait for the weights, are done panel by panel in one tile: weights that come from
+ * memory are then read once, in one stream. More rows are done two panels at a time where the level
+ * has so wide a tile: it reads A half as often.
  */
 static size_t
 columns_at_once(size_t rows)

@@ -116,27 +116,26 @@ greatest(size_t count, const float *x)
 LM_INLINE float
 exponentials(bool base_two, size_t count, float *x)
 {
-    vf max = v_set(greatest(count, x)), s0 = v_zero(), s1 = v_zero();
+    float max = greatest(count, x);
+    vf m = v_set(max), sum = v_zero();
+    quad ms = q_set(max), sums = q_zero();
     size_t j = 0;
 
-    for (; j + 2 * VW <= count; j += 2 * VW) {
-        vf y0 = v_sub(v_load(x + j), max), y1 = v_sub(v_load(x + j + VW), max);
+    for (; j + QUAD <= count; j += QUAD) {
+        quad y = q_sub(q_load(x + j), ms);
 
-        y0 = base_two ? v_exp2(y0) : v_exp(y0);
-        y1 = base_two ? v_exp2(y1) : v_exp(y1);
-        s0 = v_add(s0, y0);
-        s1 = v_add(s1, y1);
-        v_store(x + j, y0);
-        v_store(x + j + VW, y1);
+        y = base_two ? q_exp2(y) : q_exp(y);
+        sums = q_add(sums, y);
+        q_store(x + j, y);
     }
     for (; j < count; j += VW) {
-        vf y = v_sub(v_load_some(x + j, count - j), max);
+        vf y = v_sub(v_load_some(x + j, count - j), m);
 
         y = base_two ? v_exp2(y) : v_exp(y);
-        s0 = v_add(s0, count - j < VW ? v_keep(y, count - j, v_zero()) : y);
+        sum = v_add(sum, count - j < VW ? v_keep(y, count - j, v_zero()) : y);
         v_store_some(x + j, count - j, y);
     }
-    return v_sum(v_add(s0, s1));
+    return v_sum(v_add(sum, v_add(v_add(sums.a, sums.b), v_add(sums.c, sums.d))));
 }
 
 LM_TARGET float
@@ -197,7 +196,11 @@ LM_NAME(layer_norm_f32)(size_t rows, size_t width, const float *x, const float *
 #define DEFINE_ACTIVATE(act, name)                                                          \
     static LM_TARGET void activate_##name(size_t count, float *x)                           \
     {                                                                                       \
-        for (size_t j = 0; j < count; j += VW)                                              \
+        size_t j = 0;                                                                       \
+                                                                                            \
+        for (; j + QUAD <= count; j += QUAD)                                                \
+            q_store(x + j, q_activate(act, q_load(x + j)));                                 \
+        for (; j < count; j += VW)                                                          \
             v_store_some(x + j, count - j, v_activate(act, v_load_some(x + j, count - j))); \
     }
 LM_EACH_ACTIVATION(DEFINE_ACTIVATE)

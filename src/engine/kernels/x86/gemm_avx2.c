@@ -12,9 +12,9 @@
 
 #define FMA(c, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b))
 
-#define DECLARE_1(r) vf c##r##_0 = v_zero();
-#define DECLARE_2(r) DECLARE_1(r) vf c##r##_1 = v_zero();
-#define DECLARE_3(r) DECLARE_2(r) vf c##r##_2 = v_zero();
+#define DECLARE_1(r) vf c##r##_0 = v_load(bias);
+#define DECLARE_2(r) DECLARE_1(r) vf c##r##_1 = v_load(bias + VW);
+#define DECLARE_3(r) DECLARE_2(r) vf c##r##_2 = v_load(bias + 2 * VW);
 #define DECLARE(r, cols) DECLARE_##cols(r)
 
 /* A step reads a line and a half. */
@@ -30,9 +30,11 @@
 #define STEP_1(r) FMA(c##r##_0, x, b0);
 #define STEP_2(r) STEP_1(r) FMA(c##r##_1, x, b1);
 #define STEP_3(r) STEP_2(r) FMA(c##r##_2, x, b2);
+
 /*
  * Row r of A is one of three at a pointer: p, p + lda, p + 2·lda, as x86 can address. In assembly,
- * for compilers keep a pointer or an offset for each of many rows, and spill them.
+ * for compilers keep a pointer or an offset for each of many rows, and spill them. The operand "m"
+ * says that the rows behind p are read; its length is of no matter.
  */
 #define BROADCAST_0(x, p) x = v_set(*p)
 #define BROADCAST_1(x, p) BROADCAST(x, p, "(%1,%2,4)")
@@ -45,6 +47,8 @@
 #define ROW_1(x) BROADCAST_1(x, a0)
 #define ROW_2(x) BROADCAST_2(x, a0)
 #define ROW_3(x) BROADCAST_0(x, a3)
+
+/* One row: its value in every lane, times the vectors of B. */
 #define STEP(r, cols)  \
     {                  \
         vf x;          \
@@ -67,13 +71,15 @@
         size_t lda = t->lda, ldb = t->ldb, ldc = t->ldc, k = t->k, stride = t->fetch_stride; \
         const float *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b, *fetch = t->fetch;            \
         float *c = t->c;                                                                     \
+        const float *bias = t->bias;                                                         \
         LM_ROWS_##rows(DECLARE, cols);                                                       \
                                                                                              \
         HIDE(a0, a3);                                                                        \
         for (; k > 0; k--) {                                                                 \
             LOAD_##cols;                                                                     \
             FETCH_##cols;                                                                    \
-            LM_ROWS_##rows(STEP, cols) a0++, a3++;                                           \
+            LM_ROWS_##rows(STEP, cols);                                                      \
+            a0++, a3++;                                                                      \
             b += ldb;                                                                        \
             fetch += stride;                                                                 \
         }                                                                                    \

@@ -1,6 +1,6 @@
 /*
- * gemm_avx512.c - matrix product, level AVX-512: tiles of 6 × 64, that is 24 accumulators, four
- * vectors of B and one of A, of 32 registers.
+ * gemm_avx512.c - matrix product, level AVX-512: tiles of 6 × 64, or of up to 12 × 32 where all
+ * rows of a short text fit one: 24 accumulators, four vectors of B and one of A, of 32 registers.
  *
  * The multiply-add is inline assembly of one instruction: with intrinsics GCC 12 moves and spills
  * accumulators in this loop. scripts/check-spills looks at the result.
@@ -12,10 +12,10 @@
 
 #define FMA(c, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b))
 
-#define DECLARE_1(r) vf c##r##_0 = v_zero();
-#define DECLARE_2(r) DECLARE_1(r) vf c##r##_1 = v_zero();
-#define DECLARE_3(r) DECLARE_2(r) vf c##r##_2 = v_zero();
-#define DECLARE_4(r) DECLARE_3(r) vf c##r##_3 = v_zero();
+#define DECLARE_1(r) vf c##r##_0 = v_load(bias);
+#define DECLARE_2(r) DECLARE_1(r) vf c##r##_1 = v_load(bias + VW);
+#define DECLARE_3(r) DECLARE_2(r) vf c##r##_2 = v_load(bias + 2 * VW);
+#define DECLARE_4(r) DECLARE_3(r) vf c##r##_3 = v_load(bias + 3 * VW);
 #define DECLARE(r, cols) DECLARE_##cols(r)
 
 /* As many lines as one step reads, and no more: the tile's first two vectors, and the others. */
@@ -34,9 +34,11 @@
 #define STEP_2(r) STEP_1(r) FMA(c##r##_1, x, b1);
 #define STEP_3(r) STEP_2(r) FMA(c##r##_2, x, b2);
 #define STEP_4(r) STEP_3(r) FMA(c##r##_3, x, b3);
+
 /*
  * Row r of A is one of three at a pointer: p, p + lda, p + 2·lda, as x86 can address. In assembly,
- * for compilers keep a pointer or an offset for each of many rows, and spill them.
+ * for compilers keep a pointer or an offset for each of many rows, and spill them. The operand "m"
+ * says that the rows behind p are read; its length is of no matter.
  */
 #define BROADCAST_0(x, p) x = v_set(*p)
 #define BROADCAST_1(x, p) BROADCAST(x, p, "(%1,%2,4)")
@@ -57,6 +59,8 @@
 #define ROW_9(x) BROADCAST_0(x, a9)
 #define ROW_10(x) BROADCAST_1(x, a9)
 #define ROW_11(x) BROADCAST_2(x, a9)
+
+/* One row: its value in every lane, times the vectors of B. */
 #define STEP(r, cols)  \
     {                  \
         vf x;          \
@@ -82,6 +86,7 @@
         const float *b = t->b, *wide = b + t->wide, *fetch = t->fetch,                       \
                     *fetch2 = fetch + t->fetch_wide;                                         \
         float *c = t->c;                                                                     \
+        const float *bias = t->bias;                                                         \
         LM_ROWS_##rows(DECLARE, cols);                                                       \
                                                                                              \
         HIDE(a0, a3);                                                                        \
@@ -91,7 +96,8 @@
         for (; k > 0; k--) {                                                                 \
             LOAD_##cols;                                                                     \
             FETCH_##cols;                                                                    \
-            LM_ROWS_##rows(STEP, cols) a0++, a3++, a6++, a9++;                               \
+            LM_ROWS_##rows(STEP, cols);                                                      \
+            a0++, a3++, a6++, a9++;                                                          \
             b += ldb, wide += ldb;                                                           \
             fetch += stride, fetch2 += stride;                                               \
         }                                                                                    \

@@ -1,0 +1,138 @@
+# 030_train.pl - trainings as other sessions see them: progress while they run, cancel and kill.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $minilm = $ENV{LMTEXT_MINILM} or die "LMTEXT_MINILM is not set";
+
+my $node = PostgreSQL::Test::Cluster->new('train');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\nrestart_after_crash = on\n");
+$node->start;
+
+sub value
+{
+    my ($sql, %options) = @_;
+    return $node->safe_psql('postgres', $sql, %options);
+}
+
+# Wait until a query answers true; false after a minute.
+sub until_true
+{
+    my ($sql) = @_;
+    my $end = time + 60;
+    while (time < $end)
+    {
+        return 1 if value($sql) eq 't';
+        sleep 0.01;
+    }
+    return 0;
+}
+
+sub session
+{
+    my $session = $node->background_psql('postgres', on_error_stop => 0);
+    $session->query("\\set VERBOSITY sqlstate");
+    $session->query("SET lmtext.embedding_model = 'minilm'; SET client_min_messages = warning");
+    return $session;
+}
+
+# Start a statement and do not wait for it; its end is announced by the word.
+sub start_in
+{
+    my ($session, $sql) = @_;
+    $session->query_until(qr/started/, "\\echo started\n$sql;\n\\echo ended\n");
+    return;
+}
+
+sub end_of
+{
+    my ($session) = @_;
+    $session->query('SELECT 1');
+    my $err = $session->{stderr};
+    $session->{stderr} = '';
+    return $err;
+}
+
+my $run = 'FROM lmtext.train_runs ORDER BY run DESC LIMIT 1';
+
+value(<<SQL);
+CREATE EXTENSION lmtext;
+SELECT lmtext.import_model('minilm', '$minilm');
+CREATE TABLE doc AS
+    SELECT i, repeat(word || ' ', 20) || i AS body, topic || i % 40 AS topic
+    FROM generate_series(1, 1200) i,
+         LATERAL (VALUES ('cats', 'animals'), ('bread', 'food'), ('compiler', 'computers')) t (word, topic);
+CREATE ROLE stranger;
+CREATE ROLE watcher IN ROLE pg_monitor;
+SQL
+
+# Progress of all phases, seen while the training's transaction is open.
+my $trainer = session();
+$trainer->query('BEGIN');
+start_in($trainer,
+    q{CALL lmtext.train('slow', 'SELECT body, topic FROM doc ORDER BY i, body', '{"batch_rows": 64}')});
+ok(until_true("SELECT state = 'running' AND phase = 'embedding' AND done > 0 $run"),
+    'rows are seen as they are embedded');
+my $first = value("SELECT done $run");
+ok(until_true("SELECT done > $first $run"), 'their number grows');
+is(value("SET ROLE stranger; SELECT count(*) FROM lmtext.train_runs"), '0',
+    'another role does not see the run');
+is(value("SET ROLE watcher; SELECT model $run"), 'slow', 'a member of pg_monitor does');
+ok(until_true("SELECT state = 'running' AND phase = 'training' AND step > 0 AND loss > 0 $run"),
+    'steps are seen as they are made');
+ok(until_true("SELECT count(*) > 3 FROM lmtext.train_log WHERE model = 'slow'"), 'so is their log');
+is(end_of($trainer), '', 'the training ends without an error');
+is(value("SELECT state || ' ' || phase || ' ' || done || ' ' || total $run"),
+    'done done 3600 3600', 'its end is seen before its transaction is');
+is(value("SELECT count(*) FROM lmtext.models WHERE name = 'slow'"), '0', 'the model is not, yet');
+$trainer->query('ROLLBACK');
+is(value("SELECT state $run"), 'failed', 'a rollback makes it a failure');
+is(value("SELECT count(*) FROM lmtext.models WHERE name = 'slow'"), '0', 'nothing of it stays');
+
+# A cancel in any phase ends the statement at once, fails the run and leaves nothing behind.
+foreach my $phase ('embedding', 'training')
+{
+    start_in($trainer, q{CALL lmtext.train('slow', 'SELECT body, topic FROM doc ORDER BY i, body')});
+    my $started = $phase eq 'training' ? 'step > 0' : 'done > 0';
+    ok(until_true("SELECT state = 'running' AND phase = '$phase' AND $started $run"),
+        "$phase has begun");
+    my $begin = time;
+    value("SELECT pg_cancel_backend(pid) $run");
+    like(end_of($trainer), qr/57014/, "a cancel while $phase is obeyed");
+    # Two cores may be shared with other tests: the figure of the law, 100 ms, is the benchmark's.
+    cmp_ok(time - $begin, '<', 2, 'without delay');
+    is(value("SELECT state || ' ' || phase $run"), "failed $phase", 'the run failed in that phase');
+}
+is(value("SELECT count(*) FROM pg_class WHERE relname LIKE 'slow@%'"), '0', 'no table is left');
+
+# The same session trains again, and uses what it made.
+$trainer->query(q{CALL lmtext.train('fine', 'SELECT body, topic FROM doc WHERE i <= 40 ORDER BY i, body')});
+is(end_of($trainer), '', 'the session goes on');
+is(value("SELECT lmtext.accuracy(topic, lmtext.classify(body, 'fine')) > 0.3 FROM doc WHERE i <= 40"),
+    't', 'another session uses the model');
+
+# A backend that dies takes its run and its rows with it.
+start_in($trainer, q{CALL lmtext.train('slow', 'SELECT body, topic FROM doc ORDER BY i, body')});
+ok(until_true("SELECT state = 'running' AND done > 0 $run"), 'a training has begun');
+my $pid = value("SELECT pid $run");
+value("SELECT pg_terminate_backend($pid)");
+ok(until_true("SELECT state = 'failed' $run"), 'a terminated training failed');
+is(value("SELECT count(*) FROM lmtext.models WHERE name = 'slow'"), '0', 'and left nothing');
+eval { $trainer->quit };
+
+# Two sessions that train one name make two versions, one after the other.
+my @pair = (session(), session());
+start_in($_, q{CALL lmtext.train('both', 'SELECT body, topic FROM doc WHERE i <= 40 ORDER BY i, body')})
+  foreach @pair;
+is(end_of($_), '', 'a training beside another ends well') foreach @pair;
+is(value("SELECT string_agg(version || ' ' || deployed, ', ' ORDER BY version) FROM lmtext.models WHERE name = 'both'"),
+    '1 true, 2 false', 'there are two versions');
+$_->quit foreach @pair;
+
+$node->stop;
+done_testing();

@@ -1,0 +1,167 @@
+/*
+ * test_model.c - the image: it can be moved, read by several views, and a damaged one is refused.
+ */
+#include "golden.h"
+#include "loaded.h"
+#include "task/image.h"
+
+#define WIDTH 20
+
+static const lm_text text = {"the cat sat on the mat", 22};
+
+static void
+embed(lm_context *ctx, const lm_model *model, float out[WIDTH])
+{
+    lm_session *session;
+
+    CHECK_OK(ctx, lm_session_create(ctx, &session));
+    CHECK_OK(ctx, lm_embed(ctx, session, model, &text, 1,
+                           &(lm_embed_options){.prompt_name = "query"}, out, NULL));
+    lm_session_free(session);
+}
+
+static void
+open_model(lm_context *ctx, golden_folder *folder, loaded_model *loaded)
+{
+    lm_context_init(ctx);
+    golden_open(ctx, "bert-st5-prompt", folder);
+    CHECK_OK(ctx, loaded_open(ctx, &folder->source, lm_kernels_active(), loaded));
+}
+
+static void
+settings(void)
+{
+    golden_folder folder;
+    loaded_model loaded;
+    lm_context ctx;
+    const lm_sentence_spec *sentence = &loaded.model.sentence;
+
+    open_model(&ctx, &folder, &loaded);
+    CHECK_STR(loaded.model.info.family, "bert");
+    CHECK_STR(loaded.model.info.task, "embedding");
+    CHECK_EQ_INT(loaded.model.info.dimensions, WIDTH);
+    CHECK_EQ_INT(loaded.model.info.max_tokens, 16);
+    CHECK_EQ_INT(loaded.model.info.label_count, 0);
+    CHECK(sentence->present && sentence->normalize && !sentence->include_prompt);
+    CHECK_EQ_INT(sentence->pooling, LM_POOL_MEAN);
+    CHECK_EQ_INT(sentence->prompt_count, 2);
+    CHECK_STR(sentence->prompts[0].name, "query");
+    CHECK_STR(sentence->prompts[0].text, "query: ");
+    CHECK_STR(sentence->prompts[1].text, "");
+    CHECK_STR(sentence->default_prompt, "query");
+    CHECK(!loaded.model.has_head && !loaded.model.base);
+    loaded_close(&ctx, &loaded);
+    golden_close(&folder);
+}
+
+/* Two copies at other addresses serve after the original is gone, and serve the same bits. */
+static void
+relocation(void)
+{
+    golden_folder folder;
+    loaded_model loaded;
+    lm_context ctx;
+    lm_model views[2];
+    void *copies[2];
+    float wanted[WIDTH], got[WIDTH];
+
+    open_model(&ctx, &folder, &loaded);
+    embed(&ctx, &loaded.model, wanted);
+    for (int i = 0; i < 2; i++) {
+        copies[i] = aligned_alloc(LM_ALIGNMENT, loaded.size);
+        memcpy(copies[i], loaded.image, loaded.size);
+    }
+    memset(loaded.image, 0xff, loaded.size);
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(&ctx, lm_model_bind(&ctx, copies[i], loaded.size, &views[i]));
+    for (int i = 0; i < 2; i++) {
+        embed(&ctx, &views[i], got);
+        CHECK(memcmp(wanted, got, sizeof got) == 0);
+        lm_model_unbind(&ctx, &views[i]);
+        free(copies[i]);
+    }
+    loaded_close(&ctx, &loaded);
+    golden_close(&folder);
+}
+
+/* Every byte of the header and of the sections' heads, one after the other; bind must not fault. */
+static void
+damaged_images(void)
+{
+    golden_folder folder;
+    loaded_model loaded;
+    lm_image_header header;
+    lm_context ctx;
+    int refused = 0, count = 0;
+
+    open_model(&ctx, &folder, &loaded);
+    memcpy(&header, loaded.image, sizeof header);
+    for (int part = -1; part < LM_IMAGE_PARTS; part++) {
+        size_t start = part < 0 ? 0 : (size_t)header.parts[part].offset;
+        size_t size = part < 0 ? sizeof header : (size_t)header.parts[part].size;
+
+        for (size_t at = start; at < start + size && at < start + 160; at++) {
+            unsigned char *byte = (unsigned char *)loaded.image + at, old = *byte;
+            lm_model view;
+
+            *byte ^= 0xa5;
+            count++;
+            if (lm_model_bind(&ctx, loaded.image, loaded.size, &view) == LM_OK)
+                lm_model_unbind(&ctx, &view);
+            else
+                refused++;
+            *byte = old;
+        }
+    }
+    CHECK(count > 400);
+    CHECK(refused > 100);
+    loaded_close(&ctx, &loaded);
+    golden_close(&folder);
+}
+
+static void
+short_images(void)
+{
+    golden_folder folder;
+    loaded_model loaded;
+    lm_context ctx;
+    lm_model view;
+
+    open_model(&ctx, &folder, &loaded);
+    for (size_t size = 0; size < loaded.size; size += LM_ALIGNMENT)
+        CHECK_EQ_INT(lm_model_bind(&ctx, loaded.image, size, &view), LM_INTERNAL);
+    loaded_close(&ctx, &loaded);
+    golden_close(&folder);
+}
+
+/* What import says of a model before anything is loaded. */
+static void
+plan_info(void)
+{
+    static const lm_model_options options = {.max_tokens = 9};
+    golden_folder folder;
+    lm_model_plan *plan = NULL;
+    lm_tokenizer_notes notes;
+    lm_model_info info;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    golden_open(&ctx, "bert-gamma", &folder);
+    CHECK_OK(&ctx, lm_model_plan_make(&ctx, &folder.arena, &folder.source, &options,
+                                      lm_kernels_active(), &plan, &info, &notes));
+    CHECK_STR(info.family, "bert");
+    CHECK_EQ_INT(info.dimensions, 36);
+    CHECK_EQ_INT(info.max_tokens, 9);
+    CHECK_STR(notes.warning, "");
+    /* Embeddings 88 + 24 + 2 rows; four square matrices; 7 wide inside; the pooler. */
+    CHECK_EQ_INT(info.parameters,
+                 36 * (88 + 24 + 2 + 2) + 4 * 36 * 37 + 2 * 2 * 36 + 7 * 37 + 36 * 8 + 36 * 37);
+    golden_close(&folder);
+}
+
+static const unit_case cases[] = {
+    {"settings", settings},         {"relocation", relocation}, {"damaged images", damaged_images},
+    {"short images", short_images}, {"plan info", plan_info},
+};
+
+UNIT_MAIN(cases)

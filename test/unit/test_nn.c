@@ -1,0 +1,286 @@
+/*
+ * test_nn.c - the parts of encoders against their definitions in double, at every level; pieces
+ * have the bits of the whole; long work polls cancel often enough.
+ */
+#include <stdint.h>
+
+#include "base/rng.h"
+#include "base/size.h"
+#include "fake.h"
+#include "nn/nn.h"
+#include "unit.h"
+
+static lm_rng rng;
+
+static float *
+make_floats(size_t count)
+{
+    float *values = aligned_alloc(LM_ALIGNMENT, lm_align_up(count * sizeof *values));
+
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(lm_rng_uniform(&rng) * 2 - 1);
+    return values;
+}
+
+static float *
+make_packed(const lm_kernels *kernels, const float *w, size_t n, size_t k)
+{
+    size_t floats = kernels->packed_size_f32(n, k);
+    float *packed = aligned_alloc(LM_ALIGNMENT, lm_align_up(floats * sizeof *packed));
+
+    kernels->pack_f32(w, n, k, packed);
+    return packed;
+}
+
+static void
+each_level(void (*check)(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels))
+{
+    for (int level = 0; level < LM_LEVEL_COUNT; level++) {
+        fake_memory memory = {0};
+        lm_context ctx;
+
+        if (!lm_kernels_at((lm_level)level))
+            continue;
+        lm_rng_seed(&rng, 11);
+        fake_context(&ctx, &memory);
+        check(&ctx, &memory, lm_kernels_at((lm_level)level));
+        CHECK_EQ_INT(memory.calls, 0); /* no part allocates */
+    }
+}
+
+/* Rows enough for several pieces: polled once a piece, with the bits of one call. */
+static void
+check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    size_t n = 130, k = 70;
+    double flops = 2.0 * (double)n * (double)k;
+    size_t m = (size_t)(2.5 * lm_nn_budget(kernels) / flops);
+    float *a = make_floats(m * k), *w = make_floats(n * k), *bias = make_floats(n);
+    float *whole = make_floats(m * n), *pieces = make_floats(m * n);
+    float *packed = make_packed(kernels, w, n, k);
+    lm_gemm_f32 args = {
+        .m = m,
+        .n = n,
+        .k = k,
+        .a = a,
+        .lda = k,
+        .packed = packed,
+        .bias = bias,
+        .c = whole,
+        .ldc = n,
+    };
+
+    memcpy(pieces, whole, m * n * sizeof *whole);
+    args.residual = whole;
+    args.ldr = n;
+    kernels->gemm_f32(&args);
+    args.residual = args.c = pieces;
+    CHECK_OK(ctx, lm_nn_linear(ctx, kernels, &args));
+    CHECK(memcmp(whole, pieces, m * n * sizeof *whole) == 0);
+    CHECK(memory->polls >= 3 && memory->polls <= 4);
+    memory->stop_at = memory->polls + 2;
+    CHECK_EQ_INT(lm_nn_linear(ctx, kernels, &args), LM_CANCELLED);
+    free(a), free(w), free(bias), free(whole), free(pieces), free(packed);
+}
+
+static void
+linear(void)
+{
+    each_level(check_linear);
+}
+
+static void
+check_embed(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    enum { D = 37 };
+    static const int32_t ids[] = {4, 0, 3, 3, 1}, types[] = {0, 1, 1, 0, 1};
+    static const size_t offsets[] = {0, 2, 2, 5}, position[] = {0, 1, 0, 1, 2};
+    float *words = make_floats(5 * D), *kinds = make_floats(2 * D), *places = make_floats(3 * D);
+    float out[5 * D];
+    lm_nn_embedding args = {D, words, kinds, places, ids, types, 3, offsets};
+
+    for (int with_types = 1; with_types >= 0; with_types--) {
+        args.type_ids = with_types ? types : NULL;
+        CHECK_OK(ctx, lm_nn_embed(ctx, kernels, &args, out));
+        for (int t = 0; t < 5; t++)
+            for (int i = 0; i < D; i++)
+                CHECK_NEAR(out[t * D + i],
+                           (double)words[ids[t] * D + i] +
+                               kinds[(with_types ? types[t] : 0) * D + i] +
+                               places[position[t] * D + i],
+                           1e-6);
+    }
+    free(words), free(kinds), free(places);
+}
+
+static void
+embedding(void)
+{
+    each_level(check_embed);
+}
+
+/* Attention of one text by its definition, head by head, in double. */
+static void
+naive_attention(const lm_nn_attention *args, size_t row, size_t tokens, double *out)
+{
+    size_t hd = args->head_dim, width = args->heads * hd, ld = 3 * width;
+    double *weights = malloc(tokens * sizeof *weights);
+
+    for (size_t h = 0; h < args->heads; h++)
+        for (size_t t = 0; t < tokens; t++) {
+            const float *q = args->qkv + (row + t) * ld + h * hd;
+            double total = 0;
+
+            for (size_t s = 0; s < tokens; s++) {
+                const float *k = args->qkv + (row + s) * ld + width + h * hd;
+                double dot = 0;
+
+                for (size_t i = 0; i < hd; i++)
+                    dot += (double)q[i] * k[i];
+                weights[s] = exp(dot * (double)args->scale);
+                total += weights[s];
+            }
+            for (size_t i = 0; i < hd; i++) {
+                double sum = 0;
+
+                for (size_t s = 0; s < tokens; s++)
+                    sum += weights[s] * args->qkv[(row + s) * ld + 2 * width + h * hd + i];
+                out[t * width + h * hd + i] = sum / total;
+            }
+        }
+    free(weights);
+}
+
+static void
+check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    static const size_t offsets[] = {0, 1, 18, 18, 51};
+    size_t heads = 3, hd = 5, width = heads * hd, tokens = 51;
+    float *qkv = make_floats(tokens * 3 * width), *out = make_floats(tokens * width);
+    double *wanted = malloc(tokens * width * sizeof *wanted);
+    void *scratch =
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
+    const lm_nn_attention args = {4, offsets, heads, hd, .4f, qkv, out, scratch};
+
+    CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+    for (size_t text = 0; text < 4; text++) {
+        naive_attention(&args, offsets[text], offsets[text + 1] - offsets[text], wanted);
+        for (size_t i = 0; i < (offsets[text + 1] - offsets[text]) * width; i++)
+            CHECK_NEAR(out[offsets[text] * width + i], wanted[i], 2e-6);
+    }
+    free(qkv), free(out), free(wanted), free(scratch);
+}
+
+/* A text so long that its heads go in several calls has the bits of one call. */
+static void
+check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    size_t heads = 5, hd = 16, width = heads * hd;
+    size_t tokens = (size_t)sqrt(lm_nn_budget(kernels) / (4.0 * hd) / 2.2), offsets[] = {0, tokens};
+    float *qkv = make_floats(tokens * 3 * width), *out = make_floats(tokens * width);
+    float *whole = make_floats(tokens * width);
+    void *scratch =
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(tokens, hd) + 1));
+    const lm_nn_attention args = {1, offsets, heads, hd, .25f, qkv, out, scratch};
+    const lm_attention_f32 one = {
+        .tokens = tokens,
+        .heads = heads,
+        .head_dim = hd,
+        .q = qkv,
+        .k = qkv + width,
+        .v = qkv + 2 * width,
+        .ld = 3 * width,
+        .scale = .25f,
+        .out = whole,
+        .ldo = width,
+        .scratch = scratch,
+    };
+
+    memory->polls = 0;
+    CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+    CHECK(memory->polls >= 3);
+    kernels->attention_f32(&one);
+    CHECK(memcmp(out, whole, tokens * width * sizeof *out) == 0);
+    free(qkv), free(out), free(whole), free(scratch);
+}
+
+static void
+attention(void)
+{
+    each_level(check_attend);
+    each_level(check_long_text);
+}
+
+static void
+check_feed_forward(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    enum { ROWS = 3, D = 21, F = 34 };
+    float *x = make_floats(ROWS * D), *up = make_floats(F * D), *down = make_floats(D * F);
+    float *up_bias = make_floats(F), *down_bias = make_floats(D), *buffer = make_floats(ROWS * F);
+    float *packed_up = make_packed(kernels, up, F, D),
+          *packed_down = make_packed(kernels, down, D, F);
+    float old[ROWS * D];
+    const lm_nn_ffn args = {D, F, packed_up, up_bias, packed_down, down_bias, LM_ACT_RELU, buffer};
+
+    memcpy(old, x, sizeof old);
+    CHECK_OK(ctx, lm_nn_feed_forward(ctx, kernels, &args, ROWS, x));
+    for (int r = 0; r < ROWS; r++)
+        for (int o = 0; o < D; o++) {
+            double sum = (double)old[r * D + o] + down_bias[o];
+
+            for (int f = 0; f < F; f++) {
+                double inner = up_bias[f];
+
+                for (int i = 0; i < D; i++)
+                    inner += (double)up[f * D + i] * old[r * D + i];
+                sum += (double)down[o * F + f] * fmax(inner, 0);
+            }
+            CHECK_NEAR(x[r * D + o], sum, 2e-5);
+        }
+    free(x), free(up), free(down), free(up_bias), free(down_bias), free(buffer);
+    free(packed_up), free(packed_down);
+}
+
+static void
+feed_forward(void)
+{
+    each_level(check_feed_forward);
+}
+
+static void
+check_norm(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    enum { ROWS = 2, D = 50 };
+    float *x = make_floats(ROWS * D), *gain = make_floats(D), *bias = make_floats(D);
+    float old[ROWS * D];
+    const lm_norm norm = {gain, bias, 1e-2f};
+
+    memcpy(old, x, sizeof old);
+    lm_nn_norm(kernels, &norm, ROWS, D, x);
+    for (int r = 0; r < ROWS; r++) {
+        double mean = 0, variance = 0;
+
+        for (int i = 0; i < D; i++)
+            mean += old[r * D + i] / (double)D;
+        for (int i = 0; i < D; i++)
+            variance += (old[r * D + i] - mean) * (old[r * D + i] - mean) / D;
+        for (int i = 0; i < D; i++)
+            CHECK_NEAR(x[r * D + i],
+                       (old[r * D + i] - mean) / sqrt(variance + 1e-2) * gain[i] + bias[i], 5e-6);
+    }
+    free(x), free(gain), free(bias);
+}
+
+static void
+norm(void)
+{
+    each_level(check_norm);
+}
+
+static const unit_case cases[] = {
+    {"linear", linear},       {"embedding", embedding},
+    {"attention", attention}, {"feed-forward", feed_forward},
+    {"norm", norm},
+};
+
+UNIT_MAIN(cases)
