@@ -8,7 +8,7 @@ import common
 
 def main():
     with common.prepare() as connection:
-        device = connection.execute("SELECT cpu, level, blas FROM lmtext.device").fetchone()
+        device = connection.execute("SELECT cpu, instruction_level, blas FROM lmtext.device").fetchone()
         server = connection.execute("SHOW server_version").fetchone()[0]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}"
                          for name in ("onnxruntime", "torch", "transformers", "tokenizers"))

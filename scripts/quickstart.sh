@@ -36,19 +36,17 @@ value() {
     sql -At -c "$1"
 }
 
-# Run a statement in the background and show how many texts the model has seen meanwhile.
+# with_progress TOTAL QUERY STATEMENT: run a statement in the background and show, once a second, how
+# many rows are done, as another session sees it by QUERY.
 with_progress() {
-    total=$1
-    before=$(value "SELECT coalesce(sum(texts), 0) FROM lmtext.model_cache")
-    sql -c "$2" >"$BUILD/step.log" 2>&1 &
+    before=$(value "$2")
+    sql -c "$3" >"$BUILD/step.log" 2>&1 &
     job=$!
     while kill -0 "$job" 2>/dev/null; do
-        seen=$(($(value "SELECT coalesce(sum(texts), 0) FROM lmtext.model_cache") - before))
-        [ "$seen" -le "$total" ] || seen=$total
-        printf '\r   %s of %s texts ' "$seen" "$total"
+        printf '\r   %s of %s rows ' "$(($(value "$2") - before))" "$1"
         sleep 1
     done
-    printf '\n'
+    printf '\r   %s of %s rows \n' "$1" "$1"
     wait "$job" || { cat "$BUILD/step.log"; die "the step failed"; }
     cat "$BUILD/step.log"
 }
@@ -84,7 +82,11 @@ CREATE TABLE doc AS
            data->>'body' AS body,
            ('x' || left(data->>'md5', 4))::bit(16)::int < 6554 AS is_test
     FROM (SELECT data FROM line ORDER BY right(data->>'md5', 8), data->>'name' $limit) sample;
-ALTER TABLE doc ADD PRIMARY KEY (id);
+-- What the classifier learns: sections with enough rows.
+DELETE FROM doc WHERE section IS NULL;
+ALTER TABLE doc ADD PRIMARY KEY (id), ADD COLUMN is_learnt boolean;
+UPDATE doc SET is_learnt = section IN
+    (SELECT section FROM doc GROUP BY 1 HAVING count(*) >= greatest(10, (SELECT count(*) FROM doc) / 160));
 ANALYZE doc;
 SQL
 rows=$(value "SELECT count(*) FROM doc")
@@ -100,7 +102,7 @@ sql -c "SELECT name, version, family, dimensions, max_tokens, parameters, pg_siz
 say "embedding the table with both cores (CREATE TABLE AS runs in parallel)"
 value "SELECT lmtext.load_model('minilm')" >/dev/null
 embed_started=$(date +%s.%N)
-with_progress "$rows" "SET max_parallel_workers_per_gather = 2;
+with_progress "$rows" "SELECT coalesce(sum(texts), 0) FROM lmtext.model_cache" "SET max_parallel_workers_per_gather = 2;
     CREATE TABLE doc_vector AS SELECT id, lmtext.embed(body, 'minilm') AS embedding FROM doc;"
 embed_seconds=$(echo "$(date +%s.%N) $embed_started" | awk '{printf "%.1f", $1 - $2}')
 sql -c "ANALYZE doc_vector"
@@ -119,10 +121,10 @@ done
 
 say "training a classifier of sections on the rows that are not held for the test"
 train_started=$(date +%s.%N)
-train_rows=$(value "SELECT count(*) FROM doc WHERE NOT is_test AND section IN (SELECT section FROM doc GROUP BY 1 HAVING count(*) >= 50)")
-with_progress "$train_rows" "CALL lmtext.train('section', \$\$
+train_rows=$(value "SELECT count(*) FROM doc WHERE NOT is_test AND is_learnt")
+with_progress "$train_rows" "SELECT coalesce(sum(done), 0) FROM lmtext.train_runs WHERE state = 'running'" "CALL lmtext.train('section', \$\$
     SELECT body, section FROM doc
-    WHERE NOT is_test AND section IN (SELECT section FROM doc GROUP BY 1 HAVING count(*) >= 50)
+    WHERE NOT is_test AND is_learnt
     \$\$, '{\"task\": \"classification\", \"base\": \"minilm\"}');"
 train_seconds=$(echo "$(date +%s.%N) $train_started" | awk '{printf "%.1f", $1 - $2}')
 value "SELECT lmtext.deploy('section', max(version)) FROM lmtext.models WHERE name = 'section'" >/dev/null
@@ -131,7 +133,7 @@ say "evaluating it on the rows it has not seen"
 sql <<'SQL'
 CREATE TABLE doc_test AS
     SELECT section AS actual, lmtext.classify(body, 'section') AS predicted FROM doc
-    WHERE is_test AND section IN (SELECT section FROM doc GROUP BY 1 HAVING count(*) >= 50);
+    WHERE is_test AND is_learnt;
 SELECT count(*) AS rows, round(lmtext.accuracy(actual, predicted)::numeric, 3) AS accuracy,
        round(lmtext.f1(actual, predicted, 'macro')::numeric, 3) AS f1_macro
 FROM doc_test;
@@ -150,7 +152,7 @@ SQL
 
 say "memory and time"
 sql -c "SELECT version, state, pg_size_pretty(bytes) AS shared_memory, pins, round(load_ms::numeric, 1) AS load_ms FROM lmtext.model_cache" \
-    -c "SELECT cpu, level, os_threads AS threads_of_this_backend FROM lmtext.device"
+    -c "SELECT cpu, instruction_level, os_threads AS threads_of_this_backend FROM lmtext.device"
 echo "   embedded $rows rows in $embed_seconds s; trained on $train_rows rows in $train_seconds s; in all $(($(date +%s) - STARTED)) s"
 cat <<DONE
 

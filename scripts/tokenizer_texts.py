@@ -16,7 +16,8 @@ POINTS = ".,;:!?'\"-_()[]{}<>#$%&*+/=@\\^`|~¡¿«»„“”‘’–—…·�
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪", "1️⃣", "❤️", "🤷🏻‍♀️"]
 SPECIALS = ["[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]", "[mask]", "[ SEP ]", "[SEP", "SEP]", "[[SEP]]",
             "[sep]", "<ent>", "<ENT>", "<left>", "<right>", "<both>", "<word>", "new york", "New York",
-            "café", "CAFE\u0301", "<extra>", "ab", "##", "##ing"]
+            "café", "CAFE\u0301", "<extra>", "ab", "##", "##ing", "abb", "abba",
+            "abbc", "xaby", "xabz", "xb.cz", "xb.cy", "ab.c", "<right> raw", "<both> lead", "<both>  lead", "<right>  raw"]
 WORDS = ["hello", "world", "unaffable", "Tokenization", "naïve", "PostgreSQL", "Straße", "İstanbul",
          "ΟΔΥΣΣΕΥΣ", "Привет", "мир", "שלום", "مرحبا", "नमस्ते", "สวัสดี", "안녕하세요", "こんにちは",
          "世界", "cafe\u0301", "e\u0301\u0323x", "x86_64", "3.14", "C++", "don't", "o'clock", "e-mail"]
@@ -51,6 +52,7 @@ def torture():
     texts += list(LETTERS) + [f"x{c}y" for c in LETTERS] + list(POINTS)
     texts += [f"a{m}" for m in MARKS] + [f"a{m}b{m}{m}c" for m in MARKS]
     texts += [f"a\u0301{m}\u0323b" for m in MARKS] + [f"중{m}文{m}." for m in MARKS]
+    texts += [f"e{m}\u0301 e\u0305{m}\u0301" for m in MARKS]
     texts += [f",\u0301{m}\u302a x" for m in MARKS] + [f"\u200d{m}\xad\u302ax" for m in MARKS]
     texts += [w * n for n in (99, 100, 101, 102) for w in ("a", "é", "e\u0301", "İ", "각", "😀")]
     texts += ["a" * n + "\u0301" for n in (99, 100, 101)] + ["b" * 99 + "각", "b" * 98 + "각"]

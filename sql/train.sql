@@ -116,6 +116,9 @@ CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": "topic"}');
 CALL lmtext.train('bad', NULL);
 CALL lmtext.train('bad@7', 'SELECT body, section FROM doc');
 CALL lmtext.train('nowhere.bad', 'SELECT body, section FROM doc');
+BEGIN READ ONLY;
+CALL lmtext.train('bad', 'SELECT body, section FROM doc');
+ROLLBACK;
 -- Refusals: the query.
 CALL lmtext.train('bad', 'SELECT body, section FROM nowhere');
 CALL lmtext.train('bad', 'SELEKT');

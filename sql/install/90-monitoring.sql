@@ -33,7 +33,7 @@ REVOKE EXECUTE ON FUNCTION
 CREATE FUNCTION lmtext.get_model_cache(
     OUT model regclass, OUT version text, OUT database text, OUT state text,
     OUT instruction_level text, OUT bytes bigint, OUT pins integer, OUT hits bigint,
-    OUT loads bigint, OUT load_ms double precision, OUT loaded_at timestamptz,
+    OUT texts bigint, OUT tokens bigint, OUT loads bigint, OUT load_ms double precision, OUT loaded_at timestamptz,
     OUT last_used timestamptz)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_model_cache'
@@ -52,6 +52,8 @@ COMMENT ON COLUMN lmtext.model_cache.state IS
 COMMENT ON COLUMN lmtext.model_cache.pins IS 'backends that are computing with it now';
 COMMENT ON COLUMN lmtext.model_cache.hits IS
     'times that a backend found it in memory, counted once per backend and statement';
+COMMENT ON COLUMN lmtext.model_cache.texts IS
+    'texts that all backends have computed with it since it was loaded first; shows how far a long statement is';
 
 CREATE FUNCTION lmtext.get_device(
     OUT cpu text, OUT instruction_level text, OUT best_instruction_level text, OUT blas text,

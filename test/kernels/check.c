@@ -8,7 +8,7 @@
  * are therefore unaligned; outputs lie between patterns that must survive.
  */
 #define _GNU_SOURCE
-#include "unit/unit.h"
+#include "unit.h"
 
 #include <dirent.h>
 #include <sys/mman.h>

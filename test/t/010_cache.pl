@@ -489,6 +489,7 @@ $node->stop;
     $poor->append_conf('postgresql.conf', <<'CONF');
 max_connections = 10
 max_locks_per_transaction = 10
+restart_after_crash = on
 fsync = off
 CONF
     $poor->start;
@@ -509,6 +510,14 @@ CONF
     $poor->psql('postgres', $eat, stderr => \$err);
     ($status, $out, $errors) = $poor->psql('postgres', $use);
     is($errors, '', 'preloaded, the registry has its memory');
+    is($poor->safe_psql('postgres', 'SELECT state FROM lmtext.model_cache'), 'ready', 'and shares');
+    my $victim = $poor->background_psql('postgres');
+    my $pid = $victim->query('SELECT pg_backend_pid()');
+    kill 'KILL', $pid;
+    eval { $victim->quit };
+    ok($poor->poll_query_until('postgres', 'SELECT true'), 'the server restarts after a crash');
+    is($poor->safe_psql('postgres', 'SELECT count(*) FROM lmtext.model_cache'), 0, 'with a new registry');
+    like($poor->safe_psql('postgres', $use), qr/result\|t/, 'that works');
     is($poor->safe_psql('postgres', 'SELECT state FROM lmtext.model_cache'), 'ready', 'and shares');
     $poor->stop;
 }

@@ -177,6 +177,32 @@ $one->query('ROLLBACK');
 like($one->query("SELECT 'deployed=' || version FROM lmtext.models WHERE name = 'queue' AND deployed"),
     qr/deployed=2/, 'and then it is there');
 
+# Changes of one name wait for each other, whatever they are; none is a deadlock.
+sub waits
+{
+    my ($first, $second, $expected, $what) = @_;
+    $one->query('BEGIN');
+    $one->query($first);
+    $two->query_until(qr/started/, "\\echo started\n$second;\n");
+    $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()")
+      or die "does not wait: $second";
+    $one->query('COMMIT');
+    $two->query('SELECT 1 WHERE false');
+    like($two->{stderr}, $expected, $what);
+    $two->{stderr} = '';
+}
+
+$two->query('\set VERBOSITY sqlstate');
+value("SELECT lmtext.import_model('race', '$tiny') FROM generate_series(1, 4)");
+waits("SELECT lmtext.deploy('race', 2)", "SELECT lmtext.deploy('race', 3)", qr/^$/, 'deploy and deploy');
+waits("SELECT lmtext.drop_model('race\@2')", "SELECT lmtext.deploy('race', 2)", qr/42704/, 'drop and deploy');
+waits("SELECT lmtext.drop_model('race\@1')", "SELECT lmtext.drop_model('race\@1')", qr/42704/, 'drop and drop');
+waits("SELECT lmtext.deploy('race', 4)", "SELECT lmtext.drop_model('race\@4')", qr/55006/, 'deploy and drop');
+waits("SELECT lmtext.drop_model('race')", "SELECT lmtext.import_model('race', '$tiny')", qr/^$/, 'drop and import');
+is(value("SELECT string_agg(version || ' ' || deployed, ',') FROM lmtext.models WHERE name = 'race'"), '5 true',
+    'and the outcome is that of one after the other');
+
 # The list goes on while versions come and go.
 $one->query('BEGIN');
 $one->query("SELECT lmtext.drop_model('later')");

@@ -224,6 +224,10 @@ lm_confusion_visit(lm_confusion *confusion,
     return LM_OK;
 }
 
+/*
+ * The number of a label, given on first sight. Tables grow before they are probed, so a free slot
+ * always ends the search.
+ */
 static lm_status
 find_label(lm_confusion *c, const char *bytes, size_t length, uint32_t *index)
 {
@@ -250,6 +254,7 @@ find_label(lm_confusion *c, const char *bytes, size_t length, uint32_t *index)
     return LM_OK;
 }
 
+/* The count of a pair, 0 on first sight. The pointer is good until the next call. */
 static lm_status
 find_pair(lm_confusion *c, uint32_t actual, uint32_t predicted, pair **found)
 {
@@ -312,12 +317,14 @@ grow_table(lm_confusion *c, table *t, size_t count,
     return LM_OK;
 }
 
+/* Kept with the label: growing a table reads no bytes of labels. */
 static uint64_t
 hash_of_label(const lm_confusion *c, size_t index)
 {
     return c->labels[index].hash;
 }
 
+/* Cheap enough to compute anew. */
 static uint64_t
 hash_of_pair(const lm_confusion *c, size_t index)
 {
@@ -346,6 +353,7 @@ rank_labels(lm_confusion *c, label ***order)
     return LM_OK;
 }
 
+/* By bytes, a prefix before what it begins; as memcmp and PostgreSQL's C collation have it. */
 static int
 compare_labels(const void *a, const void *b)
 {
@@ -363,6 +371,7 @@ compare_visits(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* A quotient with denominator 0 is 0, as zero_division=0 of scikit-learn. */
 static double
 quotient(uint64_t part, uint64_t whole)
 {

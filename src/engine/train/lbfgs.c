@@ -80,6 +80,10 @@ lm_lbfgs_minimize(lm_context *ctx, const lm_lbfgs_problem *problem, double *x,
     return status;
 }
 
+/*
+ * Allocate and lay out the vectors. What was had stays in *doubles and *floats for the caller to
+ * free.
+ */
 static lm_status
 solver_open(lm_context *ctx, solver *s, const lm_lbfgs_problem *problem, double *x,
             double **doubles, float **floats)
@@ -105,6 +109,10 @@ solver_open(lm_context *ctx, solver *s, const lm_lbfgs_problem *problem, double 
     return LM_OK;
 }
 
+/*
+ * Steps until flat, until a step gains next to nothing, until told to stop, or until there are no
+ * more.
+ */
 static lm_status
 run(solver *s, lm_lbfgs_result *result)
 {
@@ -143,6 +151,10 @@ run(solver *s, lm_lbfgs_result *result)
     return LM_OK;
 }
 
+/*
+ * The largest component of the gradient, not its length: it does not grow with the number of
+ * variables.
+ */
 static bool
 is_flat(const solver *s)
 {
@@ -272,6 +284,7 @@ cubic_minimum(const line_point *a, const line_point *b)
     return b->step - (b->step - a->step) * (b->slope + d2 - d1) / (b->slope - a->slope + 2 * d2);
 }
 
+/* Evaluate a point on the line. NaN counts as infinitely high, so that the search turns back. */
 static lm_status
 try_step(solver *s, double step, line_point *point)
 {
@@ -288,6 +301,10 @@ try_step(solver *s, double step, line_point *point)
     return LM_OK;
 }
 
+/*
+ * Move to the trial point, whose gradient is there already: the two gradient vectors change
+ * places.
+ */
 static void
 accept_trial(solver *s, const line_point *point)
 {
@@ -327,6 +344,7 @@ remember(solver *s)
         s->stored++;
 }
 
+/* In the order of the indexes, so that bits do not depend on the compiler's choice of vectors. */
 static double
 dot(size_t n, const double *a, const double *b)
 {
@@ -337,6 +355,7 @@ dot(size_t n, const double *a, const double *b)
     return sum;
 }
 
+/* The same with a vector of the history. */
 static double
 dot_float(size_t n, const float *a, const double *b)
 {
@@ -347,6 +366,7 @@ dot_float(size_t n, const float *a, const double *b)
     return sum;
 }
 
+/* sum += factor · a, the recursion's other half. */
 static void
 add_scaled(size_t n, double factor, const float *a, double *sum)
 {

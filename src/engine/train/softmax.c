@@ -178,6 +178,7 @@ lm_softmax_train(lm_context *ctx, const float *x, const int32_t *y, size_t rows,
     return status;
 }
 
+/* What is wrong with the call itself, before anything is computed. */
 static lm_status
 check_arguments(const trainer *t)
 {
@@ -222,6 +223,7 @@ check_rows(const trainer *t)
     return LM_OK;
 }
 
+/* Size the blocks, allocate, measure, split: all that does not depend on a penalty. */
 static lm_status
 trainer_open(trainer *t)
 {
@@ -243,6 +245,7 @@ trainer_open(trainer *t)
     return split_rows(t);
 }
 
+/* All memory of a run but the optimizer's own; trainer_close frees what was had. */
 static lm_status
 trainer_allocate(trainer *t, size_t weights)
 {
@@ -263,6 +266,7 @@ trainer_allocate(trainer *t, size_t weights)
     return LM_OK;
 }
 
+/* Also after a failure half way through trainer_open. */
 static void
 trainer_close(trainer *t)
 {
@@ -481,6 +485,7 @@ fit_stepped(void *opaque, int step, const double *theta, double value, bool *sto
     return LM_OK;
 }
 
+/* Measure the held-out rows after a step, and keep the variables where they do best so far. */
 static lm_status
 check_held_out(fit *f, int step, const double *theta)
 {
@@ -531,6 +536,7 @@ pass(trainer *t, row_list rows, const double *theta, double *gradient, double *l
     return LM_OK;
 }
 
+/* Copy a block's rows, centred and scaled: one cache-sized copy serves both products. */
 static void
 gather_block(trainer *t, row_list block)
 {
@@ -590,6 +596,7 @@ loss_of_block(trainer *t, row_list block, size_t *correct)
     return sum;
 }
 
+/* Add a block's gradient: (softmax − one-hot)ᵀ · rows, and its column sums for the biases. */
 static void
 add_block_gradient(trainer *t, row_list block, double *gradient)
 {
@@ -615,6 +622,7 @@ add_block_gradient(trainer *t, row_list block, double *gradient)
             bias[label] += t->scores[i * t->labels + label];
 }
 
+/* The penalty that weights in inner units bear, since W = scale · W'. */
 static double
 inner_penalty(const trainer *t, double l2)
 {

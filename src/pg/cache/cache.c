@@ -106,6 +106,10 @@ static void relation_changed(Datum argument, Oid relid);
 static void owner_released(ResourceReleasePhase phase, bool commit, bool top_level, void *argument);
 static void process_exits(int code, Datum argument);
 
+/*
+ * The fast way answers when nothing has changed since the last question: same table, user and
+ * resource owner, and no invalidation, which clears it. A row's call then costs a few nanoseconds.
+ */
 lmtext_model *
 lmtext_model_use(Oid relid)
 {
@@ -152,6 +156,11 @@ entry_use(Oid relid, Oid user, int depth)
     return entry;
 }
 
+/*
+ * The base of a head is an entry of its own, pinned by the same owner. It may have been rebuilt
+ * since the head was bound, so the pointer is set anew. Who may use it was settled with the head:
+ * see lmtext_catalog_check_use.
+ */
 static void
 use_base(cache_entry *entry, int depth)
 {
@@ -200,6 +209,7 @@ entry_revalidate(cache_entry *entry)
     return same;
 }
 
+/* The entry that a table's Oid stands for now, or NULL. */
 static cache_entry *
 entry_lookup(Oid relid)
 {
@@ -208,6 +218,10 @@ entry_lookup(Oid relid)
     return slot == NULL ? NULL : slot->entry;
 }
 
+/*
+ * Found by the hash at once: an error on the way leaves an entry that is not ready, and the next
+ * use builds it.
+ */
 static cache_entry *
 entry_create(Oid relid)
 {
@@ -249,8 +263,10 @@ entry_unpin(cache_entry *entry)
         sweep_needed = true;
 }
 
-/* Read the manifest, get the image, bind. The table stays locked until the transaction ends, so
- * that a load never waits for a lock of somebody who waits for the load. */
+/*
+ * Read the manifest, get the image, bind. The table stays locked until the transaction ends, so
+ * that a load never waits for a lock of somebody who waits for the load.
+ */
 static void
 entry_build(cache_entry *entry)
 {
@@ -276,6 +292,9 @@ entry_build(cache_entry *entry)
     MemoryContextDelete(scratch);
 }
 
+/*
+ * Pointers into the image and scratch space, for this backend. A head and only a head names a base.
+ */
 static void
 entry_bind(cache_entry *entry)
 {
@@ -315,6 +334,7 @@ entry_reset(cache_entry *entry)
     entry->image = NULL;
 }
 
+/* The table's Oid stands for something else now; who has the entry pinned keeps it to the end. */
 static void
 entry_unlink(cache_entry *entry)
 {
@@ -324,6 +344,7 @@ entry_unlink(cache_entry *entry)
     sweep_needed = true;
 }
 
+/* Only while nobody pins it, and never inside a callback. */
 static void
 entry_free(cache_entry *entry)
 {
@@ -334,6 +355,9 @@ entry_free(cache_entry *entry)
     pfree(entry);
 }
 
+/*
+ * Counters, not a flag: an invalidation that arrives while the manifest is read must not be lost.
+ */
 static bool
 entry_is_stale(const cache_entry *entry)
 {
@@ -370,6 +394,7 @@ find_pin(Oid relid)
     return NULL;
 }
 
+/* Room for one more record, before anything is counted that the record must give back. */
 static void
 pins_reserve(void)
 {
@@ -411,6 +436,9 @@ cache_sweep(void)
     lmtext_images_sweep();
 }
 
+/*
+ * Only where an invalidation has come: a drop, or the end of the transaction that made the table.
+ */
 static bool
 entry_is_dropped(const cache_entry *entry)
 {
@@ -418,8 +446,10 @@ entry_is_dropped(const cache_entry *entry)
            !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->pub.relid));
 }
 
-/* Memory of a dropped version, or of one whose import was rolled back, is free at once. A version
- * with the same contents elsewhere is loaded again at its next use. */
+/*
+ * Memory of a dropped version, or of one whose import was rolled back, is free at once. A version
+ * with the same contents elsewhere is loaded again at its next use.
+ */
 static void
 retire_image(cache_entry *entry)
 {
@@ -428,6 +458,10 @@ retire_image(cache_entry *entry)
     entry_unlink(entry);
 }
 
+/*
+ * Before another private copy is made: a session with many models and no shared memory keeps one,
+ * and those in use.
+ */
 void
 lmtext_cache_drop_private(void)
 {
@@ -451,6 +485,10 @@ lmtext_cache_load(Oid relid)
     return lmtext_images_loaded != loaded;
 }
 
+/*
+ * The lock on the table keeps its manifest from going away under us. A private copy of this session
+ * counts as loaded; copies of other sessions are theirs.
+ */
 bool
 lmtext_cache_unload(Oid relid)
 {
@@ -478,15 +516,18 @@ lmtext_cache_unload(Oid relid)
     return unloaded;
 }
 
+/* Plain counters of this process: no lock, lost with it. */
 void
-lmtext_count(const lm_embed_counts *counts)
+lmtext_count(lmtext_model *model, const lm_embed_counts *counts)
 {
+    lmtext_image_count(((cache_entry *)model)->image, counts);
     session_counts.texts += counts->texts;
     session_counts.tokens += counts->tokens;
     session_counts.truncated += counts->truncated;
     session_counts.forwards += counts->forwards;
 }
 
+/* For tests, which count forward passes, and for whoever wonders what a statement computed. */
 void
 lmtext_session_counts(lmtext_counters *counters)
 {
@@ -495,6 +536,7 @@ lmtext_session_counts(lmtext_counters *counters)
     counters->attaches = lmtext_images_attached;
 }
 
+/* Runs in the postmaster too, when preloaded: nothing here touches shared memory or catalogs. */
 void
 lmtext_cache_init(void)
 {
@@ -505,6 +547,10 @@ lmtext_cache_init(void)
     lmtext_progress_init();
 }
 
+/*
+ * The size limit is the server's, the same for all loaders. The level is everybody's: it changes
+ * speed and last bits, never what may be read.
+ */
 static void
 define_settings(void)
 {
@@ -579,6 +625,7 @@ cache_setup(void)
     entries = hash_create("lmtext models", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/* Lives as long as the process; everything that this room keeps hangs below it. */
 MemoryContext
 lmtext_cache_memory(void)
 {
@@ -587,6 +634,9 @@ lmtext_cache_memory(void)
     return memory;
 }
 
+/*
+ * Not at load time: a preloaded library is loaded in the postmaster, whose callbacks children drop.
+ */
 void
 lmtext_cache_watch_exit(void)
 {

@@ -30,8 +30,10 @@ void lmtext_cache_init(void); /* from _PG_init: GUCs, callbacks */
 bool lmtext_cache_load(Oid relid);
 bool lmtext_cache_unload(Oid relid);
 
-/* What this backend has computed; callers of lm_embed add the counts of each call. */
-void lmtext_count(const lm_embed_counts *counts);
+/* What was computed with a model, which is in use; callers of lm_embed add the counts of each call.
+ */
+void lmtext_count(lmtext_model *model, const lm_embed_counts *counts);
+/* What this backend has computed with all models. */
 typedef struct lmtext_counters {
     lm_embed_counts embed;
     int64 loads, attaches; /* of images */

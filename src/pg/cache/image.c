@@ -83,6 +83,10 @@ static void report_obstacle(const image_load *load);
 static void load_fill(image_load *load, void *memory);
 static int64 load_elapsed(const image_load *load);
 
+/*
+ * Three ways, cheapest first: mapped here already (by another table with the same contents), loaded
+ * by another backend, to be loaded by this one.
+ */
 lmtext_image *
 lmtext_image_open(const lmtext_cache_key *key, Oid relid, const lmtext_manifest *manifest)
 {
@@ -114,6 +118,7 @@ lmtext_image_open(const lmtext_cache_key *key, Oid relid, const lmtext_manifest 
     return image;
 }
 
+/* A short list: one image per model that this backend has used and not let go. */
 static lmtext_image *
 find_image(const lmtext_cache_key *key)
 {
@@ -155,6 +160,10 @@ image_set(lmtext_image *image, void *memory, size_t size)
     image->last_used = image->loaded_at;
 }
 
+/*
+ * Everything that a load allocates besides the image lies in one context, which an error leaves to
+ * the transaction's end.
+ */
 static void
 image_load_new(lmtext_image *image, Oid relid, const lmtext_manifest *manifest, obstacle known,
                const char *detail)
@@ -206,12 +215,17 @@ load_shared(image_load *load)
     PG_END_ENSURE_ERROR_CLEANUP(load_abandon, PointerGetDatum(&image->slot));
 }
 
+/* Runs on errors and on the process's way out alike; see PG_ENSURE_ERROR_CLEANUP. */
 static void
 load_abandon(int code, Datum argument)
 {
     lmtext_registry_abandon((const lmtext_slot_ref *)DatumGetPointer(argument));
 }
 
+/*
+ * Reads settings and headers, so that a model that cannot be served is refused before memory for it
+ * is asked for. The window was chosen at import and is part of the key.
+ */
 static void
 load_plan(image_load *load)
 {
@@ -255,6 +269,10 @@ load_segment(image_load *load)
     return NULL;
 }
 
+/*
+ * The pin survives the attempt's own resource owner. Too many segments give NULL, no memory an
+ * error.
+ */
 static void
 segment_create(void *argument)
 {
@@ -266,6 +284,10 @@ segment_create(void *argument)
     request->segment = segment;
 }
 
+/*
+ * Memory that is short is an error here and not the end of the backend: nothing is thrown while the
+ * engine runs.
+ */
 static void
 load_private(image_load *load)
 {
@@ -288,6 +310,10 @@ load_private(image_load *load)
     image->load_us = load_elapsed(load);
 }
 
+/*
+ * Same cause and cure in both forms. The warning comes once per load, hence once per session, since
+ * the copy is kept.
+ */
 static void
 report_obstacle(const image_load *load)
 {
@@ -300,6 +326,10 @@ report_obstacle(const image_load *load)
          errdetail_internal("%s", load->detail), errhint("%s", obstacle_hints[load->obstacle])));
 }
 
+/*
+ * Hashes are compared after the last byte and before anybody sees the image: what was changed in
+ * the table since its import is never served, not even once.
+ */
 static void
 load_fill(image_load *load, void *memory)
 {
@@ -325,7 +355,8 @@ lmtext_image_is_private(const lmtext_image *image)
     return image->memory != NULL;
 }
 
-/* The shared count tells of backends, not of pins: it rises with the first and falls with the last.
+/*
+ * The shared count tells of backends, not of pins: it rises with the first and falls with the last.
  */
 bool
 lmtext_image_pin(lmtext_image *image)
@@ -339,6 +370,7 @@ lmtext_image_pin(lmtext_image *image)
     return true;
 }
 
+/* Part of an abort, so it must not fail. */
 void
 lmtext_image_unpin(lmtext_image *image)
 {
@@ -346,6 +378,17 @@ lmtext_image_unpin(lmtext_image *image)
         return; /* given back at exit */
     if (--image->pins == 0 && !lmtext_image_is_private(image))
         lmtext_registry_unpin(&image->slot);
+}
+
+void
+lmtext_image_count(lmtext_image *image, const lm_embed_counts *counts)
+{
+    if (!lmtext_image_is_private(image)) {
+        lmtext_registry_count(&image->slot, counts);
+        return;
+    }
+    image->texts += (int64)counts->texts;
+    image->tokens += (int64)counts->tokens;
 }
 
 bool
@@ -376,6 +419,7 @@ lmtext_images_sweep(void)
     }
 }
 
+/* The last mapping of an evicted segment frees its memory. */
 static void
 image_close(lmtext_image *image)
 {
@@ -389,6 +433,7 @@ image_close(lmtext_image *image)
     pfree(image);
 }
 
+/* Mappings are left to the process's end: the transaction's abort may still look at them. */
 void
 lmtext_images_give_back(void)
 {
@@ -404,6 +449,7 @@ lmtext_images_give_back(void)
     }
 }
 
+/* Private copies are known to their own backend only. */
 lmtext_slot_view *
 lmtext_cache_snapshot(int *count)
 {
@@ -426,6 +472,8 @@ lmtext_cache_snapshot(int *count)
                 .bytes = (int64)image->size,
                 .pins = image->pins > 0,
                 .hits = image->hits,
+                .texts = image->texts,
+                .tokens = image->tokens,
                 .loads = 1,
                 .load_ms = image->load_us / 1000.0,
                 .loaded_at = image->loaded_at,
@@ -435,6 +483,10 @@ lmtext_cache_snapshot(int *count)
     return views;
 }
 
+/*
+ * A failed attempt leaves half-made descriptors with its resource owner; releasing that owner as on
+ * an abort takes them away without a warning of a leak.
+ */
 ErrorData *
 lmtext_contain(void (*run)(void *argument), void *argument)
 {

@@ -23,7 +23,7 @@ typedef struct lmtext_image {
     size_t size;
     int references;
     int pins;
-    int64 hits, load_us; /* of a private copy, for the view */
+    int64 hits, texts, tokens, load_us; /* of a private copy, for the view */
     TimestampTz loaded_at, last_used;
 } lmtext_image;
 
@@ -35,6 +35,9 @@ void lmtext_image_unpin(lmtext_image *image);
 bool lmtext_image_is_current(const lmtext_image *image);
 void lmtext_image_release(lmtext_image *image); /* a reference; closes with the last */
 bool lmtext_image_is_private(const lmtext_image *image);
+
+/* Add to what was computed with a pinned image. */
+void lmtext_image_count(lmtext_image *image, const lm_embed_counts *counts);
 
 void lmtext_images_sweep(void);     /* close what failed loads have left */
 void lmtext_images_give_back(void); /* all pins: this process ends */

@@ -35,6 +35,7 @@ static void transaction_ends(XactEvent event, void *argument);
 static void subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId parent,
                                 void *argument);
 
+/* A run that is still open belongs to a training that was given up without an abort. */
 void
 lmtext_progress_begin(const char *model)
 {
@@ -72,6 +73,7 @@ choose_slot(const lmtext_registry *registry)
     return best;
 }
 
+/* Under the exclusive lock. */
 static void
 run_start(lmtext_registry *registry, int slot, const char *model)
 {
@@ -93,6 +95,7 @@ run_start(lmtext_registry *registry, int slot, const char *model)
     mine.ended = false;
 }
 
+/* The name stays the one that the run began with; a step that was reported before adds no point. */
 void
 lmtext_progress_update(const lmtext_progress *progress)
 {
@@ -153,6 +156,7 @@ thin_log(lmtext_run *run)
     run->stride = run->log[1].step - run->log[0].step;
 }
 
+/* The outcome stays open until the transaction ends. */
 void
 lmtext_progress_end(bool failed)
 {
@@ -160,6 +164,7 @@ lmtext_progress_end(bool failed)
     mine.ended = true;
 }
 
+/* A failure after the reported end overrides it. */
 static void
 run_finish(bool failed)
 {
@@ -184,6 +189,7 @@ lmtext_progress_init(void)
     RegisterSubXactCallback(subtransaction_ends, NULL);
 }
 
+/* A backend that ends with an open run has failed it, whatever made it end. */
 void
 lmtext_progress_exit(void)
 {
@@ -208,6 +214,10 @@ transaction_ends(XactEvent event, void *argument)
     }
 }
 
+/*
+ * A run belongs to the innermost transaction that can undo what it stores: that of its begin, then
+ * the parent's, once that one has committed.
+ */
 static void
 subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId parent,
                     void *argument)
@@ -223,6 +233,7 @@ subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId
         mine.nest_level = level - 1;
 }
 
+/* Copies, so that rows are made without the lock. */
 lmtext_run *
 lmtext_progress_snapshot(int *count)
 {

@@ -54,6 +54,7 @@ static bool room_for(uint64 bytes, uint64 limit, uint64 *held);
 static dsm_segment *map_segment(dsm_handle handle);
 static void view_slot(const lmtext_slot *slot, lmtext_slot_view *view);
 
+/* Only a preloaded library can have memory set aside for it; from 17 on there is no need to. */
 void
 lmtext_registry_init(void)
 {
@@ -105,6 +106,7 @@ registry_attach(void *unused)
     LWLockRegisterTranche(shared->tranche, "lmtext");
 }
 #else
+/* Hooks are chained: other libraries may have set theirs before. */
 static void
 registry_request(void)
 {
@@ -149,6 +151,10 @@ registry_attach(void *unused)
 }
 #endif
 
+/*
+ * The first process fills the struct, under the server's lock for new structs. A tranche id is
+ * given out once and stored: every process registers its name for the same number.
+ */
 static void
 registry_make(void *memory)
 {
@@ -162,10 +168,16 @@ registry_make(void *memory)
     for (int i = 0; i < LMTEXT_SLOTS; i++) {
         pg_atomic_init_u32(&registry->slots[i].pins, 0);
         pg_atomic_init_u64(&registry->slots[i].hits, 0);
+        pg_atomic_init_u64(&registry->slots[i].texts, 0);
+        pg_atomic_init_u64(&registry->slots[i].tokens, 0);
         pg_atomic_init_u64(&registry->slots[i].last_used, 0);
     }
 }
 
+/*
+ * Looks and sleeps in turns. Sleeping without having prepared returns at once the first time, so
+ * that a load which ends between the look and the sleep is not missed.
+ */
 lmtext_claim
 lmtext_registry_claim(lmtext_registry *registry, const lmtext_cache_key *key, lmtext_slot_ref *ref,
                       dsm_segment **segment)
@@ -206,6 +218,10 @@ try_attach(const lmtext_cache_key *key, lmtext_slot_ref *ref, dsm_segment **segm
     return slot != NULL;
 }
 
+/*
+ * One look under the exclusive lock, since the slot may have become ready after try_attach looked.
+ * An eviction only makes room: the caller looks again, without the lock while the segment is freed.
+ */
 static take_result
 try_take(const lmtext_cache_key *key, lmtext_slot_ref *ref)
 {
@@ -233,6 +249,10 @@ try_take(const lmtext_cache_key *key, lmtext_slot_ref *ref)
     return result;
 }
 
+/*
+ * The slot now stands for this key, with its counts going on where it stood for it before. Its new
+ * generation tells backends that still have the former segment mapped.
+ */
 static void
 slot_occupy(lmtext_slot *slot, const lmtext_cache_key *key)
 {
@@ -242,6 +262,8 @@ slot_occupy(lmtext_slot *slot, const lmtext_cache_key *key)
         slot->load_us = 0;
         slot->loaded_at = 0;
         pg_atomic_write_u64(&slot->hits, 0);
+        pg_atomic_write_u64(&slot->texts, 0);
+        pg_atomic_write_u64(&slot->tokens, 0);
     }
     slot->state = LMTEXT_SLOT_LOADING;
     slot->handle = DSM_HANDLE_INVALID;
@@ -252,6 +274,10 @@ slot_occupy(lmtext_slot *slot, const lmtext_cache_key *key)
     pg_atomic_write_u64(&slot->last_used, (uint64)GetCurrentTimestamp());
 }
 
+/*
+ * The segment's size is known only after its settings have been read, so room is taken while the
+ * slot is already LOADING; bytes count from here on, also those of segments that are being filled.
+ */
 bool
 lmtext_registry_reserve(const lmtext_slot_ref *ref, uint64 bytes)
 {
@@ -298,6 +324,10 @@ room_for(uint64 bytes, uint64 limit, uint64 *held)
     return bytes <= limit && fixed <= limit - bytes;
 }
 
+/*
+ * From pinning the segment to READY nothing can fail or be interrupted: else the segment would stay
+ * for ever, pinned and known to nobody.
+ */
 void
 lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, int64 load_us)
 {
@@ -335,6 +365,7 @@ lmtext_registry_abandon(const lmtext_slot_ref *ref)
     ConditionVariableBroadcast(&shared->changed);
 }
 
+/* For a backend that has the segment mapped already: a look at one slot, no search. */
 bool
 lmtext_registry_pin(const lmtext_slot_ref *ref)
 {
@@ -374,6 +405,15 @@ lmtext_registry_unpin(const lmtext_slot_ref *ref)
     LWLockRelease(&shared->lock);
 }
 
+void
+lmtext_registry_count(const lmtext_slot_ref *ref, const lm_embed_counts *counts)
+{
+    lmtext_slot *slot = &shared->slots[ref->index];
+
+    pg_atomic_fetch_add_u64(&slot->texts, counts->texts);
+    pg_atomic_fetch_add_u64(&slot->tokens, counts->tokens);
+}
+
 bool
 lmtext_registry_is_current(const lmtext_slot_ref *ref)
 {
@@ -385,6 +425,7 @@ lmtext_registry_is_current(const lmtext_slot_ref *ref)
     return current;
 }
 
+/* Under the lock, shared or not. */
 static bool
 is_current(const lmtext_slot_ref *ref)
 {
@@ -393,6 +434,10 @@ is_current(const lmtext_slot_ref *ref)
     return slot->generation == ref->generation && slot->state == LMTEXT_SLOT_READY;
 }
 
+/*
+ * Nobody will ask for it under the name that the caller knew. Other databases, or another version
+ * with the same contents, load it again.
+ */
 void
 lmtext_registry_retire(const lmtext_slot_ref *ref)
 {
@@ -413,6 +458,10 @@ lmtext_registry_departures(void)
     return shared == NULL ? 0 : pg_atomic_read_u64(&shared->departures);
 }
 
+/*
+ * A load under way is waited for: else what the caller wanted out of memory would be in it a moment
+ * later.
+ */
 bool
 lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key)
 {
@@ -520,6 +569,7 @@ slot_evict(lmtext_slot *slot)
     return handle;
 }
 
+/* Under the shared lock: several backends at once, hence atomics. */
 static void
 slot_touch(lmtext_slot *slot)
 {
@@ -542,6 +592,7 @@ map_segment(dsm_handle handle)
     return segment;
 }
 
+/* A consistent copy, so that rows are made (which can fail) without the lock. */
 int
 lmtext_registry_snapshot(lmtext_slot_view *views)
 {
@@ -557,6 +608,7 @@ lmtext_registry_snapshot(lmtext_slot_view *views)
     return count;
 }
 
+/* Atomics are read without ordering: a view may be a moment old. */
 static void
 view_slot(const lmtext_slot *slot, lmtext_slot_view *view)
 {
@@ -574,6 +626,8 @@ view_slot(const lmtext_slot *slot, lmtext_slot_view *view)
     view->bytes = (int64)slot->bytes;
     view->pins = pg_atomic_read_u32(&atomics->pins);
     view->hits = (int64)pg_atomic_read_u64(&atomics->hits);
+    view->texts = (int64)pg_atomic_read_u64(&atomics->texts);
+    view->tokens = (int64)pg_atomic_read_u64(&atomics->tokens);
     view->loads = slot->loads;
     view->load_ms = slot->load_us / 1000.0;
     view->loaded_at = slot->loaded_at;

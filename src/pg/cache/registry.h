@@ -58,7 +58,8 @@ typedef struct lmtext_slot {
     TimestampTz loaded_at;
     pg_atomic_uint32 pins; /* backends that are using it now */
     pg_atomic_uint64 hits;
-    pg_atomic_uint64 last_used; /* TimestampTz */
+    pg_atomic_uint64 texts, tokens; /* computed with it so far, by all backends */
+    pg_atomic_uint64 last_used;     /* TimestampTz */
 } lmtext_slot;
 
 typedef enum lmtext_run_state {
@@ -124,6 +125,8 @@ void lmtext_registry_abandon(const lmtext_slot_ref *ref);
 /* False: it was evicted or unloaded since. */
 bool lmtext_registry_pin(const lmtext_slot_ref *ref);
 void lmtext_registry_unpin(const lmtext_slot_ref *ref); /* never fails: called on abort */
+/* Add to what was computed with a slot's model; the caller has it pinned. */
+void lmtext_registry_count(const lmtext_slot_ref *ref, const lm_embed_counts *counts);
 bool lmtext_registry_is_current(const lmtext_slot_ref *ref);
 /* Evict it now, unless it has gone or somebody is using it. */
 void lmtext_registry_retire(const lmtext_slot_ref *ref);
@@ -136,7 +139,7 @@ typedef struct lmtext_slot_view {
     lmtext_cache_key key;
     const char *state;
     Oid database;
-    int64 bytes, pins, hits, loads;
+    int64 bytes, pins, hits, texts, tokens, loads;
     double load_ms;
     TimestampTz loaded_at, last_used;
 } lmtext_slot_view;

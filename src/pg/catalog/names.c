@@ -37,7 +37,6 @@
 #define ANUM_NAME_DEPLOYED 3
 #define ANUM_NAME_LAST_VERSION 4
 
-static Oid resolve_version(const lmtext_name *name);
 static Oid resolve_deployed(const lmtext_name *name);
 
 /* ---- Resolving ---- */
@@ -56,15 +55,16 @@ lmtext_catalog_resolve(const char *name)
     lmtext_name parsed;
 
     lmtext_name_parse(name, &parsed);
-    return parsed.version > 0 ? resolve_version(&parsed) : resolve_deployed(&parsed);
+    return parsed.version > 0 ? lmtext_name_find(&parsed, AccessShareLock)
+                              : resolve_deployed(&parsed);
 }
 
 /* 'm@3' is looked up exactly as a table of that name would be. */
-static Oid
-resolve_version(const lmtext_name *name)
+Oid
+lmtext_name_find(const lmtext_name *name, LOCKMODE lock)
 {
     RangeVar *table = makeRangeVar(name->schema, pstrdup(name->relation), -1);
-    Oid relid = RangeVarGetRelid(table, AccessShareLock, true);
+    Oid relid = RangeVarGetRelid(table, lock, true);
 
     if (!OidIsValid(relid) || !lmtext_catalog_is_model(relid))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -5,6 +5,7 @@
 #define LMTEXT_NAMES_H
 
 #include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
 #include "utils/snapshot.h"
 
 #include "pg/catalog/catalog.h"
@@ -30,6 +31,9 @@ typedef struct lmtext_name_row {
     int last_version;
 } lmtext_name_row;
 void lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row);
+
+/* Table of a name that has a version, by search_path; 42704 when there is none. */
+Oid lmtext_name_find(const lmtext_name *name, LOCKMODE lock);
 
 /* Table of a version in a schema, or InvalidOid when there is none that is a model version. */
 Oid lmtext_name_version(Oid schema, const char *model, int version);

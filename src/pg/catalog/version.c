@@ -513,6 +513,11 @@ write_as_owner(const char *command, int count, Oid *types, Datum *values, int ex
 }
 
 /* ---- Deploying and dropping ---- */
+/*
+ * Locks are taken in one order, the name's row before the version's table, so that sessions which
+ * deploy and drop at once wait for each other instead of deadlocking. What was looked up before the
+ * wait is looked up again after it.
+ */
 
 /* The schema whose model a name means, for changes: the first with a deployment or a version. */
 static Oid
@@ -557,18 +562,17 @@ lmtext_version_deploy(const char *name, int version)
 {
     lmtext_name parsed;
     char *schema_name;
-    Oid schema, relid;
+    Oid schema;
 
     lmtext_name_parse(name, &parsed);
     if (parsed.version > 0)
         refuse_name(name, "The version is an argument of its own: leave \"@\" out.");
     schema = owning_schema(&parsed);
     schema_name = get_namespace_name(schema);
-    relid = existing_version(schema, &parsed, version);
-    check_owner(relid);
-    LockRelationOid(relid, AccessShareLock);
+    check_owner(existing_version(schema, &parsed, version));
     SPI_connect();
     lock_name(schema_name, parsed.model);
+    LockRelationOid(existing_version(schema, &parsed, version), AccessShareLock);
     (void)existing_version(schema, &parsed, version); /* not dropped while we waited */
     update_name(schema_name, parsed.model, version, version);
     SPI_finish();
@@ -594,9 +598,9 @@ drop_tables(List *versions)
 
 /* The deployed version goes last: a name that is in use must mean something. */
 static void
-drop_one(const char *schema_name, const lmtext_name *name, Oid schema, Oid relid)
+drop_one(const char *schema_name, const lmtext_name *name, Oid schema)
 {
-    lmtext_version_ref version = {relid, name->version};
+    lmtext_version_ref version = {existing_version(schema, name, name->version), name->version};
     lmtext_name_row row;
     bool deployed;
 
@@ -631,11 +635,12 @@ lmtext_version_drop(const char *name)
 {
     lmtext_name parsed;
     char *schema_name;
-    Oid schema, relid = InvalidOid;
+    Oid schema;
 
     lmtext_name_parse(name, &parsed);
     if (parsed.version > 0) {
-        relid = lmtext_catalog_resolve(name);
+        Oid relid = lmtext_name_find(&parsed, NoLock);
+
         check_owner(relid);
         schema = get_rel_namespace(relid);
     } else {
@@ -645,8 +650,8 @@ lmtext_version_drop(const char *name)
     schema_name = get_namespace_name(schema);
     SPI_connect();
     lock_name(schema_name, parsed.model);
-    if (OidIsValid(relid))
-        drop_one(schema_name, &parsed, schema, relid);
+    if (parsed.version > 0)
+        drop_one(schema_name, &parsed, schema);
     else
         drop_all(schema_name, &parsed, schema);
     SPI_finish();

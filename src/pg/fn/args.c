@@ -276,7 +276,7 @@ lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
                  lm_embed(&model->call.ctx, model->session, &model->model, texts, count, options,
                           out, &counts),
                  model->name);
-    lmtext_count(&counts);
+    lmtext_count(model, &counts);
 }
 
 lm_text

@@ -155,6 +155,7 @@ scores_of_text(FunctionCallInfo fcinfo, lmtext_model *model)
     return stable ? lmtext_memo_keep(fcinfo, 0, parts, 2, scores, size) : scores;
 }
 
+/* One engine call for any number of texts; what it did is counted also where it failed. */
 static void
 compute(lmtext_model *model, const lm_text *texts, size_t count, lm_on_long on_long, float *scores)
 {
@@ -165,7 +166,7 @@ compute(lmtext_model *model, const lm_text *texts, size_t count, lm_on_long on_l
     lmtext_embed_defaults(&options, on_long);
     status = lm_classify(&model->call.ctx, model->session, &model->model, texts, count, &options,
                          scores, &counts);
-    lmtext_count(&counts);
+    lmtext_count(model, &counts);
     lmtext_check(&model->call, status, model->name);
 }
 
@@ -197,6 +198,7 @@ classify_all(FunctionCallInfo fcinfo, lmtext_model *model, score_sink sink, void
     }
 }
 
+/* A sink that fills an array of labels; a NULL text keeps its place. */
 static void
 keep_label(void *opaque, const lmtext_model *model, int text, const float *scores)
 {
@@ -208,6 +210,7 @@ keep_label(void *opaque, const lmtext_model *model, int text, const float *score
             PointerGetDatum(label_text(model, lm_classify_best(scores, model->model.head.labels)));
 }
 
+/* A sink that emits rows; a NULL text has none. */
 static void
 emit_text(void *opaque, const lmtext_model *model, int text, const float *scores)
 {
@@ -249,6 +252,7 @@ compare_scores(const void *a, const void *b)
     return (x->label > y->label) - (x->label < y->label);
 }
 
+/* Labels come from the model's file as UTF-8, terminated, without U+0000. */
 static text *
 label_text(const lmtext_model *model, int label)
 {

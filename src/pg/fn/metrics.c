@@ -99,6 +99,7 @@ counts_to_change(FunctionCallInfo fcinfo)
                                              : PG_GETARG_ARRAYTYPE_P_COPY(0);
 }
 
+/* Anybody may call a transition function with any array. */
 static accuracy_counts *
 counts_of(ArrayType *array)
 {
@@ -133,6 +134,10 @@ equal_arguments(FunctionCallInfo fcinfo)
 
 /* ---- f1 ---- */
 
+/*
+ * Where a state lives that outlasts a row. States are pointers: no call but an aggregate's has
+ * one.
+ */
 static MemoryContext
 aggregate_memory(FunctionCallInfo fcinfo)
 {
@@ -143,6 +148,7 @@ aggregate_memory(FunctionCallInfo fcinfo)
     return memory;
 }
 
+/* The engine's counts are allocated in the same context, and go with it. */
 static f1_state *
 f1_state_new(MemoryContext memory)
 {
@@ -190,6 +196,7 @@ setting(FunctionCallInfo fcinfo, int argno, char *fallback)
     return text_to_cstring(PG_GETARG_TEXT_PP(argno));
 }
 
+/* NULL equals NULL only. */
 static bool
 same_string(const char *a, const char *b)
 {
@@ -220,6 +227,7 @@ set_average(FunctionCallInfo fcinfo, f1_state *state)
 enum { MICRO, MACRO, WEIGHTED, AVERAGES };
 static const char *const average_names[AVERAGES] = {"micro", "macro", "weighted"};
 
+/* Found at the first row, not at the end of a long scan. */
 static void
 check_average(const char *average, const char *label)
 {
@@ -265,6 +273,7 @@ lmtext_f1_combine(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(into);
 }
 
+/* A string after its length: labels may hold any byte. */
 static void
 send_bytes(StringInfo out, const char *bytes, size_t length)
 {
@@ -298,6 +307,7 @@ lmtext_f1_serialize(PG_FUNCTION_ARGS)
     PG_RETURN_BYTEA_P(pq_endtypsend(&out));
 }
 
+/* Points into the message; pq_getmsgbytes checks that the bytes are there. */
 static lm_text
 receive_bytes(StringInfo in)
 {
@@ -358,6 +368,7 @@ lmtext_f1_final(PG_FUNCTION_ARGS)
     PG_RETURN_FLOAT8(result);
 }
 
+/* The average was checked when it was kept. */
 static double
 f1_of_average(f1_state *state, const lm_label_score *scores, size_t count)
 {
@@ -415,6 +426,7 @@ lmtext_classification_report(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
+/* One row of classification_report. */
 static void
 emit_score(ReturnSetInfo *result, const char *label, size_t length, const lm_average *score)
 {
@@ -426,6 +438,7 @@ emit_score(ReturnSetInfo *result, const char *label, size_t length, const lm_ave
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* One row of confusion_matrix. */
 static void
 emit_pair(void *opaque, const char *actual, size_t actual_length, const char *predicted,
           size_t predicted_length, uint64_t count)

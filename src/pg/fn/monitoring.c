@@ -102,7 +102,11 @@ lmtext_get_model_cache(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-/* Of several versions with the same contents the oldest names the slot. */
+/*
+ * Of several versions with the same contents the oldest names the slot. Which tables are models is
+ * in pg_class; there is no index on a table's type, so all are looked at. A table whose manifest
+ * cannot be read names nothing, and a view never fails for it.
+ */
 static void
 name_models(lmtext_slot_view *views, Oid *models, int count, bool all)
 {
@@ -125,6 +129,7 @@ name_models(lmtext_slot_view *views, Oid *models, int count, bool all)
     table_close(classes, AccessShareLock);
 }
 
+/* Instruction levels share a name: a version may be loaded once per level. */
 static void
 match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
 {
@@ -141,6 +146,7 @@ match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
             models[i] = relid;
 }
 
+/* Columns in the order of lmtext.get_model_cache. */
 static void
 emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model)
 {
@@ -160,6 +166,8 @@ emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model)
     add_datum(&row, Int64GetDatum(view->bytes));
     add_datum(&row, Int32GetDatum((int32)view->pins));
     add_datum(&row, Int64GetDatum(view->hits));
+    add_datum(&row, Int64GetDatum(view->texts));
+    add_datum(&row, Int64GetDatum(view->tokens));
     add_datum(&row, Int64GetDatum(view->loads));
     add_datum(&row, Float8GetDatum(view->load_ms));
     add_time(&row, view->loaded_at);
@@ -259,12 +267,14 @@ lmtext_get_train_log(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
+/* Superusers are members of every role. */
 static bool
 sees_everything(void)
 {
     return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
+/* Names of models and numbers of rows are told to those who could have made the run. */
 static bool
 sees_run(const lmtext_run *run)
 {
@@ -272,6 +282,7 @@ sees_run(const lmtext_run *run)
            (run->database == MyDatabaseId && has_privs_of_role(GetUserId(), run->role));
 }
 
+/* Columns in the order of lmtext.get_train_runs. */
 static void
 emit_run(ReturnSetInfo *result, const lmtext_run *run)
 {
@@ -299,6 +310,7 @@ emit_run(ReturnSetInfo *result, const lmtext_run *run)
     row_end(&row);
 }
 
+/* Columns in the order of lmtext.get_train_log. */
 static void
 emit_point(ReturnSetInfo *result, const lmtext_run *run, const lmtext_progress_point *point)
 {
@@ -322,6 +334,7 @@ row_begin(row *row, ReturnSetInfo *result)
     row->count = 0;
 }
 
+/* A column too many or too few would be a crash at the client's first look: asserted. */
 static void
 row_end(row *row)
 {

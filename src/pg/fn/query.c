@@ -37,6 +37,7 @@ lmtext_pairs_open(lmtext_pairs *pairs, const char *function, const char *query,
     }
 }
 
+/* Parse and analyse; errors of the query are PostgreSQL's own, with the place in it. */
 static SPIPlanPtr
 prepare(const char *function, const char *query)
 {
@@ -50,6 +51,7 @@ prepare(const char *function, const char *query)
     return plan;
 }
 
+/* Nothing to fetch from: utility commands, several statements, none. */
 static void
 refuse_statement(const char *function)
 {
@@ -78,6 +80,7 @@ check_reads_only(const char *function, SPIPlanPtr plan)
     }
 }
 
+/* Number and types, known before the first row is fetched. */
 static void
 check_columns(const char *function, TupleDesc row, const lmtext_column columns[2])
 {
@@ -100,6 +103,7 @@ check_columns(const char *function, TupleDesc row, const lmtext_column columns[2
     }
 }
 
+/* By the category of the type, so that domains and types of extensions take part. */
 static bool
 fits(Oid type, lmtext_column_kind kind)
 {
@@ -125,6 +129,7 @@ lmtext_pairs_fetch(lmtext_pairs *pairs, int limit, lmtext_pair *rows)
     return count;
 }
 
+/* The text form of a column; palloc'd, or NULL. */
 static char *
 value_of(const lmtext_pairs *pairs, uint64 row, int column)
 {

@@ -15,6 +15,7 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -149,6 +150,7 @@ lmtext_train(PG_FUNCTION_ARGS)
     PG_RETURN_VOID();
 }
 
+/* The procedure is not STRICT: a NULL would look like a training that was done. */
 static void
 refuse_nulls(FunctionCallInfo fcinfo)
 {
@@ -160,6 +162,7 @@ refuse_nulls(FunctionCallInfo fcinfo)
                             errmsg("argument %s of %s must not be null", names[i], PROCEDURE)));
 }
 
+/* The engine's defaults, so that there is one place that has them. */
 static void
 default_options(train_options *options)
 {
@@ -181,6 +184,7 @@ static void
 read_arguments(FunctionCallInfo fcinfo, training *t)
 {
     refuse_nulls(fcinfo);
+    PreventCommandIfReadOnly(PROCEDURE);
     t->name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     default_options(&t->options);
     lmtext_options_read(PG_GETARG_JSONB_P(2), option_table, lengthof(option_table), &t->options);
@@ -252,6 +256,7 @@ add_batch(training *t, const lmtext_pair *pairs, int count, lm_text *texts)
     t->rows += used;
 }
 
+/* Vectors grow by doubling, beyond 1 GB too; the first call learns the width from the base. */
 static void
 make_room(training *t, int64 more)
 {
@@ -272,6 +277,7 @@ make_room(training *t, int64 more)
     t->room = room;
 }
 
+/* The number of a label, given on first sight. Its bytes are copied out of the batch's memory. */
 static int
 number_of_label(training *t, const char *label)
 {
@@ -290,6 +296,7 @@ number_of_label(training *t, const char *label)
     return entry->number;
 }
 
+/* Bytes, not collation: labels that differ in a byte are two. */
 static uint32
 hash_label(lm_text label)
 {
@@ -342,6 +349,7 @@ compare_entries(const void *a, const void *b)
     return strcmp((*(label_entry *const *)a)->label.bytes, (*(label_entry *const *)b)->label.bytes);
 }
 
+/* The fit is one engine call; progress and cancel reach it through callbacks. */
 static void
 fit_head(training *t, lm_softmax_result *result)
 {
@@ -376,6 +384,7 @@ report_step(void *opaque, const lm_softmax_progress *step)
     lmtext_progress_update(&t->progress);
 }
 
+/* Tell other sessions what is going on; figures stay those of the last step. */
 static void
 report_phase(training *t, const char *phase)
 {
@@ -408,6 +417,10 @@ store_head(training *t, const char **names, const lm_softmax_result *result)
     return version;
 }
 
+/*
+ * What lmtext.models shows of a training. Numbers and true or false only: nothing of it needs
+ * escapes.
+ */
 static char *
 metrics_json(const training *t, const lm_softmax_result *result)
 {
@@ -430,6 +443,7 @@ metrics_json(const training *t, const lm_softmax_result *result)
     return json.data;
 }
 
+/* JSON has no NaN: what is not known is null. Whole numbers are written in full. */
 static void
 add_number(StringInfo json, const char *key, double value)
 {
@@ -447,6 +461,7 @@ file_of_head(const head_files *files, const char *name)
     return strcmp(name, LM_HEAD_TENSORS) == 0 ? &files->tensors : NULL;
 }
 
+/* The source's half that says which of the two files are there. */
 static lm_status
 stat_head(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
@@ -457,6 +472,7 @@ stat_head(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t
     return LM_OK;
 }
 
+/* And the half that reads them. */
 static lm_status
 read_head(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
           size_t length)
@@ -479,6 +495,7 @@ seconds_since(instr_time start)
     return INSTR_TIME_GET_DOUBLE(now);
 }
 
+/* The last word to the client; the same figures stand in the version's metrics. */
 static void
 notice(const training *t, int version, const lm_softmax_result *result)
 {

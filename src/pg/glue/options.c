@@ -34,6 +34,7 @@ lmtext_options_read(Jsonb *json, const lmtext_option *table, int count, void *fi
     }
 }
 
+/* The hint lists what there is: a slip of the pen is seen at once. */
 static const lmtext_option *
 find_option(const char *key, const lmtext_option *table, int count)
 {
@@ -49,6 +50,7 @@ find_option(const char *key, const lmtext_option *table, int count)
                     errhint("Known options: %s.", known.data)));
 }
 
+/* JSON null leaves the default, so that callers can pass on what they do not know. */
 static void
 set_option(const lmtext_option *option, const JsonbValue *value, void *fields)
 {
@@ -92,6 +94,7 @@ number_in_range(const lmtext_option *option, const JsonbValue *value)
     return number;
 }
 
+/* One sentence for every kind of wrong value; the table says what is wanted. */
 static void
 refuse_value(const lmtext_option *option)
 {

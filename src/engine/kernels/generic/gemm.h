@@ -124,12 +124,13 @@ gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t col
 /*
  * Few rows, which wait for the weights, are done panel by panel in one tile: weights that come from
  * memory are then read once, in one stream. More rows are done two panels at a time where the level
- * has so wide a tile: it reads A half as often.
+ * has so wide a tile: it reads A half as often. So are one and two rows, for which a panel has
+ * fewer sums than hide the latency of an addition.
  */
 static size_t
 columns_at_once(size_t rows)
 {
-    return rows <= TALL_ROWS ? PANEL : TILE_WIDTH;
+    return rows > 2 && rows <= TALL_ROWS ? PANEL : TILE_WIDTH;
 }
 
 void
