@@ -31,6 +31,11 @@ PG_CFLAGS = -std=gnu11 $(WARNINGS) -Wno-missing-field-initializers -Wno-sign-com
 	-Wno-declaration-after-statement -fvisibility=hidden -MMD -MP $(EXTRA_CFLAGS)
 SHLIB_LINK = $(BLAS_ARCHIVE) -Wl,--exclude-libs,ALL -lm
 
+ifneq ($(findstring clang,$(CC)),)
+# PostgreSQL 15's headers set attributes that clang does not know.
+PG_CFLAGS += -Wno-ignored-attributes
+endif
+
 ifneq ($(filter engine,$(MAKECMDGOALS)),)
 .PHONY: engine
 engine: liblm.a

@@ -145,6 +145,9 @@ install_private() {
         mkdir -p "$PG_SOURCE"
         find Makefile lmtext.control sql src -type f ! -name '*.[oda]' |
             tar -cf - -T - | tar -xf - -C "$PG_SOURCE"
+        (cd "$PG_SOURCE" && find src sql -type f -name '*.[chs]*') | while read -r copy; do
+            [ -e "$copy" ] || rm -f "$PG_SOURCE/$copy"
+        done
     fi
     log=$BUILD/make-$PG_MAJOR.log
     {

@@ -5,7 +5,7 @@
 #   sh scripts/test.sh --all          also live comparisons with the reference libraries, clang, and
 #                                     the build on PostgreSQL 16 and 18 (what CI runs)
 #   sh scripts/test.sh PART …         only these parts: lint unit sanitize kernels symbols sql tap docs
-#                                     live versions
+#                                     clang live versions
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -25,7 +25,7 @@ for argument in "$@"; do
 done
 if [ -z "$PARTS" ]; then
     PARTS="lint unit sanitize kernels symbols sql tap docs"
-    [ $ALL = 0 ] || PARTS="$PARTS live versions"
+    [ $ALL = 0 ] || PARTS="$PARTS clang live versions"
 fi
 
 # Record "ok NAME" or "not ok NAME", and show failures at once.
@@ -198,6 +198,18 @@ part_docs() {
     start_server
     check_lines docs python3 scripts/check-docs README.md docs/*.md
     stop_server
+}
+
+# The other compiler: engine, tests and extension without a warning.
+part_clang() {
+    need_packages clang-14
+    pg_layout
+    check clang-engine make -s -j2 -f test/Makefile O="$BUILD/clang" CC=clang-14
+    rm -rf "$BUILD/clang-source"
+    mkdir -p "$BUILD/clang-source"
+    cp -R Makefile lmtext.control sql src "$BUILD/clang-source/"
+    find "$BUILD/clang-source" -name '*.[od]' -exec rm -f {} +
+    check clang-extension make -s -j2 -C "$BUILD/clang-source" CC=clang-14 PG_CONFIG="$PG_CONFIG"
 }
 
 part_live() {
