@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 
+APT_HELPER = "/usr/lib/apt/apt-helper"  # reads lists however they are compressed
 LANGUAGES = "en,de,fr,ja,it,es,zh_CN,ru,pl,pt_BR,ko,uk,zh_TW,da,cs,nl,sv,fi,hu,tr,el,vi,ca,eo,sk"
 
 
@@ -51,7 +52,7 @@ def fetch(cache, languages):
 
 def paragraphs(opts, filename):
     """The paragraphs of an index file, each a dictionary of its fields."""
-    text = run([f"{apt_helper()}", *opts, "cat-file", filename]).decode("utf-8", "strict")
+    text = run([APT_HELPER, *opts, "cat-file", filename]).decode("utf-8", "strict")
     for paragraph in text.split("\n\n"):
         fields, key = {}, None
         for line in paragraph.split("\n"):
@@ -62,10 +63,6 @@ def paragraphs(opts, filename):
                 fields[key] = [value.strip()]
         if fields:
             yield fields
-
-
-def apt_helper():
-    return "/usr/lib/apt/apt-helper"
 
 
 def body(lines):

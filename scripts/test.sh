@@ -103,7 +103,8 @@ part_sanitize() {
 part_kernels() {
     build_units unit ""
     check_lines kernels "$BUILD/unit/kernels/check"
-    check spills sh scripts/check-spills "$BUILD/unit"
+    need_packages binutils
+    check_lines spills sh scripts/check-spills
 }
 
 part_symbols() {

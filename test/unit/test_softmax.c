@@ -192,6 +192,28 @@ shift_does_not_matter(void)
     drop(&ctx, &result[1]);
 }
 
+/* The only row of a label is trained on, whatever is owed. */
+static void
+keeps_last_rows(void)
+{
+    static const int32_t y[13] = {0, 0, 0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 3};
+    lm_context ctx;
+    float x[13];
+    lm_softmax_options options;
+    lm_softmax_result result;
+
+    lm_context_init(&ctx);
+    for (int i = 0; i < 13; i++)
+        x[i] = (float)(y[i] + i % 3);
+    lm_softmax_defaults(&options);
+    options.hold_out = 0.5;
+    options.refit = false;
+    CHECK_OK(&ctx, lm_softmax_train(&ctx, x, y, 13, 1, 4, &options, NULL, NULL, &result));
+    CHECK_EQ_INT(result.held_out, 5);
+    CHECK_EQ_INT(result.trained, 8);
+    drop(&ctx, &result);
+}
+
 /* An overfit that grows stops the steps long before max_steps. */
 static void
 stops_early(void)
@@ -394,6 +416,7 @@ static const unit_case cases[] = {
     {"softmax chooses a penalty", chooses_penalty},
     {"softmax gives the same bits for a seed", same_seed_same_bits},
     {"softmax does not mind a shift", shift_does_not_matter},
+    {"softmax never holds out a label's last row", keeps_last_rows},
     {"softmax stops early", stops_early},
     {"softmax stays finite at its edges", edges_stay_finite},
     {"softmax learns priors from constant vectors", constant_vectors_give_priors},
