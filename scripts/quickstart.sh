@@ -119,12 +119,11 @@ ORDER BY v.embedding <=> lmtext.embed(:'question') LIMIT 5;
 SQL
 done
 
-say "training a classifier of sections on the rows that are not held for the test"
+say "training a classifier of sections on the stored vectors of the rows that are not kept for the test"
 train_started=$(date +%s.%N)
 train_rows=$(value "SELECT count(*) FROM doc WHERE NOT is_test AND is_learnt")
 with_progress "$train_rows" "SELECT coalesce(sum(done), 0) FROM lmtext.train_runs WHERE state = 'running'" "CALL lmtext.train('section', \$\$
-    SELECT body, section FROM doc
-    WHERE NOT is_test AND is_learnt
+    SELECT embedding, section FROM doc JOIN doc_vector USING (id) WHERE NOT is_test AND is_learnt
     \$\$, '{\"task\": \"classification\", \"base\": \"minilm\"}');"
 train_seconds=$(echo "$(date +%s.%N) $train_started" | awk '{printf "%.1f", $1 - $2}')
 value "SELECT lmtext.deploy('section', max(version)) FROM lmtext.models WHERE name = 'section'" >/dev/null

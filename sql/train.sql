@@ -146,6 +146,17 @@ SET lmtext.embedding_model = '';
 CALL lmtext.train('bad', 'SELECT body, section FROM doc');
 SET lmtext.embedding_model = 'minilm';
 
+-- Stored vectors train the head that their texts train.
+SET client_min_messages = warning;
+CALL lmtext.train('by_text', 'SELECT body, section FROM doc');
+CALL lmtext.train('by_vector', 'SELECT lmtext.embed(body), section FROM doc');
+RESET client_min_messages;
+SELECT count(DISTINCT sha256) AS heads FROM lmtext.models WHERE name IN ('by_text', 'by_vector');
+CALL lmtext.train('bad', $$SELECT '{1,2,3}'::real[], section FROM doc$$);
+CALL lmtext.train('bad', $$SELECT array_fill('NaN'::real, '{384}'), section FROM doc$$);
+CALL lmtext.train('bad', $$SELECT array_fill(1::real, '{2,192}'), section FROM doc$$);
+CALL lmtext.train('bad', 'SELECT NULL::real[], section FROM doc');
+
 -- Refusals: privileges. The query runs as the caller, the base is checked for the caller.
 CREATE ROLE train_user;
 GRANT USAGE ON SCHEMA test_train TO train_user;

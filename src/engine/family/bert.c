@@ -52,6 +52,10 @@ static const lm_config_field fields[] = {
     {"is_decoder", LM_FIELD_BOOL, FIELD(decoder), false, 0, 0, false},
 };
 
+/*
+ * A setting that is valid, but stands for another architecture: refused, since the weights would
+ * load and give wrong vectors.
+ */
 static lm_status
 unsupported(lm_context *ctx, const char *message, const char *key, const char *found,
             const char *allowed)
@@ -191,6 +195,7 @@ typedef struct bert_workspace {
     size_t size;
 } bert_workspace;
 
+/* The next run of the workspace, aligned for the kernels. */
 static size_t
 take(size_t *size, size_t bytes)
 {
@@ -218,6 +223,7 @@ plan_workspace(const lm_weights *weights, size_t tokens, size_t longest)
     return space;
 }
 
+/* The family's entry: bytes only. */
 static size_t
 workspace(const lm_weights *weights, size_t tokens, size_t longest)
 {
@@ -261,6 +267,7 @@ check_batch(lm_context *ctx, const bert_config *config, const lm_batch *batch, s
     return LM_OK;
 }
 
+/* One of the model's layer norms (layer −1: that of the embeddings), in place. */
 static void
 norm_rows(const bert_pass *pass, int layer, int gain, int bias, size_t rows, float *x)
 {
@@ -273,6 +280,7 @@ norm_rows(const bert_pass *pass, int layer, int gain, int bias, size_t rows, flo
     lm_nn_norm(pass->kernels, &norm, rows, pass->width, x);
 }
 
+/* Layer 0 of the hidden states: the sum of embeddings, normalised. */
 static lm_status
 embed(const bert_pass *pass)
 {
@@ -362,6 +370,10 @@ finish_rows(const bert_pass *pass, int layer, size_t first, size_t rows)
     return LM_OK;
 }
 
+/*
+ * Attention needs all rows of a text and so comes first for the whole batch; the rest goes block
+ * by block.
+ */
 static lm_status
 run_layer(const bert_pass *pass, int layer)
 {
@@ -374,6 +386,10 @@ run_layer(const bert_pass *pass, int layer)
     return LM_OK;
 }
 
+/*
+ * Checks the batch, lays the workspace out, and runs the layers over it. The result stays in the
+ * workspace: pooling reads it there.
+ */
 static lm_status
 forward(lm_context *ctx, const lm_weights *weights, const lm_batch *batch, int layers, void *memory,
         const float **hidden)

@@ -46,6 +46,7 @@ found_value(lm_context *ctx, const lm_json *value)
     }
 }
 
+/* Raises with file, key and found; the caller adds what is allowed. */
 static lm_status
 refuse(lm_context *ctx, lm_status status, const char *message, const lm_config_field *field,
        const lm_json *value)
@@ -60,6 +61,7 @@ refuse(lm_context *ctx, lm_status status, const char *message, const lm_config_f
     return status;
 }
 
+/* Whole numbers only, written as such: 12.0 is refused. */
 static lm_status
 read_int(lm_context *ctx, const lm_config_field *field, const lm_json *value, void *dest)
 {
@@ -78,6 +80,7 @@ read_int(lm_context *ctx, const lm_config_field *field, const lm_json *value, vo
     return LM_OK;
 }
 
+/* The range keeps NaN and infinity out; a NaN in JSON does not get past the parser. */
 static lm_status
 read_float(lm_context *ctx, const lm_config_field *field, const lm_json *value, void *dest)
 {
@@ -96,6 +99,7 @@ read_float(lm_context *ctx, const lm_config_field *field, const lm_json *value, 
     return LM_OK;
 }
 
+/* true or false; 0 and 1 are numbers and refused. */
 static lm_status
 read_bool(lm_context *ctx, const lm_config_field *field, const lm_json *value, void *dest)
 {
@@ -113,6 +117,10 @@ read_bool(lm_context *ctx, const lm_config_field *field, const lm_json *value, v
     return LM_OK;
 }
 
+/*
+ * A name that is not in the table is LM_UNSUPPORTED, not an error of the file: the reference has
+ * more activations than the kernels.
+ */
 static lm_status
 read_activation(lm_context *ctx, const lm_config_field *field, const lm_json *value, void *dest)
 {
@@ -146,6 +154,10 @@ static lm_status (*const readers[])(lm_context *ctx, const lm_config_field *fiel
     [LM_FIELD_BOOL] = read_bool,
 };
 
+/*
+ * Fields are read in the table's order, so the first one that is wrong is the one that is
+ * reported.
+ */
 lm_status
 lm_family_configure(lm_context *ctx, const lm_family *family, const lm_json *config, void *fields)
 {

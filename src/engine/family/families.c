@@ -13,6 +13,7 @@ const lm_family *const lm_families[] = {
     NULL,
 };
 
+/* Whether the family reads files of this model_type; a family may read several. */
 static bool
 has_model_type(const lm_family *family, const lm_json *model_type)
 {
@@ -33,6 +34,10 @@ list_model_types(char *list, size_t size)
             used += (size_t)snprintf(list + used, size - used, "%s%s", used ? ", " : "", *name);
 }
 
+/*
+ * Tells the three failures apart: nothing said, not a string, or a name that no family has. Only
+ * the last is a model that may be good elsewhere.
+ */
 static lm_status
 unknown_model_type(lm_context *ctx, const lm_json *model_type)
 {
@@ -54,6 +59,7 @@ unknown_model_type(lm_context *ctx, const lm_json *model_type)
     return lm_detail_allowed(ctx, "%s", known);
 }
 
+/* A walk over the table: there are few families, and this runs once a load. */
 lm_status
 lm_family_find(lm_context *ctx, const lm_json *config, const lm_family **family)
 {

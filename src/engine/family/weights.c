@@ -51,6 +51,7 @@ typedef struct planner {
     size_t count;
 } planner;
 
+/* Order of canonical names, for sorting and for the search in what was sorted. */
 static int
 compare_names(const void *a, const void *b)
 {
@@ -78,6 +79,10 @@ rename_once(lm_arena *arena, const lm_rename *rename, const char *name)
     return renamed;
 }
 
+/*
+ * Gives every tensor of the files its canonical name and sorts by it. All renames apply in turn,
+ * because files combine them ("bert." and "gamma").
+ */
 static lm_status
 canonicalize(planner *p, const lm_tensors *tensors)
 {
@@ -134,6 +139,7 @@ find_tensor(planner *p, const char *name, canonical **found)
     return LM_OK;
 }
 
+/* A dimension of a slot: the config field that its shape expression points to. */
 static uint64_t
 slot_dim(const planner *p, const lm_weight_slot *slot, int axis)
 {
@@ -143,6 +149,7 @@ slot_dim(const planner *p, const lm_weight_slot *slot, int axis)
     return (uint64_t)value;
 }
 
+/* Names both shapes in full: with them the wrong line of config.json is found at once. */
 static lm_status
 refuse_shape(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
 {
@@ -162,6 +169,10 @@ refuse_shape(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
                              (unsigned long long)slot_dim(p, slot, 1));
 }
 
+/*
+ * A tensor must be what its slot says in dtype, rank and every dimension; nothing is broadcast or
+ * transposed.
+ */
 static lm_status
 check_tensor(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
 {
@@ -173,6 +184,10 @@ check_tensor(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
     return same ? LM_OK : refuse_shape(p, slot, tensor);
 }
 
+/*
+ * The name is the canonical one, since which of the older names the file should have had is not
+ * known.
+ */
 static lm_status
 missing_tensor(planner *p, const lm_weight_slot *slot, int layer)
 {
@@ -183,6 +198,7 @@ missing_tensor(planner *p, const lm_weight_slot *slot, int layer)
     return lm_detail_key(p->ctx, "%s", name);
 }
 
+/* A slot that does not say how many parts it covers covers one. */
 static int
 slot_parts(const lm_weight_slot *slot)
 {
@@ -261,6 +277,10 @@ plan_target(planner *p, int layer, int target, int entry)
     return LM_OK;
 }
 
+/*
+ * Every target of the model, then of each layer. The table's order is the view's, so that bind
+ * need not search.
+ */
 static lm_status
 match_slots(planner *p)
 {
@@ -285,6 +305,7 @@ match_slots(planner *p)
     return LM_OK;
 }
 
+/* File order, which is the order in which fill reads. */
 static int
 compare_placements(const void *a, const void *b)
 {
@@ -294,6 +315,10 @@ compare_placements(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/*
+ * Adds count × width bytes to a section, rounded up; a model from a hostile file may overflow
+ * here.
+ */
 static lm_status
 grow(lm_context *ctx, size_t *size, size_t count, size_t width)
 {
@@ -334,6 +359,10 @@ lay_out(planner *p)
     return LM_OK;
 }
 
+/*
+ * Config first, so that a shape which does not fit is blamed on the tensor and not on a missing
+ * layer.
+ */
 lm_status
 lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
                      const lm_bundle *bundle, const lm_kernels *kernels, lm_weights_plan *plan)
@@ -363,6 +392,7 @@ static const bool holds_weights[LM_DTYPE_COUNT] = {
     [LM_F64] = true,
 };
 
+/* Asked for tensors that are used only: a file may hold integers elsewhere (position_ids). */
 lm_status
 lm_tensor_check_dtype(lm_context *ctx, const lm_tensor *tensor)
 {
@@ -390,6 +420,7 @@ all_finite(const float *values, size_t n)
     return bad == 0;
 }
 
+/* One such value would make every vector NaN, far from its cause. */
 static lm_status
 refuse_value(lm_context *ctx, const lm_tensor *tensor)
 {
@@ -421,6 +452,7 @@ read_pieces(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, c
     return LM_OK;
 }
 
+/* float32 goes straight to its place; other dtypes through a buffer of one piece. */
 lm_status
 lm_tensor_read(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, float *dest)
 {
@@ -461,6 +493,10 @@ placement_dest(lm_context *ctx, const lm_weight_target *target, const lm_placeme
     return rows + placement->row * target->width;
 }
 
+/*
+ * Reads one tensor and, when it is the last part of a matrix, packs that and gives the staging
+ * back: few matrices wait at a time.
+ */
 static lm_status
 fill_one(lm_context *ctx, const lm_weights_plan *plan, const lm_placement *placement,
          const lm_source *source, staging *stage, char *image)
@@ -480,6 +516,7 @@ fill_one(lm_context *ctx, const lm_weights_plan *plan, const lm_placement *place
     return LM_OK;
 }
 
+/* Header, config and table: everything but the targets. */
 static void
 write_header(const lm_weights_plan *plan, char *image)
 {
@@ -502,6 +539,7 @@ write_header(const lm_weights_plan *plan, char *image)
         table[i] = plan->targets[i].offset;
 }
 
+/* Stagings that are left over after a failure are freed here, whatever they belong to. */
 lm_status
 lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *source, void *image)
 {
@@ -522,6 +560,7 @@ lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *s
 
 /* ---- Bind ---- */
 
+/* A section names its family by text, because a pointer would mean nothing in another process. */
 static const lm_family *
 family_named(const char *name)
 {
@@ -531,6 +570,7 @@ family_named(const char *name)
     return NULL;
 }
 
+/* Whether a range lies within size bytes; written so that nothing overflows. */
 static bool
 inside(uint64_t offset, uint64_t bytes, uint64_t size)
 {
@@ -573,6 +613,7 @@ check_table(lm_context *ctx, const char *image, const weights_header *header)
     return LM_OK;
 }
 
+/* The level that packed the matrices must run them: another may read panels of another width. */
 static lm_status
 find_kernels(lm_context *ctx, const weights_header *header, const lm_kernels **kernels)
 {
@@ -582,6 +623,7 @@ find_kernels(lm_context *ctx, const weights_header *header, const lm_kernels **k
     return LM_OK;
 }
 
+/* Offsets become pointers of this process, once; the section itself is not touched. */
 lm_status
 lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *weights)
 {
@@ -615,6 +657,7 @@ lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *wei
     return LM_OK;
 }
 
+/* Safe to call twice. */
 void
 lm_weights_unbind(lm_context *ctx, lm_weights *weights)
 {

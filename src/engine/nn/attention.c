@@ -44,6 +44,10 @@ heads_per_call(const lm_nn_attention *args, size_t tokens, double budget)
     return heads >= 1 ? (size_t)heads : 1;
 }
 
+/*
+ * Goes through the texts in order. Short texts are many to a budget, so the work is added up and a
+ * poll comes only when it is due.
+ */
 lm_status
 lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *args)
 {

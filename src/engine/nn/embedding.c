@@ -6,6 +6,10 @@
 /* Tokens between two polls: a few rows each, read from memory at random. */
 #define TOKENS_PER_POLL 4096
 
+/*
+ * Adds the three rows of one token. A model without type ids in its batch gets the row of type 0,
+ * as the reference does.
+ */
 static void
 embed_token(const lm_kernels *kernels, const lm_nn_embedding *args, size_t token, size_t position,
             float *out)
@@ -18,6 +22,7 @@ embed_token(const lm_kernels *kernels, const lm_nn_embedding *args, size_t token
                      out + token * width);
 }
 
+/* Walks texts, not tokens, since the position is counted from the start of each text. */
 lm_status
 lm_nn_embed(lm_context *ctx, const lm_kernels *kernels, const lm_nn_embedding *args, float *out)
 {

@@ -4,6 +4,10 @@
  */
 #include "nn/nn.h"
 
+/*
+ * The residual of the second product is x itself: a tile reads its part of x before it overwrites
+ * it, so no copy is needed.
+ */
 lm_status
 lm_nn_feed_forward(lm_context *ctx, const lm_kernels *kernels, const lm_nn_ffn *args, size_t rows,
                    float *x)

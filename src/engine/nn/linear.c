@@ -16,6 +16,10 @@ static const double level_budget[LM_LEVEL_COUNT] = {
     [LM_LEVEL_AVX512] = 1e9,
 };
 
+/*
+ * The work that may lie between two polls. A number of operations, not a time: reading a clock
+ * costs more than a small product.
+ */
 double
 lm_nn_budget(const lm_kernels *kernels)
 {
@@ -35,6 +39,10 @@ piece_rows(const lm_kernels *kernels, const lm_gemm_f32 *args)
     return rows >= 1 ? (size_t)rows : 1;
 }
 
+/*
+ * Runs the pieces in row order. Every piece reads all of the packed weights, so pieces are made as
+ * large as the budget allows.
+ */
 lm_status
 lm_nn_linear(lm_context *ctx, const lm_kernels *kernels, const lm_gemm_f32 *args)
 {

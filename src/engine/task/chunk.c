@@ -43,6 +43,7 @@ static lm_status find_cuts(chunker *c);
 static lm_status next_stop(chunker *c, size_t start, size_t previous, size_t *stop);
 static size_t next_start(const chunker *c, size_t start, size_t stop);
 
+/* What is only needed while cutting is freed here; the pieces go to the caller. */
 lm_status
 lm_chunk_text(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
               const char *text, size_t length, int max_tokens, int overlap, lm_chunk **chunks,
@@ -72,6 +73,7 @@ lm_chunk_text(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *
     return LM_OK;
 }
 
+/* An overlap as long as the piece would never end. */
 static lm_status
 check_arguments(lm_context *ctx, int max_tokens, int overlap)
 {
@@ -88,6 +90,7 @@ check_arguments(lm_context *ctx, int max_tokens, int overlap)
     return LM_OK;
 }
 
+/* Pieces grow by doubling. */
 static lm_status
 add_chunk(chunker *c, const cut *from, const cut *to, size_t tokens)
 {
@@ -152,6 +155,7 @@ typedef struct gap {
     int lines; /* line feeds */
 } gap;
 
+/* The character that starts at a byte. */
 static uint32_t
 char_at(const chunker *c, size_t byte, int *bytes)
 {
@@ -188,6 +192,7 @@ is_wide_stop(uint32_t c)
     return c == 0x3002 || c == 0xff01 || c == 0xff1f || c == 0xff61;
 }
 
+/* Full stops of the scripts that have one, before white space. */
 static bool
 is_stop(uint32_t c)
 {
@@ -222,6 +227,7 @@ ends_sentence(const chunker *c, size_t at, bool space)
     return false;
 }
 
+/* An empty line, a full stop, white space, or nothing of these. */
 static cut_rank
 rank_of(const chunker *c, const gap *g)
 {

@@ -8,6 +8,7 @@
 
 #define BLOCK_TEXTS 1024
 
+/* The base is bound by the caller, so its width can be checked here at the earliest. */
 static lm_status
 check_head(lm_context *ctx, const lm_model *model)
 {
@@ -39,6 +40,7 @@ score(const lm_kernels *kernels, const lm_head *head, const float *x, float *sco
     kernels->softmax_f32((size_t)head->labels, scores);
 }
 
+/* The embedding is taken whole, whatever `dimensions` says: the head was trained on all of it. */
 lm_status
 lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
             size_t count, const lm_embed_options *options, float *scores, lm_embed_counts *counts)
@@ -64,6 +66,7 @@ lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const l
     return LM_OK;
 }
 
+/* The first of equals, so that the answer does not depend on the order of comparison. */
 int
 lm_classify_best(const float *scores, int labels)
 {

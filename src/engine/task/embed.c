@@ -41,6 +41,7 @@ typedef struct embed_run {
 
 /* ---- Pooling: rows first … rows − 1 of x (rows, width) ---- */
 
+/* The mean over the tokens that count. There is at least one: close_window sees to it. */
 static void
 pool_mean(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
           float *out)
@@ -48,6 +49,7 @@ pool_mean(const lm_kernels *kernels, const float *x, size_t first, size_t rows, 
     kernels->mean_rows_f32(rows - first, width, x + first * width, out);
 }
 
+/* The sum divided by the root of the number of tokens. */
 static void
 pool_mean_sqrt(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
                float *out)
@@ -59,6 +61,10 @@ pool_mean_sqrt(const lm_kernels *kernels, const float *x, size_t first, size_t r
         out[i] *= scale;
 }
 
+/*
+ * The first token that counts: [CLS], or the one behind a prompt that is left out, as the
+ * reference has it.
+ */
 static void
 pool_first(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
            float *out)
@@ -66,6 +72,7 @@ pool_first(const lm_kernels *kernels, const float *x, size_t first, size_t rows,
     memcpy(out, x + first * width, width * sizeof *out);
 }
 
+/* The last token, special or not. */
 static void
 pool_last(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
           float *out)
@@ -73,6 +80,7 @@ pool_last(const lm_kernels *kernels, const float *x, size_t first, size_t rows, 
     memcpy(out, x + (rows - 1) * width, width * sizeof *out);
 }
 
+/* The largest value of each dimension. */
 static void
 pool_max(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
          float *out)
@@ -112,6 +120,7 @@ static void (*const poolers[])(const lm_kernels *kernels, const float *x, size_t
 
 /* ---- From hidden states to results ---- */
 
+/* To length 1, if the model's own files ask for it; else vectors stay as they are. */
 static void
 normalize(const embed_run *run, size_t width, float *x)
 {
@@ -141,6 +150,10 @@ add_to_mean(const embed_run *run, const lm_window *window, const float *vector, 
         normalize(run, run->full, sum);
 }
 
+/*
+ * Cuts to the width asked for. The whole vector was normalised already, so only a cut one is
+ * again.
+ */
 static void
 write_result(const embed_run *run, size_t text, const float *vector)
 {
@@ -151,6 +164,7 @@ write_result(const embed_run *run, size_t text, const float *vector)
         normalize(run, run->width, out);
 }
 
+/* From the hidden states of a window to the result, or to its share of one. */
 static lm_status
 pool_window(const embed_run *run, const lm_window *window, const float *x, size_t rows)
 {
@@ -325,6 +339,7 @@ join_prompt(embed_run *run, const lm_text *text, lm_text *joined)
     return LM_OK;
 }
 
+/* Says by how much only roughly: the tokenizer stops once the window is full. */
 static lm_status
 refuse_long(const embed_run *run)
 {
@@ -334,6 +349,10 @@ refuse_long(const embed_run *run)
     return lm_detail_hint(run->ctx, "long texts can be cut off, averaged, or chunked");
 }
 
+/*
+ * Tokenizes a text, and its prompt before it, into windows of the batch. Special tokens come with
+ * the tokens of a single window, and later around each of several.
+ */
 static lm_status
 add_text(embed_run *run, const lm_text *text, size_t index)
 {
@@ -361,6 +380,7 @@ add_text(embed_run *run, const lm_text *text, size_t index)
 
 /* ---- Options ---- */
 
+/* Lists the model's prompts, as far as they fit. */
 static lm_status
 unknown_prompt(lm_context *ctx, const lm_sentence_spec *sentence, const char *name)
 {
@@ -429,6 +449,7 @@ measure_prompt(embed_run *run)
     return LM_OK;
 }
 
+/* A head's image has no encoder of its own. */
 static lm_status
 check_encoder(lm_context *ctx, const lm_model *model)
 {
@@ -438,6 +459,7 @@ check_encoder(lm_context *ctx, const lm_model *model)
     return lm_detail_hint(ctx, "a head runs on the model that it was trained on");
 }
 
+/* Callers ask before they allocate the result. */
 lm_status
 lm_embed_width(lm_context *ctx, const lm_model *model, const lm_embed_options *options, int *width)
 {
@@ -455,6 +477,7 @@ lm_embed_width(lm_context *ctx, const lm_model *model, const lm_embed_options *o
     return LM_OK;
 }
 
+/* All options are checked here, before the first text is read. */
 static lm_status
 start_run(embed_run *run, const lm_embed_options *options)
 {
@@ -471,6 +494,10 @@ start_run(embed_run *run, const lm_embed_options *options)
     return measure_prompt(run);
 }
 
+/*
+ * Texts are taken in order and the batch runs whenever it is full, so memory does not grow with
+ * their number.
+ */
 lm_status
 lm_embed(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
          size_t count, const lm_embed_options *options, float *out, lm_embed_counts *counts)
@@ -489,6 +516,7 @@ lm_embed(lm_context *ctx, lm_session *session, const lm_model *model, const lm_t
     return flush(&run);
 }
 
+/* One text as a batch of its own, cut at the window, with no prompt. */
 lm_status
 lm_hidden_states(lm_context *ctx, lm_session *session, const lm_model *model, lm_text text,
                  int layer, const float **hidden, size_t *tokens)

@@ -15,6 +15,10 @@
 
 /* ---- Write ---- */
 
+/*
+ * One line, in the order in which a person looks for it; labels are in the order of the rows of
+ * weight.
+ */
 static lm_status
 write_json(const lm_head *head, lm_buffer *out)
 {
@@ -29,6 +33,7 @@ write_json(const lm_head *head, lm_buffer *out)
     return lm_buffer_append_string(out, "]}\n");
 }
 
+/* Both tensors in one file, weight first, as read_settings and find_tensor expect them. */
 lm_status
 lm_head_write(lm_context *ctx, const lm_head *head, lm_buffer *json, lm_buffer *tensors)
 {
@@ -56,6 +61,7 @@ lm_head_write(lm_context *ctx, const lm_head *head, lm_buffer *json, lm_buffer *
 
 /* ---- Plan ---- */
 
+/* Raises LM_BAD_MODEL for a member of head.json, with what was found in its place. */
 static lm_status
 refuse(lm_context *ctx, const char *message, const char *key, const lm_json *found,
        const char *allowed)
@@ -100,6 +106,7 @@ check_distinct(lm_context *ctx, lm_arena *arena, const lm_head *shape)
     return LM_OK;
 }
 
+/* Labels go to SQL as text, which cannot hold U+0000. */
 static lm_status
 read_labels(lm_context *ctx, lm_arena *arena, const lm_json *labels, lm_head *shape)
 {
@@ -125,6 +132,7 @@ read_labels(lm_context *ctx, lm_arena *arena, const lm_json *labels, lm_head *sh
     return check_distinct(ctx, arena, shape);
 }
 
+/* A format of its own number, so that a later one can say more without being misread. */
 static lm_status
 read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_head *shape)
 {
@@ -144,6 +152,7 @@ read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_head *sh
     return read_labels(ctx, arena, lm_json_get(json, "labels"), shape);
 }
 
+/* A tensor of head.safetensors, checked against head.json. */
 static lm_status
 find_tensor(lm_context *ctx, const lm_tensors *tensors, const char *name, int rank,
             const lm_head *shape, const lm_tensor **found)
@@ -166,6 +175,7 @@ find_tensor(lm_context *ctx, const lm_tensors *tensors, const char *name, int ra
     return lm_detail_key(ctx, "%s", name);
 }
 
+/* Reads nothing itself: the bundle has parsed both files, each once. */
 lm_status
 lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_bundle *bundle, lm_head_plan *plan)
 {
@@ -177,18 +187,21 @@ lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_bundle *bundle, lm_
 
 /* ---- Section ---- */
 
+/* Where the bias begins. Bounds on labels and width keep this far from overflow. */
 static size_t
 weight_bytes(const lm_head *shape)
 {
     return lm_align_up((size_t)shape->labels * (size_t)shape->width * sizeof(float));
 }
 
+/* Weight and bias, each aligned for the kernels. */
 size_t
 lm_head_size(const lm_head *shape)
 {
     return weight_bytes(shape) + lm_align_up((size_t)shape->labels * sizeof(float));
 }
 
+/* In the order of the file, which another writer may have chosen otherwise. */
 lm_status
 lm_head_fill(lm_context *ctx, const lm_head_plan *plan, const lm_source *source, void *section)
 {
@@ -202,6 +215,7 @@ lm_head_fill(lm_context *ctx, const lm_head_plan *plan, const lm_source *source,
     return lm_tensor_read(ctx, source, plan->bias, bias);
 }
 
+/* Labels and width are known by then: from the settings. */
 void
 lm_head_bind(const void *section, lm_head *head)
 {

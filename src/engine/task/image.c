@@ -58,6 +58,7 @@ set_element(lm_buffer *out, size_t start, uint32_t array, size_t i, uint32_t val
     memcpy(out->data + start + array + i * sizeof value, &value, sizeof value);
 }
 
+/* Strings follow the array that points to them, in the order of the classes. */
 static lm_status
 write_labels(lm_buffer *out, size_t start, const lm_model_info *info, settings *head)
 {
@@ -72,6 +73,7 @@ write_labels(lm_buffer *out, size_t start, const lm_model_info *info, settings *
     return LM_OK;
 }
 
+/* Name and text in turn, as one array of pairs. */
 static lm_status
 write_prompts(lm_buffer *out, size_t start, const lm_sentence_spec *sentence, settings *head)
 {
@@ -88,6 +90,10 @@ write_prompts(lm_buffer *out, size_t start, const lm_sentence_spec *sentence, se
     return LM_OK;
 }
 
+/*
+ * The struct is written twice: first to hold its place, then with the offsets that are known by
+ * then.
+ */
 lm_status
 lm_settings_write(lm_buffer *out, const lm_model_info *info, const lm_sentence_spec *sentence)
 {
@@ -122,6 +128,7 @@ typedef struct reader {
     bool broken;
 } reader;
 
+/* A string must end inside the section, or a reader would run on into the next one. */
 static const char *
 read_string(reader *r, uint32_t offset)
 {
@@ -134,6 +141,7 @@ read_string(reader *r, uint32_t offset)
     return r->bytes + offset;
 }
 
+/* The string that element i of an array of offsets points to. */
 static const char *
 read_element(reader *r, uint32_t array, size_t i)
 {
@@ -148,6 +156,7 @@ read_element(reader *r, uint32_t array, size_t i)
     return read_string(r, offset);
 }
 
+/* prompts is the array that the view keeps; its strings stay in the image. */
 static void
 read_sentence(reader *r, const settings *head, lm_prompt *prompts, lm_sentence_spec *sentence)
 {
@@ -169,6 +178,7 @@ read_sentence(reader *r, const settings *head, lm_prompt *prompts, lm_sentence_s
     };
 }
 
+/* As read_sentence, for the labels of a head. */
 static void
 read_info(reader *r, const settings *head, const char **labels, lm_model_info *info)
 {
@@ -185,6 +195,7 @@ read_info(reader *r, const settings *head, const char **labels, lm_model_info *i
     };
 }
 
+/* Counts are checked against the section's size before memory for them is asked for. */
 lm_status
 lm_settings_read(lm_context *ctx, const void *section, size_t size, lm_model *model, void **memory)
 {

@@ -116,6 +116,7 @@ choose_window(planner *p, const lm_tokenizer *tokenizer, const lm_dims *dims)
     return LM_OK;
 }
 
+/* What can be known of the tokenizer only once it is compiled. */
 static lm_status
 check_tokenizer(planner *p, const lm_dims *dims)
 {
@@ -127,6 +128,7 @@ check_tokenizer(planner *p, const lm_dims *dims)
     return choose_window(p, &tokenizer, dims);
 }
 
+/* Ids are bound by the rows of the embedding: a tokenizer with more would read past them. */
 static lm_status
 plan_tokenizer(planner *p, const lm_dims *dims)
 {
@@ -162,6 +164,7 @@ check_sentence(planner *p, const lm_dims *dims)
     return lm_detail_allowed(p->ctx, "%d, the hidden_size of config.json", dims->hidden);
 }
 
+/* Family, weights, pooling, tokenizer: from what is cheap to check to what is dear. */
 static lm_status
 plan_encoder(planner *p)
 {
@@ -183,6 +186,10 @@ plan_encoder(planner *p)
     return LM_OK;
 }
 
+/*
+ * A head has neither tokenizer nor weights of an encoder; its width is that of the base's
+ * embedding.
+ */
 static lm_status
 plan_head(planner *p)
 {
@@ -201,6 +208,7 @@ plan_head(planner *p)
     return LM_OK;
 }
 
+/* Last, since it holds what the other parts found out. */
 static lm_status
 plan_settings(planner *p)
 {
@@ -237,6 +245,10 @@ lay_out(planner *p)
     return LM_OK;
 }
 
+/*
+ * Everything that the plan refers to lives in the arena; on failure the caller frees that and is
+ * done.
+ */
 lm_status
 lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
                    const lm_model_options *options, const lm_kernels *kernels, lm_model_plan **plan,
@@ -259,6 +271,7 @@ lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
     return LM_OK;
 }
 
+/* A multiple of LM_ALIGNMENT. */
 size_t
 lm_model_plan_size(const lm_model_plan *plan)
 {
@@ -267,6 +280,7 @@ lm_model_plan_size(const lm_model_plan *plan)
 
 /* ---- Fill ---- */
 
+/* Sections that were made at plan time; those that are absent have size 0. */
 static void
 copy_section(const lm_image_header *header, lm_image_part part, const char *bytes, char *image)
 {
@@ -274,6 +288,7 @@ copy_section(const lm_image_header *header, lm_image_part part, const char *byte
         memcpy(image + header->parts[part].offset, bytes, header->parts[part].size);
 }
 
+/* Settings files have been read; what is left of the source are the tensors' data. */
 lm_status
 lm_model_fill(lm_context *ctx, lm_model_plan *plan, void *image)
 {
@@ -292,6 +307,7 @@ lm_model_fill(lm_context *ctx, lm_model_plan *plan, void *image)
 
 /* ---- Bind ---- */
 
+/* Magic and layout come first: an image of another version may have sections elsewhere. */
 static lm_status
 check_header(lm_context *ctx, const lm_image_header *header, size_t size)
 {
@@ -306,6 +322,7 @@ check_header(lm_context *ctx, const lm_image_header *header, size_t size)
     return good ? LM_OK : lm_raise(ctx, LM_INTERNAL, "the image of the model is not valid");
 }
 
+/* Views of tokenizer and weights; both are small. */
 static lm_status
 bind_encoder(lm_context *ctx, const lm_image_header *header, lm_model *model)
 {
@@ -319,6 +336,7 @@ bind_encoder(lm_context *ctx, const lm_image_header *header, lm_model *model)
     return LM_OK;
 }
 
+/* A head runs on its base's kernels; its own table serves where it is used alone. */
 static lm_status
 bind_head(lm_context *ctx, const lm_image_header *header, lm_model *model)
 {
@@ -338,6 +356,7 @@ bind_head(lm_context *ctx, const lm_image_header *header, lm_model *model)
     return LM_OK;
 }
 
+/* Leaves nothing behind when it fails. */
 lm_status
 lm_model_bind(lm_context *ctx, const void *image, size_t size, lm_model *model)
 {
@@ -358,6 +377,7 @@ lm_model_bind(lm_context *ctx, const void *image, size_t size, lm_model *model)
     return status;
 }
 
+/* Safe on a model that was only partly bound. */
 void
 lm_model_unbind(lm_context *ctx, lm_model *model)
 {

@@ -7,6 +7,7 @@
 
 #include "base/size.h"
 
+/* Buffers start empty; the first call sizes them. */
 lm_status
 lm_session_create(lm_context *ctx, lm_session **session)
 {
@@ -26,6 +27,7 @@ lm_session_create(lm_context *ctx, lm_session **session)
     return LM_OK;
 }
 
+/* Everything came from the session's own context and goes back there. */
 void
 lm_session_free(lm_session *session)
 {
@@ -45,6 +47,9 @@ lm_session_free(lm_session *session)
     lm_free(session->ctx, session);
 }
 
+/*
+ * A quarter more than is needed, so that texts of growing length do not each cost a reallocation.
+ */
 lm_status
 lm_session_grow(lm_context *ctx, lm_session *session, void *array, size_t *capacity, size_t need,
                 size_t width)

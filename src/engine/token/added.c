@@ -62,6 +62,7 @@ lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_stage_list *norma
     return LM_OK;
 }
 
+/* Fail: a member of added_tokens is not what it must be; its index says which. */
 static lm_status
 added_wrong(lm_context *ctx, size_t index, const char *key, const char *found, const char *allowed)
 {
@@ -72,6 +73,10 @@ added_wrong(lm_context *ctx, size_t index, const char *key, const char *found, c
     return lm_detail_allowed(ctx, "%s", allowed);
 }
 
+/*
+ * Read and check one member; flags that are left out are false, but `normalized` follows
+ * `special`.
+ */
 static lm_status
 read_token(lm_context *ctx, const lm_json *json, size_t index, added_token *token)
 {
@@ -101,6 +106,7 @@ read_token(lm_context *ctx, const lm_json *json, size_t index, added_token *toke
     return LM_OK;
 }
 
+/* Give the token its id in the vocabulary; next_id is the one that the reference would give. */
 static lm_status
 place_token(lm_context *ctx, const added_token *token, size_t index, lm_vocab *vocab,
             int64_t *next_id)
@@ -145,6 +151,7 @@ normalize_token(lm_context *ctx, const added_token *token, size_t index,
     return entry->shown ? LM_OK : LM_NO_MEMORY;
 }
 
+/* Keys point into the vocabulary and the parsed JSON, which both outlive this call. */
 lm_status
 lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab, size_t start,
                  lm_buffer *out)
@@ -224,6 +231,7 @@ lm_split_init(lm_split *split, const lm_token_image *image, const lm_matcher *ma
                         .pending_id = -1};
 }
 
+/* Whether the character that starts at c has a property. */
 static bool
 has_flag(const char *c, unsigned flag)
 {
@@ -242,6 +250,7 @@ before(const char *text, size_t at)
     return at;
 }
 
+/* A token that must be a word of its own has no word character on either side. */
 static bool
 touches_word(const lm_split *split, lm_match match)
 {
@@ -250,6 +259,7 @@ touches_word(const lm_split *split, lm_match match)
            (match.stop < split->length && has_flag(split->text + match.stop, LM_UNICODE_WORD));
 }
 
+/* Widen a match over the white space beside it, but not over what an earlier token took. */
 static void
 take_space(const lm_split *split, unsigned flags, lm_match *match)
 {
@@ -297,6 +307,7 @@ find_token(lm_split *split, lm_match *match, int32_t *id)
     }
 }
 
+/* A token that is found ends the plain stretch before it: that one is handed out first. */
 bool
 lm_split_next(lm_split *split)
 {

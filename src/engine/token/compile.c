@@ -47,6 +47,7 @@ static lm_status compile_all(compiler *c);
 static lm_status compile_parts(compiler *c);
 static lm_status compile_model(compiler *c);
 
+/* Scratch and arena live as long as the compilation; the image is all that stays. */
 lm_status
 lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *tokenizer_config,
                      int32_t max_vocab, lm_buffer *image, lm_tokenizer_notes *notes)
@@ -88,6 +89,7 @@ static const char *const bert_classes[] = {
     "SqueezeBertTokenizer",
 };
 
+/* Older files name the class with "Fast", newer ones without: both mean the same. */
 static bool
 is_bert_class(const lm_json *class)
 {
@@ -121,12 +123,14 @@ read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override
     return LM_OK;
 }
 
+/* The header where it lies now; any append may move it. */
 static lm_token_image *
 header_of(const compiler *c)
 {
     return (lm_token_image *)(c->image->data + c->start);
 }
 
+/* The header first, so that every part knows where the image starts; its size last. */
 static lm_status
 compile_all(compiler *c)
 {
@@ -141,6 +145,10 @@ compile_all(compiler *c)
     return LM_OK;
 }
 
+/*
+ * The order matters: added tokens are normalized, the post-processor checks ids, the fast path
+ * asks all.
+ */
 static lm_status
 compile_parts(compiler *c)
 {

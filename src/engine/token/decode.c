@@ -31,6 +31,7 @@ static const struct {
 
 #define STAGE_COUNT (sizeof stages / sizeof stages[0])
 
+/* Without a decoder the header keeps row 0 of the table. */
 lm_status
 lm_decoder_compile(lm_context *ctx, const lm_json *decoder, size_t start, lm_buffer *out)
 {
@@ -52,6 +53,7 @@ lm_decoder_compile(lm_context *ctx, const lm_json *decoder, size_t start, lm_buf
     return lm_field_no_stage(ctx, "decoder", type, names, STAGE_COUNT - 1);
 }
 
+/* The prefix is stored as it is written; an empty one is allowed. */
 static lm_status
 compile_wordpiece(lm_context *ctx, lm_field field, size_t start, lm_buffer *out)
 {
@@ -68,6 +70,7 @@ compile_wordpiece(lm_context *ctx, lm_field field, size_t start, lm_buffer *out)
     return LM_OK;
 }
 
+/* An id without a token is an error here; the reference leaves it out in silence. */
 lm_status
 lm_detokenize(lm_context *ctx, const lm_tokenizer *tokenizer, const int32_t *ids, size_t count,
               bool skip_special, lm_buffer *out)
@@ -94,6 +97,7 @@ lm_detokenize(lm_context *ctx, const lm_tokenizer *tokenizer, const int32_t *ids
     return LM_OK;
 }
 
+/* Tokens as they are, with a space between them. */
 static lm_status
 run_spaced(const lm_token_image *image, const char *token, size_t length, bool first,
            lm_buffer *out)
@@ -103,6 +107,10 @@ run_spaced(const lm_token_image *image, const char *token, size_t length, bool f
     return lm_buffer_append(out, token, length);
 }
 
+/*
+ * A token that continues a word loses its prefix, but the first one keeps it, as in the
+ * reference.
+ */
 static lm_status
 run_wordpiece(const lm_token_image *image, const char *token, size_t length, bool first,
               lm_buffer *out)
@@ -146,6 +154,7 @@ replace(lm_buffer *out, size_t start, const char *from, const char *to)
     out->size = write;
 }
 
+/* The replacements see one token with the space before it, never two tokens. */
 static lm_status
 clean_up(lm_buffer *out, size_t start)
 {

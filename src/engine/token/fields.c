@@ -8,6 +8,7 @@
 
 #define FILE_NAME "tokenizer.json"
 
+/* A scalar that was found is quoted; of other values the type is named. */
 lm_status
 lm_field_wrong(lm_context *ctx, lm_field field, const char *key, const lm_json *found,
                const char *allowed)
@@ -45,6 +46,7 @@ lm_field_bool(lm_context *ctx, lm_field field, const char *key, bool fallback, b
     return lm_field_optional_bool(ctx, field, key, &given, value);
 }
 
+/* A number with a fraction or an exponent is not an integer, even 1.0. */
 lm_status
 lm_field_integer(lm_context *ctx, lm_field field, const char *key, int64_t low, int64_t high,
                  int64_t fallback, int64_t *value)
@@ -93,6 +95,7 @@ lm_field_type(lm_context *ctx, lm_field field, const lm_json **type)
     return lm_field_string(ctx, field, "type", type);
 }
 
+/* The allowed names are cut where the record is full. */
 lm_status
 lm_field_no_stage(lm_context *ctx, const char *stage, const lm_json *type, const char *const *names,
                   size_t count)

@@ -48,6 +48,7 @@ static lm_status make_block(fuser *f, uint32_t first, uint32_t *block);
 static lm_status make_entry(fuser *f, uint32_t c, uint32_t *entry);
 static lm_status make_list(fuser *f, uint32_t *entry);
 
+/* Stages that look at neighbours have no table: texts then take the staged way. */
 lm_status
 lm_fused_compile(lm_context *ctx, lm_token_scratch *scratch, size_t start, lm_buffer *out)
 {
@@ -99,6 +100,7 @@ fill_blocks(fuser *f, uint16_t *numbers, uint32_t *values, size_t *count, lm_fus
     return LM_OK;
 }
 
+/* The blocks are made in full first, since equal ones are only known then. */
 static lm_status
 build_tables(fuser *f, size_t start, lm_buffer *out, lm_fused *fused)
 {
@@ -118,6 +120,7 @@ build_tables(fuser *f, size_t start, lm_buffer *out, lm_fused *fused)
     return status;
 }
 
+/* Surrogates never occur in valid text; their entries are there to fill the block. */
 static lm_status
 make_block(fuser *f, uint32_t first, uint32_t *block)
 {
@@ -132,6 +135,7 @@ make_block(fuser *f, uint32_t first, uint32_t *block)
 static const uint8_t kind_of_role[] = {
     [LM_ROLE_LETTER] = LETTER, [LM_ROLE_SPACE] = SPACE, [LM_ROLE_ALONE] = ALONE};
 
+/* The entry of a normalized character, by its role. */
 static uint32_t
 entry_of(const fuser *f, uint32_t c)
 {
@@ -163,6 +167,7 @@ make_entry(fuser *f, uint32_t c, uint32_t *entry)
     return LM_OK;
 }
 
+/* Syllables are 11,172 lists of two or three letters: they are computed, not stored. */
 static bool
 is_hangul(const fuser *f, const lm_chars *chars)
 {
@@ -176,6 +181,7 @@ is_hangul(const fuser *f, const lm_chars *chars)
     return chars->count == 2 || lm_unicode_compose(composed, chars->c[2]) != 0;
 }
 
+/* What the stages make of one character when it is several. */
 static lm_status
 make_list(fuser *f, uint32_t *entry)
 {
@@ -231,6 +237,7 @@ static lm_status read_stretch(reader *r, bool offsets);
 static void take_other(reader *r, bool offsets);
 static lm_status take_slow(reader *r);
 
+/* Two copies of the loop: the one without offsets carries no places along. */
 lm_status
 lm_fused_run(lm_run *run, const char *text, size_t length, int32_t first)
 {
@@ -260,6 +267,7 @@ remember_place(reader *r)
     r->last_at = r->now.at;
 }
 
+/* A word opens at the current character. */
 ALWAYS_INLINE void
 begin_word(reader *r, bool offsets)
 {
@@ -270,6 +278,7 @@ begin_word(reader *r, bool offsets)
         r->run->scratch->at.size = 0;
 }
 
+/* A word closes before the current character; nothing happens when none is open. */
 ALWAYS_INLINE void
 end_word(reader *r, bool offsets)
 {
@@ -294,6 +303,7 @@ open_char(reader *r, bool offsets)
     return !r->walk.bad;
 }
 
+/* One byte is one character here: the shortest way through. */
 ALWAYS_INLINE void
 put_ascii(reader *r, unsigned char byte, bool offsets)
 {
@@ -305,6 +315,7 @@ put_ascii(reader *r, unsigned char byte, bool offsets)
     r->walk.chars++;
 }
 
+/* A letter of any script, fed to the walk as UTF-8. */
 static inline void
 put_letter(reader *r, uint32_t c, bool offsets)
 {
@@ -320,6 +331,7 @@ put_letter(reader *r, uint32_t c, bool offsets)
     r->walk.chars++;
 }
 
+/* A character that is a word of its own. */
 static inline void
 put_alone(reader *r, uint32_t c, bool offsets)
 {
@@ -328,6 +340,10 @@ put_alone(reader *r, uint32_t c, bool offsets)
     end_word(r, offsets);
 }
 
+/*
+ * ASCII goes by a table of its own. Limits and failures are looked at between words, a cancel
+ * also within them.
+ */
 static lm_status
 read_stretch(reader *r, bool offsets)
 {
@@ -365,6 +381,7 @@ read_stretch(reader *r, bool offsets)
     return r->run->status;
 }
 
+/* Letter, alone or space. */
 static void
 put_entry(reader *r, uint32_t entry, bool offsets)
 {
@@ -376,6 +393,7 @@ put_entry(reader *r, uint32_t entry, bool offsets)
         end_word(r, offsets);
 }
 
+/* The jamo of a syllable all take its place. */
 static void
 put_hangul(reader *r, uint32_t c, bool offsets)
 {
@@ -386,6 +404,7 @@ put_hangul(reader *r, uint32_t c, bool offsets)
         put_letter(r, jamo[i], offsets);
 }
 
+/* Every letter of the list takes the place of the one character. */
 static void
 put_list(reader *r, const uint32_t *list, bool offsets)
 {
@@ -393,6 +412,7 @@ put_list(reader *r, const uint32_t *list, bool offsets)
         put_letter(r, list[1 + i], offsets);
 }
 
+/* Scalar values beyond the table are rare; the stages know what becomes of them. */
 static uint32_t
 look_up(const reader *r, uint32_t c)
 {

@@ -7,6 +7,7 @@
 
 #define ROOT 1u
 
+/* Failure links by depth: that of the parent is known, and leads to lesser depths. */
 static void
 link_nodes(const lm_trie *trie, lm_match_node *nodes)
 {
@@ -46,6 +47,7 @@ list_first_bytes(const lm_trie *trie, lm_matcher *matcher)
         matcher->only_first = -1;
 }
 
+/* No patterns leave an empty matcher, which callers ask about before they search. */
 lm_status
 lm_matcher_compile(lm_context *ctx, lm_trie_key *keys, size_t count, size_t start, lm_buffer *out,
                    lm_matcher *matcher)
@@ -88,6 +90,7 @@ skip(const lm_matcher *matcher, const char *text, size_t from, size_t length)
     return from;
 }
 
+/* A match stands until no pattern that is still being read could start as early. */
 lm_match
 lm_matcher_find(const lm_token_image *image, const lm_matcher *matcher, const char *text,
                 size_t from, size_t length)

@@ -71,6 +71,7 @@ static const struct {
 
 #define STAGE_COUNT (sizeof stages / sizeof stages[0])
 
+/* No normalizer is a list without operations. */
 lm_status
 lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer, const lm_bert_override *override,
                       lm_stage_list *list, lm_tokenizer_notes *notes)
@@ -81,6 +82,7 @@ lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer, const lm_bert_
     return compile_stage(ctx, (lm_field){normalizer, "normalizer"}, override, list, notes);
 }
 
+/* Sequences of sequences end here: the list is flat. */
 static lm_status
 add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
 {
@@ -90,6 +92,7 @@ add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
     return LM_OK;
 }
 
+/* Look the type up in the table; the names of all rows are for the message. */
 static lm_status
 compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
               lm_stage_list *list, lm_tokenizer_notes *notes)
@@ -109,6 +112,7 @@ compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
     return lm_field_no_stage(ctx, "normalizer", type, names, STAGE_COUNT);
 }
 
+/* Members run in order; nesting is limited by the JSON reader. */
 static lm_status
 compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *override,
                  lm_stage_list *list, lm_tokenizer_notes *notes)
@@ -177,6 +181,7 @@ compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, 
     return own.lowercase ? add_operation(ctx, list, LOWER) : LM_OK;
 }
 
+/* Composition looks at neighbours. */
 bool
 lm_normalizer_is_local(const lm_stage_list *list)
 {
@@ -195,6 +200,7 @@ lm_normalizer_reorders(const lm_stage_list *list)
     return false;
 }
 
+/* Each operation reads one array and writes the other. */
 lm_status
 lm_normalizer_run(lm_context *ctx, const lm_stage_list *list, lm_chars *chars, lm_chars *spare)
 {
@@ -220,6 +226,7 @@ put(lm_chars *to, uint32_t c, int32_t at)
     to->at[to->count++] = at;
 }
 
+/* Controls go; every kind of white space becomes a space. */
 static lm_status
 run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
@@ -232,6 +239,7 @@ run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to)
     return LM_OK;
 }
 
+/* Spaces around an ideograph make it a word of its own; they share its place. */
 static lm_status
 run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
@@ -248,6 +256,7 @@ run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to)
     return LM_OK;
 }
 
+/* Characters with the flag are left out. */
 static lm_status
 strip(const lm_chars *from, lm_chars *to, unsigned flag)
 {
@@ -257,18 +266,21 @@ strip(const lm_chars *from, lm_chars *to, unsigned flag)
     return LM_OK;
 }
 
+/* BertNormalizer: Mn only. */
 static lm_status
 run_strip_nonspacing(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
     return strip(from, to, LM_UNICODE_NONSPACING);
 }
 
+/* StripAccents: Mn, Mc and Me. */
 static lm_status
 run_strip_marks(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
     return strip(from, to, LM_UNICODE_MARK);
 }
 
+/* Character by character, without context: a final sigma stays what it is. */
 static lm_status
 run_lower(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
@@ -421,6 +433,7 @@ give_places(const lm_chars *from, lm_chars *to)
     }
 }
 
+/* Canonical decomposition. */
 static lm_status
 run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
@@ -430,6 +443,7 @@ run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to)
     return LM_OK;
 }
 
+/* Compatibility decomposition. */
 static lm_status
 run_nfkd(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
@@ -439,6 +453,7 @@ run_nfkd(lm_context *ctx, const lm_chars *from, lm_chars *to)
     return LM_OK;
 }
 
+/* Canonical decomposition, then composition. */
 static lm_status
 run_nfc(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
@@ -449,6 +464,7 @@ run_nfc(lm_context *ctx, const lm_chars *from, lm_chars *to)
     return LM_OK;
 }
 
+/* Compatibility decomposition, then canonical composition. */
 static lm_status
 run_nfkc(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {

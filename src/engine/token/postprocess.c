@@ -32,6 +32,7 @@ static const struct {
 
 #define STAGE_COUNT (sizeof stages / sizeof stages[0])
 
+/* The processor by its type; none leaves texts as they are. */
 static lm_status
 read_templates(lm_context *ctx, const lm_json *processor, templates *out)
 {
@@ -50,6 +51,7 @@ read_templates(lm_context *ctx, const lm_json *processor, templates *out)
     return lm_field_no_stage(ctx, PATH, type, names, STAGE_COUNT);
 }
 
+/* Templates are short: they are gathered first and appended at the end. */
 lm_status
 lm_postprocess_compile(lm_context *ctx, const lm_json *processor, int32_t vocab_size, size_t start,
                        lm_buffer *out)
@@ -80,6 +82,7 @@ lm_postprocess_compile(lm_context *ctx, const lm_json *processor, int32_t vocab_
     return status;
 }
 
+/* One more piece of a template. */
 static lm_status
 add_piece(lm_buffer *pieces, int32_t id, int32_t type)
 {
@@ -88,6 +91,7 @@ add_piece(lm_buffer *pieces, int32_t id, int32_t type)
     return lm_buffer_append(pieces, &piece, sizeof piece);
 }
 
+/* lm_tokenizer_surround and truncation rely on each text standing there once. */
 static lm_status
 check_texts(lm_context *ctx, const lm_buffer *pieces, const char *key, int a, int b)
 {
@@ -107,6 +111,7 @@ check_texts(lm_context *ctx, const lm_buffer *pieces, const char *key, int a, in
     return lm_detail_allowed(ctx, "%d time A, %d times B", a, b);
 }
 
+/* What the reference does without a post-processor: type 0, and 1 for the second text. */
 static lm_status
 compile_none(templates *out)
 {
@@ -115,6 +120,7 @@ compile_none(templates *out)
     return add_piece(&out->pair, LM_PIECE_B, 1);
 }
 
+/* An id that the vocabulary does not reach would index past the embedding. */
 static lm_status
 check_id(lm_context *ctx, const lm_json *json, const char *key, int32_t vocab_size, int32_t *id)
 {
@@ -141,6 +147,7 @@ read_named_id(lm_context *ctx, lm_field field, const char *key, int32_t vocab_si
     return check_id(ctx, pair->as.items.first->next, key, vocab_size, id);
 }
 
+/* [CLS] A [SEP], and B [SEP] of type 1. */
 static lm_status
 compile_bert(lm_context *ctx, lm_field field, templates *out)
 {
@@ -198,6 +205,7 @@ read_special(lm_context *ctx, const lm_json *json, const lm_json *specials, int3
     return LM_OK;
 }
 
+/* A list of pieces, each an object with one member. */
 static lm_status
 read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *specials,
               int32_t vocab_size, lm_buffer *pieces)
@@ -219,6 +227,7 @@ read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *s
     return LM_OK;
 }
 
+/* Both templates draw on one table of special tokens. */
 static lm_status
 compile_template(lm_context *ctx, lm_field field, templates *out)
 {

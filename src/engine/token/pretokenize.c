@@ -24,12 +24,14 @@ static lm_status compile_words(lm_context *ctx, lm_field field, lm_stage_list *l
 static lm_status split(lm_context *ctx, int (*role)(uint32_t c), const uint32_t *c, lm_range range,
                        lm_ranges *words);
 
+/* White space separates words. */
 static int
 space_role(uint32_t c)
 {
     return lm_unicode_flags(c) & LM_UNICODE_SPACE ? LM_ROLE_SPACE : LM_ROLE_LETTER;
 }
 
+/* A punctuation mark is a word of its own. */
 static int
 punctuation_role(uint32_t c)
 {
@@ -78,6 +80,7 @@ lm_pretokenizer_compile(lm_context *ctx, const lm_json *pretokenizer, lm_stage_l
     return compile_stage(ctx, (lm_field){pretokenizer, "pre_tokenizer"}, list);
 }
 
+/* Look the type up in the table; the names of all rows are for the message. */
 static lm_status
 compile_stage(lm_context *ctx, lm_field field, lm_stage_list *list)
 {
@@ -93,6 +96,7 @@ compile_stage(lm_context *ctx, lm_field field, lm_stage_list *list)
     return lm_field_no_stage(ctx, "pre_tokenizer", type, names, STAGE_COUNT);
 }
 
+/* Sequences are flattened into one list. */
 static lm_status
 add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
 {
@@ -103,6 +107,7 @@ add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
     return LM_OK;
 }
 
+/* Members run in order, each on the words that the one before left. */
 static lm_status
 compile_sequence(lm_context *ctx, lm_field field, lm_stage_list *list)
 {
@@ -114,6 +119,7 @@ compile_sequence(lm_context *ctx, lm_field field, lm_stage_list *list)
     return LM_OK;
 }
 
+/* White space first, then punctuation. */
 static lm_status
 compile_bert(lm_context *ctx, lm_field field, lm_stage_list *list)
 {
@@ -121,18 +127,21 @@ compile_bert(lm_context *ctx, lm_field field, lm_stage_list *list)
     return add_operation(ctx, list, ISOLATE_PUNCTUATION);
 }
 
+/* The type has no settings. */
 static lm_status
 compile_space(lm_context *ctx, lm_field field, lm_stage_list *list)
 {
     return add_operation(ctx, list, SPLIT_SPACE);
 }
 
+/* The type has no settings. */
 static lm_status
 compile_words(lm_context *ctx, lm_field field, lm_stage_list *list)
 {
     return add_operation(ctx, list, SPLIT_WORDS);
 }
 
+/* Only the default behaviour: the others keep marks with a neighbour. */
 static lm_status
 compile_punctuation(lm_context *ctx, lm_field field, lm_stage_list *list)
 {
@@ -146,6 +155,7 @@ compile_punctuation(lm_context *ctx, lm_field field, lm_stage_list *list)
     return add_operation(ctx, list, ISOLATE_PUNCTUATION);
 }
 
+/* Letters of two kinds in one operation need their neighbours. */
 bool
 lm_pretokenizer_is_local(const lm_stage_list *list)
 {
@@ -155,6 +165,7 @@ lm_pretokenizer_is_local(const lm_stage_list *list)
     return true;
 }
 
+/* The first operation that separates a character decides. */
 lm_char_role
 lm_pretokenizer_role(const lm_stage_list *list, uint32_t c)
 {
@@ -167,6 +178,7 @@ lm_pretokenizer_role(const lm_stage_list *list, uint32_t c)
     return LM_ROLE_LETTER;
 }
 
+/* Each operation cuts the words of the one before; two lists take turns. */
 lm_status
 lm_pretokenizer_run(lm_context *ctx, const lm_stage_list *list, const uint32_t *c, size_t start,
                     size_t stop, lm_token_scratch *scratch)

@@ -53,6 +53,7 @@ next_capacity(size_t capacity, size_t need)
         (array) = grow_to;                                              \
     } while (0)
 
+/* The arrays grow together; capacity is set when all have grown. */
 lm_status
 lm_encoding_reserve(lm_encoding *encoding, size_t need)
 {
@@ -70,6 +71,7 @@ lm_encoding_reserve(lm_encoding *encoding, size_t need)
     return LM_OK;
 }
 
+/* Characters and places grow together. */
 lm_status
 lm_chars_reserve(lm_context *ctx, lm_chars *chars, size_t need)
 {
@@ -84,6 +86,7 @@ lm_chars_reserve(lm_context *ctx, lm_chars *chars, size_t need)
     return LM_OK;
 }
 
+/* Growing is the rare case, and a good place to look for a cancel. */
 lm_status
 lm_ranges_add(lm_context *ctx, lm_ranges *ranges, size_t start, size_t stop)
 {
@@ -98,6 +101,7 @@ lm_ranges_add(lm_context *ctx, lm_ranges *ranges, size_t start, size_t stop)
     return LM_OK;
 }
 
+/* A character takes at least a byte: that is all the room that is needed. */
 lm_status
 lm_chars_decode(lm_context *ctx, lm_chars *to, const char *text, size_t length, int32_t first)
 {
@@ -114,6 +118,7 @@ lm_chars_decode(lm_context *ctx, lm_chars *to, const char *text, size_t length, 
     return LM_OK;
 }
 
+/* A character takes at most four bytes. */
 lm_status
 lm_chars_encode(const lm_chars *from, lm_buffer *to)
 {
@@ -128,6 +133,7 @@ lm_chars_encode(const lm_chars *from, lm_buffer *to)
     return LM_OK;
 }
 
+/* All is empty at first and grows with the texts. */
 lm_status
 lm_token_scratch_create(lm_context *ctx, lm_token_scratch **scratch)
 {

@@ -60,6 +60,7 @@ run_splits(lm_run *run)
     return run->status;
 }
 
+/* All arrays are the scratch's: nothing is allocated once they have grown. */
 lm_status
 lm_staged_run(lm_run *run, const char *text, size_t length, int32_t first)
 {

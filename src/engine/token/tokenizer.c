@@ -16,6 +16,7 @@ static lm_status check_text(lm_context *ctx, const char *text, size_t length);
 static lm_status surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b,
                           const lm_token_options *options, lm_encoding *out);
 
+/* A few comparisons and no allocation: done at every attach. */
 lm_status
 lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size, lm_tokenizer *tokenizer)
 {
@@ -30,6 +31,7 @@ lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size, lm_tokenizer 
     return LM_OK;
 }
 
+/* Every piece of a template that is no text. */
 int
 lm_tokenizer_special_count(const lm_tokenizer *tokenizer, bool pair)
 {
@@ -80,6 +82,7 @@ tokenize_plain(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch 
     return run_text(&run, text, length);
 }
 
+/* The text goes to the scratch first, since its tokens are counted before they are placed. */
 lm_status
 lm_tokenize(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
             const char *text, size_t length, const lm_token_options *options, lm_encoding *out)
@@ -113,6 +116,7 @@ cut_pair(lm_encoding *a, lm_encoding *b, size_t limit)
     b->count = swap ? low : high;
 }
 
+/* Both texts are tokenized whole: which one is cut depends on the length of both. */
 lm_status
 lm_tokenize_pair(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
                  const char *a, size_t a_length, const char *b, size_t b_length,
@@ -129,6 +133,7 @@ lm_tokenize_pair(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratc
     return surround(tokenizer->image, &scratch->a, &scratch->b, options, out);
 }
 
+/* Places and lengths of a text fit int32_t from here on. */
 static lm_status
 check_text(lm_context *ctx, const char *text, size_t length)
 {
@@ -155,6 +160,9 @@ run_stretch(lm_run *run, const char *text, size_t length, int32_t first)
     return lm_fused_run(run, text, length, first);
 }
 
+/*
+ * Stretches in the order of the text; places are counted along, and only when they are asked for.
+ */
 static lm_status
 run_text(lm_run *run, const char *text, size_t length)
 {
@@ -186,6 +194,7 @@ run_text(lm_run *run, const char *text, size_t length)
     return LM_OK;
 }
 
+/* A special token stands nowhere in the text. */
 static void
 put_special(lm_encoding *out, lm_piece piece)
 {
@@ -195,6 +204,7 @@ put_special(lm_encoding *out, lm_piece piece)
     out->special[out->count++] = 1;
 }
 
+/* A whole text, each of its tokens with the type of its place in the template. */
 static void
 put_text(lm_encoding *out, const lm_encoding *text, int32_t type, bool offsets)
 {
@@ -230,6 +240,7 @@ surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b
     return LM_OK;
 }
 
+/* The same as surround, on plain arrays of the caller. */
 size_t
 lm_tokenizer_surround(const lm_tokenizer *tokenizer, const int32_t *ids, size_t count,
                       int32_t *out_ids, int32_t *out_types)

@@ -43,6 +43,7 @@ static lm_status grow(builder *b, size_t need);
 static lm_status enqueue(builder *b, pending node);
 static lm_status list_nodes(builder *b);
 
+/* By root, bytes, length, value: keys with a common prefix stand together. */
 static int
 compare_keys(const void *a, const void *b)
 {
@@ -59,6 +60,7 @@ compare_keys(const void *a, const void *b)
     return (x->value > y->value) - (x->value < y->value);
 }
 
+/* What is only needed while building is freed here, also after a failure. */
 lm_status
 lm_trie_build(lm_context *ctx, lm_trie_key *keys, size_t count, uint32_t roots, lm_trie *trie)
 {
@@ -85,6 +87,7 @@ lm_trie_free(lm_trie *trie)
     memset(trie, 0, sizeof *trie);
 }
 
+/* The queue is never popped: in the end it is the list of nodes by depth. */
 static lm_status
 build(builder *b, size_t count, uint32_t roots)
 {
@@ -100,6 +103,7 @@ build(builder *b, size_t count, uint32_t roots)
     return list_nodes(b);
 }
 
+/* Roots have fixed cells, and may have no keys. */
 static lm_status
 add_roots(builder *b, size_t count, uint32_t roots)
 {
@@ -115,6 +119,7 @@ add_roots(builder *b, size_t count, uint32_t roots)
     return LM_OK;
 }
 
+/* Out of the free list. */
 static void
 take_cell(builder *b, uint32_t cell)
 {
@@ -123,12 +128,14 @@ take_cell(builder *b, uint32_t cell)
     b->next[cell] = cell; /* marks it as taken */
 }
 
+/* A cell that is taken points to itself. */
 static bool
 is_free(const builder *b, uint32_t cell)
 {
     return b->next[cell] != cell;
 }
 
+/* Find places for all children of a node, and let them wait for their own. */
 static lm_status
 add_children(builder *b, const pending *node)
 {
@@ -172,6 +179,7 @@ group_children(builder *b, const pending *node, children *group)
     group->start[group->count] = at;
 }
 
+/* The first byte's cell is free already: it was taken from the free list. */
 static bool
 fits(const builder *b, const children *group, uint32_t base)
 {
@@ -181,6 +189,7 @@ fits(const builder *b, const children *group, uint32_t base)
     return true;
 }
 
+/* Few tries keep construction linear; a new block at the end always fits. */
 static lm_status
 find_base(builder *b, const children *group, uint32_t *base)
 {
@@ -247,6 +256,7 @@ grow(builder *b, size_t need)
     return LM_OK;
 }
 
+/* The queue grows by doubling. */
 static lm_status
 enqueue(builder *b, pending node)
 {
@@ -263,6 +273,7 @@ enqueue(builder *b, pending node)
     return LM_OK;
 }
 
+/* Parents before children: failure links are computed in this order. */
 static lm_status
 list_nodes(builder *b)
 {

@@ -15,6 +15,7 @@ static lm_status make_room(lm_vocab *vocab, lm_arena *arena, size_t tokens);
 static lm_status insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const char *text,
                         size_t length, int32_t id);
 
+/* Ids are checked before anything is sized by them. */
 lm_status
 lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, int32_t max_vocab,
               size_t added_count, lm_vocab *vocab)
@@ -75,6 +76,7 @@ make_room(lm_vocab *vocab, lm_arena *arena, size_t tokens)
     return LM_OK;
 }
 
+/* Added tokens come after the model's, by the room that was made for them. */
 lm_status
 lm_vocab_add(lm_context *ctx, lm_vocab *vocab, const char *path, const char *text, size_t length,
              int64_t id)
@@ -92,6 +94,7 @@ lm_vocab_add(lm_context *ctx, lm_vocab *vocab, const char *path, const char *tex
     return LM_OK;
 }
 
+/* Two texts with one id are refused; two ids with one text cannot be, JSON keys differ. */
 static lm_status
 insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const char *text, size_t length,
        int32_t id)
@@ -131,6 +134,7 @@ typedef struct vocab_writer {
     lm_buffer starts, flags, text, renamed, written;
 } vocab_writer;
 
+/* One token at the end of every array; ids without a token have an empty text. */
 static lm_status
 add_token(vocab_writer *w, int32_t id, const lm_vocab_token *token)
 {
@@ -150,6 +154,7 @@ add_token(vocab_writer *w, int32_t id, const lm_vocab_token *token)
     return lm_buffer_append(&w->written, token->text, token->length);
 }
 
+/* Spans are set in the header when all arrays are in place. */
 static lm_status
 append_arrays(const vocab_writer *w, const lm_vocab *vocab, size_t start, lm_buffer *out)
 {
@@ -175,6 +180,7 @@ append_arrays(const vocab_writer *w, const lm_vocab *vocab, size_t start, lm_buf
     return LM_OK;
 }
 
+/* Arrays are gathered in buffers of their own, since appending one moves the others. */
 lm_status
 lm_vocab_write(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *out)
 {

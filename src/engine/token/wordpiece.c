@@ -39,6 +39,7 @@ static lm_status link_node(compiler *c, uint32_t node);
 static lm_status write_model(const compiler *c, size_t start, lm_wordpiece *wordpiece,
                              lm_buffer *out);
 
+/* The arrays of the compilation are freed here, also after a failure. */
 lm_status
 lm_wordpiece_compile(lm_context *ctx, const lm_json *model, const lm_vocab *vocab, size_t start,
                      lm_buffer *out)
@@ -63,6 +64,7 @@ lm_wordpiece_compile(lm_context *ctx, const lm_json *model, const lm_vocab *voca
     return status;
 }
 
+/* The unknown token must be the model's own: every word may become it. */
 static lm_status
 read_settings(lm_context *ctx, const lm_json *model, const lm_vocab *vocab, lm_wordpiece *wordpiece,
               const lm_json **prefix)
@@ -91,6 +93,7 @@ add_key(lm_trie_key *keys, size_t *count, const char *text, size_t length, uint3
         keys[(*count)++] = (lm_trie_key){text, length, root, id};
 }
 
+/* A token with the prefix is in both tries: a word may also be written that way. */
 static lm_status
 build_trie(compiler *c, const lm_vocab *vocab, const lm_json *prefix, uint32_t max_chars)
 {
@@ -186,6 +189,7 @@ link_node(compiler *c, uint32_t node)
     return LM_OK;
 }
 
+/* The tries' values are not needed any more: links hold the ids. */
 static lm_status
 write_model(const compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out)
 {
@@ -199,6 +203,7 @@ write_model(const compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer 
     return LM_OK;
 }
 
+/* The staged way feeds characters that were normalized before. */
 lm_status
 lm_wordpiece_run(lm_run *run, const uint32_t *c, const int32_t *at, size_t count)
 {

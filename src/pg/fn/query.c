@@ -16,6 +16,8 @@ static void refuse_statement(const char *function);
 static void check_reads_only(const char *function, SPIPlanPtr plan);
 static void check_columns(const char *function, TupleDesc row, const lmtext_column columns[2]);
 static bool fits(Oid type, lmtext_column_kind kind);
+static bool is_vector(Oid type);
+static ArrayType *vector_of(uint64 row);
 static char *value_of(const lmtext_pairs *pairs, uint64 row, int column);
 
 void
@@ -27,6 +29,8 @@ lmtext_pairs_open(lmtext_pairs *pairs, const char *function, const char *query,
     /* read_only: the snapshot that the caller runs in, and no command of its own. */
     pairs->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
     check_columns(function, pairs->portal->tupDesc, columns);
+    pairs->vectors = columns[0].kind == LMTEXT_COLUMN_INPUT &&
+                     is_vector(TupleDescAttr(pairs->portal->tupDesc, 0)->atttypid);
     for (int i = 0; i < 2; i++) {
         Oid type = TupleDescAttr(pairs->portal->tupDesc, i)->atttypid, output;
         bool varlena;
@@ -95,8 +99,9 @@ check_columns(const char *function, TupleDesc row, const lmtext_column columns[2
         if (!fits(column->atttypid, columns[i].kind))
             ereport(ERROR,
                     (errcode(ERRCODE_DATATYPE_MISMATCH),
-                     errmsg("column %d of the query of %s, the %s, must be text", i + 1, function,
-                            columns[i].role),
+                     errmsg("column %d of the query of %s, the %s, must be text%s", i + 1, function,
+                            columns[i].role,
+                            columns[i].kind == LMTEXT_COLUMN_INPUT ? " or real[]" : ""),
                      errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
                                format_type_be(column->atttypid)),
                      errhint("Cast it: %s::text.", quote_identifier(NameStr(column->attname)))));
@@ -112,7 +117,14 @@ fits(Oid type, lmtext_column_kind kind)
 
     get_type_category_preferred(getBaseType(type), &category, &preferred);
     return kind == LMTEXT_COLUMN_ANY || category == TYPCATEGORY_STRING ||
-           (kind == LMTEXT_COLUMN_LABEL && category == TYPCATEGORY_ENUM);
+           (kind == LMTEXT_COLUMN_LABEL && category == TYPCATEGORY_ENUM) ||
+           (kind == LMTEXT_COLUMN_INPUT && is_vector(type));
+}
+
+static bool
+is_vector(Oid type)
+{
+    return getBaseType(type) == FLOAT4ARRAYOID;
 }
 
 int
@@ -122,11 +134,22 @@ lmtext_pairs_fetch(lmtext_pairs *pairs, int limit, lmtext_pair *rows)
 
     SPI_cursor_fetch(pairs->portal, true, limit);
     count = (int)SPI_processed;
-    for (int i = 0; i < count; i++)
-        for (int column = 0; column < 2; column++)
-            rows[i].values[column] = value_of(pairs, i, column);
+    for (int i = 0; i < count; i++) {
+        rows[i].values[0] = pairs->vectors ? NULL : value_of(pairs, i, 0);
+        rows[i].values[1] = value_of(pairs, i, 1);
+        rows[i].vector = pairs->vectors ? vector_of(i) : NULL;
+    }
     SPI_freetuptable(SPI_tuptable);
     return count;
+}
+
+static ArrayType *
+vector_of(uint64 row)
+{
+    bool null;
+    Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &null);
+
+    return null ? NULL : DatumGetArrayTypePCopy(value);
 }
 
 /* The text form of a column; palloc'd, or NULL. */

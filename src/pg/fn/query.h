@@ -15,7 +15,7 @@
 
 /* What a column may hold. */
 typedef enum lmtext_column_kind {
-    LMTEXT_COLUMN_TEXT,  /* text, varchar, char and domains over them */
+    LMTEXT_COLUMN_INPUT, /* text, varchar, char and domains over them; or real[] */
     LMTEXT_COLUMN_LABEL, /* those, and enums */
     LMTEXT_COLUMN_ANY    /* anything: its text form */
 } lmtext_column_kind;
@@ -27,13 +27,15 @@ typedef struct lmtext_column {
 
 typedef struct lmtext_pairs {
     Portal portal;
+    bool vectors; /* the first column is real[] */
     FmgrInfo output[2];
     bool padded[2]; /* char(n), whose trailing blanks mean nothing */
 } lmtext_pairs;
 
 /* One row; in the database's encoding. */
 typedef struct lmtext_pair {
-    char *values[2]; /* NULL: null */
+    char *values[2];   /* NULL: null, or given as a vector */
+    ArrayType *vector; /* the first column where it is real[]; NULL: null */
 } lmtext_pair;
 
 /* Check and start a query; `function` is named in messages. */

@@ -2,7 +2,8 @@
  * train.c - lmtext.train: a classifier from the rows of a query, stored as a new model version.
  *
  * Phases: check all arguments; read the query in batches and embed each at once with the base, so
- * that only vectors and label numbers stay in memory; fit the head; store its files. All in the
+ * that only vectors and label numbers stay in memory (a query may also yield vectors that are
+ * stored already); fit the head; store its files. All in the
  * caller's transaction, so that it commits or vanishes whole. Each phase reports to the progress
  * slot, which other sessions see; an abort marks it failed without our help.
  *
@@ -108,6 +109,7 @@ PG_FUNCTION_INFO_V1(lmtext_train);
 static void read_arguments(FunctionCallInfo fcinfo, training *t);
 static void read_rows(training *t, const char *query);
 static void add_batch(training *t, const lmtext_pair *pairs, int count, lm_text *texts);
+static void take_vector(const training *t, ArrayType *vector, float *out);
 static void make_room(training *t, int64 more);
 static int number_of_label(training *t, const char *label);
 static const char **sort_labels(training *t);
@@ -207,7 +209,7 @@ read_arguments(FunctionCallInfo fcinfo, training *t)
 static void
 read_rows(training *t, const char *query)
 {
-    static const lmtext_column columns[2] = {{"text", LMTEXT_COLUMN_TEXT},
+    static const lmtext_column columns[2] = {{"text", LMTEXT_COLUMN_INPUT},
                                              {"label", LMTEXT_COLUMN_LABEL}};
     MemoryContext batch = AllocSetContextCreate(t->memory, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
     int limit = (int)t->options.batch_rows, count;
@@ -237,23 +239,49 @@ read_rows(training *t, const char *query)
 static void
 add_batch(training *t, const lmtext_pair *pairs, int count, lm_text *texts)
 {
-    lm_embed_options options;
-    int used = 0;
+    int used = 0, to_embed = 0;
 
     make_room(t, count);
     for (int i = 0; i < count; i++) {
         const char *text = pairs[i].values[0], *label = pairs[i].values[1];
 
-        if (text == NULL || label == NULL) {
+        if ((text == NULL && pairs[i].vector == NULL) || label == NULL) {
             t->skipped++;
             continue;
         }
-        texts[used] = lmtext_utf8_from_bytes(text, strlen(text));
+        if (text != NULL)
+            texts[to_embed++] = lmtext_utf8_from_bytes(text, strlen(text));
+        else
+            take_vector(t, pairs[i].vector, t->vectors + (t->rows + used) * t->width);
         t->labels[t->rows + used++] = number_of_label(t, label);
     }
-    lmtext_embed_defaults(&options, t->on_long);
-    lmtext_embed_texts(t->base, texts, used, &options, t->vectors + t->rows * t->width);
+    if (to_embed > 0) {
+        lm_embed_options options;
+
+        lmtext_embed_defaults(&options, t->on_long);
+        lmtext_embed_texts(t->base, texts, to_embed, &options, t->vectors + t->rows * t->width);
+    }
     t->rows += used;
+}
+
+/* A stored embedding: that it is the base's can only be told from its width. */
+static void
+take_vector(const training *t, ArrayType *vector, float *out)
+{
+    int width;
+    const float *values = lmtext_floats_from_array(vector, &width);
+
+    if (width != t->width)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_EXCEPTION),
+                 errmsg("the query of %s returned a vector of %d dimensions", PROCEDURE, width),
+                 errdetail("The embedding of model \"%s\" has %d.", t->base->name, t->width)));
+    for (int i = 0; i < width; i++)
+        if (!isfinite(values[i]))
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATA_EXCEPTION),
+                     errmsg("the query of %s returned a vector that is not finite", PROCEDURE)));
+    memcpy(out, values, width * sizeof(float));
 }
 
 /* Vectors grow by doubling, beyond 1 GB too; the first call learns the width from the base. */
