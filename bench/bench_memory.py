@@ -1,68 +1,72 @@
 """Memory of many backends, the first call in a new backend, and loading from the catalog."""
 import pathlib
 import statistics
-import time
 
 import common
+from common import Work
 
 BACKENDS = 20
+EMBED = "SELECT lmtext.embed('a short text that every backend embeds', 'minilm')"
 
 
-def field(pid, name):
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) / 1024
-    raise ValueError(name)
+def private(connections):
+    """MiB of memory that the backends share with nobody."""
+    total = 0
+    for one in connections:
+        status = pathlib.Path(f"/proc/{one.info.backend_pid}/status").read_text()
+        total += int(status.split("RssAnon:")[1].split()[0])
+    return total / 1024
 
 
-def pid(connection):
-    return connection.execute("SELECT pg_backend_pid()").fetchone()[0]
+def backends():
+    """(MiB of one copy, MiB that so many backends take beyond it once all have embedded)"""
+    connections = [common.connect() for _ in range(BACKENDS)]
+    for one in connections:
+        one.execute("SELECT 1")
+    before = private(connections)
+    for one in connections:
+        one.execute(EMBED)
+    after = private(connections)
+    image = connections[0].execute("SELECT max(bytes) FROM lmtext.model_cache").fetchone()
+    for one in connections:
+        one.close()
+    return image[0] / 2**20, after - before
 
 
 def first_calls(count):
-    """Milliseconds of the first statement that embeds, in new backends, beside a warm one."""
-    first, warm = [], []
+    """Times of the first statement that embeds, in new backends, beside the second."""
+    first, second = [], []
     for _ in range(count):
         with common.connect() as connection:
             connection.execute("SELECT 1")
-            for times in (first, warm):
-                start = time.perf_counter()
-                connection.execute("SELECT lmtext.embed('a short text', 'minilm')")
-                times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(first), statistics.median(warm)
+            for times in (first, second):
+                times.append(Work(lambda: connection.execute(EMBED), connection).time())
+    return [tuple(statistics.median(column) * 1000 for column in zip(*times)) for times in (first, second)]
 
 
 def loads(connection, count):
+    """Times of a load into shared memory."""
     times = []
     for _ in range(count):
         connection.execute("SELECT lmtext.unload_model('minilm')")
-        start = time.perf_counter()
-        connection.execute("SELECT lmtext.load_model('minilm')")
-        times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(times)
+        work = Work(lambda: connection.execute("SELECT lmtext.load_model('minilm')"), connection)
+        times.append(work.time())
+    return tuple(statistics.median(column) * 1000 for column in zip(*times))
 
 
 def main():
     with common.prepare() as connection:
-        load_ms = loads(connection, 5)
-        image = connection.execute("SELECT max(bytes) FROM lmtext.model_cache").fetchone()[0] / 2**20
-    idle = [common.connect() for _ in range(BACKENDS)]
-    for one in idle:
-        one.execute("SELECT 1")
-    before = sum(field(pid(one), "Pss") for one in idle)
-    for one in idle:
-        one.execute("SELECT lmtext.embed('a short text that every backend embeds', 'minilm')")
-    after = sum(field(pid(one), "Pss") for one in idle)
-    for one in idle:
-        one.close()
-    first, warm = first_calls(10)
-    common.table("Memory and start", ("", ""), [
+        load = loads(connection, 5)
+    image, beyond = backends()
+    first, second = first_calls(20)
+    common.table(f"Memory of {BACKENDS} backends that have embedded", ("", ""), [
         ("one copy in shared memory", f"{image:.0f} MiB"),
-        (f"{BACKENDS} backends that have embedded, PSS beyond idle", f"{after - before:.0f} MiB"),
-        ("÷ one copy", f"{(after - before) / image:.2f}"),
-        ("first call in a new backend", f"{first:.1f} ms (warm: {warm:.1f} ms)"),
-        ("load from the catalog", f"{load_ms:.0f} ms"),
-    ])
+        (f"private memory of all {BACKENDS}, beyond what they had when idle", f"{beyond:.1f} MiB"),
+        ("both ÷ one copy", f"{1 + beyond / image:.2f}")])
+    common.table("Start", ("", "processor ms", "median wait, ms"), [
+        (name, *(f"{time:.1f}" for time in reversed(times)))
+        for name, times in (("first call in a new backend", first), ("second call", second),
+                            ("load from the catalog into shared memory", load))])
 
 
 if __name__ == "__main__":

@@ -1,36 +1,51 @@
-"""One short query (10 tokens): through SQL in a warm backend, and by the peers."""
+"""One short query (10 tokens): through SQL in a warm backend, by the engine alone, by the peers."""
+import statistics
+
 import common
 import peers
+from common import Work
 
-QUERY = "how do I resize an image in place"
-REPEAT = 50
+QUERIES = [f"how do I resize image number {i}" for i in range(10)] * 10
+
+
+def each(work):
+    """Work on one query after the other; its result is not used."""
+    def call():
+        for query in QUERIES:
+            work(query)
+    return call
+
+
+def latency(work):
+    """The median milliseconds of one query by the wall clock: what a user waits."""
+    return statistics.median(common.seconds(lambda q=query: work(q)) for query in QUERIES) * 1000
 
 
 def main():
     torch_peer, onnx_peer = peers.Torch(), peers.OnnxRuntime()
-    tokens = onnx_peer.tokens([QUERY])
-    with common.prepare() as connection:
+    tokens = {len(ids) for ids in onnx_peer.tokenizer(QUERIES)["input_ids"]}
+    with common.prepare() as connection, common.texts_file(QUERIES) as file:
         cursor = connection.cursor()
 
-        def by_sql():
-            for i in range(REPEAT):
-                cursor.execute("SELECT lmtext.embed(%s, 'minilm')", (f"{QUERY} {i % 10}",), prepare=True)
-                cursor.fetchone()
+        def fetch(statement):
+            return lambda query: cursor.execute(statement, (query,), prepare=True).fetchone()
 
-        def empty():
-            for i in range(REPEAT):
-                cursor.execute("SELECT ARRAY(SELECT 0.5::real FROM generate_series(1, 384)), %s",
-                               (f"{QUERY} {i % 10}",), prepare=True)
-                cursor.fetchone()
-
-        times = common.interleaved({
-            "lmtext, SELECT lmtext.embed(…)": by_sql,
-            "a SELECT of 384 numbers (round trip alone)": empty,
-            onnx_peer.name: lambda: [onnx_peer.embed([f"{QUERY} {i % 10}"]) for i in range(REPEAT)],
-            torch_peer.name: lambda: [torch_peer.embed([f"{QUERY} {i % 10}"]) for i in range(REPEAT)],
-        })
-    common.table(f"One query of {tokens + 1} tokens, warm, one core", ("", "ms"),
-                 [(name, f"{taken / REPEAT * 1000:.2f}") for name, taken in times.items()])
+        by_sql = fetch("SELECT lmtext.embed(%s, 'minilm')")
+        empty = fetch("SELECT array_fill(0.5::real, ARRAY[384]), %s::text")
+        contenders = {
+            "lmtext, SELECT lmtext.embed(…)": (by_sql, connection),
+            "SELECT of 384 numbers (the round trip alone)": (empty, connection),
+            onnx_peer.name: (lambda query: onnx_peer.embed([query]), None),
+            torch_peer.name: (lambda query: torch_peer.embed([query]), None)}
+        works = {name: Work(each(work), server) for name, (work, server) in contenders.items()}
+        works["lmtext, the engine alone"] = Work(
+            lambda: float(common.engine("engine_embed", common.MODEL, file, "best", 0)[2]))
+        times = common.interleaved(works)
+        waits = {name: f"{latency(work):.2f}" for name, (work, _) in contenders.items()}
+    common.table(f"One query of {'/'.join(map(str, tokens))} tokens, warm, one core",
+                 ("", "processor ms", "median wait, ms"),
+                 [(name, f"{taken.cpu / len(QUERIES) * 1000:.2f}", waits.get(name, ""))
+                  for name, taken in times.items()])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """What the benchmarks share: the corpus, the model, servers, interleaved timing, tables."""
+import collections
+import contextlib
 import json
 import os
 import pathlib
 import statistics
+import struct
 import subprocess
+import tempfile
 import time
 
 import psycopg
@@ -15,7 +19,8 @@ PROGRAMS = BUILD / "unit"
 
 def corpus(count, step=61):
     """`count` package descriptions spread evenly over the corpus, in its own (mixed) order."""
-    lines = (BUILD / "corpus" / "en.jsonl").read_text(encoding="utf-8").splitlines()
+    with open(BUILD / "corpus" / "corpus.jsonl", encoding="utf-8") as file:
+        lines = [line for line in file if '"lang": "en"' in line]
     return [json.loads(lines[i * step % len(lines)])["body"] for i in range(count)]
 
 
@@ -43,6 +48,34 @@ def load_texts(connection, table, texts):
     connection.execute(f"VACUUM ANALYZE {table}")
 
 
+def backend_seconds(pid):
+    """Processor seconds of a process with one thread."""
+    return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+class Work:
+    """Something to time. `server` is the connection whose backend does the work; without it, this
+    process does, unless the work itself returns the processor seconds that it took elsewhere."""
+
+    def __init__(self, call, server=None):
+        self.call, self.server = call, server
+
+    def clock(self):
+        if self.server is None:
+            return time.process_time()
+        return backend_seconds(self.server.info.backend_pid)
+
+    def time(self):
+        """(seconds, processor seconds)"""
+        started, used = time.perf_counter(), self.clock()
+        result = self.call()
+        taken, used = time.perf_counter() - started, self.clock() - used
+        return taken, result if isinstance(result, float) else used
+
+
+Time = collections.namedtuple("Time", "wall cpu")
+
+
 def seconds(work):
     start = time.perf_counter()
     work()
@@ -50,14 +83,37 @@ def seconds(work):
 
 
 def interleaved(contenders, rounds=5, warm=1):
-    """{name: work} → {name: median seconds}; every round runs each once, so noise hits all alike."""
+    """{name: Work} → {name: Time, medians}; every round runs each once, so noise hits all alike.
+
+    Other processes on the machine stretch the wall clock at random; ratios of work on one thread
+    are therefore taken of processor time, which on a quiet machine is the same.
+    """
     times = {name: [] for name in contenders}
     for turn in range(rounds + warm):
         for name, work in contenders.items():
-            taken = seconds(work)
+            taken = work.time()
             if turn >= warm:
                 times[name].append(taken)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return {name: Time(*(statistics.median(column) for column in zip(*values)))
+            for name, values in times.items()}
+
+
+@contextlib.contextmanager
+def texts_file(texts):
+    """The texts as the engine's programs read them: each after its length."""
+    with tempfile.NamedTemporaryFile(suffix=".texts") as file:
+        for text in texts:
+            data = text.encode()
+            file.write(struct.pack("<I", len(data)) + data)
+        file.flush()
+        yield file.name
+
+
+def engine(program, *arguments):
+    """The words that a program of the engine alone prints."""
+    command = [PROGRAMS / "bench" / program, *arguments]
+    done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
+    return done.stdout.split()
 
 
 def table(title, header, rows):
@@ -67,6 +123,3 @@ def table(title, header, rows):
     for row in rows:
         print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
 
-
-def run(*command, **options):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, **options)

@@ -1,7 +1,7 @@
 /*
  * engine_tokenize.c - how fast the engine tokenizes: engine_tokenize TOKENIZER.JSON TEXTS, where
  * TEXTS is a file of texts, each after its length as a little-endian 32-bit number. Prints the
- * seconds of one pass over all texts, ids only, and the number of tokens.
+ * processor seconds of one pass over all texts, ids only, and the number of tokens.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,14 +82,14 @@ main(int argc, char **argv)
     lm_buffer_init(&image, &ctx);
     lm_encoding_init(&encoding, &ctx);
     if (lm_json_parse(&ctx, &arena, text, size, argv[1], &json) != LM_OK ||
-        lm_tokenizer_compile(&ctx, json, NULL, INT32_MAX, &image, &notes) != LM_OK ||
+        lm_tokenizer_compile(&ctx, json, NULL, 1 << 24, &image, &notes) != LM_OK ||
         lm_tokenizer_bind(&ctx, image.data, image.size, &tokenizer) != LM_OK ||
         lm_token_scratch_create(&ctx, &scratch) != LM_OK)
         return fail(&ctx, argv[1]);
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
     if (tokenize_all(&ctx, &tokenizer, scratch, texts, texts_size, &encoding, &tokens) != LM_OK)
         return fail(&ctx, argv[2]);
-    clock_gettime(CLOCK_MONOTONIC, &stop);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &stop);
     printf("%.6f %zu\n",
            (double)(stop.tv_sec - start.tv_sec) + (double)(stop.tv_nsec - start.tv_nsec) * 1e-9,
            tokens);

@@ -18,13 +18,15 @@ export TOKENIZERS_PARALLELISM=false
 install_private
 need_venv bench "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" \
     "onnx==1.23.2" "onnxruntime==1.32.0" sympy "psycopg[binary]" numpy "scikit-learn==1.9.1"
-make -s -j2 -f test/Makefile O="$BUILD/unit" all
+make -s -j2 -f test/Makefile O="$BUILD/unit" "$BUILD/unit/bench/engine_embed" \
+    "$BUILD/unit/bench/engine_tokenize"
 model=$(sh models/fetch.sh minilm)
 staged=$(server_home)/models-bench
 mkdir -p "$staged"
 cp -RL "$model" "$staged/"
 chmod -R a+rX "$staged"
-python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en
+[ -s "$BUILD/corpus/corpus.jsonl" ] ||
+    python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en
 
 export LMTEXT_BUILD="$BUILD" LMTEXT_MINILM="$staged/minilm" LMTEXT_CLUSTER=bench
 stop_servers() {

@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-ROWS=8000
+ROWS=16000
 while [ $# -gt 0 ]; do
     case $1 in
     --all) ROWS=all ;;

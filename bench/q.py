@@ -1,0 +1,32 @@
+"""Whole tables: CREATE TABLE AS with one process and with two, and short texts."""
+import common
+from common import Work
+
+
+def create(connection, table, workers):
+    connection.execute(f"SET max_parallel_workers_per_gather = {workers}")
+    connection.execute("DROP TABLE IF EXISTS made")
+    connection.execute(f"CREATE TABLE made AS SELECT id, lmtext.embed(body, 'minilm') AS e FROM {table}")
+
+
+def main():
+    rows = []
+    with common.prepare() as connection:
+        connection.execute("SET parallel_leader_participation = off")
+        for name, texts in (("descriptions", common.corpus(500, step=42)),
+                            ("first lines", [t.split("\n")[0] for t in common.corpus(3000, step=6)])):
+            common.load_texts(connection, "bench_table", texts)
+            tokens = connection.execute(
+                "SELECT sum(least(lmtext.count_tokens(body, 'minilm'), 256)) FROM bench_table").fetchone()[0]
+            times = common.interleaved({
+                workers: Work(lambda w=workers: create(connection, "bench_table", w))
+                for workers in (0, 2)}, rounds=2, warm=0)
+            rows.append((name, len(texts), f"{tokens / len(texts):.0f}", f"{tokens / times[0].wall:,.0f}",
+                         f"{tokens / times[2].wall:,.0f}", f"{times[0].wall / times[2].wall:.2f}"))
+    common.table("CREATE TABLE AS over a table of texts",
+                 ("texts", "rows", "tokens a text", "tokens/s, one process", "tokens/s, two workers", "gain"),
+                 rows)
+
+
+if __name__ == "__main__":
+    main()
