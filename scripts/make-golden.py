@@ -269,6 +269,7 @@ def write_st6(spec, folder):
                         "2_Normalize", "config_sentence_transformers.json"}:
             path = os.path.join(folder, name)
             shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+    os.chmod(os.path.join(folder, "model.safetensors"), 0o644)
 
 
 def layers_of(model, ids, types):

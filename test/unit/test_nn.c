@@ -54,7 +54,7 @@ check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
 {
     size_t n = 130, k = 70;
     double flops = 2.0 * (double)n * (double)k;
-    size_t m = (size_t)(2.5 * lm_nn_budget(kernels) / flops);
+    size_t m = (size_t)(2.5 * kernels->poll_flops / flops);
     float *a = make_floats(m * k), *w = make_floats(n * k), *bias = make_floats(n);
     float *whole = make_floats(m * n), *pieces = make_floats(m * n);
     float *packed = make_packed(kernels, w, n, k);
@@ -176,7 +176,7 @@ static void
 check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
 {
     size_t heads = 5, hd = 16, width = heads * hd;
-    size_t tokens = (size_t)sqrt(lm_nn_budget(kernels) / (4.0 * hd) / 2.2), offsets[] = {0, tokens};
+    size_t tokens = (size_t)sqrt(kernels->poll_flops / (4.0 * hd) / 2.2), offsets[] = {0, tokens};
     float *qkv = make_floats(tokens * 3 * width), *out = make_floats(tokens * width);
     float *whole = make_floats(tokens * width);
     void *scratch =

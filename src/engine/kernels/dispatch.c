@@ -14,11 +14,12 @@
 #include <cpuid.h>
 #endif
 
-#define TABLE(enumerator, suffix, format)                   \
+#define TABLE(enumerator, suffix, format, flops)            \
     [enumerator] = {                                        \
         .level = enumerator,                                \
         .name = #suffix,                                    \
         .pack_format = format,                              \
+        .poll_flops = flops,                                \
         .packed_size_f32 = lm_packed_size_f32_##suffix,     \
         .pack_f32 = lm_pack_f32_##suffix,                   \
         .gemm_f32 = lm_gemm_f32_##suffix,                   \
@@ -37,10 +38,10 @@
 
 /* The pack format names the panel's width. */
 static const lm_kernels tables[LM_LEVEL_COUNT] = {
-    TABLE(LM_LEVEL_SCALAR, scalar, 8),
+    TABLE(LM_LEVEL_SCALAR, scalar, 8, 2e8),
 #if defined(__x86_64__)
-    TABLE(LM_LEVEL_AVX2, avx2, 24),
-    TABLE(LM_LEVEL_AVX512, avx512, 32),
+    TABLE(LM_LEVEL_AVX2, avx2, 24, 1e9),
+    TABLE(LM_LEVEL_AVX512, avx512, 32, 1e9),
 #endif
 };
 

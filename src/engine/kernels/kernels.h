@@ -65,6 +65,12 @@ typedef struct lm_kernels {
     lm_level level;
     const char *name;
     uint32_t pack_format; /* levels with equal numbers read each other's packed weights */
+    /*
+     * What the level computes in about 10 ms on a machine of today, in floating-point operations:
+     * the work that may lie between two polls of cancel. Not a time: reading a clock costs more
+     * than a small product.
+     */
+    double poll_flops;
 
     /* Floats that W (N, K) takes when packed (a multiple of 16). */
     size_t (*packed_size_f32)(size_t n, size_t k);

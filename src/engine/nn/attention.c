@@ -51,7 +51,7 @@ heads_per_call(const lm_nn_attention *args, size_t tokens, double budget)
 lm_status
 lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *args)
 {
-    double budget = lm_nn_budget(kernels), spent = budget;
+    double budget = kernels->poll_flops, spent = budget;
 
     for (size_t text = 0; text < args->texts; text++) {
         size_t row = args->offsets[text], tokens = args->offsets[text + 1] - row;

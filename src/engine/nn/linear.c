@@ -6,31 +6,11 @@
 /* A multiple of the row tiles of all kernels, so that a cut leaves no short tile behind. */
 #define ROW_STEP 84
 
-/*
- * What each level computes in about 10 ms on a machine of today (some 20, 100 and 100 GFLOP/s); one
- * half as fast still stays within 20 ms.
- */
-static const double level_budget[LM_LEVEL_COUNT] = {
-    [LM_LEVEL_SCALAR] = 2e8,
-    [LM_LEVEL_AVX2] = 1e9,
-    [LM_LEVEL_AVX512] = 1e9,
-};
-
-/*
- * The work that may lie between two polls. A number of operations, not a time: reading a clock
- * costs more than a small product.
- */
-double
-lm_nn_budget(const lm_kernels *kernels)
-{
-    return level_budget[kernels->level];
-}
-
 /* Rows of one piece: all that fit the budget, at least one. */
 static size_t
 piece_rows(const lm_kernels *kernels, const lm_gemm_f32 *args)
 {
-    double rows = lm_nn_budget(kernels) / (2.0 * (double)args->n * (double)args->k);
+    double rows = kernels->poll_flops / (2.0 * (double)args->n * (double)args->k);
 
     if (rows >= (double)args->m)
         return args->m;

@@ -2,7 +2,7 @@
  * nn.h - the parts that encoders are built of, as small functions over the kernel table.
  *
  * Laws: no part allocates; each is given its buffers. Each polls cancel between pieces of at most
- * about lm_nn_budget floating-point operations, so that a caller hears of a cancel within some
+ * about kernels->poll_flops of work, so that a caller hears of a cancel within some
  * 20 ms. Pieces are cut between rows or heads only, which the kernels' law (a row of a result
  * depends on that row alone) makes invisible in the bits.
  */
@@ -11,9 +11,6 @@
 
 #include "base/context.h"
 #include "kernels/kernels.h"
-
-/* Floating-point operations between two polls, by what the level computes in about 10 ms. */
-double lm_nn_budget(const lm_kernels *kernels);
 
 /* kernels->gemm_f32 on all rows, in pieces. */
 lm_status lm_nn_linear(lm_context *ctx, const lm_kernels *kernels, const lm_gemm_f32 *args);
