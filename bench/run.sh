@@ -36,6 +36,7 @@ stop_servers() {
     done
 }
 trap stop_servers EXIT
+trap 'exit 1' INT TERM
 for LMTEXT_PG in 15 16; do
     export LMTEXT_PG
     sh scripts/cluster.sh destroy

@@ -214,6 +214,7 @@ part_clang() {
 }
 
 part_live() {
+    need_model
     need_venv live "tokenizers==0.23.3" "numpy"
     build_units unit ""
     check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py \

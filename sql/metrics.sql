@@ -72,13 +72,15 @@ SELECT * FROM lmtext.confusion_matrix('SELECT i % 2 = 0, i > 2 FROM generate_ser
 -- Labels are bytes: the empty label, case, blanks.
 SELECT label, support FROM lmtext.classification_report($$VALUES ('', 'a'), ('A', 'a'), ('a ', 'a'), ('ä', 'ä')$$);
 
--- Refusals.
+-- Refusals; in one process, so that no line says which one refuses.
+SET max_parallel_workers_per_gather = 0;
 SELECT lmtext.f1(actual, predicted, 'mean') FROM pair;
 SELECT lmtext.f1(actual, predicted, 'binary') FROM pair;
 SELECT lmtext.f1(actual, predicted, 'macro', 'L1') FROM pair;
 SELECT lmtext.f1(actual, predicted, NULL) FROM pair;
 SELECT lmtext.f1(actual, predicted, CASE WHEN id < 500 THEN 'macro' ELSE 'micro' END) FROM pair;
-SELECT lmtext.f1_final(NULL);
+-- Versions of PostgreSQL refuse this in different words.
+DO $$ BEGIN PERFORM lmtext.f1_final(NULL); EXCEPTION WHEN others THEN RAISE NOTICE 'refused'; END $$;
 SELECT lmtext.accuracy_final('{1}');
 SELECT lmtext.accuracy_combine('{1,2,3}', '{1,2}');
 SELECT lmtext.accuracy_accum('{0,NULL}', 1, 2);
