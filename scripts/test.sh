@@ -213,12 +213,16 @@ part_clang() {
     check clang-extension make -s -j2 -C "$BUILD/clang-source" CC=clang-14 PG_CONFIG="$PG_CONFIG"
 }
 
+# The reference libraries on the whole Debian corpus and its translations.
 part_live() {
-    need_model
-    need_venv live "tokenizers==0.23.3" "numpy"
+    need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy
     build_units unit ""
+    start_server
     check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py \
-        --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus"
+        --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all"
+    check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \
+        --model "$LMTEXT_MINILM" --corpus "$BUILD/corpus-all/corpus.jsonl"
+    stop_server
 }
 
 # The SQL surface on the other versions of PostgreSQL.

@@ -144,6 +144,21 @@ SELECT lmtext.deploy('minilm', 2);
 SELECT cardinality(lmtext.embed('x')), cardinality(lmtext.embed('x', 'minilm@1'));
 ROLLBACK;
 SELECT cardinality(lmtext.embed('x'));
+-- And what is rolled back to a savepoint answers no more, also to the same expression of PL/pgSQL.
+BEGIN;
+SELECT lmtext.import_model('minilm', :'tiny');
+DO $$
+BEGIN
+    FOR i IN 1..2 LOOP
+        BEGIN
+            IF i = 1 THEN PERFORM lmtext.deploy('minilm', 2); END IF;
+            RAISE NOTICE 'pass %: %', i, cardinality(lmtext.embed('x'));
+            IF i = 1 THEN RAISE division_by_zero; END IF;
+        EXCEPTION WHEN division_by_zero THEN NULL;
+        END;
+    END LOOP;
+END $$;
+ROLLBACK;
 
 -- Columns that keep vectors: a trigger.
 CREATE TABLE kept (id int, body text, embedding real[]);
@@ -183,6 +198,25 @@ SELECT try('BEFORE INSERT', $$'id', 'embedding', 'minilm@1'$$);
 SELECT try('BEFORE INSERT', $$'body', 'id', 'minilm@1'$$);
 SELECT try('BEFORE INSERT', $$'body', 'embedding', 'prompted@1', 'nosuch'$$);
 SELECT lmtext.embed_trigger();
+ALTER TABLE refused ADD made text GENERATED ALWAYS AS (body || '!') STORED;
+SELECT try('BEFORE INSERT', $$'made', 'embedding', 'minilm@1'$$);
+-- A domain over the vector holds in a trigger, too; casts by functions of one argument are taken.
+CREATE DOMAIN narrow AS real[] NOT NULL CHECK (cardinality(VALUE) = 3);
+ALTER TABLE refused ADD short narrow DEFAULT '{1,2,3}';
+SELECT try('BEFORE INSERT', $$'body', 'short', 'minilm@1'$$);
+CREATE TRIGGER t BEFORE UPDATE ON refused
+    FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger('body', 'short', 'minilm@1');
+INSERT INTO refused VALUES (1, 'x');
+UPDATE refused SET body = NULL;
+DROP TRIGGER t ON refused;
+CREATE TYPE wrapped AS (v real[]);
+CREATE FUNCTION wrap(real[]) RETURNS wrapped LANGUAGE sql IMMUTABLE AS 'SELECT ROW($1)::wrapped';
+CREATE CAST (real[] AS wrapped) WITH FUNCTION wrap(real[]) AS ASSIGNMENT;
+ALTER TABLE refused ADD w wrapped;
+CREATE TRIGGER t BEFORE UPDATE ON refused
+    FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger('body', 'w', 'minilm@1');
+UPDATE refused SET body = 'word';
+SELECT (w).v = lmtext.embed('word') AS same FROM refused;
 \set VERBOSITY default
 DROP TABLE refused;
 

@@ -183,6 +183,15 @@ SELECT lmtext.classify('a kitten', 'theirs');
 RESET ROLE;
 SELECT name, owner FROM lmtext.models WHERE name = 'theirs';
 
+-- A name too long for the slot that other sessions see is cut between characters.
+SET client_min_messages = warning;
+SELECT 'a' || repeat('ж', 29) AS place \gset
+CREATE SCHEMA :"place";
+CALL lmtext.train(:'place' || '.' || repeat('щ', 20), 'SELECT body, section FROM doc');
+SELECT length(convert_from(textsend(model), 'UTF8')) FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+DROP SCHEMA :"place" CASCADE;
+RESET client_min_messages;
+
 -- A base stays as long as heads need it.
 \set VERBOSITY terse
 SELECT lmtext.drop_model('minilm');

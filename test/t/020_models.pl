@@ -213,6 +213,15 @@ $one->query('COMMIT');
 my $listed = $two->query('SELECT 1 WHERE false');
 like($listed, qr/listed \d+/, 'a version that is dropped meanwhile does not break the list');
 is($two->{stderr}, '', 'and is no error');
+
+# Nobody else can read a temporary table: it is no version, and does not break the others' lists.
+$one->query("CREATE TEMP TABLE \"fleeting\@1\" OF lmtext.model_part;
+    INSERT INTO \"fleeting\@1\" SELECT * FROM \"queue\@1\"");
+is(state_of('SELECT * FROM lmtext.models; SELECT * FROM lmtext.model_cache;'), '',
+    "another session's temporary table does not break the lists");
+$one->query("SELECT lmtext.count_tokens('x', 'fleeting\@1')");
+like($one->{stderr}, qr/model version "fleeting\@1" does not exist/, 'and is no model');
+$one->{stderr} = '';
 $one->quit;
 $two->quit;
 
@@ -326,13 +335,16 @@ $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
-value("SELECT lmtext.import_model('m', '$tiny', '{\"max_tokens\": 14}'); SELECT lmtext.deploy('m', 2)");
+value("SELECT lmtext.import_model('m', '$tiny', '{\"max_tokens\": 14}'); SELECT lmtext.deploy('m', 2);
+    SELECT lmtext.import_model('unlogged', '$tiny'); ALTER TABLE \"unlogged\@1\" SET UNLOGGED");
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 my $vector = q{SELECT lmtext.embed('a text of some words', 'm'), lmtext.embed('a text', 'm@1')};
 is($standby->safe_psql('postgres', $vector), value($vector), 'a standby embeds as the primary does');
 my ($status, $out, $err) = $standby->psql('postgres', "SELECT lmtext.import_model('m', '$tiny')",
     extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
 like($err, qr/25006/, 'and imports nothing');
+is($standby->safe_psql('postgres', "SELECT name, family FROM lmtext.models WHERE name = 'unlogged'"),
+    'unlogged|', 'what a standby does not have does not break its list');
 value("SELECT lmtext.drop_model('m\@1')");
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 ($status, $out, $err) = $standby->psql('postgres', "SELECT lmtext.embed('a', 'm\@1')",

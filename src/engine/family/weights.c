@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "base/sort.h"
 #include "family/family.h"
 
 #define SECTION_MAGIC "LMWEIGHT"
@@ -93,6 +94,7 @@ canonicalize(planner *p, const lm_tensors *tensors)
     for (size_t i = 0; i < tensors->count; i++) {
         const char *name = tensors->items[i].name;
 
+        LM_TRY(lm_poll(p->ctx));
         for (size_t r = 0; r < p->family->rename_count; r++) {
             name = rename_once(p->arena, &p->family->renames[r], name);
             if (!name)
@@ -100,9 +102,7 @@ canonicalize(planner *p, const lm_tensors *tensors)
         }
         p->names[i] = (canonical){name, &tensors->items[i], false};
     }
-    if (p->count > 0)
-        qsort(p->names, p->count, sizeof *p->names, compare_names);
-    return LM_OK;
+    return lm_sort(p->ctx, p->names, p->count, sizeof *p->names, compare_names);
 }
 
 /* The canonical name of a slot's tensor in a layer. */

@@ -204,19 +204,26 @@ get_positive(const settings *s, const char *key, int *value)
     return LM_OK;
 }
 
-/* A string without U+0000, so that it is a C string. */
+/* A member that is a string without U+0000, so that it is a C string. */
+static lm_status
+string_value(const settings *s, const lm_json *member, const char **value)
+{
+    if (member->type == LM_JSON_NULL)
+        return LM_OK;
+    if (member->type != LM_JSON_STRING ||
+        strlen(member->as.string.bytes) != member->as.string.length)
+        return bad_member(s, LM_BAD_MODEL, member->key, "a string without U+0000");
+    *value = member->as.string.bytes;
+    return LM_OK;
+}
+
+/* The same of a member by its key. */
 static lm_status
 get_string(const settings *s, const char *key, const char **value)
 {
     const lm_json *member = get_member(s, key);
 
-    if (!member)
-        return LM_OK;
-    if (member->type != LM_JSON_STRING ||
-        strlen(member->as.string.bytes) != member->as.string.length)
-        return bad_member(s, LM_BAD_MODEL, key, "a string without U+0000");
-    *value = member->as.string.bytes;
-    return LM_OK;
+    return member ? string_value(s, member, value) : LM_OK;
 }
 
 /* A string that may only say what lmtext does anyway. */
@@ -462,7 +469,8 @@ read_transformer(const reader *r, lm_sentence_spec *spec)
     return expect_string(&s, "module_output_name", "token_embeddings");
 }
 
-/* Names and texts of the prompts; null is an empty prompt. */
+/* Names and texts of the prompts; null is an empty prompt. Members are walked, never searched for:
+ * a search for each would be quadratic. */
 static lm_status
 read_prompt_list(const settings *s, lm_sentence_spec *spec)
 {
@@ -478,7 +486,7 @@ read_prompt_list(const settings *s, lm_sentence_spec *spec)
             return bad_member(s, LM_BAD_MODEL, member->key, "a name without U+0000");
         prompt->name = member->key;
         prompt->text = "";
-        LM_TRY(get_string(s, member->key, &prompt->text));
+        LM_TRY(string_value(s, member, &prompt->text));
     }
     spec->prompts = prompts;
     return LM_OK;

@@ -17,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "format/json.h"
 
 #define SINGLE_FILE "model.safetensors"
@@ -235,7 +236,7 @@ check_ranges(tensor_file *file)
 {
     uint64_t end = 0;
 
-    qsort(file->items, file->count, sizeof *file->items, compare_ranges);
+    LM_TRY(lm_sort(file->ctx, file->items, file->count, sizeof *file->items, compare_ranges));
     for (size_t i = 0; i < file->count; i++) {
         lm_tensor *tensor = &file->items[i];
 
@@ -284,6 +285,7 @@ read_entries(tensor_file *file, const lm_json *header)
     if (!file->items)
         return LM_NO_MEMORY;
     for (const lm_json *entry = header->as.items.first; entry; entry = entry->next) {
+        LM_TRY(lm_poll(file->ctx));
         if (entry->key_length == strlen(METADATA) && strcmp(entry->key, METADATA) == 0)
             LM_TRY(check_metadata(file, entry));
         else
@@ -397,7 +399,7 @@ static lm_status
 finish(lm_context *ctx, lm_tensor *items, size_t count, const char *const *files, size_t file_count,
        lm_tensors *tensors)
 {
-    qsort(items, count, sizeof *items, compare_names);
+    LM_TRY(lm_sort(ctx, items, count, sizeof *items, compare_names));
     for (size_t i = 1; i < count; i++)
         if (strcmp(items[i - 1].name, items[i].name) == 0) {
             lm_raise(ctx, LM_BAD_MODEL, "two files of the model hold the same tensor");
@@ -426,11 +428,12 @@ open_files(lm_context *ctx, lm_arena *arena, const lm_source *source, const char
     for (size_t i = 0; i < name_count; i++) {
         LM_TRY(open_one(ctx, arena, source, names[i], &files[i]));
         total += files[i].count;
-    }
-    if (total > TENSOR_LIMIT) {
-        lm_raise(ctx, LM_TOO_LARGE, "the model has too many tensors");
-        lm_detail_found(ctx, "%zu", total);
-        return lm_detail_allowed(ctx, "%zu", TENSOR_LIMIT);
+        /* Before the next file: a thousand headers could fill the memory first. */
+        if (total > TENSOR_LIMIT) {
+            lm_raise(ctx, LM_TOO_LARGE, "the model has too many tensors");
+            lm_detail_found(ctx, "%zu", total);
+            return lm_detail_allowed(ctx, "%zu", TENSOR_LIMIT);
+        }
     }
     items = lm_arena_array(arena, total, sizeof *items);
     if (!items)
@@ -521,7 +524,7 @@ list_shards(lm_context *ctx, lm_arena *arena, const lm_json *map, const char *co
         LM_TRY(check_shard_name(ctx, value));
         all[total++] = value->as.string.bytes;
     }
-    qsort(all, total, sizeof *all, compare_strings);
+    LM_TRY(lm_sort(ctx, all, total, sizeof *all, compare_strings));
     for (size_t i = 0; i < total; i++)
         if (kept == 0 || strcmp(all[kept - 1], all[i]) != 0)
             all[kept++] = all[i];

@@ -13,6 +13,9 @@
 #include "base/unicode.h"
 #include "base/utf8.h"
 
+/* Quotation marks and brackets that may stand between a full stop and the next sentence. */
+#define CLOSING_MARKS 16
+
 typedef enum cut_rank { CUT_NONE, CUT_TOKEN, CUT_SPACE, CUT_SENTENCE, CUT_PARAGRAPH } cut_rank;
 
 /* A place between two tokens: pieces end at `stop` and start at `start`, with white space between.
@@ -200,15 +203,17 @@ is_stop(uint32_t c)
            c == 0x061f || is_wide_stop(c);
 }
 
-/* Whether a sentence ends before byte `at`: a full stop, and closing marks after it. */
+/*
+ * Whether a sentence ends before byte `at`: a full stop, and closing marks after it. Not more of
+ * them than CLOSING_MARKS, or a text of nothing else would take time quadratic in its length.
+ */
 static bool
 ends_sentence(const chunker *c, size_t at, bool space)
 {
     static const uint32_t closing[] = {'"',  '\'',   ')',    ']',    0x201d, 0x2019,
                                        0xbb, 0x300d, 0x300f, 0xff09, 0x201c, 0x203a};
 
-    while (at > 0) {
-        size_t end = at;
+    for (int marks = 0; at > 0 && marks <= CLOSING_MARKS; marks++) {
         bool closes = false;
         uint32_t value;
         int bytes;
@@ -221,7 +226,7 @@ ends_sentence(const chunker *c, size_t at, bool space)
             return space || is_wide_stop(value);
         for (size_t i = 0; i < sizeof closing / sizeof closing[0]; i++)
             closes |= value == closing[i];
-        if (!closes || end - at == 0)
+        if (!closes)
             return false;
     }
     return false;

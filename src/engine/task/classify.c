@@ -58,10 +58,13 @@ lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const l
 
         LM_TRY(lm_embed(ctx, session, model, texts + first, texts_here, &whole, session->embeddings,
                         counts));
-        for (size_t i = 0; i < texts_here; i++)
+        for (size_t i = 0; i < texts_here; i++) {
+            /* Ten thousand labels are some milliseconds a text. */
+            LM_TRY(lm_poll(ctx));
             score(lm_model_encoder(model)->kernels, head,
                   session->embeddings + i * (size_t)head->width,
                   scores + (first + i) * (size_t)head->labels);
+        }
     }
     return LM_OK;
 }

@@ -262,6 +262,9 @@ close_window(embed_run *run, size_t tokens, const lm_window *window)
 {
     lm_session *session = run->session;
 
+    if (tokens == 0)
+        return lm_raise(run->ctx, LM_BAD_ARGUMENT,
+                        "the text has no token, and the model's tokenizer adds none");
     if (window->excluded >= tokens) {
         lm_raise(run->ctx, LM_BAD_ARGUMENT, "the prompt leaves no token of the text to pool");
         return lm_detail_key(run->ctx, "prompt");

@@ -94,6 +94,7 @@ check_distinct(lm_context *ctx, lm_arena *arena, const lm_head *shape)
         const char *name = shape->names[i];
         size_t slot = (size_t)lm_hash_bytes(name, strlen(name), 0) & (slots - 1);
 
+        LM_TRY(lm_poll(ctx));
         for (; table[slot]; slot = (slot + 1) & (slots - 1))
             if (strcmp(table[slot], name) == 0) {
                 lm_raise(ctx, LM_BAD_MODEL, "a label of the head is there twice");

@@ -69,7 +69,7 @@ added_wrong(lm_context *ctx, size_t index, const char *key, const char *found, c
     lm_raise(ctx, LM_BAD_MODEL, "malformed tokenizer");
     lm_detail_file(ctx, "tokenizer.json");
     lm_detail_key(ctx, "added_tokens.%zu.%s", index, key);
-    lm_detail_found(ctx, "%.100s", found);
+    lm_detail_found(ctx, "%s", found);
     return lm_detail_allowed(ctx, "%s", allowed);
 }
 

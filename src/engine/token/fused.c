@@ -255,14 +255,19 @@ lm_fused_run(lm_run *run, const char *text, size_t length, int32_t first)
     return run->offsets ? read_stretch(&r, true) : read_stretch(&r, false);
 }
 
-/* The walk reads places from the scratch, which may move when it grows. */
+/*
+ * The walk reads places from the scratch, which may move when it grows. Without room for a place
+ * the word is given up: its tokens would read places that are not there.
+ */
 static void
 remember_place(reader *r)
 {
     lm_buffer *at = &r->run->scratch->at;
 
-    if (lm_buffer_append(at, &r->now.at, sizeof r->now.at) != LM_OK)
+    if (lm_buffer_append(at, &r->now.at, sizeof r->now.at) != LM_OK) {
         r->run->status = LM_NO_MEMORY;
+        r->walk.bad = true;
+    }
     r->walk.at = (const int32_t *)at->data;
     r->last_at = r->now.at;
 }

@@ -8,6 +8,9 @@
 
 #define PATH "post_processor"
 
+/* Special tokens around a text take room of its window: real templates have a handful. */
+#define MAX_PIECES ((size_t)1024)
+
 /* Templates as they are read: pieces of the single one, then of the pair. */
 typedef struct templates {
     lm_buffer single, pair; /* lm_piece */
@@ -82,12 +85,18 @@ lm_postprocess_compile(lm_context *ctx, const lm_json *processor, int32_t vocab_
     return status;
 }
 
-/* One more piece of a template. */
+/* One more piece of a template. A file may repeat its longest list of ids at every piece. */
 static lm_status
 add_piece(lm_buffer *pieces, int32_t id, int32_t type)
 {
     lm_piece piece = {id, type};
 
+    if (pieces->size / sizeof piece >= MAX_PIECES) {
+        lm_raise(pieces->ctx, LM_TOO_LARGE, "a template of this tokenizer is too long");
+        lm_detail_file(pieces->ctx, "tokenizer.json");
+        lm_detail_key(pieces->ctx, PATH);
+        return lm_detail_allowed(pieces->ctx, "%zu tokens and texts", MAX_PIECES);
+    }
     return lm_buffer_append(pieces, &piece, sizeof piece);
 }
 
@@ -217,6 +226,7 @@ read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *s
         const lm_json *text = lm_json_get(piece, "Sequence");
         const lm_json *special = lm_json_get(piece, "SpecialToken");
 
+        LM_TRY(lm_poll(ctx));
         if (text)
             LM_TRY(read_text(ctx, text, pieces));
         else if (special)

@@ -70,7 +70,8 @@ lm_run_emit_span(lm_run *run, int32_t id, int32_t start, int32_t stop, bool offs
     lm_encoding *out = run->out;
 
     if (__builtin_expect(out->count == out->capacity, 0)) {
-        run->status = lm_encoding_reserve(out, out->count + 1);
+        if (run->status == LM_OK)
+            run->status = lm_encoding_reserve(out, out->count + 1);
         if (run->status != LM_OK)
             return;
     }

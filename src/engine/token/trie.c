@@ -5,8 +5,9 @@
  */
 #include "token/trie.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/sort.h"
 
 #define BYTES 256
 #define MAX_TRIES 64
@@ -69,9 +70,9 @@ lm_trie_build(lm_context *ctx, lm_trie_key *keys, size_t count, uint32_t roots, 
 
     memset(trie, 0, sizeof *trie);
     trie->ctx = ctx;
-    if (count > 0)
-        qsort(keys, count, sizeof *keys, compare_keys);
-    status = build(&b, count, roots);
+    status = lm_sort(ctx, keys, count, sizeof *keys, compare_keys);
+    if (status == LM_OK)
+        status = build(&b, count, roots);
     lm_free(ctx, b.next);
     lm_free(ctx, b.previous);
     lm_free(ctx, b.queue);

@@ -21,7 +21,7 @@ lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, int32_t ma
               size_t added_count, lm_vocab *vocab)
 {
     const lm_json *entries;
-    size_t total;
+    size_t total, index = 0;
 
     memset(vocab, 0, sizeof *vocab);
     vocab->max_vocab = max_vocab;
@@ -32,9 +32,12 @@ lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, int32_t ma
     if (lm_add_overflows(total, added_count, &total) || total > INT32_MAX)
         return lm_raise(ctx, LM_TOO_LARGE, "the vocabulary is too large");
     LM_TRY(make_room(vocab, arena, total));
-    for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next)
+    for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next) {
+        if (index++ % 4096 == 4095)
+            LM_TRY(lm_poll(ctx));
         LM_TRY(insert(ctx, vocab, (lm_field){entries, PATH}, entry->key, entry->key_length,
                       (int32_t)entry->integer));
+    }
     return LM_OK;
 }
 
@@ -94,23 +97,29 @@ lm_vocab_add(lm_context *ctx, lm_vocab *vocab, const char *path, const char *tex
     return LM_OK;
 }
 
-/* Two texts with one id are refused; two ids with one text cannot be, JSON keys differ. */
+/*
+ * Two texts with one id are refused; two ids with one text cannot be, JSON keys differ. The hash
+ * has no secret: keys may be made to collide, so a long chain can be cancelled.
+ */
 static lm_status
 insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const char *text, size_t length,
        int32_t id)
 {
     lm_vocab_token *token = &vocab->tokens[id];
-    size_t slot = lm_hash_bytes(text, length, 0);
+    size_t slot = lm_hash_bytes(text, length, 0), probes = 0;
 
     if (token->text) {
         lm_field_wrong(ctx, field, text, NULL, "ids that differ");
-        return lm_detail_found(ctx, "id %d, which \"%.80s\" has too", id, token->text);
+        return lm_detail_found(ctx, "id %d, as of \"%s\"", id, token->text);
     }
     *token = (lm_vocab_token){.text = text, .length = length};
     if (vocab->size <= id)
         vocab->size = id + 1;
-    for (slot &= vocab->slot_count - 1; vocab->slots[slot] >= 0;)
+    for (slot &= vocab->slot_count - 1; vocab->slots[slot] >= 0;) {
         slot = (slot + 1) & (vocab->slot_count - 1);
+        if (++probes % 4096 == 0)
+            LM_TRY(lm_poll(ctx));
+    }
     vocab->slots[slot] = id;
     return LM_OK;
 }
@@ -191,8 +200,11 @@ lm_vocab_write(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *
 
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         lm_buffer_init(buffers[i], ctx);
-    for (int32_t id = 0; id < vocab->size && status == LM_OK; id++)
+    for (int32_t id = 0; id < vocab->size && status == LM_OK; id++) {
         status = add_token(&w, id, &vocab->tokens[id]);
+        if (status == LM_OK && id % 4096 == 4095)
+            status = lm_poll(ctx);
+    }
     end = (uint32_t)w.text.size;
     if (status == LM_OK)
         status = lm_buffer_append(&w.starts, &end, sizeof end);

@@ -99,13 +99,15 @@ build_trie(compiler *c, const lm_vocab *vocab, const lm_json *prefix, uint32_t m
 {
     size_t skip = prefix->as.string.length, count = 0;
     lm_trie_key *keys = lm_alloc_array(c->ctx, 2 * (size_t)vocab->size, sizeof *keys);
-    lm_status status;
+    lm_status status = LM_OK;
 
     if (!keys)
         return LM_NO_MEMORY;
-    for (int32_t id = 0; id < vocab->size; id++) {
+    for (int32_t id = 0; id < vocab->size && status == LM_OK; id++) {
         const lm_vocab_token *token = &vocab->tokens[id];
 
+        if (id % 4096 == 4095)
+            status = lm_poll(c->ctx);
         if (!token->text || token->added)
             continue;
         add_key(keys, &count, token->text, token->length, WORD_ROOT, id, max_chars);
@@ -113,7 +115,8 @@ build_trie(compiler *c, const lm_vocab *vocab, const lm_json *prefix, uint32_t m
             add_key(keys, &count, token->text + skip, token->length - skip, SUFFIX_ROOT, id,
                     max_chars);
     }
-    status = lm_trie_build(c->ctx, keys, count, SUFFIX_ROOT, &c->trie);
+    if (status == LM_OK)
+        status = lm_trie_build(c->ctx, keys, count, SUFFIX_ROOT, &c->trie);
     lm_free(c->ctx, keys);
     return status;
 }

@@ -194,6 +194,7 @@ choose_direction(solver *s)
         int k = (s->newest - back + LM_LBFGS_HISTORY) % LM_LBFGS_HISTORY;
         double beta = dot_float(n, s->changes + k * n, s->direction) / s->curvature[k];
 
+        LM_TRY(lm_poll(s->ctx));
         add_scaled(n, alpha[k] - beta, s->steps + k * n, s->direction);
     }
     return LM_OK;

@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -87,7 +88,8 @@ run_start(lmtext_registry *registry, int slot, const char *model)
     run->role = GetUserId();
     run->started_at = run->updated_at = GetCurrentTimestamp();
     run->stride = 1;
-    strlcpy(run->progress.model, model, sizeof run->progress.model);
+    memcpy(run->progress.model, model, /* a long name is cut between characters */
+           pg_mbcliplen(model, strlen(model), sizeof run->progress.model - 1));
     run->progress.loss = run->progress.held_out_loss = run->progress.held_out_accuracy = NAN;
     mine.slot = slot;
     mine.id = run->id;

@@ -14,6 +14,8 @@
 #include "access/detoast.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
 #include "pgtime.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -68,6 +70,13 @@ lmtext_manifest_read(Oid relid)
     return manifest;
 }
 
+/* An unlogged table has no file on a standby. */
+static bool
+is_readable(Relation table)
+{
+    return table->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT || !RecoveryInProgress();
+}
+
 /* The table may go away between the look-up and the lock, so it is opened by trying. */
 lmtext_manifest *
 lmtext_manifest_peek(Oid relid)
@@ -80,7 +89,7 @@ lmtext_manifest_peek(Oid relid)
 
     if (table == NULL)
         return NULL;
-    row = fetch_row(table);
+    row = is_readable(table) ? fetch_row(table) : NULL;
     table_close(table, NoLock);
     if (row == NULL)
         return NULL;

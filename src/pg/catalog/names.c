@@ -307,7 +307,10 @@ lmtext_model_part_type(void)
  * SECURITY DEFINER function or an index build that is another role than the session's.
  */
 
-/* Of what is asked often, the row of pg_class is looked up once. */
+/*
+ * Of what is asked often, the row of pg_class is looked up once. A temporary table is no version:
+ * neither other sessions, whose lists would fail, nor parallel workers can read it.
+ */
 static bool
 class_is_model(HeapTuple tuple)
 {
@@ -316,8 +319,8 @@ class_is_model(HeapTuple tuple)
     if (!HeapTupleIsValid(tuple))
         return false;
     class = (Form_pg_class)GETSTRUCT(tuple);
-    return class->relkind == RELKIND_RELATION && OidIsValid(class->reloftype) &&
-           class->reloftype == lmtext_model_part_type();
+    return class->relkind == RELKIND_RELATION && class->relpersistence != RELPERSISTENCE_TEMP &&
+           OidIsValid(class->reloftype) && class->reloftype == lmtext_model_part_type();
 }
 
 /* The type of the table decides, not its name: names can be chosen by anybody. */

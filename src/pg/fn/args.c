@@ -47,9 +47,10 @@ static const struct {
 /* What a name's meaning depends on beside the name. */
 typedef struct name_guard {
     LocalTransactionId transaction;
+    SubTransactionId subtransaction; /* a rollback to a savepoint takes no number of commands */
     CommandId command;
-    TimestampTz statement;
     Oid user;
+    TimestampTz statement;
 } name_guard;
 
 typedef struct memo {
@@ -126,6 +127,7 @@ guard_now(void)
 
     memset(&guard, 0, sizeof(guard));
     guard.transaction = LMTEXT_LXID;
+    guard.subtransaction = GetCurrentSubTransactionId();
     guard.command = GetCurrentCommandId(false);
     guard.statement = GetCurrentStatementStartTimestamp();
     guard.user = GetUserId();

@@ -4,7 +4,8 @@
  *
  * The model is a version, never a bare name: vectors of two versions must not meet in one column.
  * A row whose text an UPDATE leaves as it was keeps its vector, unless it has none yet. The vector
- * column is real[] or a type that real[] is assignable to (pgvector's vector and halfvec).
+ * column is real[], a type that real[] is assignable to (pgvector's vector and halfvec), or a
+ * domain over one of them: nothing behind a trigger checks a domain, so it is checked here.
  */
 #include "postgres.h"
 
@@ -31,6 +32,8 @@ typedef struct trigger_plan {
     bool converts; /* the vector column is no real[]: convert assigns to it */
     FmgrInfo convert;
     int32 typmod;
+    Oid domain;  /* of the vector column, or InvalidOid */
+    void *rules; /* domain_check's */
 } trigger_plan;
 
 PG_FUNCTION_INFO_V1(lmtext_embed_trigger);
@@ -57,6 +60,7 @@ check_call(FunctionCallInfo fcinfo)
                                 "'model@version' [, 'prompt name']).")));
 }
 
+/* A generated column would read as NULL, and lose what is written. */
 static int
 find_column(Relation relation, const char *name)
 {
@@ -66,6 +70,10 @@ find_column(Relation relation, const char *name)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
                         errmsg("column \"%s\" of relation \"%s\" does not exist", name,
                                RelationGetRelationName(relation))));
+    if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attgenerated != '\0')
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("column \"%s\" is a generated column", name),
+                        errdetail("It is computed after BEFORE triggers have run.")));
     return number;
 }
 
@@ -91,7 +99,8 @@ find_vector_column(FunctionCallInfo fcinfo, Relation relation, const char *name,
 {
     int number = find_column(relation, name);
     Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
-    Oid type = getBaseType(column->atttypid), function = InvalidOid;
+    int32 typmod = column->atttypmod;
+    Oid type = getBaseTypeAndTypmod(column->atttypid, &typmod), function = InvalidOid;
     CoercionPathType path = COERCION_PATH_RELABELTYPE;
 
     if (type != FLOAT4ARRAYOID)
@@ -103,7 +112,8 @@ find_vector_column(FunctionCallInfo fcinfo, Relation relation, const char *name,
                  errdetail("lmtext.embed_trigger writes real[], or a type that real[] can be "
                            "assigned to.")));
     plan->vector = number;
-    plan->typmod = column->atttypmod;
+    plan->typmod = typmod;
+    plan->domain = type == column->atttypid ? InvalidOid : column->atttypid;
     plan->converts = path == COERCION_PATH_FUNC;
     if (plan->converts)
         fmgr_info_cxt(function, &plan->convert, fcinfo->flinfo->fn_mcxt);
@@ -157,7 +167,7 @@ is_unchanged(const TriggerData *data, const trigger_plan *plan, Datum value, Hea
 }
 
 static Datum
-embed_value(FunctionCallInfo fcinfo, const TriggerData *data, trigger_plan *plan, Datum value)
+embed_value(FunctionCallInfo fcinfo, const TriggerData *data, Datum value)
 {
     const Trigger *trigger = data->tg_trigger;
     lmtext_model *model = lmtext_named_model(fcinfo, trigger->tgargs[ARG_MODEL]);
@@ -171,10 +181,35 @@ embed_value(FunctionCallInfo fcinfo, const TriggerData *data, trigger_plan *plan
         options.prompt_name = trigger->tgargs[ARG_PROMPT];
     vector = lmtext_vector_new(lmtext_embed_width(model, &options), &out);
     lmtext_embed_texts(model, &body, 1, &options, out);
-    if (!plan->converts)
-        return PointerGetDatum(vector);
-    return FunctionCall3(&plan->convert, PointerGetDatum(vector), Int32GetDatum(plan->typmod),
-                         BoolGetDatum(false));
+    return PointerGetDatum(vector);
+}
+
+/* A cast's function has one, two or three arguments; those in SQL look at their number. */
+static Datum
+converted(trigger_plan *plan, Datum vector)
+{
+    LOCAL_FCINFO(call, 3);
+
+    InitFunctionCallInfoData(*call, &plan->convert, plan->convert.fn_nargs, InvalidOid, NULL, NULL);
+    call->args[0] = (NullableDatum){vector, false};
+    call->args[1] = (NullableDatum){Int32GetDatum(plan->typmod), false};
+    call->args[2] = (NullableDatum){BoolGetDatum(false), false};
+    vector = FunctionCallInvoke(call);
+    if (call->isnull)
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("the cast of a vector to the column's type returned null")));
+    return vector;
+}
+
+/* A vector, or null, as the column takes it. */
+static Datum
+assigned(FunctionCallInfo fcinfo, trigger_plan *plan, Datum vector, bool is_null)
+{
+    if (plan->converts && !is_null)
+        vector = converted(plan, vector);
+    if (OidIsValid(plan->domain))
+        domain_check(vector, is_null, plan->domain, &plan->rules, fcinfo->flinfo->fn_mcxt);
+    return vector;
 }
 
 Datum
@@ -195,8 +230,9 @@ lmtext_embed_trigger(PG_FUNCTION_ARGS)
     if (!is_null) {
         if (is_unchanged(data, plan, text, row))
             return PointerGetDatum(row);
-        vector = embed_value(fcinfo, data, plan, text);
+        vector = embed_value(fcinfo, data, text);
     }
+    vector = assigned(fcinfo, plan, vector, is_null);
     row = heap_modify_tuple_by_cols(row, columns, 1, &plan->vector, &vector, &is_null);
     return PointerGetDatum(row);
 }
