@@ -27,11 +27,13 @@ running() {
 
 init() {
     [ -e "$DATA/PG_VERSION" ] && return 0
-    mkdir -p "$DATA" "$SOCKET"
-    [ "$(id -u)" != 0 ] || chown postgres:postgres "$DATA" "$SOCKET"
-    as_server "$BIN/initdb" -D "$DATA" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
+    # What is interrupted does not pass for a data folder.
+    rm -rf "$DATA" "$DATA.part"
+    mkdir -p "$DATA.part"
+    [ "$(id -u)" != 0 ] || chown postgres:postgres "$DATA.part"
+    as_server "$BIN/initdb" -D "$DATA.part" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
         >"$BUILD/initdb.log" 2>&1 || { cat "$BUILD/initdb.log"; die "initdb failed"; }
-    as_server tee -a "$DATA/postgresql.conf" >/dev/null <<CONF
+    as_server tee -a "$DATA.part/postgresql.conf" >/dev/null <<CONF
 listen_addresses = ''
 unix_socket_directories = '$SOCKET'
 shared_buffers = '512MB'
@@ -41,6 +43,7 @@ fsync = off
 full_page_writes = off
 log_line_prefix = '%m [%p] '
 CONF
+    mv "$DATA.part" "$DATA"
 }
 
 start() {
@@ -51,7 +54,7 @@ start() {
     init
     mkdir -p "$SOCKET"
     [ "$(id -u)" != 0 ] || chown postgres:postgres "$SOCKET"
-    as_server "$BIN/pg_ctl" -D "$DATA" -l "$DATA/server.log" -w start >/dev/null ||
+    as_server "$BIN/pg_ctl" -D "$DATA" -l "$DATA/server.log" -w start >/dev/null 9>&- ||
         { as_server tail -n 20 "$DATA/server.log"; die "the server did not start"; }
 }
 
@@ -67,7 +70,7 @@ start) start ;;
 stop) stop ;;
 destroy) stop && rm -rf "$HOME_DIR" "$SOCKET" ;;
 psql) PGHOST=$SOCKET PGUSER=${PGUSER:-postgres} PGDATABASE=${PGDATABASE:-postgres} exec "$BIN/psql" -X "$@" ;;
-env) printf 'PGHOST=%s\nPGUSER=postgres\nPATH=%s:$PATH\nexport PGHOST PGUSER PATH\n' "$SOCKET" "$BIN" ;;
+env) printf "PGHOST='%s'\nPGUSER=postgres\nPATH='%s':\$PATH\nexport PGHOST PGUSER PATH\n" "$SOCKET" "$BIN" ;;
 *)
     sed -n '2,11s/^# \{0,1\}//p' "$0"
     exit 2

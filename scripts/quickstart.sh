@@ -24,6 +24,11 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+case $ROWS in
+all) ;;
+*[!0-9]* | "") die "--rows needs a number, found $ROWS" ;;
+esac
+only_one
 
 DATABASE=lmtext_demo
 STARTED=$(date +%s)
@@ -40,15 +45,24 @@ value() {
 # many rows are done, as another session sees it by QUERY.
 with_progress() {
     before=$(value "$2")
-    sql -c "$3" >"$BUILD/step.log" 2>&1 &
+    PGAPPNAME="lmtext quickstart" sql -c "$3" >"$BUILD/step.log" 2>&1 &
     job=$!
+    trap cancel_step INT TERM HUP
     while kill -0 "$job" 2>/dev/null; do
         printf '\r   %s of %s rows ' "$(($(value "$2") - before))" "$1"
         sleep 1
     done
     printf '\r   %s of %s rows \n' "$1" "$1"
     wait "$job" || { cat "$BUILD/step.log"; die "the step failed"; }
+    trap - INT TERM HUP
     cat "$BUILD/step.log"
+}
+
+# The statement would go on without its client.
+cancel_step() {
+    value "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'lmtext quickstart'" >/dev/null
+    wait "$job" || true
+    die "interrupted"
 }
 
 say "building lmtext and starting a private PostgreSQL server"

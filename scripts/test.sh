@@ -12,6 +12,9 @@ cd "$(dirname "$0")/.."
 
 RESULTS=$BUILD/results.txt
 LOGS=$BUILD/logs
+# For make, to which a space in the checkout's path would be two names.
+MAKE_BUILD=${BUILD#"$ROOT"/}
+only_one
 mkdir -p "$LOGS"
 : >"$RESULTS"
 
@@ -71,13 +74,14 @@ need_model() {
 part_lint() {
     need_packages clang-format-14 python3
     check layers python3 scripts/check-layers
+    check links python3 scripts/check-docs --links
     check format sh scripts/check-format
 }
 
 build_units() {
     # shellcheck disable=SC2086
     need_packages $BUILD_PACKAGES
-    make -s -j2 -f test/Makefile O="$BUILD/$1" SANITIZE="$2" >"$LOGS/build-$1.log" 2>&1 ||
+    make -s -j2 -f test/Makefile O="$MAKE_BUILD/$1" SANITIZE="$2" >"$LOGS/build-$1.log" 2>&1 ||
         { tail -n 40 "$LOGS/build-$1.log"; die "the engine's tests do not build ($1)"; }
 }
 
@@ -91,6 +95,7 @@ run_units() {
 part_unit() {
     need_model
     build_units unit ""
+    check engine-alone sh scripts/check-engine
     run_units unit
 }
 
@@ -133,9 +138,9 @@ start_server() {
     LMTEXT_CLUSTER=test
     export LMTEXT_CLUSTER
     sh scripts/cluster.sh destroy
+    trap 'sh scripts/cluster.sh stop' EXIT
     sh scripts/cluster.sh start
     eval "$(sh scripts/cluster.sh env)"
-    trap 'sh scripts/cluster.sh stop' EXIT
 }
 
 stop_server() {
@@ -183,7 +188,7 @@ part_tap() {
         (cd "$tap" && as_server env PATH="$PG_BINDIR:$PATH" TESTDATADIR="$tap/data" \
             TESTLOGDIR="$tap/log" PG_REGRESS="$PG_REGRESS" \
             LMTEXT_SOURCE_DIR="$LMTEXT_SOURCE_DIR" LMTEXT_MINILM="$LMTEXT_MINILM" \
-            perl -I "$PGXS_FOLDER/src/test/perl" -I "$tap/t" "$file") >"$log" 2>&1 </dev/null || status=$?
+            perl -I "$PGXS_FOLDER/src/test/perl" -I "$tap/t" "$file") >"$log" 2>&1 </dev/null 9>&- || status=$?
         sed -n "s#^\(ok\|not ok\) [0-9]* *-* *\(.*\)#\1 $name: \2#p" "$log" >>"$RESULTS"
         if grep -q '^not ok' "$log"; then
             tail -n 40 "$log"
@@ -205,7 +210,7 @@ part_docs() {
 part_clang() {
     need_packages clang-14
     pg_layout
-    check clang-engine make -s -j2 -f test/Makefile O="$BUILD/clang" CC=clang-14
+    check clang-engine make -s -j2 -f test/Makefile O="$MAKE_BUILD/clang" CC=clang-14
     rm -rf "$BUILD/clang-source"
     mkdir -p "$BUILD/clang-source"
     cp -R Makefile lmtext.control sql src "$BUILD/clang-source/"

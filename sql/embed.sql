@@ -160,6 +160,13 @@ BEGIN
 END $$;
 ROLLBACK;
 
+-- More numbers than an array can have are refused before they are computed.
+\set VERBOSITY terse
+SET statement_timeout = '20s';
+SELECT lmtext.embed(array_fill('x'::text, '{350000}'));
+RESET statement_timeout;
+\set VERBOSITY default
+
 -- Columns that keep vectors: a trigger.
 CREATE TABLE kept (id int, body text, embedding real[]);
 CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON kept

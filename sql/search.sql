@@ -111,6 +111,22 @@ SELECT lmtext.mean(v) FROM (SELECT v FROM vectors WHERE i < 0) none;
 RESET max_parallel_workers_per_gather;
 SELECT lmtext.mean(v) IS NULL AS empty FROM vectors WHERE i < 0;
 
+-- A type's own operator takes over where the type casts to real[] by itself (sql/pgvector.sql), but not
+-- one of lesser promises: it would be volatile in an index, or write in a parallel worker.
+CREATE TYPE wrapped AS (v real[]);
+CREATE FUNCTION unwrap(wrapped) RETURNS real[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS 'BEGIN RETURN $1.v; END';
+CREATE FUNCTION wrap(real[]) RETURNS wrapped LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS 'BEGIN RETURN ROW($1)::wrapped; END';
+CREATE CAST (wrapped AS real[]) WITH FUNCTION unwrap(wrapped) AS IMPLICIT;
+CREATE CAST (real[] AS wrapped) WITH FUNCTION wrap(real[]) AS ASSIGNMENT;
+CREATE FUNCTION constant(wrapped, wrapped) RETURNS float8 LANGUAGE plpgsql AS 'BEGIN RETURN -1; END';
+CREATE OPERATOR <=> (LEFTARG = wrapped, RIGHTARG = wrapped, FUNCTION = constant);
+CREATE TABLE wraps AS SELECT ROW('{1,0}'::real[])::wrapped AS w;
+SELECT w <=> '{0,1}'::real[] AS unsafe, '{0,1}'::real[] <=> w AS other_way FROM wraps;
+ALTER FUNCTION constant PARALLEL SAFE IMMUTABLE STRICT;
+SELECT w <=> '{0,1}'::real[] AS safe, '{0,1}'::real[] <=> w AS other_way, w <=> NULL::real[] AS none FROM wraps;
+
 -- The operators lie where the extension was installed, what they call in lmtext.
 SELECT o.oprname, o.oprleft::regtype, o.oprcode, o.oprcom = o.oid AS commutes,
        o.oprnamespace = e.extnamespace AS in_extension_schema, p.provolatile, p.proisstrict, p.proparallel

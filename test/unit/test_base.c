@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "base/utf8.h"
 
 /* An allocator that fails from the n-th request on. */
@@ -247,12 +248,76 @@ random_numbers(void)
         CHECK_NEAR(counts[i], 10000, 500);
 }
 
+static int polls_left;
+
+static bool
+cancel_later(void *opaque)
+{
+    (void)opaque;
+    return polls_left-- <= 0;
+}
+
+/* Elements of an odd size, many of them equal. */
+typedef struct sort_item {
+    unsigned key;
+    unsigned char copy[5]; /* of the key's bytes: elements must move whole */
+} sort_item;
+
+static int
+compare_items(const void *a, const void *b)
+{
+    const sort_item *x = a, *y = b;
+
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+/* Lengths around those of the first runs; then a long array without memory, and with a cancel. */
+static void
+sorting(void)
+{
+    static const size_t counts[] = {0, 1, 2, 3, 1023, 1024, 1025, 2048, 2049, 5000, 100000};
+    sort_item *items = malloc(100000 * sizeof *items);
+    lm_context ctx;
+    lm_rng rng;
+
+    lm_rng_seed(&rng, 5);
+    for (size_t n = 0; n < sizeof counts / sizeof counts[0] + 2; n++) {
+        size_t count = n < sizeof counts / sizeof counts[0] ? counts[n] : 100000;
+        unsigned long sum = 0;
+        lm_status status;
+
+        for (size_t i = 0; i < count; i++) {
+            items[i].key = (unsigned)lm_rng_below(&rng, 30000);
+            memcpy(items[i].copy, &items[i].key, sizeof items[i].key);
+            sum += items[i].key;
+        }
+        failing_context(&ctx, n == sizeof counts / sizeof counts[0] ? 0 : 1);
+        ctx.cancelled = cancel_later;
+        polls_left = n > sizeof counts / sizeof counts[0] ? 300 : 1 << 20;
+        status = lm_sort(&ctx, items, count, sizeof *items, compare_items);
+        if (n >= sizeof counts / sizeof counts[0]) {
+            CHECK_EQ_INT(status,
+                         n == sizeof counts / sizeof counts[0] ? LM_NO_MEMORY : LM_CANCELLED);
+            continue;
+        }
+        CHECK_EQ_INT(status, LM_OK);
+        for (size_t i = 0; i < count; i++) {
+            CHECK(i == 0 || items[i - 1].key <= items[i].key);
+            CHECK(memcmp(items[i].copy, &items[i].key, sizeof items[i].key) == 0);
+            sum -= items[i].key;
+        }
+        CHECK(sum == 0);
+        CHECK((1 << 20) - polls_left >= (int)(count / 1024));
+    }
+    free(items);
+}
+
 static const unit_case cases[] = {
     {"base.error_record", error_record},     {"base.long_message", long_message},
     {"base.no_memory", no_memory},           {"base.arena_objects", arena_objects},
     {"base.buffer_growth", buffer_growth},   {"base.utf8_all", utf8_all},
     {"base.utf8_refused", utf8_refused},     {"base.hashes", hashes},
-    {"base.random_numbers", random_numbers},
+    {"base.random_numbers", random_numbers}, {"base.sorting", sorting},
 };
 
 UNIT_MAIN(cases)

@@ -6,6 +6,7 @@
 #include "format/bundle.h"
 
 #include <limits.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "fake.h"
@@ -591,6 +592,39 @@ test_faults(void)
     }
 }
 
+/* A megabyte of prompts is read in linear time: quadratic time is ten seconds and more. */
+static void
+test_many_prompts(void)
+{
+    fake_source fake = {0};
+    lm_source source;
+    lm_context ctx;
+    lm_arena arena;
+    lm_buffer text;
+    lm_bundle bundle;
+    clock_t start;
+    int count = 0;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    lm_buffer_init(&text, &ctx);
+    lm_buffer_append_string(&text, "{\"prompts\":{");
+    while (text.size < ((size_t)1 << 20) - 100) {
+        lm_buffer_printf(&text, "%s\"%x\":\"%x\"", count ? "," : "", count, count);
+        count++;
+    }
+    lm_buffer_append(&text, "}}", 3);
+    fill(&fake, (const file[]){{"config_sentence_transformers.json", text.data}, {NULL, NULL}});
+    source = fake_open(&fake);
+    start = clock();
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, &bundle));
+    CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 2);
+    CHECK_EQ_INT(bundle.sentence.prompt_count, count);
+    CHECK_STR(bundle.sentence.prompts[255].text, "ff");
+    lm_arena_free(&arena);
+    lm_buffer_free(&text);
+}
+
 static const unit_case cases[] = {
     {"bundle_old_generation", test_old_generation},
     {"bundle_new_generation", test_new_generation},
@@ -599,6 +633,7 @@ static const unit_case cases[] = {
     {"bundle_pipelines", test_pipelines},
     {"bundle_settings", test_settings},
     {"bundle_window", test_window},
+    {"bundle_many_prompts", test_many_prompts},
     {"bundle_older_names", test_older_names},
     {"bundle_list", test_list},
     {"bundle_list_missing", test_list_missing},

@@ -1,6 +1,8 @@
 /*
  * test_chunk.c - pieces of long texts: what each must be, on texts of many kinds.
  */
+#include <time.h>
+
 #include "unit.h"
 #include "base/rng.h"
 #include "base/utf8.h"
@@ -250,12 +252,29 @@ test_overlap_is_about_right(void)
     close_fixture(&f);
 }
 
+/* Closing marks without end cost no more than other text: quadratic cost is a minute here. */
+static void
+test_closing_marks(void)
+{
+    const size_t length = 200000;
+    char *text = malloc(length);
+    clock_t start;
+    fixture f;
+
+    open_fixture(&f);
+    memset(text, ')', length);
+    start = clock();
+    CHECK_OK(&f.ctx, chunk(&f, text, length, 100, 10));
+    CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 10);
+    check_laws(&f, text, length, 100);
+    close_fixture(&f);
+    free(text);
+}
+
 static const unit_case cases[] = {
-    {"short_texts", test_short_texts},
-    {"preferences", test_preferences},
-    {"arguments", test_arguments},
-    {"laws", test_laws},
-    {"overlap_is_about_right", test_overlap_is_about_right},
+    {"short_texts", test_short_texts},     {"preferences", test_preferences},
+    {"arguments", test_arguments},         {"laws", test_laws},
+    {"closing_marks", test_closing_marks}, {"overlap_is_about_right", test_overlap_is_about_right},
 };
 
 UNIT_MAIN(cases)

@@ -150,6 +150,38 @@ prompts_without_room(void)
     tear_down(&f);
 }
 
+/* A text without tokens has no vector where no special tokens stand around it. */
+static void
+no_tokens(void)
+{
+    const lm_text text = {"", 0};
+    char *json;
+    float out[WIDTH];
+    fixture f;
+
+    memset(&f, 0, sizeof f);
+    fake_context(&f.ctx, &f.memory);
+    golden_open(&f.ctx, "bert-st5-cls", &f.folder);
+    json = strstr((char *)(uintptr_t)fake_find(&f.folder.files, "tokenizer.json")->data,
+                  "\"post_processor\"");
+    if (!json) {
+        UNIT_FAIL("the tokenizer has no post-processor");
+        return;
+    }
+    memcpy(json, "\"post_Processor\"", 16); /* a member of no meaning */
+    CHECK_OK(&f.ctx, loaded_open(&f.ctx, &f.folder.source, lm_kernels_active(), &f.loaded));
+    CHECK_OK(&f.ctx, lm_session_create(&f.ctx, &f.session));
+    for (int mode = LM_LONG_TRUNCATE; mode <= LM_LONG_MEAN; mode++) {
+        const lm_embed_options options = {.on_long = (lm_on_long)mode};
+
+        CHECK_EQ_INT(lm_embed(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, out, NULL),
+                     LM_BAD_ARGUMENT);
+        CHECK(strstr(f.ctx.error.message, "no token") != NULL);
+        CHECK_STR(f.ctx.error.key, "");
+    }
+    tear_down(&f);
+}
+
 static void
 dimensions(void)
 {
@@ -165,6 +197,8 @@ dimensions(void)
         norm += (double)whole[i] * whole[i];
     for (int i = 0; i < 7; i++)
         CHECK_NEAR(cut[i], whole[i] / sqrt(norm), 1e-6);
+    embed_one(&f, 2, &(lm_embed_options){.dimensions = 1}, cut);
+    CHECK(cut[0] == (whole[0] < 0 ? -1 : 1));
     CHECK_OK(&f.ctx,
              lm_embed_width(&f.ctx, &f.loaded.model, &(lm_embed_options){.dimensions = 7}, &width));
     CHECK_EQ_INT(width, 7);
@@ -185,6 +219,7 @@ long_texts(void)
     /* The window is 16 tokens, 14 without special ones; "e" is one token. */
     const lm_text text = {"e e e e e e e e e e e e e e e e e e e", 37};
     const lm_text first = {"e e e e e e e e e e e e e e", 27}, second = {"e e e e e", 9};
+    const lm_text twice = {"e e e e e e e e e e e e e e e e e e e e e e e e e e e e", 55};
     float got[WIDTH], a[WIDTH], b[WIDTH], mean[WIDTH];
     double norm = 0;
     lm_embed_counts counts = {0};
@@ -203,6 +238,14 @@ long_texts(void)
     }
     for (int i = 0; i < WIDTH; i++)
         CHECK_NEAR(got[i], mean[i] / sqrt(norm), 1e-6);
+
+    /* Exactly two windows: no third, empty one. */
+    counts = (lm_embed_counts){0};
+    CHECK_OK(&f.ctx,
+             lm_embed(&f.ctx, f.session, &f.loaded.model, &twice, 1, &options, got, &counts));
+    CHECK_EQ_INT(counts.tokens, 2 * 16);
+    for (int i = 0; i < WIDTH; i++)
+        CHECK_NEAR(got[i], a[i], 1e-6);
 
     options.on_long = LM_LONG_ERROR;
     CHECK_EQ_INT(lm_embed(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, got, NULL),
@@ -361,6 +404,7 @@ static const unit_case cases[] = {
     {"warm calls allocate nothing", warm_calls_allocate_nothing},
     {"prompts", prompts},
     {"prompts without room", prompts_without_room},
+    {"no tokens", no_tokens},
     {"dimensions", dimensions},
     {"long texts", long_texts},
     {"hidden states", hidden_states},

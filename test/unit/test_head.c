@@ -97,6 +97,8 @@ classify(void)
     head_files files;
     loaded_model base, head;
     lm_session *session;
+    fake_memory memory = {0};
+    int polls;
 
     lm_context_init(&ctx);
     golden_open(&ctx, "bert-st5-cls", &folder);
@@ -112,6 +114,12 @@ classify(void)
     head.model.base = &base.model;
     CHECK_OK(&ctx, lm_classify(&ctx, session, &head.model, texts, 3, &options, scores[0], NULL));
     CHECK_OK(&ctx, lm_embed(&ctx, session, &head.model, texts, 3, &options, embeddings[0], NULL));
+    ctx.cancelled = fake_cancelled;
+    ctx.opaque = &memory;
+    CHECK_OK(&ctx, lm_embed(&ctx, session, &base.model, texts, 3, &options, embeddings[0], NULL));
+    polls = memory.polls;
+    CHECK_OK(&ctx, lm_classify(&ctx, session, &head.model, texts, 3, &options, scores[0], NULL));
+    CHECK_EQ_INT(memory.polls, 2 * polls + 3); /* one a text */
     for (int i = 0; i < 3; i++)
         check_scores(&head.model.head, embeddings[i], scores[i]);
     CHECK_EQ_INT(lm_classify_best((float[]){.2f, .4f, .4f}, 3), 1);

@@ -36,8 +36,9 @@ merge(const sorter *s, const char *from, size_t low, size_t middle, size_t high,
     size_t left = low, right = middle;
 
     for (size_t at = low; at < high; at++) {
-        bool take_left = right == high || (left < middle && s->compare(from + left * s->size,
-                                                                       from + right * s->size) <= 0);
+        bool take_left =
+            right == high ||
+            (left < middle && s->compare(from + left * s->size, from + right * s->size) <= 0);
 
         if (at % RUN == 0)
             LM_TRY(lm_poll(s->ctx));

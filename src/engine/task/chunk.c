@@ -134,7 +134,7 @@ make_chunks(chunker *c)
             lm_raise(c->ctx, LM_BAD_ARGUMENT,
                      "the text cannot be cut into chunks of so few tokens");
             lm_detail_found(c->ctx, "max_tokens %zu", c->max_tokens);
-            return lm_detail_hint(c->ctx, "raise max_tokens");
+            return lm_detail_hint(c->ctx, "Raise max_tokens.");
         }
         LM_TRY(add_chunk(c, &c->cuts[start], &c->cuts[stop], c->piece.count));
         start = next_start(c, start, stop);

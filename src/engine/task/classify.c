@@ -16,7 +16,7 @@ check_head(lm_context *ctx, const lm_model *model)
 
     if (!model->has_head) {
         lm_raise(ctx, LM_UNSUPPORTED, "the model has no classification head");
-        return lm_detail_hint(ctx, "train one on this model, or use the model to embed");
+        return lm_detail_hint(ctx, "Train one on this model, or use the model to embed.");
     }
     if (!encoder->weights.family)
         return lm_raise(ctx, LM_INTERNAL, "the head has not been bound to its base");

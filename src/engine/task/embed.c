@@ -242,6 +242,9 @@ open_window(embed_run *run, size_t tokens)
     lm_session *session = run->session;
     size_t need, type_capacity = session->token_capacity;
 
+    if (tokens == 0)
+        return lm_raise(run->ctx, LM_BAD_ARGUMENT,
+                        "the text has no token, and the model's tokenizer adds none");
     if (run->windows > 0 && run->tokens + tokens > run->batch_tokens)
         LM_TRY(flush(run));
     if (lm_add_overflows(run->tokens, tokens, &need))
@@ -262,9 +265,6 @@ close_window(embed_run *run, size_t tokens, const lm_window *window)
 {
     lm_session *session = run->session;
 
-    if (tokens == 0)
-        return lm_raise(run->ctx, LM_BAD_ARGUMENT,
-                        "the text has no token, and the model's tokenizer adds none");
     if (window->excluded >= tokens) {
         lm_raise(run->ctx, LM_BAD_ARGUMENT, "the prompt leaves no token of the text to pool");
         return lm_detail_key(run->ctx, "prompt");
@@ -349,7 +349,9 @@ refuse_long(const embed_run *run)
     lm_raise(run->ctx, LM_TOO_LARGE, "a text is longer than the model's window");
     lm_detail_found(run->ctx, "more than %d tokens", run->model->info.max_tokens);
     lm_detail_allowed(run->ctx, "at most %d", run->model->info.max_tokens);
-    return lm_detail_hint(run->ctx, "long texts can be cut off, averaged, or chunked");
+    return lm_detail_hint(run->ctx,
+                          "Truncate long texts or take the mean of their windows (on_long), or cut "
+                          "them into chunks.");
 }
 
 /*
@@ -459,7 +461,7 @@ check_encoder(lm_context *ctx, const lm_model *model)
     if (model->weights.family)
         return LM_OK;
     lm_raise(ctx, LM_UNSUPPORTED, "the model has no encoder");
-    return lm_detail_hint(ctx, "a head runs on the model that it was trained on");
+    return lm_detail_hint(ctx, "A head runs on the model that it was trained on.");
 }
 
 /* Callers ask before they allocate the result. */

@@ -142,7 +142,7 @@ normalize_token(lm_context *ctx, const added_token *token, size_t index,
 
     LM_TRY(lm_chars_decode(ctx, &scratch->chars, token->text, token->length, 0));
     LM_TRY(lm_normalizer_run(ctx, normalizer, &scratch->chars, &scratch->spare));
-    LM_TRY(lm_chars_encode(&scratch->chars, &scratch->utf8));
+    LM_TRY(lm_chars_encode(ctx, &scratch->chars, &scratch->utf8));
     if (scratch->utf8.size == 0)
         return added_wrong(ctx, index, "content", token->text,
                            "a text of which the normalizer leaves something");
@@ -219,10 +219,11 @@ add_keys(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab, lm_added
 }
 
 void
-lm_split_init(lm_split *split, const lm_token_image *image, const lm_matcher *matcher,
-              const char *text, size_t length, bool parse_special)
+lm_split_init(lm_split *split, lm_context *ctx, const lm_token_image *image,
+              const lm_matcher *matcher, const char *text, size_t length, bool parse_special)
 {
-    *split = (lm_split){.image = image,
+    *split = (lm_split){.ctx = ctx,
+                        .image = image,
                         .matcher = matcher,
                         .text = text,
                         .length = length,
@@ -260,51 +261,64 @@ touches_word(const lm_split *split, lm_match match)
 }
 
 /* Widen a match over the white space beside it, but not over what an earlier token took. */
-static void
+static lm_status
 take_space(const lm_split *split, unsigned flags, lm_match *match)
 {
+    size_t steps = 0;
+
     if (flags & LM_ADDED_LSTRIP) {
         while (match->start > split->done &&
-               has_flag(split->text + before(split->text, match->start), LM_UNICODE_SPACE))
+               has_flag(split->text + before(split->text, match->start), LM_UNICODE_SPACE)) {
             match->start = before(split->text, match->start);
+            LM_TRY(lm_run_poll(split->ctx, steps++));
+        }
         if (match->start < split->done)
             match->start = split->done < match->stop ? split->done : match->stop;
     }
     if (!(flags & LM_ADDED_RSTRIP))
-        return;
+        return LM_OK;
     while (match->stop < split->length && has_flag(split->text + match->stop, LM_UNICODE_SPACE)) {
         int bytes;
 
         lm_utf8_decode(split->text + match->stop, &bytes);
         match->stop += (size_t)bytes;
+        LM_TRY(lm_run_poll(split->ctx, steps++));
     }
+    return LM_OK;
 }
 
-/* The next added token that counts; the search goes on where it ends as it is written. */
+/* Whether a match is a token here: special tokens may be switched off, some stand alone only. */
 static bool
+counts(const lm_split *split, unsigned flags, lm_match match)
+{
+    if (!split->parse_special && (flags & LM_ADDED_SPECIAL))
+        return false;
+    return !(flags & LM_ADDED_SINGLE_WORD) || !touches_word(split, match);
+}
+
+/*
+ * The next added token that counts, or *id -1; the search goes on where the token ends as it is
+ * written. Polls where a search finds nothing that counts.
+ */
+static lm_status
 find_token(lm_split *split, lm_match *match, int32_t *id)
 {
     const lm_added *added = lm_image_at(split->image, split->image->added);
 
+    *id = -1;
     if (lm_matcher_is_empty(split->matcher))
-        return false;
-    for (;;) {
-        unsigned flags;
-
+        return LM_OK;
+    while (split->search < split->length) {
         *match = lm_matcher_find(split->image, split->matcher, split->text, split->search,
                                  split->length);
-        if (match->value < 0)
-            return false;
         split->search = match->stop;
-        flags = added[match->value].flags;
-        if (!split->parse_special && (flags & LM_ADDED_SPECIAL))
-            continue;
-        if ((flags & LM_ADDED_SINGLE_WORD) && touches_word(split, *match))
-            continue;
-        take_space(split, flags, match);
-        *id = added[match->value].id;
-        return true;
+        if (match->value >= 0 && counts(split, added[match->value].flags, *match)) {
+            *id = added[match->value].id;
+            return take_space(split, added[match->value].flags, match);
+        }
+        LM_TRY(lm_poll(split->ctx));
     }
+    return LM_OK;
 }
 
 /* A token that is found ends the plain stretch before it: that one is handed out first. */
@@ -321,7 +335,10 @@ lm_split_next(lm_split *split)
         split->pending_id = -1;
         return true;
     }
-    if (split->search < split->length && find_token(split, &match, &id)) {
+    split->status = find_token(split, &match, &id);
+    if (split->status != LM_OK)
+        return false;
+    if (id >= 0) {
         size_t done = split->done;
 
         split->pending_start = match.start;

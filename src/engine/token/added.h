@@ -19,6 +19,8 @@ lm_status lm_added_compile(lm_context *ctx, const lm_json *tokens, const lm_voca
 
 /* Goes through a text: stretches of plain text and added tokens, in the reference's order. */
 typedef struct lm_split {
+    lm_context *ctx;
+    lm_status status; /* why the end came early: a cancel */
     const lm_token_image *image;
     const lm_matcher *matcher;
     const char *text;
@@ -33,9 +35,9 @@ typedef struct lm_split {
     int32_t pending_id;
 } lm_split;
 
-void lm_split_init(lm_split *split, const lm_token_image *image, const lm_matcher *matcher,
-                   const char *text, size_t length, bool parse_special);
-/* Move to the next stretch; false at the end. */
+void lm_split_init(lm_split *split, lm_context *ctx, const lm_token_image *image,
+                   const lm_matcher *matcher, const char *text, size_t length, bool parse_special);
+/* Move to the next stretch; false at the end, and when split->status is not LM_OK. */
 bool lm_split_next(lm_split *split);
 
 #endif

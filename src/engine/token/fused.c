@@ -453,21 +453,21 @@ take_other(reader *r, bool offsets)
         r->resume = r->now;
 }
 
-/* Where the next white space stands, or the end; *count: characters up to there. */
-static const unsigned char *
-find_space(const reader *r, const unsigned char *p, int32_t *count)
+/* Move the place to the next white space, or to the end. */
+static lm_status
+find_space(const reader *r, cursor *place)
 {
-    *count = 0;
-    while (p < r->end) {
+    while (place->p < r->end) {
         int bytes;
-        uint32_t c = lm_utf8_decode((const char *)p, &bytes);
+        uint32_t c = lm_utf8_decode((const char *)place->p, &bytes);
 
         if (KIND(look_up(r, c)) == SPACE)
             break;
-        p += bytes;
-        ++*count;
+        LM_TRY(lm_run_poll(r->run->ctx, (size_t)place->at));
+        place->p += bytes;
+        place->at++;
     }
-    return p;
+    return LM_OK;
 }
 
 /* Take back the current word, and send all up to the next white space through the stages. */
@@ -475,13 +475,12 @@ static lm_status
 take_slow(reader *r)
 {
     cursor from = r->in_word ? r->word : r->resume;
-    int32_t count;
-    const unsigned char *stop = find_space(r, from.p, &count);
 
     if (r->in_word)
         r->run->out->count = r->walk.mark;
     r->in_word = false;
-    r->now = (cursor){stop, from.at + count};
+    r->now = from;
+    LM_TRY(find_space(r, &r->now));
     r->resume = r->now;
-    return lm_staged_run(r->run, (const char *)from.p, (size_t)(stop - from.p), from.at);
+    return lm_staged_run(r->run, (const char *)from.p, (size_t)(r->now.p - from.p), from.at);
 }

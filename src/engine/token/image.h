@@ -153,6 +153,7 @@ lm_image_append(lm_buffer *out, size_t start, const void *items, size_t count, s
 
     if (lm_mul_overflows(count, size, &bytes))
         return lm_raise(out->ctx, LM_TOO_LARGE, "the tokenizer is too large");
+    LM_TRY(lm_poll(out->ctx)); /* the largest arrays take some 10 ms each to copy */
     LM_TRY(lm_buffer_align(out));
     span->offset = out->size - start;
     span->count = count;

@@ -7,6 +7,9 @@
 
 #define ROOT 1u
 
+/* Bytes without a match after which a search pauses; far above the depth of any node. */
+#define PAUSE_BYTES ((size_t)1 << 20)
+
 /* Failure links by depth: that of the parent is known, and leads to lesser depths. */
 static void
 link_nodes(const lm_trie *trie, lm_match_node *nodes)
@@ -97,18 +100,22 @@ lm_matcher_find(const lm_token_image *image, const lm_matcher *matcher, const ch
 {
     const lm_cell *cells = lm_image_at(image, matcher->cells);
     const lm_match_node *nodes = lm_image_at(image, matcher->nodes);
-    lm_match match = {0, 0, -1};
+    size_t pause = length - from > PAUSE_BYTES ? from + PAUSE_BYTES : length;
+    lm_match match = {length, length, -1};
     uint32_t node = matcher->root;
 
     for (size_t at = from; at < length; at++) {
         uint32_t child, end;
 
-        if (node == matcher->root && (at = skip(matcher, text, at, length)) == length)
+        if (node == matcher->root && (at = skip(matcher, text, at, pause)) == length)
             break;
         while ((child = lm_trie_child(cells, node, (unsigned char)text[at])) == 0 &&
                node != matcher->root)
             node = nodes[node].fail;
         node = child != 0 ? child : matcher->root;
+        /* What may be the start of a match is read again by the next search. */
+        if (match.value < 0 && at >= pause)
+            return (lm_match){at + 1 - nodes[node].depth, at + 1 - nodes[node].depth, -1};
         /* Whatever is still to be found starts where this node's text does, or later. */
         if (match.value >= 0 && at + 1 - nodes[node].depth > match.start)
             break;

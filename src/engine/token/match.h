@@ -13,10 +13,13 @@ lm_status lm_matcher_compile(lm_context *ctx, lm_trie_key *keys, size_t count, s
 
 typedef struct lm_match {
     size_t start, stop;
-    int32_t value; /* -1: there is none */
+    int32_t value; /* -1: there is none before `stop` */
 } lm_match;
 
-/* The first match in text[from, length). */
+/*
+ * The first match in text[from, length). After about a megabyte without one it returns, so that the
+ * caller can poll: value is -1, and stop, where to go on, is not the end.
+ */
 lm_match lm_matcher_find(const lm_token_image *image, const lm_matcher *matcher, const char *text,
                          size_t from, size_t length);
 

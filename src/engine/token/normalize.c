@@ -233,6 +233,7 @@ run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to)
     for (size_t i = 0; i < from->count; i++) {
         unsigned flags = lm_unicode_flags(from->c[i]);
 
+        LM_TRY(lm_run_poll(ctx, i));
         if (!(flags & LM_UNICODE_DROPPED))
             put(to, flags & LM_UNICODE_SPACE ? ' ' : from->c[i], from->at[i]);
     }
@@ -246,6 +247,7 @@ run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to)
     for (size_t i = 0; i < from->count; i++) {
         bool cjk = lm_unicode_flags(from->c[i]) & LM_UNICODE_CJK;
 
+        LM_TRY(lm_run_poll(ctx, i));
         LM_TRY(lm_chars_reserve(ctx, to, to->count + 3));
         if (cjk)
             put(to, ' ', from->at[i]);
@@ -258,11 +260,13 @@ run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to)
 
 /* Characters with the flag are left out. */
 static lm_status
-strip(const lm_chars *from, lm_chars *to, unsigned flag)
+strip(lm_context *ctx, const lm_chars *from, lm_chars *to, unsigned flag)
 {
-    for (size_t i = 0; i < from->count; i++)
+    for (size_t i = 0; i < from->count; i++) {
+        LM_TRY(lm_run_poll(ctx, i));
         if (!(lm_unicode_flags(from->c[i]) & flag))
             put(to, from->c[i], from->at[i]);
+    }
     return LM_OK;
 }
 
@@ -270,14 +274,14 @@ strip(const lm_chars *from, lm_chars *to, unsigned flag)
 static lm_status
 run_strip_nonspacing(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
-    return strip(from, to, LM_UNICODE_NONSPACING);
+    return strip(ctx, from, to, LM_UNICODE_NONSPACING);
 }
 
 /* StripAccents: Mn, Mc and Me. */
 static lm_status
 run_strip_marks(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
-    return strip(from, to, LM_UNICODE_MARK);
+    return strip(ctx, from, to, LM_UNICODE_MARK);
 }
 
 /* Character by character, without context: a final sigma stays what it is. */
@@ -288,6 +292,7 @@ run_lower(lm_context *ctx, const lm_chars *from, lm_chars *to)
         uint32_t mapped[LM_UNICODE_MAX_MAPPING];
         size_t length = lm_unicode_lower(from->c[i], mapped);
 
+        LM_TRY(lm_run_poll(ctx, i));
         LM_TRY(lm_chars_reserve(ctx, to, to->count + length));
         for (size_t k = 0; k < length; k++)
             put(to, mapped[k], from->at[i]);
@@ -362,6 +367,7 @@ decompose(lm_context *ctx, const lm_chars *from, lm_chars *to,
         uint32_t mapped[LM_UNICODE_MAX_MAPPING];
         size_t length = map(from->c[i], mapped);
 
+        LM_TRY(lm_run_poll(ctx, i));
         LM_TRY(lm_chars_reserve(ctx, to, to->count + length));
         for (size_t k = 0; k < length; k++) {
             unsigned class = lm_unicode_class(mapped[k]);
@@ -380,16 +386,19 @@ decompose(lm_context *ctx, const lm_chars *from, lm_chars *to,
  * Tags become changes, as the reference counts them: 1 for a character that was inserted, else
  * minus the number of characters of the text that it takes beyond its own.
  */
-static void
-count_changes(lm_chars *to)
+static lm_status
+count_changes(lm_context *ctx, lm_chars *to)
 {
-    for (size_t i = 0; i < to->count; i++)
+    for (size_t i = 0; i < to->count; i++) {
+        LM_TRY(lm_run_poll(ctx, i));
         to->at[i] &= 1;
+    }
+    return LM_OK;
 }
 
 /* Canonical composition (Unicode 3.11, D117), on changes. */
-static void
-compose(lm_chars *to)
+static lm_status
+compose(lm_context *ctx, lm_chars *to)
 {
     size_t count = 0, starter = 0;
     unsigned last = 256; /* class of the character before; above all others: there is no starter */
@@ -398,6 +407,7 @@ compose(lm_chars *to)
         unsigned class = lm_unicode_class(to->c[i]);
         uint32_t composed = 0;
 
+        LM_TRY(lm_run_poll(ctx, i));
         if (last < class || last == 0)
             composed = lm_unicode_compose(to->c[starter], to->c[i]);
         if (composed) {
@@ -413,17 +423,19 @@ compose(lm_chars *to)
         to->at[count++] = to->at[i];
     }
     to->count = count;
+    return LM_OK;
 }
 
 /* Changes become places: given out in the order of the text, whatever moved. */
-static void
-give_places(const lm_chars *from, lm_chars *to)
+static lm_status
+give_places(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
     size_t next = 0;
 
     for (size_t i = 0; i < to->count; i++) {
         int32_t change = to->at[i];
 
+        LM_TRY(lm_run_poll(ctx, i));
         if (change > 0) {
             to->at[i] = from->at[next > 0 ? next - 1 : 0];
             continue;
@@ -431,6 +443,7 @@ give_places(const lm_chars *from, lm_chars *to)
         to->at[i] = from->at[next < from->count ? next : from->count - 1];
         next += 1 + (size_t)-change;
     }
+    return LM_OK;
 }
 
 /* Canonical decomposition. */
@@ -438,9 +451,8 @@ static lm_status
 run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
     LM_TRY(decompose(ctx, from, to, lm_unicode_nfd));
-    count_changes(to);
-    give_places(from, to);
-    return LM_OK;
+    LM_TRY(count_changes(ctx, to));
+    return give_places(ctx, from, to);
 }
 
 /* Compatibility decomposition. */
@@ -448,9 +460,8 @@ static lm_status
 run_nfkd(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
     LM_TRY(decompose(ctx, from, to, lm_unicode_nfkd));
-    count_changes(to);
-    give_places(from, to);
-    return LM_OK;
+    LM_TRY(count_changes(ctx, to));
+    return give_places(ctx, from, to);
 }
 
 /* Canonical decomposition, then composition. */
@@ -458,10 +469,9 @@ static lm_status
 run_nfc(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
     LM_TRY(decompose(ctx, from, to, lm_unicode_nfd));
-    count_changes(to);
-    compose(to);
-    give_places(from, to);
-    return LM_OK;
+    LM_TRY(count_changes(ctx, to));
+    LM_TRY(compose(ctx, to));
+    return give_places(ctx, from, to);
 }
 
 /* Compatibility decomposition, then canonical composition. */
@@ -469,8 +479,7 @@ static lm_status
 run_nfkc(lm_context *ctx, const lm_chars *from, lm_chars *to)
 {
     LM_TRY(decompose(ctx, from, to, lm_unicode_nfkd));
-    count_changes(to);
-    compose(to);
-    give_places(from, to);
-    return LM_OK;
+    LM_TRY(count_changes(ctx, to));
+    LM_TRY(compose(ctx, to));
+    return give_places(ctx, from, to);
 }

@@ -211,6 +211,7 @@ split(lm_context *ctx, int (*role)(uint32_t c), const uint32_t *c, lm_range rang
     for (size_t i = range.start; i < range.stop; i++) {
         int next = role(c[i]);
 
+        LM_TRY(lm_run_poll(ctx, i));
         if (next == current && next != LM_ROLE_ALONE && next != LM_ROLE_SPACE)
             continue;
         if (current != LM_ROLE_SPACE)

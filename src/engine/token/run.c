@@ -112,6 +112,7 @@ lm_chars_decode(lm_context *ctx, lm_chars *to, const char *text, size_t length, 
 
         to->c[to->count] = lm_utf8_decode(text + at, &bytes);
         to->at[to->count] = first + (int32_t)to->count;
+        LM_TRY(lm_run_poll(ctx, to->count));
         to->count++;
         at += (size_t)bytes;
     }
@@ -120,16 +121,18 @@ lm_chars_decode(lm_context *ctx, lm_chars *to, const char *text, size_t length, 
 
 /* A character takes at most four bytes. */
 lm_status
-lm_chars_encode(const lm_chars *from, lm_buffer *to)
+lm_chars_encode(lm_context *ctx, const lm_chars *from, lm_buffer *to)
 {
     size_t bytes;
 
     to->size = 0;
     if (lm_mul_overflows(from->count, 4, &bytes))
-        return lm_raise(to->ctx, LM_TOO_LARGE, "the text is too long");
+        return lm_raise(ctx, LM_TOO_LARGE, "the text is too long");
     LM_TRY(lm_buffer_reserve(to, bytes));
-    for (size_t i = 0; i < from->count; i++)
+    for (size_t i = 0; i < from->count; i++) {
+        LM_TRY(lm_run_poll(ctx, i));
         to->size += (size_t)lm_utf8_encode(from->c[i], to->data + to->size);
+    }
     return LM_OK;
 }
 

@@ -49,12 +49,22 @@ typedef struct lm_run {
     lm_status status;
 } lm_run;
 
+/* Steps of a loop over characters between two polls; short texts need none. */
+#define LM_STEPS_PER_POLL ((size_t)1 << 16)
+
+/* To be called at every step of such a loop. */
+static inline lm_status
+lm_run_poll(lm_context *ctx, size_t step)
+{
+    return (step + 1) % LM_STEPS_PER_POLL == 0 ? lm_poll(ctx) : LM_OK;
+}
+
 lm_status lm_encoding_reserve(lm_encoding *encoding, size_t capacity);
 lm_status lm_chars_reserve(lm_context *ctx, lm_chars *chars, size_t capacity);
 /* Valid UTF-8 to characters and back; `first` is the place of the first one. Each replaces `to`. */
 lm_status lm_chars_decode(lm_context *ctx, lm_chars *to, const char *text, size_t length,
                           int32_t first);
-lm_status lm_chars_encode(const lm_chars *from, lm_buffer *to);
+lm_status lm_chars_encode(lm_context *ctx, const lm_chars *from, lm_buffer *to);
 lm_status lm_ranges_add(lm_context *ctx, lm_ranges *ranges, size_t start, size_t stop);
 
 static inline bool

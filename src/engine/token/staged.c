@@ -38,8 +38,8 @@ run_splits(lm_run *run)
     lm_split split;
     size_t byte = 0, c = 0;
 
-    LM_TRY(lm_chars_encode(&scratch->chars, &scratch->utf8));
-    lm_split_init(&split, run->image, &run->image->normalized, scratch->utf8.data,
+    LM_TRY(lm_chars_encode(run->ctx, &scratch->chars, &scratch->utf8));
+    lm_split_init(&split, run->ctx, run->image, &run->image->normalized, scratch->utf8.data,
                   scratch->utf8.size, run->parse_special);
     while (!lm_run_full(run) && lm_split_next(&split)) {
         size_t start, stop;
@@ -57,7 +57,7 @@ run_splits(lm_run *run)
         else if (start < stop)
             lm_run_emit(run, split.id, scratch->chars.at, start, stop, run->offsets);
     }
-    return run->status;
+    return split.status == LM_OK ? run->status : split.status;
 }
 
 /* All arrays are the scratch's: nothing is allocated once they have grown. */

@@ -11,10 +11,13 @@
 #include "token/fused.h"
 #include "token/staged.h"
 
+/* Bytes of a text that are checked, and tokens that are copied, between two polls. */
+#define PIECE ((size_t)1 << 20)
+
 static lm_status run_text(lm_run *run, const char *text, size_t length);
 static lm_status check_text(lm_context *ctx, const char *text, size_t length);
-static lm_status surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b,
-                          const lm_token_options *options, lm_encoding *out);
+static lm_status surround(lm_context *ctx, const lm_token_image *image, const lm_encoding *a,
+                          const lm_encoding *b, const lm_token_options *options, lm_encoding *out);
 
 /* A few comparisons and no allocation: done at every attach. */
 lm_status
@@ -94,7 +97,7 @@ lm_tokenize(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *sc
     out->truncated = scratch->a.count > limit;
     if (out->truncated)
         scratch->a.count = limit;
-    return surround(tokenizer->image, &scratch->a, NULL, options, out);
+    return surround(ctx, tokenizer->image, &scratch->a, NULL, options, out);
 }
 
 /*
@@ -130,21 +133,33 @@ lm_tokenize_pair(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratc
     out->truncated = scratch->a.count + scratch->b.count > limit;
     if (out->truncated)
         cut_pair(&scratch->a, &scratch->b, limit);
-    return surround(tokenizer->image, &scratch->a, &scratch->b, options, out);
+    return surround(ctx, tokenizer->image, &scratch->a, &scratch->b, options, out);
 }
 
-/* Places and lengths of a text fit int32_t from here on. */
+/*
+ * Places and lengths of a text fit int32_t from here on. The text is checked in pieces: one may end
+ * inside a character, which the next one takes up.
+ */
 static lm_status
 check_text(lm_context *ctx, const char *text, size_t length)
 {
-    size_t valid;
+    size_t valid = 0;
 
     if (length > INT32_MAX) {
         lm_raise(ctx, LM_TOO_LARGE, "the text is too long");
         lm_detail_found(ctx, "%zu bytes", length);
         return lm_detail_allowed(ctx, "%d bytes", INT32_MAX);
     }
-    valid = lm_utf8_valid_prefix(text, length);
+    while (valid < length) {
+        size_t piece = length - valid < PIECE ? length - valid : PIECE;
+        size_t good = lm_utf8_valid_prefix(text + valid, piece);
+
+        valid += good;
+        if (good < piece && (valid - good + piece == length || piece - good > 3))
+            break;
+        if (valid < length)
+            LM_TRY(lm_poll(ctx));
+    }
     if (valid == length)
         return LM_OK;
     lm_raise(ctx, LM_BAD_TEXT, "the text is not valid UTF-8");
@@ -171,7 +186,7 @@ run_text(lm_run *run, const char *text, size_t length)
     int32_t place =
         0; /* character that starts at `byte`; counted only when offsets are asked for */
 
-    lm_split_init(&split, run->image, &run->image->raw, text, length, run->parse_special);
+    lm_split_init(&split, run->ctx, run->image, &run->image->raw, text, length, run->parse_special);
     while (!lm_run_full(run) && lm_split_next(&split)) {
         int32_t start = 0, stop = 0;
 
@@ -191,7 +206,7 @@ run_text(lm_run *run, const char *text, size_t length)
             lm_run_emit_span(run, split.id, start, stop, run->offsets);
         LM_TRY(run->status);
     }
-    return LM_OK;
+    return split.status;
 }
 
 /* A special token stands nowhere in the text. */
@@ -204,26 +219,39 @@ put_special(lm_encoding *out, lm_piece piece)
     out->special[out->count++] = 1;
 }
 
-/* A whole text, each of its tokens with the type of its place in the template. */
+/* Some tokens of a text, each with the type of its place in the template. */
 static void
-put_text(lm_encoding *out, const lm_encoding *text, int32_t type, bool offsets)
+put_tokens(lm_encoding *out, const lm_encoding *text, size_t first, size_t count, int32_t type,
+           bool offsets)
 {
-    if (text->count == 0)
-        return;
-    memcpy(out->ids + out->count, text->ids, text->count * sizeof *text->ids);
+    memcpy(out->ids + out->count, text->ids + first, count * sizeof *text->ids);
     if (offsets) {
-        memcpy(out->start + out->count, text->start, text->count * sizeof *text->start);
-        memcpy(out->stop + out->count, text->stop, text->count * sizeof *text->stop);
+        memcpy(out->start + out->count, text->start + first, count * sizeof *text->start);
+        memcpy(out->stop + out->count, text->stop + first, count * sizeof *text->stop);
     }
-    memset(out->special + out->count, 0, text->count);
-    for (size_t i = 0; i < text->count; i++)
+    memset(out->special + out->count, 0, count);
+    for (size_t i = 0; i < count; i++)
         out->type_ids[out->count + i] = type;
-    out->count += text->count;
+    out->count += count;
+}
+
+/* A whole text, in pieces between which a cancel is seen. */
+static lm_status
+put_text(lm_context *ctx, lm_encoding *out, const lm_encoding *text, int32_t type, bool offsets)
+{
+    for (size_t first = 0; first < text->count; first += PIECE) {
+        size_t left = text->count - first;
+
+        if (first > 0)
+            LM_TRY(lm_poll(ctx));
+        put_tokens(out, text, first, left < PIECE ? left : PIECE, type, offsets);
+    }
+    return LM_OK;
 }
 
 /* Put texts into the template; without special tokens only its order and types count. */
 static lm_status
-surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b,
+surround(lm_context *ctx, const lm_token_image *image, const lm_encoding *a, const lm_encoding *b,
          const lm_token_options *options, lm_encoding *out)
 {
     lm_span span = b ? image->pair : image->single;
@@ -235,7 +263,8 @@ surround(const lm_token_image *image, const lm_encoding *a, const lm_encoding *b
         if (pieces[i].id >= 0 && options->add_special)
             put_special(out, pieces[i]);
         else if (pieces[i].id < 0)
-            put_text(out, pieces[i].id == LM_PIECE_A ? a : b, pieces[i].type, options->offsets);
+            LM_TRY(put_text(ctx, out, pieces[i].id == LM_PIECE_A ? a : b, pieces[i].type,
+                            options->offsets));
     }
     return LM_OK;
 }

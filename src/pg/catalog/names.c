@@ -335,17 +335,21 @@ lmtext_catalog_is_model(Oid relid)
     return result;
 }
 
-/* A grant on the table includes its columns, which PostgreSQL leaves to the caller to know. */
+/*
+ * A grant on the table includes its columns, which PostgreSQL leaves to the caller to know. Lists
+ * ask without a lock: a table that is dropped meanwhile may not be used, and is no error.
+ */
 bool
 lmtext_catalog_may_use(Oid relid, Oid role)
 {
+    bool missing = false;
     AttrNumber file;
 
-    if (pg_class_aclcheck(relid, role, ACL_SELECT) == ACLCHECK_OK)
+    if (pg_class_aclcheck_ext(relid, role, ACL_SELECT, &missing) == ACLCHECK_OK)
         return true;
-    file = get_attnum(relid, "file");
+    file = missing ? InvalidAttrNumber : get_attnum(relid, "file");
     return file != InvalidAttrNumber &&
-           pg_attribute_aclcheck(relid, file, role, ACL_SELECT) == ACLCHECK_OK;
+           pg_attribute_aclcheck_ext(relid, file, role, ACL_SELECT, &missing) == ACLCHECK_OK;
 }
 
 /* The caller needs the version; its owner needs the base, as the owner of a view its tables. */

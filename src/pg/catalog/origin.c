@@ -104,7 +104,9 @@ refuse_directory(bool reads_files)
 {
     if (reads_files)
         ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-                        errmsg("a relative path is allowed only below lmtext.model_directory")));
+                        errmsg("a relative path is allowed only below lmtext.model_directory"),
+                        errhint("Write an absolute path. Large objects are given as jsonb: "
+                                "'{\"config.json\": 16400, …}'::jsonb.")));
     ereport(ERROR,
             (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
              errmsg("permission denied to import from that directory"),

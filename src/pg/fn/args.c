@@ -39,9 +39,11 @@ static const struct config_enum_entry on_long_values[] = {
 static const struct {
     char **value;
     const char *name;
+    const char *example; /* for hints */
 } model_settings[] = {
-    [LMTEXT_DEFAULT_EMBEDDING] = {&embedding_model, "lmtext.embedding_model"},
-    [LMTEXT_DEFAULT_CLASSIFICATION] = {&classification_model, "lmtext.classification_model"},
+    [LMTEXT_DEFAULT_EMBEDDING] = {&embedding_model, "lmtext.embedding_model", "minilm"},
+    [LMTEXT_DEFAULT_CLASSIFICATION] = {&classification_model, "lmtext.classification_model",
+                                       "topic"},
 };
 
 /* What a name's meaning depends on beside the name. */
@@ -188,8 +190,8 @@ resolve_default(FunctionCallInfo fcinfo, lmtext_default which)
     if (name == NULL || name[0] == '\0')
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("no model is given and %s is not set", model_settings[which].name),
-                        errhint("Name a model in the call, or set the default: SET %s = 'minilm'.",
-                                model_settings[which].name)));
+                        errhint("Name a model in the call, or set the default: SET %s = '%s'.",
+                                model_settings[which].name, model_settings[which].example)));
     return resolve_name(fcinfo, name, strlen(name));
 }
 
@@ -258,14 +260,32 @@ lmtext_embed_defaults(lm_embed_options *options, lm_on_long on_long)
     options->batch_tokens = lmtext_batch_tokens;
 }
 
+static void check_embeds(const lmtext_model *model);
+
 int
 lmtext_embed_width(lmtext_model *model, const lm_embed_options *options)
 {
     int width = 0;
 
+    check_embeds(model);
     lmtext_check(&model->call, lm_embed_width(&model->call.ctx, &model->model, options, &width),
                  model->name);
     return width;
+}
+
+/*
+ * A classifier computes an embedding on its way, but who may use it was granted labels, not the
+ * vectors of its base; and vectors of the two would meet under two names.
+ */
+static void
+check_embeds(const lmtext_model *model)
+{
+    if (model->model.has_head)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("model \"%s\" does not embed", model->name),
+                        errdetail("Its task is %s.", model->model.info.task),
+                        errhint("Use lmtext.classify with it; to embed, name the model that it is "
+                                "built on: column base of lmtext.models.")));
 }
 
 void

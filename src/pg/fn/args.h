@@ -43,7 +43,7 @@ lm_on_long lmtext_arg_on_long(FunctionCallInfo fcinfo, int model_argno, int argn
 /* Options of a plain embedding: no prompt but the model's own, all dimensions. */
 void lmtext_embed_defaults(lm_embed_options *options, lm_on_long on_long);
 
-/* Width of a vector by these options; what is out of range is an error. */
+/* Width of a vector by these options; what is out of range is an error, and so is a classifier. */
 int lmtext_embed_width(lmtext_model *model, const lm_embed_options *options);
 /* Embed into out (count, width), and count the work in the backend's statistics. */
 void lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,

@@ -100,16 +100,17 @@ encode(const token_call *call, lm_text text)
     return &work.encoding;
 }
 
-/* Size in bytes of an array of one dimension, or 54000. */
+/* Size in bytes of an array of one dimension, or 54000: bytes and elements have a limit each. */
 static size_t
-array_size(size_t data)
+array_size(size_t count, size_t data)
 {
     size_t size = add_size(ARR_OVERHEAD_NONULLS(1), data);
 
-    if (!AllocSizeIsValid(size))
+    if (count > MaxArraySize || !AllocSizeIsValid(size))
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the tokens exceed the largest array"),
-                        errdetail("They take %zu bytes, allowed are %zu.", size, MaxAllocSize),
+                        errdetail("They are %zu and take %zu bytes, allowed are %zu and %zu.",
+                                  count, size, (size_t)MaxArraySize, (size_t)MaxAllocSize),
                         errhint("Cut the text first: lmtext.chunk.")));
     return size;
 }
@@ -118,7 +119,7 @@ array_size(size_t data)
 static ArrayType *
 array_new(Oid type, size_t count, size_t data)
 {
-    size_t size = array_size(data);
+    size_t size = array_size(count, data);
     ArrayType *array;
 
     if (count == 0)

@@ -136,7 +136,7 @@ static ArrayType *
 float_array(int ndim, const int *dims)
 {
     size_t header = ARR_OVERHEAD_NONULLS(ndim);
-    size_t count = 1, bytes;
+    size_t count = 1, size;
     ArrayType *array;
 
     for (int i = 0; i < ndim; i++)
@@ -144,13 +144,13 @@ float_array(int ndim, const int *dims)
             count = SIZE_MAX;
     if (count == 0)
         return construct_empty_array(FLOAT4OID);
-    if (lm_mul_overflows(count, sizeof(float4), &bytes) || bytes > MaxAllocSize - header)
+    if (count > MaxArraySize) /* PostgreSQL's limit: 8 bytes an element, whatever its type */
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("array is too large"),
-                        errdetail("Allowed are %zu numbers in one array.",
-                                  (size_t)(MaxAllocSize - header) / sizeof(float4)),
+                        errdetail("Allowed are %zu numbers in one array.", (size_t)MaxArraySize),
                         errhint("Compute fewer texts in one call.")));
-    array = palloc0(header + bytes);
-    SET_VARSIZE(array, header + bytes);
+    size = header + count * sizeof(float4);
+    array = palloc0(size);
+    SET_VARSIZE(array, size);
     array->ndim = ndim;
     array->dataoffset = 0;
     array->elemtype = FLOAT4OID;

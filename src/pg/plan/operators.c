@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
@@ -53,6 +54,20 @@ operator_of_type(const char *name, Oid type)
                            ObjectIdGetDatum(schema));
 }
 
+/*
+ * May stand where one of ours stood: what the planner settled before (what may run in a worker,
+ * what may be computed once) must hold on.
+ */
+static bool
+fits(Oid operator)
+{
+    Oid function = get_opcode(operator);
+
+    return get_op_rettype(operator) == FLOAT8OID &&
+           func_volatile(function) == PROVOLATILE_IMMUTABLE &&
+           func_parallel(function) == PROPARALLEL_SAFE && func_strict(function);
+}
+
 /* The call with the type's own operator, or NULL where the type has none. */
 static Node *
 own_operator(const char *name, Node *uncast, Node *other, bool uncast_is_left)
@@ -61,7 +76,7 @@ own_operator(const char *name, Node *uncast, Node *other, bool uncast_is_left)
     Oid own = operator_of_type(name, type);
     Node *cast;
 
-    if (!OidIsValid(own) || get_op_rettype(own) != FLOAT8OID)
+    if (!OidIsValid(own) || !fits(own))
         return NULL;
     cast = coerce_to_target_type(NULL, copyObject(other), FLOAT4ARRAYOID, type, -1,
                                  COERCION_ASSIGNMENT, COERCE_EXPLICIT_CAST, -1);

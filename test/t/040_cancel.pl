@@ -1,0 +1,65 @@
+# 040_cancel.pl - every function that can compute for long stops when it is asked to.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $minilm = $ENV{LMTEXT_MINILM} or die "LMTEXT_MINILM is not set";
+
+my $node = PostgreSQL::Test::Cluster->new('cancel');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\n");
+$node->start;
+$node->safe_psql('postgres', <<SQL);
+CREATE EXTENSION lmtext;
+SELECT lmtext.import_model('minilm', '$minilm');
+ALTER DATABASE postgres SET lmtext.embedding_model = 'minilm';
+ALTER DATABASE postgres SET max_parallel_workers_per_gather = 0;
+CALL lmtext.train('parity', 'SELECT ''number '' || i, (i % 2)::text FROM generate_series(1, 40) i',
+    '{"base": "minilm"}');
+CREATE TABLE huge AS SELECT repeat('some word, and others. ', 4500000) AS body;
+CREATE TABLE texts AS SELECT repeat('word ', 200) || i AS body FROM generate_series(1, 2000) i;
+CREATE TABLE tokens AS SELECT array_fill(2023, '{5000000}'::int[]) AS ids;
+SQL
+
+# Each would take many seconds.
+my @statements = (
+    [ 'embed', 'SELECT count(lmtext.embed(body)) FROM texts' ],
+    [ 'embed of an array', 'SELECT lmtext.embed(array_agg(body)) FROM texts' ],
+    [ 'embed of windows', 'SET lmtext.on_long = mean; SELECT lmtext.embed(body) FROM huge' ],
+    [ 'similarity', q{SELECT count(lmtext.similarity(body, 'a')) FROM texts} ],
+    [ 'classify', q{SELECT lmtext.classify(array_agg(body), 'parity') FROM texts} ],
+    [ 'count_tokens', 'SELECT lmtext.count_tokens(ARRAY[body, body, body, body, body, body, body, body]) FROM huge' ],
+    [ 'token_ids', 'SELECT cardinality(lmtext.token_ids(body)) FROM huge, generate_series(1, 30)' ],
+    [ 'tokenize', 'SELECT cardinality(lmtext.tokenize(body)) FROM huge, generate_series(1, 30)' ],
+    [ 'tokens', 'SELECT count(*) FROM huge, lmtext.tokens(body)' ],
+    [ 'chunk', 'SELECT count(*) FROM huge, lmtext.chunk(body)' ],
+    [ 'detokenize', 'SELECT length(lmtext.detokenize(ids)) FROM tokens, generate_series(1, 100)' ],
+    [
+        'classification_report',
+        q{SELECT count(*) FROM lmtext.classification_report(
+            'SELECT i::text, (i + 1)::text FROM generate_series(1, 10000000) i')}
+    ],
+);
+
+my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
+for my $row (@statements)
+{
+    my ($what, $statement) = @$row;
+    my $begin = time;
+    my ($status, $out, $err) = $node->psql('postgres',
+        "SELECT lmtext.embed('load') IS NOT NULL; SET statement_timeout = 400; $statement",
+        on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+    like($err, qr/ERROR:  57014/, "$what is cancelled");
+    # Cores may be shared with other tests: the law is 100 ms, measured on a quiet machine.
+    cmp_ok(time - $begin, '<', 4, "$what ends soon");
+}
+is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started, 'the server stayed up');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM lmtext.model_cache WHERE pins > 0'), 0,
+    'and nothing is pinned');
+
+$node->stop;
+done_testing();
