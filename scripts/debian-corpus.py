@@ -128,4 +128,8 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as failure:
+        sys.exit(f"debian-corpus: {failure.cmd[0]} failed with status {failure.returncode}; "
+                 "does `apt-get update` work?")

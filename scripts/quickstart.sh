@@ -77,7 +77,8 @@ chmod -R a+rX "$staged"
 
 say "reading Debian's package descriptions"
 need_packages python3
-python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en
+[ -s "$BUILD/corpus/corpus.jsonl" ] ||
+    python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en
 
 say "loading the table doc"
 [ "$(sh scripts/cluster.sh psql -At -c "SELECT count(*) FROM pg_database WHERE datname = '$DATABASE'")" = 1 ] ||
