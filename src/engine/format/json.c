@@ -415,7 +415,7 @@ read_hex(json_parser *p, uint32_t *code)
     return LM_OK;
 }
 
-/* The rest of \uXXXX, and of the second half where it opens a surrogate pair. */
+/* The rest of \u and four digits, and of the second half where it opens a surrogate pair. */
 static lm_status
 read_unicode(json_parser *p)
 {
