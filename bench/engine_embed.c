@@ -15,6 +15,8 @@
 #include "base/size.h"
 #include "task/embed.h"
 
+#include "read_file.h"
+
 typedef struct bench {
     lm_context ctx;
     lm_arena arena;
@@ -25,22 +27,6 @@ typedef struct bench {
     size_t count;
     float *out; /* (count, D) */
 } bench;
-
-static void *
-read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes;
-    long length;
-
-    if (!file || fseek(file, 0, SEEK_END) != 0 || (length = ftell(file)) < 0)
-        return NULL;
-    rewind(file);
-    bytes = malloc((size_t)length + 1);
-    *size = bytes ? fread(bytes, 1, (size_t)length, file) : 0;
-    fclose(file);
-    return bytes;
-}
 
 static int
 by_length(const void *a, const void *b)

@@ -10,23 +10,7 @@
 
 #include "token/tokenizer.h"
 
-static void *
-read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes;
-    long length;
-
-    if (!file || fseek(file, 0, SEEK_END) != 0 || (length = ftell(file)) < 0)
-        return NULL;
-    rewind(file);
-    bytes = malloc((size_t)length + 1);
-    *size = bytes ? fread(bytes, 1, (size_t)length, file) : 0;
-    fclose(file);
-    if (bytes)
-        bytes[*size] = '\0';
-    return bytes;
-}
+#include "read_file.h"
 
 static int
 fail(const lm_context *ctx, const char *what)

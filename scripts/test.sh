@@ -49,7 +49,7 @@ check() {
     fi
 }
 
-# A program whose output has lines "ok NAME" and "not ok NAME": each is a test. A program that says
+# A program whose output has lines "ok NAME" and "not ok NAME" (TAP numbers them): each is a test. A program that says
 # nothing, or that fails without a failed line, is a failed test itself.
 check_lines() {
     name=$1
@@ -57,7 +57,7 @@ check_lines() {
     log=$LOGS/$(echo "$name" | tr / _).log
     status=0
     "$@" >"$log" 2>&1 </dev/null || status=$?
-    sed -n "s#^\(ok\|not ok\) \(.*\)#\1 $name: \2#p" "$log" >>"$RESULTS"
+    sed -n "s#^\(ok\|not ok\) \([0-9]* - \)\{0,1\}\(.*\)#\1 $name: \3#p" "$log" >>"$RESULTS"
     if grep -q '^not ok ' "$log"; then
         tail -n 40 "$log"
     elif [ $status != 0 ] || ! grep -q '^ok ' "$log"; then
@@ -182,22 +182,18 @@ part_tap() {
     cp -R test/t "$tap/t"
     [ "$(id -u)" != 0 ] || chown -R postgres:postgres "$tap"
     for file in "$tap"/t/*.pl; do
-        name=tap/$(basename "$file" .pl)
-        log=$LOGS/$(echo "$name" | tr / _).log
-        status=0
-        (cd "$tap" && as_server env PATH="$PG_BINDIR:$PATH" TESTDATADIR="$tap/data" \
-            TESTLOGDIR="$tap/log" PG_REGRESS="$PG_REGRESS" \
-            LMTEXT_SOURCE_DIR="$LMTEXT_SOURCE_DIR" LMTEXT_MINILM="$LMTEXT_MINILM" \
-            perl -I "$PGXS_FOLDER/src/test/perl" -I "$tap/t" "$file") >"$log" 2>&1 </dev/null 9>&- || status=$?
-        sed -n "s#^\(ok\|not ok\) [0-9]* *-* *\(.*\)#\1 $name: \2#p" "$log" >>"$RESULTS"
-        if grep -q '^not ok' "$log"; then
-            tail -n 40 "$log"
-        elif [ $status != 0 ] || ! grep -q '^ok ' "$log"; then
-            tail -n 40 "$log"
-            record "not ok" "$name (exit status $status)"
-        fi
+        check_lines "tap/$(basename "$file" .pl)" run_tap "$file"
     done
 }
+
+# As the servers' user, and without the lock of this run.
+run_tap() (
+    cd "$tap" &&
+        as_server env PATH="$PG_BINDIR:$PATH" TESTDATADIR="$tap/data" TESTLOGDIR="$tap/log" \
+        PG_REGRESS="$PG_REGRESS" LMTEXT_SOURCE_DIR="$LMTEXT_SOURCE_DIR" \
+        LMTEXT_MINILM="$LMTEXT_MINILM" \
+        perl -I "$PGXS_FOLDER/src/test/perl" -I "$tap/t" "$1" 9>&-
+)
 
 part_docs() {
     need_packages python3
