@@ -7,6 +7,7 @@
 #   sh scripts/cluster.sh psql …    psql as the superuser; arguments are passed on
 #   sh scripts/cluster.sh destroy   stop and remove its data
 #   sh scripts/cluster.sh env       shell variables: PGHOST, PGUSER, PATH
+#   sh scripts/cluster.sh data      shell variables: where its data and its log are
 #
 # LMTEXT_CLUSTER names another server beside the first (default: main); LMTEXT_PG is 15, 16 or 18.
 set -eu
@@ -54,6 +55,7 @@ start() {
     init
     mkdir -p "$SOCKET"
     [ "$(id -u)" != 0 ] || chown postgres:postgres "$SOCKET"
+    ulimit -c unlimited 2>/dev/null || true
     as_server "$BIN/pg_ctl" -D "$DATA" -l "$DATA/server.log" -w start >/dev/null 9>&- ||
         { as_server tail -n 20 "$DATA/server.log"; die "the server did not start"; }
 }
@@ -71,8 +73,9 @@ stop) stop ;;
 destroy) stop && rm -rf "$HOME_DIR" "$SOCKET" ;;
 psql) PGHOST=$SOCKET PGUSER=${PGUSER:-postgres} PGDATABASE=${PGDATABASE:-postgres} exec "$BIN/psql" -X "$@" ;;
 env) printf "PGHOST='%s'\nPGUSER=postgres\nPATH='%s':\$PATH\nexport PGHOST PGUSER PATH\n" "$SOCKET" "$BIN" ;;
+data) printf "LMTEXT_SAFE_DATA='%s'\nLMTEXT_SAFE_SERVER_LOG='%s'\n" "$DATA" "$DATA/server.log" ;;
 *)
-    sed -n '2,11s/^# \{0,1\}//p' "$0"
+    sed -n '2,12s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

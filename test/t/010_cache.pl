@@ -6,77 +6,16 @@
 use strict;
 use warnings;
 
+use Lmtext;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Test::More;
 use Time::HiRes qw(sleep);
 
-my $real = $ENV{LMTEXT_MINILM} or die "LMTEXT_MINILM is not set";
-my $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
-
-my $node = PostgreSQL::Test::Cluster->new('cache');
-$node->init;
-$node->append_conf('postgresql.conf', <<'CONF');
+my $node = start_node('cache', conf => <<'CONF');
 max_connections = 60
 max_prepared_transactions = 2
 max_worker_processes = 8
-restart_after_crash = on
-fsync = off
 CONF
-$node->start;
-
-sub value
-{
-    my ($sql, %options) = @_;
-    return $node->safe_psql('postgres', $sql, %options);
-}
-
-# Error output of a script, with SQLSTATEs.
-sub complaint
-{
-    my ($sql) = @_;
-    my ($status, $out, $err) =
-      $node->psql('postgres', $sql, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
-    return $err;
-}
-
-sub session
-{
-    my $session = $node->background_psql('postgres', on_error_stop => 0);
-    $session->query('\set VERBOSITY verbose');
-    return $session;
-}
-
-# Output and errors of a statement in a session, in one string.
-sub say_in
-{
-    my ($session, $sql) = @_;
-    my $out = $session->query($sql);
-    my $err = $session->{stderr};
-    $session->{stderr} = '';
-    return "$out$err";
-}
-
-# Start a statement and do not wait for it.
-sub begin_in
-{
-    my ($session, $sql) = @_;
-    my $pid = $session->query('SELECT pg_backend_pid()');
-    $session->query_until(qr/started/, "\\echo started\n$sql\n");
-    return $pid;
-}
-
-sub end_in
-{
-    my ($session) = @_;
-    return say_in($session, 'SELECT 1 WHERE false;');
-}
-
-sub wait_for
-{
-    my ($sql, $what) = @_;
-    ok($node->poll_query_until('postgres', $sql), $what);
-}
 
 sub slots
 {
@@ -462,8 +401,10 @@ value(qq{
 # ---- A killed loader; nothing is left in the file system ----
 
 {
+    safe('with models loaded in every way');
     $node->append_conf('postgresql.conf', 'dynamic_shared_memory_type = mmap');
     $node->restart;
+    expect_restart();
     value(q{SELECT lmtext.load_model('minilm')});
     my $folder = $node->data_dir . '/pg_dynshmem';
     my $large = sub { scalar(grep { -s $_ > 50_000_000 } glob("$folder/mmap.*")) };
@@ -472,6 +413,7 @@ value(qq{
     kill 'KILL', $pid;
     eval { $loader->quit };
     ok($node->poll_query_until('postgres', 'SELECT true'), 'the server restarts');
+    expect_restart();
     is(slots('true'), 0, 'the registry starts empty');
     is($large->(), 0, 'no segment is left');
     is(value(q{SELECT (lmtext.embed('a', 'minilm'))[1] IS NOT NULL}), 't', 'models are loaded again');
@@ -479,24 +421,17 @@ value(qq{
     is($large->(), 1, 'into one segment');
 }
 
-$node->stop;
-
 # ---- No registry: the lock table has eaten the slack ----
 
 {
-    my $poor = PostgreSQL::Test::Cluster->new('poor');
-    $poor->init;
-    $poor->append_conf('postgresql.conf', <<'CONF');
-max_connections = 10
+    my $poor = start_node('poor', conf => "max_connections = 10
 max_locks_per_transaction = 10
-restart_after_crash = on
-fsync = off
-CONF
-    $poor->start;
+");
     $poor->safe_psql('postgres', "CREATE EXTENSION lmtext; SELECT lmtext.import_model('a', '$tiny')");
     my $eat = 'SELECT count(pg_advisory_lock(i)) FROM generate_series(1, 1000000) i';
     my $use = q{SELECT 'result', (lmtext.embed('a', 'a'))[1] IS NOT NULL};
     $poor->restart;
+    expect_restart();
     $poor->psql('postgres', $eat, stderr => \my $err);
     like($err, qr/out of shared memory/, 'shared memory is used up');
     my ($status, $out, $errors) = $poor->psql('postgres', $use);
@@ -507,6 +442,7 @@ CONF
 
     $poor->append_conf('postgresql.conf', "shared_preload_libraries = 'lmtext'");
     $poor->restart;
+    expect_restart();
     $poor->psql('postgres', $eat, stderr => \$err);
     ($status, $out, $errors) = $poor->psql('postgres', $use);
     is($errors, '', 'preloaded, the registry has its memory');
@@ -516,10 +452,10 @@ CONF
     kill 'KILL', $pid;
     eval { $victim->quit };
     ok($poor->poll_query_until('postgres', 'SELECT true'), 'the server restarts after a crash');
+    expect_restart();
     is($poor->safe_psql('postgres', 'SELECT count(*) FROM lmtext.model_cache'), 0, 'with a new registry');
     like($poor->safe_psql('postgres', $use), qr/result\|t/, 'that works');
     is($poor->safe_psql('postgres', 'SELECT state FROM lmtext.model_cache'), 'ready', 'and shares');
-    $poor->stop;
 }
 
-done_testing();
+done();

@@ -3,37 +3,17 @@
 use strict;
 use warnings;
 
+use Lmtext;
 use File::Copy qw(copy);
 use File::Spec;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Test::More;
 use Time::HiRes qw(time);
 
-my $real = $ENV{LMTEXT_MINILM} or die "LMTEXT_MINILM is not set";
-my $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
 my @files = qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
 
-my $node = PostgreSQL::Test::Cluster->new('models');
-$node->init(allows_streaming => 1, extra => [ '-E', 'UTF8', '--locale', 'C.UTF-8' ]);
-$node->append_conf('postgresql.conf', "fsync = off\n");
-$node->start;
+my $node = start_node('models', streaming => 1);
 $node->safe_psql('postgres', 'CREATE EXTENSION lmtext');
-
-sub value
-{
-    my ($sql, $database) = @_;
-    return $node->safe_psql($database // 'postgres', $sql);
-}
-
-# SQLSTATE of a script's last error, or '' when there was none.
-sub state_of
-{
-    my ($sql, $database) = @_;
-    my ($status, $out, $err) = $node->psql($database // 'postgres', $sql,
-        on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
-    return $err =~ /ERROR:  (\w{5})\s*$/ ? $1 : $err;
-}
 
 # A copy of the tiny model in a folder of its own.
 my $base = File::Spec->rel2abs(PostgreSQL::Test::Utils::tempdir());
@@ -50,7 +30,6 @@ sub folder
 
 # ---- Files that are not files ----
 
-my $postmaster = value('SELECT pg_postmaster_start_time()');
 my $n = 0;
 
 sub refuses
@@ -364,9 +343,4 @@ my $calls = value(q{
 my @calls = split /\n/, $calls;
 cmp_ok(scalar @calls, '>', 20, 'functions to be called');
 $node->psql('postgres', "$_;") for @calls;
-is(value('SELECT pg_postmaster_start_time()'), $postmaster, 'the server never went down');
-my $log = slurp_file($node->logfile);
-ok($log !~ qr{PANIC|TRAP:|terminated by signal|WARNING:.*leak}, 'and its log is clean');
-
-$node->stop;
-done_testing();
+done();

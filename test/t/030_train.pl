@@ -2,23 +2,10 @@
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
-use Test::More;
+use Lmtext;
 use Time::HiRes qw(sleep time);
 
-my $minilm = $ENV{LMTEXT_MINILM} or die "LMTEXT_MINILM is not set";
-
-my $node = PostgreSQL::Test::Cluster->new('train');
-$node->init;
-$node->append_conf('postgresql.conf', "fsync = off\nrestart_after_crash = on\n");
-$node->start;
-
-sub value
-{
-    my ($sql, %options) = @_;
-    return $node->safe_psql('postgres', $sql, %options);
-}
+my $node = start_node('train');
 
 # Wait until a query answers true; false after a minute.
 sub until_true
@@ -33,9 +20,9 @@ sub until_true
     return 0;
 }
 
-sub session
+sub train_session
 {
-    my $session = $node->background_psql('postgres', on_error_stop => 0);
+    my $session = session();
     $session->query("\\set VERBOSITY sqlstate");
     $session->query("SET lmtext.embedding_model = 'minilm'; SET client_min_messages = warning");
     return $session;
@@ -62,7 +49,7 @@ my $run = 'FROM lmtext.train_runs ORDER BY run DESC LIMIT 1';
 
 value(<<SQL);
 CREATE EXTENSION lmtext;
-SELECT lmtext.import_model('minilm', '$minilm');
+SELECT lmtext.import_model('minilm', '$real');
 CREATE TABLE doc AS
     SELECT i, repeat(word || ' ', 20) || i AS body, topic || i % 40 AS topic
     FROM generate_series(1, 1200) i,
@@ -72,7 +59,7 @@ CREATE ROLE watcher IN ROLE pg_monitor;
 SQL
 
 # Progress of all phases, seen while the training's transaction is open.
-my $trainer = session();
+my $trainer = train_session();
 $trainer->query('BEGIN');
 start_in($trainer,
     q{CALL lmtext.train('slow', 'SELECT body, topic FROM doc ORDER BY i, body', '{"batch_rows": 64}')});
@@ -126,7 +113,7 @@ is(value("SELECT count(*) FROM lmtext.models WHERE name = 'slow'"), '0', 'and le
 eval { $trainer->quit };
 
 # Two sessions that train one name make two versions, one after the other.
-my @pair = (session(), session());
+my @pair = (train_session(), train_session());
 start_in($_, q{CALL lmtext.train('both', 'SELECT body, topic FROM doc WHERE i <= 40 ORDER BY i, body')})
   foreach @pair;
 is(end_of($_), '', 'a training beside another ends well') foreach @pair;
@@ -134,5 +121,4 @@ is(value("SELECT string_agg(version || ' ' || deployed, ', ' ORDER BY version) F
     '1 true, 2 false', 'there are two versions');
 $_->quit foreach @pair;
 
-$node->stop;
-done_testing();
+done();

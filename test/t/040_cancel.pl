@@ -2,20 +2,13 @@
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
-use Test::More;
+use Lmtext;
 use Time::HiRes qw(time);
 
-my $minilm = $ENV{LMTEXT_MINILM} or die "LMTEXT_MINILM is not set";
-
-my $node = PostgreSQL::Test::Cluster->new('cancel');
-$node->init;
-$node->append_conf('postgresql.conf', "fsync = off\n");
-$node->start;
+my $node = start_node('cancel');
 $node->safe_psql('postgres', <<SQL);
 CREATE EXTENSION lmtext;
-SELECT lmtext.import_model('minilm', '$minilm');
+SELECT lmtext.import_model('minilm', '$real');
 ALTER DATABASE postgres SET lmtext.embedding_model = 'minilm';
 ALTER DATABASE postgres SET max_parallel_workers_per_gather = 0;
 CALL lmtext.train('parity', 'SELECT ''number '' || i, (i % 2)::text FROM generate_series(1, 40) i',
@@ -45,7 +38,6 @@ my @statements = (
     ],
 );
 
-my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 for my $row (@statements)
 {
     my ($what, $statement) = @$row;
@@ -57,9 +49,4 @@ for my $row (@statements)
     # Cores may be shared with other tests: the law is 100 ms, measured on a quiet machine.
     cmp_ok(time - $begin, '<', 4, "$what ends soon");
 }
-is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started, 'the server stayed up');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM lmtext.model_cache WHERE pins > 0'), 0,
-    'and nothing is pinned');
-
-$node->stop;
-done_testing();
+done();

@@ -1,0 +1,60 @@
+# engine.sh - parts that need no server: lint, the engine's tests, kernels, symbols, the other compiler.
+
+part_lint() {
+    need_packages clang-format-14 python3
+    check layers python3 scripts/check-layers
+    check links python3 scripts/check-docs --links
+    check format sh scripts/check-format
+}
+
+build_units() {
+    # shellcheck disable=SC2086
+    need_packages $BUILD_PACKAGES
+    make -s -j2 -f test/Makefile O="$MAKE_BUILD/$1" SANITIZE="$2" >"$LOGS/build-$1.log" 2>&1 ||
+        { tail -n 40 "$LOGS/build-$1.log"; die "the engine's tests do not build ($1)"; }
+}
+
+run_units() {
+    for program in "$BUILD/$1"/unit/test_*; do
+        case $program in *.d) continue ;; esac
+        check_lines "$1/$(basename "$program")" "$program"
+    done
+}
+
+part_unit() {
+    need_model
+    build_units unit ""
+    check engine-alone sh scripts/check-engine
+    run_units unit
+}
+
+part_sanitize() {
+    need_model
+    build_units sanitize address,undefined
+    run_units sanitize
+}
+
+part_kernels() {
+    build_units unit ""
+    check_lines kernels "$BUILD/unit/kernels/check"
+    need_packages binutils
+    check_lines spills sh scripts/check-spills
+}
+
+part_symbols() {
+    need_packages binutils
+    install_private
+    check symbols sh scripts/check-symbols lmtext.so "$PG_BINDIR/postgres"
+}
+
+# The other compiler: engine, tests and extension without a warning.
+part_clang() {
+    need_packages clang-14
+    pg_layout
+    check clang-engine make -s -j2 -f test/Makefile O="$MAKE_BUILD/clang" CC=clang-14
+    rm -rf "$BUILD/clang-source"
+    mkdir -p "$BUILD/clang-source"
+    cp -R Makefile lmtext.control sql src "$BUILD/clang-source/"
+    find "$BUILD/clang-source" -name '*.[od]' -exec rm -f {} +
+    check clang-extension make -s -j2 -C "$BUILD/clang-source" CC=clang-14 PG_CONFIG="$PG_CONFIG"
+}

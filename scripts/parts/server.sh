@@ -1,0 +1,140 @@
+# server.sh - parts that run a private server: SQL, TAP, the manual, live comparisons, other versions.
+
+# Files that servers read lie where the servers' user can reach them.
+stage_fixtures() {
+    need_model
+    FIXTURES=$(server_home)/fixtures
+    rm -rf "$FIXTURES"
+    mkdir -p "$FIXTURES/models"
+    cp -RL models/tiny "$FIXTURES/models/tiny"
+    cp -RL "$LMTEXT_MINILM" "$FIXTURES/minilm"
+    chmod -R a+rX "$FIXTURES"
+    LMTEXT_SOURCE_DIR=$FIXTURES
+    LMTEXT_MINILM=$FIXTURES/minilm
+    export LMTEXT_SOURCE_DIR LMTEXT_MINILM
+}
+
+start_server() {
+    pg_layout
+    stage_fixtures
+    LMTEXT_CLUSTER=test
+    export LMTEXT_CLUSTER
+    sh scripts/cluster.sh destroy
+    trap 'sh scripts/cluster.sh stop' EXIT
+    sh scripts/cluster.sh start
+    eval "$(sh scripts/cluster.sh env)"
+}
+
+stop_server() {
+    sh scripts/cluster.sh destroy
+    trap - EXIT
+}
+
+# Scripts that watch servers lie beside the fixtures; DATA and LOG of a server that cluster.sh started.
+stage_watch() {
+    cp scripts/check-server scripts/safe-psql "$FIXTURES/"
+    LMTEXT_CHECK_SERVER=$FIXTURES/check-server
+    export LMTEXT_CHECK_SERVER
+}
+
+# Run a program that takes --launcher (pg_regress, the isolation tester): NAME PROGRAM ARGUMENTS …
+# Its tests are recorded by name, and after each the server is looked at.
+run_regress() {
+    name=$1
+    shift
+    stage_watch
+    LMTEXT_SAFE_STATE=$BUILD/$name.state
+    LMTEXT_SAFE_LOG=$LOGS/$name.safe
+    rm -f "$LMTEXT_SAFE_STATE" "$LMTEXT_SAFE_LOG"
+    eval "$(sh scripts/cluster.sh data)"
+    export LMTEXT_SAFE_STATE LMTEXT_SAFE_LOG LMTEXT_SAFE_DATA LMTEXT_SAFE_SERVER_LOG
+    "$@" --launcher="sh $FIXTURES/safe-psql" >"$LOGS/$name.log" 2>&1 || true
+    # Before 16 pg_regress says "test NAME ... ok", since then "ok N - NAME".
+    sed -n "s/^test \([^ ]*\) *\.\.\. ok.*/ok $name: \1/p
+            s/^test \([^ ]*\) *\.\.\. FAILED.*/not ok $name: \1/p
+            s/^\(ok\|not ok\) [0-9]* *[-+] \([^ ]*\).*/\1 $name: \2/p" \
+        "$LOGS/$name.log" >>"$RESULTS"
+    grep -q "^[a-z ]*ok $name:" "$RESULTS" ||
+        { tail -n 20 "$LOGS/$name.log"; record "not ok" "$name (nothing ran)"; }
+    if grep -q '^ok ' "$LMTEXT_SAFE_LOG" && ! grep '^not ok ' -A 5 "$LMTEXT_SAFE_LOG"; then
+        record ok "$name: safe after each test"
+    else
+        record "not ok" "$name: safe after each test"
+    fi
+}
+
+part_sql() {
+    start_server
+    out=$BUILD/regress-$PG_MAJOR
+    rm -rf "$out"
+    mkdir -p "$out"
+    # shellcheck disable=SC2046
+    run_regress "sql-$PG_MAJOR" "${REGRESS_PROGRAM:-$PG_REGRESS}" --bindir="$PG_BINDIR" --inputdir=. \
+        --outputdir="$out" --host="$PGHOST" --user=postgres --dbname=lmtext_regress \
+        $(find sql -maxdepth 1 -name '*.sql' -exec basename {} .sql \; | sort)
+    if [ -s "$out/regression.diffs" ]; then
+        head -n 200 "$out/regression.diffs"
+    fi
+    stop_server
+}
+
+# Perl modules and pg_regress are Debian's for every version of the server.
+part_tap() {
+    need_packages libipc-run-perl perl procps
+    install_private
+    stage_fixtures
+    stage_watch
+    tap=$(server_home)/tap
+    rm -rf "$tap"
+    mkdir -p "$tap/data" "$tap/log"
+    cp -R test/t "$tap/t"
+    [ "$(id -u)" != 0 ] || chown -R postgres:postgres "$tap"
+    # LMTEXT_TAP chooses files: LMTEXT_TAP='05*'
+    for file in "$tap"/t/${LMTEXT_TAP:-*}.pl; do
+        check_lines "tap-$PG_MAJOR/$(basename "$file" .pl)" run_tap "$file"
+    done
+}
+
+# As the servers' user, and without the lock of this run.
+run_tap() (
+    cd "$tap" || exit 1
+    ulimit -c unlimited
+    as_server env PATH="$PG_BINDIR:$PATH" TESTDATADIR="$tap/data" TESTLOGDIR="$tap/log" \
+        PG_REGRESS="$PG_REGRESS" LMTEXT_SOURCE_DIR="$LMTEXT_SOURCE_DIR" LMTEXT_PG="$PG_MAJOR" \
+        LMTEXT_MINILM="$LMTEXT_MINILM" LMTEXT_CHECK_SERVER="$LMTEXT_CHECK_SERVER" \
+        LMTEXT_EFFORT="$LMTEXT_EFFORT" \
+        perl -I "$PGXS_FOLDER/src/test/perl" -I "$tap/t" "$1" 9>&-
+)
+
+part_docs() {
+    need_packages python3
+    start_server
+    check_lines docs python3 scripts/check-docs README.md docs/*.md
+    stop_server
+}
+
+# The reference libraries on the whole Debian corpus and its translations.
+part_live() {
+    need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy
+    build_units unit ""
+    start_server
+    check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py \
+        --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all"
+    check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \
+        --model "$LMTEXT_MINILM" --corpus "$BUILD/corpus-all/corpus.jsonl"
+    stop_server
+}
+
+# The SQL surface on the other versions of PostgreSQL.
+part_versions() {
+    for PG_MAJOR in 16 18; do
+        LMTEXT_PG=$PG_MAJOR
+        export LMTEXT_PG
+        part_sql
+        # The package's pg_regress of 18 crashes at its start; that of 16 serves both.
+        REGRESS_PROGRAM=$PG_REGRESS
+    done
+    unset REGRESS_PROGRAM
+    unset LMTEXT_PG
+    PG_MAJOR=15
+}

@@ -1,0 +1,174 @@
+# Lmtext.pm - what the TAP tests share: a server with lmtext's laws watched, sessions, SQLSTATEs.
+#
+#   use strict; use warnings; use Lmtext;     brings Test::More and what is below
+#   my $node = start_node('name', conf => "…", init => [...]);   the node that the functions below use
+#   is(value($sql), …); is(state_of($sql), '42704'); safe('after the storm');
+#   done();                                   checks every node once more, stops them, done_testing
+#
+# safe() is the standing rule of every test: same postmaster, no core file, a clean log, nothing
+# pinned or half loaded, one thread a backend (scripts/check-server). Call it when no statement runs.
+package Lmtext;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Exporter 'import';
+
+our @EXPORT = (
+    @Test::More::EXPORT, qw($real $tiny start_node adopt_node use_node value state_of complaint
+      session say_in begin_in end_in wait_for effort safe expect_restart done slurp_file));
+
+our $real = $ENV{LMTEXT_MINILM} or die 'LMTEXT_MINILM is not set';
+our $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
+
+my ($node, @nodes);
+
+# A server of its own, started, and the one that value() and the others mean from now on.
+sub start_node
+{
+    my ($name, %options) = @_;
+    my $new = PostgreSQL::Test::Cluster->new($name);
+    $new->init(extra => $options{init} // [ '-E', 'UTF8', '--locale', 'C.UTF-8' ],
+        allows_streaming => $options{streaming} // 0);
+    $new->append_conf('postgresql.conf', "fsync = off\nrestart_after_crash = on\n" . ($options{conf} // ''));
+    $new->start;
+    return adopt_node($new);
+}
+
+# A node that was started otherwise (a standby, a restored backup).
+sub adopt_node
+{
+    my ($new) = @_;
+    $node = $new;
+    push @nodes, $node;
+    watch($node, 0);
+    return $node;
+}
+
+sub use_node
+{
+    ($node) = @_;
+    return $node;
+}
+
+# ---- Statements ----
+
+sub value
+{
+    my ($sql, $database, %options) = @_;
+    return $node->safe_psql($database // 'postgres', $sql, %options);
+}
+
+# SQLSTATE of a script's last error, or '' when there was none.
+sub state_of
+{
+    my ($sql, $database) = @_;
+    my ($status, $out, $err) = $node->psql($database // 'postgres', $sql,
+        on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+    return $err =~ /(?:ERROR|FATAL):  (\w{5})\s*$/ ? $1 : $err;
+}
+
+# Error output of a script, with SQLSTATEs.
+sub complaint
+{
+    my ($sql, $database) = @_;
+    my ($status, $out, $err) = $node->psql($database // 'postgres', $sql,
+        extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+    return $err;
+}
+
+# ---- Sessions ----
+
+sub session
+{
+    my ($database) = @_;
+    my $session = $node->background_psql($database // 'postgres', on_error_stop => 0);
+    $session->query('\set VERBOSITY verbose');
+    return $session;
+}
+
+# Output and errors of a statement in a session, in one string.
+sub say_in
+{
+    my ($session, $sql) = @_;
+    my $out = $session->query($sql);
+    my $err = $session->{stderr};
+    $session->{stderr} = '';
+    return "$out$err";
+}
+
+# Start a statement and do not wait for it; returns the backend's process id.
+sub begin_in
+{
+    my ($session, $sql) = @_;
+    my $pid = $session->query('SELECT pg_backend_pid()');
+    $session->query_until(qr/started/, "\\echo started\n$sql\n");
+    return $pid;
+}
+
+# Wait for what begin_in started; its output and errors.
+sub end_in
+{
+    my ($session) = @_;
+    return say_in($session, 'SELECT 1 WHERE false;');
+}
+
+sub wait_for
+{
+    my ($sql, $what) = @_;
+    return ok($node->poll_query_until('postgres', $sql), $what);
+}
+
+# ---- Laws ----
+
+# How long a loop is: by hand or in test.sh, in CI, and with --long.
+sub effort
+{
+    my ($quick, $all, $long) = @_;
+    my $effort = $ENV{LMTEXT_EFFORT} // 'quick';
+    return $effort eq 'long' ? $long : $effort eq 'all' ? $all : $quick;
+}
+
+sub watch
+{
+    my ($watched, $again) = @_;
+    my $state = $watched->basedir . '/check-server.state';
+    unlink $state if $again;
+    my @command = ($ENV{LMTEXT_CHECK_SERVER}, $state, $watched->data_dir, $watched->logfile);
+    local @ENV{qw(PGHOST PGPORT PGDATABASE)} = ($watched->host, $watched->port, 'postgres');
+    my $report = qx{sh @command 2>&1};
+    return ($? == 0, $report);
+}
+
+# The standing rule. A crash that a test causes is announced by expect_restart.
+sub safe
+{
+    my ($what, $watched) = @_;
+    my ($fine, $report) = watch($watched // $node, 0);
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok($fine, 'safe: ' . ($what // 'at the end')) or diag($report);
+    return $fine;
+}
+
+# What happened so far was meant: judge from here on.
+sub expect_restart
+{
+    my ($watched) = @_;
+    return watch($watched // $node, 1);
+}
+
+sub done
+{
+    for my $watched (@nodes)
+    {
+        next unless -e $watched->data_dir . '/postmaster.pid';
+        safe($watched->name . ' at the end', $watched);
+        $watched->stop;
+    }
+    return done_testing();
+}
+
+1;
