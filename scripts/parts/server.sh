@@ -104,7 +104,10 @@ run_tap() (
         PG_REGRESS="$debian/regress/pg_regress" LMTEXT_SOURCE_DIR="$LMTEXT_SOURCE_DIR" LMTEXT_PG="$PG_MAJOR" \
         LMTEXT_MINILM="$LMTEXT_MINILM" LMTEXT_CHECK_SERVER="$LMTEXT_CHECK_SERVER" \
         LMTEXT_EFFORT="$LMTEXT_EFFORT" \
-        perl -I "$debian/perl" -I "$tap/t" "$1" 9>&-
+        perl -I "$debian/perl" -I "$tap/t" "$1" 9>&- && return 0
+    # What ended a test before its first line stands only there.
+    tail -n 20 "tmp_check/log/regress_log_$(basename "$1" .pl)"
+    return 1
 )
 
 part_docs() {
