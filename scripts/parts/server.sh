@@ -78,9 +78,17 @@ part_sql() {
     stop_server
 }
 
+# Locales in UTF-8, made where they are missing.
+need_locales() {
+    for locale in "$@"; do
+        locale -a | grep -qix "$locale.utf-\{0,1\}8" || as_root localedef -i "$locale" -f UTF-8 "$locale.UTF-8"
+    done
+}
+
 # Perl modules and pg_regress are Debian's for every version of the server.
 part_tap() {
-    need_packages libipc-run-perl perl procps
+    need_packages libipc-run-perl perl procps util-linux locales postgresql-plpython3-15 python3-numpy
+    need_locales tr_TR en_US
     install_private
     stage_fixtures
     stage_watch
