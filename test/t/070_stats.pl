@@ -8,7 +8,6 @@ use IPC::Run;
 use List::Util qw(sum0 shuffle);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Time::HiRes qw(sleep);
 
 my $node = start_node('stats', streaming => 1, conf => <<'CONF');
 max_connections = 60
@@ -414,6 +413,9 @@ sub cached
         UNION ALL SELECT s::text FROM lmtext.model_cache s UNION ALL SELECT s::text FROM lmtext.train_runs s
         UNION ALL SELECT s::text FROM lmtext.train_log s UNION ALL SELECT s::text FROM lmtext.session_counters() s) t};
     unlike(value($text, 'left'), qr/xylophone|marked/, 'no view tells a word of a text');
+    my @segments = grep { (-s $_ // 0) > 1_200_000 && -s $_ < 1_500_000 && -r $_ } glob('/dev/shm/PostgreSQL.*');
+    cmp_ok(scalar(@segments), '>', 0, 'statistics lie in a segment');
+    is(scalar(grep { slurp_file($_) =~ /xylophone/ } @segments), 0, 'where no word is either');
     value(q{ALTER ROLE alice RENAME TO alison; DROP OWNED BY bob}, 'left');
     value(q{DROP OWNED BY bob}, 'right');
     value(q{DROP OWNED BY bob; DROP ROLE bob});
