@@ -299,11 +299,28 @@ bad_text(void)
     tear_down(&f);
 }
 
+/* What a call that failed has counted is what its first texts count by themselves. */
+static void
+check_partial(fixture *f, const lm_embed_options *options, const lm_embed_counts *counts)
+{
+    lm_embed_counts whole = {0};
+    float out[COUNT][WIDTH];
+
+    CHECK(counts->texts <= COUNT);
+    if (counts->texts > 0)
+        CHECK_OK(&f->ctx, lm_embed(&f->ctx, f->session, &f->loaded.model, f->texts, counts->texts,
+                                   options, out[0], &whole));
+    CHECK_EQ_INT(counts->texts, whole.texts);
+    CHECK_EQ_INT(counts->tokens, whole.tokens);
+    CHECK_EQ_INT(counts->truncated, whole.truncated);
+}
+
 /* A cancel at any poll ends the call with LM_CANCELLED, and the session serves on. */
 static void
 cancel(void)
 {
     const lm_embed_options options = {.batch_tokens = 16};
+    size_t most = 0;
     float wanted[COUNT][WIDTH], got[COUNT][WIDTH];
     fixture f;
     int polls;
@@ -315,13 +332,18 @@ cancel(void)
     polls = f.memory.polls;
     CHECK(polls > 10);
     for (int stop = 1; stop <= polls; stop++) {
+        lm_embed_counts counts = {0};
+
         f.memory.polls = 0;
         f.memory.stop_at = stop;
         CHECK_EQ_INT(
-            lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, got[0], NULL),
+            lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, got[0], &counts),
             LM_CANCELLED);
+        f.memory.stop_at = 0;
+        check_partial(&f, &options, &counts);
+        most = counts.texts > most ? counts.texts : most;
     }
-    f.memory.stop_at = 0;
+    CHECK(most > 0);
     CHECK_OK(&f.ctx,
              lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, COUNT, &options, got[0], NULL));
     CHECK(memcmp(wanted, got, sizeof got) == 0);

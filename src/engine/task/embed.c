@@ -211,6 +211,20 @@ run_encoder(lm_context *ctx, lm_session *session, const lm_weights *weights, siz
                                     (void *)lm_align_up((uintptr_t)session->workspace), hidden);
 }
 
+/* Only what was computed counts, so that a call that fails later has counted what it did. */
+static void
+count_batch(const embed_run *run)
+{
+    lm_embed_counts *counts = run->counts;
+
+    counts->forwards++;
+    counts->tokens += run->tokens;
+    for (size_t i = 0; i < run->windows; i++) {
+        counts->texts += run->session->windows[i].last;
+        counts->truncated += run->session->windows[i].truncated;
+    }
+}
+
 /* Run the batch, pool its windows, and empty it. */
 static lm_status
 flush(embed_run *run)
@@ -226,10 +240,8 @@ flush(embed_run *run)
     for (size_t i = 0; i < run->windows; i++)
         LM_TRY(pool_window(run, &session->windows[i], hidden + session->offsets[i] * run->full,
                            session->offsets[i + 1] - session->offsets[i]));
-    if (run->counts) {
-        run->counts->forwards++;
-        run->counts->tokens += run->tokens;
-    }
+    if (run->counts)
+        count_batch(run);
     run->tokens = run->windows = run->longest = 0;
     return LM_OK;
 }
@@ -285,7 +297,11 @@ static lm_status
 add_encoding(embed_run *run, size_t text)
 {
     const lm_encoding *encoding = &run->session->encoding;
-    const lm_window window = {.text = text, .excluded = run->excluded, .first = true, .last = true};
+    const lm_window window = {.text = text,
+                              .excluded = run->excluded,
+                              .first = true,
+                              .last = true,
+                              .truncated = encoding->truncated};
 
     LM_TRY(open_window(run, encoding->count));
     memcpy(run->session->ids + run->tokens, encoding->ids, encoding->count * sizeof(int32_t));
@@ -312,6 +328,7 @@ add_long_encoding(embed_run *run, size_t text)
             .weight = (double)count / (double)(total > 0 ? total : 1),
             .first = start == 0,
             .last = start + count == total,
+            .truncated = total > room && start + count == total,
         };
         size_t tokens;
 
@@ -320,8 +337,6 @@ add_long_encoding(embed_run *run, size_t text)
                                        session->ids + run->tokens, session->types + run->tokens);
         LM_TRY(close_window(run, tokens, &window));
     }
-    if (run->counts && total > room)
-        run->counts->truncated++;
     return LM_OK;
 }
 
@@ -372,14 +387,10 @@ add_text(embed_run *run, const lm_text *text, size_t index)
     LM_TRY(join_prompt(run, text, &joined));
     LM_TRY(lm_tokenize(run->ctx, &run->model->tokenizer, session->scratch, joined.bytes,
                        joined.length, &options, &session->encoding));
-    if (run->counts)
-        run->counts->texts++;
     if (run->on_long == LM_LONG_MEAN)
         return add_long_encoding(run, index);
     if (session->encoding.truncated && run->on_long == LM_LONG_ERROR)
         return refuse_long(run);
-    if (session->encoding.truncated && run->counts)
-        run->counts->truncated++;
     return add_encoding(run, index);
 }
 

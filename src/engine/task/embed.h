@@ -40,8 +40,9 @@ lm_status lm_embed_width(lm_context *ctx, const lm_model *model, const lm_embed_
 
 /*
  * Embed count texts into out (count, width). Same bits for a text alone and in any batch. A vector
- * that is not finite is LM_BAD_MODEL. counts, which may be NULL, is added to; `truncated` also
- * counts texts that were averaged over several windows.
+ * that is not finite is LM_BAD_MODEL. counts, which may be NULL, is added to, also where the
+ * call fails: texts and tokens of the batches that were computed. `truncated` also counts texts
+ * that were averaged over several windows.
  */
 lm_status lm_embed(lm_context *ctx, lm_session *session, const lm_model *model,
                    const lm_text *texts, size_t count, const lm_embed_options *options, float *out,

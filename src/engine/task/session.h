@@ -14,6 +14,7 @@ typedef struct lm_window {
     size_t excluded; /* first tokens that pooling leaves out: a prompt's */
     double weight;   /* in the mean over the text's windows: its tokens without special ones */
     bool first, last;
+    bool truncated; /* the text did not fit into one window; set in its last */
 } lm_window;
 
 struct lm_session {

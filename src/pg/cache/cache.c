@@ -23,6 +23,7 @@
 
 #include "kernels/kernels.h"
 #include "pg/cache/image.h"
+#include "pg/cache/stats.h"
 
 typedef struct cache_entry {
     lmtext_model pub; /* first: what callers get */
@@ -516,7 +517,7 @@ lmtext_cache_unload(Oid relid)
     return unloaded;
 }
 
-/* Plain counters of this process: no lock, lost with it. */
+/* Counters of the image are atomic, all others this process' own. */
 void
 lmtext_count(lmtext_model *model, const lm_embed_counts *counts)
 {
@@ -525,6 +526,13 @@ lmtext_count(lmtext_model *model, const lm_embed_counts *counts)
     session_counts.tokens += counts->tokens;
     session_counts.truncated += counts->truncated;
     session_counts.forwards += counts->forwards;
+    lmtext_stats_add(counts);
+}
+
+const lmtext_digest *
+lmtext_model_digest(const lmtext_model *model)
+{
+    return &((const cache_entry *)model)->key.digest;
 }
 
 /* For tests, which count forward passes, and for whoever wonders what a statement computed. */
@@ -545,6 +553,7 @@ lmtext_cache_init(void)
     CacheRegisterRelcacheCallback(relation_changed, (Datum)0);
     RegisterResourceReleaseCallback(owner_released, NULL);
     lmtext_progress_init();
+    lmtext_stats_init();
 }
 
 /*
@@ -601,6 +610,7 @@ owner_released(ResourceReleasePhase phase, bool commit, bool top_level, void *ar
 
     if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
         return;
+    lmtext_stats_flush();
     if (last.owner == CurrentResourceOwner)
         last.relid = InvalidOid;
     for (int i = 0; i < pin_count; i++) {
@@ -654,4 +664,5 @@ process_exits(int code, Datum argument)
     lmtext_images_give_back();
     pin_count = 0;
     lmtext_progress_exit();
+    lmtext_stats_exit();
 }

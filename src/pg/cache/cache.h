@@ -30,9 +30,11 @@ void lmtext_cache_init(void); /* from _PG_init: GUCs, callbacks */
 bool lmtext_cache_load(Oid relid);
 bool lmtext_cache_unload(Oid relid);
 
-/* What was computed with a model, which is in use; callers of lm_embed add the counts of each call.
- */
+/* What was computed with a model, which is in use; callers of lm_embed add the counts of each call,
+ * also of one that failed. */
 void lmtext_count(lmtext_model *model, const lm_embed_counts *counts);
+/* What a model's files, window and base come to; never shown. */
+const lmtext_digest *lmtext_model_digest(const lmtext_model *model);
 /* What this backend has computed with all models. */
 typedef struct lmtext_counters {
     lm_embed_counts embed;

@@ -165,6 +165,7 @@ registry_make(void *memory)
     LWLockInitialize(&registry->lock, registry->tranche);
     ConditionVariableInit(&registry->changed);
     pg_atomic_init_u64(&registry->departures, 0);
+    registry->stats = DSM_HANDLE_INVALID;
     for (int i = 0; i < LMTEXT_SLOTS; i++) {
         pg_atomic_init_u32(&registry->slots[i].pins, 0);
         pg_atomic_init_u64(&registry->slots[i].hits, 0);

@@ -17,7 +17,7 @@
 #include "pg/cache/cache.h"
 
 /* Changes with every change of the structs below: it is part of the name in shared memory. */
-#define LMTEXT_REGISTRY_LAYOUT 1
+#define LMTEXT_REGISTRY_LAYOUT 2
 
 #define LMTEXT_SLOTS 64
 #define LMTEXT_PROGRESS_SLOTS 8
@@ -93,6 +93,7 @@ typedef struct lmtext_registry {
     ConditionVariable changed;   /* a load ended, well or not */
     pg_atomic_uint64 departures; /* slots freed so far: tells backends to look at their mappings */
     int64 last_run;
+    dsm_handle stats; /* segment of stats.c; set once */
     lmtext_slot slots[LMTEXT_SLOTS];
     lmtext_run runs[LMTEXT_PROGRESS_SLOTS];
 } lmtext_registry;

@@ -87,6 +87,7 @@ typedef struct arg_state {
     char *path;
     memo memos[LMTEXT_MEMO_SLOTS];
     void *space;
+    void *tally; /* lmtext_stats_model's */
 } arg_state;
 
 static arg_state *
@@ -206,6 +207,8 @@ pinned_version(FunctionCallInfo fcinfo, int argno)
     return PG_GETARG_OID(argno);
 }
 
+static lmtext_model *use_model(FunctionCallInfo fcinfo, Oid version);
+
 lmtext_model *
 lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which)
 {
@@ -220,13 +223,23 @@ lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which)
 
         version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
     }
-    return lmtext_model_use(version);
+    return use_model(fcinfo, version);
+}
+
+/* From here on the call counts under its model; one that failed before counts under none. */
+static lmtext_model *
+use_model(FunctionCallInfo fcinfo, Oid version)
+{
+    lmtext_model *model = lmtext_model_use(version);
+
+    lmtext_stats_model(model, &state_of(fcinfo)->tally);
+    return model;
 }
 
 lmtext_model *
 lmtext_named_model(FunctionCallInfo fcinfo, const char *name)
 {
-    return lmtext_model_use(resolve_name(fcinfo, name, strlen(name)));
+    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name)));
 }
 
 static lm_on_long
@@ -293,12 +306,11 @@ lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
                    const lm_embed_options *options, float *out)
 {
     lm_embed_counts counts = {0};
+    lm_status status = lm_embed(&model->call.ctx, model->session, &model->model, texts, count,
+                                options, out, &counts);
 
-    lmtext_check(&model->call,
-                 lm_embed(&model->call.ctx, model->session, &model->model, texts, count, options,
-                          out, &counts),
-                 model->name);
     lmtext_count(model, &counts);
+    lmtext_check(&model->call, status, model->name);
 }
 
 lm_text
@@ -479,6 +491,7 @@ lmtext_memo_find(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int co
             return NULL;
         remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, found->value, found->value_size);
     }
+    lmtext_stats_hit();
     if (size != NULL)
         *size = kept->value_size;
     return kept->value;

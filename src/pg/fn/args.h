@@ -14,6 +14,24 @@
 #define LMTEXT_ARGS_H
 
 #include "pg/cache/cache.h"
+#include "pg/cache/stats.h"
+
+/*
+ * A SQL entry whose calls count in lmtext.stats under `function`; the static NAME_call that
+ * follows does the work.
+ */
+#define LMTEXT_COUNTED(name, function)           \
+    static Datum name##_call(PG_FUNCTION_ARGS);  \
+    PG_FUNCTION_INFO_V1(name);                   \
+    Datum name(PG_FUNCTION_ARGS)                 \
+    {                                            \
+        int call = lmtext_stats_begin(function); \
+        Datum result = name##_call(fcinfo);      \
+                                                 \
+        lmtext_stats_end(call);                  \
+        return result;                           \
+    }                                            \
+    extern int no_such_variable
 
 /* Which setting stands for a model argument that is NULL or left out. */
 typedef enum lmtext_default {

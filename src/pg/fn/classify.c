@@ -34,10 +34,10 @@ typedef struct label_score {
 /* Gets the scores (labels) of one text of an array, or NULL where the text is NULL. */
 typedef void (*score_sink)(void *opaque, const lmtext_model *model, int text, const float *scores);
 
-PG_FUNCTION_INFO_V1(lmtext_classify);
-PG_FUNCTION_INFO_V1(lmtext_classify_array);
-PG_FUNCTION_INFO_V1(lmtext_class_scores);
-PG_FUNCTION_INFO_V1(lmtext_class_scores_array);
+LMTEXT_COUNTED(lmtext_classify, LMTEXT_FUNCTION_CLASSIFY);
+LMTEXT_COUNTED(lmtext_classify_array, LMTEXT_FUNCTION_CLASSIFY);
+LMTEXT_COUNTED(lmtext_class_scores, LMTEXT_FUNCTION_CLASS_SCORES);
+LMTEXT_COUNTED(lmtext_class_scores_array, LMTEXT_FUNCTION_CLASS_SCORES);
 
 static lmtext_model *classifier(FunctionCallInfo fcinfo);
 static const float *scores_of_text(FunctionCallInfo fcinfo, lmtext_model *model);
@@ -52,8 +52,8 @@ static void emit_scores(ReturnSetInfo *result, const lmtext_model *model, int64 
 static int compare_scores(const void *a, const void *b);
 static text *label_text(const lmtext_model *model, int label);
 
-Datum
-lmtext_classify(PG_FUNCTION_ARGS)
+static Datum
+lmtext_classify_call(PG_FUNCTION_ARGS)
 {
     lmtext_model *model;
 
@@ -70,8 +70,8 @@ typedef struct label_array {
     bool *nulls;
 } label_array;
 
-Datum
-lmtext_classify_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_classify_array_call(PG_FUNCTION_ARGS)
 {
     lmtext_model *model;
     label_array labels;
@@ -92,8 +92,8 @@ lmtext_classify_array(PG_FUNCTION_ARGS)
                                              TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-Datum
-lmtext_class_scores(PG_FUNCTION_ARGS)
+static Datum
+lmtext_class_scores_call(PG_FUNCTION_ARGS)
 {
     lmtext_model *model;
 
@@ -105,8 +105,8 @@ lmtext_class_scores(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-Datum
-lmtext_class_scores_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_class_scores_array_call(PG_FUNCTION_ARGS)
 {
     InitMaterializedSRF(fcinfo, 0);
     if (!PG_ARGISNULL(0))

@@ -24,10 +24,10 @@ typedef struct embed_key {
 
 #define EMBED_PARTS 4
 
-PG_FUNCTION_INFO_V1(lmtext_embed);
-PG_FUNCTION_INFO_V1(lmtext_embed_array);
-PG_FUNCTION_INFO_V1(lmtext_similarity);
-PG_FUNCTION_INFO_V1(lmtext_text_distance);
+LMTEXT_COUNTED(lmtext_embed, LMTEXT_FUNCTION_EMBED);
+LMTEXT_COUNTED(lmtext_embed_array, LMTEXT_FUNCTION_EMBED);
+LMTEXT_COUNTED(lmtext_similarity, LMTEXT_FUNCTION_SIMILARITY);
+LMTEXT_COUNTED(lmtext_text_distance, LMTEXT_FUNCTION_DISTANCE);
 
 /* embed(text, model, prompt_name, prompt, dimensions[, on_long]) */
 static void
@@ -71,8 +71,8 @@ embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text 
     parts[3] = (lm_text){options->prompt, options->prompt_length};
 }
 
-Datum
-lmtext_embed(PG_FUNCTION_ARGS)
+static Datum
+lmtext_embed_call(PG_FUNCTION_ARGS)
 {
     lmtext_model *model;
     lm_embed_options options;
@@ -131,8 +131,8 @@ embed_all(lmtext_model *model, ArrayType *array, const lm_embed_options *options
     return matrix;
 }
 
-Datum
-lmtext_embed_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_embed_array_call(PG_FUNCTION_ARGS)
 {
     lmtext_model *model;
     lm_embed_options options;
@@ -203,16 +203,16 @@ text_distance(FunctionCallInfo fcinfo, int model_argno)
     return lm_cosine_distance(width, a, b);
 }
 
-Datum
-lmtext_similarity(PG_FUNCTION_ARGS)
+static Datum
+lmtext_similarity_call(PG_FUNCTION_ARGS)
 {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(1.0 - text_distance(fcinfo, 2));
 }
 
-Datum
-lmtext_text_distance(PG_FUNCTION_ARGS)
+static Datum
+lmtext_text_distance_call(PG_FUNCTION_ARGS)
 {
     PG_RETURN_FLOAT8(text_distance(fcinfo, -1));
 }

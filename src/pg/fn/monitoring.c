@@ -1,10 +1,10 @@
 /*
  * monitoring.c - SQL entries of 90-monitoring.sql: loading and unloading, and the views that show
- * the cache of models, the machine, and trainings.
+ * the cache of models, the machine, trainings, and the statistics of calls.
  *
- * What a role may see: models that it may use and trainings of roles that it is a member of, in
- * this database; members of pg_monitor see all. The digest of a model is never shown: who knows it
- * could forge a version that maps another's weights.
+ * What a role may see: models that it may use, and trainings and calls of roles that it is a member
+ * of, in this database; members of pg_monitor see all. The digest of a model is never shown: who
+ * knows it could forge a version that maps another's weights.
  */
 #include "postgres.h"
 
@@ -26,6 +26,7 @@
 
 #include "kernels/kernels.h"
 #include "pg/cache/registry.h"
+#include "pg/cache/stats.h"
 
 /* A row under construction: columns are appended in order. */
 typedef struct row {
@@ -39,10 +40,12 @@ static void name_models(lmtext_slot_view *views, Oid *models, int count, bool al
 static void match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count);
 static void emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model);
 static bool sees_everything(void);
-static bool sees_run(const lmtext_run *run);
+static bool sees_role(Oid database, Oid role);
 static void emit_run(ReturnSetInfo *result, const lmtext_run *run);
 static void emit_point(ReturnSetInfo *result, const lmtext_run *run,
                        const lmtext_progress_point *point);
+static void emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry);
+static Oid version_of_entry(const lmtext_stats_entry *entry);
 static int count_threads(void);
 static void row_begin(row *row, ReturnSetInfo *result);
 static void row_end(row *row);
@@ -247,7 +250,7 @@ lmtext_get_train_runs(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     runs = lmtext_progress_snapshot(&count);
     for (int i = 0; i < count; i++)
-        if (sees_run(&runs[i]))
+        if (sees_role(runs[i].database, runs[i].role))
             emit_run((ReturnSetInfo *)fcinfo->resultinfo, &runs[i]);
     return (Datum)0;
 }
@@ -262,7 +265,7 @@ lmtext_get_train_log(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     runs = lmtext_progress_snapshot(&count);
     for (int i = 0; i < count; i++)
-        for (int j = 0; sees_run(&runs[i]) && j < runs[i].points; j++)
+        for (int j = 0; sees_role(runs[i].database, runs[i].role) && j < runs[i].points; j++)
             emit_point((ReturnSetInfo *)fcinfo->resultinfo, &runs[i], &runs[i].log[j]);
     return (Datum)0;
 }
@@ -274,12 +277,11 @@ sees_everything(void)
     return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
-/* Names of models and numbers of rows are told to those who could have made the run. */
+/* Names of models and numbers of rows are told to those who could have done it themselves. */
 static bool
-sees_run(const lmtext_run *run)
+sees_role(Oid database, Oid role)
 {
-    return sees_everything() ||
-           (run->database == MyDatabaseId && has_privs_of_role(GetUserId(), run->role));
+    return sees_everything() || (database == MyDatabaseId && has_privs_of_role(GetUserId(), role));
 }
 
 /* Columns in the order of lmtext.get_train_runs. */
@@ -325,6 +327,99 @@ emit_point(ReturnSetInfo *result, const lmtext_run *run, const lmtext_progress_p
     add_float(&row, point->held_out_accuracy);
     add_time(&row, point->at);
     row_end(&row);
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_stats);
+Datum
+lmtext_get_stats(PG_FUNCTION_ARGS)
+{
+    lmtext_stats_info info;
+    const char *why;
+    lmtext_stats_entry *entries = lmtext_stats_snapshot(&info, &why);
+
+    InitMaterializedSRF(fcinfo, 0);
+    for (int i = 0; i < info.entries; i++)
+        if (sees_role(entries[i].key.database, entries[i].key.role))
+            emit_stats((ReturnSetInfo *)fcinfo->resultinfo, &entries[i]);
+    return (Datum)0;
+}
+
+/* Columns in the order of lmtext.get_stats. */
+static void
+emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry)
+{
+    static const double quantiles[] = {0.5, 0.95, 0.99};
+    const lmtext_stats_counts *counts = &entry->counts;
+    Oid version = version_of_entry(entry);
+    row row;
+
+    row_begin(&row, result);
+    add_text(&row, GetUserNameFromId(entry->key.role, true));
+    add_database(&row, entry->key.database);
+    if (OidIsValid(version)) {
+        add_datum(&row, ObjectIdGetDatum(version));
+        add_text(&row, lmtext_catalog_display_name(version));
+    } else {
+        add_null(&row);
+        add_text(&row, entry->version[0] != '\0' ? entry->version : NULL);
+    }
+    add_text(&row, lmtext_function_name((lmtext_function)entry->key.function));
+    add_datum(&row, Int64GetDatum((int64)counts->calls));
+    add_datum(&row, Int64GetDatum((int64)counts->rows));
+    add_datum(&row, Int64GetDatum((int64)counts->tokens));
+    add_datum(&row, Int64GetDatum((int64)counts->truncated));
+    add_datum(&row, Int64GetDatum((int64)counts->errors));
+    add_datum(&row, Int64GetDatum((int64)counts->cache_hits));
+    add_float(&row, counts->total_ns / 1e6);
+    add_float(&row, counts->calls > 0 ? counts->total_ns / 1e6 / counts->calls : NAN);
+    for (int i = 0; i < lengthof(quantiles); i++)
+        add_float(&row,
+                  counts->calls > 0 ? lmtext_stats_quantile_ns(entry, quantiles[i]) / 1e6 : NAN);
+    add_time(&row, entry->since);
+    add_time(&row, entry->last_used);
+    row_end(&row);
+}
+
+/* The table that was meant, or InvalidOid where it is gone and its Oid perhaps another's. */
+static Oid
+version_of_entry(const lmtext_stats_entry *entry)
+{
+    lmtext_manifest *manifest;
+
+    if (entry->key.database != MyDatabaseId || !OidIsValid(entry->key.relid))
+        return InvalidOid;
+    manifest = lmtext_manifest_peek(entry->key.relid);
+    if (manifest == NULL ||
+        memcmp(&manifest->digest, &entry->key.digest, sizeof entry->key.digest) != 0)
+        return InvalidOid;
+    return entry->key.relid;
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_stats_info);
+Datum
+lmtext_get_stats_info(PG_FUNCTION_ARGS)
+{
+    lmtext_stats_info info;
+    const char *why = NULL;
+    bool shared = lmtext_stats_snapshot(&info, &why) != NULL;
+    row row;
+
+    InitMaterializedSRF(fcinfo, 0);
+    row_begin(&row, (ReturnSetInfo *)fcinfo->resultinfo);
+    add_datum(&row, Int32GetDatum(info.entries));
+    add_datum(&row, Int32GetDatum(info.capacity));
+    add_datum(&row, Int64GetDatum(info.evicted));
+    add_text(&row, shared ? NULL : why);
+    row_end(&row);
+    return (Datum)0;
+}
+
+PG_FUNCTION_INFO_V1(lmtext_reset_stats);
+Datum
+lmtext_reset_stats(PG_FUNCTION_ARGS)
+{
+    lmtext_stats_reset();
+    PG_RETURN_VOID();
 }
 
 static void

@@ -41,17 +41,17 @@ typedef struct token_call {
     lm_token_options options;
 } token_call;
 
-PG_FUNCTION_INFO_V1(lmtext_tokenize);
-PG_FUNCTION_INFO_V1(lmtext_tokenize_array);
-PG_FUNCTION_INFO_V1(lmtext_token_ids);
-PG_FUNCTION_INFO_V1(lmtext_token_ids_array);
-PG_FUNCTION_INFO_V1(lmtext_detokenize);
-PG_FUNCTION_INFO_V1(lmtext_tokens);
-PG_FUNCTION_INFO_V1(lmtext_tokens_array);
-PG_FUNCTION_INFO_V1(lmtext_count_tokens);
-PG_FUNCTION_INFO_V1(lmtext_count_tokens_array);
-PG_FUNCTION_INFO_V1(lmtext_chunk);
-PG_FUNCTION_INFO_V1(lmtext_chunk_array);
+LMTEXT_COUNTED(lmtext_tokenize, LMTEXT_FUNCTION_TOKENIZE);
+LMTEXT_COUNTED(lmtext_tokenize_array, LMTEXT_FUNCTION_TOKENIZE);
+LMTEXT_COUNTED(lmtext_token_ids, LMTEXT_FUNCTION_TOKEN_IDS);
+LMTEXT_COUNTED(lmtext_token_ids_array, LMTEXT_FUNCTION_TOKEN_IDS);
+LMTEXT_COUNTED(lmtext_detokenize, LMTEXT_FUNCTION_DETOKENIZE);
+LMTEXT_COUNTED(lmtext_tokens, LMTEXT_FUNCTION_TOKENS);
+LMTEXT_COUNTED(lmtext_tokens_array, LMTEXT_FUNCTION_TOKENS);
+LMTEXT_COUNTED(lmtext_count_tokens, LMTEXT_FUNCTION_COUNT_TOKENS);
+LMTEXT_COUNTED(lmtext_count_tokens_array, LMTEXT_FUNCTION_COUNT_TOKENS);
+LMTEXT_COUNTED(lmtext_chunk, LMTEXT_FUNCTION_CHUNK);
+LMTEXT_COUNTED(lmtext_chunk_array, LMTEXT_FUNCTION_CHUNK);
 
 static void
 work_release(void)
@@ -97,6 +97,7 @@ encode(const token_call *call, lm_text text)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("a text has %zu tokens", work.encoding.count),
                         errdetail("Allowed are %d.", INT_MAX)));
+    lmtext_stats_tokenized(1, work.encoding.count);
     return &work.encoding;
 }
 
@@ -198,8 +199,8 @@ tokens_array(const token_call *call, const lm_encoding *encoding)
     return array;
 }
 
-Datum
-lmtext_tokenize(PG_FUNCTION_ARGS)
+static Datum
+lmtext_tokenize_call(PG_FUNCTION_ARGS)
 {
     token_call call;
 
@@ -209,8 +210,8 @@ lmtext_tokenize(PG_FUNCTION_ARGS)
     PG_RETURN_ARRAYTYPE_P(tokens_array(&call, encode(&call, lmtext_arg_text(fcinfo, 0))));
 }
 
-Datum
-lmtext_token_ids(PG_FUNCTION_ARGS)
+static Datum
+lmtext_token_ids_call(PG_FUNCTION_ARGS)
 {
     token_call call;
 
@@ -220,8 +221,8 @@ lmtext_token_ids(PG_FUNCTION_ARGS)
     PG_RETURN_ARRAYTYPE_P(ids_array(&call, encode(&call, lmtext_arg_text(fcinfo, 0))));
 }
 
-Datum
-lmtext_count_tokens(PG_FUNCTION_ARGS)
+static Datum
+lmtext_count_tokens_call(PG_FUNCTION_ARGS)
 {
     token_call call;
 
@@ -232,8 +233,8 @@ lmtext_count_tokens(PG_FUNCTION_ARGS)
 }
 
 /* Counts of an array's texts, in order; a null counts as null. */
-Datum
-lmtext_count_tokens_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_count_tokens_array_call(PG_FUNCTION_ARGS)
 {
     token_call call;
     lm_text *texts;
@@ -278,8 +279,8 @@ put_arrays(FunctionCallInfo fcinfo, const token_call *call,
     }
 }
 
-Datum
-lmtext_tokenize_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_tokenize_array_call(PG_FUNCTION_ARGS)
 {
     token_call call;
 
@@ -291,8 +292,8 @@ lmtext_tokenize_array(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-Datum
-lmtext_token_ids_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_token_ids_array_call(PG_FUNCTION_ARGS)
 {
     token_call call;
 
@@ -305,8 +306,8 @@ lmtext_token_ids_array(PG_FUNCTION_ARGS)
 }
 
 /* Memory of its own, so that text that cannot be converted leaves nothing behind. */
-Datum
-lmtext_detokenize(PG_FUNCTION_ARGS)
+static Datum
+lmtext_detokenize_call(PG_FUNCTION_ARGS)
 {
     token_call call;
     lmtext_call own;
@@ -329,6 +330,7 @@ lmtext_detokenize(PG_FUNCTION_ARGS)
                  lm_detokenize(&own.ctx, call.tokenizer, (const int32_t *)ARR_DATA_PTR(ids),
                                ArrayGetNItems(ARR_NDIM(ids), ARR_DIMS(ids)), true, &out),
                  call.model->name);
+    lmtext_stats_tokenized(1, ArrayGetNItems(ARR_NDIM(ids), ARR_DIMS(ids)));
     PG_RETURN_TEXT_P(lmtext_text_from_utf8(out.data, out.size));
 }
 
@@ -402,9 +404,12 @@ cut(FunctionCallInfo fcinfo, const token_call *call, lm_text text, size_t *count
 static void
 put_chunks(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum *values, int first)
 {
-    size_t count = 0, i;
+    size_t count = 0, tokens = 0, i;
     lm_chunk *chunks = cut(fcinfo, call, text, &count);
 
+    for (i = 0; i < count; i++)
+        tokens += chunks[i].tokens;
+    lmtext_stats_tokenized(1, tokens);
     for (i = 0; i < count; i++) {
         const lm_chunk *chunk = &chunks[i];
         struct varlena *content = lmtext_text_from_utf8(text.bytes + chunk->byte_start,
@@ -462,26 +467,26 @@ rows_of_array(FunctionCallInfo fcinfo, int parse_argno, row_maker put)
     return (Datum)0;
 }
 
-Datum
-lmtext_tokens(PG_FUNCTION_ARGS)
+static Datum
+lmtext_tokens_call(PG_FUNCTION_ARGS)
 {
     return rows_of_text(fcinfo, 2, put_tokens);
 }
 
-Datum
-lmtext_tokens_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_tokens_array_call(PG_FUNCTION_ARGS)
 {
     return rows_of_array(fcinfo, 2, put_tokens);
 }
 
-Datum
-lmtext_chunk(PG_FUNCTION_ARGS)
+static Datum
+lmtext_chunk_call(PG_FUNCTION_ARGS)
 {
     return rows_of_text(fcinfo, -1, put_chunks);
 }
 
-Datum
-lmtext_chunk_array(PG_FUNCTION_ARGS)
+static Datum
+lmtext_chunk_array_call(PG_FUNCTION_ARGS)
 {
     return rows_of_array(fcinfo, -1, put_chunks);
 }

@@ -104,7 +104,7 @@ typedef struct head_files {
     lm_buffer json, tensors;
 } head_files;
 
-PG_FUNCTION_INFO_V1(lmtext_train);
+LMTEXT_COUNTED(lmtext_train, LMTEXT_FUNCTION_TRAIN);
 
 static void read_arguments(FunctionCallInfo fcinfo, training *t);
 static void read_rows(training *t, const char *query);
@@ -127,8 +127,8 @@ static lm_status read_head(lm_context *ctx, void *opaque, const char *name, uint
 static double seconds_since(instr_time start);
 static void notice(const training *t, int version, const lm_softmax_result *result);
 
-Datum
-lmtext_train(PG_FUNCTION_ARGS)
+static Datum
+lmtext_train_call(PG_FUNCTION_ARGS)
 {
     training t = {0};
     lm_softmax_result result;

@@ -36,7 +36,7 @@ typedef struct trigger_plan {
     void *rules; /* domain_check's */
 } trigger_plan;
 
-PG_FUNCTION_INFO_V1(lmtext_embed_trigger);
+LMTEXT_COUNTED(lmtext_embed_trigger, LMTEXT_FUNCTION_EMBED_TRIGGER);
 
 static void
 check_call(FunctionCallInfo fcinfo)
@@ -212,8 +212,8 @@ assigned(FunctionCallInfo fcinfo, trigger_plan *plan, Datum vector, bool is_null
     return vector;
 }
 
-Datum
-lmtext_embed_trigger(PG_FUNCTION_ARGS)
+static Datum
+lmtext_embed_trigger_call(PG_FUNCTION_ARGS)
 {
     TriggerData *data = (TriggerData *)fcinfo->context;
     trigger_plan *plan;

@@ -1,0 +1,306 @@
+/*
+ * calls.c - calls of this backend: those under way, and what is to be added to the sums of stats.c.
+ *
+ * A call costs two looks at the clock and some additions. Tallies lie in a fixed array, so that
+ * nothing is allocated where a call fails. They are merged when a resource owner is released, that
+ * is at the end of a statement and of a (sub)transaction, well or not; at the end of the process;
+ * and in long statements every half second.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "pg/cache/image.h"
+#include "pg/cache/stats.h"
+
+#define TALLIES 32
+#define FLUSH_NS (UINT64CONST(500) * 1000 * 1000)
+
+typedef struct open_call {
+    lmtext_function function;
+    Oid role;
+    bool counted;
+    int nest_level;      /* of the transaction that it began in */
+    lmtext_tally *tally; /* NULL: its model is not known yet */
+    uint64 started;
+} open_call;
+
+static bool track = true;
+static open_call *open_calls; /* innermost last */
+static int open_count, open_limit;
+static lmtext_tally tallies[TALLIES];
+static int tally_count, next_victim;
+static bool dirty;
+static uint64 flushed_at;
+
+static void make_room(void);
+static lmtext_tally *current(void);
+static bool tally_is(const lmtext_tally *tally, const open_call *call, const lmtext_model *model);
+static lmtext_tally *find_tally(const open_call *call, const lmtext_model *model);
+static lmtext_tally *take_tally(void);
+static void finish(open_call *call, bool failed, uint64 now);
+static void fail_calls(int from);
+static void transaction_ends(XactEvent event, void *argument);
+static void subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId parent,
+                                void *argument);
+
+/* Also a call that is not counted has its place, so that what it does goes to nobody else. */
+int
+lmtext_stats_begin(lmtext_function function)
+{
+    open_call *call;
+
+    if (open_count == open_limit)
+        make_room();
+    call = &open_calls[open_count];
+    call->function = function;
+    call->counted = track && lmtext_stats_attached();
+    call->nest_level = GetCurrentTransactionNestLevel();
+    call->tally = NULL;
+    if (call->counted) {
+        call->role = GetUserId();
+        call->started = lmtext_stats_now();
+    }
+    return open_count++;
+}
+
+static void
+make_room(void)
+{
+    int limit = Max(8, 2 * open_limit);
+
+    if (open_calls == NULL)
+        open_calls = MemoryContextAlloc(lmtext_cache_memory(), limit * sizeof *open_calls);
+    else
+        open_calls = repalloc(open_calls, limit * sizeof *open_calls);
+    open_limit = limit;
+}
+
+/* Calls inside this one whose error was caught without an abort have failed. */
+void
+lmtext_stats_end(int call)
+{
+    uint64 now;
+
+    if (call >= open_count)
+        return;
+    if (open_count > call + 1)
+        fail_calls(call + 1);
+    open_count--;
+    if (open_calls[call].tally == NULL)
+        return;
+    now = lmtext_stats_now();
+    finish(&open_calls[call], false, now);
+    if (now - flushed_at > FLUSH_NS)
+        lmtext_stats_flush();
+}
+
+/* The hint is where the last call from the same place counted. */
+void
+lmtext_stats_model(const lmtext_model *model, void **hint)
+{
+    open_call *call = open_count > 0 ? &open_calls[open_count - 1] : NULL;
+    lmtext_tally *tally = *hint;
+
+    if (call == NULL || !call->counted || call->tally != NULL)
+        return;
+    if (tally == NULL || !tally_is(tally, call, model))
+        *hint = tally = find_tally(call, model);
+    if (tally == NULL)
+        return;
+    tally->open++;
+    call->tally = tally;
+}
+
+static bool
+tally_is(const lmtext_tally *tally, const open_call *call, const lmtext_model *model)
+{
+    const lmtext_stats_key *key = &tally->key;
+
+    return key->role == call->role && key->function == (int32)call->function &&
+           key->relid == (model == NULL ? InvalidOid : model->relid) &&
+           (model == NULL ||
+            memcmp(&key->digest, lmtext_model_digest(model), sizeof key->digest) == 0);
+}
+
+/* NULL when every tally is held by a call under way, some of which then go uncounted. */
+static lmtext_tally *
+find_tally(const open_call *call, const lmtext_model *model)
+{
+    lmtext_tally *tally;
+
+    for (int i = 0; i < tally_count; i++)
+        if (tally_is(&tallies[i], call, model))
+            return &tallies[i];
+    tally = take_tally();
+    if (tally == NULL)
+        return NULL;
+    memset(tally, 0, sizeof *tally);
+    tally->key.database = MyDatabaseId;
+    tally->key.role = call->role;
+    tally->key.function = call->function;
+    if (model != NULL) {
+        tally->key.relid = model->relid;
+        tally->key.digest = *lmtext_model_digest(model);
+        strlcpy(tally->version, model->name, sizeof tally->version);
+    }
+    tally->hash = lmtext_stats_hash(&tally->key);
+    tally->slot = -1;
+    tally->lowest = LMTEXT_STATS_BUCKETS;
+    tally->highest = -1;
+    return tally;
+}
+
+/* One that was not used, else in turn one that no call holds, after all have been merged. */
+static lmtext_tally *
+take_tally(void)
+{
+    if (tally_count < TALLIES)
+        return &tallies[tally_count++];
+    lmtext_stats_flush();
+    for (int i = 0; i < TALLIES; i++) {
+        lmtext_tally *tally = &tallies[next_victim];
+
+        next_victim = (next_victim + 1) % TALLIES;
+        if (tally->open == 0)
+            return tally;
+    }
+    return NULL;
+}
+
+/* Where the innermost call counts, or NULL. */
+static lmtext_tally *
+current(void)
+{
+    lmtext_tally *tally = open_count > 0 ? open_calls[open_count - 1].tally : NULL;
+
+    if (tally != NULL)
+        tally->dirty = dirty = true;
+    return tally;
+}
+
+/* A training is one long call: others see how far it is. */
+void
+lmtext_stats_add(const lm_embed_counts *counts)
+{
+    lmtext_tally *tally = current();
+
+    if (tally == NULL)
+        return;
+    tally->counts.rows += counts->texts;
+    tally->counts.tokens += counts->tokens;
+    tally->counts.truncated += counts->truncated;
+    if (lmtext_stats_now() - flushed_at > FLUSH_NS)
+        lmtext_stats_flush();
+}
+
+void
+lmtext_stats_tokenized(uint64 texts, uint64 tokens)
+{
+    lmtext_tally *tally = current();
+
+    if (tally == NULL)
+        return;
+    tally->counts.rows += texts;
+    tally->counts.tokens += tokens;
+}
+
+void
+lmtext_stats_hit(void)
+{
+    lmtext_tally *tally = current();
+
+    if (tally != NULL)
+        tally->counts.cache_hits++;
+}
+
+/* Failed calls count with their time. */
+static void
+finish(open_call *call, bool failed, uint64 now)
+{
+    lmtext_tally *tally = call->tally;
+    uint64 elapsed = now - call->started;
+    int bucket = lmtext_stats_bucket(elapsed);
+
+    tally->open--;
+    tally->counts.calls++;
+    tally->counts.errors += failed;
+    tally->counts.total_ns += elapsed;
+    tally->buckets[bucket]++;
+    tally->lowest = Min(tally->lowest, bucket);
+    tally->highest = Max(tally->highest, bucket);
+    tally->dirty = dirty = true;
+}
+
+/* Calls from this one on are not under way any more, and did not end: innermost first. */
+static void
+fail_calls(int from)
+{
+    uint64 now = lmtext_stats_now();
+
+    while (open_count > from) {
+        open_call *call = &open_calls[--open_count];
+
+        if (!call->counted)
+            continue;
+        if (call->tally == NULL && (call->tally = find_tally(call, NULL)) != NULL)
+            call->tally->open++;
+        if (call->tally != NULL)
+            finish(call, true, now);
+    }
+}
+
+void
+lmtext_stats_flush(void)
+{
+    if (!dirty)
+        return;
+    dirty = false;
+    lmtext_stats_merge(tallies, tally_count);
+    flushed_at = lmtext_stats_now();
+}
+
+void
+lmtext_stats_exit(void)
+{
+    if (open_count > 0)
+        fail_calls(0);
+    lmtext_stats_flush();
+}
+
+/* Resource owners are released after these, and with them all is merged. */
+static void
+transaction_ends(XactEvent event, void *argument)
+{
+    if (open_count > 0 && (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT))
+        fail_calls(0);
+}
+
+/* A call that began outside goes on: its query may have caught the error. */
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId parent,
+                    void *argument)
+{
+    int level, from = open_count;
+
+    if (open_count == 0 || event != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    level = GetCurrentTransactionNestLevel();
+    while (from > 0 && open_calls[from - 1].nest_level >= level)
+        from--;
+    if (from < open_count)
+        fail_calls(from);
+}
+
+/* Who may not be watched would be for the watched to decide: hence superusers. */
+void
+lmtext_stats_init(void)
+{
+    DefineCustomBoolVariable("lmtext.track", "Counts calls in the statistics of lmtext.stats.",
+                             NULL, &track, true, PGC_SUSET, 0, NULL, NULL, NULL);
+    RegisterXactCallback(transaction_ends, NULL);
+    RegisterSubXactCallback(subtransaction_ends, NULL);
+}
