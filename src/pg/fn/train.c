@@ -431,7 +431,8 @@ store_head(training *t, const char **names, const lm_softmax_result *result)
                           .weight = result->weight,
                           .bias = result->bias,
                           .names = names};
-    lmtext_version_options options = {.metrics = metrics_json(t, result)};
+    lmtext_version_options options = {.metrics = metrics_json(t, result),
+                                      .base_model = &t->base->model};
     head_files files;
     lm_source source = {&files, stat_head, read_head};
     int version;
