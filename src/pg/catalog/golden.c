@@ -49,38 +49,46 @@ lmtext_golden_make(lmtext_call *call, lm_session *session, const lm_model *model
 
 /* ---- Reading ---- */
 
-/* A visitor; a row that is too large is as good as none. */
+typedef struct golden_row {
+    bool found;
+    bytea *data; /* NULL: larger than it was written */
+} golden_row;
+
+/* A visitor. */
 static bool
 keep_golden(void *opaque, const lmtext_part *part)
 {
-    bytea **row = opaque;
+    golden_row *row = opaque;
 
     if (part->part != 0 || part->file_length != strlen(LMTEXT_GOLDEN_FILE) ||
         memcmp(part->file, LMTEXT_GOLDEN_FILE, part->file_length) != 0)
         return true;
+    row->found = true;
     if (toast_raw_datum_size(part->data) <= GOLDEN_BYTES_MAX + VARHDRSZ)
-        *row = DatumGetByteaPCopy(part->data);
+        row->data = DatumGetByteaPCopy(part->data);
     return false;
 }
 
-bool
+lmtext_golden
 lmtext_golden_read(lmtext_call *call, lm_arena *arena, Oid relid, lm_probe *probe)
 {
     Relation table = table_open(relid, AccessShareLock);
     Snapshot snapshot = lmtext_read_snapshot();
-    bytea *row = NULL;
+    golden_row row = {false, NULL};
     lm_status status;
 
     lmtext_parts_visit(table, snapshot, keep_golden, &row);
     UnregisterSnapshot(snapshot);
     table_close(table, NoLock);
-    if (row == NULL)
-        return false;
-    status = lm_probe_read(&call->ctx, arena, VARDATA(row), VARSIZE(row) - VARHDRSZ,
+    if (!row.found)
+        return LMTEXT_GOLDEN_NONE;
+    if (row.data == NULL)
+        return LMTEXT_GOLDEN_DAMAGED;
+    status = lm_probe_read(&call->ctx, arena, VARDATA(row.data), VARSIZE(row.data) - VARHDRSZ,
                            LMTEXT_GOLDEN_FILE, probe);
     if (status == LM_NO_MEMORY || status == LM_CANCELLED)
         lmtext_check(call, status, NULL);
-    return status == LM_OK;
+    return status == LM_OK ? LMTEXT_GOLDEN_READ : LMTEXT_GOLDEN_DAMAGED;
 }
 
 /* ---- A copy for itself ---- */

@@ -12,8 +12,12 @@
 /* The row's data, or NULL where the model computes nothing finite. */
 bytea *lmtext_golden_make(lmtext_call *call, lm_session *session, const lm_model *model,
                           const char *name);
-/* False where the version has none that can be read. */
-bool lmtext_golden_read(lmtext_call *call, lm_arena *arena, Oid relid, lm_probe *probe);
+typedef enum lmtext_golden {
+    LMTEXT_GOLDEN_NONE,
+    LMTEXT_GOLDEN_DAMAGED,
+    LMTEXT_GOLDEN_READ
+} lmtext_golden;
+lmtext_golden lmtext_golden_read(lmtext_call *call, lm_arena *arena, Oid relid, lm_probe *probe);
 
 /* A version loaded into the current memory context, whole and hashed; a head without its base. */
 typedef struct lmtext_copy {
