@@ -84,6 +84,8 @@ part_tap() {
     install_private
     stage_fixtures
     stage_watch
+    # What earlier versions installed, for tests of the update.
+    cp test/upgrade/*.sql "$PG_DESTDIR$("$PG_CONFIG" --sharedir)/extension/"
     tap=$(server_home)/tap
     rm -rf "$tap"
     mkdir -p "$tap/data" "$tap/log"

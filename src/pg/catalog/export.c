@@ -122,23 +122,29 @@ refuse_directory(bool writes_files)
 
 /* ---- Where ---- */
 
+/* A path or the name of a file for a message. */
+static char *
+shown(const char *name)
+{
+    return lmtext_clip(lmtext_cstring_lossy(name, strlen(name)));
+}
+
 static void
 throw_errno(const export *ex, const char *what, const char *name)
 {
     int code = errno;
 
     if (code == EEXIST || code == ENOTEMPTY)
-        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_FILE),
-                        errmsg("\"%s\" exists already", lmtext_cstring_lossy(name, strlen(name))),
-                        errhint("Name a directory that is not there: it will be made.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_FILE), errmsg("\"%s\" exists already", shown(name)),
+                 errhint("Name a directory that is not there: it will be made.")));
     if (code == EXDEV || code == ELOOP)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied to export to that directory"),
                         errdetail("A link leads out of lmtext.model_directory.")));
     errno = code;
-    ereport(ERROR,
-            (errcode_for_file_access(), errmsg("model \"%s\": could not %s \"%s\": %m", ex->model,
-                                               what, lmtext_cstring_lossy(name, strlen(name)))));
+    ereport(ERROR, (errcode_for_file_access(),
+                    errmsg("model \"%s\": could not %s \"%s\": %m", ex->model, what, shown(name))));
 }
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -175,8 +181,9 @@ split_path(export *ex, char *path)
     else
         slash[slash == path ? 1 : 0] = '\0';
     if (ex->last[0] == '\0' || strcmp(ex->last, ".") == 0 || strcmp(ex->last, "..") == 0)
-        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_FILE), errmsg("\"%s\" exists already", ex->path),
-                        errhint("Name a directory that is not there: it will be made.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_FILE), errmsg("\"%s\" exists already", shown(ex->path)),
+                 errhint("Name a directory that is not there: it will be made.")));
 }
 
 /* Where the folder is to be made: by whom the path may be named decides how it is resolved. */

@@ -50,7 +50,7 @@ clause_of(const char *privilege)
             return privileges[i].clause;
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("unknown privilege \"%s\" on a model", privilege),
+             errmsg("unknown privilege \"%s\" on a model", lmtext_clip(privilege)),
              errhint("Known are \"use\" (SELECT on the column file of the version's table) and "
                      "\"export\" (SELECT on all of it).")));
 }

@@ -122,8 +122,8 @@ lmtext_version_check_name(const char *name)
 static void
 refuse_name(const char *name, const char *why)
 {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", name),
-                    errdetail("%s", why)));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+                    errmsg("invalid model name \"%s\"", lmtext_clip(name)), errdetail("%s", why)));
 }
 
 /* The schema that CREATE TABLE would use, with its privilege checked. */
