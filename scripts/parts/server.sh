@@ -80,7 +80,7 @@ part_sql() {
 
 # Perl modules and pg_regress are Debian's for every version of the server.
 part_tap() {
-    need_packages libipc-run-perl perl procps
+    need_packages libipc-run-perl perl procps sqlsmith
     install_private
     stage_fixtures
     stage_watch
