@@ -138,13 +138,16 @@ throw_errno(const export *ex, const char *what, const char *name)
         ereport(ERROR,
                 (errcode(ERRCODE_DUPLICATE_FILE), errmsg("\"%s\" exists already", shown(name)),
                  errhint("Name a directory that is not there: it will be made.")));
-    if (code == EXDEV || code == ELOOP)
+    if (code == EXDEV || code == ELOOP || code == ENOSYS)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied to export to that directory"),
-                        errdetail("A link leads out of lmtext.model_directory.")));
+                        code == ENOSYS ? errdetail("Only Linux 5.6 or newer, with the system call "
+                                                   "openat2, can keep links inside a directory.")
+                                       : errdetail("A link leads out of lmtext.model_directory.")));
     errno = code;
-    ereport(ERROR, (errcode_for_file_access(),
-                    errmsg("model \"%s\": could not %s \"%s\": %m", ex->model, what, shown(name))));
+    ereport(ERROR,
+            (code == ENAMETOOLONG ? errcode(ERRCODE_UNDEFINED_FILE) : errcode_for_file_access(),
+             errmsg("model \"%s\": could not %s \"%s\": %m", ex->model, what, shown(name))));
 }
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
