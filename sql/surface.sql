@@ -9,7 +9,8 @@ CREATE TEMP VIEW routine AS
            'regclass'::regtype = ANY (p.proargtypes) AS pinned,
            p.prorettype = 'internal'::regtype OR 'internal'::regtype = ANY (p.proargtypes)
                OR p.proname ~ '_(accum|transition|combine|serialize|deserialize|final)$' AS helper,
-           p.proname IN ('import_model', 'deploy', 'drop_model', 'load_model', 'unload_model', 'train', 'stats_reset') AS changes,
+           p.proname IN ('import_model', 'export_model', 'grant_model', 'revoke_model', 'deploy', 'drop_model',
+               'load_model', 'unload_model', 'train', 'stats_reset') AS changes,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass
@@ -57,13 +58,13 @@ SELECT oid::regprocedure AS cheap FROM routine
 WHERE NOT helper AND named AND procost <= 1;
 SELECT oid::regprocedure AS without_support FROM routine
 WHERE NOT helper AND NOT changes AND proname <> 'describe_model' AND prosupport = 0
-    AND named;
+    AND named AND proname <> 'selftest';
 
 -- Every function of a text and a model has a form for arrays, and each of both a pinned form.
 SELECT DISTINCT f.proname, f.pinned, f.array_form
 FROM (SELECT DISTINCT proname, p AS pinned, a AS array_form FROM routine, unnest('{t,f}'::bool[]) p, unnest('{t,f}'::bool[]) a
       WHERE NOT helper AND NOT changes AND named
-          AND proname NOT IN ('describe_model', 'similarity', 'detokenize')) f
+          AND proname NOT IN ('describe_model', 'selftest', 'similarity', 'detokenize')) f
 WHERE NOT EXISTS (SELECT FROM routine r WHERE r.proname = f.proname AND r.pinned = f.pinned
     AND ('text[]'::regtype = r.proargtypes[0]) = f.array_form);
 

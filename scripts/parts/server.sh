@@ -87,11 +87,13 @@ need_locales() {
 
 # Perl modules and pg_regress are Debian's for every version of the server.
 part_tap() {
-    need_packages libipc-run-perl perl procps util-linux locales postgresql-plpython3-15 python3-numpy
+    need_packages libipc-run-perl perl procps util-linux locales sqlsmith postgresql-plpython3-15 python3-numpy
     need_locales tr_TR en_US
     install_private
     stage_fixtures
     stage_watch
+    # What earlier versions installed, for tests of the update.
+    cp test/upgrade/*.sql "$PG_DESTDIR$("$PG_CONFIG" --sharedir)/extension/"
     tap=$(server_home)/tap
     rm -rf "$tap"
     mkdir -p "$tap/data" "$tap/log"

@@ -30,6 +30,13 @@ void lmtext_cache_init(void); /* from _PG_init: GUCs, callbacks */
 bool lmtext_cache_load(Oid relid);
 bool lmtext_cache_unload(Oid relid);
 
+/*
+ * Run something that can fail, without a subtransaction (parallel workers have none): NULL, or what
+ * was raised, palloc'd. What it took under the resource owner is released. A cancel goes through.
+ * The callee must not leave lightweight locks held.
+ */
+ErrorData *lmtext_contain(void (*run)(void *argument), void *argument);
+
 /* What was computed with a model, which is in use; callers of lm_embed add the counts of each call,
  * also of one that failed. */
 void lmtext_count(lmtext_model *model, const lm_embed_counts *counts);

@@ -52,13 +52,6 @@ MemoryContext lmtext_cache_memory(void);
 /* In cache.c: see to it that this process gives back what it holds when it ends. */
 void lmtext_cache_watch_exit(void);
 
-/*
- * Run something that can fail for want of shared memory, without a subtransaction (parallel workers
- * have none): NULL, or what was raised, palloc'd. What it allocated under the resource owner is
- * released. A cancel goes through. The callee must not leave locks held.
- */
-ErrorData *lmtext_contain(void (*run)(void *argument), void *argument);
-
 extern bool lmtext_private_models;
 
 #endif

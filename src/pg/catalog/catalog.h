@@ -10,6 +10,7 @@
 #define LMTEXT_CATALOG_H
 
 #include "pg/glue/glue.h"
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
 #define LMTEXT_CHUNK_BYTES (1024 * 1024)
@@ -73,7 +74,8 @@ void lmtext_chunks_verify_and_close(lmtext_chunks *chunks);
 typedef struct lmtext_version_options {
     int max_tokens; /* 0: not given */
     char *licence;
-    char *metrics; /* JSON object, of training; NULL: none */
+    char *metrics;              /* JSON object, of training; NULL: none */
+    const lm_model *base_model; /* of a head: its base, loaded */
 } lmtext_version_options;
 
 /*
@@ -91,6 +93,17 @@ void lmtext_version_check_name(const char *name);
 void lmtext_version_deploy(const char *name, int version);
 /* Drop 'm@N', or 'm' with all its versions; what depends on them is an error of PostgreSQL's. */
 void lmtext_version_drop(const char *name);
+
+/* Versions that 'm@N' or 'm' (all that are there) means to commands; a list of Oids, or 42704. */
+List *lmtext_version_list(const char *name);
+
+/* GRANT or REVOKE, as the current user, of "use" (SELECT on the column file) or "export" (SELECT
+ * on all columns). */
+void lmtext_catalog_grant(const char *model, Oid role, const char *privilege);
+void lmtext_catalog_revoke(const char *model, Oid role, const char *privilege);
+
+/* Write a version's files into a new directory of the server, all or nothing. */
+void lmtext_catalog_export(Oid relid, const char *directory);
 
 /* Where an import reads from. After an error nothing is left open. */
 typedef struct lmtext_origin {

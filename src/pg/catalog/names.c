@@ -139,13 +139,14 @@ lmtext_name_parse(const char *name, lmtext_name *out)
 
     if (table->catalogname && strcmp(table->catalogname, get_database_name(MyDatabaseId)) != 0)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("model \"%s\" is in another database", name)));
+                        errmsg("model \"%s\" is in another database", lmtext_clip(name))));
     out->schema = table->schemaname;
     strlcpy(out->relation, table->relname, NAMEDATALEN);
     if (lmtext_name_split(out->relation, out->model, &out->version))
         return;
     if (out->relation[0] == '\0' || strchr(out->relation, '@') != NULL)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", name),
+        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+                        errmsg("invalid model name \"%s\"", lmtext_clip(name)),
                         errhint("A model is named by an identifier, one version of it by "
                                 "\"name@3\".")));
     strlcpy(out->model, out->relation, NAMEDATALEN);

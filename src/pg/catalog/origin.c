@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/origin.h"
 
 static char *model_directory = NULL;
 
@@ -48,7 +48,6 @@ typedef struct object_origin {
     object_file *files;
 } object_origin;
 
-static bool below_model_directory(const char *path, char *rest);
 static void refuse_directory(bool reads_files);
 static void open_directory(directory_origin *origin, const char *path, bool beneath);
 static void close_directory(lmtext_origin *origin);
@@ -89,7 +88,7 @@ lmtext_origin_directory(const char *path)
     origin->origin.close = close_directory;
     if (is_absolute_path(place) && reads_files) {
         open_directory(origin, place, false);
-    } else if (below_model_directory(place, rest)) {
+    } else if (lmtext_below_model_directory(place, rest)) {
         snprintf(origin->prefix, MAXPGPATH, "%s%s", rest, rest[0] != '\0' ? "/" : "");
         open_directory(origin, model_directory, true);
     } else {
@@ -115,9 +114,8 @@ refuse_directory(bool reads_files)
              errhint("Others import from below lmtext.model_directory, or from large objects.")));
 }
 
-/* The path below lmtext.model_directory, where it may be written relative to it. */
-static bool
-below_model_directory(const char *path, char *rest)
+bool
+lmtext_below_model_directory(const char *path, char *rest)
 {
     const char *below = path;
 
@@ -133,6 +131,12 @@ below_model_directory(const char *path, char *rest)
     }
     strlcpy(rest, strcmp(below, ".") == 0 ? "" : below, MAXPGPATH);
     return true;
+}
+
+const char *
+lmtext_model_directory(void)
+{
+    return model_directory;
 }
 
 /* Twice does no harm: the callback comes after a close, too. */

@@ -30,6 +30,7 @@
 
 #include "base/size.h"
 #include "pg/catalog/digest.h"
+#include "pg/catalog/golden.h"
 #include "pg/catalog/manifest.h"
 #include "pg/catalog/names.h"
 #include "pg/catalog/parts.h"
@@ -49,6 +50,7 @@ typedef struct creation {
     lmtext_manifest *base_manifest;
     lmtext_manifest manifest; /* files, bytes, window and digest as they become known */
     lm_model_info info;
+    bytea *golden; /* NULL: none */
 } creation;
 
 typedef struct lmtext_manifest_file manifest_file;
@@ -120,8 +122,8 @@ lmtext_version_check_name(const char *name)
 static void
 refuse_name(const char *name, const char *why)
 {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", name),
-                    errdetail("%s", why)));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+                    errmsg("invalid model name \"%s\"", lmtext_clip(name)), errdetail("%s", why)));
 }
 
 /* The schema that CREATE TABLE would use, with its privilege checked. */
@@ -389,22 +391,31 @@ copy_files(creation *new, const lm_source *source)
  * later user an error that only the owner could mend.
  */
 
-/* Load into memory that is thrown away: what loads here loads everywhere, weights included. */
+/*
+ * Load into memory that is thrown away: what loads here loads everywhere, weights included. What it
+ * computes is kept for lmtext.selftest.
+ */
 static void
-try_load(creation *new, lm_model_plan *plan)
+try_load(creation *new, lm_model_plan *plan, const lm_model *base)
 {
-    lm_context *ctx = &new->call.ctx;
+    lmtext_call *call = &new->call;
     size_t size = lm_model_plan_size(plan);
-    void *memory;
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext image", ALLOCSET_DEFAULT_SIZES);
+    lmtext_call trial;
+    lm_model model;
+    lm_session *session;
+    void *image;
 
-    if (lm_add_overflows(size, LM_ALIGNMENT, &size))
-        size = SIZE_MAX;
-    memory = lm_alloc(ctx, size);
-    if (memory == NULL)
-        lmtext_check(&new->call, LM_NO_MEMORY, new->display);
-    lmtext_check(&new->call, lm_model_fill(ctx, plan, (void *)TYPEALIGN(LM_ALIGNMENT, memory)),
-                 new->display);
-    lm_free(ctx, memory);
+    lmtext_call_init(&trial, memory);
+    image = lmtext_image_room(&trial, size, new->display);
+    lmtext_check(call, lm_model_fill(&call->ctx, plan, image), new->display);
+    lmtext_check(&trial, lm_model_bind(&trial.ctx, image, size, &model), new->display);
+    lmtext_check(&trial, lm_session_create(&trial.ctx, &session), new->display);
+    model.base = base;
+    if (!model.has_head || base != NULL)
+        new->golden = lmtext_golden_make(&trial, session, &model, new->display);
+    MemoryContextDelete(memory);
 }
 
 /* Read back what was stored, as a loader would, and every byte against its hash. */
@@ -423,7 +434,7 @@ check_stored(creation *new, const lmtext_version_options *options)
                  lm_model_plan_make(&new->call.ctx, &new->arena, &stored, &model_options,
                                     lm_kernels_active(), &plan, &new->info, &notes),
                  new->display);
-    try_load(new, plan);
+    try_load(new, plan, options->base_model);
     lmtext_chunks_verify_and_close(chunks);
     PopActiveSnapshot();
     if (notes.warning[0] != '\0')
@@ -466,6 +477,8 @@ store_manifest(creation *new, const lmtext_version_options *options)
     SPIPlanPtr plan = insert_plan(new);
 
     lmtext_manifest_digest(&new->manifest, base, &new->manifest.digest);
+    if (new->golden != NULL)
+        insert_part(plan, cstring_to_text(LMTEXT_GOLDEN_FILE), 0, new->golden);
     insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
                 lmtext_manifest_write(&new->call, &new->manifest, &new->info, options, base));
     SPI_freeplan(plan);
@@ -551,6 +564,25 @@ existing_version(Oid schema, const lmtext_name *name, int version)
                         errmsg("model \"%s\" has no version %d", name->model, version),
                         errhint("The view lmtext.models lists those that are there.")));
     return relid;
+}
+
+List *
+lmtext_version_list(const char *name)
+{
+    List *versions = NIL;
+    lmtext_name parsed;
+    ListCell *cell;
+
+    lmtext_name_parse(name, &parsed);
+    if (parsed.version > 0)
+        return list_make1_oid(lmtext_name_find(&parsed, NoLock));
+    foreach (cell, lmtext_name_versions(owning_schema(&parsed), parsed.model))
+        versions = lappend_oid(versions, ((const lmtext_version_ref *)lfirst(cell))->relid);
+    if (versions == NIL)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("model \"%s\" does not exist", parsed.model),
+                        errhint("The view lmtext.models lists those that are there.")));
+    return versions;
 }
 
 /*

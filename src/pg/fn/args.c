@@ -250,9 +250,9 @@ parse_on_long(const char *word)
     for (entry = on_long_values; entry->name != NULL; entry++)
         if (strcmp(entry->name, word) == 0)
             return entry->val;
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("on_long does not know \"%s\"", word),
-             errhint("Known are: truncate, error, mean.")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("on_long does not know \"%s\"", lmtext_clip(word)),
+                    errhint("Known are: truncate, error, mean.")));
 }
 
 lm_on_long

@@ -239,14 +239,14 @@ check_average(const char *average, const char *label)
         return;
     }
     if (label != NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("f1 takes a label only with the average \"binary\", not \"%s\"", average)));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("f1 takes a label only with the average \"binary\", not \"%s\"",
+                               lmtext_clip(average))));
     for (int i = 0; i < AVERAGES; i++)
         if (strcmp(average, average_names[i]) == 0)
             return;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("f1 does not know the average \"%s\"", average),
+                    errmsg("f1 does not know the average \"%s\"", lmtext_clip(average)),
                     errhint("Known averages: micro, macro, weighted, binary.")));
 }
 

@@ -1,5 +1,5 @@
 /*
- * models.c - SQL entries that import, deploy, drop and describe models and families.
+ * models.c - SQL entries that import, export, deploy, drop, grant and describe models and families.
  *
  * What an entry does itself is options and rows; the work is the catalog's. describe_model serves
  * the view lmtext.models: it shows what a manifest says and never fails because of it.
@@ -29,6 +29,9 @@ PG_FUNCTION_INFO_V1(lmtext_import_model_directory);
 PG_FUNCTION_INFO_V1(lmtext_import_model_objects);
 PG_FUNCTION_INFO_V1(lmtext_deploy);
 PG_FUNCTION_INFO_V1(lmtext_drop_model);
+PG_FUNCTION_INFO_V1(lmtext_grant_model);
+PG_FUNCTION_INFO_V1(lmtext_revoke_model);
+PG_FUNCTION_INFO_V1(lmtext_export_model);
 PG_FUNCTION_INFO_V1(lmtext_describe_model);
 PG_FUNCTION_INFO_V1(lmtext_family_list);
 
@@ -116,6 +119,36 @@ lmtext_drop_model(PG_FUNCTION_ARGS)
 {
     refuse_nulls(fcinfo);
     lmtext_version_drop(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    PG_RETURN_VOID();
+}
+
+/* grant_model(model, role, privilege) */
+Datum
+lmtext_grant_model(PG_FUNCTION_ARGS)
+{
+    refuse_nulls(fcinfo);
+    lmtext_catalog_grant(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1),
+                         text_to_cstring(PG_GETARG_TEXT_PP(2)));
+    PG_RETURN_VOID();
+}
+
+/* revoke_model(model, role, privilege) */
+Datum
+lmtext_revoke_model(PG_FUNCTION_ARGS)
+{
+    refuse_nulls(fcinfo);
+    lmtext_catalog_revoke(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1),
+                          text_to_cstring(PG_GETARG_TEXT_PP(2)));
+    PG_RETURN_VOID();
+}
+
+/* export_model(model, directory) */
+Datum
+lmtext_export_model(PG_FUNCTION_ARGS)
+{
+    refuse_nulls(fcinfo);
+    lmtext_catalog_export(lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0))),
+                          text_to_cstring(PG_GETARG_TEXT_PP(1)));
     PG_RETURN_VOID();
 }
 

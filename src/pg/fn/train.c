@@ -192,7 +192,8 @@ read_arguments(FunctionCallInfo fcinfo, training *t)
     lmtext_options_read(PG_GETARG_JSONB_P(2), option_table, lengthof(option_table), &t->options);
     if (strcmp(t->options.task, "classification") != 0)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("%s does not know the task \"%s\"", PROCEDURE, t->options.task),
+                        errmsg("%s does not know the task \"%s\"", PROCEDURE,
+                               lmtext_clip(t->options.task)),
                         errhint("Known tasks: classification.")));
     lmtext_version_check_name(t->name);
     t->base = t->options.base != NULL ? lmtext_named_model(fcinfo, t->options.base)
@@ -431,7 +432,8 @@ store_head(training *t, const char **names, const lm_softmax_result *result)
                           .weight = result->weight,
                           .bias = result->bias,
                           .names = names};
-    lmtext_version_options options = {.metrics = metrics_json(t, result)};
+    lmtext_version_options options = {.metrics = metrics_json(t, result),
+                                      .base_model = &t->base->model};
     head_files files;
     lm_source source = {&files, stat_head, read_head};
     int version;

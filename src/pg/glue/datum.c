@@ -15,6 +15,9 @@
 #include "base/utf8.h"
 #include "pg/glue/glue.h"
 
+/* Of a word in a message: a name, quoted and qualified, fits. */
+#define SHOWN_BYTES 140
+
 /* Conversion takes lengths as int, and no text is longer. */
 static int
 checked_length(size_t length)
@@ -123,6 +126,16 @@ lmtext_cstring_lossy(const char *bytes, size_t length)
     }
     out[used] = '\0';
     return out;
+}
+
+char *
+lmtext_clip(const char *word)
+{
+    int length = (int)strnlen(word, 10 * SHOWN_BYTES);
+
+    if (length <= SHOWN_BYTES)
+        return pstrdup(word);
+    return psprintf("%.*s...", pg_mbcliplen(word, length, SHOWN_BYTES), word);
 }
 
 /* ---- Arrays ---- */

@@ -45,6 +45,9 @@ char *lmtext_cstring_from_utf8(const char *bytes, size_t length);
 /* The same for messages and lists, where an odd byte must not hide the rest: never fails, and what
  * cannot be shown becomes '?'. */
 char *lmtext_cstring_lossy(const char *bytes, size_t length);
+/* An argument (in the database's encoding) as a message shows it: the beginning of a long one,
+ * since it may be a text that came to the wrong place. */
+char *lmtext_clip(const char *word);
 
 /* real[] of (rows, columns), empty when either is 0; rows −1: one dimension. 54000 when too large.
  */

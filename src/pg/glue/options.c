@@ -46,7 +46,8 @@ find_option(const char *key, const lmtext_option *table, int count)
     initStringInfo(&known);
     for (int i = 0; i < count; i++)
         appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", table[i].key);
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("unknown option \"%s\"", lmtext_clip(key)),
                     errhint("Known options: %s.", known.data)));
 }
 

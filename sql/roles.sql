@@ -1,0 +1,120 @@
+-- Grants by shorthand, the self-test, and who may export.
+\getenv source LMTEXT_SOURCE_DIR
+\set bert :source '/models/tiny/bert-st5-cls'
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+CREATE SCHEMA roles_a;
+SET search_path = roles_a;
+CREATE ROLE lmtext_test_owner;
+CREATE ROLE "lmtext_test ""odd"" role";
+GRANT CREATE, USAGE ON SCHEMA roles_a TO lmtext_test_owner;
+GRANT USAGE ON SCHEMA roles_a TO "lmtext_test ""odd"" role";
+SELECT lmtext.import_model('m', :'bert');
+SELECT lmtext.import_model('m', :'bert', '{"max_tokens": 7}');
+ALTER TABLE "m@1" OWNER TO lmtext_test_owner;
+ALTER TABLE "m@2" OWNER TO lmtext_test_owner;
+GRANT EXECUTE ON FUNCTION lmtext.grant_model(text, regrole, text), lmtext.revoke_model(text, regrole, text),
+    lmtext.export_model(text, text) TO lmtext_test_owner, "lmtext_test ""odd"" role";
+CREATE VIEW roles_a.granted AS
+    SELECT model, has_column_privilege('lmtext_test "odd" role', model, 'file', 'SELECT') AS use,
+           has_table_privilege('lmtext_test "odd" role', model, 'SELECT') AS export
+    FROM unnest('{"\"m@1\"","\"m@2\""}'::regclass[]) model;
+GRANT SELECT ON roles_a.granted TO lmtext_test_owner;
+
+-- A version, or all versions that there are.
+SET ROLE lmtext_test_owner;
+SELECT lmtext.grant_model('m@2', '"lmtext_test ""odd"" role"');
+TABLE granted;
+SELECT lmtext.grant_model('m', '"lmtext_test ""odd"" role"', privilege => 'export');
+TABLE granted;
+-- A grant that remains is told of; the table's SELECT takes those of its columns along, as REVOKE does.
+SELECT lmtext.revoke_model('m@1', '"lmtext_test ""odd"" role"');
+TABLE granted;
+SELECT lmtext.revoke_model('m@1', '"lmtext_test ""odd"" role"', 'export');
+TABLE granted;
+SELECT lmtext.revoke_model('m', '"lmtext_test ""odd"" role"', 'export');
+TABLE granted;
+SELECT lmtext.revoke_model('m', 'lmtext_test_owner');
+
+-- Only who may GRANT.
+SELECT lmtext.grant_model('m@2', '"lmtext_test ""odd"" role"');
+SET ROLE "lmtext_test ""odd"" role";
+SELECT lmtext.grant_model('m@1', 'lmtext_test_owner');
+SELECT lmtext.revoke_model('m@1', 'lmtext_test_owner');
+SELECT lmtext.export_model('m@2', '/tmp/lmtext');
+SELECT lmtext.export_model('m@1', '/tmp/lmtext');
+SET ROLE lmtext_test_owner;
+SELECT lmtext.export_model('m@1', '/tmp');
+SELECT lmtext.export_model('m@1', '/nowhere/at/all');
+SELECT lmtext.export_model('m@1', 'relative');
+RESET ROLE;
+SELECT lmtext.export_model('m@1', 'relative');
+SELECT lmtext.export_model('m@1', '/');
+SELECT lmtext.export_model('m@1', '/nowhere/at/all');
+SELECT lmtext.export_model('absent', '/tmp/lmtext');
+SELECT lmtext.export_model('m', NULL);
+ALTER TABLE "m@1" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "m@1" FORCE ROW LEVEL SECURITY;
+GRANT pg_write_server_files TO lmtext_test_owner;
+SET ROLE lmtext_test_owner;
+SELECT lmtext.export_model('m@1', '/nowhere/at/all');
+RESET ROLE;
+
+-- Bad arguments.
+SELECT lmtext.grant_model('m', 'lmtext_test_owner', 'own');
+SELECT lmtext.grant_model('absent', 'lmtext_test_owner');
+SELECT lmtext.grant_model('m@9', 'lmtext_test_owner');
+SELECT lmtext.grant_model('pg_class', 'lmtext_test_owner');
+SELECT lmtext.grant_model('m', 999999999::oid::regrole);
+SELECT lmtext.grant_model('m', NULL);
+SELECT lmtext.revoke_model(NULL, 'lmtext_test_owner');
+
+-- The self-test: whoever may use a version. Levels depend on the processor.
+SET ROLE "lmtext_test ""odd"" role";
+SELECT "check", max_error <= 1e-5 AS near, ok FROM lmtext.selftest('m@2') WHERE "check" !~ '^instruction';
+SELECT count(*) > 0 AS levels, bool_and(ok), bool_and(max_error <= 1e-5) AS near
+FROM lmtext.selftest('m@2') WHERE "check" ~ '^instruction';
+SELECT * FROM lmtext.selftest('m@1');
+RESET ROLE;
+-- (golden values hold at other levels than that of the import)
+SET lmtext.isa = 'scalar';
+SELECT "check", max_error <= 1e-5 AS near, ok FROM lmtext.selftest('m@2') WHERE "check" !~ '^instruction';
+RESET lmtext.isa;
+SELECT * FROM lmtext.selftest(NULL);
+SELECT * FROM lmtext.selftest('absent');
+-- A head, on a base that its user may not use.
+CREATE TABLE doc AS SELECT 'text number ' || n AS body, (n % 3)::text AS label FROM generate_series(1, 30) n;
+CALL lmtext.train('head', 'SELECT body, label FROM roles_a.doc', '{"base": "m@1", "hold_out": 0}');
+SELECT lmtext.grant_model('head', '"lmtext_test ""odd"" role"');
+SET ROLE "lmtext_test ""odd"" role";
+SELECT "check", max_error <= 1e-5 AS near, ok FROM lmtext.selftest('head') WHERE "check" !~ '^instruction';
+SELECT bool_and(ok) FROM lmtext.selftest('head') WHERE "check" ~ '^instruction';
+RESET ROLE;
+-- Other golden values, damaged ones, and none, as versions of 0.1.0 have it.
+BEGIN;
+UPDATE "m@2" SET data = convert_to(regexp_replace(convert_from(data, 'UTF8'), '"values":\[[^,]*', '"values":[7'), 'UTF8')
+WHERE file = 'golden.json';
+SELECT "check", max_error > 1 AS far, ok FROM lmtext.selftest('m@2') WHERE "check" ~ 'ids|embeddings';
+UPDATE "m@2" SET data = convert_to(regexp_replace(convert_from(data, 'UTF8'), '"ids":"..', '"ids":"00'), 'UTF8')
+WHERE file = 'golden.json';
+SELECT "check", ok FROM lmtext.selftest('m@2') WHERE "check" ~ 'ids|embeddings';
+UPDATE "m@2" SET data = '{' WHERE file = 'golden.json';
+SELECT "check", ok FROM lmtext.selftest('m@2') WHERE "check" ~ 'golden|ids|embeddings';
+UPDATE "m@2" SET data = decode(repeat('20', 2000000), 'hex') WHERE file = 'golden.json';
+SELECT "check", ok FROM lmtext.selftest('m@2') WHERE "check" ~ 'golden|ids|embeddings';
+DELETE FROM "m@2" WHERE file = 'golden.json';
+SELECT "check", ok FROM lmtext.selftest('m@2') WHERE "check" !~ '^instruction';
+SELECT bool_and(ok) AS nothing_false FROM lmtext.selftest('m@2');
+-- Other bytes of a file, and of the manifest.
+UPDATE "m@2" SET data = overlay(data PLACING '\x00' FROM 100) WHERE file = 'model.safetensors';
+SELECT * FROM lmtext.selftest('m@2');
+UPDATE "m@2" SET data = '{}' WHERE file = 'manifest.json';
+SELECT * FROM lmtext.selftest('m@2');
+ROLLBACK;
+SELECT DISTINCT ok FROM lmtext.selftest('m@2');
+SET client_min_messages = error;
+DROP SCHEMA roles_a CASCADE;
+DROP OWNED BY lmtext_test_owner, "lmtext_test ""odd"" role";
+DROP ROLE lmtext_test_owner, "lmtext_test ""odd"" role";
+DELETE FROM lmtext.model_name WHERE schema = 'roles_a';

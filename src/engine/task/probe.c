@@ -1,0 +1,298 @@
+/*
+ * probe.c - built-in texts, what a model makes of them, and that as JSON.
+ *
+ *     {"format": 1, "texts": [{"ids": "<16 hex digits>", "label": 0, "values": [0.125, …]}, …]}
+ *
+ * Law: a text that changes, or another number of them, is another format. What was stored by one
+ * version of the library is compared with what another computes.
+ */
+#include "task/probe.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "format/json.h"
+
+#define FORMAT 1
+
+/* The last text is this one over and over, beyond the window of every model in use. */
+#define LONG_UNIT "Vectors of long texts are computed from what the window holds. "
+#define LONG_UNITS 700
+
+static const char *const texts[LM_PROBE_TEXTS - 1] = {
+    "",
+    "The quick brown fox jumps over the lazy dog; 3.14 is not 22/7!",
+    "Größere Straßen, naïve Cafés – déjà vu, señor Łukasz İnce",
+    "Съешь ещё этих мягких французских булок. Ξεσκεπάζω τὴν ψυχοφθόρα βδελυγμία.",
+    "机器学习模型。機械学習のモデルです。기계 학습 모델입니다",
+    "نماذج اللغة العربية מודלים של שפה भाषा मॉडल แบบจำลองภาษา",
+    "e\u0301 \uFB01 \u200d\U0001F469\u200d\U0001F4BB \U0001D518 \t\r\n [SEP] </s> <mask> a_b@c.de",
+};
+
+static lm_status make_texts(lm_arena *arena, lm_text *all);
+static lm_status hash_ids(lm_context *ctx, const lm_model *model, const lm_text *all,
+                          uint64_t *hashes);
+static lm_status compute(lm_context *ctx, lm_session *session, const lm_model *model,
+                         const lm_text *all, size_t count, float *out);
+
+/* ---- Computing ---- */
+
+/* Numbers that the model gives for a text. */
+static int
+full_width(const lm_model *model)
+{
+    return model->has_head ? model->head.labels : model->info.dimensions;
+}
+
+/* Keep the first numbers of each row, and the best of a classifier's labels. */
+static void
+keep(const lm_model *model, const float *full, int width, lm_probe *probe)
+{
+    for (size_t i = 0; i < LM_PROBE_TEXTS; i++) {
+        const float *row = full + i * (size_t)width;
+
+        memcpy(probe->values + i * (size_t)probe->width, row, (size_t)probe->width * sizeof *row);
+        probe->label[i] = model->has_head ? lm_classify_best(row, width) : -1;
+    }
+}
+
+lm_status
+lm_probe_run(lm_context *ctx, lm_arena *arena, lm_session *session, const lm_model *model,
+             bool alone, lm_probe *probe)
+{
+    int width = full_width(model);
+    float *full = lm_arena_array(arena, LM_PROBE_TEXTS * (size_t)width, sizeof *full);
+    lm_text all[LM_PROBE_TEXTS];
+
+    probe->width = width < LM_PROBE_WIDTH_MAX ? width : LM_PROBE_WIDTH_MAX;
+    probe->values =
+        lm_arena_array(arena, LM_PROBE_TEXTS * (size_t)probe->width, sizeof *probe->values);
+    if (!full || !probe->values)
+        return LM_NO_MEMORY;
+    LM_TRY(make_texts(arena, all));
+    LM_TRY(hash_ids(ctx, model, all, probe->ids));
+    if (!alone)
+        LM_TRY(compute(ctx, session, model, all, LM_PROBE_TEXTS, full));
+    for (size_t i = 0; alone && i < LM_PROBE_TEXTS; i++)
+        LM_TRY(compute(ctx, session, model, all + i, 1, full + i * (size_t)width));
+    keep(model, full, width, probe);
+    return LM_OK;
+}
+
+/* The long one is made here, to be no megabyte of source. */
+static lm_status
+make_texts(lm_arena *arena, lm_text *all)
+{
+    size_t unit = strlen(LONG_UNIT);
+    char *longest = lm_arena_alloc(arena, LONG_UNITS * unit);
+
+    if (!longest)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < LONG_UNITS; i++)
+        memcpy(longest + i * unit, LONG_UNIT, unit);
+    for (size_t i = 0; i < LM_PROBE_TEXTS - 1; i++)
+        all[i] = (lm_text){texts[i], strlen(texts[i])};
+    all[LM_PROBE_TEXTS - 1] = (lm_text){longest, LONG_UNITS * unit};
+    return LM_OK;
+}
+
+/* FNV-1a over the ids' bytes, lowest first, so that it means the same on every machine. */
+static uint64_t
+hash_of(const lm_encoding *encoding)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < encoding->count; i++)
+        for (int shift = 0; shift < 32; shift += 8) {
+            hash ^= ((uint32_t)encoding->ids[i] >> shift) & 0xff;
+            hash *= 0x100000001b3u;
+        }
+    return hash;
+}
+
+/* All tokens of each text, without a window. */
+static lm_status
+hash_ids(lm_context *ctx, const lm_model *model, const lm_text *all, uint64_t *hashes)
+{
+    const lm_token_options options = {.add_special = true, .parse_special = true};
+    const lm_tokenizer *tokenizer = &lm_model_encoder(model)->tokenizer;
+    lm_token_scratch *scratch;
+    lm_encoding encoding;
+    lm_status status;
+
+    LM_TRY(lm_token_scratch_create(ctx, &scratch));
+    lm_encoding_init(&encoding, ctx);
+    status = LM_OK;
+    for (size_t i = 0; status == LM_OK && i < LM_PROBE_TEXTS; i++) {
+        status =
+            lm_tokenize(ctx, tokenizer, scratch, all[i].bytes, all[i].length, &options, &encoding);
+        hashes[i] = hash_of(&encoding);
+    }
+    lm_encoding_free(&encoding);
+    lm_token_scratch_free(scratch);
+    return status;
+}
+
+/* As the model's own files say: its default prompt, cut at its window. */
+static lm_status
+compute(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *all,
+        size_t count, float *out)
+{
+    const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+
+    return model->has_head ? lm_classify(ctx, session, model, all, count, &options, out, NULL)
+                           : lm_embed(ctx, session, model, all, count, &options, out, NULL);
+}
+
+/* ---- Comparing ---- */
+
+double
+lm_probe_error(const lm_probe *found, const lm_probe *wanted)
+{
+    size_t count = LM_PROBE_TEXTS * (size_t)wanted->width;
+    double error = 0, scale = 1;
+
+    if (found->width != wanted->width)
+        return INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        double difference = fabs((double)found->values[i] - wanted->values[i]);
+
+        if (isnan(difference))
+            return INFINITY;
+        error = fmax(error, difference);
+        scale = fmax(scale, fabs((double)wanted->values[i]));
+    }
+    return error / scale;
+}
+
+bool
+lm_probe_same_ids(const lm_probe *a, const lm_probe *b)
+{
+    return memcmp(a->ids, b->ids, sizeof a->ids) == 0;
+}
+
+bool
+lm_probe_same_labels(const lm_probe *a, const lm_probe *b)
+{
+    return memcmp(a->label, b->label, sizeof a->label) == 0;
+}
+
+bool
+lm_probe_same_bits(const lm_probe *a, const lm_probe *b)
+{
+    return a->width == b->width &&
+           memcmp(a->values, b->values, LM_PROBE_TEXTS * (size_t)a->width * sizeof *a->values) == 0;
+}
+
+/* ---- JSON ---- */
+
+/* Nine digits hold every float exactly. */
+static lm_status
+write_text(const lm_probe *probe, size_t text, lm_buffer *out)
+{
+    const float *row = probe->values + text * (size_t)probe->width;
+
+    LM_TRY(lm_buffer_printf(out, "%s{\"ids\":\"%016llx\",\"label\":%d,\"values\":[",
+                            text > 0 ? "," : "", (unsigned long long)probe->ids[text],
+                            probe->label[text]));
+    for (int i = 0; i < probe->width; i++)
+        LM_TRY(lm_buffer_printf(out, "%s%.9g", i > 0 ? "," : "", (double)row[i]));
+    return lm_buffer_append_string(out, "]}");
+}
+
+lm_status
+lm_probe_write(const lm_probe *probe, lm_buffer *out)
+{
+    LM_TRY(lm_buffer_printf(out, "{\"format\":%d,\"texts\":[", FORMAT));
+    for (size_t i = 0; i < LM_PROBE_TEXTS; i++)
+        LM_TRY(write_text(probe, i, out));
+    return lm_buffer_append_string(out, "]}");
+}
+
+static lm_status
+malformed(lm_context *ctx, const char *file, const char *key)
+{
+    lm_raise(ctx, LM_CORRUPT, "the golden values are malformed");
+    lm_detail_file(ctx, file);
+    return lm_detail_key(ctx, "%s", key);
+}
+
+/* Sixteen lower-case hexadecimal digits. */
+static bool
+read_hash(const lm_json *json, uint64_t *hash)
+{
+    *hash = 0;
+    if (!json || json->type != LM_JSON_STRING || json->as.string.length != 16)
+        return false;
+    for (size_t i = 0; i < 16; i++) {
+        const char *digits = "0123456789abcdef";
+        const char *digit = memchr(digits, json->as.string.bytes[i], 16);
+
+        if (!digit)
+            return false;
+        *hash = *hash << 4 | (uint64_t)(digit - digits);
+    }
+    return true;
+}
+
+/* Numbers of one text; all texts have as many as the first. */
+static bool
+read_values(const lm_json *json, size_t text, lm_probe *probe)
+{
+    float *row = probe->values + text * (size_t)probe->width;
+
+    if (!json || json->type != LM_JSON_ARRAY || json->as.items.count != (size_t)probe->width)
+        return false;
+    for (const lm_json *item = json->as.items.first; item; item = item->next) {
+        if (item->type != LM_JSON_NUMBER)
+            return false;
+        *row++ = (float)item->as.number;
+    }
+    return true;
+}
+
+static lm_status
+read_text(lm_context *ctx, const lm_json *json, const char *file, size_t text, lm_probe *probe)
+{
+    const lm_json *label = lm_json_get(json, "label");
+
+    if (!read_hash(lm_json_get(json, "ids"), &probe->ids[text]))
+        return malformed(ctx, file, "texts.ids");
+    if (!label || label->type != LM_JSON_NUMBER || !label->is_integer || label->integer < -1 ||
+        label->integer > INT32_MAX)
+        return malformed(ctx, file, "texts.label");
+    probe->label[text] = (int32_t)label->integer;
+    return read_values(lm_json_get(json, "values"), text, probe)
+               ? LM_OK
+               : malformed(ctx, file, "texts.values");
+}
+
+lm_status
+lm_probe_read(lm_context *ctx, lm_arena *arena, const char *json, size_t length, const char *file,
+              lm_probe *probe)
+{
+    const lm_json *root, *format, *list, *values;
+    size_t text = 0;
+
+    memset(probe, 0, sizeof *probe);
+    LM_TRY(lm_json_parse(ctx, arena, json, length, file, &root));
+    format = lm_json_get(root, "format");
+    if (!format || format->type != LM_JSON_NUMBER || format->as.number != FORMAT)
+        return malformed(ctx, file, "format");
+    list = lm_json_get(root, "texts");
+    if (!list || list->type != LM_JSON_ARRAY || list->as.items.count != LM_PROBE_TEXTS)
+        return malformed(ctx, file, "texts");
+    values = lm_json_get(list->as.items.first, "values");
+    if (!values || values->type != LM_JSON_ARRAY || values->as.items.count > LM_PROBE_WIDTH_MAX)
+        return malformed(ctx, file, "texts.values");
+    probe->width = (int)values->as.items.count;
+    probe->values =
+        lm_arena_array(arena, LM_PROBE_TEXTS * (size_t)probe->width, sizeof *probe->values);
+    if (!probe->values)
+        return LM_NO_MEMORY;
+    for (const lm_json *item = list->as.items.first; item; item = item->next)
+        LM_TRY(read_text(ctx, item, file, text++, probe));
+    return LM_OK;
+}

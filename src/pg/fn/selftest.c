@@ -1,0 +1,205 @@
+/*
+ * selftest.c - lmtext.selftest: does a version still compute what it computed when it was made?
+ *
+ * One row a check: true, false, or NULL where there is nothing to compare with. What is wrong with
+ * the version is a row; only what keeps the test itself from running is an error. Texts are the
+ * engine's own (task/probe.h), so they are not counted as work.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "kernels/kernels.h"
+#include "pg/cache/cache.h"
+#include "pg/catalog/golden.h"
+
+PG_FUNCTION_INFO_V1(lmtext_selftest);
+
+/*
+ * Of a normalised embedding or a score, and relative to the greatest number of others. Levels sum
+ * in another order and have their own exponentials: 3e-7 at most with the models of the tests; the
+ * rest is room for more layers. Another weight, id or pooling shows above it.
+ */
+#define BOUND 1e-5
+
+typedef struct selftest {
+    ReturnSetInfo *result;
+    Oid relid, base; /* base InvalidOid: not a head */
+    lmtext_manifest *manifest, *base_manifest;
+    lmtext_model *model;
+    lmtext_call call;
+    lm_arena arena;
+    lm_probe now; /* as every statement computes: the loaded copy, its level, one batch */
+} selftest;
+
+static bool check_files(selftest *test);
+static void hash_files(void *argument);
+static bool check_now(selftest *test);
+static void check_golden(selftest *test);
+static void check_alone(selftest *test);
+static void check_level(selftest *test, lm_level level);
+
+/* A row; ok −1: unknown, error negative: nothing that is measured. */
+static void
+report(const selftest *test, const char *check, double error, int ok)
+{
+    Datum values[3] = {CStringGetTextDatum(check), Float8GetDatum(error), BoolGetDatum(ok > 0)};
+    bool nulls[3] = {false, error < 0, ok < 0};
+
+    tuplestore_putvalues(test->result->setResult, test->result->setDesc, values, nulls);
+}
+
+/* What does not hold makes further checks pointless where it says so. */
+Datum
+lmtext_selftest(PG_FUNCTION_ARGS)
+{
+    selftest test = {.result = (ReturnSetInfo *)fcinfo->resultinfo};
+
+    if (PG_ARGISNULL(0))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("argument %d must not be null", 1)));
+    InitMaterializedSRF(fcinfo, 0);
+    test.relid = lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    lmtext_catalog_check_use(test.relid);
+    test.base = lmtext_catalog_base(test.relid);
+    lmtext_call_init(&test.call, CurrentMemoryContext);
+    lm_arena_init(&test.arena, &test.call.ctx);
+    if (!check_files(&test) || !check_now(&test))
+        PG_RETURN_VOID();
+    check_golden(&test);
+    check_alone(&test);
+    for (int level = LM_LEVEL_SCALAR; level < LM_LEVEL_COUNT; level++)
+        if (lm_kernels_at(level) != NULL)
+            check_level(&test, level);
+    PG_RETURN_VOID();
+}
+
+/* ---- Files ---- */
+
+/*
+ * Every byte is read and hashed, as a loader does it for whoever may use the version: the answer
+ * tells nothing about the bytes. What is wrong is said in a warning.
+ */
+static bool
+check_files(selftest *test)
+{
+    ErrorData *error = lmtext_contain(hash_files, test);
+
+    if (error != NULL && error->sqlerrcode != ERRCODE_DATA_CORRUPTED)
+        ReThrowError(error);
+    if (error != NULL)
+        ereport(WARNING, (errmsg_internal("%s", error->message),
+                          error->detail ? errdetail_internal("%s", error->detail) : 0));
+    report(test, "files", -1, error == NULL);
+    return error == NULL;
+}
+
+static void
+hash_version(Oid relid, const lmtext_manifest *manifest)
+{
+    lm_source source;
+
+    lmtext_chunks_verify_and_close(lmtext_chunks_open(relid, manifest, &source));
+}
+
+/* The manifest's reader compares its digest, and that of the base. */
+static void
+hash_files(void *argument)
+{
+    selftest *test = argument;
+
+    test->manifest = lmtext_manifest_read(test->relid);
+    hash_version(test->relid, test->manifest);
+    if (OidIsValid(test->base)) {
+        test->base_manifest = lmtext_manifest_read(test->base);
+        hash_version(test->base, test->base_manifest);
+    }
+}
+
+/* ---- Values ---- */
+
+/* A probe that is not finite is an answer; whatever else goes wrong is an error. */
+static bool
+probe(selftest *test, lmtext_call *call, lm_session *session, const lm_model *model, bool alone,
+      lm_probe *result)
+{
+    lm_status status = lm_probe_run(&call->ctx, &test->arena, session, model, alone, result);
+
+    if (status == LM_BAD_MODEL && call->interrupt == NULL)
+        return false;
+    lmtext_check(call, status, test->model->name);
+    return true;
+}
+
+static bool
+check_now(selftest *test)
+{
+    bool finite;
+
+    test->model = lmtext_model_use(test->relid);
+    finite = probe(test, &test->model->call, test->model->session, &test->model->model, false,
+                   &test->now);
+    report(test, "finite", -1, finite);
+    return finite;
+}
+
+/* Of an older version nothing is known but what it computes now. */
+static void
+check_golden(selftest *test)
+{
+    lm_probe golden;
+    lmtext_golden stored;
+    double error;
+
+    stored = lmtext_golden_read(&test->call, &test->arena, test->relid, &golden);
+    if (stored == LMTEXT_GOLDEN_NONE)
+        report(test, "golden values: none are stored", -1, -1);
+    else
+        report(test, "golden values", -1, stored == LMTEXT_GOLDEN_READ);
+    if (stored != LMTEXT_GOLDEN_READ)
+        return;
+    error = lm_probe_error(&test->now, &golden);
+    report(test, "token ids", -1, lm_probe_same_ids(&test->now, &golden));
+    report(test, test->model->model.has_head ? "scores" : "embeddings", error, error <= BOUND);
+    if (test->model->model.has_head)
+        report(test, "labels", -1, lm_probe_same_labels(&test->now, &golden));
+}
+
+static void
+check_alone(selftest *test)
+{
+    lm_probe alone = {0};
+    bool finite =
+        probe(test, &test->model->call, test->model->session, &test->model->model, true, &alone);
+
+    report(test, "alone as in a batch", finite ? lm_probe_error(&alone, &test->now) : -1,
+           finite && lm_probe_same_bits(&alone, &test->now));
+}
+
+/* ---- Instruction levels ---- */
+
+/* By copies of its own, which are gone afterwards: shared memory keeps what is in use. */
+static void
+check_level(selftest *test, lm_level level)
+{
+    const lm_kernels *kernels = lm_kernels_at(level);
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext selftest", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(memory);
+    lmtext_copy *copy = lmtext_copy_load(test->relid, test->manifest, kernels);
+    lm_probe there = {0};
+    double error;
+    bool finite;
+
+    if (OidIsValid(test->base))
+        copy->model.base = &lmtext_copy_load(test->base, test->base_manifest, kernels)->model;
+    finite = probe(test, &copy->call, copy->session, &copy->model, false, &there);
+    error = finite ? lm_probe_error(&there, &test->now) : -1;
+    MemoryContextSwitchTo(old);
+    report(test, psprintf("instruction level %s", lm_level_name(level)), error,
+           finite && error <= BOUND && lm_probe_same_labels(&there, &test->now));
+    MemoryContextDelete(memory);
+}

@@ -1,0 +1,84 @@
+# Surface.pm - every routine and relation of the extension as the catalog has them, and calls of them.
+package Surface;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+our @EXPORT = qw(routines relations sensible call_of $marker);
+
+# Stands in every text of a user; made by an expression so that no statement holds it.
+our $marker = 'Zq9' . 'confidential' . 'Zq9';
+
+# Hashes of signature, name, kind (f, p, a), set, types, names, in the order of their signatures.
+sub routines
+{
+    my ($ask) = @_;
+    my @lines = split /\n/, $ask->(q{
+        SELECT concat_ws('|', p.oid::regprocedure, p.proname, p.prokind, p.proretset,
+            (SELECT string_agg(format_type(t, NULL), ',' ORDER BY o) FROM unnest(p.proargtypes) WITH ORDINALITY a(t, o)),
+            (SELECT string_agg(coalesce(p.proargnames[o], ''), ',' ORDER BY o)
+             FROM unnest(p.proargtypes) WITH ORDINALITY a(t, o)))
+        FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+            JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+        WHERE e.extname = 'lmtext' ORDER BY p.oid::regprocedure::text COLLATE "C"});
+    return map {
+        my ($signature, $name, $kind, $set, $types, $names) = split /\|/;
+        {
+            signature => $signature, name => $name, kind => $kind, set => $set eq 't',
+            types => [ split /,/, $types // '' ], names => [ split /,/, $names // '', -1 ]
+        }
+    } @lines;
+}
+
+# Tables and views, as "kind|name".
+sub relations
+{
+    my ($ask) = @_;
+    return split /\n/, $ask->(q{
+        SELECT concat_ws('|', c.relkind, c.oid::regclass) FROM pg_class c
+        WHERE c.relnamespace = 'lmtext'::regnamespace AND c.relkind IN ('r', 'v')
+        ORDER BY c.oid::regclass::text COLLATE "C"});
+}
+
+# An argument that makes sense: by routine and name, by name, by type. g is a row of texts: t, ts.
+my %by_routine = (
+    'classify model' => 'head', 'class_scores model' => 'head', 'drop_model model' => 'spare',
+    'train query' => 'SELECT body, label FROM doc', 'train name' => 'fresh',
+    'train options' => '{"base": "m", "hold_out": 0}',
+    'classification_report query' => 'SELECT label, label FROM doc',
+    'confusion_matrix query' => 'SELECT label, label FROM doc', 'f1 average' => 'macro');
+my %by_name = (
+    model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',
+    role => 'r_plain', privilege => 'use', max_tokens => 8, overlap => 1, average => 'weighted',
+    label => 'a', ids => '{1,2}');
+my %by_type = (
+    text => 'g.t', 'text[]' => 'g.ts', integer => 1, boolean => 'true', 'real[]' => '{1,2}', jsonb => '{}',
+    'integer[]' => '{1,2}', 'bigint[]' => '{1,2}', bytea => '\x00', anycompatible => 'g.t',
+    'double precision' => 1, bigint => 1, regrole => 'r_plain', 'name' => 'm');
+
+sub sensible
+{
+    my ($routine, $i) = @_;
+    my ($type, $name) = ($routine->{types}[$i], $routine->{names}[$i] // '');
+    return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions)$/;
+    return "'binary'" if $name eq 'average' && $routine->{signature} =~ /^lmtext\.f1\(text,text,text,text/;
+    my $value = $by_routine{"$routine->{name} $name"};
+    $value //= $by_name{$name} unless $routine->{name} =~ /_(accum|deserialize)$/;
+    $value //= $by_type{$type} // 'NULL';
+    return $value if $value =~ /^g\.|^NULL$/;
+    $value = qq{"$value\@1"} if $type eq 'regclass';
+    return "'$value'::$type";
+}
+
+# A statement that calls a routine: from = 1 as a function in FROM, else in the target list.
+sub call_of
+{
+    my ($routine, $arguments, $from) = @_;
+    my $call = "lmtext.$routine->{name}(" . join(', ', @$arguments) . ')';
+    return "CALL $call" if $routine->{kind} eq 'p';
+    return "SELECT $call FROM given g" unless $from && $routine->{kind} eq 'f';
+    return "SELECT * FROM given g, LATERAL $call";
+}
+
+1;
