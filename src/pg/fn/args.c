@@ -155,6 +155,7 @@ resolve_anew(FunctionCallInfo fcinfo, const char *name, name_guard guard)
 
     state->version = InvalidOid;
     version = lmtext_catalog_resolve(name);
+    LMTEXT_FAULT_POINT("name_resolved");
     keep_string(fcinfo, &state->name, name);
     keep_string(fcinfo, &state->path, namespace_search_path);
     state->guard = guard;
@@ -299,6 +300,7 @@ lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
                           out, &counts),
                  model->name);
     lmtext_count(model, &counts);
+    LMTEXT_FAULT_POINT("embedded");
 }
 
 lm_text
@@ -429,6 +431,7 @@ remember(memo *kept, MemoryContext memory, const lm_text *parts, int count, cons
         at += sizeof(size_t) + parts[i].length;
     }
     kept->value_size = size;
+    LMTEXT_FAULT_POINT("memo_half_kept");
     kept->value = MemoryContextAllocHuge(memory, size);
     memcpy(kept->value, value, size);
 }
