@@ -50,7 +50,7 @@ value(q{
         found := (SELECT string_agg(locktype || ' ' || mode || ' ' || coalesce(relation::regclass::text, ''), ', ') FROM pg_locks
             WHERE pid = pg_backend_pid() AND (locktype IN ('advisory', 'tuple', 'extend', 'object') OR
                   relation IN (SELECT oid FROM pg_class WHERE reloftype = 'lmtext.model_part'::regtype)));
-        IF found IS NOT NULL AND current_setting('lmtext.debug_inside', true) IS NULL THEN RETURN 'locks: ' || found; END IF;
+        IF found IS NOT NULL AND current_setting('test.inside', true) IS NULL THEN RETURN 'locks: ' || found; END IF;
         found := (SELECT string_agg(concat_ws(' ', version, state, pins), ', ') FROM lmtext.model_cache
             WHERE pins > 0 OR state IN ('loading', 'unloading'));
         IF found IS NOT NULL THEN RETURN 'in use: ' || found; END IF;
@@ -245,7 +245,7 @@ value(q{
         found text;
         fired int;
     BEGIN
-        PERFORM set_config('lmtext.debug_inside', 'on', false);
+        PERFORM set_config('test.inside', 'on', false);
         LOOP
             n := n + step;
             BEGIN EXECUTE before; EXCEPTION WHEN OTHERS THEN RETURN 'before: ' || SQLERRM; END;
@@ -258,7 +258,7 @@ value(q{
             END;
             PERFORM set_config('lmtext.debug_fail', '', false);
             fired := split_part(current_setting('lmtext.debug_passed'), 'fired ', 2);
-            IF state <> '00000' AND state <> CASE kind WHEN 'read' THEN '58030' WHEN 'error' THEN 'LM000' ELSE '53200' END THEN
+            IF state <> '00000' AND state <> (CASE kind WHEN 'read' THEN '58030' WHEN 'error' THEN 'LM000' ELSE '53200' END) THEN
                 RETURN format('n = %s: %s', n, state);
             END IF;
             BEGIN EXECUTE after; EXCEPTION WHEN OTHERS THEN RETURN 'after: ' || SQLERRM; END;

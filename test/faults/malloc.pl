@@ -5,10 +5,11 @@ use strict;
 use warnings;
 
 use Lmtext;
+use Cwd qw(abs_path);
 use PostgreSQL::Test::Utils;
 
 my $library = $ENV{LMTEXT_FAIL_LIBRARY} or die 'LMTEXT_FAIL_LIBRARY is not set';
-my $orders = PostgreSQL::Test::Utils::tempdir() . '/orders';
+my $orders = abs_path(PostgreSQL::Test::Utils::tempdir()) . '/orders';
 open my $file, '+>', $orders or die "orders: $!";
 binmode $file;
 
@@ -85,7 +86,7 @@ for my $case (@cases)
     {
         connect_anew();
         my (%states, @bad, $number);
-        my $step = $forever ? effort(4, 2, 1) : effort(2, 1, 1);
+        my $step = $forever ? effort(16, 3, 1) : effort(8, 1, 1);
         for ($number = 1; $number < 5000; $number += $step)
         {
             if ($before eq 'new') { $session->quit; connect_anew() }
@@ -95,11 +96,22 @@ for my $case (@cases)
             my ($passed, $failed) = settle();
             ask('ROLLBACK') if $sql =~ /^BEGIN/;
             my $state = !defined $said ? 'end' : $said =~ /ERROR:  (\w{5})/ ? $1 : $said =~ $right ? 'right' : $said;
-            $states{$state}++;
             $total += $failed > 0;
-            my $then = ask(q{SELECT (SELECT lmtext.embed('the same bits', 'tiny') = vector FROM bits)
-                AND NOT EXISTS (SELECT FROM lmtext.model_cache WHERE pins > 0 OR state <> 'ready')}) // '';
-            push @bad, "n = $number: $state, then $then" if $state !~ /^(53200|end|right)$/ || $then ne 't';
+            # OpenSSL does not say that it is memory that it lacks.
+            $state = 'SHA-256' if $state eq 'XX000' && $said =~ /could not compute SHA-256/;
+            my $then = ask(q{SELECT NOT EXISTS (SELECT FROM lmtext.model_cache WHERE pins > 0 OR state <> 'ready')}) // '';
+            $then .= ask(q{SELECT lmtext.embed('the same bits', 'tiny') = vector FROM bits}) // '';
+            # What a session cannot get over, and a new one can: OpenSSL and PostgreSQL's loader of libraries set
+            # up themselves at the first use, and do not try again.
+            if ($then =~ /attempt to redefine parameter|could not compute SHA-256/)
+            {
+                $ends++;
+                $session->quit;
+                connect_anew();
+                $then = ask(q{SELECT 't' || (lmtext.embed('the same bits', 'tiny') = vector)::text FROM bits}) eq 'ttrue' ? 'tt' : 'f';
+            }
+            $states{$state}++;
+            push @bad, "n = $number: $state, then $then" if $state !~ /^(53200|SHA-256|end|right)$/ || $then ne 'tt';
             last if $failed == 0;
         }
         is(join("\n", @bad[ 0 .. ($#bad < 3 ? $#bad : 3) ]), '', "$what: malloc fails " . ($forever ? 'for good' : 'once')
@@ -108,6 +120,6 @@ for my $case (@cases)
     }
 }
 note("$total statements met a malloc that failed, $ends sessions ended");
-cmp_ok($total, '>=', effort(30, 60, 60), 'that many there were');
+cmp_ok($total, '>=', effort(10, 60, 60), 'that many there were');
 safe('after all of them');
 done();
