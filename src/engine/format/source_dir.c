@@ -55,7 +55,7 @@ raise_errno(lm_context *ctx, int error, const char *what, const char *name)
 {
     lm_status status = LM_IO_ERROR;
 
-    if (error == EINTR)
+    if (error == ECANCELED)
         return lm_raise(ctx, LM_CANCELLED, "cancelled"); /* see goes_on */
     if (error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG)
         status = LM_NO_FILE;
@@ -76,7 +76,7 @@ goes_on(lm_context *ctx)
         return false;
     if (lm_poll(ctx) == LM_OK)
         return true;
-    errno = EINTR;
+    errno = ECANCELED;
     return false;
 }
 
