@@ -121,7 +121,7 @@ flat('arrays, classifications and tokens', effort(20, 100, 1000), sub {
 
 flat('failed imports', effort(50, 1_000, 1_000), sub {
     quiet("CALL attempts($_[0], 'SELECT lmtext.import_model(''b'', ''$broken'')', '22P03')") });
-flat('failed imports, each a transaction', effort(30, 300, 1_000), sub {
+flat('failed imports, each a transaction', effort(30, 100, 1_000), sub {
     my $said = say_in($session, join('', map { "SELECT lmtext.import_model('b', '$broken');\n" } 1 .. $_[0]) . 'SELECT 1 WHERE false');
     my $failed = () = $said =~ /22P03/g;
     die "$failed of $_[0] imports failed" if $failed != $_[0] });
