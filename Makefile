@@ -29,6 +29,10 @@ PG_CPPFLAGS = -Isrc -Isrc/engine -DLMTEXT_VERSION='"$(LMTEXT_VERSION)"' \
 	-DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS = -std=gnu11 $(WARNINGS) -Wno-missing-field-initializers -Wno-sign-compare \
 	-Wno-declaration-after-statement -fvisibility=hidden -MMD -MP $(EXTRA_CFLAGS)
+ifneq ($(LMTEXT_DEBUG),)
+# Failures on purpose (pg/glue/fault.h), for the tests of faults only. The engine is the same.
+PG_CPPFLAGS += -DLMTEXT_DEBUG
+endif
 SHLIB_LINK = $(BLAS_ARCHIVE) -Wl,--exclude-libs,ALL -lm
 
 ifneq ($(findstring clang,$(CC)),)

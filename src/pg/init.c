@@ -16,6 +16,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+    lmtext_fault_init();
     lmtext_catalog_init();
     lmtext_cache_init();
     lmtext_fn_init();

@@ -509,6 +509,16 @@ test_cancel(void)
     CHECK_EQ_INT(slurp(&ctx, &source, &arena, "plain", &text), LM_CANCELLED);
     lm_arena_free(&arena);
     lm_source_dir_close(&ctx, dir);
+    /* An open that is interrupted for ever ends with the caller's patience. */
+    memory.stop_at = 0;
+    CHECK_OK(&ctx, lm_source_dir_open(&ctx, below("model"), false, &dir, &source));
+    memory.polls = 0;
+    memory.stop_at = 3;
+    set_fault(1, true, EINTR);
+    CHECK_EQ_INT(slurp(&ctx, &source, &arena, "plain", &text), LM_CANCELLED);
+    set_fault(0, false, 0);
+    lm_arena_free(&arena);
+    lm_source_dir_close(&ctx, dir);
 }
 
 /* --- a kernel without openat2 ----------------------------------------------------------------- */

@@ -55,6 +55,8 @@ raise_errno(lm_context *ctx, int error, const char *what, const char *name)
 {
     lm_status status = LM_IO_ERROR;
 
+    if (error == ECANCELED)
+        return lm_raise(ctx, LM_CANCELLED, "cancelled"); /* see goes_on */
     if (error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG)
         status = LM_NO_FILE;
     else if (error == EACCES || error == EPERM || error == ELOOP || error == EXDEV)
@@ -64,6 +66,18 @@ raise_errno(lm_context *ctx, int error, const char *what, const char *name)
     if (error == EXDEV)
         lm_detail_allowed(ctx, "links that stay inside the directory");
     return status;
+}
+
+/* After EINTR a call is made again, but not against the caller's will. */
+static bool
+goes_on(lm_context *ctx)
+{
+    if (errno != EINTR)
+        return false;
+    if (lm_poll(ctx) == LM_OK)
+        return true;
+    errno = ECANCELED;
+    return false;
 }
 
 /* Open `path` and allocate the record, with `prefix` behind it in the same block. */
@@ -82,7 +96,7 @@ make_dir(lm_context *ctx, const char *path, const char *prefix, bool beneath, lm
         snprintf(made->prefix, length + 2, "%s/", prefix);
     do
         made->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (made->fd < 0 && errno == EINTR);
+    while (made->fd < 0 && goes_on(ctx));
     if (made->fd < 0) {
         int error = errno;
 
@@ -150,7 +164,7 @@ lm_source_dir_close(lm_context *ctx, lm_source_dir *dir)
 /* Open path below fd without leaving it; -1 with errno, ENOSYS where the kernel cannot promise it.
  */
 static int
-open_beneath(int fd, const char *path)
+open_beneath(lm_context *ctx, int fd, const char *path)
 {
 #ifdef SYS_openat2
     struct open_how how = {.flags = FILE_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
@@ -159,7 +173,7 @@ open_beneath(int fd, const char *path)
 
     do
         opened = syscall(SYS_openat2, fd, path, &how, sizeof how);
-    while (opened < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < RENAME_RETRIES)));
+    while (opened < 0 && (goes_on(ctx) || (errno == EAGAIN && ++tries < RENAME_RETRIES)));
     return (int)opened;
 #else
     errno = ENOSYS;
@@ -169,13 +183,13 @@ open_beneath(int fd, const char *path)
 
 /* Open path below fd; links lead where they lead. */
 static int
-open_following(int fd, const char *path)
+open_following(lm_context *ctx, int fd, const char *path)
 {
     int opened;
 
     do
         opened = openat(fd, path, FILE_FLAGS);
-    while (opened < 0 && errno == EINTR);
+    while (opened < 0 && goes_on(ctx));
     return opened;
 }
 
@@ -191,7 +205,7 @@ open_name(lm_context *ctx, const lm_source_dir *dir, const char *name, int *fd)
     if (!path)
         return LM_NO_MEMORY;
     snprintf(path, room, "%s%s", dir->prefix, name);
-    *fd = dir->beneath ? open_beneath(dir->fd, path) : open_following(dir->fd, path);
+    *fd = dir->beneath ? open_beneath(ctx, dir->fd, path) : open_following(ctx, dir->fd, path);
     error = errno;
     lm_free(ctx, path);
     if (*fd >= 0 || error == ENOENT || error == ENOTDIR)

@@ -128,6 +128,7 @@ lmtext_model_use(Oid relid)
     if (pin == NULL)
         cache_sweep();
     entry = entry_use(relid, user, 1);
+    LMTEXT_FAULT_POINT("model_used");
     last = (last_use){relid, user, CurrentResourceOwner, &entry->pub};
     return &entry->pub;
 }
@@ -145,11 +146,13 @@ entry_use(Oid relid, Oid user, int depth)
         return pin->entry;
     }
     entry = entry_current(relid);
+    LMTEXT_FAULT_POINT("before_pin");
     pin = find_pin(relid);
     if (pin == NULL)
         entry_pin(entry, user);
     else if (OidIsValid(user))
         pin->user = user;
+    LMTEXT_FAULT_POINT("after_pin");
     if (!entry->ready)
         entry_build(entry);
     if (OidIsValid(entry->base))
@@ -197,6 +200,7 @@ entry_revalidate(cache_entry *entry)
 
     LockRelationOid(entry->pub.relid, AccessShareLock);
     read_key(entry->pub.relid, scratch, &key);
+    LMTEXT_FAULT_POINT("revalidating");
     MemoryContextDelete(scratch);
     same = memcmp(&key, &entry->key, sizeof key) == 0 &&
            entry->base == lmtext_catalog_base(entry->pub.relid);
@@ -285,9 +289,12 @@ entry_build(cache_entry *entry)
     pfree(name);
     manifest = read_key(relid, scratch, &entry->key);
     entry->base = lmtext_catalog_base(relid);
+    LMTEXT_FAULT_POINT("manifest_known");
     entry->image = lmtext_image_open(&entry->key, relid, manifest);
     entry->holds = true;
+    LMTEXT_FAULT_POINT("after_publish");
     entry_bind(entry);
+    LMTEXT_FAULT_POINT("bound");
     entry->checked = changes;
     entry->ready = true;
     MemoryContextDelete(scratch);
@@ -307,6 +314,7 @@ entry_bind(cache_entry *entry)
         call,
         lm_model_bind(&call->ctx, entry->image->address, entry->image->size, &entry->pub.model),
         entry->pub.name);
+    LMTEXT_FAULT_POINT("mid_bind");
     lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
     if (entry->pub.model.has_head != OidIsValid(entry->base))
         ereport(
@@ -429,6 +437,7 @@ cache_sweep(void)
 
         if (entry->pins > 0)
             continue;
+        LMTEXT_FAULT_POINT("mid_sweep");
         if (entry_is_dropped(entry))
             retire_image(entry);
         if (!entry->linked || !entry->ready || !lmtext_image_is_current(entry->image))
@@ -505,6 +514,7 @@ lmtext_cache_unload(Oid relid)
     LockRelationOid(relid, AccessShareLock);
     read_key(relid, scratch, &key);
     MemoryContextDelete(scratch);
+    LMTEXT_FAULT_POINT("before_unload");
     registry = lmtext_registry_get(NULL);
     if (registry != NULL)
         unloaded = lmtext_registry_unload(registry, &key);
@@ -513,6 +523,7 @@ lmtext_cache_unload(Oid relid)
         unloaded |= entry->image != NULL && lmtext_image_is_private(entry->image);
         entry_free(entry);
     }
+    LMTEXT_FAULT_POINT("unloaded");
     cache_sweep();
     return unloaded;
 }
@@ -630,6 +641,7 @@ cache_setup(void)
 
     if (entries != NULL)
         return;
+    LMTEXT_FAULT_POINT("first_use");
     control.hcxt = lmtext_cache_memory();
     lmtext_cache_watch_exit();
     entries = hash_create("lmtext models", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);

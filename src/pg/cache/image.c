@@ -73,6 +73,7 @@ static void image_set(lmtext_image *image, void *memory, size_t size);
 static void image_close(lmtext_image *image);
 static void image_load_new(lmtext_image *image, Oid relid, const lmtext_manifest *manifest,
                            obstacle known, const char *detail);
+static void load_run(image_load *load);
 static void load_shared(image_load *load);
 static void load_abandon(int code, Datum argument);
 static void load_plan(image_load *load);
@@ -99,6 +100,7 @@ lmtext_image_open(const lmtext_cache_key *key, Oid relid, const lmtext_manifest 
         return image;
     }
     image = image_new(key);
+    LMTEXT_FAULT_POINT("image_listed");
     registry = lmtext_registry_get(&why);
     if (registry == NULL)
         image_load_new(image, relid, manifest, OBSTACLE_REGISTRY, why);
@@ -161,65 +163,78 @@ image_set(lmtext_image *image, void *memory, size_t size)
 }
 
 /*
- * Everything that a load allocates besides the image lies in one context, which an error leaves to
- * the transaction's end.
+ * A slot that was claimed is given up on any error, FATAL ones included, so that a waiter takes
+ * over; nothing may fail between the claim and here.
  */
 static void
 image_load_new(lmtext_image *image, Oid relid, const lmtext_manifest *manifest, obstacle known,
                const char *detail)
 {
     image_load load = {.relid = relid, .manifest = manifest, .image = image};
-    MemoryContext old;
 
     load.obstacle = known;
     load.detail = detail;
-    load.scratch =
-        AllocSetContextCreate(CurrentMemoryContext, "lmtext load", ALLOCSET_DEFAULT_SIZES);
-    old = MemoryContextSwitchTo(load.scratch);
-    load.name = lmtext_catalog_display_name(relid);
-    INSTR_TIME_SET_CURRENT(load.start);
-    if (known == OBSTACLE_NONE)
-        load_shared(&load);
-    else
-        load_plan(&load);
-    if (load.obstacle != OBSTACLE_NONE)
-        load_private(&load);
-    MemoryContextSwitchTo(old);
-    MemoryContextDelete(load.scratch);
+    PG_ENSURE_ERROR_CLEANUP(load_abandon, PointerGetDatum(&image->slot));
+    {
+        load_run(&load);
+    }
+    PG_END_ENSURE_ERROR_CLEANUP(load_abandon, PointerGetDatum(&image->slot));
     lmtext_images_loaded++;
 }
 
-/* The slot is given up on any error, FATAL ones included, so that a waiter takes over. */
+/*
+ * Everything that a load allocates besides the image lies in one context, which an error leaves to
+ * the transaction's end.
+ */
+static void
+load_run(image_load *load)
+{
+    MemoryContext old;
+
+    load->scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext load", ALLOCSET_DEFAULT_SIZES);
+    old = MemoryContextSwitchTo(load->scratch);
+    load->name = lmtext_catalog_display_name(load->relid);
+    INSTR_TIME_SET_CURRENT(load->start);
+    LMTEXT_FAULT_POINT("after_claim");
+    load_plan(load);
+    LMTEXT_FAULT_POINT("after_plan");
+    if (load->obstacle == OBSTACLE_NONE)
+        load_shared(load);
+    if (load->obstacle != OBSTACLE_NONE)
+        load_private(load);
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(load->scratch);
+}
+
+/* Into a segment; the slot is free again where none can be had. */
 static void
 load_shared(image_load *load)
 {
     lmtext_image *image = load->image;
+    dsm_segment *segment = load_segment(load);
 
-    PG_ENSURE_ERROR_CLEANUP(load_abandon, PointerGetDatum(&image->slot));
-    {
-        dsm_segment *segment;
-
-        load_plan(load);
-        segment = load_segment(load);
-        if (segment != NULL) {
-            load_fill(load, dsm_segment_address(segment));
-            lmtext_registry_publish(&image->slot, segment, load_elapsed(load));
-            image->pins = 1;
-            image->segment = segment;
-            image_set(image, dsm_segment_address(segment), 0);
-        } else {
-            lmtext_registry_abandon(&image->slot);
-            image->slot.index = -1;
-        }
+    if (segment == NULL) {
+        lmtext_registry_abandon(&image->slot);
+        image->slot.index = -1;
+        return;
     }
-    PG_END_ENSURE_ERROR_CLEANUP(load_abandon, PointerGetDatum(&image->slot));
+    load_fill(load, dsm_segment_address(segment));
+    LMTEXT_FAULT_POINT("before_publish");
+    lmtext_registry_publish(&image->slot, segment, load_elapsed(load));
+    image->pins = 1;
+    image->segment = segment;
+    image_set(image, dsm_segment_address(segment), 0);
 }
 
 /* Runs on errors and on the process's way out alike; see PG_ENSURE_ERROR_CLEANUP. */
 static void
 load_abandon(int code, Datum argument)
 {
-    lmtext_registry_abandon((const lmtext_slot_ref *)DatumGetPointer(argument));
+    const lmtext_slot_ref *slot = (const lmtext_slot_ref *)DatumGetPointer(argument);
+
+    if (slot->index >= 0)
+        lmtext_registry_abandon(slot);
 }
 
 /*
@@ -259,9 +274,11 @@ load_segment(image_load *load)
                                 load->allocated / 1024, lmtext_cache_size);
         return NULL;
     }
+    LMTEXT_FAULT_POINT("after_reserve");
     error = lmtext_contain(segment_create, &request);
     if (request.segment != NULL) {
         dsm_unpin_mapping(request.segment); /* until published: an error releases it */
+        LMTEXT_FAULT_POINT("after_segment");
         return request.segment;
     }
     load->obstacle = OBSTACLE_SEGMENT;
@@ -279,6 +296,7 @@ segment_create(void *argument)
     segment_request *request = argument;
     dsm_segment *segment = dsm_create(request->size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
 
+    LMTEXT_FAULT_POINT("segment_made");
     if (segment != NULL)
         dsm_pin_mapping(segment);
     request->segment = segment;
@@ -305,6 +323,7 @@ load_private(image_load *load)
                         errmsg("out of memory for model \"%s\"", load->name),
                         errdetail("A private copy takes %zu kB.", load->allocated / 1024)));
     load_fill(load, memory);
+    LMTEXT_FAULT_POINT("private_filled");
     image_set(image, memory, load->size);
     image->pins = 1;
     image->load_us = load_elapsed(load);

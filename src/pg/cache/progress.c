@@ -49,6 +49,7 @@ lmtext_progress_begin(const char *model)
     if (registry == NULL)
         return;
     lmtext_cache_watch_exit();
+    LMTEXT_FAULT_POINT("run_begins");
     LWLockAcquire(&registry->lock, LW_EXCLUSIVE);
     slot = choose_slot(registry);
     if (slot >= 0)

@@ -589,6 +589,7 @@ map_segment(dsm_handle handle)
     segment = dsm_attach(handle);
     if (segment == NULL)
         elog(ERROR, "lmtext: shared memory segment of a loaded model is gone");
+    LMTEXT_FAULT_POINT("attached_under_lock");
     dsm_pin_mapping(segment);
     return segment;
 }

@@ -75,7 +75,9 @@ lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source
     chunks->snapshot = lmtext_read_snapshot();
     chunks->name = lmtext_catalog_display_name(relid);
     name_files(chunks);
+    LMTEXT_FAULT_FETCH();
     lmtext_parts_visit(chunks->table, chunks->snapshot, keep_chunk, chunks);
+    LMTEXT_FAULT_POINT("chunks_found");
     order_chunks(chunks);
     source->opaque = chunks;
     source->stat = chunks_stat;
@@ -280,6 +282,8 @@ fetch_chunk(lmtext_chunks *chunks, int file, int part)
         chunks->current = NULL;
     }
     CHECK_FOR_INTERRUPTS();
+    LMTEXT_FAULT_FETCH();
+    LMTEXT_FAULT_POINT("mid_load");
     caller = MemoryContextSwitchTo(chunks->memory);
     chunks->current = DatumGetByteaPCopy(chunks->files[file].chunks[part].data);
     MemoryContextSwitchTo(caller);
@@ -335,6 +339,7 @@ lmtext_chunks_verify_and_close(lmtext_chunks *chunks)
         else if (file->hashed < file->parts)
             pass_chunk(chunks, i, file->parts - 1);
     }
+    LMTEXT_FAULT_POINT("hashes_compared");
     UnregisterSnapshot(chunks->snapshot);
     table_close(chunks->table, NoLock);
     if (chunks->current != NULL)

@@ -122,6 +122,7 @@ fetch_row(Relation table)
     Snapshot snapshot = lmtext_read_snapshot();
     bytea *row = NULL;
 
+    LMTEXT_FAULT_FETCH();
     lmtext_parts_visit(table, snapshot, keep_manifest, &row);
     UnregisterSnapshot(snapshot);
     return row;

@@ -167,10 +167,13 @@ open_directory(directory_origin *origin, const char *path, bool beneath)
     origin->closer.func = directory_callback;
     origin->closer.arg = origin;
     MemoryContextRegisterResetCallback(CurrentMemoryContext, &origin->closer);
-    status = lm_source_dir_open(&call->ctx, path, beneath, &origin->dir, &origin->inner);
+    status = LMTEXT_FAULT_READ(&call->ctx, path);
+    if (status == LM_OK)
+        status = lm_source_dir_open(&call->ctx, path, beneath, &origin->dir, &origin->inner);
     if (status != LM_OK)
         origin->dir = NULL;
     lmtext_check(call, status, NULL);
+    LMTEXT_FAULT_POINT("directory_open");
 }
 
 /* Name below the directory that was opened; LM_TOO_LARGE when there is no room for it. */
@@ -190,6 +193,7 @@ directory_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uin
     directory_origin *origin = opaque;
     char full[MAXPGPATH];
 
+    LM_TRY(LMTEXT_FAULT_READ(ctx, name));
     LM_TRY(directory_name(ctx, origin, name, full));
     return origin->inner.stat(ctx, origin->inner.opaque, full, found, size);
 }
@@ -201,6 +205,7 @@ directory_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
     directory_origin *origin = opaque;
     char full[MAXPGPATH];
 
+    LM_TRY(LMTEXT_FAULT_READ(ctx, name));
     LM_TRY(directory_name(ctx, origin, name, full));
     return origin->inner.read(ctx, origin->inner.opaque, full, offset, dest, length);
 }
@@ -209,6 +214,7 @@ directory_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
 void
 lmtext_origin_close(lmtext_origin *origin)
 {
+    LMTEXT_FAULT_POINT("origin_closing");
     origin->close(origin);
 }
 
@@ -289,7 +295,9 @@ open_objects(object_origin *origin, Jsonb *files)
                 ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                                 errmsg("file \"%s\" must be the OID of a large object",
                                        lmtext_cstring_lossy(file->name, strlen(file->name)))));
+            LMTEXT_FAULT_FETCH();
             open_object(file, object);
+            LMTEXT_FAULT_POINT("object_open");
             origin->count++;
         }
     }
@@ -321,6 +329,7 @@ objects_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint6
 {
     const object_file *file = find_object(opaque, name);
 
+    LM_TRY(LMTEXT_FAULT_READ(ctx, name));
     *found = file != NULL;
     *size = file != NULL ? file->size : 0;
     return LM_OK;
@@ -330,6 +339,7 @@ objects_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint6
 static bool
 read_object(object_file *file, uint64_t offset, char *dest, size_t length)
 {
+    LMTEXT_FAULT_FETCH();
     if (file->position != offset)
         DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(file->descriptor),
                             Int64GetDatum((int64)offset), Int32GetDatum(SEEK_SET));

@@ -80,6 +80,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     lmtext_call_init(&new->call, memory);
     lm_arena_init(&new->arena, &new->call.ctx);
     find_place(new, name);
+    LMTEXT_FAULT_POINT("place_found");
     if (OidIsValid(base)) {
         lmtext_catalog_check_use(base);
         new->base = base;
@@ -87,12 +88,18 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     }
     SPI_connect();
     new->version = take_number(new);
+    LMTEXT_FAULT_POINT("number_taken");
     make_table(new);
+    LMTEXT_FAULT_POINT("table_made");
     copy_files(new, source);
+    LMTEXT_FAULT_POINT("files_copied");
     check_stored(new, options);
     check_base(new);
+    LMTEXT_FAULT_POINT("files_checked");
     store_manifest(new, options);
+    LMTEXT_FAULT_POINT("manifest_stored");
     record_version(new);
+    LMTEXT_FAULT_POINT("version_recorded");
     SPI_finish();
     relid = new->relid;
     *version = new->version;
@@ -353,6 +360,7 @@ copy_file(creation *new, const lm_source *source, SPIPlanPtr plan, manifest_file
         SET_VARSIZE(chunk, VARHDRSZ + length);
         lmtext_sha256_add(hash, VARDATA(chunk), length);
         insert_part(plan, name, part++, chunk);
+        LMTEXT_FAULT_POINT("chunk_stored");
     }
     lmtext_sha256_end(hash, file->sha256);
     file->size = size;
@@ -435,6 +443,7 @@ check_stored(creation *new, const lmtext_version_options *options)
                                     lm_kernels_active(), &plan, &new->info, &notes),
                  new->display);
     try_load(new, plan, options->base_model);
+    LMTEXT_FAULT_POINT("load_tried");
     lmtext_chunks_verify_and_close(chunks);
     PopActiveSnapshot();
     if (notes.warning[0] != '\0')
@@ -519,6 +528,7 @@ write_as_owner(const char *command, int count, Oid *types, Datum *values, int ex
     ReleaseSysCache(tuple);
     GetUserIdAndSecContext(&user, &context);
     SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+    LMTEXT_FAULT_POINT("as_owner");
     result = SPI_execute_with_args(command, count, types, values, NULL, false, 0);
     SetUserIdAndSecContext(user, context);
     if (result != expected)
@@ -606,7 +616,9 @@ lmtext_version_deploy(const char *name, int version)
     lock_name(schema_name, parsed.model);
     LockRelationOid(existing_version(schema, &parsed, version), AccessShareLock);
     (void)existing_version(schema, &parsed, version); /* not dropped while we waited */
+    LMTEXT_FAULT_POINT("deploy_locked");
     update_name(schema_name, parsed.model, version, version);
+    LMTEXT_FAULT_POINT("deployed");
     SPI_finish();
 }
 
@@ -626,6 +638,7 @@ drop_tables(List *versions)
                          table_name(version->relid));
     }
     run(command.data);
+    LMTEXT_FAULT_POINT("tables_dropped");
 }
 
 /* The deployed version goes last: a name that is in use must mean something. */
@@ -686,5 +699,6 @@ lmtext_version_drop(const char *name)
         drop_one(schema_name, &parsed, schema);
     else
         drop_all(schema_name, &parsed, schema);
+    LMTEXT_FAULT_POINT("model_dropped");
     SPI_finish();
 }

@@ -156,6 +156,7 @@ resolve_anew(FunctionCallInfo fcinfo, const char *name, name_guard guard)
 
     state->version = InvalidOid;
     version = lmtext_catalog_resolve(name);
+    LMTEXT_FAULT_POINT("name_resolved");
     keep_string(fcinfo, &state->name, name);
     keep_string(fcinfo, &state->path, namespace_search_path);
     state->guard = guard;
@@ -311,6 +312,7 @@ lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
 
     lmtext_count(model, &counts);
     lmtext_check(&model->call, status, model->name);
+    LMTEXT_FAULT_POINT("embedded");
 }
 
 lm_text
@@ -441,6 +443,7 @@ remember(memo *kept, MemoryContext memory, const lm_text *parts, int count, cons
         at += sizeof(size_t) + parts[i].length;
     }
     kept->value_size = size;
+    LMTEXT_FAULT_POINT("memo_half_kept");
     kept->value = MemoryContextAllocHuge(memory, size);
     memcpy(kept->value, value, size);
 }

@@ -168,6 +168,7 @@ compute(lmtext_model *model, const lm_text *texts, size_t count, lm_on_long on_l
                          scores, &counts);
     lmtext_count(model, &counts);
     lmtext_check(&model->call, status, model->name);
+    LMTEXT_FAULT_POINT("classified");
 }
 
 /* Hand the scores of every text of array argument 0 to a sink, in order. */
@@ -236,6 +237,7 @@ emit_scores(ReturnSetInfo *result, const lmtext_model *model, int64 ordinality, 
         bool nulls[3] = {false, false, false};
 
         tuplestore_putvalues(result->setResult, result->setDesc, values + (ordinality == 0), nulls);
+        LMTEXT_FAULT_POINT("score_emitted");
         pfree(label);
     }
     pfree(order);

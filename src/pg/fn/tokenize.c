@@ -93,6 +93,7 @@ encode(const token_call *call, lm_text text)
                  lm_tokenize(&work.call.ctx, call->tokenizer, work.scratch, text.bytes, text.length,
                              &call->options, &work.encoding),
                  call->model->name);
+    LMTEXT_FAULT_POINT("tokenized");
     if (work.encoding.count > INT_MAX)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("a text has %zu tokens", work.encoding.count),
@@ -348,6 +349,7 @@ put_row(FunctionCallInfo fcinfo, Datum *values)
 
     CHECK_FOR_INTERRUPTS();
     tuplestore_putvalues(result->setResult, result->setDesc, values, (bool *)nulls);
+    LMTEXT_FAULT_POINT("row_emitted");
 }
 
 static void
@@ -396,6 +398,7 @@ cut(FunctionCallInfo fcinfo, const token_call *call, lm_text text, size_t *count
     if (chunks != NULL && size > 0)
         memcpy(chunks, made, size);
     lm_free(&work.call.ctx, made);
+    LMTEXT_FAULT_POINT("text_cut");
     if (chunks == NULL)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
     return chunks;

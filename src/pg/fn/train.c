@@ -142,11 +142,15 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     lmtext_call_init(&t.call, t.memory);
     t.numbers = label_table_create(t.memory, 256, NULL);
     read_rows(&t, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    LMTEXT_FAULT_POINT("train_read");
     names = sort_labels(&t);
     fit_head(&t, &result);
+    LMTEXT_FAULT_POINT("train_fitted");
     version = store_head(&t, names, &result);
+    LMTEXT_FAULT_POINT("train_stored");
     report_phase(&t, "done");
     lmtext_progress_end(false);
+    LMTEXT_FAULT_POINT("train_reported");
     notice(&t, version, &result);
     SPI_finish();
     PG_RETURN_VOID();
@@ -228,6 +232,7 @@ read_rows(training *t, const char *query)
         MemoryContextReset(batch);
         t->progress.done = t->rows;
         lmtext_progress_update(&t->progress);
+        LMTEXT_FAULT_POINT("train_batch");
     }
     MemoryContextSwitchTo(t->memory);
     lmtext_pairs_close(&reader);

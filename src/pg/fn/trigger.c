@@ -144,6 +144,7 @@ plan_for(FunctionCallInfo fcinfo, TriggerData *data)
         check_pinned(args[ARG_MODEL]);
         find_text_column(data->tg_relation, args[ARG_TEXT], plan);
         find_vector_column(fcinfo, data->tg_relation, args[ARG_VECTOR], plan);
+        LMTEXT_FAULT_POINT("trigger_planned");
         plan->checked = true;
     }
     return plan;
@@ -231,6 +232,7 @@ lmtext_embed_trigger_call(PG_FUNCTION_ARGS)
         if (is_unchanged(data, plan, text, row))
             return PointerGetDatum(row);
         vector = embed_value(fcinfo, data, text);
+        LMTEXT_FAULT_POINT("trigger_embedded");
     }
     vector = assigned(fcinfo, plan, vector, is_null);
     row = heap_modify_tuple_by_cols(row, columns, 1, &plan->vector, &vector, &is_null);

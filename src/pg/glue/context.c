@@ -62,10 +62,11 @@ block_alloc(void *opaque, size_t size)
     char *base;
     void *pointer;
 
-    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD)
+    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD || LMTEXT_FAULT_ALLOC())
         return NULL;
-    base = MemoryContextAllocExtended(call->memory, size + BLOCK_OVERHEAD,
-                                      MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    /* In parentheses it is no macro: a debug build counts this as alloc, not as palloc too. */
+    base = (MemoryContextAllocExtended)(call->memory, size + BLOCK_OVERHEAD,
+                                        MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
     if (base == NULL)
         return NULL;
     pointer = (void *)TYPEALIGN(BLOCK_ALIGNMENT, base + sizeof(block_header));
@@ -100,6 +101,7 @@ call_cancelled(void *opaque)
 {
     lmtext_call *call = opaque;
     MemoryContext caller = CurrentMemoryContext;
+    volatile bool thrown = false;
 
     if (call->interrupt != NULL)
         return true;
@@ -112,19 +114,34 @@ call_cancelled(void *opaque)
     PG_CATCH();
     {
         lmtext_call_keep_error(call);
+        thrown = true;
     }
     PG_END_TRY();
     MemoryContextSwitchTo(caller);
-    return call->interrupt != NULL;
+    return thrown;
 }
 
-/* The first error wins: what follows it on the way out is its consequence. */
+/*
+ * The first error wins: what follows it on the way out is its consequence. The copy goes with the
+ * transaction, since a call's memory may live as long as the session. Where there is no memory for
+ * it the engine's own status must do: nothing may be thrown here.
+ */
 lm_status
 lmtext_call_keep_error(lmtext_call *call)
 {
-    MemoryContextSwitchTo(call->memory);
-    if (call->interrupt == NULL)
-        call->interrupt = CopyErrorData();
+    MemoryContextSwitchTo(CurTransactionContext);
+    if (call->interrupt == NULL) {
+        PG_TRY();
+        {
+            call->interrupt = CopyErrorData();
+        }
+        PG_CATCH();
+        {
+        }
+        PG_END_TRY();
+    }
     FlushErrorState();
+    if (call->interrupt == NULL)
+        return lm_raise(&call->ctx, LM_NO_MEMORY, "out of memory for an error that was thrown");
     return lm_raise(&call->ctx, LM_CANCELLED, "interrupted");
 }

@@ -13,6 +13,7 @@
 #include "utils/array.h"
 
 #include "pg/compat.h"
+#include "pg/glue/fault.h"
 #include "base/context.h"
 #include "task/embed.h"
 

@@ -180,6 +180,7 @@ support(FunctionCallInfo fcinfo, const call_kind *kind)
 
     if (!IsA(request, SupportRequestCost))
         PG_RETURN_POINTER(NULL);
+    LMTEXT_FAULT_POINT("call_priced");
     call_cost(kind, (SupportRequestCost *)request);
     PG_RETURN_POINTER(request);
 }

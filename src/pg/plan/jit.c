@@ -169,6 +169,7 @@ other_functions_cost(jit_walk *walk, List *expressions)
     PG_TRY();
     {
         cost_qual_eval(&cost, expressions, NULL);
+        LMTEXT_FAULT_POINT("jit_pricing");
     }
     PG_FINALLY();
     {
@@ -283,6 +284,7 @@ start_executor(QueryDesc *query, int eflags)
 
         measure_subplans(&walk);
         flags = flags_for(statement->jitFlags, free_cost(&walk, statement->planTree));
+        LMTEXT_FAULT_POINT("jit_flagged");
         if (flags != statement->jitFlags) {
             query->plannedstmt = makeNode(PlannedStmt);
             *query->plannedstmt = *statement;

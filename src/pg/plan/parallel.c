@@ -111,6 +111,7 @@ add_parallel_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
     if (!may_scan_parallel(root, rel, entry))
         return;
     workers = workers_for(entry, calls_cost(root, rel));
+    LMTEXT_FAULT_POINT("workers_counted");
     if (workers > planned_workers(rel))
         add_partial_path(rel, create_seqscan_path(root, rel, NULL, workers));
 }

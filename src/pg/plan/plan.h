@@ -10,6 +10,7 @@
 #include "nodes/pathnodes.h"
 
 #include "pg/compat.h"
+#include "pg/glue/fault.h"
 
 void lmtext_plan_init(void); /* from _PG_init: hooks */
 

@@ -1,0 +1,88 @@
+# faults.sh - parts that make things fail: the debug build's fault loops, system calls and memory that
+# fail under a shim, a /dev/shm that is full.
+
+# The debug build, beside the ordinary one: a copy of the sources (the engine's objects are the same
+# and come along), installed into a copy of PostgreSQL of its own.
+build_debug() {
+    install_private
+    source=$BUILD/source-debug
+    rm -rf "$source"
+    mkdir -p "$source"
+    cp -a Makefile lmtext.control sql src "$source/"
+    find "$source/src/pg" -name '*.[od]' -exec rm -f {} +
+    PG_TREE=$PG_TREE-debug
+    PG_BINDIR=$PG_TREE$PG_HOME/bin
+    [ -x "$PG_BINDIR/postgres" ] || copy_postgres
+    {
+        make -s -j2 -C "$source" LMTEXT_DEBUG=1 PG_CONFIG="$PG_CONFIG" &&
+            make -s -C "$source" install LMTEXT_DEBUG=1 PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_TREE"
+    } >"$LOGS/build-debug.log" 2>&1 || { tail -n 30 "$LOGS/build-debug.log"; die "the debug build failed"; }
+}
+
+# A subshell: what is set here is of this part alone.
+part_faults() (
+    need_packages libipc-run-perl perl procps binutils
+    build_debug
+    # shellcheck disable=SC2016 # the inner shell's variables
+    check no-faults-in-normal-build sh -c '! nm "$1" | grep -i fault_ && ! strings "$1" | grep debug_fail &&
+        strings "$2" | grep -q debug_fail' sh lmtext.so "$source/lmtext.so"
+    stage_fixtures
+    stage_watch
+    stage_faults
+    LMTEXT_FAULT_POINTS=$(grep -rho 'LMTEXT_FAULT_POINT("[a-z_]*")' src/pg | cut -d'"' -f2 | sort -u | tr '\n' ' ')
+    export LMTEXT_FAULT_POINTS
+    check_lines faults/060_faults run_tap "$tap/t/060_faults.pl"
+)
+
+# As part_tap does, with files of test/faults.
+stage_faults() {
+    tap=$(server_home)/tap-faults
+    rm -rf "$tap"
+    mkdir -p "$tap/data" "$tap/log" "$tap/t"
+    cp test/t/Lmtext.pm test/faults/*.pl "$tap/t/"
+    [ "$(id -u)" != 0 ] || chown -R postgres:postgres "$tap"
+}
+
+# The library that makes system calls fail, where the servers' user can reach it, and the program that
+# loads a folder under it.
+build_shim() {
+    make -s -j2 -f test/Makefile O="$MAKE_BUILD/unit" "$MAKE_BUILD/unit/shim/read_folder" \
+        "$MAKE_BUILD/unit/shim/fail_calls.so" >"$LOGS/build-shim.log" 2>&1 ||
+        { tail -n 40 "$LOGS/build-shim.log"; die "the shim does not build"; }
+    LMTEXT_FAIL_LIBRARY=$FIXTURES/fail_calls.so
+    LMTEXT_FAIL_CALLS=$BUILD/fail-calls
+    cp "$BUILD/unit/shim/fail_calls.so" "$LMTEXT_FAIL_LIBRARY"
+    head -c 64 /dev/zero >"$LMTEXT_FAIL_CALLS"
+    export LMTEXT_FAIL_LIBRARY LMTEXT_FAIL_CALLS
+}
+
+# Calls that fail below a folder being read, and malloc that fails in a backend.
+part_shim() (
+    need_packages libipc-run-perl perl procps
+    install_private
+    stage_fixtures
+    stage_watch
+    stage_faults
+    build_shim
+    check_lines shim/read_folder env LD_PRELOAD="$LMTEXT_FAIL_LIBRARY" \
+        "$BUILD/unit/shim/read_folder" models/tiny/bert-sharded
+    check_lines shim/malloc run_tap "$tap/t/malloc.pl"
+)
+
+# A small /dev/shm: a mount of its own, which takes root (in a container CAP_SYS_ADMIN as well).
+part_shm() (
+    need_packages libipc-run-perl perl procps util-linux
+    install_private
+    stage_fixtures
+    stage_watch
+    stage_faults
+    LMTEXT_SMALL_SHM=$((64 * 1024 * 1024)) # as Docker has it
+    user=$(server_user)
+    # shellcheck disable=SC2016 # the inner shell's variables
+    as_server() {
+        as_root unshare -m sh -c 'mount -t tmpfs -o "size=$1,mode=1777" tmpfs /dev/shm && shift && exec "$@"' \
+            sh "$LMTEXT_SMALL_SHM" setpriv --reuid="$user" --regid="$(id -gn "$user")" --init-groups \
+            sh -c '[ -x "$PWD" ] || cd /; exec "$@"' sh env HOME=/tmp LMTEXT_SMALL_SHM="$LMTEXT_SMALL_SHM" "$@"
+    }
+    check_lines shm/small_shm run_tap "$tap/t/small_shm.pl"
+)

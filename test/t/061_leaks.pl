@@ -1,0 +1,171 @@
+# 061_leaks.pl - what a session holds does not grow: after many embeds, failed imports, cancels, loads and
+# unloads its private memory, memory contexts, descriptors, and the registry are what they were.
+use strict;
+use warnings;
+
+use Lmtext;
+use PostgreSQL::Test::Utils;
+use Cwd qw(abs_path);
+
+# Memory that the allocator keeps after a peak is no leak, but a bound on it makes the law simple: 1 MiB.
+my $bound = 1024 * 1024;
+
+my $node = start_node('leaks', conf => <<'CONF');
+log_min_messages = fatal
+max_connections = 20
+CONF
+
+my $broken = abs_path(PostgreSQL::Test::Utils::tempdir()) . '/broken';
+system("cp -R '$tiny' '$broken' && truncate -s -1 '$broken/model.safetensors'") == 0 or die 'no broken folder';
+system("chmod -R a+rX '$broken'");
+
+value(qq{
+    CREATE EXTENSION lmtext;
+    SELECT lmtext.import_model('tiny', '$tiny');
+    SELECT lmtext.import_model('other', '$tiny', '{"max_tokens": 21}');
+    CREATE TABLE doc AS SELECT i AS id, 'text number ' || i AS body, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS topic
+        FROM generate_series(1, 1000) i;
+    ANALYZE doc;
+    CALL lmtext.train('topic', 'SELECT body, topic FROM doc WHERE id < 20', '{"base": "tiny", "hold_out": 0}');
+    CREATE PROCEDURE embeds(times int) LANGUAGE plpgsql AS \$\$
+    BEGIN
+        FOR i IN 1 .. times LOOP
+            PERFORM sum((lmtext.embed(body, 'tiny'))[1]) FROM doc;
+            COMMIT;
+        END LOOP;
+    END \$\$;
+    CREATE PROCEDURE attempts(times int, statement text, state text) LANGUAGE plpgsql AS \$\$
+    BEGIN
+        FOR i IN 1 .. times LOOP
+            BEGIN
+                EXECUTE statement;
+                RAISE EXCEPTION 'no error' USING ERRCODE = 'XX999';
+            EXCEPTION WHEN OTHERS THEN
+                IF SQLSTATE <> state THEN RAISE; END IF;
+            END;
+        END LOOP;
+    END \$\$;
+    CREATE PROCEDURE loads(times int) LANGUAGE plpgsql AS \$\$
+    BEGIN
+        FOR i IN 1 .. times LOOP
+            PERFORM lmtext.load_model('other');
+            COMMIT;
+            PERFORM lmtext.unload_model('other');
+            COMMIT;
+        END LOOP;
+    END \$\$;
+});
+
+my $session = session();
+my $pid = $session->query('SELECT pg_backend_pid()');
+
+# Bytes that are this process's alone, bytes of its memory contexts, descriptors, mapped segments.
+sub held
+{
+    open my $status, '<', "/proc/$pid/status" or die "status of $pid: $!";
+    my ($anonymous) = map { /^RssAnon:\s+(\d+) kB/ ? $1 * 1024 : () } <$status>;
+    # What the server remembers of tables is its own, and each CREATE TABLE and DROP adds to it.
+    my ($contexts, $tables) = split /\|/, say_in($session, q{SELECT sum(used_bytes) FILTER (WHERE name <> 'CacheMemoryContext'),
+        sum(total_bytes) FILTER (WHERE name = 'CacheMemoryContext') FROM pg_backend_memory_contexts});
+    my @descriptors = glob("/proc/$pid/fd/*");
+    # Files of tables are the server's to keep open.
+    my @own = grep { (readlink($_) // '') !~ m{/pgdata/(base|global|pg_wal|pg_xact|pg_subtrans)/|^socket:|^anon_inode|^pipe:} } @descriptors;
+    open my $maps, '<', "/proc/$pid/maps" or die "maps of $pid: $!";
+    my $segments = grep { m{/dev/shm/PostgreSQL\.} } <$maps>;
+    return { anonymous => $anonymous - $tables, contexts => $contexts, descriptors => scalar(@own), segments => $segments };
+}
+
+# Run it a few times to warm up (in vain where it is a leak: what counts is the growth after that), then
+# all the times.
+sub flat
+{
+    my ($what, $times, $run) = @_;
+    my $warm = $times > 50 ? int($times / 10) : 5;
+    $run->($warm);
+    my $before = held();
+    my $slots = value('SELECT count(*) FROM lmtext.model_cache');
+    $run->($times);
+    my $after = held();
+    my %grown = map { $_ => $after->{$_} - $before->{$_} } keys %$after;
+    cmp_ok($grown{anonymous}, '<=', $bound, "$times $what: private memory grows by at most 1 MiB ($grown{anonymous})");
+    cmp_ok($grown{contexts}, '<=', $bound / 8, "$times $what: memory in use stays ($grown{contexts})");
+    is($grown{descriptors}, 0, "$times $what: no descriptor more");
+    is($grown{segments}, 0, "$times $what: no segment more");
+    is(value('SELECT count(*) FROM lmtext.model_cache'), $slots, "$times $what: the registry is as before");
+    return;
+}
+
+sub quiet
+{
+    my ($sql) = @_;
+    my $said = say_in($session, $sql);
+    die $said if $said =~ /ERROR|FATAL/;
+    return;
+}
+
+# ---- Embeds ----
+
+flat('embeds of rows', effort(10_000, 100_000, 100_000), sub { quiet('CALL embeds(' . int($_[0] / 1000 + 0.5) . ')') });
+flat('embeds of one text', effort(300, 2_000, 20_000), sub {
+    quiet(join('', map { "SELECT lmtext.embed('words $_', 'tiny');\n" } 1 .. $_[0]) =~ s/\n\z//r . ' SELECT 1 WHERE false') });
+say_in($session, q{PREPARE p(text) AS SELECT lmtext.embed($1, 'tiny') FROM generate_series(1, 3)});
+flat('embeds of a prepared statement', effort(300, 2_000, 20_000), sub {
+    quiet(join('', map { "EXECUTE p('words $_');\n" } 1 .. $_[0]) . 'SELECT 1 WHERE false') });
+flat('arrays, classifications and tokens', effort(20, 100, 1000), sub {
+    quiet(join('', map { qq{SELECT lmtext.embed(array_agg(body), 'tiny') IS NULL, lmtext.classify(array_agg(body), 'topic') IS NULL
+        FROM doc WHERE id <= 50; SELECT count(*) FROM doc, lmtext.class_scores(body, 'topic') WHERE id <= 20;
+        SELECT count(*) FROM doc, lmtext.tokens(body, 'tiny') WHERE doc.id <= 20;
+        SELECT id FROM doc WHERE id <= 20 ORDER BY lmtext.similarity(body, 'words $_', 'tiny') LIMIT 1;\n} } 1 .. $_[0])) });
+
+# ---- Errors ----
+
+flat('failed imports', effort(50, 1_000, 1_000), sub {
+    quiet("CALL attempts($_[0], 'SELECT lmtext.import_model(''b'', ''$broken'')', '22P03')") });
+flat('failed imports, each a transaction', effort(30, 100, 1_000), sub {
+    my $said = say_in($session, join('', map { "SELECT lmtext.import_model('b', '$broken');\n" } 1 .. $_[0]) . 'SELECT 1 WHERE false');
+    my $failed = () = $said =~ /22P03/g;
+    die "$failed of $_[0] imports failed" if $failed != $_[0] });
+flat('errors of embed in subtransactions', effort(300, 3_000, 10_000), sub {
+    quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''tiny'', prompt_name => ''none'')', '42704')}) });
+flat('names of no model', effort(300, 3_000, 10_000), sub {
+    quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''none'')', '42704')}) });
+
+# ---- Cancels ----
+
+# Statements that take much longer than what cancels them. Buffers for tokens stay for the next text, up to a
+# million: the first run makes them as large as they get.
+say_in($session, q{CREATE TABLE long AS SELECT repeat('a b c d e f g h ', 60000) AS body});
+my %kinds;
+sub cancels
+{
+    my ($statement, $times) = @_;
+    for my $i (1 .. $times)
+    {
+        my $limit = 1 + $i % 7;
+        my $said = say_in($session, "SET statement_timeout = $limit; $statement; SET statement_timeout = 0");
+        $kinds{ $said =~ /57014/ ? 'cancelled' : 'done' }++;
+        say_in($session, 'SET statement_timeout = 0');
+    }
+}
+my $embed = q{SELECT lmtext.embed(array_agg(body), 'tiny') IS NULL FROM doc, generate_series(1, 20)};
+my $tokens = q{SELECT lmtext.count_tokens(body, 'tiny') FROM long, generate_series(1, 50)};
+flat('cancels of embed', effort(40, 500, 1_000), sub { cancels($embed, $_[0]) });
+quiet(q{SELECT lmtext.count_tokens(body, 'tiny') FROM long});
+flat('cancels of tokenize', effort(40, 500, 1_000), sub { cancels($tokens, $_[0]) });
+cmp_ok($kinds{cancelled}, '>=', ($kinds{done} // 0), "most of them were cancels ($kinds{cancelled})");
+flat('cancels of a load', effort(20, 200, 1_000), sub {
+    cancels(q{SELECT lmtext.unload_model('tiny'); SELECT lmtext.load_model('tiny')}, $_[0]) });
+
+# ---- Loads ----
+
+flat('loads and unloads', effort(100, 1_000, 1_000), sub { quiet("CALL loads($_[0])") });
+flat('changes of the table', effort(100, 1_000, 1_000), sub {
+    quiet(join('', map { qq{GRANT SELECT ON "tiny\@1" TO PUBLIC; SELECT lmtext.embed('a', 'tiny') IS NULL;\n} } 1 .. $_[0])) });
+flat('imports, uses and drops', effort(10, 100, 500), sub {
+    quiet(join('', map { qq{SELECT lmtext.import_model('c', '$tiny', '{"max_tokens": 23}'); SELECT lmtext.embed('a', 'c') IS NULL;
+        SELECT lmtext.drop_model('c'); SELECT lmtext.embed('a', 'tiny') IS NULL;\n} } 1 .. $_[0])) });
+is(say_in($session, q{SELECT lmtext.embed('a', 'tiny') = lmtext.embed('a', 'tiny@1'::regclass)}), 't', 'the session still computes');
+
+$session->quit;
+safe('after all of it');
+done();
