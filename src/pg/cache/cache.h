@@ -29,6 +29,8 @@ void lmtext_cache_init(void); /* from _PG_init: GUCs, callbacks */
 /* Into shared memory now (true: it was not loaded before), and out of it (true: it was). */
 bool lmtext_cache_load(Oid relid);
 bool lmtext_cache_unload(Oid relid);
+/* Give back the memory of models whose table or database is gone. */
+void lmtext_cache_retire_orphans(void);
 
 /* What was computed with a model, which is in use; callers of lm_embed add the counts of each call.
  */

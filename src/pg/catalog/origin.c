@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/names.h"
 
 static char *model_directory = NULL;
 
@@ -402,4 +402,5 @@ lmtext_catalog_init(void)
         "Roles without pg_read_server_files that may call lmtext.import_model can import from it. "
         "Empty: none.",
         &model_directory, "", PGC_SUSET, 0, check_model_directory, NULL, NULL);
+    lmtext_dependency_init();
 }

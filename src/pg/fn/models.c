@@ -22,7 +22,7 @@
 
 #include "family/family.h"
 #include "format/json.h"
-#include "pg/catalog/catalog.h"
+#include "pg/cache/cache.h"
 #include "pg/glue/options.h"
 
 PG_FUNCTION_INFO_V1(lmtext_import_model_directory);
@@ -116,6 +116,7 @@ lmtext_drop_model(PG_FUNCTION_ARGS)
 {
     refuse_nulls(fcinfo);
     lmtext_version_drop(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    lmtext_cache_retire_orphans();
     PG_RETURN_VOID();
 }
 
