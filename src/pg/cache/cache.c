@@ -518,6 +518,7 @@ lmtext_cache_unload(Oid relid)
     registry = lmtext_registry_get(NULL);
     if (registry != NULL)
         unloaded = lmtext_registry_unload(registry, &key);
+    lmtext_cache_retire_orphans();
     entry = entry_lookup(relid);
     if (entry != NULL && entry->pins == 0) {
         unloaded |= entry->image != NULL && lmtext_image_is_private(entry->image);

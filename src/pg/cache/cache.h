@@ -29,6 +29,8 @@ void lmtext_cache_init(void); /* from _PG_init: GUCs, callbacks */
 /* Into shared memory now (true: it was not loaded before), and out of it (true: it was). */
 bool lmtext_cache_load(Oid relid);
 bool lmtext_cache_unload(Oid relid);
+/* Give back the memory of models whose table or database is gone. */
+void lmtext_cache_retire_orphans(void);
 
 /*
  * Run something that can fail, without a subtransaction (parallel workers have none): NULL, or what

@@ -221,7 +221,7 @@ load_shared(image_load *load)
     }
     load_fill(load, dsm_segment_address(segment));
     LMTEXT_FAULT_POINT("before_publish");
-    lmtext_registry_publish(&image->slot, segment, load_elapsed(load));
+    lmtext_registry_publish(&image->slot, segment, load->relid, load_elapsed(load));
     image->pins = 1;
     image->segment = segment;
     image_set(image, dsm_segment_address(segment), 0);
@@ -267,6 +267,7 @@ load_segment(image_load *load)
     segment_request request = {load->allocated, NULL};
     ErrorData *error;
 
+    lmtext_cache_retire_orphans();
     if (!lmtext_registry_reserve(&load->image->slot, load->allocated)) {
         load->obstacle = OBSTACLE_CACHE_SIZE;
         load->detail = psprintf("It takes %zu kB of the %d kB of lmtext.cache_size, and models in "

@@ -330,7 +330,7 @@ room_for(uint64 bytes, uint64 limit, uint64 *held)
  * for ever, pinned and known to nobody.
  */
 void
-lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, int64 load_us)
+lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, Oid relid, int64 load_us)
 {
     lmtext_slot *slot = &shared->slots[ref->index];
 
@@ -338,6 +338,7 @@ lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, int64 
     dsm_pin_mapping(segment);
     dsm_pin_segment(segment);
     slot->handle = dsm_segment_handle(segment);
+    slot->relid = relid;
     slot->state = LMTEXT_SLOT_READY;
     slot->loads++;
     slot->load_us = load_us;
@@ -624,7 +625,9 @@ view_slot(const lmtext_slot *slot, lmtext_slot_view *view)
 
     view->key = slot->key;
     view->state = names[slot->state];
+    view->ref = (lmtext_slot_ref){slot - shared->slots, slot->generation};
     view->database = slot->database;
+    view->relid = slot->relid;
     view->bytes = (int64)slot->bytes;
     view->pins = pg_atomic_read_u32(&atomics->pins);
     view->hits = (int64)pg_atomic_read_u64(&atomics->hits);

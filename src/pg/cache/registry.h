@@ -53,6 +53,7 @@ typedef struct lmtext_slot {
     uint64 generation; /* counts what the slot has held */
     uint64 bytes;      /* of the segment, also while it is being filled */
     Oid database;      /* of the last loader */
+    Oid relid;         /* the version that it loaded */
     int64 loads;
     int64 load_us; /* of the last load */
     TimestampTz loaded_at;
@@ -120,7 +121,8 @@ lmtext_claim lmtext_registry_claim(lmtext_registry *registry, const lmtext_cache
 /* Room for a loader's segment under lmtext.cache_size, evicting what is unpinned, or false. */
 bool lmtext_registry_reserve(const lmtext_slot_ref *ref, uint64 bytes);
 /* The loader's segment becomes everybody's; the loader holds one pin. */
-void lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, int64 load_us);
+void lmtext_registry_publish(const lmtext_slot_ref *ref, dsm_segment *segment, Oid relid,
+                             int64 load_us);
 void lmtext_registry_abandon(const lmtext_slot_ref *ref);
 
 /* False: it was evicted or unloaded since. */
@@ -138,8 +140,9 @@ uint64 lmtext_registry_departures(void);
 /* A copy of what a slot says, for views. */
 typedef struct lmtext_slot_view {
     lmtext_cache_key key;
+    lmtext_slot_ref ref;
     const char *state;
-    Oid database;
+    Oid database, relid;
     int64 bytes, pins, hits, texts, tokens, loads;
     double load_ms;
     TimestampTz loaded_at, last_used;

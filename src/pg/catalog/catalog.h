@@ -117,6 +117,6 @@ lmtext_origin *lmtext_origin_directory(const char *path);
 lmtext_origin *lmtext_origin_objects(Jsonb *files);
 void lmtext_origin_close(lmtext_origin *origin);
 
-void lmtext_catalog_init(void); /* from _PG_init: lmtext.model_directory */
+void lmtext_catalog_init(void); /* from _PG_init: lmtext.model_directory, the hook for bases */
 
 #endif

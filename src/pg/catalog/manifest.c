@@ -59,8 +59,8 @@ lmtext_manifest_read(Oid relid)
     if (row == NULL)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("model \"%s\" has no manifest", name),
-                        errhint("Either its rows were deleted, or they were written by a "
-                                "transaction that this one does not see.")));
+                        errhint("Its rows were deleted, or are not restored yet, or were written "
+                                "by a transaction that this one does not see.")));
     lmtext_call_init(&call, CurrentMemoryContext);
     status = parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest);
     if (status != LM_OK && status != LM_CANCELLED && status != LM_NO_MEMORY)

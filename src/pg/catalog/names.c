@@ -91,7 +91,7 @@ resolve_deployed(const lmtext_name *name)
 
         lmtext_name_read(get_namespace_name(schema), name->model, &row);
         if (row.deployed == 0) {
-            idle |= row.found && lmtext_name_versions(schema, name->model) != NIL;
+            idle |= lmtext_name_versions(schema, name->model) != NIL;
             continue;
         }
         relid = lmtext_name_version(schema, name->model, row.deployed);

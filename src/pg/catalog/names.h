@@ -24,6 +24,9 @@ typedef struct lmtext_name {
 /* [schema.]model[@version] by the rules of identifiers; 42602 where it is none. */
 void lmtext_name_parse(const char *name, lmtext_name *out);
 
+/* What depends on a head depends on its base, too. */
+void lmtext_dependency_init(void);
+
 /* Row of lmtext.model_name. */
 typedef struct lmtext_name_row {
     bool found;

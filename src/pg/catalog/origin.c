@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "pg/catalog/names.h"
 #include "pg/catalog/origin.h"
 
 static char *model_directory = NULL;
@@ -416,4 +417,5 @@ lmtext_catalog_init(void)
         "Roles without pg_read_server_files that may call lmtext.import_model can import from it. "
         "Empty: none.",
         &model_directory, "", PGC_SUSET, 0, check_model_directory, NULL, NULL);
+    lmtext_dependency_init();
 }

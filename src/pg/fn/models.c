@@ -12,6 +12,7 @@
 #include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/jsonb.h"
@@ -22,7 +23,7 @@
 
 #include "family/family.h"
 #include "format/json.h"
-#include "pg/catalog/catalog.h"
+#include "pg/cache/cache.h"
 #include "pg/glue/options.h"
 
 PG_FUNCTION_INFO_V1(lmtext_import_model_directory);
@@ -47,10 +48,14 @@ static const lmtext_option option_table[] = {
     {"licence", LMTEXT_OPTION_TEXT, offsetof(import_options, licence), 0, 0, "a string"},
 };
 
-/* None of the arguments may be NULL: doing nothing would look like success. */
+/*
+ * On a standby nothing is read in vain. None of the arguments may be NULL: doing nothing would look
+ * like success.
+ */
 static void
-refuse_nulls(FunctionCallInfo fcinfo)
+check_change(FunctionCallInfo fcinfo, const char *function)
 {
+    PreventCommandIfReadOnly(function);
     for (int i = 0; i < PG_NARGS(); i++)
         if (PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -90,7 +95,7 @@ import(FunctionCallInfo fcinfo, lmtext_origin *origin)
 Datum
 lmtext_import_model_directory(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    check_change(fcinfo, "lmtext.import_model");
     PG_RETURN_INT32(import(fcinfo, lmtext_origin_directory(text_to_cstring(PG_GETARG_TEXT_PP(1)))));
 }
 
@@ -98,7 +103,7 @@ lmtext_import_model_directory(PG_FUNCTION_ARGS)
 Datum
 lmtext_import_model_objects(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    check_change(fcinfo, "lmtext.import_model");
     PG_RETURN_INT32(import(fcinfo, lmtext_origin_objects(PG_GETARG_JSONB_P(1))));
 }
 
@@ -108,7 +113,7 @@ lmtext_import_model_objects(PG_FUNCTION_ARGS)
 Datum
 lmtext_deploy(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    check_change(fcinfo, "lmtext.deploy");
     lmtext_version_deploy(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1));
     PG_RETURN_VOID();
 }
@@ -117,8 +122,9 @@ lmtext_deploy(PG_FUNCTION_ARGS)
 Datum
 lmtext_drop_model(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    check_change(fcinfo, "lmtext.drop_model");
     lmtext_version_drop(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    lmtext_cache_retire_orphans();
     PG_RETURN_VOID();
 }
 
