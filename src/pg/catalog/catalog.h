@@ -64,6 +64,8 @@ lmtext_manifest *lmtext_manifest_peek(Oid relid);
 
 /* A source over a version's chunks that hashes every byte as it passes; reads front to back. */
 typedef struct lmtext_chunks lmtext_chunks;
+/* Lock all that reading a version's chunks locks, until the transaction ends. */
+void lmtext_chunks_lock(Oid relid);
 lmtext_chunks *lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source);
 /* Read what was not read, compare every file's hash: XX001 names model and file. Closes. (An error
  * on the way needs no close: the transaction's end releases everything.) */
