@@ -59,8 +59,11 @@ typedef struct lmtext_manifest {
  * Allocated in the current memory context.
  */
 lmtext_manifest *lmtext_manifest_read(Oid relid);
-/* For lists: NULL where the table is gone or its manifest is absent or malformed. */
-lmtext_manifest *lmtext_manifest_peek(Oid relid);
+/*
+ * For lists: NULL where the table is gone or its manifest is absent or malformed. Leaves no lock;
+ * *base (where it is wanted) is lmtext_catalog_base's.
+ */
+lmtext_manifest *lmtext_manifest_peek(Oid relid, Oid *base);
 
 /* A source over a version's chunks that hashes every byte as it passes; reads front to back. */
 typedef struct lmtext_chunks lmtext_chunks;

@@ -425,9 +425,8 @@ default_regclass(const char *expression)
 
 /* From the relation cache, which has defaults as node trees. */
 Oid
-lmtext_catalog_base(Oid relid)
+lmtext_table_base(Relation table)
 {
-    Relation table = table_open(relid, AccessShareLock);
     TupleDesc columns = RelationGetDescr(table);
     TupleConstr *constraints = columns->constr;
     Oid base = InvalidOid;
@@ -439,6 +438,15 @@ lmtext_catalog_base(Oid relid)
         if (strcmp(NameStr(column->attname), "base") == 0)
             base = default_regclass(value->adbin);
     }
+    return base;
+}
+
+Oid
+lmtext_catalog_base(Oid relid)
+{
+    Relation table = table_open(relid, AccessShareLock);
+    Oid base = lmtext_table_base(table);
+
     table_close(table, NoLock);
     return base;
 }
