@@ -28,3 +28,22 @@ part_isolation() {
     fi
     stop_server
 }
+
+# The whole SQL surface once more, every query that may in a parallel worker. The setting's value regress hides what plans
+# and error contexts would show of it; what counts a session's own work is serial there. 101_plans.pl compares every function.
+part_parallel() {
+    start_server
+    force=force_parallel_mode
+    [ "$PG_MAJOR" = 15 ] || force=debug_parallel_query
+    out=$BUILD/parallel-$PG_MAJOR
+    rm -rf "$out"
+    mkdir -p "$out"
+    # shellcheck disable=SC2046
+    PGOPTIONS="-c $force=regress" run_regress "parallel-$PG_MAJOR" "${REGRESS_PROGRAM:-$PG_REGRESS}" --bindir="$PG_BINDIR" --inputdir=. \
+        --outputdir="$out" --host="$PGHOST" --user=postgres --dbname=lmtext_regress \
+        $(find sql -maxdepth 1 -name '*.sql' -exec basename {} .sql \; | sort)
+    if [ -s "$out/regression.diffs" ]; then
+        head -n 300 "$out/regression.diffs"
+    fi
+    stop_server
+}

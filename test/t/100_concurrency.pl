@@ -58,8 +58,15 @@ sub agree
 {
     my ($what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(slots("state <> 'ready' OR pins > 0"), 0, "$what: nothing is loading or pinned");
-    is(segments(), slots("state = 'ready'"), "$what: as many segments as models are registered");
+    my ($busy, $segments, $ready);
+    for my $try (1 .. 20)    # a session that has just ended may need a moment
+    {
+        ($busy, $segments, $ready) = (slots("state <> 'ready' OR pins > 0"), segments(), slots("state = 'ready'"));
+        last if $busy == 0 && $segments == $ready;
+        sleep 0.1;
+    }
+    is($busy, 0, "$what: nothing is loading or pinned");
+    is($segments, $ready, "$what: as many segments as models are registered");
 }
 
 unload_all();

@@ -443,21 +443,26 @@ pins_reserve(void)
 static void
 cache_sweep(void)
 {
-    uint64 departures = lmtext_registry_departures();
     dlist_mutable_iter iter;
 
-    if (!sweep_needed && departures == departures_seen)
+    if (!sweep_needed && lmtext_registry_departures() == departures_seen)
         return;
     sweep_needed = false;
-    departures_seen = departures;
+    dlist_foreach_modify(iter, &all_entries)
+    {
+        cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
+
+        if (entry->pins == 0 && entry_is_dropped(entry))
+            retire_image(entry);
+    }
+    /* Only now: another table's entry may have had the same image. */
+    departures_seen = lmtext_registry_departures();
     dlist_foreach_modify(iter, &all_entries)
     {
         cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
 
         if (entry->pins > 0)
             continue;
-        if (entry_is_dropped(entry))
-            retire_image(entry);
         if (!entry->linked || !entry->ready || !lmtext_image_is_current(entry->image))
             entry_free(entry);
     }
