@@ -285,7 +285,7 @@ for my $memo (@memos)
         q{SELECT id, s.* FROM doc, lmtext.class_scores(body, 'head') s},
         q{SELECT id, lmtext.tokenize(body, 'm'), lmtext.token_ids(body, 'm'), lmtext.count_tokens(body, 'm') FROM doc},
         q{SELECT id, lmtext.detokenize(lmtext.token_ids(body, 'm'), 'm') FROM doc},
-        q{SELECT id, t.* FROM doc, lmtext.tokens(body, 'm') t},
+        q{SELECT doc.id, t.* FROM doc, lmtext.tokens(body, 'm') t},
         q{SELECT id, c.* FROM longer, lmtext.chunk(body, 'm', 20, 5) c},
         q{SELECT lmtext.mean(lmtext.embed(body, 'm')) FROM doc},
         q{SELECT label, lmtext.mean(lmtext.embed(body, 'm')) FROM doc GROUP BY label},
