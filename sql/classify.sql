@@ -62,9 +62,11 @@ RESET lmtext.on_long;
 \set VERBOSITY default
 
 -- Stable arguments are computed once per statement.
+SET max_parallel_workers_per_gather = 0;
 SELECT forwards AS before FROM lmtext.session_counters() \gset
 SELECT count(*) FROM (SELECT lmtext.classify('a kitten', 'topic') FROM generate_series(1, 100)) s (l) WHERE l = 'animals';
 SELECT forwards - :before AS forwards FROM lmtext.session_counters();
+RESET max_parallel_workers_per_gather;
 
 -- Refusals.
 SELECT lmtext.classify('x', 'minilm');

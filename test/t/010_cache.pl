@@ -29,30 +29,6 @@ sub size_of
     return value("SELECT bytes FROM lmtext.model_cache WHERE version = '$version'");
 }
 
-# A session that is stopped in the middle of loading the real model, and its process id.
-sub stopped_loader
-{
-    for my $try (1 .. 50)
-    {
-        value("SELECT lmtext.unload_model('minilm')");
-        my $session = session();
-        my $pid = begin_in($session, q{SELECT (lmtext.embed('a', 'minilm'))[1] IS NOT NULL;});
-        for my $look (1 .. 200)
-        {
-            my $state = value("SELECT state FROM lmtext.model_cache WHERE bytes > 50000000");
-            last if $state eq 'ready';
-            next if $state ne 'loading';
-            kill 'STOP', $pid;
-            return ($session, $pid) if slots("state = 'loading'") == 1;
-            kill 'CONT', $pid;
-            last;
-        }
-        end_in($session);
-        $session->quit;
-    }
-    die "no load could be caught half way";
-}
-
 value(qq{
     CREATE EXTENSION lmtext;
     SELECT lmtext.import_model('minilm', '$real');

@@ -19,7 +19,7 @@ use Exporter 'import';
 
 our @EXPORT = (
     @Test::More::EXPORT, qw($real $tiny start_node adopt_node use_node value state_of complaint
-      session say_in begin_in end_in wait_for effort safe expect_restart done slurp_file));
+      session say_in begin_in end_in wait_for stopped_loader effort safe expect_restart done slurp_file));
 
 our $real = $ENV{LMTEXT_MINILM} or die 'LMTEXT_MINILM is not set';
 our $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
@@ -114,6 +114,35 @@ sub end_in
 {
     my ($session) = @_;
     return say_in($session, 'SELECT 1 WHERE false;');
+}
+
+# A session that is stopped in the middle of loading the real model, and its process id; nobody has it loaded. $before is
+# what the session does first.
+sub stopped_loader
+{
+    my ($model, $before) = @_;
+    $model //= 'minilm';
+    for my $try (1 .. 50)
+    {
+        value("SELECT lmtext.unload_model('minilm')");
+        my $session = session();
+        $session->query($before) if $before;
+        my $pid = begin_in($session, "SELECT 'loaded', (lmtext.embed('a', '$model'))[1] IS NOT NULL;");
+        for my $look (1 .. 200)
+        {
+            my $state = value('SELECT state FROM lmtext.model_cache WHERE bytes > 50000000');
+            last if $state eq 'ready';
+            next if $state ne 'loading';
+            kill 'STOP', $pid;
+            return ($session, $pid)
+              if value("SELECT count(*) FROM lmtext.model_cache WHERE state = 'loading'") == 1;
+            kill 'CONT', $pid;
+            last;
+        }
+        end_in($session);
+        $session->quit;
+    }
+    die "no load could be caught half way";
 }
 
 sub wait_for

@@ -31,7 +31,9 @@ typedef struct cache_entry {
     lmtext_cache_key key;
     MemoryContext memory; /* of what was bound */
     lmtext_image *image;
-    Oid base;                /* version that a head is built on, or InvalidOid */
+    Oid base;          /* version that a head is built on, or InvalidOid */
+    uint64 base_build; /* what it was when the head was checked against it; 0: not yet known */
+    lmtext_digest base_digest;
     int pins;                /* records in pins[] */
     bool linked;             /* the hash finds it */
     bool ready;              /* image, binding and session are there */
@@ -66,6 +68,7 @@ static int pin_count, pin_limit;
 static last_use last;
 static bool sweep_needed;
 static uint64 departures_seen;
+static uint64 builds;
 static lm_embed_counts session_counts;
 static int isa_setting = LM_LEVEL_COUNT;
 
@@ -82,6 +85,7 @@ static const struct config_enum_entry isa_options[] = {
 
 static cache_entry *entry_use(Oid relid, Oid user, int depth);
 static void use_base(cache_entry *entry, int depth);
+static void check_base(cache_entry *entry, const cache_entry *base);
 static cache_entry *entry_current(Oid relid);
 static bool entry_revalidate(cache_entry *entry);
 static cache_entry *entry_lookup(Oid relid);
@@ -168,11 +172,32 @@ entry_use(Oid relid, Oid user, int depth)
 static void
 use_base(cache_entry *entry, int depth)
 {
+    cache_entry *base;
+
     if (depth >= MAX_DEPTH)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("model \"%s\" is built on a model that is itself built on another",
                                entry->pub.name)));
-    entry->pub.model.base = &entry_use(entry->base, InvalidOid, depth + 1)->pub.model;
+    base = entry_use(entry->base, InvalidOid, depth + 1);
+    if (entry->base_build != base->pub.build)
+        check_base(entry, base);
+    entry->pub.model.base = &base->pub.model;
+}
+
+/*
+ * The head's manifest was compared with its base when the head was built, and nothing tells of the
+ * head when the base's table is written to.
+ */
+static void
+check_base(cache_entry *entry, const cache_entry *base)
+{
+    if (entry->base_build == 0)
+        entry->base_digest = base->key.digest;
+    else if (memcmp(&entry->base_digest, &base->key.digest, sizeof(lmtext_digest)) != 0)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("model \"%s\" was built on other weights than \"%s\" has now",
+                               entry->pub.name, base->pub.name)));
+    entry->base_build = base->pub.build;
 }
 
 /* The entry of a table as it is now, perhaps not ready. */
@@ -284,6 +309,7 @@ entry_build(cache_entry *entry)
 
     entry_reset(entry);
     LockRelationOid(relid, AccessShareLock);
+    lmtext_chunks_lock(relid);
     name = lmtext_catalog_display_name(relid);
     strlcpy(entry->pub.name, name, sizeof entry->pub.name);
     pfree(name);
@@ -295,6 +321,8 @@ entry_build(cache_entry *entry)
     LMTEXT_FAULT_POINT("after_publish");
     entry_bind(entry);
     LMTEXT_FAULT_POINT("bound");
+    entry->pub.build = ++builds;
+    entry->base_build = 0;
     entry->checked = changes;
     entry->ready = true;
     MemoryContextDelete(scratch);
@@ -424,13 +452,20 @@ pins_reserve(void)
 static void
 cache_sweep(void)
 {
-    uint64 departures = lmtext_registry_departures();
     dlist_mutable_iter iter;
 
-    if (!sweep_needed && departures == departures_seen)
+    if (!sweep_needed && lmtext_registry_departures() == departures_seen)
         return;
     sweep_needed = false;
-    departures_seen = departures;
+    dlist_foreach_modify(iter, &all_entries)
+    {
+        cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
+
+        if (entry->pins == 0 && entry_is_dropped(entry))
+            retire_image(entry);
+    }
+    /* Only now: another table's entry may have had the same image. */
+    departures_seen = lmtext_registry_departures();
     dlist_foreach_modify(iter, &all_entries)
     {
         cache_entry *entry = dlist_container(cache_entry, node, iter.cur);
@@ -438,8 +473,6 @@ cache_sweep(void)
         if (entry->pins > 0)
             continue;
         LMTEXT_FAULT_POINT("mid_sweep");
-        if (entry_is_dropped(entry))
-            retire_image(entry);
         if (!entry->linked || !entry->ready || !lmtext_image_is_current(entry->image))
             entry_free(entry);
     }

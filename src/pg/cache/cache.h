@@ -13,7 +13,8 @@ typedef struct lmtext_model {
     char name[NAMEDATALEN * 2 + 2]; /* for messages */
     lm_model model;                 /* head's base already set */
     lm_session *session;            /* scratch of this backend for this model */
-    lmtext_call call;               /* the context that the session allocates from */
+    uint64 build;     /* of this backend: two of one number hold the same weights and kernels */
+    lmtext_call call; /* the context that the session allocates from */
 } lmtext_model;
 
 /*

@@ -60,11 +60,16 @@ typedef struct lmtext_manifest {
  * Allocated in the current memory context.
  */
 lmtext_manifest *lmtext_manifest_read(Oid relid);
-/* For lists: NULL where the table is gone or its manifest is absent or malformed. */
-lmtext_manifest *lmtext_manifest_peek(Oid relid);
+/*
+ * For lists: NULL where the table is gone or its manifest is absent or malformed. Leaves no lock;
+ * *base (where it is wanted) is lmtext_catalog_base's.
+ */
+lmtext_manifest *lmtext_manifest_peek(Oid relid, Oid *base);
 
 /* A source over a version's chunks that hashes every byte as it passes; reads front to back. */
 typedef struct lmtext_chunks lmtext_chunks;
+/* Lock all that reading a version's chunks locks, until the transaction ends. */
+void lmtext_chunks_lock(Oid relid);
 lmtext_chunks *lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source);
 /* Read what was not read, compare every file's hash: XX001 names model and file. Closes. (An error
  * on the way needs no close: the transaction's end releases everything.) */

@@ -15,8 +15,11 @@
 #include "access/table.h"
 #include "common/cryptohash.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "pg/catalog/digest.h"
@@ -62,6 +65,30 @@ static lm_status chunks_read(lm_context *ctx, void *opaque, const char *name, ui
 static void pass_chunk(lmtext_chunks *chunks, int file, int part);
 
 /* ---- Opening ---- */
+
+/*
+ * A REINDEX in an open transaction holds the index of the TOAST table but lets others have the
+ * table: a loader that met that lock half way would make everybody wait who waits for the load,
+ * perhaps the session that holds the lock.
+ */
+void
+lmtext_chunks_lock(Oid relid)
+{
+    Relation table = table_open(relid, AccessShareLock);
+    Oid toast = table->rd_rel->reltoastrelid;
+
+    table_close(table, NoLock);
+    if (OidIsValid(toast)) {
+        Relation chunks = table_open(toast, AccessShareLock);
+        List *indexes = RelationGetIndexList(chunks);
+        ListCell *cell;
+
+        foreach (cell, indexes)
+            LockRelationOid(lfirst_oid(cell), AccessShareLock);
+        list_free(indexes);
+        table_close(chunks, NoLock);
+    }
+}
 
 /* Every row is found here, so that a chunk that is missing is an error before anything is read. */
 lmtext_chunks *

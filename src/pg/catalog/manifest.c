@@ -77,9 +77,13 @@ is_readable(Relation table)
     return table->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT || !RecoveryInProgress();
 }
 
-/* The table may go away between the look-up and the lock, so it is opened by trying. */
+/*
+ * The table may go away between the look-up and the lock, so it is opened by trying. The lock is
+ * not kept: a list that held one version while it waited for another would deadlock with a drop of
+ * both.
+ */
 lmtext_manifest *
-lmtext_manifest_peek(Oid relid)
+lmtext_manifest_peek(Oid relid, Oid *base)
 {
     Relation table = lmtext_catalog_is_model(relid) ? try_table_open(relid, AccessShareLock) : NULL;
     lmtext_manifest *manifest;
@@ -90,7 +94,9 @@ lmtext_manifest_peek(Oid relid)
     if (table == NULL)
         return NULL;
     row = is_readable(table) ? fetch_row(table) : NULL;
-    table_close(table, NoLock);
+    if (base != NULL)
+        *base = lmtext_table_base(table);
+    table_close(table, AccessShareLock);
     if (row == NULL)
         return NULL;
     manifest = palloc0(sizeof(*manifest));

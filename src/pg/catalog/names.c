@@ -38,6 +38,7 @@
 #define ANUM_NAME_LAST_VERSION 4
 
 static Oid resolve_deployed(const lmtext_name *name);
+static Oid lock_version(Oid schema, const char *model, int version);
 
 /* ---- Resolving ---- */
 /*
@@ -94,13 +95,12 @@ resolve_deployed(const lmtext_name *name)
             idle |= lmtext_name_versions(schema, name->model) != NIL;
             continue;
         }
-        relid = lmtext_name_version(schema, name->model, row.deployed);
+        relid = lock_version(schema, name->model, row.deployed);
         if (!OidIsValid(relid))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                             errmsg("model \"%s\" does not exist", name->model),
                             errdetail("Its deployed version %d was dropped.", row.deployed),
                             errhint("Choose another version with lmtext.deploy.")));
-        LockRelationOid(relid, AccessShareLock);
         return relid;
     }
     ereport(ERROR,
@@ -110,6 +110,28 @@ resolve_deployed(const lmtext_name *name)
                             name->model)
                   : errhint("Import it with lmtext.import_model; the view lmtext.models "
                             "lists those that are there.")));
+}
+
+/*
+ * As RangeVarGetRelid does: while the lock was waited for, the table may have been dropped or
+ * another one have got its name. InvalidOid when there is none.
+ */
+static Oid
+lock_version(Oid schema, const char *model, int version)
+{
+    Oid relid = lmtext_name_version(schema, model, version);
+
+    while (OidIsValid(relid)) {
+        Oid again;
+
+        LockRelationOid(relid, AccessShareLock);
+        again = lmtext_name_version(schema, model, version);
+        if (again == relid)
+            break;
+        UnlockRelationOid(relid, AccessShareLock);
+        relid = again;
+    }
+    return relid;
 }
 
 /* A schema that is not there has no models; one that may not be used is an error, as for tables. */
@@ -404,9 +426,8 @@ default_regclass(const char *expression)
 
 /* From the relation cache, which has defaults as node trees. */
 Oid
-lmtext_catalog_base(Oid relid)
+lmtext_table_base(Relation table)
 {
-    Relation table = table_open(relid, AccessShareLock);
     TupleDesc columns = RelationGetDescr(table);
     TupleConstr *constraints = columns->constr;
     Oid base = InvalidOid;
@@ -418,6 +439,15 @@ lmtext_catalog_base(Oid relid)
         if (strcmp(NameStr(column->attname), "base") == 0)
             base = default_regclass(value->adbin);
     }
+    return base;
+}
+
+Oid
+lmtext_catalog_base(Oid relid)
+{
+    Relation table = table_open(relid, AccessShareLock);
+    Oid base = lmtext_table_base(table);
+
     table_close(table, NoLock);
     return base;
 }

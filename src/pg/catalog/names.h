@@ -6,6 +6,7 @@
 
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
 #include "pg/catalog/catalog.h"
@@ -59,6 +60,8 @@ bool lmtext_name_split(const char *relation, char *model, int *version);
  * names in all its processes; registered, to be given back with UnregisterSnapshot.
  */
 Snapshot lmtext_read_snapshot(void);
+
+Oid lmtext_table_base(Relation table); /* lmtext_catalog_base of an open table */
 
 Oid lmtext_schema_oid(void);               /* of lmtext itself */
 Oid lmtext_model_part_type(void);          /* InvalidOid when the extension is gone */

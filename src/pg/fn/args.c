@@ -14,6 +14,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "pg/compat.h"
 #include "pg/fn/args.h"
@@ -46,8 +47,14 @@ static const struct {
                                        "topic"},
 };
 
-/* What a name's meaning depends on beside the name. */
+/*
+ * What a name's meaning depends on beside the name. Statements inside a function get new snapshots
+ * while the command of the transaction stays the same; of one xmax, transactions only go.
+ */
 typedef struct name_guard {
+    TransactionId xmin, xmax; /* of the snapshot */
+    uint32 running, running_children;
+    CommandId seen; /* of this transaction's commands */
     LocalTransactionId transaction;
     SubTransactionId subtransaction; /* a rollback to a savepoint takes no number of commands */
     CommandId command;
@@ -129,6 +136,15 @@ guard_now(void)
     name_guard guard;
 
     memset(&guard, 0, sizeof(guard));
+    if (ActiveSnapshotSet()) {
+        Snapshot snapshot = GetActiveSnapshot();
+
+        guard.xmin = snapshot->xmin;
+        guard.xmax = snapshot->xmax;
+        guard.running = snapshot->xcnt;
+        guard.running_children = (uint32)snapshot->subxcnt;
+        guard.seen = snapshot->curcid;
+    }
     guard.transaction = LMTEXT_LXID;
     guard.subtransaction = GetCurrentSubTransactionId();
     guard.command = GetCurrentCommandId(false);

@@ -87,8 +87,9 @@ int lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fal
  *     if (value == NULL)
  *         value = lmtext_memo_keep(fcinfo, 0, parts, 2, computed, size);
  *
- * The first part is a struct with the model's Oid and options, zeroed before it is filled (padding
- * is compared as well). The value lives as long as the FmgrInfo, until the slot is kept anew.
+ * The first part is a struct with the model's build and options, zeroed before it is filled
+ * (padding is compared as well). The value lives as long as the FmgrInfo, until the slot is kept
+ * anew.
  */
 #define LMTEXT_MEMO_SLOTS 2
 bool lmtext_args_stable(FunctionCallInfo fcinfo, int first, int last); /* inclusive */

@@ -18,7 +18,7 @@
 
 /* What remembered scores depend on beside the text; compared byte by byte. */
 typedef struct classify_key {
-    Oid version;
+    uint64 build; /* of the model */
     int32 on_long;
 } classify_key;
 
@@ -143,7 +143,7 @@ scores_of_text(FunctionCallInfo fcinfo, lmtext_model *model)
     float *scores;
 
     memset(&key, 0, sizeof(key));
-    key.version = model->relid;
+    key.build = model->build;
     key.on_long = lmtext_arg_on_long(fcinfo, 1, 2);
     parts[0] = (lm_text){(const char *)&key, sizeof(key)};
     parts[1] = text;

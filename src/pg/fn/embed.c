@@ -16,7 +16,7 @@
 
 /* What a remembered vector depends on beside the text; compared byte by byte. */
 typedef struct embed_key {
-    Oid version;
+    uint64 build; /* of the model */
     int32 dimensions;
     int32 on_long;
     bool named, prompted; /* NULL is not the empty string */
@@ -60,7 +60,7 @@ embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text 
             embed_key *key, lm_text parts[EMBED_PARTS])
 {
     memset(key, 0, sizeof(*key));
-    key->version = model->relid;
+    key->build = model->build;
     key->dimensions = options->dimensions;
     key->on_long = options->on_long;
     key->named = options->prompt_name != NULL;

@@ -330,6 +330,7 @@ lmtext_describe_model(PG_FUNCTION_ARGS)
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     char *relation = get_rel_name(relid);
     lmtext_manifest *manifest;
+    Oid base = InvalidOid;
     description row;
 
     InitMaterializedSRF(fcinfo, 0);
@@ -338,10 +339,8 @@ lmtext_describe_model(PG_FUNCTION_ARGS)
         PG_RETURN_VOID();
     memset(row.nulls, true, sizeof(row.nulls));
     put_name(&row, relid, relation);
-    manifest = lmtext_manifest_peek(relid);
+    manifest = lmtext_manifest_peek(relid, &base);
     if (manifest != NULL) {
-        Oid base = lmtext_catalog_base(relid);
-
         put_manifest(&row, manifest);
         if (OidIsValid(base))
             put(&row, COLUMN_BASE, ObjectIdGetDatum(base));

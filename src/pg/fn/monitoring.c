@@ -136,7 +136,7 @@ name_models(lmtext_slot_view *views, Oid *models, int count, bool all)
 static void
 match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
 {
-    lmtext_manifest *manifest = lmtext_manifest_peek(relid);
+    lmtext_manifest *manifest = lmtext_manifest_peek(relid, NULL);
     lmtext_cache_key key = {0};
 
     if (manifest == NULL)
