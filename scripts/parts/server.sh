@@ -7,6 +7,7 @@ stage_fixtures() {
     rm -rf "$FIXTURES"
     mkdir -p "$FIXTURES/models"
     cp -RL models/tiny "$FIXTURES/models/tiny"
+    cp -R test/hostile "$FIXTURES/hostile"
     cp -RL "$LMTEXT_MINILM" "$FIXTURES/minilm"
     chmod -R a+rX "$FIXTURES"
     LMTEXT_SOURCE_DIR=$FIXTURES
@@ -80,7 +81,7 @@ part_sql() {
 
 # Perl modules and pg_regress are Debian's for every version of the server.
 part_tap() {
-    need_packages libipc-run-perl perl procps
+    need_packages libipc-run-perl perl procps python3
     install_private
     stage_fixtures
     stage_watch
