@@ -3,7 +3,8 @@
 
 Each kind of text is tokenized at a quarter of a size and at the whole of it, by every tokenizer. Four times the
 text may take six times as long (a quadratic loop takes sixteen times), and a megabyte at most a second. A machine
-that is busy makes one measurement slow, so a ratio that is too high is measured again: what counts is the fastest.
+that is busy makes a measurement slow, so the processor's time is measured, again where the ratio is too high, and what
+counts is the fastest.
 
 usage: check-linear.py --program build/unit/tools/tokenize_lines --model DIR [--megabytes N]
 """
@@ -33,7 +34,7 @@ KINDS = {
 def measure(program, tokenizer, text):
     """Seconds of the fastest of three rounds, with offsets."""
     data = text.encode()
-    out = subprocess.run([program, "--time", "3", tokenizer], input=struct.pack("<I", len(data)) + data, check=True,
+    out = subprocess.run([program, "--cpu", "3", tokenizer], input=struct.pack("<I", len(data)) + data, check=True,
                          stdout=subprocess.PIPE).stdout
     return float(out)
 
