@@ -212,6 +212,23 @@ SELECT lmtext.import_model('t', :'bert');
 SELECT lmtext.count_tokens('x', 't@2') > 0 AS used;
 COMMIT;
 
+-- So may a function that imports: its next statements are planned by the snapshot of an earlier one, and a
+-- pinned version is asked for then.
+CREATE FUNCTION models_a.import_and_use(folder text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    fresh regclass;
+BEGIN
+    PERFORM lmtext.import_model('fresh', folder);
+    SELECT model INTO fresh FROM lmtext.models WHERE name = 'fresh';
+    IF EXISTS (SELECT FROM unnest(lmtext.embed('a text', fresh)) x WHERE x = 'NaN') THEN
+        RAISE 'no number';
+    END IF;
+    RETURN cardinality(lmtext.embed('a text', fresh));
+END $$;
+BEGIN;
+SELECT models_a.import_and_use(:'bert');
+ROLLBACK;
+
 -- Numbers are not used again.
 SELECT lmtext.drop_model('t@1');
 SELECT lmtext.drop_model('t@2');

@@ -7,6 +7,7 @@ stage_fixtures() {
     rm -rf "$FIXTURES"
     mkdir -p "$FIXTURES/models"
     cp -RL models/tiny "$FIXTURES/models/tiny"
+    cp -R test/hostile "$FIXTURES/hostile"
     cp -RL "$LMTEXT_MINILM" "$FIXTURES/minilm"
     chmod -R a+rX "$FIXTURES"
     LMTEXT_SOURCE_DIR=$FIXTURES
@@ -87,7 +88,7 @@ need_locales() {
 
 # Perl modules and pg_regress are Debian's for every version of the server.
 part_tap() {
-    need_packages libipc-run-perl perl procps util-linux locales sqlsmith postgresql-plpython3-15 python3-numpy
+    need_packages libipc-run-perl perl procps util-linux locales python3 sqlsmith postgresql-plpython3-15 python3-numpy
     need_locales tr_TR en_US
     install_private
     stage_fixtures

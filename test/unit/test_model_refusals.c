@@ -292,6 +292,8 @@ static const whole_case whole_cases[] = {
      "\"word_embedding_dimension\": 21", 0, LM_BAD_MODEL, "embedding_dimension", ""},
     {"sentence_bert_config.json", "\"max_seq_length\": 16", "\"max_seq_length\": 2", 0,
      LM_BAD_MODEL, "", ""},
+    {"tokenizer.json", "\"type_id\": 0", "\"type_id\": 2", 0, LM_BAD_MODEL, "post_processor.single",
+     "tokenizer.json"},
     {"config.json", "bert", "bert", 25, LM_BAD_ARGUMENT, "max_tokens", ""},
     {"config.json", "bert", "bert", 2, LM_BAD_ARGUMENT, "max_tokens", ""},
     {"config.json", "bert", "bert", -1, LM_BAD_ARGUMENT, "max_tokens", ""},

@@ -95,6 +95,15 @@ lm_field_type(lm_context *ctx, lm_field field, const lm_json **type)
     return lm_field_string(ctx, field, "type", type);
 }
 
+lm_status
+lm_field_many_steps(lm_context *ctx, const char *stage, int limit)
+{
+    lm_raise(ctx, LM_TOO_LARGE, "the %s has too many steps", stage);
+    lm_detail_file(ctx, FILE_NAME);
+    lm_detail_key(ctx, "%s", stage);
+    return lm_detail_allowed(ctx, "%d", limit);
+}
+
 /* The allowed names are cut where the record is full. */
 lm_status
 lm_field_no_stage(lm_context *ctx, const char *stage, const lm_json *type, const char *const *names,

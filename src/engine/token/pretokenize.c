@@ -101,8 +101,7 @@ static lm_status
 add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
 {
     if (list->count == LM_MAX_STAGES)
-        return lm_raise(ctx, LM_TOO_LARGE, "the pre-tokenizer has more than %d steps",
-                        LM_MAX_STAGES);
+        return lm_field_many_steps(ctx, "pre_tokenizer", LM_MAX_STAGES);
     list->op[list->count++] = op;
     return LM_OK;
 }

@@ -44,6 +44,20 @@ lm_tokenizer_special_count(const lm_tokenizer *tokenizer, bool pair)
     return (int)span.count - (pair ? 2 : 1);
 }
 
+/* Of the template for one text; types are not negative. */
+int32_t
+lm_tokenizer_highest_type(const lm_tokenizer *tokenizer)
+{
+    const lm_token_image *image = tokenizer->image;
+    const lm_piece *pieces = lm_image_at(image, image->single);
+    int32_t highest = 0;
+
+    for (uint64_t i = 0; i < image->single.count; i++)
+        if (pieces[i].type > highest)
+            highest = pieces[i].type;
+    return highest;
+}
+
 /* How many tokens of the text itself are wanted. */
 static lm_status
 content_limit(lm_context *ctx, const lm_tokenizer *tokenizer, const lm_token_options *options,

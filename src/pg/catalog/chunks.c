@@ -99,7 +99,7 @@ lmtext_chunks_open(Oid relid, const lmtext_manifest *manifest, lm_source *source
     chunks->memory = CurrentMemoryContext;
     chunks->manifest = manifest;
     chunks->table = table_open(relid, AccessShareLock);
-    chunks->snapshot = lmtext_read_snapshot();
+    chunks->snapshot = lmtext_version_snapshot();
     chunks->name = lmtext_catalog_display_name(relid);
     name_files(chunks);
     LMTEXT_FAULT_FETCH();

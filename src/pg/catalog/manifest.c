@@ -34,7 +34,7 @@
 
 typedef struct lmtext_manifest_file manifest_file;
 
-static bytea *fetch_row(Relation table);
+static bytea *fetch_row(Relation table, Snapshot snapshot);
 static lm_status parse_manifest(lm_context *ctx, const char *json, size_t length,
                                 lmtext_manifest *manifest);
 static void check_digest(Oid relid, const char *name, const lmtext_manifest *manifest);
@@ -51,7 +51,7 @@ lmtext_manifest_read(Oid relid)
     Relation table = table_open(relid, AccessShareLock);
     char *name = lmtext_catalog_display_name(relid);
     lmtext_manifest *manifest = palloc0(sizeof(*manifest));
-    bytea *row = fetch_row(table);
+    bytea *row = fetch_row(table, lmtext_version_snapshot());
     lmtext_call call;
     lm_status status;
 
@@ -93,7 +93,7 @@ lmtext_manifest_peek(Oid relid, Oid *base)
 
     if (table == NULL)
         return NULL;
-    row = is_readable(table) ? fetch_row(table) : NULL;
+    row = is_readable(table) ? fetch_row(table, lmtext_read_snapshot()) : NULL;
     if (base != NULL)
         *base = lmtext_table_base(table);
     table_close(table, AccessShareLock);
@@ -121,11 +121,10 @@ keep_manifest(void *opaque, const lmtext_part *part)
     return false;
 }
 
-/* The bytes of the manifest row, or NULL. */
+/* The bytes of the manifest row, or NULL; gives the snapshot back. */
 static bytea *
-fetch_row(Relation table)
+fetch_row(Relation table, Snapshot snapshot)
 {
-    Snapshot snapshot = lmtext_read_snapshot();
     bytea *row = NULL;
 
     LMTEXT_FAULT_FETCH();

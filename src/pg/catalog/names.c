@@ -10,6 +10,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attrdef.h"
@@ -209,6 +210,13 @@ Snapshot
 lmtext_read_snapshot(void)
 {
     return RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
+}
+
+/* Processes of a parallel query share the snapshot that they were started with. */
+Snapshot
+lmtext_version_snapshot(void)
+{
+    return IsInParallelMode() ? lmtext_read_snapshot() : RegisterSnapshot(GetLatestSnapshot());
 }
 
 /* ---- lmtext.model_name ---- */

@@ -2,8 +2,9 @@
  * version.c - making, deploying and dropping versions.
  *
  * Phases of lmtext_version_create, all in the caller's transaction: take the row of the name (which
- * puts imports of one name in line), make the table, copy the files in chunks, read them back whole
- * and check them, write the manifest, update the row.
+ * puts imports of one name in line), make the table, look whether the source is a model at all,
+ * copy the files in chunks, read them back whole and check them, write the manifest, update the
+ * row.
  *
  * Laws: tables are made, filled and dropped by SPI as the caller, so privileges, event triggers,
  * quotas and default grants are PostgreSQL's own; every name is qualified and quoted. Only rows of
@@ -59,6 +60,8 @@ static void find_place(creation *new, const char *name);
 static int take_number(creation *new);
 static int check_versions(Oid schema, const char *model);
 static void make_table(creation *new);
+static void check_source(creation *new, const lm_source *source,
+                         const lmtext_version_options *options);
 static void copy_files(creation *new, const lm_source *source);
 static void check_stored(creation *new, const lmtext_version_options *options);
 static void check_base(creation *new);
@@ -91,6 +94,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     LMTEXT_FAULT_POINT("number_taken");
     make_table(new);
     LMTEXT_FAULT_POINT("table_made");
+    check_source(new, source, options);
     copy_files(new, source);
     LMTEXT_FAULT_POINT("files_copied");
     check_stored(new, options);
@@ -394,10 +398,28 @@ copy_files(creation *new, const lm_source *source)
 
 /* ---- Checks ---- */
 /*
- * The check is the loader's own way, over the rows as they were stored: plan, fill, hashes. An
- * import that returns has been loaded once. It costs the import a third of its time and saves every
- * later user an error that only the owner could mend.
+ * Settings and headers are looked at in the source first: what is no model, or none for lmtext, is
+ * refused before its gigabytes are copied. What decides is the second check, since a file can
+ * change between the two. It is the loader's own way, over the rows as they were stored: plan,
+ * fill, hashes. An import that returns has been loaded once. It costs the import a third of its
+ * time and saves every later user an error that only the owner could mend.
  */
+
+/* All but the weights; nothing of it is kept. */
+static void
+check_source(creation *new, const lm_source *source, const lmtext_version_options *options)
+{
+    lm_model_options model_options = {.max_tokens = options->max_tokens};
+    lm_arena arena;
+    lm_model_plan *plan;
+
+    lm_arena_init(&arena, &new->call.ctx);
+    lmtext_check(&new->call,
+                 lm_model_plan_make(&new->call.ctx, &arena, source, &model_options,
+                                    lm_kernels_active(), &plan, NULL, NULL),
+                 new->display);
+    lm_arena_free(&arena);
+}
 
 /*
  * Load into memory that is thrown away: what loads here loads everywhere, weights included. What it

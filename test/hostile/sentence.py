@@ -1,0 +1,128 @@
+"""Files of sentence-transformers: pipelines, pooling, prompts that are wrong or not supported."""
+from folder import (ACCEPTED, BAD_MODEL, CONFIG, DENIED, MISSING, NO_FILE, UNSUPPORTED, Case, dump)
+
+OLD, NEW = "bert-st5-cls", "bert-st6-cls"
+MODULES, POOLING = "modules.json", "1_Pooling/config.json"
+SENTENCE, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
+NORMALIZE = "2_Normalize/config.json"
+PATH = "sentence_transformers.models."
+
+
+def module(kind, path="", **members):
+    return {"idx": 0, "name": "0", "path": path, "type": PATH + kind, **members}
+
+
+FIRST, SECOND, THIRD = module("Transformer"), module("Pooling", "1_Pooling"), module("Normalize", "2_Normalize")
+
+
+def pipelines(models):
+    for what, state, value, *said in (
+            ("empty", UNSUPPORTED, []), ("no-pooling", UNSUPPORTED, [FIRST]),
+            ("no-transformer", UNSUPPORTED, [SECOND]), ("reversed", UNSUPPORTED, [SECOND, FIRST]),
+            ("two-transformers", UNSUPPORTED, [FIRST, FIRST, SECOND], "type"),
+            ("two-poolings", UNSUPPORTED, [FIRST, SECOND, SECOND], "type"),
+            ("two-normalizes", UNSUPPORTED, [FIRST, SECOND, THIRD, THIRD], "type"),
+            ("normalize-first", UNSUPPORTED, [THIRD, FIRST, SECOND], "type"),
+            ("dense", UNSUPPORTED, [FIRST, SECOND, module("Dense", "2_Dense")], "Dense"),
+            ("layer-norm", UNSUPPORTED, [FIRST, SECOND, module("LayerNorm", "2_LayerNorm")], "LayerNorm"),
+            ("clip", UNSUPPORTED, [module("CLIPModel")], "CLIPModel"),
+            ("subfolder", UNSUPPORTED, [module("Transformer", "0_Transformer"), SECOND], "path"),
+            ("class-code", UNSUPPORTED, [{**FIRST, "type": "__import__('os').system('id')"}, SECOND], "type"),
+            ("class-nul", BAD_MODEL, [{**FIRST, "type": PATH + "Transformer\0"}, SECOND], "type"),
+            ("class-null", BAD_MODEL, [{**FIRST, "type": None}, SECOND], "type"),
+            ("class-number", BAD_MODEL, [{**FIRST, "type": 5}, SECOND], "type"),
+            ("class-missing", BAD_MODEL, [{"path": ""}, SECOND], "type"),
+            ("class-empty", UNSUPPORTED, [{**FIRST, "type": ""}, SECOND], "type"),
+            ("entry-null", BAD_MODEL, [None], "type"), ("entry-text", BAD_MODEL, ["Transformer"], "type"),
+            ("path-number", BAD_MODEL, [FIRST, module("Pooling", 5)], "path"),
+            ("path-nul", BAD_MODEL, [FIRST, module("Pooling", "1_Pooling\0")], "path"),
+            ("path-parent", DENIED, [FIRST, module("Pooling", "../1_Pooling")]),
+            ("path-parent-inside", DENIED, [FIRST, module("Pooling", "x/../1_Pooling")]),
+            ("path-absolute", DENIED, [FIRST, module("Pooling", "/etc")]),
+            ("path-dot", DENIED, [FIRST, module("Pooling", "./1_Pooling")]),
+            ("path-slash", DENIED, [FIRST, module("Pooling", "1_Pooling/")]),
+            ("path-empty", DENIED, [FIRST, module("Pooling", "")]),
+            ("path-long", DENIED, [FIRST, module("Pooling", "x" * 60000)]),
+            ("path-elsewhere", NO_FILE, [FIRST, module("Pooling", "9_Pooling")]),
+            ("thousand", UNSUPPORTED, [FIRST, SECOND] + [THIRD] * 500, "type"),
+            ("object", BAD_MODEL, {}, MODULES), ("null", BAD_MODEL, None, MODULES)):
+        yield Case(f"modules-{what}", state, {MODULES: dump(value)}, (MODULES, *said) if said else (), OLD)
+
+
+def pooling(models):
+    old, new = models[OLD], models[NEW]
+    for what, state, changes, *said in (
+            ("two-ways", UNSUPPORTED, {"pooling_mode_mean_tokens": True}, "pooling_mode_"),
+            ("unknown-way", UNSUPPORTED, {"pooling_mode_cls_token": False, "pooling_mode_other": True}, "pooling_mode_other"),
+            ("flag-number", BAD_MODEL, {"pooling_mode_cls_token": 1}, "pooling_mode_cls_token"),
+            ("flag-text", BAD_MODEL, {"pooling_mode_cls_token": "true"}, "pooling_mode_cls_token"),
+            ("width-0", BAD_MODEL, {"word_embedding_dimension": 0}, "word_embedding_dimension"),
+            ("width-minus-1", BAD_MODEL, {"word_embedding_dimension": -1}, "word_embedding_dimension"),
+            ("width-2e31", BAD_MODEL, {"word_embedding_dimension": 2**31}, "word_embedding_dimension"),
+            ("width-2e63", BAD_MODEL, {"word_embedding_dimension": 2**63}, "word_embedding_dimension"),
+            ("width-text", BAD_MODEL, {"word_embedding_dimension": "20"}, "word_embedding_dimension"),
+            ("width-float", BAD_MODEL, {"word_embedding_dimension": 20.0}, "word_embedding_dimension"),
+            ("width-other", BAD_MODEL, {"word_embedding_dimension": 21}, "embedding_dimension"),
+            ("prompt-text", BAD_MODEL, {"include_prompt": "no"}, "include_prompt")):
+        yield Case(f"pooling-{what}", state, {POOLING: old.edited(POOLING, lambda json: json.update(changes))},
+                   tuple(said), OLD)
+    for what, state, changes, *said in (
+            ("mode-unknown", UNSUPPORTED, {"pooling_mode": "median"}, "median"),
+            ("mode-nul", UNSUPPORTED, {"pooling_mode": "cls\0"}), ("mode-empty", UNSUPPORTED, {"pooling_mode": ""}),
+            ("mode-two", UNSUPPORTED, {"pooling_mode": ["cls", "mean"]}, "pooling_mode"),
+            ("mode-none", UNSUPPORTED, {"pooling_mode": []}, "pooling_mode"),
+            ("mode-nested", UNSUPPORTED, {"pooling_mode": [["cls"]]}, "pooling_mode"),
+            ("mode-number", UNSUPPORTED, {"pooling_mode": 5}, "pooling_mode"),
+            ("both-widths", BAD_MODEL, {"embedding_dimension": 19}, "embedding_dimension")):
+        yield Case(f"pooling-{what}", state, {POOLING: new.edited(POOLING, lambda json: json.update(changes))},
+                   tuple(said), NEW)
+    for what, value in (("list", []), ("null", None), ("text", "cls")):
+        yield Case(f"pooling-is-{what}", BAD_MODEL, {POOLING: dump(value)}, (POOLING,), OLD)
+    yield Case("pooling-missing", NO_FILE, {POOLING: MISSING}, (POOLING,), OLD)
+    yield Case("pooling-is-folder", DENIED, {POOLING: MISSING, POOLING + "/x": b""}, (POOLING,), OLD)
+    for what, state, value in (("other-input", UNSUPPORTED, {"module_input_name": "token_embeddings"}),
+                               ("input-number", BAD_MODEL, {"module_input_name": 5}), ("list", BAD_MODEL, [])):
+        yield Case(f"normalize-{what}", state, {NORMALIZE: dump(value)}, (NORMALIZE,), NEW)
+
+
+def windows(models):
+    old, new = models[OLD], models[NEW]
+    for what, state, key, value in (
+            ("0", BAD_MODEL, "max_seq_length", 0), ("minus-1", BAD_MODEL, "max_seq_length", -1),
+            ("2e31", BAD_MODEL, "max_seq_length", 2**31), ("text", BAD_MODEL, "max_seq_length", "16"),
+            ("half", BAD_MODEL, "max_seq_length", 16.5), ("2", BAD_MODEL, "max_seq_length", 2),
+            ("3", ACCEPTED, "max_seq_length", 3), ("null", ACCEPTED, "max_seq_length", None),
+            ("1000000", ACCEPTED, "max_seq_length", 10**6),
+            ("lower-text", BAD_MODEL, "do_lower_case", "yes")):
+        yield Case(f"window-{what}", state, {SENTENCE: old.edited(SENTENCE, lambda json: json.update({key: value}))},
+                   (SENTENCE, key) if state != ACCEPTED and what != "2" else (), OLD)
+    for what, state, key, value in (
+            ("task", UNSUPPORTED, "transformer_task", "text-generation"), ("output", UNSUPPORTED, "module_output_name", "x"),
+            ("task-number", BAD_MODEL, "transformer_task", 5)):
+        yield Case(f"transformer-{what}", state, {SENTENCE: new.edited(SENTENCE, lambda json: json.update({key: value}))},
+                   (SENTENCE, key), NEW)
+    for what, value in (("list", []), ("null", None)):
+        yield Case(f"sentence-is-{what}", BAD_MODEL, {SENTENCE: dump(value)}, (SENTENCE,), OLD)
+
+
+def prompts(models):
+    base = "bert-st5-prompt"
+    for what, state, value, *said in (
+            ("default-unknown", BAD_MODEL, {"prompts": {"a": "b"}, "default_prompt_name": "c"}, "default_prompt_name"),
+            ("default-number", BAD_MODEL, {"prompts": {}, "default_prompt_name": 5}, "default_prompt_name"),
+            ("default-nul", BAD_MODEL, {"prompts": {"a": "b"}, "default_prompt_name": "a\0"}, "default_prompt_name"),
+            ("default-alone", BAD_MODEL, {"default_prompt_name": "a"}, "default_prompt_name"),
+            ("list", BAD_MODEL, {"prompts": ["a"]}, "prompts"), ("text", BAD_MODEL, {"prompts": "a"}, "prompts"),
+            ("value-number", BAD_MODEL, {"prompts": {"a": 5}}, "a"), ("value-list", BAD_MODEL, {"prompts": {"a": []}}, "a"),
+            ("value-nul", BAD_MODEL, {"prompts": {"a": "b\0c"}}, "a"), ("name-nul", BAD_MODEL, {"prompts": {"a\0": "b"}}),
+            ("is-list", BAD_MODEL, []), ("is-null", BAD_MODEL, None),
+            ("none", ACCEPTED, {"prompts": None, "default_prompt_name": None}), ("empty", ACCEPTED, {}),
+            ("null-text", ACCEPTED, {"prompts": {"a": None}}), ("empty-name", ACCEPTED, {"prompts": {"": "x"}}),
+            ("many", ACCEPTED, {"prompts": {f"p{n}": "x" * 20 for n in range(20_000)}}),
+            ("long", ACCEPTED, {"prompts": {"a": "x" * 1_000_000}})):
+        yield Case(f"prompts-{what}", state, {PROMPTS: dump(value)}, (PROMPTS, *said) if state != ACCEPTED else (), base)
+
+
+def cases(models, effort):
+    for part in (pipelines, pooling, windows, prompts):
+        yield from part(models)

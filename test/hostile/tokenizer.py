@@ -1,0 +1,202 @@
+"""Rows 12 and 13: tokenizer.json with ids that name no row, tokens that contradict, hostile patterns."""
+from folder import (ACCEPTED, BAD_JSON, BAD_MODEL, TOKENIZER, TOKENIZER_CONFIG, TOO_LARGE, UNSUPPORTED, Case,
+                    MISSING)
+
+
+def changed(model, path, value):
+    """tokenizer.json with the member at a path ("model", "vocab", "a") set, or taken out."""
+    def change(root):
+        place = root
+        for step in path[:-1]:
+            place = place[step]
+        if value is MISSING:
+            del place[path[-1]]
+        elif isinstance(place, list) and path[-1] == len(place):
+            place.append(value)
+        else:
+            place[path[-1]] = value
+    return model.edited(TOKENIZER, change)
+
+
+def table(model, prefix, rows):
+    for what, state, path, value, *said in rows:
+        yield Case(f"{prefix}-{what}", state, {TOKENIZER: changed(model, path, value)},
+                   (TOKENIZER, *said) if state != ACCEPTED else ())
+
+
+def added(**members):
+    return {"id": 5, "content": "a", "single_word": False, "lstrip": False, "rstrip": False,
+            "normalized": False, "special": False, **members}
+
+
+def vocabulary(model):
+    """Row 12: model.vocab."""
+    vocab, entry = ("model", "vocab"), ("model", "vocab", "cat")
+    yield from table(model, "vocab", (
+        ("minus-1", BAD_MODEL, entry, -1, "cat", "-1"), ("rows", BAD_MODEL, entry, 83, "cat", "83"),
+        ("2e31-1", BAD_MODEL, entry, 2**31 - 1, "cat"), ("2e31", BAD_MODEL, entry, 2**31, "cat"),
+        ("2e32", BAD_MODEL, entry, 2**32 + 75, "cat"), ("2e63", BAD_MODEL, entry, 2**63, "cat"),
+        ("2e64", BAD_MODEL, entry, 2**64 + 75, "cat"), ("minus-2e63", BAD_MODEL, entry, -2**63, "cat"),
+        ("half", BAD_MODEL, entry, 75.5, "cat"), ("float", BAD_MODEL, entry, 75.0, "cat"),
+        ("text", BAD_MODEL, entry, "75", "cat"), ("null", BAD_MODEL, entry, None, "cat"),
+        ("true", BAD_MODEL, entry, True, "cat"), ("list", BAD_MODEL, entry, [75], "cat"),
+        ("repeated", BAD_MODEL, entry, 76, "76"), ("repeats-special", BAD_MODEL, entry, 0, "0"),
+        ("is-list", BAD_MODEL, vocab, [["a", 0]], "vocab"), ("is-null", BAD_MODEL, vocab, None, "vocab"),
+        ("is-empty", BAD_MODEL, vocab, {}), ("is-text", BAD_MODEL, vocab, "a", "vocab"),
+        ("missing", BAD_MODEL, vocab, MISSING, "vocab"),
+        ("too-many", BAD_MODEL, vocab, {**model.json(TOKENIZER)["model"]["vocab"],
+                                        **{f"w{n}": 83 + n for n in range(100_000)}}, "w0"),
+        ("nul-token", ACCEPTED, ("model", "vocab"), {("a\0b" if k == "cat" else k): v for k, v in
+                                                   model.json(TOKENIZER)["model"]["vocab"].items()}),
+        ("empty-token", ACCEPTED, ("model", "vocab"), {("" if k == "cat" else k): v for k, v in
+                                                     model.json(TOKENIZER)["model"]["vocab"].items()}),
+        ("long-token", ACCEPTED, ("model", "vocab"), {("x" * 1_000_000 if k == "cat" else k): v for k, v in
+                                                    model.json(TOKENIZER)["model"]["vocab"].items()})))
+
+
+def added_tokens(model):
+    """Row 12: added_tokens."""
+    last = len(model.json(TOKENIZER)["added_tokens"])
+    new = ("added_tokens", last)
+    yield from table(model, "added", (
+        ("minus-1", BAD_MODEL, new, added(id=-1)), ("2e31", BAD_MODEL, new, added(id=2**31)),
+        ("2e63", BAD_MODEL, new, added(id=2**63)), ("text", BAD_MODEL, new, added(id="5")),
+        ("no-id", BAD_MODEL, new, {"content": "a"}), ("no-content", BAD_MODEL, new, {"id": 5}),
+        ("other-id", BAD_MODEL, new, added(id=6), "added_tokens"),
+        ("beyond-rows", BAD_MODEL, new, added(id=83, content="new")),
+        ("gap", BAD_MODEL, new, added(id=500, content="new")),
+        ("repeated", BAD_MODEL, new, added(id=0, content="[PAD]")),
+        ("content-twice", BAD_MODEL, ("added_tokens", 1), added(id=0, content="[PAD]")),
+        ("empty", BAD_MODEL, new, added(content="")), ("content-null", BAD_MODEL, new, added(content=None)),
+        ("content-number", BAD_MODEL, new, added(content=5)),
+        ("513-bytes", BAD_MODEL, new, added(id=83, content="x" * 513)),
+        ("megabyte", BAD_MODEL, new, added(id=83, content="x" * 1_000_000)),
+        ("flag-number", BAD_MODEL, new, added(lstrip=1), "lstrip"),
+        ("flag-text", BAD_MODEL, new, added(special="true"), "special"),
+        ("normalized-away", BAD_MODEL, ("added_tokens", last),
+         added(id=83, content="\u200b", normalized=True)),
+        ("is-object", BAD_MODEL, ("added_tokens",), {}, "added_tokens"),
+        ("is-text", BAD_MODEL, ("added_tokens",), "x", "added_tokens"),
+        ("holds-null", BAD_MODEL, new, None), ("holds-text", BAD_MODEL, new, "[PAD]"),
+        ("many", BAD_MODEL, ("added_tokens",),
+         [added(id=n, content=f"<{n}>") for n in range(50_000)]),
+        ("in-vocabulary", ACCEPTED, new, added()),
+        ("single-word", ACCEPTED, new, added(single_word=True, lstrip=True, rstrip=True))))
+
+
+def stages(model):
+    """Row 13: a stage or a pattern that is not known is refused; nothing of it is ever run."""
+    hostile = "(a+)+$"
+    split = {"type": "Split", "pattern": {"Regex": hostile}, "behavior": "Isolated", "invert": False}
+    replace = {"type": "Replace", "pattern": {"Regex": hostile}, "content": ""}
+    for stage in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        place = (stage,)
+        for what, state, value in (
+                ("unknown", UNSUPPORTED, {"type": "Nothing"}), ("empty-type", UNSUPPORTED, {"type": ""}),
+                ("nul-type", UNSUPPORTED, {"type": "Bert\0"}), ("long-type", UNSUPPORTED, {"type": "x" * 100_000}),
+                ("no-type", BAD_MODEL, {}), ("number", BAD_MODEL, 5), ("list", BAD_MODEL, []),
+                ("text", BAD_MODEL, "BertNormalizer"), ("type-null", BAD_MODEL, {"type": None}),
+                ("type-list", BAD_MODEL, {"type": ["BertNormalizer"]})):
+            yield Case(f"{stage}-{what}", state, {TOKENIZER: changed(model, place, value)}, (TOKENIZER, stage))
+    for what, value in (("split", split), ("byte-level", {"type": "ByteLevel"}), ("metaspace", {"type": "Metaspace"}),
+                        ("digits", {"type": "Digits"}),
+                        ("nested", {"type": "Sequence", "pretokenizers": [{"type": "Sequence",
+                                                                          "pretokenizers": [split]}]})):
+        yield Case(f"pattern-{what}", UNSUPPORTED, {TOKENIZER: changed(model, ("pre_tokenizer",), value)},
+                   (TOKENIZER, "pre_tokenizer"))
+    for what, pattern in (("evil", hostile), ("look-behind", "(?<=a)b"), ("nested", "((((a*)*)*)*)*b"),
+                          ("megabyte", "(a|a)*" * 170_000), ("unclosed", "("), ("string", {"String": "a"})):
+        value = {**replace, "pattern": pattern if isinstance(pattern, dict) else {"Regex": pattern}}
+        yield Case(f"replace-{what}", UNSUPPORTED, {TOKENIZER: changed(model, ("normalizer",), value)},
+                   (TOKENIZER, "Replace"))
+    bert = {"type": "BertNormalizer"}
+    yield from table(model, "stages", (
+        ("17-normalizers", TOO_LARGE, ("normalizer",), {"type": "Sequence", "normalizers": [{"type": "NFC"}] * 17}),
+        ("100000-normalizers", TOO_LARGE, ("normalizer",),
+         {"type": "Sequence", "normalizers": [{"type": "Lowercase"}] * 100_000}),
+        ("17-pretokenizers", TOO_LARGE, ("pre_tokenizer",),
+         {"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}] * 17}),
+        ("sequence-of-null", BAD_MODEL, ("normalizer",), {"type": "Sequence", "normalizers": [None]}),
+        ("sequence-without", BAD_MODEL, ("normalizer",), {"type": "Sequence"}),
+        ("sequence-object", BAD_MODEL, ("pre_tokenizer",), {"type": "Sequence", "pretokenizers": {}}),
+        ("lowercase-text", BAD_MODEL, ("normalizer",), {**bert, "lowercase": "yes"}, "lowercase"),
+        ("strip-number", BAD_MODEL, ("normalizer",), {**bert, "strip_accents": 1}, "strip_accents"),
+        ("behavior", UNSUPPORTED, ("pre_tokenizer",), {"type": "Punctuation", "behavior": "Removed"}, "behavior"),
+        ("no-prefix", BAD_MODEL, ("decoder", "prefix"), MISSING, "prefix"),
+        ("prefix-number", BAD_MODEL, ("decoder", "prefix"), 5, "prefix")))
+
+
+def models_and_templates(model):
+    """The model's settings and the post-processor."""
+    inside = ("model",)
+    special = ("post_processor", "special_tokens", "[CLS]", "ids")
+    single = ("post_processor", "single")
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    cls = {"SpecialToken": {"id": "[CLS]", "type_id": 0}}
+    yield from table(model, "model", (
+        ("bpe", UNSUPPORTED, (*inside, "type"), "BPE", "BPE"),
+        ("unigram", UNSUPPORTED, (*inside, "type"), "Unigram", "Unigram"),
+        ("type-null", BAD_MODEL, (*inside, "type"), None, "type"),
+        ("is-missing", BAD_MODEL, inside, MISSING, "model"), ("is-null", BAD_MODEL, inside, None, "model"),
+        ("is-list", BAD_MODEL, inside, [], "model"),
+        ("unk-absent", BAD_MODEL, (*inside, "unk_token"), "[NOPE]", "unk_token"),
+        ("unk-missing", BAD_MODEL, (*inside, "unk_token"), MISSING, "unk_token"),
+        ("unk-number", BAD_MODEL, (*inside, "unk_token"), 1, "unk_token"),
+        ("prefix-missing", BAD_MODEL, (*inside, "continuing_subword_prefix"), MISSING, "continuing_subword_prefix"),
+        ("chars-minus-1", BAD_MODEL, (*inside, "max_input_chars_per_word"), -1, "max_input_chars_per_word"),
+        ("chars-2e63", BAD_MODEL, (*inside, "max_input_chars_per_word"), 2**63, "max_input_chars_per_word"),
+        ("chars-text", BAD_MODEL, (*inside, "max_input_chars_per_word"), "100", "max_input_chars_per_word"),
+        ("chars-0", ACCEPTED, (*inside, "max_input_chars_per_word"), 0),
+        ("prefix-empty", ACCEPTED, (*inside, "continuing_subword_prefix"), "")))
+    yield from table(model, "template", (
+        ("id-minus-1", BAD_MODEL, special, [-1]), ("id-rows", BAD_MODEL, special, [83]),
+        ("id-2e31", BAD_MODEL, special, [2**31]), ("id-2e32", BAD_MODEL, special, [2**32 + 2]),
+        ("id-text", BAD_MODEL, special, ["2"]), ("ids-null", BAD_MODEL, special, None),
+        ("type-minus-1", BAD_MODEL, single, [{"SpecialToken": {"id": "[CLS]", "type_id": -1}}, text]),
+        ("type-2e31", BAD_MODEL, single, [{"SpecialToken": {"id": "[CLS]", "type_id": 2**31}}, text]),
+        ("type-beyond-rows", BAD_MODEL, single, [{"Sequence": {"id": "A", "type_id": 2}}], "single", "2"),
+        ("special-type-beyond-rows", BAD_MODEL, single, [{"SpecialToken": {"id": "[CLS]", "type_id": 7}}, text],
+         "single", "7"),
+        ("no-text", UNSUPPORTED, single, [cls], "single"),
+        ("text-twice", UNSUPPORTED, single, [text, text], "single"),
+        ("text-b", UNSUPPORTED, single, [{"Sequence": {"id": "B", "type_id": 0}}], "single"),
+        ("text-c", BAD_MODEL, single, [{"Sequence": {"id": "C", "type_id": 0}}]),
+        ("unknown-special", BAD_MODEL, single, [{"SpecialToken": {"id": "[X]", "type_id": 0}}, text]),
+        ("piece-empty", BAD_MODEL, single, [{}]), ("piece-null", BAD_MODEL, single, [None]),
+        ("is-object", BAD_MODEL, single, {}), ("is-missing", BAD_MODEL, single, MISSING),
+        ("2000-specials", TOO_LARGE, single, [cls] * 2000 + [text]),
+        ("ids-times-pieces", TOO_LARGE, special, [2] * 100_000)))
+    # 24 positions: room for 23 special tokens and a text of one.
+    for count, state in ((23, ACCEPTED), (24, BAD_MODEL)):
+        yield Case(f"template-of-{count}-specials", state,
+                   {TOKENIZER: changed(model, single, [cls] * count + [text])})
+    yield Case("bert-processing-ids", BAD_MODEL, {TOKENIZER: changed(
+        model, ("post_processor",), {"type": "BertProcessing", "sep": ["[SEP]", 83], "cls": ["[CLS]", 2]})}, (TOKENIZER,))
+    for what, data in (("list", b"[]"), ("string", b'"x"'), ("null", b"null"), ("number", b"5")):
+        yield Case(f"tokenizer-is-{what}", BAD_MODEL, {TOKENIZER: data}, (TOKENIZER,))
+        yield Case(f"tokenizer-config-is-{what}", BAD_MODEL, {TOKENIZER_CONFIG: data}, (TOKENIZER_CONFIG,))
+    yield Case("tokenizer-is-vocab-txt", BAD_JSON, {TOKENIZER: b"[PAD]\n[UNK]\n"}, (TOKENIZER,))
+    yield Case("tokenizer-empty-object", BAD_MODEL, {TOKENIZER: b"{}"}, (TOKENIZER,))
+
+
+def settings(model):
+    """tokenizer_config.json."""
+    for what, state, key, value in (
+            ("lower-text", BAD_MODEL, "do_lower_case", "yes"), ("lower-number", BAD_MODEL, "do_lower_case", 1),
+            ("chinese-list", BAD_MODEL, "tokenize_chinese_chars", []),
+            ("strip-text", BAD_MODEL, "strip_accents", "none"),
+            ("length-2", BAD_MODEL, "model_max_length", 2), ("length-1", BAD_MODEL, "model_max_length", 1),
+            ("length-0", ACCEPTED, "model_max_length", 0), ("length-minus-1", ACCEPTED, "model_max_length", -1),
+            ("length-text", ACCEPTED, "model_max_length", "x"), ("length-null", ACCEPTED, "model_max_length", None),
+            ("length-1e30", ACCEPTED, "model_max_length", 1e30), ("length-2e63", ACCEPTED, "model_max_length", 2**63),
+            ("length-big", ACCEPTED, "model_max_length", 1000000000000000019884624838656),
+            ("class-number", ACCEPTED, "tokenizer_class", 5)):
+        yield Case(f"tokenizer-config-{what}", state,
+                   {TOKENIZER_CONFIG: model.edited(TOKENIZER_CONFIG, lambda config: config.update({key: value}))},
+                   (key,) if state != ACCEPTED and not what.startswith("length") else ())
+
+
+def cases(models, effort):
+    model = models["bert"]
+    for part in (vocabulary, added_tokens, stages, models_and_templates, settings):
+        yield from part(model)
