@@ -690,6 +690,10 @@ static const struct {
     {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"u\",5],"
                       "\"sep\":[\"u\",0]}"),
      LM_BAD_MODEL, "post_processor.cls"},
+    /* No token has id 1, though the vocabulary reaches further. */
+    {MODEL("\"u\":0,\"v\":2", ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"u\",0],"
+                               "\"sep\":[\"x\",1]}"),
+     LM_BAD_MODEL, "post_processor.sep"},
     {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[],"
                       "\"pair\":[],\"special_tokens\":{}}"),
      LM_UNSUPPORTED, "post_processor.single"},

@@ -25,8 +25,7 @@
 #define BLOCK_ROWS 168
 
 typedef struct bert_config {
-    lm_dims dims;  /* first: every family's config starts with it */
-    int32_t types; /* token types */
+    lm_dims dims; /* first: every family's config starts with it */
     int32_t activation;
     float eps;
     int32_t decoder;
@@ -46,7 +45,7 @@ static const lm_config_field fields[] = {
     {"num_attention_heads", LM_FIELD_INT, FIELD(dims.heads), 12, 1, 1 << 12, false},
     {"intermediate_size", LM_FIELD_INT, FIELD(dims.ffn), 3072, 1, 1 << 20, false},
     {"max_position_embeddings", LM_FIELD_INT, FIELD(dims.positions), 512, 1, 1 << 20, false},
-    {"type_vocab_size", LM_FIELD_INT, FIELD(types), 2, 1, 1 << 16, false},
+    {"type_vocab_size", LM_FIELD_INT, FIELD(dims.types), 2, 1, 1 << 16, false},
     {"hidden_act", LM_FIELD_ACTIVATION, FIELD(activation), LM_ACT_GELU, 0, 0, false},
     {"layer_norm_eps", LM_FIELD_FLOAT, FIELD(eps), 1e-12, 1e-20, 1, false},
     {"is_decoder", LM_FIELD_BOOL, FIELD(decoder), false, 0, 0, false},
@@ -142,7 +141,7 @@ static const lm_weight_slot slots[] = {
     MODEL("embeddings.word_embeddings.weight", LM_SLOT_ROWS, true, 2, FIELD(dims.vocab), D, WORDS),
     MODEL("embeddings.position_embeddings.weight", LM_SLOT_ROWS, true, 2, FIELD(dims.positions), D,
           POSITIONS),
-    MODEL("embeddings.token_type_embeddings.weight", LM_SLOT_ROWS, true, 2, FIELD(types), D, TYPES),
+    MODEL("embeddings.token_type_embeddings.weight", LM_SLOT_ROWS, true, 2, FIELD(dims.types), D, TYPES),
     MODEL("embeddings.LayerNorm.weight", LM_SLOT_ROWS, true, 1, D, 0, FIRST_GAIN),
     MODEL("embeddings.LayerNorm.bias", LM_SLOT_ROWS, true, 1, D, 0, FIRST_BIAS),
     MODEL("pooler.dense.weight", LM_SLOT_PACKED, false, 2, D, D, POOLER),
@@ -259,10 +258,10 @@ check_batch(lm_context *ctx, const bert_config *config, const lm_batch *batch, s
         return lm_detail_allowed(ctx, "at most %d", config->dims.positions);
     }
     for (size_t token = 0; batch->type_ids && token < batch->tokens; token++)
-        if (batch->type_ids[token] < 0 || batch->type_ids[token] >= config->types) {
+        if (batch->type_ids[token] < 0 || batch->type_ids[token] >= config->dims.types) {
             lm_raise(ctx, LM_BAD_ARGUMENT, "the model has no such token type");
             lm_detail_found(ctx, "%d", batch->type_ids[token]);
-            return lm_detail_allowed(ctx, "0 to %d", config->types - 1);
+            return lm_detail_allowed(ctx, "0 to %d", config->dims.types - 1);
         }
     return LM_OK;
 }

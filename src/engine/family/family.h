@@ -20,6 +20,7 @@ typedef struct lm_dims {
     int32_t heads;     /* H; D = H · head_dim */
     int32_t ffn;       /* inner width F */
     int32_t positions; /* longest sequence that the weights have positions for */
+    int32_t types;     /* token types that the weights have rows for; at least 1 */
 } lm_dims;
 
 typedef enum lm_field_type {

@@ -116,6 +116,21 @@ choose_window(planner *p, const lm_tokenizer *tokenizer, const lm_dims *dims)
     return LM_OK;
 }
 
+/* A type without a row in the embedding would fail with every text. */
+static lm_status
+check_types(planner *p, const lm_tokenizer *tokenizer, const lm_dims *dims)
+{
+    int32_t last = lm_tokenizer_last_type(tokenizer);
+
+    if (last < dims->types)
+        return LM_OK;
+    lm_raise(p->ctx, LM_BAD_MODEL, "the tokenizer has more token types than the model");
+    lm_detail_file(p->ctx, "tokenizer.json");
+    lm_detail_key(p->ctx, "post_processor.single");
+    lm_detail_found(p->ctx, "type_id %d", last);
+    return lm_detail_allowed(p->ctx, "0 to %d", dims->types - 1);
+}
+
 /* What can be known of the tokenizer only once it is compiled. */
 static lm_status
 check_tokenizer(planner *p, const lm_dims *dims)
@@ -125,6 +140,7 @@ check_tokenizer(planner *p, const lm_dims *dims)
     LM_TRY(lm_tokenizer_bind(p->ctx, p->plan->tokenizer,
                              p->plan->header.parts[LM_IMAGE_TOKENIZER].size, &tokenizer));
     LM_TRY(check_lower_case(p, &tokenizer));
+    LM_TRY(check_types(p, &tokenizer, dims));
     return choose_window(p, &tokenizer, dims);
 }
 

@@ -44,6 +44,20 @@ lm_tokenizer_special_count(const lm_tokenizer *tokenizer, bool pair)
     return (int)span.count - (pair ? 2 : 1);
 }
 
+/* Of the template for one text; that for a pair may have more. */
+int32_t
+lm_tokenizer_last_type(const lm_tokenizer *tokenizer)
+{
+    const lm_token_image *image = tokenizer->image;
+    const lm_piece *pieces = lm_image_at(image, image->single);
+    int32_t last = 0;
+
+    for (uint64_t i = 0; i < image->single.count; i++)
+        if (pieces[i].type > last)
+            last = pieces[i].type;
+    return last;
+}
+
 /* How many tokens of the text itself are wanted. */
 static lm_status
 content_limit(lm_context *ctx, const lm_tokenizer *tokenizer, const lm_token_options *options,

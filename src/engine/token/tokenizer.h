@@ -90,6 +90,9 @@ int32_t lm_token_id(const lm_tokenizer *tokenizer, const char *token, size_t len
 /* Number of special tokens that surround one text. */
 int lm_tokenizer_special_count(const lm_tokenizer *tokenizer, bool pair);
 
+/* Highest type id that a token of one text can have. */
+int32_t lm_tokenizer_last_type(const lm_tokenizer *tokenizer);
+
 /*
  * Surround a run of plain ids (from lm_tokenize without add_special) with the special tokens, as
  * the post-processor would. out_ids and out_types have room for count + lm_tokenizer_special_count.
