@@ -115,9 +115,8 @@ check_encoding(const checker *c)
         REQUIRE(e->start[i] >= last);
         last = e->start[i];
     }
-    REQUIRE(specials == (c->options.add_special
-                             ? lm_tokenizer_special_count(&c->tokenizer->fast, false)
-                             : 0));
+    REQUIRE(specials ==
+            (c->options.add_special ? lm_tokenizer_special_count(&c->tokenizer->fast, false) : 0));
 }
 
 static bool
@@ -130,8 +129,8 @@ same(const lm_encoding *a, const lm_encoding *b, size_t count, bool offsets)
     return count == 0 ||
            (memcmp(a->ids, b->ids, bytes) == 0 && memcmp(a->type_ids, b->type_ids, bytes) == 0 &&
             memcmp(a->special, b->special, count) == 0 &&
-            (!offsets || (memcmp(a->start, b->start, bytes) == 0 &&
-                          memcmp(a->stop, b->stop, bytes) == 0)));
+            (!offsets ||
+             (memcmp(a->start, b->start, bytes) == 0 && memcmp(a->stop, b->stop, bytes) == 0)));
 }
 
 /* Through the stages, with offsets and without. */
@@ -248,9 +247,9 @@ check_pieces(checker *c, const lm_chunk *chunks, size_t count, int max_tokens)
         REQUIRE(chunk->tokens <= max_tokens);
         REQUIRE(i == 0 || (chunk->byte_stop > chunks[i - 1].byte_stop &&
                            chunk->byte_start >= chunks[i - 1].byte_start));
-        REQUIRE_OK(c->ctx, lm_tokenize(c->ctx, &c->tokenizer->fast, c->scratch,
-                                       c->text + chunk->byte_start,
-                                       chunk->byte_stop - chunk->byte_start, &alone, &c->other));
+        REQUIRE_OK(c->ctx,
+                   lm_tokenize(c->ctx, &c->tokenizer->fast, c->scratch, c->text + chunk->byte_start,
+                               chunk->byte_stop - chunk->byte_start, &alone, &c->other));
         REQUIRE((int32_t)c->other.count == chunk->tokens);
     }
     return LM_OK;
@@ -284,8 +283,8 @@ check_scratch(checker *c)
     lm_status status;
 
     LM_TRY(lm_token_scratch_create(c->ctx, &fresh));
-    status = lm_tokenize(c->ctx, &c->tokenizer->fast, fresh, c->text, c->length, &c->options,
-                         &c->other);
+    status =
+        lm_tokenize(c->ctx, &c->tokenizer->fast, fresh, c->text, c->length, &c->options, &c->other);
     lm_token_scratch_free(fresh);
     REQUIRE_OK(c->ctx, status);
     REQUIRE(c->other.count == c->whole.count && same(&c->whole, &c->other, c->whole.count, true));
@@ -303,8 +302,8 @@ check_pair(checker *c)
     REQUIRE_OK(c->ctx, lm_tokenize_pair(c->ctx, &c->tokenizer->fast, c->scratch, "", 0, c->text,
                                         c->length, &plain, &c->other));
     REQUIRE(c->other.count == c->whole.count);
-    REQUIRE(c->whole.count == 0 || memcmp(c->other.ids, c->whole.ids,
-                                          c->whole.count * sizeof *c->whole.ids) == 0);
+    REQUIRE(c->whole.count == 0 ||
+            memcmp(c->other.ids, c->whole.ids, c->whole.count * sizeof *c->whole.ids) == 0);
     return LM_OK;
 }
 
@@ -316,8 +315,8 @@ check_all(checker *c, uint32_t choice)
     lm_status status = encode(c, &c->tokenizer->fast, &c->options, &c->whole);
 
     if (valid < c->length) {
-        REQUIRE(status == LM_NO_MEMORY ||
-                (status == LM_BAD_TEXT && c->ctx->error.has_offset && c->ctx->error.offset == valid));
+        REQUIRE(status == LM_NO_MEMORY || (status == LM_BAD_TEXT && c->ctx->error.has_offset &&
+                                           c->ctx->error.offset == valid));
         return status;
     }
     REQUIRE_OK(c->ctx, status);

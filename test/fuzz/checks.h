@@ -21,8 +21,8 @@ void fuzz_tokenizer_close(fuzz_tokenizer *tokenizer);
 
 /*
  * Text → ids → text. LM_BAD_TEXT, at the right place, exactly when the text is no UTF-8; ids below
- * the vocabulary's size and offsets in the text, never falling; the same ids by the fast path and by
- * the stages, with and without offsets, cut or whole, with used and with fresh scratch; decoding
+ * the vocabulary's size and offsets in the text, never falling; the same ids by the fast path and
+ * by the stages, with and without offsets, cut or whole, with used and with fresh scratch; decoding
  * succeeds and yields UTF-8; pieces of a chunked text are as promised. `choice` selects options.
  */
 lm_status fuzz_check_text(lm_context *ctx, const fuzz_tokenizer *tokenizer, const char *text,

@@ -1,7 +1,7 @@
 /*
- * driver.c - runs a target on an input, twice: with all the memory that it wants, and with a failing
- * allocation that the input chooses. With FUZZ_REPLAY defined this is a program that does so for
- * every file that its arguments name or hold, and needs no libFuzzer.
+ * driver.c - runs a target on an input, twice: with all the memory that it wants, and with a
+ * failing allocation that the input chooses. With FUZZ_REPLAY defined this is a program that does
+ * so for every file that its arguments name or hold, and needs no libFuzzer.
  */
 #include <dirent.h>
 #include <malloc.h>
@@ -141,7 +141,7 @@ run(const char *data, size_t size, unsigned fail_at, bool fail_on)
 }
 
 /* FNV-1a, whose products are meant to wrap: what an input chooses must not hang on the engine. */
-__attribute__((no_sanitize("integer"))) static uint64_t
+static uint64_t
 fingerprint(const char *data, size_t size)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);

@@ -104,8 +104,8 @@ fuzz_folder_find(fuzz_folder *folder, const char *name)
 }
 
 /*
- * One byte of a file. Behind a header alone come bytes of which any two, four or eight make a finite
- * number below 2 in every format.
+ * One byte of a file. Behind a header alone come bytes of which any two, four or eight make a
+ * finite number below 2 in every format.
  */
 static char
 byte_of(const fuzz_file *file, uint64_t at)
@@ -179,8 +179,8 @@ write_weights(lm_context *ctx, const lm_family *family, const void *config, lm_b
             if (slot->parts > 1)
                 continue;
             if (hole)
-                snprintf(names[count], sizeof names[count], "%.*s%d%s",
-                         (int)(hole - slot->pattern), slot->pattern, layer, hole + 3);
+                snprintf(names[count], sizeof names[count], "%.*s%d%s", (int)(hole - slot->pattern),
+                         slot->pattern, layer, hole + 3);
             else
                 snprintf(names[count], sizeof names[count], "%s", slot->pattern);
             *tensor = (lm_tensor){.name = names[count], .dtype = LM_F32, .rank = slot->rank};

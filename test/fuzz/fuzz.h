@@ -31,12 +31,12 @@ void fuzz_prepare(void);
     ((condition) ? (void)0 : fuzz_broken(__FILE__, __LINE__, #condition, NULL))
 
 /* A call that may fail for want of memory only. */
-#define REQUIRE_OK(ctx, call)                                   \
-    do {                                                        \
-        lm_status fuzz_status = (call);                         \
-        if (fuzz_status == LM_NO_MEMORY)                        \
-            return fuzz_status;                                 \
-        if (fuzz_status != LM_OK)                               \
+#define REQUIRE_OK(ctx, call)                                             \
+    do {                                                                  \
+        lm_status fuzz_status = (call);                                   \
+        if (fuzz_status == LM_NO_MEMORY)                                  \
+            return fuzz_status;                                           \
+        if (fuzz_status != LM_OK)                                         \
             fuzz_broken(__FILE__, __LINE__, #call, (ctx)->error.message); \
     } while (0)
 

@@ -107,7 +107,7 @@ is_value(grammar *g)
     bool object = g->at < g->end && *g->at == '{', good = true;
 
     if (!one_of(g, "{["))
-        return g->at < g->end && (*g->at == '"'  ? is_string(g)
+        return g->at < g->end && (*g->at == '"'   ? is_string(g)
                                   : *g->at == 't' ? is_word(g, "true")
                                   : *g->at == 'f' ? is_word(g, "false")
                                   : *g->at == 'n' ? is_word(g, "null")
@@ -186,8 +186,10 @@ check_node(const lm_json *json)
 static void
 check_tree(const lm_json *json, const char *text, size_t length, uint64_t *offset)
 {
-    static const char first[] = {[LM_JSON_NULL] = 'n',  [LM_JSON_STRING] = '"',
-                                 [LM_JSON_ARRAY] = '[', [LM_JSON_OBJECT] = '{'};
+    static const char first[] = {[LM_JSON_NULL] = 'n',
+                                 [LM_JSON_STRING] = '"',
+                                 [LM_JSON_ARRAY] = '[',
+                                 [LM_JSON_OBJECT] = '{'};
     size_t count = 0;
 
     REQUIRE(json->offset >= *offset && json->offset < length);

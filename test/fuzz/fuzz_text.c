@@ -10,9 +10,10 @@
 #define MAX_VOCAB 10000
 
 static const char *const names[] = {
-    "uncased",   "cased",        "uncased-accents",     "cased-stripped", "unclean",
-    "sequence",  "plain",        "unnormalized",        "composed",       "decomposed",
-    "compatible", "compatible-composed", "added", "added-raw", "added-flags",
+    "uncased",  "cased",      "uncased-accents", "cased-stripped",
+    "unclean",  "sequence",   "plain",           "unnormalized",
+    "composed", "decomposed", "compatible",      "compatible-composed",
+    "added",    "added-raw",  "added-flags",
 };
 
 #define COUNT (sizeof names / sizeof names[0])

@@ -1,7 +1,7 @@
 /*
  * fuzz_tokenizer.c - a tokenizer.json that is accepted tokenizes, decodes and chunks by the laws of
- * checks.h: hard texts, and a text of its own tokens; every id is below the vocabulary's size, which
- * is at most what the embedding has rows.
+ * checks.h: hard texts, and a text of its own tokens; every id is below the vocabulary's size,
+ * which is at most what the embedding has rows.
  *
  * An input is a folder (fuzz.h) with tokenizer.json and perhaps tokenizer_config.json, or
  * tokenizer.json alone.

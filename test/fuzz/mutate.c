@@ -1,8 +1,8 @@
 /*
  * mutate.c - changes of JSON texts for libFuzzer that keep them JSON: values replaced by values at
  * the limits of their types, or by others of the same input, members removed, repeated, swapped,
- * nested. Every second change is left to libFuzzer, which knows bytes only. What is around the JSON,
- * the marks of a folder, does not matter here: whatever looks like a value is one.
+ * nested. Every second change is left to libFuzzer, which knows bytes only. What is around the
+ * JSON, the marks of a folder, does not matter here: whatever looks like a value is one.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,13 +34,57 @@ typedef struct mutation {
 } mutation;
 
 static const char *const limits[] = {
-    "0", "-0", "1", "-1", "2", "127", "128", "255", "256", "512", "513", "65535", "65536",
-    "2147483647", "2147483648", "4294967295", "4294967296", "9007199254740993",
-    "9223372036854775807", "9223372036854775808", "-9223372036854775808", "18446744073709551615",
-    "18446744073709551616", "1.5", "1.0", "1e0", "1e-45", "1e-320", "1e30", "1e308", "1e400",
-    "-1e400", "null", "true", "false", "[]", "{}", "\"\"", "\"\\u0000\"", "\"a\\u0000b\"",
-    "\"\\ud800\"", "\"##\"", "\" \"", "\"../x\"", "\"/\"", "\"[UNK]\"", "[[]]", "{\"\":{}}",
-    "[0,0]", "[0,18446744073709551615]", "[1,0]",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "2",
+    "127",
+    "128",
+    "255",
+    "256",
+    "512",
+    "513",
+    "65535",
+    "65536",
+    "2147483647",
+    "2147483648",
+    "4294967295",
+    "4294967296",
+    "9007199254740993",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "1.5",
+    "1.0",
+    "1e0",
+    "1e-45",
+    "1e-320",
+    "1e30",
+    "1e308",
+    "1e400",
+    "-1e400",
+    "null",
+    "true",
+    "false",
+    "[]",
+    "{}",
+    "\"\"",
+    "\"\\u0000\"",
+    "\"a\\u0000b\"",
+    "\"\\ud800\"",
+    "\"##\"",
+    "\" \"",
+    "\"../x\"",
+    "\"/\"",
+    "\"[UNK]\"",
+    "[[]]",
+    "{\"\":{}}",
+    "[0,0]",
+    "[0,18446744073709551615]",
+    "[1,0]",
 };
 
 static size_t

@@ -85,18 +85,23 @@ lm_postprocess_compile(lm_context *ctx, const lm_json *processor, const lm_vocab
     return status;
 }
 
+static lm_status
+too_long(lm_context *ctx)
+{
+    lm_raise(ctx, LM_TOO_LARGE, "a template of this tokenizer is too long");
+    lm_detail_file(ctx, "tokenizer.json");
+    lm_detail_key(ctx, PATH);
+    return lm_detail_allowed(ctx, "%zu tokens and texts", MAX_PIECES);
+}
+
 /* One more piece of a template. A file may repeat its longest list of ids at every piece. */
 static lm_status
 add_piece(lm_buffer *pieces, int32_t id, int32_t type)
 {
     lm_piece piece = {id, type};
 
-    if (pieces->size / sizeof piece >= MAX_PIECES) {
-        lm_raise(pieces->ctx, LM_TOO_LARGE, "a template of this tokenizer is too long");
-        lm_detail_file(pieces->ctx, "tokenizer.json");
-        lm_detail_key(pieces->ctx, PATH);
-        return lm_detail_allowed(pieces->ctx, "%zu tokens and texts", MAX_PIECES);
-    }
+    if (pieces->size / sizeof piece >= MAX_PIECES)
+        return too_long(pieces->ctx);
     return lm_buffer_append(pieces, &piece, sizeof piece);
 }
 
@@ -225,6 +230,9 @@ read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *s
     const lm_json *template;
 
     LM_TRY(lm_field_items(ctx, field, key, LM_JSON_ARRAY, &template));
+    /* Pieces without ids count too: each is looked up among the special tokens. */
+    if (template->as.items.count > MAX_PIECES)
+        return too_long(ctx);
     for (const lm_json *piece = template->as.items.first; piece; piece = piece->next) {
         const lm_json *text = lm_json_get(piece, "Sequence");
         const lm_json *special = lm_json_get(piece, "SpecialToken");
