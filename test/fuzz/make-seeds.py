@@ -4,7 +4,8 @@
 usage: test/fuzz/make-seeds.py OUTPUT_DIR      (from the checkout's root)
 
 What libFuzzer made of them is in test/fuzz/corpus; seeds are for a target that is new or that is to
-begin anew. The formats of inputs stand at the top of each target.
+begin anew. Those whose names begin with "known-" are attacks that must be refused: they are in the
+corpora as they are. The formats of inputs stand at the top of each target.
 """
 import glob
 import itertools
@@ -23,6 +24,19 @@ JSON = [b"[]", b"-0", b'{"a":[1,2.5e-7,"\\u00e9\\ud83d\\ude00",true,false,null]}
         b"[0.1,1e22,1e23,123456789012345678901234567890,5e-324,1.7976931348623157e308]",
         b"{" + b",".join(b'"k%d":%d' % (i, i) for i in range(20)) + b"}",
         b"[" + b"3" * 900 + b"e-800]", b'"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000"', b'["\xe4\xb8\xad","\x7f"]']
+# Shape, begin and end of each tensor of a header: all that may be wrong with ranges.
+RANGES = {
+    "gap": [([1], 0, 4), ([1], 8, 12)], "gap-first": [([1], 4, 8)], "overlap": [([2], 0, 8), ([2], 4, 12)],
+    "same": [([1], 0, 4), ([1], 0, 4)], "inside": [([4], 0, 16), ([1], 4, 8)], "reversed": [([1], 8, 4)],
+    "short-shape": [([1], 0, 8)], "long-shape": [([3], 0, 8)], "zero": [([0], 0, 0), ([1], 0, 4)],
+    "wrap": [([2**32, 2**32], 0, 0)], "wrap-bytes": [([2**62], 0, 0)], "wrap-back": [([2**32, 2**32 + 1, 1], 0, 2**34)],
+    "triple": [([5, 2**63 + 1, 1], 0, 20)], "negative": [([-1], 0, 4)], "end": [([1], 2**63 - 4, 2**63 - 1)],
+    "rank": [([1] * 9, 0, 4)],
+}
+SIZES = [0, 1, 2**31, 2**32, 2**63, 2**64 - 8, 2**64 - 1, 100000001]
+STRINGS = [b'"\\ud800\\ue000"', b'"\\ud800\\ud800"', b'"\\ud800x"', b'"\\udbff\\uffff"', b'"\xed\xa0\x80"', b'"\xc0\x80"',
+           b'"\xf4\x90\x80\x80"', b'"\xe2\x82', b'"\x1f"', b"[01]", b"[1.]", b"[.5]", b"[+1]", b"[NaN]", b"[1,]",
+           b'{"a":1,"\\u0061":2}', b'{"":1,"":2}', b"\xef\xbb\xbf1", b"1 2", b"[" * 129]
 PATTERNS = ["(a+)+$", "((a|b)*)*c", "(?<!x)y", "(" * 200]
 
 
@@ -123,10 +137,20 @@ def seeds_of_tokenizers():
     config = b'{"tokenizer_class":"BertTokenizerFast","do_lower_case":false,"strip_accents":true}'
     write("tokenizer", "override", folder([("tokenizer.json", compact(tokenizer)),
                                            ("tokenizer_config.json", config)]))
+    bad_ids = {"same-id": 0, "negative": -1, "huge": 2**31, "beyond": 4000, "wrap": 2**32, "fraction": 1.5}
+    for name, number in bad_ids.items():
+        vocab = tokenizer["model"]["vocab"]
+        changed = {**tokenizer, "model": {**tokenizer["model"], "vocab": {**vocab, "zzz": number}}}
+        write("tokenizer", "known-vocab-" + name, compact(changed))
+        added = [{"id": number, "content": "zzz", "special": True}]
+        write("tokenizer", "known-added-" + name, compact({**tokenizer, "added_tokens": added}))
+    for content in ["", "x" * 513]:
+        added = [{"id": len(tokenizer["model"]["vocab"]), "content": content, "special": False}]
+        write("tokenizer", f"known-content-{len(content)}", compact({**tokenizer, "added_tokens": added}))
     for i, pattern in enumerate(PATTERNS):
         tokenizer["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": pattern},
                                       "behavior": "Isolated", "invert": False}
-        write("tokenizer", f"pattern{i}", compact(tokenizer))
+        write("tokenizer", f"known-pattern{i}", compact(tokenizer))
 
 
 def seeds_of_texts():
@@ -134,6 +158,27 @@ def seeds_of_texts():
         write("text", f"{i}", bytes([kind, i % 256, i * 37 % 256]) + text.encode()[:400])
 
 
+def known_attacks():
+    for i, text in enumerate(STRINGS):
+        write("json", f"known-{i}", text)
+        if text.startswith(b'"'):
+            write("json", f"known-key-{i}", b"{" + text + b":0}")
+    many = b",".join(b'"k%d":%d' % (i, i) for i in range(30))
+    write("json", "known-many-keys", b"{" + many + b',"k7":0}')
+    for name, tensors in RANGES.items():
+        entries = {f"t{i}": {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+                   for i, (shape, begin, end) in enumerate(tensors)}
+        write("tensors", "known-" + name, compact(entries))
+    sound = b'{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    for i, size in enumerate(SIZES):
+        write("tensors", f"known-size{i}", struct.pack("<Q", size) + sound + bytes(4))
+    for name, data in [("trailing", bytes(5)), ("cut", bytes(3)), ("bare", b"")]:
+        write("tensors", "known-" + name, struct.pack("<Q", len(sound)) + sound + data)
+    write("tensors", "nan", struct.pack("<Q", len(sound)) + sound + struct.pack("<f", float("nan")))
+    write("tensors", "known-twice", sound[:-1] + b"," + sound[1:])
+
+
+known_attacks()
 for i, text in enumerate(JSON):
     write("json", f"{i}", text)
 seeds_of_models()
