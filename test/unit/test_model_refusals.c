@@ -292,8 +292,10 @@ static const whole_case whole_cases[] = {
      "\"word_embedding_dimension\": 21", 0, LM_BAD_MODEL, "embedding_dimension", ""},
     {"sentence_bert_config.json", "\"max_seq_length\": 16", "\"max_seq_length\": 2", 0,
      LM_BAD_MODEL, "", ""},
+    /* Of a token's type 2 the model has no row; the first piece of the template is [CLS]. */
     {"tokenizer.json", "\"type_id\": 0", "\"type_id\": 2", 0, LM_BAD_MODEL, "post_processor.single",
      "tokenizer.json"},
+    {"tokenizer.json", "\"type_id\": 0", "\"type_id\": 1", 16, LM_OK, "", ""},
     {"config.json", "bert", "bert", 25, LM_BAD_ARGUMENT, "max_tokens", ""},
     {"config.json", "bert", "bert", 2, LM_BAD_ARGUMENT, "max_tokens", ""},
     {"config.json", "bert", "bert", -1, LM_BAD_ARGUMENT, "max_tokens", ""},

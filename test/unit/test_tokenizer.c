@@ -690,6 +690,10 @@ static const struct {
     {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"u\",5],"
                       "\"sep\":[\"u\",0]}"),
      LM_BAD_MODEL, "post_processor.cls"},
+    /* No token has id 1, though the vocabulary reaches further. */
+    {MODEL("\"u\":0,\"v\":2", ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"u\",0],"
+                              "\"sep\":[\"x\",1]}"),
+     LM_BAD_MODEL, "post_processor.sep"},
     {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[],"
                       "\"pair\":[],\"special_tokens\":{}}"),
      LM_UNSUPPORTED, "post_processor.single"},
@@ -1079,6 +1083,33 @@ test_long_template(void)
     }
 }
 
+/* A piece without ids takes no room, and still its name is looked up among all names. */
+static void
+test_long_empty_template(void)
+{
+    static const char start[] =
+        "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":"
+        "\"##\",\"vocab\":{\"u\":0}},\"post_processor\":{\"type\":\"TemplateProcessing\","
+        "\"special_tokens\":{\"x\":{\"ids\":[]}},"
+        "\"pair\":[{\"Sequence\":{\"id\":\"A\"}},{\"Sequence\":{\"id\":\"B\"}}],"
+        "\"single\":[{\"Sequence\":{\"id\":\"A\"}}";
+    lm_buffer json;
+    fixture f;
+
+    for (int pieces = 1023; pieces <= 1024; pieces++) {
+        open_empty(&f);
+        lm_buffer_init(&json, &f.ctx);
+        lm_buffer_append_string(&json, start);
+        for (int i = 0; i < pieces; i++)
+            lm_buffer_append_string(&json, ",{\"SpecialToken\":{\"id\":\"x\"}}");
+        lm_buffer_append_string(&json, "]}}");
+        CHECK_EQ_INT(compile_json(&f, json.data, json.size, NULL, 100),
+                     pieces < 1024 ? LM_OK : LM_TOO_LARGE);
+        lm_buffer_free(&json);
+        close_fixture(&f);
+    }
+}
+
 /* A message that shows a long text cuts it between characters. */
 static void
 test_messages_stay_valid(void)
@@ -1133,6 +1164,7 @@ static const unit_case cases[] = {
     {"far_tokens", test_far_tokens},
     {"long_texts_are_checked", test_long_texts_are_checked},
     {"long_template", test_long_template},
+    {"long_empty_template", test_long_empty_template},
     {"messages_stay_valid", test_messages_stay_valid},
 };
 

@@ -167,7 +167,7 @@ compile_parts(compiler *c)
     LM_TRY(lm_decoder_compile(c->ctx, lm_json_get(c->root, "decoder"), c->start, c->image));
     LM_TRY(compile_model(c));
     LM_TRY(lm_added_compile(c->ctx, c->added, &c->vocab, c->start, c->image));
-    LM_TRY(lm_postprocess_compile(c->ctx, lm_json_get(c->root, "post_processor"), c->vocab.size,
+    LM_TRY(lm_postprocess_compile(c->ctx, lm_json_get(c->root, "post_processor"), &c->vocab,
                                   c->start, c->image));
     return lm_fused_compile(c->ctx, c->scratch, c->start, c->image);
 }

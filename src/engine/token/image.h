@@ -94,8 +94,13 @@ typedef struct lm_piece {
     int32_t type;
 } lm_piece;
 
-/* Normalizer and pre-tokenizer fused into one table by scalar value (fused.c). */
+/*
+ * Normalizer and pre-tokenizer fused into one table by scalar value (fused.c). Building it takes
+ * most of the time of compilation, so fuzzing makes it smaller.
+ */
+#ifndef LM_FUSED_LIMIT
 #define LM_FUSED_LIMIT 0x30000u
+#endif
 #define LM_FUSED_SHIFT 7
 
 typedef struct lm_fused {

@@ -14,7 +14,7 @@
 /* Templates as they are read: pieces of the single one, then of the pair. */
 typedef struct templates {
     lm_buffer single, pair; /* lm_piece */
-    int32_t vocab_size;
+    const lm_vocab *vocab;
 } templates;
 
 typedef lm_status (*processor_compile)(lm_context *ctx, lm_field field, templates *out);
@@ -56,10 +56,10 @@ read_templates(lm_context *ctx, const lm_json *processor, templates *out)
 
 /* Templates are short: they are gathered first and appended at the end. */
 lm_status
-lm_postprocess_compile(lm_context *ctx, const lm_json *processor, int32_t vocab_size, size_t start,
-                       lm_buffer *out)
+lm_postprocess_compile(lm_context *ctx, const lm_json *processor, const lm_vocab *vocab,
+                       size_t start, lm_buffer *out)
 {
-    templates read = {.vocab_size = vocab_size};
+    templates read = {.vocab = vocab};
     lm_span single, pair;
     lm_status status;
 
@@ -85,18 +85,23 @@ lm_postprocess_compile(lm_context *ctx, const lm_json *processor, int32_t vocab_
     return status;
 }
 
+static lm_status
+too_long(lm_context *ctx)
+{
+    lm_raise(ctx, LM_TOO_LARGE, "a template of this tokenizer is too long");
+    lm_detail_file(ctx, "tokenizer.json");
+    lm_detail_key(ctx, PATH);
+    return lm_detail_allowed(ctx, "%zu tokens and texts", MAX_PIECES);
+}
+
 /* One more piece of a template. A file may repeat its longest list of ids at every piece. */
 static lm_status
 add_piece(lm_buffer *pieces, int32_t id, int32_t type)
 {
     lm_piece piece = {id, type};
 
-    if (pieces->size / sizeof piece >= MAX_PIECES) {
-        lm_raise(pieces->ctx, LM_TOO_LARGE, "a template of this tokenizer is too long");
-        lm_detail_file(pieces->ctx, "tokenizer.json");
-        lm_detail_key(pieces->ctx, PATH);
-        return lm_detail_allowed(pieces->ctx, "%zu tokens and texts", MAX_PIECES);
-    }
+    if (pieces->size / sizeof piece >= MAX_PIECES)
+        return too_long(pieces->ctx);
     return lm_buffer_append(pieces, &piece, sizeof piece);
 }
 
@@ -129,31 +134,34 @@ compile_none(templates *out)
     return add_piece(&out->pair, LM_PIECE_B, 1);
 }
 
-/* An id that the vocabulary does not reach would index past the embedding. */
+/*
+ * An id that the vocabulary does not reach would index past the embedding; one that names no token
+ * could not be decoded.
+ */
 static lm_status
-check_id(lm_context *ctx, const lm_json *json, const char *key, int32_t vocab_size, int32_t *id)
+check_id(lm_context *ctx, const lm_json *json, const char *key, const lm_vocab *vocab, int32_t *id)
 {
     char allowed[64];
 
     if (json && json->type == LM_JSON_NUMBER && json->is_integer && json->integer >= 0 &&
-        json->integer < vocab_size) {
+        json->integer < vocab->size && vocab->tokens[json->integer].text) {
         *id = (int32_t)json->integer;
         return LM_OK;
     }
-    snprintf(allowed, sizeof allowed, "an id from 0 to %d", vocab_size - 1);
+    snprintf(allowed, sizeof allowed, "the id of a token, from 0 to %d", vocab->size - 1);
     return lm_field_wrong(ctx, (lm_field){NULL, PATH}, key, json, allowed);
 }
 
 /* "sep": ["[SEP]", 102] */
 static lm_status
-read_named_id(lm_context *ctx, lm_field field, const char *key, int32_t vocab_size, int32_t *id)
+read_named_id(lm_context *ctx, lm_field field, const char *key, const lm_vocab *vocab, int32_t *id)
 {
     const lm_json *pair;
 
     LM_TRY(lm_field_items(ctx, field, key, LM_JSON_ARRAY, &pair));
     if (pair->as.items.count != 2)
         return lm_field_wrong(ctx, field, key, pair, "a token and its id");
-    return check_id(ctx, pair->as.items.first->next, key, vocab_size, id);
+    return check_id(ctx, pair->as.items.first->next, key, vocab, id);
 }
 
 /* [CLS] A [SEP], and B [SEP] of type 1. */
@@ -162,8 +170,8 @@ compile_bert(lm_context *ctx, lm_field field, templates *out)
 {
     int32_t cls, sep;
 
-    LM_TRY(read_named_id(ctx, field, "cls", out->vocab_size, &cls));
-    LM_TRY(read_named_id(ctx, field, "sep", out->vocab_size, &sep));
+    LM_TRY(read_named_id(ctx, field, "cls", out->vocab, &cls));
+    LM_TRY(read_named_id(ctx, field, "sep", out->vocab, &sep));
     LM_TRY(add_piece(&out->single, cls, 0));
     LM_TRY(add_piece(&out->single, LM_PIECE_A, 0));
     LM_TRY(add_piece(&out->single, sep, 0));
@@ -191,7 +199,7 @@ read_text(lm_context *ctx, const lm_json *json, lm_buffer *pieces)
 
 /* {"id": "[CLS]", "type_id": 0} of a SpecialToken, whose ids are in special_tokens. */
 static lm_status
-read_special(lm_context *ctx, const lm_json *json, const lm_json *specials, int32_t vocab_size,
+read_special(lm_context *ctx, const lm_json *json, const lm_json *specials, const lm_vocab *vocab,
              lm_buffer *pieces)
 {
     lm_field field = {json, PATH ".SpecialToken"};
@@ -208,7 +216,7 @@ read_special(lm_context *ctx, const lm_json *json, const lm_json *specials, int3
     for (const lm_json *id = ids->as.items.first; id; id = id->next) {
         int32_t number;
 
-        LM_TRY(check_id(ctx, id, "special_tokens.ids", vocab_size, &number));
+        LM_TRY(check_id(ctx, id, "special_tokens.ids", vocab, &number));
         LM_TRY(add_piece(pieces, number, (int32_t)type));
     }
     return LM_OK;
@@ -217,11 +225,14 @@ read_special(lm_context *ctx, const lm_json *json, const lm_json *specials, int3
 /* A list of pieces, each an object with one member. */
 static lm_status
 read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *specials,
-              int32_t vocab_size, lm_buffer *pieces)
+              const lm_vocab *vocab, lm_buffer *pieces)
 {
     const lm_json *template;
 
     LM_TRY(lm_field_items(ctx, field, key, LM_JSON_ARRAY, &template));
+    /* Pieces without ids count too: each is looked up among the special tokens. */
+    if (template->as.items.count > MAX_PIECES)
+        return too_long(ctx);
     for (const lm_json *piece = template->as.items.first; piece; piece = piece->next) {
         const lm_json *text = lm_json_get(piece, "Sequence");
         const lm_json *special = lm_json_get(piece, "SpecialToken");
@@ -230,7 +241,7 @@ read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *s
         if (text)
             LM_TRY(read_text(ctx, text, pieces));
         else if (special)
-            LM_TRY(read_special(ctx, special, specials, vocab_size, pieces));
+            LM_TRY(read_special(ctx, special, specials, vocab, pieces));
         else
             return lm_field_wrong(ctx, field, key, piece, "Sequence or SpecialToken");
     }
@@ -244,6 +255,6 @@ compile_template(lm_context *ctx, lm_field field, templates *out)
     const lm_json *specials;
 
     LM_TRY(lm_field_items(ctx, field, "special_tokens", LM_JSON_OBJECT, &specials));
-    LM_TRY(read_template(ctx, field, "single", specials, out->vocab_size, &out->single));
-    return read_template(ctx, field, "pair", specials, out->vocab_size, &out->pair);
+    LM_TRY(read_template(ctx, field, "single", specials, out->vocab, &out->single));
+    return read_template(ctx, field, "pair", specials, out->vocab, &out->pair);
 }

@@ -6,9 +6,10 @@
 
 #include "token/fields.h"
 #include "token/image.h"
+#include "token/vocab.h"
 
-/* `processor` may be JSON null or NULL: texts stand alone. Special ids must be below vocab_size. */
-lm_status lm_postprocess_compile(lm_context *ctx, const lm_json *processor, int32_t vocab_size,
+/* `processor` may be JSON null or NULL: texts stand alone. Special ids must name tokens. */
+lm_status lm_postprocess_compile(lm_context *ctx, const lm_json *processor, const lm_vocab *vocab,
                                  size_t start, lm_buffer *out);
 
 #endif

@@ -1,0 +1,175 @@
+/*
+ * fuzz_model.c - a whole folder that is accepted makes an image that embeds texts: vectors are
+ * finite or refused, never a NaN; a text has the same bits alone and among others; a second view of
+ * the image and a copy of it at another address give the same; nothing is written to the image.
+ *
+ * An input is a folder (fuzz.h); where it has no weights, a header that fits config.json is made.
+ */
+#include <math.h>
+
+#include "base/size.h"
+#include "fuzz.h"
+#include "task/classify.h"
+#include "task/embed.h"
+
+/* Images beyond this are planned only. */
+#define IMAGE_LIMIT ((size_t)1 << 20)
+
+#define TEXT(literal)                \
+    {                                \
+        literal, sizeof(literal) - 1 \
+    }
+
+static const lm_text texts[] = {
+    TEXT("Hello, World!"),
+    TEXT(""),
+    TEXT("caf\xc3\xa9 \xe4\xb8\xad\xe6\x96\x87 [SEP] token token token token token token"),
+};
+
+#define TEXTS (sizeof texts / sizeof texts[0])
+
+void
+fuzz_prepare(void)
+{
+    lm_kernels_active();
+}
+
+/* As for a tokenizer, and the workspace of the encoder. */
+size_t
+fuzz_limit(size_t size)
+{
+    return ((size_t)1 << 26) + 8192 * size;
+}
+
+static bool
+all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+/*
+ * Finite weights may overflow on the way; that must be said. A text without any token has no vector
+ * where the tokenizer adds none.
+ */
+static lm_status
+embed(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *some,
+      size_t count, float *out, size_t width)
+{
+    static const lm_embed_options options = {.on_long = LM_LONG_MEAN, .batch_tokens = 24};
+    lm_status status = lm_embed(ctx, session, model, some, count, &options, out, NULL);
+
+    if (status == LM_BAD_ARGUMENT)
+        REQUIRE(lm_tokenizer_special_count(&model->tokenizer, false) == 0);
+    else if (status != LM_OK && status != LM_NO_MEMORY && status != LM_BAD_MODEL)
+        fuzz_broken(__FILE__, __LINE__, "an accepted model embeds", ctx->error.message);
+    REQUIRE(status != LM_OK || all_finite(out, count * width));
+    return status;
+}
+
+/* All at once, then one by one. */
+static lm_status
+check_texts(lm_context *ctx, lm_session *session, const lm_model *model, float *out, size_t width)
+{
+    LM_TRY(embed(ctx, session, model, texts, TEXTS, out, width));
+    for (size_t i = 0; i < TEXTS; i++) {
+        float *alone = out + TEXTS * width;
+
+        LM_TRY(embed(ctx, session, model, &texts[i], 1, alone, width));
+        REQUIRE(memcmp(alone, out + i * width, width * sizeof *out) == 0);
+    }
+    return LM_OK;
+}
+
+/* Bind, embed, unbind. The caller compares images afterwards. */
+static lm_status
+use_image(lm_context *ctx, const void *image, size_t size, float **out, size_t *count)
+{
+    static const lm_embed_options options = {.dimensions = 0};
+    lm_session *session = NULL;
+    lm_model model;
+    int width = 0;
+    lm_status status;
+
+    LM_TRY(lm_model_bind(ctx, image, size, &model));
+    status = lm_session_create(ctx, &session);
+    if (status == LM_OK && !model.has_head) {
+        REQUIRE(model.tokenizer.vocab_size <= lm_weights_dims(&model.weights)->vocab);
+        REQUIRE(model.info.max_tokens <= lm_weights_dims(&model.weights)->positions);
+        status = lm_embed_width(ctx, &model, &options, &width);
+        REQUIRE(status == LM_OK && width == lm_weights_dims(&model.weights)->hidden);
+        *count = (TEXTS + 1) * (size_t)width;
+        *out = malloc(*count * sizeof **out);
+        status = check_texts(ctx, session, &model, *out, (size_t)width);
+    }
+    lm_session_free(session);
+    lm_model_unbind(ctx, &model);
+    return status;
+}
+
+/* In the place where it was filled and in another. */
+static lm_status
+check_image(lm_context *ctx, char *image, size_t size)
+{
+    char *copy = aligned_alloc(LM_ALIGNMENT, size);
+    float *first = NULL, *second = NULL;
+    size_t count = 0, again = 0;
+    lm_status status;
+
+    memcpy(copy, image, size);
+    status = use_image(ctx, image, size, &first, &count);
+    if (status == LM_OK) {
+        status = use_image(ctx, copy, size, &second, &again);
+        REQUIRE(status == LM_OK || status == LM_NO_MEMORY);
+        if (status == LM_OK && count > 0)
+            REQUIRE(count == again && memcmp(first, second, count * sizeof *first) == 0);
+        REQUIRE(memcmp(copy, image, size) == 0);
+    }
+    free(first);
+    free(second);
+    free(copy);
+    return status;
+}
+
+static lm_status
+run(lm_context *ctx, lm_arena *arena, const lm_source *source)
+{
+    lm_model_plan *plan;
+    lm_model_info info;
+    char *image;
+    size_t size;
+    lm_status status;
+
+    LM_TRY(lm_model_plan_make(ctx, arena, source, NULL, lm_kernels_active(), &plan, &info, NULL));
+    size = lm_model_plan_size(plan);
+    REQUIRE(size % LM_ALIGNMENT == 0 && info.dimensions > 0);
+    if (size > IMAGE_LIMIT)
+        return LM_OK;
+    image = aligned_alloc(LM_ALIGNMENT, size);
+    memset(image, 0, size);
+    status = lm_model_fill(ctx, plan, image);
+    if (status == LM_OK)
+        status = check_image(ctx, image, size);
+    free(image);
+    return status;
+}
+
+lm_status
+fuzz_target(lm_context *ctx, const char *data, size_t size)
+{
+    fuzz_folder folder;
+    lm_source source = fuzz_folder_source(&folder);
+    lm_arena arena;
+    lm_status status;
+    char *weights;
+
+    fuzz_folder_read(&folder, data, size);
+    weights = fuzz_folder_add_weights(&folder);
+    lm_arena_init(&arena, ctx);
+    status = run(ctx, &arena, &source);
+    lm_arena_free(&arena);
+    free(weights);
+    return status;
+}

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Write first inputs for the fuzz targets, made of the golden models and tokenizers of this tree.
+
+usage: test/fuzz/make-seeds.py OUTPUT_DIR      (from the checkout's root)
+
+What libFuzzer made of them is in test/fuzz/corpus; seeds are for a target that is new or that is to
+begin anew. Those whose names begin with "known-" are attacks that must be refused: they are in the
+corpora as they are. The formats of inputs stand at the top of each target.
+"""
+import glob
+import itertools
+import json
+import os
+import struct
+import sys
+
+sys.path.insert(0, "scripts")
+from tokenizer_texts import torture  # noqa: E402
+
+TOKENIZERS = sorted(glob.glob("test/golden/tokenizer/*.tokenizer.json"))
+FOLDERS = sorted(glob.glob("models/tiny/*"))
+JSON = [b"[]", b"-0", b'{"a":[1,2.5e-7,"\\u00e9\\ud83d\\ude00",true,false,null]}', b"[" * 130 + b"]" * 130,
+        b"[1e400]", b'{"a":1,"a":2}', b'"\\ud800"', b"9223372036854775808", b"-9223372036854775808",
+        b"[0.1,1e22,1e23,123456789012345678901234567890,5e-324,1.7976931348623157e308]",
+        b"{" + b",".join(b'"k%d":%d' % (i, i) for i in range(20)) + b"}",
+        b"[" + b"3" * 900 + b"e-800]", b'"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000"', b'["\xe4\xb8\xad","\x7f"]']
+# Shape, begin and end of each tensor of a header: all that may be wrong with ranges.
+RANGES = {
+    "gap": [([1], 0, 4), ([1], 8, 12)], "gap-first": [([1], 4, 8)], "overlap": [([2], 0, 8), ([2], 4, 12)],
+    "same": [([1], 0, 4), ([1], 0, 4)], "inside": [([4], 0, 16), ([1], 4, 8)], "reversed": [([1], 8, 4)],
+    "short-shape": [([1], 0, 8)], "long-shape": [([3], 0, 8)], "zero": [([0], 0, 0), ([1], 0, 4)],
+    "wrap": [([2**32, 2**32], 0, 0)], "wrap-bytes": [([2**62], 0, 0)], "wrap-back": [([2**32, 2**32 + 1, 1], 0, 2**34)],
+    "triple": [([5, 2**63 + 1, 1], 0, 20)], "negative": [([-1], 0, 4)], "end": [([1], 2**63 - 4, 2**63 - 1)],
+    "rank": [([1] * 9, 0, 4)],
+}
+SIZES = [0, 1, 2**31, 2**32, 2**63, 2**64 - 8, 2**64 - 1, 100000001]
+STRINGS = [b'"\\ud800\\ue000"', b'"\\ud800\\ud800"', b'"\\ud800x"', b'"\\udbff\\uffff"', b'"\xed\xa0\x80"', b'"\xc0\x80"',
+           b'"\xf4\x90\x80\x80"', b'"\xe2\x82', b'"\x1f"', b"[01]", b"[1.]", b"[.5]", b"[+1]", b"[NaN]", b"[1,]",
+           b'{"a":1,"\\u0061":2}', b'{"":1,"":2}', b"\xef\xbb\xbf1", b"1 2", b"[" * 129]
+PATTERNS = ["(a+)+$", "((a|b)*)*c", "(?<!x)y", "(" * 200]
+
+
+def write(target, name, data):
+    folder = os.path.join(sys.argv[1], target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def folder(parts):
+    return b"\n".join(b"--- %s\n%s" % (name.encode(), data) for name, data in parts)
+
+
+def header_of(data):
+    size = struct.unpack("<Q", data[:8])[0]
+    return data[8:8 + size].rstrip()
+
+
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def small(path, tokens=48):
+    """A tokenizer with few tokens of each kind, so that an input stays short."""
+    tokenizer = json.loads(read(path))
+    vocab = list(tokenizer["model"]["vocab"])
+    added = tokenizer["added_tokens"]
+    keep = vocab[:5] + vocab[5::max(1, len(vocab) // tokens)]
+    ids = {token: i for i, token in enumerate(dict.fromkeys(keep))}
+    tokenizer["model"]["vocab"] = ids
+    next_id = len(ids)
+    for token in added:
+        if token["content"] in ids:
+            token["id"] = ids[token["content"]]
+        else:
+            token["id"] = next_id
+            next_id += 1
+    return tokenizer
+
+
+def files_of(path):
+    for name in sorted(glob.glob(path + "/**", recursive=True)):
+        if os.path.isfile(name) and not name.endswith("golden.json"):
+            yield os.path.relpath(name, path), read(name)
+
+
+def seeds_of_models():
+    for path in FOLDERS:
+        name = os.path.basename(path)
+        parts = []
+        for file, data in files_of(path):
+            if file.endswith(".safetensors"):
+                write("tensors", f"{name}-{file}", header_of(data))
+                data = header_of(data)
+            elif file.endswith(".json"):
+                write("json", f"{name}-{file.replace('/', '-')}", data)
+                data = compact(json.loads(data))
+            parts.append((file, data))
+        settings = [p for p in parts if not p[0].startswith("model") and p[0] != "tokenizer.json"]
+        write("config", name, folder(settings))
+        write("config", name + "-weights", folder([p for p in parts if p[0] != "tokenizer.json"]))
+        config = json.loads(dict(parts)["config.json"])
+        config.update(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=9)
+        pooling = {"word_embedding_dimension", "embedding_dimension"}
+        tiny = []
+        for file, data in parts:
+            value = config if file == "config.json" else json.loads(data)
+            if file.endswith("config.json") and pooling & set(value):
+                value.update({key: 8 for key in pooling & set(value)})
+            if not file.startswith("model"):
+                tiny.append((file, compact(value)))
+        write("model", name, folder(tiny))
+    head = ('{"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},'
+            '"bias":{"dtype":"F32","shape":[2],"data_offsets":[24,32]}}').encode()
+    parts = [("head.json", b'{"format":1,"task":"classification","dimensions":3,"labels":["a","b"]}'),
+             ("head.safetensors", head)]
+    write("config", "head", folder(parts))
+    write("model", "head", folder(parts))
+    write("tensors", "empty", struct.pack("<Q", 2) + b"{}")
+    write("tensors", "raw", struct.pack("<Q", len(head)) + head + bytes(range(32)))
+    for dtype, size in [("F64", 8), ("F16", 2), ("BF16", 2), ("I64", 8), ("U8", 1), ("BOOL", 1), ("F8_E4M3", 1)]:
+        write("tensors", dtype, b'{"__metadata__":{"format":"pt"},"x":{"dtype":"%s","shape":[3,2],"data_offsets":[0,%d]}}'
+              % (dtype.encode(), 6 * size))
+
+
+def seeds_of_tokenizers():
+    for path in TOKENIZERS:
+        name = os.path.basename(path).split(".")[0]
+        tokenizer = small(path)
+        write("tokenizer", name, compact(tokenizer))
+        write("json", "tokenizer-" + name, compact(tokenizer)[:3000])
+    config = b'{"tokenizer_class":"BertTokenizerFast","do_lower_case":false,"strip_accents":true}'
+    write("tokenizer", "override", folder([("tokenizer.json", compact(tokenizer)),
+                                           ("tokenizer_config.json", config)]))
+    bad_ids = {"same-id": 0, "negative": -1, "huge": 2**31, "beyond": 4000, "wrap": 2**32, "fraction": 1.5}
+    for name, number in bad_ids.items():
+        vocab = tokenizer["model"]["vocab"]
+        changed = {**tokenizer, "model": {**tokenizer["model"], "vocab": {**vocab, "zzz": number}}}
+        write("tokenizer", "known-vocab-" + name, compact(changed))
+        added = [{"id": number, "content": "zzz", "special": True}]
+        write("tokenizer", "known-added-" + name, compact({**tokenizer, "added_tokens": added}))
+    for content in ["", "x" * 513]:
+        added = [{"id": len(tokenizer["model"]["vocab"]), "content": content, "special": False}]
+        write("tokenizer", f"known-content-{len(content)}", compact({**tokenizer, "added_tokens": added}))
+    for i, pattern in enumerate(PATTERNS):
+        tokenizer["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": pattern},
+                                      "behavior": "Isolated", "invert": False}
+        write("tokenizer", f"known-pattern{i}", compact(tokenizer))
+
+
+def seeds_of_texts():
+    for i, (text, kind) in enumerate(zip(torture(), itertools.cycle(range(15)))):
+        write("text", f"{i}", bytes([kind, i % 256, i * 37 % 256]) + text.encode()[:400])
+
+
+def known_attacks():
+    for i, text in enumerate(STRINGS):
+        write("json", f"known-{i}", text)
+        if text.startswith(b'"'):
+            write("json", f"known-key-{i}", b"{" + text + b":0}")
+    many = b",".join(b'"k%d":%d' % (i, i) for i in range(30))
+    write("json", "known-many-keys", b"{" + many + b',"k7":0}')
+    for name, tensors in RANGES.items():
+        entries = {f"t{i}": {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+                   for i, (shape, begin, end) in enumerate(tensors)}
+        write("tensors", "known-" + name, compact(entries))
+    sound = b'{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    for i, size in enumerate(SIZES):
+        write("tensors", f"known-size{i}", struct.pack("<Q", size) + sound + bytes(4))
+    for name, data in [("trailing", bytes(5)), ("cut", bytes(3)), ("bare", b"")]:
+        write("tensors", "known-" + name, struct.pack("<Q", len(sound)) + sound + data)
+    write("tensors", "nan", struct.pack("<Q", len(sound)) + sound + struct.pack("<f", float("nan")))
+    write("tensors", "known-twice", sound[:-1] + b"," + sound[1:])
+
+
+known_attacks()
+for i, text in enumerate(JSON):
+    write("json", f"{i}", text)
+seeds_of_models()
+seeds_of_tokenizers()
+seeds_of_texts()
