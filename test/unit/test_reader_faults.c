@@ -288,6 +288,31 @@ test_cancel_tensors(void)
     CHECK(n > 8);
 }
 
+/* The list of files when each call of the source fails. */
+static void
+test_unreadable_index(void)
+{
+    lm_status status = LM_IO_ERROR;
+
+    for (int n = 1; status == LM_IO_ERROR; n++) {
+        fake_source fake = {.fail_at = n};
+        lm_source source = fake_open(&fake);
+        const char *const *files;
+        const char *index;
+        lm_context ctx;
+        lm_arena arena;
+        size_t count;
+
+        fake_add(&fake, "model.safetensors.index.json",
+                 "{\"weight_map\":{\"a\":\"x.safetensors\"}}");
+        lm_context_init(&ctx);
+        lm_arena_init(&arena, &ctx);
+        status = lm_tensors_list(&ctx, &arena, &source, &index, &files, &count);
+        lm_arena_free(&arena);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+}
+
 /* A file as long as memory cannot be. */
 static void
 test_endless_file(void)
@@ -349,6 +374,7 @@ static const unit_case cases[] = {
     {"cancel_tensors", test_cancel_tensors},
     {"endless_file", test_endless_file},
     {"heads", test_heads},
+    {"unreadable_index", test_unreadable_index},
 };
 
 UNIT_MAIN(cases)
