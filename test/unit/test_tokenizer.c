@@ -657,6 +657,12 @@ test_decoding_unknown_ids(void)
     "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":\"##\"," \
     "\"vocab\":{" vocab "}}" rest "}"
 
+#define BERT_PROCESSING(cls, sep) \
+    ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":" cls ",\"sep\":" sep "}"
+#define TEMPLATE(single, pair, specials)                                                           \
+    ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[" single "],\"pair\":[" pair \
+    "],\"special_tokens\":" specials "}"
+
 static const struct {
     const char *json;
     lm_status status;
@@ -719,6 +725,80 @@ static const struct {
     {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"BertNormalizer\"},\"added_tokens\":[{\"id\":1,"
                       "\"content\":\"\\u0301\",\"normalized\":true}]"),
      LM_BAD_MODEL, "added_tokens.0.content"},
+    {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":[]}}", LM_BAD_MODEL, "model.vocab"},
+    {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"u\":0}}}", LM_BAD_MODEL, "model.unk_token"},
+    {"{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"vocab\":{\"u\":0}}}", LM_BAD_MODEL,
+     "model.continuing_subword_prefix"},
+    {MODEL("\"u\":0},\"max_input_chars_per_word\":{", ""), LM_BAD_MODEL,
+     "model.max_input_chars_per_word"},
+    {MODEL("\"u\":0,\"b\":3", ",\"added_tokens\":[{\"id\":2,\"content\":\"x\"},"
+                              "{\"id\":3,\"content\":\"y\"}]"),
+     LM_BAD_MODEL, "added_tokens.y"},
+    {MODEL("\"b\":0", ",\"added_tokens\":[{\"id\":1,\"content\":\"u\"}]"), LM_BAD_MODEL,
+     "model.unk_token"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":1}"),
+     LM_BAD_MODEL, "normalizer.clean_text"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"BertNormalizer\",\"handle_chinese_chars\":1}"),
+     LM_BAD_MODEL, "normalizer.handle_chinese_chars"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"BertNormalizer\",\"strip_accents\":\"\"}"),
+     LM_BAD_MODEL, "normalizer.strip_accents"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[7]}"), LM_BAD_MODEL,
+     "normalizer.normalizers"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":\"BertPreTokenizer\""), LM_BAD_MODEL, "pre_tokenizer"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Sequence\"}"), LM_BAD_MODEL,
+     "pre_tokenizer.pretokenizers"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[7]}"),
+     LM_BAD_MODEL, "pre_tokenizer.pretokenizers"},
+    {MODEL("\"u\":0", ",\"decoder\":7"), LM_BAD_MODEL, "decoder"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"WordPiece\"}"), LM_BAD_MODEL, "decoder.prefix"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"\",\"cleanup\":0}"),
+     LM_BAD_MODEL, "decoder.cleanup"},
+    {MODEL("\"u\":0", ",\"post_processor\":7"), LM_BAD_MODEL, "post_processor"},
+    {MODEL("\"u\":0", BERT_PROCESSING("7", "[\"u\",0]")), LM_BAD_MODEL, "post_processor.cls"},
+    {MODEL("\"u\":0", BERT_PROCESSING("[\"u\"]", "[\"u\",0]")), LM_BAD_MODEL, "post_processor.cls"},
+    {MODEL("\"u\":0", BERT_PROCESSING("[\"u\",\"0\"]", "[\"u\",0]")), LM_BAD_MODEL,
+     "post_processor.cls"},
+    {MODEL("\"u\":0", BERT_PROCESSING("[\"u\",0.5]", "[\"u\",0]")), LM_BAD_MODEL,
+     "post_processor.cls"},
+    {MODEL("\"u\":0", BERT_PROCESSING("[\"u\",-1]", "[\"u\",0]")), LM_BAD_MODEL,
+     "post_processor.cls"},
+    {MODEL("\"u\":0", BERT_PROCESSING("[\"u\",0]", "{}")), LM_BAD_MODEL, "post_processor.sep"},
+    {MODEL("\"u\":0",
+           TEMPLATE("{\"Sequence\":{\"id\":\"A\"}}", "{\"Sequence\":{\"id\":\"A\"}}", "{}")),
+     LM_UNSUPPORTED, "post_processor.pair"},
+    {MODEL("\"u\":0", TEMPLATE("{\"Sequence\":{\"id\":\"A\"}}", "7", "{}")), LM_BAD_MODEL,
+     "post_processor.pair"},
+    {MODEL("\"u\":0", TEMPLATE("{\"Sequence\":{\"id\":\"C\"}}", "", "{}")), LM_BAD_MODEL,
+     "post_processor.Sequence.id"},
+    {MODEL("\"u\":0", TEMPLATE("{\"Sequence\":{}}", "", "{}")), LM_BAD_MODEL,
+     "post_processor.Sequence.id"},
+    {MODEL("\"u\":0", TEMPLATE("{\"Sequence\":{\"id\":\"A\",\"type_id\":-1}}", "", "{}")),
+     LM_BAD_MODEL, "post_processor.Sequence.type_id"},
+    {MODEL("\"u\":0", TEMPLATE("{\"Sequence\":{\"id\":\"A\",\"type_id\":\"1\"}}", "", "{}")),
+     LM_BAD_MODEL, "post_processor.Sequence.type_id"},
+    {MODEL("\"u\":0", TEMPLATE("{\"Sequence\":{\"id\":\"A\",\"type_id\":1.0}}", "", "{}")),
+     LM_BAD_MODEL, "post_processor.Sequence.type_id"},
+    {MODEL("\"u\":0", TEMPLATE("{\"SpecialToken\":{}}", "", "{}")), LM_BAD_MODEL,
+     "post_processor.SpecialToken.id"},
+    {MODEL("\"u\":0", TEMPLATE("{\"SpecialToken\":{\"id\":\"x\",\"type_id\":2147483648}}", "",
+                               "{\"x\":{\"ids\":[0]}}")),
+     LM_BAD_MODEL, "post_processor.SpecialToken.type_id"},
+    {MODEL("\"u\":0", TEMPLATE("{\"SpecialToken\":{\"id\":\"x\"}}", "", "{\"x\":{}}")),
+     LM_BAD_MODEL, "post_processor.special_tokens.ids"},
+    {MODEL("\"u\":0", TEMPLATE("{\"SpecialToken\":{\"id\":\"x\"}}", "", "{\"x\":{\"ids\":[1]}}")),
+     LM_BAD_MODEL, "post_processor.special_tokens.ids"},
+    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"special_tokens\":{},"
+                      "\"single\":{}}"),
+     LM_BAD_MODEL, "post_processor.single"},
+    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"TemplateProcessing\"}"), LM_BAD_MODEL,
+     "post_processor.special_tokens"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":1}]"), LM_BAD_MODEL, "added_tokens.content"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":-1,\"content\":\"x\"}]"), LM_BAD_MODEL,
+     "added_tokens.id"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":1,\"content\":\"x\",\"lstrip\":1}]"),
+     LM_BAD_MODEL, "added_tokens.lstrip"},
+    {MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":1,\"content\":\"x\",\"normalized\":1}]"),
+     LM_BAD_MODEL, "added_tokens.normalized"},
 };
 
 static void
@@ -774,6 +854,127 @@ test_nested_vocabulary(void)
     free(json);
 }
 
+/* Settings of tokenizer_config.json that rule must be of their type. */
+static void
+test_bad_overrides(void)
+{
+    static const char *const configs[] = {
+        "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":\"yes\"}",
+        "{\"tokenizer_class\":\"BertTokenizer\",\"tokenize_chinese_chars\":1}",
+        "{\"tokenizer_class\":\"BertTokenizer\",\"strip_accents\":[]}",
+    };
+    static const char json[] = MODEL("\"u\":0", "");
+
+    for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
+        fixture f;
+
+        open_empty(&f);
+        CHECK_EQ_INT(compile_json(&f, json, strlen(json), configs[i], 100), LM_BAD_MODEL);
+        CHECK_STR(f.ctx.error.file, "tokenizer_config.json");
+        close_fixture(&f);
+    }
+}
+
+/* Sequences that are one step too long for the list, wherever it ends. */
+static void
+test_too_many_steps(void)
+{
+    static const struct {
+        const char *start, *step, *last, *end;
+        int steps; /* of `last` */
+    } kinds[] = {
+        {"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[", "{\"type\":\"NFC\"},",
+         "{\"type\":\"BertNormalizer\"}", "]}", 5},
+        {"\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[",
+         "{\"type\":\"Whitespace\"},", "{\"type\":\"BertPreTokenizer\"}", "]}", 2},
+    };
+
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (int steps = LM_MAX_STAGES - kinds[k].steps; steps <= LM_MAX_STAGES; steps++) {
+            char json[2000] = "";
+            fixture f;
+
+            strcat(json, "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\","
+                         "\"continuing_subword_prefix\":\"##\",\"vocab\":{\"u\":0}},");
+            strcat(json, kinds[k].start);
+            for (int i = 0; i < steps; i++)
+                strcat(json, kinds[k].step);
+            strcat(strcat(strcat(json, kinds[k].last), kinds[k].end), "}");
+            open_empty(&f);
+            CHECK_EQ_INT(compile_json(&f, json, strlen(json), NULL, 100),
+                         steps + kinds[k].steps > LM_MAX_STAGES ? LM_TOO_LARGE : LM_OK);
+            close_fixture(&f);
+        }
+}
+
+/* An added token of more bytes than a search of near misses may cost. */
+static void
+test_long_added_token(void)
+{
+    for (int length = 512; length <= 513; length++) {
+        char json[1000], token[514];
+        fixture f;
+
+        memset(token, 'x', sizeof token);
+        token[length] = '\0';
+        snprintf(json, sizeof json,
+                 MODEL("\"u\":0", ",\"added_tokens\":[{\"id\":1,\"content\":\"%s\"}]"), token);
+        open_empty(&f);
+        CHECK_EQ_INT(compile_json(&f, json, strlen(json), NULL, 100),
+                     length > 512 ? LM_BAD_MODEL : LM_OK);
+        close_fixture(&f);
+    }
+}
+
+/* Two added tokens that look the same once they are normalized; a punctuation stage that says so.
+ */
+static void
+test_unusual_files(void)
+{
+    static const char *const files[] = {
+        MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Lowercase\"},\"added_tokens\":["
+                         "{\"id\":1,\"content\":\"Xy\"},{\"id\":2,\"content\":\"xy\"},"
+                         "{\"id\":3,\"content\":\"XY\"}]"),
+        MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"Isolated\"}"),
+        MODEL("\"u\":0,\"\":1,\"b\":7", ""),
+    };
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        fixture f;
+
+        open_empty(&f);
+        CHECK_OK(&f.ctx, compile_json(&f, files[i], strlen(files[i]), NULL, 100));
+        CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+        encode(&f, "xy!", 3, &everything);
+        CHECK_EQ_INT(f.out.ids[0], i == 0); /* of equal ones the first that is listed */
+        close_fixture(&f);
+    }
+}
+
+/* Every pair of letters is looked up: many meet others in the table. */
+static void
+test_crowded_lookups(void)
+{
+    char json[8000] = "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\","
+                      "\"continuing_subword_prefix\":\"##\",\"vocab\":{\"u\":0";
+    size_t used = strlen(json);
+    fixture f;
+
+    for (int i = 0; i < 200; i++)
+        used += (size_t)snprintf(json + used, sizeof json - used, ",\"%c%c\":%d", 'a' + i % 26,
+                                 'a' + i / 26, i + 1);
+    snprintf(json + used, sizeof json - used, "}}}");
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 1000));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    for (int i = 0; i < 26 * 26; i++) {
+        char name[] = {(char)('a' + i % 26), (char)('a' + i / 26)};
+
+        CHECK_EQ_INT(lm_token_id(&f.tokenizer, name, 2), i < 200 ? i + 1 : -1);
+    }
+    close_fixture(&f);
+}
+
 static const struct {
     const char *config, *warning;
 } overrides[] = {
@@ -783,6 +984,7 @@ static const struct {
     {"{\"tokenizer_class\":\"BertTokenizerFast\"}", "lowercase is false"},
     {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":null}",
      "strip_accents is false"},
+    {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false,\"strip_accents\":false}", ""},
     {"{\"tokenizer_class\":\"DistilBertTokenizer\",\"do_lower_case\":false,"
      "\"tokenize_chinese_chars\":false}",
      "handle_chinese_chars is true"},
@@ -1157,6 +1359,11 @@ static const unit_case cases[] = {
     {"bad_files", test_bad_files},
     {"unknown_stage_is_named", test_unknown_stage_is_named},
     {"nested_vocabulary", test_nested_vocabulary},
+    {"bad_overrides", test_bad_overrides},
+    {"too_many_steps", test_too_many_steps},
+    {"long_added_token", test_long_added_token},
+    {"unusual_files", test_unusual_files},
+    {"crowded_lookups", test_crowded_lookups},
     {"overrides", test_overrides},
     {"bad_calls", test_bad_calls},
     {"sabotage", test_sabotage},

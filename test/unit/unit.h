@@ -2,7 +2,8 @@
  * unit.h - the checks of the engine's unit tests. Each test is a program of named cases; every case
  * prints "ok NAME" or "not ok NAME", which scripts/test.sh counts. A check that fails says where
  * and what, and the case goes on. UNIT_MAIN runs a table of cases, or only those whose name
- * contains the program's first argument.
+ * contains the program's first argument, or, where that begins with '-', does not contain the rest
+ * of it.
  */
 #ifndef UNIT_H
 #define UNIT_H
@@ -72,7 +73,9 @@ unit_run(const unit_case *cases, size_t count, const char *only)
     int failed = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (!strstr(cases[i].name, only))
+        bool without = only[0] == '-';
+
+        if (!strstr(cases[i].name, only + without) != without)
             continue;
         unit_failures = 0;
         cases[i].run();

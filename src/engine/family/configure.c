@@ -3,7 +3,6 @@
  * value that is not there takes the reference library's default; a value of the wrong type or out
  * of range is LM_BAD_MODEL with key, found and allowed.
  */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,7 +79,7 @@ read_int(lm_context *ctx, const lm_config_field *field, const lm_json *value, vo
     return LM_OK;
 }
 
-/* The range keeps NaN and infinity out; a NaN in JSON does not get past the parser. */
+/* NaN and infinity do not get past the JSON reader. */
 static lm_status
 read_float(lm_context *ctx, const lm_config_field *field, const lm_json *value, void *dest)
 {
@@ -90,8 +89,8 @@ read_float(lm_context *ctx, const lm_config_field *field, const lm_json *value, 
         *out = (float)field->fallback;
         return LM_OK;
     }
-    if (value->type != LM_JSON_NUMBER || !isfinite(value->as.number) ||
-        value->as.number < field->low || value->as.number > field->high) {
+    if (value->type != LM_JSON_NUMBER || value->as.number < field->low ||
+        value->as.number > field->high) {
         refuse(ctx, LM_BAD_MODEL, "a setting of the model is out of range", field, value);
         return lm_detail_allowed(ctx, "a number from %g to %g", field->low, field->high);
     }

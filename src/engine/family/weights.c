@@ -153,10 +153,10 @@ slot_dim(const planner *p, const lm_weight_slot *slot, int axis)
 static lm_status
 refuse_shape(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
 {
-    char found[128] = "";
+    char found[LM_MAX_RANK * 22 + 1] = ""; /* of 20 digits each */
     size_t used = 0;
 
-    for (int i = 0; i < tensor->rank && used < sizeof found; i++)
+    for (int i = 0; i < tensor->rank; i++)
         used += (size_t)snprintf(found + used, sizeof found - used, "%s%llu", i ? ", " : "",
                                  (unsigned long long)tensor->shape[i]);
     lm_raise(p->ctx, LM_BAD_MODEL, "a tensor's shape does not match config.json");

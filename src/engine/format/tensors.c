@@ -650,9 +650,10 @@ lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source, const
  * the shapes, not from what a caller filled in.
  */
 
-/* One member of the header; *end moves on by the tensor's bytes. */
+/* One member of the header, and what follows it; *end moves on by the tensor's bytes. */
 static lm_status
-write_entry(lm_context *ctx, const lm_tensor *tensor, uint64_t *end, lm_buffer *out)
+write_entry(lm_context *ctx, const lm_tensor *tensor, const char *after, uint64_t *end,
+            lm_buffer *out)
 {
     uint64_t bytes = lm_dtypes[tensor->dtype].bytes, begin = *end;
 
@@ -665,8 +666,8 @@ write_entry(lm_context *ctx, const lm_tensor *tensor, uint64_t *end, lm_buffer *
     LM_TRY(lm_buffer_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", lm_dtypes[tensor->dtype].name));
     for (int i = 0; i < tensor->rank; i++)
         LM_TRY(lm_buffer_printf(out, i ? ",%llu" : "%llu", (unsigned long long)tensor->shape[i]));
-    return lm_buffer_printf(out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin,
-                            (unsigned long long)*end);
+    return lm_buffer_printf(out, "],\"data_offsets\":[%llu,%llu]}%s", (unsigned long long)begin,
+                            (unsigned long long)*end, after);
 }
 
 /* The size stands before the header, so it is filled in when that is complete. */
@@ -676,14 +677,9 @@ lm_tensors_write_header(lm_context *ctx, const lm_tensor *tensors, size_t count,
     size_t start = out->size;
     uint64_t end = 0, header;
 
-    LM_TRY(lm_buffer_append(out, "\0\0\0\0\0\0\0", PREAMBLE));
-    LM_TRY(lm_buffer_append_byte(out, '{'));
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            LM_TRY(lm_buffer_append_byte(out, ','));
-        LM_TRY(write_entry(ctx, &tensors[i], &end, out));
-    }
-    LM_TRY(lm_buffer_append_byte(out, '}'));
+    LM_TRY(lm_buffer_append(out, "\0\0\0\0\0\0\0\0{}", PREAMBLE + (count > 0 ? 1 : 2)));
+    for (size_t i = 0; i < count; i++)
+        LM_TRY(write_entry(ctx, &tensors[i], i + 1 < count ? "," : "}", &end, out));
     /* Spaces up to a multiple of 8, so that the data is aligned in the file. */
     while ((out->size - start) % 8 != 0)
         LM_TRY(lm_buffer_append_byte(out, ' '));

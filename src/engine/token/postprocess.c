@@ -129,9 +129,10 @@ check_texts(lm_context *ctx, const lm_buffer *pieces, const char *key, int a, in
 static lm_status
 compile_none(templates *out)
 {
-    LM_TRY(add_piece(&out->single, LM_PIECE_A, 0));
-    LM_TRY(add_piece(&out->pair, LM_PIECE_A, 0));
-    return add_piece(&out->pair, LM_PIECE_B, 1);
+    static const lm_piece pieces[] = {{LM_PIECE_A, 0}, {LM_PIECE_B, 1}};
+
+    LM_TRY(lm_buffer_append(&out->single, pieces, sizeof pieces[0]));
+    return lm_buffer_append(&out->pair, pieces, sizeof pieces);
 }
 
 /*
@@ -143,7 +144,7 @@ check_id(lm_context *ctx, const lm_json *json, const char *key, const lm_vocab *
 {
     char allowed[64];
 
-    if (json && json->type == LM_JSON_NUMBER && json->is_integer && json->integer >= 0 &&
+    if (json->type == LM_JSON_NUMBER && json->is_integer && json->integer >= 0 &&
         json->integer < vocab->size && vocab->tokens[json->integer].text) {
         *id = (int32_t)json->integer;
         return LM_OK;
@@ -172,12 +173,14 @@ compile_bert(lm_context *ctx, lm_field field, templates *out)
 
     LM_TRY(read_named_id(ctx, field, "cls", out->vocab, &cls));
     LM_TRY(read_named_id(ctx, field, "sep", out->vocab, &sep));
-    LM_TRY(add_piece(&out->single, cls, 0));
-    LM_TRY(add_piece(&out->single, LM_PIECE_A, 0));
-    LM_TRY(add_piece(&out->single, sep, 0));
-    LM_TRY(lm_buffer_append(&out->pair, out->single.data, out->single.size));
-    LM_TRY(add_piece(&out->pair, LM_PIECE_B, 1));
-    return add_piece(&out->pair, sep, 1);
+    {
+        const lm_piece pieces[] = {
+            {cls, 0}, {LM_PIECE_A, 0}, {sep, 0}, {LM_PIECE_B, 1}, {sep, 1},
+        };
+
+        LM_TRY(lm_buffer_append(&out->single, pieces, 3 * sizeof pieces[0]));
+        return lm_buffer_append(&out->pair, pieces, sizeof pieces);
+    }
 }
 
 /* {"id": "A", "type_id": 0} of a Sequence. */

@@ -206,7 +206,7 @@ find_base(builder *b, const children *group, uint32_t *base)
     return grow(b, (size_t)*base + BYTES);
 }
 
-/* Room for `need` cells in the arrays; by doubling. */
+/* Room for `need` cells in the arrays, at most BYTES more than there are; by doubling. */
 static lm_status
 reserve(builder *b, size_t need)
 {
@@ -218,8 +218,6 @@ reserve(builder *b, size_t need)
         return LM_OK;
     if (need > LM_TRIE_MAX_CELLS)
         return lm_raise(trie->ctx, LM_TOO_LARGE, "the vocabulary is too large");
-    if (capacity < need)
-        capacity = need;
 #define GROW_ARRAY(array)                                                \
     grown = lm_realloc(trie->ctx, (array), capacity * sizeof(array)[0]); \
     if (!grown)                                                          \

@@ -29,9 +29,10 @@ lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, int32_t ma
     vocab->model_count = entries->as.items.count;
     LM_TRY(check_ids(ctx, vocab, entries));
     total = vocab->model_count > (size_t)vocab->size ? vocab->model_count : (size_t)vocab->size;
-    if (lm_add_overflows(total, added_count, &total) || total > INT32_MAX)
+    /* Ids end there, and a JSON file holds fewer values: total is no larger. */
+    if (added_count > (size_t)INT32_MAX - total)
         return lm_raise(ctx, LM_TOO_LARGE, "the vocabulary is too large");
-    LM_TRY(make_room(vocab, arena, total));
+    LM_TRY(make_room(vocab, arena, total + added_count));
     for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next) {
         if (index++ % 4096 == 4095)
             LM_TRY(lm_poll(ctx));
@@ -68,7 +69,6 @@ make_room(lm_vocab *vocab, lm_arena *arena, size_t tokens)
 {
     for (vocab->slot_count = 16; vocab->slot_count < 2 * tokens;)
         vocab->slot_count *= 2;
-    vocab->room = tokens;
     vocab->tokens = lm_arena_array(arena, tokens, sizeof *vocab->tokens);
     vocab->slots = lm_arena_array(arena, vocab->slot_count, sizeof *vocab->slots);
     if (!vocab->tokens || !vocab->slots)
@@ -79,14 +79,17 @@ make_room(lm_vocab *vocab, lm_arena *arena, size_t tokens)
     return LM_OK;
 }
 
-/* Added tokens come after the model's, by the room that was made for them. */
+/*
+ * Added tokens come after the model's, in the room that was made for them: their ids are known ones
+ * or the next free one (added.c), which stays below it.
+ */
 lm_status
 lm_vocab_add(lm_context *ctx, lm_vocab *vocab, const char *path, const char *text, size_t length,
              int64_t id)
 {
     lm_field field = {NULL, path};
 
-    if (id < 0 || id >= vocab->max_vocab || (size_t)id >= vocab->room) {
+    if (id >= vocab->max_vocab) {
         lm_field_wrong(ctx, field, "id", NULL, "");
         lm_detail_found(ctx, "%lld", (long long)id);
         return lm_detail_allowed(ctx, "an id from 0 to %d (rows of the embedding)",
@@ -151,14 +154,15 @@ add_token(vocab_writer *w, int32_t id, const lm_vocab_token *token)
     uint8_t flags =
         (uint8_t)((token->text ? LM_TOKEN_PRESENT : 0) | (token->special ? LM_TOKEN_SPECIAL : 0));
     lm_renamed renamed = {id, (uint32_t)w->written.size, (uint32_t)token->length};
+    size_t length = token->shown ? token->shown_length : token->length;
 
-    if (token->length > UINT32_MAX - w->text.size)
+    if (length > UINT32_MAX - w->text.size)
         return lm_raise(w->text.ctx, LM_TOO_LARGE, "the vocabulary is too large");
     LM_TRY(lm_buffer_append(&w->starts, &start, sizeof start));
     LM_TRY(lm_buffer_append_byte(&w->flags, (char)flags));
     if (!token->shown)
-        return lm_buffer_append(&w->text, token->text, token->length);
-    LM_TRY(lm_buffer_append(&w->text, token->shown, token->shown_length));
+        return lm_buffer_append(&w->text, token->text, length);
+    LM_TRY(lm_buffer_append(&w->text, token->shown, length));
     LM_TRY(lm_buffer_append(&w->renamed, &renamed, sizeof renamed));
     return lm_buffer_append(&w->written, token->text, token->length);
 }

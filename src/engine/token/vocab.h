@@ -20,7 +20,6 @@ typedef struct lm_vocab_token {
 
 typedef struct lm_vocab {
     lm_vocab_token *tokens; /* by id */
-    size_t room;            /* of them */
     int32_t max_vocab;
     int32_t size;       /* highest id + 1 */
     size_t model_count; /* tokens of the model */

@@ -331,125 +331,135 @@ lmtext_manifest_digest(const lmtext_manifest *manifest, const lmtext_digest *bas
  * a manifest that is restored into another encoding stays the same bytes.
  */
 
-/* A further member of an object; the writer of the first one leads no comma. */
-static lm_status
-write_string(lm_buffer *out, const char *key, const char *value)
+/* A manifest that is being written; text goes through the engine's writer of JSON. */
+typedef struct manifest_writer {
+    lmtext_call *call;
+    StringInfoData json;
+} manifest_writer;
+
+static void
+write_text(manifest_writer *w, const char *text)
 {
-    LM_TRY(lm_buffer_printf(out, ",\"%s\":", key));
-    return lm_json_write_string(out, value, strlen(value));
+    lm_buffer quoted;
+
+    lm_buffer_init(&quoted, &w->call->ctx);
+    lmtext_check(w->call, lm_json_write_string(&quoted, text, strlen(text)), NULL);
+    appendBinaryStringInfo(&w->json, quoted.data, quoted.size);
+    lm_buffer_free(&quoted);
 }
 
-static lm_status
-write_digest(lm_buffer *out, const char *key, const uint8 *digest)
+/* A further member of an object; the writer of the first one leads no comma. */
+static void
+write_string(manifest_writer *w, const char *key, const char *value)
+{
+    appendStringInfo(&w->json, ",\"%s\":", key);
+    write_text(w, value);
+}
+
+static void
+write_digest(manifest_writer *w, const char *key, const uint8 *digest)
 {
     char hex[LMTEXT_HEX_CHARS + 1];
 
     lmtext_hex_write(digest, hex);
-    return write_string(out, key, hex);
+    write_string(w, key, hex);
 }
 
 /* Files in the order in which they were stored. */
-static lm_status
-write_files(lm_buffer *out, const lmtext_manifest *manifest)
+static void
+write_files(manifest_writer *w, const lmtext_manifest *manifest)
 {
-    LM_TRY(lm_buffer_append_string(out, ",\"files\":["));
+    appendStringInfoString(&w->json, ",\"files\":[");
     for (int i = 0; i < manifest->file_count; i++) {
         const manifest_file *file = &manifest->files[i];
 
-        LM_TRY(lm_buffer_printf(out, "%s{\"size\":" INT64_FORMAT, i > 0 ? "," : "", file->size));
-        LM_TRY(write_string(out, "name", file->name));
-        LM_TRY(write_digest(out, "sha256", file->sha256));
-        LM_TRY(lm_buffer_append_byte(out, '}'));
+        appendStringInfo(&w->json, "%s{\"size\":" INT64_FORMAT, i > 0 ? "," : "", file->size);
+        write_string(w, "name", file->name);
+        write_digest(w, "sha256", file->sha256);
+        appendStringInfoChar(&w->json, '}');
     }
-    return lm_buffer_append_byte(out, ']');
+    appendStringInfoChar(&w->json, ']');
 }
 
 /* Labels stand here for lists only; a loaded model has its own from its files. */
-static lm_status
-write_labels(lm_buffer *out, const lm_model_info *info)
+static void
+write_labels(manifest_writer *w, const lm_model_info *info)
 {
     if (info->label_count == 0)
-        return LM_OK;
-    LM_TRY(lm_buffer_append_string(out, ",\"labels\":["));
+        return;
+    appendStringInfoString(&w->json, ",\"labels\":[");
     for (int i = 0; i < info->label_count; i++) {
         if (i > 0)
-            LM_TRY(lm_buffer_append_byte(out, ','));
-        LM_TRY(lm_json_write_string(out, info->labels[i], strlen(info->labels[i])));
+            appendStringInfoChar(&w->json, ',');
+        write_text(w, info->labels[i]);
     }
-    return lm_buffer_append_byte(out, ']');
+    appendStringInfoChar(&w->json, ']');
 }
 
 /* What the engine found in the files. */
-static lm_status
-write_info(lm_buffer *out, const lmtext_manifest *manifest, const lm_model_info *info)
+static void
+write_info(manifest_writer *w, const lmtext_manifest *manifest, const lm_model_info *info)
 {
-    LM_TRY(write_string(out, "family", info->family ? info->family : ""));
-    LM_TRY(write_string(out, "task", info->task ? info->task : ""));
-    LM_TRY(write_string(out, "precision", "fp32"));
-    LM_TRY(lm_buffer_printf(out, ",\"dimensions\":%d,\"max_tokens\":%d", info->dimensions,
-                            info->max_tokens));
-    LM_TRY(lm_buffer_printf(out, ",\"parameters\":" UINT64_FORMAT ",\"bytes\":" INT64_FORMAT,
-                            info->parameters, manifest->bytes));
-    return write_labels(out, info);
+    write_string(w, "family", info->family ? info->family : "");
+    write_string(w, "task", info->task ? info->task : "");
+    write_string(w, "precision", "fp32");
+    appendStringInfo(&w->json, ",\"dimensions\":%d,\"max_tokens\":%d", info->dimensions,
+                     info->max_tokens);
+    appendStringInfo(&w->json, ",\"parameters\":" UINT64_FORMAT ",\"bytes\":" INT64_FORMAT,
+                     info->parameters, manifest->bytes);
+    write_labels(w, info);
 }
 
 /* What the caller said about the version. */
-static lm_status
-write_options(lm_buffer *out, const lmtext_version_options *options)
+static void
+write_options(manifest_writer *w, const lmtext_version_options *options)
 {
     if (options->licence != NULL)
-        LM_TRY(write_string(out, "licence", options->licence));
+        write_string(w, "licence", options->licence);
     if (options->metrics != NULL)
-        LM_TRY(lm_buffer_printf(out, ",\"metrics\":%s", options->metrics));
-    LM_TRY(lm_buffer_append_string(out, ",\"options\":{"));
+        appendStringInfo(&w->json, ",\"metrics\":%s", options->metrics);
+    appendStringInfoString(&w->json, ",\"options\":{");
     if (options->max_tokens > 0)
-        LM_TRY(lm_buffer_printf(out, "\"max_tokens\":%d", options->max_tokens));
-    return lm_buffer_append_byte(out, '}');
+        appendStringInfo(&w->json, "\"max_tokens\":%d", options->max_tokens);
+    appendStringInfoChar(&w->json, '}');
 }
 
 /* The transaction's time, as now() has it; without zone names or DateStyle. */
-static lm_status
-write_time(lm_buffer *out)
+static void
+write_time(manifest_writer *w)
 {
     pg_time_t now = timestamptz_to_time_t(GetCurrentTransactionStartTimestamp());
     char time[32];
 
     pg_strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", pg_gmtime(&now));
-    return write_string(out, "created_at", time);
-}
-
-static lm_status
-write_all(lm_buffer *out, const lmtext_manifest *manifest, const lm_model_info *info,
-          const lmtext_version_options *options, const lmtext_digest *base)
-{
-    LM_TRY(lm_buffer_printf(out, "{\"format\":%d", MANIFEST_FORMAT));
-    LM_TRY(write_digest(out, "digest", manifest->digest.bytes));
-    if (base != NULL)
-        LM_TRY(write_digest(out, "base", base->bytes));
-    LM_TRY(write_info(out, manifest, info));
-    LM_TRY(write_options(out, options));
-    LM_TRY(write_time(out));
-    LM_TRY(write_files(out, manifest));
-    return lm_buffer_append_byte(out, '}');
+    write_string(w, "created_at", time);
 }
 
 bytea *
 lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const lm_model_info *info,
                       const lmtext_version_options *options, const lmtext_digest *base)
 {
-    lm_buffer out;
+    manifest_writer w = {.call = call};
     bytea *row;
 
-    lm_buffer_init(&out, &call->ctx);
-    lmtext_check(call, write_all(&out, manifest, info, options, base), NULL);
-    if (out.size > MANIFEST_BYTES_MAX - VARHDRSZ)
+    initStringInfo(&w.json);
+    appendStringInfo(&w.json, "{\"format\":%d", MANIFEST_FORMAT);
+    write_digest(&w, "digest", manifest->digest.bytes);
+    if (base != NULL)
+        write_digest(&w, "base", base->bytes);
+    write_info(&w, manifest, info);
+    write_options(&w, options);
+    write_time(&w);
+    write_files(&w, manifest);
+    appendStringInfoChar(&w.json, '}');
+    if (w.json.len > MANIFEST_BYTES_MAX - VARHDRSZ)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the model's labels and metrics are too long"),
-                        errdetail("Found %zu bytes, allowed %d.", out.size,
+                        errdetail("Found %d bytes, allowed %d.", w.json.len,
                                   MANIFEST_BYTES_MAX - VARHDRSZ)));
-    row = palloc(VARHDRSZ + out.size);
-    SET_VARSIZE(row, VARHDRSZ + out.size);
-    memcpy(VARDATA(row), out.data, out.size);
-    lm_buffer_free(&out);
+    row = palloc(VARHDRSZ + w.json.len);
+    SET_VARSIZE(row, VARHDRSZ + w.json.len);
+    memcpy(VARDATA(row), w.json.data, w.json.len);
+    pfree(w.json.data);
     return row;
 }

@@ -1,0 +1,66 @@
+-- A version's manifest, changed behind lmtext's back: what is wrong is named, and lists go on.
+\getenv source LMTEXT_SOURCE_DIR
+\set bert :source '/models/tiny/bert'
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+CREATE SCHEMA manifest;
+SET search_path = manifest;
+SELECT lmtext.import_model('x', :'bert') AS version;
+CREATE TABLE sound AS SELECT convert_from(data, 'UTF8') AS manifest FROM "x@1" WHERE file = 'manifest.json';
+
+CREATE TABLE damage (n int GENERATED ALWAYS AS IDENTITY, what text, bytes bytea);
+
+-- One member set, or removed: NULL.
+INSERT INTO damage (what, bytes)
+SELECT concat_ws(' ', path, left(value::text, 20)),
+    convert_to((CASE WHEN value IS NULL THEN manifest::jsonb #- path ELSE jsonb_set(manifest::jsonb, path, value) END)::text,
+               'UTF8')
+FROM sound, (VALUES
+    ('{format}'::text[], NULL::jsonb), ('{format}', 'null'), ('{format}', '"1"'), ('{format}', '1.5'), ('{format}', '-1'),
+    ('{format}', '2'), ('{format}', '2147483648'),
+    ('{digest}', NULL), ('{digest}', '5'), ('{digest}', '"ab"'), ('{digest}', to_jsonb(repeat('A', 64))),
+    ('{digest}', to_jsonb(repeat('a', 64))),
+    ('{files}', NULL), ('{files}', '{}'), ('{files}', '[5]'), ('{files,0,name}', '5'), ('{files,0,size}', '-1'),
+    ('{files,0,size}', '"x"'), ('{files,0,sha256}', NULL), ('{files,0,sha256}', '"0g"'), ('{files}', '[]'),
+    ('{family}', NULL), ('{family}', '1'), ('{task}', NULL), ('{precision}', '[]'),
+    ('{dimensions}', '-1'), ('{dimensions}', '2147483648'), ('{max_tokens}', '"many"'), ('{parameters}', '1.0'),
+    ('{bytes}', '-1'), ('{bytes}', '9223372036854775808')) damage (path, value);
+
+-- Bytes that are no manifest, and more of them than there may be.
+INSERT INTO damage (what, bytes) SELECT d.* FROM sound, LATERAL (VALUES
+    ('nothing', ''::bytea), ('an array', '[]'), ('a beginning', '{'), ('an empty object', '{}'), ('bytes', '\xff'),
+    ('long', convert_to(manifest || repeat(' ', 17000000), 'UTF8')),
+    ('many files', convert_to(jsonb_set(manifest::jsonb, '{files}',
+        (SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, 10001)))::text, 'UTF8')),
+    ('a hidden name', convert_to(replace(manifest, '"name":"', '"name":"\u0000'), 'UTF8'))) d (what, bytes);
+
+-- Put there, forget what was read of the version, use it, and list it.
+\pset tuples_only on
+SELECT 'SELECT ' || quote_literal(what),
+    format('UPDATE "x@1" SET data = (SELECT bytes FROM damage WHERE n = %s) WHERE file = ''manifest.json''', n),
+    'ALTER TABLE "x@1" ALTER COLUMN part SET STATISTICS 0',
+    'SELECT lmtext.count_tokens(''a'', ''x@1'')',
+    'SELECT family IS NOT NULL AS described FROM lmtext.models WHERE model = ''"x@1"''::regclass'
+FROM damage ORDER BY n \gexec
+
+
+-- Another part with a name as long does not stand for it.
+INSERT INTO "x@1" VALUES ('manifest-json', 0, '\x00');
+UPDATE "x@1" SET data = convert_to(manifest, 'UTF8') FROM sound WHERE file = 'manifest.json';
+SELECT lmtext.count_tokens('a', 'x@1');
+DELETE FROM "x@1" WHERE file = 'manifest-json';
+
+-- A base is a model that has none itself.
+SELECT lmtext.import_model('y', :'bert', '{"max_tokens": 7}') AS version;
+ALTER TABLE "y@1" ALTER COLUMN base SET DEFAULT 'pg_class'::regclass;
+SELECT lmtext.count_tokens('a', 'y@1');
+SELECT lmtext.import_model('z', :'bert', '{"max_tokens": 8}') AS version;
+ALTER TABLE "z@1" ALTER COLUMN base SET DEFAULT 'manifest."y@1"'::regclass;
+SELECT lmtext.count_tokens('a', 'z@1');
+
+-- What a caller may add to it has an end.
+SELECT lmtext.import_model('w', :'bert', jsonb_build_object('licence', repeat('x', 17000000)));
+
+DROP SCHEMA manifest CASCADE;
+DELETE FROM lmtext.model_name WHERE schema = 'manifest';

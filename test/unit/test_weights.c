@@ -1,0 +1,187 @@
+/*
+ * test_weights.c - the weights of a model when something fails: every allocation, every poll,
+ * tensors of another rank, and an image of which any bit is wrong.
+ */
+#define _GNU_SOURCE /* memmem */
+
+#include "golden.h"
+
+/* Plan, fill and bind in a context that fails where `memory` says, with an arena of `room` bytes.
+ */
+static lm_status
+load_with(golden_folder *folder, const lm_bundle *bundle, const lm_family *family,
+          fake_memory *memory, size_t room)
+{
+    fake_memory wanted = *memory;
+    lm_weights_plan plan;
+    lm_weights weights;
+    lm_context ctx;
+    lm_arena arena;
+    lm_status status;
+    void *image;
+
+    *memory = (fake_memory){0};
+    fake_context(&ctx, memory);
+    lm_arena_init(&arena, &ctx);
+    CHECK(fake_fill_arena(&arena, room));
+    memory->calls = 0;
+    memory->fail_at = wanted.fail_at;
+    memory->stop_at = wanted.stop_at;
+    status =
+        lm_weights_plan_make(&ctx, &arena, family, bundle, lm_kernels_at(LM_LEVEL_SCALAR), &plan);
+    if (status == LM_OK) {
+        image = aligned_alloc(LM_ALIGNMENT, plan.size);
+        status = lm_weights_fill(&ctx, &plan, &folder->source, image);
+        if (status == LM_OK)
+            status = lm_weights_bind(&ctx, image, plan.size, &weights);
+        if (status == LM_OK)
+            lm_weights_unbind(&ctx, &weights);
+        free(image);
+    }
+    lm_arena_free(&arena);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+static void
+fail_load(const char *name)
+{
+    golden_folder folder;
+    const lm_family *family;
+    lm_bundle bundle;
+    lm_context ctx;
+    lm_status status = LM_CANCELLED;
+    int n;
+
+    lm_context_init(&ctx);
+    golden_open(&ctx, name, &folder);
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &folder.arena, &folder.source, &bundle));
+    CHECK_OK(&ctx, lm_family_find(&ctx, bundle.config, &family));
+    for (n = 1; status == LM_CANCELLED; n++) {
+        fake_memory memory = {.stop_at = n};
+
+        status = load_with(&folder, &bundle, family, &memory, 0);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    CHECK(n > 20);
+    for (size_t room = 0; room < 7000; room += 48) {
+        status = LM_NO_MEMORY;
+        for (n = 1; status == LM_NO_MEMORY; n++) {
+            fake_memory memory = {.fail_at = n};
+
+            status = load_with(&folder, &bundle, family, &memory, room);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+    golden_close(&folder);
+}
+
+/* Names of today, and those of older files, which are renamed. */
+static void
+test_faults(void)
+{
+    fail_load("bert");
+    fail_load("bert-gamma");
+}
+
+/* The weights file with `from` replaced in its header. */
+static void
+change_header(golden_folder *folder, const char *from, const char *to)
+{
+    fake_file *file = fake_find(&folder->files, "model.safetensors");
+    size_t length = 0, grown, tail;
+    char *changed;
+    const char *hit;
+
+    for (int i = 7; i >= 0; i--)
+        length = length << 8 | (unsigned char)file->data[i];
+    hit = memmem(file->data + 8, length, from, strlen(from));
+    if (!hit) {
+        UNIT_FAIL("the header has no %s", from);
+        return;
+    }
+    changed = lm_arena_alloc(&folder->arena, file->size + 100);
+    memcpy(changed, file->data, (size_t)(hit - file->data));
+    memcpy(changed + (hit - file->data), to, strlen(to));
+    tail = file->size - (size_t)(hit - file->data) - strlen(from);
+    memcpy(changed + (hit - file->data) + strlen(to), hit + strlen(from), tail);
+    grown = length + strlen(to) - strlen(from);
+    for (int i = 0; i < 8; i++)
+        changed[i] = (char)(grown >> 8 * i);
+    file->size += strlen(to) - strlen(from);
+    file->data = changed;
+}
+
+/* As many values, in another shape. */
+static void
+test_other_ranks(void)
+{
+    static const struct {
+        const char *from, *to, *found, *allowed;
+    } shapes[] = {
+        {"\"shape\":[36]", "\"shape\":[6,6]", "(6, 6)", "(36)"},
+        {"\"shape\":[36,36]", "\"shape\":[1,1,1,1,1,1,36,36]", "(1, 1, 1, 1, 1, 1, 36, 36)",
+         "(36, 36)"},
+    };
+
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        golden_folder folder;
+        golden_weights loaded;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        golden_open(&ctx, "bert", &folder);
+        change_header(&folder, shapes[i].from, shapes[i].to);
+        CHECK_EQ_INT(golden_load(&folder, &folder.source, lm_kernels_at(LM_LEVEL_SCALAR), &loaded),
+                     LM_BAD_MODEL);
+        CHECK_STR(ctx.error.found, shapes[i].found);
+        CHECK_STR(ctx.error.allowed, shapes[i].allowed);
+        golden_close(&folder);
+    }
+}
+
+/* Each bit of the header, the config and the table: bind refuses, or what it gives lies in the
+ * image. */
+static void
+test_damaged_image(void)
+{
+    golden_folder folder;
+    golden_weights loaded;
+    lm_context ctx;
+    lm_weights view;
+    unsigned char *image;
+    int refused = 0;
+
+    lm_context_init(&ctx);
+    golden_open(&ctx, "bert", &folder);
+    CHECK_OK(&ctx, golden_load(&folder, &folder.source, lm_kernels_at(LM_LEVEL_SCALAR), &loaded));
+    image = loaded.image;
+    for (size_t at = 0; at < 1024; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            image[at] ^= (unsigned char)(1 << bit);
+            if (lm_weights_bind(&ctx, image, loaded.plan.size, &view) == LM_OK) {
+                const lm_dims *dims = lm_weights_dims(&view);
+                int entries = view.model_targets + dims->layers * view.layer_targets;
+
+                for (int i = 0; i < entries; i++)
+                    CHECK(!view.table[i] ||
+                          (const unsigned char *)view.table[i] < image + loaded.plan.size);
+                lm_weights_unbind(&ctx, &view);
+            } else
+                refused++;
+            image[at] ^= (unsigned char)(1 << bit);
+        }
+    CHECK(refused > 500);
+    for (size_t size = 0; size < 100; size++)
+        CHECK_EQ_INT(lm_weights_bind(&ctx, image, size, &view), LM_INTERNAL);
+    golden_unload(&folder, &loaded);
+    golden_close(&folder);
+}
+
+static const unit_case cases[] = {
+    {"faults", test_faults},
+    {"other_ranks", test_other_ranks},
+    {"damaged_image", test_damaged_image},
+};
+
+UNIT_MAIN(cases)
