@@ -48,18 +48,22 @@ static const lmtext_option option_table[] = {
     {"licence", LMTEXT_OPTION_TEXT, offsetof(import_options, licence), 0, 0, "a string"},
 };
 
-/*
- * On a standby nothing is read in vain. None of the arguments may be NULL: doing nothing would look
- * like success.
- */
+/* Doing nothing for a NULL would look like success. */
 static void
-check_change(FunctionCallInfo fcinfo, const char *function)
+refuse_nulls(FunctionCallInfo fcinfo)
 {
-    PreventCommandIfReadOnly(function);
     for (int i = 0; i < PG_NARGS(); i++)
         if (PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("argument %d must not be null", i + 1)));
+}
+
+/* On a standby nothing is read in vain. */
+static void
+check_change(FunctionCallInfo fcinfo, const char *function)
+{
+    PreventCommandIfReadOnly(function);
+    refuse_nulls(fcinfo);
 }
 
 /* Options become UTF-8 here, since a manifest is. */
@@ -132,7 +136,7 @@ lmtext_drop_model(PG_FUNCTION_ARGS)
 Datum
 lmtext_grant_model(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    check_change(fcinfo, "lmtext.grant_model");
     lmtext_catalog_grant(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1),
                          text_to_cstring(PG_GETARG_TEXT_PP(2)));
     PG_RETURN_VOID();
@@ -142,7 +146,7 @@ lmtext_grant_model(PG_FUNCTION_ARGS)
 Datum
 lmtext_revoke_model(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    check_change(fcinfo, "lmtext.revoke_model");
     lmtext_catalog_revoke(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1),
                           text_to_cstring(PG_GETARG_TEXT_PP(2)));
     PG_RETURN_VOID();

@@ -388,7 +388,7 @@ version_of_entry(const lmtext_stats_entry *entry)
 
     if (entry->key.database != MyDatabaseId || !OidIsValid(entry->key.relid))
         return InvalidOid;
-    manifest = lmtext_manifest_peek(entry->key.relid);
+    manifest = lmtext_manifest_peek(entry->key.relid, NULL);
     if (manifest == NULL ||
         memcmp(&manifest->digest, &entry->key.digest, sizeof entry->key.digest) != 0)
         return InvalidOid;
