@@ -166,6 +166,21 @@ test_narrow_writers(void)
     CHECK(room > 100 && room < 300);
 }
 
+/* A file without tensors is one all the same. */
+static void
+test_no_tensors(void)
+{
+    lm_context ctx;
+    lm_buffer out;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&out, &ctx);
+    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, NULL, 0, &out));
+    CHECK_EQ_INT(out.size, 16);
+    CHECK(memcmp(out.data, "\10\0\0\0\0\0\0\0{}      ", 16) == 0);
+    lm_buffer_free(&out);
+}
+
 /* ---- Tensors ---- */
 
 /* A file with this header and `data` bytes behind it. */
@@ -369,6 +384,7 @@ static const unit_case cases[] = {
     {"crowded_keys", test_crowded_keys},
     {"bad_escapes", test_bad_escapes},
     {"narrow_writers", test_narrow_writers},
+    {"no_tensors", test_no_tensors},
     {"odd_headers", test_odd_headers},
     {"large_headers", test_large_headers},
     {"cancel_tensors", test_cancel_tensors},
