@@ -246,6 +246,9 @@ random_numbers(void)
     CHECK_NEAR(sum / 70000, 0.5, 0.01);
     for (int i = 0; i < 7; i++)
         CHECK_NEAR(counts[i], 10000, 500);
+    /* Of a bound above 2^63 almost half of all values are drawn again. */
+    for (int i = 0; i < 100; i++)
+        CHECK(lm_rng_below(&rng, (UINT64_C(1) << 63) + 1) <= UINT64_C(1) << 63);
 }
 
 static int polls_left;

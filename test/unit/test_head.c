@@ -136,6 +136,10 @@ typedef struct head_damage {
     const char *key;
 } head_damage;
 
+#define HEAD(dimensions)                                                                        \
+    "{\"format\":1,\"task\":\"classification\",\"labels\":[\"a\",\"b\",\"c\"]," dimensions "}", \
+        LM_BAD_MODEL, "dimensions"
+
 static const head_damage damages[] = {
     {"{}", LM_BAD_MODEL, "format"},
     {"{\"format\":2,\"task\":\"classification\",\"labels\":[\"a\",\"b\",\"c\"],\"dimensions\":20}",
@@ -156,6 +160,15 @@ static const head_damage damages[] = {
      LM_BAD_MODEL, "labels"},
     {"{\"format\":1,\"task\":\"classification\",\"labels\":[],\"dimensions\":20}", LM_BAD_MODEL,
      "labels"},
+    {"{\"format\":\"1\"}", LM_BAD_MODEL, "format"},
+    {HEAD("\"dimensions\":\"20\"")},
+    {HEAD("\"dimensions\":20.5")},
+    {HEAD("\"dimensions\":1048577")},
+    {"{\"format\":1,\"task\":\"classification\",\"dimensions\":20}", LM_BAD_MODEL, "labels"},
+    {"{\"format\":1,\"task\":\"classification\",\"dimensions\":20,\"labels\":\"a\"}", LM_BAD_MODEL,
+     "labels"},
+    {"{\"format\":1,\"task\":\"classification\",\"dimensions\":20,\"labels\":[\"a\\u0000b\"]}",
+     LM_BAD_MODEL, "labels"},
 };
 
 static void
@@ -177,10 +190,240 @@ damaged_heads(void)
     }
 }
 
+/* More labels than there may be. */
+static void
+too_many_labels(void)
+{
+    const size_t count = ((size_t)1 << 20) + 1;
+    char *json = malloc(2 * count + 100);
+    int used =
+        sprintf(json, "{\"format\":1,\"task\":\"classification\",\"dimensions\":20,\"labels\":[0");
+    lm_context ctx;
+    head_files files;
+    loaded_model loaded;
+
+    for (size_t i = 1; i < count; i++)
+        used += sprintf(json + used, ",0");
+    strcpy(json + used, "]}");
+    lm_context_init(&ctx);
+    make_files(&ctx, &files);
+    files.fake.files[0].data = json;
+    files.fake.files[0].size = strlen(json);
+    CHECK_EQ_INT(loaded_open(&ctx, &files.source, lm_kernels_active(), &loaded), LM_BAD_MODEL);
+    CHECK_STR(ctx.error.allowed, "an array of 1 to 1048576 strings");
+    free_files(&files);
+    free(json);
+}
+
+/* Tensors that are missing, of another shape, or in another order; each value is a float of 4
+ * bytes. */
+static void
+other_tensors(void)
+{
+    static const struct {
+        lm_tensor tensors[2];
+        lm_status status;
+        const char *key;
+    } kinds[] = {
+        {{{.name = "weights", .rank = 2, .shape = {LABELS, WIDTH}},
+          {.name = "bias", .rank = 1, .shape = {LABELS}}},
+         LM_BAD_MODEL,
+         "weight"},
+        {{{.name = "weight", .rank = 2, .shape = {LABELS, WIDTH}},
+          {.name = "bias", .rank = 1, .shape = {LABELS + 1}}},
+         LM_BAD_MODEL,
+         "bias"},
+        {{{.name = "weight", .rank = 2, .shape = {LABELS, WIDTH}},
+          {.name = "bias", .rank = 2, .shape = {LABELS, 1}}},
+         LM_BAD_MODEL,
+         "bias"},
+        {{{.name = "weight", .rank = 2, .shape = {LABELS, WIDTH}},
+          {.name = "bias", .rank = 1, .shape = {LABELS}, .dtype = LM_I32}},
+         LM_UNSUPPORTED,
+         "bias"},
+        {{{.name = "bias", .rank = 1, .shape = {LABELS}},
+          {.name = "weight", .rank = 2, .shape = {LABELS, WIDTH}}},
+         LM_OK,
+         ""},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        static const float zeros[1000];
+        lm_context ctx;
+        head_files files;
+        loaded_model loaded;
+        lm_tensor tensors[2];
+        lm_buffer file;
+        lm_status status;
+        size_t floats = 0;
+
+        lm_context_init(&ctx);
+        make_files(&ctx, &files);
+        lm_buffer_init(&file, &ctx);
+        memcpy(tensors, kinds[i].tensors, sizeof tensors);
+        for (int k = 0; k < 2; k++) {
+            tensors[k].dtype = tensors[k].dtype == LM_I32 ? LM_I32 : LM_F32;
+            floats +=
+                (size_t)(tensors[k].shape[0] * (tensors[k].rank == 2 ? tensors[k].shape[1] : 1));
+        }
+        CHECK_OK(&ctx, lm_tensors_write_header(&ctx, tensors, 2, &file));
+        CHECK_OK(&ctx, lm_buffer_append(&file, zeros, floats * sizeof(float)));
+        files.fake.files[1].data = file.data;
+        files.fake.files[1].size = file.size;
+        status = loaded_open(&ctx, &files.source, lm_kernels_active(), &loaded);
+        CHECK_EQ_INT(status, kinds[i].status);
+        if (status == LM_OK)
+            loaded_close(&ctx, &loaded);
+        else
+            CHECK_STR(ctx.error.key, kinds[i].key);
+        lm_buffer_free(&file);
+        free_files(&files);
+    }
+}
+
+/* Every allocation, poll and call of the source in turn, from the files to the view. */
+static void
+head_faults(void)
+{
+    static const lm_status wanted[] = {LM_NO_MEMORY, LM_CANCELLED, LM_IO_ERROR};
+
+    for (int kind = 0; kind < 3; kind++)
+        for (size_t room = 0; room < (kind == 0 ? 2048u : 16u); room += 16) {
+            lm_status status = wanted[kind];
+
+            for (int n = 1; status == wanted[kind]; n++) {
+                fake_memory memory = {0};
+                lm_context quiet, ctx;
+                head_files files;
+                lm_model_plan *plan;
+                lm_model model;
+                lm_arena arena;
+                void *image = NULL;
+
+                lm_context_init(&quiet);
+                make_files(&quiet, &files);
+                fake_context(&ctx, &memory);
+                lm_arena_init(&arena, &ctx);
+                CHECK(fake_fill_arena(&arena, room));
+                memory.calls = 0;
+                memory.fail_at = kind == 0 ? n : 0;
+                memory.stop_at = kind == 1 ? n : 0;
+                files.fake.fail_at = kind == 2 ? n : 0;
+                status = lm_model_plan_make(&ctx, &arena, &files.source, NULL, lm_kernels_active(),
+                                            &plan, NULL, NULL);
+                if (status == LM_OK) {
+                    image = aligned_alloc(LM_ALIGNMENT, lm_model_plan_size(plan));
+                    status = lm_model_fill(&ctx, plan, image);
+                }
+                if (status == LM_OK)
+                    status = lm_model_bind(&ctx, image, lm_model_plan_size(plan), &model);
+                if (status == LM_OK)
+                    lm_model_unbind(&ctx, &model);
+                lm_arena_free(&arena);
+                CHECK_EQ_INT(memory.live, 0);
+                free(image);
+                free_files(&files);
+            }
+            CHECK_EQ_INT(status, LM_OK);
+        }
+}
+
+/* Each append to head.json and to the tensors' file finds no room. */
+static void
+narrow_files(void)
+{
+    const float weight[2] = {1, 2}, bias[2] = {0, 0};
+    const lm_head head = {2, 1, weight, bias, names};
+    lm_buffer json, tensors;
+    lm_context ctx, starved;
+    fake_memory memory = {.fail_at = 1, .fail_on = true};
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&json, &ctx);
+    lm_buffer_init(&tensors, &ctx);
+    CHECK_OK(&ctx, lm_head_write(&ctx, &head, &json, &tensors));
+    fake_context(&starved, &memory);
+    for (int file = 0; file < 2; file++) {
+        size_t size = file == 0 ? json.size : tensors.size;
+
+        for (size_t room = 0; room < size; room++) {
+            lm_buffer narrow = {.ctx = &starved, .data = malloc(room + 1), .capacity = room};
+
+            json.size = tensors.size = 0;
+            CHECK_EQ_INT(lm_head_write(&ctx, &head, file == 0 ? &narrow : &json,
+                                       file == 0 ? &tensors : &narrow),
+                         LM_NO_MEMORY);
+            free(narrow.data);
+        }
+        json.size = tensors.size = 0;
+        CHECK_OK(&ctx, lm_head_write(&ctx, &head, &json, &tensors));
+    }
+    lm_buffer_free(&json);
+    lm_buffer_free(&tensors);
+}
+
+/* A head without its base, and on a base of another width; then every allocation and poll of its
+ * use. */
+static void
+heads_and_bases(void)
+{
+    const lm_text texts[] = {{"cat", 3}, {"the data base", 13}};
+    const lm_embed_options options = {.dimensions = 0};
+    float scores[2 * LABELS];
+    lm_context ctx;
+    golden_folder folder, wide_folder;
+    head_files files;
+    loaded_model base, wide, head;
+    lm_session *session;
+
+    lm_context_init(&ctx);
+    golden_open(&ctx, "bert-st5-cls", &folder);
+    golden_open(&ctx, "bert", &wide_folder);
+    make_files(&ctx, &files);
+    CHECK_OK(&ctx, loaded_open(&ctx, &folder.source, lm_kernels_active(), &base));
+    CHECK_OK(&ctx, loaded_open(&ctx, &wide_folder.source, lm_kernels_active(), &wide));
+    CHECK_OK(&ctx, loaded_open(&ctx, &files.source, lm_kernels_active(), &head));
+    CHECK_OK(&ctx, lm_session_create(&ctx, &session));
+    CHECK_EQ_INT(lm_classify(&ctx, session, &head.model, texts, 2, &options, scores, NULL),
+                 LM_INTERNAL);
+    head.model.base = &wide.model;
+    CHECK_EQ_INT(lm_classify(&ctx, session, &head.model, texts, 2, &options, scores, NULL),
+                 LM_BAD_MODEL);
+    CHECK_STR(ctx.error.key, "dimensions");
+    lm_session_free(session);
+    head.model.base = &base.model;
+    for (int kind = 0; kind < 2; kind++) {
+        lm_status wanted = kind == 0 ? LM_NO_MEMORY : LM_CANCELLED, status = wanted;
+
+        for (int n = 1; status == wanted; n++) {
+            fake_memory memory = {.fail_at = kind == 0 ? n : 0, .stop_at = kind == 1 ? n : 0};
+            lm_context faulty;
+
+            session = NULL;
+            fake_context(&faulty, &memory);
+            status = lm_session_create(&faulty, &session);
+            if (status == LM_OK)
+                status =
+                    lm_classify(&faulty, session, &head.model, texts, 2, &options, scores, NULL);
+            if (session)
+                lm_session_free(session);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+    loaded_close(&ctx, &head);
+    loaded_close(&ctx, &wide);
+    loaded_close(&ctx, &base);
+    free_files(&files);
+    golden_close(&wide_folder);
+    golden_close(&folder);
+}
+
 static const unit_case cases[] = {
-    {"round trip", round_trip},
-    {"classify", classify},
-    {"damaged heads", damaged_heads},
+    {"round trip", round_trip},       {"classify", classify},
+    {"damaged heads", damaged_heads}, {"too many labels", too_many_labels},
+    {"other tensors", other_tensors}, {"head faults", head_faults},
+    {"narrow files", narrow_files},   {"heads and bases", heads_and_bases},
 };
 
 UNIT_MAIN(cases)

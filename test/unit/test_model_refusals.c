@@ -351,6 +351,37 @@ damaged_models(void)
     }
 }
 
+/* Lower case is asked for before the tokenizer: accepted where the tokenizer itself makes lower
+ * case. */
+static void
+lower_case(void)
+{
+    static const whole_case sentence = {.file = "sentence_bert_config.json",
+                                        .from = "\"do_lower_case\": false",
+                                        .to = "\"do_lower_case\": true"};
+    static const whole_case tokenizer = {.file = "tokenizer_config.json",
+                                         .from = "\"do_lower_case\": true",
+                                         .to = "\"do_lower_case\": false"};
+
+    for (int keeps = 0; keeps <= 1; keeps++) {
+        golden_folder folder;
+        lm_model_plan *plan;
+        lm_model_info info;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        golden_open(&ctx, "bert-st5-cls", &folder);
+        change_file(&folder, &sentence);
+        if (keeps)
+            change_file(&folder, &tokenizer);
+        CHECK_EQ_INT(lm_model_plan_make(&ctx, &folder.arena, &folder.source, NULL,
+                                        lm_kernels_at(LM_LEVEL_SCALAR), &plan, &info, NULL),
+                     keeps ? LM_UNSUPPORTED : LM_OK);
+        CHECK_STR(ctx.error.key, keeps ? "do_lower_case" : "");
+        golden_close(&folder);
+    }
+}
+
 /* A truncated weights file is refused wherever it is cut. */
 static void
 truncated_weights(void)
@@ -375,7 +406,7 @@ static const unit_case cases[] = {
     {"damaged settings", damaged_settings},   {"missing model type", missing_model_type},
     {"poisoned weights", poisoned_weights},   {"missing tensors", missing_tensors},
     {"damaged headers", damaged_headers},     {"damaged models", damaged_models},
-    {"truncated weights", truncated_weights},
+    {"truncated weights", truncated_weights}, {"lower case", lower_case},
 };
 
 UNIT_MAIN(cases)

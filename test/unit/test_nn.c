@@ -80,6 +80,16 @@ check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     CHECK(memory->polls >= 3 && memory->polls <= 4);
     memory->stop_at = memory->polls + 2;
     CHECK_EQ_INT(lm_nn_linear(ctx, kernels, &args), LM_CANCELLED);
+    memory->stop_at = 0;
+    /* Budgets of less than a row, of seven rows: the same bits. */
+    for (int rows = 0; rows <= 7; rows += 7) {
+        lm_kernels narrow = *kernels;
+
+        narrow.poll_flops = 2.0 * (double)n * (double)k * rows + 1;
+        memset(pieces, 0, m * n * sizeof *pieces);
+        CHECK_OK(ctx, lm_nn_linear(ctx, &narrow, &args));
+        CHECK(memcmp(whole, pieces, m * n * sizeof *whole) == 0);
+    }
     free(a), free(w), free(bias), free(whole), free(pieces), free(packed);
 }
 

@@ -937,6 +937,7 @@ test_unusual_files(void)
                          "{\"id\":3,\"content\":\"XY\"}]"),
         MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"Isolated\"}"),
         MODEL("\"u\":0,\"\":1,\"b\":7", ""),
+        MODEL("\"u\":0,\"ab\":1},\"max_input_chars_per_word\":1,\"x\":{", ""),
     };
 
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {

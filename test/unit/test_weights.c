@@ -6,6 +6,10 @@
 
 #include "golden.h"
 
+#define CONFIG_OFFSET                                                           \
+    56 /* of the section's header, behind magic, family, level, format and size \
+        */
+
 /* Plan, fill and bind in a context that fails where `memory` says, with an arena of `room` bytes.
  */
 static lm_status
@@ -82,6 +86,7 @@ test_faults(void)
 {
     fail_load("bert");
     fail_load("bert-gamma");
+    fail_load("bert-f16");
 }
 
 /* The weights file with `from` replaced in its header. */
@@ -140,6 +145,138 @@ test_other_ranks(void)
     }
 }
 
+/* A tensor under the name that another one has in older files, wherever the search meets the two.
+ */
+static void
+test_duplicates(void)
+{
+    static const char *const places[] = {
+        "embeddings.LayerNorm.",
+        "encoder.layer.0.attention.output.LayerNorm.",
+        "encoder.layer.0.output.LayerNorm.",
+        "encoder.layer.1.attention.output.LayerNorm.",
+        "encoder.layer.1.output.LayerNorm.",
+    };
+
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        golden_folder folder;
+        golden_weights loaded;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        golden_open(&ctx, "bert", &folder);
+        change_header(&folder, golden_join(&folder, "\"", places[i], "bias\""),
+                      golden_join(&folder, "\"", places[i], "gamma\""));
+        CHECK_EQ_INT(golden_load(&folder, &folder.source, lm_kernels_at(LM_LEVEL_SCALAR), &loaded),
+                     LM_BAD_MODEL);
+        CHECK_STR(ctx.error.key, golden_join(&folder, places[i], "weight", ""));
+        golden_close(&folder);
+    }
+}
+
+/* ---- A family of the test's own ---- */
+
+typedef struct toy_config {
+    lm_dims dims;
+    int32_t width;
+} toy_config;
+
+#define TOY(name, use, required, part, parts)                                                      \
+    {                                                                                              \
+        name, use, false, required, 2, {offsetof(toy_config, width), offsetof(toy_config, width)}, \
+            0, part, parts                                                                         \
+    }
+
+/* Plan a model of these tensors, of `width` squared each, for a family of these slots. */
+static lm_status
+plan_toy(lm_context *ctx, const lm_weight_slot *slots, size_t slot_count, int32_t width,
+         const char *const *names, size_t count, lm_weights_plan *plan)
+{
+    static const lm_config_field fields[] = {
+        {"width", LM_FIELD_INT, offsetof(toy_config, width), 0, 1, INT32_MAX, true},
+    };
+    const lm_family family = {
+        .name = "toy",
+        .config_size = sizeof(toy_config),
+        .fields = fields,
+        .field_count = 1,
+        .slots = slots,
+        .slot_count = slot_count,
+        .model_targets = 1,
+    };
+    lm_tensor tensors[8] = {0};
+    lm_bundle bundle = {.tensors = {.items = tensors, .count = count}};
+    char json[64];
+    lm_arena arena;
+    lm_status status;
+
+    lm_context_init(ctx);
+    lm_arena_init(&arena, ctx);
+    for (size_t i = 0; i < count; i++)
+        tensors[i] = (lm_tensor){.name = names[i],
+                                 .file = "model.safetensors",
+                                 .dtype = LM_F32,
+                                 .rank = 2,
+                                 .shape = {(uint64_t)width, (uint64_t)width},
+                                 .order = (uint32_t)i};
+    snprintf(json, sizeof json, "{\"width\":%d}", width);
+    CHECK_OK(ctx, lm_json_parse(ctx, &arena, json, strlen(json), "config.json", &bundle.config));
+    status =
+        lm_weights_plan_make(ctx, &arena, &family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR), plan);
+    lm_arena_free(&arena);
+    return status;
+}
+
+/* A matrix of two parts, each in a tensor of its own or both in one: what is there, and what is
+ * then said. */
+static void
+test_parts(void)
+{
+    static const lm_weight_slot slots[] = {
+        TOY("a", LM_SLOT_ROWS, false, 0, 1),
+        TOY("b", LM_SLOT_ROWS, false, 1, 1),
+        TOY("ab", LM_SLOT_ROWS, false, 0, 2),
+    };
+    static const struct {
+        const char *names[3];
+        size_t count;
+        lm_status status;
+    } kinds[] = {
+        {{NULL}, 0, LM_OK},     {{"a"}, 1, LM_BAD_MODEL}, {{"b"}, 1, LM_BAD_MODEL},
+        {{"a", "b"}, 2, LM_OK}, {{"ab"}, 1, LM_OK},       {{"a", "b", "ab"}, 3, LM_OK},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        lm_weights_plan plan;
+        lm_context ctx;
+
+        CHECK_EQ_INT(plan_toy(&ctx, slots, 3, 4, kinds[i].names, kinds[i].count, &plan),
+                     kinds[i].status);
+        if (kinds[i].status == LM_OK)
+            CHECK_EQ_INT(plan.parameters, 0); /* the toy's tensors do not count their values */
+    }
+}
+
+/* Matrices whose sizes do not fit a size_t, at each step of the sum. */
+static void
+test_overflow(void)
+{
+    static const lm_weight_slot slots[] = {
+        TOY("a", LM_SLOT_ROWS, true, 0, 1),  TOY("b", LM_SLOT_ROWS, false, 1, 1),
+        TOY("c", LM_SLOT_ROWS, false, 2, 1), TOY("d", LM_SLOT_ROWS, false, 3, 1),
+        TOY("e", LM_SLOT_ROWS, false, 4, 1),
+    };
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+
+    for (size_t count = 1; count <= 5; count++) {
+        lm_weights_plan plan;
+        lm_context ctx;
+
+        CHECK_EQ_INT(plan_toy(&ctx, slots, count, INT32_MAX, names, count, &plan),
+                     count == 1 ? LM_OK : LM_TOO_LARGE);
+    }
+}
+
 /* Each bit of the header, the config and the table: bind refuses, or what it gives lies in the
  * image. */
 static void
@@ -172,6 +309,9 @@ test_damaged_image(void)
             image[at] ^= (unsigned char)(1 << bit);
         }
     CHECK(refused > 500);
+    /* The config just behind the end of the section. */
+    memcpy(image + CONFIG_OFFSET, &(uint64_t){lm_align_up(loaded.plan.size)}, sizeof(uint64_t));
+    CHECK_EQ_INT(lm_weights_bind(&ctx, image, lm_align_up(loaded.plan.size), &view), LM_INTERNAL);
     for (size_t size = 0; size < 100; size++)
         CHECK_EQ_INT(lm_weights_bind(&ctx, image, size, &view), LM_INTERNAL);
     golden_unload(&folder, &loaded);
@@ -182,6 +322,9 @@ static const unit_case cases[] = {
     {"faults", test_faults},
     {"other_ranks", test_other_ranks},
     {"damaged_image", test_damaged_image},
+    {"duplicates", test_duplicates},
+    {"parts", test_parts},
+    {"overflow", test_overflow},
 };
 
 UNIT_MAIN(cases)

@@ -123,8 +123,7 @@ static lm_status
 find_tensor(planner *p, const char *name, canonical **found)
 {
     canonical key = {name, NULL, false};
-    canonical *hit =
-        p->count == 0 ? NULL : bsearch(&key, p->names, p->count, sizeof key, compare_names);
+    canonical *hit = bsearch(&key, p->names, p->count, sizeof key, compare_names);
     canonical *end = p->names + p->count;
 
     *found = hit;
