@@ -82,6 +82,10 @@ check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     CHECK_EQ_INT(lm_nn_linear(ctx, kernels, &args), LM_CANCELLED);
     memory->stop_at = 0;
     /* Budgets of less than a row, of seven rows: the same bits. */
+    args.residual = NULL;
+    args.c = whole;
+    kernels->gemm_f32(&args);
+    args.c = pieces;
     for (int rows = 0; rows <= 7; rows += 7) {
         lm_kernels narrow = *kernels;
 

@@ -562,13 +562,16 @@ refuses_without_openat2(unsigned error)
     lm_source_dir *dir;
     lm_source source;
     char *text;
+    lm_status status;
 
     lm_context_init(&ctx);
     if (forbid_openat2(error) != 0)
         return 77;
     if (lm_source_dir_open(&ctx, below("model"), true, &dir, &source) != LM_OK)
         return 1;
-    if (slurp(&ctx, &source, &arena, "plain", &text) != (error == ENOSYS ? LM_DENIED : LM_IO_ERROR))
+    status = slurp(&ctx, &source, &arena, "plain", &text);
+    lm_source_dir_close(&ctx, dir);
+    if (status != (error == ENOSYS ? LM_DENIED : LM_IO_ERROR))
         return 2;
     return error == ENOSYS &&
            strcmp(ctx.error.message, "this kernel cannot keep links inside a directory") != 0;

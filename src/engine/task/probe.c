@@ -33,7 +33,7 @@ static const char *const texts[LM_PROBE_TEXTS - 1] = {
 
 static lm_status make_texts(lm_arena *arena, lm_text *all);
 static lm_status hash_ids(lm_context *ctx, const lm_model *model, const lm_text *all,
-                          uint64_t *hashes);
+                          uint64_t *hashes, bool *bare);
 static lm_status compute(lm_context *ctx, lm_session *session, const lm_model *model,
                          const lm_text *all, size_t count, float *out);
 
@@ -65,6 +65,7 @@ lm_probe_run(lm_context *ctx, lm_arena *arena, lm_session *session, const lm_mod
     int width = full_width(model);
     float *full = lm_arena_array(arena, LM_PROBE_TEXTS * (size_t)width, sizeof *full);
     lm_text all[LM_PROBE_TEXTS];
+    bool bare[LM_PROBE_TEXTS];
 
     probe->width = width < LM_PROBE_WIDTH_MAX ? width : LM_PROBE_WIDTH_MAX;
     probe->values =
@@ -72,11 +73,16 @@ lm_probe_run(lm_context *ctx, lm_arena *arena, lm_session *session, const lm_mod
     if (!full || !probe->values)
         return LM_NO_MEMORY;
     LM_TRY(make_texts(arena, all));
-    LM_TRY(hash_ids(ctx, model, all, probe->ids));
-    if (!alone)
-        LM_TRY(compute(ctx, session, model, all, LM_PROBE_TEXTS, full));
-    for (size_t i = 0; alone && i < LM_PROBE_TEXTS; i++)
-        LM_TRY(compute(ctx, session, model, all + i, 1, full + i * (size_t)width));
+    LM_TRY(hash_ids(ctx, model, all, probe->ids, bare));
+    memset(full, 0, LM_PROBE_TEXTS * (size_t)width * sizeof *full);
+    for (size_t i = 0, count; i < LM_PROBE_TEXTS; i += count) {
+        count = 1;
+        if (bare[i])
+            continue;
+        while (!alone && i + count < LM_PROBE_TEXTS && !bare[i + count])
+            count++;
+        LM_TRY(compute(ctx, session, model, all + i, count, full + i * (size_t)width));
+    }
     keep(model, full, width, probe);
     return LM_OK;
 }
@@ -112,9 +118,12 @@ hash_of(const lm_encoding *encoding)
     return hash;
 }
 
-/* All tokens of each text, without a window. */
+/*
+ * All tokens of each text, without a window. A bare text has none (a tokenizer may add none to an
+ * empty one), and no vector.
+ */
 static lm_status
-hash_ids(lm_context *ctx, const lm_model *model, const lm_text *all, uint64_t *hashes)
+hash_ids(lm_context *ctx, const lm_model *model, const lm_text *all, uint64_t *hashes, bool *bare)
 {
     const lm_token_options options = {.add_special = true, .parse_special = true};
     const lm_tokenizer *tokenizer = &lm_model_encoder(model)->tokenizer;
@@ -129,6 +138,7 @@ hash_ids(lm_context *ctx, const lm_model *model, const lm_text *all, uint64_t *h
         status =
             lm_tokenize(ctx, tokenizer, scratch, all[i].bytes, all[i].length, &options, &encoding);
         hashes[i] = hash_of(&encoding);
+        bare[i] = encoding.count == 0;
     }
     lm_encoding_free(&encoding);
     lm_token_scratch_free(scratch);
