@@ -21,8 +21,8 @@ only_one
 mkdir -p "$LOGS"
 : >"$RESULTS"
 
-QUICK_PARTS="lint unit sanitize kernels symbols sql tap docs"
-ALL_PARTS="$QUICK_PARTS clang live versions cassert"
+QUICK_PARTS="lint unit sanitize hostile replay kernels symbols sql isolation tap docs"
+ALL_PARTS="$QUICK_PARTS clang live versions cassert faults shim shm pgspot headers linear fuzz parallel upgrade"
 
 PARTS=
 DEFAULT_PARTS=$QUICK_PARTS
