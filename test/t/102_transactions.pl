@@ -181,6 +181,7 @@ is(value(q{SELECT string_agg(DISTINCT state, ' ') FROM lmtext.train_runs WHERE m
     eval { $waiter->quit };
     eval { $session->quit };
     is(value(q{SELECT count(*) FROM pg_prepared_xacts}), 1, 'which survives a restart');
+    value(q{SELECT tells('m')}); # makes the segment of the statistics as well
     $own_segments = segments() - slots('true');
     value(q{ROLLBACK PREPARED 'p'});
     is(value(q{SELECT tells('w') || tells('w@2')}), 'secondthird', 'and is undone');
