@@ -21,6 +21,7 @@ SELECT lmtext.import_model('minilm', '$real');
 ALTER DATABASE postgres SET lmtext.embedding_model = 'minilm';
 SET lmtext.embedding_model = 'minilm';
 ALTER DATABASE postgres SET max_parallel_workers_per_gather = 0;
+ALTER DATABASE postgres SET client_min_messages = warning;
 CREATE TABLE huge AS SELECT repeat('some word, and others. ', 4500000) AS body;
 CREATE TABLE texts AS SELECT repeat('word ', 200) || i AS body FROM generate_series(1, 2000) i;
 CREATE TABLE labelled AS SELECT 'number ' || i AS body, (i % 40)::text AS label FROM generate_series(1, 600) i;
@@ -96,7 +97,8 @@ for my $row (@long)
     my %wall = map { $_ => milliseconds($what, 'at', $_) } 0.5, 0.99, 1;
     note("figure: cancel of $what, n $n, ms p50/p99/max: processor $cpu{0.5}/$cpu{0.99}/$cpu{1}, "
           . "wall $wall{0.5}/$wall{0.99}/$wall{1}");
-    cmp_ok($cpu{0.99}, '<=', 100, "$what: p99 within 100 ms of work");
+    # Of fewer than a hundred the 99th percentile is the maximum.
+    cmp_ok($cpu{0.99}, '<=', 100, "$what: p99 within 100 ms of work") if $n >= 100;
     cmp_ok($cpu{1}, '<=', 250, "$what: at most 250 ms of work");
     if (effort(0, 0, 1))
     {
