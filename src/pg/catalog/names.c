@@ -212,11 +212,17 @@ lmtext_read_snapshot(void)
     return RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
 }
 
-/* Processes of a parallel query share the snapshot that they were started with. */
+/*
+ * Processes of a parallel query share the snapshot that they were started with; a transaction that
+ * sees one state of the database throughout adds its own latest changes to it.
+ */
 Snapshot
 lmtext_version_snapshot(void)
 {
-    return IsInParallelMode() ? lmtext_read_snapshot() : RegisterSnapshot(GetLatestSnapshot());
+    if (IsInParallelMode())
+        return lmtext_read_snapshot();
+    return RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot()
+                                                        : GetLatestSnapshot());
 }
 
 /* ---- lmtext.model_name ---- */
