@@ -10,12 +10,13 @@ build_debug() {
     mkdir -p "$source"
     cp -a Makefile lmtext.control sql src "$source/"
     find "$source/src/pg" -name '*.[od]' -exec rm -f {} +
-    PG_TREE=$PG_TREE-debug
-    PG_BINDIR=$PG_TREE$PG_HOME/bin
+    PG_COPY=$PG_COPY-debug
+    PG_TREE=$PG_COPY$PG_HOME
+    PG_BINDIR=$PG_TREE/bin
     [ -x "$PG_BINDIR/postgres" ] || copy_postgres
     {
         make -s -j2 -C "$source" LMTEXT_DEBUG=1 PG_CONFIG="$PG_CONFIG" &&
-            make -s -C "$source" install LMTEXT_DEBUG=1 PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_TREE"
+            make -s -C "$source" install LMTEXT_DEBUG=1 PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_COPY"
     } >"$LOGS/build-debug.log" 2>&1 || { tail -n 30 "$LOGS/build-debug.log"; die "the debug build failed"; }
 }
 
