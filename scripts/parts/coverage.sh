@@ -26,6 +26,9 @@ coverage_units() {
     check coverage-kernels wait $!
 }
 
+# TAP files whose ways through the code no SQL test takes, and the faults of the debug build.
+COVERAGE_TAP="010_cache 020_models 030_train 040_cancel 070_stats 080_roles 082_update 101_plans"
+
 # A copy of the checkout, so that its servers and its installed extension are its own: in the folder of
 # servers, where their user may write the counts beside the objects.
 coverage_server() {
@@ -36,9 +39,16 @@ coverage_server() {
     find . -path ./build -prune -o -path ./.git -prune -o -type f ! -name '*.[oda]' ! -name '*.so' -print |
         tar -cf - -T - | tar -xf - -C "$copy"
     ln -s "$BUILD/models" "$copy/build/models"
+    rm -f "$copy"/test/t/[0-9]*.pl
+    for name in $COVERAGE_TAP; do
+        cp "test/t/$name.pl" "$copy/test/t/"
+    done
+    cp test/faults/060_faults.pl "$copy/test/t/"
+    LMTEXT_FAULT_POINTS=$(grep -rho 'LMTEXT_FAULT_POINT("[a-z_]*")' src/pg | cut -d'"' -f2 | sort -u | tr '\n' ' ')
     (
         cd "$copy"
         unset LMTEXT_BUILD
+        export LMTEXT_DEBUG=1
         # shellcheck disable=SC2046
         make -s -j2 PG_CONFIG="$PG_CONFIG" $(find src/engine/kernels -name '*.c' | sed 's/c$/o/') &&
             make -s -j2 PG_CONFIG="$PG_CONFIG" EXTRA_CFLAGS="$COVERAGE_FLAGS" COPT="$COVERAGE_FLAGS" &&
@@ -47,8 +57,12 @@ coverage_server() {
         { tail -n 40 "$LOGS/build-coverage-pg.log"; die "the extension does not build (coverage)"; }
     # The copy has a lock of its own. What its tests say is judged where they run at full speed: some look at the
     # clock. A run that ends early shows in the counts.
-    sh -c "cd '$copy' && LMTEXT_EFFORT=quick LMTEXT_TAP='$1' sh scripts/test.sh sql tap" \
-        >"$LOGS/coverage-server.log" 2>&1 9>&- || true
+    (
+        cd "$copy"
+        export LMTEXT_DEBUG=1 LMTEXT_EFFORT=quick LMTEXT_FAULT_POINTS
+        unset LMTEXT_BUILD LMTEXT_TAP
+        sh scripts/test.sh sql tap
+    ) >"$LOGS/coverage-server.log" 2>&1 9>&- || true
 }
 
 part_coverage() {
@@ -56,7 +70,7 @@ part_coverage() {
     pg_layout
     need_packages python3 binutils
     coverage_units
-    coverage_server '0[1-4]*'
+    coverage_server
     check_lines coverage python3 scripts/check-coverage --report "$BUILD/coverage/unreached.txt" \
         "$BUILD/coverage/units" "$BUILD/coverage/kernels" "$copy/src"
 }
