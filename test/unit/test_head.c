@@ -276,6 +276,17 @@ other_tensors(void)
             loaded_close(&ctx, &loaded);
         else
             CHECK_STR(ctx.error.key, kinds[i].key);
+        /* The same with each call of the source failing in turn. */
+        for (int n = 1; status == LM_OK && n < 100; n++) {
+            files.fake.calls = 0;
+            files.fake.fail_at = n;
+            if (loaded_open(&ctx, &files.source, lm_kernels_active(), &loaded) == LM_OK) {
+                CHECK(n > 4);
+                loaded_close(&ctx, &loaded);
+                break;
+            }
+            CHECK_EQ_INT(ctx.error.status, LM_IO_ERROR);
+        }
         lm_buffer_free(&file);
         free_files(&files);
     }

@@ -202,7 +202,7 @@ plan_toy(lm_context *ctx, const lm_weight_slot *slots, size_t slot_count, int32_
         .field_count = 1,
         .slots = slots,
         .slot_count = slot_count,
-        .model_targets = 1,
+        .model_targets = slots[slot_count - 1].target + 1,
     };
     lm_tensor tensors[8] = {0};
     lm_bundle bundle = {.tensors = {.items = tensors, .count = count}};
@@ -274,6 +274,14 @@ test_overflow(void)
 
         CHECK_EQ_INT(plan_toy(&ctx, slots, count, INT32_MAX, names, count, &plan),
                      count == 1 ? LM_OK : LM_TOO_LARGE);
+    }
+    {
+        lm_weight_slot two[] = {slots[0], slots[1]};
+        lm_weights_plan plan;
+        lm_context ctx;
+
+        two[1].target = 1;
+        CHECK_EQ_INT(plan_toy(&ctx, two, 2, INT32_MAX, names, 2, &plan), LM_TOO_LARGE);
     }
 }
 
