@@ -51,6 +51,18 @@ UPDATE "x@1" SET data = convert_to(manifest, 'UTF8') FROM sound WHERE file = 'ma
 SELECT lmtext.count_tokens('a', 'x@1');
 DELETE FROM "x@1" WHERE file = 'manifest-json';
 
+-- One version has one name: no leading zero, no sign, no number beyond what there can be, in this database.
+\pset format unaligned
+SELECT name, (SELECT family FROM lmtext.describe_model(name)) FROM (VALUES ('x@1'), ('manifest.x@1')) n (name);
+SELECT lmtext.count_tokens('a', '@1');
+SELECT lmtext.count_tokens('a', 'x@');
+SELECT lmtext.count_tokens('a', 'x@01');
+SELECT lmtext.count_tokens('a', 'x@1a');
+SELECT lmtext.count_tokens('a', 'x@/');
+SELECT lmtext.count_tokens('a', 'x@99999999999');
+SELECT lmtext.count_tokens('a', 'elsewhere.manifest.x@1');
+SELECT format('SELECT lmtext.count_tokens(%L, %L) AS here', 'a', current_database() || '.manifest.x@1') \gexec
+
 -- A base is a model that has none itself.
 SELECT lmtext.import_model('y', :'bert', '{"max_tokens": 7}') AS version;
 ALTER TABLE "y@1" ALTER COLUMN base SET DEFAULT 'pg_class'::regclass;

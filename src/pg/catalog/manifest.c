@@ -400,8 +400,8 @@ write_labels(manifest_writer *w, const lm_model_info *info)
 static void
 write_info(manifest_writer *w, const lmtext_manifest *manifest, const lm_model_info *info)
 {
-    write_string(w, "family", info->family ? info->family : "");
-    write_string(w, "task", info->task ? info->task : "");
+    write_string(w, "family", info->family);
+    write_string(w, "task", info->task);
     write_string(w, "precision", "fp32");
     appendStringInfo(&w->json, ",\"dimensions\":%d,\"max_tokens\":%d", info->dimensions,
                      info->max_tokens);

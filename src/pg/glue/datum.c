@@ -195,17 +195,6 @@ lmtext_matrix_new(int rows, int columns, float **values)
     return array;
 }
 
-ArrayType *
-lmtext_array_from_floats(const float *values, int rows, int columns)
-{
-    int dims[2] = {rows, columns};
-    ArrayType *array = rows < 0 ? float_array(1, &columns) : float_array(2, dims);
-
-    if (ARR_NDIM(array) > 0)
-        memcpy(ARR_DATA_PTR(array), values, ARR_SIZE(array) - ARR_DATA_OFFSET(array));
-    return array;
-}
-
 /* In place: distances are computed millions of times a query, and alignment of 4 is enough. */
 const float *
 lmtext_floats_from_array(ArrayType *array, int *width)

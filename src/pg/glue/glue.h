@@ -50,9 +50,6 @@ char *lmtext_cstring_lossy(const char *bytes, size_t length);
  * since it may be a text that came to the wrong place. */
 char *lmtext_clip(const char *word);
 
-/* real[] of (rows, columns), empty when either is 0; rows −1: one dimension. 54000 when too large.
- */
-ArrayType *lmtext_array_from_floats(const float *values, int rows, int columns);
 ArrayType *lmtext_vector_new(int width, float **values);             /* 1-D, to be filled */
 ArrayType *lmtext_matrix_new(int rows, int columns, float **values); /* 2-D, to be filled */
 /* Floats of a 1-D real[] without nulls, in place; errors 2202E (an empty array too), 22004. */
