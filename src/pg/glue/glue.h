@@ -50,8 +50,9 @@ char *lmtext_cstring_lossy(const char *bytes, size_t length);
  * since it may be a text that came to the wrong place. */
 char *lmtext_clip(const char *word);
 
-ArrayType *lmtext_vector_new(int width, float **values);             /* 1-D, to be filled */
-ArrayType *lmtext_matrix_new(int rows, int columns, float **values); /* 2-D, to be filled */
+/* real[] to be filled, empty when a dimension is 0; 54000 when too large. */
+ArrayType *lmtext_vector_new(int width, float **values);             /* 1-D */
+ArrayType *lmtext_matrix_new(int rows, int columns, float **values); /* 2-D */
 /* Floats of a 1-D real[] without nulls, in place; errors 2202E (an empty array too), 22004. */
 const float *lmtext_floats_from_array(ArrayType *array, int *width);
 
