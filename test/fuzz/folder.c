@@ -220,3 +220,21 @@ fuzz_folder_add_weights(fuzz_folder *folder)
         fuzz_folder_add(folder, WEIGHTS, out.data + 8, out.size - 8);
     return out.data;
 }
+
+lm_status
+fuzz_folder_run(lm_context *ctx, const char *data, size_t size, fuzz_folder_property property)
+{
+    fuzz_folder folder;
+    lm_source source = fuzz_folder_source(&folder);
+    lm_arena arena;
+    lm_status status;
+    char *weights;
+
+    fuzz_folder_read(&folder, data, size);
+    weights = fuzz_folder_add_weights(&folder);
+    lm_arena_init(&arena, ctx);
+    status = property(ctx, &arena, &source, &folder);
+    lm_arena_free(&arena);
+    free(weights);
+    return status;
+}

@@ -78,5 +78,10 @@ void fuzz_folder_add(fuzz_folder *folder, const char *name, const char *data, si
 lm_source fuzz_folder_source(fuzz_folder *folder);
 /* A safetensors header that fits config.json, where the folder has none; freed by the caller. */
 char *fuzz_folder_add_weights(fuzz_folder *folder);
+/* Read an input as a folder, with weights where it has none, and hand it to a property. */
+typedef lm_status (*fuzz_folder_property)(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                                          fuzz_folder *folder);
+lm_status fuzz_folder_run(lm_context *ctx, const char *data, size_t size,
+                          fuzz_folder_property property);
 
 #endif

@@ -145,17 +145,5 @@ run(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folder *fold
 lm_status
 fuzz_target(lm_context *ctx, const char *data, size_t size)
 {
-    fuzz_folder folder;
-    lm_source source = fuzz_folder_source(&folder);
-    lm_arena arena;
-    lm_status status;
-    char *weights;
-
-    fuzz_folder_read(&folder, data, size);
-    weights = fuzz_folder_add_weights(&folder);
-    lm_arena_init(&arena, ctx);
-    status = run(ctx, &arena, &source, &folder);
-    lm_arena_free(&arena);
-    free(weights);
-    return status;
+    return fuzz_folder_run(ctx, data, size, run);
 }

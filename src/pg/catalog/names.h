@@ -61,13 +61,14 @@ bool lmtext_name_split(const char *relation, char *model, int *version);
  */
 Snapshot lmtext_read_snapshot(void);
 
-Oid lmtext_table_base(Relation table); /* lmtext_catalog_base of an open table */
 /*
  * The same for the rows of a version that was found: as new as can be had. They never change, and a
  * pinned version may be asked for while a statement is planned, when the active snapshot is still
  * that of an earlier statement (in a function that has just imported it).
  */
 Snapshot lmtext_version_snapshot(void);
+
+Oid lmtext_table_base(Relation table); /* lmtext_catalog_base of an open table */
 
 Oid lmtext_schema_oid(void);               /* of lmtext itself */
 Oid lmtext_model_part_type(void);          /* InvalidOid when the extension is gone */
