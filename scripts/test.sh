@@ -82,9 +82,12 @@ for file in scripts/parts/*.sh; do
     . "$file"
 done
 
+took=
 for part in $PARTS; do
     say "$part"
+    began=$(date +%s)
     "part_$part"
+    took="$took $part $(($(date +%s) - began))"
 done
 
 passed=$(grep -c '^ok ' "$RESULTS" || true)
@@ -92,5 +95,6 @@ failed=$(grep -c '^not ok ' "$RESULTS" || true)
 if [ "$failed" != 0 ]; then
     grep '^not ok ' "$RESULTS"
 fi
+echo "seconds:$took"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]
