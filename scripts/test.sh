@@ -72,6 +72,31 @@ check_lines() {
     fi
 }
 
+# Call FUNCTION with each line of standard input, as many at a time as there are processors: for tests that keep out of
+# each other's way. Each worker has results of its own, since what two append to one file may mix.
+for_each() {
+    queue=$BUILD/queue
+    cat >"$queue"
+    for worker in $(seq "$(nproc)"); do
+        : >"$RESULTS.$worker"
+        (
+            RESULTS=$RESULTS.$worker
+            while line=$(next_in_queue) && [ -n "$line" ]; do
+                "$1" "$line"
+            done
+        ) &
+    done
+    wait
+    cat "$RESULTS".* >>"$RESULTS"
+    rm -f "$RESULTS".* "$queue" "$queue.lock"
+}
+
+next_in_queue() (
+    flock 8
+    sed -n 1p "$queue"
+    sed -i 1d "$queue"
+) 8>"$queue.lock"
+
 need_model() {
     LMTEXT_MINILM=$(sh models/fetch.sh minilm)
     export LMTEXT_MINILM

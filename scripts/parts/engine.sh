@@ -15,10 +15,11 @@ build_units() {
 }
 
 run_units() {
-    for program in "$BUILD/$1"/unit/test_*; do
-        case $program in *.d) continue ;; esac
-        check_lines "$1/$(basename "$program")" "$program"
-    done
+    find "$BUILD/$1/unit" -name 'test_*' ! -name '*.d' | sort | for_each run_unit
+}
+
+run_unit() {
+    check_lines "$(basename "$(dirname "$(dirname "$1")")")/$(basename "$1")" "$1"
 }
 
 part_unit() {

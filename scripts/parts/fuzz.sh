@@ -20,10 +20,11 @@ build_fuzz() {
 # Every file of the corpora, by gcc with ASan and UBSan, on a stack that no recursion fits into.
 part_replay() {
     build_fuzz replay
-    for target in $(fuzz_targets); do
-        check_lines "fuzz/$target" sh -c 'ulimit -s 256; exec "$0" "$@"' \
-            "$BUILD/replay/$target" "$target" "test/fuzz/corpus/$target"
-    done
+    fuzz_targets | for_each replay_corpus
+}
+
+replay_corpus() {
+    check_lines "fuzz/$1" sh -c 'ulimit -s 256; exec "$0" "$@"' "$BUILD/replay/$1" "$1" "test/fuzz/corpus/$1"
 }
 
 # Seconds for each target.
@@ -35,50 +36,36 @@ fuzz_seconds() {
     esac
 }
 
-# One target under libFuzzer; what it finds beyond the corpus goes to a folder of its own.
+# One target under libFuzzer, until its first crash; what it finds beyond the corpus goes to a folder of its own.
 run_fuzzer() {
     found=$BUILD/fuzz/found/$1
     dictionary=$BUILD/fuzz/$1.dict
-    mkdir -p "$found"
+    mkdir -p "$found" "$BUILD/fuzz/new/$1"
     case $1 in
     text) cat test/fuzz/text.dict ;;
     json) cat test/fuzz/json.dict ;;
     model) cat test/fuzz/json.dict test/fuzz/tensors.dict test/fuzz/config.dict test/fuzz/tokenizer.dict ;;
     *) cat test/fuzz/json.dict "test/fuzz/$1.dict" ;;
     esac >"$dictionary"
-    if "$BUILD/fuzz/$1" -max_total_time="$2" -max_len=6000 -timeout=5 -rss_limit_mb=1024 \
+    if "$BUILD/fuzz/$1" -max_total_time="$seconds" -max_len=6000 -timeout=5 -rss_limit_mb=1024 \
         -dict="$dictionary" -print_final_stats=1 -verbosity=1 -artifact_prefix="$found/" \
-        "$BUILD/fuzz/new/$1" "test/fuzz/corpus/$1" >"$LOGS/fuzz-$1.log" 2>&1; then
-        echo "ok $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$LOGS/fuzz-$1.log") inputs in $2 s"
+        "$BUILD/fuzz/new/$1" "test/fuzz/corpus/$1" >"$LOGS/libfuzzer-$1.log" 2>&1; then
+        echo "ok $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$LOGS/libfuzzer-$1.log") inputs in $seconds s"
     else
-        grep -B 3 -A 25 'the property does not hold\|runtime error\|ERROR: ' "$LOGS/fuzz-$1.log" | head -n 40
-        sed -n 's/.*Test unit written to /reproducer: /p' "$LOGS/fuzz-$1.log"
+        grep -B 3 -A 25 'the property does not hold\|runtime error\|ERROR: ' "$LOGS/libfuzzer-$1.log" | head -n 40
+        sed -n 's/.*Test unit written to /reproducer: /p' "$LOGS/libfuzzer-$1.log"
         echo "not ok $1"
     fi
 }
 
-# Two at a time.
-run_fuzzers() {
-    seconds=${LMTEXT_FUZZ_SECONDS:-$(fuzz_seconds)}
-    # shellcheck disable=SC2046
-    set -- $(fuzz_targets)
-    while [ $# -gt 0 ]; do
-        first=$1 second=${2:-}
-        mkdir -p "$BUILD/fuzz/new/$first" "$BUILD/fuzz/new/${second:-$first}"
-        if [ -n "$second" ]; then
-            run_fuzzer "$second" "$seconds" >"$LOGS/fuzz-second.log" &
-        fi
-        run_fuzzer "$first" "$seconds"
-        wait
-        [ -z "$second" ] || cat "$LOGS/fuzz-second.log"
-        shift
-        [ $# = 0 ] || shift
-    done
+check_fuzzer() {
+    check_lines "fuzz-$1" run_fuzzer "$1"
 }
 
-# LMTEXT_FUZZ_SECONDS overrides the time for each target. The part ends with the first crash of each.
+# LMTEXT_FUZZ_SECONDS overrides the time for each target.
 part_fuzz() {
     need_packages clang-14 libclang-rt-14-dev
     build_fuzz fuzz FUZZ=1 CC=clang-14
-    check_lines fuzz run_fuzzers
+    seconds=${LMTEXT_FUZZ_SECONDS:-$(fuzz_seconds)}
+    fuzz_targets | for_each check_fuzzer
 }
