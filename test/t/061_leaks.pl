@@ -65,8 +65,10 @@ sub held
     open my $status, '<', "/proc/$pid/status" or die "status of $pid: $!";
     my ($anonymous) = map { /^RssAnon:\s+(\d+) kB/ ? $1 * 1024 : () } <$status>;
     # What the server remembers of tables is its own, and each CREATE TABLE and DROP adds to it.
-    my ($contexts, $tables) = split /\|/, say_in($session, q{SELECT sum(used_bytes) FILTER (WHERE name <> 'CacheMemoryContext'),
-        sum(total_bytes) FILTER (WHERE name = 'CacheMemoryContext') FROM pg_backend_memory_contexts});
+    my ($contexts, $tables) = split /\|/, say_in($session, q{
+        SELECT sum(used_bytes) FILTER (WHERE NOT of_tables), sum(total_bytes) FILTER (WHERE of_tables)
+        FROM pg_backend_memory_contexts, LATERAL (SELECT name IN ('CacheMemoryContext', 'smgr relation table', 'MdSmgr',
+            'PgStat Pending') AS of_tables) s});
     my @descriptors = glob("/proc/$pid/fd/*");
     # Files of tables are the server's to keep open.
     my @own = grep { (readlink($_) // '') !~ m{/pgdata/(base|global|pg_wal|pg_xact|pg_subtrans)/|^socket:|^anon_inode|^pipe:} } @descriptors;
@@ -103,26 +105,46 @@ sub quiet
     return;
 }
 
+# Statements by themselves, each made of its number; as many at once as go through the pipe to psql. What they said.
+sub each_of
+{
+    my ($times, $statement) = @_;
+    my $said = '';
+    for (my $first = 1; $first <= $times; $first += 50)
+    {
+        my $last = $first + 49 < $times ? $first + 49 : $times;
+        $said .= say_in($session, join('', map { $statement->($_) . ";\n" } $first .. $last) . 'SELECT 1 WHERE false');
+    }
+    return $said;
+}
+
+sub quiet_each
+{
+    my $said = each_of(@_);
+    die $said if $said =~ /ERROR|FATAL/;
+    return;
+}
+
 # ---- Embeds ----
 
 flat('embeds of rows', effort(10_000, 100_000, 100_000), sub { quiet('CALL embeds(' . int($_[0] / 1000 + 0.5) . ')') });
 flat('embeds of one text', effort(300, 2_000, 20_000), sub {
-    quiet(join('', map { "SELECT lmtext.embed('words $_', 'tiny');\n" } 1 .. $_[0]) =~ s/\n\z//r . ' SELECT 1 WHERE false') });
+    quiet_each($_[0], sub { "SELECT lmtext.embed('words $_[0]', 'tiny') IS NULL" }) });
 say_in($session, q{PREPARE p(text) AS SELECT lmtext.embed($1, 'tiny') FROM generate_series(1, 3)});
 flat('embeds of a prepared statement', effort(300, 2_000, 20_000), sub {
-    quiet(join('', map { "EXECUTE p('words $_');\n" } 1 .. $_[0]) . 'SELECT 1 WHERE false') });
+    quiet_each($_[0], sub { "EXECUTE p('words $_[0]')" }) });
 flat('arrays, classifications and tokens', effort(20, 100, 1000), sub {
-    quiet(join('', map { qq{SELECT lmtext.embed(array_agg(body), 'tiny') IS NULL, lmtext.classify(array_agg(body), 'topic') IS NULL
+    quiet_each($_[0], sub { qq{SELECT lmtext.embed(array_agg(body), 'tiny') IS NULL, lmtext.classify(array_agg(body), 'topic') IS NULL
         FROM doc WHERE id <= 50; SELECT count(*) FROM doc, lmtext.class_scores(body, 'topic') WHERE id <= 20;
         SELECT count(*) FROM doc, lmtext.tokens(body, 'tiny') WHERE doc.id <= 20;
-        SELECT id FROM doc WHERE id <= 20 ORDER BY lmtext.similarity(body, 'words $_', 'tiny') LIMIT 1;\n} } 1 .. $_[0])) });
+        SELECT id FROM doc WHERE id <= 20 ORDER BY lmtext.similarity(body, 'words $_[0]', 'tiny') LIMIT 1} }) });
 
 # ---- Errors ----
 
 flat('failed imports', effort(50, 1_000, 1_000), sub {
     quiet("CALL attempts($_[0], 'SELECT lmtext.import_model(''b'', ''$broken'')', '22P03')") });
 flat('failed imports, each a transaction', effort(30, 100, 1_000), sub {
-    my $said = say_in($session, join('', map { "SELECT lmtext.import_model('b', '$broken');\n" } 1 .. $_[0]) . 'SELECT 1 WHERE false');
+    my $said = each_of($_[0], sub { "SELECT lmtext.import_model('b', '$broken')" });
     my $failed = () = $said =~ /22P03/g;
     die "$failed of $_[0] imports failed" if $failed != $_[0] });
 flat('errors of embed in subtransactions', effort(300, 3_000, 10_000), sub {
@@ -160,10 +182,10 @@ flat('cancels of a load', effort(20, 200, 1_000), sub {
 
 flat('loads and unloads', effort(100, 1_000, 1_000), sub { quiet("CALL loads($_[0])") });
 flat('changes of the table', effort(100, 1_000, 1_000), sub {
-    quiet(join('', map { qq{GRANT SELECT ON "tiny\@1" TO PUBLIC; SELECT lmtext.embed('a', 'tiny') IS NULL;\n} } 1 .. $_[0])) });
+    quiet_each($_[0], sub { q{GRANT SELECT ON "tiny@1" TO PUBLIC; SELECT lmtext.embed('a', 'tiny') IS NULL} }) });
 flat('imports, uses and drops', effort(10, 100, 500), sub {
-    quiet(join('', map { qq{SELECT lmtext.import_model('c', '$tiny', '{"max_tokens": 23}'); SELECT lmtext.embed('a', 'c') IS NULL;
-        SELECT lmtext.drop_model('c'); SELECT lmtext.embed('a', 'tiny') IS NULL;\n} } 1 .. $_[0])) });
+    quiet_each($_[0], sub { qq{SELECT lmtext.import_model('c', '$tiny', '{"max_tokens": 23}'); SELECT lmtext.embed('a', 'c') IS NULL;
+        SELECT lmtext.drop_model('c'); SELECT lmtext.embed('a', 'tiny') IS NULL} }) });
 is(say_in($session, q{SELECT lmtext.embed('a', 'tiny') = lmtext.embed('a', 'tiny@1'::regclass)}), 't', 'the session still computes');
 
 $session->quit;
