@@ -26,15 +26,16 @@ ALL_PARTS="$QUICK_PARTS clang live versions cassert faults shm pgspot headers li
 
 PARTS=
 DEFAULT_PARTS=$QUICK_PARTS
-LMTEXT_EFFORT=${LMTEXT_EFFORT:-quick}
+EFFORT=quick
 for argument in "$@"; do
     case $argument in
-    --all) DEFAULT_PARTS=$ALL_PARTS ;;
-    --long) DEFAULT_PARTS=$ALL_PARTS LMTEXT_EFFORT=long ;;
+    --all) DEFAULT_PARTS=$ALL_PARTS EFFORT=all ;;
+    --long) DEFAULT_PARTS=$ALL_PARTS EFFORT=long ;;
     *) PARTS="$PARTS $argument" ;;
     esac
 done
 PARTS=${PARTS:-$DEFAULT_PARTS}
+LMTEXT_EFFORT=${LMTEXT_EFFORT:-$EFFORT}
 export LMTEXT_EFFORT
 
 # Record "ok NAME" or "not ok NAME", and show failures at once.
