@@ -183,27 +183,27 @@ sub postmaster_rounds
     my ($type, $rounds) = @_;
     for my $round (1 .. $rounds)
     {
-        my $name = $phases[ ($round + 1) % @phases ];
+        my $name = $phases[ ($round - 1) % @phases ];
         my ($session, $pid) = victim($name);
         my @before = segments();
         my $how = $round % 2 ? 'immediate shutdown' : 'SIGKILL of the postmaster';
-        kill 'CONT', $pid if $round % 2;
         if ($round % 2)
         {
+            kill 'CONT', $pid;
             $node->stop('immediate');
         }
         else
         {
-            # Who computes does not meet the postmaster's end, and keeps the next one from starting.
             $node->kill9;
-            kill 'KILL', $pid;
+            kill 'CONT', $pid;
         }
         eval { $session->quit };
         my $start = time;
-        # Sessions of the former postmaster may need a moment to go.
+        # As long as a session or a parallel worker of the former postmaster computes, the next one does not start.
         seconds_until(sub { system("pg_ctl -w -s -D '$data' -l '" . $node->logfile . "' start >/dev/null 2>&1") == 0 });
         $node->_update_pid(1);
         push @started, time - $start;
+        cmp_ok($started[-1], '<', 30, "$type: $how in $name: who computes meets the postmaster's end") if $round % 2 == 0;
         intact(sprintf('%s: %s in %s, ready after %.2f s', $type, $how, $name, $started[-1]), @before);
         expect_restart();
     }

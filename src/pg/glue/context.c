@@ -9,6 +9,8 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/pmsignal.h"
 #include "utils/memutils.h"
 
 #include "pg/glue/glue.h"
@@ -95,7 +97,22 @@ block_free(void *opaque, void *pointer)
     pfree(header_of(pointer)->base);
 }
 
-/* Polled by the engine between pieces of work; costs one load while nothing is pending. */
+/*
+ * A process that computes waits for nothing, and so would not meet the postmaster's end; as long as
+ * it runs, the next postmaster cannot start. Where the system tells by a signal, asking costs a
+ * load; elsewhere a system call, and such a process ends with its statement, as PostgreSQL's own.
+ */
+static bool
+postmaster_gone(void)
+{
+#ifdef USE_POSTMASTER_DEATH_SIGNAL
+    return IsUnderPostmaster && !PostmasterIsAlive();
+#else
+    return false;
+#endif
+}
+
+/* Polled by the engine between pieces of work; costs two loads while nothing is pending. */
 static bool
 call_cancelled(void *opaque)
 {
@@ -105,6 +122,8 @@ call_cancelled(void *opaque)
 
     if (call->interrupt != NULL)
         return true;
+    if (postmaster_gone())
+        proc_exit(1);
     if (!INTERRUPTS_PENDING_CONDITION())
         return false;
     PG_TRY();
