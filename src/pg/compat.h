@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "fmgr.h"
+#include "utils/memutils.h"
 
 #if PG_VERSION_NUM < 150000
 #error "lmtext needs PostgreSQL 15 or newer"
@@ -40,6 +41,30 @@
 #define LMTEXT_OWNS_TABLE(relid, role) pg_class_ownercheck(relid, role)
 #define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string)
 #endif
+
+/* repalloc of any size; without memory it gives NULL, and the block stays. 15 can only throw. */
+static inline void *
+lmtext_repalloc(void *pointer, Size size)
+{
+#if PG_VERSION_NUM >= 160000
+    return repalloc_extended(pointer, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+#else
+    MemoryContext caller = CurrentMemoryContext;
+    void *volatile moved = NULL;
+
+    PG_TRY();
+    {
+        moved = repalloc_huge(pointer, size);
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(caller);
+        FlushErrorState();
+    }
+    PG_END_TRY();
+    return moved;
+#endif
+}
 
 /* Shared memory without preload: by a name in the server's own directory of segments. */
 #define LMTEXT_NAMED_DSM (PG_VERSION_NUM >= 170000)

@@ -149,6 +149,32 @@ check_paths(checker *c)
     return LM_OK;
 }
 
+/* A stream of the smallest parts, by both ways. */
+static lm_status
+check_parts(checker *c, const lm_tokenizer *tokenizer)
+{
+    lm_token_stream stream;
+    size_t seen = 0, count;
+
+    REQUIRE_OK(c->ctx, lm_token_stream_open(&stream, c->ctx, tokenizer, c->scratch, c->text,
+                                            c->length, &c->options));
+    stream.part_tokens = stream.segment_bytes = 1;
+    do {
+        REQUIRE_OK(c->ctx, lm_token_stream_next(&stream, &c->other));
+        for (size_t i = 0; i < c->other.count; i++, seen++) {
+            REQUIRE(seen < c->whole.count && c->other.ids[i] == c->whole.ids[seen]);
+            REQUIRE(c->other.start[i] == c->whole.start[seen]);
+            REQUIRE(c->other.stop[i] == c->whole.stop[seen]);
+            REQUIRE(c->other.special[i] == c->whole.special[seen]);
+        }
+    } while (c->other.count > 0);
+    REQUIRE(seen == c->whole.count);
+    REQUIRE_OK(c->ctx, lm_count_tokens(c->ctx, tokenizer, c->scratch, c->text, c->length,
+                                       &c->options, &count));
+    REQUIRE(count == c->whole.count);
+    return LM_OK;
+}
+
 /* Cut at `limit` tokens: those of the text before the cut are those of the whole. */
 static lm_status
 check_cut(checker *c, int limit)
@@ -255,23 +281,47 @@ check_pieces(checker *c, const lm_chunk *chunks, size_t count, int max_tokens)
     return LM_OK;
 }
 
+/* All pieces, into `chunks`; a few tokens of the text at a time. */
+static lm_status
+cut(checker *c, int max_tokens, int overlap, lm_buffer *chunks)
+{
+    bool found = true;
+    lm_chunker chunker;
+    lm_status status;
+
+    lm_chunker_init(&chunker, c->ctx);
+    status = lm_chunker_begin(&chunker, &c->tokenizer->fast, c->scratch, c->text, c->length,
+                              max_tokens, overlap);
+    chunker.stream.part_tokens = 3;
+    while (status == LM_OK && found) {
+        lm_chunk chunk;
+
+        status = lm_chunker_next(&chunker, &chunk, &found);
+        if (status == LM_OK && found)
+            status = lm_buffer_append(chunks, &chunk, sizeof chunk);
+    }
+    lm_chunker_free(&chunker);
+    return status;
+}
+
 /* A text that no cut fits is refused with a hint. */
 static lm_status
 check_chunks(checker *c, int max_tokens, int overlap)
 {
-    lm_chunk *chunks = NULL;
-    size_t count = 0;
-    lm_status status = lm_chunk_text(c->ctx, &c->tokenizer->fast, c->scratch, c->text, c->length,
-                                     max_tokens, overlap, &chunks, &count);
+    lm_buffer chunks;
+    lm_status status;
 
-    if (status == LM_BAD_ARGUMENT) {
-        REQUIRE(c->ctx->error.hint[0] != '\0' && !chunks && count == 0);
-        return LM_OK;
-    }
+    lm_buffer_init(&chunks, c->ctx);
+    status = cut(c, max_tokens, overlap, &chunks);
     if (status == LM_OK)
-        status = check_pieces(c, chunks, count, max_tokens);
+        status = check_pieces(c, (const lm_chunk *)chunks.data, chunks.size / sizeof(lm_chunk),
+                              max_tokens);
+    else if (status == LM_BAD_ARGUMENT) {
+        REQUIRE(c->ctx->error.hint[0] != '\0');
+        status = LM_OK;
+    }
     REQUIRE(status == LM_OK || status == LM_NO_MEMORY);
-    lm_free(c->ctx, chunks);
+    lm_buffer_free(&chunks);
     return status;
 }
 
@@ -322,6 +372,8 @@ check_all(checker *c, uint32_t choice)
     REQUIRE_OK(c->ctx, status);
     check_encoding(c);
     LM_TRY(check_paths(c));
+    LM_TRY(check_parts(c, &c->tokenizer->fast));
+    LM_TRY(check_parts(c, &c->tokenizer->staged));
     LM_TRY(check_cut(c, 1 + (int)(choice >> 2 & 63)));
     LM_TRY(check_scratch(c));
     LM_TRY(check_surround(c));

@@ -17,6 +17,8 @@ typedef struct fixture {
     lm_tokenizer tokenizer;
     lm_token_scratch *scratch;
     lm_encoding out;
+    lm_chunker chunker;
+    size_t part_tokens; /* how much of the text is tokenized at a time */
     lm_chunk *chunks;
     size_t count;
 } fixture;
@@ -37,6 +39,8 @@ open_fixture(fixture *f)
     lm_arena_init(&f->arena, &f->ctx);
     lm_buffer_init(&f->image, &f->ctx);
     lm_encoding_init(&f->out, &f->ctx);
+    lm_chunker_init(&f->chunker, &f->ctx);
+    f->part_tokens = LM_PART_TOKENS;
     CHECK_OK(&f->ctx, lm_json_parse(&f->ctx, &f->arena, json, size, TOKENIZER, &root));
     CHECK_OK(&f->ctx, lm_tokenizer_compile(&f->ctx, root, NULL, 10000, &f->image, &notes));
     CHECK_OK(&f->ctx, lm_tokenizer_bind(&f->ctx, f->image.data, f->image.size, &f->tokenizer));
@@ -46,7 +50,8 @@ open_fixture(fixture *f)
 static void
 close_fixture(fixture *f)
 {
-    lm_free(&f->ctx, f->chunks);
+    free(f->chunks);
+    lm_chunker_free(&f->chunker);
     lm_arena_free(&f->arena);
     lm_buffer_free(&f->image);
     lm_encoding_free(&f->out);
@@ -56,10 +61,21 @@ close_fixture(fixture *f)
 static lm_status
 chunk(fixture *f, const char *text, size_t length, int max_tokens, int overlap)
 {
-    lm_free(&f->ctx, f->chunks);
-    f->chunks = NULL;
-    return lm_chunk_text(&f->ctx, &f->tokenizer, f->scratch, text, length, max_tokens, overlap,
-                         &f->chunks, &f->count);
+    f->count = 0;
+    LM_TRY(lm_chunker_begin(&f->chunker, &f->tokenizer, f->scratch, text, length, max_tokens,
+                            overlap));
+    f->chunker.stream.part_tokens = f->part_tokens;
+    for (bool found = true; found;) {
+        lm_chunk chunk;
+
+        LM_TRY(lm_chunker_next(&f->chunker, &chunk, &found));
+        if (!found)
+            break;
+        if (f->count % 64 == 0)
+            f->chunks = realloc(f->chunks, (f->count + 64) * sizeof chunk);
+        f->chunks[f->count++] = chunk;
+    }
+    return LM_OK;
 }
 
 static bool
@@ -183,6 +199,27 @@ test_arguments(void)
     close_fixture(&f);
 }
 
+/* However little of the text is tokenized at a time, the pieces are the same. */
+static void
+check_window(fixture *f, const char *text, size_t length, int max_tokens, int overlap)
+{
+    size_t count = f->count;
+    lm_chunk *whole = malloc((count + 1) * sizeof *whole);
+
+    if (count > 0)
+        memcpy(whole, f->chunks, count * sizeof *whole);
+    f->part_tokens = 1;
+    CHECK_OK(&f->ctx, chunk(f, text, length, max_tokens, overlap));
+    f->part_tokens = LM_PART_TOKENS;
+    CHECK_EQ_INT(f->count, count);
+    for (size_t i = 0; i < count && i < f->count; i++) {
+        CHECK_EQ_INT(f->chunks[i].byte_start, whole[i].byte_start);
+        CHECK_EQ_INT(f->chunks[i].byte_stop, whole[i].byte_stop);
+        CHECK_EQ_INT(f->chunks[i].tokens, whole[i].tokens);
+    }
+    free(whole);
+}
+
 /* Random texts of awkward parts, all sizes of pieces and overlaps: the laws hold. */
 static void
 test_laws(void)
@@ -224,6 +261,7 @@ test_laws(void)
             strcat(text, parts[lm_rng_below(&rng, sizeof parts / sizeof parts[0])]);
         CHECK_OK(&f.ctx, chunk(&f, text, strlen(text), max_tokens, overlap));
         check_laws(&f, text, strlen(text), max_tokens);
+        check_window(&f, text, strlen(text), max_tokens, overlap);
         if (chunk(&f, text, strlen(text), 1, 0) == LM_OK)
             check_laws(&f, text, strlen(text), 1);
         if (unit_failures) {

@@ -154,6 +154,38 @@ static const struct {
     {"plain", {true, false, true, 0}, false},
 };
 
+/* What `f` holds of the text comes out of a stream too, in parts as small as may be. */
+static void
+check_parts(fixture *f, const lm_tokenizer *tokenizer, const char *text, size_t length,
+            const lm_token_options *options)
+{
+    lm_token_stream stream;
+    lm_encoding part;
+    size_t seen = 0, count;
+    bool truncated = false, same = true;
+
+    lm_encoding_init(&part, &f->ctx);
+    CHECK_OK(&f->ctx,
+             lm_token_stream_open(&stream, &f->ctx, tokenizer, f->scratch, text, length, options));
+    stream.part_tokens = stream.segment_bytes = 1;
+    do {
+        CHECK_OK(&f->ctx, lm_token_stream_next(&stream, &part));
+        truncated |= part.truncated;
+        for (size_t i = 0; i < part.count && same; i++, seen++)
+            same = seen < f->out.count && part.ids[i] == f->out.ids[seen] &&
+                   part.type_ids[i] == f->out.type_ids[seen] &&
+                   part.special[i] == f->out.special[seen] &&
+                   (!options->offsets ||
+                    (part.start[i] == f->out.start[seen] && part.stop[i] == f->out.stop[seen]));
+    } while (part.count > 0 && same);
+    if (!same || seen != f->out.count || truncated != f->out.truncated)
+        UNIT_FAIL("parts differ: %.200s", text);
+    CHECK_OK(&f->ctx,
+             lm_count_tokens(&f->ctx, tokenizer, f->scratch, text, length, options, &count));
+    CHECK_EQ_INT(count, f->out.count);
+    lm_encoding_free(&part);
+}
+
 static uint32_t
 crc_of_option(fixture *f, const recorded *items, size_t count, size_t option)
 {
@@ -166,6 +198,7 @@ crc_of_option(fixture *f, const recorded *items, size_t count, size_t option)
         if (!recorded_options[option].pair) {
             encode(f, a->as.string.bytes, a->as.string.length, options);
             crc = crc_encoding(crc, &f->out, false);
+            check_parts(f, &f->tokenizer, a->as.string.bytes, a->as.string.length, options);
         } else if (b) {
             CHECK_OK(&f->ctx,
                      lm_tokenize_pair(&f->ctx, &f->tokenizer, f->scratch, a->as.string.bytes,
@@ -197,6 +230,7 @@ check_answers(const char *name)
         encode(&f, text->as.string.bytes, text->as.string.length, &everything);
         if (!line || crc_encoding(0, &f.out, false) != strtoul(line, NULL, 16))
             UNIT_FAIL("%s: text %zu differs: %.200s", name, i, text->as.string.bytes);
+        check_parts(&f, &f.tokenizer, text->as.string.bytes, text->as.string.length, &everything);
     }
     for (size_t i = 0; i < sizeof recorded_options / sizeof recorded_options[0]; i++) {
         const char *line = next_line(&lines);
@@ -303,6 +337,7 @@ check_agreement(fixture *f, const lm_tokenizer *staged, const char *text, size_t
     encode(f, text, length, &everything);
     CHECK_OK(&f->ctx, lm_tokenize(&f->ctx, staged, f->scratch, text, length, &everything, &other));
     CHECK(same_encoding(&f->out, &other, true));
+    check_parts(f, staged, text, length, &everything);
     CHECK_OK(&f->ctx,
              lm_tokenize(&f->ctx, &f->tokenizer, f->scratch, text, length, &ids_only, &other));
     CHECK(same_encoding(&f->out, &other, false));
@@ -725,7 +760,8 @@ test_long_texts_poll(void)
         {"uncased", "[SEP]", {true, false, false, 16}, 1000},
         {"uncased", "[SE", {true, true, false, 16}, 2}, /* and the matcher */
         {"uncased", "a\xf0\xb0\x80\x80", {true, true, false, 16}, 40},
-        {"composed", "hello ", {true, true, false, 16}, 40},
+        {"composed", "hello ", {true, true, false, 0}, 40},
+        {"composed", "hello ", {true, true, false, 16}, 1}, /* only the first words are read */
         {"added", "a\xe3\x80\xaa", {true, true, true, 0}, 40},
     };
     const size_t size = (size_t)8 << 20;

@@ -6,7 +6,7 @@
 
 #include "unit.h"
 #include "base/arena.h"
-#include "token/tokenizer.h"
+#include "token/stream.h"
 
 #define FOLDER "test/golden/tokenizer/"
 #define MAX_VOCAB 40000

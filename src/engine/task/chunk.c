@@ -1,9 +1,10 @@
 /*
  * chunk.c - cuts a long text into overlapping pieces.
  *
- * The text is tokenized once, with offsets. A cut may fall between two tokens whose spans do not
- * overlap; its rank tells how good a place it is. Each piece is then tokenized alone, since a word
- * that is cut may take more tokens than its part did, and is shortened until it fits.
+ * The text is tokenized once, with offsets, as far as the next piece may reach. A cut may fall
+ * between two tokens whose spans do not overlap; its rank tells how good a place it is. Each piece
+ * is then tokenized alone, since a word that is cut may take more tokens than its part did, and is
+ * shortened until it fits. What lies before the next piece is forgotten.
  */
 #include "task/chunk.h"
 
@@ -16,64 +17,47 @@
 /* Quotation marks and brackets that may stand between a full stop and the next sentence. */
 #define CLOSING_MARKS 16
 
-typedef enum cut_rank { CUT_NONE, CUT_TOKEN, CUT_SPACE, CUT_SENTENCE, CUT_PARAGRAPH } cut_rank;
-
-/* A place between two tokens: pieces end at `stop` and start at `start`, with white space between.
- */
-typedef struct cut {
-    size_t byte_stop, byte_start;
-    int32_t stop, start;
-    cut_rank rank;
-} cut;
-
-typedef struct chunker {
-    lm_context *ctx;
-    const lm_tokenizer *tokenizer;
-    lm_token_scratch *scratch;
-    const char *text;
-    size_t length;
-    size_t max_tokens, overlap;
-    lm_encoding tokens; /* of the whole text */
-    lm_encoding piece;  /* of one piece alone */
-    cut *cuts;          /* tokens.count + 1: before each token, and at the end */
-    lm_chunk *chunks;
-    size_t count, capacity;
-} chunker;
+enum { CUT_NONE, CUT_TOKEN, CUT_SPACE, CUT_SENTENCE, CUT_PARAGRAPH };
 
 static lm_status check_arguments(lm_context *ctx, int max_tokens, int overlap);
-static lm_status make_chunks(chunker *c);
-static lm_status find_cuts(chunker *c);
-static lm_status next_stop(chunker *c, size_t start, size_t previous, size_t *stop);
-static size_t next_start(const chunker *c, size_t start, size_t stop);
+static lm_status find_cuts(lm_chunker *c, size_t last);
+static lm_status next_stop(lm_chunker *c, size_t start, size_t previous, size_t *stop,
+                           size_t *tokens);
+static size_t next_start(const lm_chunker *c, size_t start, size_t stop);
 
-/* What is only needed while cutting is freed here; the pieces go to the caller. */
-lm_status
-lm_chunk_text(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
-              const char *text, size_t length, int max_tokens, int overlap, lm_chunk **chunks,
-              size_t *count)
+void
+lm_chunker_init(lm_chunker *c, lm_context *ctx)
 {
-    chunker c = {
-        .ctx = ctx, .tokenizer = tokenizer, .scratch = scratch, .text = text, .length = length};
-    lm_status status;
+    memset(c, 0, sizeof *c);
+    c->ctx = ctx;
+    lm_encoding_init(&c->part, ctx);
+}
 
-    *chunks = NULL;
-    *count = 0;
-    LM_TRY(check_arguments(ctx, max_tokens, overlap));
-    c.max_tokens = (size_t)max_tokens;
-    c.overlap = (size_t)overlap;
-    lm_encoding_init(&c.tokens, ctx);
-    lm_encoding_init(&c.piece, ctx);
-    status = make_chunks(&c);
-    lm_encoding_free(&c.tokens);
-    lm_encoding_free(&c.piece);
-    lm_free(ctx, c.cuts);
-    if (status != LM_OK) {
-        lm_free(ctx, c.chunks);
-        return status;
-    }
-    *chunks = c.chunks;
-    *count = c.count;
-    return LM_OK;
+void
+lm_chunker_free(lm_chunker *c)
+{
+    lm_encoding_free(&c->part);
+    lm_free(c->ctx, c->cuts);
+    lm_chunker_init(c, c->ctx);
+}
+
+lm_status
+lm_chunker_begin(lm_chunker *c, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
+                 const char *text, size_t length, int max_tokens, int overlap)
+{
+    static const lm_token_options options = {false, true, true, 0};
+
+    LM_TRY(check_arguments(c->ctx, max_tokens, overlap));
+    c->tokenizer = tokenizer;
+    c->scratch = scratch;
+    c->text = text;
+    c->length = length;
+    c->max_tokens = (size_t)max_tokens;
+    c->overlap = (size_t)overlap;
+    c->read = (lm_place){0, 0};
+    c->first = c->known = c->start = c->stop = 0;
+    c->ended = false;
+    return lm_token_stream_open(&c->stream, c->ctx, tokenizer, scratch, text, length, &options);
 }
 
 /* An overlap as long as the piece would never end. */
@@ -93,99 +77,89 @@ check_arguments(lm_context *ctx, int max_tokens, int overlap)
     return LM_OK;
 }
 
-/* Pieces grow by doubling. */
-static lm_status
-add_chunk(chunker *c, const cut *from, const cut *to, size_t tokens)
+/* The cut before token i. */
+static const lm_cut *
+cut_at(const lm_chunker *c, size_t i)
 {
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity ? 2 * c->capacity : 16;
-        lm_chunk *grown = lm_realloc(c->ctx, c->chunks, capacity * sizeof *grown);
+    return &c->cuts[i - c->first];
+}
 
-        if (!grown)
-            return LM_NO_MEMORY;
-        c->chunks = grown;
-        c->capacity = capacity;
-    }
-    c->chunks[c->count++] =
-        (lm_chunk){from->byte_start, to->byte_stop, from->start, to->stop, (int32_t)tokens};
-    return LM_OK;
+/* How many tokens the text has; more than any number while the end is not in sight. */
+static size_t
+total(const lm_chunker *c)
+{
+    return c->ended ? c->known - 1 : SIZE_MAX;
 }
 
 /* Each piece ends further right than the one before: that is what makes the loop end. */
-static lm_status
-make_chunks(chunker *c)
+lm_status
+lm_chunker_next(lm_chunker *c, lm_chunk *chunk, bool *found)
 {
-    static const lm_token_options options = {false, true, true, 0};
-    size_t start = 0, stop = 0;
+    size_t previous = c->stop, tokens = 0;
 
-    LM_TRY(lm_tokenize(c->ctx, c->tokenizer, c->scratch, c->text, c->length, &options, &c->tokens));
-    LM_TRY(find_cuts(c));
-    while (stop < c->tokens.count) {
-        size_t previous = stop;
-
-        LM_TRY(lm_poll(c->ctx));
-        LM_TRY(next_stop(c, start, previous, &stop));
-        if (stop == 0) {
-            /* With the overlap no piece reaches further than the one before: give it up. */
-            start = previous;
-            LM_TRY(next_stop(c, start, previous, &stop));
-        }
-        if (stop == 0) {
-            lm_raise(c->ctx, LM_BAD_ARGUMENT,
-                     "the text cannot be cut into chunks of so few tokens");
-            lm_detail_found(c->ctx, "max_tokens %zu", c->max_tokens);
-            return lm_detail_hint(c->ctx, "Raise max_tokens.");
-        }
-        LM_TRY(add_chunk(c, &c->cuts[start], &c->cuts[stop], c->piece.count));
-        start = next_start(c, start, stop);
+    LM_TRY(lm_poll(c->ctx));
+    LM_TRY(find_cuts(c, previous + 1));
+    *found = previous < total(c);
+    if (!*found)
+        return LM_OK;
+    LM_TRY(next_stop(c, c->start, previous, &c->stop, &tokens));
+    if (c->stop == 0) {
+        /* With the overlap no piece reaches further than the one before: give it up. */
+        c->start = previous;
+        LM_TRY(next_stop(c, c->start, previous, &c->stop, &tokens));
     }
+    if (c->stop == 0) {
+        lm_raise(c->ctx, LM_BAD_ARGUMENT, "the text cannot be cut into chunks of so few tokens");
+        lm_detail_found(c->ctx, "max_tokens %zu", c->max_tokens);
+        return lm_detail_hint(c->ctx, "Raise max_tokens.");
+    }
+    *chunk =
+        (lm_chunk){cut_at(c, c->start)->start.byte, cut_at(c, c->stop)->stop.byte,
+                   cut_at(c, c->start)->start.at, cut_at(c, c->stop)->stop.at, (int32_t)tokens};
+    c->start = next_start(c, c->start, c->stop);
     return LM_OK;
 }
 
 /* ---------------------------------------------------------------- places to cut */
 
-/* A place in the text, in bytes and characters. */
-typedef struct place {
-    size_t byte;
-    int32_t c;
-} place;
-
 /* What stands between two tokens. */
 typedef struct gap {
-    place stop;  /* after what belongs to the left token: marks, controls */
-    place start; /* before what belongs to the right one */
+    lm_place stop;  /* after what belongs to the left token: marks, controls */
+    lm_place start; /* before what belongs to the right one */
     bool space;
     int lines; /* line feeds */
 } gap;
 
 /* The character that starts at a byte. */
 static uint32_t
-char_at(const chunker *c, size_t byte, int *bytes)
+char_at(const lm_chunker *c, size_t byte, int *bytes)
 {
     return lm_utf8_decode(c->text + byte, bytes);
 }
 
-/* Read the characters from `at` up to character `end`. */
-static gap
-read_gap(const chunker *c, place *at, int32_t end)
+/* Read on up to character `end`, or to the end of the text. */
+static lm_status
+read_gap(lm_chunker *c, int32_t end, gap *found)
 {
-    gap found = {*at, *at, false, 0};
+    lm_place *at = &c->read;
 
-    while (at->c < end) {
+    *found = (gap){*at, *at, false, 0};
+    while (at->at < end && at->byte < c->length) {
         int bytes;
         uint32_t value = char_at(c, at->byte, &bytes);
         bool space = lm_unicode_flags(value) & LM_UNICODE_SPACE;
 
+        LM_TRY(lm_run_poll(c->ctx, (size_t)at->at));
         at->byte += (size_t)bytes;
-        at->c++;
-        found.space |= space;
-        found.lines += value == '\n';
-        if (!found.space)
-            found.stop = *at;
-        if (space || !found.space)
-            found.start = *at;
+        at->at++;
+        found->space |= space;
+        found->lines += value == '\n';
+        if (!found->space)
+            found->stop = *at;
+        if (space || !found->space)
+            found->start = *at;
     }
-    return found;
+    return LM_OK;
 }
 
 /* Full stops of scripts that put no space after them. */
@@ -208,7 +182,7 @@ is_stop(uint32_t c)
  * them than CLOSING_MARKS, or a text of nothing else would take time quadratic in its length.
  */
 static bool
-ends_sentence(const chunker *c, size_t at, bool space)
+ends_sentence(const lm_chunker *c, size_t at, bool space)
 {
     static const uint32_t closing[] = {'"',  '\'',   ')',    ']',    0x201d, 0x2019,
                                        0xbb, 0x300d, 0x300f, 0xff09, 0x201c, 0x203a};
@@ -233,8 +207,8 @@ ends_sentence(const chunker *c, size_t at, bool space)
 }
 
 /* An empty line, a full stop, white space, or nothing of these. */
-static cut_rank
-rank_of(const chunker *c, const gap *g)
+static int
+rank_of(const lm_chunker *c, const gap *g)
 {
     if (g->lines > 1)
         return CUT_PARAGRAPH;
@@ -243,31 +217,64 @@ rank_of(const chunker *c, const gap *g)
     return g->space ? CUT_SPACE : CUT_TOKEN;
 }
 
-/* One walk through text and tokens. Tokens that share a span have no cut between them. */
+/* Room for `more` cuts; those before the next piece go once they are the greater part. */
 static lm_status
-find_cuts(chunker *c)
+reserve_cuts(lm_chunker *c, size_t more)
 {
-    const lm_encoding *tokens = &c->tokens;
-    place at = {0, 0};
-    int32_t total = (int32_t)lm_utf8_count(c->text, c->length);
+    size_t kept = c->known - c->start, capacity, bytes;
+    lm_cut *grown;
 
-    c->cuts = lm_alloc_array(c->ctx, tokens->count + 1, sizeof *c->cuts);
-    if (!c->cuts)
+    if (c->known - c->first + more <= c->capacity)
+        return LM_OK;
+    if (kept < c->capacity / 2) {
+        memmove(c->cuts, c->cuts + (c->start - c->first), kept * sizeof *c->cuts);
+        c->first = c->start;
+        if (kept + more <= c->capacity)
+            return LM_OK;
+    }
+    if (lm_add_overflows(2 * c->capacity, more, &capacity) ||
+        lm_mul_overflows(capacity, sizeof *grown, &bytes))
+        return lm_raise(c->ctx, LM_TOO_LARGE, "the text is too long");
+    grown = lm_realloc(c->ctx, c->cuts, bytes);
+    if (!grown)
         return LM_NO_MEMORY;
-    for (size_t i = 0; i <= tokens->count; i++) {
-        int32_t next = i < tokens->count ? tokens->start[i] : total;
-        gap g;
+    c->cuts = grown;
+    c->capacity = capacity;
+    return LM_OK;
+}
 
-        if (i % 65536 == 0)
-            LM_TRY(lm_poll(c->ctx));
-        c->cuts[i].rank = CUT_NONE;
-        if (next < at.c)
-            continue;
-        g = read_gap(c, &at, next);
-        c->cuts[i] = (cut){g.stop.byte, g.start.byte, g.stop.c, g.start.c,
-                           i == 0 || i == tokens->count ? CUT_PARAGRAPH : rank_of(c, &g)};
-        if (i < tokens->count)
-            read_gap(c, &at, tokens->stop[i]);
+/* The next cut: before a token at [start, stop) of the text, or at the end. */
+static lm_status
+add_cut(lm_chunker *c, int32_t start, int32_t stop, bool end)
+{
+    lm_cut *cut = &c->cuts[c->known - c->first];
+    gap g, token;
+
+    cut->rank = CUT_NONE;
+    /* Tokens that share a span have no cut between them. */
+    if (start >= c->read.at) {
+        LM_TRY(read_gap(c, start, &g));
+        *cut = (lm_cut){g.stop, g.start, c->known == 0 || end ? CUT_PARAGRAPH : rank_of(c, &g)};
+        LM_TRY(read_gap(c, stop, &token));
+    }
+    c->known++;
+    return LM_OK;
+}
+
+/* One walk through text and tokens: until the cut before token `last` is known, or that at the end.
+ */
+static lm_status
+find_cuts(lm_chunker *c, size_t last)
+{
+    while (c->known <= last && !c->ended) {
+        LM_TRY(lm_token_stream_next(&c->stream, &c->part));
+        LM_TRY(reserve_cuts(c, c->part.count + 1));
+        for (size_t i = 0; i < c->part.count; i++)
+            LM_TRY(add_cut(c, c->part.start[i], c->part.stop[i], false));
+        if (c->part.count == 0) {
+            LM_TRY(add_cut(c, INT32_MAX, INT32_MAX, true));
+            c->ended = true;
+        }
     }
     return LM_OK;
 }
@@ -282,30 +289,31 @@ distance(size_t a, size_t b)
 
 /* Of the cuts of the best rank in (low, high] the one nearest to `target`; 0 when there is none. */
 static size_t
-best_cut(const chunker *c, size_t low, size_t high, size_t target, cut_rank at_least)
+best_cut(const lm_chunker *c, size_t low, size_t high, size_t target, int at_least)
 {
     size_t best = 0;
 
     for (size_t i = high; i > low; i--) {
-        cut_rank rank = c->cuts[i].rank;
+        int rank = cut_at(c, i)->rank;
 
-        if (rank < at_least || (best != 0 && rank < c->cuts[best].rank))
+        if (rank < at_least || (best != 0 && rank < cut_at(c, best)->rank))
             continue;
-        if (best == 0 || rank > c->cuts[best].rank || distance(i, target) < distance(best, target))
+        if (best == 0 || rank > cut_at(c, best)->rank ||
+            distance(i, target) < distance(best, target))
             best = i;
     }
     return best;
 }
 
-/* Tokens of the piece alone, into c->piece. */
+/* Tokens of the piece alone. */
 static lm_status
-count_tokens(chunker *c, size_t start, size_t stop)
+count_tokens(lm_chunker *c, size_t start, size_t stop, size_t *tokens)
 {
     static const lm_token_options options = {false, true, false, 0};
-    size_t from = c->cuts[start].byte_start;
+    size_t from = cut_at(c, start)->start.byte;
 
-    return lm_tokenize(c->ctx, c->tokenizer, c->scratch, c->text + from,
-                       c->cuts[stop].byte_stop - from, &options, &c->piece);
+    return lm_count_tokens(c->ctx, c->tokenizer, c->scratch, c->text + from,
+                           cut_at(c, stop)->stop.byte - from, &options, tokens);
 }
 
 /*
@@ -313,14 +321,17 @@ count_tokens(chunker *c, size_t start, size_t stop)
  * half, else at white space of its first half, else anywhere. 0: no place fits.
  */
 static lm_status
-next_stop(chunker *c, size_t start, size_t previous, size_t *stop)
+next_stop(lm_chunker *c, size_t start, size_t previous, size_t *stop, size_t *tokens)
 {
-    size_t high = c->tokens.count - start > c->max_tokens ? start + c->max_tokens : c->tokens.count;
+    size_t all, high;
 
+    LM_TRY(find_cuts(c, start + c->max_tokens + 1));
+    all = total(c);
+    high = all - start > c->max_tokens ? start + c->max_tokens : all;
     while (high > previous) {
         size_t middle = start + (c->max_tokens - 1) / 2, excess;
 
-        *stop = high == c->tokens.count ? high : 0;
+        *stop = high == all ? high : 0;
         if (*stop == 0 && middle < high)
             *stop = best_cut(c, middle > previous ? middle : previous, high, high, CUT_SPACE);
         if (*stop == 0)
@@ -329,10 +340,10 @@ next_stop(chunker *c, size_t start, size_t previous, size_t *stop)
             *stop = best_cut(c, previous, high, high, CUT_TOKEN);
         if (*stop == 0)
             return LM_OK;
-        LM_TRY(count_tokens(c, start, *stop));
-        if (c->piece.count <= c->max_tokens)
+        LM_TRY(count_tokens(c, start, *stop, tokens));
+        if (*tokens <= c->max_tokens)
             return LM_OK;
-        excess = c->piece.count - c->max_tokens;
+        excess = *tokens - c->max_tokens;
         if (*stop - previous == 1)
             break;
         high = *stop - previous > excess ? *stop - excess : previous + 1;
@@ -343,7 +354,7 @@ next_stop(chunker *c, size_t start, size_t previous, size_t *stop)
 
 /* Where the piece after [start, stop) starts: the best place near `overlap` tokens before stop. */
 static size_t
-next_start(const chunker *c, size_t start, size_t stop)
+next_start(const lm_chunker *c, size_t start, size_t stop)
 {
     size_t back = c->overlap, slack = back / 2, low, high, best;
 

@@ -211,7 +211,7 @@ make_list(fuser *f, uint32_t *entry)
 
 /* ---------------------------------------------------------------- running */
 
-/* A place in the stretch. */
+/* A place in the stretch, as lm_place. */
 typedef struct cursor {
     const unsigned char *p;
     int32_t at; /* the character's place in the text; follows only when offsets are asked for */
@@ -239,7 +239,7 @@ static lm_status take_slow(reader *r);
 
 /* Two copies of the loop: the one without offsets carries no places along. */
 lm_status
-lm_fused_run(lm_run *run, const char *text, size_t length, int32_t first)
+lm_fused_run(lm_run *run, const char *text, size_t stop, lm_place *place)
 {
     const lm_token_image *image = run->image;
     reader r = {.run = run,
@@ -247,12 +247,15 @@ lm_fused_run(lm_run *run, const char *text, size_t length, int32_t first)
                 .block = lm_image_at(image, image->fused.block),
                 .value = lm_image_at(image, image->fused.value),
                 .lists = lm_image_at(image, image->fused.lists),
-                .end = (const unsigned char *)text + length,
-                .now = {(const unsigned char *)text, first}};
+                .end = (const unsigned char *)text + stop,
+                .now = {(const unsigned char *)text + place->byte, place->at}};
 
     r.resume = r.now;
     lm_walk_init(&r.walk, image);
-    return run->offsets ? read_stretch(&r, true) : read_stretch(&r, false);
+    LM_TRY(run->offsets ? read_stretch(&r, true) : read_stretch(&r, false));
+    place->byte = (size_t)(r.resume.p - (const unsigned char *)text);
+    place->at = r.resume.at;
+    return LM_OK;
 }
 
 /*
@@ -375,7 +378,7 @@ read_stretch(reader *r, bool offsets)
         if (r->in_word && r->now.p < poll)
             continue;
         LM_TRY(r->run->status);
-        if (lm_run_full(r->run))
+        if (!r->in_word && lm_run_pauses(r->run))
             return LM_OK;
         if (r->now.p >= poll) {
             LM_TRY(lm_poll(r->run->ctx));
@@ -383,6 +386,7 @@ read_stretch(reader *r, bool offsets)
         }
     }
     end_word(r, offsets);
+    r->resume = r->now;
     return r->run->status;
 }
 

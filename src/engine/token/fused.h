@@ -12,7 +12,7 @@
 lm_status lm_fused_compile(lm_context *ctx, lm_token_scratch *scratch, size_t start,
                            lm_buffer *out);
 
-/* One stretch of text; `first` is the place of its first character. */
-lm_status lm_fused_run(lm_run *run, const char *text, size_t length, int32_t first);
+/* From `place` to byte `stop` of the text, or until the run pauses; `place` says where to go on. */
+lm_status lm_fused_run(lm_run *run, const char *text, size_t stop, lm_place *place);
 
 #endif

@@ -35,8 +35,14 @@ struct lm_token_scratch {
     lm_ranges words, spare_words;
     lm_buffer utf8;   /* normalized text as bytes, for the matcher */
     lm_buffer at;     /* int32_t: places of the characters of one word (fused.c) */
-    lm_encoding a, b; /* the texts of a pair */
+    lm_encoding a, b; /* the texts of a pair; a: one part of a text whose tokens are counted */
 };
+
+/* A place in a text, between two characters. */
+typedef struct lm_place {
+    size_t byte;
+    int32_t at; /* characters before it; kept only when offsets are asked for */
+} lm_place;
 
 typedef struct lm_run {
     lm_context *ctx;
@@ -44,6 +50,7 @@ typedef struct lm_run {
     lm_token_scratch *scratch;
     lm_encoding *out;
     size_t limit; /* more tokens than this in `out` are certain to be cut */
+    size_t pause; /* with so many in `out` the run stops between two words */
     bool offsets;
     bool parse_special;
     lm_status status;
@@ -71,6 +78,13 @@ static inline bool
 lm_run_full(const lm_run *run)
 {
     return run->out->count > run->limit;
+}
+
+/* The text itself may go on: what stands in `out` is final. */
+static inline bool
+lm_run_pauses(const lm_run *run)
+{
+    return run->out->count >= run->pause;
 }
 
 /* A token that stands at [start, stop) of the text. */

@@ -4,8 +4,10 @@
 #include "token/staged.h"
 
 #include "base/utf8.h"
-#include "token/added.h"
+#include "token/match.h"
+#include "token/normalize.h"
 #include "token/pretokenize.h"
+#include "token/split.h"
 #include "token/wordpiece.h"
 
 #define WORDS_PER_POLL 4096
@@ -58,6 +60,30 @@ run_splits(lm_run *run)
             lm_run_emit(run, split.id, scratch->chars.at, start, stop, run->offsets);
     }
     return split.status == LM_OK ? run->status : split.status;
+}
+
+/*
+ * White space of ASCII is never dropped, composes with nothing, stands between marks that are put
+ * into order, and ends a word where the pre-tokenizer says so. Normalized added tokens may hold it,
+ * or look at what is beside them.
+ */
+lm_status
+lm_staged_stop(lm_run *run, const char *text, size_t byte, size_t stop, size_t wanted, size_t *end)
+{
+    const lm_token_image *image = run->image;
+
+    *end = stop;
+    if (stop - byte <= wanted || !lm_matcher_is_empty(&image->normalized) ||
+        lm_pretokenizer_role(&image->pretokenizer, ' ') != LM_ROLE_SPACE)
+        return LM_OK;
+    for (size_t at = byte + wanted; at < stop; at++) {
+        if (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r') {
+            *end = at;
+            return LM_OK;
+        }
+        LM_TRY(lm_run_poll(run->ctx, at));
+    }
+    return LM_OK;
 }
 
 /* All arrays are the scratch's: nothing is allocated once they have grown. */

@@ -73,6 +73,11 @@ lm_status lm_tokenize(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_s
                       const char *text, size_t length, const lm_token_options *options,
                       lm_encoding *out);
 
+/* The count that lm_tokenize would give, in memory that does not grow with the text. */
+lm_status lm_count_tokens(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
+                          const char *text, size_t length, const lm_token_options *options,
+                          size_t *count);
+
 /*
  * A pair of texts (A and B) as the post-processor joins them; truncation longest first. For
  * cross-encoders and sentence pairs.

@@ -2,7 +2,8 @@
  * tokenize.c - lmtext.tokenize, token_ids, detokenize, tokens, count_tokens and chunk, each for one
  * text and for an array of texts.
  *
- * Nothing here truncates. Offsets are 0-based, half-open and count characters of the text. The
+ * Nothing here truncates. Offsets are 0-based, half-open and count characters of the text. A text's
+ * tokens come in parts, and are put into the result as they come: memory is that of the result. The
  * scratch of the stages belongs to the backend and is kept from call to call; after a call that
  * made it large it is given back.
  */
@@ -22,14 +23,17 @@
 #include "task/chunk.h"
 #include "pg/fn/args.h"
 
-/* An encoding of more tokens than this is not kept between calls. */
-#define KEEP_TOKENS (1024 * 1024)
+/* More memory than this is not kept between calls. */
+#define KEEP_BYTES ((Size)16 * 1024 * 1024)
 
 /* One tokenizer's work in this backend. Valid after tokens_begin. */
 typedef struct token_work {
     lmtext_call call;
     lm_token_scratch *scratch; /* NULL: not made, or given back */
-    lm_encoding encoding;
+    lm_chunker chunker;
+    lm_token_stream stream; /* of the text that is being tokenized */
+    lm_encoding part;       /* its current part */
+    size_t seen;            /* tokens of the text up to the end of this part */
 } token_work;
 
 static token_work work;
@@ -63,12 +67,13 @@ work_release(void)
 static void
 work_prepare(const char *model)
 {
-    if (work.scratch != NULL && work.encoding.capacity > KEEP_TOKENS)
+    if (work.call.memory != NULL && MemoryContextMemAllocated(work.call.memory, false) > KEEP_BYTES)
         work_release();
     if (work.call.memory == NULL) {
         lmtext_call_init(&work.call, AllocSetContextCreate(TopMemoryContext, "lmtext tokens",
                                                            ALLOCSET_DEFAULT_SIZES));
-        lm_encoding_init(&work.encoding, &work.call.ctx);
+        lm_encoding_init(&work.part, &work.call.ctx);
+        lm_chunker_init(&work.chunker, &work.call.ctx);
     }
     if (work.scratch == NULL)
         lmtext_check(&work.call, lm_token_scratch_create(&work.call.ctx, &work.scratch), model);
@@ -86,20 +91,37 @@ tokens_begin(FunctionCallInfo fcinfo, bool add_special, int parse_argno, token_c
     work_prepare(call->model->name);
 }
 
-static const lm_encoding *
-encode(const token_call *call, lm_text text)
+static void
+check_count(size_t count)
+{
+    if (count > INT_MAX)
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a text has %zu tokens", count),
+                 errdetail("Allowed are %d.", INT_MAX)));
+}
+
+/* The text is the current one from here on. */
+static void
+stream_begin(const token_call *call, lm_text text)
 {
     lmtext_check(&work.call,
-                 lm_tokenize(&work.call.ctx, call->tokenizer, work.scratch, text.bytes, text.length,
-                             &call->options, &work.encoding),
+                 lm_token_stream_open(&work.stream, &work.call.ctx, call->tokenizer, work.scratch,
+                                      text.bytes, text.length, &call->options),
                  call->model->name);
+    work.seen = 0;
+    lmtext_stats_tokenized(1, 0);
+}
+
+/* The next part of the text's tokens, valid until the one after; false: there is none. */
+static bool
+stream_next(const token_call *call)
+{
+    lmtext_check(&work.call, lm_token_stream_next(&work.stream, &work.part), call->model->name);
     LMTEXT_FAULT_POINT("tokenized");
-    if (work.encoding.count > INT_MAX)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("a text has %zu tokens", work.encoding.count),
-                        errdetail("Allowed are %d.", INT_MAX)));
-    lmtext_stats_tokenized(1, work.encoding.count);
-    return &work.encoding;
+    work.seen += work.part.count;
+    check_count(work.seen);
+    lmtext_stats_tokenized(0, work.part.count);
+    return work.part.count > 0;
 }
 
 /* Size in bytes of an array of one dimension, or 54000: bytes and elements have a limit each. */
@@ -117,34 +139,75 @@ array_size(size_t count, size_t data)
     return size;
 }
 
-/* An array of one dimension whose data are to be written; empty arrays have none. */
-static ArrayType *
-array_new(Oid type, size_t count, size_t data)
-{
-    size_t size = array_size(count, data);
-    ArrayType *array;
+/* An array that grows: its data, and what they would take when they exceed an array. */
+typedef struct growing_array {
+    ArrayType *array; /* NULL: empty, or given up */
+    Size capacity;    /* of the array's data */
+    size_t size;      /* bytes of data; more than capacity when given up */
+    size_t count;
+} growing_array;
 
-    if (count == 0)
+/*
+ * Room for `size` more bytes and `count` elements, to be written at the place that is returned;
+ * NULL: the array is too large, which array_finish says, once all tokens are counted. The first
+ * part is most often the last: it gets what it takes.
+ */
+static char *
+array_room(growing_array *grown, size_t size, size_t count)
+{
+    size_t before = grown->size;
+    size_t limit = MaxAllocSize - ARR_OVERHEAD_NONULLS(1);
+
+    grown->size = add_size(before, size);
+    grown->count += count;
+    if (grown->size > limit || grown->count > MaxArraySize) {
+        if (grown->array != NULL)
+            pfree(grown->array);
+        grown->array = NULL;
+        return NULL;
+    }
+    if (grown->array == NULL) {
+        grown->capacity = grown->size;
+        grown->array = palloc(ARR_OVERHEAD_NONULLS(1) + grown->capacity);
+    } else if (grown->size > grown->capacity) {
+        grown->capacity = Min(Max(2 * grown->capacity, grown->size), limit);
+        grown->array = repalloc(grown->array, ARR_OVERHEAD_NONULLS(1) + grown->capacity);
+    }
+    return (char *)grown->array + ARR_OVERHEAD_NONULLS(1) + before;
+}
+
+/* The array of what was written; empty arrays have no dimension. */
+static ArrayType *
+array_finish(const growing_array *grown, Oid type)
+{
+    size_t size = array_size(grown->count, grown->size);
+    ArrayType *array = grown->array;
+
+    if (grown->count == 0)
         return construct_empty_array(type);
-    array = palloc(size);
     memset(array, 0, ARR_OVERHEAD_NONULLS(1));
     SET_VARSIZE(array, size);
     array->ndim = 1;
     array->elemtype = type;
-    ARR_DIMS(array)[0] = (int)count;
+    ARR_DIMS(array)[0] = (int)grown->count;
     ARR_LBOUND(array)[0] = 1;
     return array;
 }
 
 static ArrayType *
-ids_array(const token_call *call, const lm_encoding *encoding)
+ids_array(const token_call *call, lm_text text)
 {
-    size_t size = mul_size(encoding->count, sizeof(int32));
-    ArrayType *array = array_new(INT4OID, encoding->count, size);
+    growing_array ids = {0};
 
-    if (size > 0)
-        memcpy(ARR_DATA_PTR(array), encoding->ids, size);
-    return array;
+    stream_begin(call, text);
+    while (stream_next(call)) {
+        size_t size = mul_size(work.part.count, sizeof(int32));
+        char *out = array_room(&ids, size, work.part.count);
+
+        if (out != NULL)
+            memcpy(out, work.part.ids, size);
+    }
+    return array_finish(&ids, INT4OID);
 }
 
 /* A token's text in the database's encoding; *converted is to be freed when not NULL. */
@@ -185,19 +248,22 @@ put_token(const token_call *call, int32 id, char *out)
 
 /* Written straight into the array: a text[] of long texts would need a Datum for each token. */
 static ArrayType *
-tokens_array(const token_call *call, const lm_encoding *encoding)
+tokens_array(const token_call *call, lm_text text)
 {
-    size_t size = 0, i;
-    ArrayType *array;
-    char *out;
+    growing_array tokens = {0};
 
-    for (i = 0; i < encoding->count; i++)
-        size += put_token(call, encoding->ids[i], NULL);
-    array = array_new(TEXTOID, encoding->count, size);
-    out = ARR_DATA_PTR(array);
-    for (i = 0; i < encoding->count; i++)
-        out += put_token(call, encoding->ids[i], out);
-    return array;
+    stream_begin(call, text);
+    while (stream_next(call)) {
+        size_t size = 0, i;
+        char *out;
+
+        for (i = 0; i < work.part.count; i++)
+            size += put_token(call, work.part.ids[i], NULL);
+        out = array_room(&tokens, size, work.part.count);
+        for (i = 0; out != NULL && i < work.part.count; i++)
+            out += put_token(call, work.part.ids[i], out);
+    }
+    return array_finish(&tokens, TEXTOID);
 }
 
 static Datum
@@ -208,7 +274,7 @@ lmtext_tokenize_call(PG_FUNCTION_ARGS)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     tokens_begin(fcinfo, false, 2, &call);
-    PG_RETURN_ARRAYTYPE_P(tokens_array(&call, encode(&call, lmtext_arg_text(fcinfo, 0))));
+    PG_RETURN_ARRAYTYPE_P(tokens_array(&call, lmtext_arg_text(fcinfo, 0)));
 }
 
 static Datum
@@ -219,7 +285,21 @@ lmtext_token_ids_call(PG_FUNCTION_ARGS)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     tokens_begin(fcinfo, true, 2, &call);
-    PG_RETURN_ARRAYTYPE_P(ids_array(&call, encode(&call, lmtext_arg_text(fcinfo, 0))));
+    PG_RETURN_ARRAYTYPE_P(ids_array(&call, lmtext_arg_text(fcinfo, 0)));
+}
+
+static Datum
+count(const token_call *call, lm_text text)
+{
+    size_t tokens;
+
+    lmtext_check(&work.call,
+                 lm_count_tokens(&work.call.ctx, call->tokenizer, work.scratch, text.bytes,
+                                 text.length, &call->options, &tokens),
+                 call->model->name);
+    check_count(tokens);
+    lmtext_stats_tokenized(1, tokens);
+    return Int32GetDatum((int32)tokens);
 }
 
 static Datum
@@ -230,7 +310,7 @@ lmtext_count_tokens_call(PG_FUNCTION_ARGS)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     tokens_begin(fcinfo, true, 2, &call);
-    PG_RETURN_INT32((int32)encode(&call, lmtext_arg_text(fcinfo, 0))->count);
+    PG_RETURN_DATUM(count(&call, lmtext_arg_text(fcinfo, 0)));
 }
 
 /* Counts of an array's texts, in order; a null counts as null. */
@@ -240,27 +320,27 @@ lmtext_count_tokens_array_call(PG_FUNCTION_ARGS)
     token_call call;
     lm_text *texts;
     bool *nulls;
-    int count, i, lower = 1;
+    int rows, i, lower = 1;
     Datum *counts;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     tokens_begin(fcinfo, true, 2, &call);
-    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &texts, &nulls, &count);
-    if (count == 0)
+    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &texts, &nulls, &rows);
+    if (rows == 0)
         PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
-    counts = palloc0(count * sizeof(Datum));
-    for (i = 0; i < count; i++)
+    counts = palloc0(rows * sizeof(Datum));
+    for (i = 0; i < rows; i++)
         if (!nulls[i])
-            counts[i] = Int32GetDatum((int32)encode(&call, texts[i])->count);
-    PG_RETURN_ARRAYTYPE_P(construct_md_array(counts, nulls, 1, &count, &lower, INT4OID,
+            counts[i] = count(&call, texts[i]);
+    PG_RETURN_ARRAYTYPE_P(construct_md_array(counts, nulls, 1, &rows, &lower, INT4OID,
                                              sizeof(int32), true, TYPALIGN_INT));
 }
 
 /* A row (ordinality, array) for each text of an array; a null text has a null array. */
 static void
 put_arrays(FunctionCallInfo fcinfo, const token_call *call,
-           ArrayType *(*make)(const token_call *, const lm_encoding *))
+           ArrayType *(*make)(const token_call *, lm_text))
 {
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     lm_text *texts;
@@ -271,7 +351,7 @@ put_arrays(FunctionCallInfo fcinfo, const token_call *call,
     for (i = 0; i < count; i++) {
         Datum values[2] = {Int64GetDatum(i + 1), (Datum)0};
         bool is_null[2] = {false, nulls[i]};
-        ArrayType *array = nulls[i] ? NULL : make(call, encode(call, texts[i]));
+        ArrayType *array = nulls[i] ? NULL : make(call, texts[i]);
 
         values[1] = PointerGetDatum(array);
         tuplestore_putvalues(result->setResult, result->setDesc, values, is_null);
@@ -355,78 +435,77 @@ put_row(FunctionCallInfo fcinfo, Datum *values)
 static void
 put_tokens(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum *values, int first)
 {
-    const lm_encoding *encoding = encode(call, text);
-    size_t i;
+    stream_begin(call, text);
+    while (stream_next(call)) {
+        size_t before = work.seen - work.part.count, i;
 
-    for (i = 0; i < encoding->count; i++) {
-        size_t length;
-        char *converted;
-        const char *bytes = token_bytes(call, encoding->ids[i], &length, &converted);
-        struct varlena *token = cstring_to_text_with_len(bytes, (int)length);
+        for (i = 0; i < work.part.count; i++) {
+            size_t length;
+            char *converted;
+            const char *bytes = token_bytes(call, work.part.ids[i], &length, &converted);
+            struct varlena *token = cstring_to_text_with_len(bytes, (int)length);
 
-        values[first] = Int32GetDatum((int32)i + 1);
-        values[first + 1] = Int32GetDatum(encoding->ids[i]);
-        values[first + 2] = PointerGetDatum(token);
-        values[first + 3] = Int32GetDatum(encoding->start[i]);
-        values[first + 4] = Int32GetDatum(encoding->stop[i]);
-        values[first + 5] = BoolGetDatum(encoding->special[i] != 0);
-        put_row(fcinfo, values);
-        pfree(token);
-        if (converted != NULL)
-            pfree(converted);
+            values[first] = Int32GetDatum((int32)(before + i + 1));
+            values[first + 1] = Int32GetDatum(work.part.ids[i]);
+            values[first + 2] = PointerGetDatum(token);
+            values[first + 3] = Int32GetDatum(work.part.start[i]);
+            values[first + 4] = Int32GetDatum(work.part.stop[i]);
+            values[first + 5] = BoolGetDatum(work.part.special[i] != 0);
+            put_row(fcinfo, values);
+            pfree(token);
+            if (converted != NULL)
+                pfree(converted);
+        }
     }
 }
 
-/* The pieces of a text, copied out of the work's memory, which an error would leave filled. */
-static lm_chunk *
-cut(FunctionCallInfo fcinfo, const token_call *call, lm_text text, size_t *count)
+static void
+chunks_begin(FunctionCallInfo fcinfo, const token_call *call, lm_text text)
 {
     int window = lm_model_encoder(&call->model->model)->info.max_tokens -
                  lm_tokenizer_special_count(call->tokenizer, false);
     int max_tokens = lmtext_arg_int(fcinfo, 2, "max_tokens", Max(window, 1), 1, INT_MAX);
     int overlap = lmtext_arg_int(fcinfo, 3, "overlap", 0, 0, max_tokens - 1);
-    lm_chunk *made = NULL, *chunks;
-    size_t size;
 
     lmtext_check(&work.call,
-                 lm_chunk_text(&work.call.ctx, call->tokenizer, work.scratch, text.bytes,
-                               text.length, max_tokens, overlap, &made, count),
+                 lm_chunker_begin(&work.chunker, call->tokenizer, work.scratch, text.bytes,
+                                  text.length, max_tokens, overlap),
                  call->model->name);
-    size = mul_size(*count, sizeof(*chunks));
-    chunks = MemoryContextAllocExtended(CurrentMemoryContext, Max(size, 1),
-                                        MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
-    if (chunks != NULL && size > 0)
-        memcpy(chunks, made, size);
-    lm_free(&work.call.ctx, made);
+    lmtext_stats_tokenized(1, 0);
+}
+
+/* The next piece of the text; false: there is none. */
+static bool
+next_chunk(const token_call *call, lm_chunk *chunk)
+{
+    bool found;
+
+    lmtext_check(&work.call, lm_chunker_next(&work.chunker, chunk, &found), call->model->name);
     LMTEXT_FAULT_POINT("text_cut");
-    if (chunks == NULL)
-        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    return chunks;
+    if (found)
+        lmtext_stats_tokenized(0, chunk->tokens);
+    return found;
 }
 
 static void
 put_chunks(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum *values, int first)
 {
-    size_t count = 0, tokens = 0, i;
-    lm_chunk *chunks = cut(fcinfo, call, text, &count);
+    lm_chunk chunk;
+    int32 number = 0;
 
-    for (i = 0; i < count; i++)
-        tokens += chunks[i].tokens;
-    lmtext_stats_tokenized(1, tokens);
-    for (i = 0; i < count; i++) {
-        const lm_chunk *chunk = &chunks[i];
-        struct varlena *content = lmtext_text_from_utf8(text.bytes + chunk->byte_start,
-                                                        chunk->byte_stop - chunk->byte_start);
+    chunks_begin(fcinfo, call, text);
+    while (next_chunk(call, &chunk)) {
+        struct varlena *content = lmtext_text_from_utf8(text.bytes + chunk.byte_start,
+                                                        chunk.byte_stop - chunk.byte_start);
 
-        values[first] = Int32GetDatum((int32)i + 1);
+        values[first] = Int32GetDatum(++number);
         values[first + 1] = PointerGetDatum(content);
-        values[first + 2] = Int32GetDatum(chunk->start);
-        values[first + 3] = Int32GetDatum(chunk->stop);
-        values[first + 4] = Int32GetDatum(chunk->tokens);
+        values[first + 2] = Int32GetDatum(chunk.start);
+        values[first + 3] = Int32GetDatum(chunk.stop);
+        values[first + 4] = Int32GetDatum(chunk.tokens);
         put_row(fcinfo, values);
         pfree(content);
     }
-    pfree(chunks);
 }
 
 /* All rows of one text; a null text has none. parse_special is argument `parse_argno`, −1: none. */

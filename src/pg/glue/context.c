@@ -15,6 +15,9 @@
 
 #include "pg/glue/glue.h"
 
+/* From this size on a block stands alone in its context, and its pages can move. */
+#define MOVED_BYTES ((size_t)1024 * 1024)
+
 /* What the engine asks of its allocator; palloc promises 8 bytes only. */
 #define BLOCK_ALIGNMENT 16
 
@@ -77,12 +80,39 @@ block_alloc(void *opaque, size_t size)
     return pointer;
 }
 
-/* A block may move to another offset from its palloc'd base, so it is copied by hand. */
+/*
+ * Without a copy, during which no cancel is seen. The block stands on another alignment only where
+ * malloc's is less than the engine's. NULL: no memory, and the block stays.
+ */
+static void *
+move_block(void *pointer, size_t size)
+{
+    char *base = header_of(pointer)->base;
+    size_t place = (char *)pointer - base, kept = Min(size, header_of(pointer)->size);
+    void *moved;
+
+    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD || LMTEXT_FAULT_ALLOC())
+        return NULL;
+    base = lmtext_repalloc(base, size + BLOCK_OVERHEAD);
+    if (base == NULL)
+        return NULL;
+    moved = (void *)TYPEALIGN(BLOCK_ALIGNMENT, base + sizeof(block_header));
+    if (moved != base + place)
+        memmove(moved, base + place, kept);
+    header_of(moved)->base = base;
+    header_of(moved)->size = size;
+    return moved;
+}
+
+/* A small block may move to another offset from its palloc'd base, so it is copied by hand. */
 static void *
 block_realloc(void *opaque, void *pointer, size_t size)
 {
-    void *grown = block_alloc(opaque, size);
+    void *grown;
 
+    if (Min(size, header_of(pointer)->size) >= MOVED_BYTES)
+        return move_block(pointer, size);
+    grown = block_alloc(opaque, size);
     if (grown == NULL)
         return NULL;
     memcpy(grown, pointer, Min(size, header_of(pointer)->size));
