@@ -71,7 +71,8 @@ load(bench *b, const char *folder, const lm_kernels *kernels, lm_precision preci
     void *image;
 
     LM_TRY(lm_source_dir_open(&b->ctx, folder, false, &dir, &b->source));
-    LM_TRY(lm_model_plan_make(&b->ctx, &b->arena, &b->source, &options, kernels, &plan, NULL, NULL));
+    LM_TRY(
+        lm_model_plan_make(&b->ctx, &b->arena, &b->source, &options, kernels, &plan, NULL, NULL));
     size = b->image_size = lm_model_plan_size(plan);
     image = aligned_alloc(LM_ALIGNMENT, size);
     if (!image)
@@ -143,7 +144,8 @@ main(int argc, char **argv)
     size_t batch_tokens = argc > 4 ? strtoul(argv[4], NULL, 10) : 512;
 
     if (argc < 3 || !kernels || !read_texts(&b, argv[2])) {
-        fprintf(stderr, "usage: engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted]]]\n");
+        fprintf(stderr,
+                "usage: engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted]]]\n");
         return EXIT_FAILURE;
     }
     for (int i = 5; i < argc; i++) {

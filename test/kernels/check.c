@@ -2,7 +2,8 @@
  * check.c - every kernel of every level that this CPU has, against its reference, and the laws of
  * kernels.h: same bits for a row in any batch, nothing written or read outside, NaN passes, control
  * bits of floating point stay. `check [WORD]` prints ok lines; `check time [WORD]` prints GFLOP/s
- * of each precision (in brackets: as multiples of fp32) or GB/s, beside OpenBLAS; both of the cases whose name, with its level, holds WORD.
+ * of each precision (in brackets: as multiples of fp32) or GB/s, beside OpenBLAS; both of the cases
+ * whose name, with its level, holds WORD.
  *
  * Every array ends at a page that cannot be touched, so that a read behind it is a crash, and most
  * are therefore unaligned; outputs lie between patterns that must survive.
@@ -587,11 +588,8 @@ check_rounding(void)
 }
 
 static const unit_case common_cases[] = {
-    {"dispatch", check_dispatch},
-    {"distance", check_distance},
-    {"rounding", check_rounding},
-    {"blas", check_blas},
-    {"threads", check_threads},
+    {"dispatch", check_dispatch}, {"distance", check_distance}, {"rounding", check_rounding},
+    {"blas", check_blas},         {"threads", check_threads},
 };
 
 static int
@@ -605,8 +603,8 @@ check_all(const char *word)
             continue;
         for (lm_precision at = 0; at < LM_PRECISION_COUNT; at++)
             failed += run_gemm_cases(kernels->name, &kernels->products[at], at, word);
-        failed += run_cases(kernels->name, level_cases, sizeof(level_cases) / sizeof(*level_cases),
-                            word);
+        failed +=
+            run_cases(kernels->name, level_cases, sizeof(level_cases) / sizeof(*level_cases), word);
     }
     failed += run_cases("all", common_cases, sizeof(common_cases) / sizeof(*common_cases), word);
     return failed;

@@ -8,6 +8,7 @@
 
 #include "harness.h"
 #include "kernels/bf16.h"
+#include "kernels/levels.h"
 
 static const lm_product *product; /* under test */
 static lm_precision precision;
@@ -24,8 +25,8 @@ static lm_precision precision;
 
 typedef struct problem {
     lm_gemm args;
-    float *w;       /* what the product has of W, exactly */
-    int8_t *codes;  /* int8 */
+    float *w;      /* what the product has of W, exactly */
+    int8_t *codes; /* int8 */
     float *scales;
     output c;
 } problem;

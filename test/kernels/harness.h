@@ -76,7 +76,7 @@ normals(size_t count)
     return x;
 }
 
-static float *
+static inline float *
 copy_of(const float *x, size_t count)
 {
     float *copy = array(count);

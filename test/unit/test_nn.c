@@ -247,7 +247,8 @@ check_feed_forward(lm_context *ctx, fake_memory *memory, const lm_kernels *kerne
     float *x = make_floats(ROWS * D), *up = make_floats(F * D), *down = make_floats(D * F);
     float *up_bias = make_floats(F), *down_bias = make_floats(D), *buffer = make_floats(ROWS * F);
     const lm_product *product = &kernels->products[LM_PRECISION_F32];
-    void *packed_up = make_packed(product, up, F, D), *packed_down = make_packed(product, down, D, F);
+    void *packed_up = make_packed(product, up, F, D),
+         *packed_down = make_packed(product, down, D, F);
     float old[ROWS * D];
     const lm_nn_ffn args = {product,     D,         F,           packed_up, up_bias,
                             packed_down, down_bias, LM_ACT_RELU, buffer,    NULL};

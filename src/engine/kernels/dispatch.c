@@ -16,8 +16,7 @@
 
 #define PRODUCT(precision, suffix, format, flops)               \
     {                                                           \
-        .pack_format = format,                                  \
-        .poll_flops = flops,                                    \
+        .pack_format = format, .poll_flops = flops,             \
         .packed_size = lm_packed_size_##precision##_##suffix,   \
         .pack = lm_pack_##precision##_##suffix,                 \
         .scratch_size = lm_scratch_size_##precision##_##suffix, \
@@ -25,27 +24,27 @@
     }
 
 /* `reduced` is the suffix of the products of 16 and 8 bits. */
-#define TABLE(enumerator, suffix, reduced, flops, f32_format, bf16_format, bf16_flops, int8_format, \
-              int8_flops)                                                                           \
-    [enumerator] = {                                                                                \
-        .level = enumerator,                                                                        \
-        .name = #reduced,                                                                           \
-        .poll_flops = flops,                                                                        \
-        .products = {PRODUCT(f32, suffix, f32_format, flops),                                       \
-                     PRODUCT(bf16, reduced, bf16_format, bf16_flops),                               \
-                     PRODUCT(int8, reduced, int8_format, int8_flops)},                              \
-        .layer_norm_f32 = lm_layer_norm_f32_##suffix,                                               \
-        .attention_scratch = lm_attention_scratch_##suffix,                                         \
-        .attention_f32 = lm_attention_f32_##suffix,                                                 \
-        .activate_f32 = lm_activate_f32_##suffix,                                                   \
-        .softmax_f32 = lm_softmax_f32_##suffix,                                                     \
-        .add_f32 = lm_add_f32_##suffix,                                                             \
-        .add_bf16 = lm_add_bf16_##suffix,                                                           \
-        .mean_rows_f32 = lm_mean_rows_f32_##suffix,                                                 \
-        .l2_normalize_f32 = lm_l2_normalize_f32_##suffix,                                           \
-        .dot_f32 = lm_dot_f32_##suffix,                                                             \
-        .l2_squared_f32 = lm_l2_squared_f32_##suffix,                                               \
-        .cosine_parts_f32 = lm_cosine_parts_f32_##suffix,                                           \
+#define TABLE(enumerator, suffix, reduced, flops, f32_format, bf16_format, bf16_flops, \
+              int8_format, int8_flops)                                                 \
+    [enumerator] = {                                                                   \
+        .level = enumerator,                                                           \
+        .name = #reduced,                                                              \
+        .poll_flops = flops,                                                           \
+        .products = {PRODUCT(f32, suffix, f32_format, flops),                          \
+                     PRODUCT(bf16, reduced, bf16_format, bf16_flops),                  \
+                     PRODUCT(int8, reduced, int8_format, int8_flops)},                 \
+        .layer_norm_f32 = lm_layer_norm_f32_##suffix,                                  \
+        .attention_scratch = lm_attention_scratch_##suffix,                            \
+        .attention_f32 = lm_attention_f32_##suffix,                                    \
+        .activate_f32 = lm_activate_f32_##suffix,                                      \
+        .softmax_f32 = lm_softmax_f32_##suffix,                                        \
+        .add_f32 = lm_add_f32_##suffix,                                                \
+        .add_bf16 = lm_add_bf16_##suffix,                                              \
+        .mean_rows_f32 = lm_mean_rows_f32_##suffix,                                    \
+        .l2_normalize_f32 = lm_l2_normalize_f32_##suffix,                              \
+        .dot_f32 = lm_dot_f32_##suffix,                                                \
+        .l2_squared_f32 = lm_l2_squared_f32_##suffix,                                  \
+        .cosine_parts_f32 = lm_cosine_parts_f32_##suffix,                              \
     }
 
 /* A pack format names the panel's width, and for 16 and 8 bits the k's of a group before it. */

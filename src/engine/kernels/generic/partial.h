@@ -23,5 +23,4 @@ v_store_some(float *p, size_t n, vf v)
         v_store_part(p, n, v);
 }
 
-
 #endif

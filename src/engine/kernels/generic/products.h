@@ -42,8 +42,7 @@ block_of(size_t row_bytes, size_t tile_rows)
 size_t
 LM_NAME(packed_size_bf16)(size_t n, size_t k)
 {
-    return round_up(
-        round_up(n, BF16_PANEL) * round_up(k, BF16_GROUP) * sizeof(uint16_t), 64);
+    return round_up(round_up(n, BF16_PANEL) * round_up(k, BF16_GROUP) * sizeof(uint16_t), 64);
 }
 
 void

@@ -24,8 +24,10 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 2, INT8_ROWS =
 #define BF16_STEPS(k) ((k) / 2)
 
 /* Row r of A is one of three at a pointer: p, p + lda, p + 2·lda; `at` is an offset in bytes. */
-#define BROADCAST(x, p, address) \
-    __asm__("vbroadcastss " address ", %0" : "=x"(x) : "r"(p), "r"(lda), "m"(*(const char(*)[1 << 14])p))
+#define BROADCAST(x, p, address)           \
+    __asm__("vbroadcastss " address ", %0" \
+            : "=x"(x)                      \
+            : "r"(p), "r"(lda), "m"(*(const char(*)[1 << 14]) p))
 #define ROW_0(x, at) BROADCAST(x, a0, at "(%1)")
 #define ROW_1(x, at) BROADCAST(x, a0, at "(%1,%2)")
 #define ROW_2(x, at) BROADCAST(x, a0, at "(%1,%2,2)")
@@ -56,33 +58,33 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 2, INT8_ROWS =
     v_store(c + r * ldc, c##r##_0); \
     v_store(c + r * ldc + VW, c##r##_1);
 
-#define TILE_BF16(rows)                                                      \
-    static LM_TARGET void lm_gemm_bf16_##rows##x2_avx2(const lm_tile *t)     \
-    {                                                                        \
-        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;                 \
-        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;                \
-        const vi upper = _mm256_set1_epi32((int)0xffff0000u);                \
-        float *c = t->c;                                                     \
-        vf b0, b1;                                                           \
-        LM_ROWS_##rows(DECLARE_BF16, "");                                    \
-                                                                             \
-        HIDE(a0, a3);                                                        \
-        for (; steps > 0; steps--) {                                         \
-            SHIFT(b0, b);                                                    \
-            SHIFT(b1, b + sizeof(vi));                                       \
-            LM_ROWS_##rows(STEP_BF16, "");                                   \
-            MASK(b0, b);                                                     \
-            MASK(b1, b + sizeof(vi));                                        \
-            LM_ROWS_##rows(STEP_BF16, "4");                                  \
-            a0 += 8, a3 += 8;                                                \
-            b += 2 * sizeof(vi);                                             \
-        }                                                                    \
-        if (t->odd) {                                                        \
-            SHIFT(b0, b);                                                    \
-            SHIFT(b1, b + sizeof(vi));                                       \
-            LM_ROWS_##rows(STEP_BF16, "");                                   \
-        }                                                                    \
-        LM_ROWS_##rows(STORE_BF16, "")                                       \
+#define TILE_BF16(rows)                                                  \
+    static LM_TARGET void lm_gemm_bf16_##rows##x2_avx2(const lm_tile *t) \
+    {                                                                    \
+        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;             \
+        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;            \
+        const vi upper = _mm256_set1_epi32((int)0xffff0000u);            \
+        float *c = t->c;                                                 \
+        vf b0, b1;                                                       \
+        LM_ROWS_##rows(DECLARE_BF16, "");                                \
+                                                                         \
+        HIDE(a0, a3);                                                    \
+        for (; steps > 0; steps--) {                                     \
+            SHIFT(b0, b);                                                \
+            SHIFT(b1, b + sizeof(vi));                                   \
+            LM_ROWS_##rows(STEP_BF16, "");                               \
+            MASK(b0, b);                                                 \
+            MASK(b1, b + sizeof(vi));                                    \
+            LM_ROWS_##rows(STEP_BF16, "4");                              \
+            a0 += 8, a3 += 8;                                            \
+            b += 2 * sizeof(vi);                                         \
+        }                                                                \
+        if (t->odd) {                                                    \
+            SHIFT(b0, b);                                                \
+            SHIFT(b1, b + sizeof(vi));                                   \
+            LM_ROWS_##rows(STEP_BF16, "");                               \
+        }                                                                \
+        LM_ROWS_##rows(STORE_BF16, "")                                   \
     }
 
 /* ---- int8 ---- */
@@ -92,48 +94,48 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 2, INT8_ROWS =
 #define ADD(c, t) __asm__("vpaddd %1, %0, %0" : "+x"(c) : "x"(t))
 
 #define DECLARE_INT8(r, at) vi c##r##_0 = _mm256_setzero_si256(), c##r##_1 = c##r##_0;
-#define STEP_INT8(r, at)      \
-    {                         \
-        vi x, y;              \
-                              \
-        ROW_##r(x, at);       \
-        MADD(y, x, b0);       \
-        ADD(c##r##_0, y);     \
-        MADD(x, x, b1);       \
-        ADD(c##r##_1, x);     \
+#define STEP_INT8(r, at)  \
+    {                     \
+        vi x, y;          \
+                          \
+        ROW_##r(x, at);   \
+        MADD(y, x, b0);   \
+        ADD(c##r##_0, y); \
+        MADD(x, x, b1);   \
+        ADD(c##r##_1, x); \
     }
-#define STORE_INT8(r, at)                                   \
-    _mm256_storeu_si256((vi *)(c + r * ldc), c##r##_0);     \
+#define STORE_INT8(r, at)                               \
+    _mm256_storeu_si256((vi *)(c + r * ldc), c##r##_0); \
     _mm256_storeu_si256((vi *)(c + r * ldc + VW), c##r##_1);
 
-#define TILE_INT8(rows)                                                      \
-    static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t)     \
-    {                                                                        \
-        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;                 \
-        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;                \
-        int32_t *c = t->c;                                                   \
-        LM_ROWS_##rows(DECLARE_INT8, "");                                    \
-                                                                             \
-        HIDE(a0, a3);                                                        \
-        for (; steps > 0; steps--) {                                         \
-            vi b0, b1;                                                       \
-                                                                             \
-            WIDEN(b0, b);                                                    \
-            WIDEN(b1, b + sizeof(__m128i));                                  \
-            LM_ROWS_##rows(STEP_INT8, "");                                   \
-            a0 += 4, a3 += 4;                                                \
-            b += 2 * sizeof(__m128i);                                        \
-        }                                                                    \
-        LM_ROWS_##rows(STORE_INT8, "")                                       \
+#define TILE_INT8(rows)                                                  \
+    static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t) \
+    {                                                                    \
+        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;             \
+        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;            \
+        int32_t *c = t->c;                                               \
+        LM_ROWS_##rows(DECLARE_INT8, "");                                \
+                                                                         \
+        HIDE(a0, a3);                                                    \
+        for (; steps > 0; steps--) {                                     \
+            vi b0, b1;                                                   \
+                                                                         \
+            WIDEN(b0, b);                                                \
+            WIDEN(b1, b + sizeof(__m128i));                              \
+            LM_ROWS_##rows(STEP_INT8, "");                               \
+            a0 += 4, a3 += 4;                                            \
+            b += 2 * sizeof(__m128i);                                    \
+        }                                                                \
+        LM_ROWS_##rows(STORE_INT8, "")                                   \
     }
 
 #define TILES(tile) tile(1) tile(2) tile(3) tile(4) tile(5) tile(6)
 TILES(TILE_BF16)
 TILES(TILE_INT8)
 
-#define ENTRIES(p)                                                            \
-    {                                                                         \
-        lm_gemm_##p##_1x2_avx2, lm_gemm_##p##_2x2_avx2, lm_gemm_##p##_3x2_avx2, \
+#define ENTRIES(p)                                                                 \
+    {                                                                              \
+        lm_gemm_##p##_1x2_avx2, lm_gemm_##p##_2x2_avx2, lm_gemm_##p##_3x2_avx2,    \
             lm_gemm_##p##_4x2_avx2, lm_gemm_##p##_5x2_avx2, lm_gemm_##p##_6x2_avx2 \
     }
 static const lm_tile_reduced lm_tiles_bf16_avx2[BF16_ROWS] = ENTRIES(bf16);

@@ -39,8 +39,7 @@ i_store(int32_t *p, vi v)
 
 /* bf16 without its instructions: the even and the odd k's of a vector as floats. */
 #define UPPER_MASK(name) const vi name = _mm512_set1_epi32((int)0xffff0000u);
-#define SHIFT(b, p) \
-    __asm__("vpslld $16, %1, %0" : "=v"(b) : "m"(*(const char(*)[sizeof(vi)])(p)));
+#define SHIFT(b, p) __asm__("vpslld $16, %1, %0" : "=v"(b) : "m"(*(const char(*)[sizeof(vi)])(p)));
 #define MASK(b, p) \
     __asm__("vpandd %2, %1, %0" : "=v"(b) : "v"(upper), "m"(*(const char(*)[sizeof(vi)])(p)));
 #define FMA(c, x, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(x), "v"(b));
@@ -57,12 +56,12 @@ i_store(int32_t *p, vi v)
 /* Two 16-bit numbers of x by two of b, which are 8 bits wide in memory. */
 #define LOAD_INT8(b, p) \
     __asm__("vpmovsxbw %1, %0" : "=v"(b) : "m"(*(const char(*)[sizeof(vi) / 2])(p)));
-#define DOT_INT8(c, x, b)                                            \
-    {                                                                \
-        vi product;                                                  \
-                                                                     \
+#define DOT_INT8(c, x, b)                                                \
+    {                                                                    \
+        vi product;                                                      \
+                                                                         \
         __asm__("vpmaddwd %2, %1, %0" : "=v"(product) : "v"(x), "v"(b)); \
-        __asm__("vpaddd %1, %0, %0" : "+v"(c) : "v"(product));       \
+        __asm__("vpaddd %1, %0, %0" : "+v"(c) : "v"(product));           \
     }
 
 #endif

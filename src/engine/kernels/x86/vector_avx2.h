@@ -213,8 +213,7 @@ v_centred(const void *sums, const int32_t *columns, int32_t zero)
 {
     __m256i s = _mm256_loadu_si256(sums), c = _mm256_loadu_si256((const __m256i *)columns);
 
-    return _mm256_cvtepi32_ps(
-        _mm256_sub_epi32(s, _mm256_mullo_epi32(c, _mm256_set1_epi32(zero))));
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(s, _mm256_mullo_epi32(c, _mm256_set1_epi32(zero))));
 }
 
 #endif

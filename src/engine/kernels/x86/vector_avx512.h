@@ -199,8 +199,7 @@ v_centred(const void *sums, const int32_t *columns, int32_t zero)
 {
     __m512i s = _mm512_loadu_si512(sums), c = _mm512_loadu_si512(columns);
 
-    return _mm512_cvtepi32_ps(
-        _mm512_sub_epi32(s, _mm512_mullo_epi32(c, _mm512_set1_epi32(zero))));
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(s, _mm512_mullo_epi32(c, _mm512_set1_epi32(zero))));
 }
 
 #endif
