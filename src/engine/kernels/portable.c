@@ -121,7 +121,8 @@ enum { BF16_GROUP = 1, BF16_ROWS = 4, BF16_COLS = 2, INT8_GROUP = 1, INT8_ROWS =
     }
 
 TILE_BF16(1)
-TILE_BF16(2) TILE_BF16(3) TILE_BF16(4) TILE_INT8(1) TILE_INT8(2) TILE_INT8(3) TILE_INT8(4)
+TILE_BF16(2)
+TILE_BF16(3) TILE_BF16(4) TILE_INT8(1) TILE_INT8(2) TILE_INT8(3) TILE_INT8(4)
 
 #define REDUCED(p)                                                                    \
     {                                                                                 \

@@ -37,6 +37,21 @@ block_of(size_t row_bytes, size_t tile_rows)
     return tile_rows * (tiles > 2 ? tiles : 2);
 }
 
+/*
+ * What a tile is finished with, fetched while its sums are made: a tile of few columns touches one
+ * line a row, and would wait for each.
+ */
+static inline void
+fetch_lines(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width)
+{
+    for (size_t r = i; r < i + rows; r++)
+        for (size_t x = j; x < j + width; x += 16) {
+            if (args->residual)
+                __builtin_prefetch(args->residual + r * args->ldr + x);
+            __builtin_prefetch(args->c + r * args->ldc + x, 1);
+        }
+}
+
 /* ---- bf16 ---- */
 
 size_t
@@ -133,6 +148,7 @@ panel_bf16(const lm_gemm *args, size_t i, size_t rows, size_t j, const void *a, 
     take_bias(args, j, width, BF16_PANEL, bias);
     for (size_t done = 0, now; done < rows; done += now) {
         now = tile_rows(rows - done, BF16_ROWS);
+        fetch_lines(args, i + done, j, now, width);
         LM_NAME(tiles_bf16)[now - 1](&tile);
         finish_tile(args, i + done, j, now, width, sums, BF16_PANEL);
         tile.a = (const char *)tile.a + now * lda;
@@ -307,6 +323,7 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
     take_bias(args, j, width, INT8_PANEL, bias);
     for (size_t done = 0, now; done < rows; done += now) {
         now = tile_rows(rows - done, INT8_ROWS);
+        fetch_lines(args, i + done, j, now, width);
         LM_NAME(tiles_int8)[now - 1](&tile);
         scale_tile(now, codes + done, scales + j, columns + j, bias, sums);
         finish_tile(args, i + done, j, now, width, sums, INT8_PANEL);
