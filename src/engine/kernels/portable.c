@@ -120,16 +120,16 @@ enum { BF16_GROUP = 1, BF16_ROWS = 4, BF16_COLS = 2, INT8_GROUP = 1, INT8_ROWS =
         LM_ROWS_##rows(STORE_INT8, 2)                            \
     }
 
-TILE_BF16(1)
-TILE_BF16(2)
-TILE_BF16(3) TILE_BF16(4) TILE_INT8(1) TILE_INT8(2) TILE_INT8(3) TILE_INT8(4)
+#define REDUCED_TILES(tile) tile(1) tile(2) tile(3) tile(4)
+REDUCED_TILES(TILE_BF16)
+REDUCED_TILES(TILE_INT8)
 
 #define REDUCED(p)                                                                    \
     {                                                                                 \
         lm_gemm_##p##_1x2_scalar, lm_gemm_##p##_2x2_scalar, lm_gemm_##p##_3x2_scalar, \
             lm_gemm_##p##_4x2_scalar                                                  \
     }
-    static const lm_tile_reduced lm_tiles_bf16_scalar[BF16_ROWS] = REDUCED(bf16);
+static const lm_tile_reduced lm_tiles_bf16_scalar[BF16_ROWS] = REDUCED(bf16);
 static const lm_tile_reduced lm_tiles_int8_scalar[INT8_ROWS] = REDUCED(int8);
 
 #include "kernels/generic/products.h"
