@@ -1,11 +1,13 @@
 /*
  * engine_embed.c - how fast the engine embeds, without a server:
  *
- *   engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [sorted]]]
+ *   engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted]]]
  *
  * MODEL is a folder; TEXTS is a file of texts, each after its length as a little-endian 32-bit
- * number; LEVEL is scalar, avx2, avx512 or best; BATCH_TOKENS 0 embeds one text a call. Prints one
- * line: level, batch, processor seconds of one pass over all texts, tokens, tokens a second.
+ * number; LEVEL is scalar, avx2, avx512, avx512_bf16 or best; BATCH_TOKENS 0 embeds one text a
+ * call; PRECISION is fp32, bf16 or int8. Prints one line: level, batch, processor seconds of one
+ * pass over all texts, tokens, tokens a second; for other precisions than fp32 also the precision
+ * and the bytes of the image.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ typedef struct bench {
     lm_arena arena;
     lm_source source;
     lm_model model;
+    size_t image_size;
     lm_session *session;
     lm_text *texts;
     size_t count;
@@ -59,16 +62,18 @@ read_texts(bench *b, const char *path)
 }
 
 static lm_status
-load(bench *b, const char *folder, const lm_kernels *kernels)
+load(bench *b, const char *folder, const lm_kernels *kernels, lm_precision precision)
 {
+    const lm_model_options options = {.precision = precision};
     lm_source_dir *dir;
     lm_model_plan *plan;
     size_t size;
     void *image;
 
     LM_TRY(lm_source_dir_open(&b->ctx, folder, false, &dir, &b->source));
-    LM_TRY(lm_model_plan_make(&b->ctx, &b->arena, &b->source, NULL, kernels, &plan, NULL, NULL));
-    size = lm_model_plan_size(plan);
+    LM_TRY(
+        lm_model_plan_make(&b->ctx, &b->arena, &b->source, &options, kernels, &plan, NULL, NULL));
+    size = b->image_size = lm_model_plan_size(plan);
     image = aligned_alloc(LM_ALIGNMENT, size);
     if (!image)
         return lm_raise(&b->ctx, LM_NO_MEMORY, "out of memory");
@@ -100,11 +105,12 @@ level_named(const char *name)
 }
 
 static int
-run(bench *b, const char *folder, const lm_kernels *kernels, size_t batch_tokens)
+run(bench *b, const char *folder, const lm_kernels *kernels, size_t batch_tokens,
+    lm_precision precision)
 {
     lm_embed_counts counts = {0};
     struct timespec start, stop;
-    lm_status status = load(b, folder, kernels);
+    lm_status status = load(b, folder, kernels, precision);
     double taken;
 
     b->out = status == LM_OK ? malloc(b->count * (size_t)b->model.info.dimensions * sizeof *b->out)
@@ -121,8 +127,11 @@ run(bench *b, const char *folder, const lm_kernels *kernels, size_t batch_tokens
         return EXIT_FAILURE;
     }
     taken = (double)(stop.tv_sec - start.tv_sec) + 1e-9 * (double)(stop.tv_nsec - start.tv_nsec);
-    printf("%s %zu %.6f %llu %.0f\n", kernels->name, batch_tokens, taken,
+    printf("%s %zu %.6f %llu %.0f", kernels->name, batch_tokens, taken,
            (unsigned long long)counts.tokens, (double)counts.tokens / taken);
+    if (precision != LM_PRECISION_F32)
+        printf(" %s %zu", lm_precision_name(precision), b->image_size);
+    putchar('\n');
     return EXIT_SUCCESS;
 }
 
@@ -131,15 +140,22 @@ main(int argc, char **argv)
 {
     static bench b;
     const lm_kernels *kernels = level_named(argc > 3 ? argv[3] : "best");
+    lm_precision precision = LM_PRECISION_F32;
     size_t batch_tokens = argc > 4 ? strtoul(argv[4], NULL, 10) : 512;
 
     if (argc < 3 || !kernels || !read_texts(&b, argv[2])) {
-        fprintf(stderr, "usage: engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [sorted]]]\n");
+        fprintf(stderr,
+                "usage: engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted]]]\n");
         return EXIT_FAILURE;
     }
-    if (argc > 5 && strcmp(argv[5], "sorted") == 0)
-        qsort(b.texts, b.count, sizeof *b.texts, by_length);
+    for (int i = 5; i < argc; i++) {
+        if (strcmp(argv[i], "sorted") == 0)
+            qsort(b.texts, b.count, sizeof *b.texts, by_length);
+        for (int p = 0; p < LM_PRECISION_COUNT; p++)
+            if (strcmp(argv[i], lm_precision_name((lm_precision)p)) == 0)
+                precision = (lm_precision)p;
+    }
     lm_context_init(&b.ctx);
     lm_arena_init(&b.arena, &b.ctx);
-    return run(&b, argv[1], kernels, batch_tokens);
+    return run(&b, argv[1], kernels, batch_tokens, precision);
 }

@@ -38,6 +38,8 @@ part_sanitize() {
 part_kernels() {
     build_units unit ""
     check_lines kernels "$BUILD/unit/kernels/check"
+    check_lines emulated "$BUILD/unit/kernels/emulated_avx512"
+    check_lines emulated-bf16 "$BUILD/unit/kernels/emulated_avx512_bf16"
     need_packages binutils
     check_lines spills sh scripts/check-spills
 }

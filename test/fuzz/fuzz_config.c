@@ -132,7 +132,8 @@ run(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folder *fold
     if (bundle.head)
         return LM_OK;
     LM_TRY(lm_family_find(ctx, bundle.config, &family));
-    LM_TRY(lm_weights_plan_make(ctx, arena, family, &bundle, lm_kernels_active(), &plan));
+    LM_TRY(lm_weights_plan_make(ctx, arena, family, &bundle, lm_kernels_active(), LM_PRECISION_F32,
+                                &plan));
     check_fields(family, plan.config);
     check_targets(&plan);
     check_placements(&plan);

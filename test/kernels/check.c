@@ -2,372 +2,20 @@
  * check.c - every kernel of every level that this CPU has, against its reference, and the laws of
  * kernels.h: same bits for a row in any batch, nothing written or read outside, NaN passes, control
  * bits of floating point stay. `check [WORD]` prints ok lines; `check time [WORD]` prints GFLOP/s
- * or GB/s beside OpenBLAS; both of the cases whose name, with its level, holds WORD.
+ * of each precision (in brackets: as multiples of fp32) or GB/s, beside OpenBLAS; both of the cases
+ * whose name, with its level, holds WORD.
  *
  * Every array ends at a page that cannot be touched, so that a read behind it is a crash, and most
  * are therefore unaligned; outputs lie between patterns that must survive.
  */
-#define _GNU_SOURCE
-#include "unit.h"
+#include "gemm_checks.h"
 
 #include <dirent.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/rng.h"
-#include "base/size.h"
-#include "kernels/kernels.h"
-#include "kernels/reference.h"
 #include "search/distance.h"
 
 static const lm_kernels *kernels; /* of the level under test */
-
-/* ---- arrays with guards ---- */
-
-enum { GUARD_FLOATS = 64, ARRAYS = 64 };
-
-static struct {
-    void *base;
-    size_t bytes;
-} arrays[ARRAYS];
-static int array_count;
-
-/* Uninitialised floats that end where a page without access begins. */
-static float *
-array(size_t count)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t bytes = (count * sizeof(float) + page - 1) / page * page + page;
-    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (base == MAP_FAILED || array_count == ARRAYS ||
-        mprotect(base + bytes - page, page, PROT_NONE) != 0) {
-        perror("check: no memory for an array");
-        exit(EXIT_FAILURE);
-    }
-    arrays[array_count].base = base;
-    arrays[array_count++].bytes = bytes;
-    return (float *)(base + bytes - page) - count;
-}
-
-static void
-free_arrays(void)
-{
-    while (array_count > 0) {
-        array_count--;
-        munmap(arrays[array_count].base, arrays[array_count].bytes);
-    }
-}
-
-static lm_rng rng;
-
-/* Sum of twelve uniforms less six: near enough to a standard normal. */
-static float
-normal(void)
-{
-    double sum = -6;
-
-    for (int i = 0; i < 12; i++)
-        sum += lm_rng_uniform(&rng);
-    return (float)sum;
-}
-
-static float *
-normals(size_t count)
-{
-    float *x = array(count);
-
-    for (size_t i = 0; i < count; i++)
-        x[i] = normal();
-    return x;
-}
-
-static float *
-copy_of(const float *x, size_t count)
-{
-    float *copy = array(count);
-
-    memcpy(copy, x, count * sizeof(float));
-    return copy;
-}
-
-static const uint32_t guard_bits = 0x7fabcdefu;
-
-static void
-fill_guard(float *x, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        memcpy(x + i, &guard_bits, sizeof(guard_bits));
-}
-
-static bool
-is_guard(float x)
-{
-    return memcmp(&x, &guard_bits, sizeof(x)) == 0;
-}
-
-/* An output of (rows, width) at row stride ld, with guards before it and between its rows. */
-typedef struct output {
-    float *start;
-    size_t rows, width, ld;
-    float *x;
-} output;
-
-static output
-make_output(size_t rows, size_t width, size_t gap)
-{
-    output o = {.rows = rows, .width = width, .ld = width + gap};
-    size_t count = GUARD_FLOATS + (rows - 1) * o.ld + width;
-
-    o.start = array(count);
-    o.x = o.start + GUARD_FLOATS;
-    fill_guard(o.start, count);
-    return o;
-}
-
-/* Floats outside the output that were written. Behind its last row is no memory at all. */
-static size_t
-guards_broken(const output *o)
-{
-    size_t broken = 0;
-
-    for (size_t i = 0; i < GUARD_FLOATS; i++)
-        broken += !is_guard(o->start[i]);
-    for (size_t r = 0; r + 1 < o->rows; r++)
-        for (size_t j = o->width; j < o->ld; j++)
-            broken += !is_guard(o->x[r * o->ld + j]);
-    return broken;
-}
-
-/* ---- errors and their bounds ---- */
-
-/*
- * Each measure is scaled so that its unit is explained in one phrase. Above `warn` the run says so
- * (a change of a kernel made it worse); above `fail` it is wrong.
- */
-typedef struct measure {
-    const char *name;
-    double warn, fail;
-    double worst;
-} measure;
-
-static void
-record(measure *m, double error)
-{
-    if (!(error <= m->worst)) /* a NaN stays */
-        m->worst = error;
-}
-
-static void
-judge(const measure *m)
-{
-    printf("#   %-44s %.2e (warn %.1e, fail %.1e)%s\n", m->name, m->worst, m->warn, m->fail,
-           m->worst <= m->warn ? "" : " WARNING");
-    if (!(m->worst <= m->fail))
-        UNIT_FAIL("%s: error %g above %g", m->name, m->worst, m->fail);
-}
-
-static double
-norm(const float *x, size_t count)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += (double)x[i] * x[i];
-    return sqrt(sum);
-}
-
-static size_t
-bits_differ(const float *a, const float *b, size_t count)
-{
-    return memcmp(a, b, count * sizeof(float)) != 0;
-}
-
-/* ---- GEMM ---- */
-
-typedef struct problem {
-    lm_gemm_f32 args;
-    float *w;
-    output c;
-} problem;
-
-static float *
-pack(const float *w, size_t n, size_t k)
-{
-    size_t size = kernels->packed_size_f32(n, k);
-    float *packed = array(size);
-
-    CHECK_EQ_INT(size % 16, 0);
-    CHECK_EQ_INT((uintptr_t)packed % LM_ALIGNMENT, 0);
-    kernels->pack_f32(w, n, k, packed);
-    return packed;
-}
-
-static problem
-make_problem(size_t m, size_t n, size_t k, lm_activation act, bool with_bias, bool with_residual)
-{
-    problem p = {.w = normals(n * k), .c = make_output(m, n, 5)};
-
-    p.args = (lm_gemm_f32){.m = m,
-                           .n = n,
-                           .k = k,
-                           .a = normals((m - 1) * (k + 3) + k),
-                           .lda = k + 3,
-                           .packed = pack(p.w, n, k),
-                           .bias = with_bias ? normals(n) : NULL,
-                           .residual = with_residual ? normals((m - 1) * (n + 1) + n) : NULL,
-                           .ldr = n + 1,
-                           .act = act,
-                           .c = p.c.x,
-                           .ldc = p.c.ld};
-    return p;
-}
-
-static void
-compare_gemm(const problem *p, measure *error)
-{
-    size_t m = p->args.m, n = p->args.n, k = p->args.k;
-    lm_gemm_f32 wanted = p->args;
-
-    wanted.c = array(m * n);
-    wanted.ldc = n;
-    lm_gemm_f32_ref(&wanted, p->w);
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) {
-            double scale = norm(p->args.a + i * p->args.lda, k) * norm(p->w + j * k, k) + 1;
-
-            record(error, fabs((double)p->c.x[i * p->c.ld + j] - wanted.c[i * n + j]) / scale);
-        }
-    CHECK_EQ_INT(guards_broken(&p->c), 0);
-}
-
-static void
-check_gemm(void)
-{
-    static const size_t ms[] = {1, 2, 3, 5, 6, 7, 17, 24};
-    static const size_t sizes[] = {1, 3, 5, 17, 24, 33, 63, 64, 65, 100, 384};
-    measure error = {"gemm: |error| / (|a|·|w| + 1)", 3e-7, 1e-6, 0};
-    size_t round = 0;
-
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-        for (size_t j = 0; j < sizeof(sizes) / sizeof(*sizes); j++, round++) {
-            problem p = make_problem(ms[round % 8], sizes[i], sizes[j], round % LM_ACT_COUNT,
-                                     round % 3 != 0, round % 2);
-
-            kernels->gemm_f32(&p.args);
-            compare_gemm(&p, &error);
-            free_arrays();
-        }
-    judge(&error);
-}
-
-static void
-check_gemm_large(void)
-{
-    static const size_t shapes[][3] = {
-        {10, 1152, 384}, {7, 384, 1536}, {90, 130, 1536}, {13, 1536, 384}, {400, 65, 300}};
-    measure error = {"gemm, real shapes: |error| / (|a|·|w| + 1)", 3e-7, 1e-6, 0};
-
-    for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-        problem p =
-            make_problem(shapes[i][0], shapes[i][1], shapes[i][2], LM_ACT_NONE, true, false);
-
-        kernels->gemm_f32(&p.args);
-        compare_gemm(&p, &error);
-        free_arrays();
-    }
-    judge(&error);
-}
-
-/* The residual may be C itself. */
-static void
-check_gemm_in_place(void)
-{
-    problem p = make_problem(11, 70, 50, LM_ACT_SILU, true, true);
-    float *c = array(11 * 70);
-
-    kernels->gemm_f32(&p.args);
-    for (size_t i = 0; i < 11; i++)
-        memcpy(c + i * 70, p.args.residual + i * p.args.ldr, 70 * sizeof(float));
-    p.args.c = c;
-    p.args.residual = c;
-    p.args.ldc = p.args.ldr = 70;
-    kernels->gemm_f32(&p.args);
-    for (size_t i = 0; i < 11; i++)
-        CHECK(!bits_differ(c + i * 70, p.c.x + i * p.c.ld, 70));
-    free_arrays();
-}
-
-/* Rows first … first + m − 1 alone give the bits that they have among all. */
-static size_t
-rows_differ(const problem *p, size_t first, size_t m)
-{
-    lm_gemm_f32 part = p->args;
-    output c = make_output(m, part.n, 2);
-    size_t differ = 0;
-
-    part.m = m;
-    part.a += first * part.lda;
-    part.residual += first * part.ldr;
-    part.c = c.x;
-    part.ldc = c.ld;
-    kernels->gemm_f32(&part);
-    for (size_t i = 0; i < m; i++)
-        differ += bits_differ(c.x + i * c.ld, p->c.x + (first + i) * p->c.ld, part.n);
-    array_count--;
-    munmap(arrays[array_count].base, arrays[array_count].bytes);
-    return differ;
-}
-
-static void
-check_gemm_rows(void)
-{
-    static const size_t shapes[][2] = {{64, 96}, {130, 33}, {17, 384}, {1, 5}, {48, 1536}};
-
-    for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); s++)
-        for (lm_activation act = 0; act < LM_ACT_COUNT; act++) {
-            problem p = make_problem(40, shapes[s][0], shapes[s][1], act, true, true);
-            size_t differ = 0;
-
-            kernels->gemm_f32(&p.args);
-            for (size_t m = 1; m <= 40; m++)
-                for (size_t first = 0; first + m <= 40; first += m > 6 ? 5 : 1)
-                    differ += rows_differ(&p, first, m);
-            CHECK_EQ_INT(differ, 0);
-            free_arrays();
-        }
-}
-
-/* More rows than one block of the cache, whatever its size. */
-static void
-check_gemm_blocks(void)
-{
-    problem p = make_problem(1000, 50, 700, LM_ACT_GELU, true, true);
-    size_t differ = 0;
-
-    kernels->gemm_f32(&p.args);
-    for (size_t i = 0; i < 1000; i += 7)
-        differ += rows_differ(&p, i, 1);
-    CHECK_EQ_INT(differ, 0);
-    free_arrays();
-}
-
-/* A NaN or an infinity spoils its own row, all of it, and no other. */
-static void
-check_gemm_nan(void)
-{
-    problem p = make_problem(9, 70, 20, LM_ACT_GELU, true, true);
-    size_t wrong = 0;
-
-    ((float *)p.args.a)[4 * p.args.lda + 19] = NAN;
-    kernels->gemm_f32(&p.args);
-    for (size_t i = 0; i < 9; i++)
-        for (size_t j = 0; j < 70; j++)
-            wrong += !isnan(p.c.x[i * p.c.ld + j]) != (i != 4);
-    CHECK_EQ_INT(wrong, 0);
-    free_arrays();
-}
 
 /* ---- attention ---- */
 
@@ -680,6 +328,34 @@ check_add(void)
 }
 
 static void
+check_add_bf16(void)
+{
+    size_t differ = 0;
+
+    for (size_t width = 1; width <= 67; width++) {
+        uint16_t *rows[3];
+        output o = make_output(1, width, 0);
+
+        for (int r = 0; r < 3; r++) {
+            rows[r] = (uint16_t *)array((width + 1) / 2) + width % 2; /* ends at the guard */
+            for (size_t j = 0; j < width; j++)
+                rows[r][j] = lm_bf16_from(normal());
+        }
+        for (int third = 0; third < 2; third++) {
+            kernels->add_bf16(width, rows[0], rows[1], third ? rows[2] : NULL, o.x);
+            for (size_t j = 0; j < width; j++) {
+                float wanted = lm_bf16_to(rows[0][j]) + lm_bf16_to(rows[1][j]);
+
+                differ += o.x[j] != (third ? wanted + lm_bf16_to(rows[2][j]) : wanted);
+            }
+        }
+        differ += guards_broken(&o);
+        free_arrays();
+    }
+    CHECK_EQ_INT(differ, 0);
+}
+
+static void
 check_mean_rows(void)
 {
     measure error = {"mean_rows: |error|", 4e-7, 2e-6, 0};
@@ -867,12 +543,6 @@ check_threads(void)
 }
 
 static const unit_case level_cases[] = {
-    {"gemm", check_gemm},
-    {"gemm large", check_gemm_large},
-    {"gemm in place", check_gemm_in_place},
-    {"gemm rows have their bits", check_gemm_rows},
-    {"gemm blocks", check_gemm_blocks},
-    {"gemm NaN", check_gemm_nan},
     {"attention", check_attention},
     {"attention long", check_attention_long},
     {"attention has its bits", check_attention_bits},
@@ -883,51 +553,44 @@ static const unit_case level_cases[] = {
     {"softmax limits", check_softmax_limits},
     {"layer_norm", check_layer_norm},
     {"add", check_add},
+    {"add_bf16", check_add_bf16},
     {"mean_rows", check_mean_rows},
     {"l2_normalize", check_l2_normalize},
     {"sums", check_sums},
 };
 
+/* Nearest, ties to even; codes within half a step of the truth. */
+static void
+check_rounding(void)
+{
+    static const float ties[] = {1.00390625f, 1.01171875f, -1.00390625f, INFINITY, -0.0f, 3.4e38f};
+    static const float rounded[] = {1, 1.015625f, -1, INFINITY, -0.0f, INFINITY};
+    float *w = normals(5 * 33), scales[5];
+    uint16_t half[6], nan_half;
+    int8_t codes[5 * 33];
+    size_t wrong = 0;
+
+    lm_round_bf16(6, ties, half);
+    for (int i = 0; i < 6; i++)
+        CHECK(lm_bf16_to(half[i]) == rounded[i]);
+    lm_round_bf16(1, &(float){NAN}, &nan_half);
+    CHECK(isnan(lm_bf16_to(nan_half)));
+    memset(w + 2 * 33, 0, 33 * sizeof(float));
+    w[3 * 33 + 7] = -9; /* the greatest of its row is negative */
+    lm_quantize_rows(w, 5, 33, codes, scales);
+    for (size_t i = 0; i < 5 * 33; i++)
+        wrong += !(fabs((double)codes[i] * scales[i / 33] - w[i]) <= 0.5001 * scales[i / 33]) ||
+                 codes[i] == -128;
+    CHECK_EQ_INT(wrong, 0);
+    CHECK(scales[2] == 0);
+    CHECK_EQ_INT(codes[3 * 33 + 7], -127);
+    free_arrays();
+}
+
 static const unit_case common_cases[] = {
-    {"dispatch", check_dispatch},
-    {"distance", check_distance},
-    {"blas", check_blas},
-    {"threads", check_threads},
+    {"dispatch", check_dispatch}, {"distance", check_distance}, {"rounding", check_rounding},
+    {"blas", check_blas},         {"threads", check_threads},
 };
-
-/* Control bits of floating point: rounding, flush to zero, denormals are zero, masks. */
-static unsigned
-control_bits(void)
-{
-#if defined(__x86_64__)
-    return __builtin_ia32_stmxcsr() & 0xffc0u;
-#else
-    return 0;
-#endif
-}
-
-static int
-run_cases(const char *prefix, const unit_case *cases, size_t count, const char *word)
-{
-    int failed = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        unsigned before = control_bits();
-        char name[64];
-
-        snprintf(name, sizeof(name), "%s %s", prefix, cases[i].name);
-        if (!strstr(name, word))
-            continue;
-        unit_failures = 0;
-        lm_rng_seed(&rng, 7 + i);
-        cases[i].run();
-        CHECK_EQ_INT(control_bits(), before);
-        printf("%s kernels %s\n", unit_failures ? "not ok" : "ok", name);
-        fflush(stdout);
-        failed += unit_failures != 0;
-    }
-    return failed;
-}
 
 static int
 check_all(const char *word)
@@ -936,9 +599,12 @@ check_all(const char *word)
 
     for (lm_level level = 0; level < LM_LEVEL_COUNT; level++) {
         kernels = lm_kernels_at(level);
-        if (kernels)
-            failed += run_cases(kernels->name, level_cases,
-                                sizeof(level_cases) / sizeof(*level_cases), word);
+        if (!kernels)
+            continue;
+        for (lm_precision at = 0; at < LM_PRECISION_COUNT; at++)
+            failed += run_gemm_cases(kernels->name, &kernels->products[at], at, word);
+        failed +=
+            run_cases(kernels->name, level_cases, sizeof(level_cases) / sizeof(*level_cases), word);
     }
     failed += run_cases("all", common_cases, sizeof(common_cases) / sizeof(*common_cases), word);
     return failed;
@@ -973,7 +639,7 @@ best_time(void (*run)(void *), void *argument)
 static void
 run_gemm(void *argument)
 {
-    kernels->gemm_f32(argument);
+    product->gemm(argument);
 }
 
 static void
@@ -982,17 +648,34 @@ run_sgemm(void *argument)
     (void)lm_blas_sgemm(argument);
 }
 
+/* The three precisions in turn, over and over, so that a noisy machine is the same for all. */
 static void
 time_gemm(size_t m, size_t n, size_t k, lm_activation act)
 {
-    float *w = normals(n * k), *a = normals(m * k), *c = normals(m * n), *bias = normals(n);
-    lm_gemm_f32 gemm = {m, n, k, a, k, pack(w, n, k), bias, NULL, 0, act, c, n};
-    lm_sgemm blas = {false, true, m, n, k, 1, a, k, w, k, 0, c, n, NULL};
-    double work = 2e-9 * (double)m * (double)n * (double)k;
-    double own = work / best_time(run_gemm, &gemm), peer = work / best_time(run_sgemm, &blas);
+    problem p[LM_PRECISION_COUNT];
+    double work = 2e-9 * (double)m * (double)n * (double)k, best[LM_PRECISION_COUNT + 1];
+    lm_sgemm blas = {false, true, m, n, k, 1, NULL, k, NULL, k, 0, NULL, n, NULL};
 
-    printf("%-7s gemm%s N %4zu K %4zu M %3zu: %7.1f GFLOP/s, OpenBLAS %7.1f, ratio %5.2f\n",
-           kernels->name, act == LM_ACT_GELU ? "+gelu" : "     ", n, k, m, own, peer, own / peer);
+    for (precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        product = &kernels->products[precision];
+        p[precision] = make_problem(m, n, k, act, true, false);
+        best[precision] = 1e9;
+    }
+    blas.a = normals(m * k);
+    blas.b = p[0].w;
+    blas.c = array(m * n);
+    best[LM_PRECISION_COUNT] = best_time(run_sgemm, &blas);
+    for (int round = 0; round < 3; round++)
+        for (precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+            product = &kernels->products[precision];
+            best[precision] = fmin(best[precision], best_time(run_gemm, &p[precision].args));
+        }
+    printf("%-7s gemm%s N %4zu K %4zu M %3zu: GFLOP/s", kernels->name,
+           act == LM_ACT_GELU ? "+gelu" : "     ", n, k, m);
+    for (precision = 0; precision < LM_PRECISION_COUNT; precision++)
+        printf(" %s %6.1f (%4.2f)", lm_precision_name(precision), work / best[precision],
+               best[LM_PRECISION_F32] / best[precision]);
+    printf(" OpenBLAS %6.1f\n", work / best[LM_PRECISION_COUNT]);
     free_arrays();
 }
 
@@ -1000,7 +683,7 @@ static void
 time_gemms(void)
 {
     static const size_t shapes[][2] = {{1152, 384}, {384, 384}, {1536, 384}, {384, 1536}};
-    static const size_t ms[] = {1, 2, 6, 10, 16, 32, 87, 256};
+    static const size_t ms[] = {1, 2, 6, 10, 16, 32, 84, 168};
 
     for (size_t s = 0; s < 4; s++)
         for (size_t m = 0; m < sizeof(ms) / sizeof(*ms); m++)
@@ -1010,33 +693,47 @@ time_gemms(void)
 /* Twelve layers' worth of weights in turn: more than the caches hold, as in a short query. */
 enum { COLD = 12 };
 typedef struct cold {
-    lm_gemm_f32 gemm[COLD];
+    lm_gemm gemm[COLD];
 } cold;
 
 static void
 run_cold(void *argument)
 {
     for (int i = 0; i < COLD; i++)
-        kernels->gemm_f32(&((cold *)argument)->gemm[i]);
+        product->gemm(&((cold *)argument)->gemm[i]);
+}
+
+static void
+time_cold_rows(size_t m, size_t n, size_t k)
+{
+    double work = 2e-9 * COLD * (double)(m * n * k), seconds;
+    problem p = make_problem(m, n, k, LM_ACT_NONE, false, false);
+    size_t bytes = product->packed_size(n, k);
+    cold all;
+
+    for (int j = 0; j < COLD; j++) {
+        float *copy = array(bytes / sizeof(float));
+
+        memcpy(copy, p.args.packed, bytes);
+        all.gemm[j] = p.args;
+        all.gemm[j].packed = copy;
+    }
+    seconds = best_time(run_cold, &all);
+    printf("%-7s %s cold gemm, %.0f MB of weights, M %2zu: %7.1f GFLOP/s, %5.1f GB/s\n",
+           kernels->name, lm_precision_name(precision), 1e-6 * COLD * (double)bytes, m,
+           work / seconds, 1e-9 * COLD * (double)bytes / seconds);
+    free_arrays();
 }
 
 static void
 time_cold(void)
 {
     static const size_t ms[] = {1, 4, 6, 10, 16, 32};
-    const size_t n = 1536, k = 768;
 
-    for (size_t i = 0; i < sizeof(ms) / sizeof(*ms); i++) {
-        float *a = normals(ms[i] * k), *c = normals(ms[i] * n), *w = normals(n * k);
-        double work = 2e-9 * COLD * (double)(ms[i] * n * k), seconds;
-        cold all;
-
-        for (int j = 0; j < COLD; j++)
-            all.gemm[j] = (lm_gemm_f32){ms[i], n, k, a, k, pack(w, n, k), NULL, NULL, 0, 0, c, n};
-        seconds = best_time(run_cold, &all);
-        printf("%-7s cold gemm, 57 MB of weights, M %2zu: %7.1f GFLOP/s, %5.1f GB/s\n",
-               kernels->name, ms[i], work / seconds, 4e-9 * COLD * (double)(n * k) / seconds);
-        free_arrays();
+    for (precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        product = &kernels->products[precision];
+        for (size_t i = 0; i < sizeof(ms) / sizeof(*ms); i++)
+            time_cold_rows(ms[i], 1536, 768);
     }
 }
 

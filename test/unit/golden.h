@@ -135,8 +135,8 @@ typedef struct golden_weights {
 } golden_weights;
 
 static inline lm_status
-golden_load(golden_folder *folder, const lm_source *source, const lm_kernels *kernels,
-            golden_weights *loaded)
+golden_load_as(golden_folder *folder, const lm_source *source, const lm_kernels *kernels,
+               lm_precision precision, golden_weights *loaded)
 {
     lm_context *ctx = folder->ctx;
     const lm_family *family;
@@ -146,7 +146,8 @@ golden_load(golden_folder *folder, const lm_source *source, const lm_kernels *ke
     memset(loaded, 0, sizeof *loaded);
     LM_TRY(lm_bundle_open(ctx, &folder->arena, source, &bundle));
     LM_TRY(lm_family_find(ctx, bundle.config, &family));
-    LM_TRY(lm_weights_plan_make(ctx, &folder->arena, family, &bundle, kernels, &loaded->plan));
+    LM_TRY(lm_weights_plan_make(ctx, &folder->arena, family, &bundle, kernels, precision,
+                                &loaded->plan));
     loaded->image = aligned_alloc(LM_ALIGNMENT, loaded->plan.size);
     status = lm_weights_fill(ctx, &loaded->plan, source, loaded->image);
     if (status == LM_OK)
@@ -156,6 +157,13 @@ golden_load(golden_folder *folder, const lm_source *source, const lm_kernels *ke
         loaded->image = NULL;
     }
     return status;
+}
+
+static inline lm_status
+golden_load(golden_folder *folder, const lm_source *source, const lm_kernels *kernels,
+            golden_weights *loaded)
+{
+    return golden_load_as(folder, source, kernels, LM_PRECISION_F32, loaded);
 }
 
 static inline void

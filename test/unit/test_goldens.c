@@ -3,7 +3,7 @@
  * states and embeddings, at every kernel level that the CPU has.
  */
 #include "golden.h"
-#include "task/embed.h"
+#include "loaded.h"
 
 #define MAX_FOLDERS 128
 #define MAX_WIDTH 256
@@ -110,9 +110,78 @@ embeddings(void)
     each_folder(check_texts);
 }
 
+/*
+ * Cosines to the reference's embeddings at 16 and at 8 bits. Rows of 20 numbers with weights far
+ * from small are harsh on int8: each has its own 255 steps, but errors do not average out as they
+ * do over hundreds of columns.
+ */
+static const double least_cosine[LM_PRECISION_COUNT] = {
+    [LM_PRECISION_BF16] = .9999, [LM_PRECISION_INT8] = .99};
+static double lowest[LM_PRECISION_COUNT];
+
+/* One text, at one precision. */
+static double
+cosine_of_case(lm_context *ctx, lm_session *session, const lm_model *model, const lm_json *each)
+{
+    const lm_json *text = lm_json_get(each, "text"), *prompt = lm_json_get(each, "prompt_name");
+    const lm_embed_options options = {.prompt_name = prompt ? prompt->as.string.bytes : NULL};
+    const lm_text input = {text->as.string.bytes, text->as.string.length};
+    double ab = 0, aa = 0, bb = 0;
+    float out[MAX_WIDTH];
+    size_t i = 0;
+
+    CHECK_OK(ctx, lm_embed(ctx, session, model, &input, 1, &options, out, NULL));
+    for (const lm_json *wanted = lm_json_get(each, "embedding")->as.items.first; wanted;
+         wanted = wanted->next, i++) {
+        ab += wanted->as.number * out[i];
+        aa += wanted->as.number * wanted->as.number;
+        bb += (double)out[i] * out[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+static void
+check_precision(golden_folder *folder, const lm_kernels *kernels, lm_precision precision)
+{
+    const lm_json *texts = lm_json_get(folder->golden, "texts");
+    lm_context *ctx = folder->ctx;
+    loaded_model loaded;
+    lm_session *session;
+
+    rewind_files(folder);
+    CHECK_OK(ctx, loaded_open_as(ctx, &folder->source, kernels, precision, &loaded));
+    if (!loaded.image)
+        return;
+    CHECK_OK(ctx, lm_session_create(ctx, &session));
+    for (const lm_json *each = lm_json_get(texts, "cases")->as.items.first; each; each = each->next)
+        lowest[precision] =
+            fmin(lowest[precision], cosine_of_case(ctx, session, &loaded.model, each));
+    lm_session_free(session);
+    loaded_close(ctx, &loaded);
+}
+
+static void
+check_precisions(golden_folder *folder, const char *name, const lm_kernels *kernels)
+{
+    for (lm_precision precision = LM_PRECISION_BF16; precision < LM_PRECISION_COUNT; precision++) {
+        lowest[precision] = 1;
+        check_precision(folder, kernels, precision);
+        if (!(lowest[precision] >= least_cosine[precision]))
+            UNIT_FAIL("%s at %s, %s: cosine %.6f, wanted %g", name, kernels->name,
+                      lm_precision_name(precision), lowest[precision], least_cosine[precision]);
+    }
+}
+
+static void
+precisions(void)
+{
+    each_folder(check_precisions);
+}
+
 static const unit_case cases[] = {
     {"hidden states", hidden_states},
     {"embeddings", embeddings},
+    {"precisions", precisions},
 };
 
 UNIT_MAIN(cases)

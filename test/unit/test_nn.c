@@ -22,13 +22,17 @@ make_floats(size_t count)
     return values;
 }
 
-static float *
-make_packed(const lm_kernels *kernels, const float *w, size_t n, size_t k)
+static void *
+make_packed(const lm_product *product, const float *w, size_t n, size_t k)
 {
-    size_t floats = kernels->packed_size_f32(n, k);
-    float *packed = aligned_alloc(LM_ALIGNMENT, lm_align_up(floats * sizeof *packed));
+    void *packed = aligned_alloc(LM_ALIGNMENT, product->packed_size(n, k));
+    int8_t *codes = malloc(n * k);
+    float *scales = malloc(n * sizeof *scales);
+    const lm_matrix matrix = {n, k, w, codes, scales};
 
-    kernels->pack_f32(w, n, k, packed);
+    lm_quantize_rows(w, n, k, codes, scales);
+    product->pack(&matrix, packed);
+    free(codes), free(scales);
     return packed;
 }
 
@@ -50,15 +54,16 @@ each_level(void (*check)(lm_context *ctx, fake_memory *memory, const lm_kernels 
 
 /* Rows enough for several pieces: polled once a piece, with the bits of one call. */
 static void
-check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+check_product(lm_context *ctx, fake_memory *memory, const lm_product *product)
 {
     size_t n = 130, k = 70;
     double flops = 2.0 * (double)n * (double)k;
-    size_t m = (size_t)(2.5 * kernels->poll_flops / flops);
+    size_t m = (size_t)(2.5 * product->poll_flops / flops);
     float *a = make_floats(m * k), *w = make_floats(n * k), *bias = make_floats(n);
     float *whole = make_floats(m * n), *pieces = make_floats(m * n);
-    float *packed = make_packed(kernels, w, n, k);
-    lm_gemm_f32 args = {
+    void *packed = make_packed(product, w, n, k);
+    void *scratch = aligned_alloc(LM_ALIGNMENT, product->scratch_size(m, k) + LM_ALIGNMENT);
+    lm_gemm args = {
         .m = m,
         .n = n,
         .k = k,
@@ -68,33 +73,43 @@ check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
         .bias = bias,
         .c = whole,
         .ldc = n,
+        .scratch = scratch,
     };
+
+    int before = memory->polls;
 
     memcpy(pieces, whole, m * n * sizeof *whole);
     args.residual = whole;
     args.ldr = n;
-    kernels->gemm_f32(&args);
+    product->gemm(&args);
     args.residual = args.c = pieces;
-    CHECK_OK(ctx, lm_nn_linear(ctx, kernels, &args));
+    CHECK_OK(ctx, lm_nn_linear(ctx, product, &args));
     CHECK(memcmp(whole, pieces, m * n * sizeof *whole) == 0);
-    CHECK(memory->polls >= 3 && memory->polls <= 4);
+    CHECK(memory->polls >= before + 3 && memory->polls <= before + 4);
     memory->stop_at = memory->polls + 2;
-    CHECK_EQ_INT(lm_nn_linear(ctx, kernels, &args), LM_CANCELLED);
+    CHECK_EQ_INT(lm_nn_linear(ctx, product, &args), LM_CANCELLED);
     memory->stop_at = 0;
     /* Budgets of less than a row, of seven rows: the same bits. */
     args.residual = NULL;
     args.c = whole;
-    kernels->gemm_f32(&args);
+    product->gemm(&args);
     args.c = pieces;
     for (int rows = 0; rows <= 7; rows += 7) {
-        lm_kernels narrow = *kernels;
+        lm_product narrow = *product;
 
         narrow.poll_flops = 2.0 * (double)n * (double)k * rows + 1;
         memset(pieces, 0, m * n * sizeof *pieces);
         CHECK_OK(ctx, lm_nn_linear(ctx, &narrow, &args));
         CHECK(memcmp(whole, pieces, m * n * sizeof *whole) == 0);
     }
-    free(a), free(w), free(bias), free(whole), free(pieces), free(packed);
+    free(a), free(w), free(bias), free(whole), free(pieces), free(packed), free(scratch);
+}
+
+static void
+check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++)
+        check_product(ctx, memory, &kernels->products[precision]);
 }
 
 static void
@@ -111,7 +126,7 @@ check_embed(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     static const size_t offsets[] = {0, 2, 2, 5}, position[] = {0, 1, 0, 1, 2};
     float *words = make_floats(5 * D), *kinds = make_floats(2 * D), *places = make_floats(3 * D);
     float out[5 * D];
-    lm_nn_embedding args = {D, words, kinds, places, ids, types, 3, offsets};
+    lm_nn_embedding args = {D, false, words, kinds, places, ids, types, 3, offsets};
 
     for (int with_types = 1; with_types >= 0; with_types--) {
         args.type_ids = with_types ? types : NULL;
@@ -231,13 +246,15 @@ check_feed_forward(lm_context *ctx, fake_memory *memory, const lm_kernels *kerne
     enum { ROWS = 3, D = 21, F = 34 };
     float *x = make_floats(ROWS * D), *up = make_floats(F * D), *down = make_floats(D * F);
     float *up_bias = make_floats(F), *down_bias = make_floats(D), *buffer = make_floats(ROWS * F);
-    float *packed_up = make_packed(kernels, up, F, D),
-          *packed_down = make_packed(kernels, down, D, F);
+    const lm_product *product = &kernels->products[LM_PRECISION_F32];
+    void *packed_up = make_packed(product, up, F, D),
+         *packed_down = make_packed(product, down, D, F);
     float old[ROWS * D];
-    const lm_nn_ffn args = {D, F, packed_up, up_bias, packed_down, down_bias, LM_ACT_RELU, buffer};
+    const lm_nn_ffn args = {product,     D,         F,           packed_up, up_bias,
+                            packed_down, down_bias, LM_ACT_RELU, buffer,    NULL};
 
     memcpy(old, x, sizeof old);
-    CHECK_OK(ctx, lm_nn_feed_forward(ctx, kernels, &args, ROWS, x));
+    CHECK_OK(ctx, lm_nn_feed_forward(ctx, &args, ROWS, x));
     for (int r = 0; r < ROWS; r++)
         for (int o = 0; o < D; o++) {
             double sum = (double)old[r * D + o] + down_bias[o];

@@ -6,9 +6,8 @@
 
 #include "golden.h"
 
-#define CONFIG_OFFSET                                                           \
-    56 /* of the section's header, behind magic, family, level, format and size \
-        */
+/* In the section's header, behind magic, family, level, precision, format and size. */
+#define CONFIG_OFFSET 64
 
 /* Plan, fill and bind in a context that fails where `memory` says, with an arena of `room` bytes.
  */
@@ -31,8 +30,8 @@ load_with(golden_folder *folder, const lm_bundle *bundle, const lm_family *famil
     memory->calls = 0;
     memory->fail_at = wanted.fail_at;
     memory->stop_at = wanted.stop_at;
-    status =
-        lm_weights_plan_make(&ctx, &arena, family, bundle, lm_kernels_at(LM_LEVEL_SCALAR), &plan);
+    status = lm_weights_plan_make(&ctx, &arena, family, bundle, lm_kernels_at(LM_LEVEL_SCALAR),
+                                  LM_PRECISION_F32, &plan);
     if (status == LM_OK) {
         image = aligned_alloc(LM_ALIGNMENT, plan.size);
         status = lm_weights_fill(&ctx, &plan, &folder->source, image);
@@ -221,8 +220,8 @@ plan_toy(lm_context *ctx, const lm_weight_slot *slots, size_t slot_count, int32_
                                  .order = (uint32_t)i};
     snprintf(json, sizeof json, "{\"width\":%d}", width);
     CHECK_OK(ctx, lm_json_parse(ctx, &arena, json, strlen(json), "config.json", &bundle.config));
-    status =
-        lm_weights_plan_make(ctx, &arena, &family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR), plan);
+    status = lm_weights_plan_make(ctx, &arena, &family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR),
+                                  LM_PRECISION_F32, plan);
     lm_arena_free(&arena);
     return status;
 }

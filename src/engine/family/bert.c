@@ -138,10 +138,10 @@ enum layer_target {
     PART(pattern, LM_SLOT_ROWS, 1, rows, 0, target, 0, 1, true)
 
 static const lm_weight_slot slots[] = {
-    MODEL("embeddings.word_embeddings.weight", LM_SLOT_ROWS, true, 2, FIELD(dims.vocab), D, WORDS),
-    MODEL("embeddings.position_embeddings.weight", LM_SLOT_ROWS, true, 2, FIELD(dims.positions), D,
+    MODEL("embeddings.word_embeddings.weight", LM_SLOT_TABLE, true, 2, FIELD(dims.vocab), D, WORDS),
+    MODEL("embeddings.position_embeddings.weight", LM_SLOT_TABLE, true, 2, FIELD(dims.positions), D,
           POSITIONS),
-    MODEL("embeddings.token_type_embeddings.weight", LM_SLOT_ROWS, true, 2, FIELD(dims.types), D,
+    MODEL("embeddings.token_type_embeddings.weight", LM_SLOT_TABLE, true, 2, FIELD(dims.types), D,
           TYPES),
     MODEL("embeddings.LayerNorm.weight", LM_SLOT_ROWS, true, 1, D, 0, FIRST_GAIN),
     MODEL("embeddings.LayerNorm.bias", LM_SLOT_ROWS, true, 1, D, 0, FIRST_BIAS),
@@ -191,7 +191,7 @@ typedef struct bert_workspace {
     size_t qkv;       /* (T, 3 D) */
     size_t attention; /* (T, D) */
     size_t inner;     /* (BLOCK_ROWS, F) */
-    size_t scratch;   /* of the attention kernel */
+    size_t scratch;   /* of the kernels, one after the other */
     size_t size;
 } bert_workspace;
 
@@ -203,6 +203,23 @@ take(size_t *size, size_t bytes)
 
     *size = lm_align_up(start + bytes);
     return start;
+}
+
+/* The most that attention or one of a layer's products asks for. */
+static size_t
+scratch_size(const lm_weights *weights, size_t tokens, size_t block, size_t longest)
+{
+    const bert_config *bert = weights->config;
+    const size_t sizes[] = {
+        weights->kernels->attention_scratch(longest, (size_t)bert->head_dim),
+        weights->product->scratch_size(tokens, (size_t)bert->dims.hidden),
+        weights->product->scratch_size(block, (size_t)bert->dims.ffn),
+    };
+    size_t most = 0;
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        most = sizes[i] > most ? sizes[i] : most;
+    return most;
 }
 
 /* Cannot overflow: fields are at most 2^20, and tokens are bounded by memory that ids lie in. */
@@ -218,8 +235,7 @@ plan_workspace(const lm_weights *weights, size_t tokens, size_t longest)
     space.qkv = take(&space.size, tokens * 3 * row);
     space.attention = take(&space.size, tokens * row);
     space.inner = take(&space.size, block * (size_t)bert->dims.ffn * sizeof(float));
-    space.scratch =
-        take(&space.size, weights->kernels->attention_scratch(longest, (size_t)bert->head_dim));
+    space.scratch = take(&space.size, scratch_size(weights, tokens, block, longest));
     return space;
 }
 
@@ -287,6 +303,7 @@ embed(const bert_pass *pass)
     const lm_weights *weights = pass->weights;
     const lm_nn_embedding args = {
         .width = pass->width,
+        .bf16 = lm_tables_are_bf16(weights->precision),
         .words = lm_weight(weights, -1, WORDS),
         .types = lm_weight(weights, -1, TYPES),
         .position = lm_weight(weights, -1, POSITIONS),
@@ -306,7 +323,7 @@ static lm_status
 attend(const bert_pass *pass, int layer)
 {
     size_t width = pass->width;
-    const lm_gemm_f32 project = {
+    const lm_gemm project = {
         .m = pass->batch->tokens,
         .n = 3 * width,
         .k = width,
@@ -316,6 +333,7 @@ attend(const bert_pass *pass, int layer)
         .bias = lm_weight(pass->weights, layer, QKV_BIAS),
         .c = pass->qkv,
         .ldc = 3 * width,
+        .scratch = pass->scratch,
     };
     const lm_nn_attention args = {
         .texts = pass->batch->texts,
@@ -328,7 +346,7 @@ attend(const bert_pass *pass, int layer)
         .scratch = pass->scratch,
     };
 
-    LM_TRY(lm_nn_linear(pass->ctx, pass->kernels, &project));
+    LM_TRY(lm_nn_linear(pass->ctx, pass->weights->product, &project));
     return lm_nn_attend(pass->ctx, pass->kernels, &args);
 }
 
@@ -339,7 +357,7 @@ finish_rows(const bert_pass *pass, int layer, size_t first, size_t rows)
     const lm_weights *weights = pass->weights;
     size_t width = pass->width;
     float *x = pass->hidden + first * width;
-    const lm_gemm_f32 output = {
+    const lm_gemm output = {
         .m = rows,
         .n = width,
         .k = width,
@@ -351,8 +369,10 @@ finish_rows(const bert_pass *pass, int layer, size_t first, size_t rows)
         .ldr = width,
         .c = x,
         .ldc = width,
+        .scratch = pass->scratch,
     };
     const lm_nn_ffn ffn = {
+        .product = weights->product,
         .width = width,
         .inner = (size_t)pass->config->dims.ffn,
         .up = lm_weight(weights, layer, UP),
@@ -361,11 +381,12 @@ finish_rows(const bert_pass *pass, int layer, size_t first, size_t rows)
         .down_bias = lm_weight(weights, layer, DOWN_BIAS),
         .act = (lm_activation)pass->config->activation,
         .buffer = pass->inner,
+        .scratch = pass->scratch,
     };
 
-    LM_TRY(lm_nn_linear(pass->ctx, pass->kernels, &output));
+    LM_TRY(lm_nn_linear(pass->ctx, pass->weights->product, &output));
     norm_rows(pass, layer, ATTENTION_GAIN, ATTENTION_NORM_BIAS, rows, x);
-    LM_TRY(lm_nn_feed_forward(pass->ctx, pass->kernels, &ffn, rows, x));
+    LM_TRY(lm_nn_feed_forward(pass->ctx, &ffn, rows, x));
     norm_rows(pass, layer, FFN_GAIN, FFN_NORM_BIAS, rows, x);
     return LM_OK;
 }

@@ -40,8 +40,9 @@ typedef struct lm_config_field {
 
 /* How a tensor is stored in an image. */
 typedef enum lm_slot_use {
-    LM_SLOT_ROWS,   /* row-major float32, as it is: embeddings, biases, gains */
-    LM_SLOT_PACKED, /* a linear layer's W (N, K), packed for gemm_f32 */
+    LM_SLOT_ROWS,   /* row-major float32, as it is: biases, gains */
+    LM_SLOT_TABLE,  /* an embedding: row-major float32, or bfloat16 at 16 and at 8 bits */
+    LM_SLOT_PACKED, /* a linear layer's W (N, K), packed for the precision's product */
 } lm_slot_use;
 
 /*
@@ -89,18 +90,27 @@ typedef struct lm_batch {
 typedef struct lm_weights {
     const struct lm_family *family;
     const lm_kernels *kernels; /* that the matrices are packed for */
+    lm_precision precision;    /* of the matrices */
+    const lm_product *product; /* the kernels' of that precision */
     const void *config; /* the family's config struct, inside the image; starts with lm_dims */
-    const float *const *table;
+    const void *const *table;
     int model_targets; /* entries of table before layer 0 */
     int layer_targets; /* entries per layer */
 } lm_weights;
 
-static inline const float *
+static inline const void *
 lm_weight(const lm_weights *weights, int layer, int target)
 {
     return weights
         ->table[layer < 0 ? target
                           : weights->model_targets + layer * weights->layer_targets + target];
+}
+
+/* Whether embedding tables are bfloat16: wherever matrices are not float32. */
+static inline bool
+lm_tables_are_bf16(lm_precision precision)
+{
+    return precision != LM_PRECISION_F32;
 }
 
 static inline const lm_dims *
@@ -166,6 +176,7 @@ typedef struct lm_placement {
 typedef struct lm_weights_plan {
     const lm_family *family;
     const lm_kernels *kernels; /* that the matrices will be packed for */
+    lm_precision precision;
     void *config;
     size_t config_offset, table_offset; /* in the section */
     size_t size;
@@ -179,7 +190,7 @@ typedef struct lm_weights_plan {
 
 lm_status lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
                                const lm_bundle *bundle, const lm_kernels *kernels,
-                               lm_weights_plan *plan);
+                               lm_precision precision, lm_weights_plan *plan);
 /* Read, convert and pack every tensor, in file order, into image (LM_ALIGNMENT-aligned, plan->size
  * bytes). Polls cancel. NaN and infinity are LM_BAD_MODEL naming the tensor. */
 lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *source,

@@ -27,8 +27,10 @@
 typedef struct weights_header {
     char magic[8];
     char family[FAMILY_NAME_SIZE];
-    uint32_t level; /* lm_level whose pack_f32 made the matrices */
+    uint32_t level;     /* lm_level whose product packed the matrices */
+    uint32_t precision; /* lm_precision of that product */
     uint32_t pack_format;
+    uint32_t unused;
     uint64_t size; /* of the section */
     uint64_t config_offset, config_size;
     uint64_t table_offset, table_count;
@@ -330,6 +332,32 @@ grow(lm_context *ctx, size_t *size, size_t count, size_t width)
     return LM_OK;
 }
 
+/* Bytes of one number of a target that is not packed. */
+static size_t
+element_size(const lm_weights_plan *plan, const lm_weight_target *target)
+{
+    return target->use == LM_SLOT_TABLE && lm_tables_are_bf16(plan->precision) ? sizeof(uint16_t)
+                                                                               : sizeof(float);
+}
+
+static size_t
+packed_size(const lm_weights_plan *plan, const lm_weight_target *target)
+{
+    return plan->kernels->products[plan->precision].packed_size(target->rows, target->width);
+}
+
+/* Sums of int8 products fit 32 bits up to a width that no known model reaches. */
+static lm_status
+check_width(planner *p, const lm_weight_target *target)
+{
+    if (p->plan->precision != LM_PRECISION_INT8 || target->use != LM_SLOT_PACKED ||
+        target->width <= LM_INT8_MAX_K)
+        return LM_OK;
+    lm_raise(p->ctx, LM_UNSUPPORTED, "a matrix is too wide for int8");
+    lm_detail_found(p->ctx, "%zu columns", target->width);
+    return lm_detail_allowed(p->ctx, "at most %zu", LM_INT8_MAX_K);
+}
+
 /* Give header, config, table and targets their offsets. */
 static lm_status
 lay_out(planner *p)
@@ -343,16 +371,18 @@ lay_out(planner *p)
     LM_TRY(grow(p->ctx, &size, plan->target_count, sizeof(uint64_t)));
     for (size_t i = 0; i < plan->target_count; i++) {
         lm_weight_target *target = &plan->targets[i];
-        size_t floats = target->rows;
+        size_t count;
 
         if (target->parts == 0)
             continue;
-        if (target->use == LM_SLOT_PACKED)
-            floats = plan->kernels->packed_size_f32(target->rows, target->width);
-        else if (lm_mul_overflows(target->rows, target->width, &floats))
+        if (lm_mul_overflows(target->rows, target->width, &count))
             return lm_raise(p->ctx, LM_TOO_LARGE, "the model is too large");
         target->offset = size;
-        LM_TRY(grow(p->ctx, &size, floats, sizeof(float)));
+        LM_TRY(check_width(p, target));
+        if (target->use == LM_SLOT_PACKED)
+            LM_TRY(grow(p->ctx, &size, packed_size(plan, target), 1));
+        else
+            LM_TRY(grow(p->ctx, &size, count, element_size(plan, target)));
     }
     plan->size = size;
     return LM_OK;
@@ -364,11 +394,12 @@ lay_out(planner *p)
  */
 lm_status
 lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
-                     const lm_bundle *bundle, const lm_kernels *kernels, lm_weights_plan *plan)
+                     const lm_bundle *bundle, const lm_kernels *kernels, lm_precision precision,
+                     lm_weights_plan *plan)
 {
     planner p = {.ctx = ctx, .arena = arena, .family = family, .plan = plan};
 
-    *plan = (lm_weights_plan){.family = family, .kernels = kernels};
+    *plan = (lm_weights_plan){.family = family, .kernels = kernels, .precision = precision};
     plan->config = lm_arena_zero(arena, family->config_size);
     if (!plan->config)
         return LM_NO_MEMORY;
@@ -428,44 +459,75 @@ refuse_value(lm_context *ctx, const lm_tensor *tensor)
     return lm_detail_key(ctx, "%s", tensor->name);
 }
 
-/* Read and convert through `raw` (READ_BYTES), which float32 does not need. */
+/*
+ * Where a tensor's numbers go: float32, or, through `piece` (READ_BYTES), bfloat16. `raw` is a
+ * buffer of as many bytes for other dtypes than float32.
+ */
+typedef struct destination {
+    float *floats;
+    uint16_t *halves;
+    float *piece;
+    char *raw;
+} destination;
+
+/* One piece's numbers, read and converted; `count` fit the buffers. */
 static lm_status
-read_pieces(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, char *raw,
-            float *dest)
+read_piece(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, uint64_t done,
+           size_t count, const destination *dest)
 {
     const lm_dtype_info *dtype = &lm_dtypes[tensor->dtype];
-    size_t step = READ_BYTES / dtype->bytes;
+    float *values = dest->halves ? dest->piece : dest->floats + done;
+    void *into = dest->raw ? (void *)dest->raw : (void *)values;
+
+    LM_TRY(source->read(ctx, source->opaque, tensor->file, tensor->offset + done * dtype->bytes,
+                        into, count * dtype->bytes));
+    if (dest->raw)
+        dtype->to_f32(dest->raw, values, count);
+    if (!all_finite(values, count))
+        return refuse_value(ctx, tensor);
+    if (dest->halves)
+        lm_round_bf16(count, values, dest->halves + done);
+    return LM_OK;
+}
+
+static lm_status
+read_pieces(lm_context *ctx, const lm_source *source, const lm_tensor *tensor,
+            const destination *dest)
+{
+    size_t width = lm_dtypes[tensor->dtype].bytes;
+    size_t step = READ_BYTES / (width < sizeof(float) ? sizeof(float) : width);
 
     for (uint64_t done = 0; done < tensor->count; done += step) {
         size_t count = tensor->count - done < step ? (size_t)(tensor->count - done) : step;
-        void *into = raw ? (void *)raw : (void *)(dest + done);
 
         LM_TRY(lm_poll(ctx));
-        LM_TRY(source->read(ctx, source->opaque, tensor->file, tensor->offset + done * dtype->bytes,
-                            into, count * dtype->bytes));
-        if (raw)
-            dtype->to_f32(raw, dest + done, count);
-        if (!all_finite(dest + done, count))
-            return refuse_value(ctx, tensor);
+        LM_TRY(read_piece(ctx, source, tensor, done, count, dest));
     }
     return LM_OK;
 }
 
-/* float32 goes straight to its place; other dtypes through a buffer of one piece. */
+/* Float32 to float32 goes straight to its place; all else through buffers of one piece. */
+static lm_status
+read_tensor(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, destination dest)
+{
+    bool raw = tensor->dtype != LM_F32, piece = dest.halves != NULL;
+    lm_status status = LM_NO_MEMORY;
+
+    if (raw)
+        dest.raw = lm_alloc(ctx, READ_BYTES);
+    if (piece)
+        dest.piece = lm_alloc(ctx, READ_BYTES);
+    if ((dest.raw || !raw) && (dest.piece || !piece))
+        status = read_pieces(ctx, source, tensor, &dest);
+    lm_free(ctx, dest.raw);
+    lm_free(ctx, dest.piece);
+    return status;
+}
+
 lm_status
 lm_tensor_read(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, float *dest)
 {
-    char *raw = NULL;
-    lm_status status;
-
-    if (tensor->dtype != LM_F32) {
-        raw = lm_alloc(ctx, READ_BYTES);
-        if (!raw)
-            return LM_NO_MEMORY;
-    }
-    status = read_pieces(ctx, source, tensor, raw, dest);
-    lm_free(ctx, raw);
-    return status;
+    return read_tensor(ctx, source, tensor, (destination){.floats = dest});
 }
 
 /* Rows of a matrix that wait for the rest of it. */
@@ -475,21 +537,52 @@ typedef struct staging {
 } staging;
 
 /* Where a placement's rows are read to: straight into the image, or into the matrix's staging. */
-static float *
-placement_dest(lm_context *ctx, const lm_weight_target *target, const lm_placement *placement,
-               staging *stage, char *image)
+static lm_status
+placement_dest(lm_context *ctx, const lm_weights_plan *plan, const lm_placement *placement,
+               staging *stage, char *image, destination *dest)
 {
-    float *rows;
+    const lm_weight_target *target = &plan->targets[placement->target];
+    size_t first = placement->row * target->width;
 
+    *dest = (destination){0};
     if (target->use == LM_SLOT_PACKED) {
         if (!stage->rows)
             stage->rows = lm_alloc_array(ctx, target->rows, target->width * sizeof(float));
         if (!stage->rows)
-            return NULL;
-        rows = stage->rows;
-    } else
-        rows = (float *)(image + target->offset);
-    return rows + placement->row * target->width;
+            return LM_NO_MEMORY;
+        dest->floats = stage->rows + first;
+    } else if (element_size(plan, target) == sizeof(uint16_t))
+        dest->halves = (uint16_t *)(image + target->offset) + first;
+    else
+        dest->floats = (float *)(image + target->offset) + first;
+    return LM_OK;
+}
+
+/* Packs a matrix that has all its rows; int8 rounds them to codes first. */
+static lm_status
+pack_matrix(lm_context *ctx, const lm_weights_plan *plan, const lm_weight_target *target,
+            const float *rows, void *packed)
+{
+    lm_matrix matrix = {.n = target->rows, .k = target->width, .values = rows};
+    int8_t *codes = NULL;
+    float *scales = NULL;
+    lm_status status = LM_OK;
+
+    if (plan->precision == LM_PRECISION_INT8) {
+        codes = lm_alloc_array(ctx, target->rows, target->width);
+        scales = lm_alloc_array(ctx, target->rows, sizeof *scales);
+        if (codes && scales)
+            lm_quantize_rows(rows, target->rows, target->width, codes, scales);
+        else
+            status = LM_NO_MEMORY;
+        matrix.codes = codes;
+        matrix.scales = scales;
+    }
+    if (status == LM_OK)
+        plan->kernels->products[plan->precision].pack(&matrix, packed);
+    lm_free(ctx, codes);
+    lm_free(ctx, scales);
+    return status;
 }
 
 /*
@@ -501,14 +594,12 @@ fill_one(lm_context *ctx, const lm_weights_plan *plan, const lm_placement *place
          const lm_source *source, staging *stage, char *image)
 {
     const lm_weight_target *target = &plan->targets[placement->target];
-    float *dest = placement_dest(ctx, target, placement, stage, image);
+    destination dest;
 
-    if (!dest)
-        return LM_NO_MEMORY;
-    LM_TRY(lm_tensor_read(ctx, source, placement->tensor, dest));
+    LM_TRY(placement_dest(ctx, plan, placement, stage, image, &dest));
+    LM_TRY(read_tensor(ctx, source, placement->tensor, dest));
     if (++stage->parts == target->parts && target->use == LM_SLOT_PACKED) {
-        plan->kernels->pack_f32(stage->rows, target->rows, target->width,
-                                (float *)(image + target->offset));
+        LM_TRY(pack_matrix(ctx, plan, target, stage->rows, image + target->offset));
         lm_free(ctx, stage->rows);
         stage->rows = NULL;
     }
@@ -522,7 +613,8 @@ write_header(const lm_weights_plan *plan, char *image)
     weights_header header = {
         .magic = SECTION_MAGIC,
         .level = (uint32_t)plan->kernels->level,
-        .pack_format = plan->kernels->pack_format,
+        .precision = (uint32_t)plan->precision,
+        .pack_format = plan->kernels->products[plan->precision].pack_format,
         .size = plan->size,
         .config_offset = plan->config_offset,
         .config_size = plan->family->config_size,
@@ -617,7 +709,8 @@ static lm_status
 find_kernels(lm_context *ctx, const weights_header *header, const lm_kernels **kernels)
 {
     *kernels = header->level < LM_LEVEL_COUNT ? lm_kernels_at((lm_level)header->level) : NULL;
-    if (!*kernels || (*kernels)->pack_format != header->pack_format)
+    if (!*kernels || header->precision >= LM_PRECISION_COUNT ||
+        (*kernels)->products[header->precision].pack_format != header->pack_format)
         return lm_raise(ctx, LM_INTERNAL, "the image is packed for kernels that are not there");
     return LM_OK;
 }
@@ -629,7 +722,7 @@ lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *wei
     weights_header header;
     const lm_kernels *kernels;
     const uint64_t *offsets;
-    const float **table;
+    const void **table;
 
     LM_TRY(check_header(ctx, image, size, &header));
     LM_TRY(check_table(ctx, image, &header));
@@ -643,11 +736,13 @@ lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *wei
             lm_free(ctx, table);
             return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is not valid");
         }
-        table[i] = offsets[i] > 0 ? (const float *)((const char *)image + offsets[i]) : NULL;
+        table[i] = offsets[i] > 0 ? (const char *)image + offsets[i] : NULL;
     }
     *weights = (lm_weights){
         .family = family_named(header.family),
         .kernels = kernels,
+        .precision = (lm_precision)header.precision,
+        .product = &kernels->products[header.precision],
         .config = (const char *)image + header.config_offset,
         .table = table,
         .model_targets = family_named(header.family)->model_targets,

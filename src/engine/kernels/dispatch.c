@@ -14,34 +14,49 @@
 #include <cpuid.h>
 #endif
 
-#define TABLE(enumerator, suffix, format, flops)            \
-    [enumerator] = {                                        \
-        .level = enumerator,                                \
-        .name = #suffix,                                    \
-        .pack_format = format,                              \
-        .poll_flops = flops,                                \
-        .packed_size_f32 = lm_packed_size_f32_##suffix,     \
-        .pack_f32 = lm_pack_f32_##suffix,                   \
-        .gemm_f32 = lm_gemm_f32_##suffix,                   \
-        .layer_norm_f32 = lm_layer_norm_f32_##suffix,       \
-        .attention_scratch = lm_attention_scratch_##suffix, \
-        .attention_f32 = lm_attention_f32_##suffix,         \
-        .activate_f32 = lm_activate_f32_##suffix,           \
-        .softmax_f32 = lm_softmax_f32_##suffix,             \
-        .add_f32 = lm_add_f32_##suffix,                     \
-        .mean_rows_f32 = lm_mean_rows_f32_##suffix,         \
-        .l2_normalize_f32 = lm_l2_normalize_f32_##suffix,   \
-        .dot_f32 = lm_dot_f32_##suffix,                     \
-        .l2_squared_f32 = lm_l2_squared_f32_##suffix,       \
-        .cosine_parts_f32 = lm_cosine_parts_f32_##suffix,   \
+#define PRODUCT(precision, suffix, format, flops)               \
+    {                                                           \
+        .pack_format = format, .poll_flops = flops,             \
+        .packed_size = lm_packed_size_##precision##_##suffix,   \
+        .pack = lm_pack_##precision##_##suffix,                 \
+        .scratch_size = lm_scratch_size_##precision##_##suffix, \
+        .gemm = lm_gemm_##precision##_##suffix,                 \
     }
 
-/* The pack format names the panel's width. */
+/* `reduced` is the suffix of the products of 16 and 8 bits. */
+#define TABLE(enumerator, suffix, reduced, flops, f32_format, bf16_format, bf16_flops, \
+              int8_format, int8_flops)                                                 \
+    [enumerator] = {                                                                   \
+        .level = enumerator,                                                           \
+        .name = #reduced,                                                              \
+        .poll_flops = flops,                                                           \
+        .products = {PRODUCT(f32, suffix, f32_format, flops),                          \
+                     PRODUCT(bf16, reduced, bf16_format, bf16_flops),                  \
+                     PRODUCT(int8, reduced, int8_format, int8_flops)},                 \
+        .layer_norm_f32 = lm_layer_norm_f32_##suffix,                                  \
+        .attention_scratch = lm_attention_scratch_##suffix,                            \
+        .attention_f32 = lm_attention_f32_##suffix,                                    \
+        .activate_f32 = lm_activate_f32_##suffix,                                      \
+        .softmax_f32 = lm_softmax_f32_##suffix,                                        \
+        .add_f32 = lm_add_f32_##suffix,                                                \
+        .add_bf16 = lm_add_bf16_##suffix,                                              \
+        .mean_rows_f32 = lm_mean_rows_f32_##suffix,                                    \
+        .l2_normalize_f32 = lm_l2_normalize_f32_##suffix,                              \
+        .dot_f32 = lm_dot_f32_##suffix,                                                \
+        .l2_squared_f32 = lm_l2_squared_f32_##suffix,                                  \
+        .cosine_parts_f32 = lm_cosine_parts_f32_##suffix,                              \
+    }
+
+/*
+ * A pack format names the panel's width, and for 16 and 8 bits these and the k's of a group before
+ * it, so that formats of two precisions differ too.
+ */
 static const lm_kernels tables[LM_LEVEL_COUNT] = {
-    TABLE(LM_LEVEL_SCALAR, scalar, 8, 2e8),
+    TABLE(LM_LEVEL_SCALAR, scalar, scalar, 2e8, 8, 161008, 1.5e8, 81008, 1e8),
 #if defined(__x86_64__)
-    TABLE(LM_LEVEL_AVX2, avx2, 24, 1e9),
-    TABLE(LM_LEVEL_AVX512, avx512, 32, 1e9),
+    TABLE(LM_LEVEL_AVX2, avx2, avx2, 1e9, 24, 162016, 1e9, 82016, 1.5e9),
+    TABLE(LM_LEVEL_AVX512, avx512, avx512, 1e9, 32, 162064, 1e9, 82064, 1.5e9),
+    TABLE(LM_LEVEL_AVX512_BF16, avx512, avx512_bf16, 1e9, 32, 162064, 2e9, 84064, 4e9),
 #endif
 };
 
@@ -88,9 +103,22 @@ lm_level_name(lm_level level)
         [LM_LEVEL_SCALAR] = "scalar",
         [LM_LEVEL_AVX2] = "avx2",
         [LM_LEVEL_AVX512] = "avx512",
+        [LM_LEVEL_AVX512_BF16] = "avx512_bf16",
     };
 
     return level < LM_LEVEL_COUNT ? names[level] : "unknown";
+}
+
+const char *
+lm_precision_name(lm_precision precision)
+{
+    static const char *const names[LM_PRECISION_COUNT] = {
+        [LM_PRECISION_F32] = "fp32",
+        [LM_PRECISION_BF16] = "bf16",
+        [LM_PRECISION_INT8] = "int8",
+    };
+
+    return precision < LM_PRECISION_COUNT ? names[precision] : "unknown";
 }
 
 #if defined(__x86_64__)
@@ -111,6 +139,17 @@ has(uint32_t flags, uint32_t wanted)
     return (flags & wanted) == wanted;
 }
 
+/* Leaf 7: VNNI, and in its first subleaf BF16. */
+static bool
+has_vnni_and_bf16(uint32_t subleaves, uint32_t features)
+{
+    const uint32_t vnni = 1u << 11, bf16 = 1u << 5;
+    uint32_t eax, ebx, ecx, edx;
+
+    return has(features, vnni) && subleaves >= 1 &&
+           __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && has(eax, bf16);
+}
+
 /* Intel SDM volume 1, 14.3 and 15.2: the instruction's own bit is not enough. */
 static lm_level
 detect(void)
@@ -125,7 +164,9 @@ detect(void)
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !has(state, ymm_state) ||
         !has(features, bit_AVX | bit_FMA) || !has(ebx, bit_AVX2))
         return LM_LEVEL_SCALAR;
-    return has(state, zmm_state) && has(ebx, avx512) ? LM_LEVEL_AVX512 : LM_LEVEL_AVX2;
+    if (!has(state, zmm_state) || !has(ebx, avx512))
+        return LM_LEVEL_AVX2;
+    return has_vnni_and_bf16(eax, ecx) ? LM_LEVEL_AVX512_BF16 : LM_LEVEL_AVX512;
 }
 
 const char *

@@ -18,10 +18,19 @@
 
 typedef enum lm_level {
     LM_LEVEL_SCALAR,
-    LM_LEVEL_AVX2,   /* AVX2 and FMA */
-    LM_LEVEL_AVX512, /* F, BW, DQ, VL */
+    LM_LEVEL_AVX2,        /* AVX2 and FMA */
+    LM_LEVEL_AVX512,      /* F, BW, DQ, VL */
+    LM_LEVEL_AVX512_BF16, /* and VNNI and BF16 */
     LM_LEVEL_COUNT
 } lm_level;
+
+/* What the weights of matrix products are kept in. Inputs, sums and results are float32. */
+typedef enum lm_precision {
+    LM_PRECISION_F32,
+    LM_PRECISION_BF16, /* weights rounded to the nearest, ties to even; inputs as the level can */
+    LM_PRECISION_INT8, /* s8 weights, one scale a row of W; u8 inputs, quantised row by row */
+    LM_PRECISION_COUNT
+} lm_precision;
 
 typedef enum lm_activation {
     LM_ACT_NONE,
@@ -33,19 +42,44 @@ typedef enum lm_activation {
     LM_ACT_COUNT
 } lm_activation;
 
-/* C (M, N) = act(A (M, K) · Wᵀ + bias) + residual, with W (N, K) packed by pack_f32. */
-typedef struct lm_gemm_f32 {
+/* C (M, N) = act(A (M, K) · Wᵀ + bias) + residual, with W (N, K) packed by the same product. */
+typedef struct lm_gemm {
     size_t m, n, k;
     const float *a; /* (M, K), row stride lda */
     size_t lda;
-    const float *packed;
+    const void *packed;
     const float *bias;     /* (N) or NULL */
     const float *residual; /* (M, N), row stride ldr, or NULL; may be c itself */
     size_t ldr;
     lm_activation act;
     float *c; /* (M, N), row stride ldc */
     size_t ldc;
-} lm_gemm_f32;
+    void *scratch; /* product->scratch_size(m, k) bytes, 64-byte aligned; NULL where that is 0 */
+} lm_gemm;
+
+/* W (N, K), row-major, for packing: codes and scales for int8, values for the others. */
+typedef struct lm_matrix {
+    size_t n, k;
+    const float *values;
+    const int8_t *codes; /* W = codes · scales by row; −127 to 127 */
+    const float *scales; /* (N) */
+} lm_matrix;
+
+/* Beyond this, sums of int8 products may not fit 32 bits: 255 · 127 · K < 2³¹. */
+#define LM_INT8_MAX_K ((size_t)1 << 16)
+
+/*
+ * Matrix products of one precision. Int8 products have the same integers at every level, and the
+ * same floats up to the activation. A row with a NaN or an infinity gives NaN in all of the row.
+ */
+typedef struct lm_product {
+    uint32_t pack_format; /* levels with equal numbers read each other's packed weights */
+    double poll_flops;    /* as lm_kernels.poll_flops */
+    size_t (*packed_size)(size_t n, size_t k); /* bytes, a multiple of 64 */
+    void (*pack)(const lm_matrix *w, void *packed);
+    size_t (*scratch_size)(size_t m, size_t k);
+    void (*gemm)(const lm_gemm *args);
+} lm_product;
 
 /*
  * Self-attention of one text over all heads: out = softmax(scale · Q Kᵀ) V for each head.
@@ -64,7 +98,6 @@ typedef struct lm_attention_f32 {
 typedef struct lm_kernels {
     lm_level level;
     const char *name;
-    uint32_t pack_format; /* levels with equal numbers read each other's packed weights */
     /*
      * What the level computes in about 10 ms on a machine of today, in floating-point operations:
      * the work that may lie between two polls of cancel. Not a time: reading a clock costs more
@@ -72,10 +105,7 @@ typedef struct lm_kernels {
      */
     double poll_flops;
 
-    /* Floats that W (N, K) takes when packed (a multiple of 16). */
-    size_t (*packed_size_f32)(size_t n, size_t k);
-    void (*pack_f32)(const float *w, size_t n, size_t k, float *packed);
-    void (*gemm_f32)(const lm_gemm_f32 *args);
+    lm_product products[LM_PRECISION_COUNT];
 
     /* out = (x − mean) / √(var + eps) · gain + bias, per row of `width`. out may be x. */
     void (*layer_norm_f32)(size_t rows, size_t width, const float *x, const float *gain,
@@ -87,6 +117,8 @@ typedef struct lm_kernels {
 
     /* out = a + b + c by element; c may be NULL. Sum of embeddings. */
     void (*add_f32)(size_t width, const float *a, const float *b, const float *c, float *out);
+    void (*add_bf16)(size_t width, const uint16_t *a, const uint16_t *b, const uint16_t *c,
+                     float *out); /* of rows in bfloat16 */
     /* out (width) = mean over rows of x (rows, width); rows > 0. Sum in row order. */
     void (*mean_rows_f32)(size_t rows, size_t width, const float *x, float *out);
     /* x / max(‖x‖₂, eps) in place, as torch.nn.functional.normalize. */
@@ -106,7 +138,13 @@ const lm_kernels *lm_kernels_at(lm_level level);
 /* Use the best level that the CPU has and that is at most `cap`. */
 void lm_kernels_select(lm_level cap);
 lm_level lm_kernels_best(void);
-const char *lm_level_name(lm_level level); /* "scalar", "avx2", "avx512" */
+const char *lm_level_name(lm_level level); /* "scalar", "avx2", "avx512", "avx512_bf16" */
+const char *lm_precision_name(lm_precision precision); /* "fp32", "bf16", "int8" */
+
+/* quantize.c: to bfloat16, to the nearest, ties to even; NaN stays NaN. */
+void lm_round_bf16(size_t count, const float *x, uint16_t *out);
+/* W (N, K) to the nearest codes, with scales max|w| / 127 by row (0 for a row of zeros). */
+void lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scales);
 
 /* blas.c: the only user of OpenBLAS; C (m, n) = alpha · op(A) · op(B) + beta · C, row-major. */
 typedef struct lm_sgemm {

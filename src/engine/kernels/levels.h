@@ -30,10 +30,33 @@ typedef struct lm_tile_f32 {
 
 typedef void (*lm_tile_function)(const lm_tile_f32 *tile);
 
+/*
+ * The same for products of 16- and 8-bit weights: a whole panel of columns, of which the caller
+ * takes those that are there. `steps` are the groups of k that the level reads at once.
+ */
+typedef struct lm_tile {
+    size_t steps;
+    bool odd;      /* bf16 in pairs, A in float32: half a step more */
+    const void *a; /* converted rows, or A itself */
+    size_t lda;    /* bytes */
+    const void *b;
+    const float *bias; /* bf16: sums start here */
+    void *c;           /* float sums, or int32 sums */
+    size_t ldc;        /* elements */
+} lm_tile;
+
+typedef void (*lm_tile_reduced)(const lm_tile *tile);
+
+#define LM_DECLARE_PRODUCT(precision, level)                              \
+    size_t lm_packed_size_##precision##_##level(size_t n, size_t k);      \
+    void lm_pack_##precision##_##level(const lm_matrix *w, void *packed); \
+    size_t lm_scratch_size_##precision##_##level(size_t m, size_t k);     \
+    void lm_gemm_##precision##_##level(const lm_gemm *args);
+
 #define LM_DECLARE_LEVEL(level)                                                                  \
-    size_t lm_packed_size_f32_##level(size_t n, size_t k);                                       \
-    void lm_pack_f32_##level(const float *w, size_t n, size_t k, float *packed);                 \
-    void lm_gemm_f32_##level(const lm_gemm_f32 *args);                                           \
+    LM_DECLARE_PRODUCT(f32, level)                                                               \
+    LM_DECLARE_PRODUCT(bf16, level)                                                              \
+    LM_DECLARE_PRODUCT(int8, level)                                                              \
     void lm_layer_norm_f32_##level(size_t rows, size_t width, const float *x, const float *gain, \
                                    const float *bias, float eps, float *out);                    \
     size_t lm_attention_scratch_##level(size_t tokens, size_t head_dim);                         \
@@ -42,6 +65,8 @@ typedef void (*lm_tile_function)(const lm_tile_f32 *tile);
     void lm_softmax_f32_##level(size_t count, float *x);                                         \
     void lm_add_f32_##level(size_t width, const float *a, const float *b, const float *c,        \
                             float *out);                                                         \
+    void lm_add_bf16_##level(size_t width, const uint16_t *a, const uint16_t *b,                 \
+                             const uint16_t *c, float *out);                                     \
     void lm_mean_rows_f32_##level(size_t rows, size_t width, const float *x, float *out);        \
     void lm_l2_normalize_f32_##level(size_t width, float *x, float eps);                         \
     float lm_dot_f32_##level(size_t width, const float *a, const float *b);                      \
@@ -57,6 +82,9 @@ typedef void (*lm_tile_function)(const lm_tile_f32 *tile);
 LM_DECLARE_LEVEL(scalar)
 LM_DECLARE_LEVEL(avx2)
 LM_DECLARE_LEVEL(avx512)
+/* The rest of this level is that of AVX-512. */
+LM_DECLARE_PRODUCT(bf16, avx512_bf16)
+LM_DECLARE_PRODUCT(int8, avx512_bf16)
 
 /* By columns in vectors less one, then rows less one; NULL where a level has no such tile. */
 extern const lm_tile_function lm_tiles_f32_scalar[2][4];

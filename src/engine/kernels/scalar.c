@@ -7,7 +7,7 @@
 #include <math.h>
 
 void
-lm_gemm_f32_ref(const lm_gemm_f32 *args, const float *w)
+lm_gemm_f32_ref(const lm_gemm *args, const float *w)
 {
     for (size_t i = 0; i < args->m; i++)
         for (size_t j = 0; j < args->n; j++) {
@@ -20,6 +20,44 @@ lm_gemm_f32_ref(const lm_gemm_f32 *args, const float *w)
                 sum += args->residual[i * args->ldr + j];
             args->c[i * args->ldc + j] = (float)sum;
         }
+}
+
+void
+lm_gemm_int8_ref(const lm_gemm *args, const int8_t *codes, const float *scales)
+{
+    for (size_t i = 0; i < args->m; i++) {
+        const float *a = args->a + i * args->lda;
+        float low = 0, high = 0, scale = 0, inverse = 0, zero;
+        bool finite = true;
+
+        for (size_t k = 0; k < args->k; k++) {
+            low = a[k] < low ? a[k] : low;
+            high = a[k] > high ? a[k] : high;
+            finite = finite && isfinite(a[k]);
+        }
+        if (!finite || !isfinite(high - low))
+            scale = NAN;
+        else if (high - low > 1e-30f) {
+            scale = (high - low) / 255;
+            inverse = 255 / (high - low);
+        }
+        zero = nearbyintf(-low * inverse);
+        for (size_t j = 0; j < args->n; j++) {
+            int64_t sum = 0;
+            float value;
+
+            for (size_t k = 0; k < args->k && inverse > 0; k++) {
+                float code = fminf(fmaxf(nearbyintf(a[k] * inverse) + zero, 0), 255);
+
+                sum += (int64_t)(code - zero) * codes[j * args->k + k];
+            }
+            value = (float)sum * (scale * scales[j]) + (args->bias ? args->bias[j] : 0);
+            value = (float)lm_activation_ref(args->act, value);
+            if (args->residual)
+                value += args->residual[i * args->ldr + j];
+            args->c[i * args->ldc + j] = value;
+        }
+    }
 }
 
 static void

@@ -14,12 +14,16 @@ static void
 embed_token(const lm_kernels *kernels, const lm_nn_embedding *args, size_t token, size_t position,
             float *out)
 {
-    size_t width = args->width;
+    size_t width = args->width, bytes = width * (args->bf16 ? sizeof(uint16_t) : sizeof(float));
     size_t type = args->type_ids ? (size_t)args->type_ids[token] : 0;
+    const void *a = (const char *)args->words + (size_t)args->ids[token] * bytes;
+    const void *b = (const char *)args->types + type * bytes;
+    const void *c = (const char *)args->position + position * bytes;
 
-    kernels->add_f32(width, args->words + (size_t)args->ids[token] * width,
-                     args->types + type * width, args->position + position * width,
-                     out + token * width);
+    if (args->bf16)
+        kernels->add_bf16(width, a, b, c, out + token * width);
+    else
+        kernels->add_f32(width, a, b, c, out + token * width);
 }
 
 /* Walks texts, not tokens, since the position is counted from the start of each text. */

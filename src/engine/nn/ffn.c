@@ -9,10 +9,9 @@
  * it, so no copy is needed.
  */
 lm_status
-lm_nn_feed_forward(lm_context *ctx, const lm_kernels *kernels, const lm_nn_ffn *args, size_t rows,
-                   float *x)
+lm_nn_feed_forward(lm_context *ctx, const lm_nn_ffn *args, size_t rows, float *x)
 {
-    const lm_gemm_f32 up = {
+    const lm_gemm up = {
         .m = rows,
         .n = args->inner,
         .k = args->width,
@@ -23,8 +22,9 @@ lm_nn_feed_forward(lm_context *ctx, const lm_kernels *kernels, const lm_nn_ffn *
         .act = args->act,
         .c = args->buffer,
         .ldc = args->inner,
+        .scratch = args->scratch,
     };
-    const lm_gemm_f32 down = {
+    const lm_gemm down = {
         .m = rows,
         .n = args->width,
         .k = args->inner,
@@ -36,8 +36,9 @@ lm_nn_feed_forward(lm_context *ctx, const lm_kernels *kernels, const lm_nn_ffn *
         .ldr = args->width,
         .c = x,
         .ldc = args->width,
+        .scratch = args->scratch,
     };
 
-    LM_TRY(lm_nn_linear(ctx, kernels, &up));
-    return lm_nn_linear(ctx, kernels, &down);
+    LM_TRY(lm_nn_linear(ctx, args->product, &up));
+    return lm_nn_linear(ctx, args->product, &down);
 }

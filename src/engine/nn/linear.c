@@ -8,9 +8,9 @@
 
 /* Rows of one piece: all that fit the budget, at least one. */
 static size_t
-piece_rows(const lm_kernels *kernels, const lm_gemm_f32 *args)
+piece_rows(const lm_product *product, const lm_gemm *args)
 {
-    double rows = kernels->poll_flops / (2.0 * (double)args->n * (double)args->k);
+    double rows = product->poll_flops / (2.0 * (double)args->n * (double)args->k);
 
     if (rows >= (double)args->m)
         return args->m;
@@ -24,10 +24,10 @@ piece_rows(const lm_kernels *kernels, const lm_gemm_f32 *args)
  * large as the budget allows.
  */
 lm_status
-lm_nn_linear(lm_context *ctx, const lm_kernels *kernels, const lm_gemm_f32 *args)
+lm_nn_linear(lm_context *ctx, const lm_product *product, const lm_gemm *args)
 {
-    size_t step = piece_rows(kernels, args);
-    lm_gemm_f32 piece = *args;
+    size_t step = piece_rows(product, args);
+    lm_gemm piece = *args;
 
     for (size_t row = 0; row < args->m; row += step) {
         LM_TRY(lm_poll(ctx));
@@ -36,7 +36,7 @@ lm_nn_linear(lm_context *ctx, const lm_kernels *kernels, const lm_gemm_f32 *args
         piece.c = args->c + row * args->ldc;
         if (args->residual)
             piece.residual = args->residual + row * args->ldr;
-        kernels->gemm_f32(&piece);
+        product->gemm(&piece);
     }
     return LM_OK;
 }

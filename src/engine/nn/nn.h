@@ -12,8 +12,8 @@
 #include "base/context.h"
 #include "kernels/kernels.h"
 
-/* kernels->gemm_f32 on all rows, in pieces. */
-lm_status lm_nn_linear(lm_context *ctx, const lm_kernels *kernels, const lm_gemm_f32 *args);
+/* product->gemm on all rows, in pieces; the scratch is for all rows, or for a piece at least. */
+lm_status lm_nn_linear(lm_context *ctx, const lm_product *product, const lm_gemm *args);
 
 /* LayerNorm (Ba, Kiros and Hinton 2016) over rows of `width`, in place. */
 typedef struct lm_norm {
@@ -28,9 +28,10 @@ void lm_nn_norm(const lm_kernels *kernels, const lm_norm *norm, size_t rows, siz
 /* Word, token type and position embeddings of packed texts, summed in this order. */
 typedef struct lm_nn_embedding {
     size_t width;            /* D */
-    const float *words;      /* (V, D) */
-    const float *types;      /* (types, D) */
-    const float *position;   /* (positions, D) */
+    bool bf16;               /* the tables are bfloat16, not float */
+    const void *words;       /* (V, D) */
+    const void *types;       /* (types, D) */
+    const void *position;    /* (positions, D) */
     const int32_t *ids;      /* (T) */
     const int32_t *type_ids; /* (T), or NULL for zeros */
     size_t texts;
@@ -58,17 +59,18 @@ lm_status lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_a
 
 /* x ← x + act(x · upᵀ + up_bias) · downᵀ + down_bias: the feed-forward net with its residual. */
 typedef struct lm_nn_ffn {
-    size_t width;    /* D */
-    size_t inner;    /* F */
-    const float *up; /* (F, D), packed */
+    const lm_product *product;
+    size_t width;   /* D */
+    size_t inner;   /* F */
+    const void *up; /* (F, D), packed */
     const float *up_bias;
-    const float *down; /* (D, F), packed */
+    const void *down; /* (D, F), packed */
     const float *down_bias;
     lm_activation act;
     float *buffer; /* (rows, F) */
+    void *scratch; /* what product->scratch_size asks for both matrices */
 } lm_nn_ffn;
 
-lm_status lm_nn_feed_forward(lm_context *ctx, const lm_kernels *kernels, const lm_nn_ffn *args,
-                             size_t rows, float *x);
+lm_status lm_nn_feed_forward(lm_context *ctx, const lm_nn_ffn *args, size_t rows, float *x);
 
 #endif

@@ -21,8 +21,10 @@ typedef enum lm_image_part {
 
 typedef struct lm_image_header {
     char magic[8];
-    uint32_t layout; /* LM_IMAGE_LAYOUT */
-    uint32_t level;  /* lm_level of the kernels it was packed for */
+    uint32_t layout;    /* LM_IMAGE_LAYOUT */
+    uint32_t level;     /* lm_level of the kernels it was packed for */
+    uint32_t precision; /* lm_precision of the weights */
+    uint32_t unused;
     uint64_t size;
     struct {
         uint64_t offset, size; /* offset is a multiple of LM_ALIGNMENT */

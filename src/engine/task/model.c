@@ -185,12 +185,13 @@ static lm_status
 plan_encoder(planner *p)
 {
     lm_model_plan *plan = p->plan;
+    lm_precision precision = p->options ? p->options->precision : LM_PRECISION_F32;
     const lm_family *family;
     const lm_dims *dims;
 
     LM_TRY(lm_family_find(p->ctx, plan->bundle.config, &family));
-    LM_TRY(
-        lm_weights_plan_make(p->ctx, p->arena, family, &plan->bundle, p->kernels, &plan->weights));
+    LM_TRY(lm_weights_plan_make(p->ctx, p->arena, family, &plan->bundle, p->kernels, precision,
+                                &plan->weights));
     dims = plan->weights.config;
     LM_TRY(check_sentence(p, dims));
     LM_TRY(plan_tokenizer(p, dims));
@@ -199,6 +200,7 @@ plan_encoder(planner *p)
     plan->info.task = "embedding";
     plan->info.dimensions = dims->hidden;
     plan->info.parameters = plan->weights.parameters;
+    plan->info.precision = precision;
     return LM_OK;
 }
 
@@ -257,6 +259,7 @@ lay_out(planner *p)
     memcpy(header->magic, LM_IMAGE_MAGIC, sizeof header->magic);
     header->layout = LM_IMAGE_LAYOUT;
     header->level = (uint32_t)p->kernels->level;
+    header->precision = (uint32_t)p->plan->info.precision;
     header->size = size;
     return LM_OK;
 }
@@ -349,6 +352,7 @@ bind_encoder(lm_context *ctx, const lm_image_header *header, lm_model *model)
     LM_TRY(lm_weights_bind(ctx, base + header->parts[LM_IMAGE_WEIGHTS].offset,
                            header->parts[LM_IMAGE_WEIGHTS].size, &model->weights));
     model->kernels = model->weights.kernels;
+    model->info.precision = model->weights.precision;
     return LM_OK;
 }
 

@@ -12,7 +12,7 @@
 #include "token/tokenizer.h"
 
 /* Changes with every change of the image's layout: part of the key under which it is shared. */
-#define LM_IMAGE_LAYOUT 1u
+#define LM_IMAGE_LAYOUT 2u
 
 typedef struct lm_model_info {
     const char *family; /* "bert"; NULL: a head, which has its base's */
@@ -20,12 +20,14 @@ typedef struct lm_model_info {
     int dimensions;     /* of the embedding */
     int max_tokens;     /* window, special tokens included */
     uint64_t parameters;
+    lm_precision precision; /* of the encoder's weights; a head is float32 */
     int label_count;
     const char *const *labels;
 } lm_model_info;
 
 typedef struct lm_model_options {
-    int max_tokens; /* overrides the files; 0: not given */
+    int max_tokens;         /* overrides the files; 0: not given */
+    lm_precision precision; /* of the weights in the image */
 } lm_model_options;
 
 /* What is to be loaded; lives in the arena. */

@@ -77,6 +77,7 @@ static const struct config_enum_entry isa_options[] = {
     {"scalar", LM_LEVEL_SCALAR, false},
     {"avx2", LM_LEVEL_AVX2, false},
     {"avx512", LM_LEVEL_AVX512, false},
+    {"avx512_bf16", LM_LEVEL_AVX512_BF16, false},
     {NULL, 0, false},
 };
 
@@ -413,7 +414,7 @@ read_key(Oid relid, MemoryContext scratch, lmtext_cache_key *key)
     *key = (lmtext_cache_key){
         .digest = manifest->digest,
         .image_layout = LM_IMAGE_LAYOUT,
-        .pack_format = kernels->pack_format,
+        .pack_format = kernels->products[LM_PRECISION_F32].pack_format,
         .level = kernels->level,
         .max_tokens = manifest->max_tokens,
     };

@@ -11,6 +11,7 @@
 #ifndef LM_GENERIC_FUNCTIONS_H
 #define LM_GENERIC_FUNCTIONS_H
 
+#include "kernels/generic/partial.h"
 #include "kernels/kernels.h"
 
 typedef struct quad {
@@ -99,21 +100,5 @@ q_store(float *p, quad x)
 #define LM_EACH_ACTIVATION(f)                                                                     \
     f(LM_ACT_NONE, none) f(LM_ACT_GELU, gelu) f(LM_ACT_GELU_TANH, gelu_tanh) f(LM_ACT_RELU, relu) \
         f(LM_ACT_SILU, silu) f(LM_ACT_TANH, tanh)
-
-/* Whole vectors and parts of them by one call: n is VW or less. */
-LM_INLINE vf
-v_load_some(const float *p, size_t n)
-{
-    return n >= VW ? v_load(p) : v_load_part(p, n);
-}
-
-LM_INLINE void
-v_store_some(float *p, size_t n, vf v)
-{
-    if (n >= VW)
-        v_store(p, v);
-    else
-        v_store_part(p, n, v);
-}
 
 #endif

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "kernels/generic/functions.h"
+#include "kernels/generic/finish.h"
 #include "kernels/generic/tiles.h"
 #include "kernels/levels.h"
 
@@ -21,7 +21,14 @@ static const size_t fetch_ahead = 2048;
 size_t
 LM_NAME(packed_size_f32)(size_t n, size_t k)
 {
-    return round_up(round_up(n, PANEL) * k, 16);
+    return round_up(round_up(n, PANEL) * k, 16) * sizeof(float);
+}
+
+/* A is read as it is. */
+size_t
+LM_NAME(scratch_size_f32)(size_t m, size_t k)
+{
+    return 0;
 }
 
 LM_TARGET void
@@ -40,42 +47,12 @@ LM_NAME(pack_rows_f32)(const float *w, size_t ldw, size_t n, size_t k, float fac
 }
 
 LM_TARGET void
-LM_NAME(pack_f32)(const float *w, size_t n, size_t k, float *packed)
+LM_NAME(pack_f32)(const lm_matrix *w, void *packed)
 {
-    size_t used = round_up(n, PANEL) * k, size = LM_NAME(packed_size_f32)(n, k);
+    size_t used = round_up(w->n, PANEL) * w->k * sizeof(float);
 
-    LM_NAME(pack_rows_f32)(w, k, n, k, 1, packed);
-    for (size_t i = used; i < size; i++)
-        packed[i] = 0;
-}
-
-/* The rows of a tile, bias and activation done, to C. */
-LM_INLINE void
-store_tile(const lm_gemm_f32 *args, size_t i, size_t j, size_t rows, size_t width,
-           const lm_tile_f32 *tile)
-{
-    for (size_t r = 0; r < rows; r++) {
-        const float *sums = tile->c + r * tile->ldc;
-        const float *residual = args->residual ? args->residual + (i + r) * args->ldr + j : NULL;
-        float *c = args->c + (i + r) * args->ldc + j;
-
-        for (size_t x = 0; x < width; x += VW) {
-            vf sum = v_load(sums + x);
-
-            if (residual)
-                sum = v_add(sum, v_load_some(residual + x, width - x));
-            v_store_some(c + x, width - x, sum);
-        }
-    }
-}
-
-/* Bias of columns j …, or zeros, in whole vectors. */
-static void
-take_bias(const lm_gemm_f32 *args, size_t j, size_t width, float *bias)
-{
-    memset(bias, 0, TILE_WIDTH * sizeof(float));
-    if (args->bias)
-        memcpy(bias, args->bias + j, width * sizeof(float));
+    LM_NAME(pack_rows_f32)(w->values, w->k, w->n, w->k, 1, packed);
+    memset((char *)packed + used, 0, LM_NAME(packed_size_f32)(w->n, w->k) - used);
 }
 
 /*
@@ -84,7 +61,7 @@ take_bias(const lm_gemm_f32 *args, size_t j, size_t width, float *bias)
  * all the time, and fetch their own weights a little ahead of their reads.
  */
 static LM_TARGET void
-gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t columns)
+gemm_columns(const lm_gemm *args, size_t i, size_t end, size_t j, size_t columns)
 {
     float sums[TALL_ROWS * TILE_WIDTH] __attribute__((aligned(64)));
     float bias[TILE_WIDTH] __attribute__((aligned(64)));
@@ -93,7 +70,7 @@ gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t col
     lm_tile_f32 tile = {.k = k,
                         .a = args->a + i * args->lda,
                         .lda = args->lda,
-                        .b = args->packed + j * k,
+                        .b = (const float *)args->packed + j * k,
                         .ldb = PANEL,
                         .wide = PANEL * k,
                         .bias = bias,
@@ -108,13 +85,11 @@ gemm_columns(const lm_gemm_f32 *args, size_t i, size_t end, size_t j, size_t col
         tile.fetch_stride = PANEL;
         tile.fetch_wide = PANEL * k;
     }
-    take_bias(args, j, width, bias);
+    take_bias(args, j, width, TILE_WIDTH, bias);
     for (size_t rows; i < end; i += rows) {
         rows = tile_rows(end - i, most);
         run_tile(rows, width, &tile);
-        if (args->act != LM_ACT_NONE)
-            LM_NAME(activate_f32)(args->act, rows * tile.ldc, sums);
-        store_tile(args, i, j, rows, width, &tile);
+        finish_tile(args, i, j, rows, width, sums, tile.ldc);
         tile.a += rows * args->lda;
         if (tiles > 2)
             tile.fetch += tile.fetch_stride * k;
@@ -134,7 +109,7 @@ columns_at_once(size_t rows)
 }
 
 void
-LM_NAME(gemm_f32)(const lm_gemm_f32 *args)
+LM_NAME(gemm_f32)(const lm_gemm *args)
 {
     size_t tiles = block_bytes / sizeof(float) / TILE_ROWS / args->k;
     size_t block = TILE_ROWS * (tiles > 8 ? tiles : 8);

@@ -180,4 +180,48 @@ v_maximum(vf v)
     return a > b ? a : b;
 }
 
+typedef uint32_t vu __attribute__((vector_size(16)));
+typedef uint16_t vu16 __attribute__((vector_size(8)));
+typedef int16_t vi16 __attribute__((vector_size(8)));
+
+/* The first n lanes (to VW) of bfloat16, which are the upper halves of floats; zeros behind. */
+LM_INLINE vf
+v_load_bf16_part(const uint16_t *p, size_t n)
+{
+    vu bits = {0};
+
+    for (size_t i = 0; i < n; i++)
+        bits[i] = (uint32_t)p[i] << 16;
+    return (vf)bits;
+}
+
+LM_INLINE vf
+v_load_bf16(const uint16_t *p)
+{
+    vu16 half;
+
+    memcpy(&half, p, sizeof(half));
+    return (vf)(__builtin_convertvector(half, vu) << 16);
+}
+
+/* Lanes that are integers from 0 to 255, as 16 bits each. */
+LM_INLINE void
+v_store_codes(int16_t *p, vf v)
+{
+    vi16 codes = __builtin_convertvector(__builtin_convertvector(v, vi), vi16);
+
+    memcpy(p, &codes, sizeof(codes));
+}
+
+/* sums − zero · columns */
+LM_INLINE vf
+v_centred(const void *sums, const int32_t *columns, int32_t zero)
+{
+    vi s, c;
+
+    memcpy(&s, sums, sizeof(s));
+    memcpy(&c, columns, sizeof(c));
+    return __builtin_convertvector(s - c * zero, vf);
+}
+
 #endif

@@ -228,6 +228,25 @@ LM_NAME(add_f32)(size_t width, const float *a, const float *b, const float *c, f
     }
 }
 
+LM_INLINE vf
+load_bf16_some(const uint16_t *p, size_t n)
+{
+    return n >= VW ? v_load_bf16(p) : v_load_bf16_part(p, n);
+}
+
+LM_TARGET void
+LM_NAME(add_bf16)(size_t width, const uint16_t *a, const uint16_t *b, const uint16_t *c, float *out)
+{
+    for (size_t j = 0; j < width; j += VW) {
+        size_t n = width - j;
+        vf sum = v_add(load_bf16_some(a + j, n), load_bf16_some(b + j, n));
+
+        if (c)
+            sum = v_add(sum, load_bf16_some(c + j, n));
+        v_store_some(out + j, n, sum);
+    }
+}
+
 /* Four columns of vectors at a time: each is one chain of adds down the rows. */
 LM_TARGET void
 LM_NAME(mean_rows_f32)(size_t rows, size_t width, const float *x, float *out)

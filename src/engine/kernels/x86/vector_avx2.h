@@ -178,4 +178,42 @@ v_maximum(vf v)
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
+LM_INLINE vf
+v_load_bf16(const uint16_t *p)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+
+/* The first n lanes of bfloat16, which are the upper halves of floats; zeros behind. */
+LM_INLINE vf
+v_load_bf16_part(const uint16_t *p, size_t n)
+{
+    uint16_t whole[VW] = {0};
+
+    for (size_t i = 0; i < n; i++)
+        whole[i] = p[i];
+    return v_load_bf16(whole);
+}
+
+/* Lanes that are integers from 0 to 255, as 16 bits each. */
+LM_INLINE void
+v_store_codes(int16_t *p, vf v)
+{
+    __m256i codes = _mm256_cvtps_epi32(v);
+
+    _mm_storeu_si128((__m128i *)p, _mm_packus_epi32(_mm256_castsi256_si128(codes),
+                                                    _mm256_extracti128_si256(codes, 1)));
+}
+
+/* sums − zero · columns */
+LM_INLINE vf
+v_centred(const void *sums, const int32_t *columns, int32_t zero)
+{
+    __m256i s = _mm256_loadu_si256(sums), c = _mm256_loadu_si256((const __m256i *)columns);
+
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(s, _mm256_mullo_epi32(c, _mm256_set1_epi32(zero))));
+}
+
 #endif

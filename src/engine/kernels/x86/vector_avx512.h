@@ -176,4 +176,30 @@ v_maximum(vf v)
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
+LM_INLINE vf
+v_load_bf16(const uint16_t *p)
+{
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+/* The first n lanes of bfloat16, which are the upper halves of floats; zeros behind. */
+LM_INLINE vf
+v_load_bf16_part(const uint16_t *p, size_t n)
+{
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(v_mask(n), p));
+
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+/* sums − zero · columns */
+LM_INLINE vf
+v_centred(const void *sums, const int32_t *columns, int32_t zero)
+{
+    __m512i s = _mm512_loadu_si512(sums), c = _mm512_loadu_si512(columns);
+
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(s, _mm512_mullo_epi32(c, _mm512_set1_epi32(zero))));
+}
+
 #endif

@@ -1,0 +1,349 @@
+/*
+ * products.h - matrix products with weights of 16 and of 8 bits, over the tiles of one level.
+ *
+ * W (N, K) is packed in panels, [panel][K / group][columns][group], padded by zeros to whole panels
+ * and groups; a tile reads its panel front to back, all of K, and writes whole rows of sums. Panels
+ * are the outer loop over a block of rows, as for float32.
+ *
+ * int8: codes of W, s8 with a scale a row of W, times codes of A, u8 with a scale and a zero point
+ * a row of A. The sum of a · w is scale_a · scale_w · (Σ code_a · code_w − zero_a · Σ code_w);
+ * behind the panels stand scales and Σ code_w. Integers are exact, and every float operation up to
+ * the activation is the same at every level, without fused multiply-adds.
+ *
+ * A level defines: BF16_GROUP, BF16_ROWS, BF16_COLS, INT8_GROUP, INT8_ROWS, INT8_COLS (group of k,
+ * rows and vectors of a tile; a panel is as wide as a tile), the type int8_code of A's codes and
+ * v_store_codes; BF16_ROUNDS_A and round_row_bf16 where A is bfloat16 too; and its tiles.
+ */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels/bf16.h"
+#include "kernels/generic/cuts.h"
+#include "kernels/generic/finish.h"
+#include "kernels/levels.h"
+
+enum { BF16_PANEL = VW * BF16_COLS, INT8_PANEL = VW * INT8_COLS };
+
+/* Converted rows of one block take at most this much of the second-level cache. */
+static const size_t converted_bytes = 256 * 1024;
+
+/* Rows of a block whose rows take so many bytes: whole tiles, and some of them. */
+static inline size_t
+block_of(size_t row_bytes, size_t tile_rows)
+{
+    size_t tiles = converted_bytes / row_bytes / tile_rows;
+
+    return tile_rows * (tiles > 2 ? tiles : 2);
+}
+
+/*
+ * What a tile is finished with, fetched while its sums are made: a tile of few columns touches one
+ * line a row, and would wait for each.
+ */
+static inline void
+fetch_lines(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width)
+{
+    for (size_t r = i; r < i + rows; r++)
+        for (size_t x = j; x < j + width; x += 16) {
+            if (args->residual)
+                __builtin_prefetch(args->residual + r * args->ldr + x);
+            __builtin_prefetch(args->c + r * args->ldc + x, 1);
+        }
+}
+
+/* ---- bf16 ---- */
+
+size_t
+LM_NAME(packed_size_bf16)(size_t n, size_t k)
+{
+    return round_up(round_up(n, BF16_PANEL) * round_up(k, BF16_GROUP) * sizeof(uint16_t), 64);
+}
+
+void
+LM_NAME(pack_bf16)(const lm_matrix *w, void *packed)
+{
+    uint16_t *out = packed;
+
+    memset(packed, 0, LM_NAME(packed_size_bf16)(w->n, w->k));
+    for (size_t j = 0; j < w->n; j += BF16_PANEL)
+        for (size_t i = 0; i < w->k; i += BF16_GROUP, out += BF16_PANEL * BF16_GROUP)
+            for (size_t c = 0; c < at_most(BF16_PANEL, w->n - j); c++)
+                for (size_t g = 0; g < at_most(BF16_GROUP, w->k - i); g++)
+                    out[c * BF16_GROUP + g] = lm_bf16_from(w->values[(j + c) * w->k + i + g]);
+}
+
+#ifdef BF16_ROUNDS_A
+
+/* Bytes of a rounded row; whole vectors, so that the last one may be stored in full. */
+static size_t
+bf16_row_bytes(size_t k)
+{
+    return round_up(k, 32) * sizeof(uint16_t);
+}
+
+static size_t
+bf16_block(size_t k)
+{
+    return block_of(bf16_row_bytes(k), BF16_ROWS);
+}
+
+size_t
+LM_NAME(scratch_size_bf16)(size_t m, size_t k)
+{
+    return at_most(m, bf16_block(k)) * bf16_row_bytes(k);
+}
+
+/* Rows i … of A, rounded, in the scratch. */
+static const void *
+take_rows_bf16(const lm_gemm *args, size_t i, size_t rows, size_t *ld)
+{
+    *ld = bf16_row_bytes(args->k);
+    for (size_t r = 0; r < rows; r++)
+        round_row_bf16(args->k, args->a + (i + r) * args->lda,
+                       (uint16_t *)((char *)args->scratch + r * *ld));
+    return args->scratch;
+}
+
+#else
+
+static size_t
+bf16_block(size_t k)
+{
+    return block_of(k * sizeof(float) / 2, BF16_ROWS);
+}
+
+/* A is read as it is. */
+size_t
+LM_NAME(scratch_size_bf16)(size_t m, size_t k)
+{
+    return 0;
+}
+
+static const void *
+take_rows_bf16(const lm_gemm *args, size_t i, size_t rows, size_t *ld)
+{
+    *ld = args->lda * sizeof(float);
+    return args->a + i * args->lda;
+}
+
+#endif
+
+/* Rows i … of one panel's columns j …; `a` are these rows. */
+static LM_TARGET void
+panel_bf16(const lm_gemm *args, size_t i, size_t rows, size_t j, const void *a, size_t lda)
+{
+    float sums[BF16_ROWS * BF16_PANEL] __attribute__((aligned(64)));
+    float bias[BF16_PANEL] __attribute__((aligned(64)));
+    size_t width = at_most(BF16_PANEL, args->n - j), groups = round_up(args->k, BF16_GROUP);
+    lm_tile tile = {.steps = BF16_STEPS(args->k),
+                    .odd = args->k % BF16_GROUP != 0,
+                    .a = a,
+                    .lda = lda,
+                    .b = (const uint16_t *)args->packed + j * groups,
+                    .bias = bias,
+                    .c = sums,
+                    .ldc = BF16_PANEL};
+
+    take_bias(args, j, width, BF16_PANEL, bias);
+    for (size_t done = 0, now; done < rows; done += now) {
+        now = tile_rows(rows - done, BF16_ROWS);
+        fetch_lines(args, i + done, j, now, width);
+        LM_NAME(tiles_bf16)[now - 1](&tile);
+        finish_tile(args, i + done, j, now, width, sums, BF16_PANEL);
+        tile.a = (const char *)tile.a + now * lda;
+    }
+}
+
+void
+LM_NAME(gemm_bf16)(const lm_gemm *args)
+{
+    size_t block = bf16_block(args->k), lda;
+
+    for (size_t i = 0; i < args->m; i += block) {
+        size_t rows = at_most(block, args->m - i);
+        const void *a = take_rows_bf16(args, i, rows, &lda);
+
+        for (size_t j = 0; j < args->n; j += BF16_PANEL)
+            panel_bf16(args, i, rows, j, a, lda);
+    }
+}
+
+/* ---- int8 ---- */
+
+/* Bytes of the panels; scales and then column sums follow, for whole panels. */
+static size_t
+int8_panels(size_t n, size_t k)
+{
+    return round_up(round_up(n, INT8_PANEL) * round_up(k, INT8_GROUP), 64);
+}
+
+size_t
+LM_NAME(packed_size_int8)(size_t n, size_t k)
+{
+    size_t columns = round_up(n, INT8_PANEL);
+
+    return round_up(int8_panels(n, k) + columns * (sizeof(float) + sizeof(int32_t)), 64);
+}
+
+void
+LM_NAME(pack_int8)(const lm_matrix *w, void *packed)
+{
+    int8_t *out = packed;
+    float *scales = (float *)(out + int8_panels(w->n, w->k));
+    int32_t *columns = (int32_t *)(scales + round_up(w->n, INT8_PANEL));
+
+    memset(packed, 0, LM_NAME(packed_size_int8)(w->n, w->k));
+    memcpy(scales, w->scales, w->n * sizeof(float));
+    for (size_t j = 0; j < w->n; j++)
+        for (size_t i = 0; i < w->k; i++)
+            columns[j] += w->codes[j * w->k + i];
+    for (size_t j = 0; j < w->n; j += INT8_PANEL)
+        for (size_t i = 0; i < w->k; i += INT8_GROUP, out += INT8_PANEL * INT8_GROUP)
+            for (size_t c = 0; c < at_most(INT8_PANEL, w->n - j); c++)
+                for (size_t g = 0; g < at_most(INT8_GROUP, w->k - i); g++)
+                    out[c * INT8_GROUP + g] = w->codes[(j + c) * w->k + i + g];
+}
+
+/* What the codes of a row of A mean: scale · (code − zero). */
+typedef struct row_code {
+    float scale;
+    int32_t zero;
+} row_code;
+
+/* Whole vectors of codes, and cache lines. */
+static size_t
+int8_row_bytes(size_t k)
+{
+    return round_up(k * sizeof(int8_code), 64);
+}
+
+static size_t
+int8_block(size_t k)
+{
+    return block_of(int8_row_bytes(k), INT8_ROWS);
+}
+
+size_t
+LM_NAME(scratch_size_int8)(size_t m, size_t k)
+{
+    size_t rows = at_most(m, int8_block(k));
+
+    return rows * int8_row_bytes(k) + round_up(rows * sizeof(row_code), 64);
+}
+
+/* The least and the greatest of a row and 0; *spoilt is NaN where the row holds one or an ∞. */
+LM_INLINE void
+find_range(size_t k, const float *x, float *low, float *high, float *spoilt)
+{
+    vf l0 = v_zero(), l1 = v_zero(), h0 = v_zero(), h1 = v_zero(), s = v_zero();
+    size_t j = 0;
+
+    for (; j + 2 * VW <= k; j += 2 * VW) {
+        vf x0 = v_load(x + j), x1 = v_load(x + j + VW);
+
+        l0 = v_min(x0, l0);
+        l1 = v_min(x1, l1);
+        h0 = v_max(x0, h0);
+        h1 = v_max(x1, h1);
+        s = v_fma(x0, v_zero(), s);
+        s = v_fma(x1, v_zero(), s);
+    }
+    for (; j < k; j += VW) {
+        vf x0 = v_load_some(x + j, k - j);
+
+        l0 = v_min(x0, l0);
+        h0 = v_max(x0, h0);
+        s = v_fma(x0, v_zero(), s);
+    }
+    *low = -v_maximum(v_sub(v_zero(), v_min(l0, l1)));
+    *high = v_maximum(v_max(h0, h1));
+    *spoilt = v_sum(s);
+}
+
+/*
+ * The codes of a row: 255 steps from its least to its greatest number, 0 among them and exact. A
+ * row below 10⁻³⁰ is all zeros, since the inverse of its step might be infinite.
+ */
+static LM_TARGET row_code
+quantize_row(size_t k, const float *x, int8_code *codes)
+{
+    float low, high, spoilt, range, inverse = 0;
+    row_code code = {.scale = 0};
+
+    find_range(k, x, &low, &high, &spoilt);
+    range = high - low;
+    if (isnan(spoilt) || !(range <= FLT_MAX))
+        code.scale = NAN;
+    else if (range > 1e-30f) {
+        code.scale = range / 255;
+        inverse = 255 / range;
+        code.zero = (int32_t)lrintf(-low * inverse);
+    }
+    for (size_t j = 0; j < k; j += VW) {
+        vf y = v_round(v_mul(v_load_some(x + j, k - j), v_set(inverse)));
+
+        y = v_min(v_max(v_add(y, v_set((float)code.zero)), v_zero()), v_set(255));
+        v_store_codes(codes + j, y);
+    }
+    return code;
+}
+
+/* Integer sums of a tile to floats, in place: the scales, then the bias. */
+LM_INLINE void
+scale_tile(size_t rows, const row_code *codes, const float *scales, const int32_t *columns,
+           const float *bias, float *sums)
+{
+    for (size_t r = 0; r < rows; r++, sums += INT8_PANEL)
+        for (size_t x = 0; x < INT8_PANEL; x += VW) {
+            vf scale = v_mul(v_set(codes[r].scale), v_load(scales + x));
+            vf sum = v_mul(v_centred(sums + x, columns + x, codes[r].zero), scale);
+
+            v_store(sums + x, v_add(sum, v_load(bias + x)));
+        }
+}
+
+/* Rows i … of one panel's columns j …, from their codes. */
+static LM_TARGET void
+panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code *codes)
+{
+    float sums[INT8_ROWS * INT8_PANEL] __attribute__((aligned(64)));
+    float bias[INT8_PANEL] __attribute__((aligned(64)));
+    const int8_t *packed = args->packed;
+    const float *scales = (const float *)(packed + int8_panels(args->n, args->k));
+    const int32_t *columns = (const int32_t *)(scales + round_up(args->n, INT8_PANEL));
+    size_t width = at_most(INT8_PANEL, args->n - j), padded = round_up(args->k, INT8_GROUP);
+    lm_tile tile = {.steps = padded / INT8_GROUP,
+                    .a = args->scratch,
+                    .lda = int8_row_bytes(args->k),
+                    .b = packed + j * padded,
+                    .c = sums,
+                    .ldc = INT8_PANEL};
+
+    take_bias(args, j, width, INT8_PANEL, bias);
+    for (size_t done = 0, now; done < rows; done += now) {
+        now = tile_rows(rows - done, INT8_ROWS);
+        fetch_lines(args, i + done, j, now, width);
+        LM_NAME(tiles_int8)[now - 1](&tile);
+        scale_tile(now, codes + done, scales + j, columns + j, bias, sums);
+        finish_tile(args, i + done, j, now, width, sums, INT8_PANEL);
+        tile.a = (const char *)tile.a + now * tile.lda;
+    }
+}
+
+void
+LM_NAME(gemm_int8)(const lm_gemm *args)
+{
+    size_t block = int8_block(args->k), ld = int8_row_bytes(args->k);
+
+    for (size_t i = 0; i < args->m; i += block) {
+        size_t rows = at_most(block, args->m - i);
+        row_code *codes = (row_code *)((char *)args->scratch + rows * ld);
+
+        for (size_t r = 0; r < rows; r++)
+            codes[r] = quantize_row(args->k, args->a + (i + r) * args->lda,
+                                    (int8_code *)((char *)args->scratch + r * ld));
+        for (size_t j = 0; j < args->n; j += INT8_PANEL)
+            panel_int8(args, i, rows, j, codes);
+    }
+}

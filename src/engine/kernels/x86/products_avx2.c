@@ -1,0 +1,146 @@
+/*
+ * products_avx2.c - products with weights of 16 and of 8 bits, level AVX2: tiles of 6 × 16, that is
+ * 12 accumulators, two vectors of B, one of A and one more.
+ *
+ * bf16: a vector holds two k's of eight columns; a shift and a mask make floats of them, on other
+ * ports than the multiply-adds.
+ *
+ * int8: vpmaddubsw would saturate with eight bits on both sides, and with seven accuracy is lost.
+ * So B is widened to 16 bits on its way in, A waits in 16 bits, and vpmaddwd is exact.
+ *
+ * Inline assembly of one instruction, as in gemm_avx2.c; scripts/check-spills looks at the result.
+ */
+#if defined(__x86_64__)
+#include "kernels/x86/vector_avx2.h"
+
+#include "kernels/generic/cuts.h"
+#include "kernels/levels.h"
+
+typedef __m256i vi;
+typedef int16_t int8_code;
+
+enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 2, INT8_ROWS = 6, INT8_COLS = 2 };
+
+#define BF16_STEPS(k) ((k) / 2)
+
+/* Row r of A is one of three at a pointer: p, p + lda, p + 2·lda; `at` is an offset in bytes. */
+#define BROADCAST(x, p, address)           \
+    __asm__("vbroadcastss " address ", %0" \
+            : "=x"(x)                      \
+            : "r"(p), "r"(lda), "m"(*(const char(*)[1 << 14]) p))
+#define ROW_0(x, at) BROADCAST(x, a0, at "(%1)")
+#define ROW_1(x, at) BROADCAST(x, a0, at "(%1,%2)")
+#define ROW_2(x, at) BROADCAST(x, a0, at "(%1,%2,2)")
+#define ROW_3(x, at) BROADCAST(x, a3, at "(%1)")
+#define ROW_4(x, at) BROADCAST(x, a3, at "(%1,%2)")
+#define ROW_5(x, at) BROADCAST(x, a3, at "(%1,%2,2)")
+
+/* Pointers that the compiler cannot derive from one another: it would keep offsets instead. */
+#define HIDE(p, q) __asm__("" : "+r"(p), "+r"(q))
+
+/* ---- bf16 ---- */
+
+#define FMA(c, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b))
+#define SHIFT(b, p) \
+    __asm__("vpslld $16, %1, %0" : "=x"(b) : "x"(_mm256_loadu_si256((const vi *)(p))))
+#define MASK(b, p) __asm__("vpand %2, %1, %0" : "=x"(b) : "x"(upper), "m"(*(const vi *)(p)))
+
+#define DECLARE_BF16(r, at) vf c##r##_0 = v_load(t->bias), c##r##_1 = v_load(t->bias + VW);
+#define STEP_BF16(r, at)      \
+    {                         \
+        vf x;                 \
+                              \
+        ROW_##r(x, at);       \
+        FMA(c##r##_0, x, b0); \
+        FMA(c##r##_1, x, b1); \
+    }
+#define STORE_BF16(r, at)           \
+    v_store(c + r * ldc, c##r##_0); \
+    v_store(c + r * ldc + VW, c##r##_1);
+
+#define TILE_BF16(rows)                                                  \
+    static LM_TARGET void lm_gemm_bf16_##rows##x2_avx2(const lm_tile *t) \
+    {                                                                    \
+        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;             \
+        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;            \
+        const vi upper = _mm256_set1_epi32((int)0xffff0000u);            \
+        float *c = t->c;                                                 \
+        vf b0, b1;                                                       \
+        LM_ROWS_##rows(DECLARE_BF16, "");                                \
+                                                                         \
+        HIDE(a0, a3);                                                    \
+        for (; steps > 0; steps--) {                                     \
+            SHIFT(b0, b);                                                \
+            SHIFT(b1, b + sizeof(vi));                                   \
+            LM_ROWS_##rows(STEP_BF16, "");                               \
+            MASK(b0, b);                                                 \
+            MASK(b1, b + sizeof(vi));                                    \
+            LM_ROWS_##rows(STEP_BF16, "4");                              \
+            a0 += 8, a3 += 8;                                            \
+            b += 2 * sizeof(vi);                                         \
+        }                                                                \
+        if (t->odd) {                                                    \
+            SHIFT(b0, b);                                                \
+            SHIFT(b1, b + sizeof(vi));                                   \
+            LM_ROWS_##rows(STEP_BF16, "");                               \
+        }                                                                \
+        LM_ROWS_##rows(STORE_BF16, "")                                   \
+    }
+
+/* ---- int8 ---- */
+
+#define WIDEN(b, p) __asm__("vpmovsxbw %1, %0" : "=x"(b) : "m"(*(const __m128i *)(p)))
+#define MADD(t, x, b) __asm__("vpmaddwd %2, %1, %0" : "=x"(t) : "x"(x), "x"(b))
+#define ADD(c, t) __asm__("vpaddd %1, %0, %0" : "+x"(c) : "x"(t))
+
+#define DECLARE_INT8(r, at) vi c##r##_0 = _mm256_setzero_si256(), c##r##_1 = c##r##_0;
+#define STEP_INT8(r, at)  \
+    {                     \
+        vi x, y;          \
+                          \
+        ROW_##r(x, at);   \
+        MADD(y, x, b0);   \
+        ADD(c##r##_0, y); \
+        MADD(x, x, b1);   \
+        ADD(c##r##_1, x); \
+    }
+#define STORE_INT8(r, at)                               \
+    _mm256_storeu_si256((vi *)(c + r * ldc), c##r##_0); \
+    _mm256_storeu_si256((vi *)(c + r * ldc + VW), c##r##_1);
+
+#define TILE_INT8(rows)                                                  \
+    static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t) \
+    {                                                                    \
+        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;             \
+        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;            \
+        int32_t *c = t->c;                                               \
+        LM_ROWS_##rows(DECLARE_INT8, "");                                \
+                                                                         \
+        HIDE(a0, a3);                                                    \
+        for (; steps > 0; steps--) {                                     \
+            vi b0, b1;                                                   \
+                                                                         \
+            WIDEN(b0, b);                                                \
+            WIDEN(b1, b + sizeof(__m128i));                              \
+            LM_ROWS_##rows(STEP_INT8, "");                               \
+            a0 += 4, a3 += 4;                                            \
+            b += 2 * sizeof(__m128i);                                    \
+        }                                                                \
+        LM_ROWS_##rows(STORE_INT8, "")                                   \
+    }
+
+#define TILES(tile) tile(1) tile(2) tile(3) tile(4) tile(5) tile(6)
+TILES(TILE_BF16)
+TILES(TILE_INT8)
+
+#define ENTRIES(p)                                                                 \
+    {                                                                              \
+        lm_gemm_##p##_1x2_avx2, lm_gemm_##p##_2x2_avx2, lm_gemm_##p##_3x2_avx2,    \
+            lm_gemm_##p##_4x2_avx2, lm_gemm_##p##_5x2_avx2, lm_gemm_##p##_6x2_avx2 \
+    }
+static const lm_tile_reduced lm_tiles_bf16_avx2[BF16_ROWS] = ENTRIES(bf16);
+static const lm_tile_reduced lm_tiles_int8_avx2[INT8_ROWS] = ENTRIES(int8);
+
+#include "kernels/generic/products.h"
+
+#endif
