@@ -303,6 +303,16 @@ BEGIN
 END $$;
 SELECT plan_has($$SELECT lmtext.embed(body, 'tiny') FROM parted$$, 'Parallel Append') AS parallel;
 
+-- A materialized view is scanned as a table; a sample, what reads another table's column and what is empty are not.
+CREATE MATERIALIZED VIEW kept_view AS SELECT * FROM toasted;
+CREATE TABLE none (body text);
+SELECT plan_has($$SELECT lmtext.embed(body, 'tiny') FROM kept_view$$, 'Parallel Seq Scan') AS view,
+       plan_has($$SELECT lmtext.embed(body, 'tiny') FROM toasted TABLESAMPLE bernoulli (50)$$, 'Parallel') AS sample,
+       plan_has($$SELECT (SELECT min(lmtext.embed(t.body || s.body, 'tiny')) FROM toasted t) FROM small s$$, 'Parallel') AS other,
+       plan_has($$SELECT x FROM small s, LATERAL (SELECT lmtext.embed(t.body || s.body, 'tiny') AS x FROM toasted t OFFSET 0) l$$,
+                'Parallel Seq Scan on toasted') AS lateral,
+       plan_has($$SELECT lmtext.embed(body, 'tiny') FROM none$$, 'Parallel') AS empty;
+
 -- JIT starts for other functions' cost, not for lmtext's.
 CREATE FUNCTION heavy(text) RETURNS int LANGUAGE plpgsql COST 1000000 AS 'BEGIN RETURN 1; END';
 SET jit = on;

@@ -63,6 +63,32 @@ SELECT lmtext.count_tokens('a', 'x@99999999999');
 SELECT lmtext.count_tokens('a', 'elsewhere.manifest.x@1');
 SELECT format('SELECT lmtext.count_tokens(%L, %L) AS here', 'a', current_database() || '.manifest.x@1') \gexec
 
+-- A version's name on something else, or its type on what is no plain table, make no model.
+SELECT lmtext.import_model('x', :'bert', '{"max_tokens": 9}') AS version;
+CREATE VIEW "x@3" AS SELECT 1 AS one;
+CREATE TABLE "x@4" (one int);
+CREATE TABLE "x@5" OF lmtext.model_part PARTITION BY LIST (part);
+CREATE TYPE part_of_another AS (file text);
+CREATE TABLE "x@6" OF part_of_another;
+SELECT lmtext.deploy('x', 4);
+SELECT lmtext.count_tokens('a', '""');
+SELECT lmtext.count_tokens('a', 'x@3');
+SELECT lmtext.count_tokens('a', 'x@5');
+SELECT lmtext.count_tokens('a', 'x@6');
+SELECT version FROM lmtext.models WHERE name = 'x' ORDER BY version;
+-- A table that became a version: it had another column once, has no key, and holds nulls and a name beyond any file's.
+CREATE TABLE grown (gone int, LIKE "x@2");
+ALTER TABLE grown DROP COLUMN gone, ALTER file DROP NOT NULL, ALTER part DROP NOT NULL;
+ALTER TABLE grown OF lmtext.model_part;
+INSERT INTO grown VALUES (NULL, 0, ''), ('manifest.json', NULL, ''), ('manifest.json', 0, NULL),
+    (repeat('manifest.json', 1000), 0, '');
+INSERT INTO grown SELECT * FROM "x@2";
+SELECT name, version, deployed, max_tokens FROM lmtext.models WHERE model = 'grown'::regclass;
+SELECT lmtext.embed('a text', 'grown'::regclass) = lmtext.embed('a text', 'x@2') AS same;
+
+-- A default that is no constant is the owner's code: it is not run, and no base.
+ALTER TABLE grown ALTER part SET DEFAULT 0, ALTER base SET DEFAULT to_regclass('manifest.x@1');
+SELECT lmtext.count_tokens('a', 'grown'::regclass);
 -- A base is a model that has none itself.
 SELECT lmtext.import_model('y', :'bert', '{"max_tokens": 7}') AS version;
 ALTER TABLE "y@1" ALTER COLUMN base SET DEFAULT 'pg_class'::regclass;
@@ -73,6 +99,11 @@ SELECT lmtext.count_tokens('a', 'z@1');
 
 -- What a caller may add to it has an end.
 SELECT lmtext.import_model('w', :'bert', jsonb_build_object('licence', repeat('x', 17000000)));
+
+-- What is dropped with all its versions takes nothing else along.
+SELECT lmtext.drop_model('x');
+SELECT relname, relkind FROM pg_class
+WHERE relnamespace = 'manifest'::regnamespace AND relname ~ '^x@.$' ORDER BY relname COLLATE "C";
 
 DROP SCHEMA manifest CASCADE;
 DELETE FROM lmtext.model_name WHERE schema = 'manifest';

@@ -121,11 +121,18 @@ CREATE FUNCTION wrap(real[]) RETURNS wrapped LANGUAGE plpgsql IMMUTABLE PARALLEL
 CREATE CAST (wrapped AS real[]) WITH FUNCTION unwrap(wrapped) AS IMPLICIT;
 CREATE CAST (real[] AS wrapped) WITH FUNCTION wrap(real[]) AS ASSIGNMENT;
 CREATE FUNCTION constant(wrapped, wrapped) RETURNS float8 LANGUAGE plpgsql AS 'BEGIN RETURN -1; END';
-CREATE OPERATOR <=> (LEFTARG = wrapped, RIGHTARG = wrapped, FUNCTION = constant);
 CREATE TABLE wraps AS SELECT ROW('{1,0}'::real[])::wrapped AS w;
+SELECT w <=> '{0,1}'::real[] AS no_operator FROM wraps;
+CREATE OPERATOR <=> (LEFTARG = wrapped, RIGHTARG = wrapped, FUNCTION = constant);
 SELECT w <=> '{0,1}'::real[] AS unsafe, '{0,1}'::real[] <=> w AS other_way FROM wraps;
-ALTER FUNCTION constant PARALLEL SAFE IMMUTABLE STRICT;
+ALTER FUNCTION constant IMMUTABLE;
+SELECT w <=> '{0,1}'::real[] AS parallel_unsafe FROM wraps;
+ALTER FUNCTION constant PARALLEL SAFE;
+SELECT w <=> '{0,1}'::real[] AS not_strict FROM wraps;
+ALTER FUNCTION constant STRICT;
 SELECT w <=> '{0,1}'::real[] AS safe, '{0,1}'::real[] <=> w AS other_way, w <=> NULL::real[] AS none FROM wraps;
+DROP CAST (real[] AS wrapped);
+SELECT w <=> '{0,1}'::real[] AS no_cast FROM wraps;
 
 -- The operators lie where the extension was installed, what they call in lmtext.
 SELECT o.oprname, o.oprleft::regtype, o.oprcode, o.oprcom = o.oid AS commutes,

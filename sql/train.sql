@@ -5,6 +5,8 @@ RESET client_min_messages;
 CREATE SCHEMA test_train;
 SET search_path = test_train, public;
 \getenv minilm LMTEXT_MINILM
+\getenv source LMTEXT_SOURCE_DIR
+\set tiny :source '/models/tiny/bert'
 SELECT lmtext.import_model('minilm', :'minilm');
 SET lmtext.embedding_model = 'minilm';
 
@@ -42,6 +44,20 @@ SELECT deployed FROM lmtext.models WHERE name = 'topic' ORDER BY version;
 SET client_min_messages = warning;
 CALL lmtext.train('topic', 'SELECT body, section FROM doc ORDER BY body', '{"hold_out": 0.2, "seed": 1, "refit": false}');
 SELECT count(*) AS versions, count(DISTINCT sha256) AS contents FROM lmtext.models WHERE name = 'topic';
+
+-- A curve of more than 128 points keeps every other one, from its beginning to its end. (Vectors of very unequal scales
+-- and labels of no meaning take many steps.)
+SELECT lmtext.import_model('tiny', :'tiny');
+CREATE TABLE stretched AS
+    SELECT ARRAY(SELECT (30.0 ^ (k % 5)) * sin(i * k + k * k) FROM generate_series(1, 36) k)::real[] AS vector,
+           (i * 7919 % 13)::text AS label
+    FROM generate_series(1, 300) i;
+CALL lmtext.train('curve', 'SELECT vector, label FROM stretched', '{"base": "tiny", "hold_out": 0, "l2": 0}');
+SELECT max(r.step) > 128 AS long, count(*) BETWEEN 64 AND 128 AS thin, min(l.step) AS first,
+       max(l.step) > max(r.step) - 20 AS to_its_end,
+       count(DISTINCT l.step - l.before) = 1 AS even
+FROM lmtext.train_runs r JOIN (SELECT run, step, lag(step) OVER (PARTITION BY run ORDER BY step) AS before FROM lmtext.train_log) l USING (run)
+WHERE r.model = 'curve';
 
 -- All options. Batches do not change the result.
 CALL lmtext.train('all_options', 'SELECT body, section FROM doc ORDER BY body',

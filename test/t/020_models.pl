@@ -182,6 +182,18 @@ waits("SELECT lmtext.drop_model('race')", "SELECT lmtext.import_model('race', '$
 is(value("SELECT string_agg(version || ' ' || deployed, ',') FROM lmtext.models WHERE name = 'race'"), '5 true',
     'and the outcome is that of one after the other');
 
+# A name that goes to another table while its lock is waited for means that table.
+value("SELECT lmtext.import_model('moved', '$tiny', jsonb_build_object('max_tokens', w)) FROM unnest('{20,5}'::int[]) w;
+    CREATE TABLE wanted AS SELECT lmtext.embed(repeat('word ', 9), 'moved\@2') AS vector");
+$one->query('BEGIN');
+$one->query('ALTER TABLE "moved@1" RENAME TO "moved@9"; ALTER TABLE "moved@2" RENAME TO "moved@1"');
+$two->query_until(qr/started/, "\\echo started\nSELECT 'moved ' || (lmtext.embed(repeat('word ', 9), 'moved') = vector) FROM wanted;\n");
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND query LIKE '%moved%' AND pid <> pg_backend_pid()")
+  or die 'does not wait for the renaming';
+$one->query('COMMIT');
+like($two->query('SELECT 1 WHERE false'), qr/moved true/, 'a name that moved while it was waited for');
+
 # The list goes on while versions come and go.
 $one->query('BEGIN');
 $one->query("SELECT lmtext.drop_model('later')");

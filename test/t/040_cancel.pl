@@ -49,4 +49,13 @@ for my $row (@statements)
     # Cores may be shared with other tests: the law is 100 ms, measured on a quiet machine.
     cmp_ok(time - $begin, '<', 4, "$what ends soon");
 }
+
+# What interrupts a computation without ending it is served, and the computation goes on.
+my $session = session();
+my $pid = begin_in($session, q{SELECT 'computed', count(lmtext.embed(body)) FROM (SELECT body FROM texts LIMIT 200) t;});
+wait_for("SELECT state = 'active' FROM pg_stat_activity WHERE pid = $pid", 'a session computes');
+value("SELECT pg_log_backend_memory_contexts($pid)");
+like(end_in($session), qr/computed\|200/, 'it computes on');
+like(slurp_file($node->logfile), qr/logging memory contexts of PID $pid/, 'and has written what it was asked to');
+$session->quit;
 done();

@@ -319,6 +319,45 @@ is(scalar(grep { !-e "$_/model.safetensors" || -s "$_/model.safetensors" != -s "
     'what is there is whole');
 ok(!glob("$base/.lmtext*"), 'and nothing is half made');
 system("rm -rf $base/killed*");
+
+# A file that cannot be written to its end, as on a disk that is full.
+$session = session();
+$pid = $session->query('SELECT pg_backend_pid()');
+is(system('prlimit', "--pid=$pid", '--fsize=20000000'), 0, 'files of a session are limited to 20 MB');
+like(say_in($session, "SELECT lmtext.export_model('real', '$base/full')"), qr/could not write file "model\.safetensors"/,
+    'a file that cannot be written');
+ok(!-e "$base/full" && !glob("$base/.lmtext*"), '  leaves nothing');
+$session->quit;
+
+# What others put into the new directory stays, and so does a folder in the place of the one beside it.
+$session = session();
+$pid = $session->query('SELECT pg_backend_pid()');
+mkdir "$base/.lmtext-export.$pid";
+like(say_in($session, "SELECT lmtext.export_model('m', '$base/beside')"), qr/58P02/, 'somebody has the name of the folder beside it');
+ok(!-e "$base/beside" && rmdir "$base/.lmtext-export.$pid", '  which stays');
+for my $try (1 .. 50)
+{
+    begin_in($session, "SELECT lmtext.export_model('real', '$base/taken$try');");
+    until (-e "$base/taken$try") { }
+    kill 'STOP', $pid;
+    my $under_way = -e "$base/.lmtext-export.$pid";
+    mkdir "$base/taken$try/other" if $under_way;
+    kill 'CONT', $pid;
+    my $said = end_in($session);
+    next if !$under_way;
+    like($said, qr/58P02/, 'somebody writes into the directory that was claimed');
+    ok(rmdir "$base/taken$try/other" && rmdir "$base/taken$try" && !glob("$base/.lmtext*"), '  which keeps what is theirs only');
+    last;
+}
+$session->quit;
+system("rm -rf $base/taken*");
+
+# As servers write that are to survive a crash of the machine.
+value('ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf()');
+wait_for(q{SELECT setting = 'on' FROM pg_settings WHERE name = 'fsync'}, 'the server syncs');
+is(state_of("SELECT lmtext.export_model('st', '$base/synced')"), '', 'an export that is synced');
+is(value("SELECT lmtext.import_model('synced', '$base/synced')"), 1, 'is read back');
+value('ALTER SYSTEM RESET fsync; SELECT pg_reload_conf()');
 safe('exports');
 
 # ---- No text of users in the log ----

@@ -487,7 +487,7 @@ try_unload(const lmtext_cache_key *key, bool *unloaded)
     for (int i = 0; i < LMTEXT_SLOTS; i++) {
         lmtext_slot *slot = &shared->slots[i];
 
-        if (!lmtext_cache_key_same_model(&slot->key, key))
+        if (memcmp(&slot->key.digest, &key->digest, sizeof key->digest) != 0)
             continue;
         if (slot->state == LMTEXT_SLOT_LOADING)
             result = TAKE_WAIT;

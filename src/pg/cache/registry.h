@@ -32,13 +32,6 @@ typedef struct lmtext_cache_key {
     int32 max_tokens; /* an option of the version that is stored in the image */
 } lmtext_cache_key;
 
-/* The same files and options, whatever instruction level they are packed for. */
-static inline bool
-lmtext_cache_key_same_model(const lmtext_cache_key *a, const lmtext_cache_key *b)
-{
-    return memcmp(&a->digest, &b->digest, sizeof a->digest) == 0 && a->max_tokens == b->max_tokens;
-}
-
 typedef enum lmtext_slot_state {
     LMTEXT_SLOT_FREE,    /* the key may still name what it held, for its statistics */
     LMTEXT_SLOT_LOADING, /* one backend fills a segment that nobody else sees */

@@ -41,10 +41,7 @@ static void check_digest(Oid relid, const char *name, const lmtext_manifest *man
 
 /* ---- Reading ---- */
 
-/*
- * Whatever is wrong with the bytes is XX001: the manifest was right when the version was made. Only
- * its absence is another matter, since rows may be there that the snapshot does not show.
- */
+/* The absence of a manifest is no damage: rows may be there that the snapshot does not show. */
 lmtext_manifest *
 lmtext_manifest_read(Oid relid)
 {
@@ -53,7 +50,6 @@ lmtext_manifest_read(Oid relid)
     lmtext_manifest *manifest = palloc0(sizeof(*manifest));
     bytea *row = fetch_row(table, lmtext_version_snapshot());
     lmtext_call call;
-    lm_status status;
 
     table_close(table, NoLock);
     if (row == NULL)
@@ -62,10 +58,8 @@ lmtext_manifest_read(Oid relid)
                         errhint("Its rows were deleted, or are not restored yet, or were written "
                                 "by a transaction that this one does not see.")));
     lmtext_call_init(&call, CurrentMemoryContext);
-    status = parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest);
-    if (status != LM_OK && status != LM_CANCELLED && status != LM_NO_MEMORY)
-        status = LM_CORRUPT; /* also where the JSON itself is broken */
-    lmtext_check(&call, status, name);
+    lmtext_check(&call, parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest),
+                 name);
     check_digest(relid, name, manifest);
     return manifest;
 }
@@ -102,9 +96,10 @@ lmtext_manifest_peek(Oid relid, Oid *base)
     manifest = palloc0(sizeof(*manifest));
     lmtext_call_init(&call, CurrentMemoryContext);
     status = parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest);
-    if (call.interrupt != NULL || status == LM_NO_MEMORY)
-        lmtext_check(&call, status, NULL);
-    return status == LM_OK ? manifest : NULL;
+    if (status == LM_CORRUPT)
+        return NULL;
+    lmtext_check(&call, status, NULL);
+    return manifest;
 }
 
 /* A visitor. The size is asked of the TOAST pointer: a huge row is not even fetched. */
@@ -227,17 +222,27 @@ read_files(lm_context *ctx, const lm_json *root, lmtext_manifest *manifest)
     return LM_OK;
 }
 
-/* The parsed tree lives as long as the memory context. */
+/*
+ * The parsed tree lives as long as the memory context. Whatever is wrong with the bytes is
+ * LM_CORRUPT: the manifest was right when the version was made.
+ */
 static lm_status
 parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest *manifest)
 {
+    static const bool is_damage[LM_STATUS_COUNT] = {
+        [LM_BAD_JSON] = true,
+        [LM_TOO_DEEP] = true,
+        [LM_TOO_LARGE] = true,
+    };
     const lm_json *root;
+    lm_status status;
     lm_arena arena;
     int64 format;
 
     lm_arena_init(&arena, ctx);
     manifest->json = pnstrdup(json, length);
-    LM_TRY(lm_json_parse(ctx, &arena, manifest->json, length, LMTEXT_MANIFEST_FILE, &root));
+    status = lm_json_parse(ctx, &arena, manifest->json, length, LMTEXT_MANIFEST_FILE, &root);
+    LM_TRY(is_damage[status] ? LM_CORRUPT : status);
     manifest->root = root;
     LM_TRY(read_number(ctx, root, "format", PG_INT32_MAX, &format));
     if (format != MANIFEST_FORMAT)

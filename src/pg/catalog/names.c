@@ -302,8 +302,7 @@ lmtext_name_versions(Oid schema, const char *model)
 
         ref->relid = class->oid;
         if (class->relkind == RELKIND_RELATION && class->reloftype == type &&
-            lmtext_name_split(NameStr(class->relname), name, &ref->version) &&
-            strcmp(name, model) == 0)
+            lmtext_name_split(NameStr(class->relname), name, &ref->version))
             versions = lappend(versions, ref);
     }
     systable_endscan(scan);
@@ -384,7 +383,7 @@ lmtext_catalog_may_use(Oid relid, Oid role)
 
     if (pg_class_aclcheck_ext(relid, role, ACL_SELECT, &missing) == ACLCHECK_OK)
         return true;
-    file = missing ? InvalidAttrNumber : get_attnum(relid, "file");
+    file = get_attnum(relid, "file");
     return file != InvalidAttrNumber &&
            pg_attribute_aclcheck_ext(relid, file, role, ACL_SELECT, &missing) == ACLCHECK_OK;
 }
@@ -432,10 +431,9 @@ default_regclass(const char *expression)
 {
     Node *node = stringToNode(expression);
 
-    if (IsA(node, Const) && ((Const *)node)->consttype == REGCLASSOID &&
-        !((Const *)node)->constisnull)
-        return DatumGetObjectId(((Const *)node)->constvalue);
-    return InvalidOid;
+    return IsA(node, Const) && ((Const *)node)->consttype == REGCLASSOID
+               ? DatumGetObjectId(((Const *)node)->constvalue)
+               : InvalidOid;
 }
 
 /* From the relation cache, which has defaults as node trees. */

@@ -8,7 +8,6 @@
 
 #include <limits.h>
 
-#include "catalog/pg_type.h"
 #include "utils/array.h"
 
 #include "search/distance.h"
@@ -124,8 +123,6 @@ embed_all(lmtext_model *model, ArrayType *array, const lm_embed_options *options
 
     lmtext_texts_from_array(array, &texts, &nulls, &count);
     refuse_nulls(nulls, count);
-    if (count == 0)
-        return construct_empty_array(FLOAT4OID);
     matrix = lmtext_matrix_new(count, lmtext_embed_width(model, options), &values);
     lmtext_embed_texts(model, texts, count, options, values);
     return matrix;

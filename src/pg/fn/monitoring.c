@@ -137,14 +137,11 @@ static void
 match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
 {
     lmtext_manifest *manifest = lmtext_manifest_peek(relid, NULL);
-    lmtext_cache_key key = {0};
 
     if (manifest == NULL)
         return;
-    key.digest = manifest->digest;
-    key.max_tokens = manifest->max_tokens;
     for (int i = 0; i < count; i++)
-        if (lmtext_cache_key_same_model(&views[i].key, &key) &&
+        if (memcmp(&views[i].key.digest, &manifest->digest, sizeof manifest->digest) == 0 &&
             (!OidIsValid(models[i]) || relid < models[i]))
             models[i] = relid;
 }

@@ -199,14 +199,11 @@ lmtext_matrix_new(int rows, int columns, float **values)
 const float *
 lmtext_floats_from_array(ArrayType *array, int *width)
 {
-    if (ARR_ELEMTYPE(array) != FLOAT4OID)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("array must have elements of real")));
     if (ARR_NDIM(array) != 1)
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
                         errmsg("vector must be an array of one dimension"),
                         errdetail("Found %d dimensions, allowed 1.", ARR_NDIM(array))));
-    if (ARR_HASNULL(array) && array_contains_nulls(array))
+    if (array_contains_nulls(array))
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("vector must not contain nulls")));
     *width = ARR_DIMS(array)[0];
@@ -219,9 +216,6 @@ lmtext_texts_from_array(ArrayType *array, lm_text **texts, bool **nulls, int *co
 {
     Datum *values;
 
-    if (ARR_ELEMTYPE(array) != TEXTOID)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("array must have elements of text")));
     if (ARR_NDIM(array) > 1)
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
                         errmsg("texts must be an array of one dimension"),

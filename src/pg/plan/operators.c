@@ -33,7 +33,7 @@ under_implicit_cast(Node *argument)
 {
     FuncExpr *cast = (FuncExpr *)argument;
 
-    if (!IsA(argument, FuncExpr) || cast->funcformat != COERCE_IMPLICIT_CAST || cast->args == NIL)
+    if (!IsA(argument, FuncExpr) || cast->funcformat != COERCE_IMPLICIT_CAST)
         return NULL;
     return linitial(cast->args);
 }
@@ -46,7 +46,7 @@ operator_of_type(const char *name, Oid type)
     Oid schema;
 
     if (!HeapTupleIsValid(tuple))
-        return InvalidOid;
+        elog(ERROR, "cache lookup failed for type %u", type);
     schema = ((Form_pg_type)GETSTRUCT(tuple))->typnamespace;
     ReleaseSysCache(tuple);
     return GetSysCacheOid4(OPERNAMENSP, Anum_pg_operator_oid, CStringGetDatum(name),

@@ -24,14 +24,13 @@
 
 static set_rel_pathlist_hook_type previous_hook = NULL;
 
+/* consider_parallel is false as well where the statement or the settings allow no worker. */
 static bool
-may_scan_parallel(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *entry)
+may_scan_parallel(const RelOptInfo *rel, const RangeTblEntry *entry)
 {
     return entry->rtekind == RTE_RELATION && !entry->inh && entry->tablesample == NULL &&
            (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_MATVIEW) &&
-           IS_SIMPLE_REL(rel) && rel->consider_parallel && rel->lateral_relids == NULL &&
-           rel->rel_parallel_workers == -1 && root->glob->parallelModeOK &&
-           max_parallel_workers_per_gather > 0;
+           rel->consider_parallel && rel->lateral_relids == NULL && rel->rel_parallel_workers == -1;
 }
 
 /* Cost for each row of the set-returning functions in FROM that read this relation. */
@@ -108,7 +107,7 @@ add_parallel_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 
     if (previous_hook)
         previous_hook(root, rel, rti, entry);
-    if (!may_scan_parallel(root, rel, entry))
+    if (!may_scan_parallel(rel, entry))
         return;
     workers = workers_for(entry, calls_cost(root, rel));
     LMTEXT_FAULT_POINT("workers_counted");
