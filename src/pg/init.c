@@ -13,13 +13,18 @@ PG_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
+/* Each may be called again until it has succeeded once (pg/glue/once.h). */
+static void (*const rooms[])(void) = {lmtext_catalog_init, lmtext_cache_init, lmtext_fn_init,
+                                      lmtext_plan_init};
+
+/* After an error PostgreSQL calls this again: hooks that are set must not be set twice. */
 void
 _PG_init(void)
 {
+    static int done = 0;
+
     lmtext_fault_init();
-    lmtext_catalog_init();
-    lmtext_cache_init();
-    lmtext_fn_init();
-    lmtext_plan_init();
+    for (; done < lengthof(rooms); done++)
+        rooms[done]();
     MarkGUCPrefixReserved("lmtext");
 }

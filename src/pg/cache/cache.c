@@ -24,6 +24,7 @@
 #include "kernels/kernels.h"
 #include "pg/cache/image.h"
 #include "pg/cache/stats.h"
+#include "pg/glue/once.h"
 
 typedef struct cache_entry {
     lmtext_model pub; /* first: what callers get */
@@ -595,11 +596,13 @@ void
 lmtext_cache_init(void)
 {
     define_settings();
-    lmtext_registry_init();
-    CacheRegisterRelcacheCallback(relation_changed, (Datum)0);
+    UnregisterResourceReleaseCallback(owner_released, NULL);
     RegisterResourceReleaseCallback(owner_released, NULL);
     lmtext_progress_init();
     lmtext_stats_init();
+    /* What cannot be taken back comes last, and needs no memory. */
+    CacheRegisterRelcacheCallback(relation_changed, (Datum)0);
+    lmtext_registry_init();
 }
 
 /*
@@ -609,17 +612,16 @@ lmtext_cache_init(void)
 static void
 define_settings(void)
 {
-    DefineCustomIntVariable(
-        "lmtext.cache_size", "Shared memory that loaded models may take together.",
-        "Models that are not in use make room for others.", &lmtext_cache_size, 1024 * 1024, 0,
-        MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
-    DefineCustomBoolVariable("lmtext.private_models",
-                             "Loads a model into a session's own memory where it cannot be shared.",
-                             "When off, such a model is an error.", &lmtext_private_models, true,
-                             PGC_SUSET, 0, NULL, NULL, NULL);
-    DefineCustomEnumVariable("lmtext.isa", "Highest instruction level that kernels may use.",
-                             "Models are loaded once per level.", &isa_setting, LM_LEVEL_COUNT,
-                             isa_options, PGC_USERSET, 0, NULL, assign_isa, NULL);
+    LMTEXT_SETTING(Int, "lmtext.cache_size", "Shared memory that loaded models may take together.",
+                   "Models that are not in use make room for others.", &lmtext_cache_size,
+                   1024 * 1024, 0, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+    LMTEXT_SETTING(Bool, "lmtext.private_models",
+                   "Loads a model into a session's own memory where it cannot be shared.",
+                   "When off, such a model is an error.", &lmtext_private_models, true, PGC_SUSET,
+                   0, NULL, NULL, NULL);
+    LMTEXT_SETTING(Enum, "lmtext.isa", "Highest instruction level that kernels may use.",
+                   "Models are loaded once per level.", &isa_setting, LM_LEVEL_COUNT, isa_options,
+                   PGC_USERSET, 0, NULL, assign_isa, NULL);
 }
 
 /* Versions are looked up anew, under the key of the new level. */

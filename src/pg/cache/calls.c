@@ -15,6 +15,7 @@
 
 #include "pg/cache/image.h"
 #include "pg/cache/stats.h"
+#include "pg/glue/once.h"
 
 #define TALLIES 32
 #define FLUSH_NS (UINT64CONST(500) * 1000 * 1000)
@@ -299,8 +300,7 @@ subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId
 void
 lmtext_stats_init(void)
 {
-    DefineCustomBoolVariable("lmtext.track", "Counts calls in the statistics of lmtext.stats.",
-                             NULL, &track, true, PGC_SUSET, 0, NULL, NULL, NULL);
-    RegisterXactCallback(transaction_ends, NULL);
-    RegisterSubXactCallback(subtransaction_ends, NULL);
+    LMTEXT_SETTING(Bool, "lmtext.track", "Counts calls in the statistics of lmtext.stats.", NULL,
+                   &track, true, PGC_SUSET, 0, NULL, NULL, NULL);
+    lmtext_at_xact_end(transaction_ends, subtransaction_ends);
 }

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/cache/image.h"
+#include "pg/glue/once.h"
 
 /* This backend's run; ended, its outcome still depends on the transaction. */
 static struct {
@@ -188,8 +189,7 @@ run_finish(bool failed)
 void
 lmtext_progress_init(void)
 {
-    RegisterXactCallback(transaction_ends, NULL);
-    RegisterSubXactCallback(subtransaction_ends, NULL);
+    lmtext_at_xact_end(transaction_ends, subtransaction_ends);
 }
 
 /* A backend that ends with an open run has failed it, whatever made it end. */

@@ -429,14 +429,21 @@ write_options(manifest_writer *w, const lmtext_version_options *options)
     appendStringInfoChar(&w->json, '}');
 }
 
-/* The transaction's time, as now() has it; without zone names or DateStyle. */
+/*
+ * The transaction's time, as now() has it; without zone names or DateStyle. Not by pg_gmtime, which
+ * is NULL where it finds no memory at its first use.
+ */
 static void
 write_time(manifest_writer *w)
 {
-    pg_time_t now = timestamptz_to_time_t(GetCurrentTransactionStartTimestamp());
-    char time[32];
+    struct pg_tm now;
+    fsec_t fraction;
+    char time[64];
 
-    pg_strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", pg_gmtime(&now));
+    if (timestamp2tm(GetCurrentTransactionStartTimestamp(), NULL, &now, &fraction, NULL, NULL) != 0)
+        elog(ERROR, "the transaction's time is out of range");
+    snprintf(time, sizeof(time), "%04d-%02d-%02dT%02d:%02d:%02dZ", now.tm_year, now.tm_mon,
+             now.tm_mday, now.tm_hour, now.tm_min, now.tm_sec);
     write_string(w, "created_at", time);
 }
 

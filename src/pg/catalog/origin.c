@@ -25,6 +25,7 @@
 
 #include "pg/catalog/names.h"
 #include "pg/catalog/origin.h"
+#include "pg/glue/once.h"
 
 static char *model_directory = NULL;
 
@@ -412,8 +413,8 @@ check_model_directory(char **value, void **extra, GucSource source)
 void
 lmtext_catalog_init(void)
 {
-    DefineCustomStringVariable(
-        "lmtext.model_directory", "Directory below which models may be imported.",
+    LMTEXT_SETTING(
+        String, "lmtext.model_directory", "Directory below which models may be imported.",
         "Roles without pg_read_server_files that may call lmtext.import_model can import from it. "
         "Empty: none.",
         &model_directory, "", PGC_SUSET, 0, check_model_directory, NULL, NULL);

@@ -18,6 +18,7 @@
 
 #include "pg/compat.h"
 #include "pg/fn/args.h"
+#include "pg/glue/once.h"
 
 /* Measured on all-MiniLM-L6-v2: smaller batches are slower, larger ones only take memory. */
 #define BATCH_TOKENS_DEFAULT 512
@@ -540,9 +541,9 @@ lmtext_arg_space(FunctionCallInfo fcinfo, size_t size)
 static void
 define_model_setting(const char *name, const char *purpose, char **value)
 {
-    DefineCustomStringVariable(name, purpose,
-                               "A name, looked up by search_path as a table would be. Empty: none.",
-                               value, "", PGC_USERSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(String, name, purpose,
+                   "A name, looked up by search_path as a table would be. Empty: none.", value, "",
+                   PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 void
@@ -552,10 +553,10 @@ lmtext_fn_init(void)
                          &embedding_model);
     define_model_setting("lmtext.classification_model",
                          "Model of calls that classify and name none.", &classification_model);
-    DefineCustomEnumVariable("lmtext.on_long", "What becomes of a text beyond the model's window.",
-                             "Calls that are pinned to a version do not obey it.", &on_long_setting,
-                             LM_LONG_TRUNCATE, on_long_values, PGC_USERSET, 0, NULL, NULL, NULL);
-    DefineCustomIntVariable("lmtext.batch_tokens", "Tokens of many texts computed as one batch.",
-                            NULL, &lmtext_batch_tokens, BATCH_TOKENS_DEFAULT, BATCH_TOKENS_MIN,
-                            BATCH_TOKENS_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(Enum, "lmtext.on_long", "What becomes of a text beyond the model's window.",
+                   "Calls that are pinned to a version do not obey it.", &on_long_setting,
+                   LM_LONG_TRUNCATE, on_long_values, PGC_USERSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(Int, "lmtext.batch_tokens", "Tokens of many texts computed as one batch.", NULL,
+                   &lmtext_batch_tokens, BATCH_TOKENS_DEFAULT, BATCH_TOKENS_MIN, BATCH_TOKENS_MAX,
+                   PGC_USERSET, 0, NULL, NULL, NULL);
 }

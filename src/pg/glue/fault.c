@@ -10,6 +10,7 @@
 #include "utils/guc.h"
 
 #include "pg/glue/fault.h"
+#include "pg/glue/once.h"
 
 typedef enum fault_kind {
     FAULT_NONE,
@@ -95,12 +96,11 @@ show_passed(void)
 void
 lmtext_fault_init(void)
 {
-    DefineCustomStringVariable("lmtext.debug_fail", "Makes the n-th of something fail.",
-                               "KIND:N[:once|:forever]", &setting, "", PGC_SUSET, GUC_NOT_IN_SAMPLE,
-                               check_order, assign_order, NULL);
-    DefineCustomStringVariable("lmtext.debug_passed", "What could have failed so far.", NULL,
-                               &passed_setting, "", PGC_INTERNAL, GUC_NOT_IN_SAMPLE, NULL, NULL,
-                               show_passed);
+    LMTEXT_SETTING(String, "lmtext.debug_fail", "Makes the n-th of something fail.",
+                   "KIND:N[:once|:forever]", &setting, "", PGC_SUSET, GUC_NOT_IN_SAMPLE,
+                   check_order, assign_order, NULL);
+    LMTEXT_SETTING(String, "lmtext.debug_passed", "What could have failed so far.", NULL,
+                   &passed_setting, "", PGC_INTERNAL, GUC_NOT_IN_SAMPLE, NULL, NULL, show_passed);
 }
 
 /* Is it this one's turn, the `count`-th? */
