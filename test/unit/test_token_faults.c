@@ -246,13 +246,47 @@ close_runner(runner *r)
     lm_buffer_free(&r->image);
 }
 
-/* Tokenize a text, cut or not, and the pair of it and a short one; *tokens is the number of the
- * former's. */
+/*
+ * Count and tokenize a text, cut or not, and the pair of it and a short one; *tokens is the number
+ * of the former's.
+ */
 static lm_status
 run_with(const runner *r, const char *text, size_t length, int max_tokens, fake_memory *memory,
          size_t *tokens)
 {
     const lm_token_options options = {true, true, true, max_tokens};
+    lm_token_scratch *scratch = NULL;
+    lm_encoding out, pair;
+    size_t count = 0;
+    lm_context ctx;
+    lm_status status;
+
+    fake_context(&ctx, memory);
+    lm_encoding_init(&out, &ctx);
+    lm_encoding_init(&pair, &ctx);
+    status = lm_token_scratch_create(&ctx, &scratch);
+    if (status == LM_OK)
+        status = lm_count_tokens(&ctx, &r->tokenizer, scratch, text, length, &options, &count);
+    if (status == LM_OK)
+        status = lm_tokenize(&ctx, &r->tokenizer, scratch, text, length, &options, &out);
+    *tokens = out.count;
+    if (status == LM_OK) {
+        CHECK_EQ_INT(out.count, count);
+        status =
+            lm_tokenize_pair(&ctx, &r->tokenizer, scratch, text, length, "a", 1, &options, &pair);
+    }
+    lm_encoding_free(&out);
+    lm_encoding_free(&pair);
+    lm_token_scratch_free(scratch);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+/* Tokenize a text, and nothing else. */
+static lm_status
+run_alone(const runner *r, const char *text, size_t length, fake_memory *memory)
+{
+    static const lm_token_options options = {true, true, true, 0};
     lm_token_scratch *scratch = NULL;
     lm_encoding out;
     lm_context ctx;
@@ -263,13 +297,8 @@ run_with(const runner *r, const char *text, size_t length, int max_tokens, fake_
     status = lm_token_scratch_create(&ctx, &scratch);
     if (status == LM_OK)
         status = lm_tokenize(&ctx, &r->tokenizer, scratch, text, length, &options, &out);
-    *tokens = out.count;
-    if (status == LM_OK)
-        status =
-            lm_tokenize_pair(&ctx, &r->tokenizer, scratch, text, length, "a", 1, &options, &out);
     lm_encoding_free(&out);
     lm_token_scratch_free(scratch);
-    CHECK_EQ_INT(memory->live, 0);
     return status;
 }
 
@@ -450,17 +479,38 @@ test_a_million_tokens(void)
     CHECK_EQ_INT(run_with(&r, text, length, 0, &memory, &tokens), LM_OK);
     memory = (fake_memory){.stop_at = memory.polls};
     CHECK_EQ_INT(run_with(&r, text, length, 0, &memory, &tokens), LM_CANCELLED);
+    /* The last look is between tokens that are marked. */
+    memory = (fake_memory){0};
+    CHECK_EQ_INT(run_alone(&r, text, length, &memory), LM_OK);
+    memory = (fake_memory){.stop_at = memory.polls};
+    CHECK_EQ_INT(run_alone(&r, text, length, &memory), LM_CANCELLED);
     close_runner(&r);
     free(text);
+}
+
+/* A special token after as many tokens as there is room for at first. */
+static void
+test_full_before_special(void)
+{
+    runner r;
+
+    open_runner(&r,
+                "{" WORDPIECE("") "," BERT_SPLIT ",\"post_processor\":{\"type\":\"BertProcessing\","
+                                  "\"cls\":[\"u\",0],\"sep\":[\"u\",0]}}",
+                false);
+    fail_allocations(&r, "[", 63);
+    close_runner(&r);
 }
 
 /* Either text of a pair may be wrong, and the window too small for the template. */
 static void
 test_bad_pairs(void)
 {
-    static const lm_token_options options = {true, true, true, 0}, narrow = {true, true, true, 1};
+    static const lm_token_options options = {true, true, true, 0}, narrow = {true, true, true, 1},
+                                  plain = {false, true, false, 0};
     lm_token_scratch *scratch = NULL;
     lm_encoding out;
+    size_t count;
     runner r;
 
     open_runner(
@@ -479,6 +529,10 @@ test_bad_pairs(void)
     CHECK_OK(&r.ctx,
              lm_tokenize_pair(&r.ctx, &r.tokenizer, scratch, "a", 1, "b", 1, &options, &out));
     CHECK_EQ_INT(out.count, 5);
+    CHECK_OK(&r.ctx, lm_tokenize_pair(&r.ctx, &r.tokenizer, scratch, "a", 1, "b", 1, &plain, &out));
+    CHECK_EQ_INT(out.count, 2);
+    CHECK_EQ_INT(lm_count_tokens(&r.ctx, &r.tokenizer, scratch, "\xff", 1, &plain, &count),
+                 LM_BAD_TEXT);
     lm_encoding_free(&out);
     lm_token_scratch_free(scratch);
     close_runner(&r);
@@ -539,6 +593,7 @@ static const unit_case cases[] = {
     {"wide_space", test_wide_space},
     {"taken_token", test_taken_token},
     {"a_million_tokens", test_a_million_tokens},
+    {"full_before_special", test_full_before_special},
     {"bad_pairs", test_bad_pairs},
     {"decoding", test_decoding},
 };

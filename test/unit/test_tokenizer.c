@@ -782,6 +782,18 @@ test_long_texts_poll(void)
         if (polls < 8L * texts[i].per_megabyte - 1)
             UNIT_FAIL("%s: %ld polls over 8 MB of \"%s\"", texts[i].tokenizer, polls,
                       texts[i].unit);
+        polls = 0;
+        if (texts[i].options.max_tokens == 16) {
+            lm_token_options whole = texts[i].options;
+            size_t count;
+
+            whole.max_tokens = 0;
+            CHECK_OK(&f.ctx, lm_count_tokens(&f.ctx, &f.tokenizer, f.scratch, text, length, &whole,
+                                             &count));
+            if (polls < 8L * 10)
+                UNIT_FAIL("%s: %ld polls while 8 MB of \"%s\" are counted", texts[i].tokenizer,
+                          polls, texts[i].unit);
+        }
         free(text);
         close_fixture(&f);
     }

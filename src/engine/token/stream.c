@@ -67,6 +67,8 @@ lm_token_stream_next(lm_token_stream *s, lm_encoding *out)
     const lm_token_image *image = s->tokenizer->image;
     const lm_piece *pieces = lm_image_at(image, image->single);
 
+    /* A part may be less than what is read between two polls. */
+    LM_TRY(lm_poll(s->ctx));
     LM_TRY(lm_encoding_reserve(out, 1));
     out->count = 0;
     out->truncated = false;
@@ -205,7 +207,6 @@ run_text(lm_token_stream *s, lm_run *run)
     for (;;) {
         while (s->place.byte < s->stop) {
             LM_TRY(run_stretch(s, run));
-            LM_TRY(run->status);
             if (lm_run_pauses(run))
                 return LM_OK;
         }
