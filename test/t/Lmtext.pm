@@ -86,6 +86,7 @@ sub session
 {
     my ($database) = @_;
     my $session = $node->background_psql($database // 'postgres', on_error_stop => 0);
+    $session->set_query_timer_restart();    # the limit of time is a query's, not the session's
     $session->query('\set VERBOSITY verbose');
     return $session;
 }

@@ -103,11 +103,12 @@ run_start(lmtext_registry *registry, int slot, const char *model)
 void
 lmtext_progress_update(const lmtext_progress *progress)
 {
-    lmtext_registry *registry = mine.slot < 0 ? NULL : lmtext_registry_get(NULL);
+    lmtext_registry *registry;
     lmtext_run *run;
 
-    if (registry == NULL)
+    if (mine.slot < 0)
         return;
+    registry = lmtext_registry_get(NULL);
     LWLockAcquire(&registry->lock, LW_EXCLUSIVE);
     run = my_run(registry);
     if (run != NULL) {
@@ -164,7 +165,8 @@ thin_log(lmtext_run *run)
 void
 lmtext_progress_end(bool failed)
 {
-    run_finish(failed);
+    if (mine.slot >= 0)
+        run_finish(failed);
     mine.ended = true;
 }
 
@@ -172,11 +174,9 @@ lmtext_progress_end(bool failed)
 static void
 run_finish(bool failed)
 {
-    lmtext_registry *registry = mine.slot < 0 ? NULL : lmtext_registry_get(NULL);
+    lmtext_registry *registry = lmtext_registry_get(NULL);
     lmtext_run *run;
 
-    if (registry == NULL)
-        return;
     LWLockAcquire(&registry->lock, LW_EXCLUSIVE);
     run = my_run(registry);
     if (run != NULL && (run->state == LMTEXT_RUN_ACTIVE || failed)) {
@@ -201,20 +201,16 @@ lmtext_progress_exit(void)
     mine.slot = -1;
 }
 
-/* A training that commits in batches goes on after a commit. */
+/* Commits only after the run's end: a training is one statement. */
 static void
 transaction_ends(XactEvent event, void *argument)
 {
     if (mine.slot < 0)
         return;
-    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT) {
+    if (event == XACT_EVENT_ABORT)
         run_finish(true);
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
         mine.slot = -1;
-    } else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) {
-        mine.nest_level = 1;
-        if (mine.ended)
-            mine.slot = -1;
-    }
 }
 
 /*
