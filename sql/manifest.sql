@@ -21,6 +21,7 @@ FROM sound, (VALUES
     ('{format}', '2'), ('{format}', '2147483648'),
     ('{digest}', NULL), ('{digest}', '5'), ('{digest}', '"ab"'), ('{digest}', to_jsonb(repeat('A', 64))),
     ('{digest}', to_jsonb(repeat('a', 64))),
+    ('{digest}', to_jsonb(repeat('0g', 32))), ('{digest}', to_jsonb(repeat(' ', 64))),
     ('{files}', NULL), ('{files}', '{}'), ('{files}', '[5]'), ('{files,0,name}', '5'), ('{files,0,size}', '-1'),
     ('{files,0,size}', '"x"'), ('{files,0,sha256}', NULL), ('{files,0,sha256}', '"0g"'), ('{files}', '[]'),
     ('{family}', NULL), ('{family}', '1'), ('{task}', NULL), ('{precision}', '[]'),
