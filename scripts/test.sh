@@ -2,8 +2,8 @@
 # test.sh - every test; the last line is "N passed, N failed" and the exit status says the same.
 #
 #   sh scripts/test.sh                what needs recorded files only
-#   sh scripts/test.sh --all          also live comparisons with the reference libraries, clang, fuzzing, coverage
-#                                     and fault loops, PostgreSQL 16 and 18, a server with assertions (what CI runs)
+#   sh scripts/test.sh --all          also live comparisons with the reference libraries, clang, fuzzing, fault
+#                                     loops, PostgreSQL 16 and 18, a server with assertions (what CI runs)
 #   sh scripts/test.sh --long         the same with loops at full length (hours)
 #   sh scripts/test.sh PART …         only these parts; the functions part_NAME of scripts/parts/*.sh
 #
@@ -22,7 +22,7 @@ mkdir -p "$LOGS"
 : >"$RESULTS"
 
 QUICK_PARTS="lint unit sanitize hostile replay kernels symbols sql isolation tap docs"
-ALL_PARTS="$QUICK_PARTS clang live versions cassert coverage shim shm pgspot headers linear fuzz parallel upgrade"
+ALL_PARTS="$QUICK_PARTS clang live versions cassert faults shim shm pgspot headers linear fuzz parallel upgrade"
 
 PARTS=
 DEFAULT_PARTS=$QUICK_PARTS
@@ -97,6 +97,11 @@ next_in_queue() (
     sed -n 1p "$queue"
     sed -i 1d "$queue"
 ) 8>"$queue.lock"
+
+# The effort of parts whose longer loops take too long for CI.
+short_effort() {
+    if [ "$LMTEXT_EFFORT" = long ]; then echo long; else echo quick; fi
+}
 
 need_model() {
     LMTEXT_MINILM=$(sh models/fetch.sh minilm)

@@ -32,8 +32,9 @@ check_no_faults() {
         strings "$2" | grep -q debug_fail' sh lmtext.so "$1"
 }
 
-# By hand, since the part coverage runs the same loops. A subshell: what is set here is of this part alone.
+# The part coverage runs the same loops. A subshell: what is set here is of this part alone.
 part_faults() (
+    LMTEXT_EFFORT=$(short_effort)
     need_packages libipc-run-perl perl procps binutils
     build_debug
     check_no_faults "$source/lmtext.so"
@@ -69,6 +70,7 @@ build_shim() {
 
 # Calls that fail below a folder being read, and malloc that fails in a backend.
 part_shim() (
+    LMTEXT_EFFORT=$(short_effort)
     need_packages libipc-run-perl perl procps
     install_private
     stage_fixtures

@@ -7,7 +7,7 @@ part_hostile() {
     build_units sanitize address,undefined
     corpus=$BUILD/hostile
     rm -rf "$corpus"
-    check hostile-corpus python3 -B test/hostile/make.py models/tiny "$corpus" "$LMTEXT_EFFORT"
+    check hostile-corpus python3 -B test/hostile/make.py models/tiny "$corpus" "$(short_effort)"
     check_lines hostile run_small_stack "$BUILD/sanitize/tools/check_folders" "$corpus"
     rm -rf "$corpus"
 }
