@@ -22,7 +22,7 @@ mkdir -p "$LOGS"
 : >"$RESULTS"
 
 QUICK_PARTS="lint unit sanitize hostile replay kernels symbols sql isolation tap docs"
-ALL_PARTS="$QUICK_PARTS clang live versions cassert faults shim shm pgspot headers linear fuzz parallel upgrade"
+ALL_PARTS="$QUICK_PARTS clang live versions cassert coverage shim shm pgspot headers linear fuzz parallel upgrade"
 
 PARTS=
 DEFAULT_PARTS=$QUICK_PARTS

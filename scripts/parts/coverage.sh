@@ -65,7 +65,8 @@ coverage_server() {
     (
         cp test/faults/060_faults.pl "$copy/test/t/"
         cd "$copy"
-        export LMTEXT_DEBUG=1 LMTEXT_TAP='060*' LMTEXT_FAULT_POINTS
+        LMTEXT_EFFORT=$(short_effort)
+        export LMTEXT_EFFORT LMTEXT_DEBUG=1 LMTEXT_TAP='060*' LMTEXT_FAULT_POINTS
         unset LMTEXT_BUILD
         sh scripts/test.sh tap
     ) >"$LOGS/coverage-faults.log" 2>&1 9>&- || tail -n 60 "$LOGS/coverage-faults.log"

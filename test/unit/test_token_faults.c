@@ -378,6 +378,7 @@ test_stages(void)
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFKC\"}," BERT_SPLIT "}", "\xc2\xbd "},
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFD\"}}", "\xcc\x81"},
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFC\"}}", "\xcc\x81\xcc\xa3"},
+        {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"BertNormalizer\"}}", "\xc3\xa9"},
         {"{" WORDPIECE("") "}", "a"},
     };
 

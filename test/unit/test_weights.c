@@ -13,7 +13,7 @@
  */
 static lm_status
 load_with(golden_folder *folder, const lm_bundle *bundle, const lm_family *family,
-          fake_memory *memory, size_t room)
+          lm_precision precision, fake_memory *memory, size_t room)
 {
     fake_memory wanted = *memory;
     lm_weights_plan plan;
@@ -31,7 +31,7 @@ load_with(golden_folder *folder, const lm_bundle *bundle, const lm_family *famil
     memory->fail_at = wanted.fail_at;
     memory->stop_at = wanted.stop_at;
     status = lm_weights_plan_make(&ctx, &arena, family, bundle, lm_kernels_at(LM_LEVEL_SCALAR),
-                                  LM_PRECISION_F32, &plan);
+                                  precision, &plan);
     if (status == LM_OK) {
         image = aligned_alloc(LM_ALIGNMENT, plan.size);
         status = lm_weights_fill(&ctx, &plan, &folder->source, image);
@@ -47,7 +47,7 @@ load_with(golden_folder *folder, const lm_bundle *bundle, const lm_family *famil
 }
 
 static void
-fail_load(const char *name)
+fail_load(const char *name, lm_precision precision)
 {
     golden_folder folder;
     const lm_family *family;
@@ -63,7 +63,7 @@ fail_load(const char *name)
     for (n = 1; status == LM_CANCELLED; n++) {
         fake_memory memory = {.stop_at = n};
 
-        status = load_with(&folder, &bundle, family, &memory, 0);
+        status = load_with(&folder, &bundle, family, precision, &memory, 0);
     }
     CHECK_EQ_INT(status, LM_OK);
     CHECK(n > 20);
@@ -72,7 +72,7 @@ fail_load(const char *name)
         for (n = 1; status == LM_NO_MEMORY; n++) {
             fake_memory memory = {.fail_at = n};
 
-            status = load_with(&folder, &bundle, family, &memory, room);
+            status = load_with(&folder, &bundle, family, precision, &memory, room);
         }
         CHECK_EQ_INT(status, LM_OK);
     }
@@ -83,9 +83,11 @@ fail_load(const char *name)
 static void
 test_faults(void)
 {
-    fail_load("bert");
-    fail_load("bert-gamma");
-    fail_load("bert-f16");
+    fail_load("bert", LM_PRECISION_F32);
+    fail_load("bert-gamma", LM_PRECISION_F32);
+    fail_load("bert-f16", LM_PRECISION_F32);
+    fail_load("bert", LM_PRECISION_INT8);
+    fail_load("bert-f16", LM_PRECISION_BF16);
 }
 
 /* The weights file with `from` replaced in its header. */
@@ -188,8 +190,8 @@ typedef struct toy_config {
 
 /* Plan a model of these tensors, of `width` squared each, for a family of these slots. */
 static lm_status
-plan_toy(lm_context *ctx, const lm_weight_slot *slots, size_t slot_count, int32_t width,
-         const char *const *names, size_t count, lm_weights_plan *plan)
+plan_toy_as(lm_context *ctx, lm_precision precision, const lm_weight_slot *slots, size_t slot_count,
+            int32_t width, const char *const *names, size_t count, lm_weights_plan *plan)
 {
     static const lm_config_field fields[] = {
         {"width", LM_FIELD_INT, offsetof(toy_config, width), 0, 1, INT32_MAX, true},
@@ -221,9 +223,16 @@ plan_toy(lm_context *ctx, const lm_weight_slot *slots, size_t slot_count, int32_
     snprintf(json, sizeof json, "{\"width\":%d}", width);
     CHECK_OK(ctx, lm_json_parse(ctx, &arena, json, strlen(json), "config.json", &bundle.config));
     status = lm_weights_plan_make(ctx, &arena, &family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR),
-                                  LM_PRECISION_F32, plan);
+                                  precision, plan);
     lm_arena_free(&arena);
     return status;
+}
+
+static lm_status
+plan_toy(lm_context *ctx, const lm_weight_slot *slots, size_t slot_count, int32_t width,
+         const char *const *names, size_t count, lm_weights_plan *plan)
+{
+    return plan_toy_as(ctx, LM_PRECISION_F32, slots, slot_count, width, names, count, plan);
 }
 
 /* A matrix of two parts, each in a tensor of its own or both in one: what is there, and what is
@@ -284,6 +293,38 @@ test_overflow(void)
     }
 }
 
+/* Sums of int8 products have 32 bits: a matrix may be so wide and no wider, other precisions more.
+ * Sizes of packed matrices are summed with the same care. */
+static void
+test_wide_matrix(void)
+{
+    static const lm_weight_slot slots[] = {
+        TOY("a", LM_SLOT_PACKED, true, 0, 1),
+        TOY("b", LM_SLOT_PACKED, false, 1, 1),
+    };
+    static const struct {
+        lm_precision precision;
+        int32_t width;
+        lm_status status;
+    } kinds[] = {
+        {LM_PRECISION_INT8, LM_INT8_MAX_K, LM_OK},
+        {LM_PRECISION_INT8, LM_INT8_MAX_K + 1, LM_UNSUPPORTED},
+        {LM_PRECISION_BF16, LM_INT8_MAX_K + 1, LM_OK},
+        {LM_PRECISION_F32, LM_INT8_MAX_K + 1, LM_OK},
+    };
+    static const char *const names[] = {"a", "b"};
+    lm_weight_slot two[] = {slots[0], slots[1]};
+    lm_weights_plan plan;
+    lm_context ctx;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        CHECK_EQ_INT(
+            plan_toy_as(&ctx, kinds[i].precision, slots, 1, kinds[i].width, names, 1, &plan),
+            kinds[i].status);
+    two[1].target = 1;
+    CHECK_EQ_INT(plan_toy(&ctx, two, 2, INT32_MAX, names, 2, &plan), LM_TOO_LARGE);
+}
+
 /* Each bit of the header, the config and the table: bind refuses, or what it gives lies in the
  * image. */
 static void
@@ -332,6 +373,7 @@ static const unit_case cases[] = {
     {"duplicates", test_duplicates},
     {"parts", test_parts},
     {"overflow", test_overflow},
+    {"wide_matrix", test_wide_matrix},
 };
 
 UNIT_MAIN(cases)

@@ -123,6 +123,41 @@ lm_precision_name(lm_precision precision)
 
 #if defined(__x86_64__)
 
+/* Beside those of the level below. Intel SDM volume 1, 14.3 and 15.2: the instruction's own bit is
+ * not enough, the operating system has to save the registers. */
+static const lm_cpu_flags needed[LM_LEVEL_COUNT] = {
+    [LM_LEVEL_AVX2] = {.features = bit_OSXSAVE | bit_AVX | bit_FMA,
+                       .saved = 0x6,
+                       .extended_b = bit_AVX2},
+    [LM_LEVEL_AVX512] = {.saved = 0xe6,
+                         .extended_b = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL},
+    [LM_LEVEL_AVX512_BF16] = {.extended_c = 1u << 11, .more = 1u << 5}, /* VNNI, BF16 */
+};
+
+static bool
+has(uint32_t flags, uint32_t wanted)
+{
+    return (flags & wanted) == wanted;
+}
+
+static bool
+has_all(const lm_cpu_flags *cpu, const lm_cpu_flags *wanted)
+{
+    return has(cpu->features, wanted->features) && has(cpu->saved, wanted->saved) &&
+           has(cpu->extended_b, wanted->extended_b) && has(cpu->extended_c, wanted->extended_c) &&
+           has(cpu->more, wanted->more);
+}
+
+lm_level
+lm_level_of(const lm_cpu_flags *cpu)
+{
+    lm_level level = LM_LEVEL_SCALAR;
+
+    while (level + 1 < LM_LEVEL_COUNT && has_all(cpu, &needed[level + 1]))
+        level++;
+    return level;
+}
+
 /* XCR0: which register files the operating system saves. Only where CPUID reports OSXSAVE. */
 static uint32_t
 saved_state(void)
@@ -133,40 +168,19 @@ saved_state(void)
     return low;
 }
 
-static bool
-has(uint32_t flags, uint32_t wanted)
-{
-    return (flags & wanted) == wanted;
-}
-
-/* Leaf 7: VNNI, and in its first subleaf BF16. */
-static bool
-has_vnni_and_bf16(uint32_t subleaves, uint32_t features)
-{
-    const uint32_t vnni = 1u << 11, bf16 = 1u << 5;
-    uint32_t eax, ebx, ecx, edx;
-
-    return has(features, vnni) && subleaves >= 1 &&
-           __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && has(eax, bf16);
-}
-
-/* Intel SDM volume 1, 14.3 and 15.2: the instruction's own bit is not enough. */
+/* A leaf that the CPU has not leaves its flags 0. */
 static lm_level
 detect(void)
 {
-    const uint32_t ymm_state = 0x6, zmm_state = 0xe6;
-    const uint32_t avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-    uint32_t eax, ebx, ecx, edx, features, state;
+    lm_cpu_flags cpu = {0};
+    uint32_t eax, ebx, ecx, edx, subleaves = 0;
 
-    if (!__get_cpuid(1, &eax, &ebx, &features, &edx) || !has(features, bit_OSXSAVE))
-        return LM_LEVEL_SCALAR;
-    state = saved_state();
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !has(state, ymm_state) ||
-        !has(features, bit_AVX | bit_FMA) || !has(ebx, bit_AVX2))
-        return LM_LEVEL_SCALAR;
-    if (!has(state, zmm_state) || !has(ebx, avx512))
-        return LM_LEVEL_AVX2;
-    return has_vnni_and_bf16(eax, ecx) ? LM_LEVEL_AVX512_BF16 : LM_LEVEL_AVX512;
+    if (__get_cpuid(1, &eax, &ebx, &cpu.features, &edx) && has(cpu.features, bit_OSXSAVE))
+        cpu.saved = saved_state();
+    __get_cpuid_count(7, 0, &subleaves, &cpu.extended_b, &cpu.extended_c, &edx);
+    if (subleaves >= 1)
+        __get_cpuid_count(7, 1, &cpu.more, &ebx, &ecx, &edx);
+    return lm_level_of(&cpu);
 }
 
 const char *

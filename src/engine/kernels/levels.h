@@ -7,6 +7,17 @@
 
 #include "kernels/kernels.h"
 
+/* What the CPU says of itself, as far as levels ask for it. */
+typedef struct lm_cpu_flags {
+    uint32_t features;               /* CPUID leaf 1, ecx */
+    uint32_t saved;                  /* XCR0: registers that the operating system saves */
+    uint32_t extended_b, extended_c; /* CPUID leaf 7, ebx and ecx */
+    uint32_t more;                   /* its subleaf 1, eax */
+} lm_cpu_flags;
+
+/* The best level that these allow. On x86-64 only. */
+lm_level lm_level_of(const lm_cpu_flags *cpu);
+
 /*
  * A tile of a product, whole K in one pass: C (rows, columns) = bias + A (rows, K) · B (K,
  * columns). Its columns are vectors: those of a first panel, and, where a tile is wider than a
