@@ -64,9 +64,10 @@ sub held
 {
     open my $status, '<', "/proc/$pid/status" or die "status of $pid: $!";
     my ($anonymous) = map { /^RssAnon:\s+(\d+) kB/ ? $1 * 1024 : () } <$status>;
-    # What the server remembers of tables is its own, and each CREATE TABLE and DROP adds to it.
+    # What the server remembers of tables is its own, and each CREATE TABLE and DROP adds to it, failed ones too: what
+    # is used of it, since pages of a block that is taken ahead become memory one by one.
     my ($contexts, $tables) = split /\|/, say_in($session, q{
-        SELECT sum(used_bytes) FILTER (WHERE NOT of_tables), sum(total_bytes) FILTER (WHERE of_tables)
+        SELECT sum(used_bytes) FILTER (WHERE NOT of_tables), sum(used_bytes) FILTER (WHERE of_tables)
         FROM pg_backend_memory_contexts, LATERAL (SELECT name IN ('CacheMemoryContext', 'smgr relation table', 'MdSmgr',
             'PgStat Pending') AS of_tables) s});
     my @descriptors = glob("/proc/$pid/fd/*");
