@@ -51,7 +51,7 @@ my %by_routine = (
 my %by_name = (
     model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',
     role => 'r_plain', privilege => 'use', max_tokens => 8, overlap => 1, average => 'weighted',
-    label => 'a', ids => '{1,2}');
+    label => 'a', ids => '{1,2}', precision => 'bf16');
 my %by_type = (
     text => 'g.t', 'text[]' => 'g.ts', integer => 1, boolean => 'true', 'real[]' => '{1,2}', jsonb => '{}',
     'integer[]' => '{1,2}', 'bigint[]' => '{1,2}', bytea => '\x00', anycompatible => 'g.t',

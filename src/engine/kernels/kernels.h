@@ -140,6 +140,7 @@ void lm_kernels_select(lm_level cap);
 lm_level lm_kernels_best(void);
 const char *lm_level_name(lm_level level); /* "scalar", "avx2", "avx512", "avx512_bf16" */
 const char *lm_precision_name(lm_precision precision); /* "fp32", "bf16", "int8" */
+bool lm_precision_find(const char *name, lm_precision *precision); /* false: it names none */
 
 /* quantize.c: to bfloat16, to the nearest, ties to even; NaN stays NaN. */
 void lm_round_bf16(size_t count, const float *x, uint16_t *out);

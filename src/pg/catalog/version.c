@@ -35,6 +35,7 @@
 #include "pg/catalog/manifest.h"
 #include "pg/catalog/names.h"
 #include "pg/catalog/parts.h"
+#include "pg/catalog/precision.h"
 
 /* A version that is being made. */
 typedef struct creation {
@@ -52,6 +53,7 @@ typedef struct creation {
     lmtext_manifest manifest; /* files, bytes, window and digest as they become known */
     lm_model_info info;
     bytea *golden; /* NULL: none */
+    char *metrics; /* JSON object; NULL: none */
 } creation;
 
 typedef struct lmtext_manifest_file manifest_file;
@@ -409,7 +411,8 @@ copy_files(creation *new, const lm_source *source)
 static void
 check_source(creation *new, const lm_source *source, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens};
+    lm_model_options model_options = {.max_tokens = options->max_tokens,
+                                      .precision = options->precision};
     lm_arena arena;
     lm_model_plan *plan;
 
@@ -421,13 +424,25 @@ check_source(creation *new, const lm_source *source, const lmtext_version_option
     lm_arena_free(&arena);
 }
 
+/* The copy in float32 is read beside the model, and goes with its memory. */
+static char *
+measure(creation *new, lmtext_call *trial, const lm_runner *reduced)
+{
+    MemoryContext old = MemoryContextSwitchTo(trial->memory);
+    char *json = lmtext_precision_measure(new->relid, &new->manifest, trial, reduced, new->display);
+
+    MemoryContextSwitchTo(old);
+    return pstrdup(json);
+}
+
 /*
  * Load into memory that is thrown away: what loads here loads everywhere, weights included. What it
- * computes is kept for lmtext.selftest.
+ * computes is kept for lmtext.selftest, and how near that is to float32 for the lists.
  */
 static void
-try_load(creation *new, lm_model_plan *plan, const lm_model *base)
+try_load(creation *new, lm_model_plan *plan, const lmtext_version_options *options)
 {
+    const lm_model *base = options->base_model;
     lmtext_call *call = &new->call;
     size_t size = lm_model_plan_size(plan);
     MemoryContext memory =
@@ -445,6 +460,8 @@ try_load(creation *new, lm_model_plan *plan, const lm_model *base)
     model.base = base;
     if (!model.has_head || base != NULL)
         new->golden = lmtext_golden_make(&trial, session, &model, new->display);
+    if (options->precision != LM_PRECISION_F32)
+        new->metrics = measure(new, &trial, &(lm_runner){&model, session});
     MemoryContextDelete(memory);
 }
 
@@ -452,7 +469,8 @@ try_load(creation *new, lm_model_plan *plan, const lm_model *base)
 static void
 check_stored(creation *new, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens};
+    lm_model_options model_options = {.max_tokens = options->max_tokens,
+                                      .precision = options->precision};
     lm_tokenizer_notes notes = {{0}};
     lmtext_chunks *chunks;
     lm_model_plan *plan;
@@ -464,7 +482,7 @@ check_stored(creation *new, const lmtext_version_options *options)
                  lm_model_plan_make(&new->call.ctx, &new->arena, &stored, &model_options,
                                     lm_kernels_active(), &plan, &new->info, &notes),
                  new->display);
-    try_load(new, plan, options->base_model);
+    try_load(new, plan, options);
     LMTEXT_FAULT_POINT("load_tried");
     lmtext_chunks_verify_and_close(chunks);
     PopActiveSnapshot();
@@ -505,13 +523,17 @@ static void
 store_manifest(creation *new, const lmtext_version_options *options)
 {
     const lmtext_digest *base = new->base_manifest ? &new->base_manifest->digest : NULL;
+    lmtext_version_options stored = *options;
     SPIPlanPtr plan = insert_plan(new);
 
+    if (new->metrics != NULL)
+        stored.metrics = new->metrics;
+    new->manifest.precision = options->precision;
     lmtext_manifest_digest(&new->manifest, base, &new->manifest.digest);
     if (new->golden != NULL)
         insert_part(plan, cstring_to_text(LMTEXT_GOLDEN_FILE), 0, new->golden);
     insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
-                lmtext_manifest_write(&new->call, &new->manifest, &new->info, options, base));
+                lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored, base));
     SPI_freeplan(plan);
     PushActiveSnapshot(GetTransactionSnapshot());
     (void)lmtext_manifest_read(new->relid); /* what was written is what loaders accept */
