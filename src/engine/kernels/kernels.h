@@ -75,6 +75,12 @@ typedef struct lm_matrix {
 /* Beyond this, sums of int8 products may not fit 32 bits: 255 · 127 · K < 2³¹. */
 #define LM_INT8_MAX_K ((size_t)1 << 16)
 
+/* Is shown every call of a product that has it, before it runs: quantising collects inputs so. */
+typedef struct lm_observer {
+    lm_status (*observe)(void *opaque, lm_context *ctx, const lm_gemm *args);
+    void *opaque;
+} lm_observer;
+
 /*
  * Matrix products of one precision. Int8 products have the same integers at every level, and the
  * same floats up to the activation. A row with a NaN or an infinity gives NaN in all of the row.
@@ -86,6 +92,7 @@ typedef struct lm_product {
     void (*pack)(const lm_matrix *w, void *packed);
     size_t (*scratch_size)(size_t m, size_t k);
     void (*gemm)(const lm_gemm *args);
+    const lm_observer *observer; /* of lm_nn_linear; NULL in the tables */
 } lm_product;
 
 /*
