@@ -593,6 +593,7 @@ test_faults(void)
 static void
 test_write_header(void)
 {
+    static const lm_metadata metadata[] = {{"format", "test"}, {"a\"b", ""}};
     static const lm_tensor written[] = {
         {.name = "weight \"é\"", .dtype = LM_F32, .rank = 2, .shape = {3, 5}},
         {.name = "bias", .dtype = LM_BF16, .rank = 1, .shape = {3}},
@@ -617,7 +618,7 @@ test_write_header(void)
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
     lm_buffer_init(&out, &ctx);
-    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, written, 3, &out));
+    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, metadata, 2, written, 3, &out));
     CHECK_EQ_INT(out.size % 8, 0);
     header = out.size;
     for (int i = 0; i < 60 + 6 + 8; i++)
@@ -631,8 +632,12 @@ test_write_header(void)
     CHECK(read && read->dtype == LM_BF16 && read->offset == header + 60);
     read = lm_tensors_find(&tensors, "scale");
     CHECK(read && read->rank == 0 && read->bytes == 8);
-    CHECK_EQ_INT(lm_tensors_write_header(&ctx, huge, 1, &out), LM_TOO_LARGE);
-    CHECK_EQ_INT(lm_tensors_write_header(&ctx, sum, 2, &out), LM_TOO_LARGE);
+    CHECK_EQ_INT(tensors.metadata_count, 2);
+    CHECK_STR(lm_tensors_metadata(&tensors, "a\"b"), "");
+    CHECK_STR(lm_tensors_metadata(&tensors, "format"), "test");
+    CHECK(!lm_tensors_metadata(&tensors, "version"));
+    CHECK_EQ_INT(lm_tensors_write_header(&ctx, NULL, 0, huge, 1, &out), LM_TOO_LARGE);
+    CHECK_EQ_INT(lm_tensors_write_header(&ctx, NULL, 0, sum, 2, &out), LM_TOO_LARGE);
     lm_buffer_free(&out);
     lm_arena_free(&arena);
 }

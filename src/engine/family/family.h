@@ -154,13 +154,45 @@ lm_status lm_family_find(lm_context *ctx, const lm_json *config, const lm_family
 lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm_json *config,
                               void *fields);
 
+/*
+ * A matrix of a calibrated int8 version: five tensors of LM_QUANTIZED_FILE, named as the matrix
+ * with these suffixes, in this order.
+ */
+typedef enum lm_quantized_part {
+    LM_QUANTIZED_CODES,
+    LM_QUANTIZED_SCALES,
+    LM_QUANTIZED_GAIN,
+    LM_QUANTIZED_SHIFT,
+    LM_QUANTIZED_OFFSET,
+    LM_QUANTIZED_PARTS
+} lm_quantized_part;
+
+typedef struct lm_quantized_form {
+    const char *suffix;
+    lm_dtype dtype;
+    bool rows, width; /* which of (N, K) its shape has */
+} lm_quantized_form;
+
+extern const lm_quantized_form lm_quantized_forms[LM_QUANTIZED_PARTS];
+
 /* One weight entry of an image: a vector, an embedding table, or a packed matrix. */
 typedef struct lm_weight_target {
     size_t offset; /* in the section; 0: the file has it not */
     lm_slot_use use;
     size_t rows, width; /* (N, K); a vector is (N, 1) */
     int parts;          /* tensors that make it up */
+    /* Of LM_QUANTIZED_PARTS tensors that stand for these; NULL: as the model has it. */
+    const lm_tensor *const *quantized;
 } lm_weight_target;
+
+/* Longest name of a tensor that a family's slots ask for. */
+#define LM_WEIGHT_NAME_SIZE 256
+
+/*
+ * The name of a target (an index into the plan's or the view's table): that of the slot which
+ * covers all of it.
+ */
+void lm_weight_name(const lm_family *family, size_t index, char name[LM_WEIGHT_NAME_SIZE]);
 
 /* Where one tensor of the files goes. */
 typedef struct lm_placement {

@@ -12,7 +12,10 @@
 #include "base/context.h"
 #include "kernels/kernels.h"
 
-/* product->gemm on all rows, in pieces; the scratch is for all rows, or for a piece at least. */
+/*
+ * product->gemm on all rows, in pieces; the scratch is for all rows, or for a piece at least. An
+ * observer of the product is shown the whole call.
+ */
 lm_status lm_nn_linear(lm_context *ctx, const lm_product *product, const lm_gemm *args);
 
 /* LayerNorm (Ba, Kiros and Hinton 2016) over rows of `width`, in place. */
