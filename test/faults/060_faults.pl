@@ -199,8 +199,9 @@ my @cases = (
     { name => 'tokens', run => q{SELECT t.* FROM doc, lmtext.tokens(body, 'tiny') t WHERE doc.id < 3} },
     { name => 'chunks', run => q{SELECT c.* FROM doc, lmtext.chunk(body, 'tiny', 2) c WHERE id < 3} },
     { name => 'tokenize and back', run => q{SELECT lmtext.detokenize(lmtext.token_ids(body, 'tiny'), 'tiny') FROM doc} },
-    { name => 'tokens of a long text', step => 3,
-        run => q{SELECT count(*), sum(id) FROM lmtext.tokens(repeat('some long words, ', 60000), 'tiny')} },
+    # Long enough that blocks of memory are enlarged in their place.
+    { name => 'ids of a long text', fresh => 1,
+        run => q{SELECT array_length(lmtext.token_ids(repeat('some long words, ', 30000), 'tiny'), 1)} },
     { name => 'train', run => q{CALL lmtext.train('y', 'SELECT body, topic FROM doc', '{"base": "tiny", "hold_out": 0, "max_steps": 3}')},
         after => $forget },
     { name => 'deploy', run => q{BEGIN; SELECT lmtext.deploy('two', 2)} },
@@ -298,7 +299,7 @@ cmp_ok($failures, '>=', effort(1000, 3000, 3000), 'that many failures there were
 
 # ---- Orders that are none ----
 
-for my $order ('alloc', ':1', 'nonsense:1', 'alloc:1:twice')
+for my $order (':1', 'nonsense:1', 'alloc:1:twice')
 {
     like(($node->psql('postgres', "LOAD 'lmtext'; SET lmtext.debug_fail = '$order'"))[2], qr/invalid value for parameter/,
         "no order: $order");
