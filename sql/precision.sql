@@ -16,16 +16,17 @@ SELECT lmtext.import_model('p', :'bert', '{"precision": "bf16", "max_tokens": 16
 SELECT lmtext.quantize('p', 'bf16');
 SELECT lmtext.quantize('p@1', 'int8');
 SELECT lmtext.quantize('p@4', 'fp32');
+SELECT lmtext.quantize('p@1', 'int8', ARRAY(SELECT 'text number ' || i FROM generate_series(1, 30) i) || NULL);
 SELECT lmtext.quantize('p@5', 'auto') AS version, lmtext.quantize('precision_a.p', 'fp32') AS another;
 
 -- What they take over, and what they are.
-SELECT version, deployed, CASE WHEN version <> 6 THEN "precision" END AS "precision", max_tokens, licence, base
+SELECT version, deployed, CASE WHEN version <> 7 THEN "precision" END AS "precision", max_tokens, licence, base
 FROM lmtext.models WHERE name = 'p' ORDER BY version;
 SELECT "precision" = (SELECT CASE WHEN instruction_level = 'avx512_bf16' THEN 'bf16' ELSE 'fp32' END FROM lmtext.device) AS as_the_cpu_has_it
-FROM lmtext.models WHERE model = '"p@6"'::regclass;
+FROM lmtext.models WHERE model = '"p@7"'::regclass;
 -- Equal files, window and precision are one model.
 SELECT array_agg(version ORDER BY version) AS equal FROM lmtext.models
-WHERE name = 'p' AND version <> 6 GROUP BY sha256 ORDER BY 1;
+WHERE name = 'p' AND version <> 7 GROUP BY sha256 ORDER BY 1;
 
 -- Near, and not the same; and back again the same bits.
 SELECT cosine(lmtext.embed('some words', '"p@1"'::regclass), lmtext.embed('some words', '"p@2"'::regclass)) BETWEEN 0.999 AND 0.9999999 AS bf16,
@@ -44,7 +45,7 @@ FROM lmtext.model_cache c WHERE c.version IN ('p@2', 'p@4') ORDER BY 1;
 SELECT version, metrics -> 'fidelity' ->> 'texts' AS texts,
        (metrics -> 'fidelity' ->> 'cosine_min')::float8 BETWEEN 0.9 AND (metrics -> 'fidelity' ->> 'cosine_mean')::float8 AS least,
        (metrics -> 'fidelity' ->> 'cosine_mean')::float8 BETWEEN 0.99 AND 0.9999999 AS mean
-FROM lmtext.models WHERE name = 'p' AND version <> 6 ORDER BY version;
+FROM lmtext.models WHERE name = 'p' AND version <> 7 ORDER BY version;
 SELECT v AS version, "check", ok FROM (VALUES ('p@1'), ('p@2'), ('p@4')) v (v), lmtext.selftest(v)
 WHERE "check" !~ '^instruction' ORDER BY v, "check";
 SELECT v AS version, bool_and(ok) AS all_levels FROM (VALUES ('p@1'), ('p@2'), ('p@4')) v (v), lmtext.selftest(v)
@@ -64,6 +65,8 @@ RESET lmtext.embedding_model;
 SELECT lmtext.quantize('p', 'int4');
 SELECT lmtext.quantize('p', 'FP32');
 SELECT lmtext.quantize('p', NULL);
+SELECT lmtext.quantize('p', 'bf16', '{a,b,c,d,e}');
+SELECT lmtext.quantize('p', 'int8', '{a,b,NULL,c,d}');
 SELECT lmtext.quantize('absent', 'bf16');
 SELECT lmtext.import_model('p', :'bert', '{"precision": "half"}');
 SELECT lmtext.import_model('p', :'bert', '{"precision": 8}');
@@ -81,7 +84,7 @@ RESET ROLE;
 REVOKE EXECUTE ON FUNCTION lmtext.quantize FROM regress_lmtext_reader;
 
 -- A version under another name is none to be continued.
-ALTER TABLE "p@7" RENAME TO elsewhere;
+ALTER TABLE "p@8" RENAME TO elsewhere;
 SELECT lmtext.quantize('elsewhere', 'bf16');
 SELECT lmtext.embed('some words', 'elsewhere'::regclass) IS NOT NULL AS still_used;
 

@@ -61,7 +61,7 @@ sub sensible
 {
     my ($routine, $i) = @_;
     my ($type, $name) = ($routine->{types}[$i], $routine->{names}[$i] // '');
-    return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions)$/;
+    return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions|calibration)$/;
     return "'binary'" if $name eq 'average' && $routine->{signature} =~ /^lmtext\.f1\(text,text,text,text/;
     my $value = $by_routine{"$routine->{name} $name"};
     $value //= $by_name{$name} unless $routine->{name} =~ /_(accum|deserialize)$/;

@@ -10,6 +10,7 @@
 
 static const lm_embed_options plain = {.prompt = ""};
 
+/* Two vectors of zeros agree; one alone is as far as can be. */
 static double
 cosine(const float *a, const float *b, size_t width)
 {
@@ -20,24 +21,21 @@ cosine(const float *a, const float *b, size_t width)
         aa += (double)a[i] * a[i];
         bb += (double)b[i] * b[i];
     }
+    if (aa == 0 || bb == 0)
+        return aa == bb;
     return ab / sqrt(aa * bb);
 }
 
 static lm_status
-embed(lm_context *ctx, const lm_runner *runner, const lm_text *texts, size_t count, float *out)
+measure_block(lm_context *ctx, lm_session *session, const lm_model *reference,
+              const lm_model *reduced, const lm_text *texts, size_t count, float *vectors,
+              lm_fidelity *fidelity)
 {
-    return lm_embed(ctx, runner->session, runner->model, texts, count, &plain, out, NULL);
-}
-
-static lm_status
-measure_block(lm_context *ctx, const lm_runner *reference, const lm_runner *reduced,
-              const lm_text *texts, size_t count, float *vectors, lm_fidelity *fidelity)
-{
-    size_t width = (size_t)reference->model->info.dimensions;
+    size_t width = (size_t)reference->info.dimensions;
     float *others = vectors + BLOCK * width;
 
-    LM_TRY(embed(ctx, reference, texts, count, vectors));
-    LM_TRY(embed(ctx, reduced, texts, count, others));
+    LM_TRY(lm_embed(ctx, session, reference, texts, count, &plain, vectors, NULL));
+    LM_TRY(lm_embed(ctx, session, reduced, texts, count, &plain, others, NULL));
     for (size_t i = 0; i < count; i++) {
         double near = cosine(vectors + i * width, others + i * width, width);
 
@@ -48,14 +46,15 @@ measure_block(lm_context *ctx, const lm_runner *reference, const lm_runner *redu
 }
 
 lm_status
-lm_fidelity_measure(lm_context *ctx, const lm_runner *reference, const lm_runner *reduced,
-                    const lm_text *texts, size_t count, lm_fidelity *fidelity)
+lm_fidelity_measure(lm_context *ctx, lm_session *session, const lm_model *reference,
+                    const lm_model *reduced, const lm_text *texts, size_t count,
+                    lm_fidelity *fidelity)
 {
-    size_t width = (size_t)reference->model->info.dimensions;
+    size_t width = (size_t)reference->info.dimensions;
     lm_status status = LM_OK;
     float *vectors;
 
-    if (reduced->model->info.dimensions != reference->model->info.dimensions)
+    if (reduced->info.dimensions != reference->info.dimensions)
         return lm_raise(ctx, LM_BAD_ARGUMENT, "the embeddings differ in width");
     vectors = lm_alloc_array(ctx, 2 * BLOCK, width * sizeof *vectors);
     if (!vectors)
@@ -63,7 +62,8 @@ lm_fidelity_measure(lm_context *ctx, const lm_runner *reference, const lm_runner
     *fidelity = (lm_fidelity){.texts = count, .least = 1};
     for (size_t done = 0, step; status == LM_OK && done < count; done += step) {
         step = count - done < BLOCK ? count - done : BLOCK;
-        status = measure_block(ctx, reference, reduced, texts + done, step, vectors, fidelity);
+        status = measure_block(ctx, session, reference, reduced, texts + done, step, vectors,
+                               fidelity);
     }
     fidelity->mean /= (double)count;
     lm_free(ctx, vectors);

@@ -12,17 +12,12 @@ typedef struct lm_fidelity {
     double least, mean; /* cosine of the two embeddings of a text */
 } lm_fidelity;
 
-/* A model and the session that it is run in. */
-typedef struct lm_runner {
-    const lm_model *model;
-    lm_session *session;
-} lm_runner;
-
 /*
  * Embeds each of count > 0 texts by both, without prompt, cut at the window. Widths that differ are
  * LM_BAD_ARGUMENT, a vector that is not finite LM_BAD_MODEL. Polls cancel.
  */
-lm_status lm_fidelity_measure(lm_context *ctx, const lm_runner *reference, const lm_runner *reduced,
-                              const lm_text *texts, size_t count, lm_fidelity *fidelity);
+lm_status lm_fidelity_measure(lm_context *ctx, lm_session *session, const lm_model *reference,
+                              const lm_model *reduced, const lm_text *texts, size_t count,
+                              lm_fidelity *fidelity);
 
 #endif

@@ -80,6 +80,8 @@ void lmtext_chunks_verify_and_close(lmtext_chunks *chunks);
 typedef struct lmtext_version_options {
     int max_tokens; /* 0: not given */
     lm_precision precision;
+    const lm_text *calibration; /* of int8; NULL: the texts that ship with lmtext */
+    size_t calibration_count;
     char *licence;
     char *metrics;              /* JSON object, of training; NULL: none */
     const lm_model *base_model; /* of a head: its base, loaded */

@@ -3,8 +3,8 @@
  *
  * Phases of lmtext_version_create, all in the caller's transaction: take the row of the name (which
  * puts imports of one name in line), make the table, look whether the source is a model at all,
- * copy the files in chunks, read them back whole and check them, write the manifest, update the
- * row.
+ * calibrate it where int8 is wanted, copy the files in chunks, read them back whole and check them,
+ * write the manifest, update the row.
  *
  * Laws: tables are made, filled and dropped by SPI as the caller, so privileges, event triggers,
  * quotas and default grants are PostgreSQL's own; every name is qualified and quoted. Only rows of
@@ -53,6 +53,7 @@ typedef struct creation {
     lmtext_manifest manifest; /* files, bytes, window and digest as they become known */
     lm_model_info info;
     bytea *golden; /* NULL: none */
+    lmtext_precision_files precision;
     char *metrics; /* JSON object; NULL: none */
 } creation;
 
@@ -77,6 +78,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
 {
     MemoryContext caller = CurrentMemoryContext;
     MemoryContext memory = AllocSetContextCreate(caller, "lmtext version", ALLOCSET_DEFAULT_SIZES);
+    lm_source files;
     creation *new;
     Oid relid;
 
@@ -97,7 +99,9 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     make_table(new);
     LMTEXT_FAULT_POINT("table_made");
     check_source(new, source, options);
-    copy_files(new, source);
+    lmtext_precision_open(&new->precision, &new->call, source, options, new->display, &files);
+    LMTEXT_FAULT_POINT("precision_made");
+    copy_files(new, &files);
     LMTEXT_FAULT_POINT("files_copied");
     check_stored(new, options);
     check_base(new);
@@ -426,10 +430,11 @@ check_source(creation *new, const lm_source *source, const lmtext_version_option
 
 /* The copy in float32 is read beside the model, and goes with its memory. */
 static char *
-measure(creation *new, lmtext_call *trial, const lm_runner *reduced)
+measure(creation *new, lmtext_call *trial, lm_session *session, const lm_model *reduced)
 {
     MemoryContext old = MemoryContextSwitchTo(trial->memory);
-    char *json = lmtext_precision_measure(new->relid, &new->manifest, trial, reduced, new->display);
+    char *json = lmtext_precision_measure(new->relid, &new->manifest, trial, session, reduced,
+                                          new->display);
 
     MemoryContextSwitchTo(old);
     return pstrdup(json);
@@ -460,8 +465,10 @@ try_load(creation *new, lm_model_plan *plan, const lmtext_version_options *optio
     model.base = base;
     if (!model.has_head || base != NULL)
         new->golden = lmtext_golden_make(&trial, session, &model, new->display);
-    if (options->precision != LM_PRECISION_F32)
-        new->metrics = measure(new, &trial, &(lm_runner){&model, session});
+    if (new->precision.metrics != NULL)
+        new->metrics = new->precision.metrics;
+    else if (options->precision != LM_PRECISION_F32)
+        new->metrics = measure(new, &trial, session, &model);
     MemoryContextDelete(memory);
 }
 

@@ -57,9 +57,9 @@ static const lmtext_option option_table[] = {
 
 /* Doing nothing for a NULL would look like success. */
 static void
-refuse_nulls(FunctionCallInfo fcinfo)
+refuse_nulls(FunctionCallInfo fcinfo, int count)
 {
-    for (int i = 0; i < PG_NARGS(); i++)
+    for (int i = 0; i < count; i++)
         if (PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("argument %d must not be null", i + 1)));
@@ -70,7 +70,7 @@ static void
 check_change(FunctionCallInfo fcinfo, const char *function)
 {
     PreventCommandIfReadOnly(function);
-    refuse_nulls(fcinfo);
+    refuse_nulls(fcinfo, PG_NARGS());
 }
 
 /*
@@ -178,7 +178,26 @@ refuse_head(Oid relid)
                          "and train it again on the result.")));
 }
 
-/* quantize(model, precision): the version's own files, as they were imported. */
+/* Texts to calibrate on; nulls are left out. */
+static void
+read_calibration(ArrayType *array, lmtext_version_options *options)
+{
+    lm_text *texts;
+    bool *nulls;
+    int count, kept = 0;
+
+    if (options->precision != LM_PRECISION_INT8)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("only precision int8 is calibrated")));
+    lmtext_texts_from_array(array, &texts, &nulls, &count);
+    for (int i = 0; i < count; i++)
+        if (!nulls[i])
+            texts[kept++] = texts[i];
+    options->calibration = texts;
+    options->calibration_count = kept;
+}
+
+/* quantize(model, precision, calibration): the version's own files, as they were imported. */
 Datum
 lmtext_quantize(PG_FUNCTION_ARGS)
 {
@@ -190,8 +209,11 @@ lmtext_quantize(PG_FUNCTION_ARGS)
     char *name;
     Oid relid;
 
-    check_change(fcinfo, "lmtext.quantize");
+    PreventCommandIfReadOnly("lmtext.quantize");
+    refuse_nulls(fcinfo, 2);
     options.precision = precision_named(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    if (!PG_ARGISNULL(2))
+        read_calibration(PG_GETARG_ARRAYTYPE_P(2), &options);
     relid = lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     lmtext_catalog_check_use(relid);
     refuse_head(relid);
@@ -250,7 +272,7 @@ lmtext_revoke_model(PG_FUNCTION_ARGS)
 Datum
 lmtext_export_model(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    refuse_nulls(fcinfo, PG_NARGS());
     lmtext_catalog_export(lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0))),
                           text_to_cstring(PG_GETARG_TEXT_PP(1)));
     PG_RETURN_VOID();
