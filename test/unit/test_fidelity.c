@@ -7,8 +7,8 @@
 
 #define TEXTS 20 /* more than are embedded at a time */
 
-static const char *const words[] = {"one", "two words", "three of them", "", "vier Wörter sind es",
-                                    "猫と犬"};
+static const char *const words[] = {"one", "two words",           "three of them",
+                                    "",    "vier Wörter sind es", "猫と犬"};
 
 static void
 make_texts(lm_text *texts)
@@ -36,9 +36,9 @@ open_pair(pair *p, const char *first, const char *second, lm_precision precision
     lm_context_init(&p->ctx);
     for (int i = 0; i < 2; i++) {
         golden_open(&p->ctx, names[i], &p->folders[i]);
-        CHECK_OK(&p->ctx, loaded_open_as(&p->ctx, &p->folders[i].source,
-                                         lm_kernels_at(LM_LEVEL_SCALAR), precisions[i],
-                                         &p->models[i]));
+        CHECK_OK(&p->ctx,
+                 loaded_open_as(&p->ctx, &p->folders[i].source, lm_kernels_at(LM_LEVEL_SCALAR),
+                                precisions[i], &p->models[i]));
     }
 }
 
@@ -64,8 +64,8 @@ measure(pair *p, fake_memory *memory, lm_fidelity *fidelity)
     make_texts(texts);
     status = lm_session_create(&ctx, &session);
     if (status == LM_OK) {
-        status = lm_fidelity_measure(&ctx, session, &p->models[0].model, &p->models[1].model,
-                                     texts, TEXTS, fidelity);
+        status = lm_fidelity_measure(&ctx, session, &p->models[0].model, &p->models[1].model, texts,
+                                     TEXTS, fidelity);
         lm_session_free(session);
     }
     CHECK_EQ_INT(memory->live, 0);

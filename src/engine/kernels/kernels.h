@@ -153,7 +153,7 @@ const lm_kernels *lm_kernels_at(lm_level level);
 void lm_kernels_select(lm_level cap);
 lm_level lm_kernels_best(void);
 const char *lm_level_name(lm_level level); /* "scalar", "avx2", "avx512", "avx512_bf16" */
-const char *lm_precision_name(lm_precision precision); /* "fp32", "bf16", "int8" */
+const char *lm_precision_name(lm_precision precision);             /* "fp32", "bf16", "int8" */
 bool lm_precision_find(const char *name, lm_precision *precision); /* false: it names none */
 
 /* quantize.c: to bfloat16, to the nearest, ties to even; NaN stays NaN. */

@@ -62,8 +62,8 @@ lm_fidelity_measure(lm_context *ctx, lm_session *session, const lm_model *refere
     *fidelity = (lm_fidelity){.texts = count, .least = 1};
     for (size_t done = 0, step; status == LM_OK && done < count; done += step) {
         step = count - done < BLOCK ? count - done : BLOCK;
-        status = measure_block(ctx, session, reference, reduced, texts + done, step, vectors,
-                               fidelity);
+        status =
+            measure_block(ctx, session, reference, reduced, texts + done, step, vectors, fidelity);
     }
     fidelity->mean /= (double)count;
     lm_free(ctx, vectors);

@@ -433,8 +433,8 @@ static char *
 measure(creation *new, lmtext_call *trial, lm_session *session, const lm_model *reduced)
 {
     MemoryContext old = MemoryContextSwitchTo(trial->memory);
-    char *json = lmtext_precision_measure(new->relid, &new->manifest, trial, session, reduced,
-                                          new->display);
+    char *json =
+        lmtext_precision_measure(new->relid, &new->manifest, trial, session, reduced, new->display);
 
     MemoryContextSwitchTo(old);
     return pstrdup(json);

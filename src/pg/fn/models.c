@@ -1,6 +1,6 @@
 /*
- * models.c - SQL entries that import, export, quantize, deploy, drop, grant and describe models, and
- * families.
+ * models.c - SQL entries that import, export, quantize, deploy, drop, grant and describe models,
+ * and families.
  *
  * What an entry does itself is options and rows; the work is the catalog's. describe_model serves
  * the view lmtext.models: it shows what a manifest says and never fails because of it.
@@ -85,7 +85,7 @@ precision_named(const char *name)
 
     if (strcmp(name, "auto") == 0)
         return lm_kernels_active()->level >= LM_LEVEL_AVX512_BF16 ? LM_PRECISION_BF16
-                                                                   : LM_PRECISION_F32;
+                                                                  : LM_PRECISION_F32;
     if (!lm_precision_find(name, &precision))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("unknown precision \"%s\"", lmtext_clip(name)),

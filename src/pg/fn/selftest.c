@@ -201,7 +201,8 @@ check_golden(selftest *test)
         return;
     error = lm_probe_error(&test->now, &golden);
     report(test, "token ids", -1, lm_probe_same_ids(&test->now, &golden));
-    report(test, test->model->model.has_head ? "scores" : "embeddings", error, error <= bound(test));
+    report(test, test->model->model.has_head ? "scores" : "embeddings", error,
+           error <= bound(test));
     if (test->model->model.has_head)
         report(test, "labels", -1, lm_probe_same_labels(&test->now, &golden));
 }
