@@ -189,7 +189,7 @@ check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     double *wanted = malloc(tokens * width * sizeof *wanted);
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
-    const lm_nn_attention args = {4, offsets, heads, hd, .4f, qkv, out, scratch};
+    const lm_nn_attention args = {4, offsets, heads, hd, .4f, qkv, out, scratch, NULL};
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (size_t text = 0; text < 4; text++) {
@@ -198,6 +198,28 @@ check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
             CHECK_NEAR(out[offsets[text] * width + i], wanted[i], 2e-6);
     }
     free(qkv), free(out), free(wanted), free(scratch);
+}
+
+/* One row of each text has the bits that it has among all rows, and stands without the others. */
+static void
+check_wanted_rows(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    static const size_t offsets[] = {0, 1, 18, 51}, wanted[] = {0, 9, 50};
+    size_t heads = 3, hd = 5, width = heads * hd, tokens = 51;
+    float *qkv = make_floats(tokens * 3 * width), *all = make_floats(tokens * width);
+    float *one = make_floats(4 * width), guard = one[3 * width];
+    void *scratch =
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
+    lm_nn_attention args = {3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+
+    CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+    args.out = one;
+    args.wanted = wanted;
+    CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+    for (size_t text = 0; text < 3; text++)
+        CHECK(memcmp(one + text * width, all + wanted[text] * width, width * sizeof *one) == 0);
+    CHECK(one[3 * width] == guard);
+    free(qkv), free(all), free(one), free(scratch);
 }
 
 /* A text so long that its heads go in several calls has the bits of one call. */
@@ -210,11 +232,12 @@ check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     float *whole = make_floats(tokens * width);
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(tokens, hd) + 1));
-    const lm_nn_attention args = {1, offsets, heads, hd, .25f, qkv, out, scratch};
+    const lm_nn_attention args = {1, offsets, heads, hd, .25f, qkv, out, scratch, NULL};
     const lm_attention_f32 one = {
         .tokens = tokens,
         .heads = heads,
         .head_dim = hd,
+        .queries = tokens,
         .q = qkv,
         .k = qkv + width,
         .v = qkv + 2 * width,
@@ -237,6 +260,7 @@ static void
 attention(void)
 {
     each_level(check_attend);
+    each_level(check_wanted_rows);
     each_level(check_long_text);
 }
 

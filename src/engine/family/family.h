@@ -81,6 +81,11 @@ typedef struct lm_batch {
     const int32_t *ids;      /* (T), checked against the vocabulary */
     const int32_t *type_ids; /* (T) or NULL for zeros */
     const size_t *offsets;   /* (B + 1): text b is tokens offsets[b] … offsets[b + 1] */
+    /*
+     * (B): the one token of each text whose hidden state is wanted, so that the last layer need not
+     * compute the others; no text is empty then. NULL: all tokens. Same bits either way.
+     */
+    const size_t *wanted;
 } lm_batch;
 
 /*
@@ -137,9 +142,10 @@ typedef struct lm_family {
     /* Bytes that forward needs for a batch of at most `tokens`, its longest text `longest`. */
     size_t (*workspace)(const lm_weights *weights, size_t tokens, size_t longest);
     /*
-     * Run layers 0 … layers − 1 (0: embeddings only) and point *hidden to their output (T, D)
-     * inside the workspace, which is LM_ALIGNMENT-aligned. LM_TOO_LARGE when a text is longer than
-     * the positions; LM_BAD_ARGUMENT for a token type beyond the table. Polls cancel.
+     * Run layers 0 … layers − 1 (0: embeddings only) and point *hidden to their output (T, D), or
+     * (B, D) of the wanted tokens, inside the workspace, which is LM_ALIGNMENT-aligned.
+     * LM_TOO_LARGE when a text is longer than the positions; LM_BAD_ARGUMENT for a token type
+     * beyond the table. Polls cancel.
      */
     lm_status (*forward)(lm_context *ctx, const lm_weights *weights, const lm_batch *batch,
                          int layers, void *workspace, const float **hidden);

@@ -101,10 +101,12 @@ typedef struct lm_product {
  */
 typedef struct lm_attention_f32 {
     size_t tokens, heads, head_dim;
-    const float *q, *k, *v; /* (tokens, heads·head_dim), row stride ld */
+    size_t queries;     /* rows of q and of out; a row has the same bits however many there are */
+    const float *q;     /* (queries, heads·head_dim), row stride ld */
+    const float *k, *v; /* (tokens, heads·head_dim), row stride ld */
     size_t ld;
     float scale;
-    float *out; /* (tokens, heads·head_dim), row stride ldo */
+    float *out; /* (queries, heads·head_dim), row stride ldo */
     size_t ldo;
     void *scratch; /* attention_scratch(tokens, head_dim) bytes, 64-byte aligned */
 } lm_attention_f32;

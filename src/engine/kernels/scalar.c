@@ -140,7 +140,7 @@ void
 lm_attention_f32_ref(const lm_attention_f32 *args)
 {
     for (size_t h = 0; h < args->heads; h++)
-        for (size_t i = 0; i < args->tokens; i++) {
+        for (size_t i = 0; i < args->queries; i++) {
             size_t column = h * args->head_dim;
 
             attend(args, args->q + i * args->ld + column, args->k + column, args->v + column,

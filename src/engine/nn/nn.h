@@ -53,9 +53,10 @@ typedef struct lm_nn_attention {
     const size_t *offsets; /* (texts + 1) */
     size_t heads, head_dim;
     float scale;
-    const float *qkv; /* (T, 3 D) */
-    float *out;       /* (T, D) */
-    void *scratch;    /* kernels->attention_scratch(longest text, head_dim) bytes */
+    const float *qkv;     /* (T, 3 D) */
+    float *out;           /* (T, D), or (texts, D) of the wanted rows */
+    void *scratch;        /* kernels->attention_scratch(longest text, head_dim) bytes */
+    const size_t *wanted; /* (texts): the only row of each text; NULL: all rows */
 } lm_nn_attention;
 
 lm_status lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *args);
