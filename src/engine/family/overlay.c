@@ -15,7 +15,6 @@ const lm_quantized_form lm_quantized_forms[LM_QUANTIZED_PARTS] = {
     [LM_QUANTIZED_CODES] = {".codes", LM_I8, true, true},
     [LM_QUANTIZED_SCALES] = {".scales", LM_F32, true, false},
     [LM_QUANTIZED_GAIN] = {".gain", LM_F32, false, true},
-    [LM_QUANTIZED_SHIFT] = {".shift", LM_F32, false, true},
     [LM_QUANTIZED_OFFSET] = {".offset", LM_F32, true, false},
 };
 
@@ -189,7 +188,6 @@ fill_matrix(lm_context *ctx, const lm_weights_plan *plan, const lm_weight_target
                                   .codes = room.codes,
                                   .scales = room.vectors[LM_QUANTIZED_SCALES],
                                   .gain = room.vectors[LM_QUANTIZED_GAIN],
-                                  .shift = room.vectors[LM_QUANTIZED_SHIFT],
                                   .offset = room.vectors[LM_QUANTIZED_OFFSET]};
 
         plan->kernels->products[LM_PRECISION_INT8].pack(&matrix, image + target->offset);
