@@ -31,8 +31,8 @@ typedef struct problem {
 } problem;
 
 /*
- * Codes of W by rounding. Every second depth is that of a calibrated matrix, whose gains and shifts
- * are near those of real ones.
+ * Codes of W by rounding. Every second depth is that of a calibrated matrix, whose gains are
+ * near those of real ones.
  */
 static void
 make_codes(problem *p, lm_matrix *matrix)
@@ -51,7 +51,6 @@ make_codes(problem *p, lm_matrix *matrix)
         for (size_t i = 0; i < k; i++)
             gain[i] = fabsf(gain[i]) + 0.5f;
         matrix->gain = gain;
-        matrix->shift = normals(k);
         matrix->offset = normals(n);
     }
 }

@@ -642,6 +642,37 @@ test_write_header(void)
     lm_arena_free(&arena);
 }
 
+static void *
+no_more(void *opaque, void *pointer, size_t size)
+{
+    return NULL;
+}
+
+/* Each append to a header finds no room. */
+static void
+test_write_faults(void)
+{
+    static const lm_metadata metadata[] = {{"format", "test"}, {"version", "1"}};
+    static const lm_tensor written[] = {{.name = "a", .dtype = LM_F32, .rank = 1, .shape = {3}},
+                                        {.name = "b", .dtype = LM_F32, .rank = 1, .shape = {3}}};
+    lm_context ctx, starved;
+    lm_buffer out;
+
+    lm_context_init(&ctx);
+    lm_context_init(&starved);
+    starved.realloc = no_more;
+    lm_buffer_init(&out, &ctx);
+    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, metadata, 2, written, 2, &out));
+    for (size_t room = 1; room < out.size; room++) {
+        lm_buffer narrow = {.ctx = &starved, .data = malloc(room), .capacity = room};
+
+        CHECK_EQ_INT(lm_tensors_write_header(&starved, metadata, 2, written, 2, &narrow),
+                     LM_NO_MEMORY);
+        free(narrow.data);
+    }
+    lm_buffer_free(&out);
+}
+
 static const unit_case cases[] = {
     {"tensors_sound", test_sound},
     {"tensors_empty", test_empty},
@@ -655,6 +686,7 @@ static const unit_case cases[] = {
     {"tensors_too_many_shards", test_too_many_shards},
     {"tensors_faults", test_faults},
     {"tensors_write_header", test_write_header},
+    {"tensors_write_faults", test_write_faults},
 };
 
 UNIT_MAIN(cases)

@@ -161,14 +161,13 @@ lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm
                               void *fields);
 
 /*
- * A matrix of a calibrated int8 version: five tensors of LM_QUANTIZED_FILE, named as the matrix
+ * A matrix of a calibrated int8 version: four tensors of LM_QUANTIZED_FILE, named as the matrix
  * with these suffixes, in this order.
  */
 typedef enum lm_quantized_part {
     LM_QUANTIZED_CODES,
     LM_QUANTIZED_SCALES,
     LM_QUANTIZED_GAIN,
-    LM_QUANTIZED_SHIFT,
     LM_QUANTIZED_OFFSET,
     LM_QUANTIZED_PARTS
 } lm_quantized_part;

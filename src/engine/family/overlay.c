@@ -8,14 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of one read, as for other weights. */
-#define READ_BYTES ((size_t)1 << 20)
-
 const lm_quantized_form lm_quantized_forms[LM_QUANTIZED_PARTS] = {
     [LM_QUANTIZED_CODES] = {".codes", LM_I8, true, true},
     [LM_QUANTIZED_SCALES] = {".scales", LM_F32, true, false},
     [LM_QUANTIZED_GAIN] = {".gain", LM_F32, false, true},
-    [LM_QUANTIZED_SHIFT] = {".shift", LM_F32, false, true},
     [LM_QUANTIZED_OFFSET] = {".offset", LM_F32, true, false},
 };
 
@@ -131,21 +127,21 @@ typedef struct matrix_room {
     float *vectors[LM_QUANTIZED_PARTS]; /* but of the codes */
 } matrix_room;
 
-/* −128 is outside the codes: sums of it might not fit. */
+/* Row by row. −128 is outside the codes: sums of it might not fit. */
 static lm_status
-read_codes(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, int8_t *codes)
+read_codes(lm_context *ctx, const lm_source *source, const lm_weight_target *target, int8_t *codes)
 {
-    for (uint64_t done = 0; done < tensor->bytes; done += READ_BYTES) {
-        size_t count =
-            tensor->bytes - done < READ_BYTES ? (size_t)(tensor->bytes - done) : READ_BYTES;
-        bool least = false;
+    const lm_tensor *tensor = target->quantized[LM_QUANTIZED_CODES];
+
+    for (size_t row = 0; row < target->rows; row++, codes += target->width) {
+        int least = 0;
 
         LM_TRY(lm_poll(ctx));
-        LM_TRY(source->read(ctx, source->opaque, tensor->file, tensor->offset + done, codes + done,
-                            count));
-        for (size_t i = 0; i < count; i++)
-            least |= codes[done + i] == INT8_MIN;
-        if (least)
+        LM_TRY(source->read(ctx, source->opaque, tensor->file,
+                            tensor->offset + (uint64_t)row * target->width, codes, target->width));
+        for (size_t i = 0; i < target->width; i++)
+            least = codes[i] < least ? codes[i] : least;
+        if (least < -127)
             return refuse(ctx, tensor->name, "a code of the quantised matrices is -128");
     }
     return LM_OK;
@@ -156,14 +152,13 @@ static lm_status
 read_matrix(lm_context *ctx, const lm_source *source, const lm_weight_target *target,
             const matrix_room *room)
 {
-    const lm_tensor *scales = target->quantized[LM_QUANTIZED_SCALES];
-
-    LM_TRY(read_codes(ctx, source, target->quantized[LM_QUANTIZED_CODES], room->codes));
+    LM_TRY(read_codes(ctx, source, target, room->codes));
     for (int part = LM_QUANTIZED_SCALES; part < LM_QUANTIZED_PARTS; part++)
         LM_TRY(lm_tensor_read(ctx, source, target->quantized[part], room->vectors[part]));
     for (size_t i = 0; i < target->rows; i++)
         if (room->vectors[LM_QUANTIZED_SCALES][i] < 0)
-            return refuse(ctx, scales->name, "a scale of the quantised matrices is negative");
+            return refuse(ctx, target->quantized[LM_QUANTIZED_SCALES]->name,
+                          "a scale of the quantised matrices is negative");
     return LM_OK;
 }
 
@@ -189,7 +184,6 @@ fill_matrix(lm_context *ctx, const lm_weights_plan *plan, const lm_weight_target
                                   .codes = room.codes,
                                   .scales = room.vectors[LM_QUANTIZED_SCALES],
                                   .gain = room.vectors[LM_QUANTIZED_GAIN],
-                                  .shift = room.vectors[LM_QUANTIZED_SHIFT],
                                   .offset = room.vectors[LM_QUANTIZED_OFFSET]};
 
         plan->kernels->products[LM_PRECISION_INT8].pack(&matrix, image + target->offset);

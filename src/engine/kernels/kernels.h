@@ -59,8 +59,8 @@ typedef struct lm_gemm {
 
 /*
  * W (N, K), row-major, for packing: values, or for int8 what stands below them. An int8 product is
- * that of A · gain + shift by column, and ends in + offset: a calibrated matrix has these, so that
- * columns of A that differ in size and place share one scale a row.
+ * that of A · gain by column, and ends in + offset: a calibrated matrix has these, so that columns
+ * of A that differ in size share one scale a row, and errors that are always there are taken off.
  */
 typedef struct lm_matrix {
     size_t n, k;
@@ -68,7 +68,6 @@ typedef struct lm_matrix {
     const int8_t *codes; /* W = codes · scales by row; −127 to 127 */
     const float *scales; /* (N) */
     const float *gain;   /* (K); NULL: ones */
-    const float *shift;  /* (K); NULL: zeros */
     const float *offset; /* (N); NULL: zeros */
 } lm_matrix;
 

@@ -26,7 +26,7 @@ lm_gemm_f32_ref(const lm_gemm *args, const float *w)
 static float
 int8_input(const lm_matrix *w, const float *a, size_t k)
 {
-    return a[k] * (w->gain ? w->gain[k] : 1) + (w->shift ? w->shift[k] : 0);
+    return a[k] * (w->gain ? w->gain[k] : 1);
 }
 
 /* One row of C, from the scale and the code of 0 of its row of A. */

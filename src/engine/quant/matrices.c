@@ -43,10 +43,13 @@ make_matrix(lm_quant *quant, const lm_weight_target *target, size_t index, lm_qu
         .packed = quant->model->weights.table[index],
         .scales = lm_arena_array(&quant->arena, target->rows, sizeof(float)),
         .gain = lm_arena_array(&quant->arena, target->width, sizeof(float)),
-        .shift = lm_arena_zero(&quant->arena, target->width * sizeof(float)),
         .offset = lm_arena_zero(&quant->arena, target->rows * sizeof(float)),
+        .sum = lm_arena_zero(&quant->arena, target->width * sizeof(double)),
+        .most = lm_arena_zero(&quant->arena, target->width * sizeof(float)),
+        .error = lm_arena_zero(&quant->arena, target->rows * sizeof(double)),
     };
-    if (!matrix->scales || !matrix->gain || !matrix->shift || !matrix->offset)
+    if (!matrix->scales || !matrix->gain || !matrix->offset || !matrix->sum || !matrix->most ||
+        !matrix->error)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < matrix->k; i++)
         matrix->gain[i] = 1;
@@ -96,7 +99,7 @@ describe(lm_quant *quant, const lm_quant_matrix *matrix, lm_tensor *tensors)
 static size_t
 file_size(const lm_quant_matrix *matrix)
 {
-    return matrix->n * matrix->k + 2 * (matrix->n + matrix->k) * sizeof(float);
+    return matrix->n * matrix->k + (2 * matrix->n + matrix->k) * sizeof(float);
 }
 
 /* The header, and room behind it. */
@@ -133,10 +136,10 @@ static void
 write_vectors(const lm_quant_matrix *matrix)
 {
     char *to = (char *)matrix->codes + matrix->n * matrix->k;
-    const float *vectors[] = {matrix->scales, matrix->gain, matrix->shift, matrix->offset};
-    const size_t counts[] = {matrix->n, matrix->k, matrix->k, matrix->n};
+    const float *vectors[] = {matrix->scales, matrix->gain, matrix->offset};
+    const size_t counts[] = {matrix->n, matrix->k, matrix->n};
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         memcpy(to, vectors[i], counts[i] * sizeof(float));
         to += counts[i] * sizeof(float);
     }
@@ -151,7 +154,6 @@ lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix)
                                .codes = matrix->codes,
                                .scales = matrix->scales,
                                .gain = matrix->gain,
-                               .shift = matrix->shift,
                                .offset = matrix->offset};
 
     weights->product->pack(&packing, (void *)(uintptr_t)weights->table[matrix->index]);

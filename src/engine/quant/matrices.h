@@ -7,7 +7,7 @@
 
 #include "quant/quantize.h"
 
-/* y = x · gain + shift is what the product codes; W · x = codes · scales · y + offset. */
+/* What the product computes: (codes · scales) · (x · gain) + offset, near W · x. */
 typedef struct lm_quant_matrix {
     size_t index;       /* in the weights' tables */
     size_t n, k;        /* W (N, K) */
@@ -15,8 +15,14 @@ typedef struct lm_quant_matrix {
     int8_t *codes;      /* (N, K), in the file */
     float *scales;      /* (N) */
     float *gain;        /* (K) */
-    float *shift;       /* (K) */
     float *offset;      /* (N) */
+
+    /* What lm_quant_look_at found. */
+    uint64_t rows;
+    double *sum;   /* (K): of x */
+    float *most;   /* (K): greatest |x| */
+    float *gram;   /* (K, K): sum of (x − mean)(x − mean)ᵀ; NULL: not wanted */
+    double *error; /* (N): sum of what the fp32 product gives more than the int8 one */
 } lm_quant_matrix;
 
 typedef struct lm_quant {

@@ -183,15 +183,8 @@ typedef struct int8_parts {
     float *scales;
     int32_t *columns; /* sums of a column's codes */
     float *offset;
-    float *gain, *shift;
+    float *gain;
 } int8_parts;
-
-/* Whole vectors of every level. */
-static size_t
-int8_depth(size_t k)
-{
-    return round_up(k, 16);
-}
 
 static int8_parts
 int8_parts_of(const void *packed, size_t n, size_t k)
@@ -202,14 +195,13 @@ int8_parts_of(const void *packed, size_t n, size_t k)
     return (int8_parts){.scales = scales,
                         .columns = (int32_t *)(scales + columns),
                         .offset = scales + 2 * columns,
-                        .gain = scales + 3 * columns,
-                        .shift = scales + 3 * columns + int8_depth(k)};
+                        .gain = scales + 3 * columns};
 }
 
 size_t
 LM_NAME(packed_size_int8)(size_t n, size_t k)
 {
-    size_t floats = 3 * round_up(n, INT8_PANEL) + 2 * int8_depth(k);
+    size_t floats = 3 * round_up(n, INT8_PANEL) + k;
 
     return round_up(int8_panels(n, k) + floats * sizeof(float), 64);
 }
@@ -224,8 +216,6 @@ LM_NAME(pack_int8)(const lm_matrix *w, void *packed)
     memcpy(parts.scales, w->scales, w->n * sizeof(float));
     for (size_t i = 0; i < w->k; i++)
         parts.gain[i] = w->gain ? w->gain[i] : 1;
-    if (w->shift)
-        memcpy(parts.shift, w->shift, w->k * sizeof(float));
     if (w->offset)
         memcpy(parts.offset, w->offset, w->n * sizeof(float));
     for (size_t j = 0; j < w->n; j++)
@@ -267,16 +257,14 @@ LM_NAME(scratch_size_int8)(size_t m, size_t k)
 
 /* A row of A before it is coded. */
 typedef struct int8_row {
-    const float *x, *gain, *shift;
+    const float *x, *gain;
 } int8_row;
 
-/* Lanes j … of x · gain + shift; n of them are there. */
+/* Lanes j … of x · gain; n of them are there. */
 LM_INLINE vf
 take_inputs(const int8_row *row, size_t j, size_t n)
 {
-    vf scaled = v_mul(v_load_some(row->x + j, n), v_load_some(row->gain + j, n));
-
-    return v_add(scaled, v_load_some(row->shift + j, n));
+    return v_mul(v_load_some(row->x + j, n), v_load_some(row->gain + j, n));
 }
 
 /* The least and the greatest of a row and 0; *spoilt is NaN where the row holds one or an ∞. */
@@ -390,7 +378,7 @@ LM_NAME(gemm_int8)(const lm_gemm *args)
         row_code *codes = (row_code *)((char *)args->scratch + rows * ld);
 
         for (size_t r = 0; r < rows; r++) {
-            const int8_row row = {args->a + (i + r) * args->lda, parts.gain, parts.shift};
+            const int8_row row = {args->a + (i + r) * args->lda, parts.gain};
 
             codes[r] = quantize_row(args->k, &row, (int8_code *)((char *)args->scratch + r * ld));
         }
