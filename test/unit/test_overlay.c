@@ -360,7 +360,7 @@ faults(void)
         status = open_with(&p, &(fake_memory){.fail_at = n});
     CHECK_EQ_INT(status, LM_OK);
     status = LM_IO_ERROR;
-    for (n = 1; status == LM_IO_ERROR; n++) {
+    for (n = 1; status == LM_IO_ERROR; n += 1 + n / 20) {
         fake_memory memory = {0};
         lm_context ctx;
         loaded_model loaded;
