@@ -359,6 +359,9 @@ faults(void)
     for (n = 1; status == LM_NO_MEMORY; n++)
         status = open_with(&p, &(fake_memory){.fail_at = n});
     CHECK_EQ_INT(status, LM_OK);
+    p.folder.files.calls = 0;
+    p.folder.files.fail_at = 1;
+    CHECK_EQ_INT(open_with(&p, &(fake_memory){.fail_at = 0}), LM_IO_ERROR);
     status = LM_IO_ERROR;
     for (n = 1; status == LM_IO_ERROR; n += 1 + n / 20) {
         fake_memory memory = {0};
