@@ -32,8 +32,7 @@ take_apart(parts *p)
     lm_context_init(&p->ctx);
     lm_buffer_init(&p->sound, &p->ctx);
     golden_open(&p->ctx, "bert", &p->folder);
-    CHECK_OK(&p->ctx,
-             loaded_open(&p->ctx, &p->folder.source, lm_kernels_at(LM_LEVEL_SCALAR), &full));
+    CHECK_OK(&p->ctx, loaded_open(&p->ctx, &p->folder.source, lm_kernels_active(), &full));
     CHECK_OK(&p->ctx, lm_session_create(&p->ctx, &session));
     CHECK_OK(&p->ctx, lm_quantize(&p->ctx, session, &full.model, &p->folder.source, NULL, &p->sound,
                                   &report));
@@ -288,13 +287,12 @@ other_precisions(void)
 
 /* Plan and fill in a context that fails where `memory` says, with an arena of `room` bytes. */
 static lm_status
-load_with(parts *p, fake_memory *memory, size_t room)
+load_with(parts *p, const lm_bundle *bundle, fake_memory *memory, size_t room)
 {
     fake_memory wanted = *memory;
-    lm_status status;
-    lm_bundle bundle;
     lm_weights_plan plan;
     const lm_family *family;
+    lm_status status;
     lm_context ctx;
     lm_arena arena;
     void *image;
@@ -302,17 +300,13 @@ load_with(parts *p, fake_memory *memory, size_t room)
     *memory = (fake_memory){0};
     fake_context(&ctx, memory);
     lm_arena_init(&arena, &ctx);
-    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &p->folder.source, &bundle));
-    CHECK_OK(&ctx, lm_family_find(&ctx, bundle.config, &family));
-    lm_arena_alloc(&arena, room);
+    CHECK_OK(&ctx, lm_family_find(&ctx, bundle->config, &family));
+    CHECK(fake_fill_arena(&arena, room));
     memory->calls = memory->polls = 0;
     memory->fail_at = wanted.fail_at;
     memory->stop_at = wanted.stop_at;
-    p->folder.files.calls = 0;
-    status = lm_bundle_open_quantized(&ctx, &arena, &p->folder.source, &bundle);
-    if (status == LM_OK)
-        status = lm_weights_plan_make(&ctx, &arena, family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR),
-                                      LM_PRECISION_INT8, &plan);
+    status = lm_weights_plan_make(&ctx, &arena, family, bundle, lm_kernels_at(LM_LEVEL_SCALAR),
+                                  LM_PRECISION_INT8, &plan);
     if (status == LM_OK) {
         image = aligned_alloc(LM_ALIGNMENT, plan.size);
         status = lm_weights_fill(&ctx, &plan, &p->folder.source, image);
@@ -323,26 +317,53 @@ load_with(parts *p, fake_memory *memory, size_t room)
     return status;
 }
 
+/* The file's directory alone, when memory ends. */
+static lm_status
+open_with(parts *p, fake_memory *memory)
+{
+    lm_bundle bundle = {.config = NULL};
+    lm_status status;
+    lm_context ctx;
+    lm_arena arena;
+
+    fake_context(&ctx, memory);
+    lm_arena_init(&arena, &ctx);
+    status = lm_bundle_open_quantized(&ctx, &arena, &p->folder.source, &bundle);
+    lm_arena_free(&arena);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
 static void
 faults(void)
 {
     lm_status status = LM_CANCELLED;
     static parts p;
+    lm_bundle bundle;
     int n;
 
     take_apart(&p);
+    CHECK_OK(&p.ctx, lm_bundle_open(&p.ctx, &p.folder.arena, &p.folder.source, &bundle));
+    CHECK_OK(&p.ctx, lm_bundle_open_quantized(&p.ctx, &p.folder.arena, &p.folder.source, &bundle));
     for (n = 1; status == LM_CANCELLED; n++)
-        status = load_with(&p, &(fake_memory){.stop_at = n}, 0);
+        status = load_with(&p, &bundle, &(fake_memory){.stop_at = n}, 0);
     CHECK_EQ_INT(status, LM_OK);
     CHECK(n > 100);
-    for (size_t room = 0; room < 8000; room += 208) {
+    for (size_t room = 0; room < 8000; room += 240) {
         status = LM_NO_MEMORY;
         for (n = 1; status == LM_NO_MEMORY; n++)
-            status = load_with(&p, &(fake_memory){.fail_at = n}, room);
+            status = load_with(&p, &bundle, &(fake_memory){.fail_at = n}, room);
         CHECK_EQ_INT(status, LM_OK);
     }
+    status = LM_NO_MEMORY;
+    for (n = 1; status == LM_NO_MEMORY; n++)
+        status = open_with(&p, &(fake_memory){.fail_at = n});
+    CHECK_EQ_INT(status, LM_OK);
+    p.folder.files.calls = 0;
+    p.folder.files.fail_at = 1;
+    CHECK_EQ_INT(open_with(&p, &(fake_memory){.fail_at = 0}), LM_IO_ERROR);
     status = LM_IO_ERROR;
-    for (n = 1; status == LM_IO_ERROR; n++) {
+    for (n = 1; status == LM_IO_ERROR; n += 1 + n / 20) {
         fake_memory memory = {0};
         lm_context ctx;
         loaded_model loaded;

@@ -197,7 +197,8 @@ static void
 gptq_odd_grams(void)
 {
     static const float w[] = {.3f, -1.f, .77f, 0, 0, 0};
-    static const float none[9], crossed[] = {0, 10, 0, 10, 0, 0, 0, 0, 0};
+    static const float none[9], crossed[] = {1, 10, 0, 10, 1, 0, 0, 0, 1};
+    static const float beyond[] = {INFINITY, 0, 0, 0, 1, NAN, 0, NAN, 1};
     int8_t codes[6], plain[6];
     float scales[2], plain_scales[2];
     lm_context ctx;
@@ -207,6 +208,8 @@ gptq_odd_grams(void)
     CHECK_OK(&ctx, lm_gptq_round(&ctx, 2, 3, w, none, codes, scales));
     CHECK(memcmp(codes, plain, 6) == 0);
     CHECK(memcmp(scales, plain_scales, sizeof scales) == 0);
+    CHECK_OK(&ctx, lm_gptq_round(&ctx, 2, 3, w, beyond, codes, scales));
+    CHECK(memcmp(codes, plain, 6) == 0);
     CHECK_OK(&ctx, lm_gptq_round(&ctx, 2, 3, w, crossed, codes, scales));
     CHECK_EQ_INT(codes[1], -127);
     CHECK_EQ_INT(codes[3], 0);

@@ -361,7 +361,8 @@ add_shards(fake_source *fake)
 {
     fake_add_bytes(fake, S1, shard_bytes[0],
                    build(shard_bytes[0],
-                         "{" T("a", "U8", "[1]", "[2,3]") "," T("b", "U8", "[2]", "[0,2]") "}",
+                         "{\"__metadata__\":{\"format\":\"pt\",\"by\":\"hand\"}," T(
+                             "a", "U8", "[1]", "[2,3]") "," T("b", "U8", "[2]", "[0,2]") "}",
                          HONEST, 3));
     fake_add_bytes(fake, S2, shard_bytes[1],
                    build(shard_bytes[1], "{" T("c", "U8", "[4]", "[0,4]") "}", HONEST, 4));

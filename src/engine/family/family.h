@@ -182,8 +182,8 @@ extern const lm_quantized_form lm_quantized_forms[LM_QUANTIZED_PARTS];
 
 /* One weight entry of an image: a vector, an embedding table, or a packed matrix. */
 typedef struct lm_weight_target {
-    size_t offset; /* in the section; 0: the file has it not */
-    lm_slot_use use;
+    size_t offset;      /* in the section; 0: the file has it not */
+    lm_slot_use use;    /* LM_SLOT_ROWS where the file has it not */
     size_t rows, width; /* (N, K); a vector is (N, 1) */
     int parts;          /* tensors that make it up */
     /* Of LM_QUANTIZED_PARTS tensors that stand for these; NULL: as the model has it. */

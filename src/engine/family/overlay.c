@@ -106,7 +106,7 @@ lm_overlay_plan(lm_context *ctx, lm_arena *arena, const lm_tensors *tensors, lm_
         lm_weight_target *target = &plan->targets[i];
         const lm_tensor **found;
 
-        if (target->parts == 0 || target->use != LM_SLOT_PACKED)
+        if (target->use != LM_SLOT_PACKED)
             continue;
         LM_TRY(lm_poll(ctx));
         found = lm_arena_array(arena, LM_QUANTIZED_PARTS, sizeof *found);

@@ -721,10 +721,8 @@ lm_tensors_write_header(lm_context *ctx, const lm_metadata *metadata, size_t met
             LM_TRY(lm_buffer_append_byte(out, ','));
         LM_TRY(write_entry(ctx, &tensors[i], &end, out));
     }
-    LM_TRY(lm_buffer_append_byte(out, '}'));
-    /* Spaces up to a multiple of 8, so that the data is aligned in the file. */
-    while ((out->size - start) % 8 != 0)
-        LM_TRY(lm_buffer_append_byte(out, ' '));
+    /* With spaces up to a multiple of 8, so that the data is aligned in the file. */
+    LM_TRY(lm_buffer_append(out, "}       ", 8 - (out->size - start) % 8));
     header = out->size - start - PREAMBLE;
     for (size_t i = 0; i < PREAMBLE; i++)
         out->data[start + i] = (char)(header >> 8 * i);

@@ -113,7 +113,20 @@ sort_columns(const rounding *r)
     return lm_sort(r->ctx, r->order, r->k, sizeof *r->order, by_size);
 }
 
-/* The factor of the Gram matrix in order, damped as much as it needs. */
+/* The unit matrix: plain rounding. */
+static void
+know_nothing(const rounding *r)
+{
+    memset(r->factor, 0, r->k * r->k * sizeof *r->factor);
+    for (size_t j = 0; j < r->k; j++)
+        r->factor[j * r->k + j] = 1;
+}
+
+/*
+ * The factor of the Gram matrix in order, damped as much as it needs; that ends, since no number
+ * beside the diagonal is greater than the diagonal's sum. Inputs without any spread, or with one
+ * beyond float, say nothing.
+ */
 static lm_status
 factorize(const rounding *r)
 {
@@ -123,10 +136,13 @@ factorize(const rounding *r)
 
     for (size_t j = 0; j < k; j++)
         mean += r->gram[j * k + j] / (double)k;
-    if (!(mean > 1e-30))
-        mean = 1; /* inputs without any spread: plain rounding */
+    if (!(mean > 1e-30 && mean < 1e30)) {
+        know_nothing(r);
+        return LM_OK;
+    }
     for (double damping = DAMPING; !definite; damping *= 10) {
         for (size_t i = 0; i < k; i++) {
+            LM_TRY(lm_poll(r->ctx));
             for (size_t j = 0; j < k; j++)
                 r->factor[i * k + j] = r->gram[r->order[i].index * k + r->order[j].index];
             r->factor[i * k + i] += (float)(damping * mean);

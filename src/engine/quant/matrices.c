@@ -64,7 +64,7 @@ list_matrices(lm_quant *quant, const lm_weights_plan *plan)
     if (!quant->matrices)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < plan->target_count; i++)
-        if (plan->targets[i].use == LM_SLOT_PACKED && plan->targets[i].parts > 0)
+        if (plan->targets[i].use == LM_SLOT_PACKED)
             LM_TRY(make_matrix(quant, &plan->targets[i], i, &quant->matrices[quant->count++]));
     return LM_OK;
 }

@@ -4,6 +4,7 @@
  */
 #include "quant/quantize.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -92,7 +93,9 @@ choose_gains(lm_quant_matrix *matrix, const float *values, float *sizes)
     for (size_t i = 0; i < matrix->n * k; i++)
         sizes[i % k] = fmaxf(sizes[i % k], fabsf(values[i]));
     weight = greatest(sizes, k) * LEAST;
-    for (size_t j = 0; j < k && input > 0 && weight > 0; j++)
+    if (!(input > 0 && input < FLT_MAX && weight > 0))
+        return;
+    for (size_t j = 0; j < k; j++)
         matrix->gain[j] = sqrtf(fmaxf(sizes[j], weight) / fmaxf(matrix->most[j], input));
 }
 
@@ -197,8 +200,12 @@ correct_errors(lm_quant *quant, lm_session *session, const text_sets *sets)
     for (size_t i = 0; i < quant->count; i++) {
         lm_quant_matrix *matrix = &quant->matrices[i];
 
-        for (size_t j = 0; j < matrix->n && matrix->rows > 0; j++)
-            matrix->offset[j] = (float)(matrix->error[j] / (double)matrix->rows);
+        for (size_t j = 0; j < matrix->n && matrix->rows > 0; j++) {
+            double mean = matrix->error[j] / (double)matrix->rows;
+
+            /* Where the codes cannot follow, an input is beyond float: no offset helps. */
+            matrix->offset[j] = isfinite(mean) ? (float)mean : 0;
+        }
         lm_quant_store(quant, matrix);
     }
     return LM_OK;
