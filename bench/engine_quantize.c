@@ -103,8 +103,8 @@ quantize(bench *b)
     taken = (double)(stop.tv_sec - start.tv_sec) + 1e-9 * (double)(stop.tv_nsec - start.tv_nsec);
     printf("quantized %zu matrices on %zu texts, %llu tokens: %zu bytes, %.1f s\n", report.matrices,
            report.texts, (unsigned long long)report.tokens, b->files.file.size, taken);
-    printf("held-out %zu min %.6f mean %.6f\n", report.held_out, report.cosine_min,
-           report.cosine_mean);
+    printf("held-out %zu min %.6f mean %.6f\n", report.fidelity.texts, report.fidelity.least,
+           report.fidelity.mean);
     write_file(b, LM_QUANTIZED_FILE, "", b->files.file.data, b->files.file.size);
     return LM_OK;
 }

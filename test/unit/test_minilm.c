@@ -317,9 +317,9 @@ check_calibrated(recorded *r, const lm_model *full, lm_session *session, overlai
 
     CHECK_OK(&r->ctx, lm_quantize(&r->ctx, session, full, &source, NULL, &files->file, &report));
     printf("# int8, calibrated: cosine of held-out texts at least %.6f, mean %.6f\n",
-           report.cosine_min, report.cosine_mean);
-    CHECK(report.cosine_min >= .998);
-    CHECK(report.cosine_mean >= .9992);
+           report.fidelity.least, report.fidelity.mean);
+    CHECK(report.fidelity.least >= .998);
+    CHECK(report.fidelity.mean >= .9992);
     CHECK(files->file.size < 11100000);
     CHECK_OK(&r->ctx,
              loaded_open_as(&r->ctx, &source, lm_kernels_active(), LM_PRECISION_INT8, &loaded));

@@ -317,18 +317,18 @@ check_folder(const char *name)
         CHECK(made.file.size == again.file.size &&
               memcmp(made.file.data, again.file.data, made.file.size) == 0);
         CHECK_EQ_INT(made.report.texts, 8);
-        CHECK_EQ_INT(made.report.held_out, 1);
+        CHECK_EQ_INT(made.report.fidelity.texts, 1);
         CHECK(made.report.tokens > 16);
         CHECK(made.report.matrices >= 4);
-        CHECK(made.report.cosine_min > .99);
-        CHECK_NEAR(made.report.cosine_mean, made.report.cosine_min, 1e-9);
+        CHECK(made.report.fidelity.least > .99);
+        CHECK_NEAR(made.report.fidelity.mean, made.report.fidelity.least, 1e-9);
         fake_add_bytes(&folder.files, LM_QUANTIZED_FILE, made.file.data, made.file.size);
         rewind_files(&folder);
         CHECK_OK(&ctx, loaded_open_as(&ctx, &folder.source, kernels, LM_PRECISION_INT8, &reduced));
         CHECK(!folder.files.went_back);
         if (reduced.image) {
             CHECK_NEAR(cosine_of(&ctx, &full.model, &reduced.model, words[4]),
-                       made.report.cosine_min, 1e-9);
+                       made.report.fidelity.least, 1e-9);
             loaded_close(&ctx, &reduced);
         }
         folder.files.count--;
@@ -364,9 +364,9 @@ shipped_texts(void)
     CHECK_OK(&ctx, loaded_open(&ctx, &folder.source, lm_kernels_active(), &full));
     CHECK_OK(&ctx, quantize(&ctx, &folder, &full.model, NULL, &made));
     CHECK(made.report.texts >= 64);
-    CHECK(made.report.held_out >= 24);
-    CHECK(made.report.cosine_min > .99);
-    CHECK(made.report.cosine_mean > made.report.cosine_min);
+    CHECK(made.report.fidelity.texts >= 24);
+    CHECK(made.report.fidelity.least > .99);
+    CHECK(made.report.fidelity.mean > made.report.fidelity.least);
     lm_buffer_free(&made.file);
     loaded_close(&ctx, &full);
     golden_close(&folder);

@@ -18,9 +18,6 @@
 /* Of Gram matrices, where the caller does not say. */
 #define DEFAULT_MEMORY ((size_t)256 << 20)
 
-/* Texts that are measured in one call. */
-#define BLOCK ((size_t)32)
-
 /* The texts of one call. */
 typedef struct text_sets {
     lm_text *texts, *held_out;
@@ -211,61 +208,6 @@ correct_errors(lm_quant *quant, lm_session *session, const text_sets *sets)
     return LM_OK;
 }
 
-/* ---- Fidelity ---- */
-
-static double
-cosine(const float *a, const float *b, size_t width)
-{
-    double ab = 0, aa = 0, bb = 0;
-
-    for (size_t i = 0; i < width; i++) {
-        ab += (double)a[i] * b[i];
-        aa += (double)a[i] * a[i];
-        bb += (double)b[i] * b[i];
-    }
-    return ab / sqrt(aa * bb);
-}
-
-/* Both models on a block of texts; `vectors` has room for two blocks. */
-static lm_status
-compare_block(const lm_quant *quant, lm_session *session, const lm_text *texts, size_t count,
-              float *vectors, lm_quantize_report *report)
-{
-    size_t width = (size_t)quant->model->info.dimensions;
-    const lm_embed_options options = {.dimensions = 0};
-    float *reduced = vectors + BLOCK * width;
-
-    LM_TRY(lm_embed(quant->ctx, session, quant->model, texts, count, &options, vectors, NULL));
-    LM_TRY(lm_embed(quant->ctx, session, &quant->reduced, texts, count, &options, reduced, NULL));
-    for (size_t i = 0; i < count; i++) {
-        double value = cosine(vectors + i * width, reduced + i * width, width);
-
-        report->cosine_min = fmin(report->cosine_min, value);
-        report->cosine_mean += value;
-    }
-    return LM_OK;
-}
-
-static lm_status
-measure(const lm_quant *quant, lm_session *session, const text_sets *sets,
-        lm_quantize_report *report)
-{
-    size_t width = (size_t)quant->model->info.dimensions;
-    float *vectors = lm_alloc_array(quant->ctx, 2 * BLOCK, width * sizeof *vectors);
-    lm_status status = vectors ? LM_OK : LM_NO_MEMORY;
-
-    report->cosine_min = 1;
-    for (size_t i = 0; i < sets->held_count && status == LM_OK; i += BLOCK) {
-        size_t left = sets->held_count - i;
-
-        status = compare_block(quant, session, sets->held_out + i, left < BLOCK ? left : BLOCK,
-                               vectors, report);
-    }
-    report->cosine_mean /= (double)sets->held_count;
-    lm_free(quant->ctx, vectors);
-    return status;
-}
-
 static lm_status
 run(lm_quant *quant, lm_session *session, const lm_source *source,
     const lm_quantize_options *options, lm_quantize_report *report)
@@ -283,9 +225,9 @@ run(lm_quant *quant, lm_session *session, const lm_source *source,
                            options && options->memory ? options->memory : DEFAULT_MEMORY));
     LM_TRY(correct_errors(quant, session, &sets));
     report->texts = sets.count;
-    report->held_out = sets.held_count;
     report->matrices = quant->count;
-    return measure(quant, session, &sets, report);
+    return lm_fidelity_measure(quant->ctx, session, quant->model, &quant->reduced, sets.held_out,
+                               sets.held_count, &report->fidelity);
 }
 
 lm_status

@@ -6,7 +6,7 @@
 #define LM_QUANTIZE_H
 
 #include "base/buffer.h"
-#include "task/embed.h"
+#include "task/fidelity.h"
 
 /* No more tokens than these are looked at: what more of them would show is little. */
 #define LM_QUANTIZE_MAX_TOKENS ((uint64_t)65536)
@@ -22,9 +22,9 @@ typedef struct lm_quantize_options {
 } lm_quantize_options;
 
 typedef struct lm_quantize_report {
-    double cosine_min, cosine_mean; /* of embeddings, int8 to fp32, over the held-out texts */
-    size_t texts, held_out;         /* calibrated on, measured on */
-    uint64_t tokens;                /* calibrated on */
+    lm_fidelity fidelity; /* int8 to fp32, over the held-out texts */
+    size_t texts;         /* calibrated on */
+    uint64_t tokens;      /* of these */
     size_t matrices;
 } lm_quantize_report;
 

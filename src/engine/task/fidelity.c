@@ -8,7 +8,7 @@
 /* Texts embedded at a time: their vectors are all the memory that is taken. */
 #define BLOCK 16
 
-static const lm_embed_options plain = {.prompt = ""};
+static const lm_embed_options plain = {.dimensions = 0};
 
 /* Two vectors of zeros agree; one alone is as far as can be. */
 static double

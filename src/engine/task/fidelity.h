@@ -13,8 +13,8 @@ typedef struct lm_fidelity {
 } lm_fidelity;
 
 /*
- * Embeds each of count > 0 texts by both, without prompt, cut at the window. Widths that differ are
- * LM_BAD_ARGUMENT, a vector that is not finite LM_BAD_MODEL. Polls cancel.
+ * Embeds each of count > 0 texts by both, with the model's own prompt, cut at the window. Widths
+ * that differ are LM_BAD_ARGUMENT, a vector that is not finite LM_BAD_MODEL. Polls cancel.
  */
 lm_status lm_fidelity_measure(lm_context *ctx, lm_session *session, const lm_model *reference,
                               const lm_model *reduced, const lm_text *texts, size_t count,

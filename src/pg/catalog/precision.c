@@ -49,7 +49,8 @@ calibrate(lmtext_precision_files *files, lmtext_call *call, const lmtext_version
                  lm_quantize(&call->ctx, copy->session, &copy->model, files->from, &quantize,
                              &files->codes, &report),
                  name);
-    files->metrics = fidelity_json(report.held_out, report.cosine_min, report.cosine_mean);
+    files->metrics =
+        fidelity_json(report.fidelity.texts, report.fidelity.least, report.fidelity.mean);
     MemoryContextDelete(memory);
 }
 
