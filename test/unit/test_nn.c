@@ -105,11 +105,67 @@ check_product(lm_context *ctx, fake_memory *memory, const lm_product *product)
     free(a), free(w), free(bias), free(whole), free(pieces), free(packed), free(scratch);
 }
 
+/* What an observer was shown. */
+typedef struct shown {
+    int calls;
+    size_t rows;
+    lm_status answer;
+} shown;
+
+static lm_status
+observe(void *opaque, lm_context *ctx, const lm_gemm *args)
+{
+    shown *s = opaque;
+
+    s->calls++;
+    s->rows = args->m;
+    return s->answer;
+}
+
+/* A whole call at once, though it runs in pieces, and before it runs; what it answers counts. */
+static void
+check_observer(lm_context *ctx, const lm_product *product)
+{
+    enum { ROWS = 5, N = 6, K = 7 };
+    float *a = make_floats(ROWS * K), *w = make_floats(N * K), c[ROWS * N], wanted[ROWS * N];
+    void *packed = make_packed(product, w, N, K);
+    void *scratch = aligned_alloc(LM_ALIGNMENT, product->scratch_size(ROWS, K) + LM_ALIGNMENT);
+    shown s = {.answer = LM_OK};
+    const lm_observer observer = {observe, &s};
+    lm_product watched = *product;
+    lm_gemm args = {.m = ROWS,
+                    .n = N,
+                    .k = K,
+                    .a = a,
+                    .lda = K,
+                    .packed = packed,
+                    .c = wanted,
+                    .ldc = N,
+                    .scratch = scratch};
+
+    CHECK(!product->observer);
+    watched.observer = &observer;
+    watched.poll_flops = 1;
+    product->gemm(&args);
+    args.c = c;
+    CHECK_OK(ctx, lm_nn_linear(ctx, &watched, &args));
+    CHECK_EQ_INT(s.calls, 1);
+    CHECK_EQ_INT(s.rows, ROWS);
+    CHECK(memcmp(c, wanted, sizeof c) == 0);
+    s.answer = LM_TOO_LARGE;
+    memset(c, 0, sizeof c);
+    CHECK_EQ_INT(lm_nn_linear(ctx, &watched, &args), LM_TOO_LARGE);
+    CHECK(c[0] == 0);
+    free(a), free(w), free(packed), free(scratch);
+}
+
 static void
 check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
 {
-    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++)
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
         check_product(ctx, memory, &kernels->products[precision]);
+        check_observer(ctx, &kernels->products[precision]);
+    }
 }
 
 static void

@@ -1,7 +1,7 @@
 /*
  * texts.c - own texts, short and long, plain and technical, in many scripts: what a channel of a
  * model does on one kind of text only must show here. Kinds: news, chat, questions,
- * shops, medicine, law, SQL and code, logs, science, stories, packages, sentences of 24 languages.
+ * shops, medicine, law, SQL and code, logs, science, stories, packages, sentences of 26 languages.
  */
 #include "quant/texts.h"
 
