@@ -55,8 +55,8 @@ PG_FUNCTION_INFO_V1(lmtext_distance_support);
 PG_FUNCTION_INFO_V1(lmtext_token_support);
 
 /* As get_fn_expr_arg_stable has it, which the executor asks. */
-static bool
-is_stable(Node *argument)
+bool
+lmtext_plan_is_stable(Node *argument)
 {
     while (IsA(argument, RelabelType))
         argument = (Node *)((RelabelType *)argument)->arg;
@@ -160,13 +160,13 @@ call_cost(const call_kind *kind, SupportRequestCost *request)
     if (lmtext_plan_for_nothing)
         return;
     for (i = kind->texts; i < list_length(arguments); i++)
-        same = same && is_stable(list_nth(arguments, i));
+        same = same && lmtext_plan_is_stable(list_nth(arguments, i));
     for (i = 0; i < kind->texts; i++) {
         Node *argument = i < list_length(arguments) ? list_nth(arguments, i) : NULL;
         double width =
             argument ? text_width(request->root, argument) : get_typavgwidth(TEXTOID, -1);
 
-        if (kind->forwards && same && argument && is_stable(argument))
+        if (kind->forwards && same && argument && lmtext_plan_is_stable(argument))
             request->startup += text_cost(kind, width);
         else
             request->per_tuple += text_cost(kind, width);
@@ -253,6 +253,12 @@ find_call(Node *node, void *unused)
 }
 
 bool
+lmtext_plan_is_call(Node *node)
+{
+    return OidIsValid(called_function(node));
+}
+
+bool
 lmtext_plan_has_calls(Node *expression)
 {
     return find_call(expression, NULL);
@@ -306,5 +312,6 @@ void
 lmtext_plan_init(void)
 {
     lmtext_parallel_init();
+    lmtext_batch_init(); /* before jit.c, which starts first then and sees the plan as it was */
     lmtext_jit_init();
 }
