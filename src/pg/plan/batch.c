@@ -396,9 +396,9 @@ start_executor(QueryDesc *query, int eflags)
             statement->subplans = copyObject(statement->subplans);
             walk = (batch_walk){query->params, true, 0};
             serve_statement(&walk, statement);
+            LMTEXT_FAULT_POINT("batches_planned");
             query->plannedstmt = statement;
         }
-        LMTEXT_FAULT_POINT("batches_planned");
     }
     if (previous_start)
         previous_start(query, eflags);
