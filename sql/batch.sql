@@ -112,6 +112,8 @@ SELECT nodes($$SELECT lmtext.embed('one text') FROM doc$$) AS constant,
        nodes($$SELECT lmtext.embed(max(title)) FROM doc$$) AS aggregate,
        nodes($$SELECT id FROM doc WHERE (lmtext.embed(title))[1] > 0$$) AS filter,
        nodes($$SELECT lmtext.embed(title) FROM doc WHERE random() < 2$$) AS volatile,
+       nodes($$SELECT lmtext.embed(title) FROM (SELECT title, random() FROM doc UNION ALL SELECT title, n FROM doc OFFSET 0) t$$) AS volatile_below,
+       nodes($$SELECT lmtext.embed(title) FROM doc, generate_series(1, (random() * n)::int)$$) AS volatile_beside,
        nodes($$SELECT lmtext.embed(title) FROM doc FOR UPDATE$$) AS locked,
        nodes($$SELECT lmtext.embed(title) FROM doc LIMIT (SELECT 2)$$) AS limit_unknown;
 -- Functions beside the call are called once a row, in order.

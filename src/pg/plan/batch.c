@@ -173,15 +173,29 @@ is_immovable(Node *node, void *unused)
 
 static bool is_volatile(Plan *plan);
 
+static bool
+any_volatile(List *plans)
+{
+    ListCell *cell;
+
+    foreach (cell, plans)
+        if (is_volatile(lfirst(cell)))
+            return true;
+    return false;
+}
+
 /* Would somebody see that rows are read early? */
 static bool
 reads_volatile(Plan *plan)
 {
-    return contain_volatile_functions((Node *)plan->qual) ||
-           ((IsA(plan, NestLoop) || IsA(plan, MergeJoin) || IsA(plan, HashJoin)) &&
-            contain_volatile_functions((Node *)((Join *)plan)->joinqual)) ||
-           is_volatile(plan->lefttree) || is_volatile(plan->righttree) ||
-           (IsA(plan, SubqueryScan) && is_volatile(((SubqueryScan *)plan)->subplan));
+    if (contain_volatile_functions((Node *)lmtext_plan_conditions(plan)) ||
+        is_volatile(plan->lefttree) || is_volatile(plan->righttree))
+        return true;
+    if (IsA(plan, SubqueryScan))
+        return is_volatile(((SubqueryScan *)plan)->subplan);
+    if (IsA(plan, Append))
+        return any_volatile(((Append *)plan)->appendplans);
+    return IsA(plan, MergeAppend) && any_volatile(((MergeAppend *)plan)->mergeplans);
 }
 
 static bool

@@ -28,6 +28,8 @@ bool lmtext_plan_has_calls(Node *expression);
  * those that read columns of `relids`, unless that is NULL.
  */
 Cost lmtext_plan_calls_cost(PlannerInfo *root, Node *expression, Relids relids);
+/* Expressions that a node computes for each row beside its target list. */
+List *lmtext_plan_conditions(Plan *plan);
 /* While true, support functions say that lmtext's calls cost nothing. */
 extern bool lmtext_plan_for_nothing;
 
