@@ -101,6 +101,14 @@ SELECT * FROM same($$SELECT a.id, e FROM doc a JOIN (SELECT id, lmtext.embed(tit
 RESET enable_hashjoin;
 RESET enable_nestloop;
 
+-- Distances of texts: each side that changes from row to row.
+EXPLAIN (COSTS OFF, VERBOSE) SELECT lmtext.similarity(title, 'words', 'minilm'), lmtext.similarity(title, body || 'x') FROM doc ORDER BY title <=> 'title 5';
+SELECT * FROM same($$SELECT lmtext.similarity(title, 'words', 'minilm'), lmtext.similarity(title, body || 'x'), lmtext.similarity(title, title) FROM doc$$);
+SELECT * FROM same($$SELECT id FROM doc ORDER BY title <=> 'title 5', id$$);
+SELECT * FROM same($$SELECT lmtext.similarity(a.title, b.title, 'tiny@1'::regclass) FROM doc a JOIN doc b ON b.id = a.n + 1$$);
+SELECT nodes($$SELECT lmtext.similarity('words', 'others') FROM doc$$) AS constant, nodes($$SELECT lmtext.similarity(title, 'words', body) FROM doc$$) AS any_model,
+       nodes($$SELECT lmtext.count_tokens(title) FROM doc$$) AS tokens, nodes($$SELECT lmtext.embed(ARRAY[title]) FROM doc$$) AS array_of_one;
+
 -- Left alone: what is not computed for each row, or not by a plain call of a text that is at hand.
 SELECT nodes($$SELECT lmtext.embed('one text') FROM doc$$) AS constant,
        nodes($$SELECT lmtext.embed(upper(title)) FROM doc$$) AS may_fail,
@@ -218,14 +226,18 @@ SET lmtext.batch = on;
 SELECT lmtext.stats_reset();
 \o /dev/null
 SELECT lmtext.embed(body) FROM edge;
+SELECT lmtext.similarity(body, 'words'), lmtext.similarity(body, body || i), lmtext.similarity(body, NULLIF(body, 'text 7')) FROM edge;
+SELECT lmtext.similarity(a, b) FROM (SELECT body AS a, NULLIF(body, 'text 7') AS b FROM edge OFFSET 0) t;
 \o
-SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database();
+SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = off;
 SELECT lmtext.stats_reset();
 \o /dev/null
 SELECT lmtext.embed(body) FROM edge;
+SELECT lmtext.similarity(body, 'words'), lmtext.similarity(body, body || i), lmtext.similarity(body, NULLIF(body, 'text 7')) FROM edge;
+SELECT lmtext.similarity(a, b) FROM (SELECT body AS a, NULLIF(body, 'text 7') AS b FROM edge OFFSET 0) t;
 \o
-SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database();
+SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = on;
 
 -- Privileges are those of each call.

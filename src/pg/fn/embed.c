@@ -117,17 +117,20 @@ is_ready(const lmtext_ahead *ahead, const embed_key *key)
            memcmp(ahead->key, key, sizeof *key) == 0;
 }
 
-/* The vector of the text at hand, or NULL: to be computed alone, with whatever error it has. */
+/*
+ * The vector of the text at hand, or NULL: to be computed alone, with whatever error it has. The
+ * call's other arguments, but for its texts, are constant.
+ */
 static const float *
-vector_ahead(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
+vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model, lm_text text,
              const lm_embed_options *options, size_t width)
 {
-    lmtext_ahead *ahead = lmtext_ahead_find(fcinfo->flinfo->fn_expr, text);
+    lmtext_ahead *ahead = lmtext_ahead_find(fcinfo->flinfo->fn_expr, argno, text);
     lm_text parts[EMBED_PARTS];
     embed_key key;
 
     StaticAssertStmt(sizeof key <= sizeof ahead->key, "a key has room");
-    if (ahead == NULL || !lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1))
+    if (ahead == NULL)
         return NULL;
     embed_parts(model, options, text, &key, parts);
     if (!is_ready(ahead, &key) && !ahead->failed && ahead->at + 1 < ahead->count)
@@ -141,7 +144,9 @@ embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
           const lm_embed_options *options)
 {
     int width = lmtext_embed_width(model, options);
-    const float *values = vector_ahead(fcinfo, model, text, options, width);
+    const float *values = lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1)
+                              ? vector_ahead(fcinfo, 0, model, text, options, width)
+                              : NULL;
     ArrayType *vector;
     float *out;
 
@@ -252,9 +257,14 @@ embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_emb
     const float *kept;
     float *vector;
 
-    bool stable =
-        lmtext_args_stable(fcinfo, argno, argno) && lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1);
+    bool same_options = lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1);
+    bool stable = same_options && lmtext_args_stable(fcinfo, argno, argno);
 
+    if (same_options && !stable) {
+        kept = vector_ahead(fcinfo, argno, model, text, options, width);
+        if (kept != NULL)
+            return kept;
+    }
     if (stable) {
         embed_parts(model, options, text, &key, parts);
         kept = lmtext_memo_find(fcinfo, argno, parts, EMBED_PARTS, NULL);

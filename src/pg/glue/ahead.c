@@ -19,12 +19,13 @@ forget(void *argument)
 }
 
 lmtext_ahead *
-lmtext_ahead_open(const Node *call, MemoryContext memory)
+lmtext_ahead_open(const Node *call, int argno, MemoryContext memory)
 {
     lmtext_ahead *ahead = MemoryContextAllocZero(memory, sizeof *ahead);
     MemoryContextCallback *callback = MemoryContextAllocZero(memory, sizeof *callback);
 
     ahead->call = call;
+    ahead->argno = argno;
     ahead->memory = memory;
     ahead->next = all;
     all = ahead;
@@ -50,10 +51,10 @@ lmtext_ahead_add(lmtext_ahead *ahead, lm_text text)
 
 /* One plan may run twice at a time (recursion), and then each has its own. */
 lmtext_ahead *
-lmtext_ahead_find(const Node *call, lm_text text)
+lmtext_ahead_find(const Node *call, int argno, lm_text text)
 {
     for (lmtext_ahead *ahead = all; ahead != NULL; ahead = ahead->next) {
-        if (ahead->call != call)
+        if (ahead->call != call || ahead->argno != argno)
             continue;
         for (int i = ahead->at; i < ahead->count; i++)
             if (ahead->texts[i].bytes == text.bytes && ahead->texts[i].length == text.length) {

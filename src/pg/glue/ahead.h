@@ -6,7 +6,7 @@
  * advice and no more: whoever finds nothing here computes its one text, and so does everybody whose
  * batch failed. All arguments but the text must be constant in the statement.
  *
- * A text is known by the call and by where its bytes lie, in a row that the node holds.
+ * A text is known by the call, its argument, and where its bytes lie in a row that the node holds.
  */
 #ifndef LMTEXT_AHEAD_H
 #define LMTEXT_AHEAD_H
@@ -19,6 +19,7 @@
 typedef struct lmtext_ahead {
     struct lmtext_ahead *next;
     const Node *call;     /* as the executor has it: fn_expr */
+    int argno;            /* which argument the texts are */
     MemoryContext memory; /* of all this */
     int count;
     int at; /* the text of the call under way; those before it are done with */
@@ -33,12 +34,12 @@ typedef struct lmtext_ahead {
 } lmtext_ahead;
 
 /* Known to functions until `memory` is reset or deleted. */
-lmtext_ahead *lmtext_ahead_open(const Node *call, MemoryContext memory);
+lmtext_ahead *lmtext_ahead_open(const Node *call, int argno, MemoryContext memory);
 /* Forget the texts: the rows go. */
 void lmtext_ahead_clear(lmtext_ahead *ahead);
 void lmtext_ahead_add(lmtext_ahead *ahead, lm_text text);
 
 /* For a function: its text's place, as `at`, or NULL. */
-lmtext_ahead *lmtext_ahead_find(const Node *call, lm_text text);
+lmtext_ahead *lmtext_ahead_find(const Node *call, int argno, lm_text text);
 
 #endif

@@ -72,42 +72,65 @@ is_harmless(Node *node)
 }
 
 static bool
-is_batch_call(Node *node)
+is_ahead(Node *argument)
 {
-    FuncExpr *call = (FuncExpr *)node;
-    Node *text;
-    int i;
+    return exprType(argument) == TEXTOID && !lmtext_plan_is_stable(argument) &&
+           is_harmless(argument);
+}
 
-    if (!IsA(node, FuncExpr) || call->funcresulttype != FLOAT4ARRAYOID || call->args == NIL)
-        return false;
-    text = linitial(call->args);
-    if (exprType(text) != TEXTOID || IsA(text, Const) || !is_harmless(text) ||
-        !lmtext_plan_is_call(node))
-        return false;
-    for (i = 1; i < list_length(call->args); i++)
-        if (!lmtext_plan_is_stable(list_nth(call->args, i)))
-            return false;
-    return true;
+/* Calls that ask for texts ahead (fn/embed.c): those of vectors and of distances. */
+static bool
+takes_batches(Node *call, int texts)
+{
+    return texts == 2 || (texts == 1 && IsA(call, FuncExpr) &&
+                          ((FuncExpr *)call)->funcresulttype == FLOAT4ARRAYOID);
+}
+
+/* Is a text the same in all rows, which is remembered, or one that may be read ahead? */
+static bool
+is_known(Node *argument)
+{
+    return lmtext_plan_is_stable(argument) || is_ahead(argument);
+}
+
+/*
+ * Texts of a call, if what else it depends on is constant. Of two texts both must be known: where
+ * one is NULL, the other is not computed.
+ */
+static void
+add_texts(Node *call, List **texts)
+{
+    List *arguments = NIL;
+    int count = lmtext_plan_texts(call, &arguments), i;
+
+    if (!takes_batches(call, count))
+        return;
+    for (i = 0; i < list_length(arguments); i++)
+        if (i < count ? !is_known(list_nth(arguments, i))
+                      : !lmtext_plan_is_stable(list_nth(arguments, i)))
+            return;
+    for (i = 0; i < count; i++)
+        if (is_ahead(list_nth(arguments, i))) {
+            lmtext_batch_text *text = palloc(sizeof *text);
+
+            *text = (lmtext_batch_text){call, list_nth(arguments, i), i};
+            *texts = lappend(*texts, text);
+        }
 }
 
 /* Only into what evaluates all its parts: what CASE leaves out is not to be computed. */
 static bool
-collect_calls(Node *node, void *context)
+collect_texts(Node *node, void *context)
 {
-    List **calls = context;
-
     if (node == NULL)
         return false;
     switch (nodeTag(node)) {
     case T_FuncExpr:
-        if (is_batch_call(node)) {
-            *calls = lappend(*calls, node);
-            return false;
-        }
+    case T_OpExpr:
+        add_texts(node, context);
         break;
     case T_List:
     case T_TargetEntry:
-    case T_OpExpr:
     case T_RelabelType:
     case T_CoerceViaIO:
     case T_ArrayCoerceExpr:
@@ -119,16 +142,16 @@ collect_calls(Node *node, void *context)
     default:
         return false;
     }
-    return expression_tree_walker(node, collect_calls, context);
+    return expression_tree_walker(node, collect_texts, context);
 }
 
 List *
-lmtext_batch_calls(List *targetlist)
+lmtext_batch_texts(List *targetlist)
 {
-    List *calls = NIL;
+    List *texts = NIL;
 
-    collect_calls((Node *)targetlist, &calls);
-    return calls;
+    collect_texts((Node *)targetlist, &texts);
+    return texts;
 }
 
 /* ---- Which nodes ---- */
@@ -208,14 +231,14 @@ is_volatile(Plan *plan)
 static bool
 is_served(Plan *plan)
 {
-    return projects(plan) && lmtext_batch_calls(plan->targetlist) != NIL &&
+    return projects(plan) && lmtext_batch_texts(plan->targetlist) != NIL &&
            !is_immovable((Node *)plan->targetlist, NULL) && !reads_volatile(plan);
 }
 
 /* ---- The split ---- */
 
 typedef struct split {
-    List *calls;   /* those whose texts become columns */
+    List *texts;   /* which become columns */
     List *columns; /* target list of the node below */
 } split;
 
@@ -241,6 +264,17 @@ column_for(split *split, Node *expression)
                            exprCollation(expression), 0);
 }
 
+static bool
+is_batch_text(split *split, Node *node)
+{
+    ListCell *cell;
+
+    foreach (cell, split->texts)
+        if (((lmtext_batch_text *)lfirst(cell))->text == node)
+            return true;
+    return false;
+}
+
 static Node *
 move_up(Node *node, void *context)
 {
@@ -248,14 +282,8 @@ move_up(Node *node, void *context)
 
     if (node == NULL)
         return NULL;
-    if (IsA(node, Var))
+    if (IsA(node, Var) || is_batch_text(split, node))
         return column_for(split, node);
-    if (list_member_ptr(split->calls, node)) {
-        FuncExpr *call = copyObject((FuncExpr *)node);
-
-        linitial(call->args) = column_for(split, linitial(call->args));
-        return (Node *)call;
-    }
     return expression_tree_mutator(node, move_up, context);
 }
 
@@ -263,7 +291,7 @@ move_up(Node *node, void *context)
 static Plan *
 split_node(Plan *plan, int64 bound, int id)
 {
-    split split = {lmtext_batch_calls(plan->targetlist), NIL};
+    split split = {lmtext_batch_texts(plan->targetlist), NIL};
     List *targetlist = (List *)move_up((Node *)plan->targetlist, &split);
     Plan *batch;
 

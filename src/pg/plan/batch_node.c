@@ -45,9 +45,9 @@ typedef struct batch_state {
     int ahead;             /* rows to be held next */
     int64 bound, returned; /* negative: no bound */
     bool ended;            /* the node below has no more */
-    int calls;
-    lmtext_ahead **texts; /* for each call */
-    AttrNumber *columns;  /* where its text is */
+    int count_texts;
+    lmtext_ahead **texts; /* for each text of a call */
+    AttrNumber *columns;  /* where it is */
 } batch_state;
 
 static Node *create_state(CustomScan *scan);
@@ -129,7 +129,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 {
     batch_state *state = (batch_state *)node;
     Plan *plan = node->ss.ps.plan;
-    List *calls = lmtext_batch_calls(plan->targetlist);
+    List *texts = lmtext_batch_texts(plan->targetlist);
     ListCell *cell;
 
     outerPlanState(node) = ExecInitNode(outerPlan(plan), estate, eflags);
@@ -138,31 +138,40 @@ begin(CustomScanState *node, EState *estate, int eflags)
     state->memory =
         AllocSetContextCreate(estate->es_query_cxt, "lmtext rows ahead", ALLOCSET_DEFAULT_SIZES);
     state->ahead = 1;
-    state->texts = palloc(list_length(calls) * sizeof *state->texts);
-    state->columns = palloc(list_length(calls) * sizeof *state->columns);
-    foreach (cell, calls) {
-        FuncExpr *call = lfirst_node(FuncExpr, cell);
+    state->texts = palloc(list_length(texts) * sizeof *state->texts);
+    state->columns = palloc(list_length(texts) * sizeof *state->columns);
+    foreach (cell, texts) {
+        lmtext_batch_text *text = lfirst(cell);
 
-        state->columns[state->calls] = linitial_node(Var, call->args)->varattno;
-        state->texts[state->calls++] = lmtext_ahead_open((Node *)call, estate->es_query_cxt);
+        state->columns[state->count_texts] = castNode(Var, text->text)->varattno;
+        state->texts[state->count_texts++] =
+            lmtext_ahead_open(text->call, text->argno, estate->es_query_cxt);
     }
 }
 
-/* Where the text of a call lies in the row in the slot; the size of one that is not there. */
+/* A text in the row in the slot, unless it is long or elsewhere; its size, about. */
 static Size
 add_text(lmtext_ahead *ahead, TupleTableSlot *slot, AttrNumber column)
 {
     struct varlena *value = (struct varlena *)DatumGetPointer(slot->tts_values[column - 1]);
     Size size;
 
-    if (slot->tts_isnull[column - 1])
-        return 0;
     if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
         return BATCH_BYTES;
     size = VARSIZE_ANY_EXHDR(value);
     if (size < LONG_BYTES)
         lmtext_ahead_add(ahead, (lm_text){VARDATA_ANY(value), size});
     return size;
+}
+
+/* A call with a NULL computes no text, of two neither. */
+static bool
+is_computed(batch_state *state, const lmtext_ahead *ahead, TupleTableSlot *slot)
+{
+    for (int i = 0; i < state->count_texts; i++)
+        if (state->texts[i]->call == ahead->call && slot->tts_isnull[state->columns[i] - 1])
+            return false;
+    return true;
 }
 
 /* Texts stay where they are in the rows. */
@@ -173,10 +182,12 @@ add_texts(batch_state *state, MinimalTuple row)
     Size most = 0;
 
     ExecForceStoreMinimalTuple(row, slot, false);
-    for (int i = 0; i < state->calls; i++) {
-        Size size = add_text(state->texts[i], slot, state->columns[i]);
+    for (int i = 0; i < state->count_texts; i++) {
+        if (is_computed(state, state->texts[i], slot)) {
+            Size size = add_text(state->texts[i], slot, state->columns[i]);
 
-        most = Max(most, size);
+            most = Max(most, size);
+        }
     }
     return most;
 }
@@ -185,7 +196,7 @@ static void
 forget_rows(batch_state *state)
 {
     ExecClearTuple(state->scan.ss.ss_ScanTupleSlot);
-    for (int i = 0; i < state->calls; i++)
+    for (int i = 0; i < state->count_texts; i++)
         lmtext_ahead_clear(state->texts[i]);
     state->count = state->at = 0;
     MemoryContextReset(state->memory);
@@ -275,11 +286,11 @@ end(CustomScanState *node)
 
 /* A call as people write it: what was left out at its end stands there as NULL. */
 static Node *
-as_written(FuncExpr *call)
+as_written(Node *call)
 {
-    FuncExpr *shown = copyObject(call);
+    FuncExpr *shown = (FuncExpr *)copyObject(call);
 
-    while (list_length(shown->args) > 1 && IsA(llast(shown->args), Const) &&
+    while (IsA(shown, FuncExpr) && list_length(shown->args) > 1 && IsA(llast(shown->args), Const) &&
            llast_node(Const, shown->args)->constisnull)
         shown->args = list_delete_last(shown->args);
     return (Node *)shown;
@@ -291,11 +302,16 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
     Plan *plan = node->ss.ps.plan;
     List *context = set_deparse_context_plan(es->deparse_cxt, plan, ancestors), *shown = NIL;
     bool prefix = es->verbose || list_length(es->rtable) > 1;
+    Node *last = NULL;
     ListCell *cell;
 
-    foreach (cell, lmtext_batch_calls(plan->targetlist))
-        shown =
-            lappend(shown, deparse_expression(as_written(lfirst(cell)), context, prefix, false));
+    foreach (cell, lmtext_batch_texts(plan->targetlist)) {
+        Node *call = ((lmtext_batch_text *)lfirst(cell))->call;
+
+        if (call != last)
+            shown = lappend(shown, deparse_expression(as_written(call), context, prefix, false));
+        last = call;
+    }
     ExplainPropertyList("Calls", shown, es);
     if (es->analyze && node->ss.ps.instrument != NULL)
         ExplainPropertyFloat("Batches", NULL, node->ss.ps.instrument->ntuples2, 0, es);

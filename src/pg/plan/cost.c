@@ -203,30 +203,32 @@ lmtext_token_support(PG_FUNCTION_ARGS)
     return support(fcinfo, &token_kind);
 }
 
-/* Is this one of the support functions above, of this library? */
-static bool
-is_our_support(Oid function)
+/* The kind of calls that a support function is for, or NULL when it is not one of this library. */
+static const call_kind *
+supported_kind(Oid function)
 {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    bool is_null, ours = false;
+    const call_kind *kind = NULL;
+    bool is_null;
     char *symbol;
     Datum source;
     int i;
 
     if (!HeapTupleIsValid(tuple))
-        return false;
+        return NULL;
     source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
     symbol = is_null ? pstrdup("") : TextDatumGetCString(source);
     for (i = 0; i < lengthof(call_kinds); i++)
-        ours = ours || strcmp(call_kinds[i]->symbol, symbol) == 0;
+        if (strcmp(call_kinds[i]->symbol, symbol) == 0)
+            kind = call_kinds[i];
     pfree(symbol);
     ReleaseSysCache(tuple);
-    return ours;
+    return kind;
 }
 
-/* The function that a node calls when it is a call of lmtext, or InvalidOid. */
-static Oid
-called_function(Node *node)
+/* The kind of a node that is a call of lmtext, and its function; or NULL. */
+static const call_kind *
+kind_of_call(Node *node, Oid *called)
 {
     Oid function = InvalidOid, support_function;
 
@@ -236,26 +238,33 @@ called_function(Node *node)
         set_opfuncid((OpExpr *)node);
         function = ((OpExpr *)node)->opfuncid;
     }
-    if (!OidIsValid(function))
-        return InvalidOid;
-    support_function = get_func_support(function);
-    return OidIsValid(support_function) && is_our_support(support_function) ? function : InvalidOid;
+    *called = function;
+    support_function = OidIsValid(function) ? get_func_support(function) : InvalidOid;
+    return OidIsValid(support_function) ? supported_kind(support_function) : NULL;
 }
 
 static bool
 find_call(Node *node, void *unused)
 {
+    Oid function;
+
     if (node == NULL)
         return false;
-    if (OidIsValid(called_function(node)))
+    if (kind_of_call(node, &function) != NULL)
         return true;
     return expression_tree_walker(node, find_call, unused);
 }
 
-bool
-lmtext_plan_is_call(Node *node)
+int
+lmtext_plan_texts(Node *node, List **arguments)
 {
-    return OidIsValid(called_function(node));
+    Oid function;
+    const call_kind *kind = kind_of_call(node, &function);
+
+    if (kind == NULL || !kind->forwards)
+        return 0;
+    *arguments = call_arguments(node);
+    return Min(kind->texts, list_length(*arguments));
 }
 
 bool
@@ -293,8 +302,7 @@ add_calls(Node *node, void *context)
 
     if (node == NULL)
         return false;
-    function = called_function(node);
-    if (OidIsValid(function) && reads(walk, node))
+    if (kind_of_call(node, &function) != NULL && reads(walk, node))
         walk->cost += call_cost_per_row(walk->root, function, node);
     return expression_tree_walker(node, add_calls, context);
 }

@@ -17,8 +17,11 @@ void lmtext_plan_init(void); /* from _PG_init: hooks */
 
 /* For the files of this room. */
 
-/* Is a node itself a call of lmtext that has a support function? */
-bool lmtext_plan_is_call(Node *node);
+/*
+ * How many texts a node that is a call of lmtext computes, its first arguments; 0: it is no such
+ * call.
+ */
+int lmtext_plan_texts(Node *node, List **arguments);
 /* Is an argument the same in the whole statement, as get_fn_expr_arg_stable has it? */
 bool lmtext_plan_is_stable(Node *argument);
 /* Does an expression hold a call of lmtext that has a support function? NULL and lists are fine. */
@@ -44,7 +47,12 @@ void lmtext_batch_node_init(void);
  * INDEX_VAR. Not more than `bound` rows are asked for; negative: no such bound.
  */
 Plan *lmtext_batch_node(Plan *source, List *targetlist, int64 bound);
-/* The calls in a target list that are evaluated for each row and whose text may be read ahead. */
-List *lmtext_batch_calls(List *targetlist);
+/* A text of a call in a target list that is evaluated for each row and may be read ahead. */
+typedef struct lmtext_batch_text {
+    Node *call;
+    Node *text; /* its argument */
+    int argno;
+} lmtext_batch_text;
+List *lmtext_batch_texts(List *targetlist);
 
 #endif
