@@ -1,52 +1,74 @@
-"""Embedding 1,000 mixed package descriptions: lmtext through SQL and bare, beside the peers."""
+"""Embedding in every precision: lmtext through SQL and bare, beside the peers; short, mixed and long texts."""
 import numpy
 
 import common
 import peers
 from common import Work
 
-SQL = "lmtext, SELECT over the table"
-ENGINE = "lmtext, the engine alone"
+PRECISIONS = ("fp32", "bf16", "int8")
+
+# Words of which texts are cut or joined to the lengths of a set, in tokens.
+SETS = {
+    "short (titles)": lambda texts: [text.split("\n")[0][:60] for text in texts[:1500]],
+    "mixed": lambda texts: texts[:500],
+    "long": lambda texts: ["\n".join(texts[i:i + 8]) for i in range(0, 800, 8)],
+}
 
 
-def sql_embed(connection):
-    rows = connection.execute("SELECT lmtext.embed(body, 'minilm') FROM bench_text ORDER BY id").fetchall()
+def sql_embed(connection, model):
+    rows = connection.execute("SELECT lmtext.embed(body, %s) FROM bench_text ORDER BY id", (model,)).fetchall()
     return numpy.array([row[0] for row in rows], numpy.float32)
 
 
-def sql_count(connection):
+def sql_count(connection, model):
     """The whole table embedded in one backend; nothing but a count comes back."""
-    connection.execute("SELECT count(lmtext.embed(body, 'minilm')) FROM bench_text")
+    connection.execute("SELECT count(lmtext.embed(body, %s)) FROM bench_text", (model,))
 
 
-def measure(connection, texts, torch_peer, onnx_peer):
+def contenders(connection, texts, file, others):
+    """{name: (precision, Work, embed)}; embed gives the vectors."""
+    works = {}
+    for precision in PRECISIONS:
+        model = common.model_name(precision)
+        works[f"lmtext {precision}, SELECT over the table"] = (
+            precision, Work(lambda m=model: sql_count(connection, m), connection),
+            lambda m=model: sql_embed(connection, m))
+        works[f"lmtext {precision}, the engine alone"] = (
+            precision, Work(lambda p=precision: common.engine_seconds(p, file)), None)
+    for peer in others:
+        works[peer.name] = (peer.precision, Work(lambda p=peer: p.embed(texts)), lambda p=peer: p.embed(texts))
+    return works
+
+
+def measure(connection, name, texts, reference, others):
+    tokens = reference.tokens(texts)
+    wanted = reference.embed(texts)
+    common.load_texts(connection, "bench_text", texts)
     with common.texts_file(texts) as file:
-        return common.interleaved({
-            SQL: Work(lambda: sql_count(connection), connection),
-            ENGINE: Work(lambda: float(common.engine("engine_embed", common.MODEL, file)[2])),
-            onnx_peer.name: Work(lambda: onnx_peer.embed(texts)),
-            torch_peer.name: Work(lambda: torch_peer.embed(texts)),
-        }, rounds=3, warm=0)
+        works = contenders(connection, texts, file, [reference] + others)
+        # These warm up, too.
+        vectors = {key: embed() for key, (_, _, embed) in works.items() if embed}
+        times = common.interleaved({key: work for key, (_, work, _) in works.items()}, rounds=3, warm=0)
+    rows = []
+    for key, (precision, _, _) in works.items():
+        best = max((tokens / times[peer.name].cpu for peer in [reference] + others
+                    if peer.precision == precision), default=None)
+        speed = tokens / times[key].cpu
+        cosine = (vectors[key] * wanted).sum(1) if key in vectors else None
+        rows.append((key, f"{speed:,.0f}", f"{speed / best:.2f}" if best else "",
+                     f"{cosine.min():.5f} / {cosine.mean():.5f}" if cosine is not None else ""))
+    common.table(
+        f"Embedding {len(texts)} texts, {name}: {tokens} tokens, {tokens / len(texts):.0f} a text; one core",
+        ("", "tokens/s", "÷ best peer of that precision", "cosine to torch fp32, min / mean"), rows)
 
 
 def main():
-    texts = common.corpus(1000)
-    torch_peer, onnx_peer = peers.Torch(), peers.OnnxRuntime()
-    tokens = onnx_peer.tokens(texts)
-    with common.prepare() as connection:
+    texts = common.corpus(1500)
+    reference, others = peers.Torch(), peers.all_but_torch()
+    with common.prepare(PRECISIONS) as connection:
         connection.execute("SET max_parallel_workers_per_gather = 0")
-        common.load_texts(connection, "bench_text", texts)
-        # These warm up, too.
-        ours, onnx, reference = sql_embed(connection), onnx_peer.embed(texts), torch_peer.embed(texts)
-        times = measure(connection, texts, torch_peer, onnx_peer)
-    cosines = {SQL: (ours * reference).sum(1), onnx_peer.name: (onnx * reference).sum(1)}
-    base = times[onnx_peer.name].cpu
-    common.table(
-        f"Embedding {len(texts)} mixed package descriptions ({tokens} tokens), fp32, one core",
-        ("", "tokens/s", "÷ ONNX Runtime", "cosine to torch, min / mean"),
-        [(name, f"{tokens / taken.cpu:,.0f}", f"{base / taken.cpu:.2f}",
-          f"{cosines[name].min():.7f} / {cosines[name].mean():.7f}" if name in cosines else "")
-         for name, taken in times.items()])
+        for name, choose in SETS.items():
+            measure(connection, name, choose(texts), reference, others)
     print("\nFrom text to vector, tokenizing included. Peers: sorted by length, batches of 32; "
           "lmtext: rows in table order.")
 

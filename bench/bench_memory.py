@@ -5,8 +5,12 @@ import statistics
 import common
 from common import Work
 
-BACKENDS = 20
+BACKENDS = 95  # of the 100 connections that a server allows
 EMBED = "SELECT lmtext.embed('a short text that every backend embeds', 'minilm')"
+
+
+# As long as the window: what a session keeps for its work has then grown as far as one text makes it.
+EMBED_LONG = "SELECT lmtext.embed(repeat('a text that fills the window ', 100), 'minilm')"
 
 
 def private(connections):
@@ -25,7 +29,7 @@ def backends():
         one.execute("SELECT 1")
     before = private(connections)
     for one in connections:
-        one.execute(EMBED)
+        one.execute(EMBED_LONG)
     after = private(connections)
     image = connections[0].execute("SELECT max(bytes) FROM lmtext.model_cache").fetchone()
     for one in connections:

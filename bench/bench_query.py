@@ -5,6 +5,7 @@ import common
 import peers
 from common import Work
 
+PRECISIONS = ("fp32", "bf16", "int8")
 QUERIES = [f"how do I resize image number {i}" for i in range(10)] * 10
 
 
@@ -22,24 +23,26 @@ def latency(work):
 
 
 def main():
-    torch_peer, onnx_peer = peers.Torch(), peers.OnnxRuntime()
-    tokens = {len(ids) for ids in onnx_peer.tokenizer(QUERIES)["input_ids"]}
-    with common.prepare() as connection, common.texts_file(QUERIES) as file:
+    others = [peers.Torch()] + peers.all_but_torch()
+    tokens = {len(ids) for ids in others[0].tokenizer(QUERIES)["input_ids"]}
+    with common.prepare(PRECISIONS) as connection, common.texts_file(QUERIES) as file:
         cursor = connection.cursor()
 
         def fetch(statement):
             return lambda query: cursor.execute(statement, (query,), prepare=True).fetchone()
 
-        by_sql = fetch("SELECT lmtext.embed(%s, 'minilm')")
         empty = fetch("SELECT array_fill(0.5::real, ARRAY[384]), %s::text")
         contenders = {
-            "lmtext, SELECT lmtext.embed(…)": (by_sql, connection),
-            "SELECT of 384 numbers (the round trip alone)": (empty, connection),
-            onnx_peer.name: (lambda query: onnx_peer.embed([query]), None),
-            torch_peer.name: (lambda query: torch_peer.embed([query]), None)}
+            f"lmtext {precision}, SELECT lmtext.embed(…)":
+                (fetch(f"SELECT lmtext.embed(%s, '{common.model_name(precision)}')"), connection)
+            for precision in PRECISIONS}
+        contenders["SELECT of 384 numbers (the round trip alone)"] = (empty, connection)
+        for peer in others:
+            contenders[peer.name] = (lambda query, peer=peer: peer.embed([query]), None)
         works = {name: Work(each(work), server) for name, (work, server) in contenders.items()}
-        works["lmtext, the engine alone"] = Work(
-            lambda: float(common.engine("engine_embed", common.MODEL, file, "best", 0)[2]))
+        for precision in PRECISIONS:
+            works[f"lmtext {precision}, the engine alone"] = Work(
+                lambda p=precision: common.engine_seconds(p, file, batch_tokens=0))
         times = common.interleaved(works)
         waits = {name: f"{latency(work):.2f}" for name, (work, _) in contenders.items()}
     common.table(f"One query of {'/'.join(map(str, tokens))} tokens, warm, one core",

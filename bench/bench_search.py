@@ -33,7 +33,7 @@ def load(connection):
 
 
 def main():
-    with common.prepare(16) as connection:
+    with common.prepare(version=16) as connection:
         load(connection)
         connection.execute("SET max_parallel_workers_per_gather = 0")
         query = connection.execute("SELECT v FROM by_lmtext WHERE id = 17").fetchone()[0]

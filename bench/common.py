@@ -29,13 +29,30 @@ def connect(version=15, **options):
     return psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True, **options)
 
 
-def prepare(version=15):
-    """A connection to a server that has the extension and the model."""
+def model_name(precision="fp32"):
+    return "minilm" if precision == "fp32" else f"minilm_{precision}"
+
+
+def folder(precision):
+    """The files that the engine reads for a precision: those of the calibrated version for int8."""
+    return MODEL.parent / "minilm_int8" if precision == "int8" else MODEL
+
+
+def prepare(precisions=("fp32",), version=15):
+    """A connection to a server that has the extension and the model; its int8 version is exported, for the engine."""
     connection = connect(version)
     connection.execute("CREATE EXTENSION IF NOT EXISTS lmtext")
-    found = connection.execute("SELECT count(*) FROM lmtext.models WHERE name = 'minilm'").fetchone()
-    if found[0] == 0:
-        connection.execute("SELECT lmtext.import_model('minilm', %s)", (str(MODEL),))
+    level = os.environ.get("LMTEXT_LEVEL")
+    if level:
+        connection.execute("SELECT set_config('lmtext.isa', %s, false)", (level,))
+    for precision in precisions:
+        name = model_name(precision)
+        found = connection.execute("SELECT count(*) FROM lmtext.models WHERE name = %s", (name,)).fetchone()
+        if found[0] == 0:
+            connection.execute("SELECT lmtext.import_model(%s, %s, jsonb_build_object('precision', %s::text))",
+                               (name, str(MODEL), precision))
+        if precision == "int8" and not folder(precision).exists():
+            connection.execute("SELECT lmtext.export_model(%s, %s)", (name, str(folder(precision))))
     return connection
 
 
@@ -114,6 +131,12 @@ def engine(program, *arguments):
     command = [PROGRAMS / "bench" / program, *arguments]
     done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
     return done.stdout.split()
+
+
+def engine_seconds(precision, file, batch_tokens=512):
+    """Processor seconds of one pass over the texts by the engine alone."""
+    level = os.environ.get("LMTEXT_LEVEL") or "best"
+    return float(engine("engine_embed", folder(precision), file, level, batch_tokens, precision)[2])
 
 
 def table(title, header, rows):

@@ -1,6 +1,14 @@
-"""The peers in their best form: one thread, texts sorted by length, batches of 32."""
+"""The peers in their best form: one thread, texts sorted by length, batches of 32.
+
+A cap of the instruction level (LMTEXT_LEVEL=avx2) reaches torch and OpenVINO by oneDNN's variable, which run.sh sets;
+ONNX Runtime has no such setting: on a machine with AVX-512 it runs uncapped.
+"""
+import os
+import pathlib
+
 import numpy
 import onnxruntime
+import openvino
 import torch
 import transformers
 
@@ -36,27 +44,42 @@ class Peer:
 
 
 class Torch(Peer):
-    name = "torch fp32"
-
-    def __init__(self):
+    def __init__(self, precision="fp32"):
         super().__init__()
+        self.precision, self.name = precision, f"torch {precision}"
         torch.set_num_threads(1)
-        self.model = transformers.AutoModel.from_pretrained(common.MODEL, dtype=torch.float32).eval()
+        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+        self.model = transformers.AutoModel.from_pretrained(common.MODEL, dtype=dtype).eval()
 
     def forward(self, tokens):
         with torch.inference_mode():
             inputs = {key: torch.from_numpy(value) for key, value in tokens.items()}
-            return self.model(**inputs).last_hidden_state.numpy()
+            return self.model(**inputs).last_hidden_state.float().numpy()
+
+
+class OpenVino(Peer):
+    """Its own graph of the exported model; fuses by itself."""
+
+    def __init__(self, precision="fp32"):
+        super().__init__()
+        self.precision, self.name = precision, f"OpenVINO {precision}"
+        kind = {"fp32": openvino.Type.f32, "bf16": openvino.Type.bf16}[precision]
+        core = openvino.Core()
+        self.model = core.compile_model(core.read_model(onnx_file(".raw.onnx")), "CPU", {
+            "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": kind})
+        self.inputs = [value.any_name for value in self.model.inputs]
+
+    def forward(self, tokens):
+        return next(iter(self.model({key: tokens[key].astype(numpy.int64) for key in self.inputs}).values()))
 
 
 class OnnxRuntime(Peer):
-    name = "ONNX Runtime fp32"
+    """int8: its own dynamic quantisation, by channel."""
 
-    def __init__(self):
+    def __init__(self, precision="fp32"):
         super().__init__()
-        path = common.BUILD / "bench-minilm.onnx"
-        if not path.exists():
-            export(path)
+        self.precision, self.name = precision, f"ONNX Runtime {precision}"
+        path = onnx_file(".onnx" if precision == "fp32" else ".int8.onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -70,6 +93,23 @@ class OnnxRuntime(Peer):
         return self.session.run(None, feed)[0]
 
 
+def all_but_torch():
+    """Those that the machine computes natively: bfloat16 without instructions for it takes many times as long."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    found = [OnnxRuntime(), OpenVino(), OnnxRuntime("int8")]
+    if "avx512_bf16" in flags and not os.environ.get("LMTEXT_LEVEL"):
+        found += [OpenVino("bf16"), Torch("bf16")]
+    return found
+
+
+def onnx_file(suffix):
+    """The exported model: .raw.onnx as it is, .onnx fused, .int8.onnx fused and quantised."""
+    path = common.BUILD / f"bench-minilm{suffix}"
+    if not path.exists():
+        export(common.BUILD / "bench-minilm.onnx")
+    return path
+
+
 class Wrapped(torch.nn.Module):
     def __init__(self, model):
         super().__init__()
@@ -81,7 +121,8 @@ class Wrapped(torch.nn.Module):
 
 
 def export(path):
-    """Export to ONNX, then fuse attention, GELU and layer norm as ONNX Runtime's own tool does."""
+    """Export to ONNX, then fuse attention, GELU and layer norm as ONNX Runtime's own tool does, and quantise that."""
+    from onnxruntime.quantization import quantize_dynamic
     from onnxruntime.transformers import optimizer
     model = transformers.AutoModel.from_pretrained(common.MODEL, dtype=torch.float32,
                                                    attn_implementation="eager").eval()
@@ -95,3 +136,4 @@ def export(path):
     fused = optimizer.optimize_model(str(raw), model_type="bert", num_heads=12, hidden_size=384)
     print("fused operators:", fused.get_fused_operator_statistics())
     fused.save_model_to_file(str(path))
+    quantize_dynamic(str(path), str(path.with_suffix(".int8.onnx")), per_channel=True)

@@ -2,31 +2,41 @@
 # run.sh - lmtext beside its peers, in one interleaved run on this machine; prints Markdown tables.
 #
 #   sh bench/run.sh                 every part
-#   sh bench/run.sh PART …          only: tokenizer embed query search memory table train
+#   sh bench/run.sh PART …          only: tokenizer embed quantize query search memory table worker train
+#   sh bench/run.sh --level avx2 …  lmtext and the peers (torch, OpenVINO) at most at that instruction level
 #
 # Makes a venv with the peers in the build folder, builds lmtext, and starts private servers
 # (PostgreSQL 15 for lmtext; 16 with pgvector for exact search). Every process computes on one thread
-# unless a row says otherwise. LMTEXT_DATA names a folder with banking77/ for the part `train`.
+# unless a row says otherwise. LMTEXT_DATA names a folder with banking77/ for the part `train`
+# and with stsb/ for the part `quantize`.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-PARTS=${*:-tokenizer embed query search memory table train}
+if [ "${1:-}" = --level ]; then
+    LMTEXT_LEVEL=$2
+    ONEDNN_MAX_CPU_ISA=$(echo "$2" | tr '[:lower:]' '[:upper:]')
+    export LMTEXT_LEVEL ONEDNN_MAX_CPU_ISA
+    shift 2
+fi
+PARTS=${*:-tokenizer embed quantize query search memory table worker train}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
 export TOKENIZERS_PARALLELISM=false
 
 install_private
 need_venv bench "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" \
-    "onnx==1.23.2" "onnxruntime==1.32.0" sympy "psycopg[binary]" numpy "scikit-learn==1.9.1"
+    "onnx==1.23.2" "onnxruntime==1.32.0" "openvino==2026.4.1" sympy "psycopg[binary]" numpy "scikit-learn==1.9.1"
 make -s -j2 -f test/Makefile O="$BUILD/unit" "$BUILD/unit/bench/engine_embed" \
-    "$BUILD/unit/bench/engine_tokenize"
+    "$BUILD/unit/bench/engine_tokenize" "$BUILD/unit/bench/engine_quantize"
 model=$(sh models/fetch.sh minilm)
 staged=$(server_home)/models-bench
 mkdir -p "$staged"
 cp -RL "$model" "$staged/"
+rm -rf "$staged/minilm_int8"
 chmod -R a+rX "$staged"
+[ "$(id -u)" != 0 ] || chown postgres "$staged"
 [ -s "$BUILD/corpus/corpus.jsonl" ] ||
-    python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en
+    python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en,de,fr,ja,it,es,zh_CN
 
 export LMTEXT_BUILD="$BUILD" LMTEXT_MINILM="$staged/minilm" LMTEXT_CLUSTER=bench
 stop_servers() {

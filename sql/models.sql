@@ -364,7 +364,7 @@ SELECT name, version, family IS NOT NULL AS described, base FROM lmtext.models W
 
 -- Hostile manifests do not break the list either.
 UPDATE "x@4" SET data = convert_to('{"format":1,"digest":"' || repeat('0', 64) || '","files":[],"family":"a\u0000b",
-    "task":"' || U&'\00e9' || '","precision":"","labels":["\u0000", 5],"created_at":"9999-99-99T99:99:99Z",
+    "task":"' || U&'\00e9' || '","precision":"fp32","labels":["\u0000", 5],"created_at":"9999-99-99T99:99:99Z",
     "metrics":{"\u0000":[1e300,-0.5,true,null,"\ud83d\ude00"]},"licence":{}}', 'UTF8') WHERE file = 'manifest.json';
 SELECT family, labels, metrics->'?'->0 > '1' AS big, created_at, licence FROM lmtext.models WHERE model = '"x@4"'::regclass;
 

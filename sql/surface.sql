@@ -9,7 +9,7 @@ CREATE TEMP VIEW routine AS
            'regclass'::regtype = ANY (p.proargtypes) AS pinned,
            p.prorettype = 'internal'::regtype OR 'internal'::regtype = ANY (p.proargtypes)
                OR p.proname ~ '_(accum|transition|combine|serialize|deserialize|final)$' AS helper,
-           p.proname IN ('import_model', 'export_model', 'grant_model', 'revoke_model', 'deploy', 'drop_model',
+           p.proname IN ('import_model', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
                'load_model', 'unload_model', 'train', 'stats_reset') AS changes,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'

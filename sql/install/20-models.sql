@@ -29,6 +29,13 @@ CREATE FUNCTION lmtext.import_model(name text, files jsonb, options jsonb DEFAUL
 COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
     'make the next version of a model from large objects, given as {"file name": oid}; returns its number';
 
+CREATE FUNCTION lmtext.quantize(model text, "precision" text, calibration text[] DEFAULT NULL)
+    RETURNS integer
+    AS 'MODULE_PATHNAME', 'lmtext_quantize'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION lmtext.quantize(text, text, text[]) IS
+    'make the next version of a model from the files of one of its versions, with weights in another precision (fp32, bf16, int8, auto); returns its number';
+
 CREATE FUNCTION lmtext.deploy(name text, version integer) RETURNS void
     AS 'MODULE_PATHNAME', 'lmtext_deploy'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
@@ -43,7 +50,7 @@ COMMENT ON FUNCTION lmtext.drop_model(text) IS
 
 REVOKE EXECUTE ON FUNCTION
     lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb),
-    lmtext.deploy(text, integer), lmtext.drop_model(text)
+    lmtext.quantize(text, text, text[]), lmtext.deploy(text, integer), lmtext.drop_model(text)
     FROM PUBLIC;
 
 CREATE FUNCTION lmtext.export_model(model text, directory text) RETURNS void

@@ -92,3 +92,11 @@ CREATE FUNCTION lmtext.selftest(model text, OUT "check" text, OUT max_error doub
     LANGUAGE C STABLE PARALLEL SAFE COST 10000000 ROWS 8;
 COMMENT ON FUNCTION lmtext.selftest(text) IS
     'does a model version still compute what it computed when it was made? One row a check';
+
+CREATE FUNCTION lmtext.quantize(model text, "precision" text, calibration text[] DEFAULT NULL)
+    RETURNS integer
+    AS 'MODULE_PATHNAME', 'lmtext_quantize'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION lmtext.quantize(text, text, text[]) IS
+    'make the next version of a model from the files of one of its versions, with weights in another precision (fp32, bf16, int8, auto); returns its number';
+REVOKE EXECUTE ON FUNCTION lmtext.quantize(text, text, text[]) FROM PUBLIC;

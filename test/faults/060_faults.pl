@@ -179,6 +179,8 @@ my @cases = (
     { name => 'import of a directory', run => qq{SELECT lmtext.import_model('x', '$tiny', '{"max_tokens": 20}')}, after => $forget },
     { name => 'import of large objects', run => q{SELECT lmtext.import_model('x', map, '{"max_tokens": 20}') FROM files},
         after => $forget, step => 2 },
+    { name => 'quantize', before => qq{SELECT lmtext.import_model('x', '$tiny')}, step => 2,
+        run => q{SELECT lmtext.quantize('x', 'int8', array_agg(body)) FROM doc}, after => $forget },
     { name => 'load', before => $unload, run => q{SELECT lmtext.load_model('tiny')} },
     { name => 'load of a head', before => $unload, run => q{SELECT lmtext.load_model('topic')}, step => 2 },
     { name => 'unload', run => q{SELECT lmtext.unload_model('tiny')} },

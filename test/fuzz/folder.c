@@ -189,7 +189,7 @@ write_weights(lm_context *ctx, const lm_family *family, const void *config, lm_b
             count++;
         }
     }
-    return lm_tensors_write_header(ctx, tensors, count, out);
+    return lm_tensors_write_header(ctx, NULL, 0, tensors, count, out);
 }
 
 /* Behind the 8 bytes of size that a written header begins with stands the header alone. */

@@ -104,7 +104,7 @@ write_back(lm_context *ctx, lm_arena *arena, const lm_tensors *tensors, lm_buffe
         return LM_NO_MEMORY;
     for (size_t i = 0; i < tensors->count; i++)
         ordered[i] = *by_order(tensors, (uint32_t)i);
-    REQUIRE_OK(ctx, lm_tensors_write_header(ctx, ordered, tensors->count, out));
+    REQUIRE_OK(ctx, lm_tensors_write_header(ctx, NULL, 0, ordered, tensors->count, out));
     fuzz_folder_add(&folder, NAME, out->data + 8, out->size - 8);
     REQUIRE_OK(ctx, lm_tensors_open(ctx, arena, &source, &again));
     REQUIRE(again.count == tensors->count);

@@ -36,6 +36,7 @@ make_text(size_t tokens, size_t heads, size_t head_dim)
     t.args = (lm_attention_f32){.tokens = tokens,
                                 .heads = heads,
                                 .head_dim = head_dim,
+                                .queries = tokens,
                                 .q = qkv,
                                 .k = qkv + width,
                                 .v = qkv + 2 * width,

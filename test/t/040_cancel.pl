@@ -15,12 +15,14 @@ CALL lmtext.train('parity', 'SELECT ''number '' || i, (i % 2)::text FROM generat
     '{"base": "minilm"}');
 CREATE TABLE huge AS SELECT repeat('some word, and others. ', 4500000) AS body;
 CREATE TABLE texts AS SELECT repeat('word ', 200) || i AS body FROM generate_series(1, 2000) i;
+CREATE TABLE titles AS SELECT 'title number ' || i AS body FROM generate_series(1, 20000) i;
 CREATE TABLE tokens AS SELECT array_fill(2023, '{5000000}'::int[]) AS ids;
 SQL
 
 # Each would take many seconds.
 my @statements = (
     [ 'embed', 'SELECT count(lmtext.embed(body)) FROM texts' ],
+    [ 'embed in batches', 'SELECT lmtext.embed(body) FROM titles' ],
     [ 'embed of an array', 'SELECT lmtext.embed(array_agg(body)) FROM texts' ],
     [ 'embed of windows', 'SET lmtext.on_long = mean; SELECT lmtext.embed(body) FROM huge' ],
     [ 'similarity', q{SELECT count(lmtext.similarity(body, 'a')) FROM texts} ],

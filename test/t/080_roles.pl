@@ -332,15 +332,20 @@ $session->quit;
 # What others put into the new directory stays, and so does a folder in the place of the one beside it.
 $session = session();
 $pid = $session->query('SELECT pg_backend_pid()');
-mkdir "$base/.lmtext-export.$pid";
-like(say_in($session, "SELECT lmtext.export_model('m', '$base/beside')"), qr/58P02/, 'somebody has the name of the folder beside it');
-ok(!-e "$base/beside" && rmdir "$base/.lmtext-export.$pid", '  which stays');
+mkdir "$base/.lmtext-export.$pid.$_" for 0 .. 1;
+is(say_in($session, "SELECT lmtext.export_model('m', '$base/beside')"), '', 'a crash has left the folder beside it');
+ok(-e "$base/beside/config.json" && rmdir "$base/.lmtext-export.$pid.0", '  which stays, and another is taken');
+mkdir "$base/.lmtext-export.$pid.$_" for 0 .. 100;
+like(say_in($session, "SELECT lmtext.export_model('m', '$base/again')"), qr/58P02/, 'so many that it is nobody\'s crash');
+ok(!-e "$base/again", '  leave nothing');
+rmdir "$base/.lmtext-export.$pid.$_" for 0 .. 100;
+system("rm -rf $base/beside");
 for my $try (1 .. 50)
 {
     begin_in($session, "SELECT lmtext.export_model('real', '$base/taken$try');");
     until (-e "$base/taken$try") { }
     kill 'STOP', $pid;
-    my $under_way = -e "$base/.lmtext-export.$pid";
+    my $under_way = -e "$base/.lmtext-export.$pid.0";
     mkdir "$base/taken$try/other" if $under_way;
     kill 'CONT', $pid;
     my $said = end_in($session);

@@ -51,7 +51,7 @@ my %by_routine = (
 my %by_name = (
     model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',
     role => 'r_plain', privilege => 'use', max_tokens => 8, overlap => 1, average => 'weighted',
-    label => 'a', ids => '{1,2}');
+    label => 'a', ids => '{1,2}', precision => 'bf16');
 my %by_type = (
     text => 'g.t', 'text[]' => 'g.ts', integer => 1, boolean => 'true', 'real[]' => '{1,2}', jsonb => '{}',
     'integer[]' => '{1,2}', 'bigint[]' => '{1,2}', bytea => '\x00', anycompatible => 'g.t',
@@ -61,7 +61,7 @@ sub sensible
 {
     my ($routine, $i) = @_;
     my ($type, $name) = ($routine->{types}[$i], $routine->{names}[$i] // '');
-    return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions)$/;
+    return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions|calibration)$/;
     return "'binary'" if $name eq 'average' && $routine->{signature} =~ /^lmtext\.f1\(text,text,text,text/;
     my $value = $by_routine{"$routine->{name} $name"};
     $value //= $by_name{$name} unless $routine->{name} =~ /_(accum|deserialize)$/;

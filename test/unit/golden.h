@@ -231,7 +231,7 @@ golden_hidden_error(golden_folder *folder, const lm_weights *weights, bool types
         size_t offsets[2] = {0, tokens};
         size_t bytes = lm_align_up(weights->family->workspace(weights, tokens, tokens));
         void *workspace = aligned_alloc(LM_ALIGNMENT, bytes);
-        const lm_batch batch = {tokens, 1, ids, types ? type_ids : NULL, offsets};
+        const lm_batch batch = {tokens, 1, ids, types ? type_ids : NULL, offsets, NULL};
         int layer = 0;
 
         golden_ints(lm_json_get(each, "type_ids"), type_ids, 64);

@@ -178,10 +178,74 @@ precisions(void)
     each_folder(check_precisions);
 }
 
+/* Texts of one to four tokens, more of them than go through a layer's rest together. */
+enum { TEXTS = 180, MOST_TOKENS = 4 * TEXTS };
+
+static void
+check_wanted(golden_folder *folder, const lm_weights *weights)
+{
+    const lm_dims *dims = lm_weights_dims(weights);
+    size_t width = (size_t)dims->hidden, offsets[TEXTS + 1] = {0}, wanted[TEXTS];
+    lm_batch batch = {.texts = TEXTS, .offsets = offsets};
+    int32_t ids[MOST_TOKENS];
+    float *all = malloc(MOST_TOKENS * width * sizeof *all);
+    void *workspace;
+
+    for (size_t text = 0; text < TEXTS; text++) {
+        offsets[text + 1] = offsets[text] + 1 + text % 4;
+        wanted[text] = offsets[text] + text % 3 % (1 + text % 4);
+    }
+    batch.tokens = offsets[TEXTS];
+    for (size_t i = 0; i < batch.tokens; i++)
+        ids[i] = (int32_t)(i * 7 % (size_t)dims->vocab);
+    batch.ids = ids;
+    workspace = aligned_alloc(LM_ALIGNMENT,
+                              lm_align_up(weights->family->workspace(weights, batch.tokens, 4)));
+    for (int layers = 0; layers <= dims->layers; layers++) {
+        const float *hidden = NULL;
+
+        batch.wanted = NULL;
+        CHECK_OK(folder->ctx, weights->family->forward(folder->ctx, weights, &batch, layers,
+                                                       workspace, &hidden));
+        memcpy(all, hidden, batch.tokens * width * sizeof *all);
+        batch.wanted = wanted;
+        CHECK_OK(folder->ctx, weights->family->forward(folder->ctx, weights, &batch, layers,
+                                                       workspace, &hidden));
+        for (size_t text = 0; text < TEXTS; text++)
+            CHECK(memcmp(hidden + text * width, all + wanted[text] * width, width * sizeof *all) ==
+                  0);
+    }
+    free(workspace);
+    free(all);
+}
+
+static void
+check_wanted_rows(golden_folder *folder, const char *name, const lm_kernels *kernels)
+{
+    for (lm_precision precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        golden_weights loaded;
+
+        rewind_files(folder);
+        CHECK_OK(folder->ctx, golden_load_as(folder, &folder->source, kernels, precision, &loaded));
+        if (!loaded.image)
+            return;
+        check_wanted(folder, &loaded.weights);
+        golden_unload(folder, &loaded);
+    }
+}
+
+/* Where only one row of each text is wanted, it has the bits that it has among all rows. */
+static void
+wanted_rows(void)
+{
+    each_folder(check_wanted_rows);
+}
+
 static const unit_case cases[] = {
     {"hidden states", hidden_states},
     {"embeddings", embeddings},
     {"precisions", precisions},
+    {"wanted rows", wanted_rows},
 };
 
 UNIT_MAIN(cases)

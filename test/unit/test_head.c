@@ -266,7 +266,7 @@ other_tensors(void)
             floats +=
                 (size_t)(tensors[k].shape[0] * (tensors[k].rank == 2 ? tensors[k].shape[1] : 1));
         }
-        CHECK_OK(&ctx, lm_tensors_write_header(&ctx, tensors, 2, &file));
+        CHECK_OK(&ctx, lm_tensors_write_header(&ctx, NULL, 0, tensors, 2, &file));
         CHECK_OK(&ctx, lm_buffer_append(&file, zeros, floats * sizeof(float)));
         files.fake.files[1].data = file.data;
         files.fake.files[1].size = file.size;

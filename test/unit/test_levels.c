@@ -92,6 +92,13 @@ test_tables(void)
     CHECK_EQ_INT(lm_kernels_active()->level, lm_kernels_best());
     CHECK_STR(lm_level_name(LM_LEVEL_COUNT), "unknown");
     CHECK_STR(lm_precision_name(LM_PRECISION_COUNT), "unknown");
+    for (lm_precision precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        lm_precision found = LM_PRECISION_COUNT;
+
+        CHECK(lm_precision_find(lm_precision_name(precision), &found));
+        CHECK_EQ_INT(found, precision);
+    }
+    CHECK(!lm_precision_find("int4", &(lm_precision){0}));
 }
 
 static const unit_case cases[] = {

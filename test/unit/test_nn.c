@@ -28,7 +28,7 @@ make_packed(const lm_product *product, const float *w, size_t n, size_t k)
     void *packed = aligned_alloc(LM_ALIGNMENT, product->packed_size(n, k));
     int8_t *codes = malloc(n * k);
     float *scales = malloc(n * sizeof *scales);
-    const lm_matrix matrix = {n, k, w, codes, scales};
+    const lm_matrix matrix = {.n = n, .k = k, .values = w, .codes = codes, .scales = scales};
 
     lm_quantize_rows(w, n, k, codes, scales);
     product->pack(&matrix, packed);
@@ -105,11 +105,67 @@ check_product(lm_context *ctx, fake_memory *memory, const lm_product *product)
     free(a), free(w), free(bias), free(whole), free(pieces), free(packed), free(scratch);
 }
 
+/* What an observer was shown. */
+typedef struct shown {
+    int calls;
+    size_t rows;
+    lm_status answer;
+} shown;
+
+static lm_status
+observe(void *opaque, lm_context *ctx, const lm_gemm *args)
+{
+    shown *s = opaque;
+
+    s->calls++;
+    s->rows = args->m;
+    return s->answer;
+}
+
+/* A whole call at once, though it runs in pieces, and before it runs; what it answers counts. */
+static void
+check_observer(lm_context *ctx, const lm_product *product)
+{
+    enum { ROWS = 5, N = 6, K = 7 };
+    float *a = make_floats(ROWS * K), *w = make_floats(N * K), c[ROWS * N], wanted[ROWS * N];
+    void *packed = make_packed(product, w, N, K);
+    void *scratch = aligned_alloc(LM_ALIGNMENT, product->scratch_size(ROWS, K) + LM_ALIGNMENT);
+    shown s = {.answer = LM_OK};
+    const lm_observer observer = {observe, &s};
+    lm_product watched = *product;
+    lm_gemm args = {.m = ROWS,
+                    .n = N,
+                    .k = K,
+                    .a = a,
+                    .lda = K,
+                    .packed = packed,
+                    .c = wanted,
+                    .ldc = N,
+                    .scratch = scratch};
+
+    CHECK(!product->observer);
+    watched.observer = &observer;
+    watched.poll_flops = 1;
+    product->gemm(&args);
+    args.c = c;
+    CHECK_OK(ctx, lm_nn_linear(ctx, &watched, &args));
+    CHECK_EQ_INT(s.calls, 1);
+    CHECK_EQ_INT(s.rows, ROWS);
+    CHECK(memcmp(c, wanted, sizeof c) == 0);
+    s.answer = LM_TOO_LARGE;
+    memset(c, 0, sizeof c);
+    CHECK_EQ_INT(lm_nn_linear(ctx, &watched, &args), LM_TOO_LARGE);
+    CHECK(c[0] == 0);
+    free(a), free(w), free(packed), free(scratch);
+}
+
 static void
 check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
 {
-    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++)
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
         check_product(ctx, memory, &kernels->products[precision]);
+        check_observer(ctx, &kernels->products[precision]);
+    }
 }
 
 static void
@@ -189,7 +245,7 @@ check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     double *wanted = malloc(tokens * width * sizeof *wanted);
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
-    const lm_nn_attention args = {4, offsets, heads, hd, .4f, qkv, out, scratch};
+    const lm_nn_attention args = {4, offsets, heads, hd, .4f, qkv, out, scratch, NULL};
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (size_t text = 0; text < 4; text++) {
@@ -198,6 +254,28 @@ check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
             CHECK_NEAR(out[offsets[text] * width + i], wanted[i], 2e-6);
     }
     free(qkv), free(out), free(wanted), free(scratch);
+}
+
+/* One row of each text has the bits that it has among all rows, and stands without the others. */
+static void
+check_wanted_rows(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    static const size_t offsets[] = {0, 1, 18, 51}, wanted[] = {0, 9, 50};
+    size_t heads = 3, hd = 5, width = heads * hd, tokens = 51;
+    float *qkv = make_floats(tokens * 3 * width), *all = make_floats(tokens * width);
+    float *one = make_floats(4 * width), guard = one[3 * width];
+    void *scratch =
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
+    lm_nn_attention args = {3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+
+    CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+    args.out = one;
+    args.wanted = wanted;
+    CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+    for (size_t text = 0; text < 3; text++)
+        CHECK(memcmp(one + text * width, all + wanted[text] * width, width * sizeof *one) == 0);
+    CHECK(one[3 * width] == guard);
+    free(qkv), free(all), free(one), free(scratch);
 }
 
 /* A text so long that its heads go in several calls has the bits of one call. */
@@ -210,11 +288,12 @@ check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     float *whole = make_floats(tokens * width);
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(tokens, hd) + 1));
-    const lm_nn_attention args = {1, offsets, heads, hd, .25f, qkv, out, scratch};
+    const lm_nn_attention args = {1, offsets, heads, hd, .25f, qkv, out, scratch, NULL};
     const lm_attention_f32 one = {
         .tokens = tokens,
         .heads = heads,
         .head_dim = hd,
+        .queries = tokens,
         .q = qkv,
         .k = qkv + width,
         .v = qkv + 2 * width,
@@ -237,6 +316,7 @@ static void
 attention(void)
 {
     each_level(check_attend);
+    each_level(check_wanted_rows);
     each_level(check_long_text);
 }
 

@@ -158,7 +158,7 @@ test_narrow_writers(void)
         string = lm_json_write_string(&out, text, sizeof text - 1);
         CHECK(string == LM_NO_MEMORY || out.size > sizeof text);
         out.size = 0;
-        header = lm_tensors_write_header(&ctx, tensors, 2, &out);
+        header = lm_tensors_write_header(&ctx, NULL, 0, tensors, 2, &out);
         free(out.data);
         CHECK(string == LM_OK || string == LM_NO_MEMORY);
         CHECK(header == LM_OK || header == LM_NO_MEMORY);
@@ -175,7 +175,7 @@ test_no_tensors(void)
 
     lm_context_init(&ctx);
     lm_buffer_init(&out, &ctx);
-    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, NULL, 0, &out));
+    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, NULL, 0, NULL, 0, &out));
     CHECK_EQ_INT(out.size, 16);
     CHECK(memcmp(out.data, "\10\0\0\0\0\0\0\0{}      ", 16) == 0);
     lm_buffer_free(&out);

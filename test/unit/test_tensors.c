@@ -361,7 +361,8 @@ add_shards(fake_source *fake)
 {
     fake_add_bytes(fake, S1, shard_bytes[0],
                    build(shard_bytes[0],
-                         "{" T("a", "U8", "[1]", "[2,3]") "," T("b", "U8", "[2]", "[0,2]") "}",
+                         "{\"__metadata__\":{\"format\":\"pt\",\"by\":\"hand\"}," T(
+                             "a", "U8", "[1]", "[2,3]") "," T("b", "U8", "[2]", "[0,2]") "}",
                          HONEST, 3));
     fake_add_bytes(fake, S2, shard_bytes[1],
                    build(shard_bytes[1], "{" T("c", "U8", "[4]", "[0,4]") "}", HONEST, 4));
@@ -593,6 +594,7 @@ test_faults(void)
 static void
 test_write_header(void)
 {
+    static const lm_metadata metadata[] = {{"format", "test"}, {"a\"b", ""}};
     static const lm_tensor written[] = {
         {.name = "weight \"é\"", .dtype = LM_F32, .rank = 2, .shape = {3, 5}},
         {.name = "bias", .dtype = LM_BF16, .rank = 1, .shape = {3}},
@@ -617,7 +619,7 @@ test_write_header(void)
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
     lm_buffer_init(&out, &ctx);
-    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, written, 3, &out));
+    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, metadata, 2, written, 3, &out));
     CHECK_EQ_INT(out.size % 8, 0);
     header = out.size;
     for (int i = 0; i < 60 + 6 + 8; i++)
@@ -631,10 +633,45 @@ test_write_header(void)
     CHECK(read && read->dtype == LM_BF16 && read->offset == header + 60);
     read = lm_tensors_find(&tensors, "scale");
     CHECK(read && read->rank == 0 && read->bytes == 8);
-    CHECK_EQ_INT(lm_tensors_write_header(&ctx, huge, 1, &out), LM_TOO_LARGE);
-    CHECK_EQ_INT(lm_tensors_write_header(&ctx, sum, 2, &out), LM_TOO_LARGE);
+    CHECK_EQ_INT(tensors.metadata_count, 2);
+    CHECK_STR(lm_tensors_metadata(&tensors, "a\"b"), "");
+    CHECK_STR(lm_tensors_metadata(&tensors, "format"), "test");
+    CHECK(!lm_tensors_metadata(&tensors, "version"));
+    CHECK_EQ_INT(lm_tensors_write_header(&ctx, NULL, 0, huge, 1, &out), LM_TOO_LARGE);
+    CHECK_EQ_INT(lm_tensors_write_header(&ctx, NULL, 0, sum, 2, &out), LM_TOO_LARGE);
     lm_buffer_free(&out);
     lm_arena_free(&arena);
+}
+
+static void *
+no_more(void *opaque, void *pointer, size_t size)
+{
+    return NULL;
+}
+
+/* Each append to a header finds no room. */
+static void
+test_write_faults(void)
+{
+    static const lm_metadata metadata[] = {{"format", "test"}, {"version", "1"}};
+    static const lm_tensor written[] = {{.name = "a", .dtype = LM_F32, .rank = 1, .shape = {3}},
+                                        {.name = "b", .dtype = LM_F32, .rank = 1, .shape = {3}}};
+    lm_context ctx, starved;
+    lm_buffer out;
+
+    lm_context_init(&ctx);
+    lm_context_init(&starved);
+    starved.realloc = no_more;
+    lm_buffer_init(&out, &ctx);
+    CHECK_OK(&ctx, lm_tensors_write_header(&ctx, metadata, 2, written, 2, &out));
+    for (size_t room = 1; room < out.size; room++) {
+        lm_buffer narrow = {.ctx = &starved, .data = malloc(room), .capacity = room};
+
+        CHECK_EQ_INT(lm_tensors_write_header(&starved, metadata, 2, written, 2, &narrow),
+                     LM_NO_MEMORY);
+        free(narrow.data);
+    }
+    lm_buffer_free(&out);
 }
 
 static const unit_case cases[] = {
@@ -650,6 +687,7 @@ static const unit_case cases[] = {
     {"tensors_too_many_shards", test_too_many_shards},
     {"tensors_faults", test_faults},
     {"tensors_write_header", test_write_header},
+    {"tensors_write_faults", test_write_faults},
 };
 
 UNIT_MAIN(cases)

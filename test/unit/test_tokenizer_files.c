@@ -329,6 +329,121 @@ test_crowded_lookups(void)
     close_fixture(&f);
 }
 
+/* A file of these entries of the vocabulary and of added_tokens, ready to use. */
+static void
+open_vocabulary(fixture *f, const char *vocab, const char *added)
+{
+    static char json[8000];
+
+    snprintf(
+        json, sizeof json,
+        "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"max_input_chars_per_word\":9,"
+        "\"continuing_subword_prefix\":\"##\",\"vocab\":{\"u\":0,%s}},\"added_tokens\":[%s]}",
+        vocab, added);
+    open_empty(f);
+    CHECK_OK(&f->ctx, compile_json(f, json, strlen(json), NULL, 1000));
+    CHECK_OK(&f->ctx, lm_tokenizer_bind(&f->ctx, f->image.data, f->image.size, &f->tokenizer));
+}
+
+/* Texts of all lengths, ids with gaps, and tokens that no word holds: added, empty, too long. */
+static void
+test_texts_and_ids(void)
+{
+    static char long_text[] =
+        "a text of more than a hundred and twenty-seven bytes, whose length "
+        "is written in two bytes: the vocabulary allows it to have any length";
+    static const struct {
+        const char *text;
+        int32_t id;
+        bool special;
+    } known[] = {{"u", 0, false},        {"", 1, false},           {"ab", 3, false},
+                 {"##ab", 4, false},     {"zz", 8, true},          {"b", 9, false},
+                 {"ac", 10, false},      {"abc", 15, false},       {"a", 16, false},
+                 {long_text, 17, false}, {"ninecharss", 40, false}};
+    static const char *const absent[] = {"#", "##",  "##abc", "abcd",     "c",
+                                         "z", "zzz", "aa",    "ninechars"};
+    char vocab[1000];
+    size_t length;
+    fixture f;
+
+    snprintf(vocab, sizeof vocab,
+             "\"\":1,\"ab\":3,\"##ab\":4,\"abc\":15,\"a\":16,\"%s\":17,\"ninecharss\":40",
+             long_text);
+    open_vocabulary(&f, vocab,
+                    "{\"id\":8,\"content\":\"zz\",\"special\":true},{\"id\":9,\"content\":\"b\"},"
+                    "{\"id\":10,\"content\":\"ac\"}");
+    CHECK_EQ_INT(f.tokenizer.vocab_size, 41);
+    for (int32_t id = 0, next = 0; id < 41; id++) {
+        const char *text = lm_token_text(&f.tokenizer, id, &length);
+
+        if (known[next].id != id) {
+            CHECK(!text && !lm_token_is_special(&f.tokenizer, id));
+            continue;
+        }
+        CHECK(text && length == strlen(known[next].text) &&
+              memcmp(text, known[next].text, length) == 0);
+        CHECK_EQ_INT(lm_token_id(&f.tokenizer, known[next].text, strlen(known[next].text)), id);
+        CHECK_EQ_INT(lm_token_is_special(&f.tokenizer, id), known[next].special);
+        next++;
+    }
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
+        CHECK_EQ_INT(lm_token_id(&f.tokenizer, absent[i], strlen(absent[i])), -1);
+    close_fixture(&f);
+}
+
+/* Several tokens at once where a longer one does not go on, with characters of several bytes. */
+static void
+test_offsets_of_pieces(void)
+{
+    static const char vocab[] = "\"a\":1,\"##\xc3\xa9\":2,\"##c\":3,\"a\xc3\xa9"
+                                "cd\":4,\"##x\":5,\"##\xc3\xa9"
+                                "cdd\":6";
+    static const struct {
+        const char *word;
+        int count;
+        int32_t ids[6], stops[6];
+    } words[] = {
+        {"a\xc3\xa9"
+         "cx",
+         4,
+         {1, 2, 3, 5},
+         {1, 2, 3, 4}},
+        {"a\xc3\xa9"
+         "cdx",
+         2,
+         {4, 5},
+         {4, 5}},
+        {"##\xc3\xa9"
+         "cx",
+         3,
+         {2, 3, 5},
+         {3, 4, 5}}, /* a token as it is written may start a word */
+        {"##\xc3\xa9\xc3\xa9"
+         "cx",
+         4,
+         {2, 2, 3, 5},
+         {3, 4, 5, 6}},
+        {"a\xc3\xa9"
+         "cdy",
+         1,
+         {0},
+         {5}},
+    };
+    fixture f;
+
+    open_vocabulary(&f, vocab, "");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        encode(&f, words[i].word, strlen(words[i].word), &everything);
+        CHECK_EQ_INT(f.out.count, words[i].count);
+        for (int k = 0; k < words[i].count; k++) {
+            CHECK_EQ_INT(f.out.ids[k], words[i].ids[k]);
+            CHECK_EQ_INT(f.out.start[k], k == 0 ? 0 : words[i].stops[k - 1]);
+            CHECK_EQ_INT(f.out.stop[k], words[i].stops[k]);
+        }
+    }
+    close_fixture(&f);
+}
+
 static const struct {
     const char *config, *warning;
 } overrides[] = {
@@ -446,6 +561,8 @@ static const unit_case cases[] = {
     {"long_added_token", test_long_added_token},
     {"unusual_files", test_unusual_files},
     {"crowded_lookups", test_crowded_lookups},
+    {"texts_and_ids", test_texts_and_ids},
+    {"offsets_of_pieces", test_offsets_of_pieces},
     {"overrides", test_overrides},
     {"long_template", test_long_template},
     {"long_empty_template", test_long_empty_template},

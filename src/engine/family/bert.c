@@ -16,6 +16,7 @@
  */
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/size.h"
 #include "family/family.h"
@@ -318,9 +319,12 @@ embed(const bert_pass *pass)
     return LM_OK;
 }
 
-/* pass->attention = attention of all texts over pass->hidden. */
+/*
+ * pass->attention = attention of all texts over pass->hidden; of the wanted rows, one after the
+ * other, unless it is NULL.
+ */
 static lm_status
-attend(const bert_pass *pass, int layer)
+attend(const bert_pass *pass, int layer, const size_t *wanted)
 {
     size_t width = pass->width;
     const lm_gemm project = {
@@ -344,6 +348,7 @@ attend(const bert_pass *pass, int layer)
         .qkv = pass->qkv,
         .out = pass->attention,
         .scratch = pass->scratch,
+        .wanted = wanted,
     };
 
     LM_TRY(lm_nn_linear(pass->ctx, pass->weights->product, &project));
@@ -391,19 +396,29 @@ finish_rows(const bert_pass *pass, int layer, size_t first, size_t rows)
     return LM_OK;
 }
 
+/* Move the wanted rows to the front. As no text is empty, none moves to a place behind its own. */
+static void
+gather_rows(const bert_pass *pass, const size_t *wanted)
+{
+    for (size_t text = 0; text < pass->batch->texts; text++)
+        memmove(pass->hidden + text * pass->width, pass->hidden + wanted[text] * pass->width,
+                pass->width * sizeof(float));
+}
+
 /*
  * Attention needs all rows of a text and so comes first for the whole batch; the rest goes block
- * by block.
+ * by block, for the wanted rows alone where only they are.
  */
 static lm_status
-run_layer(const bert_pass *pass, int layer)
+run_layer(const bert_pass *pass, int layer, const size_t *wanted)
 {
-    size_t tokens = pass->batch->tokens;
+    size_t count = wanted ? pass->batch->texts : pass->batch->tokens;
 
-    LM_TRY(attend(pass, layer));
-    for (size_t row = 0; row < tokens; row += BLOCK_ROWS)
-        LM_TRY(
-            finish_rows(pass, layer, row, tokens - row < BLOCK_ROWS ? tokens - row : BLOCK_ROWS));
+    LM_TRY(attend(pass, layer, wanted));
+    if (wanted)
+        gather_rows(pass, wanted);
+    for (size_t row = 0; row < count; row += BLOCK_ROWS)
+        LM_TRY(finish_rows(pass, layer, row, count - row < BLOCK_ROWS ? count - row : BLOCK_ROWS));
     return LM_OK;
 }
 
@@ -437,8 +452,12 @@ forward(lm_context *ctx, const lm_weights *weights, const lm_batch *batch, int l
     };
 
     LM_TRY(embed(&pass));
-    for (int layer = 0; layer < layers; layer++)
-        LM_TRY(run_layer(&pass, layer));
+    for (int layer = 0; layer + 1 < layers; layer++)
+        LM_TRY(run_layer(&pass, layer, NULL));
+    if (layers > 0)
+        LM_TRY(run_layer(&pass, layers - 1, batch->wanted));
+    else if (batch->wanted)
+        gather_rows(&pass, batch->wanted);
     *hidden = pass.hidden;
     return LM_OK;
 }

@@ -81,6 +81,11 @@ typedef struct lm_batch {
     const int32_t *ids;      /* (T), checked against the vocabulary */
     const int32_t *type_ids; /* (T) or NULL for zeros */
     const size_t *offsets;   /* (B + 1): text b is tokens offsets[b] … offsets[b + 1] */
+    /*
+     * (B): the one token of each text whose hidden state is wanted, so that the last layer need not
+     * compute the others; no text is empty then. NULL: all tokens. Same bits either way.
+     */
+    const size_t *wanted;
 } lm_batch;
 
 /*
@@ -137,9 +142,10 @@ typedef struct lm_family {
     /* Bytes that forward needs for a batch of at most `tokens`, its longest text `longest`. */
     size_t (*workspace)(const lm_weights *weights, size_t tokens, size_t longest);
     /*
-     * Run layers 0 … layers − 1 (0: embeddings only) and point *hidden to their output (T, D)
-     * inside the workspace, which is LM_ALIGNMENT-aligned. LM_TOO_LARGE when a text is longer than
-     * the positions; LM_BAD_ARGUMENT for a token type beyond the table. Polls cancel.
+     * Run layers 0 … layers − 1 (0: embeddings only) and point *hidden to their output (T, D), or
+     * (B, D) of the wanted tokens, inside the workspace, which is LM_ALIGNMENT-aligned.
+     * LM_TOO_LARGE when a text is longer than the positions; LM_BAD_ARGUMENT for a token type
+     * beyond the table. Polls cancel.
      */
     lm_status (*forward)(lm_context *ctx, const lm_weights *weights, const lm_batch *batch,
                          int layers, void *workspace, const float **hidden);
@@ -154,13 +160,44 @@ lm_status lm_family_find(lm_context *ctx, const lm_json *config, const lm_family
 lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm_json *config,
                               void *fields);
 
+/*
+ * A matrix of a calibrated int8 version: four tensors of LM_QUANTIZED_FILE, named as the matrix
+ * with these suffixes, in this order.
+ */
+typedef enum lm_quantized_part {
+    LM_QUANTIZED_CODES,
+    LM_QUANTIZED_SCALES,
+    LM_QUANTIZED_GAIN,
+    LM_QUANTIZED_OFFSET,
+    LM_QUANTIZED_PARTS
+} lm_quantized_part;
+
+typedef struct lm_quantized_form {
+    const char *suffix;
+    lm_dtype dtype;
+    bool rows, width; /* which of (N, K) its shape has */
+} lm_quantized_form;
+
+extern const lm_quantized_form lm_quantized_forms[LM_QUANTIZED_PARTS];
+
 /* One weight entry of an image: a vector, an embedding table, or a packed matrix. */
 typedef struct lm_weight_target {
-    size_t offset; /* in the section; 0: the file has it not */
-    lm_slot_use use;
+    size_t offset;      /* in the section; 0: the file has it not */
+    lm_slot_use use;    /* LM_SLOT_ROWS where the file has it not */
     size_t rows, width; /* (N, K); a vector is (N, 1) */
     int parts;          /* tensors that make it up */
+    /* Of LM_QUANTIZED_PARTS tensors that stand for these; NULL: as the model has it. */
+    const lm_tensor *const *quantized;
 } lm_weight_target;
+
+/* Longest name of a tensor that a family's slots ask for. */
+#define LM_WEIGHT_NAME_SIZE 256
+
+/*
+ * The name of a target (an index into the plan's or the view's table): that of the slot which
+ * covers all of it.
+ */
+void lm_weight_name(const lm_family *family, size_t index, char name[LM_WEIGHT_NAME_SIZE]);
 
 /* Where one tensor of the files goes. */
 typedef struct lm_placement {

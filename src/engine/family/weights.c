@@ -15,11 +15,10 @@
 
 #include "base/size.h"
 #include "base/sort.h"
-#include "family/family.h"
+#include "family/overlay.h"
 
 #define SECTION_MAGIC "LMWEIGHT"
 #define FAMILY_NAME_SIZE 32
-#define NAME_SIZE 256
 
 /* Bytes of one read: some 0.2 ms from memory, so that a cancel is seen soon. */
 #define READ_BYTES ((size_t)1 << 20)
@@ -109,15 +108,15 @@ canonicalize(planner *p, const lm_tensors *tensors)
 
 /* The canonical name of a slot's tensor in a layer. */
 static void
-slot_name(const lm_weight_slot *slot, int layer, char name[NAME_SIZE])
+slot_name(const lm_weight_slot *slot, int layer, char name[LM_WEIGHT_NAME_SIZE])
 {
     const char *hole = slot->per_layer ? strstr(slot->pattern, "{i}") : NULL;
 
     if (hole)
-        snprintf(name, NAME_SIZE, "%.*s%d%s", (int)(hole - slot->pattern), slot->pattern, layer,
-                 hole + 3);
+        snprintf(name, LM_WEIGHT_NAME_SIZE, "%.*s%d%s", (int)(hole - slot->pattern), slot->pattern,
+                 layer, hole + 3);
     else
-        snprintf(name, NAME_SIZE, "%s", slot->pattern);
+        snprintf(name, LM_WEIGHT_NAME_SIZE, "%s", slot->pattern);
 }
 
 /* The tensor of that name, or NULL; two tensors that both bear it are an error. */
@@ -192,7 +191,7 @@ check_tensor(planner *p, const lm_weight_slot *slot, const lm_tensor *tensor)
 static lm_status
 missing_tensor(planner *p, const lm_weight_slot *slot, int layer)
 {
-    char name[NAME_SIZE];
+    char name[LM_WEIGHT_NAME_SIZE];
 
     slot_name(slot, layer, name);
     lm_raise(p->ctx, LM_BAD_MODEL, "a tensor that the model needs is missing");
@@ -204,6 +203,26 @@ static int
 slot_parts(const lm_weight_slot *slot)
 {
     return slot->parts > 0 ? slot->parts : 1;
+}
+
+/* A target's slots stand together; the one of most parts has its name. */
+void
+lm_weight_name(const lm_family *family, size_t index, char name[LM_WEIGHT_NAME_SIZE])
+{
+    size_t model = (size_t)family->model_targets, per_layer = (size_t)family->layer_targets;
+    int layer = index < model ? -1 : (int)((index - model) / per_layer);
+    size_t target = index < model ? index : (index - model) % per_layer;
+    int most = 0;
+
+    for (size_t i = 0; i < family->slot_count; i++) {
+        const lm_weight_slot *slot = &family->slots[i];
+
+        if (slot->per_layer == (layer >= 0) && (size_t)slot->target == target &&
+            slot_parts(slot) > most) {
+            most = slot_parts(slot);
+            slot_name(slot, layer, name);
+        }
+    }
 }
 
 /* Bit set of the parts that a slot covers. */
@@ -254,7 +273,7 @@ plan_target(planner *p, int layer, int target, int entry)
     const lm_weight_slot *lacking = NULL;
     unsigned covered = 0, wanted = 0;
     bool required = false;
-    char name[NAME_SIZE];
+    char name[LM_WEIGHT_NAME_SIZE];
 
     for (size_t i = 0; i < family->slot_count; i++) {
         const lm_weight_slot *slot = &family->slots[i];
@@ -409,6 +428,8 @@ lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
     qsort(plan->placements, plan->placement_count, sizeof *plan->placements, compare_placements);
     for (size_t i = 0; i < p.count; i++)
         plan->ignored += !p.names[i].used;
+    if (precision == LM_PRECISION_INT8 && bundle->quantized.count > 0)
+        LM_TRY(lm_overlay_plan(ctx, arena, &bundle->quantized, plan));
     return lay_out(&p);
 }
 
@@ -646,7 +667,7 @@ lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *s
     for (size_t i = 0; i < plan->target_count; i++)
         lm_free(ctx, stages[i].rows);
     lm_free(ctx, stages);
-    return status;
+    return status == LM_OK ? lm_overlay_fill(ctx, plan, source, image) : status;
 }
 
 /* ---- Bind ---- */

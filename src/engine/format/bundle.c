@@ -578,6 +578,40 @@ lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_bun
     return lm_tensors_open(ctx, arena, source, &bundle->tensors);
 }
 
+/* A file of another kind or of a later version bears the same name and is no overlay. */
+static lm_status
+check_quantized(lm_context *ctx, const lm_tensors *tensors)
+{
+    const char *format = lm_tensors_metadata(tensors, "format");
+    const char *version = lm_tensors_metadata(tensors, "version");
+
+    if (format && version && strcmp(format, LM_QUANTIZED_FORMAT) == 0 &&
+        strcmp(version, LM_QUANTIZED_VERSION) == 0)
+        return LM_OK;
+    lm_raise(ctx, LM_UNSUPPORTED, "the form of the quantised matrices is not supported");
+    lm_detail_file(ctx, LM_QUANTIZED_FILE);
+    lm_detail_key(ctx, "__metadata__");
+    lm_detail_found(ctx, "format %s, version %s", format ? format : "none",
+                    version ? version : "none");
+    return lm_detail_allowed(ctx, "format %s, version %s", LM_QUANTIZED_FORMAT,
+                             LM_QUANTIZED_VERSION);
+}
+
+/* Leaves bundle->quantized empty where the file is missing. */
+lm_status
+lm_bundle_open_quantized(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                         lm_bundle *bundle)
+{
+    const reader r = {ctx, arena, source};
+    bool found = false;
+
+    LM_TRY(file_exists(&r, LM_QUANTIZED_FILE, &found));
+    if (!found)
+        return LM_OK;
+    LM_TRY(lm_tensors_open_file(ctx, arena, source, LM_QUANTIZED_FILE, &bundle->quantized));
+    return check_quantized(ctx, &bundle->quantized);
+}
+
 /* A list under construction. */
 typedef struct name_list {
     const char *names[FILE_LIMIT];
@@ -621,12 +655,12 @@ list_settings(const reader *r, name_list *list)
     return add_name(r, list, PROMPTS_FILE, false);
 }
 
-/* Settings and weights in one array of the arena. */
+/* Settings, weights and quantised matrices, where there are such, in one array of the arena. */
 static lm_status
 join_names(const reader *r, const name_list *settings, const char *const *weights, size_t count,
-           lm_file_list *list)
+           bool quantized, lm_file_list *list)
 {
-    const char **names = lm_arena_array(r->arena, settings->count + count, sizeof *names);
+    const char **names = lm_arena_array(r->arena, settings->count + count + 1, sizeof *names);
 
     if (!names)
         return LM_NO_MEMORY;
@@ -634,8 +668,9 @@ join_names(const reader *r, const name_list *settings, const char *const *weight
         names[i] = settings->names[i];
     for (size_t i = 0; i < count; i++)
         names[settings->count + i] = weights[i];
+    names[settings->count + count] = LM_QUANTIZED_FILE;
     list->names = names;
-    list->count = settings->count + count;
+    list->count = settings->count + count + quantized;
     return LM_OK;
 }
 
@@ -647,14 +682,14 @@ lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_fil
     const char *const *weights = NULL;
     const char *index = NULL;
     name_list settings = {.count = 0};
+    bool head, quantized = false;
     size_t count = 0;
-    bool head;
 
     LM_TRY(is_head(&r, &head));
     if (head) {
         LM_TRY(add_name(&r, &settings, HEAD_FILE, true));
         LM_TRY(add_name(&r, &settings, HEAD_WEIGHTS, true));
-        return join_names(&r, &settings, NULL, 0, list);
+        return join_names(&r, &settings, NULL, 0, false, list);
     }
     LM_TRY(list_settings(&r, &settings));
     LM_TRY(lm_tensors_list(ctx, arena, source, &index, &weights, &count));
@@ -669,7 +704,8 @@ lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_fil
             return lm_detail_file(ctx, weights[i]);
         }
     }
-    return join_names(&r, &settings, weights, count, list);
+    LM_TRY(file_exists(&r, LM_QUANTIZED_FILE, &quantized));
+    return join_names(&r, &settings, weights, count, quantized, list);
 }
 
 /* Computed as double, since files hold numbers far beyond int. */

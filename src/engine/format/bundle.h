@@ -47,7 +47,16 @@ typedef struct lm_bundle {
     const lm_json *tokenizer_config; /* NULL when absent */
     lm_sentence_spec sentence;
     lm_tensors tensors;
+    lm_tensors quantized; /* lm_bundle_open_quantized; count 0: none */
 } lm_bundle;
+
+/*
+ * What a calibrated int8 version has beyond the files of its model: the matrices in int8. The
+ * metadata says what it is. docs/internals/quantize.md has the format.
+ */
+#define LM_QUANTIZED_FILE "quantized.safetensors"
+#define LM_QUANTIZED_FORMAT "lmtext.int8"
+#define LM_QUANTIZED_VERSION "1"
 
 /* Names of the files that make the model, in reading order: settings first, then weights. */
 typedef struct lm_file_list {
@@ -62,6 +71,10 @@ lm_status lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *sour
 /* Read everything but the tensors' data. */
 lm_status lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source,
                          lm_bundle *bundle);
+
+/* The directory of LM_QUANTIZED_FILE, where the source has one: for precision int8 only. */
+lm_status lm_bundle_open_quantized(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                                   lm_bundle *bundle);
 
 /* max_seq_length, else model_max_length, capped by `positions`; DESIGN §10 has the order. */
 int lm_bundle_window(const lm_bundle *bundle, int positions);

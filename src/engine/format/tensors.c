@@ -44,6 +44,8 @@ typedef struct tensor_file {
     uint64_t data_size;
     lm_tensor *items;
     size_t count;
+    lm_metadata *metadata;
+    size_t metadata_count;
 } tensor_file;
 
 /* --- errors ----------------------------------------------------------------------------------- */
@@ -257,17 +259,27 @@ check_ranges(tensor_file *file)
     return lm_detail_found(file->ctx, "%llu bytes", (unsigned long long)(file->data_size - end));
 }
 
-/* Metadata is for people and is not kept, but what the format forbids is refused. */
+/* Strings, which are kept; what the format forbids is refused. */
 static lm_status
-check_metadata(const tensor_file *file, const lm_json *metadata)
+read_metadata(tensor_file *file, const lm_json *metadata)
 {
     if (metadata->type == LM_JSON_NULL)
         return LM_OK;
     if (metadata->type != LM_JSON_OBJECT)
         return bad_tensor(file, METADATA, "the header's metadata is not an object");
-    for (const lm_json *member = metadata->as.items.first; member; member = member->next)
+    file->metadata = lm_arena_array(file->arena, metadata->as.items.count, sizeof *file->metadata);
+    if (!file->metadata)
+        return LM_NO_MEMORY;
+    for (const lm_json *member = metadata->as.items.first; member; member = member->next) {
+        lm_metadata *kept = &file->metadata[file->metadata_count++];
+
         if (member->type != LM_JSON_STRING)
             return bad_tensor(file, METADATA, "the header's metadata holds more than strings");
+        kept->key = lm_arena_copy(file->arena, member->key, member->key_length);
+        kept->value = lm_arena_copy(file->arena, member->as.string.bytes, member->as.string.length);
+        if (!kept->key || !kept->value)
+            return LM_NO_MEMORY;
+    }
     return LM_OK;
 }
 
@@ -287,7 +299,7 @@ read_entries(tensor_file *file, const lm_json *header)
     for (const lm_json *entry = header->as.items.first; entry; entry = entry->next) {
         LM_TRY(lm_poll(file->ctx));
         if (entry->key_length == strlen(METADATA) && strcmp(entry->key, METADATA) == 0)
-            LM_TRY(check_metadata(file, entry));
+            LM_TRY(read_metadata(file, entry));
         else
             LM_TRY(read_entry(file, entry, &file->items[file->count++]));
     }
@@ -444,6 +456,8 @@ open_files(lm_context *ctx, lm_arena *arena, const lm_source *source, const char
             items[order].order = (uint32_t)order;
             order++;
         }
+    tensors->metadata = files[0].metadata;
+    tensors->metadata_count = files[0].metadata_count;
     return finish(ctx, items, total, names, name_count, tensors);
 }
 
@@ -469,6 +483,16 @@ lm_tensors_find(const lm_tensors *tensors, const char *name)
     if (tensors->count == 0)
         return NULL;
     return bsearch(&key, tensors->items, tensors->count, sizeof key, compare_names);
+}
+
+/* Few members: searched one by one. */
+const char *
+lm_tensors_metadata(const lm_tensors *tensors, const char *key)
+{
+    for (size_t i = 0; i < tensors->metadata_count; i++)
+        if (strcmp(tensors->metadata[i].key, key) == 0)
+            return tensors->metadata[i].value;
+    return NULL;
 }
 
 /* --- shards ----------------------------------------------------------------------------------- */
@@ -646,14 +670,26 @@ lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source, const
 
 /* --- writing ---------------------------------------------------------------------------------- */
 /*
- * For the heads that are trained here. What is written must pass the reader above; sizes come from
- * the shapes, not from what a caller filled in.
+ * For heads that are trained and matrices that are quantised here. What is written must pass the
+ * reader above; sizes come from the shapes, not from what a caller filled in.
  */
 
-/* One member of the header, and what follows it; *end moves on by the tensor's bytes. */
+/* The metadata's object, where there is any. */
 static lm_status
-write_entry(lm_context *ctx, const lm_tensor *tensor, const char *after, uint64_t *end,
-            lm_buffer *out)
+write_metadata(const lm_metadata *metadata, size_t count, lm_buffer *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        LM_TRY(lm_buffer_append_string(out, i ? "," : "\"" METADATA "\":{"));
+        LM_TRY(lm_json_write_string(out, metadata[i].key, strlen(metadata[i].key)));
+        LM_TRY(lm_buffer_append_byte(out, ':'));
+        LM_TRY(lm_json_write_string(out, metadata[i].value, strlen(metadata[i].value)));
+    }
+    return count > 0 ? lm_buffer_append_byte(out, '}') : LM_OK;
+}
+
+/* One member of the header; *end moves on by the tensor's bytes. */
+static lm_status
+write_entry(lm_context *ctx, const lm_tensor *tensor, uint64_t *end, lm_buffer *out)
 {
     uint64_t bytes = lm_dtypes[tensor->dtype].bytes, begin = *end;
 
@@ -666,23 +702,27 @@ write_entry(lm_context *ctx, const lm_tensor *tensor, const char *after, uint64_
     LM_TRY(lm_buffer_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", lm_dtypes[tensor->dtype].name));
     for (int i = 0; i < tensor->rank; i++)
         LM_TRY(lm_buffer_printf(out, i ? ",%llu" : "%llu", (unsigned long long)tensor->shape[i]));
-    return lm_buffer_printf(out, "],\"data_offsets\":[%llu,%llu]}%s", (unsigned long long)begin,
-                            (unsigned long long)*end, after);
+    return lm_buffer_printf(out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin,
+                            (unsigned long long)*end);
 }
 
 /* The size stands before the header, so it is filled in when that is complete. */
 lm_status
-lm_tensors_write_header(lm_context *ctx, const lm_tensor *tensors, size_t count, lm_buffer *out)
+lm_tensors_write_header(lm_context *ctx, const lm_metadata *metadata, size_t metadata_count,
+                        const lm_tensor *tensors, size_t count, lm_buffer *out)
 {
     size_t start = out->size;
     uint64_t end = 0, header;
 
-    LM_TRY(lm_buffer_append(out, "\0\0\0\0\0\0\0\0{}", PREAMBLE + (count > 0 ? 1 : 2)));
-    for (size_t i = 0; i < count; i++)
-        LM_TRY(write_entry(ctx, &tensors[i], i + 1 < count ? "," : "}", &end, out));
-    /* Spaces up to a multiple of 8, so that the data is aligned in the file. */
-    while ((out->size - start) % 8 != 0)
-        LM_TRY(lm_buffer_append_byte(out, ' '));
+    LM_TRY(lm_buffer_append(out, "\0\0\0\0\0\0\0\0{", PREAMBLE + 1));
+    LM_TRY(write_metadata(metadata, metadata_count, out));
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 || metadata_count > 0)
+            LM_TRY(lm_buffer_append_byte(out, ','));
+        LM_TRY(write_entry(ctx, &tensors[i], &end, out));
+    }
+    /* With spaces up to a multiple of 8, so that the data is aligned in the file. */
+    LM_TRY(lm_buffer_append(out, "}       ", 8 - (out->size - start) % 8));
     header = out->size - start - PREAMBLE;
     for (size_t i = 0; i < PREAMBLE; i++)
         out->data[start + i] = (char)(header >> 8 * i);

@@ -50,9 +50,17 @@ typedef struct lm_tensor {
     uint32_t order; /* position in reading order over all files */
 } lm_tensor;
 
+/* A member of a header's metadata. */
+typedef struct lm_metadata {
+    const char *key;
+    const char *value;
+} lm_metadata;
+
 typedef struct lm_tensors {
     const lm_tensor *items; /* sorted by name */
     size_t count;
+    const lm_metadata *metadata; /* of the first file */
+    size_t metadata_count;
     const char *const *files; /* the files that hold them, in reading order */
     size_t file_count;
 } lm_tensors;
@@ -72,13 +80,16 @@ lm_status lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *sou
                           const char **index, const char *const **files, size_t *count);
 /* NULL when absent. */
 const lm_tensor *lm_tensors_find(const lm_tensors *tensors, const char *name);
+/* The value of a member of the metadata; NULL when absent. */
+const char *lm_tensors_metadata(const lm_tensors *tensors, const char *key);
 
 /*
- * Write the header of a safetensors file holding the given tensors (names, dtypes, shapes; in this
- * order, one after the other); the caller appends the data.
+ * Write the header of a safetensors file holding the given metadata and tensors (names, dtypes,
+ * shapes; in this order, one after the other); the caller appends the data.
  */
 struct lm_buffer;
-lm_status lm_tensors_write_header(lm_context *ctx, const lm_tensor *tensors, size_t count,
+lm_status lm_tensors_write_header(lm_context *ctx, const lm_metadata *metadata,
+                                  size_t metadata_count, const lm_tensor *tensors, size_t count,
                                   struct lm_buffer *out);
 
 #endif

@@ -109,16 +109,27 @@ lm_level_name(lm_level level)
     return level < LM_LEVEL_COUNT ? names[level] : "unknown";
 }
 
+static const char *const precision_names[LM_PRECISION_COUNT] = {
+    [LM_PRECISION_F32] = "fp32",
+    [LM_PRECISION_BF16] = "bf16",
+    [LM_PRECISION_INT8] = "int8",
+};
+
 const char *
 lm_precision_name(lm_precision precision)
 {
-    static const char *const names[LM_PRECISION_COUNT] = {
-        [LM_PRECISION_F32] = "fp32",
-        [LM_PRECISION_BF16] = "bf16",
-        [LM_PRECISION_INT8] = "int8",
-    };
+    return precision < LM_PRECISION_COUNT ? precision_names[precision] : "unknown";
+}
 
-    return precision < LM_PRECISION_COUNT ? names[precision] : "unknown";
+bool
+lm_precision_find(const char *name, lm_precision *precision)
+{
+    for (lm_precision p = 0; p < LM_PRECISION_COUNT; p++)
+        if (strcmp(precision_names[p], name) == 0) {
+            *precision = p;
+            return true;
+        }
+    return false;
 }
 
 #if defined(__x86_64__)

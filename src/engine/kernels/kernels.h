@@ -57,16 +57,28 @@ typedef struct lm_gemm {
     void *scratch; /* product->scratch_size(m, k) bytes, 64-byte aligned; NULL where that is 0 */
 } lm_gemm;
 
-/* W (N, K), row-major, for packing: codes and scales for int8, values for the others. */
+/*
+ * W (N, K), row-major, for packing: values, or for int8 what stands below them. An int8 product is
+ * that of A · gain by column, and ends in + offset: a calibrated matrix has these, so that columns
+ * of A that differ in size share one scale a row, and errors that are always there are taken off.
+ */
 typedef struct lm_matrix {
     size_t n, k;
     const float *values;
     const int8_t *codes; /* W = codes · scales by row; −127 to 127 */
     const float *scales; /* (N) */
+    const float *gain;   /* (K); NULL: ones */
+    const float *offset; /* (N); NULL: zeros */
 } lm_matrix;
 
 /* Beyond this, sums of int8 products may not fit 32 bits: 255 · 127 · K < 2³¹. */
 #define LM_INT8_MAX_K ((size_t)1 << 16)
+
+/* Is shown every call of a product that has it, before it runs: quantising collects inputs so. */
+typedef struct lm_observer {
+    lm_status (*observe)(void *opaque, lm_context *ctx, const lm_gemm *args);
+    void *opaque;
+} lm_observer;
 
 /*
  * Matrix products of one precision. Int8 products have the same integers at every level, and the
@@ -79,6 +91,7 @@ typedef struct lm_product {
     void (*pack)(const lm_matrix *w, void *packed);
     size_t (*scratch_size)(size_t m, size_t k);
     void (*gemm)(const lm_gemm *args);
+    const lm_observer *observer; /* of lm_nn_linear; NULL in the tables */
 } lm_product;
 
 /*
@@ -87,10 +100,12 @@ typedef struct lm_product {
  */
 typedef struct lm_attention_f32 {
     size_t tokens, heads, head_dim;
-    const float *q, *k, *v; /* (tokens, heads·head_dim), row stride ld */
+    size_t queries;     /* rows of q and of out; a row has the same bits however many there are */
+    const float *q;     /* (queries, heads·head_dim), row stride ld */
+    const float *k, *v; /* (tokens, heads·head_dim), row stride ld */
     size_t ld;
     float scale;
-    float *out; /* (tokens, heads·head_dim), row stride ldo */
+    float *out; /* (queries, heads·head_dim), row stride ldo */
     size_t ldo;
     void *scratch; /* attention_scratch(tokens, head_dim) bytes, 64-byte aligned */
 } lm_attention_f32;
@@ -139,7 +154,8 @@ const lm_kernels *lm_kernels_at(lm_level level);
 void lm_kernels_select(lm_level cap);
 lm_level lm_kernels_best(void);
 const char *lm_level_name(lm_level level); /* "scalar", "avx2", "avx512", "avx512_bf16" */
-const char *lm_precision_name(lm_precision precision); /* "fp32", "bf16", "int8" */
+const char *lm_precision_name(lm_precision precision);             /* "fp32", "bf16", "int8" */
+bool lm_precision_find(const char *name, lm_precision *precision); /* false: it names none */
 
 /* quantize.c: to bfloat16, to the nearest, ties to even; NaN stays NaN. */
 void lm_round_bf16(size_t count, const float *x, uint16_t *out);

@@ -4,30 +4,35 @@
  */
 #include "nn/nn.h"
 
-/* Work of one head of a text: Q Kᵀ and the weighted sum of V. */
+/* Work of one head of a text: Q Kᵀ and the weighted sum of V, and about as much as a row to pack.
+ */
 static double
 head_flops(const lm_nn_attention *args, size_t tokens)
 {
-    return 4.0 * (double)tokens * (double)tokens * (double)args->head_dim;
+    double queries = args->wanted ? 1 : (double)tokens;
+
+    return 4.0 * (double)tokens * (queries + 1) * (double)args->head_dim;
 }
 
-/* The kernel's arguments for heads first … first + heads − 1 of the text that starts at `row`. */
+/* The kernel's arguments for heads first … first + heads − 1 of a text. */
 static lm_attention_f32
-heads_of_text(const lm_nn_attention *args, size_t row, size_t tokens, size_t first, size_t heads)
+heads_of_text(const lm_nn_attention *args, size_t text, size_t first, size_t heads)
 {
-    size_t width = args->heads * args->head_dim;
-    const float *qkv = args->qkv + row * 3 * width + first * args->head_dim;
+    size_t width = args->heads * args->head_dim, column = first * args->head_dim;
+    size_t row = args->offsets[text], tokens = args->offsets[text + 1] - row;
+    const float *qkv = args->qkv + row * 3 * width + column;
 
     return (lm_attention_f32){
         .tokens = tokens,
         .heads = heads,
         .head_dim = args->head_dim,
-        .q = qkv,
+        .queries = args->wanted ? 1 : tokens,
+        .q = args->wanted ? args->qkv + args->wanted[text] * 3 * width + column : qkv,
         .k = qkv + width,
         .v = qkv + 2 * width,
         .ld = 3 * width,
         .scale = args->scale,
-        .out = args->out + row * width + first * args->head_dim,
+        .out = args->out + (args->wanted ? text : row) * width + column,
         .ldo = width,
         .scratch = args->scratch,
     };
@@ -54,12 +59,12 @@ lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *
     double budget = kernels->poll_flops, spent = budget;
 
     for (size_t text = 0; text < args->texts; text++) {
-        size_t row = args->offsets[text], tokens = args->offsets[text + 1] - row;
+        size_t tokens = args->offsets[text + 1] - args->offsets[text];
         size_t step = tokens > 0 ? heads_per_call(args, tokens, budget) : args->heads;
 
         for (size_t head = 0; head < args->heads && tokens > 0; head += step) {
             size_t heads = args->heads - head < step ? args->heads - head : step;
-            lm_attention_f32 call = heads_of_text(args, row, tokens, head, heads);
+            lm_attention_f32 call = heads_of_text(args, text, head, heads);
             double cost = head_flops(args, tokens) * (double)heads;
 
             if (spent + cost > budget) {

@@ -29,6 +29,8 @@ lm_nn_linear(lm_context *ctx, const lm_product *product, const lm_gemm *args)
     size_t step = piece_rows(product, args);
     lm_gemm piece = *args;
 
+    if (product->observer)
+        LM_TRY(product->observer->observe(product->observer->opaque, ctx, args));
     for (size_t row = 0; row < args->m; row += step) {
         LM_TRY(lm_poll(ctx));
         piece.m = args->m - row < step ? args->m - row : step;

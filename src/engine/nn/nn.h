@@ -12,7 +12,10 @@
 #include "base/context.h"
 #include "kernels/kernels.h"
 
-/* product->gemm on all rows, in pieces; the scratch is for all rows, or for a piece at least. */
+/*
+ * product->gemm on all rows, in pieces; the scratch is for all rows, or for a piece at least. An
+ * observer of the product is shown the whole call.
+ */
 lm_status lm_nn_linear(lm_context *ctx, const lm_product *product, const lm_gemm *args);
 
 /* LayerNorm (Ba, Kiros and Hinton 2016) over rows of `width`, in place. */
@@ -50,9 +53,10 @@ typedef struct lm_nn_attention {
     const size_t *offsets; /* (texts + 1) */
     size_t heads, head_dim;
     float scale;
-    const float *qkv; /* (T, 3 D) */
-    float *out;       /* (T, D) */
-    void *scratch;    /* kernels->attention_scratch(longest text, head_dim) bytes */
+    const float *qkv;     /* (T, 3 D) */
+    float *out;           /* (T, D), or (texts, D) of the wanted rows */
+    void *scratch;        /* kernels->attention_scratch(longest text, head_dim) bytes */
+    const size_t *wanted; /* (texts): the only row of each text; NULL: all rows */
 } lm_nn_attention;
 
 lm_status lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *args);

@@ -61,23 +61,12 @@ pool_mean_sqrt(const lm_kernels *kernels, const float *x, size_t first, size_t r
         out[i] *= scale;
 }
 
-/*
- * The first token that counts: [CLS], or the one behind a prompt that is left out, as the
- * reference has it.
- */
+/* The only row that was computed. */
 static void
-pool_first(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
-           float *out)
+pool_one(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
+         float *out)
 {
-    memcpy(out, x + first * width, width * sizeof *out);
-}
-
-/* The last token, special or not. */
-static void
-pool_last(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
-          float *out)
-{
-    memcpy(out, x + (rows - 1) * width, width * sizeof *out);
+    memcpy(out, x, width * sizeof *out);
 }
 
 /* The largest value of each dimension. */
@@ -110,13 +99,31 @@ pool_weighted_mean(const lm_kernels *kernels, const float *x, size_t first, size
         out[i] /= total;
 }
 
-static void (*const poolers[])(const lm_kernels *kernels, const float *x, size_t first, size_t rows,
-                               size_t width, float *out) = {
-    [LM_POOL_NONE] = pool_mean,           [LM_POOL_MEAN] = pool_mean,
-    [LM_POOL_CLS] = pool_first,           [LM_POOL_MAX] = pool_max,
-    [LM_POOL_MEAN_SQRT] = pool_mean_sqrt, [LM_POOL_WEIGHTED_MEAN] = pool_weighted_mean,
-    [LM_POOL_LAST] = pool_last,
+/*
+ * How a window is pooled, and of which rows. The first is that of the first token that counts:
+ * [CLS], or the one behind a prompt that is left out, as the reference has it. The last may be a
+ * special token's.
+ */
+static const struct {
+    void (*pool)(const lm_kernels *kernels, const float *x, size_t first, size_t rows, size_t width,
+                 float *out);
+    enum { EVERY_ROW, FIRST_ROW, LAST_ROW } of;
+} poolers[] = {
+    [LM_POOL_NONE] = {pool_mean, EVERY_ROW},
+    [LM_POOL_MEAN] = {pool_mean, EVERY_ROW},
+    [LM_POOL_CLS] = {pool_one, FIRST_ROW},
+    [LM_POOL_MAX] = {pool_max, EVERY_ROW},
+    [LM_POOL_MEAN_SQRT] = {pool_mean_sqrt, EVERY_ROW},
+    [LM_POOL_WEIGHTED_MEAN] = {pool_weighted_mean, EVERY_ROW},
+    [LM_POOL_LAST] = {pool_one, LAST_ROW},
 };
+
+/* Whether one row of each window is all that is needed of the hidden states. */
+static bool
+pools_one_row(const embed_run *run)
+{
+    return poolers[run->model->sentence.pooling].of != EVERY_ROW;
+}
 
 /* ---- From hidden states to results ---- */
 
@@ -170,8 +177,8 @@ pool_window(const embed_run *run, const lm_window *window, const float *x, size_
 {
     float *vector = run->session->vectors, *sum = vector + run->full;
 
-    poolers[run->model->sentence.pooling](run->model->kernels, x, window->excluded, rows, run->full,
-                                          vector);
+    poolers[run->model->sentence.pooling].pool(run->model->kernels, x, window->excluded, rows,
+                                               run->full, vector);
     LM_TRY(check_vector(run, vector));
     normalize(run, run->full, vector);
     if (window->first && window->last) {
@@ -186,19 +193,22 @@ pool_window(const embed_run *run, const lm_window *window, const float *x, size_
 
 /* ---- The packed batch ---- */
 
-/* Run `layers` layers over the batch in the session's arrays. */
+/* Run `layers` layers over the batch in the session's arrays; wanted is as in lm_batch. */
 static lm_status
-run_encoder(lm_context *ctx, lm_session *session, const lm_weights *weights, size_t tokens,
-            size_t windows, size_t longest, int layers, const float **hidden)
+run_encoder(const embed_run *run, int layers, const size_t *wanted, const float **hidden)
 {
+    lm_context *ctx = run->ctx;
+    lm_session *session = run->session;
+    const lm_weights *weights = &run->model->weights;
     const lm_batch batch = {
-        .tokens = tokens,
-        .texts = windows,
+        .tokens = run->tokens,
+        .texts = run->windows,
         .ids = session->ids,
         .type_ids = session->types,
         .offsets = session->offsets,
+        .wanted = wanted,
     };
-    size_t bytes = weights->family->workspace(weights, tokens, longest) + LM_ALIGNMENT;
+    size_t bytes = weights->family->workspace(weights, run->tokens, run->longest) + LM_ALIGNMENT;
 
     if (bytes > session->workspace_capacity) { /* its content need not be kept */
         lm_free(session->ctx, session->workspace);
@@ -230,16 +240,19 @@ static lm_status
 flush(embed_run *run)
 {
     lm_session *session = run->session;
-    const lm_weights *weights = &run->model->weights;
+    const bool one = pools_one_row(run);
     const float *hidden;
 
     if (run->windows == 0)
         return LM_OK;
-    LM_TRY(run_encoder(run->ctx, session, weights, run->tokens, run->windows, run->longest,
-                       lm_weights_dims(weights)->layers, &hidden));
-    for (size_t i = 0; i < run->windows; i++)
-        LM_TRY(pool_window(run, &session->windows[i], hidden + session->offsets[i] * run->full,
+    LM_TRY(run_encoder(run, lm_weights_dims(&run->model->weights)->layers,
+                       one ? session->wanted : NULL, &hidden));
+    for (size_t i = 0; i < run->windows; i++) {
+        size_t row = one ? i : session->offsets[i];
+
+        LM_TRY(pool_window(run, &session->windows[i], hidden + row * run->full,
                            session->offsets[i + 1] - session->offsets[i]));
+    }
     if (run->counts)
         count_batch(run);
     run->tokens = run->windows = run->longest = 0;
@@ -267,6 +280,8 @@ open_window(embed_run *run, size_t tokens)
                            sizeof *session->ids));
     LM_TRY(lm_session_grow(run->ctx, session, &session->windows, &session->window_capacity,
                            run->windows + 1, sizeof *session->windows));
+    LM_TRY(lm_session_grow(run->ctx, session, &session->wanted, &session->wanted_capacity,
+                           run->windows + 1, sizeof *session->wanted));
     return lm_session_grow(run->ctx, session, &session->offsets, &session->offset_capacity,
                            run->windows + 2, sizeof *session->offsets);
 }
@@ -282,6 +297,9 @@ close_window(embed_run *run, size_t tokens, const lm_window *window)
         return lm_detail_key(run->ctx, "prompt");
     }
     session->windows[run->windows] = *window;
+    session->wanted[run->windows] =
+        run->tokens +
+        (poolers[run->model->sentence.pooling].of == LAST_ROW ? tokens - 1 : window->excluded);
     session->offsets[run->windows++] = run->tokens;
     run->tokens += tokens;
     session->offsets[run->windows] = run->tokens;
@@ -551,6 +569,5 @@ lm_hidden_states(lm_context *ctx, lm_session *session, const lm_model *model, lm
     }
     LM_TRY(add_text(&run, &text, 0));
     *tokens = run.tokens;
-    return run_encoder(ctx, session, &encoder->weights, run.tokens, run.windows, run.longest,
-                       layer < 0 ? layers : layer, hidden);
+    return run_encoder(&run, layer < 0 ? layers : layer, NULL, hidden);
 }

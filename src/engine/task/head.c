@@ -54,7 +54,7 @@ lm_head_write(lm_context *ctx, const lm_head *head, lm_buffer *json, lm_buffer *
     };
 
     LM_TRY(write_json(head, json));
-    LM_TRY(lm_tensors_write_header(ctx, list, 2, tensors));
+    LM_TRY(lm_tensors_write_header(ctx, NULL, 0, list, 2, tensors));
     LM_TRY(lm_buffer_append(tensors, head->weight, (size_t)list[0].bytes));
     return lm_buffer_append(tensors, head->bias, (size_t)list[1].bytes);
 }

@@ -190,6 +190,8 @@ plan_encoder(planner *p)
     const lm_dims *dims;
 
     LM_TRY(lm_family_find(p->ctx, plan->bundle.config, &family));
+    if (precision == LM_PRECISION_INT8)
+        LM_TRY(lm_bundle_open_quantized(p->ctx, p->arena, &plan->source, &plan->bundle));
     LM_TRY(lm_weights_plan_make(p->ctx, p->arena, family, &plan->bundle, p->kernels, precision,
                                 &plan->weights));
     dims = plan->weights.config;

@@ -38,6 +38,7 @@ lm_session_free(lm_session *session)
     lm_encoding_free(&session->prompt_encoding);
     lm_buffer_free(&session->text);
     lm_free(session->ctx, session->ids);
+    lm_free(session->ctx, session->wanted);
     lm_free(session->ctx, session->types);
     lm_free(session->ctx, session->windows);
     lm_free(session->ctx, session->offsets);

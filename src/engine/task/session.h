@@ -29,6 +29,8 @@ struct lm_session {
     size_t window_capacity;
     size_t *offsets;
     size_t offset_capacity;
+    size_t *wanted; /* the token of each window that is pooled, where it is only one */
+    size_t wanted_capacity;
 
     char *workspace; /* as allocated; aligned where it is used */
     size_t workspace_capacity;

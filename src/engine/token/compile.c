@@ -30,7 +30,7 @@ typedef struct compiler {
     size_t start;
 } compiler;
 
-typedef lm_status (*model_compile)(lm_context *ctx, const lm_json *model, const lm_vocab *vocab,
+typedef lm_status (*model_compile)(lm_context *ctx, const lm_json *model, lm_vocab *vocab,
                                    size_t start, lm_buffer *out);
 
 static const struct {
@@ -193,6 +193,6 @@ compile_model(compiler *c)
                          c->added ? c->added->as.items.count : 0, &c->vocab));
     normalizer = header_of(c)->normalizer;
     LM_TRY(lm_added_read(c->ctx, c->added, &normalizer, c->scratch, &c->arena, &c->vocab));
-    LM_TRY(lm_vocab_write(c->ctx, &c->vocab, c->start, c->image));
-    return models[chosen].compile(c->ctx, c->model, &c->vocab, c->start, c->image);
+    LM_TRY(models[chosen].compile(c->ctx, c->model, &c->vocab, c->start, c->image));
+    return lm_vocab_write(c->ctx, &c->vocab, c->start, c->image);
 }

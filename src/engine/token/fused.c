@@ -27,6 +27,12 @@ enum { DROP, LETTER, ALONE, SPACE, LIST, HANGUL, SLOW };
 #define VALUE(entry) ((entry) >> KIND_BITS)
 #define ENTRY(kind, value) ((uint32_t)(kind) | (uint32_t)(value) << KIND_BITS)
 
+/*
+ * The value of a letter or a word of its own is how far it is from the character it comes from, so
+ * that scripts without case are equal blocks.
+ */
+#define MOVED(entry, c) (((c) + VALUE(entry)) & UINT32_MAX >> KIND_BITS)
+
 #define BLOCK (1u << LM_FUSED_SHIFT)
 #define BLOCKS (LM_FUSED_LIMIT >> LM_FUSED_SHIFT)
 
@@ -46,7 +52,7 @@ typedef struct fuser {
 static lm_status build_tables(fuser *f, size_t start, lm_buffer *out, lm_fused *fused);
 static lm_status make_block(fuser *f, uint32_t first, uint32_t *block);
 static lm_status make_entry(fuser *f, uint32_t c, uint32_t *entry);
-static lm_status make_list(fuser *f, uint32_t *entry);
+static lm_status make_list(fuser *f, uint32_t c, uint32_t *entry);
 
 /* Stages that look at neighbours have no table: texts then take the staged way. */
 lm_status
@@ -75,27 +81,40 @@ lm_fused_compile(lm_context *ctx, lm_token_scratch *scratch, size_t start, lm_bu
     return status;
 }
 
-/* Equal neighbours share a block: that is where most of the savings are, and needs no search. */
+/* The number of an equal block among the first `count`, or count. */
+static size_t
+find_block(const uint32_t *values, size_t count)
+{
+    const uint32_t *block = values + count * BLOCK;
+    size_t i = 0;
+
+    while (i < count && memcmp(block, values + i * BLOCK, BLOCK * sizeof *block) != 0)
+        i++;
+    return i;
+}
+
+/* The table of ASCII holds bytes in place of distances. */
+static void
+fill_ascii(const uint16_t *numbers, const uint32_t *values, lm_fused *fused)
+{
+    for (uint32_t c = 0; c < 128; c++) {
+        uint32_t entry = values[numbers[c / BLOCK] * BLOCK + c % BLOCK], byte = MOVED(entry, c);
+
+        if (KIND(entry) == LIST || KIND(entry) == SLOW || byte >= 128)
+            fused->present = 0;
+        fused->ascii[c] = (uint16_t)(KIND(entry) << 8 | (byte & 0x7f));
+    }
+}
+
 static lm_status
-fill_blocks(fuser *f, uint16_t *numbers, uint32_t *values, size_t *count, lm_fused *fused)
+fill_blocks(fuser *f, uint16_t *numbers, uint32_t *values, size_t *count)
 {
     for (uint32_t i = 0; i < BLOCKS; i++) {
-        uint32_t *block = values + *count * BLOCK;
-
         LM_TRY(lm_poll(f->ctx));
-        LM_TRY(make_block(f, i << LM_FUSED_SHIFT, block));
-        if (i > 0 && memcmp(block, values + numbers[i - 1] * BLOCK, BLOCK * sizeof *block) == 0)
-            numbers[i] = numbers[i - 1];
-        else
-            numbers[i] = (uint16_t)(*count)++;
-    }
-    for (int c = 0; c < 128; c++) {
-        uint32_t entry = values[c];
-        bool plain = KIND(entry) != LIST && KIND(entry) != SLOW && VALUE(entry) < 128;
-
-        if (!plain)
-            fused->present = 0;
-        fused->ascii[c] = (uint16_t)(KIND(entry) << 8 | (VALUE(entry) & 0x7f));
+        LM_TRY(make_block(f, i << LM_FUSED_SHIFT, values + *count * BLOCK));
+        numbers[i] = (uint16_t)find_block(values, *count);
+        if (numbers[i] == *count)
+            ++*count;
     }
     return LM_OK;
 }
@@ -110,9 +129,11 @@ build_tables(fuser *f, size_t start, lm_buffer *out, lm_fused *fused)
     lm_status status = numbers && values ? LM_OK : LM_NO_MEMORY;
 
     if (status == LM_OK)
-        status = fill_blocks(f, numbers, values, &count, fused);
-    if (status == LM_OK)
+        status = fill_blocks(f, numbers, values, &count);
+    if (status == LM_OK) {
+        fill_ascii(numbers, values, fused);
         status = lm_image_append(out, start, numbers, BLOCKS, sizeof *numbers, &fused->block);
+    }
     if (status == LM_OK)
         status = lm_image_append(out, start, values, count * BLOCK, sizeof *values, &fused->value);
     lm_free(f->ctx, numbers);
@@ -135,11 +156,18 @@ make_block(fuser *f, uint32_t first, uint32_t *block)
 static const uint8_t kind_of_role[] = {
     [LM_ROLE_LETTER] = LETTER, [LM_ROLE_SPACE] = SPACE, [LM_ROLE_ALONE] = ALONE};
 
-/* The entry of a normalized character, by its role. */
+/* What a normalized character is, by its role. */
 static uint32_t
-entry_of(const fuser *f, uint32_t c)
+kind_of(const fuser *f, uint32_t c)
 {
-    return ENTRY(kind_of_role[lm_pretokenizer_role(&f->pretokenizer, c)], c);
+    return kind_of_role[lm_pretokenizer_role(&f->pretokenizer, c)];
+}
+
+/* The entry for a character c that becomes `to`; of spaces only the kind counts. */
+static uint32_t
+entry_of(uint32_t kind, uint32_t to, uint32_t c)
+{
+    return ENTRY(kind, kind == SPACE ? 0 : to - c);
 }
 
 /* Ask the stages what becomes of c alone. */
@@ -161,9 +189,9 @@ make_entry(fuser *f, uint32_t c, uint32_t *entry)
     if (chars->count == 0)
         *entry = ENTRY(DROP, 0);
     else if (chars->count == 1)
-        *entry = entry_of(f, chars->c[0]);
+        *entry = entry_of(kind_of(f, chars->c[0]), chars->c[0], c);
     else
-        return make_list(f, entry);
+        return make_list(f, c, entry);
     return LM_OK;
 }
 
@@ -176,14 +204,14 @@ is_hangul(const fuser *f, const lm_chars *chars)
     if (composed - 0xac00 >= 11172 || chars->count > 3)
         return false;
     for (size_t i = 0; i < chars->count; i++)
-        if (KIND(entry_of(f, chars->c[i])) != LETTER)
+        if (kind_of(f, chars->c[i]) != LETTER)
             return false;
     return chars->count == 2 || lm_unicode_compose(composed, chars->c[2]) != 0;
 }
 
 /* What the stages make of one character when it is several. */
 static lm_status
-make_list(fuser *f, uint32_t *entry)
+make_list(fuser *f, uint32_t c, uint32_t *entry)
 {
     const lm_chars *chars = &f->scratch->chars;
     uint32_t count = (uint32_t)chars->count;
@@ -193,14 +221,14 @@ make_list(fuser *f, uint32_t *entry)
         return LM_OK;
     }
     /* A letter between spaces, as CJK becomes, is a word of its own. */
-    if (count == 3 && KIND(entry_of(f, chars->c[0])) == SPACE &&
-        KIND(entry_of(f, chars->c[1])) == LETTER && KIND(entry_of(f, chars->c[2])) == SPACE) {
-        *entry = ENTRY(ALONE, chars->c[1]);
+    if (count == 3 && kind_of(f, chars->c[0]) == SPACE && kind_of(f, chars->c[1]) == LETTER &&
+        kind_of(f, chars->c[2]) == SPACE) {
+        *entry = entry_of(ALONE, chars->c[1], c);
         return LM_OK;
     }
     /* A list that ends a word and begins another could not be taken back as a whole. */
     for (uint32_t i = 0; i < count; i++)
-        if (KIND(entry_of(f, chars->c[i])) != LETTER) {
+        if (kind_of(f, chars->c[i]) != LETTER) {
             *entry = ENTRY(SLOW, 0);
             return LM_OK;
         }
@@ -392,12 +420,12 @@ read_stretch(reader *r, bool offsets)
 
 /* Letter, alone or space. */
 static void
-put_entry(reader *r, uint32_t entry, bool offsets)
+put_entry(reader *r, uint32_t c, uint32_t entry, bool offsets)
 {
     if (KIND(entry) == LETTER)
-        put_letter(r, VALUE(entry), offsets);
+        put_letter(r, MOVED(entry, c), offsets);
     else if (KIND(entry) == ALONE)
-        put_alone(r, VALUE(entry), offsets);
+        put_alone(r, MOVED(entry, c), offsets);
     else
         end_word(r, offsets);
 }
@@ -450,7 +478,7 @@ take_other(reader *r, bool offsets)
     else if (KIND(entry) == HANGUL)
         put_hangul(r, c, offsets);
     else if (KIND(entry) != DROP)
-        put_entry(r, entry, offsets);
+        put_entry(r, c, entry, offsets);
     r->now.p += bytes;
     r->now.at++;
     if (!r->in_word && KIND(entry) != DROP)

@@ -12,7 +12,7 @@
 #include "base/size.h"
 
 #define LM_TOKEN_MAGIC UINT32_C(0x4b544d4c) /* "LMTK" */
-#define LM_TOKEN_LAYOUT UINT32_C(1)
+#define LM_TOKEN_LAYOUT UINT32_C(2)
 #define LM_MAX_STAGES 16
 
 typedef struct lm_span {
@@ -27,40 +27,47 @@ typedef struct lm_stage_list {
 } lm_stage_list;
 
 /*
- * A node of a double array trie (Aoe 1989): child of node n by byte b is cell base + b, if that
- * cell's check is n. Cell 0 is no node; cells below 256 hold only roots.
+ * A cell of a double array trie (Aoe 1989): payload, flag and label. A node's label is 1 + the byte
+ * that leads to it; roots, which stand below cell 256, and cells that are no node have label 0.
+ *
+ * Where a key ends and none goes on (a leaf), the flag is set and the payload is the key's value.
+ * Any other node's payload is a place p: its child by byte b is cell p + b, if that has label b
+ * + 1. Cell p - 1 is the node's own: with the flag, its payload is the value of the key that ends
+ * there. A node without a value owns p - 2 too. What these two hold is up to the trie's user.
  */
-typedef struct lm_cell {
-    uint32_t base;
-    uint32_t check;
-} lm_cell;
+typedef uint32_t lm_cell;
+
+#define LM_CELL_LABEL UINT32_C(0x1ff)
+#define LM_CELL_FLAG UINT32_C(0x200)
+#define LM_CELL_SHIFT 10
+#define LM_CELL_LIMIT ((size_t)1 << (32 - LM_CELL_SHIFT)) /* payloads are below it */
+
+static inline uint32_t
+lm_cell_payload(lm_cell cell)
+{
+    return cell >> LM_CELL_SHIFT;
+}
+
+static inline lm_cell
+lm_cell_make(uint32_t payload, bool flag)
+{
+    return payload << LM_CELL_SHIFT | (flag ? LM_CELL_FLAG : 0);
+}
 
 /*
- * WordPiece by failure links (wordpiece.c): what to do at a node that has no child for a byte.
- * pops: 0, the word cannot be split; LM_POP_SELF | id, the node itself is token id; else the place
- * of a list of lm_pop.
+ * WordPiece by failure links (wordpiece.c): what to do at a node that has no child for a byte. The
+ * node's value, if it has one, is a token's id. Else p - 2 is 0, and the word cannot be split; or
+ * its payload is the cell where to go on, and p - 1 has the tokens up to there: with the flag at
+ * p - 2 the id of the only one, without it the place of a list in pops.
  */
-typedef struct lm_wordpiece_link {
-    uint32_t fail;
-    uint32_t pops;
-} lm_wordpiece_link;
-
-#define LM_POP_SELF UINT32_C(0x80000000)
-
-/* One token of a list of pops: its id, and its length in characters × 2, + 1 at the list's end. */
-typedef struct lm_pop {
-    int32_t id;
-    uint32_t span;
-} lm_pop;
-
 typedef struct lm_wordpiece {
     lm_span cells; /* lm_cell */
-    lm_span links; /* lm_wordpiece_link, by cell */
-    lm_span pops;  /* lm_pop */
+    lm_span pops;  /* uint32_t: an id * 2, + 1 at a list's end */
     uint32_t word_root;
     uint32_t suffix_root;
     int32_t unk;
     uint32_t max_chars;
+    uint32_t prefix_chars; /* of the continuing prefix */
 } lm_wordpiece;
 
 /* A node of an Aho-Corasick automaton (match.c). */
@@ -101,17 +108,19 @@ typedef struct lm_piece {
 #ifndef LM_FUSED_LIMIT
 #define LM_FUSED_LIMIT 0x30000u
 #endif
-#define LM_FUSED_SHIFT 7
+#define LM_FUSED_SHIFT 6
 
 typedef struct lm_fused {
     uint32_t present;
     uint16_t ascii[128]; /* kind << 8 | byte */
     lm_span block;       /* uint16_t, by c >> LM_FUSED_SHIFT */
-    lm_span value;       /* uint32_t, what becomes of the scalar value */
+    lm_span value;       /* uint32_t, what becomes of the scalar value; equal blocks once */
     lm_span lists;       /* uint32_t, a length, then letters */
 } lm_fused;
 
-enum { LM_TOKEN_PRESENT = 1, LM_TOKEN_SPECIAL = 2 };
+enum { LM_TOKEN_PRESENT = 1, LM_TOKEN_SPECIAL = 2, LM_TOKEN_FLAG_BITS = 2 };
+
+#define LM_TEXT_RUN 16
 
 typedef struct lm_renamed {
     int32_t id;
@@ -126,12 +135,11 @@ typedef struct lm_token_image {
     uint32_t decoder;
     uint32_t cleanup;
     lm_span prefix;     /* char, of the decoder */
-    lm_span text_start; /* uint32_t, vocab_size + 1 */
-    lm_span text;    /* char; of normalized added tokens the normalized form, as in the reference */
+    lm_span text_start; /* uint32_t, in text, of every LM_TEXT_RUN-th id */
+    lm_span text; /* by id: length and flags (vocab.c), then the text as the reference shows it */
     lm_span renamed; /* lm_renamed, by id: how such tokens are written */
     lm_span written; /* char */
-    lm_span flags;   /* uint8_t, vocab_size */
-    lm_span slots;   /* int32_t, open addressing by lm_hash_bytes of the text; id, or -1 */
+    lm_span others;  /* int32_t, ids of tokens that are no keys of the model's trie, by text */
     lm_stage_list normalizer;
     lm_stage_list pretokenizer;
     lm_fused fused;

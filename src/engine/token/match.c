@@ -15,13 +15,13 @@ static void
 link_nodes(const lm_trie *trie, lm_match_node *nodes)
 {
     for (size_t i = 0; i < trie->nodes; i++) {
-        uint32_t node = trie->order[i], parent = trie->cells[node].check, fail, child = 0;
+        uint32_t node = trie->order[i], parent = trie->parents[node], fail, child = 0;
         unsigned char byte;
 
         nodes[node].value = trie->values[node];
         if (node == ROOT)
             continue;
-        byte = (unsigned char)(node - trie->cells[parent].base);
+        byte = (unsigned char)((trie->cells[node] & LM_CELL_LABEL) - 1);
         nodes[node].depth = nodes[parent].depth + 1;
         for (fail = nodes[parent].fail; fail != 0; fail = nodes[fail].fail)
             if ((child = lm_trie_child(trie->cells, fail, byte)) != 0)

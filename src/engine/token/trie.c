@@ -1,7 +1,8 @@
 /*
- * trie.c - breadth-first construction of a double array. Free cells form a list; a node with one
- * child takes its head, a node with several tries the first few free cells and else opens a block
- * of its own, so that hostile keys cost neither quadratic time nor more than a block a branch.
+ * trie.c - breadth-first construction of a double array. Free cells form a list; a node takes the
+ * first of them from which on its own cells and its children fit, and else opens a block of its
+ * own. A node tries few cells, and a cell is tried a few times and then left to chance, so that
+ * hostile keys cost neither quadratic time nor more than a block a branch.
  */
 #include "token/trie.h"
 
@@ -10,7 +11,9 @@
 #include "base/sort.h"
 
 #define BYTES 256
-#define MAX_TRIES 64
+#define MAX_TRIES 512      /* of a node */
+#define MAX_CELL_TRIES 200 /* of a cell as the first one */
+#define TAKEN 255
 
 /* A node that waits for its children: keys[low, high) pass through it. */
 typedef struct pending {
@@ -22,14 +25,16 @@ typedef struct pending {
 typedef struct builder {
     lm_trie *trie;
     const lm_trie_key *keys;
-    uint32_t *next, *previous; /* free list, circular through cell 0 */
-    size_t capacity;           /* of cells, values, next and previous */
+    uint32_t *next, *previous; /* list of free cells to try, circular through cell 0 */
+    uint8_t *tried;            /* by cell: how often, or TAKEN */
+    size_t capacity;           /* of what goes by cell */
     pending *queue;
     size_t queued, queue_capacity;
 } builder;
 
 /* The children of one node: their bytes, and where the keys of each start. */
 typedef struct children {
+    uint32_t own; /* cells that the node owns, right before those of the children */
     int count;
     unsigned char byte[BYTES];
     size_t start[BYTES + 1];
@@ -75,6 +80,7 @@ lm_trie_build(lm_context *ctx, lm_trie_key *keys, size_t count, uint32_t roots, 
         status = build(&b, count, roots);
     lm_free(ctx, b.next);
     lm_free(ctx, b.previous);
+    lm_free(ctx, b.tried);
     lm_free(ctx, b.queue);
     return status;
 }
@@ -84,6 +90,7 @@ lm_trie_free(lm_trie *trie)
 {
     lm_free(trie->ctx, trie->cells);
     lm_free(trie->ctx, trie->values);
+    lm_free(trie->ctx, trie->parents);
     lm_free(trie->ctx, trie->order);
     memset(trie, 0, sizeof *trie);
 }
@@ -97,7 +104,7 @@ build(builder *b, size_t count, uint32_t roots)
     for (size_t i = 0; i < b->queued; i++) {
         pending node = b->queue[i];
 
-        if (i % 4096 == 0)
+        if (i % 1024 == 0)
             LM_TRY(lm_poll(b->trie->ctx));
         LM_TRY(add_children(b, &node));
     }
@@ -120,39 +127,51 @@ add_roots(builder *b, size_t count, uint32_t roots)
     return LM_OK;
 }
 
-/* Out of the free list. */
+/* Out of the list; does nothing to a cell that is not in it. */
 static void
-take_cell(builder *b, uint32_t cell)
+drop_cell(builder *b, uint32_t cell)
 {
     b->next[b->previous[cell]] = b->next[cell];
     b->previous[b->next[cell]] = b->previous[cell];
-    b->next[cell] = cell; /* marks it as taken */
+    b->next[cell] = b->previous[cell] = cell;
 }
 
-/* A cell that is taken points to itself. */
-static bool
-is_free(const builder *b, uint32_t cell)
+/* Now a node, or one's own. */
+static void
+take_cell(builder *b, uint32_t cell)
 {
-    return b->next[cell] != cell;
+    drop_cell(b, cell);
+    b->tried[cell] = TAKEN;
 }
 
-/* Find places for all children of a node, and let them wait for their own. */
+/* Find places for what a node owns and for its children, and let them wait for their own. */
 static lm_status
 add_children(builder *b, const pending *node)
 {
+    lm_cell *cells;
+    int32_t value;
     children group;
     uint32_t base;
 
     group_children(b, node, &group);
-    if (group.count == 0)
+    value = b->trie->values[node->cell];
+    if (group.count == 0 && value >= 0) {
+        b->trie->cells[node->cell] |= lm_cell_make((uint32_t)value, true);
         return LM_OK;
+    }
     LM_TRY(find_base(b, &group, &base));
-    b->trie->cells[node->cell].base = base;
+    cells = b->trie->cells;
+    cells[node->cell] |= lm_cell_make(base, false);
+    for (uint32_t i = 1; i <= group.own; i++)
+        take_cell(b, base - i);
+    if (value >= 0)
+        cells[base - 1] = lm_cell_make((uint32_t)value, true);
     for (int i = 0; i < group.count; i++) {
         uint32_t cell = base + group.byte[i];
 
         take_cell(b, cell);
-        b->trie->cells[cell].check = node->cell;
+        cells[cell] = group.byte[i] + 1u;
+        b->trie->parents[cell] = node->cell;
         LM_TRY(enqueue(b, (pending){group.start[i], group.start[i + 1], node->depth + 1, cell}));
     }
     return LM_OK;
@@ -168,6 +187,7 @@ group_children(builder *b, const pending *node, children *group)
         b->trie->values[node->cell] = b->keys[at].value;
     while (at < node->high && b->keys[at].length == node->depth)
         at++;
+    group->own = b->trie->values[node->cell] >= 0 ? 1 : 2;
     group->count = 0;
     while (at < node->high) {
         unsigned char byte = (unsigned char)b->keys[at].bytes[node->depth];
@@ -180,12 +200,14 @@ group_children(builder *b, const pending *node, children *group)
     group->start[group->count] = at;
 }
 
-/* The first byte's cell is free already: it was taken from the free list. */
+/* The first cell is free already: it comes from the list. */
 static bool
 fits(const builder *b, const children *group, uint32_t base)
 {
-    for (int i = 1; i < group->count; i++)
-        if (!is_free(b, base + group->byte[i]))
+    if (b->tried[base - 1] == TAKEN)
+        return false;
+    for (int i = 0; i < group->count; i++)
+        if (b->tried[base + group->byte[i]] == TAKEN)
             return false;
     return true;
 }
@@ -194,19 +216,22 @@ fits(const builder *b, const children *group, uint32_t base)
 static lm_status
 find_base(builder *b, const children *group, uint32_t *base)
 {
-    uint32_t cell = b->next[0];
+    uint32_t cell = b->next[0], next;
 
-    for (int tries = 0; cell != 0 && tries < MAX_TRIES; tries++, cell = b->next[cell]) {
-        *base = cell - group->byte[0];
+    for (int tries = 0; cell != 0 && tries < MAX_TRIES; tries++, cell = next) {
+        *base = cell + group->own;
         LM_TRY(grow(b, (size_t)*base + BYTES));
         if (fits(b, group, *base))
             return LM_OK;
+        next = b->next[cell];
+        if (++b->tried[cell] == MAX_CELL_TRIES)
+            drop_cell(b, cell);
     }
-    *base = (uint32_t)b->trie->count;
+    *base = (uint32_t)b->trie->count + group->own;
     return grow(b, (size_t)*base + BYTES);
 }
 
-/* Room for `need` cells in the arrays, at most BYTES more than there are; by doubling. */
+/* Room for `need` cells in the arrays, little more than there are; by doubling. */
 static lm_status
 reserve(builder *b, size_t need)
 {
@@ -216,7 +241,7 @@ reserve(builder *b, size_t need)
 
     if (need <= b->capacity)
         return LM_OK;
-    if (need > LM_TRIE_MAX_CELLS)
+    if (need > LM_CELL_LIMIT)
         return lm_raise(trie->ctx, LM_TOO_LARGE, "the vocabulary is too large");
 #define GROW_ARRAY(array)                                                \
     grown = lm_realloc(trie->ctx, (array), capacity * sizeof(array)[0]); \
@@ -225,14 +250,16 @@ reserve(builder *b, size_t need)
     (array) = grown
     GROW_ARRAY(trie->cells);
     GROW_ARRAY(trie->values);
+    GROW_ARRAY(trie->parents);
     GROW_ARRAY(b->next);
     GROW_ARRAY(b->previous);
+    GROW_ARRAY(b->tried);
 #undef GROW_ARRAY
     b->capacity = capacity;
     return LM_OK;
 }
 
-/* At least `need` cells; new ones join the end of the free list, those for roots excepted. */
+/* At least `need` cells; new ones join the end of the list, those for roots excepted. */
 static lm_status
 grow(builder *b, size_t need)
 {
@@ -240,8 +267,10 @@ grow(builder *b, size_t need)
 
     LM_TRY(reserve(b, need));
     for (size_t i = trie->count; i < need; i++) {
-        trie->cells[i] = (lm_cell){0, 0};
+        trie->cells[i] = 0;
         trie->values[i] = -1;
+        trie->parents[i] = 0;
+        b->tried[i] = i < BYTES ? TAKEN : 0;
         b->next[i] = b->previous[i] = (uint32_t)i;
         if (i < BYTES)
             continue;

@@ -6,21 +6,20 @@
 
 #include "token/image.h"
 
-#define LM_TRIE_MAX_CELLS ((size_t)1 << 26)
-
 typedef struct lm_trie_key {
     const char *bytes;
     size_t length; /* at least 1 */
     uint32_t root; /* 1 to 255; roots are the cells of that number */
-    int32_t value; /* at least 0; the least of equal keys is kept */
+    int32_t value; /* 0 to LM_CELL_LIMIT - 1; the least of equal keys is kept */
 } lm_trie_key;
 
 typedef struct lm_trie {
     lm_context *ctx;
     lm_cell *cells;
-    int32_t *values; /* by cell; -1 where no key ends */
-    size_t count;    /* cells; any base + 255 is below it */
-    uint32_t *order; /* nodes, roots first, then by depth */
+    int32_t *values;   /* by cell; -1 where no key ends */
+    uint32_t *parents; /* by cell; of nodes that are no root */
+    size_t count;      /* cells; any place + 255 is below it */
+    uint32_t *order;   /* nodes, roots first, then by depth */
     size_t nodes;
 } lm_trie;
 
@@ -33,9 +32,28 @@ void lm_trie_free(lm_trie *trie);
 static inline uint32_t
 lm_trie_child(const lm_cell *cells, uint32_t node, unsigned char byte)
 {
-    uint32_t next = cells[node].base + byte;
+    uint32_t next = lm_cell_payload(cells[node]) + byte;
 
-    return cells[next].check == node ? next : 0;
+    if (cells[node] & LM_CELL_FLAG)
+        return 0;
+    return (cells[next] & LM_CELL_LABEL) == byte + 1u ? next : 0;
+}
+
+/* The value of a key, or -1. */
+static inline int32_t
+lm_trie_find(const lm_cell *cells, uint32_t root, const char *bytes, size_t length)
+{
+    uint32_t node = root;
+    lm_cell cell;
+
+    for (size_t i = 0; i < length && node != 0; i++)
+        node = lm_trie_child(cells, node, (unsigned char)bytes[i]);
+    if (node == 0)
+        return -1;
+    cell = cells[node];
+    if (!(cell & LM_CELL_FLAG))
+        cell = cells[lm_cell_payload(cell) - 1];
+    return cell & LM_CELL_FLAG ? (int32_t)lm_cell_payload(cell) : -1;
 }
 
 #endif

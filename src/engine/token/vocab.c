@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/sort.h"
 #include "token/tokenizer.h"
+#include "token/trie.h"
 
 #define PATH "model.vocab"
 
@@ -28,10 +30,9 @@ lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, int32_t ma
     LM_TRY(lm_field_items(ctx, (lm_field){model, "model"}, "vocab", LM_JSON_OBJECT, &entries));
     vocab->model_count = entries->as.items.count;
     LM_TRY(check_ids(ctx, vocab, entries));
-    total = vocab->model_count > (size_t)vocab->size ? vocab->model_count : (size_t)vocab->size;
-    /* Ids end there, and a JSON file holds fewer values: total is no larger. */
-    if (added_count > (size_t)INT32_MAX - total)
+    if ((size_t)vocab->size > LM_CELL_LIMIT) /* the trie holds ids */
         return lm_raise(ctx, LM_TOO_LARGE, "the vocabulary is too large");
+    total = vocab->model_count > (size_t)vocab->size ? vocab->model_count : (size_t)vocab->size;
     LM_TRY(make_room(vocab, arena, total + added_count));
     for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next) {
         if (index++ % 4096 == 4095)
@@ -143,23 +144,82 @@ lm_vocab_find(const lm_vocab *vocab, const char *text, size_t length)
 
 /* The arrays of a vocabulary while it is written. */
 typedef struct vocab_writer {
-    lm_buffer starts, flags, text, renamed, written;
+    lm_buffer starts, text, renamed, written, others;
 } vocab_writer;
+
+/* A token that the model's trie has not; they are sorted by text. */
+typedef struct other_token {
+    const char *text;
+    size_t length;
+    int32_t id;
+} other_token;
+
+static int
+compare_texts(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
+
+    return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
+}
+
+static int
+compare_others(const void *a, const void *b)
+{
+    const other_token *x = a, *y = b;
+
+    return compare_texts(x->text, x->length, y->text, y->length);
+}
+
+/* Sort the tokens that are not in the trie, and write their ids. */
+static lm_status
+append_others(lm_context *ctx, vocab_writer *w, size_t start, lm_buffer *out, lm_span *span)
+{
+    other_token *others = (other_token *)(void *)w->others.data;
+    int32_t *ids = (int32_t *)others;
+    size_t count = w->others.size / sizeof *others;
+
+    LM_TRY(lm_sort(ctx, others, count, sizeof *others, compare_others));
+    for (size_t i = 0; i < count; i++)
+        memmove(&ids[i], &others[i].id, sizeof *ids); /* to a place that was read before */
+    return lm_image_append(out, start, ids, count, sizeof *ids, span);
+}
+
+/* A number in bytes of seven bits, the lowest first, with the highest bit where more follow. */
+static lm_status
+append_number(lm_buffer *out, uint64_t number)
+{
+    for (; number >= 0x80; number >>= 7)
+        LM_TRY(lm_buffer_append_byte(out, (char)(number | 0x80)));
+    return lm_buffer_append_byte(out, (char)number);
+}
+
+/* Most heads are one byte. */
+static inline const unsigned char *
+read_number(const unsigned char *at, uint64_t *number)
+{
+    *number = *at & 0x7f;
+    for (int shift = 7; *at++ & 0x80; shift += 7)
+        *number |= (uint64_t)(*at & 0x7f) << shift;
+    return at;
+}
 
 /* One token at the end of every array; ids without a token have an empty text. */
 static lm_status
 add_token(vocab_writer *w, int32_t id, const lm_vocab_token *token)
 {
     uint32_t start = (uint32_t)w->text.size;
-    uint8_t flags =
-        (uint8_t)((token->text ? LM_TOKEN_PRESENT : 0) | (token->special ? LM_TOKEN_SPECIAL : 0));
+    unsigned flags = (token->text ? LM_TOKEN_PRESENT : 0) | (token->special ? LM_TOKEN_SPECIAL : 0);
     lm_renamed renamed = {id, (uint32_t)w->written.size, (uint32_t)token->length};
     size_t length = token->shown ? token->shown_length : token->length;
+    other_token other = {token->text, token->length, id};
 
+    if (token->text && !token->is_key)
+        LM_TRY(lm_buffer_append(&w->others, &other, sizeof other));
+    if (id % LM_TEXT_RUN == 0)
+        LM_TRY(lm_buffer_append(&w->starts, &start, sizeof start));
+    LM_TRY(append_number(&w->text, (uint64_t)length << LM_TOKEN_FLAG_BITS | flags));
     if (length > UINT32_MAX - w->text.size)
         return lm_raise(w->text.ctx, LM_TOO_LARGE, "the vocabulary is too large");
-    LM_TRY(lm_buffer_append(&w->starts, &start, sizeof start));
-    LM_TRY(lm_buffer_append_byte(&w->flags, (char)flags));
     if (!token->shown)
         return lm_buffer_append(&w->text, token->text, length);
     LM_TRY(lm_buffer_append(&w->text, token->shown, length));
@@ -169,27 +229,24 @@ add_token(vocab_writer *w, int32_t id, const lm_vocab_token *token)
 
 /* Spans are set in the header when all arrays are in place. */
 static lm_status
-append_arrays(const vocab_writer *w, const lm_vocab *vocab, size_t start, lm_buffer *out)
+append_arrays(vocab_writer *w, const lm_vocab *vocab, size_t start, lm_buffer *out)
 {
     lm_token_image image = {.vocab_size = vocab->size}, *header;
 
-    LM_TRY(lm_image_append(out, start, w->starts.data, (size_t)vocab->size + 1, sizeof(uint32_t),
-                           &image.text_start));
-    LM_TRY(lm_image_append(out, start, w->flags.data, w->flags.size, 1, &image.flags));
+    LM_TRY(lm_image_append(out, start, w->starts.data, w->starts.size / sizeof(uint32_t),
+                           sizeof(uint32_t), &image.text_start));
     LM_TRY(lm_image_append(out, start, w->text.data, w->text.size, 1, &image.text));
     LM_TRY(lm_image_append(out, start, w->renamed.data, w->renamed.size / sizeof(lm_renamed),
                            sizeof(lm_renamed), &image.renamed));
     LM_TRY(lm_image_append(out, start, w->written.data, w->written.size, 1, &image.written));
-    LM_TRY(lm_image_append(out, start, vocab->slots, vocab->slot_count, sizeof(int32_t),
-                           &image.slots));
+    LM_TRY(append_others(out->ctx, w, start, out, &image.others));
     header = (lm_token_image *)(out->data + start);
     header->vocab_size = image.vocab_size;
     header->text_start = image.text_start;
-    header->flags = image.flags;
     header->text = image.text;
     header->renamed = image.renamed;
     header->written = image.written;
-    header->slots = image.slots;
+    header->others = image.others;
     return LM_OK;
 }
 
@@ -198,9 +255,8 @@ lm_status
 lm_vocab_write(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *out)
 {
     vocab_writer w;
-    lm_buffer *buffers[] = {&w.starts, &w.flags, &w.text, &w.renamed, &w.written};
+    lm_buffer *buffers[] = {&w.starts, &w.text, &w.renamed, &w.written, &w.others};
     lm_status status = LM_OK;
-    uint32_t end;
 
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         lm_buffer_init(buffers[i], ctx);
@@ -209,9 +265,6 @@ lm_vocab_write(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *
         if (status == LM_OK && id % 4096 == 4095)
             status = lm_poll(ctx);
     }
-    end = (uint32_t)w.text.size;
-    if (status == LM_OK)
-        status = lm_buffer_append(&w.starts, &end, sizeof end);
     if (status == LM_OK)
         status = append_arrays(&w, vocab, start, out);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
@@ -219,40 +272,51 @@ lm_vocab_write(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *
     return status;
 }
 
-/* Flags of an id; 0 when it names no token. */
-static unsigned
-token_flags(const lm_token_image *image, int32_t id)
+/* The text and flags of an id below vocab_size. */
+static const char *
+find_text(const lm_token_image *image, int32_t id, size_t *length, unsigned *flags)
 {
-    if (id < 0 || id >= image->vocab_size)
-        return 0;
-    return ((const uint8_t *)lm_image_at(image, image->flags))[id];
+    const uint32_t *starts = lm_image_at(image, image->text_start);
+    const unsigned char *at = lm_image_at(image, image->text);
+    uint64_t head = 0;
+
+    at = read_number(at + starts[id / LM_TEXT_RUN], &head);
+    for (int32_t before = id % LM_TEXT_RUN; before > 0; before--)
+        at = read_number(at + (head >> LM_TOKEN_FLAG_BITS), &head);
+    *length = (size_t)(head >> LM_TOKEN_FLAG_BITS);
+    *flags = (unsigned)head & ((1u << LM_TOKEN_FLAG_BITS) - 1);
+    return (const char *)at;
 }
 
 const char *
 lm_token_text(const lm_tokenizer *tokenizer, int32_t id, size_t *length)
 {
-    const lm_token_image *image = tokenizer->image;
-    const uint32_t *starts = lm_image_at(image, image->text_start);
+    const char *text = NULL;
+    unsigned flags = 0;
 
-    if (!(token_flags(image, id) & LM_TOKEN_PRESENT))
-        return NULL;
-    *length = starts[id + 1] - starts[id];
-    return (const char *)lm_image_at(image, image->text) + starts[id];
+    if (id >= 0 && id < tokenizer->vocab_size)
+        text = find_text(tokenizer->image, id, length, &flags);
+    return flags & LM_TOKEN_PRESENT ? text : NULL;
 }
 
 bool
 lm_token_is_special(const lm_tokenizer *tokenizer, int32_t id)
 {
-    return token_flags(tokenizer->image, id) & LM_TOKEN_SPECIAL;
+    unsigned flags = 0;
+    size_t length;
+
+    if (id >= 0 && id < tokenizer->vocab_size)
+        find_text(tokenizer->image, id, &length, &flags);
+    return flags & LM_TOKEN_SPECIAL;
 }
 
-/* A token as it is written, which is how it is looked up. */
-static const char *
-written_text(const lm_tokenizer *tokenizer, int32_t id, size_t *length)
+/* In `renamed` if it is shown in another form. */
+const char *
+lm_token_written(const lm_token_image *image, int32_t id, size_t *length)
 {
-    const lm_token_image *image = tokenizer->image;
     const lm_renamed *renamed = lm_image_at(image, image->renamed);
     size_t low = 0, high = image->renamed.count;
+    unsigned flags;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -262,26 +326,34 @@ written_text(const lm_tokenizer *tokenizer, int32_t id, size_t *length)
         else
             high = middle;
     }
-    if (low == image->renamed.count || renamed[low].id != id)
-        return lm_token_text(tokenizer, id, length);
-    *length = renamed[low].length;
-    return (const char *)lm_image_at(image, image->written) + renamed[low].start;
+    if (low < image->renamed.count && renamed[low].id == id) {
+        *length = renamed[low].length;
+        return (const char *)lm_image_at(image, image->written) + renamed[low].start;
+    }
+    return find_text(image, id, length, &flags);
 }
 
+/* Most tokens are keys of the model's trie. */
 int32_t
 lm_token_id(const lm_tokenizer *tokenizer, const char *token, size_t length)
 {
     const lm_token_image *image = tokenizer->image;
-    const int32_t *slots = lm_image_at(image, image->slots);
-    size_t mask = image->slots.count - 1;
+    const int32_t *others = lm_image_at(image, image->others);
+    int32_t id = lm_trie_find(lm_image_at(image, image->wordpiece.cells),
+                              image->wordpiece.word_root, token, length);
+    size_t low = 0, high = image->others.count;
 
-    for (size_t slot = lm_hash_bytes(token, length, 0) & mask; slots[slot] >= 0;
-         slot = (slot + 1) & mask) {
-        size_t found = 0;
-        const char *text = written_text(tokenizer, slots[slot], &found);
+    while (id < 0 && low < high) {
+        size_t middle = low + (high - low) / 2, found = 0;
+        const char *text = lm_token_written(image, others[middle], &found);
+        int order = compare_texts(text, found, token, length);
 
-        if (found == length && memcmp(text, token, length) == 0)
-            return slots[slot];
+        if (order == 0)
+            id = others[middle];
+        else if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return -1;
+    return id;
 }

@@ -16,6 +16,7 @@ typedef struct lm_vocab_token {
     bool added;  /* by added_tokens only: the model does not know it */
     bool listed; /* in added_tokens */
     bool special;
+    bool is_key; /* of the model's trie, by its text */
 } lm_vocab_token;
 
 typedef struct lm_vocab {
@@ -38,6 +39,10 @@ lm_status lm_vocab_add(lm_context *ctx, lm_vocab *vocab, const char *path, const
 /* -1 when absent. */
 int32_t lm_vocab_find(const lm_vocab *vocab, const char *text, size_t length);
 
+/* After the model is compiled. */
 lm_status lm_vocab_write(lm_context *ctx, const lm_vocab *vocab, size_t start, lm_buffer *out);
+
+/* A token as it is written in a text, which is how it is looked up; NULL when there is none. */
+const char *lm_token_written(const lm_token_image *image, int32_t id, size_t *length);
 
 #endif

@@ -17,31 +17,35 @@
 
 enum { WORD_ROOT = 1, SUFFIX_ROOT = 2 };
 
-/* All lists of pops together; a hostile vocabulary could make them quadratic in its size. */
-#define MAX_POPS ((size_t)1 << 24)
 #define MAX_WORD_CHARS (1 << 30)
+
+/* f and F of a node without a value: as in its own cells, fail and the place of F or its only id.
+ */
+typedef struct wordpiece_link {
+    uint32_t fail;
+    uint32_t pops;
+    bool single;
+} wordpiece_link;
 
 /* The model while it is compiled. */
 typedef struct compiler {
     lm_context *ctx;
     lm_trie trie;
-    lm_wordpiece_link *links; /* by cell */
-    uint32_t *chars;          /* by cell: characters from the root */
-    lm_buffer pops;           /* lm_pop; the first is not used, place 0 means none */
+    wordpiece_link *links; /* by cell */
+    lm_buffer pops;        /* uint32_t */
 } compiler;
 
 static lm_status read_settings(lm_context *ctx, const lm_json *model, const lm_vocab *vocab,
                                lm_wordpiece *wordpiece, const lm_json **prefix);
-static lm_status build_trie(compiler *c, const lm_vocab *vocab, const lm_json *prefix,
+static lm_status build_trie(compiler *c, lm_vocab *vocab, const lm_json *prefix,
                             uint32_t max_chars);
 static lm_status build_links(compiler *c);
 static lm_status link_node(compiler *c, uint32_t node);
-static lm_status write_model(const compiler *c, size_t start, lm_wordpiece *wordpiece,
-                             lm_buffer *out);
+static lm_status write_model(compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out);
 
 /* The arrays of the compilation are freed here, also after a failure. */
 lm_status
-lm_wordpiece_compile(lm_context *ctx, const lm_json *model, const lm_vocab *vocab, size_t start,
+lm_wordpiece_compile(lm_context *ctx, const lm_json *model, lm_vocab *vocab, size_t start,
                      lm_buffer *out)
 {
     compiler c = {.ctx = ctx};
@@ -51,15 +55,17 @@ lm_wordpiece_compile(lm_context *ctx, const lm_json *model, const lm_vocab *voca
 
     lm_buffer_init(&c.pops, ctx);
     status = read_settings(ctx, model, vocab, &wordpiece, &prefix);
-    if (status == LM_OK)
+    if (status == LM_OK) {
+        wordpiece.prefix_chars =
+            (uint32_t)lm_utf8_count(prefix->as.string.bytes, prefix->as.string.length);
         status = build_trie(&c, vocab, prefix, wordpiece.max_chars);
+    }
     if (status == LM_OK)
         status = build_links(&c);
     if (status == LM_OK)
         status = write_model(&c, start, &wordpiece, out);
     lm_trie_free(&c.trie);
     lm_free(ctx, c.links);
-    lm_free(ctx, c.chars);
     lm_buffer_free(&c.pops);
     return status;
 }
@@ -84,33 +90,33 @@ read_settings(lm_context *ctx, const lm_json *model, const lm_vocab *vocab, lm_w
     return LM_OK;
 }
 
-/* A key for a token, unless no word that is short enough could hold it. */
-static void
+/* A key for a token, unless no word that is short enough could hold it; whether there is one. */
+static bool
 add_key(lm_trie_key *keys, size_t *count, const char *text, size_t length, uint32_t root,
         int32_t id, uint32_t max_chars)
 {
-    if (length > 0 && lm_utf8_count(text, length) <= max_chars)
-        keys[(*count)++] = (lm_trie_key){text, length, root, id};
+    if (length == 0 || lm_utf8_count(text, length) > max_chars)
+        return false;
+    keys[(*count)++] = (lm_trie_key){text, length, root, id};
+    return true;
 }
 
 /* A token with the prefix is in both tries: a word may also be written that way. */
 static lm_status
-build_trie(compiler *c, const lm_vocab *vocab, const lm_json *prefix, uint32_t max_chars)
+build_trie(compiler *c, lm_vocab *vocab, const lm_json *prefix, uint32_t max_chars)
 {
     size_t skip = prefix->as.string.length, count = 0;
     lm_trie_key *keys = lm_alloc_array(c->ctx, 2 * (size_t)vocab->size, sizeof *keys);
-    lm_status status = LM_OK;
+    lm_status status = keys ? LM_OK : LM_NO_MEMORY;
 
-    if (!keys)
-        return LM_NO_MEMORY;
     for (int32_t id = 0; id < vocab->size && status == LM_OK; id++) {
-        const lm_vocab_token *token = &vocab->tokens[id];
+        lm_vocab_token *token = &vocab->tokens[id];
 
         if (id % 4096 == 4095)
             status = lm_poll(c->ctx);
         if (!token->text || token->added)
             continue;
-        add_key(keys, &count, token->text, token->length, WORD_ROOT, id, max_chars);
+        token->is_key = add_key(keys, &count, token->text, token->length, WORD_ROOT, id, max_chars);
         if (token->length > skip && memcmp(token->text, prefix->as.string.bytes, skip) == 0)
             add_key(keys, &count, token->text + skip, token->length - skip, SUFFIX_ROOT, id,
                     max_chars);
@@ -125,13 +131,9 @@ build_trie(compiler *c, const lm_vocab *vocab, const lm_json *prefix, uint32_t m
 static lm_status
 build_links(compiler *c)
 {
-    static const lm_pop unused;
-
     c->links = lm_alloc_zero(c->ctx, c->trie.count * sizeof *c->links);
-    c->chars = lm_alloc_zero(c->ctx, c->trie.count * sizeof *c->chars);
-    if (!c->links || !c->chars)
+    if (!c->links)
         return LM_NO_MEMORY;
-    LM_TRY(lm_buffer_append(&c->pops, &unused, sizeof unused));
     for (size_t i = SUFFIX_ROOT; i < c->trie.nodes; i++) {
         if (i % 4096 == 0)
             LM_TRY(lm_poll(c->ctx));
@@ -140,70 +142,111 @@ build_links(compiler *c)
     return LM_OK;
 }
 
-/* Append F(node), whose link is set, to the list at the end of the buffer. */
+/* Where to go on after F(node); 0: nowhere. */
+static uint32_t
+fail_of(const compiler *c, uint32_t node)
+{
+    return c->trie.values[node] >= 0 ? SUFFIX_ROOT : c->links[node].fail;
+}
+
+/* Append F(node), where fail_of(node) is not 0, to the list at the end of the buffer. */
 static lm_status
 append_pops(compiler *c, uint32_t node)
 {
-    uint32_t pops = c->links[node].pops;
-    lm_pop own = {(int32_t)(pops & ~LM_POP_SELF), c->chars[node] << 1};
+    wordpiece_link link = c->links[node];
+    int32_t value = c->trie.values[node];
 
-    if (c->pops.size / sizeof own > MAX_POPS)
+    /* A hostile vocabulary could make the lists quadratic in its size. */
+    if (c->pops.size / sizeof link.pops >= LM_CELL_LIMIT)
         return lm_raise(c->ctx, LM_TOO_LARGE, "the pieces of the vocabulary nest too deeply");
-    if (pops & LM_POP_SELF)
-        return lm_buffer_append(&c->pops, &own, sizeof own);
-    for (size_t at = pops;; at++) {
-        lm_pop pop = ((const lm_pop *)c->pops.data)[at];
-        lm_pop plain = {pop.id, pop.span & ~1u};
+    if (value >= 0 || link.single) {
+        uint32_t pop = (value >= 0 ? (uint32_t)value : link.pops) << 1;
+
+        return lm_buffer_append(&c->pops, &pop, sizeof pop);
+    }
+    for (size_t at = link.pops;; at++) {
+        uint32_t pop = ((const uint32_t *)c->pops.data)[at], plain = pop & ~1u;
 
         LM_TRY(lm_buffer_append(&c->pops, &plain, sizeof plain));
-        if (pop.span & 1)
+        if (pop & 1)
             return LM_OK;
     }
 }
 
-/* F and f of a node from those of its parent u: the paper's algorithm 1. */
+/* Keep the list from `first` on as F(node), unless it is one id, or that of the parent. */
+static void
+keep_pops(compiler *c, uint32_t node, size_t first, bool longer)
+{
+    uint32_t *list = (uint32_t *)(void *)c->pops.data + first, parent = c->trie.parents[node];
+    size_t count = c->pops.size / sizeof *list - first;
+    wordpiece_link *link = &c->links[node];
+
+    if (count > 1 && longer) {
+        list[count - 1] |= 1;
+        link->pops = (uint32_t)first;
+        return;
+    }
+    link->single = count == 1;
+    link->pops = count == 1 ? list[0] >> 1 : c->links[parent].pops;
+    c->pops.size = first * sizeof *list;
+}
+
+/* F and f of a node from those of its parent: the paper's algorithm 1. */
 static lm_status
 link_node(compiler *c, uint32_t node)
 {
-    uint32_t parent = c->trie.cells[node].check;
-    unsigned char byte = (unsigned char)(node - c->trie.cells[parent].base);
-    size_t before = c->pops.size;
-    uint32_t z = c->links[parent].fail, child = 0;
+    uint32_t parent = c->trie.parents[node], z = fail_of(c, parent), child = 0;
+    unsigned char byte = (unsigned char)((c->trie.cells[node] & LM_CELL_LABEL) - 1);
+    size_t first = c->pops.size / sizeof(uint32_t);
+    bool longer = false; /* than F of the parent */
 
-    c->chars[node] = c->chars[parent] + ((byte & 0xc0) != 0x80);
-    if (c->trie.values[node] >= 0) {
-        c->links[node] =
-            (lm_wordpiece_link){SUFFIX_ROOT, LM_POP_SELF | (uint32_t)c->trie.values[node]};
+    if (c->trie.values[node] >= 0)
         return LM_OK;
-    }
     if (z != 0)
         LM_TRY(append_pops(c, parent));
     while (z != 0 && (child = lm_trie_child(c->trie.cells, z, byte)) == 0) {
-        if (c->links[z].fail != 0)
+        if (fail_of(c, z) != 0)
             LM_TRY(append_pops(c, z));
-        z = c->links[z].fail;
+        z = fail_of(c, z);
+        longer = true;
     }
-    if (z == 0) {
-        c->pops.size = before;
-        return LM_OK;
-    }
-    ((lm_pop *)(c->pops.data + c->pops.size))[-1].span |= 1;
-    c->links[node] = (lm_wordpiece_link){child, (uint32_t)(before / sizeof(lm_pop))};
+    c->links[node].fail = child;
+    if (child != 0)
+        keep_pops(c, node, first, longer);
+    else
+        c->pops.size = first * sizeof(uint32_t);
     return LM_OK;
 }
 
-/* The tries' values are not needed any more: links hold the ids. */
+/* Links go into the cells that nodes without a value own; roots have none. */
 static lm_status
-write_model(const compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out)
+write_model(compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out)
 {
+    for (size_t i = 0; i < c->trie.nodes; i++) {
+        uint32_t node = c->trie.order[i];
+        wordpiece_link link = c->links[node];
+        lm_cell *own = c->trie.cells + lm_cell_payload(c->trie.cells[node]);
+
+        if (c->trie.values[node] >= 0 || link.fail == 0)
+            continue;
+        own[-1] = lm_cell_make(link.pops, false);
+        own[-2] = lm_cell_make(link.fail, link.single);
+    }
     LM_TRY(lm_image_append(out, start, c->trie.cells, c->trie.count, sizeof *c->trie.cells,
                            &wordpiece->cells));
-    LM_TRY(
-        lm_image_append(out, start, c->links, c->trie.count, sizeof *c->links, &wordpiece->links));
-    LM_TRY(lm_image_append(out, start, c->pops.data, c->pops.size / sizeof(lm_pop), sizeof(lm_pop),
-                           &wordpiece->pops));
+    LM_TRY(lm_image_append(out, start, c->pops.data, c->pops.size / sizeof(uint32_t),
+                           sizeof(uint32_t), &wordpiece->pops));
     ((lm_token_image *)(out->data + start))->wordpiece = *wordpiece;
     return LM_OK;
+}
+
+uint32_t
+lm_wordpiece_chars(const lm_token_image *image, int32_t id, bool continues)
+{
+    size_t length = 0;
+    const char *text = lm_token_written(image, id, &length);
+
+    return (uint32_t)lm_utf8_count(text, length) - (continues ? image->wordpiece.prefix_chars : 0);
 }
 
 /* The staged way feeds characters that were normalized before. */

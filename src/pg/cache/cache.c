@@ -415,9 +415,10 @@ read_key(Oid relid, MemoryContext scratch, lmtext_cache_key *key)
     *key = (lmtext_cache_key){
         .digest = manifest->digest,
         .image_layout = LM_IMAGE_LAYOUT,
-        .pack_format = kernels->products[LM_PRECISION_F32].pack_format,
+        .pack_format = kernels->products[manifest->precision].pack_format,
         .level = kernels->level,
         .max_tokens = manifest->max_tokens,
+        .precision = manifest->precision,
     };
     return manifest;
 }

@@ -17,7 +17,7 @@
 #include "pg/cache/cache.h"
 
 /* Changes with every change of the structs below: it is part of the name in shared memory. */
-#define LMTEXT_REGISTRY_LAYOUT 2
+#define LMTEXT_REGISTRY_LAYOUT 3
 
 #define LMTEXT_SLOTS 64
 #define LMTEXT_PROGRESS_SLOTS 8
@@ -30,6 +30,7 @@ typedef struct lmtext_cache_key {
     uint32 pack_format;
     uint32 level;     /* lm_level: a cap by lmtext.isa must be obeyed also where packings agree */
     int32 max_tokens; /* an option of the version that is stored in the image */
+    uint32 precision; /* lm_precision of its weights */
 } lmtext_cache_key;
 
 typedef enum lmtext_slot_state {

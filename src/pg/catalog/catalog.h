@@ -17,7 +17,7 @@
 #define LMTEXT_DIGEST_BYTES 32
 
 typedef struct lmtext_digest {
-    uint8 bytes[LMTEXT_DIGEST_BYTES]; /* SHA-256 over names, sizes and contents of the files */
+    uint8 bytes[LMTEXT_DIGEST_BYTES]; /* SHA-256; manifest.c says over what */
 } lmtext_digest;
 
 /* Resolve 'minilm', 'ml.minilm', 'minilm@3' by search_path; 42704 with a hint when there is none.
@@ -40,8 +40,9 @@ char *lmtext_catalog_display_name(Oid relid);
 bool lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deployed);
 
 typedef struct lmtext_manifest {
-    lmtext_digest digest; /* of files, window and base: versions of equal digest are equal */
-    char *family, *task, *precision;
+    lmtext_digest digest; /* of files, window, precision, base: of one digest, versions are equal */
+    char *family, *task;
+    lm_precision precision; /* of the weights when loaded; a head is float32 */
     int dimensions;
     int max_tokens; /* the window; a loader hands it to lm_model_plan_make as its option */
     int64 parameters, bytes;
@@ -78,6 +79,9 @@ void lmtext_chunks_verify_and_close(lmtext_chunks *chunks);
 /* Options that travel with a version (in its manifest). */
 typedef struct lmtext_version_options {
     int max_tokens; /* 0: not given */
+    lm_precision precision;
+    const lm_text *calibration; /* of int8; NULL: the texts that ship with lmtext */
+    size_t calibration_count;
     char *licence;
     char *metrics;              /* JSON object, of training; NULL: none */
     const lm_model *base_model; /* of a head: its base, loaded */

@@ -32,6 +32,7 @@
 #include "pg/catalog/origin.h"
 
 #define RENAME_RETRIES 100
+#define TEMPORARY_TRIES 100
 
 /* An export under way; `made` counts what is to be removed if it fails. */
 typedef struct export
@@ -221,17 +222,26 @@ open_parent(export *ex, const char *directory)
 
 /* ---- Writing ---- */
 
+/* A crash may have left the folder of another process of this number; what it holds stays. */
+static void
+make_temporary(export *ex)
+{
+    for (int i = 0; !ex->made; i++) {
+        snprintf(ex->temporary, sizeof(ex->temporary), ".lmtext-export.%d.%d", MyProcPid, i);
+        ex->made = mkdirat(ex->parent, ex->temporary, pg_dir_create_mode) == 0;
+        if (!ex->made && (errno != EEXIST || i == TEMPORARY_TRIES))
+            throw_errno(ex, "make the directory", ex->temporary);
+    }
+}
+
 /* Claim the name, and make the folder that will take it. */
 static void
 write_folder(export *ex)
 {
-    snprintf(ex->temporary, sizeof(ex->temporary), ".lmtext-export.%d", MyProcPid);
     if (mkdirat(ex->parent, ex->last, pg_dir_create_mode) != 0)
         throw_errno(ex, "make the directory", ex->path);
     ex->claimed = true;
-    if (mkdirat(ex->parent, ex->temporary, pg_dir_create_mode) != 0)
-        throw_errno(ex, "make the directory", ex->temporary);
-    ex->made = true;
+    make_temporary(ex);
     ex->folder = openat(ex->parent, ex->temporary, FOLDER_FLAGS | O_NOFOLLOW);
     if (ex->folder < 0)
         throw_errno(ex, "open the directory", ex->temporary);

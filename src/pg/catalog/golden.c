@@ -93,37 +93,47 @@ lmtext_golden_read(lmtext_call *call, lm_arena *arena, Oid relid, lm_probe *prob
 
 /* ---- A copy for itself ---- */
 /*
- * Loaded from the table into memory of the caller, at a level of choice: neither the shared copy
- * nor lmtext.isa have a part in it.
+ * Loaded from the table, or from where a version is made of, into memory of the caller, at a level
+ * of choice: neither the shared copy nor lmtext.isa have a part in it.
  */
 
 /* All of it lies in the current memory context. */
 lmtext_copy *
-lmtext_copy_load(Oid relid, const lmtext_manifest *manifest, const lm_kernels *kernels)
+lmtext_copy_read(const lm_source *source, const lm_model_options *options,
+                 const lm_kernels *kernels, const char *name)
 {
-    lm_model_options options = {.max_tokens = manifest->max_tokens};
     lmtext_copy *copy = palloc0(sizeof(*copy));
-    char *name = lmtext_catalog_display_name(relid);
     lm_context *ctx = &copy->call.ctx;
-    lmtext_chunks *chunks;
     lm_model_plan *plan;
-    lm_source source;
     lm_arena arena;
     size_t size;
     void *image;
 
     lmtext_call_init(&copy->call, CurrentMemoryContext);
     lm_arena_init(&arena, ctx);
-    chunks = lmtext_chunks_open(relid, manifest, &source);
     lmtext_check(&copy->call,
-                 lm_model_plan_make(ctx, &arena, &source, &options, kernels, &plan, NULL, NULL),
+                 lm_model_plan_make(ctx, &arena, source, options, kernels, &plan, NULL, NULL),
                  name);
     size = lm_model_plan_size(plan);
     image = lmtext_image_room(&copy->call, size, name);
     lmtext_check(&copy->call, lm_model_fill(ctx, plan, image), name);
-    lmtext_chunks_verify_and_close(chunks);
+    lm_arena_free(&arena);
     lmtext_check(&copy->call, lm_model_bind(ctx, image, size, &copy->model), name);
     lmtext_check(&copy->call, lm_session_create(ctx, &copy->session), name);
+    return copy;
+}
+
+lmtext_copy *
+lmtext_copy_load(Oid relid, const lmtext_manifest *manifest, const lm_kernels *kernels)
+{
+    const lm_model_options options = {.max_tokens = manifest->max_tokens,
+                                      .precision = manifest->precision};
+    lm_source source;
+    lmtext_chunks *chunks = lmtext_chunks_open(relid, manifest, &source);
+    lmtext_copy *copy =
+        lmtext_copy_read(&source, &options, kernels, lmtext_catalog_display_name(relid));
+
+    lmtext_chunks_verify_and_close(chunks);
     return copy;
 }
 

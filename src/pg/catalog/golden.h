@@ -19,12 +19,16 @@ typedef enum lmtext_golden {
 } lmtext_golden;
 lmtext_golden lmtext_golden_read(lmtext_call *call, lm_arena *arena, Oid relid, lm_probe *probe);
 
-/* A version loaded into the current memory context, whole and hashed; a head without its base. */
+/* A model in the current memory context; a head without its base. */
 typedef struct lmtext_copy {
     lmtext_call call;
     lm_model model;
     lm_session *session;
 } lmtext_copy;
+/* Of a source; `name` is for messages. */
+lmtext_copy *lmtext_copy_read(const lm_source *source, const lm_model_options *options,
+                              const lm_kernels *kernels, const char *name);
+/* Of a version, whole and hashed. */
 lmtext_copy *lmtext_copy_load(Oid relid, const lmtext_manifest *manifest,
                               const lm_kernels *kernels);
 void *lmtext_image_room(lmtext_call *call, size_t size, const char *name);

@@ -182,6 +182,17 @@ read_string(lm_context *ctx, const lm_json *object, const char *key, char **valu
     return LM_OK;
 }
 
+static lm_status
+read_precision(lm_context *ctx, const lm_json *root, lm_precision *precision)
+{
+    const lm_json *member = lm_json_get(root, "precision");
+
+    if (member == NULL || member->type != LM_JSON_STRING ||
+        !lm_precision_find(member->as.string.bytes, precision))
+        return broken(ctx, "precision");
+    return LM_OK;
+}
+
 /* 64 lower-case hexadecimal digits. */
 static lm_status
 read_digest(lm_context *ctx, const lm_json *object, const char *key, uint8 *bytes)
@@ -251,7 +262,7 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
     LM_TRY(read_files(ctx, root, manifest));
     LM_TRY(read_string(ctx, root, "family", &manifest->family));
     LM_TRY(read_string(ctx, root, "task", &manifest->task));
-    LM_TRY(read_string(ctx, root, "precision", &manifest->precision));
+    LM_TRY(read_precision(ctx, root, &manifest->precision));
     LM_TRY(read_int(ctx, root, "dimensions", &manifest->dimensions));
     LM_TRY(read_int(ctx, root, "max_tokens", &manifest->max_tokens));
     LM_TRY(read_number(ctx, root, "parameters", PG_INT64_MAX, &manifest->parameters));
@@ -262,7 +273,8 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
 /*
  * Two versions of one digest are one model to the cache, whoever owns them. What enters must
  * therefore be all that a loaded image is made of: the bytes of the files, the window (the option
- * and the files decide it together, so the outcome is what counts), and the base under a head.
+ * and the files decide it together, so the outcome is what counts), the precision, and the base
+ * under a head. float32 is not written down: versions were made before there was another.
  */
 
 /* A base is whole by itself: a chain of bases would have no end that is known. */
@@ -314,6 +326,8 @@ lmtext_manifest_digest(const lmtext_manifest *manifest, const lmtext_digest *bas
     qsort(files, manifest->file_count, sizeof(manifest_file), compare_files);
     initStringInfo(&listing);
     appendStringInfo(&listing, "lmtext %d\nmax_tokens %d\n", MANIFEST_FORMAT, manifest->max_tokens);
+    if (manifest->precision != LM_PRECISION_F32)
+        appendStringInfo(&listing, "precision %s\n", lm_precision_name(manifest->precision));
     if (base != NULL) {
         lmtext_hex_write(base->bytes, hex);
         appendStringInfo(&listing, "base %s\n", hex);
@@ -407,7 +421,7 @@ write_info(manifest_writer *w, const lmtext_manifest *manifest, const lm_model_i
 {
     write_string(w, "family", info->family);
     write_string(w, "task", info->task);
-    write_string(w, "precision", "fp32");
+    write_string(w, "precision", lm_precision_name(manifest->precision));
     appendStringInfo(&w->json, ",\"dimensions\":%d,\"max_tokens\":%d", info->dimensions,
                      info->max_tokens);
     appendStringInfo(&w->json, ",\"parameters\":" UINT64_FORMAT ",\"bytes\":" INT64_FORMAT,

@@ -7,7 +7,7 @@
 #include "pg/catalog/catalog.h"
 
 /*
- * Digest of what a version computes: its files, its window and its base. Nothing else of the
+ * Digest of what a version computes: its files, window, precision and base. Nothing else of the
  * manifest takes part, so equal contents share one copy in memory whoever imported them.
  */
 void lmtext_manifest_digest(const lmtext_manifest *manifest, const lmtext_digest *base,

@@ -3,8 +3,8 @@
  *
  * Phases of lmtext_version_create, all in the caller's transaction: take the row of the name (which
  * puts imports of one name in line), make the table, look whether the source is a model at all,
- * copy the files in chunks, read them back whole and check them, write the manifest, update the
- * row.
+ * calibrate it where int8 is wanted, copy the files in chunks, read them back whole and check them,
+ * write the manifest, update the row.
  *
  * Laws: tables are made, filled and dropped by SPI as the caller, so privileges, event triggers,
  * quotas and default grants are PostgreSQL's own; every name is qualified and quoted. Only rows of
@@ -35,6 +35,7 @@
 #include "pg/catalog/manifest.h"
 #include "pg/catalog/names.h"
 #include "pg/catalog/parts.h"
+#include "pg/catalog/precision.h"
 
 /* A version that is being made. */
 typedef struct creation {
@@ -52,6 +53,8 @@ typedef struct creation {
     lmtext_manifest manifest; /* files, bytes, window and digest as they become known */
     lm_model_info info;
     bytea *golden; /* NULL: none */
+    lmtext_precision_files precision;
+    char *metrics; /* JSON object; NULL: none */
 } creation;
 
 typedef struct lmtext_manifest_file manifest_file;
@@ -75,6 +78,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
 {
     MemoryContext caller = CurrentMemoryContext;
     MemoryContext memory = AllocSetContextCreate(caller, "lmtext version", ALLOCSET_DEFAULT_SIZES);
+    lm_source files;
     creation *new;
     Oid relid;
 
@@ -95,7 +99,9 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     make_table(new);
     LMTEXT_FAULT_POINT("table_made");
     check_source(new, source, options);
-    copy_files(new, source);
+    lmtext_precision_open(&new->precision, &new->call, source, options, new->display, &files);
+    LMTEXT_FAULT_POINT("precision_made");
+    copy_files(new, &files);
     LMTEXT_FAULT_POINT("files_copied");
     check_stored(new, options);
     check_base(new);
@@ -409,7 +415,8 @@ copy_files(creation *new, const lm_source *source)
 static void
 check_source(creation *new, const lm_source *source, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens};
+    lm_model_options model_options = {.max_tokens = options->max_tokens,
+                                      .precision = options->precision};
     lm_arena arena;
     lm_model_plan *plan;
 
@@ -421,13 +428,26 @@ check_source(creation *new, const lm_source *source, const lmtext_version_option
     lm_arena_free(&arena);
 }
 
+/* The copy in float32 is read beside the model, and goes with its memory. */
+static char *
+measure(creation *new, lmtext_call *trial, lm_session *session, const lm_model *reduced)
+{
+    MemoryContext old = MemoryContextSwitchTo(trial->memory);
+    char *json =
+        lmtext_precision_measure(new->relid, &new->manifest, trial, session, reduced, new->display);
+
+    MemoryContextSwitchTo(old);
+    return pstrdup(json);
+}
+
 /*
  * Load into memory that is thrown away: what loads here loads everywhere, weights included. What it
- * computes is kept for lmtext.selftest.
+ * computes is kept for lmtext.selftest, and how near that is to float32 for the lists.
  */
 static void
-try_load(creation *new, lm_model_plan *plan, const lm_model *base)
+try_load(creation *new, lm_model_plan *plan, const lmtext_version_options *options)
 {
+    const lm_model *base = options->base_model;
     lmtext_call *call = &new->call;
     size_t size = lm_model_plan_size(plan);
     MemoryContext memory =
@@ -445,6 +465,10 @@ try_load(creation *new, lm_model_plan *plan, const lm_model *base)
     model.base = base;
     if (!model.has_head || base != NULL)
         new->golden = lmtext_golden_make(&trial, session, &model, new->display);
+    if (new->precision.metrics != NULL)
+        new->metrics = new->precision.metrics;
+    else if (options->precision != LM_PRECISION_F32)
+        new->metrics = measure(new, &trial, session, &model);
     MemoryContextDelete(memory);
 }
 
@@ -452,7 +476,8 @@ try_load(creation *new, lm_model_plan *plan, const lm_model *base)
 static void
 check_stored(creation *new, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens};
+    lm_model_options model_options = {.max_tokens = options->max_tokens,
+                                      .precision = options->precision};
     lm_tokenizer_notes notes = {{0}};
     lmtext_chunks *chunks;
     lm_model_plan *plan;
@@ -464,7 +489,7 @@ check_stored(creation *new, const lmtext_version_options *options)
                  lm_model_plan_make(&new->call.ctx, &new->arena, &stored, &model_options,
                                     lm_kernels_active(), &plan, &new->info, &notes),
                  new->display);
-    try_load(new, plan, options->base_model);
+    try_load(new, plan, options);
     LMTEXT_FAULT_POINT("load_tried");
     lmtext_chunks_verify_and_close(chunks);
     PopActiveSnapshot();
@@ -505,13 +530,17 @@ static void
 store_manifest(creation *new, const lmtext_version_options *options)
 {
     const lmtext_digest *base = new->base_manifest ? &new->base_manifest->digest : NULL;
+    lmtext_version_options stored = *options;
     SPIPlanPtr plan = insert_plan(new);
 
+    if (new->metrics != NULL)
+        stored.metrics = new->metrics;
+    new->manifest.precision = options->precision;
     lmtext_manifest_digest(&new->manifest, base, &new->manifest.digest);
     if (new->golden != NULL)
         insert_part(plan, cstring_to_text(LMTEXT_GOLDEN_FILE), 0, new->golden);
     insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
-                lmtext_manifest_write(&new->call, &new->manifest, &new->info, options, base));
+                lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored, base));
     SPI_freeplan(plan);
     PushActiveSnapshot(GetTransactionSnapshot());
     (void)lmtext_manifest_read(new->relid); /* what was written is what loaders accept */

@@ -332,6 +332,21 @@ lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
     LMTEXT_FAULT_POINT("embedded");
 }
 
+/* A cancel is nobody else's: it was taken, and must be thrown. */
+size_t
+lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count,
+                  const lm_embed_options *options, float *out)
+{
+    lm_embed_counts counts = {0};
+    lm_status status = lm_embed(&model->call.ctx, model->session, &model->model, texts, count,
+                                options, out, &counts);
+
+    lmtext_count(model, &counts);
+    if (status == LM_CANCELLED || model->call.interrupt != NULL)
+        lmtext_check(&model->call, status, model->name);
+    return (size_t)counts.texts;
+}
+
 lm_text
 lmtext_arg_text(FunctionCallInfo fcinfo, int argno)
 {

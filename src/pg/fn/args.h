@@ -66,6 +66,10 @@ int lmtext_embed_width(lmtext_model *model, const lm_embed_options *options);
 /* Embed into out (count, width), and count the work in the backend's statistics. */
 void lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
                         const lm_embed_options *options, float *out);
+/* The same as far as it goes: how many texts, from the first on, were embedded before one failed.
+ */
+size_t lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count,
+                         const lm_embed_options *options, float *out);
 
 /* A text argument in UTF-8; the datum is detoasted and lives as long as the call. */
 lm_text lmtext_arg_text(FunctionCallInfo fcinfo, int argno);

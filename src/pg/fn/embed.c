@@ -2,7 +2,7 @@
  * embed.c - lmtext.embed, similarity and distance: text to vector, and the distance between texts.
  *
  * A call whose arguments are stable in the statement is computed once (memo in args.h). An array of
- * texts is one run of packed batches.
+ * texts is one run of packed batches, and so are the texts of rows that a plan has read ahead.
  */
 #include "postgres.h"
 
@@ -10,8 +10,10 @@
 
 #include "utils/array.h"
 
+#include "base/utf8.h"
 #include "search/distance.h"
 #include "pg/fn/args.h"
+#include "pg/glue/ahead.h"
 
 /* What a remembered vector depends on beside the text; compared byte by byte. */
 typedef struct embed_key {
@@ -70,6 +72,91 @@ embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text 
     parts[3] = (lm_text){options->prompt, options->prompt_length};
 }
 
+/* ---- Texts of rows to come (pg/glue/ahead.h) ---- */
+
+/* Texts from `at` on that the engine may read: each call will verify its own again. */
+static size_t
+count_valid(const lmtext_ahead *ahead)
+{
+    size_t count = 0;
+
+    for (int i = ahead->at; i < ahead->count; i++, count++) {
+        const lm_text *text = &ahead->texts[i];
+
+        if (lm_utf8_valid_prefix(text->bytes, text->length) < text->length)
+            break;
+    }
+    return count;
+}
+
+/* One batch of the call's text and those after it. */
+static void
+embed_batch(lmtext_ahead *ahead, lmtext_model *model, const lm_embed_options *options,
+            const embed_key *key, size_t width)
+{
+    size_t count = count_valid(ahead);
+
+    if (ahead->values == NULL || ahead->capacity < count * width) {
+        if (ahead->values != NULL)
+            pfree(ahead->values);
+        ahead->values = NULL;
+        ahead->values = MemoryContextAlloc(ahead->memory, count * width * sizeof(float));
+        ahead->capacity = count * width;
+    }
+    ahead->first = ahead->ready = ahead->at;
+    memcpy(ahead->key, key, sizeof *key);
+    ahead->ready +=
+        (int)lmtext_embed_some(model, ahead->texts + ahead->at, count, options, ahead->values);
+    ahead->failed = ahead->ready < ahead->at + (int)count;
+}
+
+static bool
+is_ready(const lmtext_ahead *ahead, const embed_key *key)
+{
+    return ahead->at >= ahead->first && ahead->at < ahead->ready &&
+           memcmp(ahead->key, key, sizeof *key) == 0;
+}
+
+/*
+ * The vector of the text at hand, or NULL: to be computed alone, with whatever error it has. The
+ * call's other arguments, but for its texts, are constant.
+ */
+static const float *
+vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model, lm_text text,
+             const lm_embed_options *options, size_t width)
+{
+    lmtext_ahead *ahead = lmtext_ahead_find(fcinfo->flinfo->fn_expr, argno, text);
+    lm_text parts[EMBED_PARTS];
+    embed_key key;
+
+    StaticAssertStmt(sizeof key <= sizeof ahead->key, "a key has room");
+    if (ahead == NULL)
+        return NULL;
+    embed_parts(model, options, text, &key, parts);
+    if (!is_ready(ahead, &key) && !ahead->failed && ahead->at + 1 < ahead->count)
+        embed_batch(ahead, model, options, &key, width);
+    return is_ready(ahead, &key) ? ahead->values + (ahead->at - ahead->first) * width : NULL;
+}
+
+/* A text that may be another in the next row. */
+static ArrayType *
+embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
+          const lm_embed_options *options)
+{
+    int width = lmtext_embed_width(model, options);
+    const float *values = lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1)
+                              ? vector_ahead(fcinfo, 0, model, text, options, width)
+                              : NULL;
+    ArrayType *vector;
+    float *out;
+
+    if (values == NULL)
+        return embed_one(model, text, options);
+    vector = lmtext_vector_new(width, &out);
+    memcpy(out, values, width * sizeof(float));
+    return vector;
+}
+
 static Datum
 lmtext_embed_call(PG_FUNCTION_ARGS)
 {
@@ -85,7 +172,7 @@ lmtext_embed_call(PG_FUNCTION_ARGS)
     embed_options(fcinfo, &options);
     text = lmtext_arg_text(fcinfo, 0);
     if (!lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1))
-        PG_RETURN_ARRAYTYPE_P(embed_one(model, text, &options));
+        PG_RETURN_ARRAYTYPE_P(embed_row(fcinfo, model, text, &options));
     embed_parts(model, &options, text, &key, parts);
     vector = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
     if (vector == NULL) {
@@ -170,9 +257,14 @@ embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_emb
     const float *kept;
     float *vector;
 
-    bool stable =
-        lmtext_args_stable(fcinfo, argno, argno) && lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1);
+    bool same_options = lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1);
+    bool stable = same_options && lmtext_args_stable(fcinfo, argno, argno);
 
+    if (same_options && !stable) {
+        kept = vector_ahead(fcinfo, argno, model, text, options, width);
+        if (kept != NULL)
+            return kept;
+    }
     if (stable) {
         embed_parts(model, options, text, &key, parts);
         kept = lmtext_memo_find(fcinfo, argno, parts, EMBED_PARTS, NULL);

@@ -1,5 +1,6 @@
 /*
- * models.c - SQL entries that import, export, deploy, drop, grant and describe models and families.
+ * models.c - SQL entries that import, export, quantize, deploy, drop, grant and describe models,
+ * and families.
  *
  * What an entry does itself is options and rows; the work is the catalog's. describe_model serves
  * the view lmtext.models: it shows what a manifest says and never fails because of it.
@@ -28,6 +29,7 @@
 
 PG_FUNCTION_INFO_V1(lmtext_import_model_directory);
 PG_FUNCTION_INFO_V1(lmtext_import_model_objects);
+PG_FUNCTION_INFO_V1(lmtext_quantize);
 PG_FUNCTION_INFO_V1(lmtext_deploy);
 PG_FUNCTION_INFO_V1(lmtext_drop_model);
 PG_FUNCTION_INFO_V1(lmtext_grant_model);
@@ -36,23 +38,28 @@ PG_FUNCTION_INFO_V1(lmtext_export_model);
 PG_FUNCTION_INFO_V1(lmtext_describe_model);
 PG_FUNCTION_INFO_V1(lmtext_family_list);
 
+/* Values of precision, for messages. */
+#define PRECISIONS "fp32, bf16, int8 or auto"
+
 /* Options of import_model as they are read. */
 typedef struct import_options {
     int64 max_tokens;
-    char *licence; /* in the database's encoding */
+    char *precision; /* NULL: fp32 */
+    char *licence;   /* in the database's encoding */
 } import_options;
 
 static const lmtext_option option_table[] = {
     {"max_tokens", LMTEXT_OPTION_INT, offsetof(import_options, max_tokens), 1, INT_MAX,
      "a whole number of at least 1"},
+    {"precision", LMTEXT_OPTION_TEXT, offsetof(import_options, precision), 0, 0, PRECISIONS},
     {"licence", LMTEXT_OPTION_TEXT, offsetof(import_options, licence), 0, 0, "a string"},
 };
 
 /* Doing nothing for a NULL would look like success. */
 static void
-refuse_nulls(FunctionCallInfo fcinfo)
+refuse_nulls(FunctionCallInfo fcinfo, int count)
 {
-    for (int i = 0; i < PG_NARGS(); i++)
+    for (int i = 0; i < count; i++)
         if (PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("argument %d must not be null", i + 1)));
@@ -63,7 +70,27 @@ static void
 check_change(FunctionCallInfo fcinfo, const char *function)
 {
     PreventCommandIfReadOnly(function);
-    refuse_nulls(fcinfo);
+    refuse_nulls(fcinfo, PG_NARGS());
+}
+
+/*
+ * "auto" is what this machine computes fastest without calibration: bfloat16 where the level has
+ * instructions for it. It is decided once, here, so that a version computes the same on every
+ * server that it is restored or replicated to.
+ */
+static lm_precision
+precision_named(const char *name)
+{
+    lm_precision precision;
+
+    if (strcmp(name, "auto") == 0)
+        return lm_kernels_active()->level >= LM_LEVEL_AVX512_BF16 ? LM_PRECISION_BF16
+                                                                  : LM_PRECISION_F32;
+    if (!lm_precision_find(name, &precision))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("unknown precision \"%s\"", lmtext_clip(name)),
+                        errhint("Allowed are %s.", PRECISIONS)));
+    return precision;
 }
 
 /* Options become UTF-8 here, since a manifest is. */
@@ -74,6 +101,8 @@ read_options(Jsonb *json, lmtext_version_options *options)
 
     lmtext_options_read(json, option_table, lengthof(option_table), &read);
     options->max_tokens = (int)read.max_tokens;
+    if (read.precision != NULL)
+        options->precision = precision_named(read.precision);
     if (read.licence != NULL) {
         lm_text licence = lmtext_utf8_from_bytes(read.licence, strlen(read.licence));
 
@@ -109,6 +138,93 @@ lmtext_import_model_objects(PG_FUNCTION_ARGS)
 {
     check_change(fcinfo, "lmtext.import_model");
     PG_RETURN_INT32(import(fcinfo, lmtext_origin_objects(PG_GETARG_JSONB_P(1))));
+}
+
+/* ---- Another precision ---- */
+
+/* The name that the next version of a version's model is made under. */
+static char *
+next_name(Oid relid)
+{
+    char model[NAMEDATALEN];
+    bool deployed;
+    int version;
+
+    if (!lmtext_catalog_version_of(relid, model, &version, &deployed))
+        elog(ERROR, "model version %u has no name", relid);
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), model);
+}
+
+/* What the new version takes over from the one that it is made of. */
+static void
+copy_options(const lmtext_manifest *manifest, lmtext_version_options *options)
+{
+    const lm_json *licence = lm_json_get(manifest->root, "licence");
+
+    options->max_tokens = manifest->max_tokens;
+    if (licence != NULL && licence->type == LM_JSON_STRING)
+        options->licence = pnstrdup(licence->as.string.bytes, licence->as.string.length);
+}
+
+static void
+refuse_head(Oid relid)
+{
+    if (OidIsValid(lmtext_catalog_base(relid)))
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("model \"%s\" cannot be quantized: it is a classifier on another model",
+                        lmtext_catalog_display_name(relid)),
+                 errhint("Quantize the model that it is built on (column base of lmtext.models), "
+                         "and train it again on the result.")));
+}
+
+/* Texts to calibrate on; nulls are left out. */
+static void
+read_calibration(ArrayType *array, lmtext_version_options *options)
+{
+    lm_text *texts;
+    bool *nulls;
+    int count, kept = 0;
+
+    if (options->precision != LM_PRECISION_INT8)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("only precision int8 is calibrated")));
+    lmtext_texts_from_array(array, &texts, &nulls, &count);
+    for (int i = 0; i < count; i++)
+        if (!nulls[i])
+            texts[kept++] = texts[i];
+    options->calibration = texts;
+    options->calibration_count = kept;
+}
+
+/* quantize(model, precision, calibration): the version's own files, as they were imported. */
+Datum
+lmtext_quantize(PG_FUNCTION_ARGS)
+{
+    lmtext_version_options options = {0};
+    lmtext_manifest *manifest;
+    lmtext_chunks *chunks;
+    lm_source source;
+    int version;
+    char *name;
+    Oid relid;
+
+    PreventCommandIfReadOnly("lmtext.quantize");
+    refuse_nulls(fcinfo, 2);
+    options.precision = precision_named(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    if (!PG_ARGISNULL(2))
+        read_calibration(PG_GETARG_ARRAYTYPE_P(2), &options);
+    relid = lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    lmtext_catalog_check_use(relid);
+    refuse_head(relid);
+    name = next_name(relid);
+    lmtext_version_check_name(name);
+    manifest = lmtext_manifest_read(relid);
+    copy_options(manifest, &options);
+    chunks = lmtext_chunks_open(relid, manifest, &source);
+    lmtext_version_create(name, &source, InvalidOid, &options, &version);
+    lmtext_chunks_verify_and_close(chunks);
+    PG_RETURN_INT32(version);
 }
 
 /* ---- Changes ---- */
@@ -156,7 +272,7 @@ lmtext_revoke_model(PG_FUNCTION_ARGS)
 Datum
 lmtext_export_model(PG_FUNCTION_ARGS)
 {
-    refuse_nulls(fcinfo);
+    refuse_nulls(fcinfo, PG_NARGS());
     lmtext_catalog_export(lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0))),
                           text_to_cstring(PG_GETARG_TEXT_PP(1)));
     PG_RETURN_VOID();
@@ -313,7 +429,7 @@ put_manifest(description *row, const lmtext_manifest *manifest)
         snprintf(hex + 2 * i, 3, "%02x", manifest->digest.bytes[i]);
     put(row, COLUMN_FAMILY, CStringGetTextDatum(manifest->family));
     put(row, COLUMN_TASK, CStringGetTextDatum(manifest->task));
-    put(row, COLUMN_PRECISION, CStringGetTextDatum(manifest->precision));
+    put(row, COLUMN_PRECISION, CStringGetTextDatum(lm_precision_name(manifest->precision)));
     put(row, COLUMN_DIMENSIONS, Int32GetDatum(manifest->dimensions));
     put(row, COLUMN_MAX_TOKENS, Int32GetDatum(manifest->max_tokens));
     put(row, COLUMN_PARAMETERS, Int64GetDatum(manifest->parameters));

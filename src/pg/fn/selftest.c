@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "format/json.h"
 #include "kernels/kernels.h"
 #include "pg/cache/cache.h"
 #include "pg/catalog/golden.h"
@@ -21,9 +22,18 @@ PG_FUNCTION_INFO_V1(lmtext_selftest);
 /*
  * Of a normalised embedding or a score, and relative to the greatest number of others. Levels sum
  * in another order and have their own exponentials: 3e-7 at most with the models of the tests; the
- * rest is room for more layers. Another weight, id or pooling shows above it.
+ * rest is room for more layers. Another weight, id or pooling shows above it. In bfloat16 the level
+ * with instructions for it rounds inputs as well; in int8 a difference of 1e-7 may tip an input
+ * over to the next of its 256 codes.
  */
-#define BOUND 1e-5
+static const double bounds[LM_PRECISION_COUNT] = {
+    [LM_PRECISION_F32] = 1e-5,
+    [LM_PRECISION_BF16] = 2e-2,
+    [LM_PRECISION_INT8] = 2e-2,
+};
+
+/* The least cosine to float32 that reduced precision may have had when the version was made. */
+#define FIDELITY_BOUND 0.99
 
 typedef struct selftest {
     ReturnSetInfo *result;
@@ -36,6 +46,7 @@ typedef struct selftest {
 } selftest;
 
 static bool check_files(selftest *test);
+static void check_fidelity(selftest *test);
 static void hash_files(void *argument);
 static bool check_now(selftest *test);
 static void check_golden(selftest *test);
@@ -67,7 +78,10 @@ lmtext_selftest(PG_FUNCTION_ARGS)
     test.base = lmtext_catalog_base(test.relid);
     lmtext_call_init(&test.call, CurrentMemoryContext);
     lm_arena_init(&test.arena, &test.call.ctx);
-    if (!check_files(&test) || !check_now(&test))
+    if (!check_files(&test))
+        PG_RETURN_VOID();
+    check_fidelity(&test);
+    if (!check_now(&test))
         PG_RETURN_VOID();
     check_golden(&test);
     check_alone(&test);
@@ -119,7 +133,31 @@ hash_files(void *argument)
     }
 }
 
+/* As it was measured; a version that says nothing of it leaves it open. */
+static void
+check_fidelity(selftest *test)
+{
+    const lm_json *metrics = lm_json_get(test->manifest->root, "metrics");
+    const lm_json *fidelity = lm_json_get(metrics, "fidelity");
+    const lm_json *least = lm_json_get(fidelity, "cosine_min");
+
+    if (test->manifest->precision == LM_PRECISION_F32)
+        return;
+    if (least == NULL || least->type != LM_JSON_NUMBER)
+        report(test, "fidelity to fp32", -1, -1);
+    else
+        report(test, "fidelity to fp32", Max(1 - least->as.number, 0),
+               least->as.number >= FIDELITY_BOUND);
+}
+
 /* ---- Values ---- */
+
+/* Of what the encoder is kept in, which is a head's base. */
+static double
+bound(const selftest *test)
+{
+    return bounds[(test->base_manifest ? test->base_manifest : test->manifest)->precision];
+}
 
 /* A probe that is not finite is an answer; whatever else goes wrong is an error. */
 static bool
@@ -163,7 +201,8 @@ check_golden(selftest *test)
         return;
     error = lm_probe_error(&test->now, &golden);
     report(test, "token ids", -1, lm_probe_same_ids(&test->now, &golden));
-    report(test, test->model->model.has_head ? "scores" : "embeddings", error, error <= BOUND);
+    report(test, test->model->model.has_head ? "scores" : "embeddings", error,
+           error <= bound(test));
     if (test->model->model.has_head)
         report(test, "labels", -1, lm_probe_same_labels(&test->now, &golden));
 }
@@ -200,6 +239,6 @@ check_level(selftest *test, lm_level level)
     error = finite ? lm_probe_error(&there, &test->now) : -1;
     MemoryContextSwitchTo(old);
     report(test, psprintf("instruction level %s", lm_level_name(level)), error,
-           finite && error <= BOUND && lm_probe_same_labels(&there, &test->now));
+           finite && error <= bound(test) && lm_probe_same_labels(&there, &test->now));
     MemoryContextDelete(memory);
 }

@@ -55,8 +55,8 @@ PG_FUNCTION_INFO_V1(lmtext_distance_support);
 PG_FUNCTION_INFO_V1(lmtext_token_support);
 
 /* As get_fn_expr_arg_stable has it, which the executor asks. */
-static bool
-is_stable(Node *argument)
+bool
+lmtext_plan_is_stable(Node *argument)
 {
     while (IsA(argument, RelabelType))
         argument = (Node *)((RelabelType *)argument)->arg;
@@ -160,13 +160,13 @@ call_cost(const call_kind *kind, SupportRequestCost *request)
     if (lmtext_plan_for_nothing)
         return;
     for (i = kind->texts; i < list_length(arguments); i++)
-        same = same && is_stable(list_nth(arguments, i));
+        same = same && lmtext_plan_is_stable(list_nth(arguments, i));
     for (i = 0; i < kind->texts; i++) {
         Node *argument = i < list_length(arguments) ? list_nth(arguments, i) : NULL;
         double width =
             argument ? text_width(request->root, argument) : get_typavgwidth(TEXTOID, -1);
 
-        if (kind->forwards && same && argument && is_stable(argument))
+        if (kind->forwards && same && argument && lmtext_plan_is_stable(argument))
             request->startup += text_cost(kind, width);
         else
             request->per_tuple += text_cost(kind, width);
@@ -203,30 +203,32 @@ lmtext_token_support(PG_FUNCTION_ARGS)
     return support(fcinfo, &token_kind);
 }
 
-/* Is this one of the support functions above, of this library? */
-static bool
-is_our_support(Oid function)
+/* The kind of calls that a support function is for, or NULL when it is not one of this library. */
+static const call_kind *
+supported_kind(Oid function)
 {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    bool is_null, ours = false;
+    const call_kind *kind = NULL;
+    bool is_null;
     char *symbol;
     Datum source;
     int i;
 
     if (!HeapTupleIsValid(tuple))
-        return false;
+        return NULL;
     source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
     symbol = is_null ? pstrdup("") : TextDatumGetCString(source);
     for (i = 0; i < lengthof(call_kinds); i++)
-        ours = ours || strcmp(call_kinds[i]->symbol, symbol) == 0;
+        if (strcmp(call_kinds[i]->symbol, symbol) == 0)
+            kind = call_kinds[i];
     pfree(symbol);
     ReleaseSysCache(tuple);
-    return ours;
+    return kind;
 }
 
-/* The function that a node calls when it is a call of lmtext, or InvalidOid. */
-static Oid
-called_function(Node *node)
+/* The kind of a node that is a call of lmtext, and its function; or NULL. */
+static const call_kind *
+kind_of_call(Node *node, Oid *called)
 {
     Oid function = InvalidOid, support_function;
 
@@ -236,20 +238,33 @@ called_function(Node *node)
         set_opfuncid((OpExpr *)node);
         function = ((OpExpr *)node)->opfuncid;
     }
-    if (!OidIsValid(function))
-        return InvalidOid;
-    support_function = get_func_support(function);
-    return OidIsValid(support_function) && is_our_support(support_function) ? function : InvalidOid;
+    *called = function;
+    support_function = OidIsValid(function) ? get_func_support(function) : InvalidOid;
+    return OidIsValid(support_function) ? supported_kind(support_function) : NULL;
 }
 
 static bool
 find_call(Node *node, void *unused)
 {
+    Oid function;
+
     if (node == NULL)
         return false;
-    if (OidIsValid(called_function(node)))
+    if (kind_of_call(node, &function) != NULL)
         return true;
     return expression_tree_walker(node, find_call, unused);
+}
+
+int
+lmtext_plan_texts(Node *node, List **arguments)
+{
+    Oid function;
+    const call_kind *kind = kind_of_call(node, &function);
+
+    if (kind == NULL || !kind->forwards)
+        return 0;
+    *arguments = call_arguments(node);
+    return Min(kind->texts, list_length(*arguments));
 }
 
 bool
@@ -287,8 +302,7 @@ add_calls(Node *node, void *context)
 
     if (node == NULL)
         return false;
-    function = called_function(node);
-    if (OidIsValid(function) && reads(walk, node))
+    if (kind_of_call(node, &function) != NULL && reads(walk, node))
         walk->cost += call_cost_per_row(walk->root, function, node);
     return expression_tree_walker(node, add_calls, context);
 }
@@ -306,5 +320,6 @@ void
 lmtext_plan_init(void)
 {
     lmtext_parallel_init();
+    lmtext_batch_init(); /* before jit.c, which starts first then and sees the plan as it was */
     lmtext_jit_init();
 }

@@ -145,11 +145,11 @@ add_subplans(Node *node, void *context)
     return expression_tree_walker(node, add_subplans, context);
 }
 
-/* Lists of expressions that a node computes for each row. */
-static List *
-node_expressions(Plan *plan)
+/* Its functions in FROM are computed for each row of an outer side. */
+List *
+lmtext_plan_conditions(Plan *plan)
 {
-    List *expressions = list_concat_copy(plan->targetlist, plan->qual);
+    List *expressions = list_copy(plan->qual);
 
     if (IsA(plan, FunctionScan))
         expressions = list_concat(expressions, ((FunctionScan *)plan)->functions);
@@ -197,7 +197,7 @@ static Cost
 own_cost(jit_walk *walk, Plan *plan, const node_costs *children)
 {
     Cost own = Max(plan->total_cost - children->total, 0.0), anew;
-    List *expressions = node_expressions(plan);
+    List *expressions = list_concat_copy(plan->targetlist, lmtext_plan_conditions(plan));
     double rows = Max(plan->plan_rows, children->rows);
 
     if (!lmtext_plan_has_calls((Node *)expressions) && !calls_by_subplan((Node *)expressions, walk))

@@ -1,6 +1,6 @@
 /*
  * plan.h - what the planner knows of lmtext: the true cost of its calls, scans that go parallel for
- * their sake, and JIT that does not start because of them.
+ * their sake, JIT that does not start because of them, and rows read ahead for batches of texts.
  */
 #ifndef LMTEXT_PLAN_H
 #define LMTEXT_PLAN_H
@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
 
 #include "pg/compat.h"
 #include "pg/glue/fault.h"
@@ -16,6 +17,13 @@ void lmtext_plan_init(void); /* from _PG_init: hooks */
 
 /* For the files of this room. */
 
+/*
+ * How many texts a node that is a call of lmtext computes, its first arguments; 0: it is no such
+ * call.
+ */
+int lmtext_plan_texts(Node *node, List **arguments);
+/* Is an argument the same in the whole statement, as get_fn_expr_arg_stable has it? */
+bool lmtext_plan_is_stable(Node *argument);
 /* Does an expression hold a call of lmtext that has a support function? NULL and lists are fine. */
 bool lmtext_plan_has_calls(Node *expression);
 /*
@@ -23,10 +31,28 @@ bool lmtext_plan_has_calls(Node *expression);
  * those that read columns of `relids`, unless that is NULL.
  */
 Cost lmtext_plan_calls_cost(PlannerInfo *root, Node *expression, Relids relids);
+/* Expressions that a node computes for each row beside its target list. */
+List *lmtext_plan_conditions(Plan *plan);
 /* While true, support functions say that lmtext's calls cost nothing. */
 extern bool lmtext_plan_for_nothing;
 
 void lmtext_parallel_init(void);
 void lmtext_jit_init(void);
+void lmtext_batch_init(void);
+
+/* batch_node.c: the node that batch.c puts into plans. */
+void lmtext_batch_node_init(void);
+/*
+ * Above `source`, whose rows are described by its target list, compute `targetlist`, whose Vars are
+ * INDEX_VAR. Not more than `bound` rows are asked for; negative: no such bound.
+ */
+Plan *lmtext_batch_node(Plan *source, List *targetlist, int64 bound);
+/* A text of a call in a target list that is evaluated for each row and may be read ahead. */
+typedef struct lmtext_batch_text {
+    Node *call;
+    Node *text; /* its argument */
+    int argno;
+} lmtext_batch_text;
+List *lmtext_batch_texts(List *targetlist);
 
 #endif

@@ -115,8 +115,8 @@ attend(const lm_attention_f32 *args, const float *q, const float *k, const float
     LM_NAME(pack_rows_f32)
     (k, args->ld, args->tokens, args->head_dim, args->scale * (float)M_LOG2E, l->keys);
     pack_values(args, v, l);
-    for (size_t i = 0; i < args->tokens; i += l->block) {
-        size_t rows = at_most(l->block, args->tokens - i);
+    for (size_t i = 0; i < args->queries; i += l->block) {
+        size_t rows = at_most(l->block, args->queries - i);
 
         score(args, q + i * args->ld, rows, l);
         for (size_t d = 0; d < args->head_dim; d += TILE_WIDTH)

@@ -1,0 +1,236 @@
+/*
+ * matrices.c - what is quantised and where it goes. The fp32 weights are read out of their packed
+ * form by a product with the unit matrix, which is exact; so files are read once only, for the int8
+ * model, and no kernel needs to unpack.
+ */
+#include "quant/matrices.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size.h"
+
+/* Rows of the unit matrix in one product. */
+#define UNIT_ROWS ((size_t)64)
+
+/* An int8 model by plain rounding, in memory of its own. */
+static lm_status
+fill_reduced(lm_quant *quant, const lm_weights_plan *plan, const lm_source *source)
+{
+    lm_weights weights;
+    char *image;
+
+    quant->image = lm_alloc(quant->ctx, plan->size + LM_ALIGNMENT);
+    if (!quant->image)
+        return LM_NO_MEMORY;
+    image = (char *)lm_align_up((uintptr_t)quant->image);
+    LM_TRY(lm_weights_fill(quant->ctx, plan, source, image));
+    LM_TRY(lm_weights_bind(quant->ctx, image, plan->size, &weights));
+    quant->reduced = *quant->model;
+    quant->reduced.weights = weights;
+    quant->reduced.info.precision = LM_PRECISION_INT8;
+    return LM_OK;
+}
+
+/* Vectors of one matrix: no change of inputs or outputs yet. */
+static lm_status
+make_matrix(lm_quant *quant, const lm_weight_target *target, size_t index, lm_quant_matrix *matrix)
+{
+    *matrix = (lm_quant_matrix){
+        .index = index,
+        .n = target->rows,
+        .k = target->width,
+        .packed = quant->model->weights.table[index],
+        .scales = lm_arena_array(&quant->arena, target->rows, sizeof(float)),
+        .gain = lm_arena_array(&quant->arena, target->width, sizeof(float)),
+        .offset = lm_arena_zero(&quant->arena, target->rows * sizeof(float)),
+        .sum = lm_arena_zero(&quant->arena, target->width * sizeof(double)),
+        .most = lm_arena_zero(&quant->arena, target->width * sizeof(float)),
+        .error = lm_arena_zero(&quant->arena, target->rows * sizeof(double)),
+    };
+    if (!matrix->scales || !matrix->gain || !matrix->offset || !matrix->sum || !matrix->most ||
+        !matrix->error)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < matrix->k; i++)
+        matrix->gain[i] = 1;
+    return LM_OK;
+}
+
+/* In the order of the targets, which is the file's. */
+static lm_status
+list_matrices(lm_quant *quant, const lm_weights_plan *plan)
+{
+    quant->matrices = lm_arena_array(&quant->arena, plan->target_count, sizeof *quant->matrices);
+    if (!quant->matrices)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < plan->target_count; i++)
+        if (plan->targets[i].use == LM_SLOT_PACKED)
+            LM_TRY(make_matrix(quant, &plan->targets[i], i, &quant->matrices[quant->count++]));
+    return LM_OK;
+}
+
+/* ---- The file ---- */
+
+/* The directory's entries of one matrix. */
+static lm_status
+describe(lm_quant *quant, const lm_quant_matrix *matrix, lm_tensor *tensors)
+{
+    char name[LM_WEIGHT_NAME_SIZE], full[LM_WEIGHT_NAME_SIZE + 16];
+
+    lm_weight_name(quant->model->weights.family, matrix->index, name);
+    for (int part = 0; part < LM_QUANTIZED_PARTS; part++) {
+        const lm_quantized_form *form = &lm_quantized_forms[part];
+        lm_tensor *tensor = &tensors[part];
+
+        snprintf(full, sizeof full, "%s%s", name, form->suffix);
+        *tensor = (lm_tensor){.name = lm_arena_copy(&quant->arena, full, strlen(full)),
+                              .dtype = form->dtype};
+        if (!tensor->name)
+            return LM_NO_MEMORY;
+        if (form->rows)
+            tensor->shape[tensor->rank++] = matrix->n;
+        if (form->width)
+            tensor->shape[tensor->rank++] = matrix->k;
+    }
+    return LM_OK;
+}
+
+/* Bytes of a matrix in the file. Cannot overflow: its floats are in memory. */
+static size_t
+file_size(const lm_quant_matrix *matrix)
+{
+    return matrix->n * matrix->k + (2 * matrix->n + matrix->k) * sizeof(float);
+}
+
+/* The header, and room behind it. */
+static lm_status
+begin_file(lm_quant *quant)
+{
+    static const lm_metadata metadata[] = {{"format", LM_QUANTIZED_FORMAT},
+                                           {"version", LM_QUANTIZED_VERSION}};
+    lm_tensor *tensors =
+        lm_arena_array(&quant->arena, quant->count * LM_QUANTIZED_PARTS, sizeof *tensors);
+    size_t size = 0;
+    char *codes;
+
+    if (!tensors)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < quant->count; i++) {
+        LM_TRY(describe(quant, &quant->matrices[i], tensors + i * LM_QUANTIZED_PARTS));
+        size += file_size(&quant->matrices[i]);
+    }
+    LM_TRY(lm_tensors_write_header(quant->ctx, metadata, 2, tensors,
+                                   quant->count * LM_QUANTIZED_PARTS, quant->file));
+    LM_TRY(lm_buffer_reserve(quant->file, size));
+    codes = quant->file->data + quant->file->size;
+    quant->file->size += size;
+    for (size_t i = 0; i < quant->count; i++) {
+        quant->matrices[i].codes = (int8_t *)codes;
+        codes += file_size(&quant->matrices[i]);
+    }
+    return LM_OK;
+}
+
+/* The floats follow the codes, at any address. */
+static void
+write_vectors(const lm_quant_matrix *matrix)
+{
+    char *to = (char *)matrix->codes + matrix->n * matrix->k;
+    const float *vectors[] = {matrix->scales, matrix->gain, matrix->offset};
+    const size_t counts[] = {matrix->n, matrix->k, matrix->n};
+
+    for (int i = 0; i < 3; i++) {
+        memcpy(to, vectors[i], counts[i] * sizeof(float));
+        to += counts[i] * sizeof(float);
+    }
+}
+
+void
+lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix)
+{
+    const lm_weights *weights = &quant->reduced.weights;
+    const lm_matrix packing = {.n = matrix->n,
+                               .k = matrix->k,
+                               .codes = matrix->codes,
+                               .scales = matrix->scales,
+                               .gain = matrix->gain,
+                               .offset = matrix->offset};
+
+    weights->product->pack(&packing, (void *)(uintptr_t)weights->table[matrix->index]);
+    write_vectors(matrix);
+}
+
+/* ---- Values ---- */
+
+/* Some columns of W, by as many rows of the unit matrix. */
+static void
+multiply_unit(const lm_quant *quant, const lm_quant_matrix *matrix, size_t first, size_t count,
+              float *unit, float *columns, float *values)
+{
+    const lm_product *product = quant->model->weights.product;
+    const lm_gemm args = {
+        .m = count,
+        .n = matrix->n,
+        .k = matrix->k,
+        .a = unit,
+        .lda = matrix->k,
+        .packed = matrix->packed,
+        .c = columns,
+        .ldc = matrix->n,
+    };
+
+    memset(unit, 0, count * matrix->k * sizeof *unit);
+    for (size_t i = 0; i < count; i++)
+        unit[i * matrix->k + first + i] = 1;
+    product->gemm(&args);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < matrix->n; j++)
+            values[j * matrix->k + first + i] = columns[i * matrix->n + j];
+}
+
+lm_status
+lm_quant_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *values)
+{
+    lm_context *ctx = quant->ctx;
+    float *unit = lm_alloc_array(ctx, UNIT_ROWS, matrix->k * sizeof *unit);
+    float *columns = lm_alloc_array(ctx, UNIT_ROWS, matrix->n * sizeof *columns);
+    lm_status status = unit && columns ? LM_OK : LM_NO_MEMORY;
+
+    for (size_t first = 0; first < matrix->k && status == LM_OK; first += UNIT_ROWS) {
+        size_t left = matrix->k - first;
+
+        status = lm_poll(ctx);
+        if (status == LM_OK)
+            multiply_unit(quant, matrix, first, left < UNIT_ROWS ? left : UNIT_ROWS, unit, columns,
+                          values);
+    }
+    lm_free(ctx, unit);
+    lm_free(ctx, columns);
+    return status;
+}
+
+/* ---- Life ---- */
+
+lm_status
+lm_quant_open(lm_quant *quant, const lm_source *source)
+{
+    const lm_weights *weights = &quant->model->weights;
+    lm_weights_plan plan;
+    lm_bundle bundle;
+
+    LM_TRY(lm_bundle_open(quant->ctx, &quant->arena, source, &bundle));
+    LM_TRY(lm_weights_plan_make(quant->ctx, &quant->arena, weights->family, &bundle,
+                                weights->kernels, LM_PRECISION_INT8, &plan));
+    LM_TRY(fill_reduced(quant, &plan, source));
+    LM_TRY(list_matrices(quant, &plan));
+    return begin_file(quant);
+}
+
+void
+lm_quant_close(lm_quant *quant)
+{
+    if (quant->reduced.weights.table)
+        lm_weights_unbind(quant->ctx, &quant->reduced.weights);
+    lm_free(quant->ctx, quant->image);
+    lm_arena_free(&quant->arena);
+}
