@@ -25,11 +25,36 @@ static lm_precision precision;
 
 typedef struct problem {
     lm_gemm args;
-    float *w;      /* what the product has of W, exactly */
-    int8_t *codes; /* int8 */
-    float *scales;
+    float *w;         /* what the product has of W, exactly */
+    lm_matrix matrix; /* as packed, with int8's codes */
     output c;
 } problem;
+
+/*
+ * Codes of W by rounding. Every second depth is that of a calibrated matrix, whose gains and shifts
+ * are near those of real ones.
+ */
+static void
+make_codes(problem *p, lm_matrix *matrix)
+{
+    size_t n = matrix->n, k = matrix->k;
+    int8_t *codes = (int8_t *)array((n * k + 3) / 4);
+    float *scales = array(n);
+
+    lm_quantize_rows(p->w, n, k, codes, scales);
+    matrix->codes = codes;
+    matrix->scales = scales;
+    matrix->values = NULL;
+    if (k % 2 == 0) {
+        float *gain = normals(k);
+
+        for (size_t i = 0; i < k; i++)
+            gain[i] = fabsf(gain[i]) + 0.5f;
+        matrix->gain = gain;
+        matrix->shift = normals(k);
+        matrix->offset = normals(n);
+    }
+}
 
 /* W as the product takes it: rounded to bfloat16, or to codes. */
 static void *
@@ -41,15 +66,10 @@ pack_problem(problem *p, size_t n, size_t k)
 
     CHECK_EQ_INT(bytes % LM_ALIGNMENT, 0);
     CHECK_EQ_INT((uintptr_t)packed % LM_ALIGNMENT, 0);
-    if (precision == LM_PRECISION_INT8) {
-        p->codes = (int8_t *)array((n * k + 3) / 4);
-        p->scales = array(n);
-        lm_quantize_rows(p->w, n, k, p->codes, p->scales);
-        matrix.codes = p->codes;
-        matrix.scales = p->scales;
-        matrix.values = NULL;
-    }
+    if (precision == LM_PRECISION_INT8)
+        make_codes(p, &matrix);
     product->pack(&matrix, packed);
+    p->matrix = matrix;
     for (size_t i = 0; precision == LM_PRECISION_BF16 && i < n * k; i++)
         p->w[i] = lm_bf16_to(lm_bf16_from(p->w[i]));
     return packed;
@@ -98,7 +118,7 @@ wanted_result(const problem *p)
     wanted.c = array(m * n);
     wanted.ldc = n;
     if (precision == LM_PRECISION_INT8) {
-        lm_gemm_int8_ref(&wanted, p->codes, p->scales);
+        lm_gemm_int8_ref(&wanted, &p->matrix);
         return wanted.c;
     }
     if (precision == LM_PRECISION_BF16 && p->args.scratch) {

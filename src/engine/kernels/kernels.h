@@ -57,12 +57,19 @@ typedef struct lm_gemm {
     void *scratch; /* product->scratch_size(m, k) bytes, 64-byte aligned; NULL where that is 0 */
 } lm_gemm;
 
-/* W (N, K), row-major, for packing: codes and scales for int8, values for the others. */
+/*
+ * W (N, K), row-major, for packing: values, or for int8 what stands below them. An int8 product is
+ * that of A · gain + shift by column, and ends in + offset: a calibrated matrix has these, so that
+ * columns of A that differ in size and place share one scale a row.
+ */
 typedef struct lm_matrix {
     size_t n, k;
     const float *values;
     const int8_t *codes; /* W = codes · scales by row; −127 to 127 */
     const float *scales; /* (N) */
+    const float *gain;   /* (K); NULL: ones */
+    const float *shift;  /* (K); NULL: zeros */
+    const float *offset; /* (N); NULL: zeros */
 } lm_matrix;
 
 /* Beyond this, sums of int8 products may not fit 32 bits: 255 · 127 · K < 2³¹. */

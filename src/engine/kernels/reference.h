@@ -14,7 +14,7 @@ void lm_gemm_f32_ref(const lm_gemm *args, const float *w);
  * The int8 product by its definition: u8 codes of A by row, integer sums. In float from there on,
  * operation by operation as the kernels do, so that all but the activation must match exactly.
  */
-void lm_gemm_int8_ref(const lm_gemm *args, const int8_t *codes, const float *scales);
+void lm_gemm_int8_ref(const lm_gemm *args, const lm_matrix *w);
 void lm_layer_norm_f32_ref(size_t rows, size_t width, const float *x, const float *gain,
                            const float *bias, float eps, float *out);
 /* args->scratch: a row of `tokens` doubles. */

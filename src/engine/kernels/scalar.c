@@ -22,18 +22,50 @@ lm_gemm_f32_ref(const lm_gemm *args, const float *w)
         }
 }
 
+/* A row's number as an int8 product takes it. */
+static float
+int8_input(const lm_matrix *w, const float *a, size_t k)
+{
+    return a[k] * (w->gain ? w->gain[k] : 1) + (w->shift ? w->shift[k] : 0);
+}
+
+/* One row of C, from the scale and the code of 0 of its row of A. */
+static void
+multiply_int8(const lm_gemm *args, const lm_matrix *w, size_t i, float scale, float inverse,
+              float zero)
+{
+    const float *a = args->a + i * args->lda;
+
+    for (size_t j = 0; j < args->n; j++) {
+        float value, bias = (args->bias ? args->bias[j] : 0) + (w->offset ? w->offset[j] : 0);
+        int64_t sum = 0;
+
+        for (size_t k = 0; k < args->k && inverse > 0; k++) {
+            float code = fminf(fmaxf(nearbyintf(int8_input(w, a, k) * inverse) + zero, 0), 255);
+
+            sum += (int64_t)(code - zero) * w->codes[j * args->k + k];
+        }
+        value = (float)sum * (scale * w->scales[j]) + bias;
+        value = (float)lm_activation_ref(args->act, value);
+        if (args->residual)
+            value += args->residual[i * args->ldr + j];
+        args->c[i * args->ldc + j] = value;
+    }
+}
+
 void
-lm_gemm_int8_ref(const lm_gemm *args, const int8_t *codes, const float *scales)
+lm_gemm_int8_ref(const lm_gemm *args, const lm_matrix *w)
 {
     for (size_t i = 0; i < args->m; i++) {
-        const float *a = args->a + i * args->lda;
-        float low = 0, high = 0, scale = 0, inverse = 0, zero;
+        float low = 0, high = 0, scale = 0, inverse = 0;
         bool finite = true;
 
         for (size_t k = 0; k < args->k; k++) {
-            low = a[k] < low ? a[k] : low;
-            high = a[k] > high ? a[k] : high;
-            finite = finite && isfinite(a[k]);
+            float x = int8_input(w, args->a + i * args->lda, k);
+
+            low = x < low ? x : low;
+            high = x > high ? x : high;
+            finite = finite && isfinite(x);
         }
         if (!finite || !isfinite(high - low))
             scale = NAN;
@@ -41,22 +73,7 @@ lm_gemm_int8_ref(const lm_gemm *args, const int8_t *codes, const float *scales)
             scale = (high - low) / 255;
             inverse = 255 / (high - low);
         }
-        zero = nearbyintf(-low * inverse);
-        for (size_t j = 0; j < args->n; j++) {
-            int64_t sum = 0;
-            float value;
-
-            for (size_t k = 0; k < args->k && inverse > 0; k++) {
-                float code = fminf(fmaxf(nearbyintf(a[k] * inverse) + zero, 0), 255);
-
-                sum += (int64_t)(code - zero) * codes[j * args->k + k];
-            }
-            value = (float)sum * (scale * scales[j]) + (args->bias ? args->bias[j] : 0);
-            value = (float)lm_activation_ref(args->act, value);
-            if (args->residual)
-                value += args->residual[i * args->ldr + j];
-            args->c[i * args->ldc + j] = value;
-        }
+        multiply_int8(args, w, i, scale, inverse, nearbyintf(-low * inverse));
     }
 }
 

@@ -171,33 +171,66 @@ LM_NAME(gemm_bf16)(const lm_gemm *args)
 
 /* ---- int8 ---- */
 
-/* Bytes of the panels; scales and then column sums follow, for whole panels. */
+/* Bytes of the panels, which come first. */
 static size_t
 int8_panels(size_t n, size_t k)
 {
     return round_up(round_up(n, INT8_PANEL) * round_up(k, INT8_GROUP), 64);
 }
 
+/* What follows the panels: by column in whole panels, then by k. */
+typedef struct int8_parts {
+    float *scales;
+    int32_t *columns; /* sums of a column's codes */
+    float *offset;
+    float *gain, *shift;
+} int8_parts;
+
+/* Whole vectors of every level. */
+static size_t
+int8_depth(size_t k)
+{
+    return round_up(k, 16);
+}
+
+static int8_parts
+int8_parts_of(const void *packed, size_t n, size_t k)
+{
+    size_t columns = round_up(n, INT8_PANEL);
+    float *scales = (float *)((char *)(uintptr_t)packed + int8_panels(n, k));
+
+    return (int8_parts){.scales = scales,
+                        .columns = (int32_t *)(scales + columns),
+                        .offset = scales + 2 * columns,
+                        .gain = scales + 3 * columns,
+                        .shift = scales + 3 * columns + int8_depth(k)};
+}
+
 size_t
 LM_NAME(packed_size_int8)(size_t n, size_t k)
 {
-    size_t columns = round_up(n, INT8_PANEL);
+    size_t floats = 3 * round_up(n, INT8_PANEL) + 2 * int8_depth(k);
 
-    return round_up(int8_panels(n, k) + columns * (sizeof(float) + sizeof(int32_t)), 64);
+    return round_up(int8_panels(n, k) + floats * sizeof(float), 64);
 }
 
 void
 LM_NAME(pack_int8)(const lm_matrix *w, void *packed)
 {
+    int8_parts parts = int8_parts_of(packed, w->n, w->k);
     int8_t *out = packed;
-    float *scales = (float *)(out + int8_panels(w->n, w->k));
-    int32_t *columns = (int32_t *)(scales + round_up(w->n, INT8_PANEL));
 
     memset(packed, 0, LM_NAME(packed_size_int8)(w->n, w->k));
-    memcpy(scales, w->scales, w->n * sizeof(float));
+    memcpy(parts.scales, w->scales, w->n * sizeof(float));
+    for (size_t i = 0; i < w->k; i++)
+        parts.gain[i] = w->gain ? w->gain[i] : 1;
+    if (w->shift)
+        memcpy(parts.shift, w->shift, w->k * sizeof(float));
+    if (w->offset)
+        memcpy(parts.offset, w->offset, w->n * sizeof(float));
     for (size_t j = 0; j < w->n; j++)
         for (size_t i = 0; i < w->k; i++)
-            columns[j] += w->codes[j * w->k + i];
+            parts.columns[j] += w->codes[j * w->k + i];
     for (size_t j = 0; j < w->n; j += INT8_PANEL)
         for (size_t i = 0; i < w->k; i += INT8_GROUP, out += INT8_PANEL * INT8_GROUP)
             for (size_t c = 0; c < at_most(INT8_PANEL, w->n - j); c++)
@@ -232,15 +265,29 @@ LM_NAME(scratch_size_int8)(size_t m, size_t k)
     return rows * int8_row_bytes(k) + round_up(rows * sizeof(row_code), 64);
 }
 
+/* A row of A before it is coded. */
+typedef struct int8_row {
+    const float *x, *gain, *shift;
+} int8_row;
+
+/* Lanes j … of x · gain + shift; n of them are there. */
+LM_INLINE vf
+take_inputs(const int8_row *row, size_t j, size_t n)
+{
+    vf scaled = v_mul(v_load_some(row->x + j, n), v_load_some(row->gain + j, n));
+
+    return v_add(scaled, v_load_some(row->shift + j, n));
+}
+
 /* The least and the greatest of a row and 0; *spoilt is NaN where the row holds one or an ∞. */
 LM_INLINE void
-find_range(size_t k, const float *x, float *low, float *high, float *spoilt)
+find_range(size_t k, const int8_row *row, float *low, float *high, float *spoilt)
 {
     vf l0 = v_zero(), l1 = v_zero(), h0 = v_zero(), h1 = v_zero(), s = v_zero();
     size_t j = 0;
 
     for (; j + 2 * VW <= k; j += 2 * VW) {
-        vf x0 = v_load(x + j), x1 = v_load(x + j + VW);
+        vf x0 = take_inputs(row, j, VW), x1 = take_inputs(row, j + VW, VW);
 
         l0 = v_min(x0, l0);
         l1 = v_min(x1, l1);
@@ -250,7 +297,7 @@ find_range(size_t k, const float *x, float *low, float *high, float *spoilt)
         s = v_fma(x1, v_zero(), s);
     }
     for (; j < k; j += VW) {
-        vf x0 = v_load_some(x + j, k - j);
+        vf x0 = take_inputs(row, j, k - j);
 
         l0 = v_min(x0, l0);
         h0 = v_max(x0, h0);
@@ -266,12 +313,12 @@ find_range(size_t k, const float *x, float *low, float *high, float *spoilt)
  * row below 10⁻³⁰ is all zeros, since the inverse of its step might be infinite.
  */
 static LM_TARGET row_code
-quantize_row(size_t k, const float *x, int8_code *codes)
+quantize_row(size_t k, const int8_row *row, int8_code *codes)
 {
     float low, high, spoilt, range, inverse = 0;
     row_code code = {.scale = 0};
 
-    find_range(k, x, &low, &high, &spoilt);
+    find_range(k, row, &low, &high, &spoilt);
     range = high - low;
     if (isnan(spoilt) || !(range <= FLT_MAX))
         code.scale = NAN;
@@ -281,7 +328,7 @@ quantize_row(size_t k, const float *x, int8_code *codes)
         code.zero = (int32_t)lrintf(-low * inverse);
     }
     for (size_t j = 0; j < k; j += VW) {
-        vf y = v_round(v_mul(v_load_some(x + j, k - j), v_set(inverse)));
+        vf y = v_round(v_mul(take_inputs(row, j, k - j), v_set(inverse)));
 
         y = v_min(v_max(v_add(y, v_set((float)code.zero)), v_zero()), v_set(255));
         v_store_codes(codes + j, y);
@@ -310,8 +357,7 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
     float sums[INT8_ROWS * INT8_PANEL] __attribute__((aligned(64)));
     float bias[INT8_PANEL] __attribute__((aligned(64)));
     const int8_t *packed = args->packed;
-    const float *scales = (const float *)(packed + int8_panels(args->n, args->k));
-    const int32_t *columns = (const int32_t *)(scales + round_up(args->n, INT8_PANEL));
+    int8_parts parts = int8_parts_of(packed, args->n, args->k);
     size_t width = at_most(INT8_PANEL, args->n - j), padded = round_up(args->k, INT8_GROUP);
     lm_tile tile = {.steps = padded / INT8_GROUP,
                     .a = args->scratch,
@@ -321,11 +367,13 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
                     .ldc = INT8_PANEL};
 
     take_bias(args, j, width, INT8_PANEL, bias);
+    for (size_t x = 0; x < INT8_PANEL; x += VW)
+        v_store(bias + x, v_add(v_load(bias + x), v_load(parts.offset + j + x)));
     for (size_t done = 0, now; done < rows; done += now) {
         now = tile_rows(rows - done, INT8_ROWS);
         fetch_lines(args, i + done, j, now, width);
         LM_NAME(tiles_int8)[now - 1](&tile);
-        scale_tile(now, codes + done, scales + j, columns + j, bias, sums);
+        scale_tile(now, codes + done, parts.scales + j, parts.columns + j, bias, sums);
         finish_tile(args, i + done, j, now, width, sums, INT8_PANEL);
         tile.a = (const char *)tile.a + now * tile.lda;
     }
@@ -335,14 +383,17 @@ void
 LM_NAME(gemm_int8)(const lm_gemm *args)
 {
     size_t block = int8_block(args->k), ld = int8_row_bytes(args->k);
+    int8_parts parts = int8_parts_of(args->packed, args->n, args->k);
 
     for (size_t i = 0; i < args->m; i += block) {
         size_t rows = at_most(block, args->m - i);
         row_code *codes = (row_code *)((char *)args->scratch + rows * ld);
 
-        for (size_t r = 0; r < rows; r++)
-            codes[r] = quantize_row(args->k, args->a + (i + r) * args->lda,
-                                    (int8_code *)((char *)args->scratch + r * ld));
+        for (size_t r = 0; r < rows; r++) {
+            const int8_row row = {args->a + (i + r) * args->lda, parts.gain, parts.shift};
+
+            codes[r] = quantize_row(args->k, &row, (int8_code *)((char *)args->scratch + r * ld));
+        }
         for (size_t j = 0; j < args->n; j += INT8_PANEL)
             panel_int8(args, i, rows, j, codes);
     }
