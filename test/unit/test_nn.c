@@ -28,7 +28,7 @@ make_packed(const lm_product *product, const float *w, size_t n, size_t k)
     void *packed = aligned_alloc(LM_ALIGNMENT, product->packed_size(n, k));
     int8_t *codes = malloc(n * k);
     float *scales = malloc(n * sizeof *scales);
-    const lm_matrix matrix = {n, k, w, codes, scales};
+    const lm_matrix matrix = {.n = n, .k = k, .values = w, .codes = codes, .scales = scales};
 
     lm_quantize_rows(w, n, k, codes, scales);
     product->pack(&matrix, packed);
