@@ -300,6 +300,39 @@ check_gemm_odd_rows(void)
     free_arrays();
 }
 
+/*
+ * Codes at and beyond what a pair may hold where two products are added in 16 bits, in every place
+ * of four k's, with the greatest codes of A.
+ */
+static void
+check_gemm_pairs(void)
+{
+    static const int8_t codes[][4] = {
+        {127, 127, 127, 127}, {-127, -127, -127, -127}, {64, 64, 64, 64}, {-64, -64, -64, -64},
+        {64, 65, -64, -65},   {127, 127, 1, 1},         {127, 1, 127, 1}, {127, 1, 1, 127},
+        {-127, -1, 2, 126},   {100, -100, 100, -100}};
+    const size_t m = 7, n = 40, k = 30;
+
+    for (size_t c = 0; c < sizeof codes / sizeof codes[0] && precision == LM_PRECISION_INT8; c++) {
+        problem p = make_problem(m, n, k, LM_ACT_NONE, true, false);
+        int8_t *w = (int8_t *)(uintptr_t)p.matrix.codes;
+        const float *wanted;
+
+        p.matrix.gain = p.matrix.shift = NULL;
+        for (size_t i = 0; i < n * k; i++)
+            w[i] = i / k % 5 == c % 5 ? codes[c][i % k % 4] : (int8_t)(i % 7);
+        for (size_t i = 0; i < (m - 1) * p.args.lda + k; i++)
+            ((float *)(uintptr_t)p.args.a)[i] = 1;
+        product->pack(&p.matrix, (void *)(uintptr_t)p.args.packed);
+        wanted = wanted_result(&p);
+        product->gemm(&p.args);
+        for (size_t i = 0; i < m; i++)
+            CHECK(!bits_differ(p.c.x + i * p.c.ld, wanted + i * n, n));
+        CHECK_EQ_INT(guards_broken(&p.c), 0);
+        free_arrays();
+    }
+}
+
 /* Both operands at their ends: sums are the greatest that there can be. */
 static void
 check_gemm_extremes(void)
@@ -330,6 +363,7 @@ static const unit_case gemm_cases[] = {
     {"gemm NaN", check_gemm_nan},
     {"gemm odd rows", check_gemm_odd_rows},
     {"gemm extremes", check_gemm_extremes},
+    {"gemm pairs", check_gemm_pairs},
 };
 
 /* All cases for one product; returns how many failed. */

@@ -54,7 +54,7 @@
 static const lm_kernels tables[LM_LEVEL_COUNT] = {
     TABLE(LM_LEVEL_SCALAR, scalar, scalar, 2e8, 8, 161008, 1.5e8, 81008, 1e8),
 #if defined(__x86_64__)
-    TABLE(LM_LEVEL_AVX2, avx2, avx2, 1e9, 24, 162016, 1e9, 82016, 1.5e9),
+    TABLE(LM_LEVEL_AVX2, avx2, avx2, 1e9, 24, 162016, 1e9, 84016, 1.5e9),
     TABLE(LM_LEVEL_AVX512, avx512, avx512, 1e9, 32, 162064, 1e9, 82064, 1.5e9),
     TABLE(LM_LEVEL_AVX512_BF16, avx512, avx512_bf16, 1e9, 32, 162064, 2e9, 84064, 4e9),
 #endif

@@ -54,6 +54,10 @@ typedef struct lm_tile {
     const float *bias; /* bf16: sums start here */
     void *c;           /* float sums, or int32 sums */
     size_t ldc;        /* elements */
+    /* int8 in an order of its own: where each of the steps, then of the wide ones, is in A's rows.
+     */
+    const uint32_t *at, *wide_at;
+    size_t wide_steps;
 } lm_tile;
 
 typedef void (*lm_tile_reduced)(const lm_tile *tile);

@@ -10,6 +10,9 @@
  * behind the panels stand scales and Σ code_w. Integers are exact, and every float operation up to
  * the activation is the same at every level, without fused multiply-adds.
  *
+ * A level may have an order of its own for the int8 products' steps (INT8_OWN_ORDER and the
+ * functions that stand below it).
+ *
  * A level defines: BF16_GROUP, BF16_ROWS, BF16_COLS, INT8_GROUP, INT8_ROWS, INT8_COLS (group of k,
  * rows and vectors of a tile; a panel is as wide as a tile), the type int8_code of A's codes and
  * v_store_codes; BF16_ROUNDS_A and round_row_bf16 where A is bfloat16 too; and its tiles.
@@ -171,6 +174,52 @@ LM_NAME(gemm_bf16)(const lm_gemm *args)
 
 /* ---- int8 ---- */
 
+#ifndef INT8_OWN_ORDER
+
+/* A panel reads this part of a row of A's codes. */
+#define INT8_READ_SHARE 1
+
+/* Whole vectors of codes, and cache lines. */
+static size_t
+int8_row_bytes(size_t k)
+{
+    return round_up(k * sizeof(int8_code), 64);
+}
+
+/* What a panel has beside its codes, and what the scratch holds of it: nothing. */
+static size_t
+int8_note_bytes(size_t k)
+{
+    return 0;
+}
+
+static size_t
+int8_order_bytes(size_t k)
+{
+    return 0;
+}
+
+static void
+pack_panel(const lm_matrix *w, size_t j, int8_t *out, uint8_t *notes)
+{
+    for (size_t i = 0; i < w->k; i += INT8_GROUP, out += INT8_PANEL * INT8_GROUP)
+        for (size_t c = 0; c < at_most(INT8_PANEL, w->n - j); c++)
+            for (size_t g = 0; g < at_most(INT8_GROUP, w->k - i); g++)
+                out[c * INT8_GROUP + g] = w->codes[(j + c) * w->k + i + g];
+}
+
+static void
+order_steps(lm_tile *tile, size_t k, const uint8_t *notes, void *order)
+{
+}
+
+static void
+finish_codes(size_t k, int8_code *codes)
+{
+}
+
+#endif
+
 /* Bytes of the panels, which come first. */
 static size_t
 int8_panels(size_t n, size_t k)
@@ -178,21 +227,30 @@ int8_panels(size_t n, size_t k)
     return round_up(round_up(n, INT8_PANEL) * round_up(k, INT8_GROUP), 64);
 }
 
-/* What follows the panels: by column in whole panels, then by k. */
+/* What follows the panels: notes by panel, then by column in whole panels, then by k. */
 typedef struct int8_parts {
+    uint8_t *notes;
     float *scales;
     int32_t *columns; /* sums of a column's codes */
     float *offset;
     float *gain;
 } int8_parts;
 
+static size_t
+int8_notes(size_t n, size_t k)
+{
+    return round_up(round_up(n, INT8_PANEL) / INT8_PANEL * int8_note_bytes(k), 64);
+}
+
 static int8_parts
 int8_parts_of(const void *packed, size_t n, size_t k)
 {
     size_t columns = round_up(n, INT8_PANEL);
-    float *scales = (float *)((char *)(uintptr_t)packed + int8_panels(n, k));
+    char *notes = (char *)(uintptr_t)packed + int8_panels(n, k);
+    float *scales = (float *)(notes + int8_notes(n, k));
 
-    return (int8_parts){.scales = scales,
+    return (int8_parts){.notes = (uint8_t *)notes,
+                        .scales = scales,
                         .columns = (int32_t *)(scales + columns),
                         .offset = scales + 2 * columns,
                         .gain = scales + 3 * columns};
@@ -203,7 +261,7 @@ LM_NAME(packed_size_int8)(size_t n, size_t k)
 {
     size_t floats = 3 * round_up(n, INT8_PANEL) + k;
 
-    return round_up(int8_panels(n, k) + floats * sizeof(float), 64);
+    return round_up(int8_panels(n, k) + int8_notes(n, k) + floats * sizeof(float), 64);
 }
 
 void
@@ -221,11 +279,8 @@ LM_NAME(pack_int8)(const lm_matrix *w, void *packed)
     for (size_t j = 0; j < w->n; j++)
         for (size_t i = 0; i < w->k; i++)
             parts.columns[j] += w->codes[j * w->k + i];
-    for (size_t j = 0; j < w->n; j += INT8_PANEL)
-        for (size_t i = 0; i < w->k; i += INT8_GROUP, out += INT8_PANEL * INT8_GROUP)
-            for (size_t c = 0; c < at_most(INT8_PANEL, w->n - j); c++)
-                for (size_t g = 0; g < at_most(INT8_GROUP, w->k - i); g++)
-                    out[c * INT8_GROUP + g] = w->codes[(j + c) * w->k + i + g];
+    for (size_t j = 0; j < w->n; j += INT8_PANEL, out += INT8_PANEL * round_up(w->k, INT8_GROUP))
+        pack_panel(w, j, out, parts.notes + j / INT8_PANEL * int8_note_bytes(w->k));
 }
 
 /* What the codes of a row of A mean: scale · (code − zero). */
@@ -234,17 +289,10 @@ typedef struct row_code {
     int32_t zero;
 } row_code;
 
-/* Whole vectors of codes, and cache lines. */
-static size_t
-int8_row_bytes(size_t k)
-{
-    return round_up(k * sizeof(int8_code), 64);
-}
-
 static size_t
 int8_block(size_t k)
 {
-    return block_of(int8_row_bytes(k), INT8_ROWS);
+    return block_of(int8_row_bytes(k) / INT8_READ_SHARE, INT8_ROWS);
 }
 
 size_t
@@ -252,7 +300,7 @@ LM_NAME(scratch_size_int8)(size_t m, size_t k)
 {
     size_t rows = at_most(m, int8_block(k));
 
-    return rows * int8_row_bytes(k) + round_up(rows * sizeof(row_code), 64);
+    return rows * int8_row_bytes(k) + round_up(rows * sizeof(row_code), 64) + int8_order_bytes(k);
 }
 
 /* A row of A before it is coded. */
@@ -321,6 +369,7 @@ quantize_row(size_t k, const int8_row *row, int8_code *codes)
         y = v_min(v_max(v_add(y, v_set((float)code.zero)), v_zero()), v_set(255));
         v_store_codes(codes + j, y);
     }
+    finish_codes(k, codes);
     return code;
 }
 
@@ -338,9 +387,9 @@ scale_tile(size_t rows, const row_code *codes, const float *scales, const int32_
         }
 }
 
-/* Rows i … of one panel's columns j …, from their codes. */
+/* Rows i … of one panel's columns j …, from their codes; `order` is for the panel's steps. */
 static LM_TARGET void
-panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code *codes)
+panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code *codes, void *order)
 {
     float sums[INT8_ROWS * INT8_PANEL] __attribute__((aligned(64)));
     float bias[INT8_PANEL] __attribute__((aligned(64)));
@@ -354,6 +403,7 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
                     .c = sums,
                     .ldc = INT8_PANEL};
 
+    order_steps(&tile, args->k, parts.notes + j / INT8_PANEL * int8_note_bytes(args->k), order);
     take_bias(args, j, width, INT8_PANEL, bias);
     for (size_t x = 0; x < INT8_PANEL; x += VW)
         v_store(bias + x, v_add(v_load(bias + x), v_load(parts.offset + j + x)));
@@ -376,6 +426,7 @@ LM_NAME(gemm_int8)(const lm_gemm *args)
     for (size_t i = 0; i < args->m; i += block) {
         size_t rows = at_most(block, args->m - i);
         row_code *codes = (row_code *)((char *)args->scratch + rows * ld);
+        void *order = (char *)codes + round_up(rows * sizeof *codes, 64);
 
         for (size_t r = 0; r < rows; r++) {
             const int8_row row = {args->a + (i + r) * args->lda, parts.gain};
@@ -383,6 +434,6 @@ LM_NAME(gemm_int8)(const lm_gemm *args)
             codes[r] = quantize_row(args->k, &row, (int8_code *)((char *)args->scratch + r * ld));
         }
         for (size_t j = 0; j < args->n; j += INT8_PANEL)
-            panel_int8(args, i, rows, j, codes);
+            panel_int8(args, i, rows, j, codes, order);
     }
 }

@@ -5,8 +5,11 @@
  * bf16: a vector holds two k's of eight columns; a shift and a mask make floats of them, on other
  * ports than the multiply-adds.
  *
- * int8: vpmaddubsw would saturate with eight bits on both sides, and with seven accuracy is lost.
- * So B is widened to 16 bits on its way in, A waits in 16 bits, and vpmaddwd is exact.
+ * int8: vpmaddubsw adds two products of u8 and s8 in 16 bits, and would saturate where two weights
+ * of one sign are more than 128 together: with weights scaled to 127, in some 2 % of the pairs. So
+ * four k's are paired in the one of three ways in which no column of the panel has such a pair. A's
+ * codes wait in all three orders. Where none will do, B is widened to 16 bits on its way in, and
+ * vpmaddwd multiplies A's codes of 16 bits. All sums are exact, whatever the weights.
  *
  * Inline assembly of one instruction, as in gemm_avx2.c; scripts/check-spills looks at the result.
  */
@@ -19,7 +22,7 @@
 typedef __m256i vi;
 typedef int16_t int8_code;
 
-enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 2, INT8_ROWS = 6, INT8_COLS = 2 };
+enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS = 6, INT8_COLS = 2 };
 
 #define BF16_STEPS(k) ((k) / 2)
 
@@ -91,10 +94,26 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 2, INT8_ROWS =
 
 #define WIDEN(b, p) __asm__("vpmovsxbw %1, %0" : "=x"(b) : "m"(*(const __m128i *)(p)))
 #define MADD(t, x, b) __asm__("vpmaddwd %2, %1, %0" : "=x"(t) : "x"(x), "x"(b))
+#define MADD_BYTES(t, x, p) \
+    __asm__("vpmaddubsw %2, %1, %0" : "=x"(t) : "x"(x), "m"(*(const vi *)(p)))
 #define ADD(c, t) __asm__("vpaddd %1, %0, %0" : "+x"(c) : "x"(t))
 
 #define DECLARE_INT8(r, at) vi c##r##_0 = _mm256_setzero_si256(), c##r##_1 = c##r##_0;
-#define STEP_INT8(r, at)  \
+/* Four k's. */
+#define STEP_INT8(r, at)                  \
+    {                                     \
+        vi x, y;                          \
+                                          \
+        ROW_##r(x, at);                   \
+        MADD_BYTES(y, x, b);              \
+        MADD(y, y, ones);                 \
+        ADD(c##r##_0, y);                 \
+        MADD_BYTES(x, x, b + sizeof(vi)); \
+        MADD(x, x, ones);                 \
+        ADD(c##r##_1, x);                 \
+    }
+/* Two k's. */
+#define STEP_WIDE(r, at)  \
     {                     \
         vi x, y;          \
                           \
@@ -108,25 +127,35 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 2, INT8_ROWS =
     _mm256_storeu_si256((vi *)(c + r * ldc), c##r##_0); \
     _mm256_storeu_si256((vi *)(c + r * ldc + VW), c##r##_1);
 
-#define TILE_INT8(rows)                                                  \
-    static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t) \
-    {                                                                    \
-        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;             \
-        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;            \
-        int32_t *c = t->c;                                               \
-        LM_ROWS_##rows(DECLARE_INT8, "");                                \
-                                                                         \
-        HIDE(a0, a3);                                                    \
-        for (; steps > 0; steps--) {                                     \
-            vi b0, b1;                                                   \
-                                                                         \
-            WIDEN(b0, b);                                                \
-            WIDEN(b1, b + sizeof(__m128i));                              \
-            LM_ROWS_##rows(STEP_INT8, "");                               \
-            a0 += 4, a3 += 4;                                            \
-            b += 2 * sizeof(__m128i);                                    \
-        }                                                                \
-        LM_ROWS_##rows(STORE_INT8, "")                                   \
+#define TILE_INT8(rows)                                                                        \
+    static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t)                       \
+    {                                                                                          \
+        size_t lda = t->lda, ldc = t->ldc;                                                     \
+        const uint32_t *at = t->at, *end = at + t->steps;                                      \
+        const char *a = t->a, *b = t->b;                                                       \
+        const vi ones = _mm256_set1_epi16(1);                                                  \
+        int32_t *c = t->c;                                                                     \
+        LM_ROWS_##rows(DECLARE_INT8, "");                                                      \
+                                                                                               \
+        for (; at < end; at++, b += 2 * sizeof(vi)) {                                          \
+            const char *a0 = a + *at, *a3 = a0 + 3 * lda;                                      \
+                                                                                               \
+            HIDE(a0, a3);                                                                      \
+            LM_ROWS_##rows(STEP_INT8, "");                                                     \
+        }                                                                                      \
+        for (at = t->wide_at, end = at + t->wide_steps; at < end; at++, b += 2 * sizeof(vi)) { \
+            const char *a0 = a + *at, *a3 = a0 + 3 * lda;                                      \
+            vi b0, b1;                                                                         \
+                                                                                               \
+            HIDE(a0, a3);                                                                      \
+            WIDEN(b0, b);                                                                      \
+            WIDEN(b1, b + sizeof(__m128i));                                                    \
+            LM_ROWS_##rows(STEP_WIDE, "");                                                     \
+            WIDEN(b0, b + 2 * sizeof(__m128i));                                                \
+            WIDEN(b1, b + 3 * sizeof(__m128i));                                                \
+            LM_ROWS_##rows(STEP_WIDE, "4");                                                    \
+        }                                                                                      \
+        LM_ROWS_##rows(STORE_INT8, "")                                                         \
     }
 
 #define TILES(tile) tile(1) tile(2) tile(3) tile(4) tile(5) tile(6)
@@ -140,6 +169,8 @@ TILES(TILE_INT8)
     }
 static const lm_tile_reduced lm_tiles_bf16_avx2[BF16_ROWS] = ENTRIES(bf16);
 static const lm_tile_reduced lm_tiles_int8_avx2[INT8_ROWS] = ENTRIES(int8);
+
+#include "kernels/x86/pairs_avx2.h"
 
 #include "kernels/generic/products.h"
 
