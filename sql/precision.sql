@@ -61,6 +61,17 @@ SELECT bool_and(ok) FROM lmtext.selftest('topic');
 SELECT lmtext.quantize('topic', 'bf16');
 RESET lmtext.embedding_model;
 
+-- A version's files make it again; those of the calibration are read where int8 is asked for, and nowhere else.
+SELECT jsonb_object_agg(file, lo_from_bytea(0, data)) AS files,
+       jsonb_object_agg(file, CASE WHEN file = 'quantized.safetensors' THEN lo_from_bytea(0, substr(data, 1, length(data) - 1))
+                              ELSE lo_from_bytea(0, data) END) AS cut
+FROM "p@4" WHERE file NOT IN ('manifest.json', 'golden.json') \gset
+SELECT lmtext.import_model('q', :'files'::jsonb, '{"precision": "int8", "max_tokens": 16}');
+SELECT lmtext.import_model('q', :'cut'::jsonb, '{"precision": "int8", "max_tokens": 16}');
+SELECT lmtext.import_model('q', :'cut'::jsonb, '{"max_tokens": 16}');
+SELECT q.version, p.version AS equal FROM lmtext.models q LEFT JOIN lmtext.models p ON p.sha256 = q.sha256 AND p.name = 'p' AND p.version < 5
+WHERE q.name = 'q' ORDER BY q.version;
+
 -- What is no precision.
 SELECT lmtext.quantize('p', 'int4');
 SELECT lmtext.quantize('p', 'FP32');
@@ -92,6 +103,7 @@ BEGIN READ ONLY;
 SELECT lmtext.quantize('p', 'bf16');
 ROLLBACK;
 
+SELECT count(lo_unlink(oid)) > 0 AS unlinked FROM pg_largeobject_metadata;
 DROP SCHEMA precision_a CASCADE;
 DELETE FROM lmtext.model_name WHERE schema = 'precision_a';
 DROP ROLE regress_lmtext_reader;

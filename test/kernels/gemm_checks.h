@@ -318,7 +318,7 @@ check_gemm_pairs(void)
         int8_t *w = (int8_t *)(uintptr_t)p.matrix.codes;
         const float *wanted;
 
-        p.matrix.gain = p.matrix.shift = NULL;
+        p.matrix.gain = NULL;
         for (size_t i = 0; i < n * k; i++)
             w[i] = i / k % 5 == c % 5 ? codes[c][i % k % 4] : (int8_t)(i % 7);
         for (size_t i = 0; i < (m - 1) * p.args.lda + k; i++)
