@@ -62,9 +62,9 @@ SELECT lmtext.quantize('topic', 'bf16');
 RESET lmtext.embedding_model;
 
 -- A version's files make it again; those of the calibration are read where int8 is asked for, and nowhere else.
-SELECT jsonb_object_agg(file, lo_from_bytea(0, data)) AS files,
-       jsonb_object_agg(file, CASE WHEN file = 'quantized.safetensors' THEN lo_from_bytea(0, substr(data, 1, length(data) - 1))
-                              ELSE lo_from_bytea(0, data) END) AS cut
+SELECT jsonb_object_agg(file, lo_from_bytea(0, data)::bigint) AS files,
+       jsonb_object_agg(file, CASE WHEN file = 'quantized.safetensors' THEN lo_from_bytea(0, substr(data, 1, length(data) - 1))::bigint
+                              ELSE lo_from_bytea(0, data)::bigint END) AS cut
 FROM "p@4" WHERE file NOT IN ('manifest.json', 'golden.json') \gset
 SELECT lmtext.import_model('q', :'files'::jsonb, '{"precision": "int8", "max_tokens": 16}');
 SELECT lmtext.import_model('q', :'cut'::jsonb, '{"precision": "int8", "max_tokens": 16}');
