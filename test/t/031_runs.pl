@@ -41,6 +41,25 @@ say_in($late, 'ROLLBACK');
 is(states('true'), join(' ', ('done') x $places), 'and the rollback of the first marks none of them');
 $late->quit;
 
+# ---- A training in the query of another ----
+
+value(q{
+    CREATE FUNCTION nested() RETURNS boolean LANGUAGE plpgsql AS
+        'BEGIN CALL lmtext.train(''inner'', ''SELECT body, label FROM doc'', ''{"base": "tiny", "hold_out": 0, "max_steps": 2}''); RETURN true; END';
+    CREATE FUNCTION failing() RETURNS boolean LANGUAGE plpgsql AS
+        'BEGIN CALL lmtext.train(''inner'', ''SELECT body, label FROM doc'', ''{"base": "absent"}''); RETURN true;
+         EXCEPTION WHEN undefined_object THEN RETURN true; END';
+});
+for my $function (qw(nested failing))
+{
+    value(qq{SET client_min_messages = warning;
+        CALL lmtext.train('outer', 'SELECT body, label FROM doc WHERE (SELECT $function())', '{"base": "tiny", "hold_out": 0}')});
+    is(value(q{SELECT concat_ws(' ', state, phase, total) FROM lmtext.train_runs WHERE model = 'outer' ORDER BY run DESC LIMIT 1}),
+        'done done 20', "a training with another in its query: $function");
+}
+is(states(q{model = 'inner'}), '', 'which is not seen');
+is(value(q{SELECT count(*) FROM lmtext.models WHERE name = 'inner'}), 1, 'and has made its version where it could');
+
 # ---- All places taken by runs under way ----
 
 my $holder = session();

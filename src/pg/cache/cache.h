@@ -60,8 +60,9 @@ typedef struct lmtext_progress {
     int step, max_steps;
     double loss, held_out_loss, held_out_accuracy; /* NaN: not known */
 } lmtext_progress;
-void lmtext_progress_begin(const char *model);
-void lmtext_progress_update(const lmtext_progress *progress); /* cheap; keeps a log of steps */
-void lmtext_progress_end(bool failed);                        /* also called on abort */
+/* The run's number; 0: it is not seen, as a training in another's query is not. */
+int64 lmtext_progress_begin(const char *model);
+void lmtext_progress_update(int64 run, const lmtext_progress *progress); /* keeps a log of steps */
+void lmtext_progress_end(int64 run); /* well; failures are seen by the transaction's abort */
 
 #endif

@@ -37,18 +37,18 @@ static void transaction_ends(XactEvent event, void *argument);
 static void subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId parent,
                                 void *argument);
 
-/* A run that is still open belongs to a training that was given up without an abort. */
-void
+/* Under a run that is open this one is part of its query, and the other one stays in sight. */
+int64
 lmtext_progress_begin(const char *model)
 {
     lmtext_registry *registry = lmtext_registry_get(NULL);
     int slot;
 
     if (mine.slot >= 0 && !mine.ended)
-        lmtext_progress_end(true);
+        return 0;
     mine.slot = -1;
     if (registry == NULL)
-        return;
+        return 0;
     lmtext_cache_watch_exit();
     LMTEXT_FAULT_POINT("run_begins");
     LWLockAcquire(&registry->lock, LW_EXCLUSIVE);
@@ -56,6 +56,13 @@ lmtext_progress_begin(const char *model)
     if (slot >= 0)
         run_start(registry, slot, model);
     LWLockRelease(&registry->lock);
+    return slot >= 0 ? mine.id : 0;
+}
+
+static bool
+is_mine(int64 run)
+{
+    return mine.slot >= 0 && run == mine.id;
 }
 
 /* One that was never used, else the one that ended first; -1 when all are running. */
@@ -101,12 +108,12 @@ run_start(lmtext_registry *registry, int slot, const char *model)
 
 /* The name stays the one that the run began with; a step that was reported before adds no point. */
 void
-lmtext_progress_update(const lmtext_progress *progress)
+lmtext_progress_update(int64 run_id, const lmtext_progress *progress)
 {
     lmtext_registry *registry;
     lmtext_run *run;
 
-    if (mine.slot < 0)
+    if (!is_mine(run_id))
         return;
     registry = lmtext_registry_get(NULL);
     LWLockAcquire(&registry->lock, LW_EXCLUSIVE);
@@ -163,10 +170,11 @@ thin_log(lmtext_run *run)
 
 /* The outcome stays open until the transaction ends. */
 void
-lmtext_progress_end(bool failed)
+lmtext_progress_end(int64 run)
 {
-    if (mine.slot >= 0)
-        run_finish(failed);
+    if (!is_mine(run))
+        return;
+    run_finish(false);
     mine.ended = true;
 }
 

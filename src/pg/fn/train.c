@@ -95,6 +95,7 @@ typedef struct training {
     int32_t *labels;      /* (rows): numbers in order of first sight, then of bytes */
     int64 rows, room, skipped;
     label_table_hash *numbers;
+    int64 run; /* in sight of other sessions */
     lmtext_progress progress;
     double embed_seconds, train_seconds;
 } training;
@@ -136,7 +137,7 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     int version;
 
     read_arguments(fcinfo, &t);
-    lmtext_progress_begin(t.name);
+    t.run = lmtext_progress_begin(t.name);
     SPI_connect();
     t.memory = CurrentMemoryContext;
     lmtext_call_init(&t.call, t.memory);
@@ -149,7 +150,7 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     version = store_head(&t, names, &result);
     LMTEXT_FAULT_POINT("train_stored");
     report_phase(&t, "done");
-    lmtext_progress_end(false);
+    lmtext_progress_end(t.run);
     LMTEXT_FAULT_POINT("train_reported");
     notice(&t, version, &result);
     SPI_finish();
@@ -231,7 +232,7 @@ read_rows(training *t, const char *query)
         add_batch(t, pairs, count, texts);
         MemoryContextReset(batch);
         t->progress.done = t->rows;
-        lmtext_progress_update(&t->progress);
+        lmtext_progress_update(t->run, &t->progress);
         LMTEXT_FAULT_POINT("train_batch");
     }
     MemoryContextSwitchTo(t->memory);
@@ -415,7 +416,7 @@ report_step(void *opaque, const lm_softmax_progress *step)
     t->progress.loss = step->loss;
     t->progress.held_out_loss = step->held_out_loss;
     t->progress.held_out_accuracy = step->held_out_accuracy;
-    lmtext_progress_update(&t->progress);
+    lmtext_progress_update(t->run, &t->progress);
 }
 
 /* Tell other sessions what is going on; figures stay those of the last step. */
@@ -425,7 +426,7 @@ report_phase(training *t, const char *phase)
     if (t->progress.phase[0] == '\0')
         t->progress.loss = t->progress.held_out_loss = t->progress.held_out_accuracy = NAN;
     strlcpy(t->progress.phase, phase, sizeof(t->progress.phase));
-    lmtext_progress_update(&t->progress);
+    lmtext_progress_update(t->run, &t->progress);
 }
 
 /* Make the new version; its number. */
