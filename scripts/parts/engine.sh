@@ -14,8 +14,12 @@ build_units() {
         { tail -n 40 "$LOGS/build-$1.log"; die "the engine's tests do not build ($1)"; }
 }
 
+# The real model's first: nothing takes longer.
 run_units() {
-    find "$BUILD/$1/unit" -name 'test_*' ! -name '*.d' | sort | for_each run_unit
+    {
+        echo "$BUILD/$1/unit/test_minilm"
+        find "$BUILD/$1/unit" -name 'test_*' ! -name '*.d' ! -name test_minilm | sort
+    } | for_each run_unit
 }
 
 run_unit() {
