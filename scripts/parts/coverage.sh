@@ -1,7 +1,7 @@
 # coverage.sh - what the tests reach of src/, counted by gcov and judged by scripts/check-coverage.
 
 # What is measured is compiled with --coverage and without optimisation, the rest as always, so that the tests keep their
-# speed: kernels are measured by their own check, the other rooms of the engine by its tests, src/pg by a server's. What
+# speed: kernels are measured by their own check and that of levels, the other rooms of the engine by its tests, src/pg by a server's. What
 # these tests say is judged where all is compiled as always, since some look at the clock; here only the loops of faults
 # are. A run that ends early shows in the counts.
 COVERAGE_FLAGS="--coverage -O0"
@@ -17,10 +17,14 @@ coverage_units() {
         make -s -j2 -f test/Makefile O="$units" \
             $(find src/engine/kernels -name '*.c' | sed "s#^src/\(.*\)c\$#$units/\1o#") &&
             make -s -j2 -f test/Makefile O="$units" OPTIMIZE="$COVERAGE_FLAGS" &&
-            make -s -j2 -f test/Makefile O="$kernels" OPTIMIZE="$COVERAGE_FLAGS" "$kernels/kernels/check"
+            make -s -j2 -f test/Makefile O="$kernels" OPTIMIZE="$COVERAGE_FLAGS" "$kernels/kernels/check" \
+                "$kernels/unit/test_levels"
     } >"$LOGS/build-coverage.log" 2>&1 ||
         { tail -n 40 "$LOGS/build-coverage.log"; die "the engine's tests do not build (coverage)"; }
-    "$kernels/kernels/check" >"$LOGS/coverage-kernels.log" 2>&1 &
+    {
+        "$kernels/kernels/check"
+        "$kernels/unit/test_levels"
+    } >"$LOGS/coverage-kernels.log" 2>&1 &
     for program in "$units"/unit/test_*; do
         case $program in *.d | *.gc* | */test_minilm) continue ;; esac
         "$program" -blocks >"$LOGS/coverage-$(basename "$program").log" 2>&1 || true

@@ -489,6 +489,7 @@ test_vocabulary(void)
     CHECK(lm_token_text(&f.tokenizer, f.tokenizer.vocab_size, &length) == NULL);
     CHECK(lm_token_text(&f.tokenizer, f.tokenizer.vocab_size - 1, &length) != NULL);
     CHECK(!lm_token_is_special(&f.tokenizer, INT32_MAX));
+    CHECK(!lm_token_is_special(&f.tokenizer, -1));
     close_fixture(&f);
 }
 
