@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "pg/glue/fault.h" /* before compat.h, whose palloc is to fail as well */
+
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/pmsignal.h"
