@@ -25,6 +25,21 @@ lmtext_setting_is_new(const char *name)
             DefineCustom##type##Variable(name, __VA_ARGS__); \
     } while (0)
 
+/*
+ * Put a hook in front of those that are there. Once: what comes after it in a room may fail, and a
+ * hook that is its own predecessor never returns.
+ */
+#define LMTEXT_HOOK(hook, previous, ours) \
+    do {                                  \
+        static bool set = false;          \
+                                          \
+        if (!set) {                       \
+            previous = hook;              \
+            hook = ours;                  \
+            set = true;                   \
+        }                                 \
+    } while (0)
+
 /* Calls both once at each end of a transaction, however often this was tried. */
 static inline void
 lmtext_at_xact_end(XactCallback xact, SubXactCallback subxact)

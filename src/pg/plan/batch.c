@@ -455,6 +455,5 @@ lmtext_batch_init(void)
                    "Reads rows ahead so that short texts are embedded in batches.", NULL, &enabled,
                    true, PGC_USERSET, 0, NULL, NULL, NULL);
     lmtext_batch_node_init();
-    previous_start = ExecutorStart_hook;
-    ExecutorStart_hook = start_executor;
+    LMTEXT_HOOK(ExecutorStart_hook, previous_start, start_executor);
 }

@@ -24,6 +24,7 @@
 #include "parser/parsetree.h"
 #include "utils/syscache.h"
 
+#include "pg/glue/once.h"
 #include "pg/plan/plan.h"
 
 static ExecutorStart_hook_type previous_start = NULL;
@@ -300,6 +301,5 @@ start_executor(QueryDesc *query, int eflags)
 void
 lmtext_jit_init(void)
 {
-    previous_start = ExecutorStart_hook;
-    ExecutorStart_hook = start_executor;
+    LMTEXT_HOOK(ExecutorStart_hook, previous_start, start_executor);
 }

@@ -17,6 +17,7 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+#include "pg/glue/once.h"
 #include "pg/plan/plan.h"
 
 /* A worker is worth its start when it saves this many times what that costs. */
@@ -118,6 +119,5 @@ add_parallel_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 void
 lmtext_parallel_init(void)
 {
-    previous_hook = set_rel_pathlist_hook;
-    set_rel_pathlist_hook = add_parallel_scan;
+    LMTEXT_HOOK(set_rel_pathlist_hook, previous_hook, add_parallel_scan);
 }
