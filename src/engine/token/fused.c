@@ -167,7 +167,9 @@ kind_of(const fuser *f, uint32_t c)
 static uint32_t
 entry_of(uint32_t kind, uint32_t to, uint32_t c)
 {
-    return ENTRY(kind, kind == SPACE ? 0 : to - c);
+    const uint32_t turn = UINT32_MAX >> KIND_BITS;
+
+    return ENTRY(kind, kind == SPACE ? 0 : (to + turn + 1 - c) & turn);
 }
 
 /* Ask the stages what becomes of c alone. */
