@@ -19,54 +19,26 @@
 
 #include "read_file.h"
 
-/* A folder, and the new file as if it stood in it. */
-typedef struct overlaid {
-    lm_source folder;
-    lm_buffer file;
-} overlaid;
-
 typedef struct bench {
     lm_context ctx;
     lm_arena arena;
-    overlaid files;
-    lm_source source;
+    lm_source folder;
+    lm_buffer file; /* as if it stood in the folder */
     lm_model fp32, int8;
     lm_session *session;
     const char *out;
 } bench;
 
 static lm_status
-overlaid_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
-{
-    overlaid *files = opaque;
-
-    if (strcmp(name, LM_QUANTIZED_FILE) != 0)
-        return files->folder.stat(ctx, files->folder.opaque, name, found, size);
-    *found = files->file.size > 0;
-    *size = files->file.size;
-    return LM_OK;
-}
-
-static lm_status
-overlaid_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
-              size_t length)
-{
-    overlaid *files = opaque;
-
-    if (strcmp(name, LM_QUANTIZED_FILE) != 0)
-        return files->folder.read(ctx, files->folder.opaque, name, offset, dest, length);
-    memcpy(dest, files->file.data + offset, length);
-    return LM_OK;
-}
-
-static lm_status
 load(bench *b, lm_precision precision, lm_model *model)
 {
     const lm_model_options options = {.precision = precision};
+    const lm_source_overlay overlay = {&b->folder, LM_QUANTIZED_FILE, b->file.data, b->file.size};
+    const lm_source source = lm_source_over(&overlay);
     lm_model_plan *plan;
     void *image;
 
-    LM_TRY(lm_model_plan_make(&b->ctx, &b->arena, &b->source, &options, lm_kernels_active(), &plan,
+    LM_TRY(lm_model_plan_make(&b->ctx, &b->arena, &source, &options, lm_kernels_active(), &plan,
                               NULL, NULL));
     image = aligned_alloc(LM_ALIGNMENT, lm_model_plan_size(plan));
     if (!image)
@@ -98,14 +70,14 @@ quantize(bench *b)
     double taken;
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
-    LM_TRY(lm_quantize(&b->ctx, b->session, &b->fp32, &b->source, NULL, &b->files.file, &report));
+    LM_TRY(lm_quantize(&b->ctx, b->session, &b->fp32, &b->folder, NULL, &b->file, &report));
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &stop);
     taken = (double)(stop.tv_sec - start.tv_sec) + 1e-9 * (double)(stop.tv_nsec - start.tv_nsec);
     printf("quantized %zu matrices on %zu texts, %llu tokens: %zu bytes, %.1f s\n", report.matrices,
-           report.texts, (unsigned long long)report.tokens, b->files.file.size, taken);
+           report.texts, (unsigned long long)report.tokens, b->file.size, taken);
     printf("held-out %zu min %.6f mean %.6f\n", report.fidelity.texts, report.fidelity.least,
            report.fidelity.mean);
-    write_file(b, LM_QUANTIZED_FILE, "", b->files.file.data, b->files.file.size);
+    write_file(b, LM_QUANTIZED_FILE, "", b->file.data, b->file.size);
     return LM_OK;
 }
 
@@ -192,7 +164,7 @@ run(bench *b, const char *folder, char **texts, int count)
 {
     lm_source_dir *dir;
 
-    LM_TRY(lm_source_dir_open(&b->ctx, folder, false, &dir, &b->files.folder));
+    LM_TRY(lm_source_dir_open(&b->ctx, folder, false, &dir, &b->folder));
     LM_TRY(load(b, LM_PRECISION_F32, &b->fp32));
     LM_TRY(lm_session_create(&b->ctx, &b->session));
     LM_TRY(quantize(b));
@@ -213,8 +185,7 @@ main(int argc, char **argv)
     }
     lm_context_init(&b.ctx);
     lm_arena_init(&b.arena, &b.ctx);
-    lm_buffer_init(&b.files.file, &b.ctx);
-    b.source = (lm_source){&b.files, overlaid_stat, overlaid_read};
+    lm_buffer_init(&b.file, &b.ctx);
     b.out = argv[2];
     if (run(&b, argv[1], argv + 3, argc - 3) == LM_OK)
         return EXIT_SUCCESS;

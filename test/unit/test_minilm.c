@@ -272,55 +272,30 @@ precisions(void)
     free_recorded(&r);
 }
 
-/* The file of the quantiser in the context's memory, and the folder behind it. */
-typedef struct overlaid {
-    lm_source folder;
-    lm_buffer file;
-} overlaid;
-
-static lm_status
-overlaid_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
-{
-    overlaid *files = opaque;
-
-    if (strcmp(name, LM_QUANTIZED_FILE) != 0)
-        return files->folder.stat(ctx, files->folder.opaque, name, found, size);
-    *found = files->file.size > 0;
-    *size = files->file.size;
-    return LM_OK;
-}
-
-static lm_status
-overlaid_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
-              size_t length)
-{
-    overlaid *files = opaque;
-
-    if (strcmp(name, LM_QUANTIZED_FILE) != 0)
-        return files->folder.read(ctx, files->folder.opaque, name, offset, dest, length);
-    memcpy(dest, files->file.data + offset, length);
-    return LM_OK;
-}
-
 /*
  * Calibrated on the texts that ship, measured on those that do not (quantize.md has more). The
  * recorded texts have many languages, and some of two or three tokens, which are the worst.
  */
 static void
-check_calibrated(recorded *r, const lm_model *full, lm_session *session, overlaid *files)
+check_calibrated(recorded *r, const lm_model *full, lm_session *session, const lm_source *folder)
 {
-    const lm_source source = {files, overlaid_stat, overlaid_read};
+    lm_source_overlay overlay = {.below = folder, .name = LM_QUANTIZED_FILE};
+    const lm_source source = lm_source_over(&overlay);
     double worst = 1, sum = 0;
+    lm_buffer file;
     lm_quantize_report report;
     loaded_model loaded;
     float out[WIDTH];
 
-    CHECK_OK(&r->ctx, lm_quantize(&r->ctx, session, full, &source, NULL, &files->file, &report));
+    lm_buffer_init(&file, &r->ctx);
+    CHECK_OK(&r->ctx, lm_quantize(&r->ctx, session, full, folder, NULL, &file, &report));
+    overlay.data = file.data;
+    overlay.size = file.size;
     printf("# int8, calibrated: cosine of held-out texts at least %.6f, mean %.6f\n",
            report.fidelity.least, report.fidelity.mean);
     CHECK(report.fidelity.least >= .998);
     CHECK(report.fidelity.mean >= .9992);
-    CHECK(files->file.size < 11100000);
+    CHECK(file.size < 11100000);
     CHECK_OK(&r->ctx,
              loaded_open_as(&r->ctx, &source, lm_kernels_active(), LM_PRECISION_INT8, &loaded));
     for (size_t i = 0; i < r->count && loaded.image; i++) {
@@ -337,6 +312,7 @@ check_calibrated(recorded *r, const lm_model *full, lm_session *session, overlai
     CHECK(worst >= .996);
     CHECK(sum / (double)r->count >= .999);
     loaded_close(&r->ctx, &loaded);
+    lm_buffer_free(&file);
 }
 
 __attribute__((unused)) static void
@@ -344,20 +320,18 @@ calibrated(void)
 {
     static recorded r;
     const char *path = getenv("LMTEXT_MINILM");
-    overlaid files;
     lm_source_dir *dir = NULL;
+    lm_source folder;
     loaded_model full;
     lm_session *session;
 
     read_recorded(&r);
-    lm_buffer_init(&files.file, &r.ctx);
     if (load_real(&r, lm_kernels_best(), LM_PRECISION_F32, &full, &session)) {
-        CHECK_OK(&r.ctx, lm_source_dir_open(&r.ctx, path, false, &dir, &files.folder));
-        check_calibrated(&r, &full.model, session, &files);
+        CHECK_OK(&r.ctx, lm_source_dir_open(&r.ctx, path, false, &dir, &folder));
+        check_calibrated(&r, &full.model, session, &folder);
         lm_source_dir_close(&r.ctx, dir);
         unload_real(&r, &full, session);
     }
-    lm_buffer_free(&files.file);
     free_recorded(&r);
 }
 

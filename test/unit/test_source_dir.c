@@ -647,6 +647,48 @@ test_bad_roots(void)
     lm_source_dir_close(&ctx, dir);
 }
 
+static lm_status
+below_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
+{
+    *found = true;
+    *size = 5;
+    return LM_OK;
+}
+
+static lm_status
+below_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
+           size_t length)
+{
+    memcpy(dest, "below" + offset, length);
+    return LM_OK;
+}
+
+/* One file is another, or is not there; the rest is what it was. */
+static void
+test_overlay(void)
+{
+    const lm_source below = {NULL, below_stat, below_read};
+    lm_source_overlay overlay = {.below = &below, .name = "b", .data = "over it", .size = 7};
+    const lm_source source = lm_source_over(&overlay);
+    uint64_t size;
+    lm_context ctx;
+    char bytes[2];
+    bool found;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, source.stat(&ctx, source.opaque, "a", &found, &size));
+    CHECK(found && size == 5);
+    CHECK_OK(&ctx, source.read(&ctx, source.opaque, "a", 3, bytes, 2));
+    CHECK(memcmp(bytes, "ow", 2) == 0);
+    CHECK_OK(&ctx, source.stat(&ctx, source.opaque, "b", &found, &size));
+    CHECK(found && size == 7);
+    CHECK_OK(&ctx, source.read(&ctx, source.opaque, "b", 5, bytes, 2));
+    CHECK(memcmp(bytes, "it", 2) == 0);
+    overlay.data = NULL;
+    CHECK_OK(&ctx, source.stat(&ctx, source.opaque, "b", &found, &size));
+    CHECK(!found);
+}
+
 /* The folder is as the other cases take it to be. */
 static void
 test_folder(void)
@@ -658,6 +700,7 @@ test_folder(void)
 
 static const unit_case cases[] = {
     {"source_names", test_names},
+    {"source_overlay", test_overlay},
     {"source_dir_folder", test_folder},
     {"source_dir_open", test_open},
     {"source_dir_proc", test_proc},

@@ -104,3 +104,36 @@ lm_source_slurp(lm_context *ctx, const lm_source *source, lm_arena *arena, const
     *size = (size_t)bytes;
     return LM_OK;
 }
+
+/* ---- One file from memory ---- */
+
+static lm_status
+overlay_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
+{
+    const lm_source_overlay *overlay = opaque;
+
+    if (strcmp(name, overlay->name) != 0)
+        return overlay->below->stat(ctx, overlay->below->opaque, name, found, size);
+    *found = overlay->data != NULL;
+    *size = overlay->size;
+    return LM_OK;
+}
+
+/* A reader asks only for what stat promised. */
+static lm_status
+overlay_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
+             size_t length)
+{
+    const lm_source_overlay *overlay = opaque;
+
+    if (strcmp(name, overlay->name) != 0)
+        return overlay->below->read(ctx, overlay->below->opaque, name, offset, dest, length);
+    memcpy(dest, overlay->data + offset, length);
+    return LM_OK;
+}
+
+lm_source
+lm_source_over(const lm_source_overlay *overlay)
+{
+    return (lm_source){(void *)(uintptr_t)overlay, overlay_stat, overlay_read};
+}

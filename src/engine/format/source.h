@@ -30,6 +30,18 @@ lm_status lm_source_slurp(lm_context *ctx, const lm_source *source, lm_arena *ar
 lm_status lm_source_check_name(lm_context *ctx, const char *name);
 
 /*
+ * Another source with one file more, from memory, or without that file: whatever is below under
+ * that name is not seen.
+ */
+typedef struct lm_source_overlay {
+    const lm_source *below;
+    const char *name;
+    const char *data; /* NULL: there is no such file */
+    size_t size;
+} lm_source_overlay;
+lm_source lm_source_over(const lm_source_overlay *overlay);
+
+/*
  * A directory of the file system. Only regular files are read (a FIFO does not hang, a directory is
  * an error). With `beneath`, links must resolve inside the directory; without it they are followed.
  */

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/cache/image.h"
+#include "pg/glue/once.h"
 
 #if LMTEXT_NAMED_DSM
 #include "storage/dsm_registry.h"
@@ -60,10 +61,8 @@ lmtext_registry_init(void)
 {
 #if !LMTEXT_NAMED_DSM
     if (process_shared_preload_libraries_in_progress) {
-        next_request_hook = shmem_request_hook;
-        shmem_request_hook = registry_request;
-        next_startup_hook = shmem_startup_hook;
-        shmem_startup_hook = registry_startup;
+        LMTEXT_HOOK(shmem_request_hook, next_request_hook, registry_request);
+        LMTEXT_HOOK(shmem_startup_hook, next_startup_hook, registry_startup);
     }
 #endif
 }

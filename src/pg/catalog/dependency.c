@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/catalog/names.h"
+#include "pg/glue/once.h"
 
 static object_access_hook_type next_access_hook;
 
@@ -32,8 +33,7 @@ static List *bases_of(Oid relid);
 void
 lmtext_dependency_init(void)
 {
-    next_access_hook = object_access_hook;
-    object_access_hook = object_accessed;
+    LMTEXT_HOOK(object_access_hook, next_access_hook, object_accessed);
 }
 
 /* Of new relations only indexes depend on other tables. */

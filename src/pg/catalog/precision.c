@@ -16,11 +16,6 @@
 #include "quant/texts.h"
 #include "task/fidelity.h"
 
-static lm_status files_stat(lm_context *ctx, void *opaque, const char *name, bool *found,
-                            uint64_t *size);
-static lm_status files_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
-                            void *dest, size_t length);
-
 static char *
 fidelity_json(size_t texts, double least, double mean)
 {
@@ -58,50 +53,22 @@ void
 lmtext_precision_open(lmtext_precision_files *files, lmtext_call *call, const lm_source *from,
                       const lmtext_version_options *options, const char *name, lm_source *source)
 {
-    bool found = true;
+    bool found = false;
     uint64_t size;
 
-    *files = (lmtext_precision_files){.from = from, .precision = options->precision};
-    *source = (lm_source){files, files_stat, files_read};
+    *files = (lmtext_precision_files){.from = from};
     lm_buffer_init(&files->codes, &call->ctx);
-    if (files->precision == LM_PRECISION_INT8)
+    if (options->precision == LM_PRECISION_INT8 && options->calibration == NULL)
         lmtext_check(call, from->stat(&call->ctx, from->opaque, LM_QUANTIZED_FILE, &found, &size),
                      name);
-    if (!found || options->calibration != NULL)
+    *source = *from;
+    if (found)
+        return;
+    if (options->precision == LM_PRECISION_INT8)
         calibrate(files, call, options, name);
-}
-
-/* ---- The files as a source ---- */
-
-static bool
-is_codes(const char *name)
-{
-    return strcmp(name, LM_QUANTIZED_FILE) == 0;
-}
-
-static lm_status
-files_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
-{
-    const lmtext_precision_files *files = opaque;
-
-    *found = files->precision == LM_PRECISION_INT8;
-    *size = files->codes.size;
-    if (is_codes(name) && (!*found || files->codes.size > 0))
-        return LM_OK;
-    return files->from->stat(ctx, files->from->opaque, name, found, size);
-}
-
-/* A reader asks only for what stat promised. */
-static lm_status
-files_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
-           size_t length)
-{
-    const lmtext_precision_files *files = opaque;
-
-    if (!is_codes(name) || files->codes.size == 0)
-        return files->from->read(ctx, files->from->opaque, name, offset, dest, length);
-    memcpy(dest, files->codes.data + offset, length);
-    return LM_OK;
+    files->overlay =
+        (lm_source_overlay){from, LM_QUANTIZED_FILE, files->codes.data, files->codes.size};
+    *source = lm_source_over(&files->overlay);
 }
 
 /* ---- Measuring ---- */

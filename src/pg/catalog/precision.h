@@ -13,8 +13,8 @@
  */
 typedef struct lmtext_precision_files {
     const lm_source *from;
-    lm_precision precision;
-    lm_buffer codes; /* LM_QUANTIZED_FILE as it was made; empty where `from` has it */
+    lm_source_overlay overlay;
+    lm_buffer codes; /* LM_QUANTIZED_FILE as it was made; empty: none was */
     char *metrics;   /* JSON object, of its making; NULL: none was made */
 } lmtext_precision_files;
 

@@ -319,15 +319,27 @@ check_embeds(const lmtext_model *model)
                                 "built on: column base of lmtext.models.")));
 }
 
-void
-lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
-                   const lm_embed_options *options, float *out)
+/* *done is how many of the texts were computed, in their order. */
+static lm_status
+embed_counted(lmtext_model *model, const lm_text *texts, size_t count,
+              const lm_embed_options *options, float *out, size_t *done)
 {
     lm_embed_counts counts = {0};
     lm_status status = lm_embed(&model->call.ctx, model->session, &model->model, texts, count,
                                 options, out, &counts);
 
     lmtext_count(model, &counts);
+    *done = (size_t)counts.texts;
+    return status;
+}
+
+void
+lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
+                   const lm_embed_options *options, float *out)
+{
+    size_t done;
+    lm_status status = embed_counted(model, texts, count, options, out, &done);
+
     lmtext_check(&model->call, status, model->name);
     LMTEXT_FAULT_POINT("embedded");
 }
@@ -337,14 +349,12 @@ size_t
 lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count,
                   const lm_embed_options *options, float *out)
 {
-    lm_embed_counts counts = {0};
-    lm_status status = lm_embed(&model->call.ctx, model->session, &model->model, texts, count,
-                                options, out, &counts);
+    size_t done;
+    lm_status status = embed_counted(model, texts, count, options, out, &done);
 
-    lmtext_count(model, &counts);
     if (status == LM_CANCELLED || model->call.interrupt != NULL)
         lmtext_check(&model->call, status, model->name);
-    return (size_t)counts.texts;
+    return done;
 }
 
 lm_text
