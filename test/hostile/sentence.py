@@ -43,6 +43,7 @@ def pipelines(models):
             ("path-slash", DENIED, [FIRST, module("Pooling", "1_Pooling/")]),
             ("path-empty", DENIED, [FIRST, module("Pooling", "")]),
             ("path-long", DENIED, [FIRST, module("Pooling", "x" * 60000)]),
+            ("path-twice", BAD_MODEL, [FIRST, SECOND, module("Normalize", "1_Pooling")], "path"),
             ("path-elsewhere", NO_FILE, [FIRST, module("Pooling", "9_Pooling")]),
             ("thousand", UNSUPPORTED, [FIRST, SECOND] + [THIRD] * 500, "type"),
             ("object", BAD_MODEL, {}, MODULES), ("null", BAD_MODEL, None, MODULES)):

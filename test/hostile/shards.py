@@ -20,7 +20,7 @@ def names(model):
             ("other-file", DENIED, "config.json"), ("pickle", DENIED, "pytorch_model.bin"),
             ("long", DENIED, "x" * 300 + ".safetensors"), ("very-long", DENIED, "x" * 100_000 + ".safetensors"),
             ("deep", DENIED, "a/" * 200 + "x.safetensors"), ("missing", NO_FILE, "model-00004-of-00003.safetensors"),
-            ("folder", DENIED, "folder.safetensors")):
+            ("quantized", DENIED, "quantized.safetensors"), ("folder", DENIED, "folder.safetensors")):
         files = {INDEX: model.edited(INDEX, lambda index: index["weight_map"].update({TENSOR: name}))}
         if what == "folder":
             files["folder.safetensors/x"] = b""

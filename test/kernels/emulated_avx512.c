@@ -3,17 +3,13 @@
  * plain C, against the references. Says what the tiles compute, not what the CPU does with them:
  * see emulated_vector.h.
  */
-#include "gemm_checks.h"
+#include "emulated_level.h"
 
-#include "emulated_vector.h"
-
-#define LM_NAME(op) lm_##op##_emulated
-#define TILE_TARGET
-#define TILE_NAME(precision, rows) lm_gemm_##precision##_##rows##_emulated
+#include "kernels/x86/product_bf16_avx512.h"
 
 typedef int16_t int8_code;
 
-enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 4, INT8_GROUP = 2, INT8_ROWS = 6, INT8_COLS = 4 };
+enum { INT8_GROUP = 2 };
 
 LM_INLINE void
 v_store_codes(int16_t *p, vf v)
@@ -21,4 +17,13 @@ v_store_codes(int16_t *p, vf v)
     EACH_LANE p[i] = (int16_t)v.x[i];
 }
 
-#include "emulated_run.h"
+#include "kernels/x86/product_int8_avx512.h"
+
+int
+main(int argc, char **argv)
+{
+    int failed = CHECK_PRODUCT(bf16, LM_PRECISION_BF16);
+
+    failed += CHECK_PRODUCT(int8, LM_PRECISION_INT8);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,26 +1,8 @@
 /*
- * emulated_avx512_bf16.c - the products of level AVX-512 with VNNI and BF16
- * (x86/products_avx512_bf16.c) over instructions in plain C, against the references. Says what the
- * tiles compute, not what the CPU does with them: see emulated_vector.h.
+ * emulated_avx512_bf16.c - the bf16 products of level AVX-512 with BF16
+ * (x86/products_avx512_bf16.c), as emulated_avx512.c has those without.
  */
-#include "gemm_checks.h"
-
-#define LM_HAVE_VNNI_BF16
-#include "emulated_vector.h"
-
-#define LM_NAME(op) lm_##op##_emulated
-#define TILE_TARGET
-#define TILE_NAME(precision, rows) lm_gemm_##precision##_##rows##_emulated
-
-typedef uint8_t int8_code;
-
-enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 4, INT8_GROUP = 4, INT8_ROWS = 6, INT8_COLS = 4 };
-
-LM_INLINE void
-v_store_codes(uint8_t *p, vf v)
-{
-    EACH_LANE p[i] = (uint8_t)v.x[i];
-}
+#include "emulated_level.h"
 
 #define BF16_ROUNDS_A
 
@@ -35,4 +17,10 @@ round_row_bf16(size_t k, const float *x, uint16_t *out)
     }
 }
 
-#include "emulated_run.h"
+#include "kernels/x86/product_bf16_avx512.h"
+
+int
+main(int argc, char **argv)
+{
+    return CHECK_PRODUCT(bf16, LM_PRECISION_BF16) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,9 +1,9 @@
 /*
  * emulated_vector.h - the operations of x86/vector_avx512.h and the instructions of
- * x86/steps_avx512.h in plain C, so that the tiles of products_avx512.h and all around them
+ * x86/steps_avx512.h in plain C, so that the tiles of product_*_avx512.h and all around them
  * (packing, quantising, tails, epilogues) run on a CPU without AVX-512. This is an emulation: it
  * shows that the tiles are right if the instructions do what is written here. That they do is shown
- * by `check` on a CPU that has them, where levels avx512 and avx512_bf16 run the real thing.
+ * by `check` on a CPU that has them.
  *
  * Written from Intel's SDM volume 2: VPMADDWD, VPDPBUSD (first source unsigned, second signed, no
  * saturation), VDPBF16PS (odd element first, denormals are zeros), VCVTNEPS2BF16.
@@ -182,15 +182,6 @@ bf16_lanes(const void *p, int odd)
     return v;
 }
 
-#ifdef LM_HAVE_VNNI_BF16
-
-LM_INLINE vi
-dot_u8s8(vi c, vi a, vi b)
-{
-    EACH_LANE for (int j = 4 * i; j < 4 * i + 4; j++) c.d[i] += a.b[j] * b.s[j];
-    return c;
-}
-
 LM_INLINE float
 bf16_or_zero(uint16_t half)
 {
@@ -209,9 +200,19 @@ dot_bf16(vf c, vi a, vi b)
     return c;
 }
 
+#define DOT_BF16(c, x, b) c = dot_bf16(c, x, b);
+
+#ifdef LM_HAVE_VNNI
+
+LM_INLINE vi
+dot_u8s8(vi c, vi a, vi b)
+{
+    EACH_LANE for (int j = 4 * i; j < 4 * i + 4; j++) c.d[i] += a.b[j] * b.s[j];
+    return c;
+}
+
 #define LOAD_INT8 LOAD
 #define DOT_INT8(c, x, b) c = dot_u8s8(c, x, b);
-#define DOT_BF16(c, x, b) c = dot_bf16(c, x, b);
 
 #else
 

@@ -140,7 +140,7 @@ SQL
 
 {
     my $labels = q{SELECT md5(string_agg(lmtext.classify(body, 'topic'), ' ' ORDER BY i)) FROM doc WHERE i <= 42};
-    my %seen = map { $_ => value("SET lmtext.isa = $_; $labels") } qw(auto scalar avx2 avx512 avx512_bf16);
+    my %seen = map { $_ => value("SET lmtext.isa = $_; $labels") } qw(auto scalar avx2 avx512 avx512_vnni avx512_bf16);
     is(scalar(keys %{ { reverse %seen } }), 1, 'labels are equal at every instruction level');
     my $near = q{SELECT min(1 - (a.e <=> lmtext.embed(a.body))) > 0.99999 FROM alone a WHERE i <= 42};
     is(value("SET lmtext.isa = $_; $near"), 't', "vectors agree at level $_") for qw(scalar avx2);

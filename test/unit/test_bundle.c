@@ -261,6 +261,8 @@ static const struct {
      "\"0_Transformer\""},
     {"[" TRANSFORMER "," MODULE(OLD "Pooling", "../1_Pooling") "]", LM_DENIED, false,
      "\"../1_Pooling/config.json\""},
+    {"[" TRANSFORMER "," POOLING "," MODULE(OLD "Normalize", "1_Pooling") "]", LM_BAD_MODEL, false,
+     "\"1_Pooling\""},
     {"[" TRANSFORMER "," MODULE(OLD "Pooling", "/etc") "]", LM_DENIED, false,
      "\"/etc/config.json\""},
     {"[" TRANSFORMER "]", LM_UNSUPPORTED, false, ""},

@@ -46,7 +46,7 @@ test_levels(void)
         lm_level level;
     } machines[] = {
         {{0}, LM_LEVEL_AVX512_BF16},
-        {{.more = AVX512_BF16}, LM_LEVEL_AVX512},
+        {{.more = AVX512_BF16}, LM_LEVEL_AVX512_VNNI},
         {{.extended_c = AVX512_VNNI}, LM_LEVEL_AVX512},
         {{.extended_b = AVX512F}, LM_LEVEL_AVX2},
         {{.extended_b = AVX512DQ}, LM_LEVEL_AVX2},

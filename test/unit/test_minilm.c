@@ -21,12 +21,14 @@
  * Each n-th text is compared at the levels below the best one, which take longer and run the same
  * code with other vectors.
  */
-static const size_t lower_stride[LM_LEVEL_COUNT] = {16, 3, 1, 1};
+static const size_t lower_stride[LM_LEVEL_COUNT] = {16, 3, 3, 3, 1};
 
 static size_t
 value_stride(int level)
 {
-    return level == (int)lm_kernels_best() ? 1 : lower_stride[level];
+    size_t stride = level == (int)lm_kernels_best() ? 1 : lower_stride[level];
+
+    return stride > UNIT_STRIDE ? stride : UNIT_STRIDE;
 }
 
 typedef struct recorded {

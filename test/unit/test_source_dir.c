@@ -659,7 +659,7 @@ static lm_status
 below_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
            size_t length)
 {
-    memcpy(dest, "below" + offset, length);
+    memcpy(dest, &"below"[offset], length);
     return LM_OK;
 }
 

@@ -392,6 +392,39 @@ test_paths_agree(void)
     }
 }
 
+/* Each scalar value inside a word and as a word, 64 of either in a text. */
+static void
+test_scalars_agree(void)
+{
+    static const char *const names[] = {"uncased", "cased", "unclean", "sequence", "decomposed"};
+
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        lm_tokenizer staged;
+        fixture f;
+        void *copy;
+
+        if (!open_named(&f, names[n]))
+            return;
+        copy = staged_copy(&f, &staged);
+        for (uint32_t first = 0; first < 0x110000; first += 64 * UNIT_STRIDE) {
+            char text[64 * 12], *end = text;
+
+            for (uint32_t c = first; c < first + 64; c++)
+                if (c - 0xd800 >= 0x800) {
+                    *end++ = 'a';
+                    end += lm_utf8_encode(c, end);
+                    *end++ = 'b';
+                    *end++ = ' ';
+                    end += lm_utf8_encode(c, end);
+                    *end++ = ' ';
+                }
+            check_agreement(&f, &staged, text, (size_t)(end - text));
+        }
+        free(copy);
+        close_fixture(&f);
+    }
+}
+
 /* Half a million of what would be slow in a tokenizer of quadratic cost. */
 static void
 test_hostile_texts(void)
@@ -860,6 +893,7 @@ static const unit_case cases[] = {
     {"fixtures", test_fixtures},
     {"blocks", test_blocks},
     {"paths_agree", test_paths_agree},
+    {"scalars_agree", test_scalars_agree},
     {"hostile_texts", test_hostile_texts},
     {"relocation", test_relocation},
     {"vocabulary", test_vocabulary},

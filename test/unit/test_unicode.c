@@ -157,6 +157,31 @@ test_classes(void)
     CHECK(marks > 700);
 }
 
+/* Of blocks that are alike each value goes the same way as the first; that of "a" is not. */
+static void
+test_alike(void)
+{
+    uint32_t out[LM_UNICODE_MAX_MAPPING];
+    size_t blocks = 0;
+
+    CHECK(!lm_unicode_are_alike(0x40, 64));
+    CHECK(!lm_unicode_are_alike(0xac00, 64));
+    CHECK(lm_unicode_are_alike(0x4e00, 64));
+    for (uint32_t first = 0; first < 0x110000; first += 64) {
+        if (!lm_unicode_are_alike(first, 64))
+            continue;
+        blocks++;
+        for (uint32_t c = first; c < first + 64; c++) {
+            CHECK_EQ_INT(lm_unicode_flags(c), lm_unicode_flags(first));
+            CHECK_EQ_INT(lm_unicode_class(c), 0);
+            CHECK(lm_unicode_nfd(c, out) == 1 && out[0] == c);
+            CHECK(lm_unicode_nfkd(c, out) == 1 && out[0] == c);
+            CHECK(lm_unicode_lower(c, out) == 1 && out[0] == c);
+        }
+    }
+    CHECK(blocks > 15000);
+}
+
 static const unit_case cases[] = {
     {"flags", test_flags},
     {"mappings", test_mappings},
@@ -164,6 +189,7 @@ static const unit_case cases[] = {
     {"decompositions_are_full", test_decompositions_are_full},
     {"composition", test_composition},
     {"classes", test_classes},
+    {"alike", test_alike},
 };
 
 UNIT_MAIN(cases)

@@ -4,8 +4,6 @@
  */
 #include "base/unicode.h"
 
-#include <stdbool.h>
-
 #include "base/unicode_data.h"
 
 enum {
@@ -89,6 +87,18 @@ size_t
 lm_unicode_lower(uint32_t c, uint32_t *out)
 {
     return copy_mapping(c, TABLE_VALUE(lower, c), out);
+}
+
+bool
+lm_unicode_are_alike(uint32_t c, uint32_t count)
+{
+    const unsigned flags = lm_unicode_flags(c);
+
+    for (uint32_t stop = c + count; c < stop; c++)
+        if (lm_unicode_flags(c) != flags || lm_unicode_class(c) != 0 || is_hangul(c) ||
+            TABLE_VALUE(nfd, c) != 0 || TABLE_VALUE(nfkd, c) != 0 || TABLE_VALUE(lower, c) != 0)
+            return false;
+    return true;
 }
 
 static uint32_t

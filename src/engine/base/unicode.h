@@ -9,6 +9,7 @@
 #ifndef LM_UNICODE_H
 #define LM_UNICODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,12 @@ unsigned lm_unicode_class(uint32_t c);
 size_t lm_unicode_nfd(uint32_t c, uint32_t *out);
 size_t lm_unicode_nfkd(uint32_t c, uint32_t *out);
 size_t lm_unicode_lower(uint32_t c, uint32_t *out);
+
+/*
+ * Whether `count` scalar values from c on have the same flags, class 0, and every mapping to
+ * themselves, so that what becomes of one becomes of all.
+ */
+bool lm_unicode_are_alike(uint32_t c, uint32_t count);
 
 /* The canonical composition of two scalar values, or 0 when there is none. */
 uint32_t lm_unicode_compose(uint32_t first, uint32_t second);

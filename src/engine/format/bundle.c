@@ -397,6 +397,16 @@ module_file(const reader *r, const char *path, const char **file)
     return lm_source_check_name(r->ctx, name);
 }
 
+/* Whether a module before it reads the same file. */
+static bool
+shares_file(const module_list *list, const module *module)
+{
+    for (int i = 0; i < list->count; i++)
+        if (module->file && list->items[i].file && strcmp(list->items[i].file, module->file) == 0)
+            return true;
+    return false;
+}
+
 /* One entry of modules.json; *stage moves on. */
 static lm_status
 read_module(const settings *s, module_stage *stage, module *module)
@@ -436,6 +446,8 @@ read_modules(const reader *r, module_list *list)
         settings s = {r, MODULES_FILE, entry};
 
         LM_TRY(read_module(&s, &stage, &list->items[list->count]));
+        if (shares_file(list, &list->items[list->count]))
+            return bad_member(&s, LM_BAD_MODEL, "path", "a folder of its own for each module");
         list->count++;
     }
     if (stage >= STAGE_POOLED)
@@ -618,6 +630,13 @@ typedef struct name_list {
     size_t count;
 } name_list;
 
+static lm_status
+missing_file(const reader *r, const char *name)
+{
+    lm_raise(r->ctx, LM_NO_FILE, "a file of the model is missing");
+    return lm_detail_file(r->ctx, name);
+}
+
 /* Add a file, or, unless it is required, leave it out where it is missing. */
 static lm_status
 add_name(const reader *r, name_list *list, const char *name, bool required)
@@ -627,10 +646,7 @@ add_name(const reader *r, name_list *list, const char *name, bool required)
     LM_TRY(file_exists(r, name, &found));
     if (found)
         list->names[list->count++] = name;
-    if (found || !required)
-        return LM_OK;
-    lm_raise(r->ctx, LM_NO_FILE, "a file of the model is missing");
-    return lm_detail_file(r->ctx, name);
+    return found || !required ? LM_OK : missing_file(r, name);
 }
 
 /* Settings of a model folder, in the order that lm_bundle_open has. */
@@ -674,6 +690,20 @@ join_names(const reader *r, const name_list *settings, const char *const *weight
     return LM_OK;
 }
 
+/* A file of weights is there, and is not the one that an int8 version writes beside them. */
+static lm_status
+check_shard(const reader *r, const char *name)
+{
+    bool found = false;
+
+    if (strcmp(name, LM_QUANTIZED_FILE) == 0) {
+        lm_raise(r->ctx, LM_DENIED, "the index names the file of the quantised matrices");
+        return lm_detail_file(r->ctx, name);
+    }
+    LM_TRY(file_exists(r, name, &found));
+    return found ? LM_OK : missing_file(r, name);
+}
+
 /* Reads modules.json and the index, and looks whether each file is there. */
 lm_status
 lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_file_list *list)
@@ -695,15 +725,8 @@ lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_fil
     LM_TRY(lm_tensors_list(ctx, arena, source, &index, &weights, &count));
     if (index)
         settings.names[settings.count++] = index;
-    for (size_t i = 0; i < count; i++) {
-        bool found = false;
-
-        LM_TRY(file_exists(&r, weights[i], &found));
-        if (!found) {
-            lm_raise(ctx, LM_NO_FILE, "a file of the model is missing");
-            return lm_detail_file(ctx, weights[i]);
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        LM_TRY(check_shard(&r, weights[i]));
     LM_TRY(file_exists(&r, LM_QUANTIZED_FILE, &quantized));
     return join_names(&r, &settings, weights, count, quantized, list);
 }

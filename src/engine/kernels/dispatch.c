@@ -23,28 +23,28 @@
         .gemm = lm_gemm_##precision##_##suffix,                 \
     }
 
-/* `reduced` is the suffix of the products of 16 and 8 bits. */
-#define TABLE(enumerator, suffix, reduced, flops, f32_format, bf16_format, bf16_flops, \
-              int8_format, int8_flops)                                                 \
-    [enumerator] = {                                                                   \
-        .level = enumerator,                                                           \
-        .name = #reduced,                                                              \
-        .poll_flops = flops,                                                           \
-        .products = {PRODUCT(f32, suffix, f32_format, flops),                          \
-                     PRODUCT(bf16, reduced, bf16_format, bf16_flops),                  \
-                     PRODUCT(int8, reduced, int8_format, int8_flops)},                 \
-        .layer_norm_f32 = lm_layer_norm_f32_##suffix,                                  \
-        .attention_scratch = lm_attention_scratch_##suffix,                            \
-        .attention_f32 = lm_attention_f32_##suffix,                                    \
-        .activate_f32 = lm_activate_f32_##suffix,                                      \
-        .softmax_f32 = lm_softmax_f32_##suffix,                                        \
-        .add_f32 = lm_add_f32_##suffix,                                                \
-        .add_bf16 = lm_add_bf16_##suffix,                                              \
-        .mean_rows_f32 = lm_mean_rows_f32_##suffix,                                    \
-        .l2_normalize_f32 = lm_l2_normalize_f32_##suffix,                              \
-        .dot_f32 = lm_dot_f32_##suffix,                                                \
-        .l2_squared_f32 = lm_l2_squared_f32_##suffix,                                  \
-        .cosine_parts_f32 = lm_cosine_parts_f32_##suffix,                              \
+/* Each precision's products may be those of a lower level, and so may all the rest. */
+#define TABLE(enumerator, says, suffix, flops, f32_format, bf16_level, bf16_format, bf16_flops, \
+              int8_level, int8_format, int8_flops)                                              \
+    [enumerator] = {                                                                            \
+        .level = enumerator,                                                                    \
+        .name = says,                                                                           \
+        .poll_flops = flops,                                                                    \
+        .products = {PRODUCT(f32, suffix, f32_format, flops),                                   \
+                     PRODUCT(bf16, bf16_level, bf16_format, bf16_flops),                        \
+                     PRODUCT(int8, int8_level, int8_format, int8_flops)},                       \
+        .layer_norm_f32 = lm_layer_norm_f32_##suffix,                                           \
+        .attention_scratch = lm_attention_scratch_##suffix,                                     \
+        .attention_f32 = lm_attention_f32_##suffix,                                             \
+        .activate_f32 = lm_activate_f32_##suffix,                                               \
+        .softmax_f32 = lm_softmax_f32_##suffix,                                                 \
+        .add_f32 = lm_add_f32_##suffix,                                                         \
+        .add_bf16 = lm_add_bf16_##suffix,                                                       \
+        .mean_rows_f32 = lm_mean_rows_f32_##suffix,                                             \
+        .l2_normalize_f32 = lm_l2_normalize_f32_##suffix,                                       \
+        .dot_f32 = lm_dot_f32_##suffix,                                                         \
+        .l2_squared_f32 = lm_l2_squared_f32_##suffix,                                           \
+        .cosine_parts_f32 = lm_cosine_parts_f32_##suffix,                                       \
     }
 
 /*
@@ -52,11 +52,14 @@
  * it, so that formats of two precisions differ too.
  */
 static const lm_kernels tables[LM_LEVEL_COUNT] = {
-    TABLE(LM_LEVEL_SCALAR, scalar, scalar, 2e8, 8, 161008, 1.5e8, 81008, 1e8),
+    TABLE(LM_LEVEL_SCALAR, "scalar", scalar, 2e8, 8, scalar, 161008, 1.5e8, scalar, 81008, 1e8),
 #if defined(__x86_64__)
-    TABLE(LM_LEVEL_AVX2, avx2, avx2, 1e9, 24, 162016, 1e9, 84016, 1.5e9),
-    TABLE(LM_LEVEL_AVX512, avx512, avx512, 1e9, 32, 162064, 1e9, 82064, 1.5e9),
-    TABLE(LM_LEVEL_AVX512_BF16, avx512, avx512_bf16, 1e9, 32, 162064, 2e9, 84064, 4e9),
+    TABLE(LM_LEVEL_AVX2, "avx2", avx2, 1e9, 24, avx2, 162016, 1e9, avx2, 84016, 1.5e9),
+    TABLE(LM_LEVEL_AVX512, "avx512", avx512, 1e9, 32, avx512, 162064, 1e9, avx512, 82064, 1.5e9),
+    TABLE(LM_LEVEL_AVX512_VNNI, "avx512_vnni", avx512, 1e9, 32, avx512, 162064, 1e9, avx512_vnni,
+          84064, 4e9),
+    TABLE(LM_LEVEL_AVX512_BF16, "avx512_bf16", avx512, 1e9, 32, avx512_bf16, 162064, 2e9,
+          avx512_vnni, 84064, 4e9),
 #endif
 };
 
@@ -100,9 +103,8 @@ const char *
 lm_level_name(lm_level level)
 {
     static const char *const names[LM_LEVEL_COUNT] = {
-        [LM_LEVEL_SCALAR] = "scalar",
-        [LM_LEVEL_AVX2] = "avx2",
-        [LM_LEVEL_AVX512] = "avx512",
+        [LM_LEVEL_SCALAR] = "scalar",           [LM_LEVEL_AVX2] = "avx2",
+        [LM_LEVEL_AVX512] = "avx512",           [LM_LEVEL_AVX512_VNNI] = "avx512_vnni",
         [LM_LEVEL_AVX512_BF16] = "avx512_bf16",
     };
 
@@ -142,7 +144,8 @@ static const lm_cpu_flags needed[LM_LEVEL_COUNT] = {
                        .extended_b = bit_AVX2},
     [LM_LEVEL_AVX512] = {.saved = 0xe6,
                          .extended_b = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL},
-    [LM_LEVEL_AVX512_BF16] = {.extended_c = 1u << 11, .more = 1u << 5}, /* VNNI, BF16 */
+    [LM_LEVEL_AVX512_VNNI] = {.extended_c = 1u << 11},
+    [LM_LEVEL_AVX512_BF16] = {.more = 1u << 5},
 };
 
 static bool

@@ -20,7 +20,8 @@ typedef enum lm_level {
     LM_LEVEL_SCALAR,
     LM_LEVEL_AVX2,        /* AVX2 and FMA */
     LM_LEVEL_AVX512,      /* F, BW, DQ, VL */
-    LM_LEVEL_AVX512_BF16, /* and VNNI and BF16 */
+    LM_LEVEL_AVX512_VNNI, /* and VNNI */
+    LM_LEVEL_AVX512_BF16, /* and BF16 */
     LM_LEVEL_COUNT
 } lm_level;
 

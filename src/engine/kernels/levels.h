@@ -97,9 +97,9 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
 LM_DECLARE_LEVEL(scalar)
 LM_DECLARE_LEVEL(avx2)
 LM_DECLARE_LEVEL(avx512)
-/* The rest of this level is that of AVX-512. */
+/* What differs from AVX-512, each beside the level below. */
+LM_DECLARE_PRODUCT(int8, avx512_vnni)
 LM_DECLARE_PRODUCT(bf16, avx512_bf16)
-LM_DECLARE_PRODUCT(int8, avx512_bf16)
 
 /* By columns in vectors less one, then rows less one; NULL where a level has no such tile. */
 extern const lm_tile_function lm_tiles_f32_scalar[2][4];

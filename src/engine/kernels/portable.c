@@ -132,4 +132,5 @@ REDUCED_TILES(TILE_INT8)
 static const lm_tile_reduced lm_tiles_bf16_scalar[BF16_ROWS] = REDUCED(bf16);
 static const lm_tile_reduced lm_tiles_int8_scalar[INT8_ROWS] = REDUCED(int8);
 
-#include "kernels/generic/products.h"
+#include "kernels/generic/product_bf16.h"
+#include "kernels/generic/product_int8.h"

@@ -141,10 +141,19 @@ build_tables(fuser *f, size_t start, lm_buffer *out, lm_fused *fused)
     return status;
 }
 
-/* Surrogates never occur in valid text; their entries are there to fill the block. */
+/*
+ * Surrogates never occur in valid text; their entries are there to fill the block. Most blocks hold
+ * characters that are all alike: one is asked for, and distances are the same.
+ */
 static lm_status
 make_block(fuser *f, uint32_t first, uint32_t *block)
 {
+    if (lm_unicode_are_alike(first, BLOCK) && (first < 0xd800 || first > 0xdfff)) {
+        LM_TRY(make_entry(f, first, &block[0]));
+        for (uint32_t i = 1; i < BLOCK; i++)
+            block[i] = block[0];
+        return LM_OK;
+    }
     for (uint32_t i = 0; i < BLOCK; i++) {
         block[i] = ENTRY(DROP, 0);
         if (first + i < 0xd800 || first + i > 0xdfff)

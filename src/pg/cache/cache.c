@@ -78,6 +78,7 @@ static const struct config_enum_entry isa_options[] = {
     {"scalar", LM_LEVEL_SCALAR, false},
     {"avx2", LM_LEVEL_AVX2, false},
     {"avx512", LM_LEVEL_AVX512, false},
+    {"avx512_vnni", LM_LEVEL_AVX512_VNNI, false},
     {"avx512_bf16", LM_LEVEL_AVX512_BF16, false},
     {NULL, 0, false},
 };

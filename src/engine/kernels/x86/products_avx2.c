@@ -172,6 +172,7 @@ static const lm_tile_reduced lm_tiles_int8_avx2[INT8_ROWS] = ENTRIES(int8);
 
 #include "kernels/x86/pairs_avx2.h"
 
-#include "kernels/generic/products.h"
+#include "kernels/generic/product_bf16.h"
+#include "kernels/generic/product_int8.h"
 
 #endif

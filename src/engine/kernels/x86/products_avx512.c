@@ -5,9 +5,14 @@
 #if defined(__x86_64__)
 #include "kernels/x86/steps_avx512.h"
 
+#define TILE_TARGET LM_TARGET
+#define TILE_NAME(precision, rows) lm_gemm_##precision##_##rows##x4_avx512
+
+#include "kernels/x86/product_bf16_avx512.h"
+
 typedef int16_t int8_code;
 
-enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 4, INT8_GROUP = 2, INT8_ROWS = 6, INT8_COLS = 4 };
+enum { INT8_GROUP = 2 };
 
 /* Lanes that are integers from 0 to 255, as 16 bits each. */
 LM_INLINE void
@@ -16,9 +21,6 @@ v_store_codes(int16_t *p, vf v)
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(v)));
 }
 
-#define TILE_TARGET LM_TARGET
-#define TILE_NAME(precision, rows) lm_gemm_##precision##_##rows##x4_avx512
-
-#include "kernels/x86/products_avx512.h"
+#include "kernels/x86/product_int8_avx512.h"
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * steps_avx512.h - the instructions of the tiles in products_avx512.h, each as one statement of
+ * steps_avx512.h - the instructions of the tiles in product_*_avx512.h, each as one statement of
  * inline assembly: with intrinsics GCC 12 moves and spills accumulators. AT&T syntax: the operand
  * that is written stands last, the first source before it.
  */
@@ -44,12 +44,14 @@ i_store(int32_t *p, vi v)
     __asm__("vpandd %2, %1, %0" : "=v"(b) : "v"(upper), "m"(*(const char(*)[sizeof(vi)])(p)));
 #define FMA(c, x, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(x), "v"(b));
 
-#ifdef LM_HAVE_VNNI_BF16
+/* Two bfloat16 of x by two of b. */
+#define DOT_BF16(c, x, b) __asm__("vdpbf16ps %2, %1, %0" : "+v"(c) : "v"(x), "v"(b));
+
+#ifdef LM_HAVE_VNNI
 
 /* Four u8 of x by four s8 of b; the unsigned operand is the first source. */
 #define LOAD_INT8 LOAD
 #define DOT_INT8(c, x, b) __asm__("vpdpbusd %2, %1, %0" : "+v"(c) : "v"(x), "v"(b));
-#define DOT_BF16(c, x, b) __asm__("vdpbf16ps %2, %1, %0" : "+v"(c) : "v"(x), "v"(b));
 
 #else
 
