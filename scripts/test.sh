@@ -73,12 +73,13 @@ check_lines() {
     fi
 }
 
-# Call FUNCTION with each line of standard input, as many at a time as there are processors: for tests that keep out of
-# each other's way. Each worker has results of its own, since what two append to one file may mix.
+# FUNCTION [WORKERS]: call it with each line of standard input, as many at a time as there are processors unless said
+# otherwise: for tests that keep out of each other's way. Each worker has results of its own, since what two append to
+# one file may mix.
 for_each() {
     queue=$BUILD/queue
     cat >"$queue"
-    for worker in $(seq "$(nproc)"); do
+    for worker in $(seq "${2:-$(nproc)}"); do
         : >"$RESULTS.$worker"
         (
             RESULTS=$RESULTS.$worker

@@ -20,7 +20,7 @@ def names(model):
             ("other-file", DENIED, "config.json"), ("pickle", DENIED, "pytorch_model.bin"),
             ("long", DENIED, "x" * 300 + ".safetensors"), ("very-long", DENIED, "x" * 100_000 + ".safetensors"),
             ("deep", DENIED, "a/" * 200 + "x.safetensors"), ("missing", NO_FILE, "model-00004-of-00003.safetensors"),
-            ("quantized", DENIED, "quantized.safetensors"), ("folder", DENIED, "folder.safetensors")):
+            ("folder", DENIED, "folder.safetensors")):
         files = {INDEX: model.edited(INDEX, lambda index: index["weight_map"].update({TENSOR: name}))}
         if what == "folder":
             files["folder.safetensors/x"] = b""
@@ -83,6 +83,12 @@ def shards(model):
         name, dtype, shape, raw = tensors[0]
         yield Case(f"shard-{n}-nan", BAD_MODEL,
                    {file: pack([(name, dtype, shape, b"\0\0\xc0\x7f" + raw[4:])] + tensors[1:])}, (file, name), BASE)
+    # The name of what an int8 version keeps beside its weights.
+    quantized = {name: file.replace(SHARD.format(1), "quantized.safetensors")
+                 for name, file in model.json(INDEX)["weight_map"].items()}
+    yield Case("shard-quantized", DENIED,
+               {INDEX: dump({"weight_map": quantized}), "quantized.safetensors": model.files[SHARD.format(1)]},
+               ("quantized.safetensors",), BASE)
     yield Case("shard-without-tensors", BAD_MODEL, {SHARD.format(1): join({}, b"")}, (), BASE)
 
 
