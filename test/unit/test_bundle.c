@@ -467,6 +467,30 @@ test_list(void)
                          "b.safetensors");
 }
 
+/* The name of what an int8 version has beside its weights is no shard's. */
+static void
+test_quantized_shard(void)
+{
+    static const file shards[] = {
+        {"model.safetensors", NULL},
+        {LM_QUANTIZED_FILE, "x"},
+        {"model.safetensors.index.json", "{\"weight_map\":{\"t\":\"" LM_QUANTIZED_FILE "\"}}"},
+        {NULL, NULL},
+    };
+    fake_source fake = {0};
+    lm_source source = fake_open(&fake);
+    lm_context ctx;
+    lm_arena arena;
+    lm_file_list list = {0};
+
+    fill(&fake, shards);
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_EQ_INT(lm_bundle_list(&ctx, &arena, &source, &list), LM_DENIED);
+    CHECK_STR(ctx.error.file, LM_QUANTIZED_FILE);
+    lm_arena_free(&arena);
+}
+
 static void
 test_list_missing(void)
 {
@@ -638,6 +662,7 @@ static const unit_case cases[] = {
     {"bundle_many_prompts", test_many_prompts},
     {"bundle_older_names", test_older_names},
     {"bundle_list", test_list},
+    {"quantized_shard", test_quantized_shard},
     {"bundle_list_missing", test_list_missing},
     {"bundle_missing_shard", test_missing_shard},
     {"bundle_head", test_head},

@@ -397,12 +397,12 @@ module_file(const reader *r, const char *path, const char **file)
     return lm_source_check_name(r->ctx, name);
 }
 
-/* Whether a module before it reads the same file. */
+/* Whether a module before it reads the same file. The first one, the transformer, has none. */
 static bool
 shares_file(const module_list *list, const module *module)
 {
-    for (int i = 0; i < list->count; i++)
-        if (module->file && list->items[i].file && strcmp(list->items[i].file, module->file) == 0)
+    for (int i = 1; i < list->count; i++)
+        if (strcmp(list->items[i].file, module->file) == 0)
             return true;
     return false;
 }
