@@ -7,6 +7,7 @@ import os
 import pathlib
 
 import numpy
+import onnx
 import onnxruntime
 import openvino
 import torch
@@ -136,4 +137,6 @@ def export(path):
     fused = optimizer.optimize_model(str(raw), model_type="bert", num_heads=12, hidden_size=384)
     print("fused operators:", fused.get_fused_operator_statistics())
     fused.save_model_to_file(str(path))
-    quantize_dynamic(str(path), str(path.with_suffix(".int8.onnx")), per_channel=True)
+    # Shapes are not inferred through the fused operators.
+    quantize_dynamic(str(path), str(path.with_suffix(".int8.onnx")), per_channel=True,
+                     extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
