@@ -204,6 +204,7 @@ safe('after terminations');
     is($stray, 0, 'those after them were not');
     say_in($session, q{LOAD 'lmtext'});
     begin_in($session, 'SELECT pg_sleep(60);');
+    wait_for("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $pid", 'it sleeps');
     value("SELECT pg_cancel_backend($pid)");
     like(end_in($session), qr/57014/, 'pg_sleep is cancelled after LOAD');
     like(say_in($session, q{SET statement_timeout = 50; SELECT pg_sleep(60)}), qr/57014/, 'and timed out');
