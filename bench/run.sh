@@ -12,6 +12,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+only_one
 
 if [ "${1:-}" = --level ]; then
     LMTEXT_LEVEL=$2
