@@ -368,19 +368,20 @@ staged_copy(const fixture *f, lm_tokenizer *staged)
     return copy;
 }
 
+static const char *const with_fast_path[] = {"uncased", "cased", "unclean", "sequence",
+                                             "decomposed"};
+
 static void
 test_paths_agree(void)
 {
-    static const char *const names[] = {"uncased", "cased", "unclean", "sequence", "decomposed"};
-
-    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+    for (size_t n = 0; n < sizeof with_fast_path / sizeof with_fast_path[0]; n++) {
         lm_tokenizer staged;
         fixture f;
         recorded *items;
         size_t count;
         void *copy;
 
-        if (!open_named(&f, names[n]))
+        if (!open_named(&f, with_fast_path[n]))
             return;
         copy = staged_copy(&f, &staged);
         items = read_recorded(&f.ctx, &f.arena, &count);
@@ -396,14 +397,12 @@ test_paths_agree(void)
 static void
 test_scalars_agree(void)
 {
-    static const char *const names[] = {"uncased", "cased", "unclean", "sequence", "decomposed"};
-
-    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+    for (size_t n = 0; n < sizeof with_fast_path / sizeof with_fast_path[0]; n++) {
         lm_tokenizer staged;
         fixture f;
         void *copy;
 
-        if (!open_named(&f, names[n]))
+        if (!open_named(&f, with_fast_path[n]))
             return;
         copy = staged_copy(&f, &staged);
         for (uint32_t first = 0; first < 0x110000; first += 64 * UNIT_STRIDE) {
