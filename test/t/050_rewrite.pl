@@ -45,12 +45,15 @@ sub overwrite
     return;
 }
 
+# Where to cut a file. Without its last byte alone, a line's end, it would still be whole.
+sub cut { my ($file) = @_; return int rand length($bytes{$file}[0]) - 1 }
+
 my @damages = (
     sub { truncate "$folder/$_[0]", 0 },
-    sub { truncate "$folder/$_[0]", int(rand(1 + length $bytes{$_[0]}[0])) },
+    sub { truncate "$folder/$_[0]", cut($_[0]) },
     sub { truncate "$folder/$_[0]", 1 << 20 },
     sub { unlink "$folder/$_[0]" },
-    sub { replace($_[0], substr $bytes{$_[0]}[0], 0, rand length $bytes{$_[0]}[0]) },
+    sub { replace($_[0], substr $bytes{$_[0]}[0], 0, cut($_[0])) },
     \&overwrite);
 
 srand 7;

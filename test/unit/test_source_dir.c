@@ -357,6 +357,56 @@ test_read(void)
     lm_source_dir_close(&ctx, dir);
 }
 
+/* Give a file another time of modification, `seconds` after 1970. */
+static void
+set_modified(const char *name, time_t seconds)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds}};
+
+    CHECK(utimensat(AT_FDCWD, below(name), times, 0) == 0);
+}
+
+/* Who asks again for a file that was read is told whether it was written meanwhile. */
+static void
+test_rewritten(void)
+{
+    lm_context ctx;
+    lm_source_dir *dir;
+    lm_source source;
+    char bytes[16] = "";
+    uint64_t size;
+    bool found;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, lm_source_dir_open(&ctx, below("model"), false, &dir, &source));
+    write_file("model/rewritten", "first");
+    set_modified("model/rewritten", 1000000000);
+    CHECK_OK(&ctx, source.stat(&ctx, dir, "rewritten", &found, &size));
+    CHECK_OK(&ctx, source.stat(&ctx, dir, "rewritten", &found, &size));
+    CHECK_OK(&ctx, source.read(&ctx, dir, "rewritten", 0, bytes, 2));
+    write_file("model/rewritten", "other");
+    CHECK_OK(&ctx, source.read(&ctx, dir, "rewritten", 2, bytes + 2, 3));
+    CHECK_STR(bytes, "fiher");
+    CHECK_EQ_INT(source.stat(&ctx, dir, "rewritten", &found, &size), LM_IO_ERROR);
+    CHECK_STR(ctx.error.message, "a file of the model changed while it was read");
+    CHECK_STR(ctx.error.file, "rewritten");
+    /* Asked once more, it is another file; told by its time or by its size. */
+    CHECK_OK(&ctx, source.stat(&ctx, dir, "rewritten", &found, &size));
+    set_modified("model/rewritten", 1000000000);
+    CHECK_EQ_INT(source.stat(&ctx, dir, "rewritten", &found, &size), LM_IO_ERROR);
+    CHECK_OK(&ctx, source.stat(&ctx, dir, "rewritten", &found, &size));
+    write_file("model/rewritten", "longer");
+    set_modified("model/rewritten", 1000000000);
+    CHECK_EQ_INT(source.stat(&ctx, dir, "rewritten", &found, &size), LM_IO_ERROR);
+    CHECK_OK(&ctx, source.stat(&ctx, dir, "rewritten", &found, &size));
+    CHECK_EQ_INT(size, 6);
+    set_fault(1, false, EIO);
+    CHECK_EQ_INT(source.stat(&ctx, dir, "rewritten", &found, &size), LM_IO_ERROR);
+    set_fault(0, false, 0);
+    CHECK_OK(&ctx, source.stat(&ctx, dir, "rewritten", &found, &size));
+    lm_source_dir_close(&ctx, dir);
+}
+
 /* A file that shrinks after it was measured is an error; one that is replaced is read on. */
 static void
 test_changed(void)
@@ -706,6 +756,7 @@ static const unit_case cases[] = {
     {"source_dir_proc", test_proc},
     {"source_dir_within", test_within},
     {"source_dir_read", test_read},
+    {"source_dir_rewritten", test_rewritten},
     {"source_dir_changed", test_changed},
     {"source_dir_short_reads", test_short_reads},
     {"source_dir_faults", test_faults},

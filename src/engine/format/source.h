@@ -12,7 +12,10 @@
 
 typedef struct lm_source {
     void *opaque;
-    /* Whether the file is there, and its size. A missing file is no failure. */
+    /*
+     * Whether the file is there, and its size. A missing file is no failure. Asked again for a file
+     * that was just read, a source whose files can change tells whether this one did (LM_IO_ERROR).
+     */
     lm_status (*stat)(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size);
     /* Exactly length bytes from offset, or a failure. */
     lm_status (*read)(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,

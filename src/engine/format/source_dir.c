@@ -6,7 +6,8 @@
  * meanwhile is an error and no SIGBUS. O_NONBLOCK keeps a FIFO from blocking open. One file stays
  * open from call to call: readers take a file in many pieces, and a file replaced meanwhile is
  * still read whole from the old one. Confined sources leave path resolution to
- * openat2(RESOLVE_BENEATH): checking links by hand would be a race.
+ * openat2(RESOLVE_BENEATH): checking links by hand would be a race. A file that is written over in
+ * place while it is read is told by its time of modification: see lm_source.
  */
 #include "format/source.h"
 
@@ -34,8 +35,9 @@ struct lm_source_dir {
     bool beneath;
     char *prefix;   /* of every name, with its slash; empty when fd is the directory itself */
     int file_fd;    /* the file open at present, or -1 */
-    uint64_t size;  /* of that file */
     char name[256]; /* of that file */
+    uint64_t size;  /* of that file, when it was opened */
+    struct timespec modified; /* likewise */
 };
 
 static lm_status dir_stat(lm_context *ctx, void *opaque, const char *name, bool *found,
@@ -218,6 +220,26 @@ open_name(lm_context *ctx, const lm_source_dir *dir, const char *name, int *fd)
     return raise_errno(ctx, error, "open a file of the model", name);
 }
 
+/* Whether `name` is the file that is open. */
+static bool
+is_open(const lm_source_dir *dir, const char *name)
+{
+    return dir->file_fd >= 0 && strcmp(dir->name, name) == 0;
+}
+
+/* fstat of the open file, which is closed when that fails. */
+static lm_status
+examine(lm_context *ctx, lm_source_dir *dir, const char *name, struct stat *status)
+{
+    int error;
+
+    if (fstat(dir->file_fd, status) == 0)
+        return LM_OK;
+    error = errno;
+    close_file(dir);
+    return raise_errno(ctx, error, "examine a file of the model", name);
+}
+
 /* Make `name` the open file; dir->file_fd is -1 when it is missing. */
 static lm_status
 open_file(lm_context *ctx, lm_source_dir *dir, const char *name)
@@ -225,24 +247,20 @@ open_file(lm_context *ctx, lm_source_dir *dir, const char *name)
     struct stat status;
 
     LM_TRY(lm_source_check_name(ctx, name));
-    if (dir->file_fd >= 0 && strcmp(dir->name, name) == 0)
+    if (is_open(dir, name))
         return LM_OK;
     close_file(dir);
     LM_TRY(open_name(ctx, dir, name, &dir->file_fd));
     if (dir->file_fd < 0)
         return LM_OK;
-    if (fstat(dir->file_fd, &status) != 0) {
-        int error = errno;
-
-        close_file(dir);
-        return raise_errno(ctx, error, "examine a file of the model", name);
-    }
+    LM_TRY(examine(ctx, dir, name, &status));
     if (!S_ISREG(status.st_mode)) {
         close_file(dir);
         lm_raise(ctx, LM_DENIED, "a file of the model is not a regular file");
         return lm_detail_file(ctx, name);
     }
     dir->size = (uint64_t)status.st_size;
+    dir->modified = status.st_mtim;
     snprintf(dir->name, sizeof dir->name, "%s", name);
     return LM_OK;
 }
@@ -252,13 +270,34 @@ open_file(lm_context *ctx, lm_source_dir *dir, const char *name)
  * A source promises exactly the bytes asked for or a failure; a partial read never gets out.
  */
 
+/*
+ * The open file must be as it was opened. Its ctime says nothing: that changes also when another
+ * file takes its name, and then this one is still whole.
+ */
+static lm_status
+check_unchanged(lm_context *ctx, lm_source_dir *dir, const char *name)
+{
+    struct stat status;
+
+    LM_TRY(examine(ctx, dir, name, &status));
+    if ((uint64_t)status.st_size == dir->size && status.st_mtim.tv_sec == dir->modified.tv_sec &&
+        status.st_mtim.tv_nsec == dir->modified.tv_nsec)
+        return LM_OK;
+    close_file(dir);
+    lm_raise(ctx, LM_IO_ERROR, "a file of the model changed while it was read");
+    return lm_detail_file(ctx, name);
+}
+
 /* Opens the file: what is measured is what will be read. */
 static lm_status
 dir_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
     lm_source_dir *dir = opaque;
 
-    LM_TRY(open_file(ctx, dir, name));
+    if (is_open(dir, name))
+        LM_TRY(check_unchanged(ctx, dir, name));
+    else
+        LM_TRY(open_file(ctx, dir, name));
     *found = dir->file_fd >= 0;
     *size = *found ? dir->size : 0;
     return LM_OK;
