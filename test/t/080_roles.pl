@@ -41,7 +41,8 @@ BEGIN
     EXECUTE command;
     RAISE EXCEPTION USING ERRCODE = 'OKAY0'; -- undo it
 EXCEPTION WHEN OTHERS THEN
-    RETURN CASE SQLSTATE WHEN 'OKAY0' THEN 'ok' ELSE SQLSTATE END;
+    -- Versions of PostgreSQL refuse an argument of type internal by different codes.
+    RETURN CASE WHEN SQLSTATE = 'OKAY0' THEN 'ok' WHEN SQLSTATE IN ('0A000', '42883') THEN 'no SQL' ELSE SQLSTATE END;
 END
 \$\$;
 SQL
