@@ -189,10 +189,9 @@ static const lm_rename renames[] = {
 /* Where things stand in the workspace, in bytes from its start. */
 typedef struct bert_workspace {
     size_t hidden;    /* (T, D) */
-    size_t qkv;       /* (T, 3 D) */
     size_t attention; /* (T, D) */
-    size_t inner;     /* (BLOCK_ROWS, F) */
-    size_t scratch;   /* of the kernels, one after the other */
+    size_t wide; /* (T, 3 D) for attention; then, as nobody reads that any more, (BLOCK_ROWS, F) */
+    size_t scratch; /* of the kernels, one after the other */
     size_t size;
 } bert_workspace;
 
@@ -230,12 +229,12 @@ plan_workspace(const lm_weights *weights, size_t tokens, size_t longest)
     const bert_config *bert = weights->config;
     size_t row = (size_t)bert->dims.hidden * sizeof(float);
     size_t block = tokens < BLOCK_ROWS ? tokens : BLOCK_ROWS;
+    size_t qkv = tokens * 3 * row, inner = block * (size_t)bert->dims.ffn * sizeof(float);
     bert_workspace space = {.size = 0};
 
     space.hidden = take(&space.size, tokens * row);
-    space.qkv = take(&space.size, tokens * 3 * row);
     space.attention = take(&space.size, tokens * row);
-    space.inner = take(&space.size, block * (size_t)bert->dims.ffn * sizeof(float));
+    space.wide = take(&space.size, qkv > inner ? qkv : inner);
     space.scratch = take(&space.size, scratch_size(weights, tokens, block, longest));
     return space;
 }
@@ -255,7 +254,7 @@ typedef struct bert_pass {
     const bert_config *config;
     const lm_batch *batch;
     size_t width; /* D */
-    float *hidden, *qkv, *attention, *inner;
+    float *hidden, *attention, *wide;
     void *scratch;
 } bert_pass;
 
@@ -335,7 +334,7 @@ attend(const bert_pass *pass, int layer, const size_t *wanted)
         .lda = width,
         .packed = lm_weight(pass->weights, layer, QKV),
         .bias = lm_weight(pass->weights, layer, QKV_BIAS),
-        .c = pass->qkv,
+        .c = pass->wide,
         .ldc = 3 * width,
         .scratch = pass->scratch,
     };
@@ -345,7 +344,7 @@ attend(const bert_pass *pass, int layer, const size_t *wanted)
         .heads = (size_t)pass->config->dims.heads,
         .head_dim = (size_t)pass->config->head_dim,
         .scale = (float)(1 / sqrt((double)pass->config->head_dim)),
-        .qkv = pass->qkv,
+        .qkv = pass->wide,
         .out = pass->attention,
         .scratch = pass->scratch,
         .wanted = wanted,
@@ -385,7 +384,7 @@ finish_rows(const bert_pass *pass, int layer, size_t first, size_t rows)
         .down = lm_weight(weights, layer, DOWN),
         .down_bias = lm_weight(weights, layer, DOWN_BIAS),
         .act = (lm_activation)pass->config->activation,
-        .buffer = pass->inner,
+        .buffer = pass->wide,
         .scratch = pass->scratch,
     };
 
@@ -445,9 +444,8 @@ forward(lm_context *ctx, const lm_weights *weights, const lm_batch *batch, int l
         .batch = batch,
         .width = (size_t)config->dims.hidden,
         .hidden = (float *)(base + space.hidden),
-        .qkv = (float *)(base + space.qkv),
         .attention = (float *)(base + space.attention),
-        .inner = (float *)(base + space.inner),
+        .wide = (float *)(base + space.wide),
         .scratch = base + space.scratch,
     };
 

@@ -54,9 +54,9 @@ typedef struct lm_tile {
     const float *bias; /* bf16: sums start here */
     void *c;           /* float sums, or int32 sums */
     size_t ldc;        /* elements */
-    /* int8 in an order of its own: where each of the steps, then of the wide ones, is in A's rows.
-     */
-    const uint32_t *at, *wide_at;
+    /* int8 in an order of its own: which of A's steps each is; the wide ones are in A itself. */
+    const uint16_t *at, *wide_at;
+    size_t paired; /* bytes from A's row to its codes for the others */
     size_t wide_steps;
 } lm_tile;
 

@@ -19,9 +19,6 @@ enum { INT8_PANEL = VW * INT8_COLS };
 
 #ifndef INT8_OWN_ORDER
 
-/* A panel reads this part of a row of A's codes. */
-#define INT8_READ_SHARE 1
-
 /* Whole vectors of codes, and cache lines. */
 static size_t
 int8_row_bytes(size_t k)
@@ -29,21 +26,15 @@ int8_row_bytes(size_t k)
     return round_up(k * sizeof(int8_code), 64);
 }
 
-/* What a panel has beside its codes, and what the scratch holds of it: nothing. */
+/* A panel has nothing beside its codes. */
 static size_t
 int8_note_bytes(size_t k)
 {
     return 0;
 }
 
-static size_t
-int8_order_bytes(size_t k)
-{
-    return 0;
-}
-
 static void
-pack_panel(const lm_matrix *w, size_t j, int8_t *out, uint8_t *notes)
+pack_panel(const lm_matrix *w, size_t j, int8_t *out, uint16_t *notes)
 {
     for (size_t i = 0; i < w->k; i += INT8_GROUP, out += INT8_PANEL * INT8_GROUP)
         for (size_t c = 0; c < at_most(INT8_PANEL, w->n - j); c++)
@@ -52,7 +43,7 @@ pack_panel(const lm_matrix *w, size_t j, int8_t *out, uint8_t *notes)
 }
 
 static void
-order_steps(lm_tile *tile, size_t k, const uint8_t *notes, void *order)
+take_steps(lm_tile *tile, size_t k, const uint16_t *notes)
 {
 }
 
@@ -72,7 +63,7 @@ int8_panels(size_t n, size_t k)
 
 /* What follows the panels: notes by panel, then by column in whole panels, then by k. */
 typedef struct int8_parts {
-    uint8_t *notes;
+    uint16_t *notes;
     float *scales;
     int32_t *columns; /* sums of a column's codes */
     float *offset;
@@ -92,11 +83,18 @@ int8_parts_of(const void *packed, size_t n, size_t k)
     char *notes = (char *)(uintptr_t)packed + int8_panels(n, k);
     float *scales = (float *)(notes + int8_notes(n, k));
 
-    return (int8_parts){.notes = (uint8_t *)notes,
+    return (int8_parts){.notes = (uint16_t *)notes,
                         .scales = scales,
                         .columns = (int32_t *)(scales + columns),
                         .offset = scales + 2 * columns,
                         .gain = scales + 3 * columns};
+}
+
+/* The notes of the panel that column j begins. */
+static uint16_t *
+panel_notes(const int8_parts *parts, size_t j, size_t k)
+{
+    return parts->notes + j / INT8_PANEL * (int8_note_bytes(k) / sizeof(uint16_t));
 }
 
 size_t
@@ -123,7 +121,7 @@ LM_NAME(pack_int8)(const lm_matrix *w, void *packed)
         for (size_t i = 0; i < w->k; i++)
             parts.columns[j] += w->codes[j * w->k + i];
     for (size_t j = 0; j < w->n; j += INT8_PANEL, out += INT8_PANEL * round_up(w->k, INT8_GROUP))
-        pack_panel(w, j, out, parts.notes + j / INT8_PANEL * int8_note_bytes(w->k));
+        pack_panel(w, j, out, panel_notes(&parts, j, w->k));
 }
 
 /* What the codes of a row of A mean: scale · (code − zero). */
@@ -135,7 +133,7 @@ typedef struct row_code {
 static size_t
 int8_block(size_t k)
 {
-    return block_of(int8_row_bytes(k) / INT8_READ_SHARE, INT8_ROWS);
+    return block_of(int8_row_bytes(k), INT8_ROWS);
 }
 
 size_t
@@ -143,7 +141,7 @@ LM_NAME(scratch_size_int8)(size_t m, size_t k)
 {
     size_t rows = at_most(m, int8_block(k));
 
-    return rows * int8_row_bytes(k) + round_up(rows * sizeof(row_code), 64) + int8_order_bytes(k);
+    return rows * int8_row_bytes(k) + round_up(rows * sizeof(row_code), 64);
 }
 
 /* A row of A before it is coded. */
@@ -230,9 +228,9 @@ scale_tile(size_t rows, const row_code *codes, const float *scales, const int32_
         }
 }
 
-/* Rows i … of one panel's columns j …, from their codes; `order` is for the panel's steps. */
+/* Rows i … of one panel's columns j …, from their codes. */
 static LM_TARGET void
-panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code *codes, void *order)
+panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code *codes)
 {
     float sums[INT8_ROWS * INT8_PANEL] __attribute__((aligned(64)));
     float bias[INT8_PANEL] __attribute__((aligned(64)));
@@ -246,7 +244,7 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
                     .c = sums,
                     .ldc = INT8_PANEL};
 
-    order_steps(&tile, args->k, parts.notes + j / INT8_PANEL * int8_note_bytes(args->k), order);
+    take_steps(&tile, args->k, panel_notes(&parts, j, args->k));
     take_bias(args, j, width, INT8_PANEL, bias);
     for (size_t x = 0; x < INT8_PANEL; x += VW)
         v_store(bias + x, v_add(v_load(bias + x), v_load(parts.offset + j + x)));
@@ -269,7 +267,6 @@ LM_NAME(gemm_int8)(const lm_gemm *args)
     for (size_t i = 0; i < args->m; i += block) {
         size_t rows = at_most(block, args->m - i);
         row_code *codes = (row_code *)((char *)args->scratch + rows * ld);
-        void *order = (char *)codes + round_up(rows * sizeof *codes, 64);
 
         for (size_t r = 0; r < rows; r++) {
             const int8_row row = {args->a + (i + r) * args->lda, parts.gain};
@@ -277,6 +274,6 @@ LM_NAME(gemm_int8)(const lm_gemm *args)
             codes[r] = quantize_row(args->k, &row, (int8_code *)((char *)args->scratch + r * ld));
         }
         for (size_t j = 0; j < args->n; j += INT8_PANEL)
-            panel_int8(args, i, rows, j, codes, order);
+            panel_int8(args, i, rows, j, codes);
     }
 }

@@ -2,8 +2,9 @@
  * pairs_avx2.h - the order of an int8 product's steps at level AVX2. A step is four k's of a panel.
  *
  * Its four k's are taken in pairs in one of three ways, or as a wide step (products_avx2.c). A
- * panel is [steps in pairs][wide steps], each in the order of k: the former [column][4], the latter
- * [2][column][2]. Two bits a step note which it is.
+ * panel is [steps in pairs][wide steps], the former [column][4] in the order of k, the latter
+ * [2][column][2] in the reverse. Its notes: how many steps are in pairs, and where in A each step
+ * is.
  *
  * A row of A's codes is 16-bit codes in the order of k, then three times 8-bit codes, in the orders
  * in which the ways of pairing take them.
@@ -15,10 +16,7 @@
 
 #define INT8_OWN_ORDER
 
-/* A panel reads about half of a row's codes: those of one order at each step. */
-#define INT8_READ_SHARE 2
-
-enum { WAYS = 3, WIDE = WAYS, COLUMNS = VW * INT8_COLS };
+enum { WAYS = 3, WIDE = WAYS, COLUMNS = VW * INT8_COLS, STEP_BYTES = 4 * COLUMNS };
 
 static const uint8_t ways[WAYS][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
 
@@ -44,14 +42,7 @@ int8_row_bytes(size_t k)
 static size_t
 int8_note_bytes(size_t k)
 {
-    return (int8_steps(k) + 3) / 4;
-}
-
-/* Places of steps in pairs, and of wide ones. */
-static size_t
-int8_order_bytes(size_t k)
-{
-    return 2 * round_up(int8_steps(k) * sizeof(uint32_t), 64);
+    return (1 + int8_steps(k)) * sizeof(uint16_t);
 }
 
 /* The code of column j + c at k, or 0 beyond the matrix. */
@@ -90,44 +81,61 @@ choose_way(const lm_matrix *w, size_t j, size_t i)
     return way;
 }
 
+/* One step of a panel in pairs. */
 static void
-pack_panel(const lm_matrix *w, size_t j, int8_t *out, uint8_t *notes)
+pack_pairs(const lm_matrix *w, size_t j, size_t i, const uint8_t *order, int8_t *out)
 {
-    for (size_t step = 0; step < int8_steps(w->k); step++) {
-        int way = choose_way(w, j, 4 * step);
-
-        notes[step / 4] |= (uint8_t)(way << step % 4 * 2);
-        for (size_t c = 0; c < COLUMNS && way != WIDE; c++)
-            for (int g = 0; g < 4; g++)
-                *out++ = (int8_t)code_at(w, j + c, 4 * step + ways[way][g]);
-    }
-    for (size_t step = 0; step < int8_steps(w->k); step++)
-        for (size_t half = 0; half < 2 && (notes[step / 4] >> step % 4 * 2 & 3) == WIDE; half++)
-            for (size_t c = 0; c < COLUMNS; c++)
-                for (size_t g = 0; g < 2; g++)
-                    *out++ = (int8_t)code_at(w, j + c, 4 * step + 2 * half + g);
+    for (size_t c = 0; c < COLUMNS; c++)
+        for (int g = 0; g < 4; g++)
+            *out++ = (int8_t)code_at(w, j + c, i + order[g]);
 }
 
-/* From a panel's notes to places in a row of A's codes. */
+/* One wide step of a panel. */
 static void
-order_steps(lm_tile *tile, size_t k, const uint8_t *notes, void *order)
+pack_wide(const lm_matrix *w, size_t j, size_t i, int8_t *out)
 {
-    const uint32_t codes = (uint32_t)int8_row_codes(k);
-    const uint32_t start[WAYS] = {2 * codes, 3 * codes, 4 * codes};
-    uint32_t *at = order, *wide_at = at + int8_order_bytes(k) / 2 / sizeof *at;
+    for (size_t half = 0; half < 2; half++)
+        for (size_t c = 0; c < COLUMNS; c++)
+            for (size_t g = 0; g < 2; g++)
+                *out++ = (int8_t)code_at(w, j + c, i + 2 * half + g);
+}
 
-    tile->at = at;
-    tile->wide_at = wide_at;
-    for (uint32_t step = 0; step < int8_steps(k); step++) {
-        unsigned way = notes[step / 4] >> step % 4 * 2 & 3;
+/*
+ * Steps in pairs grow from the front of the panel, wide ones from its end, and likewise where they
+ * are: the number of a step among all that its kind of codes has in a row, at most 3 · 2^14.
+ */
+static void
+pack_panel(const lm_matrix *w, size_t j, int8_t *out, uint16_t *notes)
+{
+    const size_t steps = int8_steps(w->k), stride = int8_row_codes(w->k) / 4;
+    uint16_t *at = notes + 1, *wide_at = at + steps;
+    int8_t *wide = out + steps * STEP_BYTES;
 
-        *at = start[way % WAYS] + 4 * step;
-        *wide_at = 8 * step;
-        at += way != WIDE;
-        wide_at += way == WIDE;
+    for (size_t step = 0; step < steps; step++) {
+        int way = choose_way(w, j, 4 * step);
+
+        if (way == WIDE) {
+            wide -= STEP_BYTES;
+            pack_wide(w, j, 4 * step, wide);
+            *--wide_at = (uint16_t)step;
+        } else {
+            pack_pairs(w, j, 4 * step, ways[way], out);
+            out += STEP_BYTES;
+            *at++ = (uint16_t)((size_t)way * stride + step);
+        }
     }
-    tile->steps = (size_t)(at - tile->at);
-    tile->wide_steps = (size_t)(wide_at - tile->wide_at);
+    *notes = (uint16_t)(at - notes - 1);
+}
+
+/* A tile takes the steps of its panel from the notes. */
+static void
+take_steps(lm_tile *tile, size_t k, const uint16_t *notes)
+{
+    tile->paired = int8_row_codes(k) * sizeof(int8_code);
+    tile->steps = *notes;
+    tile->wide_steps = int8_steps(k) - *notes;
+    tile->at = notes + 1;
+    tile->wide_at = tile->at + *notes;
 }
 
 /* The 8-bit codes of a row, from those of 16 bits; what is beyond k meets weights of zero. */

@@ -26,20 +26,23 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
 
 #define BF16_STEPS(k) ((k) / 2)
 
-/* Row r of A is one of three at a pointer: p, p + lda, p + 2·lda; `at` is an offset in bytes. */
-#define BROADCAST(x, p, address)           \
+/* Row r of A begins r · lda bytes behind p; `at` is an offset in bytes. */
+#define BROADCAST(x, p, index, address)    \
     __asm__("vbroadcastss " address ", %0" \
             : "=x"(x)                      \
-            : "r"(p), "r"(lda), "m"(*(const char(*)[1 << 14]) p))
-#define ROW_0(x, at) BROADCAST(x, a0, at "(%1)")
-#define ROW_1(x, at) BROADCAST(x, a0, at "(%1,%2)")
-#define ROW_2(x, at) BROADCAST(x, a0, at "(%1,%2,2)")
-#define ROW_3(x, at) BROADCAST(x, a3, at "(%1)")
-#define ROW_4(x, at) BROADCAST(x, a3, at "(%1,%2)")
-#define ROW_5(x, at) BROADCAST(x, a3, at "(%1,%2,2)")
+            : "r"(p), "r"(index), "m"(*(const char(*)[1 << 14]) p))
+#define ROW_0(x, p, at) BROADCAST(x, p, lda, at "(%1)")
+#define ROW_1(x, p, at) BROADCAST(x, p, lda, at "(%1,%2)")
+#define ROW_2(x, p, at) BROADCAST(x, p, lda, at "(%1,%2,2)")
+#define ROW_3(x, p, at) BROADCAST(x, p, lda3, at "(%1,%2)")
+#define ROW_4(x, p, at) BROADCAST(x, p, lda, at "(%1,%2,4)")
+#define ROW_5(x, p, at) BROADCAST(x, p, lda5, at "(%1,%2)")
 
-/* Pointers that the compiler cannot derive from one another: it would keep offsets instead. */
-#define HIDE(p, q) __asm__("" : "+r"(p), "+r"(q))
+/* Multiples that the compiler cannot derive from one another: it would work them out in the loop.
+ */
+#define DECLARE_MULTIPLES                                \
+    size_t lda = t->lda, lda3 = 3 * lda, lda5 = 5 * lda; \
+    __asm__("" : "+r"(lda3), "+r"(lda5))
 
 /* ---- bf16 ---- */
 
@@ -53,7 +56,7 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
     {                         \
         vf x;                 \
                               \
-        ROW_##r(x, at);       \
+        ROW_##r(x, a, at);    \
         FMA(c##r##_0, x, b0); \
         FMA(c##r##_1, x, b1); \
     }
@@ -64,14 +67,14 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
 #define TILE_BF16(rows)                                                  \
     static LM_TARGET void lm_gemm_bf16_##rows##x2_avx2(const lm_tile *t) \
     {                                                                    \
-        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;             \
-        const char *a0 = t->a, *a3 = a0 + 3 * lda, *b = t->b;            \
+        size_t ldc = t->ldc, steps = t->steps;                           \
+        const char *a = t->a, *b = t->b;                                 \
         const vi upper = _mm256_set1_epi32((int)0xffff0000u);            \
         float *c = t->c;                                                 \
         vf b0, b1;                                                       \
+        DECLARE_MULTIPLES;                                               \
         LM_ROWS_##rows(DECLARE_BF16, "");                                \
                                                                          \
-        HIDE(a0, a3);                                                    \
         for (; steps > 0; steps--) {                                     \
             SHIFT(b0, b);                                                \
             SHIFT(b1, b + sizeof(vi));                                   \
@@ -79,7 +82,7 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
             MASK(b0, b);                                                 \
             MASK(b1, b + sizeof(vi));                                    \
             LM_ROWS_##rows(STEP_BF16, "4");                              \
-            a0 += 8, a3 += 8;                                            \
+            a += 8;                                                      \
             b += 2 * sizeof(vi);                                         \
         }                                                                \
         if (t->odd) {                                                    \
@@ -99,55 +102,61 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
 #define ADD(c, t) __asm__("vpaddd %1, %0, %0" : "+x"(c) : "x"(t))
 
 #define DECLARE_INT8(r, at) vi c##r##_0 = _mm256_setzero_si256(), c##r##_1 = c##r##_0;
-/* Four k's. */
-#define STEP_INT8(r, at)                  \
-    {                                     \
-        vi x, y;                          \
-                                          \
-        ROW_##r(x, at);                   \
-        MADD_BYTES(y, x, b);              \
-        MADD(y, y, ones);                 \
-        ADD(c##r##_0, y);                 \
-        MADD_BYTES(x, x, b + sizeof(vi)); \
-        MADD(x, x, ones);                 \
-        ADD(c##r##_1, x);                 \
+/* Four k's; `from` is where their weights are. */
+#define STEP_INT8(r, from)                   \
+    {                                        \
+        vi x, y;                             \
+                                             \
+        ROW_##r(x, a, "");                   \
+        MADD_BYTES(y, x, from);              \
+        MADD(y, y, ones);                    \
+        ADD(c##r##_0, y);                    \
+        MADD_BYTES(x, x, from + sizeof(vi)); \
+        MADD(x, x, ones);                    \
+        ADD(c##r##_1, x);                    \
     }
 /* Two k's. */
-#define STEP_WIDE(r, at)  \
-    {                     \
-        vi x, y;          \
-                          \
-        ROW_##r(x, at);   \
-        MADD(y, x, b0);   \
-        ADD(c##r##_0, y); \
-        MADD(x, x, b1);   \
-        ADD(c##r##_1, x); \
+#define STEP_WIDE(r, at)   \
+    {                      \
+        vi x, y;           \
+                           \
+        ROW_##r(x, a, at); \
+        MADD(y, x, b0);    \
+        ADD(c##r##_0, y);  \
+        MADD(x, x, b1);    \
+        ADD(c##r##_1, x);  \
     }
 #define STORE_INT8(r, at)                               \
     _mm256_storeu_si256((vi *)(c + r * ldc), c##r##_0); \
     _mm256_storeu_si256((vi *)(c + r * ldc + VW), c##r##_1);
 
+/* Two steps a turn, since the loop's own instructions are an eighth of a step. */
 #define TILE_INT8(rows)                                                                        \
     static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t)                       \
     {                                                                                          \
-        size_t lda = t->lda, ldc = t->ldc;                                                     \
-        const uint32_t *at = t->at, *end = at + t->steps;                                      \
-        const char *a = t->a, *b = t->b;                                                       \
+        size_t ldc = t->ldc;                                                                   \
+        const uint16_t *at = t->at, *end = at + (t->steps & ~(size_t)1);                       \
+        const char *a, *codes = (const char *)t->a + t->paired, *b = t->b;                     \
         const vi ones = _mm256_set1_epi16(1);                                                  \
         int32_t *c = t->c;                                                                     \
+        DECLARE_MULTIPLES;                                                                     \
         LM_ROWS_##rows(DECLARE_INT8, "");                                                      \
                                                                                                \
-        for (; at < end; at++, b += 2 * sizeof(vi)) {                                          \
-            const char *a0 = a + *at, *a3 = a0 + 3 * lda;                                      \
-                                                                                               \
-            HIDE(a0, a3);                                                                      \
-            LM_ROWS_##rows(STEP_INT8, "");                                                     \
+        for (; at < end; at += 2, b += 4 * sizeof(vi)) {                                       \
+            a = codes + (size_t)4 * at[0];                                                     \
+            LM_ROWS_##rows(STEP_INT8, b);                                                      \
+            a = codes + (size_t)4 * at[1];                                                     \
+            LM_ROWS_##rows(STEP_INT8, b + 2 * sizeof(vi));                                     \
+        }                                                                                      \
+        if (t->steps & 1) {                                                                    \
+            a = codes + (size_t)4 * *at;                                                       \
+            LM_ROWS_##rows(STEP_INT8, b);                                                      \
+            b += 2 * sizeof(vi);                                                               \
         }                                                                                      \
         for (at = t->wide_at, end = at + t->wide_steps; at < end; at++, b += 2 * sizeof(vi)) { \
-            const char *a0 = a + *at, *a3 = a0 + 3 * lda;                                      \
             vi b0, b1;                                                                         \
                                                                                                \
-            HIDE(a0, a3);                                                                      \
+            a = (const char *)t->a + (size_t)8 * *at;                                          \
             WIDEN(b0, b);                                                                      \
             WIDEN(b1, b + sizeof(__m128i));                                                    \
             LM_ROWS_##rows(STEP_WIDE, "");                                                     \
