@@ -61,14 +61,14 @@ value(qq{
 my $session = session();
 my $pid = $session->query('SELECT pg_backend_pid()');
 
-# Bytes that this process has for itself beyond its memory contexts, touched or not; bytes in use in the contexts;
-# descriptors; mapped segments. What the server remembers of tables is its own, and each CREATE TABLE and DROP adds to
+# Bytes that this process has for itself beyond its memory contexts, touched or not; bytes in use in the contexts; bytes
+# that lmtext's contexts have, in use or not; descriptors; mapped segments. What the server remembers of tables is its own, and each CREATE TABLE and DROP adds to
 # it, failed ones too.
 sub held
 {
-    my ($contexts, $total) = split /\|/, say_in($session, q{
+    my ($contexts, $own_contexts, $total) = split /\|/, say_in($session, q{
         SELECT sum(used_bytes) FILTER (WHERE name NOT IN ('CacheMemoryContext', 'smgr relation table', 'MdSmgr', 'PgStat Pending')),
-            sum(total_bytes)
+            sum(total_bytes) FILTER (WHERE name ^@ 'lmtext'), sum(total_bytes)
         FROM pg_backend_memory_contexts});
     open my $status, '<', "/proc/$pid/status" or die "status of $pid: $!";
     my ($data) = map { /^VmData:\s+(\d+) kB/ ? $1 * 1024 : () } <$status>;
@@ -77,7 +77,7 @@ sub held
     my @own = grep { (readlink($_) // '') !~ m{/pgdata/(base|global|pg_wal|pg_xact|pg_subtrans)/|^socket:|^anon_inode|^pipe:} } @descriptors;
     open my $maps, '<', "/proc/$pid/maps" or die "maps of $pid: $!";
     my $segments = grep { m{/dev/shm/PostgreSQL\.} } <$maps>;
-    return { beyond => $data - $total, contexts => $contexts, descriptors => scalar(@own), segments => $segments };
+    return { beyond => $data - $total, contexts => $contexts, own => $own_contexts, descriptors => scalar(@own), segments => $segments };
 }
 
 # Run it a few times to warm up (in vain where it is a leak: what counts is the growth after that), then
@@ -94,6 +94,7 @@ sub flat
     my %grown = map { $_ => $after->{$_} - $before->{$_} } keys %$after;
     cmp_ok($grown{beyond}, '<=', $bound, "$times $what: memory beyond the contexts grows by at most 1 MiB ($grown{beyond})");
     cmp_ok($grown{contexts}, '<=', $bound / 8, "$times $what: memory in use stays ($grown{contexts})");
+    cmp_ok($grown{own}, '<=', $bound, "$times $what: memory of lmtext's contexts grows by at most 1 MiB ($grown{own})");
     is($grown{descriptors}, 0, "$times $what: no descriptor more");
     is($grown{segments}, 0, "$times $what: no segment more");
     is(value('SELECT count(*) FROM lmtext.model_cache'), $slots, "$times $what: the registry is as before");

@@ -213,7 +213,7 @@ wide_head(void)
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
     for (int i = 0; i < LABELS; i++) {
-        snprintf(letters + 8 * i, 8, "%d", i);
+        snprintf(letters + 8 * i, 8, "%hd", (short)i);
         names[i] = letters + 8 * i;
     }
     bias[LABELS - 1] = 100; /* the best is one of those that are not kept */
