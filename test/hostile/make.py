@@ -13,6 +13,7 @@ import sys
 import config
 import headers
 import odd
+import quantized
 import sentence
 import shards
 import structure
@@ -21,7 +22,7 @@ import truncation
 import values
 from folder import MISSING, Model, Sparse
 
-ROOMS = (odd, headers, structure, config, values, shards, tokenizer, sentence, truncation)
+ROOMS = (odd, headers, structure, config, values, shards, tokenizer, sentence, truncation, quantized)
 
 
 def write(path, content):

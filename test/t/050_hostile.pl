@@ -42,13 +42,17 @@ cmp_ok(scalar @accepted, '>=', 100, 'odd folders');
 my $session = session();
 my $pid = $session->query('SELECT pg_backend_pid()');
 
-sub directory { return "SELECT lmtext.import_model('hostile', '$corpus/$_[0]{number}')" }
+# Folders of the room "quantized" are for int8.
+sub options { return $_[0]{room} eq 'quantized' ? q{, '{"precision": "int8"}'} : '' }
+
+sub directory { my ($case) = @_; return "SELECT lmtext.import_model('hostile', '$corpus/$case->{number}'" . options($case) . ')' }
 
 # A statement of its own makes the objects: an import sees what its snapshot does.
 sub objects
 {
-    return "BEGIN; SELECT objects('$corpus/$_[0]{number}') AS files \\gset\n"
-      . "SELECT lmtext.import_model('hostile', :'files'::jsonb); ROLLBACK";
+    my ($case) = @_;
+    return "BEGIN; SELECT objects('$corpus/$case->{number}') AS files \\gset\n"
+      . "SELECT lmtext.import_model('hostile', :'files'::jsonb" . options($case) . '); ROLLBACK';
 }
 
 # Run a statement for each case; the error output of each, by its number.
@@ -118,7 +122,7 @@ import_refused('sizes that lie', \&directory, @liars);
 cmp_ok(memory('VmHWM') - $peak, '<=', 1024, 'sizes that lie cost at most 1 MiB of memory');
 nothing_left('sizes that lie');
 
-for my $room (qw(headers structure config values shards tokenizer sentence truncation))
+for my $room (qw(headers structure config values shards tokenizer sentence truncation quantized))
 {
     import_refused($room, \&directory, grep { $_->{room} eq $room } @refused);
     nothing_left($room);

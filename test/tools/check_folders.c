@@ -114,6 +114,18 @@ load_and_use(lm_context *ctx, lm_model_plan *plan, const char **complaint)
     return status;
 }
 
+/* Who has int8 matrices at hand asks for int8. */
+static lm_status
+wanted_options(lm_context *ctx, const lm_source *source, lm_model_options *options)
+{
+    bool found = false;
+    uint64_t size;
+
+    LM_TRY(source->stat(ctx, source->opaque, LM_QUANTIZED_FILE, &found, &size));
+    options->precision = found ? LM_PRECISION_INT8 : LM_PRECISION_F32;
+    return LM_OK;
+}
+
 /* An import's steps: which files, what they say, the weights. */
 static lm_status
 import_folder(lm_context *ctx, const char *folder, const char **complaint)
@@ -121,6 +133,7 @@ import_folder(lm_context *ctx, const char *folder, const char **complaint)
     lm_source_dir *dir;
     lm_source source;
     lm_file_list list;
+    lm_model_options options = {.max_tokens = 0};
     lm_model_plan *plan;
     lm_arena arena;
     lm_status status;
@@ -129,8 +142,10 @@ import_folder(lm_context *ctx, const char *folder, const char **complaint)
     lm_arena_init(&arena, ctx);
     status = lm_bundle_list(ctx, &arena, &source, &list);
     if (status == LM_OK)
-        status =
-            lm_model_plan_make(ctx, &arena, &source, NULL, lm_kernels_active(), &plan, NULL, NULL);
+        status = wanted_options(ctx, &source, &options);
+    if (status == LM_OK)
+        status = lm_model_plan_make(ctx, &arena, &source, &options, lm_kernels_active(), &plan,
+                                    NULL, NULL);
     if (status == LM_OK)
         status = load_and_use(ctx, plan, complaint);
     lm_arena_free(&arena);
@@ -152,8 +167,12 @@ stored_bytes(const char *folder, const char *name)
 static size_t
 largest_file(const char *folder)
 {
-    static const char *const names[] = {"model.safetensors", "tokenizer.json", "config.json",
-                                        "tokenizer_config.json", "model.safetensors.index.json"};
+    static const char *const names[] = {"model.safetensors",
+                                        "tokenizer.json",
+                                        "config.json",
+                                        "tokenizer_config.json",
+                                        "model.safetensors.index.json",
+                                        LM_QUANTIZED_FILE};
     size_t largest = 0;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

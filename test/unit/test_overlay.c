@@ -156,6 +156,10 @@ missing(void)
         refused(&p, LM_BAD_MODEL, "a tensor of the quantised matrices is missing", name);
         p.tensors[i].name = name;
     }
+    /* Not even one: no reason to round plainly instead. */
+    p.count = 0;
+    refused(&p, LM_BAD_MODEL, "a tensor of the quantised matrices is missing",
+            "pooler.dense.weight.codes");
     give_back(&p);
 }
 

@@ -428,7 +428,7 @@ lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
     qsort(plan->placements, plan->placement_count, sizeof *plan->placements, compare_placements);
     for (size_t i = 0; i < p.count; i++)
         plan->ignored += !p.names[i].used;
-    if (precision == LM_PRECISION_INT8 && bundle->quantized.count > 0)
+    if (precision == LM_PRECISION_INT8 && bundle->quantized.file_count > 0)
         LM_TRY(lm_overlay_plan(ctx, arena, &bundle->quantized, plan));
     return lay_out(&p);
 }

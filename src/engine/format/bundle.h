@@ -47,7 +47,7 @@ typedef struct lm_bundle {
     const lm_json *tokenizer_config; /* NULL when absent */
     lm_sentence_spec sentence;
     lm_tensors tensors;
-    lm_tensors quantized; /* lm_bundle_open_quantized; count 0: none */
+    lm_tensors quantized; /* lm_bundle_open_quantized; file_count 0: none */
 } lm_bundle;
 
 /*
