@@ -14,8 +14,8 @@ def main():
     rows = []
     with common.prepare() as connection:
         connection.execute("SET parallel_leader_participation = off")
-        for name, texts in (("descriptions", common.corpus(1500, step=42)),
-                            ("first lines", [t.split("\n")[0] for t in common.corpus(10000, step=6)])):
+        for name, texts in (("descriptions", common.corpus(600, step=105)),
+                            ("first lines", [t.split("\n")[0] for t in common.corpus(4000, step=15)])):
             common.load_texts(connection, "bench_table", texts)
             tokens = connection.execute(
                 "SELECT sum(least(lmtext.count_tokens(body, 'minilm'), 256)) FROM bench_table").fetchone()[0]

@@ -3,7 +3,7 @@ import common
 import peers
 from common import Work
 
-ROWS = 2000
+ROWS = 1000
 BATCH = 256
 
 
