@@ -55,12 +55,16 @@ sub objects
       . "SELECT lmtext.import_model('hostile', :'files'::jsonb" . options($case) . '); ROLLBACK';
 }
 
-# Run a statement for each case; the error output of each, by its number.
+# Run a statement for each case, as many at once as go through the pipe to psql; the error output of each, by its number.
 sub errors_of
 {
     my ($statement, @cases) = @_;
-    my $err = say_in($session, join '', map { "\\warn case $_->{number}\n" . $statement->($_) . ";\n" } @cases);
-    my %errors = $err =~ /case (\d+)\n(.*?)(?=case \d+\n|\z)/gs;
+    my %errors;
+    while (my @some = splice @cases, 0, 100)
+    {
+        my $err = say_in($session, join '', map { "\\warn case $_->{number}\n" . $statement->($_) . ";\n" } @some);
+        %errors = (%errors, $err =~ /case (\d+)\n(.*?)(?=case \d+\n|\z)/gs);
+    }
     return \%errors;
 }
 
