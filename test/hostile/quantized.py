@@ -3,14 +3,12 @@ import struct
 
 from folder import ACCEPTED, BAD_MODEL, MISSING, UNSUPPORTED, Case, pack
 from truncation import cuts
+from values import POISONS, elements
 
 QUANTIZED = "quantized.safetensors"
 FORM = {"format": "lmtext.int8", "version": "1"}
 QUERY, QKV = "attention.self.query.weight", "attention.self.qkv.weight"
 LAYER = (QUERY, "attention.output.dense.weight", "intermediate.dense.weight", "output.dense.weight")
-
-# What no value may be, as float32.
-NUMBERS = (("nan", 0x7fc00000), ("signalling-nan", 0x7f800001), ("infinity", 0x7f800000), ("minus-infinity", 0xff800000))
 
 
 def matrix(weights, names):
@@ -66,12 +64,11 @@ def poked(sound):
     """Values that are no codes, no scales, no numbers: the first, one in the middle, the last."""
     for at, (name, dtype, shape, raw) in enumerate(sound):
         width = 4 if dtype == "F32" else 1
-        count = len(raw) // width
-        wrong = [(what, struct.pack("<I", bits)) for what, bits in NUMBERS] if width == 4 else [("minus128", b"\x80")]
+        wrong = [*POISONS["F32"]] if width == 4 else [("minus128", b"\x80")]
         if name.endswith(".scales"):
             wrong += [("negative", struct.pack("<f", -1e-30))]
         for what, value in wrong:
-            for index in {0, count // 2, count - 1}:
+            for index in elements(name, raw, width):
                 begin = index * width
                 changed = raw[:begin] + value + raw[begin + width:]
                 yield f"{what}-{index}-{name}", [*sound[:at], (name, dtype, shape, changed), *sound[at + 1:]], name

@@ -62,8 +62,8 @@ my $session = session();
 my $pid = $session->query('SELECT pg_backend_pid()');
 
 # Bytes that this process has for itself beyond its memory contexts, touched or not; bytes in use in the contexts; bytes
-# that lmtext's contexts have, in use or not; descriptors; mapped segments. What the server remembers of tables is its own, and each CREATE TABLE and DROP adds to
-# it, failed ones too.
+# that lmtext's contexts have, in use or not; descriptors; mapped segments. What the server remembers of tables is its
+# own, and each CREATE TABLE and DROP adds to it, failed ones too.
 sub held
 {
     my ($contexts, $own_contexts, $total) = split /\|/, say_in($session, q{

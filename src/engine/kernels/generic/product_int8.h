@@ -28,7 +28,7 @@ int8_row_bytes(size_t k)
 
 /* A panel has nothing beside its codes. */
 static size_t
-int8_note_bytes(size_t k)
+int8_note_count(size_t k)
 {
     return 0;
 }
@@ -73,7 +73,8 @@ typedef struct int8_parts {
 static size_t
 int8_notes(size_t n, size_t k)
 {
-    return round_up(round_up(n, INT8_PANEL) / INT8_PANEL * int8_note_bytes(k), 64);
+    return round_up(round_up(n, INT8_PANEL) / INT8_PANEL * int8_note_count(k) * sizeof(uint16_t),
+                    64);
 }
 
 static int8_parts
@@ -94,7 +95,7 @@ int8_parts_of(const void *packed, size_t n, size_t k)
 static uint16_t *
 panel_notes(const int8_parts *parts, size_t j, size_t k)
 {
-    return parts->notes + j / INT8_PANEL * (int8_note_bytes(k) / sizeof(uint16_t));
+    return parts->notes + j / INT8_PANEL * int8_note_count(k);
 }
 
 size_t

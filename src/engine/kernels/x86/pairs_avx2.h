@@ -40,9 +40,9 @@ int8_row_bytes(size_t k)
 }
 
 static size_t
-int8_note_bytes(size_t k)
+int8_note_count(size_t k)
 {
-    return (1 + int8_steps(k)) * sizeof(uint16_t);
+    return 1 + int8_steps(k);
 }
 
 /* The code of column j + c at k, or 0 beyond the matrix. */

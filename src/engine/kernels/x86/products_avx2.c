@@ -26,17 +26,17 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
 
 #define BF16_STEPS(k) ((k) / 2)
 
-/* Row r of A begins r · lda bytes behind p; `at` is an offset in bytes. */
-#define BROADCAST(x, p, index, address)    \
+/* Row r of A begins r · lda bytes behind a; `at` is an offset in bytes. */
+#define BROADCAST(x, index, address)       \
     __asm__("vbroadcastss " address ", %0" \
             : "=x"(x)                      \
-            : "r"(p), "r"(index), "m"(*(const char(*)[1 << 14]) p))
-#define ROW_0(x, p, at) BROADCAST(x, p, lda, at "(%1)")
-#define ROW_1(x, p, at) BROADCAST(x, p, lda, at "(%1,%2)")
-#define ROW_2(x, p, at) BROADCAST(x, p, lda, at "(%1,%2,2)")
-#define ROW_3(x, p, at) BROADCAST(x, p, lda3, at "(%1,%2)")
-#define ROW_4(x, p, at) BROADCAST(x, p, lda, at "(%1,%2,4)")
-#define ROW_5(x, p, at) BROADCAST(x, p, lda5, at "(%1,%2)")
+            : "r"(a), "r"(index), "m"(*(const char(*)[1 << 14]) a))
+#define ROW_0(x, at) BROADCAST(x, lda, at "(%1)")
+#define ROW_1(x, at) BROADCAST(x, lda, at "(%1,%2)")
+#define ROW_2(x, at) BROADCAST(x, lda, at "(%1,%2,2)")
+#define ROW_3(x, at) BROADCAST(x, lda3, at "(%1,%2)")
+#define ROW_4(x, at) BROADCAST(x, lda, at "(%1,%2,4)")
+#define ROW_5(x, at) BROADCAST(x, lda5, at "(%1,%2)")
 
 /* Multiples that the compiler cannot derive from one another: it would work them out in the loop.
  */
@@ -56,7 +56,7 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
     {                         \
         vf x;                 \
                               \
-        ROW_##r(x, a, at);    \
+        ROW_##r(x, at);       \
         FMA(c##r##_0, x, b0); \
         FMA(c##r##_1, x, b1); \
     }
@@ -107,7 +107,7 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
     {                                        \
         vi x, y;                             \
                                              \
-        ROW_##r(x, a, "");                   \
+        ROW_##r(x, "");                      \
         MADD_BYTES(y, x, from);              \
         MADD(y, y, ones);                    \
         ADD(c##r##_0, y);                    \
@@ -116,15 +116,15 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
         ADD(c##r##_1, x);                    \
     }
 /* Two k's. */
-#define STEP_WIDE(r, at)   \
-    {                      \
-        vi x, y;           \
-                           \
-        ROW_##r(x, a, at); \
-        MADD(y, x, b0);    \
-        ADD(c##r##_0, y);  \
-        MADD(x, x, b1);    \
-        ADD(c##r##_1, x);  \
+#define STEP_WIDE(r, at)  \
+    {                     \
+        vi x, y;          \
+                          \
+        ROW_##r(x, at);   \
+        MADD(y, x, b0);   \
+        ADD(c##r##_0, y); \
+        MADD(x, x, b1);   \
+        ADD(c##r##_1, x); \
     }
 #define STORE_INT8(r, at)                               \
     _mm256_storeu_si256((vi *)(c + r * ldc), c##r##_0); \
