@@ -49,7 +49,7 @@ def measure(connection, name, texts, reference, others):
         works = contenders(connection, texts, file, [reference] + others)
         # These warm up, too.
         vectors = {key: embed() for key, (_, _, embed) in works.items() if embed}
-        times = common.interleaved({key: work for key, (_, work, _) in works.items()}, rounds=3, warm=0)
+        times = common.interleaved({key: work for key, (_, work, _) in works.items()}, rounds=5, warm=0)
     rows = []
     for key, (precision, _, _) in works.items():
         best = max((tokens / times[peer.name].cpu for peer in [reference] + others

@@ -37,14 +37,25 @@ as_root() {
     fi
 }
 
-# Install those of the named Debian packages that are missing.
-need_packages() {
-    missing=
+# Those of the named Debian packages that are not installed.
+missing_packages() {
     for deb in "$@"; do
-        dpkg-query -W -f '${db:Status-Status}\n' "$deb" 2>/dev/null | grep -qx installed ||
-            missing="$missing $deb"
+        dpkg-query -W -f '${db:Status-Status}\n' "$deb" 2>/dev/null | grep -qx installed || printf ' %s' "$deb"
     done
-    [ -n "$missing" ] || return 0
+}
+
+# Install those of the named Debian packages that are missing. One at a time, since apt waits for nobody and parts of
+# test.sh run beside others.
+need_packages() {
+    [ -n "$(missing_packages "$@")" ] || return 0
+    {
+        flock 6
+        missing=$(missing_packages "$@")
+        [ -z "$missing" ] || install_packages 6>&-
+    } 6>"$BUILD/apt.lock"
+}
+
+install_packages() {
     say "installing$missing"
     # Debian's package would start a server of its own; ours is private.
     as_root mkdir -p /etc/postgresql-common
@@ -67,7 +78,13 @@ need_venv() {
     venv=$BUILD/$1
     shift
     stamp=$venv/.installed-$(printf '%s ' "$@" | cksum | tr -d ' ')
-    [ -e "$stamp" ] && return 0
+    {
+        flock 7
+        [ -e "$stamp" ] || make_venv "$@"
+    } 7>"$venv.lock"
+}
+
+make_venv() {
     # shellcheck disable=SC2086
     need_packages $PYTHON_PACKAGES
     [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
@@ -182,8 +199,10 @@ install_private() {
         done
     fi
     log=$BUILD/make-$PG_MAJOR.log
+    # One at a time: parts of test.sh run beside others.
     {
+        flock 7
         make -s -j2 -C "$PG_SOURCE" PG_CONFIG="$PG_CONFIG" &&
             make -s -C "$PG_SOURCE" install PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_DESTDIR"
-    } >"$log" 2>&1 || { tail -n 30 "$log"; die "the build failed"; }
+    } 7>"$log.lock" >"$log" 2>&1 || { tail -n 30 "$log"; die "the build failed"; }
 }

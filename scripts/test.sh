@@ -14,15 +14,17 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 RESULTS=$BUILD/results.txt
+TIMES=$BUILD/times.txt
 LOGS=$BUILD/logs
 # For make, to which a space in the checkout's path would be two names.
 MAKE_BUILD=${BUILD#"$ROOT"/}
 only_one
 mkdir -p "$LOGS"
 : >"$RESULTS"
+: >"$TIMES"
 
 QUICK_PARTS="lint unit sanitize hostile replay kernels symbols sql isolation tap docs"
-ALL_PARTS="$QUICK_PARTS clang live versions cassert coverage shim shm pgspot headers linear fuzz parallel upgrade"
+ALL_PARTS="$QUICK_PARTS live coverage clang versions cassert shim shm pgspot headers linear parallel upgrade fuzz"
 
 PARTS=
 DEFAULT_PARTS=$QUICK_PARTS
@@ -44,11 +46,20 @@ record() {
     [ "$1" = ok ] || printf 'FAILED: %s\n' "$2"
 }
 
+# Run a command; how long it took goes beside $name. (One line at a time: shorter than what may mix.)
+timed() {
+    timed_from=$(date +%s)
+    timed_status=0
+    "$@" || timed_status=$?
+    echo "$(($(date +%s) - timed_from)) $name" >>"$TIMES"
+    return $timed_status
+}
+
 # A command that is one test; its output goes to a log that is shown when it fails.
 check() {
     name=$1
     shift
-    if "$@" >"$LOGS/$name.log" 2>&1 </dev/null; then
+    if timed "$@" >"$LOGS/$name.log" 2>&1 </dev/null; then
         record ok "$name"
     else
         tail -n 40 "$LOGS/$name.log"
@@ -63,7 +74,7 @@ check_lines() {
     shift
     log=$LOGS/$(echo "$name" | tr / _).log
     status=0
-    "$@" >"$log" 2>&1 </dev/null || status=$?
+    timed "$@" >"$log" 2>&1 </dev/null || status=$?
     sed -n "s#^\(ok\|not ok\) \([0-9]* - \)\{0,1\}\(.*\)#\1 $name: \3#p" "$log" >>"$RESULTS"
     if grep -q '^not ok ' "$log"; then
         tail -n 40 "$log"
@@ -77,8 +88,9 @@ check_lines() {
 # otherwise: for tests that keep out of each other's way. Each worker has results of its own, since what two append to
 # one file may mix.
 for_each() {
-    queue=$BUILD/queue
+    queue=${RESULTS%.txt}.queue
     cat >"$queue"
+    workers=
     for worker in $(seq "${2:-$(nproc)}"); do
         : >"$RESULTS.$worker"
         (
@@ -87,8 +99,12 @@ for_each() {
                 "$1" "$line"
             done
         ) &
+        workers="$workers $!"
     done
-    wait
+    # Not for parts that go on beside this one.
+    for worker in $workers; do
+        wait "$worker" || record "not ok" "$1 (a worker's exit status $?)"
+    done
     cat "$RESULTS".* >>"$RESULTS"
     rm -f "$RESULTS".* "$queue" "$queue.lock"
 }
@@ -114,13 +130,47 @@ for file in scripts/parts/*.sh; do
     . "$file"
 done
 
+# Parts that keep one processor busy for long and touch nothing that the parts after them touch: they begin in their
+# place and go on beside those, and the run waits for them at its end. What they say is shown then.
+BESIDE="hostile live coverage"
+
+begin_beside() {
+    rm -f "$LOGS/beside-$1.took"
+    (
+        began=$(date +%s)
+        RESULTS=$BUILD/results-$1.txt
+        : >"$RESULTS"
+        "part_$1"
+        echo " $1 $(($(date +%s) - began))" >"$LOGS/beside-$1.took"
+    ) >"$LOGS/beside-$1.log" 2>&1 &
+    beside="$beside $1=$!"
+}
+
+end_beside() {
+    for each in $beside; do
+        part=${each%=*}
+        say "$part, begun before"
+        wait "${each#*=}" || record "not ok" "$part (exit status $?)"
+        cat "$LOGS/beside-$part.log"
+        cat "$BUILD/results-$part.txt" >>"$RESULTS"
+        took="$took$(cat "$LOGS/beside-$part.took" 2>/dev/null || true)"
+    done
+}
+
 took=
+beside=
 for part in $PARTS; do
     say "$part"
-    began=$(date +%s)
-    "part_$part"
-    took="$took $part $(($(date +%s) - began))"
+    case " $BESIDE " in
+    *" $part "*) begin_beside "$part" ;;
+    *)
+        began=$(date +%s)
+        "part_$part"
+        took="$took $part $(($(date +%s) - began))"
+        ;;
+    esac
 done
+end_beside
 
 passed=$(grep -c '^ok ' "$RESULTS" || true)
 failed=$(grep -c '^not ok ' "$RESULTS" || true)
@@ -128,5 +178,6 @@ if [ "$failed" != 0 ]; then
     grep '^not ok ' "$RESULTS"
 fi
 echo "seconds:$took"
+echo "slowest: $(sort -rn "$TIMES" | head -n 12 | awk '{ print $2, $1 }' | tr '\n' ' ')"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -10,7 +10,7 @@ part_lint() {
 build_units() {
     # shellcheck disable=SC2086
     need_packages $BUILD_PACKAGES
-    make -s -j2 -f test/Makefile O="$MAKE_BUILD/$1" SANITIZE="$2" >"$LOGS/build-$1.log" 2>&1 ||
+    flock "$LOGS/build-$1.lock" make -s -j2 -f test/Makefile O="$MAKE_BUILD/$1" SANITIZE="$2" >"$LOGS/build-$1.log" 2>&1 ||
         { tail -n 40 "$LOGS/build-$1.log"; die "the engine's tests do not build ($1)"; }
 }
 

@@ -1,9 +1,10 @@
 # server.sh - parts that run a private server: SQL, TAP, the manual, live comparisons, other versions.
 
-# Files that servers read lie where the servers' user can reach them.
+# Files that servers read lie where the servers' user can reach them; in a folder of their own for a part that runs
+# beside others: [PART].
 stage_fixtures() {
     need_model
-    FIXTURES=$(server_home)/fixtures
+    FIXTURES=$(server_home)/fixtures${1:+-$1}
     rm -rf "$FIXTURES"
     mkdir -p "$FIXTURES/models"
     cp -RL models/tiny "$FIXTURES/models/tiny"
@@ -15,10 +16,11 @@ stage_fixtures() {
     export LMTEXT_SOURCE_DIR LMTEXT_MINILM
 }
 
+# [PART] that runs beside others.
 start_server() {
     pg_layout
-    stage_fixtures
-    LMTEXT_CLUSTER=test
+    stage_fixtures "$@"
+    LMTEXT_CLUSTER=${1:-test}
     export LMTEXT_CLUSTER
     sh scripts/cluster.sh destroy
     trap 'sh scripts/cluster.sh stop' EXIT
@@ -135,7 +137,7 @@ part_docs() {
 part_live() {
     need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy
     build_units unit ""
-    start_server
+    start_server live
     check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py \
         --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all"
     check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \

@@ -11,10 +11,13 @@ typedef int16_t int8_code;
 
 enum { INT8_GROUP = 2 };
 
+enum { CODE_VECTORS = 2 };
+
 LM_INLINE void
-v_store_codes(int16_t *p, vf v)
+v_store_codes(int16_t *p, const vf *y, int32_t zero)
 {
-    EACH_LANE p[i] = (int16_t)v.x[i];
+    for (int v = 0; v < CODE_VECTORS; v++)
+        EACH_LANE p[v * VW + i] = (int16_t)code_lane(y[v].x[i], zero);
 }
 
 #include "kernels/x86/product_int8_avx512.h"

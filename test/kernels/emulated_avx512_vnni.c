@@ -9,10 +9,13 @@ typedef uint8_t int8_code;
 
 enum { INT8_GROUP = 4 };
 
+enum { CODE_VECTORS = 4 };
+
 LM_INLINE void
-v_store_codes(uint8_t *p, vf v)
+v_store_codes(uint8_t *p, const vf *y, int32_t zero)
 {
-    EACH_LANE p[i] = (uint8_t)v.x[i];
+    for (int v = 0; v < CODE_VECTORS; v++)
+        EACH_LANE p[v * VW + i] = (uint8_t)code_lane(y[v].x[i], zero);
 }
 
 #include "kernels/x86/product_int8_avx512.h"

@@ -100,11 +100,13 @@ v_fma(vf a, vf b, vf c)
     return c;
 }
 
-LM_INLINE vf
-v_round(vf v)
+/* The nearest integer, plus zero, cut to 0 … 255. */
+LM_INLINE int
+code_lane(float y, int32_t zero)
 {
-    EACH_LANE v.x[i] = nearbyintf(v.x[i]);
-    return v;
+    float code = nearbyintf(y) + (float)zero;
+
+    return code > 0 ? code < 255 ? (int)code : 255 : 0;
 }
 
 LM_INLINE float

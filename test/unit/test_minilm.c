@@ -26,9 +26,7 @@ static const size_t lower_stride[LM_LEVEL_COUNT] = {16, 3, 3, 3, 1};
 static size_t
 value_stride(int level)
 {
-    size_t stride = level == (int)lm_kernels_best() ? 1 : lower_stride[level];
-
-    return stride > UNIT_STRIDE ? stride : UNIT_STRIDE;
+    return (level == (int)lm_kernels_best() ? 1 : lower_stride[level]) * UNIT_STRIDE;
 }
 
 typedef struct recorded {

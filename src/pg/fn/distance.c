@@ -36,6 +36,24 @@ check_same_width(int a, int b)
                         errmsg("vectors of %d and %d dimensions do not match", a, b)));
 }
 
+/*
+ * A page holds its rows from the end backwards, so a scan that has come down to this vector goes
+ * down as far again to the next one: it comes from memory while this row is worked on, a tenth of a
+ * scan. Where the guess is wrong, nothing is lost but the fetch; argument tells the column from a
+ * constant.
+ */
+static inline void
+fetch_next(int argument, const float *vector, int width)
+{
+    static uintptr_t before[2];
+    uintptr_t at = (uintptr_t)vector, step = before[argument] - at;
+
+    before[argument] = at;
+    if (step > 0 && step < BLCKSZ)
+        for (size_t i = 0; i < (size_t)width * sizeof(float); i += 64)
+            __builtin_prefetch((const void *)(at - step + i));
+}
+
 static inline double
 measure(FunctionCallInfo fcinfo, vector_measure distance)
 {
@@ -44,6 +62,8 @@ measure(FunctionCallInfo fcinfo, vector_measure distance)
     const float *b = lmtext_floats_from_array(PG_GETARG_ARRAYTYPE_P(1), &b_width);
 
     check_same_width(a_width, b_width);
+    fetch_next(0, a, a_width);
+    fetch_next(1, b, b_width);
     return distance(a_width, a, b);
 }
 

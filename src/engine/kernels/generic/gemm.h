@@ -31,19 +31,27 @@ LM_NAME(scratch_size_f32)(size_t m, size_t k)
     return 0;
 }
 
+/* A square of W, of which n rows and k columns are there, as rows of a panel. */
+LM_INLINE void
+pack_square(const float *w, size_t ldw, size_t n, size_t k, float factor, float *packed)
+{
+    vf x[VW];
+
+    for (size_t r = 0; r < VW; r++)
+        x[r] = r < n ? v_mul(v_load_some(w + r * ldw, k), v_set(factor)) : v_zero();
+    v_transpose(x);
+    for (size_t i = 0; i < at_most(VW, k); i++)
+        v_store(packed + i * PANEL, x[i]);
+}
+
 LM_TARGET void
 LM_NAME(pack_rows_f32)(const float *w, size_t ldw, size_t n, size_t k, float factor, float *packed)
 {
-    for (size_t j = 0; j < n; j += PANEL) {
-        size_t width = at_most(PANEL, n - j);
-
-        for (size_t i = 0; i < k; i++, packed += PANEL) {
-            for (size_t c = 0; c < width; c++)
-                packed[c] = w[(j + c) * ldw + i] * factor;
-            for (size_t c = width; c < PANEL; c++)
-                packed[c] = 0;
-        }
-    }
+    for (size_t j = 0; j < n; j += PANEL, packed += PANEL * k)
+        for (size_t i = 0; i < k; i += VW)
+            for (size_t c = 0; c < PANEL; c += VW)
+                pack_square(w + (j + c < n ? (j + c) * ldw + i : 0), ldw, n - at_most(n, j + c),
+                            k - i, factor, packed + i * PANEL + c);
 }
 
 LM_TARGET void

@@ -166,6 +166,21 @@ v_scale(vf p, vf n)
     return p * (vf)((__builtin_convertvector(n, vi) + 127) << 23);
 }
 
+/* Four vectors as rows of a square: its columns. */
+LM_INLINE void
+v_transpose(vf x[VW])
+{
+    vf t0 = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
+    vf t1 = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
+    vf t2 = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+    vf t3 = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+
+    x[0] = __builtin_shufflevector(t0, t2, 0, 1, 4, 5);
+    x[1] = __builtin_shufflevector(t0, t2, 2, 3, 6, 7);
+    x[2] = __builtin_shufflevector(t1, t3, 0, 1, 4, 5);
+    x[3] = __builtin_shufflevector(t1, t3, 2, 3, 6, 7);
+}
+
 LM_INLINE float
 v_sum(vf v)
 {
@@ -204,11 +219,14 @@ v_load_bf16(const uint16_t *p)
     return (vf)(__builtin_convertvector(half, vu) << 16);
 }
 
-/* Lanes that are integers from 0 to 255, as 16 bits each. */
+/* A vector as codes of 16 bits: the nearest integers, plus zero, cut to 0 … 255. */
+enum { CODE_VECTORS = 1 };
+
 LM_INLINE void
-v_store_codes(int16_t *p, vf v)
+v_store_codes(int16_t *p, const vf *y, int32_t zero)
 {
-    vi16 codes = __builtin_convertvector(__builtin_convertvector(v, vi), vi16);
+    vf code = v_min(v_max(v_add(v_round(y[0]), v_set((float)zero)), v_zero()), v_set(255));
+    vi16 codes = __builtin_convertvector(__builtin_convertvector(code, vi), vi16);
 
     memcpy(p, &codes, sizeof(codes));
 }

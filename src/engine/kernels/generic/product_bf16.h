@@ -104,7 +104,7 @@ panel_bf16(const lm_gemm *args, size_t i, size_t rows, size_t j, const void *a, 
     take_bias(args, j, width, BF16_PANEL, bias);
     for (size_t done = 0, now; done < rows; done += now) {
         now = tile_rows(rows - done, BF16_ROWS);
-        fetch_lines(args, i + done, j, now, width);
+        fetch_residual(args, i + done, j, now, width);
         LM_NAME(tiles_bf16)[now - 1](&tile);
         finish_tile(args, i + done, j, now, width, sums, BF16_PANEL);
         tile.a = (const char *)tile.a + now * lda;

@@ -7,15 +7,16 @@
  * activation is the same at every level, without fused multiply-adds.
  *
  * A level defines INT8_GROUP, INT8_ROWS, INT8_COLS (group of k, rows and vectors of a tile; a panel
- * is as wide as a tile), the type int8_code of A's codes and v_store_codes, and its tiles. It may
- * have an order of its own for the steps (INT8_OWN_ORDER and the functions that stand below it).
+ * is as wide as a tile), the type int8_code of A's codes, CODE_VECTORS and v_store_codes, and its
+ * tiles. It may have an order of its own for the steps (INT8_OWN_ORDER and the functions that stand
+ * below it).
  */
 #include <float.h>
 #include <math.h>
 
 #include "kernels/generic/products.h"
 
-enum { INT8_PANEL = VW * INT8_COLS };
+enum { INT8_PANEL = VW * INT8_COLS, CODE_LANES = VW * CODE_VECTORS };
 
 #ifndef INT8_OWN_ORDER
 
@@ -186,6 +187,18 @@ find_range(size_t k, const int8_row *row, float *low, float *high, float *spoilt
     *spoilt = v_sum(s);
 }
 
+/* Codes j … of so many vectors, of which k − j lanes are there. */
+LM_INLINE void
+quantize_vectors(const int8_row *row, size_t j, size_t k, float inverse, int32_t zero,
+                 int8_code *codes)
+{
+    vf y[CODE_VECTORS];
+
+    for (size_t v = 0; v < CODE_VECTORS; v++, j += VW)
+        y[v] = j < k ? v_mul(take_inputs(row, j, k - j), v_set(inverse)) : v_zero();
+    v_store_codes(codes, y, zero);
+}
+
 /*
  * The codes of a row: 255 steps from its least to its greatest number, 0 among them and exact. A
  * row below 10⁻³⁰ is all zeros, since the inverse of its step might be infinite.
@@ -195,6 +208,7 @@ quantize_row(size_t k, const int8_row *row, int8_code *codes)
 {
     float low, high, spoilt, range, inverse = 0;
     row_code code = {.scale = 0};
+    size_t j = 0;
 
     find_range(k, row, &low, &high, &spoilt);
     range = high - low;
@@ -205,28 +219,54 @@ quantize_row(size_t k, const int8_row *row, int8_code *codes)
         inverse = 255 / range;
         code.zero = (int32_t)lrintf(-low * inverse);
     }
-    for (size_t j = 0; j < k; j += VW) {
-        vf y = v_round(v_mul(take_inputs(row, j, k - j), v_set(inverse)));
-
-        y = v_min(v_max(v_add(y, v_set((float)code.zero)), v_zero()), v_set(255));
-        v_store_codes(codes + j, y);
-    }
+    for (; j + CODE_LANES <= k; j += CODE_LANES)
+        quantize_vectors(row, j, j + CODE_LANES, inverse, code.zero, codes + j);
+    if (j < k)
+        quantize_vectors(row, j, k, inverse, code.zero, codes + j);
     finish_codes(k, codes);
     return code;
 }
 
-/* Integer sums of a tile to floats, in place: the scales, then the bias. */
-LM_INLINE void
-scale_tile(size_t rows, const row_code *codes, const float *scales, const int32_t *columns,
-           const float *bias, float *sums)
+/* Sums of one row's vector of columns x … as floats: the scales, then the bias. */
+LM_INLINE vf
+scale_sums(const float *sums, const row_code *code, const int8_parts *parts, const float *bias,
+           size_t x)
 {
-    for (size_t r = 0; r < rows; r++, sums += INT8_PANEL)
-        for (size_t x = 0; x < INT8_PANEL; x += VW) {
-            vf scale = v_mul(v_set(codes[r].scale), v_load(scales + x));
-            vf sum = v_mul(v_centred(sums + x, columns + x, codes[r].zero), scale);
+    vf scale = v_mul(v_set(code->scale), v_load(parts->scales + x));
 
-            v_store(sums + x, v_add(sum, v_load(bias + x)));
+    return v_add(v_mul(v_centred(sums + x, parts->columns + x, code->zero), scale),
+                 v_load(bias + x));
+}
+
+/* A tile with an activation: in place, since it takes the whole tile at once. */
+LM_INLINE void
+finish_activated(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width,
+                 const row_code *codes, const int8_parts *parts, const float *bias, float *sums)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t x = 0; x < INT8_PANEL; x += VW)
+            v_store(sums + r * INT8_PANEL + x,
+                    scale_sums(sums + r * INT8_PANEL, codes + r, parts, bias, x));
+    finish_tile(args, i, j, rows, width, sums, INT8_PANEL);
+}
+
+/* A tile without: on the way to C. */
+LM_INLINE void
+finish_plain(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width,
+             const row_code *codes, const int8_parts *parts, const float *bias, const float *sums)
+{
+    for (size_t r = 0; r < rows; r++, sums += INT8_PANEL) {
+        const float *residual = args->residual ? args->residual + (i + r) * args->ldr + j : NULL;
+        float *c = args->c + (i + r) * args->ldc + j;
+
+        for (size_t x = 0; x < width; x += VW) {
+            vf sum = scale_sums(sums, codes + r, parts, bias, x);
+
+            if (residual)
+                sum = v_add(sum, v_load_some(residual + x, width - x));
+            v_store_some(c + x, width - x, sum);
         }
+    }
 }
 
 /* Rows i … of one panel's columns j …, from their codes. */
@@ -249,12 +289,16 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
     take_bias(args, j, width, INT8_PANEL, bias);
     for (size_t x = 0; x < INT8_PANEL; x += VW)
         v_store(bias + x, v_add(v_load(bias + x), v_load(parts.offset + j + x)));
+    parts.scales += j;
+    parts.columns += j;
     for (size_t done = 0, now; done < rows; done += now) {
         now = tile_rows(rows - done, INT8_ROWS);
-        fetch_lines(args, i + done, j, now, width);
+        fetch_residual(args, i + done, j, now, width);
         LM_NAME(tiles_int8)[now - 1](&tile);
-        scale_tile(now, codes + done, parts.scales + j, parts.columns + j, bias, sums);
-        finish_tile(args, i + done, j, now, width, sums, INT8_PANEL);
+        if (args->act == LM_ACT_NONE)
+            finish_plain(args, i + done, j, now, width, codes + done, &parts, bias, sums);
+        else
+            finish_activated(args, i + done, j, now, width, codes + done, &parts, bias, sums);
         tile.a = (const char *)tile.a + now * tile.lda;
     }
 }

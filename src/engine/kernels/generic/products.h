@@ -28,18 +28,16 @@ block_of(size_t row_bytes, size_t tile_rows)
 }
 
 /*
- * What a tile is finished with, fetched while its sums are made: a tile of few columns touches one
- * line a row, and would wait for each.
+ * The residual's lines, fetched while a tile's sums are made: a tile of few columns touches one
+ * line a row, and would wait for each. C's are not: stores do not wait, and on some CPUs so many
+ * requests hold up the tile's own loads.
  */
 static inline void
-fetch_lines(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width)
+fetch_residual(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width)
 {
-    for (size_t r = i; r < i + rows; r++)
-        for (size_t x = j; x < j + width; x += 16) {
-            if (args->residual)
-                __builtin_prefetch(args->residual + r * args->ldr + x);
-            __builtin_prefetch(args->c + r * args->ldc + x, 1);
-        }
+    for (size_t r = i; r < i + rows && args->residual; r++)
+        for (size_t x = j; x < j + width; x += 16)
+            __builtin_prefetch(args->residual + r * args->ldr + x);
 }
 
 #endif

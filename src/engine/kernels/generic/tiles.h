@@ -17,13 +17,18 @@ run_tile(size_t rows, size_t width, const lm_tile_f32 *tile)
     LM_NAME(tiles_f32)[(width - 1) / VW][rows - 1](tile);
 }
 
-/* `rows` rows of A by one tile's width of a B that is in the cache already. */
+/*
+ * `rows` rows of A by one tile's width of a B that is in the cache already. Where that is one
+ * panel, tiles are as tall as can be, to read B half as often.
+ */
 static inline void
 multiply_columns(size_t rows, size_t width, lm_tile_f32 tile)
 {
+    size_t most = width <= PANEL ? TALL_ROWS : TILE_ROWS;
+
     tile.fetch = tile.b;
     for (size_t step; rows > 0; rows -= step) {
-        step = tile_rows(rows, TILE_ROWS);
+        step = tile_rows(rows, most);
         run_tile(step, width, &tile);
         tile.a += step * tile.lda;
         tile.c += step * tile.ldc;

@@ -147,8 +147,6 @@ finish_codes(size_t k, int8_code *codes)
     const __m128i third = _mm_setr_epi8(0, 3, 1, 2, 4, 7, 5, 6, 8, 11, 9, 10, 12, 15, 13, 14);
     uint8_t *bytes = (uint8_t *)(codes + count);
 
-    for (size_t i = round_up(k, VW); i < count; i++)
-        codes[i] = 0;
     for (size_t i = 0; i < count; i += 16) {
         const __m128i *from = (const __m128i *)(const void *)(codes + i);
         __m128i x = _mm_packus_epi16(_mm_loadu_si128(from), _mm_loadu_si128(from + 1));

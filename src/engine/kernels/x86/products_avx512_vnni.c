@@ -18,11 +18,21 @@ typedef uint8_t int8_code;
 
 enum { INT8_GROUP = 4 };
 
-/* Lanes that are integers from 0 to 255, as bytes. */
+/* Vectors that v_store_codes takes at once. */
+enum { CODE_VECTORS = 4 };
+
+/* The nearest integers, plus zero, cut to 0 … 255. Packing goes by quarters of a register. */
 LM_INLINE void
-v_store_codes(uint8_t *p, vf v)
+v_store_codes(uint8_t *p, const vf *y, int32_t zero)
 {
-    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+    const vi z = _mm512_set1_epi32(zero);
+    const vi order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    vi c[CODE_VECTORS];
+
+    for (int v = 0; v < CODE_VECTORS; v++)
+        c[v] = _mm512_add_epi32(_mm512_cvtps_epi32(y[v]), z);
+    c[0] = _mm512_packus_epi16(_mm512_packs_epi32(c[0], c[1]), _mm512_packs_epi32(c[2], c[3]));
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, c[0]));
 }
 
 #include "kernels/x86/product_int8_avx512.h"

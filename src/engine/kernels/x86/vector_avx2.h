@@ -160,6 +160,35 @@ v_scale(vf p, vf n)
     return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
 }
 
+/*
+ * Eight vectors as rows of a square: its columns. By pairs, by fours, by halves of a register.
+ * Written out, for loops over an array of vectors keep it in memory.
+ */
+#define PAIR(i)                                \
+    t[i] = _mm256_unpacklo_ps(x[i], x[i + 1]); \
+    t[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
+#define FOUR(i, c)                                                  \
+    x[i + 2 * c] = _mm256_shuffle_ps(t[i + c], t[i + c + 2], 0x44); \
+    x[i + 2 * c + 1] = _mm256_shuffle_ps(t[i + c], t[i + c + 2], 0xee);
+#define HALVES(c)                                            \
+    t[c] = _mm256_permute2f128_ps(x[c], x[4 + c], 0x20);     \
+    x[4 + c] = _mm256_permute2f128_ps(x[c], x[4 + c], 0x31); \
+    x[c] = t[c];
+
+LM_INLINE void
+v_transpose(vf x[VW])
+{
+    vf t[VW];
+
+    PAIR(0) PAIR(2) PAIR(4) PAIR(6);
+    FOUR(0, 0) FOUR(0, 1) FOUR(4, 0) FOUR(4, 1);
+    HALVES(0) HALVES(1) HALVES(2) HALVES(3)
+}
+
+#undef PAIR
+#undef FOUR
+#undef HALVES
+
 LM_INLINE float
 v_sum(vf v)
 {
@@ -197,14 +226,20 @@ v_load_bf16_part(const uint16_t *p, size_t n)
     return v_load_bf16(whole);
 }
 
-/* Lanes that are integers from 0 to 255, as 16 bits each. */
-LM_INLINE void
-v_store_codes(int16_t *p, vf v)
-{
-    __m256i codes = _mm256_cvtps_epi32(v);
+/* Two vectors as codes of 16 bits: the nearest integers, plus zero, cut to 0 … 255. */
+enum { CODE_VECTORS = 2 };
 
-    _mm_storeu_si128((__m128i *)p, _mm_packus_epi32(_mm256_castsi256_si128(codes),
-                                                    _mm256_extracti128_si256(codes, 1)));
+LM_INLINE void
+v_store_codes(int16_t *p, const vf *y, int32_t zero)
+{
+    const __m256i z = _mm256_set1_epi32(zero);
+    __m256i codes = _mm256_packs_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(y[0]), z),
+                                       _mm256_add_epi32(_mm256_cvtps_epi32(y[1]), z));
+
+    codes = _mm256_permute4x64_epi64(codes, 0xd8); /* quarters 0, 2, 1, 3 */
+    codes =
+        _mm256_min_epi16(_mm256_max_epi16(codes, _mm256_setzero_si256()), _mm256_set1_epi16(255));
+    _mm256_storeu_si256((__m256i *)p, codes);
 }
 
 /* sums − zero · columns */

@@ -156,6 +156,43 @@ v_scale(vf p, vf n)
     return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(n, v_set(-127), _CMP_NEQ_UQ), p, n);
 }
 
+/*
+ * Sixteen vectors as rows of a square: its columns. By pairs, by fours, by quarters of a register.
+ * Written out, for loops over an array of vectors keep it in memory.
+ */
+#define PAIR(i)                                \
+    t[i] = _mm512_unpacklo_ps(x[i], x[i + 1]); \
+    t[i + 1] = _mm512_unpackhi_ps(x[i], x[i + 1]);
+#define FOUR(i, c)                                                                   \
+    x[i + 2 * c] = (vf)_mm512_unpacklo_pd((__m512d)t[i + c], (__m512d)t[i + c + 2]); \
+    x[i + 2 * c + 1] = (vf)_mm512_unpackhi_pd((__m512d)t[i + c], (__m512d)t[i + c + 2]);
+#define QUARTERS(c)                                                 \
+    {                                                               \
+        vf even0 = _mm512_shuffle_f32x4(x[c], x[4 + c], 0x88);      \
+        vf even1 = _mm512_shuffle_f32x4(x[8 + c], x[12 + c], 0x88); \
+        vf odd0 = _mm512_shuffle_f32x4(x[c], x[4 + c], 0xdd);       \
+        vf odd1 = _mm512_shuffle_f32x4(x[8 + c], x[12 + c], 0xdd);  \
+                                                                    \
+        x[c] = _mm512_shuffle_f32x4(even0, even1, 0x88);            \
+        x[4 + c] = _mm512_shuffle_f32x4(odd0, odd1, 0x88);          \
+        x[8 + c] = _mm512_shuffle_f32x4(even0, even1, 0xdd);        \
+        x[12 + c] = _mm512_shuffle_f32x4(odd0, odd1, 0xdd);         \
+    }
+
+LM_INLINE void
+v_transpose(vf x[VW])
+{
+    vf t[VW];
+
+    PAIR(0) PAIR(2) PAIR(4) PAIR(6) PAIR(8) PAIR(10) PAIR(12) PAIR(14);
+    FOUR(0, 0) FOUR(0, 1) FOUR(4, 0) FOUR(4, 1) FOUR(8, 0) FOUR(8, 1) FOUR(12, 0) FOUR(12, 1);
+    QUARTERS(0) QUARTERS(1) QUARTERS(2) QUARTERS(3)
+}
+
+#undef PAIR
+#undef FOUR
+#undef QUARTERS
+
 LM_INLINE float
 v_sum(vf v)
 {
