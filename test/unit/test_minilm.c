@@ -23,10 +23,15 @@
  */
 static const size_t lower_stride[LM_LEVEL_COUNT] = {16, 3, 3, 3, 1};
 
+/* Not so few texts that their mean would say nothing. */
+#define MOST_STRIDE 32
+
 static size_t
 value_stride(int level)
 {
-    return (level == (int)lm_kernels_best() ? 1 : lower_stride[level]) * UNIT_STRIDE;
+    size_t stride = (level == (int)lm_kernels_best() ? 1 : lower_stride[level]) * UNIT_STRIDE;
+
+    return stride < MOST_STRIDE ? stride : MOST_STRIDE;
 }
 
 typedef struct recorded {
