@@ -227,46 +227,18 @@ quantize_row(size_t k, const int8_row *row, int8_code *codes)
     return code;
 }
 
-/* Sums of one row's vector of columns x … as floats: the scales, then the bias. */
-LM_INLINE vf
-scale_sums(const float *sums, const row_code *code, const int8_parts *parts, const float *bias,
-           size_t x)
-{
-    vf scale = v_mul(v_set(code->scale), v_load(parts->scales + x));
-
-    return v_add(v_mul(v_centred(sums + x, parts->columns + x, code->zero), scale),
-                 v_load(bias + x));
-}
-
-/* A tile with an activation: in place, since it takes the whole tile at once. */
+/* Integer sums of a tile to floats, in place: the scales, then the bias. */
 LM_INLINE void
-finish_activated(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width,
-                 const row_code *codes, const int8_parts *parts, const float *bias, float *sums)
+scale_tile(size_t rows, const row_code *codes, const float *scales, const int32_t *columns,
+           const float *bias, float *sums)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t x = 0; x < INT8_PANEL; x += VW)
-            v_store(sums + r * INT8_PANEL + x,
-                    scale_sums(sums + r * INT8_PANEL, codes + r, parts, bias, x));
-    finish_tile(args, i, j, rows, width, sums, INT8_PANEL);
-}
+    for (size_t r = 0; r < rows; r++, sums += INT8_PANEL)
+        for (size_t x = 0; x < INT8_PANEL; x += VW) {
+            vf scale = v_mul(v_set(codes[r].scale), v_load(scales + x));
+            vf sum = v_mul(v_centred(sums + x, columns + x, codes[r].zero), scale);
 
-/* A tile without: on the way to C. */
-LM_INLINE void
-finish_plain(const lm_gemm *args, size_t i, size_t j, size_t rows, size_t width,
-             const row_code *codes, const int8_parts *parts, const float *bias, const float *sums)
-{
-    for (size_t r = 0; r < rows; r++, sums += INT8_PANEL) {
-        const float *residual = args->residual ? args->residual + (i + r) * args->ldr + j : NULL;
-        float *c = args->c + (i + r) * args->ldc + j;
-
-        for (size_t x = 0; x < width; x += VW) {
-            vf sum = scale_sums(sums, codes + r, parts, bias, x);
-
-            if (residual)
-                sum = v_add(sum, v_load_some(residual + x, width - x));
-            v_store_some(c + x, width - x, sum);
+            v_store(sums + x, v_add(sum, v_load(bias + x)));
         }
-    }
 }
 
 /* Rows i … of one panel's columns j …, from their codes. */
@@ -289,16 +261,12 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
     take_bias(args, j, width, INT8_PANEL, bias);
     for (size_t x = 0; x < INT8_PANEL; x += VW)
         v_store(bias + x, v_add(v_load(bias + x), v_load(parts.offset + j + x)));
-    parts.scales += j;
-    parts.columns += j;
     for (size_t done = 0, now; done < rows; done += now) {
         now = tile_rows(rows - done, INT8_ROWS);
         fetch_residual(args, i + done, j, now, width);
         LM_NAME(tiles_int8)[now - 1](&tile);
-        if (args->act == LM_ACT_NONE)
-            finish_plain(args, i + done, j, now, width, codes + done, &parts, bias, sums);
-        else
-            finish_activated(args, i + done, j, now, width, codes + done, &parts, bias, sums);
+        scale_tile(now, codes + done, parts.scales + j, parts.columns + j, bias, sums);
+        finish_tile(args, i + done, j, now, width, sums, INT8_PANEL);
         tile.a = (const char *)tile.a + now * tile.lda;
     }
 }
