@@ -24,7 +24,7 @@ mkdir -p "$LOGS"
 : >"$TIMES"
 
 QUICK_PARTS="lint unit sanitize hostile replay kernels symbols sql isolation tap docs"
-ALL_PARTS="$QUICK_PARTS live coverage clang versions cassert shim shm pgspot headers linear parallel upgrade fuzz"
+ALL_PARTS="$QUICK_PARTS live coverage clang upgrade versions cassert shim shm pgspot headers linear parallel fuzz"
 
 PARTS=
 DEFAULT_PARTS=$QUICK_PARTS
@@ -130,14 +130,17 @@ for file in scripts/parts/*.sh; do
     . "$file"
 done
 
-# Parts that keep one processor busy for long and touch nothing that the parts after them touch: they begin in their
-# place and go on beside those, and the run waits for them at its end. What they say is shown then.
-BESIDE="hostile live coverage"
+# Parts that take long and touch nothing that the parts after them touch: they begin in their place and go on beside
+# those, and the run waits for them at its end. What they say is shown then. (versions has the copies of 16 and 18 to
+# itself: upgrade, which installs there too, comes before.)
+BESIDE="hostile live coverage versions"
+APART=
 
 begin_beside() {
     rm -f "$LOGS/beside-$1.took"
     (
         began=$(date +%s)
+        APART=$1
         RESULTS=$BUILD/results-$1.txt
         : >"$RESULTS"
         "part_$1"

@@ -1,10 +1,10 @@
 # server.sh - parts that run a private server: SQL, TAP, the manual, live comparisons, other versions.
 
-# Files that servers read lie where the servers' user can reach them; in a folder of their own for a part that runs
-# beside others: [PART].
+# Files that servers read lie where the servers' user can reach them. $APART names a part that runs beside others: what
+# it puts there has that name.
 stage_fixtures() {
     need_model
-    FIXTURES=$(server_home)/fixtures${1:+-$1}
+    FIXTURES=$(server_home)/fixtures${APART:+-$APART}
     rm -rf "$FIXTURES"
     mkdir -p "$FIXTURES/models"
     cp -RL models/tiny "$FIXTURES/models/tiny"
@@ -16,11 +16,10 @@ stage_fixtures() {
     export LMTEXT_SOURCE_DIR LMTEXT_MINILM
 }
 
-# [PART] that runs beside others.
 start_server() {
     pg_layout
-    stage_fixtures "$@"
-    LMTEXT_CLUSTER=${1:-test}
+    stage_fixtures
+    LMTEXT_CLUSTER=${APART:-test}
     export LMTEXT_CLUSTER
     sh scripts/cluster.sh destroy
     trap 'sh scripts/cluster.sh stop' EXIT
@@ -97,7 +96,7 @@ part_tap() {
     stage_watch
     # What earlier versions installed, for tests of the update.
     cp test/upgrade/*.sql "$PG_DESTDIR$("$PG_CONFIG" --sharedir)/extension/"
-    tap=$(server_home)/tap
+    tap=$(server_home)/tap${APART:+-$APART}
     rm -rf "$tap"
     mkdir -p "$tap/data" "$tap/log"
     cp -R test/t "$tap/t"
@@ -137,7 +136,7 @@ part_docs() {
 part_live() {
     need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy
     build_units unit ""
-    start_server live
+    start_server
     check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py \
         --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all"
     check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \
@@ -161,13 +160,10 @@ on_server() {
     PG_MAJOR=15
 }
 
-# The SQL surface, and the neighbours that only these versions have here (pgvector). The other servers' tests run there by
-# hand: LMTEXT_PG=18 sh scripts/test.sh tap.
+# All that runs on 15. pgvector, a neighbour, is with these versions only.
 part_versions() {
-    LMTEXT_TAP='110*'
-    on_server 16 sql tap
-    on_server 18 sql tap
-    unset LMTEXT_TAP
+    on_server 16 sql isolation tap
+    on_server 18 sql isolation tap
 }
 
 # The SQL surface on a server with assertions.
