@@ -23,7 +23,7 @@ FROM sound, (VALUES
     ('{digest}', to_jsonb(repeat('a', 64))),
     ('{digest}', to_jsonb(repeat('0g', 32))), ('{digest}', to_jsonb(repeat(' ', 64))),
     ('{files}', NULL), ('{files}', '{}'), ('{files}', '[5]'), ('{files,0,name}', '5'), ('{files,0,size}', '-1'),
-    ('{files,0,size}', '"x"'), ('{files,0,sha256}', NULL), ('{files,0,sha256}', '"0g"'), ('{files}', '[]'),
+    ('{files,0,size}', '"x"'), ('{base}', '"ab"'), ('{base}', to_jsonb(repeat('a', 64))), ('{files,0,sha256}', NULL), ('{files,0,sha256}', '"0g"'), ('{files}', '[]'),
     ('{family}', NULL), ('{family}', '1'), ('{task}', NULL), ('{precision}', NULL), ('{precision}', '[]'), ('{precision}', '"fp64"'),
     ('{dimensions}', '-1'), ('{dimensions}', '2147483648'), ('{max_tokens}', '"many"'), ('{parameters}', '1.0'),
     ('{bytes}', '-1'), ('{bytes}', '9223372036854775808')) damage (path, value);

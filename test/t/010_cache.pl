@@ -32,9 +32,9 @@ sub size_of
 value(qq{
     CREATE EXTENSION lmtext;
     SELECT lmtext.import_model('minilm', '$real');
-    SELECT lmtext.import_model('a', '$tiny', '{"max_tokens": 12}');
-    SELECT lmtext.import_model('b', '$tiny', '{"max_tokens": 13}');
-    SELECT lmtext.import_model('c', '$tiny', '{"max_tokens": 14}');
+    SELECT lmtext.import_model('a', '@{[ variant($tiny, 1) ]}', '{"max_tokens": 12}');
+    SELECT lmtext.import_model('b', '@{[ variant($tiny, 2) ]}');
+    SELECT lmtext.import_model('c', '@{[ variant($tiny, 3) ]}', '{"max_tokens": 14}');
     CREATE TABLE doc AS SELECT 'text number ' || i AS body FROM generate_series(1, 2000) i;
     ANALYZE doc;
 });
@@ -204,18 +204,38 @@ value(qq{
         'the cache is large again');
 }
 
+# ---- One image for two windows ----
+
+{
+    my $folder = variant($tiny, 6);
+    my $both = q{SELECT lmtext.embed('a b c d e f g h', 'w@1'); SELECT lmtext.embed('a b c d e f g h', 'w@2')};
+    my $loaded = q{SELECT string_agg(version || ' ' || loads, ', ') FROM lmtext.model_cache WHERE version LIKE 'w@%'};
+    value(qq{SELECT lmtext.import_model('w', '$folder'); SELECT lmtext.import_model('w', '$folder', '{"max_tokens": 5}')});
+    is(value('SELECT count(DISTINCT sha256) FROM lmtext.models WHERE name = \'w\''), 2, 'versions that differ by the window');
+    my $first = value($both);
+    my ($wide, $narrow) = split /\n/, $first;
+    isnt($wide, $narrow, 'read a text up to it');
+    is(value($loaded), 'w@1 1', 'and are loaded once');
+    is(value(q{SELECT lmtext.unload_model('w@2')}), 't', 'they leave together');
+    is(value(q{SELECT lmtext.load_model('w@2'); SELECT lmtext.load_model('w@1')}), "t\nf", 'whichever is loaded first');
+    is(value($both), $first, 'each has its own window');
+    is(value($loaded), 'w@1 2', 'and one image');
+    is(value(q{SELECT lmtext.embed('a b c d e f g h', 'w@2') = lmtext.embed('a b c', 'w@2')}), 't', 'which cuts');
+    value(q{SELECT lmtext.drop_model('w')});
+}
+
 # ---- Transactions ----
 
 {
     my $session = session();
     my $result = say_in($session, qq{BEGIN;
-        SELECT lmtext.import_model('t', '$tiny', '{"max_tokens": 9}');
+        SELECT lmtext.import_model('t', '@{[ variant($tiny, 4) ]}');
         SELECT (lmtext.embed('a', 't'))[1] IS NOT NULL;});
     like($result, qr/^1\nt$/, 'a model that is not committed can be used');
     like(say_in($session, q{ROLLBACK; SELECT lmtext.embed('a', 't')}),
         qr/42704/, 'and is gone when rolled back');
     $result = say_in($session, qq{BEGIN; SAVEPOINT s;
-        SELECT lmtext.import_model('t', '$tiny', '{"max_tokens": 9}');
+        SELECT lmtext.import_model('t', '@{[ variant($tiny, 4) ]}');
         SELECT (lmtext.embed('a', 't'))[1] IS NOT NULL;
         ROLLBACK TO s;
         SELECT lmtext.embed('a', 't')});
@@ -254,7 +274,7 @@ value(qq{
     is(slots("pins > 0"), 0, 'and are all given back');
 
     # ---- Drop while loaded ----
-    value(qq{SELECT lmtext.import_model('d', '$tiny', '{"max_tokens": 8}')});
+    value(qq{SELECT lmtext.import_model('d', '@{[ variant($tiny, 5) ]}')});
     like(say_in($session, q{SELECT (lmtext.embed('a', 'd'))[1] IS NOT NULL}), qr/^t/, 'in use');
     value(q{SELECT lmtext.drop_model('d')});
     like(say_in($session, q{SELECT lmtext.embed('a', 'd')}), qr/42704/, 'and then dropped');

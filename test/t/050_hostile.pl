@@ -188,13 +188,13 @@ my %begin = substr($header, 8, $length) =~ /"([^"]+)":\s*\{[^}]*"data_offsets":\
 my @names = sort keys %begin;
 cmp_ok(scalar @names, '==', 39, 'tensors of the model');
 my @poisoned = map { $names[ $_ * @names / 8 ] } 0 .. 7;
-my $window = 4;
+my $number = 0;
 for my $name (@poisoned)
 {
     my $at = 8 + $length + $begin{$name};
-    $window++;
+    my $folder = variant($tiny, ++$number);
     value(<<"SQL");
-SELECT lmtext.import_model('poisoned', '$tiny', '{"max_tokens": $window}');
+SELECT lmtext.import_model('poisoned', '$folder');
 UPDATE "poisoned\@1" SET data = overlay(data PLACING '\\x0000c07f' FROM $at + 1)
 WHERE file = 'model.safetensors';
 SQL

@@ -17,6 +17,7 @@ log_min_messages = fatal
 max_connections = 20
 CONF
 
+my $another = variant($tiny, 2);
 my $broken = abs_path(PostgreSQL::Test::Utils::tempdir()) . '/broken';
 system("cp -R '$tiny' '$broken' && truncate -s -1 '$broken/model.safetensors'") == 0 or die 'no broken folder';
 system("chmod -R a+rX '$broken'");
@@ -24,7 +25,7 @@ system("chmod -R a+rX '$broken'");
 value(qq{
     CREATE EXTENSION lmtext;
     SELECT lmtext.import_model('tiny', '$tiny');
-    SELECT lmtext.import_model('other', '$tiny', '{"max_tokens": 21}');
+    SELECT lmtext.import_model('other', '@{[ variant($tiny, 1) ]}');
     CREATE TABLE doc AS SELECT i AS id, 'text number ' || i AS body, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS topic
         FROM generate_series(1, 1000) i;
     ANALYZE doc;
@@ -189,7 +190,7 @@ flat('loads and unloads', effort(100, 1_000, 1_000), sub { quiet("CALL loads($_[
 flat('changes of the table', effort(100, 1_000, 1_000), sub {
     quiet_each($_[0], sub { q{GRANT SELECT ON "tiny@1" TO PUBLIC; SELECT lmtext.embed('a', 'tiny') IS NULL} }) });
 flat('imports, uses and drops', effort(10, 100, 500), sub {
-    quiet_each($_[0], sub { qq{SELECT lmtext.import_model('c', '$tiny', '{"max_tokens": 23}'); SELECT lmtext.embed('a', 'c') IS NULL;
+    quiet_each($_[0], sub { qq{SELECT lmtext.import_model('c', '$another'); SELECT lmtext.embed('a', 'c') IS NULL;
         SELECT lmtext.drop_model('c'); SELECT lmtext.embed('a', 'tiny') IS NULL} }) });
 is(say_in($session, q{SELECT lmtext.embed('a', 'tiny') = lmtext.embed('a', 'tiny@1'::regclass)}), 't', 'the session still computes');
 

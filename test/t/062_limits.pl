@@ -110,7 +110,7 @@ safe('after large texts and results');
 # Twenty models of four sizes in a cache that holds some six of them.
 my @models = map { "m$_" } 1 .. 20;
 my @folders = map { "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/$_" } qw(bert bert-silu bert-st5-cls bert-types3);
-value(join('', map { qq{SELECT lmtext.import_model('$models[$_]', '$folders[$_ % 4]', '{"max_tokens": @{[ 3 + int($_ / 4) ]}}');\n} } 0 .. 19));
+value(join('', map { qq{SELECT lmtext.import_model('$models[$_]', '@{[ variant($folders[$_ % 4], 1 + int($_ / 4)) ]}');\n} } 0 .. 19));
 my $all = value(join('', map { "SELECT lmtext.load_model('$_');\n" } @models)
       . q{SELECT sum(bytes) / 1024 FROM lmtext.model_cache WHERE version LIKE 'm%'}) =~ /(\d+)(?:\.\d+)?\z/ ? $1 : die 'no sizes';
 value(join('', map { "SELECT lmtext.unload_model('$_');\n" } 'tiny', @models));

@@ -24,8 +24,8 @@ my $large = effort($tiny, $real, $real);
 value(<<"SQL");
 CREATE EXTENSION lmtext;
 SELECT lmtext.import_model('m', '$tiny');
-SELECT lmtext.import_model('m', '$tiny', '{"max_tokens": 4}');
-SELECT lmtext.import_model('slow', '$large', '{"max_tokens": 11}');
+SELECT lmtext.import_model('m', '@{[ variant($tiny, 1) ]}', '{"max_tokens": 4}');
+SELECT lmtext.import_model('slow', '@{[ variant($large, 2) ]}');
 CREATE TABLE doc AS SELECT i AS id, translate(i::text, '0123456789', 'abcdefghij') || ' sat on the mat' AS body
     FROM generate_series(1, 2000) i;
 CALL lmtext.train('parity', 'SELECT body, (id % 2)::text FROM doc WHERE id <= 40', '{"base": "m"}');
@@ -109,7 +109,7 @@ safe('refusals on a standby');
 
 # A drop waits on the standby for who uses the model, as long as max_standby_streaming_delay allows.
 {
-    on($primary, qq{SELECT lmtext.import_model('d', '$tiny', '{"max_tokens": 9}')});
+    on($primary, qq{SELECT lmtext.import_model('d', '@{[ variant($tiny, 3) ]}')});
     caught_up();
     my $user = session();
     say_in($user, q{SELECT lmtext.embed('a', 'd')});
@@ -142,7 +142,7 @@ safe('refusals on a standby');
 {
     $standby->append_conf('postgresql.conf', 'max_standby_streaming_delay = -1');
     $standby->reload;
-    on($primary, qq{SELECT lmtext.import_model('d', '$tiny', '{"max_tokens": 10}')});
+    on($primary, qq{SELECT lmtext.import_model('d', '@{[ variant($tiny, 4) ]}')});
     caught_up();
     my $holder = session();
     $holder->query(q{BEGIN; DECLARE x CURSOR FOR SELECT lmtext.embed(body, 'd') FROM doc});

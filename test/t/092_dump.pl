@@ -359,13 +359,13 @@ SQL
 # Sessions that loaded a model and ended cannot give it back; who drops it need not know lmtext. The
 # next load by anybody does.
 {
-    my $window = 14;
+    my $number = 0;
 
     # A version that nothing else shares memory with, loaded by a session that has ended.
     my $load = sub {
         my ($name, $database) = @_;
-        my $options = sprintf '{"max_tokens": %d}', $window++;
-        value(qq{SELECT lmtext.import_model('$name', '$tiny', '$options'); SELECT lmtext.load_model('$name')}, $database);
+        my $folder = variant($tiny, ++$number);
+        value(qq{SELECT lmtext.import_model('$name', '$folder'); SELECT lmtext.load_model('$name')}, $database);
     };
     my $loaded = q{SELECT count(*) FROM lmtext.model_cache WHERE database = 'gone'};
     my $lost = q{SELECT count(*) FROM lmtext.model_cache WHERE database IS NULL OR database = 'gone' AND model IS NULL};

@@ -16,10 +16,12 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Exporter 'import';
+use File::Basename qw(basename dirname);
+use File::Spec;
 
 our @EXPORT = (
     @Test::More::EXPORT, qw($real $tiny start_node adopt_node use_node value state_of complaint
-      session say_in begin_in end_in wait_for stopped_loader effort safe expect_restart done slurp_file));
+      session say_in begin_in end_in wait_for stopped_loader variant effort safe expect_restart done slurp_file));
 
 our $real = $ENV{LMTEXT_MINILM} or die 'LMTEXT_MINILM is not set';
 our $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
@@ -153,6 +155,18 @@ sub wait_for
 }
 
 # ---- Laws ----
+
+# A copy of a model's folder that shares no memory with others: its config.json ends in so many spaces.
+sub variant
+{
+    my ($folder, $number) = @_;
+    my $copy = File::Spec->rel2abs(PostgreSQL::Test::Utils::tempdir()) . '/' . basename($folder) . "-$number";
+    return $copy if -d $copy;
+    system('cp', '-RL', $folder, $copy) == 0 or die "no copy of $folder";
+    append_to_file("$copy/config.json", ' ' x $number);
+    system('chmod', '-R', 'a+rX', $copy, dirname($copy)) == 0 or die "$copy stays closed";
+    return $copy;
+}
 
 # How long a loop is: by hand or in test.sh, in CI, and with --long.
 sub effort

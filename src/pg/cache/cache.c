@@ -29,6 +29,8 @@
 typedef struct cache_entry {
     lmtext_model pub; /* first: what callers get */
     dlist_node node;
+    lmtext_digest digest; /* of the version; the key has its image's */
+    int window;
     lmtext_cache_key key;
     MemoryContext memory; /* of what was bound */
     lmtext_image *image;
@@ -195,8 +197,8 @@ static void
 check_base(cache_entry *entry, const cache_entry *base)
 {
     if (entry->base_build == 0)
-        entry->base_digest = base->key.digest;
-    else if (memcmp(&entry->base_digest, &base->key.digest, sizeof(lmtext_digest)) != 0)
+        entry->base_digest = base->digest;
+    else if (memcmp(&entry->base_digest, &base->digest, sizeof(lmtext_digest)) != 0)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("model \"%s\" was built on other weights than \"%s\" has now",
                                entry->pub.name, base->pub.name)));
@@ -224,13 +226,15 @@ entry_revalidate(cache_entry *entry)
     MemoryContext scratch =
         AllocSetContextCreate(CurrentMemoryContext, "lmtext manifest", ALLOCSET_SMALL_SIZES);
     lmtext_cache_key key;
+    lmtext_digest digest;
     bool same;
 
     LockRelationOid(entry->pub.relid, AccessShareLock);
-    read_key(entry->pub.relid, scratch, &key);
+    digest = read_key(entry->pub.relid, scratch, &key)->digest;
     LMTEXT_FAULT_POINT("revalidating");
     MemoryContextDelete(scratch);
     same = memcmp(&key, &entry->key, sizeof key) == 0 &&
+           memcmp(&digest, &entry->digest, sizeof digest) == 0 &&
            entry->base == lmtext_catalog_base(entry->pub.relid);
     if (same) {
         char *name = lmtext_catalog_display_name(entry->pub.relid);
@@ -317,6 +321,8 @@ entry_build(cache_entry *entry)
     strlcpy(entry->pub.name, name, sizeof entry->pub.name);
     pfree(name);
     manifest = read_key(relid, scratch, &entry->key);
+    entry->digest = manifest->digest;
+    entry->window = manifest->max_tokens;
     entry->base = lmtext_catalog_base(relid);
     LMTEXT_FAULT_POINT("manifest_known");
     entry->image = lmtext_image_open(&entry->key, relid, manifest);
@@ -332,7 +338,8 @@ entry_build(cache_entry *entry)
 }
 
 /*
- * Pointers into the image and scratch space, for this backend. A head and only a head names a base.
+ * Pointers into the image and scratch space, for this backend. The window is the version's own: the
+ * image may have been loaded for another. A head and only a head names a base.
  */
 static void
 entry_bind(cache_entry *entry)
@@ -345,6 +352,7 @@ entry_bind(cache_entry *entry)
         call,
         lm_model_bind(&call->ctx, entry->image->address, entry->image->size, &entry->pub.model),
         entry->pub.name);
+    entry->pub.model.info.max_tokens = entry->window;
     LMTEXT_FAULT_POINT("mid_bind");
     lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
     if (entry->pub.model.has_head != OidIsValid(entry->base))
@@ -414,11 +422,10 @@ read_key(Oid relid, MemoryContext scratch, lmtext_cache_key *key)
 
     MemoryContextSwitchTo(old);
     *key = (lmtext_cache_key){
-        .digest = manifest->digest,
+        .image = manifest->image,
         .image_layout = LM_IMAGE_LAYOUT,
         .pack_format = kernels->products[manifest->precision].pack_format,
         .level = kernels->level,
-        .max_tokens = manifest->max_tokens,
         .precision = manifest->precision,
     };
     return manifest;
@@ -581,7 +588,7 @@ lmtext_count(lmtext_model *model, const lm_embed_counts *counts)
 const lmtext_digest *
 lmtext_model_digest(const lmtext_model *model)
 {
-    return &((const cache_entry *)model)->key.digest;
+    return &((const cache_entry *)model)->digest;
 }
 
 /* For tests, which count forward passes, and for whoever wonders what a statement computed. */

@@ -239,12 +239,12 @@ load_abandon(int code, Datum argument)
 
 /*
  * Reads settings and headers, so that a model that cannot be served is refused before memory for it
- * is asked for. The window and the precision were chosen at import and are part of the key.
+ * is asked for. The window and the precision were chosen at import.
  */
 static void
 load_plan(image_load *load)
 {
-    lm_model_options options = {.max_tokens = load->image->key.max_tokens,
+    lm_model_options options = {.max_tokens = load->manifest->max_tokens,
                                 .precision = load->image->key.precision};
 
     lmtext_call_init(&load->call, load->scratch);

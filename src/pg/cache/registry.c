@@ -486,7 +486,7 @@ try_unload(const lmtext_cache_key *key, bool *unloaded)
     for (int i = 0; i < LMTEXT_SLOTS; i++) {
         lmtext_slot *slot = &shared->slots[i];
 
-        if (memcmp(&slot->key.digest, &key->digest, sizeof key->digest) != 0)
+        if (memcmp(&slot->key.image, &key->image, sizeof key->image) != 0)
             continue;
         if (slot->state == LMTEXT_SLOT_LOADING)
             result = TAKE_WAIT;

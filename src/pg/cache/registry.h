@@ -17,19 +17,19 @@
 #include "pg/cache/cache.h"
 
 /* Changes with every change of the structs below: it is part of the name in shared memory. */
-#define LMTEXT_REGISTRY_LAYOUT 3
+#define LMTEXT_REGISTRY_LAYOUT 4
 
 #define LMTEXT_SLOTS 64
 #define LMTEXT_PROGRESS_SLOTS 8
 #define LMTEXT_PROGRESS_POINTS 128
 
-/* What an image is made of; equal keys mean equal bytes. No padding: compared as bytes. */
+/* What an image is made of; equal keys mean equal bytes, but for the window that the image holds,
+ * which is its loader's. No padding: compared as bytes. */
 typedef struct lmtext_cache_key {
-    lmtext_digest digest;
+    lmtext_digest image;
     uint32 image_layout; /* LM_IMAGE_LAYOUT */
     uint32 pack_format;
     uint32 level;     /* lm_level: a cap by lmtext.isa must be obeyed also where packings agree */
-    int32 max_tokens; /* an option of the version that is stored in the image */
     uint32 precision; /* lm_precision of its weights */
 } lmtext_cache_key;
 

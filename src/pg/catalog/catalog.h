@@ -41,10 +41,13 @@ bool lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deplo
 
 typedef struct lmtext_manifest {
     lmtext_digest digest; /* of files, window, precision, base: of one digest, versions are equal */
+    lmtext_digest image;  /* the same but for the window: of one, versions share an image */
+    lmtext_digest base;   /* of the base that a head was made on */
+    bool has_base;
     char *family, *task;
     lm_precision precision; /* of the weights when loaded; a head is float32 */
     int dimensions;
-    int max_tokens; /* the window; a loader hands it to lm_model_plan_make as its option */
+    int max_tokens; /* the window; it is set anew where an image is bound */
     int64 parameters, bytes;
     char *json;                 /* the whole manifest, UTF-8 */
     const struct lm_json *root; /* the same, parsed */

@@ -37,7 +37,7 @@ typedef struct lmtext_manifest_file manifest_file;
 static bytea *fetch_row(Relation table, Snapshot snapshot);
 static lm_status parse_manifest(lm_context *ctx, const char *json, size_t length,
                                 lmtext_manifest *manifest);
-static void check_digest(Oid relid, const char *name, const lmtext_manifest *manifest);
+static void check_digest(Oid relid, const char *name, lmtext_manifest *manifest);
 
 /* ---- Reading ---- */
 
@@ -81,6 +81,7 @@ lmtext_manifest_peek(Oid relid, Oid *base)
 {
     Relation table = lmtext_catalog_is_model(relid) ? try_table_open(relid, AccessShareLock) : NULL;
     lmtext_manifest *manifest;
+    lmtext_digest unused;
     bytea *row;
     lmtext_call call;
     lm_status status;
@@ -99,6 +100,7 @@ lmtext_manifest_peek(Oid relid, Oid *base)
     if (status == LM_CORRUPT)
         return NULL;
     lmtext_check(&call, status, NULL);
+    lmtext_manifest_digest(manifest, &unused, &manifest->image);
     return manifest;
 }
 
@@ -205,6 +207,16 @@ read_digest(lm_context *ctx, const lm_json *object, const char *key, uint8 *byte
     return LM_OK;
 }
 
+/* Only a head has one. */
+static lm_status
+read_base(lm_context *ctx, const lm_json *root, lmtext_manifest *manifest)
+{
+    if (lm_json_get(root, "base") == NULL)
+        return LM_OK;
+    manifest->has_base = true;
+    return read_digest(ctx, root, "base", manifest->base.bytes);
+}
+
 /* One entry of "files". U+0000 in a name would end it early, and two names would be one. */
 static lm_status
 read_file(lm_context *ctx, const lm_json *item, manifest_file *file)
@@ -259,6 +271,7 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
     if (format != MANIFEST_FORMAT)
         return broken(ctx, "format");
     LM_TRY(read_digest(ctx, root, "digest", manifest->digest.bytes));
+    LM_TRY(read_base(ctx, root, manifest));
     LM_TRY(read_files(ctx, root, manifest));
     LM_TRY(read_string(ctx, root, "family", &manifest->family));
     LM_TRY(read_string(ctx, root, "task", &manifest->task));
@@ -271,29 +284,31 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
 
 /* ---- Digest ---- */
 /*
- * Two versions of one digest are one model to the cache, whoever owns them. What enters must
- * therefore be all that a loaded image is made of: the bytes of the files, the window (the option
- * and the files decide it together, so the outcome is what counts), the precision, and the base
- * under a head. float32 is not written down: versions were made before there was another.
+ * Two versions of one image digest are one model to the cache, whoever owns them. What enters must
+ * therefore be all that a loaded image is made of: the bytes of the files, the precision, and the
+ * base under a head. float32 is not written down: versions were made before there was another. The
+ * digest of the version has the window too (the option and the files decide it together, so the
+ * outcome is what counts).
  */
 
 /* A base is whole by itself: a chain of bases would have no end that is known. */
 static void
-check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
+check_digest(Oid relid, const char *name, lmtext_manifest *manifest)
 {
     Oid base = lmtext_catalog_base(relid);
-    lmtext_manifest *base_manifest = NULL;
     lmtext_digest digest;
+    bool fits = !OidIsValid(base) && !manifest->has_base;
 
     if (OidIsValid(base)) {
         if (!lmtext_catalog_is_model(base) || OidIsValid(lmtext_catalog_base(base)))
             ereport(ERROR,
                     (errcode(ERRCODE_DATA_CORRUPTED),
                      errmsg("model \"%s\" is built on something that cannot be a base", name)));
-        base_manifest = lmtext_manifest_read(base);
+        fits = manifest->has_base &&
+               memcmp(&lmtext_manifest_read(base)->digest, &manifest->base, sizeof(digest)) == 0;
     }
-    lmtext_manifest_digest(manifest, base_manifest ? &base_manifest->digest : NULL, &digest);
-    if (memcmp(&digest, &manifest->digest, sizeof(digest)) != 0)
+    lmtext_manifest_digest(manifest, &digest, &manifest->image);
+    if (!fits || memcmp(&digest, &manifest->digest, sizeof(digest)) != 0)
         ereport(ERROR,
                 (errcode(ERRCODE_DATA_CORRUPTED),
                  errmsg("model \"%s\" was changed since it was made", name),
@@ -307,40 +322,57 @@ compare_files(const void *a, const void *b)
     return strcmp(((const manifest_file *)a)->name, ((const manifest_file *)b)->name);
 }
 
-/*
- * SHA-256 over a listing: files sorted by name, one a line, each name led by its length so that no
- * name can look like the next line.
- */
-void
-lmtext_manifest_digest(const lmtext_manifest *manifest, const lmtext_digest *base,
-                       lmtext_digest *digest)
+/* Files sorted by name, one a line, each name led by its length so that no name can look like the
+ * next line. */
+static void
+list_contents(const lmtext_manifest *manifest, StringInfo listing)
 {
     size_t bytes = manifest->file_count * sizeof(manifest_file);
     manifest_file *files = palloc(Max(bytes, 1));
     char hex[LMTEXT_HEX_CHARS + 1];
-    StringInfoData listing;
-    struct pg_cryptohash_ctx *hash = lmtext_sha256_begin();
 
     if (bytes > 0)
         memcpy(files, manifest->files, bytes);
     qsort(files, manifest->file_count, sizeof(manifest_file), compare_files);
-    initStringInfo(&listing);
-    appendStringInfo(&listing, "lmtext %d\nmax_tokens %d\n", MANIFEST_FORMAT, manifest->max_tokens);
     if (manifest->precision != LM_PRECISION_F32)
-        appendStringInfo(&listing, "precision %s\n", lm_precision_name(manifest->precision));
-    if (base != NULL) {
-        lmtext_hex_write(base->bytes, hex);
-        appendStringInfo(&listing, "base %s\n", hex);
+        appendStringInfo(listing, "precision %s\n", lm_precision_name(manifest->precision));
+    if (manifest->has_base) {
+        lmtext_hex_write(manifest->base.bytes, hex);
+        appendStringInfo(listing, "base %s\n", hex);
     }
     for (int i = 0; i < manifest->file_count; i++) {
         lmtext_hex_write(files[i].sha256, hex);
-        appendStringInfo(&listing, "file %zu %s " INT64_FORMAT " %s\n", strlen(files[i].name),
+        appendStringInfo(listing, "file %zu %s " INT64_FORMAT " %s\n", strlen(files[i].name),
                          files[i].name, files[i].size, hex);
     }
-    lmtext_sha256_add(hash, listing.data, listing.len);
-    lmtext_sha256_end(hash, digest->bytes);
-    pfree(listing.data);
     pfree(files);
+}
+
+/* SHA-256 over a heading and a listing. */
+static void
+digest_listing(const char *heading, const StringInfo listing, lmtext_digest *digest)
+{
+    struct pg_cryptohash_ctx *hash = lmtext_sha256_begin();
+
+    lmtext_sha256_add(hash, heading, strlen(heading));
+    lmtext_sha256_add(hash, listing->data, listing->len);
+    lmtext_sha256_end(hash, digest->bytes);
+}
+
+void
+lmtext_manifest_digest(const lmtext_manifest *manifest, lmtext_digest *digest, lmtext_digest *image)
+{
+    char heading[64];
+    StringInfoData listing;
+
+    initStringInfo(&listing);
+    list_contents(manifest, &listing);
+    snprintf(heading, sizeof heading, "lmtext %d\nmax_tokens %d\n", MANIFEST_FORMAT,
+             manifest->max_tokens);
+    digest_listing(heading, &listing, digest);
+    snprintf(heading, sizeof heading, "lmtext %d\nimage\n", MANIFEST_FORMAT);
+    digest_listing(heading, &listing, image);
+    pfree(listing.data);
 }
 
 /* ---- Writing ---- */
@@ -463,7 +495,7 @@ write_time(manifest_writer *w)
 
 bytea *
 lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const lm_model_info *info,
-                      const lmtext_version_options *options, const lmtext_digest *base)
+                      const lmtext_version_options *options)
 {
     manifest_writer w = {.call = call};
     bytea *row;
@@ -471,8 +503,8 @@ lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const 
     initStringInfo(&w.json);
     appendStringInfo(&w.json, "{\"format\":%d", MANIFEST_FORMAT);
     write_digest(&w, "digest", manifest->digest.bytes);
-    if (base != NULL)
-        write_digest(&w, "base", base->bytes);
+    if (manifest->has_base)
+        write_digest(&w, "base", manifest->base.bytes);
     write_info(&w, manifest, info);
     write_options(&w, options);
     write_time(&w);

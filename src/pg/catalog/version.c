@@ -526,18 +526,21 @@ check_base(creation *new)
 static void
 store_manifest(creation *new, const lmtext_version_options *options)
 {
-    const lmtext_digest *base = new->base_manifest ? &new->base_manifest->digest : NULL;
     lmtext_version_options stored = *options;
     SPIPlanPtr plan = insert_plan(new);
 
     if (new->metrics != NULL)
         stored.metrics = new->metrics;
     new->manifest.precision = options->precision;
-    lmtext_manifest_digest(&new->manifest, base, &new->manifest.digest);
+    if (new->base_manifest != NULL) {
+        new->manifest.has_base = true;
+        new->manifest.base = new->base_manifest->digest;
+    }
+    lmtext_manifest_digest(&new->manifest, &new->manifest.digest, &new->manifest.image);
     if (new->golden != NULL)
         insert_part(plan, cstring_to_text(LMTEXT_GOLDEN_FILE), 0, new->golden);
     insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
-                lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored, base));
+                lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored));
     SPI_freeplan(plan);
     PushActiveSnapshot(GetTransactionSnapshot());
     (void)lmtext_manifest_read(new->relid); /* what was written is what loaders accept */

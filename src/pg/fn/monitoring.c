@@ -106,7 +106,7 @@ lmtext_get_model_cache(PG_FUNCTION_ARGS)
 }
 
 /*
- * Of several versions with the same contents the oldest names the slot. Which tables are models is
+ * Of several versions with one image the oldest names the slot. Which tables are models is
  * in pg_class; there is no index on a table's type, so all are looked at. A table whose manifest
  * cannot be read names nothing, and a view never fails for it.
  */
@@ -132,7 +132,7 @@ name_models(lmtext_slot_view *views, Oid *models, int count, bool all)
     table_close(classes, AccessShareLock);
 }
 
-/* Instruction levels share a name: a version may be loaded once per level. */
+/* Instruction levels share a name: a version may be loaded once per level. So do windows. */
 static void
 match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
 {
@@ -141,7 +141,7 @@ match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
     if (manifest == NULL)
         return;
     for (int i = 0; i < count; i++)
-        if (memcmp(&views[i].key.digest, &manifest->digest, sizeof manifest->digest) == 0 &&
+        if (memcmp(&views[i].key.image, &manifest->image, sizeof manifest->image) == 0 &&
             (!OidIsValid(models[i]) || relid < models[i]))
             models[i] = relid;
 }
