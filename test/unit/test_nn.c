@@ -245,7 +245,7 @@ check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     double *wanted = malloc(tokens * width * sizeof *wanted);
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
-    const lm_nn_attention args = {4, offsets, heads, hd, .4f, qkv, out, scratch, NULL};
+    const lm_nn_attention args = {0, 4, offsets, heads, hd, .4f, qkv, out, scratch, NULL};
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (size_t text = 0; text < 4; text++) {
@@ -266,7 +266,7 @@ check_wanted_rows(lm_context *ctx, fake_memory *memory, const lm_kernels *kernel
     float *one = make_floats(4 * width), guard = one[3 * width];
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
-    lm_nn_attention args = {3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+    lm_nn_attention args = {0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     args.out = one;
@@ -276,6 +276,34 @@ check_wanted_rows(lm_context *ctx, fake_memory *memory, const lm_kernels *kernel
         CHECK(memcmp(one + text * width, all + wanted[text] * width, width * sizeof *one) == 0);
     CHECK(one[3 * width] == guard);
     free(qkv), free(all), free(one), free(scratch);
+}
+
+/* Texts in groups, whose qkv begins with the group, have the bits of all at once. */
+static void
+check_groups(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    static const size_t offsets[] = {0, 1, 18, 51}, wanted[] = {0, 9, 50};
+    size_t heads = 3, hd = 5, width = heads * hd, tokens = 51;
+    float *qkv = make_floats(tokens * 3 * width), *all = make_floats(tokens * width);
+    float *rows = make_floats(3 * width), *grouped = make_floats(tokens * width);
+    void *scratch =
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
+    lm_nn_attention args = {0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+
+    CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+    for (int only = 0; only < 2; only++) {
+        args.out = only ? rows : grouped;
+        args.wanted = only ? wanted : NULL;
+        for (args.first = 0; args.first < 3; args.first = args.end) {
+            args.end = args.first + 1 + args.first % 2;
+            args.qkv = qkv + offsets[args.first] * 3 * width;
+            CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+        }
+    }
+    CHECK(memcmp(grouped, all, tokens * width * sizeof *all) == 0);
+    for (size_t text = 0; text < 3; text++)
+        CHECK(memcmp(rows + text * width, all + wanted[text] * width, width * sizeof *all) == 0);
+    free(qkv), free(all), free(rows), free(grouped), free(scratch);
 }
 
 /* A text so long that its heads go in several calls has the bits of one call. */
@@ -288,7 +316,7 @@ check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     float *whole = make_floats(tokens * width);
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(tokens, hd) + 1));
-    const lm_nn_attention args = {1, offsets, heads, hd, .25f, qkv, out, scratch, NULL};
+    const lm_nn_attention args = {0, 1, offsets, heads, hd, .25f, qkv, out, scratch, NULL};
     const lm_attention_f32 one = {
         .tokens = tokens,
         .heads = heads,
@@ -317,6 +345,7 @@ attention(void)
 {
     each_level(check_attend);
     each_level(check_wanted_rows);
+    each_level(check_groups);
     each_level(check_long_text);
 }
 

@@ -11,8 +11,9 @@
  * query, key and value (D, D) and (D), output (D, D) and (D), LayerNorm, up (F, D) and (F),
  * down (D, F) and (D), LayerNorm. A pooler (D, D) and (D) is kept when it is there.
  *
- * Query, key and value are one packed matrix of 3 D rows. After attention every row goes on alone,
- * so the rest of a layer runs in blocks of rows whose inner activations stay in cache.
+ * Query, key and value are one packed matrix of 3 D rows. Attention runs over a few texts at a
+ * time; after it every row goes on alone, so the rest of a layer runs in blocks of rows. Thus what
+ * either leaves for its next step stays in cache, however many texts the batch has.
  */
 #include <math.h>
 #include <stddef.h>
@@ -22,8 +23,12 @@
 #include "family/family.h"
 #include "nn/nn.h"
 
-/* Rows that pass through the feed-forward net together. */
-#define BLOCK_ROWS 168
+/* Rows that pass through the feed-forward net together, at most; whole tiles of the kernels. */
+#define TILE_ROWS 12
+#define BLOCK_ROWS (14 * TILE_ROWS)
+
+/* Tokens whose texts pass through attention together. A longer text does so alone. */
+#define GROUP_TOKENS 96
 
 typedef struct bert_config {
     lm_dims dims; /* first: every family's config starts with it */
@@ -190,8 +195,8 @@ static const lm_rename renames[] = {
 typedef struct bert_workspace {
     size_t hidden;    /* (T, D) */
     size_t attention; /* (T, D) */
-    size_t wide; /* (T, 3 D) for attention; then, as nobody reads that any more, (BLOCK_ROWS, F) */
-    size_t scratch; /* of the kernels, one after the other */
+    size_t wide;      /* (group, 3 D) for attention, then (block, F): no step needs both */
+    size_t scratch;   /* of the kernels, one after the other */
     size_t size;
 } bert_workspace;
 
@@ -207,12 +212,12 @@ take(size_t *size, size_t bytes)
 
 /* The most that attention or one of a layer's products asks for. */
 static size_t
-scratch_size(const lm_weights *weights, size_t tokens, size_t block, size_t longest)
+scratch_size(const lm_weights *weights, size_t group, size_t block, size_t longest)
 {
     const bert_config *bert = weights->config;
     const size_t sizes[] = {
         weights->kernels->attention_scratch(longest, (size_t)bert->head_dim),
-        weights->product->scratch_size(tokens, (size_t)bert->dims.hidden),
+        weights->product->scratch_size(group > block ? group : block, (size_t)bert->dims.hidden),
         weights->product->scratch_size(block, (size_t)bert->dims.ffn),
     };
     size_t most = 0;
@@ -229,13 +234,16 @@ plan_workspace(const lm_weights *weights, size_t tokens, size_t longest)
     const bert_config *bert = weights->config;
     size_t row = (size_t)bert->dims.hidden * sizeof(float);
     size_t block = tokens < BLOCK_ROWS ? tokens : BLOCK_ROWS;
-    size_t qkv = tokens * 3 * row, inner = block * (size_t)bert->dims.ffn * sizeof(float);
+    size_t most = longest > GROUP_TOKENS ? longest : GROUP_TOKENS;
+    size_t group = tokens < most ? tokens : most;
+    size_t qkv = group * 3 * row;
+    size_t inner = block * (size_t)bert->dims.ffn * sizeof(float);
     bert_workspace space = {.size = 0};
 
     space.hidden = take(&space.size, tokens * row);
     space.attention = take(&space.size, tokens * row);
     space.wide = take(&space.size, qkv > inner ? qkv : inner);
-    space.scratch = take(&space.size, scratch_size(weights, tokens, block, longest));
+    space.scratch = take(&space.size, scratch_size(weights, group, block, longest));
     return space;
 }
 
@@ -318,19 +326,31 @@ embed(const bert_pass *pass)
     return LM_OK;
 }
 
+/* The text after the last of those that pass through attention together with `first`. */
+static size_t
+group_end(const lm_batch *batch, size_t first)
+{
+    size_t end = first + 1;
+
+    while (end < batch->texts && batch->offsets[end + 1] - batch->offsets[first] <= GROUP_TOKENS)
+        end++;
+    return end;
+}
+
 /*
- * pass->attention = attention of all texts over pass->hidden; of the wanted rows, one after the
- * other, unless it is NULL.
+ * pass->attention = attention of texts `first` … `end` − 1 over pass->hidden; of the wanted rows,
+ * one after the other, unless it is NULL.
  */
 static lm_status
-attend(const bert_pass *pass, int layer, const size_t *wanted)
+attend(const bert_pass *pass, int layer, const size_t *wanted, size_t first, size_t end)
 {
+    const size_t *offsets = pass->batch->offsets;
     size_t width = pass->width;
     const lm_gemm project = {
-        .m = pass->batch->tokens,
+        .m = offsets[end] - offsets[first],
         .n = 3 * width,
         .k = width,
-        .a = pass->hidden,
+        .a = pass->hidden + offsets[first] * width,
         .lda = width,
         .packed = lm_weight(pass->weights, layer, QKV),
         .bias = lm_weight(pass->weights, layer, QKV_BIAS),
@@ -339,8 +359,9 @@ attend(const bert_pass *pass, int layer, const size_t *wanted)
         .scratch = pass->scratch,
     };
     const lm_nn_attention args = {
-        .texts = pass->batch->texts,
-        .offsets = pass->batch->offsets,
+        .first = first,
+        .end = end,
+        .offsets = offsets,
         .heads = (size_t)pass->config->dims.heads,
         .head_dim = (size_t)pass->config->head_dim,
         .scale = (float)(1 / sqrt((double)pass->config->head_dim)),
@@ -404,20 +425,34 @@ gather_rows(const bert_pass *pass, const size_t *wanted)
                 pass->width * sizeof(float));
 }
 
+/* As few blocks as there can be, of about equal size: every block reads all of the weights. */
+static size_t
+block_rows(size_t count)
+{
+    size_t blocks = (count + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    size_t rows = blocks > 0 ? (count + blocks - 1) / blocks : 1;
+
+    return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+}
+
 /*
- * Attention needs all rows of a text and so comes first for the whole batch; the rest goes block
- * by block, for the wanted rows alone where only they are.
+ * Attention needs all rows of a text and so comes first, group by group; the rest goes block by
+ * block, for the wanted rows alone where only they are.
  */
 static lm_status
 run_layer(const bert_pass *pass, int layer, const size_t *wanted)
 {
     size_t count = wanted ? pass->batch->texts : pass->batch->tokens;
+    size_t step = block_rows(count);
 
-    LM_TRY(attend(pass, layer, wanted));
+    for (size_t first = 0, end; first < pass->batch->texts; first = end) {
+        end = group_end(pass->batch, first);
+        LM_TRY(attend(pass, layer, wanted, first, end));
+    }
     if (wanted)
         gather_rows(pass, wanted);
-    for (size_t row = 0; row < count; row += BLOCK_ROWS)
-        LM_TRY(finish_rows(pass, layer, row, count - row < BLOCK_ROWS ? count - row : BLOCK_ROWS));
+    for (size_t row = 0; row < count; row += step)
+        LM_TRY(finish_rows(pass, layer, row, count - row < step ? count - row : step));
     return LM_OK;
 }
 

@@ -20,14 +20,15 @@ heads_of_text(const lm_nn_attention *args, size_t text, size_t first, size_t hea
 {
     size_t width = args->heads * args->head_dim, column = first * args->head_dim;
     size_t row = args->offsets[text], tokens = args->offsets[text + 1] - row;
-    const float *qkv = args->qkv + row * 3 * width + column;
+    size_t start = args->offsets[args->first];
+    const float *qkv = args->qkv + (row - start) * 3 * width + column;
 
     return (lm_attention_f32){
         .tokens = tokens,
         .heads = heads,
         .head_dim = args->head_dim,
         .queries = args->wanted ? 1 : tokens,
-        .q = args->wanted ? args->qkv + args->wanted[text] * 3 * width + column : qkv,
+        .q = args->wanted ? args->qkv + (args->wanted[text] - start) * 3 * width + column : qkv,
         .k = qkv + width,
         .v = qkv + 2 * width,
         .ld = 3 * width,
@@ -58,7 +59,7 @@ lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *
 {
     double budget = kernels->poll_flops, spent = budget;
 
-    for (size_t text = 0; text < args->texts; text++) {
+    for (size_t text = args->first; text < args->end; text++) {
         size_t tokens = args->offsets[text + 1] - args->offsets[text];
         size_t step = tokens > 0 ? heads_per_call(args, tokens, budget) : args->heads;
 

@@ -45,18 +45,18 @@ lm_status lm_nn_embed(lm_context *ctx, const lm_kernels *kernels, const lm_nn_em
                       float *out); /* (T, D) */
 
 /*
- * Self-attention of packed texts, each among its own tokens only. qkv holds query, key and value
- * of a token side by side.
+ * Self-attention of packed texts first … end − 1, each among its own tokens only. qkv holds query,
+ * key and value of a token side by side, from the first one of those texts on.
  */
 typedef struct lm_nn_attention {
-    size_t texts;
-    const size_t *offsets; /* (texts + 1) */
+    size_t first, end;
+    const size_t *offsets; /* (end + 1) */
     size_t heads, head_dim;
     float scale;
-    const float *qkv;     /* (T, 3 D) */
-    float *out;           /* (T, D), or (texts, D) of the wanted rows */
+    const float *qkv;     /* (tokens of these texts, 3 D) */
+    float *out;           /* of all texts: (T, D), or (texts, D) of the wanted rows */
     void *scratch;        /* kernels->attention_scratch(longest text, head_dim) bytes */
-    const size_t *wanted; /* (texts): the only row of each text; NULL: all rows */
+    const size_t *wanted; /* of all texts: the only row of each, in T; NULL: all rows */
 } lm_nn_attention;
 
 lm_status lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *args);
