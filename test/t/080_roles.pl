@@ -298,6 +298,30 @@ SQL
     ok(!-e "$base/evil-out" && !-e "$base/evil" && !-e '/tmp/lmtext-evil' && !glob("$base/.lmtext*"), '  leaves nothing');
     value('DROP TABLE "evil@1"');
 }
+# A window that does not fit, under a digest that does: refused although the weights are in memory already.
+value('SELECT lmtext.load_model(\'m@1\')');
+for my $window (0, 1, 2, 100_000, 2_147_483_647)
+{
+    value('CREATE TABLE "wide@1" OF lmtext.model_part');
+    value(<<"SQL");
+        DO \$do\$
+        DECLARE manifest jsonb; listing text;
+        BEGIN
+            INSERT INTO "wide\@1" SELECT * FROM "m\@1" WHERE file <> 'manifest.json';
+            SELECT jsonb_set(convert_from(data, 'UTF8')::jsonb, '{max_tokens}', '$window') INTO manifest
+            FROM "m\@1" WHERE file = 'manifest.json';
+            SELECT E'lmtext 1\\nmax_tokens $window\\n' || string_agg(format(E'file %s %s %s %s\\n',
+                octet_length(f->>'name'), f->>'name', f->>'size', f->>'sha256'), '' ORDER BY f->>'name' COLLATE "C") INTO listing
+            FROM jsonb_array_elements(manifest->'files') f;
+            manifest := jsonb_set(manifest, '{digest}', to_jsonb(encode(sha256(convert_to(listing, 'UTF8')), 'hex')));
+            INSERT INTO "wide\@1" VALUES ('manifest.json', 0, convert_to(manifest::text, 'UTF8'));
+        END \$do\$;
+SQL
+    is(state_of("SELECT lmtext.embed('a b c', 'wide\@1'::regclass)"), '22023', "a window of $window is refused");
+    value('DROP TABLE "wide@1"');
+}
+is(value("SELECT lmtext.embed('a b c', 'm\@1') IS NOT NULL"), 't', 'and the model itself is as it was');
+
 # A chunk that was changed is found while its file is half written.
 value(q{UPDATE "again@1" SET data = overlay(data PLACING '\x00' FROM 100) WHERE file = 'model.safetensors'});
 is(state_of("SELECT lmtext.export_model('again', '$base/changed')"), 'XX001', 'a changed version is not exported');

@@ -134,6 +134,28 @@ short_images(void)
     golden_close(&folder);
 }
 
+/* The image's window is its maker's; whoever binds it may set one that the model has room for. */
+static void
+windows(void)
+{
+    golden_folder folder;
+    loaded_model loaded;
+    lm_context ctx;
+    int most;
+
+    open_model(&ctx, &folder, &loaded);
+    most = lm_weights_dims(&loaded.model.weights)->positions;
+    CHECK_OK(&ctx, lm_model_set_window(&ctx, &loaded.model, most));
+    CHECK_EQ_INT(loaded.model.info.max_tokens, most);
+    CHECK_OK(&ctx, lm_model_set_window(&ctx, &loaded.model, 3));
+    for (int bad = -1; bad < 3; bad++)
+        CHECK_EQ_INT(lm_model_set_window(&ctx, &loaded.model, bad), LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(lm_model_set_window(&ctx, &loaded.model, most + 1), LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(loaded.model.info.max_tokens, 3);
+    loaded_close(&ctx, &loaded);
+    golden_close(&folder);
+}
+
 /* What import says of a model before anything is loaded. */
 static void
 plan_info(void)
@@ -161,7 +183,7 @@ plan_info(void)
 
 static const unit_case cases[] = {
     {"settings", settings},         {"relocation", relocation}, {"damaged images", damaged_images},
-    {"short images", short_images}, {"plan info", plan_info},
+    {"short images", short_images}, {"windows", windows},       {"plan info", plan_info},
 };
 
 UNIT_MAIN(cases)

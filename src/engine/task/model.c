@@ -91,22 +91,36 @@ check_lower_case(planner *p, const lm_tokenizer *tokenizer)
     return lm_detail_allowed(p->ctx, "false, or a tokenizer that makes lower case");
 }
 
+static int
+least_window(const lm_tokenizer *tokenizer)
+{
+    return lm_tokenizer_special_count(tokenizer, false) + 1;
+}
+
+/* A window that somebody asks for. */
+static lm_status
+check_window(lm_context *ctx, int asked, int least, int most)
+{
+    if (asked >= least && asked <= most)
+        return LM_OK;
+    lm_raise(ctx, LM_BAD_ARGUMENT, "the window is out of range");
+    lm_detail_key(ctx, "max_tokens");
+    lm_detail_found(ctx, "%d", asked);
+    return lm_detail_allowed(ctx, "%d to %d", least, most);
+}
+
 /* The window must have room for a token besides the special ones, and a position for each. */
 static lm_status
 choose_window(planner *p, const lm_tokenizer *tokenizer, const lm_dims *dims)
 {
-    int least = lm_tokenizer_special_count(tokenizer, false) + 1;
+    int least = least_window(tokenizer);
     int window = lm_bundle_window(&p->plan->bundle, dims->positions);
     int asked = p->options ? p->options->max_tokens : 0;
 
-    if (asked != 0 && (asked < least || asked > dims->positions)) {
-        lm_raise(p->ctx, LM_BAD_ARGUMENT, "the window is out of range");
-        lm_detail_key(p->ctx, "max_tokens");
-        lm_detail_found(p->ctx, "%d", asked);
-        return lm_detail_allowed(p->ctx, "%d to %d", least, dims->positions);
-    }
-    if (asked != 0)
+    if (asked != 0) {
+        LM_TRY(check_window(p->ctx, asked, least, dims->positions));
         window = asked;
+    }
     if (window < least || window > dims->positions) {
         lm_raise(p->ctx, LM_BAD_MODEL, "the model's window has no room for a text");
         lm_detail_found(p->ctx, "%d tokens", window);
@@ -397,6 +411,16 @@ lm_model_bind(lm_context *ctx, const void *image, size_t size, lm_model *model)
     if (status != LM_OK)
         lm_model_unbind(ctx, model);
     return status;
+}
+
+lm_status
+lm_model_set_window(lm_context *ctx, lm_model *model, int window)
+{
+    if (!model->has_head)
+        LM_TRY(check_window(ctx, window, least_window(&model->tokenizer),
+                            lm_weights_dims(&model->weights)->positions));
+    model->info.max_tokens = window;
+    return LM_OK;
 }
 
 /* Safe on a model that was only partly bound. */

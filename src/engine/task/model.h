@@ -69,6 +69,11 @@ typedef struct lm_model {
 
 /* Make a view of an image. Cheap (no copy of weights): done once per backend. */
 lm_status lm_model_bind(lm_context *ctx, const void *image, size_t size, lm_model *model);
+/*
+ * Another window than that which the image was made with: LM_BAD_ARGUMENT where the model has not
+ * so many positions, or no room for a text. A head has no use for it.
+ */
+lm_status lm_model_set_window(lm_context *ctx, lm_model *model, int window);
 void lm_model_unbind(lm_context *ctx, lm_model *model);
 
 /* The model whose encoder runs: itself, or a head's base. */

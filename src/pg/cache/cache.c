@@ -352,7 +352,8 @@ entry_bind(cache_entry *entry)
         call,
         lm_model_bind(&call->ctx, entry->image->address, entry->image->size, &entry->pub.model),
         entry->pub.name);
-    entry->pub.model.info.max_tokens = entry->window;
+    lmtext_check(call, lm_model_set_window(&call->ctx, &entry->pub.model, entry->window),
+                 entry->pub.name);
     LMTEXT_FAULT_POINT("mid_bind");
     lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
     if (entry->pub.model.has_head != OidIsValid(entry->base))
