@@ -272,27 +272,30 @@ is(state_of("$below SELECT lmtext.export_model('m', '.')"), '58P02', 'the direct
 ok(!glob("$base/outside/*"), 'nothing is outside');
 is(state_of("SET lmtext.model_directory = '$base/gone'; SET ROLE r_owner; SELECT lmtext.export_model('m', 'x')"), '58P01', 'a directory that is gone');
 
+# A copy of m@1 whose manifest is changed by an expression of it, under a digest that fits.
+sub forge
+{
+    my ($version, $changed) = @_;
+    value(<<"SQL");
+        CREATE TABLE "$version" OF lmtext.model_part;
+        INSERT INTO "$version" SELECT * FROM "m\@1" WHERE file <> 'manifest.json';
+        WITH old AS (SELECT convert_from(data, 'UTF8')::jsonb AS manifest FROM "m\@1" WHERE file = 'manifest.json'),
+            new AS (SELECT $changed AS manifest FROM old),
+            listed AS (SELECT manifest, E'lmtext 1\\nmax_tokens ' || (manifest->>'max_tokens') || E'\\n' || string_agg(format(E'file %s %s %s %s\\n',
+                octet_length(f->>'name'), f->>'name', f->>'size', f->>'sha256'), '' ORDER BY f->>'name' COLLATE "C") AS listing
+                FROM new, jsonb_array_elements(manifest->'files') f GROUP BY manifest)
+        INSERT INTO "$version" SELECT 'manifest.json', 0, convert_to(jsonb_set(manifest, '{digest}',
+            to_jsonb(encode(sha256(convert_to(listing, 'UTF8')), 'hex')))::text, 'UTF8') FROM listed;
+SQL
+    return;
+}
+
 # Names of files are hostile: what import would refuse is not written.
 for my $name ('../evil', '/tmp/lmtext-evil', 'a/../../evil', '.', 'a//b', "a\\u0007b", 'config.json/x', 'x' x 300)
 {
-    value('CREATE TABLE "evil@1" OF lmtext.model_part');
-    value(<<"SQL");
-        DO \$do\$
-        DECLARE manifest jsonb; listing text; name text := '$name';
-        BEGIN
-            name := ('"' || name || '"')::jsonb #>> '{}';
-            INSERT INTO "evil\@1" SELECT * FROM "m\@1" WHERE file <> 'manifest.json';
-            INSERT INTO "evil\@1" VALUES (name, 0, 'boo');
-            SELECT convert_from(data, 'UTF8')::jsonb INTO manifest FROM "m\@1" WHERE file = 'manifest.json';
-            manifest := jsonb_set(manifest, '{files,99}', jsonb_build_object('name', name, 'size', 3,
-                'sha256', encode(sha256('boo'), 'hex')));
-            SELECT E'lmtext 1\\nmax_tokens ' || (manifest->>'max_tokens') || E'\\n' || string_agg(format(E'file %s %s %s %s\\n',
-                octet_length(f->>'name'), f->>'name', f->>'size', f->>'sha256'), '' ORDER BY f->>'name' COLLATE "C") INTO listing
-            FROM jsonb_array_elements(manifest->'files') f;
-            manifest := jsonb_set(manifest, '{digest}', to_jsonb(encode(sha256(convert_to(listing, 'UTF8')), 'hex')));
-            INSERT INTO "evil\@1" VALUES ('manifest.json', 0, convert_to(manifest::text, 'UTF8'));
-        END \$do\$;
-SQL
+    my $file = qq{('"$name"'::jsonb #>> '{}')};
+    forge('evil@1', qq{jsonb_set(manifest, '{files,99}', jsonb_build_object('name', $file, 'size', 3, 'sha256', encode(sha256('boo'), 'hex')))});
+    value(qq{INSERT INTO "evil\@1" VALUES ($file, 0, 'boo')});
     my $shown = substr $name, 0, 20;
     like(state_of("SELECT lmtext.export_model('evil\@1', '$base/evil-out')"), qr/^(42501|42809)$/, "a file named $shown");
     ok(!-e "$base/evil-out" && !-e "$base/evil" && !-e '/tmp/lmtext-evil' && !glob("$base/.lmtext*"), '  leaves nothing');
@@ -302,21 +305,7 @@ SQL
 value('SELECT lmtext.load_model(\'m@1\')');
 for my $window (0, 1, 2, 100_000, 2_147_483_647)
 {
-    value('CREATE TABLE "wide@1" OF lmtext.model_part');
-    value(<<"SQL");
-        DO \$do\$
-        DECLARE manifest jsonb; listing text;
-        BEGIN
-            INSERT INTO "wide\@1" SELECT * FROM "m\@1" WHERE file <> 'manifest.json';
-            SELECT jsonb_set(convert_from(data, 'UTF8')::jsonb, '{max_tokens}', '$window') INTO manifest
-            FROM "m\@1" WHERE file = 'manifest.json';
-            SELECT E'lmtext 1\\nmax_tokens $window\\n' || string_agg(format(E'file %s %s %s %s\\n',
-                octet_length(f->>'name'), f->>'name', f->>'size', f->>'sha256'), '' ORDER BY f->>'name' COLLATE "C") INTO listing
-            FROM jsonb_array_elements(manifest->'files') f;
-            manifest := jsonb_set(manifest, '{digest}', to_jsonb(encode(sha256(convert_to(listing, 'UTF8')), 'hex')));
-            INSERT INTO "wide\@1" VALUES ('manifest.json', 0, convert_to(manifest::text, 'UTF8'));
-        END \$do\$;
-SQL
+    forge('wide@1', qq{jsonb_set(manifest, '{max_tokens}', '$window')});
     is(state_of("SELECT lmtext.embed('a b c', 'wide\@1'::regclass)"), '22023', "a window of $window is refused");
     value('DROP TABLE "wide@1"');
 }

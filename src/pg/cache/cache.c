@@ -30,7 +30,6 @@ typedef struct cache_entry {
     lmtext_model pub; /* first: what callers get */
     dlist_node node;
     lmtext_digest digest; /* of the version; the key has its image's */
-    int window;
     lmtext_cache_key key;
     MemoryContext memory; /* of what was bound */
     lmtext_image *image;
@@ -98,7 +97,7 @@ static cache_entry *entry_create(Oid relid);
 static void entry_pin(cache_entry *entry, Oid user);
 static void entry_unpin(cache_entry *entry);
 static void entry_build(cache_entry *entry);
-static void entry_bind(cache_entry *entry);
+static void entry_bind(cache_entry *entry, int window);
 static void entry_reset(cache_entry *entry);
 static void entry_unlink(cache_entry *entry);
 static void entry_free(cache_entry *entry);
@@ -322,13 +321,12 @@ entry_build(cache_entry *entry)
     pfree(name);
     manifest = read_key(relid, scratch, &entry->key);
     entry->digest = manifest->digest;
-    entry->window = manifest->max_tokens;
     entry->base = lmtext_catalog_base(relid);
     LMTEXT_FAULT_POINT("manifest_known");
     entry->image = lmtext_image_open(&entry->key, relid, manifest);
     entry->holds = true;
     LMTEXT_FAULT_POINT("after_publish");
-    entry_bind(entry);
+    entry_bind(entry, manifest->max_tokens);
     LMTEXT_FAULT_POINT("bound");
     entry->pub.build = ++builds;
     entry->base_build = 0;
@@ -342,7 +340,7 @@ entry_build(cache_entry *entry)
  * image may have been loaded for another. A head and only a head names a base.
  */
 static void
-entry_bind(cache_entry *entry)
+entry_bind(cache_entry *entry, int window)
 {
     lmtext_call *call = &entry->pub.call;
 
@@ -352,8 +350,7 @@ entry_bind(cache_entry *entry)
         call,
         lm_model_bind(&call->ctx, entry->image->address, entry->image->size, &entry->pub.model),
         entry->pub.name);
-    lmtext_check(call, lm_model_set_window(&call->ctx, &entry->pub.model, entry->window),
-                 entry->pub.name);
+    lmtext_check(call, lm_model_set_window(&call->ctx, &entry->pub.model, window), entry->pub.name);
     LMTEXT_FAULT_POINT("mid_bind");
     lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
     if (entry->pub.model.has_head != OidIsValid(entry->base))
@@ -423,7 +420,7 @@ read_key(Oid relid, MemoryContext scratch, lmtext_cache_key *key)
 
     MemoryContextSwitchTo(old);
     *key = (lmtext_cache_key){
-        .image = manifest->image,
+        .image = lmtext_manifest_image(manifest),
         .image_layout = LM_IMAGE_LAYOUT,
         .pack_format = kernels->products[manifest->precision].pack_format,
         .level = kernels->level,

@@ -41,7 +41,6 @@ bool lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deplo
 
 typedef struct lmtext_manifest {
     lmtext_digest digest; /* of files, window, precision, base: of one digest, versions are equal */
-    lmtext_digest image;  /* the same but for the window: of one, versions share an image */
     lmtext_digest base;   /* of the base that a head was made on */
     bool has_base;
     char *family, *task;
@@ -69,6 +68,9 @@ lmtext_manifest *lmtext_manifest_read(Oid relid);
  * *base (where it is wanted) is lmtext_catalog_base's.
  */
 lmtext_manifest *lmtext_manifest_peek(Oid relid, Oid *base);
+
+/* The same as the digest but for the window: versions of one share an image. */
+lmtext_digest lmtext_manifest_image(const lmtext_manifest *manifest);
 
 /* A source over a version's chunks that hashes every byte as it passes; reads front to back. */
 typedef struct lmtext_chunks lmtext_chunks;

@@ -37,7 +37,7 @@ typedef struct lmtext_manifest_file manifest_file;
 static bytea *fetch_row(Relation table, Snapshot snapshot);
 static lm_status parse_manifest(lm_context *ctx, const char *json, size_t length,
                                 lmtext_manifest *manifest);
-static void check_digest(Oid relid, const char *name, lmtext_manifest *manifest);
+static void check_digest(Oid relid, const char *name, const lmtext_manifest *manifest);
 
 /* ---- Reading ---- */
 
@@ -81,7 +81,6 @@ lmtext_manifest_peek(Oid relid, Oid *base)
 {
     Relation table = lmtext_catalog_is_model(relid) ? try_table_open(relid, AccessShareLock) : NULL;
     lmtext_manifest *manifest;
-    lmtext_digest unused;
     bytea *row;
     lmtext_call call;
     lm_status status;
@@ -100,7 +99,6 @@ lmtext_manifest_peek(Oid relid, Oid *base)
     if (status == LM_CORRUPT)
         return NULL;
     lmtext_check(&call, status, NULL);
-    lmtext_manifest_digest(manifest, &unused, &manifest->image);
     return manifest;
 }
 
@@ -293,7 +291,7 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
 
 /* A base is whole by itself: a chain of bases would have no end that is known. */
 static void
-check_digest(Oid relid, const char *name, lmtext_manifest *manifest)
+check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
 {
     Oid base = lmtext_catalog_base(relid);
     lmtext_digest digest;
@@ -307,7 +305,7 @@ check_digest(Oid relid, const char *name, lmtext_manifest *manifest)
         fits = manifest->has_base &&
                memcmp(&lmtext_manifest_read(base)->digest, &manifest->base, sizeof(digest)) == 0;
     }
-    lmtext_manifest_digest(manifest, &digest, &manifest->image);
+    digest = lmtext_manifest_digest(manifest);
     if (!fits || memcmp(&digest, &manifest->digest, sizeof(digest)) != 0)
         ereport(ERROR,
                 (errcode(ERRCODE_DATA_CORRUPTED),
@@ -348,31 +346,38 @@ list_contents(const lmtext_manifest *manifest, StringInfo listing)
     pfree(files);
 }
 
-/* SHA-256 over a heading and a listing. */
-static void
-digest_listing(const char *heading, const StringInfo listing, lmtext_digest *digest)
+/* SHA-256 over what is listed so far and the contents. */
+static lmtext_digest
+digest_contents(const lmtext_manifest *manifest, StringInfo listing)
 {
     struct pg_cryptohash_ctx *hash = lmtext_sha256_begin();
+    lmtext_digest digest;
 
-    lmtext_sha256_add(hash, heading, strlen(heading));
+    list_contents(manifest, listing);
     lmtext_sha256_add(hash, listing->data, listing->len);
-    lmtext_sha256_end(hash, digest->bytes);
+    lmtext_sha256_end(hash, digest.bytes);
+    pfree(listing->data);
+    return digest;
 }
 
-void
-lmtext_manifest_digest(const lmtext_manifest *manifest, lmtext_digest *digest, lmtext_digest *image)
+lmtext_digest
+lmtext_manifest_digest(const lmtext_manifest *manifest)
 {
-    char heading[64];
     StringInfoData listing;
 
     initStringInfo(&listing);
-    list_contents(manifest, &listing);
-    snprintf(heading, sizeof heading, "lmtext %d\nmax_tokens %d\n", MANIFEST_FORMAT,
-             manifest->max_tokens);
-    digest_listing(heading, &listing, digest);
-    snprintf(heading, sizeof heading, "lmtext %d\nimage\n", MANIFEST_FORMAT);
-    digest_listing(heading, &listing, image);
-    pfree(listing.data);
+    appendStringInfo(&listing, "lmtext %d\nmax_tokens %d\n", MANIFEST_FORMAT, manifest->max_tokens);
+    return digest_contents(manifest, &listing);
+}
+
+lmtext_digest
+lmtext_manifest_image(const lmtext_manifest *manifest)
+{
+    StringInfoData listing;
+
+    initStringInfo(&listing);
+    appendStringInfo(&listing, "lmtext %d\nimage\n", MANIFEST_FORMAT);
+    return digest_contents(manifest, &listing);
 }
 
 /* ---- Writing ---- */

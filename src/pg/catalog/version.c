@@ -536,7 +536,7 @@ store_manifest(creation *new, const lmtext_version_options *options)
         new->manifest.has_base = true;
         new->manifest.base = new->base_manifest->digest;
     }
-    lmtext_manifest_digest(&new->manifest, &new->manifest.digest, &new->manifest.image);
+    new->manifest.digest = lmtext_manifest_digest(&new->manifest);
     if (new->golden != NULL)
         insert_part(plan, cstring_to_text(LMTEXT_GOLDEN_FILE), 0, new->golden);
     insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,

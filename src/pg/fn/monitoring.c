@@ -137,11 +137,13 @@ static void
 match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
 {
     lmtext_manifest *manifest = lmtext_manifest_peek(relid, NULL);
+    lmtext_digest image;
 
     if (manifest == NULL)
         return;
+    image = lmtext_manifest_image(manifest);
     for (int i = 0; i < count; i++)
-        if (memcmp(&views[i].key.image, &manifest->image, sizeof manifest->image) == 0 &&
+        if (memcmp(&views[i].key.image, &image, sizeof image) == 0 &&
             (!OidIsValid(models[i]) || relid < models[i]))
             models[i] = relid;
 }
