@@ -192,7 +192,8 @@ install_private() {
     pg_layout
     if [ "$PG_SOURCE" != "$ROOT" ]; then
         mkdir -p "$PG_SOURCE"
-        find Makefile lmtext.control sql src -type f ! -name '*.[oda]' |
+        # The engine's objects know no server: those that are there come along.
+        find Makefile lmtext.control sql src -type f ! -name '*.a' ! -path 'src/pg/*.[od]' |
             tar -cf - -T - | tar -xf - -C "$PG_SOURCE"
         (cd "$PG_SOURCE" && find src sql -type f -name '*.[chs]*') | while read -r copy; do
             [ -e "$copy" ] || rm -f "$PG_SOURCE/$copy"

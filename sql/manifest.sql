@@ -97,6 +97,10 @@ SELECT lmtext.count_tokens('a', 'y@1');
 SELECT lmtext.import_model('z', :'bert', '{"max_tokens": 8}') AS version;
 ALTER TABLE "z@1" ALTER COLUMN base SET DEFAULT 'manifest."y@1"'::regclass;
 SELECT lmtext.count_tokens('a', 'z@1');
+-- Nor is one that its manifest does not name.
+ALTER TABLE "z@1" ALTER COLUMN base SET DEFAULT 'manifest."x@2"'::regclass;
+SELECT lmtext.count_tokens('a', 'z@1');
+ALTER TABLE "z@1" ALTER COLUMN base DROP DEFAULT;
 
 -- What a caller may add to it has an end.
 SELECT lmtext.import_model('w', :'bert', jsonb_build_object('licence', repeat('x', 17000000)));

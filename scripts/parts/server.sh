@@ -137,10 +137,13 @@ part_live() {
     need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy
     build_units unit ""
     start_server
-    check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py \
+    long= each=40
+    [ "$LMTEXT_EFFORT" != long ] || long=--long each=100
+    # shellcheck disable=SC2086 # an option or nothing
+    check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py $long \
         --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all"
     check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \
-        --model "$LMTEXT_MINILM" --corpus "$BUILD/corpus-all/corpus.jsonl"
+        --model "$LMTEXT_MINILM" --corpus "$BUILD/corpus-all/corpus.jsonl" --each $each
     stop_server
 }
 

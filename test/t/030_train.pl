@@ -40,6 +40,9 @@ sub end_of
     return $err;
 }
 
+# Texts enough for several blocks and steps: a phase is to last until it has been seen.
+my $rows = effort(1200, 3600, 3600);
+
 my $run = 'FROM lmtext.train_runs ORDER BY run DESC LIMIT 1';
 
 value(<<SQL);
@@ -47,7 +50,7 @@ CREATE EXTENSION lmtext;
 SELECT lmtext.import_model('minilm', '$real');
 CREATE TABLE doc AS
     SELECT i, repeat(word || ' ', 20) || i AS body, topic || i % 40 AS topic
-    FROM generate_series(1, 1200) i,
+    FROM generate_series(1, $rows / 3) i,
          LATERAL (VALUES ('cats', 'animals'), ('bread', 'food'), ('compiler', 'computers')) t (word, topic);
 CREATE FUNCTION until_true(condition text, action text) RETURNS boolean LANGUAGE plpgsql AS \$\$
 DECLARE
@@ -84,7 +87,7 @@ ok(until_true("SELECT state = 'running' AND phase = 'training' AND step > 0 AND 
 ok(until_true("SELECT count(*) > 3 FROM lmtext.train_log WHERE model = 'slow'"), 'so is their log');
 is(end_of($trainer), '', 'the training ends without an error');
 is(value("SELECT state || ' ' || phase || ' ' || done || ' ' || total $run"),
-    'done done 3600 3600', 'its end is seen before its transaction is');
+    "done done $rows $rows", 'its end is seen before its transaction is');
 is(value("SELECT count(*) FROM lmtext.models WHERE name = 'slow'"), '0', 'the model is not, yet');
 $trainer->query('ROLLBACK');
 is(value("SELECT state $run"), 'failed', 'a rollback makes it a failure');

@@ -132,11 +132,11 @@ sub quiet_each
 
 # ---- Embeds ----
 
-flat('embeds of rows', effort(10_000, 100_000, 100_000), sub { quiet('CALL embeds(' . int($_[0] / 1000 + 0.5) . ')') });
-flat('embeds of one text', effort(300, 2_000, 20_000), sub {
+flat('embeds of rows', effort(10_000, 30_000, 100_000), sub { quiet('CALL embeds(' . int($_[0] / 1000 + 0.5) . ')') });
+flat('embeds of one text', effort(300, 1_000, 20_000), sub {
     quiet_each($_[0], sub { "SELECT lmtext.embed('words $_[0]', 'tiny') IS NULL" }) });
 say_in($session, q{PREPARE p(text) AS SELECT lmtext.embed($1, 'tiny') FROM generate_series(1, 3)});
-flat('embeds of a prepared statement', effort(300, 2_000, 20_000), sub {
+flat('embeds of a prepared statement', effort(300, 1_000, 20_000), sub {
     quiet_each($_[0], sub { "EXECUTE p('words $_[0]')" }) });
 flat('arrays, classifications and tokens', effort(20, 100, 1000), sub {
     quiet_each($_[0], sub { qq{SELECT lmtext.embed(array_agg(body), 'tiny') IS NULL, lmtext.classify(array_agg(body), 'topic') IS NULL
@@ -147,15 +147,15 @@ flat('arrays, classifications and tokens', effort(20, 100, 1000), sub {
 # ---- Errors ----
 
 # As many in each transaction, whose end frees what the server keeps of each.
-flat('failed imports', effort(50, 1_000, 1_000), sub {
+flat('failed imports', effort(50, 300, 1_000), sub {
     quiet_each($_[0] / 5, sub { "CALL attempts(5, 'SELECT lmtext.import_model(''b'', ''$broken'')', '22P03')" }) });
 flat('failed imports, each a transaction', effort(30, 100, 1_000), sub {
     my $said = each_of($_[0], sub { "SELECT lmtext.import_model('b', '$broken')" });
     my $failed = () = $said =~ /22P03/g;
     die "$failed of $_[0] imports failed" if $failed != $_[0] });
-flat('errors of embed in subtransactions', effort(300, 3_000, 10_000), sub {
+flat('errors of embed in subtransactions', effort(300, 1_000, 10_000), sub {
     quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''tiny'', prompt_name => ''none'')', '42704')}) });
-flat('names of no model', effort(300, 3_000, 10_000), sub {
+flat('names of no model', effort(300, 1_000, 10_000), sub {
     quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''none'')', '42704')}) });
 
 # ---- Cancels ----
@@ -177,19 +177,19 @@ sub cancels
 }
 my $embed = q{SELECT lmtext.embed(array_agg(body), 'tiny') IS NULL FROM doc, generate_series(1, 20)};
 my $tokens = q{SELECT lmtext.count_tokens(body, 'tiny') FROM long, generate_series(1, 50)};
-flat('cancels of embed', effort(40, 500, 1_000), sub { cancels($embed, $_[0]) });
+flat('cancels of embed', effort(40, 200, 1_000), sub { cancels($embed, $_[0]) });
 quiet(q{SELECT lmtext.count_tokens(body, 'tiny') FROM long});
-flat('cancels of tokenize', effort(40, 500, 1_000), sub { cancels($tokens, $_[0]) });
+flat('cancels of tokenize', effort(40, 200, 1_000), sub { cancels($tokens, $_[0]) });
 cmp_ok($kinds{cancelled}, '>=', ($kinds{done} // 0), "most of them were cancels ($kinds{cancelled})");
-flat('cancels of a load', effort(20, 200, 1_000), sub {
+flat('cancels of a load', effort(20, 100, 1_000), sub {
     cancels(q{SELECT lmtext.unload_model('tiny'); SELECT lmtext.load_model('tiny')}, $_[0]) });
 
 # ---- Loads ----
 
-flat('loads and unloads', effort(100, 1_000, 1_000), sub { quiet("CALL loads($_[0])") });
-flat('changes of the table', effort(100, 1_000, 1_000), sub {
+flat('loads and unloads', effort(100, 300, 1_000), sub { quiet("CALL loads($_[0])") });
+flat('changes of the table', effort(100, 300, 1_000), sub {
     quiet_each($_[0], sub { q{GRANT SELECT ON "tiny@1" TO PUBLIC; SELECT lmtext.embed('a', 'tiny') IS NULL} }) });
-flat('imports, uses and drops', effort(10, 100, 500), sub {
+flat('imports, uses and drops', effort(10, 50, 500), sub {
     quiet_each($_[0], sub { qq{SELECT lmtext.import_model('c', '$another'); SELECT lmtext.embed('a', 'c') IS NULL;
         SELECT lmtext.drop_model('c'); SELECT lmtext.embed('a', 'tiny') IS NULL} }) });
 is(say_in($session, q{SELECT lmtext.embed('a', 'tiny') = lmtext.embed('a', 'tiny@1'::regclass)}), 't', 'the session still computes');

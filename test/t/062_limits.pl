@@ -41,7 +41,7 @@ sub peak
 }
 
 # repeat() makes the text, which the executor keeps; lmtext may take 128 MiB beside it.
-my $millions = effort(30, 100, 100);
+my $millions = effort(12, 50, 100);
 for my $word ('a', 'words ')
 {
     my $bytes = $millions * 1_000_000;
@@ -123,7 +123,7 @@ is(value('SELECT count(*) FROM lmtext.model_cache'), 0, 'nothing is loaded');
     say_in($held, q{BEGIN; DECLARE c CURSOR FOR SELECT lmtext.embed('a' || i, 'm7') FROM generate_series(1, 100000) i; FETCH c});
     my $loaded_at = value(q{SELECT loads FROM lmtext.model_cache WHERE version = 'm7@1'});
     my $session = session();
-    my ($wrong, $full, $over, $rounds) = (0, 0, 0, effort(300, 2_000, 10_000));
+    my ($wrong, $full, $over, $rounds) = (0, 0, 0, effort(300, 1_000, 10_000));
     srand(7);
     my $script = '';
     my @asked;
@@ -196,7 +196,7 @@ safe('after random loads');
     my (%states, $wrong);
     # From no room at all to enough for the model.
     my @rooms = map { $_ * 4 * 2**20 } 0 .. 100;
-    @rooms = grep { $_ % effort(40 * 2**20, 8 * 2**20, 1) == 0 } @rooms;
+    @rooms = grep { $_ % effort(40 * 2**20, 16 * 2**20, 1) == 0 } @rooms;
     for my $room (@rooms)
     {
         $limit->($size->() + $room);

@@ -466,7 +466,7 @@ sub cached
     );
     for my $what (sort keys %calls)
     {
-        my $rows = effort(500, 10000, 10000);
+        my $rows = effort(500, 3000, 10000);
         is(value(qq{SET lmtext.on_long = error; SET lmtext.embedding_model = 'minilm';
             DO \$\$ DECLARE row record; failed int = 0; BEGIN
                 FOR row IN SELECT body FROM bad WHERE i <= $rows LOOP

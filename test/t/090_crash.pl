@@ -174,7 +174,7 @@ sub crash_rounds
     return;
 }
 
-crash_rounds('posix', effort(3, 12, 150));
+crash_rounds('posix', effort(3, 8, 150));
 
 # ---- The postmaster ----
 
@@ -220,7 +220,7 @@ my @posix = segments();
 $node->restart;
 expect_restart();
 is(scalar(grep { -e } @posix), 0, 'a restart leaves no segment');
-crash_rounds('mmap', effort(1, 12, 150));
+crash_rounds('mmap', effort(1, 4, 150));
 postmaster_rounds('mmap', effort(1, 2, 20));
 value($vector);
 is(large(segments()), 1, 'a model is one segment');

@@ -200,7 +200,7 @@ $own_segments = segments() - slots('true');
 
 # ---- The storm ----
 
-my $seconds = $ENV{LMTEXT_STORM} // effort(10, 60, 600);
+my $seconds = $ENV{LMTEXT_STORM} // effort(10, 30, 600);
 
 # One statement or short transaction; what it prints in lines 'R …' is judged.
 my %deeds = (

@@ -112,7 +112,7 @@ my $normal = q{SELECT 1e-310::float8 * 0.1 > 0 AND 1e-310::float8 / 2 > 0 AND (1
 # ---- Same bits alone, in any batch, in any order ----
 
 {
-    my $batches = effort(3, 10, 50);
+    my $batches = effort(2, 10, 50);
     my $odd = value(<<"SQL");
 SELECT setseed(0.5);
 CREATE TABLE alone AS SELECT i, body, lmtext.embed(body) AS e FROM doc;
