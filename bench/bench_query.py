@@ -1,4 +1,8 @@
-"""One short query (10 tokens): through SQL in a warm backend, by the engine alone, by the peers."""
+"""One short query (10 tokens): through SQL in a warm backend, by the engine alone, by the peers.
+
+What SQL adds to the engine's time is to be seen where both find the caches as warm: in one statement over all queries, with
+a call a row. A query in a statement of its own finds them as the client and the network left them.
+"""
 import statistics
 
 import common
@@ -32,6 +36,12 @@ def main():
             return lambda query: cursor.execute(statement, (query,), prepare=True).fetchone()
 
         empty = fetch("SELECT array_fill(0.5::real, ARRAY[384]), %s::text")
+        common.load_texts(connection, "query", QUERIES)
+
+        def rows(precision):
+            statement = f"SELECT count(v) FROM (SELECT lmtext.embed(body, '{common.model_name(precision)}') v FROM query OFFSET 0) q"
+            return lambda: cursor.execute(statement, prepare=True).fetchone()
+
         contenders = {
             f"lmtext {precision}, SELECT lmtext.embed(…)":
                 (fetch(f"SELECT lmtext.embed(%s, '{common.model_name(precision)}')"), connection)
@@ -40,7 +50,9 @@ def main():
         for peer in others:
             contenders[peer.name] = (lambda query, peer=peer: peer.embed([query]), None)
         works = {name: Work(each(work), server) for name, (work, server) in contenders.items()}
+        connection.execute("SET lmtext.batch = off")
         for precision in PRECISIONS:
+            works[f"lmtext {precision}, a call a row of one statement"] = Work(rows(precision), connection)
             works[f"lmtext {precision}, the engine alone"] = Work(
                 lambda p=precision: common.engine_seconds(p, file, batch_tokens=0))
         times = common.interleaved(works)

@@ -154,15 +154,17 @@ def compare_speed(program, library, texts, rounds=5):
     return good
 
 
-def debian_texts(args, english):
-    """Bodies of the Debian corpus, which is fetched unless a file is given."""
+def debian_texts(args, translations):
+    """Bodies of the Debian corpus, which is fetched unless a file is given: the English ones, and each so-many-th of the
+    others (0: none)."""
     path = args.corpus or os.path.join(args.cache, "corpus.jsonl")
     if not os.path.exists(path):
         subprocess.run([sys.executable, os.path.join(HERE, "debian-corpus.py"), "--out-dir",
                         args.cache], check=True)
     with open(path, encoding="utf-8") as file:
-        rows = map(json.loads, file)
-        return [row["body"] for row in rows if row["lang"] == "en" or not english]
+        rows = [json.loads(line) for line in file]
+    others = [row["body"] for row in rows if row["lang"] != "en"]
+    return [row["body"] for row in rows if row["lang"] == "en"] + (others[::translations] if translations else [])
 
 
 def compare_model(args, path):
@@ -176,7 +178,7 @@ def compare_model(args, path):
     yield "long", lambda: compare("long", program, library, long_texts())
     yield "options", lambda: compare_options("options", program, path, samples)
     if args.corpus or args.cache:
-        yield "debian", lambda: compare("debian", program, library, debian_texts(args, False))
+        yield "debian", lambda: compare("debian", program, library, debian_texts(args, 1 if args.long else 3))
 
 
 def words(everything):
@@ -219,7 +221,7 @@ def main():
     parser.add_argument("--cache", help="folder of the Debian corpus; fetched when empty")
     parser.add_argument("--corpus", help="JSON lines with a body and a lang")
     parser.add_argument("--fixtures", default=os.path.join(HERE, "../test/golden/tokenizer"))
-    parser.add_argument("--long", action="store_true", help="every character with every fixture")
+    parser.add_argument("--long", action="store_true", help="every character with every fixture, every translation")
     parser.add_argument("--only", default="", help="sets whose name contains this")
     args = parser.parse_args()
     assert tokenizers.__version__ == "0.23.3", "compare with tokenizers 0.23.3"
@@ -230,7 +232,7 @@ def main():
     jobs.extend(job for job in found if args.only in job[0])
     results = list(run_all(os.cpu_count()))
     if args.only in "speed" and (args.corpus or args.cache):
-        texts = debian_texts(args, True)[::10]
+        texts = debian_texts(args, 0)[::10]
         results.append(compare_speed(Program(args.program, path), load_library(path), texts))
     sys.exit(0 if results and all(results) else 1)
 

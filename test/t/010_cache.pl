@@ -429,6 +429,9 @@ value(qq{
     expect_restart();
     $poor->psql('postgres', $eat, stderr => \my $err);
     like($err, qr/out of shared memory/, 'shared memory is used up');
+    # The locks go with their session, whose end psql does not wait for.
+    ok($poor->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'}),
+        'and free again');
     my ($status, $out, $errors) = $poor->psql('postgres', $use);
     like($out, qr/result\|t/, 'without a registry a model is loaded privately');
     like($errors, $slack ? qr/WARNING.*HINT:  Add lmtext to shared_preload_libraries/s : qr/^$/,

@@ -41,7 +41,7 @@ sub peak
 }
 
 # repeat() makes the text, which the executor keeps; lmtext may take 128 MiB beside it.
-my $millions = effort(12, 50, 100);
+my $millions = effort(12, 30, 100);
 for my $word ('a', 'words ')
 {
     my $bytes = $millions * 1_000_000;

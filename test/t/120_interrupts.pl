@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
 my $node = start_node('interrupts', conf => "max_connections = 40\nautovacuum = off\n");
-my $rounds = effort(8, 40, 500);
+my $rounds = effort(8, 25, 500);
 
 value(<<SQL);
 CREATE EXTENSION lmtext;
