@@ -132,7 +132,7 @@ part_docs() {
     stop_server
 }
 
-# The reference libraries on the whole Debian corpus and its translations.
+# The reference libraries on the Debian corpus and its translations (with --long all of these).
 part_live() {
     need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy
     build_units unit ""
