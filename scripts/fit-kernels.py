@@ -42,6 +42,7 @@ def show(name, result):
 def main():
     f = nodes(-0.5, 0.5)
     show("2^f = 1 + f, f² … f⁶, relative", fit(powers(f, 1, 6), 2**f - 1, 2**-f))
+    show("2^f = 1 + f, f², f³, relative", fit(powers(f, 1, 3), 2**f - 1, 2**-f))
     r = nodes(-0.3466, 0.3466)
     show("e^r = 1 + r + r² … r⁶, relative", fit(powers(r, 2, 6), np.exp(r) - 1 - r, np.exp(-r)))
     a = nodes(0, 6.2)

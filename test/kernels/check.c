@@ -8,6 +8,7 @@
  * Every array ends at a page that cannot be touched, so that a read behind it is a crash, and most
  * are therefore unaligned; outputs lie between patterns that must survive.
  */
+#include "attention_checks.h"
 #include "gemm_checks.h"
 
 #include <dirent.h>
@@ -16,150 +17,6 @@
 #include "search/distance.h"
 
 static const lm_kernels *kernels; /* of the level under test */
-
-/* ---- attention ---- */
-
-typedef struct text {
-    lm_attention_f32 args;
-    size_t scratch_floats;
-    output out;
-} text;
-
-static text
-make_text(size_t tokens, size_t heads, size_t head_dim)
-{
-    size_t width = heads * head_dim, ld = 3 * width + 1;
-    float *qkv = normals((tokens - 1) * ld + 3 * width);
-    text t = {.out = make_output(tokens, width, 3)};
-
-    t.scratch_floats = kernels->attention_scratch(tokens, head_dim) / sizeof(float);
-    t.args = (lm_attention_f32){.tokens = tokens,
-                                .heads = heads,
-                                .head_dim = head_dim,
-                                .queries = tokens,
-                                .q = qkv,
-                                .k = qkv + width,
-                                .v = qkv + 2 * width,
-                                .ld = ld,
-                                .scale = (float)(2 / sqrt((double)head_dim)),
-                                .out = t.out.x,
-                                .ldo = t.out.ld,
-                                .scratch = array(t.scratch_floats)};
-    /* What an earlier call left there must not matter: NaNs do their worst. */
-    fill_guard(t.args.scratch, t.scratch_floats);
-    CHECK_EQ_INT((uintptr_t)t.args.scratch % LM_ALIGNMENT, 0);
-    return t;
-}
-
-static void
-compare_attention(size_t tokens, size_t heads, size_t head_dim, measure *error)
-{
-    text t = make_text(tokens, heads, head_dim);
-    lm_attention_f32 wanted = t.args;
-    size_t width = heads * head_dim;
-
-    wanted.out = array(tokens * width);
-    wanted.ldo = width;
-    wanted.scratch = array(2 * tokens);
-    kernels->attention_f32(&t.args);
-    lm_attention_f32_ref(&wanted);
-    for (size_t i = 0; i < tokens; i++)
-        for (size_t j = 0; j < width; j++)
-            record(error, fabs((double)t.out.x[i * t.out.ld + j] - wanted.out[i * width + j]));
-    CHECK_EQ_INT(guards_broken(&t.out), 0);
-    free_arrays();
-}
-
-static void
-check_attention(void)
-{
-    static const size_t tokens[] = {1, 2, 3, 5, 17, 24, 33, 63, 64, 65, 100, 384};
-    static const size_t head_dims[] = {32, 64, 1, 3, 17, 80, 100, 16};
-    /* Scores reach 30, whose last place is 2e-6: so far is any fp32 from the truth. */
-    measure error = {"attention: |error|, values N(0, 1)", 5e-6, 1.5e-5, 0};
-
-    for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++)
-        for (size_t j = 0; j < sizeof(head_dims) / sizeof(*head_dims); j++)
-            compare_attention(tokens[i], 1 + (i + j) % 3, head_dims[j], &error);
-    compare_attention(1536, 1, 32, &error);
-    judge(&error);
-}
-
-/* At the limit of 8192 tokens: queries are sampled by giving the reference those rows only. */
-static void
-check_attention_long(void)
-{
-    const size_t tokens = 8192, head_dim = 16;
-    measure error = {"attention, 8192 tokens: |error|", 1e-6, 1e-5, 0};
-    text t = make_text(tokens, 1, head_dim);
-    double *scores = (double *)array(2 * tokens);
-
-    CHECK(t.scratch_floats * sizeof(float) < 4 * 1024 * 1024);
-    kernels->attention_f32(&t.args);
-    for (size_t i = 0; i < tokens; i += 1117) {
-        double sum = 0;
-
-        for (size_t j = 0; j < tokens; j++) {
-            scores[j] = 0;
-            for (size_t d = 0; d < head_dim; d++)
-                scores[j] += (double)t.args.q[i * t.args.ld + d] * t.args.k[j * t.args.ld + d];
-            sum += scores[j] = exp(scores[j] * t.args.scale);
-        }
-        for (size_t d = 0; d < head_dim; d++) {
-            double value = 0;
-
-            for (size_t j = 0; j < tokens; j++)
-                value += scores[j] * t.args.v[j * t.args.ld + d];
-            record(&error, fabs(t.out.x[i * t.out.ld + d] - value / sum));
-        }
-    }
-    judge(&error);
-    free_arrays();
-}
-
-/* The same text at another stride, beside other heads and at another address. */
-static void
-check_attention_bits(void)
-{
-    const size_t tokens = 77, head_dim = 32;
-    text t = make_text(tokens, 3, head_dim);
-    lm_attention_f32 alone = t.args;
-    float *packed[3];
-
-    kernels->attention_f32(&t.args);
-    for (int part = 0; part < 3; part++) {
-        const float *from = (part == 0 ? t.args.q : part == 1 ? t.args.k : t.args.v) + head_dim;
-
-        packed[part] = array(tokens * head_dim + 1);
-        for (size_t i = 0; i < tokens; i++)
-            memcpy(packed[part] + i * head_dim, from + i * t.args.ld, head_dim * sizeof(float));
-    }
-    alone.heads = 1;
-    alone.q = packed[0];
-    alone.k = packed[1];
-    alone.v = packed[2];
-    alone.ld = alone.ldo = head_dim;
-    alone.out = array(tokens * head_dim);
-    kernels->attention_f32(&alone);
-    for (size_t i = 0; i < tokens; i++)
-        CHECK(!bits_differ(alone.out + i * head_dim, t.out.x + i * t.out.ld + head_dim, head_dim));
-    free_arrays();
-}
-
-static void
-check_attention_nan(void)
-{
-    text t = make_text(40, 2, 16);
-    size_t wrong = 0;
-
-    ((float *)t.args.k)[39 * t.args.ld + 16] = NAN; /* last token, second head */
-    kernels->attention_f32(&t.args);
-    for (size_t i = 0; i < 40; i++)
-        for (size_t j = 0; j < 32; j++)
-            wrong += !isnan(t.out.x[i * t.out.ld + j]) != (j < 16);
-    CHECK_EQ_INT(wrong, 0);
-    free_arrays();
-}
 
 /* ---- activations ---- */
 
@@ -544,20 +401,11 @@ check_threads(void)
 }
 
 static const unit_case level_cases[] = {
-    {"attention", check_attention},
-    {"attention long", check_attention_long},
-    {"attention has its bits", check_attention_bits},
-    {"attention NaN", check_attention_nan},
-    {"activations", check_activations},
-    {"activation limits", check_activation_limits},
-    {"softmax", check_softmax},
-    {"softmax limits", check_softmax_limits},
-    {"layer_norm", check_layer_norm},
-    {"add", check_add},
-    {"add_bf16", check_add_bf16},
-    {"mean_rows", check_mean_rows},
-    {"l2_normalize", check_l2_normalize},
-    {"sums", check_sums},
+    {"activations", check_activations},   {"activation limits", check_activation_limits},
+    {"softmax", check_softmax},           {"softmax limits", check_softmax_limits},
+    {"layer_norm", check_layer_norm},     {"add", check_add},
+    {"add_bf16", check_add_bf16},         {"mean_rows", check_mean_rows},
+    {"l2_normalize", check_l2_normalize}, {"sums", check_sums},
 };
 
 /* Nearest, ties to even; codes within half a step of the truth. */
@@ -593,6 +441,19 @@ static const unit_case common_cases[] = {
     {"blas", check_blas},         {"threads", check_threads},
 };
 
+/* That of 16 bits too, where the level has one of its own. */
+static int
+check_attentions(const char *word)
+{
+    const lm_attention_kernel *full = &kernels->attention[LM_PRECISION_F32];
+    const lm_attention_kernel *half = &kernels->attention[LM_PRECISION_BF16];
+    int failed = run_attention_cases(kernels->name, full, false, word);
+
+    if (half->run != full->run)
+        failed += run_attention_cases(kernels->name, half, true, word);
+    return failed;
+}
+
 static int
 check_all(const char *word)
 {
@@ -604,6 +465,7 @@ check_all(const char *word)
             continue;
         for (lm_precision at = 0; at < LM_PRECISION_COUNT; at++)
             failed += run_gemm_cases(kernels->name, &kernels->products[at], at, word);
+        failed += check_attentions(word);
         failed +=
             run_cases(kernels->name, level_cases, sizeof(level_cases) / sizeof(*level_cases), word);
     }
@@ -741,7 +603,7 @@ time_cold(void)
 static void
 run_attention(void *argument)
 {
-    kernels->attention_f32(argument);
+    attention->run(argument);
 }
 
 static void
@@ -749,15 +611,18 @@ time_attention(void)
 {
     static const size_t tokens[] = {10, 87, 256, 512, 2048};
 
-    for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++) {
-        text t = make_text(tokens[i], 12, 32);
-        double work = 4e-9 * (double)(tokens[i] * tokens[i]) * 384;
-        double seconds = best_time(run_attention, &t.args);
+    for (lm_precision p = LM_PRECISION_F32; p <= LM_PRECISION_BF16; p++)
+        for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++) {
+            double work = 4e-9 * (double)(tokens[i] * tokens[i]) * 384, seconds;
+            text t;
 
-        printf("%-7s attention 12 × 32, %4zu tokens: %7.1f GFLOP/s, %8.1f us\n", kernels->name,
-               tokens[i], work / seconds, 1e6 * seconds);
-        free_arrays();
-    }
+            attention = &kernels->attention[p];
+            t = make_text(tokens[i], 12, 32);
+            seconds = best_time(run_attention, &t.args);
+            printf("%-7s attention of %s, 12 × 32, %4zu tokens: %7.1f GFLOP/s, %8.1f us\n",
+                   kernels->name, lm_precision_name(p), tokens[i], work / seconds, 1e6 * seconds);
+            free_arrays();
+        }
 }
 
 typedef struct row_run {

@@ -6,17 +6,6 @@
 
 #define BF16_ROUNDS_A
 
-/* Whole vectors, zeros behind k; denormals are zeros. */
-static void
-round_row_bf16(size_t k, const float *x, uint16_t *out)
-{
-    for (size_t j = 0; j < (k + VW - 1) / VW * VW; j++) {
-        float v = j < k ? x[j] : 0;
-
-        out[j] = lm_bf16_from(fpclassify(v) == FP_SUBNORMAL ? 0 : v);
-    }
-}
-
 #include "kernels/x86/product_bf16_avx512.h"
 
 int

@@ -16,10 +16,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/bf16.h"
+
 #define LM_TARGET
 #define LM_INLINE static inline __attribute__((unused))
 
-enum { VW = 16 };
+enum { VW = 16, TILE_ROWS = 6, TILE_COLS = 4, PANEL_COLS = 2, TALL_ROWS = 12 };
 
 typedef struct vf {
     float x[VW];
@@ -45,6 +47,8 @@ typedef union vi {
 OPERATION_2(add, a.x[i] + b.x[i])
 OPERATION_2(sub, a.x[i] - b.x[i])
 OPERATION_2(mul, a.x[i] * b.x[i])
+OPERATION_2(with_sign, copysignf(a.x[i], b.x[i]))
+OPERATION_2(div, a.x[i] / b.x[i])
 OPERATION_2(max, a.x[i] > b.x[i] ? a.x[i] : b.x[i])
 OPERATION_2(min, a.x[i] < b.x[i] ? a.x[i] : b.x[i])
 
@@ -100,6 +104,27 @@ v_fma(vf a, vf b, vf c)
     return c;
 }
 
+LM_INLINE vf
+v_fnma(vf a, vf b, vf c)
+{
+    EACH_LANE c.x[i] = fmaf(-a.x[i], b.x[i], c.x[i]);
+    return c;
+}
+
+LM_INLINE vf
+v_abs(vf v)
+{
+    EACH_LANE v.x[i] = fabsf(v.x[i]);
+    return v;
+}
+
+LM_INLINE vf
+v_where_less(vf a, vf b, vf yes, vf no)
+{
+    EACH_LANE no.x[i] = a.x[i] < b.x[i] ? yes.x[i] : no.x[i];
+    return no;
+}
+
 /* The nearest integer, plus zero, cut to 0 … 255. */
 LM_INLINE int
 code_lane(float y, int32_t zero)
@@ -107,6 +132,40 @@ code_lane(float y, int32_t zero)
     float code = nearbyintf(y) + (float)zero;
 
     return code > 0 ? code < 255 ? (int)code : 255 : 0;
+}
+
+LM_INLINE vf
+v_round(vf v)
+{
+    EACH_LANE v.x[i] = nearbyintf(v.x[i]);
+    return v;
+}
+
+/* p·2^n; 0 for n = −127, as on a CPU. */
+LM_INLINE vf
+v_scale(vf p, vf n)
+{
+    EACH_LANE p.x[i] = n.x[i] == -127 ? 0 : ldexpf(p.x[i], isnan(n.x[i]) ? 0 : (int)n.x[i]);
+    return p;
+}
+
+LM_INLINE vf
+v_keep(vf v, size_t n, vf fill)
+{
+    EACH_LANE v.x[i] = (size_t)i < n ? v.x[i] : fill.x[i];
+    return v;
+}
+
+LM_INLINE void
+v_transpose(vf x[VW])
+{
+    for (int r = 0; r < VW; r++)
+        for (int c = 0; c < r; c++) {
+            float swapped = x[r].x[c];
+
+            x[r].x[c] = x[c].x[r];
+            x[c].x[r] = swapped;
+        }
 }
 
 LM_INLINE float
@@ -156,6 +215,32 @@ i_load(const void *p)
 
     memcpy(&v, p, sizeof(v));
     return v;
+}
+
+/* ---- rounding_avx512_bf16.h: denormals are zeros ---- */
+
+LM_INLINE uint16_t
+rounded(float x)
+{
+    return lm_bf16_from(fpclassify(x) == FP_SUBNORMAL ? 0 : x);
+}
+
+LM_INLINE void
+v_store_bf16(uint16_t *p, vf v)
+{
+    EACH_LANE p[i] = rounded(v.x[i]);
+}
+
+LM_INLINE vf
+v_pair_bf16(vf a, vf b)
+{
+    EACH_LANE
+    {
+        uint32_t pair = rounded(a.x[i]) | (uint32_t)rounded(b.x[i]) << 16;
+
+        memcpy(&a.x[i], &pair, sizeof(pair));
+    }
+    return a;
 }
 
 /* ---- steps_avx512.h ---- */

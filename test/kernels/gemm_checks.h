@@ -10,6 +10,16 @@
 #include "kernels/bf16.h"
 #include "kernels/levels.h"
 
+static double
+norm(const float *x, size_t count)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += (double)x[i] * x[i];
+    return sqrt(sum);
+}
+
 static const lm_product *product; /* under test */
 static lm_precision precision;
 

@@ -161,16 +161,6 @@ judge(const measure *m)
         UNIT_FAIL("%s: error %g above %g", m->name, m->worst, m->fail);
 }
 
-static double
-norm(const float *x, size_t count)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += (double)x[i] * x[i];
-    return sqrt(sum);
-}
-
 static size_t
 bits_differ(const float *a, const float *b, size_t count)
 {

@@ -244,8 +244,9 @@ check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     float *qkv = make_floats(tokens * 3 * width), *out = make_floats(tokens * width);
     double *wanted = malloc(tokens * width * sizeof *wanted);
     void *scratch =
-        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
-    const lm_nn_attention args = {0, 4, offsets, heads, hd, .4f, qkv, out, scratch, NULL};
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(33, hd) + 1));
+    const lm_nn_attention args = {
+        kernels->attention, 0, 4, offsets, heads, hd, .4f, qkv, out, scratch, NULL};
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (size_t text = 0; text < 4; text++) {
@@ -265,8 +266,9 @@ check_wanted_rows(lm_context *ctx, fake_memory *memory, const lm_kernels *kernel
     float *qkv = make_floats(tokens * 3 * width), *all = make_floats(tokens * width);
     float *one = make_floats(4 * width), guard = one[3 * width];
     void *scratch =
-        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
-    lm_nn_attention args = {0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(33, hd) + 1));
+    lm_nn_attention args = {
+        kernels->attention, 0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     args.out = one;
@@ -287,8 +289,9 @@ check_groups(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     float *qkv = make_floats(tokens * 3 * width), *all = make_floats(tokens * width);
     float *rows = make_floats(3 * width), *grouped = make_floats(tokens * width);
     void *scratch =
-        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(33, hd) + 1));
-    lm_nn_attention args = {0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(33, hd) + 1));
+    lm_nn_attention args = {
+        kernels->attention, 0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (int only = 0; only < 2; only++) {
@@ -315,9 +318,10 @@ check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     float *qkv = make_floats(tokens * 3 * width), *out = make_floats(tokens * width);
     float *whole = make_floats(tokens * width);
     void *scratch =
-        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention_scratch(tokens, hd) + 1));
-    const lm_nn_attention args = {0, 1, offsets, heads, hd, .25f, qkv, out, scratch, NULL};
-    const lm_attention_f32 one = {
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(tokens, hd) + 1));
+    const lm_nn_attention args = {
+        kernels->attention, 0, 1, offsets, heads, hd, .25f, qkv, out, scratch, NULL};
+    const lm_attention one = {
         .tokens = tokens,
         .heads = heads,
         .head_dim = hd,
@@ -335,7 +339,7 @@ check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     memory->polls = 0;
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     CHECK(memory->polls >= 3);
-    kernels->attention_f32(&one);
+    kernels->attention->run(&one);
     CHECK(memcmp(out, whole, tokens * width * sizeof *out) == 0);
     free(qkv), free(out), free(whole), free(scratch);
 }

@@ -216,7 +216,7 @@ scratch_size(const lm_weights *weights, size_t group, size_t block, size_t longe
 {
     const bert_config *bert = weights->config;
     const size_t sizes[] = {
-        weights->kernels->attention_scratch(longest, (size_t)bert->head_dim),
+        weights->attention->scratch_size(longest, (size_t)bert->head_dim),
         weights->product->scratch_size(group > block ? group : block, (size_t)bert->dims.hidden),
         weights->product->scratch_size(block, (size_t)bert->dims.ffn),
     };
@@ -359,6 +359,7 @@ attend(const bert_pass *pass, int layer, const size_t *wanted, size_t first, siz
         .scratch = pass->scratch,
     };
     const lm_nn_attention args = {
+        .kernel = pass->weights->attention,
         .first = first,
         .end = end,
         .offsets = offsets,

@@ -94,9 +94,10 @@ typedef struct lm_batch {
  */
 typedef struct lm_weights {
     const struct lm_family *family;
-    const lm_kernels *kernels; /* that the matrices are packed for */
-    lm_precision precision;    /* of the matrices */
-    const lm_product *product; /* the kernels' of that precision */
+    const lm_kernels *kernels;            /* that the matrices are packed for */
+    lm_precision precision;               /* of the matrices */
+    const lm_product *product;            /* the kernels' of that precision */
+    const lm_attention_kernel *attention; /* likewise */
     const void *config; /* the family's config struct, inside the image; starts with lm_dims */
     const void *const *table;
     int model_targets; /* entries of table before layer 0 */

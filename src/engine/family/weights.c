@@ -764,6 +764,7 @@ lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *wei
         .kernels = kernels,
         .precision = (lm_precision)header.precision,
         .product = &kernels->products[header.precision],
+        .attention = &kernels->attention[header.precision],
         .config = (const char *)image + header.config_offset,
         .table = table,
         .model_targets = family_named(header.family)->model_targets,

@@ -99,7 +99,7 @@ typedef struct lm_product {
  * Self-attention of one text over all heads: out = softmax(scale · Q Kᵀ) V for each head.
  * Head h is columns h·head_dim … of q, k, v and out. q, k, v share one row stride.
  */
-typedef struct lm_attention_f32 {
+typedef struct lm_attention {
     size_t tokens, heads, head_dim;
     size_t queries;     /* rows of q and of out; a row has the same bits however many there are */
     const float *q;     /* (queries, heads·head_dim), row stride ld */
@@ -108,8 +108,17 @@ typedef struct lm_attention_f32 {
     float scale;
     float *out; /* (queries, heads·head_dim), row stride ldo */
     size_t ldo;
-    void *scratch; /* attention_scratch(tokens, head_dim) bytes, 64-byte aligned */
-} lm_attention_f32;
+    void *scratch; /* the kernel's scratch_size(tokens, head_dim) bytes, 64-byte aligned */
+} lm_attention;
+
+/*
+ * Attention for models of one precision. That of fp32 is float32 throughout; the others may round
+ * query, key, value and the softmax's numbers to bfloat16, where the level multiplies these faster.
+ */
+typedef struct lm_attention_kernel {
+    size_t (*scratch_size)(size_t tokens, size_t head_dim);
+    void (*run)(const lm_attention *args);
+} lm_attention_kernel;
 
 typedef struct lm_kernels {
     lm_level level;
@@ -122,12 +131,11 @@ typedef struct lm_kernels {
     double poll_flops;
 
     lm_product products[LM_PRECISION_COUNT];
+    lm_attention_kernel attention[LM_PRECISION_COUNT];
 
     /* out = (x − mean) / √(var + eps) · gain + bias, per row of `width`. out may be x. */
     void (*layer_norm_f32)(size_t rows, size_t width, const float *x, const float *gain,
                            const float *bias, float eps, float *out);
-    size_t (*attention_scratch)(size_t tokens, size_t head_dim);
-    void (*attention_f32)(const lm_attention_f32 *args);
     void (*activate_f32)(lm_activation act, size_t count, float *x);
     void (*softmax_f32)(size_t count, float *x); /* in place, one row */
 

@@ -23,7 +23,7 @@ lm_level lm_level_of(const lm_cpu_flags *cpu);
  * columns). Its columns are vectors: those of a first panel, and, where a tile is wider than a
  * panel, those of the next one, `wide` floats behind. C is written in full vectors. Each element is
  * one chain of multiply-adds in the order of k, so that its bits are the same in a tile of any
- * size.
+ * size. Tiles of pairs take two k's of bfloat16 where a float stands here.
  */
 typedef struct lm_tile_f32 {
     size_t k;
@@ -68,14 +68,17 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
     size_t lm_scratch_size_##precision##_##level(size_t m, size_t k);     \
     void lm_gemm_##precision##_##level(const lm_gemm *args);
 
+#define LM_DECLARE_ATTENTION(precision, level)                                         \
+    size_t lm_attention_##precision##_scratch_##level(size_t tokens, size_t head_dim); \
+    void lm_attention_##precision##_##level(const lm_attention *args);
+
 #define LM_DECLARE_LEVEL(level)                                                                  \
     LM_DECLARE_PRODUCT(f32, level)                                                               \
     LM_DECLARE_PRODUCT(bf16, level)                                                              \
     LM_DECLARE_PRODUCT(int8, level)                                                              \
     void lm_layer_norm_f32_##level(size_t rows, size_t width, const float *x, const float *gain, \
                                    const float *bias, float eps, float *out);                    \
-    size_t lm_attention_scratch_##level(size_t tokens, size_t head_dim);                         \
-    void lm_attention_f32_##level(const lm_attention_f32 *args);                                 \
+    LM_DECLARE_ATTENTION(f32, level)                                                             \
     void lm_activate_f32_##level(lm_activation act, size_t count, float *x);                     \
     void lm_softmax_f32_##level(size_t count, float *x);                                         \
     void lm_add_f32_##level(size_t width, const float *a, const float *b, const float *c,        \
@@ -100,6 +103,7 @@ LM_DECLARE_LEVEL(avx512)
 /* What differs from AVX-512, each beside the level below. */
 LM_DECLARE_PRODUCT(int8, avx512_vnni)
 LM_DECLARE_PRODUCT(bf16, avx512_bf16)
+LM_DECLARE_ATTENTION(bf16, avx512_bf16)
 
 /* By columns in vectors less one, then rows less one; NULL where a level has no such tile. */
 extern const lm_tile_function lm_tiles_f32_scalar[2][4];

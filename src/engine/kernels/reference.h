@@ -18,7 +18,7 @@ void lm_gemm_int8_ref(const lm_gemm *args, const lm_matrix *w);
 void lm_layer_norm_f32_ref(size_t rows, size_t width, const float *x, const float *gain,
                            const float *bias, float eps, float *out);
 /* args->scratch: a row of `tokens` doubles. */
-void lm_attention_f32_ref(const lm_attention_f32 *args);
+void lm_attention_f32_ref(const lm_attention *args);
 double lm_activation_ref(lm_activation act, double x);
 void lm_activate_f32_ref(lm_activation act, size_t count, float *x);
 void lm_softmax_f32_ref(size_t count, float *x);

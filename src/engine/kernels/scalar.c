@@ -116,7 +116,7 @@ exponentials(size_t count, double *x)
 
 /* One query row of one head; q, k, v and out point at the head's first column. */
 static void
-attend(const lm_attention_f32 *args, const float *q, const float *k, const float *v, float *out)
+attend(const lm_attention *args, const float *q, const float *k, const float *v, float *out)
 {
     double *p = args->scratch, sum;
 
@@ -137,7 +137,7 @@ attend(const lm_attention_f32 *args, const float *q, const float *k, const float
 }
 
 void
-lm_attention_f32_ref(const lm_attention_f32 *args)
+lm_attention_f32_ref(const lm_attention *args)
 {
     for (size_t h = 0; h < args->heads; h++)
         for (size_t i = 0; i < args->queries; i++) {

@@ -15,7 +15,7 @@ head_flops(const lm_nn_attention *args, size_t tokens)
 }
 
 /* The kernel's arguments for heads first … first + heads − 1 of a text. */
-static lm_attention_f32
+static lm_attention
 heads_of_text(const lm_nn_attention *args, size_t text, size_t first, size_t heads)
 {
     size_t width = args->heads * args->head_dim, column = first * args->head_dim;
@@ -23,7 +23,7 @@ heads_of_text(const lm_nn_attention *args, size_t text, size_t first, size_t hea
     size_t start = args->offsets[args->first];
     const float *qkv = args->qkv + (row - start) * 3 * width + column;
 
-    return (lm_attention_f32){
+    return (lm_attention){
         .tokens = tokens,
         .heads = heads,
         .head_dim = args->head_dim,
@@ -65,14 +65,14 @@ lm_nn_attend(lm_context *ctx, const lm_kernels *kernels, const lm_nn_attention *
 
         for (size_t head = 0; head < args->heads && tokens > 0; head += step) {
             size_t heads = args->heads - head < step ? args->heads - head : step;
-            lm_attention_f32 call = heads_of_text(args, text, head, heads);
+            lm_attention call = heads_of_text(args, text, head, heads);
             double cost = head_flops(args, tokens) * (double)heads;
 
             if (spent + cost > budget) {
                 LM_TRY(lm_poll(ctx));
                 spent = 0;
             }
-            kernels->attention_f32(&call);
+            args->kernel->run(&call);
             spent += cost;
         }
     }

@@ -49,13 +49,14 @@ lm_status lm_nn_embed(lm_context *ctx, const lm_kernels *kernels, const lm_nn_em
  * key and value of a token side by side, from the first one of those texts on.
  */
 typedef struct lm_nn_attention {
+    const lm_attention_kernel *kernel;
     size_t first, end;
     const size_t *offsets; /* (end + 1) */
     size_t heads, head_dim;
     float scale;
     const float *qkv;     /* (tokens of these texts, 3 D) */
     float *out;           /* of all texts: (T, D), or (texts, D) of the wanted rows */
-    void *scratch;        /* kernels->attention_scratch(longest text, head_dim) bytes */
+    void *scratch;        /* kernel->scratch_size(longest text, head_dim) bytes */
     const size_t *wanted; /* of all texts: the only row of each, in T; NULL: all rows */
 } lm_nn_attention;
 

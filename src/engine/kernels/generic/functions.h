@@ -96,6 +96,24 @@ q_store(float *p, quad x)
 #undef T
 #undef F
 
+/* The greatest of x, NaNs aside; −∞ when there is no other. */
+LM_INLINE float
+greatest(size_t count, const float *x)
+{
+    vf low = v_set(-INFINITY), m0 = low, m1 = low;
+    size_t j = 0;
+
+    for (; j + 2 * VW <= count; j += 2 * VW) {
+        m0 = v_max(v_load(x + j), m0);
+        m1 = v_max(v_load(x + j + VW), m1);
+    }
+    for (; j + VW <= count; j += VW)
+        m0 = v_max(v_load(x + j), m0);
+    if (j < count)
+        m1 = v_max(v_keep(v_load_part(x + j, count - j), count - j, low), m1);
+    return v_maximum(v_max(m0, m1));
+}
+
 /* f is a macro of (constant, suffix). */
 #define LM_EACH_ACTIVATION(f)                                                                     \
     f(LM_ACT_NONE, none) f(LM_ACT_GELU, gelu) f(LM_ACT_GELU_TANH, gelu_tanh) f(LM_ACT_RELU, relu) \

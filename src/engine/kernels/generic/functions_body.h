@@ -21,6 +21,21 @@ F(exp2)(T x)
     return F(scale)(p, n);
 }
 
+/* The same within 1e-4 of the result: for numbers that become bfloat16. */
+LM_INLINE T
+F(exp2_rough)(T x)
+{
+    T n, f, p;
+
+    x = F(max)(F(set)(-127), x);
+    n = F(round)(x);
+    f = F(sub)(x, n);
+    p = F(fma)(F(set)(0.0550089329f), f, F(set)(0.242210969f));
+    p = F(fma)(p, f, F(set)(0.693282902f));
+    p = F(fma)(p, f, F(set)(1));
+    return F(scale)(p, n);
+}
+
 /*
  * e^x for x ≤ 0: argument reduced by ln 2 in two pieces (Cody and Waite 1980), the first of so few
  * bits that n times it is exact. Unlike exp2 of x·log₂e it stays within 2 ulp for every x.

@@ -2,8 +2,8 @@
  * product_bf16.h - matrix products with weights of 16 bits, over the tiles of one level.
  *
  * A level defines BF16_GROUP, BF16_ROWS, BF16_COLS (group of k, rows and vectors of a tile; a panel
- * is as wide as a tile); BF16_ROUNDS_A and round_row_bf16 where A is bfloat16 too; and its tiles
- * with BF16_STEPS.
+ * is as wide as a tile); BF16_ROUNDS_A and v_store_bf16 where A is bfloat16 too; and its tiles with
+ * BF16_STEPS.
  */
 #include "kernels/bf16.h"
 #include "kernels/generic/products.h"
@@ -50,14 +50,18 @@ LM_NAME(scratch_size_bf16)(size_t m, size_t k)
     return at_most(m, bf16_block(k)) * bf16_row_bytes(k);
 }
 
-/* Rows i … of A, rounded, in the scratch. */
-static const void *
+/* Rows i … of A, rounded, in the scratch; zeros behind k up to a whole vector. */
+static LM_TARGET const void *
 take_rows_bf16(const lm_gemm *args, size_t i, size_t rows, size_t *ld)
 {
     *ld = bf16_row_bytes(args->k);
-    for (size_t r = 0; r < rows; r++)
-        round_row_bf16(args->k, args->a + (i + r) * args->lda,
-                       (uint16_t *)((char *)args->scratch + r * *ld));
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = args->a + (i + r) * args->lda;
+        uint16_t *out = (uint16_t *)((char *)args->scratch + r * *ld);
+
+        for (size_t j = 0; j < args->k; j += VW)
+            v_store_bf16(out + j, v_load_some(x + j, args->k - j));
+    }
     return args->scratch;
 }
 

@@ -91,24 +91,6 @@ LM_NAME(cosine_parts_f32)(size_t width, const float *a, const float *b, float pa
     parts[2] = v_sum(v_add(bb[0], bb[1]));
 }
 
-/* The greatest of x, NaNs aside; −∞ when there is no other. */
-LM_INLINE float
-greatest(size_t count, const float *x)
-{
-    vf low = v_set(-INFINITY), m0 = low, m1 = low;
-    size_t j = 0;
-
-    for (; j + 2 * VW <= count; j += 2 * VW) {
-        m0 = v_max(v_load(x + j), m0);
-        m1 = v_max(v_load(x + j + VW), m1);
-    }
-    for (; j + VW <= count; j += VW)
-        m0 = v_max(v_load(x + j), m0);
-    if (j < count)
-        m1 = v_max(v_keep(v_load_part(x + j, count - j), count - j, low), m1);
-    return v_maximum(v_max(m0, m1));
-}
-
 /*
  * x = f(x − max x) in place for f = 2^ or e^; returns the sum. A NaN, or a row of nothing but −∞,
  * makes the sum NaN.

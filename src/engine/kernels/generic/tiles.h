@@ -1,6 +1,6 @@
 /*
- * tiles.h - runs of float32 tiles of one level. Nothing here is compiled for a level: functions of
- * any target may inline it.
+ * tiles.h - runs of tiles of one level, over floats or what else of four bytes ELEMENT_TILES takes.
+ * Nothing here is compiled for a level: functions of any target may inline it.
  */
 #ifndef LM_GENERIC_TILES_H
 #define LM_GENERIC_TILES_H
@@ -8,13 +8,17 @@
 #include "kernels/generic/cuts.h"
 #include "kernels/levels.h"
 
+#ifndef ELEMENT_TILES
+#define ELEMENT_TILES LM_NAME(tiles_f32)
+#endif
+
 /* Columns of one panel, and of the widest tile. */
 enum { PANEL = VW * PANEL_COLS, TILE_WIDTH = VW * TILE_COLS };
 
 static inline void
 run_tile(size_t rows, size_t width, const lm_tile_f32 *tile)
 {
-    LM_NAME(tiles_f32)[(width - 1) / VW][rows - 1](tile);
+    ELEMENT_TILES[(width - 1) / VW][rows - 1](tile);
 }
 
 /*

@@ -8,6 +8,8 @@
 
 #include "kernels/generic/finish.h" /* by the names of level AVX-512 */
 
+#include "kernels/x86/rounding_avx512_bf16.h"
+
 #undef LM_NAME
 #define LM_NAME(op) lm_##op##_avx512_bf16
 
@@ -15,19 +17,6 @@
 #define TILE_NAME(precision, rows) lm_gemm_##precision##_##rows##x4_avx512_bf16
 
 #define BF16_ROUNDS_A
-
-/* Whole vectors, zeros behind k. */
-static TILE_TARGET void
-round_row_bf16(size_t k, const float *x, uint16_t *out)
-{
-    for (size_t j = 0; j < k; j += VW) {
-        vf v = v_load_some(x + j, k - j);
-        __m256i half;
-
-        __asm__("vcvtneps2bf16 %1, %0" : "=v"(half) : "v"(v));
-        _mm256_storeu_si256((__m256i *)(out + j), half);
-    }
-}
 
 #include "kernels/x86/product_bf16_avx512.h"
 
