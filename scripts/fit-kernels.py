@@ -49,6 +49,8 @@ def main():
     weight = np.maximum(a * ndtr(-a) * np.log(2), 1e-9)
     show("log₂Φ(−a) = −1 + a … a⁸, weighted by the effect on a·Φ(−a)",
          fit(powers(a, 1, 8), log_ndtr(-a) / np.log(2) + 1, weight))
+    show("log₂Φ(−a) = −1 + a … a⁴, weighted likewise",
+         fit(powers(a, 1, 4), log_ndtr(-a) / np.log(2) + 1, weight))
     x = nodes(0.01, 0.63)
     show("tanh x = x + x³·(1, x² … x⁸), relative",
          fit(powers(x * x, 0, 4), (np.tanh(x) - x) / x**3, x**3 / np.tanh(x)))

@@ -91,6 +91,8 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
     float lm_l2_squared_f32_##level(size_t width, const float *a, const float *b);               \
     void lm_cosine_parts_f32_##level(size_t width, const float *a, const float *b,               \
                                      float parts[3]);                                            \
+    /* Inside the level: activate_f32, but GELU within 3e-5. */                                  \
+    void lm_activate_rough_##level(lm_activation act, size_t count, float *x);                   \
     /* Inside the level: W (N, K) of row stride ldw, times factor, into panels. */               \
     void lm_pack_rows_f32_##level(const float *w, size_t ldw, size_t n, size_t k, float factor,  \
                                   float *packed);                                                \

@@ -65,6 +65,7 @@ typedef struct layout {
     size_t depth, length; /* head_dim and tokens in elements */
     size_t value_stride;  /* head_dim rounded up to whole vectors */
     size_t score_stride;  /* tokens, rounded up to whole panels */
+    size_t width;         /* columns of V that one tile takes: as even as can be */
     size_t block;         /* query rows of one block */
     float *keys;          /* packed */
     float *values;        /* (length, value_stride) elements */
@@ -93,6 +94,7 @@ arrange(size_t tokens, size_t head_dim, float *scratch)
                 .score_stride = round_up(tokens, PANEL)};
     size_t tiles = scores_bytes / sizeof(float) / TILE_ROWS / l.score_stride;
 
+    l.width = VW * tile_rows(l.value_stride / VW, TILE_COLS);
     l.block = at_most(BLOCK_ROWS, TILE_ROWS * (tiles ? tiles : 1));
     l.keys = take(&l, scratch, l.score_stride * l.depth);
     l.values = take(&l, scratch, l.length * l.value_stride);
@@ -135,7 +137,7 @@ static LM_TARGET void
 weigh(const lm_attention *args, size_t rows, size_t d, const layout *l, float *out)
 {
     float product[BLOCK_ROWS * TILE_WIDTH] __attribute__((aligned(64)));
-    size_t width = at_most(TILE_WIDTH, args->head_dim - d);
+    size_t width = at_most(l->width, args->head_dim - d);
 
     multiply_columns(rows, width,
                      (lm_tile_f32){.k = l->length,
@@ -164,7 +166,7 @@ attend(const lm_attention *args, const float *q, const float *k, const float *v,
         size_t rows = at_most(l->block, args->queries - i);
 
         score(args, q + i * args->ld, rows, l);
-        for (size_t d = 0; d < args->head_dim; d += TILE_WIDTH)
+        for (size_t d = 0; d < args->head_dim; d += l->width)
             weigh(args, rows, d, l, out + i * args->ldo);
     }
 }

@@ -97,7 +97,9 @@ gemm_columns(const lm_gemm *args, size_t i, size_t end, size_t j, size_t columns
     for (size_t rows; i < end; i += rows) {
         rows = tile_rows(end - i, most);
         run_tile(rows, width, &tile);
-        finish_tile(args, i, j, rows, width, sums, tile.ldc);
+        if (args->act != LM_ACT_NONE)
+            LM_NAME(activate_f32)(args->act, rows * tile.ldc, sums);
+        store_tile(args, i, j, rows, width, sums, tile.ldc);
         tile.a += rows * args->lda;
         if (tiles > 2)
             tile.fetch += tile.fetch_stride * k;

@@ -7,6 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Before a short loop over an array of vectors, which otherwise lies in memory. */
+#if defined(__clang__)
+#define LM_UNROLL _Pragma("unroll")
+#else
+#define LM_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 /* The first n lanes, or all of them: n may be more than VW. */
 LM_INLINE vf
 v_load_some(const float *p, size_t n)

@@ -110,7 +110,7 @@ panel_bf16(const lm_gemm *args, size_t i, size_t rows, size_t j, const void *a, 
         now = tile_rows(rows - done, BF16_ROWS);
         fetch_residual(args, i + done, j, now, width);
         LM_NAME(tiles_bf16)[now - 1](&tile);
-        finish_tile(args, i + done, j, now, width, sums, BF16_PANEL);
+        finish_reduced_tile(args, i + done, j, now, width, sums, BF16_PANEL);
         tile.a = (const char *)tile.a + now * lda;
     }
 }

@@ -162,7 +162,7 @@ take_inputs(const int8_row *row, size_t j, size_t n)
 LM_INLINE void
 find_range(size_t k, const int8_row *row, float *low, float *high, float *spoilt)
 {
-    vf l0 = v_zero(), l1 = v_zero(), h0 = v_zero(), h1 = v_zero(), s = v_zero();
+    vf l0 = v_zero(), l1 = v_zero(), h0 = v_zero(), h1 = v_zero(), s0 = v_zero(), s1 = v_zero();
     size_t j = 0;
 
     for (; j + 2 * VW <= k; j += 2 * VW) {
@@ -172,19 +172,19 @@ find_range(size_t k, const int8_row *row, float *low, float *high, float *spoilt
         l1 = v_min(x1, l1);
         h0 = v_max(x0, h0);
         h1 = v_max(x1, h1);
-        s = v_fma(x0, v_zero(), s);
-        s = v_fma(x1, v_zero(), s);
+        s0 = v_fma(x0, v_zero(), s0);
+        s1 = v_fma(x1, v_zero(), s1);
     }
     for (; j < k; j += VW) {
         vf x0 = take_inputs(row, j, k - j);
 
         l0 = v_min(x0, l0);
         h0 = v_max(x0, h0);
-        s = v_fma(x0, v_zero(), s);
+        s0 = v_fma(x0, v_zero(), s0);
     }
     *low = -v_maximum(v_sub(v_zero(), v_min(l0, l1)));
     *high = v_maximum(v_max(h0, h1));
-    *spoilt = v_sum(s);
+    *spoilt = v_sum(v_add(s0, s1));
 }
 
 /* Codes j … of so many vectors, of which k − j lanes are there. */
@@ -194,6 +194,7 @@ quantize_vectors(const int8_row *row, size_t j, size_t k, float inverse, int32_t
 {
     vf y[CODE_VECTORS];
 
+    LM_UNROLL
     for (size_t v = 0; v < CODE_VECTORS; v++, j += VW)
         y[v] = j < k ? v_mul(take_inputs(row, j, k - j), v_set(inverse)) : v_zero();
     v_store_codes(codes, y, zero);
@@ -266,7 +267,7 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
         fetch_residual(args, i + done, j, now, width);
         LM_NAME(tiles_int8)[now - 1](&tile);
         scale_tile(now, codes + done, parts.scales + j, parts.columns + j, bias, sums);
-        finish_tile(args, i + done, j, now, width, sums, INT8_PANEL);
+        finish_reduced_tile(args, i + done, j, now, width, sums, INT8_PANEL);
         tile.a = (const char *)tile.a + now * tile.lda;
     }
 }

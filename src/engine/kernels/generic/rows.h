@@ -197,6 +197,26 @@ LM_NAME(activate_f32)(lm_activation act, size_t count, float *x)
     activations[act](count, x);
 }
 
+static LM_TARGET void
+activate_gelu_rough(size_t count, float *x)
+{
+    size_t j = 0;
+
+    for (; j + QUAD <= count; j += QUAD)
+        q_store(x + j, q_gelu_rough(q_load(x + j)));
+    for (; j < count; j += VW)
+        v_store_some(x + j, count - j, v_gelu_rough(v_load_some(x + j, count - j)));
+}
+
+void
+LM_NAME(activate_rough)(lm_activation act, size_t count, float *x)
+{
+    if (act == LM_ACT_GELU)
+        activate_gelu_rough(count, x);
+    else
+        activations[act](count, x);
+}
+
 LM_TARGET void
 LM_NAME(add_f32)(size_t width, const float *a, const float *b, const float *c, float *out)
 {

@@ -95,11 +95,11 @@ weights_of(size_t count, float *scores)
     uint16_t *out = (uint16_t *)scores;
     float max = greatest(count, scores);
     vf m = v_set(max), sum = v_zero();
-    quad ms = q_set(max), sums = q_zero();
+    quad ms = q_set(max), sums = q_zero(), lowest = q_set(-127);
     size_t j = 0;
 
     for (; j + QUAD <= count; j += QUAD) {
-        quad y = q_exp2_rough(q_sub(q_load(scores + j), ms));
+        quad y = q_exp2_rough(q_max(lowest, q_sub(q_load(scores + j), ms)));
 
         sums = q_add(sums, y);
         v_store_bf16(out + j, y.a);
@@ -108,7 +108,7 @@ weights_of(size_t count, float *scores)
         v_store_bf16(out + j + 3 * VW, y.d);
     }
     for (; j < count; j += VW) {
-        vf y = v_exp2_rough(v_sub(v_load_some(scores + j, count - j), m));
+        vf y = v_exp2_rough(v_max(lowest.a, v_sub(v_load_some(scores + j, count - j), m)));
 
         if (count - j < VW)
             y = v_keep(y, count - j, v_zero());

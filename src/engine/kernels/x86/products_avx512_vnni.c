@@ -29,6 +29,7 @@ v_store_codes(uint8_t *p, const vf *y, int32_t zero)
     const vi order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     vi c[CODE_VECTORS];
 
+    LM_UNROLL
     for (int v = 0; v < CODE_VECTORS; v++)
         c[v] = _mm512_add_epi32(_mm512_cvtps_epi32(y[v]), z);
     c[0] = _mm512_packus_epi16(_mm512_packs_epi32(c[0], c[1]), _mm512_packs_epi32(c[2], c[3]));
