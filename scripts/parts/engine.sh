@@ -49,7 +49,7 @@ check_kernels() {
 
 part_kernels() {
     build_units unit ""
-    printf '%s\n' check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 | for_each check_kernels
+    printf '%s\n' check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 emulated_attention | for_each check_kernels
     need_packages binutils
     check_lines spills sh scripts/check-spills
 }

@@ -10,6 +10,7 @@
 
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "storage/bufpage.h"
 #include "utils/array.h"
 
 #include "pg/glue/glue.h"
@@ -36,22 +37,58 @@ check_same_width(int a, int b)
                         errmsg("vectors of %d and %d dimensions do not match", a, b)));
 }
 
+/* Where a scan has been with one argument: the vector before, and the first one of its page. */
+typedef struct trail {
+    uintptr_t before, top;
+} trail;
+
+static inline void
+fetch(uintptr_t from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const void *)(from + i));
+}
+
+/*
+ * The header of the page whose first vector is at top, and those of its rows, which a scan looks at
+ * before it takes the first one. That row ends the page, and half a cache line before a vector is
+ * within what stands before it in its row.
+ */
+static inline void
+fetch_headers(uintptr_t top, uintptr_t step)
+{
+    uintptr_t row = top - 32;
+
+    fetch(row + step - BLCKSZ, 1);
+    for (uintptr_t below = 0; below + step < BLCKSZ; below += step)
+        fetch(row - below, 1);
+}
+
 /*
  * A page holds its rows from the end backwards, so a scan that has come down to this vector goes
- * down as far again to the next one: it comes from memory while this row is worked on, a tenth of a
- * scan. Where the guess is wrong, nothing is lost but the fetch; argument tells the column from a
- * constant.
+ * down as far again to the next one, and from a page's last one to the first of the next page,
+ * which most often is the next buffer: it comes from memory while this row is worked on. Where the guess is wrong, nothing is lost but the
+ * fetch; argument tells the column from a constant.
  */
 static inline void
 fetch_next(int argument, const float *vector, int width)
 {
-    static uintptr_t before[2];
-    uintptr_t at = (uintptr_t)vector, step = before[argument] - at;
+    static trail trails[2];
+    trail *t = &trails[argument];
+    uintptr_t at = (uintptr_t)vector, step = t->before - at, next = at - step;
 
-    before[argument] = at;
-    if (step > 0 && step < BLCKSZ)
-        for (size_t i = 0; i < (size_t)width * sizeof(float); i += 64)
-            __builtin_prefetch((const void *)(at - step + i));
+    t->before = at;
+    if (step == 0)
+        return;
+    if (step >= BLCKSZ) {
+        t->top = at;
+        return;
+    }
+    if (next + BLCKSZ < t->top + step + SizeOfPageHeaderData) {
+        next = t->top + BLCKSZ;
+        fetch_headers(next, step);
+    }
+    fetch(next, (size_t)width * sizeof(float));
 }
 
 static inline double
