@@ -154,9 +154,9 @@ def compare_speed(program, library, texts, rounds=5):
     return good
 
 
-def debian_texts(args, translations):
-    """Bodies of the Debian corpus, which is fetched unless a file is given: the English ones, and each so-many-th of the
-    others (0: none)."""
+def debian_texts(args, english, translations):
+    """Bodies of the Debian corpus, which is fetched unless a file is given: each so-many-th of the English ones and of
+    the others (0: none)."""
     path = args.corpus or os.path.join(args.cache, "corpus.jsonl")
     if not os.path.exists(path):
         subprocess.run([sys.executable, os.path.join(HERE, "debian-corpus.py"), "--out-dir",
@@ -164,7 +164,7 @@ def debian_texts(args, translations):
     with open(path, encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     others = [row["body"] for row in rows if row["lang"] != "en"]
-    return [row["body"] for row in rows if row["lang"] == "en"] + (others[::translations] if translations else [])
+    return [row["body"] for row in rows if row["lang"] == "en"][::english] + (others[::translations] if translations else [])
 
 
 def compare_model(args, path):
@@ -172,13 +172,14 @@ def compare_model(args, path):
     program, library = Program(args.program, path), load_library(path)
     samples = torture() + fuzz(random.Random(7), 4000)
     yield "scalars", lambda: compare("scalars", program, library, [chr(c) for c in SCALARS])
-    yield "words", lambda: compare("words", program, library, words(True))
+    yield "words", lambda: compare("words", program, library, words(args.long))
     yield "torture", lambda: compare("torture", program, library, torture())
-    yield "fuzz", lambda: compare("fuzz", program, library, fuzz(random.Random(1), 200000))
+    yield "fuzz", lambda: compare("fuzz", program, library, fuzz(random.Random(1), 200000 if args.long else 60000))
     yield "long", lambda: compare("long", program, library, long_texts())
     yield "options", lambda: compare_options("options", program, path, samples)
     if args.corpus or args.cache:
-        yield "debian", lambda: compare("debian", program, library, debian_texts(args, 1 if args.long else 3))
+        english, translations = (1, 1) if args.long else (2, 4)
+        yield "debian", lambda: compare("debian", program, library, debian_texts(args, english, translations))
 
 
 def words(everything):
@@ -232,7 +233,7 @@ def main():
     jobs.extend(job for job in found if args.only in job[0])
     results = list(run_all(os.cpu_count()))
     if args.only in "speed" and (args.corpus or args.cache):
-        texts = debian_texts(args, 0)[::10]
+        texts = debian_texts(args, 10, 0)
         results.append(compare_speed(Program(args.program, path), load_library(path), texts))
     sys.exit(0 if results and all(results) else 1)
 

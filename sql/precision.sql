@@ -30,7 +30,7 @@ WHERE name = 'p' AND version <> 7 GROUP BY sha256 ORDER BY 1;
 
 -- Near, and not the same; and back again the same bits.
 SELECT cosine(lmtext.embed('some words', '"p@1"'::regclass), lmtext.embed('some words', '"p@2"'::regclass)) BETWEEN 0.999 AND 0.9999999 AS bf16,
-       cosine(lmtext.embed('some words', '"p@1"'::regclass), lmtext.embed('some words', '"p@4"'::regclass)) BETWEEN 0.99 AND 0.99999 AS int8,
+       cosine(lmtext.embed('some words', '"p@1"'::regclass), lmtext.embed('some words', '"p@4"'::regclass)) BETWEEN 0.99 AND 0.999999 AS int8,
        lmtext.embed('some words', '"p@2"'::regclass) = lmtext.embed('some words', '"p@3"'::regclass) AS same_bf16,
        lmtext.embed('some words', '"p@1"'::regclass) = lmtext.embed('some words', '"p@5"'::regclass) AS same_fp32;
 -- Alone as in an array.

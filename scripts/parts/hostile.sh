@@ -32,7 +32,7 @@ part_linear() {
     need_packages python3
     need_model
     build_units unit ""
-    size=1
+    size=0.5
     [ "$LMTEXT_EFFORT" != long ] || size=4
     check_lines linear python3 scripts/check-linear.py --program "$BUILD/unit/tools/tokenize_lines" \
         --model "$LMTEXT_MINILM" --megabytes $size

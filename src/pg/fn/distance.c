@@ -67,8 +67,8 @@ fetch_headers(uintptr_t top, uintptr_t step)
 /*
  * A page holds its rows from the end backwards, so a scan that has come down to this vector goes
  * down as far again to the next one, and from a page's last one to the first of the next page,
- * which most often is the next buffer: it comes from memory while this row is worked on. Where the guess is wrong, nothing is lost but the
- * fetch; argument tells the column from a constant.
+ * which most often is the next buffer: it comes from memory while this row is worked on. Where the
+ * guess is wrong, nothing is lost but the fetch; argument tells the column from a constant.
  */
 static inline void
 fetch_next(int argument, const float *vector, int width)
