@@ -33,9 +33,9 @@ def model_name(precision="fp32"):
     return "minilm" if precision == "fp32" else f"minilm_{precision}"
 
 
-def folder(precision):
+def folder(precision, model=MODEL):
     """The files that the engine reads for a precision: those of the calibrated version for int8."""
-    return MODEL.parent / "minilm_int8" if precision == "int8" else MODEL
+    return model.parent / f"{model.name}_int8" if precision == "int8" else model
 
 
 def prepare(precisions=("fp32",), version=15):
@@ -134,10 +134,12 @@ def engine(program, *arguments):
     return done.stdout.split()
 
 
-def engine_seconds(precision, file, batch_tokens=512):
-    """Processor seconds of one pass over the texts by the engine alone."""
+def engine_seconds(precision, file, batch_tokens=512, model=MODEL, vectors=None):
+    """Processor seconds of one pass over the texts by the engine alone; the vectors go to a file that is named."""
     level = os.environ.get("LMTEXT_LEVEL") or "best"
-    return float(engine("engine_embed", folder(precision), file, level, batch_tokens, precision)[2])
+    words = engine("engine_embed", folder(precision, model), file, level, batch_tokens, precision,
+                   *([f"vectors={vectors}"] if vectors else []))
+    return float(words[2])
 
 
 def table(title, header, rows):

@@ -1,13 +1,13 @@
 /*
  * engine_embed.c - how fast the engine embeds, without a server:
  *
- *   engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted]]]
+ *   engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted] [vectors=FILE]]]
  *
  * MODEL is a folder; TEXTS is a file of texts, each after its length as a little-endian 32-bit
  * number; LEVEL is scalar, avx2, avx512, avx512_vnni, avx512_bf16 or best; BATCH_TOKENS 0 embeds
- * one text a call; PRECISION is fp32, bf16 or int8. Prints one line: level, batch, processor
- * seconds of one pass over all texts, tokens, tokens a second; for other precisions than fp32 also
- * the precision and the bytes of the image.
+ * one text a call; PRECISION is fp32, bf16 or int8; FILE gets the vectors. Prints one line: level,
+ * batch, processor seconds of one pass over all texts, tokens, tokens a second; for other
+ * precisions than fp32 also the precision and the bytes of the image.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,8 @@ typedef struct bench {
     lm_session *session;
     lm_text *texts;
     size_t count;
-    float *out; /* (count, D) */
+    float *out;          /* (count, D) */
+    const char *vectors; /* name of a file for them, or NULL */
 } bench;
 
 static int
@@ -95,6 +96,16 @@ embed_all(bench *b, size_t batch_tokens, lm_embed_counts *counts)
     return LM_OK;
 }
 
+static bool
+write_vectors(const bench *b)
+{
+    size_t numbers = b->count * (size_t)b->model.info.dimensions;
+    FILE *file = fopen(b->vectors, "wb");
+    bool written = file && fwrite(b->out, sizeof *b->out, numbers, file) == numbers;
+
+    return file && fclose(file) == 0 && written;
+}
+
 static const lm_kernels *
 level_named(const char *name)
 {
@@ -126,6 +137,10 @@ run(bench *b, const char *folder, const lm_kernels *kernels, size_t batch_tokens
         fprintf(stderr, "engine_embed: %s %s\n", b->ctx.error.message, b->ctx.error.key);
         return EXIT_FAILURE;
     }
+    if (b->vectors && !write_vectors(b)) {
+        perror(b->vectors);
+        return EXIT_FAILURE;
+    }
     taken = (double)(stop.tv_sec - start.tv_sec) + 1e-9 * (double)(stop.tv_nsec - start.tv_nsec);
     printf("%s %zu %.6f %llu %.0f", kernels->name, batch_tokens, taken,
            (unsigned long long)counts.tokens, (double)counts.tokens / taken);
@@ -144,13 +159,15 @@ main(int argc, char **argv)
     size_t batch_tokens = argc > 4 ? strtoul(argv[4], NULL, 10) : 512;
 
     if (argc < 3 || !kernels || !read_texts(&b, argv[2])) {
-        fprintf(stderr,
-                "usage: engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted]]]\n");
+        fprintf(stderr, "usage: engine_embed MODEL TEXTS [LEVEL [BATCH_TOKENS [PRECISION] [sorted] "
+                        "[vectors=FILE]]]\n");
         return EXIT_FAILURE;
     }
     for (int i = 5; i < argc; i++) {
         if (strcmp(argv[i], "sorted") == 0)
             qsort(b.texts, b.count, sizeof *b.texts, by_length);
+        if (strncmp(argv[i], "vectors=", 8) == 0)
+            b.vectors = argv[i] + 8;
         for (int p = 0; p < LM_PRECISION_COUNT; p++)
             if (strcmp(argv[i], lm_precision_name((lm_precision)p)) == 0)
                 precision = (lm_precision)p;

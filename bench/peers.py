@@ -22,13 +22,14 @@ WINDOW = 256
 class Peer:
     """Texts → normalised mean-pooled embeddings, in the order given."""
 
-    def __init__(self):
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(common.MODEL)
+    def __init__(self, model):
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+        self.width = transformers.AutoConfig.from_pretrained(model).hidden_size
 
     def embed(self, texts, sort=True):
         order = sorted(range(len(texts)), key=lambda i: len(texts[i])) if sort else range(len(texts))
         order = list(order)
-        out = numpy.empty((len(texts), 384), numpy.float32)
+        out = numpy.empty((len(texts), self.width), numpy.float32)
         for first in range(0, len(order), BATCH):
             part = order[first:first + BATCH]
             tokens = self.tokenizer([texts[i] for i in part], padding=True, truncation=True,
@@ -45,12 +46,12 @@ class Peer:
 
 
 class Torch(Peer):
-    def __init__(self, precision="fp32"):
-        super().__init__()
+    def __init__(self, precision="fp32", model=common.MODEL):
+        super().__init__(model)
         self.precision, self.name = precision, f"torch {precision}"
         torch.set_num_threads(1)
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-        self.model = transformers.AutoModel.from_pretrained(common.MODEL, dtype=dtype).eval()
+        self.model = transformers.AutoModel.from_pretrained(model, dtype=dtype).eval()
 
     def forward(self, tokens):
         with torch.inference_mode():
@@ -61,12 +62,12 @@ class Torch(Peer):
 class OpenVino(Peer):
     """Its own graph of the exported model; fuses by itself."""
 
-    def __init__(self, precision="fp32"):
-        super().__init__()
+    def __init__(self, precision="fp32", model=common.MODEL):
+        super().__init__(model)
         self.precision, self.name = precision, f"OpenVINO {precision}"
         kind = {"fp32": openvino.Type.f32, "bf16": openvino.Type.bf16}[precision]
         core = openvino.Core()
-        self.model = core.compile_model(core.read_model(onnx_file(".raw.onnx")), "CPU", {
+        self.model = core.compile_model(core.read_model(onnx_file(model, ".raw.onnx")), "CPU", {
             "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": kind})
         self.inputs = [value.any_name for value in self.model.inputs]
 
@@ -77,10 +78,10 @@ class OpenVino(Peer):
 class OnnxRuntime(Peer):
     """int8: its own dynamic quantisation, by channel."""
 
-    def __init__(self, precision="fp32"):
-        super().__init__()
+    def __init__(self, precision="fp32", model=common.MODEL):
+        super().__init__(model)
         self.precision, self.name = precision, f"ONNX Runtime {precision}"
-        path = onnx_file(".onnx" if precision == "fp32" else ".int8.onnx")
+        path = onnx_file(model, ".onnx" if precision == "fp32" else ".int8.onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -94,20 +95,20 @@ class OnnxRuntime(Peer):
         return self.session.run(None, feed)[0]
 
 
-def all_but_torch():
+def all_but_torch(model=common.MODEL):
     """Those that the machine computes natively: bfloat16 without instructions for it takes many times as long."""
     flags = pathlib.Path("/proc/cpuinfo").read_text()
-    found = [OnnxRuntime(), OpenVino(), OnnxRuntime("int8")]
+    found = [OnnxRuntime("fp32", model), OpenVino("fp32", model), OnnxRuntime("int8", model)]
     if "avx512_bf16" in flags and not os.environ.get("LMTEXT_LEVEL"):
-        found += [OpenVino("bf16"), Torch("bf16")]
+        found += [OpenVino("bf16", model), Torch("bf16", model)]
     return found
 
 
-def onnx_file(suffix):
+def onnx_file(model, suffix):
     """The exported model: .raw.onnx as it is, .onnx fused, .int8.onnx fused and quantised."""
-    path = common.BUILD / f"bench-minilm{suffix}"
+    path = common.BUILD / f"bench-{model.name}{suffix}"
     if not path.exists():
-        export(common.BUILD / "bench-minilm.onnx")
+        export(model, common.BUILD / f"bench-{model.name}.onnx")
     return path
 
 
@@ -121,11 +122,11 @@ class Wrapped(torch.nn.Module):
                           token_type_ids=token_type_ids).last_hidden_state
 
 
-def export(path):
+def export(folder, path):
     """Export to ONNX, then fuse attention, GELU and layer norm as ONNX Runtime's own tool does, and quantise that."""
     from onnxruntime.quantization import quantize_dynamic
     from onnxruntime.transformers import optimizer
-    model = transformers.AutoModel.from_pretrained(common.MODEL, dtype=torch.float32,
+    model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32,
                                                    attn_implementation="eager").eval()
     ones = torch.ones(2, 16, dtype=torch.int64)
     axes = {0: "batch", 1: "length"}
@@ -134,7 +135,8 @@ def export(path):
     torch.onnx.export(Wrapped(model), (ones, ones, ones * 0), str(raw), input_names=names,
                       output_names=["hidden"], opset_version=17, dynamo=False,
                       dynamic_axes={name: axes for name in names + ["hidden"]})
-    fused = optimizer.optimize_model(str(raw), model_type="bert", num_heads=12, hidden_size=384)
+    fused = optimizer.optimize_model(str(raw), model_type="bert", num_heads=model.config.num_attention_heads,
+                                     hidden_size=model.config.hidden_size)
     print("fused operators:", fused.get_fused_operator_statistics())
     fused.save_model_to_file(str(path))
     # Shapes are not inferred through the fused operators.

@@ -2,7 +2,7 @@
 # run.sh - lmtext beside its peers, in one interleaved run on this machine; prints Markdown tables.
 #
 #   sh bench/run.sh                 every part
-#   sh bench/run.sh PART …          only: tokenizer embed quantize query search memory table worker train
+#   sh bench/run.sh PART …          only: tokenizer embed sizes quantize query search memory table worker train
 #   sh bench/run.sh --level avx2 …  lmtext and the peers (torch, OpenVINO) at most at that instruction level
 #
 # Makes a venv with the peers in the build folder, builds lmtext, and starts private servers
@@ -20,7 +20,7 @@ if [ "${1:-}" = --level ]; then
     export LMTEXT_LEVEL ONEDNN_MAX_CPU_ISA
     shift 2
 fi
-PARTS=${*:-tokenizer embed quantize query search memory table worker train}
+PARTS=${*:-tokenizer embed sizes quantize query search memory table worker train}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
 export TOKENIZERS_PARALLELISM=false
 
