@@ -94,6 +94,14 @@ SELECT lmtext.quantize('p@2', 'bf16');
 RESET ROLE;
 REVOKE EXECUTE ON FUNCTION lmtext.quantize FROM regress_lmtext_reader;
 
+-- What a version says of its fidelity is judged as it stands: too far, no number, nothing said.
+CREATE FUNCTION says(fidelity jsonb) RETURNS void LANGUAGE sql AS $$
+    UPDATE "p@3" SET data = convert_to(jsonb_set(convert_from(data, 'UTF8')::jsonb, '{metrics,fidelity}', fidelity)::text, 'UTF8')
+    WHERE file = 'manifest.json' $$;
+SELECT 'SELECT says(' || quote_literal(fidelity) || ')',
+    $$SELECT round(max_error::numeric, 6) AS max_error, ok FROM lmtext.selftest('p@3') WHERE "check" = 'fidelity to fp32'$$
+FROM (VALUES ('{"cosine_min": 0.5}'), ('{"cosine_min": "near"}'), ('{}')) v (fidelity) \gexec
+
 -- A version under another name is none to be continued.
 ALTER TABLE "p@8" RENAME TO elsewhere;
 SELECT lmtext.quantize('elsewhere', 'bf16');

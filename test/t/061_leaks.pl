@@ -182,7 +182,9 @@ quiet(q{SELECT lmtext.count_tokens(body, 'tiny') FROM long});
 flat('cancels of tokenize', effort(40, 200, 1_000), sub { cancels($tokens, $_[0]) });
 cmp_ok($kinds{cancelled}, '>=', ($kinds{done} // 0), "most of them were cancels ($kinds{cancelled})");
 flat('cancels of a load', effort(20, 100, 1_000), sub {
-    cancels(q{SELECT lmtext.unload_model('tiny'); SELECT lmtext.load_model('tiny')}, $_[0]) });
+    cancels(q{SELECT lmtext.unload_model('tiny'); SELECT lmtext.load_model('tiny')}, $_[0]);
+    # On a busy machine the last one may have been cancelled too.
+    quiet(q{SELECT lmtext.load_model('tiny')}) });
 
 # ---- Loads ----
 
