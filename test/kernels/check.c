@@ -441,17 +441,18 @@ static const unit_case common_cases[] = {
     {"blas", check_blas},         {"threads", check_threads},
 };
 
-/* That of 16 bits too, where the level has one of its own. */
+/* That of fp32 models, and that of the others, which all levels but one have in float32 too. */
 static int
 check_attentions(const char *word)
 {
-    const lm_attention_kernel *full = &kernels->attention[LM_PRECISION_F32];
-    const lm_attention_kernel *half = &kernels->attention[LM_PRECISION_BF16];
-    int failed = run_attention_cases(kernels->name, full, false, word);
+    const lm_attention_kernel *reduced = &kernels->attention[LM_PRECISION_BF16];
+    bool rounds = kernels->level == LM_LEVEL_AVX512_BF16;
 
-    if (half->run != full->run)
-        failed += run_attention_cases(kernels->name, half, true, word);
-    return failed;
+    CHECK(reduced->run == kernels->attention[LM_PRECISION_INT8].run);
+    return run_attention_cases(kernels->name, &kernels->attention[LM_PRECISION_F32],
+                               ATTENTION_EXACT, word) +
+           run_attention_cases(kernels->name, reduced, rounds ? ATTENTION_ROUNDS : ATTENTION_ROUGH,
+                               word);
 }
 
 static int

@@ -24,6 +24,7 @@ main(int argc, char **argv)
                                         lm_attention_bf16_emulated};
 
     lm_rng_seed(&rng, 1);
-    return run_attention_cases("emulated", &kernel, true, argc > 1 ? argv[1] : "") ? EXIT_FAILURE
-                                                                                   : EXIT_SUCCESS;
+    return run_attention_cases("emulated", &kernel, ATTENTION_ROUNDS, argc > 1 ? argv[1] : "")
+               ? EXIT_FAILURE
+               : EXIT_SUCCESS;
 }

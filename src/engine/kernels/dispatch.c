@@ -58,14 +58,14 @@
  */
 static const lm_kernels tables[LM_LEVEL_COUNT] = {
     TABLE(LM_LEVEL_SCALAR, "scalar", scalar, 2e8, 8, scalar, 161008, 1.5e8, scalar, 81008, 1e8,
-          ATTENTION(f32, scalar)),
+          ATTENTION(rough, scalar)),
 #if defined(__x86_64__)
     TABLE(LM_LEVEL_AVX2, "avx2", avx2, 1e9, 24, avx2, 162016, 1e9, avx2, 84016, 1.5e9,
-          ATTENTION(f32, avx2)),
+          ATTENTION(rough, avx2)),
     TABLE(LM_LEVEL_AVX512, "avx512", avx512, 1e9, 32, avx512, 162064, 1e9, avx512, 82064, 1.5e9,
-          ATTENTION(f32, avx512)),
+          ATTENTION(rough, avx512)),
     TABLE(LM_LEVEL_AVX512_VNNI, "avx512_vnni", avx512, 1e9, 32, avx512, 162064, 1e9, avx512_vnni,
-          84064, 4e9, ATTENTION(f32, avx512)),
+          84064, 4e9, ATTENTION(rough, avx512)),
     TABLE(LM_LEVEL_AVX512_BF16, "avx512_bf16", avx512, 1e9, 32, avx512_bf16, 162064, 2e9,
           avx512_vnni, 84064, 4e9, ATTENTION(bf16, avx512_bf16)),
 #endif

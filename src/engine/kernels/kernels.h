@@ -112,8 +112,9 @@ typedef struct lm_attention {
 } lm_attention;
 
 /*
- * Attention for models of one precision. That of fp32 is float32 throughout; the others may round
- * query, key, value and the softmax's numbers to bfloat16, where the level multiplies these faster.
+ * Attention for models of one precision. That of fp32 is float32 throughout; the others' softmax
+ * takes 2^x within 1e-4, and may round query, key, value and its numbers to bfloat16, where the
+ * level multiplies these faster.
  */
 typedef struct lm_attention_kernel {
     size_t (*scratch_size)(size_t tokens, size_t head_dim);

@@ -79,6 +79,7 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
     void lm_layer_norm_f32_##level(size_t rows, size_t width, const float *x, const float *gain, \
                                    const float *bias, float eps, float *out);                    \
     LM_DECLARE_ATTENTION(f32, level)                                                             \
+    LM_DECLARE_ATTENTION(rough, level)                                                           \
     void lm_activate_f32_##level(lm_activation act, size_t count, float *x);                     \
     void lm_softmax_f32_##level(size_t count, float *x);                                         \
     void lm_add_f32_##level(size_t width, const float *a, const float *b, const float *c,        \
@@ -97,7 +98,9 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
     void lm_pack_rows_f32_##level(const float *w, size_t ldw, size_t n, size_t k, float factor,  \
                                   float *packed);                                                \
     /* Inside the level: x = 2^(x − max x) in place; returns the sum. */                       \
-    float lm_exponentials_f32_##level(size_t count, float *x);
+    float lm_exponentials_f32_##level(size_t count, float *x);                                   \
+    /* The same with 2^x within 1e-4. */                                                         \
+    float lm_exponentials_rough_##level(size_t count, float *x);
 
 LM_DECLARE_LEVEL(scalar)
 LM_DECLARE_LEVEL(avx2)

@@ -209,6 +209,13 @@ round_columns(const rounding *r)
     }
 }
 
+/*
+ * The greatest weight of a row gets this code, not 127: pairs of greater ones are then so rare that
+ * nearly all steps of AVX2 fit 16 bits (kernels/x86/pairs_avx2.h). With 116 the cosines to fp32
+ * stay what they are, with less they fall.
+ */
+static const float greatest_code = 116;
+
 static void
 choose_scales(const rounding *r)
 {
@@ -217,7 +224,7 @@ choose_scales(const rounding *r)
 
         for (size_t j = 0; j < r->k; j++)
             most = fmaxf(most, fabsf(r->w[row * r->k + j]));
-        r->scales[row] = most < 1e-30f ? 0 : most / 127;
+        r->scales[row] = most < 1e-30f ? 0 : most / greatest_code;
     }
 }
 

@@ -53,15 +53,17 @@ take_queries(const float *q, size_t *ld, size_t rows, size_t head_dim, float *ou
 
 /* A row of scores to weights, in place; returns their sum. */
 static float
-weights_of(size_t count, float *scores)
+weights_of(bool rough, size_t count, float *scores)
 {
-    return LM_NAME(exponentials_f32)(count, scores);
+    return rough ? LM_NAME(exponentials_rough)(count, scores)
+                 : LM_NAME(exponentials_f32)(count, scores);
 }
 
 #endif
 
 /* What is in the scratch for a text of so many tokens. */
 typedef struct layout {
+    bool rough;           /* the weights need be no better than those of 16 or 8 bits */
     size_t depth, length; /* head_dim and tokens in elements */
     size_t value_stride;  /* head_dim rounded up to whole vectors */
     size_t score_stride;  /* tokens, rounded up to whole panels */
@@ -129,7 +131,7 @@ score(const lm_attention *args, const float *q, size_t rows, const layout *l)
                                        .c = l->scores + j,
                                        .ldc = l->score_stride});
     for (size_t r = 0; r < rows; r++)
-        l->sums[r] = weights_of(args->tokens, l->scores + r * l->score_stride);
+        l->sums[r] = weights_of(l->rough, args->tokens, l->scores + r * l->score_stride);
 }
 
 /* Columns d … of the block's result. */
@@ -171,14 +173,37 @@ attend(const lm_attention *args, const float *q, const float *k, const float *v,
     }
 }
 
-void
-ATTENTION()(const lm_attention *args)
+static void
+attend_all(const lm_attention *args, bool rough)
 {
     layout l = arrange(args->tokens, args->head_dim, args->scratch);
 
+    l.rough = rough;
     for (size_t h = 0; h < args->heads; h++) {
         size_t column = h * args->head_dim;
 
         attend(args, args->q + column, args->k + column, args->v + column, args->out + column, &l);
     }
 }
+
+void
+ATTENTION()(const lm_attention *args)
+{
+    attend_all(args, false);
+}
+
+#ifndef ATTENTION_PAIRS
+
+size_t
+LM_NAME(attention_rough_scratch)(size_t tokens, size_t head_dim)
+{
+    return LM_NAME(attention_f32_scratch)(tokens, head_dim);
+}
+
+void
+LM_NAME(attention_rough)(const lm_attention *args)
+{
+    attend_all(args, true);
+}
+
+#endif

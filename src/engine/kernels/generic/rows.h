@@ -91,29 +91,39 @@ LM_NAME(cosine_parts_f32)(size_t width, const float *a, const float *b, float pa
     parts[2] = v_sum(v_add(bb[0], bb[1]));
 }
 
+typedef enum power {
+    POWER_OF_E,
+    POWER_OF_2,
+    POWER_OF_2_ROUGH,
+} power;
+
 /*
  * x = f(x − max x) in place for f = 2^ or e^; returns the sum. A NaN, or a row of nothing but −∞,
  * makes the sum NaN.
  */
 LM_INLINE float
-exponentials(bool base_two, size_t count, float *x)
+exponentials(power what, size_t count, float *x)
 {
     float max = greatest(count, x);
     vf m = v_set(max), sum = v_zero();
-    quad ms = q_set(max), sums = q_zero();
+    quad ms = q_set(max), sums = q_zero(), lowest = q_set(-127);
     size_t j = 0;
 
     for (; j + QUAD <= count; j += QUAD) {
         quad y = q_sub(q_load(x + j), ms);
 
-        y = base_two ? q_exp2(y) : q_exp(y);
+        y = what == POWER_OF_E   ? q_exp(y)
+            : what == POWER_OF_2 ? q_exp2(y)
+                                 : q_exp2_rough(q_max(lowest, y));
         sums = q_add(sums, y);
         q_store(x + j, y);
     }
     for (; j < count; j += VW) {
         vf y = v_sub(v_load_some(x + j, count - j), m);
 
-        y = base_two ? v_exp2(y) : v_exp(y);
+        y = what == POWER_OF_E   ? v_exp(y)
+            : what == POWER_OF_2 ? v_exp2(y)
+                                 : v_exp2_rough(v_max(lowest.a, y));
         sum = v_add(sum, count - j < VW ? v_keep(y, count - j, v_zero()) : y);
         v_store_some(x + j, count - j, y);
     }
@@ -123,7 +133,13 @@ exponentials(bool base_two, size_t count, float *x)
 LM_TARGET float
 LM_NAME(exponentials_f32)(size_t count, float *x)
 {
-    return exponentials(true, count, x);
+    return exponentials(POWER_OF_2, count, x);
+}
+
+LM_TARGET float
+LM_NAME(exponentials_rough)(size_t count, float *x)
+{
+    return exponentials(POWER_OF_2_ROUGH, count, x);
 }
 
 LM_INLINE void
@@ -138,7 +154,7 @@ divide(size_t count, float *x, float divisor)
 LM_TARGET void
 LM_NAME(softmax_f32)(size_t count, float *x)
 {
-    divide(count, x, exponentials(false, count, x));
+    divide(count, x, exponentials(POWER_OF_E, count, x));
 }
 
 LM_TARGET void

@@ -87,10 +87,11 @@ take_queries(const float *q, size_t *ld, size_t rows, size_t head_dim, float *ou
 
 /*
  * A row of scores to weights, in place: what is written lies before what is still to be read. Their
- * sum is that of the numbers before rounding. Zeros follow up to a whole vector.
+ * sum is that of the numbers before rounding. Always rough, since they are rounded. Zeros follow up
+ * to a whole vector.
  */
 static LM_TARGET float
-weights_of(size_t count, float *scores)
+weights_of(bool rough, size_t count, float *scores)
 {
     uint16_t *out = (uint16_t *)scores;
     float max = greatest(count, scores);
