@@ -210,9 +210,9 @@ round_columns(const rounding *r)
 }
 
 /*
- * The greatest weight of a row gets this code, not 127: pairs of greater ones are then so rare that
- * nearly all steps of AVX2 fit 16 bits (kernels/x86/pairs_avx2.h). With 116 the cosines to fp32
- * stay what they are, with less they fall.
+ * The greatest weight of a row gets this code, not 127: pairs whose sums do not fit 16 bits on AVX2
+ * (kernels/x86/pairs_avx2.h) are then in one step of twenty, not of nine, and the cosines to fp32
+ * stay what they are. They fall from 113 on.
  */
 static const float greatest_code = 116;
 
