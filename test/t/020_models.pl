@@ -108,7 +108,7 @@ BEGIN
         EXCEPTION WHEN invalid_parameter_value THEN NULL;
         END;
     END LOOP;
-    EXECUTE format('COPY descriptors FROM PROGRAM ''ls -l /proc/%s/fd''', pg_backend_pid());
+    EXECUTE format('COPY descriptors FROM PROGRAM ''ls -l /proc/%s/fd || true''', pg_backend_pid());
 END
 \$do\$;
 SELECT count(*) > 3, count(*) FILTER (WHERE line LIKE '%$base%' OR line LIKE '%/models/tiny%')
