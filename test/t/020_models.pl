@@ -108,6 +108,7 @@ BEGIN
         EXCEPTION WHEN invalid_parameter_value THEN NULL;
         END;
     END LOOP;
+    -- ls fails where a descriptor closes while it looks.
     EXECUTE format('COPY descriptors FROM PROGRAM ''ls -l /proc/%s/fd || true''', pg_backend_pid());
 END
 \$do\$;
