@@ -426,7 +426,7 @@ check_rounding(void)
     CHECK(isnan(lm_bf16_to(nan_half)));
     memset(w + 2 * 33, 0, 33 * sizeof(float));
     w[3 * 33 + 7] = -9; /* the greatest of its row is negative */
-    lm_quantize_rows(w, 5, 33, codes, scales);
+    lm_quantize_rows(w, 5, 33, 127, codes, scales);
     for (size_t i = 0; i < 5 * 33; i++)
         wrong += !(fabs((double)codes[i] * scales[i / 33] - w[i]) <= 0.5001 * scales[i / 33]) ||
                  codes[i] == -128;

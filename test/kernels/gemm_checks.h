@@ -51,7 +51,7 @@ make_codes(problem *p, lm_matrix *matrix)
     int8_t *codes = (int8_t *)array((n * k + 3) / 4);
     float *scales = array(n);
 
-    lm_quantize_rows(p->w, n, k, codes, scales);
+    lm_quantize_rows(p->w, n, k, 127, codes, scales);
     matrix->codes = codes;
     matrix->scales = scales;
     matrix->values = NULL;

@@ -169,8 +169,12 @@ bool lm_precision_find(const char *name, lm_precision *precision); /* false: it 
 
 /* quantize.c: to bfloat16, to the nearest, ties to even; NaN stays NaN. */
 void lm_round_bf16(size_t count, const float *x, uint16_t *out);
-/* W (N, K) to the nearest codes, with scales max|w| / 127 by row (0 for a row of zeros). */
-void lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scales);
+/*
+ * W (N, K) to the nearest codes, with scales max|w| / greatest by row (0 for a row of zeros);
+ * greatest is at most 127.
+ */
+void lm_quantize_rows(const float *w, size_t n, size_t k, int greatest, int8_t *codes,
+                      float *scales);
 
 /* blas.c: the only user of OpenBLAS; C (m, n) = alpha · op(A) · op(B) + beta · C, row-major. */
 typedef struct lm_sgemm {

@@ -19,7 +19,7 @@ lm_round_bf16(size_t count, const float *x, uint16_t *out)
  * 10⁻³⁰ counts as zeros, since the inverse of its scale might be infinite.
  */
 void
-lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scales)
+lm_quantize_rows(const float *w, size_t n, size_t k, int greatest, int8_t *codes, float *scales)
 {
     for (size_t i = 0; i < n; i++, w += k, codes += k) {
         float most = 0, inverse;
@@ -28,8 +28,8 @@ lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scale
             most = fmaxf(most, fabsf(w[j]));
         if (most < 1e-30f)
             most = 0;
-        scales[i] = most / 127;
-        inverse = most > 0 ? 127 / most : 0;
+        scales[i] = most / (float)greatest;
+        inverse = most > 0 ? (float)greatest / most : 0;
         for (size_t j = 0; j < k; j++)
             codes[j] = (int8_t)lrintf(w[j] * inverse);
     }

@@ -209,13 +209,6 @@ round_columns(const rounding *r)
     }
 }
 
-/*
- * The greatest weight of a row gets this code, not 127: pairs whose sums do not fit 16 bits on AVX2
- * (kernels/x86/pairs_avx2.h) are then in one step of twenty, not of nine, and the cosines to fp32
- * stay what they are. They fall from 113 on.
- */
-static const float greatest_code = 116;
-
 static void
 choose_scales(const rounding *r)
 {
@@ -224,7 +217,7 @@ choose_scales(const rounding *r)
 
         for (size_t j = 0; j < r->k; j++)
             most = fmaxf(most, fabsf(r->w[row * r->k + j]));
-        r->scales[row] = most < 1e-30f ? 0 : most / greatest_code;
+        r->scales[row] = most < 1e-30f ? 0 : most / LM_GPTQ_GREATEST;
     }
 }
 
