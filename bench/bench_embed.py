@@ -43,24 +43,11 @@ def contenders(connection, texts, file, others):
 
 def measure(connection, name, texts, reference, others):
     tokens = reference.tokens(texts)
-    wanted = reference.embed(texts)
     common.load_texts(connection, "bench_text", texts)
     with common.texts_file(texts) as file:
-        works = contenders(connection, texts, file, [reference] + others)
-        # These warm up, too.
-        vectors = {key: embed() for key, (_, _, embed) in works.items() if embed}
-        times = common.interleaved({key: work for key, (_, work, _) in works.items()}, rounds=5, warm=0)
-    rows = []
-    for key, (precision, _, _) in works.items():
-        best = max((tokens / times[peer.name].cpu for peer in [reference] + others
-                    if peer.precision == precision), default=None)
-        speed = tokens / times[key].cpu
-        cosine = (vectors[key] * wanted).sum(1) if key in vectors else None
-        rows.append((key, f"{speed:,.0f}", f"{speed / best:.2f}" if best else "",
-                     f"{cosine.min():.5f} / {cosine.mean():.5f}" if cosine is not None else ""))
-    common.table(
-        f"Embedding {len(texts)} texts, {name}: {tokens} tokens, {tokens / len(texts):.0f} a text; one core",
-        ("", "tokens/s", "÷ best peer of that precision", "cosine to torch fp32, min / mean"), rows)
+        common.compare(
+            f"Embedding {len(texts)} texts, {name}: {tokens} tokens, {tokens / len(texts):.0f} a text; one core",
+            tokens, reference.embed(texts), contenders(connection, texts, file, [reference] + others), rounds=5)
 
 
 def main():

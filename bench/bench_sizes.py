@@ -46,29 +46,23 @@ def calibrate(model):
     common.engine("engine_quantize", model, folder)
 
 
+def engine_embed(precision, file, model):
+    with tempfile.NamedTemporaryFile() as vectors:
+        common.engine_seconds(precision, file, model=model, vectors=vectors.name)
+        width = json.loads((model / "config.json").read_text())["hidden_size"]
+        return numpy.fromfile(vectors.name, "<f4").reshape(-1, width)
+
+
 def measure(name, model, texts, file):
-    reference, others = peers.Torch("fp32", model), peers.all_but_torch(model)
-    tokens, wanted = reference.tokens(texts), reference.embed(texts)
-    works, cosines = {}, {}
-    for precision in PRECISIONS:
-        key = f"lmtext {precision}, the engine alone"
-        with tempfile.NamedTemporaryFile() as vectors:
-            common.engine_seconds(precision, file, model=model, vectors=vectors.name)
-            cosines[key] = (numpy.fromfile(vectors.name, "<f4").reshape(wanted.shape) * wanted).sum(1)
-        works[key] = (precision, Work(lambda p=precision: common.engine_seconds(p, file, model=model)))
-    for peer in [reference] + others:
-        works[peer.name] = (peer.precision, Work(lambda p=peer: p.embed(texts)))
-        cosines[peer.name] = (peer.embed(texts) * wanted).sum(1)
-    times = common.interleaved({key: work for key, (_, work) in works.items()}, rounds=3, warm=0)
-    rows = []
-    for key, (precision, _) in works.items():
-        best = max((tokens / times[peer.name].cpu for peer in [reference] + others if peer.precision == precision),
-                   default=None)
-        speed, cosine = tokens / times[key].cpu, cosines[key]
-        rows.append((key, f"{speed:,.0f}", f"{speed / best:.2f}" if best else "",
-                     f"{cosine.min():.5f} / {cosine.mean():.5f}"))
-    common.table(f"{name}, random weights: {len(texts)} mixed texts, {tokens} tokens; one core",
-                 ("", "tokens/s", "÷ best peer of that precision", "cosine to torch fp32, min / mean"), rows)
+    reference = peers.Torch("fp32", model)
+    tokens = reference.tokens(texts)
+    works = {f"lmtext {precision}, the engine alone":
+             (precision, Work(lambda p=precision: common.engine_seconds(p, file, model=model)),
+              lambda p=precision: engine_embed(p, file, model)) for precision in PRECISIONS}
+    for peer in [reference] + peers.all_but_torch(model):
+        works[peer.name] = (peer.precision, Work(lambda p=peer: p.embed(texts)), lambda p=peer: p.embed(texts))
+    common.compare(f"{name}, random weights: {len(texts)} mixed texts, {tokens} tokens; one core", tokens,
+                   reference.embed(texts), works, rounds=3)
 
 
 def main():

@@ -149,3 +149,23 @@ def table(title, header, rows):
     for row in rows:
         print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
 
+
+
+def compare(title, tokens, wanted, works, rounds):
+    """A table of {name: (precision, Work, embed)}: embed gives the vectors, and warms up; None for no cosines.
+
+    Speeds stand beside that of the best peer of their precision; peers are what is not lmtext.
+    """
+    vectors = {name: embed() for name, (_, _, embed) in works.items() if embed}
+    times = interleaved({name: work for name, (_, work, _) in works.items()}, rounds, warm=0)
+    speeds = {name: tokens / time.cpu for name, time in times.items()}
+    best = {}
+    for name, (precision, _, _) in works.items():
+        if not name.startswith("lmtext"):
+            best[precision] = max(best.get(precision, 0), speeds[name])
+    rows = []
+    for name, (precision, _, _) in works.items():
+        cosine = (vectors[name] * wanted).sum(1) if name in vectors else None
+        rows.append((name, f"{speeds[name]:,.0f}", f"{speeds[name] / best[precision]:.2f}" if precision in best else "",
+                     f"{cosine.min():.5f} / {cosine.mean():.5f}" if cosine is not None else ""))
+    table(title, ("", "tokens/s", "÷ best peer of that precision", "cosine to torch fp32, min / mean"), rows)

@@ -426,13 +426,18 @@ check_rounding(void)
     CHECK(isnan(lm_bf16_to(nan_half)));
     memset(w + 2 * 33, 0, 33 * sizeof(float));
     w[3 * 33 + 7] = -9; /* the greatest of its row is negative */
-    lm_quantize_rows(w, 5, 33, 127, codes, scales);
+    lm_quantize_rows(w, 5, 33, codes, scales);
     for (size_t i = 0; i < 5 * 33; i++)
         wrong += !(fabs((double)codes[i] * scales[i / 33] - w[i]) <= 0.5001 * scales[i / 33]) ||
                  codes[i] == -128;
     CHECK_EQ_INT(wrong, 0);
     CHECK(scales[2] == 0);
-    CHECK_EQ_INT(codes[3 * 33 + 7], -127);
+    CHECK_EQ_INT(codes[3 * 33 + 7], -LM_INT8_GREATEST);
+    for (size_t i = 0; i < 33; i++)
+        w[i] = i % 3 == 0 ? -2 : 2; /* no weight stands out */
+    lm_quantize_rows(w, 1, 33, codes, scales);
+    CHECK_EQ_INT(codes[0], -LM_INT8_SPREAD);
+    CHECK_EQ_INT(codes[32], LM_INT8_SPREAD);
     free_arrays();
 }
 

@@ -51,7 +51,7 @@ make_codes(problem *p, lm_matrix *matrix)
     int8_t *codes = (int8_t *)array((n * k + 3) / 4);
     float *scales = array(n);
 
-    lm_quantize_rows(p->w, n, k, 127, codes, scales);
+    lm_quantize_rows(p->w, n, k, codes, scales);
     matrix->codes = codes;
     matrix->scales = scales;
     matrix->values = NULL;
@@ -315,16 +315,28 @@ check_gemm_odd_rows(void)
 }
 
 /*
- * Codes at and beyond what a pair may hold where two products are added in 16 bits, in every place
- * of four k's, with the greatest codes of A.
+ * Codes at and beyond what two or four products may have where they are added in 16 bits, in every
+ * place of four k's and of eight, with the greatest codes of A.
  */
 static void
-check_gemm_pairs(void)
+check_gemm_sums(void)
 {
-    static const int8_t codes[][4] = {
-        {127, 127, 127, 127}, {-127, -127, -127, -127}, {64, 64, 64, 64}, {-64, -64, -64, -64},
-        {64, 65, -64, -65},   {127, 127, 1, 1},         {127, 1, 127, 1}, {127, 1, 1, 127},
-        {-127, -1, 2, 126},   {100, -100, 100, -100}};
+    static const int8_t codes[][8] = {{127, 127, 127, 127, 127, 127, 127, 127},
+                                      {-127, -127, -127, -127, -127, -127, -127, -127},
+                                      {32, 32, 32, 32, 32, 32, 32, 32},
+                                      {-32, -32, -32, -32, -32, -32, -32, -32},
+                                      {32, 33, 32, 32, 32, 33, 32, 32},
+                                      {-32, -32, -33, -32, -32, -33, -32, -32},
+                                      {64, 64, 64, 64},
+                                      {-64, -64, -64, -64},
+                                      {64, 65, -64, -65},
+                                      {0, 0, 0, 0, 127, 1, 127, 1},
+                                      {127, 1, 1, 127, 0, 0, 0, 0},
+                                      {127, 127, 1, 1, 1},
+                                      {-127, -1, 2, 126, 0, 1, -1},
+                                      {100, -100, 100, -100, 28, -28, 28, -28},
+                                      {100, -100, 100, -100, 29, -28, 28, -29},
+                                      {-128, 0, -128, 0, 0, 127, 1, 0}};
     const size_t m = 7, n = 40, k = 30;
 
     for (size_t c = 0; c < sizeof codes / sizeof codes[0] && precision == LM_PRECISION_INT8; c++) {
@@ -334,7 +346,7 @@ check_gemm_pairs(void)
 
         p.matrix.gain = NULL;
         for (size_t i = 0; i < n * k; i++)
-            w[i] = i / k % 5 == c % 5 ? codes[c][i % k % 4] : (int8_t)(i % 7);
+            w[i] = i / k % 5 == c % 5 ? codes[c][i % k % 8] : (int8_t)(i % 7);
         for (size_t i = 0; i < (m - 1) * p.args.lda + k; i++)
             ((float *)(uintptr_t)p.args.a)[i] = 1;
         product->pack(&p.matrix, (void *)(uintptr_t)p.args.packed);
@@ -377,7 +389,7 @@ static const unit_case gemm_cases[] = {
     {"gemm NaN", check_gemm_nan},
     {"gemm odd rows", check_gemm_odd_rows},
     {"gemm extremes", check_gemm_extremes},
-    {"gemm pairs", check_gemm_pairs},
+    {"gemm sums", check_gemm_sums},
 };
 
 /* All cases for one product; returns how many failed. */

@@ -30,7 +30,7 @@ make_packed(const lm_product *product, const float *w, size_t n, size_t k)
     float *scales = malloc(n * sizeof *scales);
     const lm_matrix matrix = {.n = n, .k = k, .values = w, .codes = codes, .scales = scales};
 
-    lm_quantize_rows(w, n, k, 127, codes, scales);
+    lm_quantize_rows(w, n, k, codes, scales);
     product->pack(&matrix, packed);
     free(codes), free(scales);
     return packed;

@@ -593,7 +593,7 @@ pack_matrix(lm_context *ctx, const lm_weights_plan *plan, const lm_weight_target
         codes = lm_alloc_array(ctx, target->rows, target->width);
         scales = lm_alloc_array(ctx, target->rows, sizeof *scales);
         if (codes && scales)
-            lm_quantize_rows(rows, target->rows, target->width, 127, codes, scales);
+            lm_quantize_rows(rows, target->rows, target->width, codes, scales);
         else
             status = LM_NO_MEMORY;
         matrix.codes = codes;

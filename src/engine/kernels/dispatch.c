@@ -23,10 +23,10 @@
         .gemm = lm_gemm_##precision##_##suffix,                 \
     }
 
-#define ATTENTION(precision, suffix)                                 \
+#define ATTENTION(precision, kind, suffix)                           \
     {                                                                \
         .scratch_size = lm_attention_##precision##_scratch_##suffix, \
-        .run = lm_attention_##precision##_##suffix,                  \
+        .run = lm_attention_##kind##_##suffix,                       \
     }
 
 /* Each precision's products may be those of a lower level, and so may all the rest. */
@@ -40,7 +40,7 @@
                      PRODUCT(bf16, bf16_level, bf16_format, bf16_flops),                        \
                      PRODUCT(int8, int8_level, int8_format, int8_flops)},                       \
         .layer_norm_f32 = lm_layer_norm_f32_##suffix,                                           \
-        .attention = {ATTENTION(f32, suffix), reduced_attention, reduced_attention},            \
+        .attention = {ATTENTION(f32, f32, suffix), reduced_attention, reduced_attention},       \
         .activate_f32 = lm_activate_f32_##suffix,                                               \
         .softmax_f32 = lm_softmax_f32_##suffix,                                                 \
         .add_f32 = lm_add_f32_##suffix,                                                         \
@@ -58,16 +58,16 @@
  */
 static const lm_kernels tables[LM_LEVEL_COUNT] = {
     TABLE(LM_LEVEL_SCALAR, "scalar", scalar, 2e8, 8, scalar, 161008, 1.5e8, scalar, 81008, 1e8,
-          ATTENTION(rough, scalar)),
+          ATTENTION(f32, rough, scalar)),
 #if defined(__x86_64__)
-    TABLE(LM_LEVEL_AVX2, "avx2", avx2, 1e9, 24, avx2, 162016, 1e9, avx2, 84016, 1.5e9,
-          ATTENTION(rough, avx2)),
+    TABLE(LM_LEVEL_AVX2, "avx2", avx2, 1e9, 24, avx2, 162016, 1e9, avx2, 88016, 1.5e9,
+          ATTENTION(f32, rough, avx2)),
     TABLE(LM_LEVEL_AVX512, "avx512", avx512, 1e9, 32, avx512, 162064, 1e9, avx512, 82064, 1.5e9,
-          ATTENTION(rough, avx512)),
+          ATTENTION(f32, rough, avx512)),
     TABLE(LM_LEVEL_AVX512_VNNI, "avx512_vnni", avx512, 1e9, 32, avx512, 162064, 1e9, avx512_vnni,
-          84064, 4e9, ATTENTION(rough, avx512)),
+          84064, 4e9, ATTENTION(f32, rough, avx512)),
     TABLE(LM_LEVEL_AVX512_BF16, "avx512_bf16", avx512, 1e9, 32, avx512_bf16, 162064, 2e9,
-          avx512_vnni, 84064, 4e9, ATTENTION(bf16, avx512_bf16)),
+          avx512_vnni, 84064, 4e9, ATTENTION(bf16, bf16, avx512_bf16)),
 #endif
 };
 

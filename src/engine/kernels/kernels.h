@@ -66,11 +66,15 @@ typedef struct lm_gemm {
 typedef struct lm_matrix {
     size_t n, k;
     const float *values;
-    const int8_t *codes; /* W = codes · scales by row; −127 to 127 */
+    const int8_t *codes; /* W = codes · scales by row */
     const float *scales; /* (N) */
     const float *gain;   /* (K); NULL: ones */
     const float *offset; /* (N); NULL: zeros */
 } lm_matrix;
+
+/* Codes of weights are within ± this, and the root of a row's mean square is at most so much. */
+#define LM_INT8_GREATEST 127
+#define LM_INT8_SPREAD 34
 
 /* Beyond this, sums of int8 products may not fit 32 bits: 255 · 127 · K < 2³¹. */
 #define LM_INT8_MAX_K ((size_t)1 << 16)
@@ -169,12 +173,10 @@ bool lm_precision_find(const char *name, lm_precision *precision); /* false: it 
 
 /* quantize.c: to bfloat16, to the nearest, ties to even; NaN stays NaN. */
 void lm_round_bf16(size_t count, const float *x, uint16_t *out);
-/*
- * W (N, K) to the nearest codes, with scales max|w| / greatest by row (0 for a row of zeros);
- * greatest is at most 127.
- */
-void lm_quantize_rows(const float *w, size_t n, size_t k, int greatest, int8_t *codes,
-                      float *scales);
+/* The scale of a row of weights (K), by LM_INT8_GREATEST and LM_INT8_SPREAD; 0 for zeros. */
+float lm_int8_scale(const float *w, size_t k);
+/* W (N, K) to the nearest codes. */
+void lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scales);
 
 /* blas.c: the only user of OpenBLAS; C (m, n) = alpha · op(A) · op(B) + beta · C, row-major. */
 typedef struct lm_sgemm {

@@ -54,10 +54,10 @@ typedef struct lm_tile {
     const float *bias; /* bf16: sums start here */
     void *c;           /* float sums, or int32 sums */
     size_t ldc;        /* elements */
-    /* int8 in an order of its own: which of A's steps each is; the wide ones are in A itself. */
-    const uint16_t *at, *wide_at;
-    size_t paired; /* bytes from A's row to its codes for the others */
-    size_t wide_steps;
+    /* int8 in an order of its own: where in A each step is. */
+    const uint16_t *at;
+    size_t coupled;    /* bytes from A's row to its codes for `steps` */
+    size_t wide_steps; /* after these, and in A's row itself */
 } lm_tile;
 
 typedef void (*lm_tile_reduced)(const lm_tile *tile);
@@ -68,6 +68,7 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
     size_t lm_scratch_size_##precision##_##level(size_t m, size_t k);     \
     void lm_gemm_##precision##_##level(const lm_gemm *args);
 
+/* `rough` has weights no better than those of 16 or 8 bits, and the scratch of f32. */
 #define LM_DECLARE_ATTENTION(precision, level)                                         \
     size_t lm_attention_##precision##_scratch_##level(size_t tokens, size_t head_dim); \
     void lm_attention_##precision##_##level(const lm_attention *args);
@@ -79,7 +80,7 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
     void lm_layer_norm_f32_##level(size_t rows, size_t width, const float *x, const float *gain, \
                                    const float *bias, float eps, float *out);                    \
     LM_DECLARE_ATTENTION(f32, level)                                                             \
-    LM_DECLARE_ATTENTION(rough, level)                                                           \
+    void lm_attention_rough_##level(const lm_attention *args);                                   \
     void lm_activate_f32_##level(lm_activation act, size_t count, float *x);                     \
     void lm_softmax_f32_##level(size_t count, float *x);                                         \
     void lm_add_f32_##level(size_t width, const float *a, const float *b, const float *c,        \

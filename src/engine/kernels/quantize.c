@@ -15,21 +15,35 @@ lm_round_bf16(size_t count, const float *x, uint16_t *out)
 }
 
 /*
- * Codes stay within ±127: with −128 the sums of LM_INT8_MAX_K products might not fit. A row below
- * 10⁻³⁰ counts as zeros, since the inverse of its scale might be infinite.
+ * Codes stay within ±127: with −128 the sums of LM_INT8_MAX_K products might not fit. Where a row's
+ * greatest weight is not much above the others, all codes would be large, and on AVX2 large ones
+ * are slower (x86/couples_avx2.h); such a row is the last to need them, since its errors are small
+ * beside its weights. A row below 10⁻³⁰ counts as zeros: the inverse of its scale might be
+ * infinite.
  */
+float
+lm_int8_scale(const float *w, size_t k)
+{
+    float most = 0;
+    double squares = 0;
+
+    for (size_t j = 0; j < k; j++) {
+        most = fmaxf(most, fabsf(w[j]));
+        squares += (double)w[j] * w[j];
+    }
+    if (most < 1e-30f)
+        return 0;
+    return fmaxf(most / LM_INT8_GREATEST, (float)sqrt(squares / (double)k) / LM_INT8_SPREAD);
+}
+
 void
-lm_quantize_rows(const float *w, size_t n, size_t k, int greatest, int8_t *codes, float *scales)
+lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scales)
 {
     for (size_t i = 0; i < n; i++, w += k, codes += k) {
-        float most = 0, inverse;
+        float inverse;
 
-        for (size_t j = 0; j < k; j++)
-            most = fmaxf(most, fabsf(w[j]));
-        if (most < 1e-30f)
-            most = 0;
-        scales[i] = most / (float)greatest;
-        inverse = most > 0 ? (float)greatest / most : 0;
+        scales[i] = lm_int8_scale(w, k);
+        inverse = scales[i] > 0 ? 1 / scales[i] : 0;
         for (size_t j = 0; j < k; j++)
             codes[j] = (int8_t)lrintf(w[j] * inverse);
     }

@@ -167,7 +167,7 @@ round_row(const rounding *r, size_t row, size_t first, size_t end, const float *
         for (size_t i = j + 1; i < end; i++)
             term += errors[i] * below[i - first];
         code = nearbyintf((value + term / below[j - first]) * inverse);
-        code = fminf(fmaxf(code, -127), 127);
+        code = fminf(fmaxf(code, -LM_INT8_GREATEST), LM_INT8_GREATEST);
         r->codes[row * r->k + r->order[j].index] = (int8_t)code;
         errors[j] = value - code * scale;
     }
@@ -209,18 +209,6 @@ round_columns(const rounding *r)
     }
 }
 
-static void
-choose_scales(const rounding *r)
-{
-    for (size_t row = 0; row < r->n; row++) {
-        float most = 0;
-
-        for (size_t j = 0; j < r->k; j++)
-            most = fmaxf(most, fabsf(r->w[row * r->k + j]));
-        r->scales[row] = most < 1e-30f ? 0 : most / LM_GPTQ_GREATEST;
-    }
-}
-
 lm_status
 lm_gptq_round(lm_context *ctx, size_t n, size_t k, const float *w, const float *gram, int8_t *codes,
               float *scales)
@@ -241,7 +229,8 @@ lm_gptq_round(lm_context *ctx, size_t n, size_t k, const float *w, const float *
     lm_status status = r.order && r.factor && r.errors && r.terms ? LM_OK : LM_NO_MEMORY;
 
     if (status == LM_OK) {
-        choose_scales(&r);
+        for (size_t row = 0; row < n; row++)
+            scales[row] = lm_int8_scale(w + row * k, k);
         status = sort_columns(&r);
     }
     if (status == LM_OK)

@@ -121,7 +121,7 @@ quantize_values(lm_quant *quant, lm_quant_matrix *matrix, float *values, float *
         LM_TRY(lm_gptq_round(quant->ctx, matrix->n, matrix->k, values, matrix->gram, matrix->codes,
                              matrix->scales));
     } else
-        lm_quantize_rows(values, matrix->n, matrix->k, 127, matrix->codes, matrix->scales);
+        lm_quantize_rows(values, matrix->n, matrix->k, matrix->codes, matrix->scales);
     lm_quant_store(quant, matrix);
     return LM_OK;
 }

@@ -194,12 +194,6 @@ ATTENTION()(const lm_attention *args)
 
 #ifndef ATTENTION_PAIRS
 
-size_t
-LM_NAME(attention_rough_scratch)(size_t tokens, size_t head_dim)
-{
-    return LM_NAME(attention_f32_scratch)(tokens, head_dim);
-}
-
 void
 LM_NAME(attention_rough)(const lm_attention *args)
 {

@@ -124,22 +124,14 @@ F(tanh)(T x)
     return F(where_less)(a, F(set)(0.625f), small, F(with_sign)(large, x));
 }
 
-/* `act` is a constant wherever this is inlined. */
 LM_INLINE T
-F(activate)(lm_activation act, T x)
+F(relu)(T x)
 {
-    switch (act) {
-    case LM_ACT_GELU:
-        return F(gelu)(x);
-    case LM_ACT_GELU_TANH:
-        return F(gelu_tanh)(x);
-    case LM_ACT_RELU:
-        return F(max)(F(zero)(), x);
-    case LM_ACT_SILU:
-        return F(silu)(x);
-    case LM_ACT_TANH:
-        return F(tanh)(x);
-    default:
-        return x;
-    }
+    return F(max)(F(zero)(), x);
+}
+
+LM_INLINE T
+F(none)(T x)
+{
+    return x;
 }

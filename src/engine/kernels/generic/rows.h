@@ -91,55 +91,16 @@ LM_NAME(cosine_parts_f32)(size_t width, const float *a, const float *b, float pa
     parts[2] = v_sum(v_add(bb[0], bb[1]));
 }
 
-typedef enum power {
-    POWER_OF_E,
-    POWER_OF_2,
-    POWER_OF_2_ROUGH,
-} power;
-
-/*
- * x = f(x − max x) in place for f = 2^ or e^; returns the sum. A NaN, or a row of nothing but −∞,
- * makes the sum NaN.
- */
-LM_INLINE float
-exponentials(power what, size_t count, float *x)
-{
-    float max = greatest(count, x);
-    vf m = v_set(max), sum = v_zero();
-    quad ms = q_set(max), sums = q_zero(), lowest = q_set(-127);
-    size_t j = 0;
-
-    for (; j + QUAD <= count; j += QUAD) {
-        quad y = q_sub(q_load(x + j), ms);
-
-        y = what == POWER_OF_E   ? q_exp(y)
-            : what == POWER_OF_2 ? q_exp2(y)
-                                 : q_exp2_rough(q_max(lowest, y));
-        sums = q_add(sums, y);
-        q_store(x + j, y);
-    }
-    for (; j < count; j += VW) {
-        vf y = v_sub(v_load_some(x + j, count - j), m);
-
-        y = what == POWER_OF_E   ? v_exp(y)
-            : what == POWER_OF_2 ? v_exp2(y)
-                                 : v_exp2_rough(v_max(lowest.a, y));
-        sum = v_add(sum, count - j < VW ? v_keep(y, count - j, v_zero()) : y);
-        v_store_some(x + j, count - j, y);
-    }
-    return v_sum(v_add(sum, v_add(v_add(sums.a, sums.b), v_add(sums.c, sums.d))));
-}
-
 LM_TARGET float
 LM_NAME(exponentials_f32)(size_t count, float *x)
 {
-    return exponentials(POWER_OF_2, count, x);
+    return exponentials(POWER_OF_2, store_floats, count, x);
 }
 
 LM_TARGET float
 LM_NAME(exponentials_rough)(size_t count, float *x)
 {
-    return exponentials(POWER_OF_2_ROUGH, count, x);
+    return exponentials(POWER_OF_2_ROUGH, store_floats, count, x);
 }
 
 LM_INLINE void
@@ -154,7 +115,7 @@ divide(size_t count, float *x, float divisor)
 LM_TARGET void
 LM_NAME(softmax_f32)(size_t count, float *x)
 {
-    divide(count, x, exponentials(POWER_OF_E, count, x));
+    divide(count, x, exponentials(POWER_OF_E, store_floats, count, x));
 }
 
 LM_TARGET void
@@ -191,17 +152,18 @@ LM_NAME(layer_norm_f32)(size_t rows, size_t width, const float *x, const float *
         layer_norm_row(width, x + i * width, gain, bias, eps, out + i * width);
 }
 
-#define DEFINE_ACTIVATE(act, name)                                                          \
-    static LM_TARGET void activate_##name(size_t count, float *x)                           \
-    {                                                                                       \
-        size_t j = 0;                                                                       \
-                                                                                            \
-        for (; j + QUAD <= count; j += QUAD)                                                \
-            q_store(x + j, q_activate(act, q_load(x + j)));                                 \
-        for (; j < count; j += VW)                                                          \
-            v_store_some(x + j, count - j, v_activate(act, v_load_some(x + j, count - j))); \
+#define DEFINE_ACTIVATE(act, name)                                                   \
+    static LM_TARGET void activate_##name(size_t count, float *x)                    \
+    {                                                                                \
+        size_t j = 0;                                                                \
+                                                                                     \
+        for (; j + QUAD <= count; j += QUAD)                                         \
+            q_store(x + j, q_##name(q_load(x + j)));                                 \
+        for (; j < count; j += VW)                                                   \
+            v_store_some(x + j, count - j, v_##name(v_load_some(x + j, count - j))); \
     }
 LM_EACH_ACTIVATION(DEFINE_ACTIVATE)
+DEFINE_ACTIVATE(LM_ACT_GELU, gelu_rough)
 
 #define ACTIVATE_ENTRY(act, name) [act] = activate_##name,
 static void (*const activations[LM_ACT_COUNT])(size_t count,
@@ -211,17 +173,6 @@ void
 LM_NAME(activate_f32)(lm_activation act, size_t count, float *x)
 {
     activations[act](count, x);
-}
-
-static LM_TARGET void
-activate_gelu_rough(size_t count, float *x)
-{
-    size_t j = 0;
-
-    for (; j + QUAD <= count; j += QUAD)
-        q_store(x + j, q_gelu_rough(q_load(x + j)));
-    for (; j < count; j += VW)
-        v_store_some(x + j, count - j, v_gelu_rough(v_load_some(x + j, count - j)));
 }
 
 void

@@ -85,38 +85,18 @@ take_queries(const float *q, size_t *ld, size_t rows, size_t head_dim, float *ou
     return out;
 }
 
-/*
- * A row of scores to weights, in place: what is written lies before what is still to be read. Their
- * sum is that of the numbers before rounding. Always rough, since they are rounded. Zeros follow up
- * to a whole vector.
- */
+LM_INLINE void
+store_halves(float *row, size_t j, size_t n, vf x)
+{
+    v_store_bf16((uint16_t *)row + j, x);
+}
+
+/* A row of scores to weights, in place. Always rough, since they are rounded; their sum is of the
+ * numbers before that. */
 static LM_TARGET float
 weights_of(bool rough, size_t count, float *scores)
 {
-    uint16_t *out = (uint16_t *)scores;
-    float max = greatest(count, scores);
-    vf m = v_set(max), sum = v_zero();
-    quad ms = q_set(max), sums = q_zero(), lowest = q_set(-127);
-    size_t j = 0;
-
-    for (; j + QUAD <= count; j += QUAD) {
-        quad y = q_exp2_rough(q_max(lowest, q_sub(q_load(scores + j), ms)));
-
-        sums = q_add(sums, y);
-        v_store_bf16(out + j, y.a);
-        v_store_bf16(out + j + VW, y.b);
-        v_store_bf16(out + j + 2 * VW, y.c);
-        v_store_bf16(out + j + 3 * VW, y.d);
-    }
-    for (; j < count; j += VW) {
-        vf y = v_exp2_rough(v_max(lowest.a, v_sub(v_load_some(scores + j, count - j), m)));
-
-        if (count - j < VW)
-            y = v_keep(y, count - j, v_zero());
-        sum = v_add(sum, y);
-        v_store_bf16(out + j, y);
-    }
-    return v_sum(v_add(sum, v_add(v_add(sums.a, sums.b), v_add(sums.c, sums.d))));
+    return exponentials(POWER_OF_2_ROUGH, store_halves, count, scores);
 }
 
 #include "kernels/generic/attention.h"

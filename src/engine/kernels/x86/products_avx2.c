@@ -1,15 +1,17 @@
 /*
- * products_avx2.c - products with weights of 16 and of 8 bits, level AVX2: tiles of 6 × 16, that is
- * 12 accumulators, two vectors of B, one of A and one more.
+ * products_avx2.c - products with weights of 16 and of 8 bits, level AVX2.
  *
- * bf16: a vector holds two k's of eight columns; a shift and a mask make floats of them, on other
- * ports than the multiply-adds.
+ * bf16: tiles of 6 × 16, that is 12 accumulators, two vectors of B, one of A and one more. A vector
+ * holds two k's of eight columns; a shift and a mask make floats of them, on other ports than the
+ * multiply-adds.
  *
- * int8: vpmaddubsw adds two products of u8 and s8 in 16 bits, and would saturate where two weights
- * of one sign are more than 128 together: with weights scaled to 127, in some 2 % of the pairs. So
- * four k's are paired in the one of three ways in which no column of the panel has such a pair. A's
- * codes wait in all three orders. Where none will do, B is widened to 16 bits on its way in, and
- * vpmaddwd multiplies A's codes of 16 bits. All sums are exact, whatever the weights.
+ * int8: tiles of 5 × 16. vpmaddubsw adds two products of u8 and s8 in 16 bits, and one addition
+ * more makes sums of four, before vpmaddwd widens them: 24 instructions for what vpmaddwd alone
+ * would take 32. It fits where the weights of one sign are at most 128 together. So packing couples
+ * steps of four k's that go together in all columns of a panel, whatever their order, and takes the
+ * four in the one of three orders that fits. A's codes wait in all three. For steps that go with no
+ * other, B is widened to 16 bits on its way in, and vpmaddwd multiplies A's codes of 16 bits. All
+ * sums are exact, whatever the weights.
  *
  * Inline assembly of one instruction, as in gemm_avx2.c; scripts/check-spills looks at the result.
  */
@@ -22,27 +24,26 @@
 typedef __m256i vi;
 typedef int16_t int8_code;
 
-enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS = 6, INT8_COLS = 2 };
+enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS = 5, INT8_COLS = 2 };
 
 #define BF16_STEPS(k) ((k) / 2)
 
 /* Row r of A begins r · lda bytes behind a; `at` is an offset in bytes. */
-#define BROADCAST(x, index, address)       \
+#define BROADCAST(x, a, index, address)    \
     __asm__("vbroadcastss " address ", %0" \
             : "=x"(x)                      \
-            : "r"(a), "r"(index), "m"(*(const char(*)[1 << 14]) a))
-#define ROW_0(x, at) BROADCAST(x, lda, at "(%1)")
-#define ROW_1(x, at) BROADCAST(x, lda, at "(%1,%2)")
-#define ROW_2(x, at) BROADCAST(x, lda, at "(%1,%2,2)")
-#define ROW_3(x, at) BROADCAST(x, lda3, at "(%1,%2)")
-#define ROW_4(x, at) BROADCAST(x, lda, at "(%1,%2,4)")
-#define ROW_5(x, at) BROADCAST(x, lda5, at "(%1,%2)")
+            : "r"(a), "r"(index), "m"(*(const char(*)[1 << 14])(a)))
+#define ROW_0(x, a, at) BROADCAST(x, a, lda, at "(%1)")
+#define ROW_1(x, a, at) BROADCAST(x, a, lda, at "(%1,%2)")
+#define ROW_2(x, a, at) BROADCAST(x, a, lda, at "(%1,%2,2)")
+#define ROW_3(x, a, at) BROADCAST(x, a, lda3, at "(%1,%2)")
+#define ROW_4(x, a, at) BROADCAST(x, a, lda, at "(%1,%2,4)")
+#define ROW_5(x, a, at) BROADCAST(x, a, lda5, at "(%1,%2)")
 
-/* Multiples that the compiler cannot derive from one another: it would work them out in the loop.
- */
-#define DECLARE_MULTIPLES                                \
-    size_t lda = t->lda, lda3 = 3 * lda, lda5 = 5 * lda; \
-    __asm__("" : "+r"(lda3), "+r"(lda5))
+/* A multiple that the compiler cannot derive from another: it would work it out in the loop. */
+#define DECLARE_MULTIPLE(name, times) \
+    size_t name = (times)*lda;        \
+    __asm__("" : "+r"(name))
 
 /* ---- bf16 ---- */
 
@@ -56,7 +57,7 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
     {                         \
         vf x;                 \
                               \
-        ROW_##r(x, at);       \
+        ROW_##r(x, a, at);    \
         FMA(c##r##_0, x, b0); \
         FMA(c##r##_1, x, b1); \
     }
@@ -67,12 +68,13 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
 #define TILE_BF16(rows)                                                  \
     static LM_TARGET void lm_gemm_bf16_##rows##x2_avx2(const lm_tile *t) \
     {                                                                    \
-        size_t ldc = t->ldc, steps = t->steps;                           \
+        size_t lda = t->lda, ldc = t->ldc, steps = t->steps;             \
         const char *a = t->a, *b = t->b;                                 \
         const vi upper = _mm256_set1_epi32((int)0xffff0000u);            \
         float *c = t->c;                                                 \
         vf b0, b1;                                                       \
-        DECLARE_MULTIPLES;                                               \
+        DECLARE_MULTIPLE(lda3, 3);                                       \
+        DECLARE_MULTIPLE(lda5, 5);                                       \
         LM_ROWS_##rows(DECLARE_BF16, "");                                \
                                                                          \
         for (; steps > 0; steps--) {                                     \
@@ -96,90 +98,92 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
 /* ---- int8 ---- */
 
 #define WIDEN(b, p) __asm__("vpmovsxbw %1, %0" : "=x"(b) : "m"(*(const __m128i *)(p)))
+#define LOAD(b, p) __asm__("vmovdqu %1, %0" : "=x"(b) : "m"(*(const vi *)(p)))
 #define MADD(t, x, b) __asm__("vpmaddwd %2, %1, %0" : "=x"(t) : "x"(x), "x"(b))
-#define MADD_BYTES(t, x, p) \
+#define MADD_BYTES(t, x, b) __asm__("vpmaddubsw %2, %1, %0" : "=x"(t) : "x"(x), "x"(b))
+#define MADD_BYTES_AT(t, x, p) \
     __asm__("vpmaddubsw %2, %1, %0" : "=x"(t) : "x"(x), "m"(*(const vi *)(p)))
+#define ADD_WORDS(c, t) __asm__("vpaddw %1, %0, %0" : "+x"(c) : "x"(t))
 #define ADD(c, t) __asm__("vpaddd %1, %0, %0" : "+x"(c) : "x"(t))
 
 #define DECLARE_INT8(r, at) vi c##r##_0 = _mm256_setzero_si256(), c##r##_1 = c##r##_0;
-/* Four k's; `from` is where their weights are. */
-#define STEP_INT8(r, from)                   \
-    {                                        \
-        vi x, y;                             \
-                                             \
-        ROW_##r(x, "");                      \
-        MADD_BYTES(y, x, from);              \
-        MADD(y, y, ones);                    \
-        ADD(c##r##_0, y);                    \
-        MADD_BYTES(x, x, from + sizeof(vi)); \
-        MADD(x, x, ones);                    \
-        ADD(c##r##_1, x);                    \
+/* A couple: weights of one step and of the other, in b0 and from memory. */
+#define STEP_COUPLE(r, at)                       \
+    {                                            \
+        vi x, y, s, t;                           \
+                                                 \
+        ROW_##r(x, a, "");                       \
+        ROW_##r(y, other, "");                   \
+        MADD_BYTES(s, x, b0);                    \
+        MADD_BYTES_AT(t, y, b + 2 * sizeof(vi)); \
+        ADD_WORDS(s, t);                         \
+        MADD(s, s, ones);                        \
+        ADD(c##r##_0, s);                        \
+        MADD_BYTES_AT(x, x, b + sizeof(vi));     \
+        MADD_BYTES_AT(y, y, b + 3 * sizeof(vi)); \
+        ADD_WORDS(x, y);                         \
+        MADD(x, x, ones);                        \
+        ADD(c##r##_1, x);                        \
     }
-/* Two k's. */
-#define STEP_WIDE(r, at)  \
-    {                     \
-        vi x, y;          \
-                          \
-        ROW_##r(x, at);   \
-        MADD(y, x, b0);   \
-        ADD(c##r##_0, y); \
-        MADD(x, x, b1);   \
-        ADD(c##r##_1, x); \
+/* Two k's of a wide step. */
+#define STEP_WIDE(r, at)   \
+    {                      \
+        vi x, y;           \
+                           \
+        ROW_##r(x, a, at); \
+        MADD(y, x, b0);    \
+        ADD(c##r##_0, y);  \
+        MADD(x, x, b1);    \
+        ADD(c##r##_1, x);  \
     }
 #define STORE_INT8(r, at)                               \
     _mm256_storeu_si256((vi *)(c + r * ldc), c##r##_0); \
     _mm256_storeu_si256((vi *)(c + r * ldc + VW), c##r##_1);
 
-/* Two steps a turn, since the loop's own instructions are an eighth of a step. */
-#define TILE_INT8(rows)                                                                        \
-    static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t)                       \
-    {                                                                                          \
-        size_t ldc = t->ldc;                                                                   \
-        const uint16_t *at = t->at, *end = at + (t->steps & ~(size_t)1);                       \
-        const char *a, *codes = (const char *)t->a + t->paired, *b = t->b;                     \
-        const vi ones = _mm256_set1_epi16(1);                                                  \
-        int32_t *c = t->c;                                                                     \
-        DECLARE_MULTIPLES;                                                                     \
-        LM_ROWS_##rows(DECLARE_INT8, "");                                                      \
-                                                                                               \
-        for (; at < end; at += 2, b += 4 * sizeof(vi)) {                                       \
-            a = codes + (size_t)4 * at[0];                                                     \
-            LM_ROWS_##rows(STEP_INT8, b);                                                      \
-            a = codes + (size_t)4 * at[1];                                                     \
-            LM_ROWS_##rows(STEP_INT8, b + 2 * sizeof(vi));                                     \
-        }                                                                                      \
-        if (t->steps & 1) {                                                                    \
-            a = codes + (size_t)4 * *at;                                                       \
-            LM_ROWS_##rows(STEP_INT8, b);                                                      \
-            b += 2 * sizeof(vi);                                                               \
-        }                                                                                      \
-        for (at = t->wide_at, end = at + t->wide_steps; at < end; at++, b += 2 * sizeof(vi)) { \
-            vi b0, b1;                                                                         \
-                                                                                               \
-            a = (const char *)t->a + (size_t)8 * *at;                                          \
-            WIDEN(b0, b);                                                                      \
-            WIDEN(b1, b + sizeof(__m128i));                                                    \
-            LM_ROWS_##rows(STEP_WIDE, "");                                                     \
-            WIDEN(b0, b + 2 * sizeof(__m128i));                                                \
-            WIDEN(b1, b + 3 * sizeof(__m128i));                                                \
-            LM_ROWS_##rows(STEP_WIDE, "4");                                                    \
-        }                                                                                      \
-        LM_ROWS_##rows(STORE_INT8, "")                                                         \
+#define TILE_INT8(rows)                                                       \
+    static LM_TARGET void lm_gemm_int8_##rows##x2_avx2(const lm_tile *t)      \
+    {                                                                         \
+        size_t lda = t->lda, ldc = t->ldc;                                    \
+        const uint16_t *at = t->at, *end = at + t->steps;                     \
+        const char *codes = (const char *)t->a + t->coupled, *b = t->b;       \
+        const vi ones = _mm256_set1_epi16(1);                                 \
+        int32_t *c = t->c;                                                    \
+        vi b0, b1;                                                            \
+        DECLARE_MULTIPLE(lda3, 3);                                            \
+        LM_ROWS_##rows(DECLARE_INT8, "");                                     \
+                                                                              \
+        for (; at < end; at += 2, b += 4 * sizeof(vi)) {                      \
+            const char *a = codes + (size_t)4 * at[0];                        \
+            const char *other = codes + (size_t)4 * at[1];                    \
+                                                                              \
+            LOAD(b0, b);                                                      \
+            LM_ROWS_##rows(STEP_COUPLE, "");                                  \
+        }                                                                     \
+        for (end = at + t->wide_steps; at < end; at++, b += 2 * sizeof(vi)) { \
+            const char *a = (const char *)t->a + (size_t)8 * *at;             \
+                                                                              \
+            WIDEN(b0, b);                                                     \
+            WIDEN(b1, b + sizeof(__m128i));                                   \
+            LM_ROWS_##rows(STEP_WIDE, "");                                    \
+            WIDEN(b0, b + 2 * sizeof(__m128i));                               \
+            WIDEN(b1, b + 3 * sizeof(__m128i));                               \
+            LM_ROWS_##rows(STEP_WIDE, "4");                                   \
+        }                                                                     \
+        LM_ROWS_##rows(STORE_INT8, "")                                        \
     }
 
-#define TILES(tile) tile(1) tile(2) tile(3) tile(4) tile(5) tile(6)
+#define TILES(tile) tile(1) tile(2) tile(3) tile(4) tile(5)
 TILES(TILE_BF16)
+TILE_BF16(6)
 TILES(TILE_INT8)
 
-#define ENTRIES(p)                                                                 \
-    {                                                                              \
-        lm_gemm_##p##_1x2_avx2, lm_gemm_##p##_2x2_avx2, lm_gemm_##p##_3x2_avx2,    \
-            lm_gemm_##p##_4x2_avx2, lm_gemm_##p##_5x2_avx2, lm_gemm_##p##_6x2_avx2 \
-    }
-static const lm_tile_reduced lm_tiles_bf16_avx2[BF16_ROWS] = ENTRIES(bf16);
-static const lm_tile_reduced lm_tiles_int8_avx2[INT8_ROWS] = ENTRIES(int8);
+#define ENTRIES(p)                                                          \
+    lm_gemm_##p##_1x2_avx2, lm_gemm_##p##_2x2_avx2, lm_gemm_##p##_3x2_avx2, \
+        lm_gemm_##p##_4x2_avx2, lm_gemm_##p##_5x2_avx2
+static const lm_tile_reduced lm_tiles_bf16_avx2[BF16_ROWS] = {ENTRIES(bf16), lm_gemm_bf16_6x2_avx2};
+static const lm_tile_reduced lm_tiles_int8_avx2[INT8_ROWS] = {ENTRIES(int8)};
 
-#include "kernels/x86/pairs_avx2.h"
+#include "kernels/x86/couples_avx2.h"
 
 #include "kernels/generic/product_bf16.h"
 #include "kernels/generic/product_int8.h"
