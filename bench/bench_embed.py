@@ -1,4 +1,6 @@
 """Embedding in every precision: lmtext through SQL and bare, beside the peers; short, mixed and long texts."""
+import os
+
 import numpy
 
 import common
@@ -41,13 +43,35 @@ def contenders(connection, texts, file, others):
     return works
 
 
+def name_goals(name, speeds, cosines):
+    """Those of issue and study: speeds beside the peers are of mixed texts, SQL's share of 32 tokens and more."""
+    engine = {precision: speeds[f"lmtext {precision}, the engine alone"] for precision in PRECISIONS}
+    table = {precision: f"lmtext {precision}, CREATE TABLE AS" for precision in PRECISIONS}
+    level, mixed = os.environ.get("LMTEXT_LEVEL"), name == "mixed"
+    at = f"level {level}, {name}" if level else name
+    if level == "avx2":
+        common.goal(f"{at}: int8 ÷ fp32, the engine", engine["int8"] / engine["fp32"], least=1.7)
+        if mixed:
+            common.goal(f"{at}: fp32 ÷ ONNX Runtime fp32, not capped", engine["fp32"] / speeds["ONNX Runtime fp32"],
+                        least=1.25)
+    elif mixed:
+        for precision, peer, least in (("fp32", "OpenVINO", 1.15), ("bf16", "OpenVINO", 1.35), ("int8", "ONNX Runtime", 2.15)):
+            common.goal(f"{at}: {precision} ÷ {peer} {precision}, the engine",
+                        engine[precision] / speeds[f"{peer} {precision}"], least=least)
+    for precision in PRECISIONS if not name.startswith("short") else ():
+        common.goal(f"{at}: CREATE TABLE AS ÷ the engine, {precision}", speeds[table[precision]] / engine[precision], least=.96)
+    common.goal(f"{at}: least cosine of int8", cosines[table["int8"]].min(), least=.999, digits=5)
+    common.goal(f"{at}: mean cosine of int8", cosines[table["int8"]].mean(), least=.9995, digits=5)
+
+
 def measure(connection, name, texts, reference, others):
     tokens = reference.tokens(texts)
     common.load_texts(connection, "bench_text", texts)
     with common.texts_file(texts) as file:
-        common.compare(
+        speeds, cosines = common.compare(
             f"Embedding {len(texts)} texts, {name}: {tokens} tokens, {tokens / len(texts):.0f} a text; one core",
             tokens, reference.embed(texts), contenders(connection, texts, file, [reference] + others), rounds=5)
+    name_goals(name, speeds, cosines)
 
 
 def main():

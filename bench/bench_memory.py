@@ -63,6 +63,9 @@ def main():
         load = loads(connection, 5)
     image, beyond = backends()
     first, second = first_calls(20)
+    common.goal("memory of 100 backends beyond one copy, GB", beyond * 2**20 / 1e9 / BACKENDS * 100, most=.3, digits=3)
+    common.goal("first call in a new backend, ms", first[1], most=20, digits=1)
+    common.goal("load from the catalog, s", load[1] / 1000, most=.5)
     common.table(f"Memory of {BACKENDS} backends that have embedded", ("", ""), [
         ("one copy in shared memory", f"{image:.0f} MiB"),
         (f"private memory of all {BACKENDS}, beyond what they had when idle", f"{beyond:.1f} MiB"),

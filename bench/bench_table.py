@@ -23,6 +23,7 @@ def main():
                      for workers in (0, 2)}
             works["alone"] = Work(lambda: create(connection, "bench_table", 0, "off"), connection)
             times = common.interleaved(works, rounds=3, warm=0)
+            common.goal(f"two workers ÷ one, {name}", times[0].wall / times[2].wall, least=1.9)
             rows.append((name, len(texts), f"{tokens / len(texts):.0f}", f"{tokens / times[0].wall:,.0f}",
                          f"{tokens / times[2].wall:,.0f}", f"{times[0].wall / times[2].wall:.2f}",
                          f"{times['alone'].cpu / times[0].cpu:.2f}"))

@@ -25,6 +25,7 @@ def main():
             "`tokenizers`, encode_batch_fast, one thread": Work(lambda: reference.encode_batch_fast(texts)),
         })
     base = times[REFERENCE].cpu
+    common.goal("tokenizer ÷ `tokenizers`, encode_batch, one thread", base / times[ENGINE].cpu, least=10, digits=1)
     common.table(f"Tokenizing {len(texts)} texts ({bytes_in / 1e6:.1f} MB), no truncation",
                  ("", "MB/s", "÷ encode_batch"),
                  [(name, f"{bytes_in / taken.cpu / 1e6:.1f}", f"{base / taken.cpu:.1f}")

@@ -13,6 +13,7 @@ import time
 import psycopg
 
 BUILD = pathlib.Path(os.environ["LMTEXT_BUILD"])
+GOALS = BUILD / "bench" / "goals.jsonl"  # what goal() notes and goals.py shows
 MODEL = pathlib.Path(os.environ["LMTEXT_MINILM"])
 PROGRAMS = BUILD / "unit"
 
@@ -151,10 +152,18 @@ def table(title, header, rows):
 
 
 
+def goal(claim, measured, least=None, most=None, digits=2):
+    """A figure that has to be at least, or at most, so much."""
+    with open(GOALS, "a", encoding="utf-8") as file:
+        print(json.dumps({"claim": claim, "measured": float(measured), "least": least, "most": most,
+                          "digits": digits}), file=file)
+
+
 def compare(title, tokens, wanted, works, rounds):
     """A table of {name: (precision, Work, embed)}: embed gives the vectors, and warms up; None for no cosines.
 
-    Speeds stand beside that of the best peer of their precision; peers are what is not lmtext.
+    Speeds stand beside that of the best peer of their precision; peers are what is not lmtext. Returns
+    {name: tokens/s} and {name: cosines}.
     """
     vectors = {name: embed() for name, (_, _, embed) in works.items() if embed}
     times = interleaved({name: work for name, (_, work, _) in works.items()}, rounds, warm=0)
@@ -163,9 +172,9 @@ def compare(title, tokens, wanted, works, rounds):
     for name, (precision, _, _) in works.items():
         if not name.startswith("lmtext"):
             best[precision] = max(best.get(precision, 0), speeds[name])
-    rows = []
-    for name, (precision, _, _) in works.items():
-        cosine = (vectors[name] * wanted).sum(1) if name in vectors else None
-        rows.append((name, f"{speeds[name]:,.0f}", f"{speeds[name] / best[precision]:.2f}" if precision in best else "",
-                     f"{cosine.min():.5f} / {cosine.mean():.5f}" if cosine is not None else ""))
-    table(title, ("", "tokens/s", "÷ best peer of that precision", "cosine to torch fp32, min / mean"), rows)
+    cosines = {name: (made * wanted).sum(1) for name, made in vectors.items()}
+    table(title, ("", "tokens/s", "÷ best peer of that precision", "cosine to torch fp32, min / mean"), [
+        (name, f"{speeds[name]:,.0f}", f"{speeds[name] / best[precision]:.2f}" if precision in best else "",
+         f"{cosines[name].min():.5f} / {cosines[name].mean():.5f}" if name in cosines else "")
+        for name, (precision, _, _) in works.items()])
+    return speeds, cosines

@@ -2,8 +2,10 @@
 # run.sh - lmtext beside its peers, in one interleaved run on this machine; prints Markdown tables.
 #
 #   sh bench/run.sh                 every part
-#   sh bench/run.sh PART …          only: tokenizer embed sizes quantize query search memory table worker train
+#   sh bench/run.sh PART …          only: tokenizer embed sizes quantize query search memory table worker train avx2
 #   sh bench/run.sh --level avx2 …  lmtext and the peers (torch, OpenVINO) at most at that instruction level
+#
+# The part avx2 is embed at that level. At the end stand the figures that have a goal.
 #
 # Makes a venv with the peers in the build folder, builds lmtext, and starts private servers
 # (PostgreSQL 15 for lmtext; 16 with pgvector for exact search). Every process computes on one thread
@@ -14,13 +16,17 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 only_one
 
-if [ "${1:-}" = --level ]; then
-    LMTEXT_LEVEL=$2
-    ONEDNN_MAX_CPU_ISA=$(echo "$2" | tr '[:lower:]' '[:upper:]')
+cap() {
+    LMTEXT_LEVEL=$1
+    ONEDNN_MAX_CPU_ISA=$(echo "$1" | tr '[:lower:]' '[:upper:]')
     export LMTEXT_LEVEL ONEDNN_MAX_CPU_ISA
+}
+
+if [ "${1:-}" = --level ]; then
+    cap "$2"
     shift 2
 fi
-PARTS=${*:-tokenizer embed sizes quantize query search memory table worker train}
+PARTS=${*:-tokenizer embed sizes quantize query search memory table worker train avx2}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
 export TOKENIZERS_PARALLELISM=false
 
@@ -54,7 +60,13 @@ for LMTEXT_PG in 15 16; do
     sh scripts/cluster.sh start
     eval "$(sh scripts/cluster.sh env | sed -n 's/^PGHOST=/export LMTEXT_HOST_'$LMTEXT_PG'=/p')"
 done
-"$BUILD/bench/bin/python" bench/machine.py
+rm -f "$BUILD/bench/goals.jsonl"
+measure() { "$BUILD/bench/bin/python" "bench/$1.py"; }
+measure machine
 for part in $PARTS; do
-    "$BUILD/bench/bin/python" "bench/bench_$part.py"
+    case $part in
+    avx2) (cap avx2 && measure bench_embed) ;;
+    *) measure "bench_$part" ;;
+    esac
 done
+[ ! -s "$BUILD/bench/goals.jsonl" ] || measure goals
