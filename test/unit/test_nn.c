@@ -31,7 +31,7 @@ make_packed(const lm_product *product, const float *w, size_t n, size_t k)
     const lm_matrix matrix = {.n = n, .k = k, .values = w, .codes = codes, .scales = scales};
 
     lm_quantize_rows(w, n, k, codes, scales);
-    product->pack(&matrix, packed);
+    product->pack(&matrix, 0, n, packed);
     free(codes), free(scales);
     return packed;
 }

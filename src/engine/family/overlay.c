@@ -186,7 +186,8 @@ fill_matrix(lm_context *ctx, const lm_weights_plan *plan, const lm_weight_target
                                   .gain = room.vectors[LM_QUANTIZED_GAIN],
                                   .offset = room.vectors[LM_QUANTIZED_OFFSET]};
 
-        plan->kernels->products[LM_PRECISION_INT8].pack(&matrix, image + target->offset);
+        status = lm_pack(ctx, &plan->kernels->products[LM_PRECISION_INT8], &matrix,
+                         image + target->offset);
     }
     for (int part = LM_QUANTIZED_SCALES; part < LM_QUANTIZED_PARTS; part++)
         lm_free(ctx, room.vectors[part]);

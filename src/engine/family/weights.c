@@ -593,14 +593,14 @@ pack_matrix(lm_context *ctx, const lm_weights_plan *plan, const lm_weight_target
         codes = lm_alloc_array(ctx, target->rows, target->width);
         scales = lm_alloc_array(ctx, target->rows, sizeof *scales);
         if (codes && scales)
-            lm_quantize_rows(rows, target->rows, target->width, codes, scales);
+            status = lm_quantize_matrix(ctx, rows, target->rows, target->width, codes, scales);
         else
             status = LM_NO_MEMORY;
         matrix.codes = codes;
         matrix.scales = scales;
     }
     if (status == LM_OK)
-        plan->kernels->products[plan->precision].pack(&matrix, packed);
+        status = lm_pack(ctx, &plan->kernels->products[plan->precision], &matrix, packed);
     lm_free(ctx, codes);
     lm_free(ctx, scales);
     return status;

@@ -79,6 +79,9 @@ typedef struct lm_matrix {
 /* Beyond this, sums of int8 products may not fit 32 bits: 255 · 127 · K < 2³¹. */
 #define LM_INT8_MAX_K ((size_t)1 << 16)
 
+/* Whole panels at every level. */
+#define LM_PACK_ROWS ((size_t)192)
+
 /* Is shown every call of a product that has it, before it runs: quantising collects inputs so. */
 typedef struct lm_observer {
     lm_status (*observe)(void *opaque, lm_context *ctx, const lm_gemm *args);
@@ -93,7 +96,8 @@ typedef struct lm_product {
     uint32_t pack_format; /* levels with equal numbers read each other's packed weights */
     double poll_flops;    /* as lm_kernels.poll_flops */
     size_t (*packed_size)(size_t n, size_t k); /* bytes, a multiple of 64 */
-    void (*pack)(const lm_matrix *w, void *packed);
+    /* Rows first … end − 1 of W: all, or by LM_PACK_ROWS from the first on. */
+    void (*pack)(const lm_matrix *w, size_t first, size_t end, void *packed);
     size_t (*scratch_size)(size_t m, size_t k);
     void (*gemm)(const lm_gemm *args);
     const lm_observer *observer; /* of lm_nn_linear; NULL in the tables */
@@ -177,6 +181,10 @@ void lm_round_bf16(size_t count, const float *x, uint16_t *out);
 float lm_int8_scale(const float *w, size_t k);
 /* W (N, K) to the nearest codes. */
 void lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scales);
+/* The same, and packing, of a matrix that may be large: with polls. */
+lm_status lm_quantize_matrix(lm_context *ctx, const float *w, size_t n, size_t k, int8_t *codes,
+                             float *scales);
+lm_status lm_pack(lm_context *ctx, const lm_product *product, const lm_matrix *w, void *packed);
 
 /* blas.c: the only user of OpenBLAS; C (m, n) = alpha · op(A) · op(B) + beta · C, row-major. */
 typedef struct lm_sgemm {

@@ -62,10 +62,11 @@ typedef struct lm_tile {
 
 typedef void (*lm_tile_reduced)(const lm_tile *tile);
 
-#define LM_DECLARE_PRODUCT(precision, level)                              \
-    size_t lm_packed_size_##precision##_##level(size_t n, size_t k);      \
-    void lm_pack_##precision##_##level(const lm_matrix *w, void *packed); \
-    size_t lm_scratch_size_##precision##_##level(size_t m, size_t k);     \
+#define LM_DECLARE_PRODUCT(precision, level)                                         \
+    size_t lm_packed_size_##precision##_##level(size_t n, size_t k);                 \
+    void lm_pack_##precision##_##level(const lm_matrix *w, size_t first, size_t end, \
+                                       void *packed);                                \
+    size_t lm_scratch_size_##precision##_##level(size_t m, size_t k);                \
     void lm_gemm_##precision##_##level(const lm_gemm *args);
 
 /* `rough` has weights no better than those of 16 or 8 bits, and the scratch of f32. */

@@ -48,3 +48,33 @@ lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scale
             codes[j] = (int8_t)lrintf(w[j] * inverse);
     }
 }
+
+/* The end of the rows of n that are worked on between two polls. */
+static size_t
+slice_end(size_t first, size_t n)
+{
+    return n - first < LM_PACK_ROWS ? n : first + LM_PACK_ROWS;
+}
+
+lm_status
+lm_quantize_matrix(lm_context *ctx, const float *w, size_t n, size_t k, int8_t *codes,
+                   float *scales)
+{
+    for (size_t first = 0, end; first < n; first = end) {
+        LM_TRY(lm_poll(ctx));
+        end = slice_end(first, n);
+        lm_quantize_rows(w + first * k, end - first, k, codes + first * k, scales + first);
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_pack(lm_context *ctx, const lm_product *product, const lm_matrix *w, void *packed)
+{
+    for (size_t first = 0, end; first < w->n; first = end) {
+        LM_TRY(lm_poll(ctx));
+        end = slice_end(first, w->n);
+        product->pack(w, first, end, packed);
+    }
+    return LM_OK;
+}

@@ -145,7 +145,7 @@ write_vectors(const lm_quant_matrix *matrix)
     }
 }
 
-void
+lm_status
 lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix)
 {
     const lm_weights *weights = &quant->reduced.weights;
@@ -156,8 +156,9 @@ lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix)
                                .gain = matrix->gain,
                                .offset = matrix->offset};
 
-    weights->product->pack(&packing, (void *)(uintptr_t)weights->table[matrix->index]);
     write_vectors(matrix);
+    return lm_pack(quant->ctx, weights->product, &packing,
+                   (void *)(uintptr_t)weights->table[matrix->index]);
 }
 
 /* ---- Values ---- */

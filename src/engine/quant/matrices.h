@@ -43,6 +43,6 @@ void lm_quant_close(lm_quant *quant);
 /* W (N, K) as the fp32 model has it, exactly. */
 lm_status lm_quant_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *values);
 /* Put a matrix as it stands into the int8 model and into the file. */
-void lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix);
+lm_status lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix);
 
 #endif

@@ -121,9 +121,9 @@ quantize_values(lm_quant *quant, lm_quant_matrix *matrix, float *values, float *
         LM_TRY(lm_gptq_round(quant->ctx, matrix->n, matrix->k, values, matrix->gram, matrix->codes,
                              matrix->scales));
     } else
-        lm_quantize_rows(values, matrix->n, matrix->k, matrix->codes, matrix->scales);
-    lm_quant_store(quant, matrix);
-    return LM_OK;
+        LM_TRY(lm_quantize_matrix(quant->ctx, values, matrix->n, matrix->k, matrix->codes,
+                                  matrix->scales));
+    return lm_quant_store(quant, matrix);
 }
 
 static lm_status
@@ -203,7 +203,7 @@ correct_errors(lm_quant *quant, lm_session *session, const text_sets *sets)
             /* Where the codes cannot follow, an input is beyond float: no offset helps. */
             matrix->offset[j] = isfinite(mean) ? (float)mean : 0;
         }
-        lm_quant_store(quant, matrix);
+        LM_TRY(lm_quant_store(quant, matrix));
     }
     return LM_OK;
 }

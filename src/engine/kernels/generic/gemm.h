@@ -55,12 +55,14 @@ LM_NAME(pack_rows_f32)(const float *w, size_t ldw, size_t n, size_t k, float fac
 }
 
 LM_TARGET void
-LM_NAME(pack_f32)(const lm_matrix *w, void *packed)
+LM_NAME(pack_f32)(const lm_matrix *w, size_t first, size_t end, void *packed)
 {
-    size_t used = round_up(w->n, PANEL) * w->k * sizeof(float);
+    size_t k = w->k, used = round_up(end, PANEL) * k * sizeof(float);
 
-    LM_NAME(pack_rows_f32)(w->values, w->k, w->n, w->k, 1, packed);
-    memset((char *)packed + used, 0, LM_NAME(packed_size_f32)(w->n, w->k) - used);
+    LM_NAME(pack_rows_f32)
+    (w->values + first * k, k, end - first, k, 1, (float *)packed + first * k);
+    if (end == w->n)
+        memset((char *)packed + used, 0, LM_NAME(packed_size_f32)(w->n, k) - used);
 }
 
 /*

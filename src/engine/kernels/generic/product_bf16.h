@@ -17,12 +17,13 @@ LM_NAME(packed_size_bf16)(size_t n, size_t k)
 }
 
 void
-LM_NAME(pack_bf16)(const lm_matrix *w, void *packed)
+LM_NAME(pack_bf16)(const lm_matrix *w, size_t first, size_t end, void *packed)
 {
-    uint16_t *out = packed;
+    uint16_t *out = (uint16_t *)packed + first * round_up(w->k, BF16_GROUP);
 
-    memset(packed, 0, LM_NAME(packed_size_bf16)(w->n, w->k));
-    for (size_t j = 0; j < w->n; j += BF16_PANEL)
+    if (first == 0)
+        memset(packed, 0, LM_NAME(packed_size_bf16)(w->n, w->k));
+    for (size_t j = first; j < end; j += BF16_PANEL)
         for (size_t i = 0; i < w->k; i += BF16_GROUP, out += BF16_PANEL * BF16_GROUP)
             for (size_t c = 0; c < at_most(BF16_PANEL, w->n - j); c++)
                 for (size_t g = 0; g < at_most(BF16_GROUP, w->k - i); g++)

@@ -108,22 +108,24 @@ LM_NAME(packed_size_int8)(size_t n, size_t k)
 }
 
 void
-LM_NAME(pack_int8)(const lm_matrix *w, void *packed)
+LM_NAME(pack_int8)(const lm_matrix *w, size_t first, size_t end, void *packed)
 {
     int8_parts parts = int8_parts_of(packed, w->n, w->k);
-    int8_t *out = packed;
+    size_t padded = round_up(w->k, INT8_GROUP);
 
-    memset(packed, 0, LM_NAME(packed_size_int8)(w->n, w->k));
-    memcpy(parts.scales, w->scales, w->n * sizeof(float));
-    for (size_t i = 0; i < w->k; i++)
-        parts.gain[i] = w->gain ? w->gain[i] : 1;
-    if (w->offset)
-        memcpy(parts.offset, w->offset, w->n * sizeof(float));
-    for (size_t j = 0; j < w->n; j++)
+    if (first == 0) {
+        memset(packed, 0, LM_NAME(packed_size_int8)(w->n, w->k));
+        memcpy(parts.scales, w->scales, w->n * sizeof(float));
+        if (w->offset)
+            memcpy(parts.offset, w->offset, w->n * sizeof(float));
+        for (size_t i = 0; i < w->k; i++)
+            parts.gain[i] = w->gain ? w->gain[i] : 1;
+    }
+    for (size_t j = first; j < end; j++)
         for (size_t i = 0; i < w->k; i++)
             parts.columns[j] += w->codes[j * w->k + i];
-    for (size_t j = 0; j < w->n; j += INT8_PANEL, out += INT8_PANEL * round_up(w->k, INT8_GROUP))
-        pack_panel(w, j, out, panel_notes(&parts, j, w->k));
+    for (size_t j = first; j < end; j += INT8_PANEL)
+        pack_panel(w, j, (int8_t *)packed + j * padded, panel_notes(&parts, j, w->k));
 }
 
 /* What the codes of a row of A mean: scale · (code − zero). */

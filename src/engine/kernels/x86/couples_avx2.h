@@ -27,6 +27,7 @@ enum {
     STEP_BYTES = 4 * COLUMNS,
     MOST_STEPS = LM_INT8_MAX_K / 4,
     MOST_SUM = 128, /* of weights of one sign that meet in 16 bits: 255 · 128 < 2^15 */
+    LOOKS = 64,     /* at others, a step, on the average; ten are usual */
 };
 
 static const uint8_t ways[WAYS][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
@@ -163,30 +164,31 @@ sort_steps(const int8_t *weights, size_t steps, uint16_t *at)
 
 /*
  * Orders the steps' numbers, which come with the hardest first: each takes the hardest of the
- * others that it goes with, since an easy one goes with most. Numbers of steps in couples become
- * places among the 8-bit codes of a row of A, of which each way of pairing has `stride`. Returns
- * how many are in couples.
+ * others that it goes with, since an easy one goes with most. Those that are left after so many
+ * looks are wide, so that time grows with the panel, whatever its weights. Numbers of steps in
+ * couples become places among the 8-bit codes of a row of A, of which each way of pairing has
+ * `stride`. Returns how many are in couples.
  */
 static LM_TARGET size_t
 couple_steps(const int8_t *weights, size_t steps, size_t stride, uint16_t *at)
 {
     const pair_sums nothing = {0};
     size_t first = 0, end = steps; /* at: couples, steps to be seen, wide steps */
+    size_t looks = LOOKS * steps;
 
     while (first < end) {
         const uint16_t step = at[first];
         const pair_sums sums = sums_of(weights + step * STEP_BYTES);
-        int common = common_ways(&sums, &nothing);
-        size_t i = common < 0 ? end : first;
+        bool fits = common_ways(&sums, &nothing) >= 0;
+        int common = -1;
+        size_t i = first;
 
-        while (++i < end) {
-            const pair_sums others = sums_of(weights + at[i] * STEP_BYTES);
+        for (; fits && common < 0 && looks > 0 && i + 1 < end; looks--) {
+            const pair_sums others = sums_of(weights + at[++i] * STEP_BYTES);
 
             common = common_ways(&sums, &others);
-            if (common >= 0)
-                break;
         }
-        if (i < end) {
+        if (common >= 0) {
             const uint16_t other = at[i];
 
             memmove(at + first + 2, at + first + 1, (i - first - 1) * sizeof(*at));
