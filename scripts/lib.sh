@@ -6,6 +6,9 @@ LC_ALL=C.UTF-8
 export LC_ALL
 ROOT=$(pwd -P)
 BUILD=${LMTEXT_BUILD:-$ROOT/build}
+# For make, to which a space in the checkout's path would be two names; and what was made by one name depends on nothing by
+# another.
+MAKE_BUILD=${BUILD#"$ROOT"/}
 PG_MAJOR=${LMTEXT_PG:-15}
 PG_HOME=/usr/lib/postgresql/15
 mkdir -p "$BUILD"

@@ -16,8 +16,6 @@ cd "$(dirname "$0")/.."
 RESULTS=$BUILD/results.txt
 TIMES=$BUILD/times.txt
 LOGS=$BUILD/logs
-# For make, to which a space in the checkout's path would be two names.
-MAKE_BUILD=${BUILD#"$ROOT"/}
 only_one
 mkdir -p "$LOGS"
 : >"$RESULTS"

@@ -58,9 +58,9 @@ LM_TARGET void
 LM_NAME(pack_f32)(const lm_matrix *w, size_t first, size_t end, void *packed)
 {
     size_t k = w->k, used = round_up(end, PANEL) * k * sizeof(float);
+    const float *rows = w->values + first * k;
 
-    LM_NAME(pack_rows_f32)
-    (w->values + first * k, k, end - first, k, 1, (float *)packed + first * k);
+    LM_NAME(pack_rows_f32)(rows, k, end - first, k, 1, (float *)packed + first * k);
     if (end == w->n)
         memset((char *)packed + used, 0, LM_NAME(packed_size_f32)(w->n, k) - used);
 }

@@ -91,8 +91,10 @@ store_halves(float *row, size_t j, size_t n, vf x)
     v_store_bf16((uint16_t *)row + j, x);
 }
 
-/* A row of scores to weights, in place. Always rough, since they are rounded; their sum is of the
- * numbers before that. */
+/*
+ * A row of scores to weights, in place. Always rough, since they are rounded; their sum is of the
+ * numbers before that.
+ */
 static LM_TARGET float
 weights_of(bool rough, size_t count, float *scores)
 {

@@ -6,12 +6,12 @@
  * multiply-adds.
  *
  * int8: tiles of 5 × 16. vpmaddubsw adds two products of u8 and s8 in 16 bits, and one addition
- * more makes sums of four, before vpmaddwd widens them: 24 instructions for what vpmaddwd alone
- * would take 32. It fits where the weights of one sign are at most 128 together. So packing couples
- * steps of four k's that go together in all columns of a panel, whatever their order, and takes the
- * four in the one of three orders that fits. A's codes wait in all three. For steps that go with no
- * other, B is widened to 16 bits on its way in, and vpmaddwd multiplies A's codes of 16 bits. All
- * sums are exact, whatever the weights.
+ * more makes sums of four, before vpmaddwd widens them: five instructions for eight k's of a
+ * vector, where vpmaddwd alone would take eight. Sums fit where the weights of one sign are at most
+ * 128 together. So packing couples steps of four k's that go together in all columns of a panel,
+ * wherever they are, and takes the four in the one of three orders that fits. A's codes wait in all
+ * three. For steps that go with no other, B is widened to 16 bits on its way in, and vpmaddwd
+ * multiplies A's codes of 16 bits. All sums are exact, whatever the weights.
  *
  * Inline assembly of one instruction, as in gemm_avx2.c; scripts/check-spills looks at the result.
  */
