@@ -9,6 +9,7 @@
  * are therefore unaligned; outputs lie between patterns that must survive.
  */
 #include "attention_checks.h"
+#include "fake.h"
 #include "gemm_checks.h"
 
 #include <dirent.h>
@@ -384,6 +385,49 @@ check_blas(void)
     CHECK(strstr(lm_blas_config(), "OpenBLAS") != NULL);
 }
 
+/* A matrix of three parts by LM_PACK_ROWS: as it is at once, and every poll can end the work. */
+static void
+check_parts(void)
+{
+    const size_t n = 2 * LM_PACK_ROWS + 17, k = 40;
+    float *w = normals(n * k), *scales = array(n), *wanted_scales = array(n);
+    int8_t *codes = (int8_t *)array(n * k / 4), *wanted = (int8_t *)array(n * k / 4);
+    const lm_matrix matrix = {.n = n, .k = k, .values = w, .codes = codes, .scales = scales};
+    const lm_product *packs;
+    float *packed;
+    fake_memory memory = {0};
+    lm_context ctx;
+
+    fake_context(&ctx, &memory);
+    lm_quantize_rows(w, n, k, wanted, wanted_scales);
+    CHECK_EQ_INT(lm_quantize_matrix(&ctx, w, n, k, codes, scales), LM_OK);
+    CHECK_EQ_INT(memory.polls, 3);
+    CHECK(memcmp(codes, wanted, n * k) == 0 && !bits_differ(scales, wanted_scales, n));
+    for (lm_precision p = 0; p < LM_PRECISION_COUNT; p++) {
+        size_t bytes;
+        float *at_once;
+
+        packs = &lm_kernels_active()->products[p];
+        bytes = packs->packed_size(n, k);
+        packed = array(bytes / sizeof(float));
+        at_once = array(bytes / sizeof(float));
+        packs->pack(&matrix, 0, n, at_once);
+        CHECK_EQ_INT(lm_pack(&ctx, packs, &matrix, packed), LM_OK);
+        CHECK(memcmp(packed, at_once, bytes) == 0);
+    }
+    packs = &lm_kernels_active()->products[LM_PRECISION_F32];
+    packed = array(packs->packed_size(n, k) / sizeof(float));
+    for (memory.stop_at = 1; memory.stop_at <= 3; memory.stop_at++) {
+        memory.polls = 0;
+        CHECK_EQ_INT(lm_quantize_matrix(&ctx, w, n, k, codes, scales), LM_CANCELLED);
+        CHECK_EQ_INT(memory.polls, memory.stop_at);
+        memory.polls = 0;
+        CHECK_EQ_INT(lm_pack(&ctx, packs, &matrix, packed), LM_CANCELLED);
+        CHECK_EQ_INT(memory.polls, memory.stop_at);
+    }
+    free_arrays();
+}
+
 /* After everything else: no library has started a thread in this process. */
 static void
 check_threads(void)
@@ -443,7 +487,7 @@ check_rounding(void)
 
 static const unit_case common_cases[] = {
     {"dispatch", check_dispatch}, {"distance", check_distance}, {"rounding", check_rounding},
-    {"blas", check_blas},         {"threads", check_threads},
+    {"blas", check_blas},         {"parts", check_parts},       {"threads", check_threads},
 };
 
 /* That of fp32 models, and that of the others, which all levels but one have in float32 too. */

@@ -72,13 +72,14 @@ pack_problem(problem *p, size_t n, size_t k)
     size_t bytes = product->packed_size(n, k);
     void *packed = array(bytes / sizeof(float));
     lm_matrix matrix = {.n = n, .k = k, .values = p->w};
+    lm_context ctx;
 
     CHECK_EQ_INT(bytes % LM_ALIGNMENT, 0);
     CHECK_EQ_INT((uintptr_t)packed % LM_ALIGNMENT, 0);
     if (precision == LM_PRECISION_INT8)
         make_codes(p, &matrix);
-    for (size_t j = 0; j < n; j += LM_PACK_ROWS)
-        product->pack(&matrix, j, j + LM_PACK_ROWS < n ? j + LM_PACK_ROWS : n, packed);
+    lm_context_init(&ctx);
+    CHECK_EQ_INT(lm_pack(&ctx, product, &matrix, packed), LM_OK);
     p->matrix = matrix;
     for (size_t i = 0; precision == LM_PRECISION_BF16 && i < n * k; i++)
         p->w[i] = lm_bf16_to(lm_bf16_from(p->w[i]));
