@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "kernels/bf16.h"
+#include "kernels/generic/cuts.h"
 #include "kernels/kernels.h"
 
 void
@@ -49,20 +50,13 @@ lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scale
     }
 }
 
-/* The end of the rows of n that are worked on between two polls. */
-static size_t
-slice_end(size_t first, size_t n)
-{
-    return n - first < LM_PACK_ROWS ? n : first + LM_PACK_ROWS;
-}
-
 lm_status
 lm_quantize_matrix(lm_context *ctx, const float *w, size_t n, size_t k, int8_t *codes,
                    float *scales)
 {
     for (size_t first = 0, end; first < n; first = end) {
         LM_TRY(lm_poll(ctx));
-        end = slice_end(first, n);
+        end = at_most(n, first + LM_PACK_ROWS);
         lm_quantize_rows(w + first * k, end - first, k, codes + first * k, scales + first);
     }
     return LM_OK;
@@ -73,7 +67,7 @@ lm_pack(lm_context *ctx, const lm_product *product, const lm_matrix *w, void *pa
 {
     for (size_t first = 0, end; first < w->n; first = end) {
         LM_TRY(lm_poll(ctx));
-        end = slice_end(first, w->n);
+        end = at_most(w->n, first + LM_PACK_ROWS);
         product->pack(w, first, end, packed);
     }
     return LM_OK;
