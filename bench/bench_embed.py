@@ -22,19 +22,13 @@ def sql_embed(connection, model):
     return numpy.array([row[0] for row in rows], numpy.float32)
 
 
-def sql_table(connection, model):
-    """The whole table embedded in one backend, into another table: nothing comes back."""
-    connection.execute(f"CREATE TEMP TABLE bench_vector AS SELECT lmtext.embed(body, '{model}') FROM bench_text")
-    connection.execute("DROP TABLE bench_vector")
-
-
 def contenders(connection, texts, file, others):
     """{name: (precision, Work, embed)}; embed gives the vectors."""
     works = {}
     for precision in PRECISIONS:
         model = common.model_name(precision)
         works[f"lmtext {precision}, CREATE TABLE AS"] = (
-            precision, Work(lambda m=model: sql_table(connection, m), connection),
+            precision, Work(lambda m=model: common.create_table(connection, "bench_text", m), connection),
             lambda m=model: sql_embed(connection, m))
         works[f"lmtext {precision}, the engine alone"] = (
             precision, Work(lambda p=precision: common.engine_seconds(p, file)), None)

@@ -59,13 +59,12 @@ def main():
         files = {pathlib.Path(path).name: name for path, name in paths.items()}
         program = [str(common.PROGRAMS / "bench" / "engine_quantize"), str(common.MODEL), str(folder)]
         lines = subprocess.run(program + list(paths), check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-        print("## Calibrated int8\n")
-        print(f"{lines[0]}; {lines[1]}\n")
-        print("| texts | number | cosine to fp32: least | first hundredth | mean |")
-        print("|---|---|---|---|---|")
+        rows = []
         for line in lines[2:]:
             file, count, _, least, _, first, _, mean = line.split(" ")
-            print(f"| {files[file]} | {count} | {least} | {first} | {mean} |")
+            rows.append((files[file], count, least, first, mean))
+        common.table("Calibrated int8", ("texts", "number", "cosine to fp32: least", "first hundredth", "mean"), rows)
+        print(f"\n{lines[0]}; {lines[1]}")
         for file, name in files.items():
             if name == "STS-B dev":
                 fp32, int8 = (spearman(folder, file, precision, scores) for precision in ("fp32", "int8"))

@@ -7,10 +7,6 @@ ROWS = 1000
 BATCH = 256
 
 
-def in_place(connection, model):
-    connection.execute("UPDATE bench_text SET e = lmtext.embed(body, %s)", (model,))
-
-
 def worker(reader, writer, peer):
     """As such workers are written: a server-side cursor, batches, COPY into a temporary table, one UPDATE."""
     with reader.transaction(), reader.cursor("rows") as rows, writer.transaction():
@@ -26,11 +22,6 @@ def worker(reader, writer, peer):
         writer.execute("UPDATE bench_text t SET e = made.e FROM made WHERE made.id = t.id")
 
 
-def prepare_table(connection, texts):
-    common.load_texts(connection, "bench_text", texts)
-    connection.execute("ALTER TABLE bench_text ADD e real[]")
-
-
 def main():
     peer = peers.OnnxRuntime("int8")
     rows = []
@@ -38,10 +29,10 @@ def main():
         connection.execute("SET max_parallel_workers_per_gather = 0")
         for name, texts in (("descriptions", common.corpus(ROWS // 2)),
                             ("first lines", [t.split("\n")[0] for t in common.corpus(ROWS, step=6)])):
-            prepare_table(connection, texts)
+            common.load_texts(connection, "bench_text", texts)
             times = common.interleaved({
-                "fp32": Work(lambda: in_place(connection, "minilm"), connection),
-                "int8": Work(lambda: in_place(connection, "minilm_int8"), connection),
+                "fp32": Work(lambda: common.update_table(connection, "bench_text", "minilm"), connection),
+                "int8": Work(lambda: common.update_table(connection, "bench_text", "minilm_int8"), connection),
                 "worker": Work(lambda: worker(reader, writer, peer))}, rounds=3, warm=1)
             common.goal(f"a table in place, int8 ÷ Python worker, {name}", times["worker"].wall / times["int8"].wall,
                         least=2.5)

@@ -6,20 +6,10 @@ from common import Work
 PRECISIONS = ("fp32", "bf16", "int8")
 GOAL = "32 tokens and more"
 TEXTS = "texts"
-MADE = "made"
 
 
 def select(connection, model):
     connection.execute(f"SELECT lmtext.embed(body, '{model}') FROM {TEXTS}").fetchall()
-
-
-def create(connection, model):
-    connection.execute(f"CREATE TABLE {MADE} AS SELECT lmtext.embed(body, '{model}') FROM {TEXTS}")
-    connection.execute(f"DROP TABLE {MADE}")
-
-
-def update(connection, model):
-    connection.execute(f"UPDATE {TEXTS} SET e = lmtext.embed(body, '{model}')")
 
 
 def copy(connection, texts):
@@ -32,7 +22,6 @@ def copy(connection, texts):
 def measure(connection, precision, name, texts, tokens, file):
     model = common.model_name(precision)
     common.load_texts(connection, TEXTS, texts)
-    connection.execute(f"ALTER TABLE {TEXTS} ADD e real[]")
     connection.execute("DROP TABLE IF EXISTS triggered")
     connection.execute("CREATE TABLE triggered (body text, e real[])")
     connection.execute("CREATE TRIGGER embed BEFORE INSERT ON triggered FOR EACH ROW "
@@ -40,8 +29,8 @@ def measure(connection, precision, name, texts, tokens, file):
     works = {"the engine alone": Work(lambda: common.engine_seconds(precision, file)),
              "the engine, a text at a time": Work(lambda: common.engine_seconds(precision, file, batch_tokens=0)),
              "SELECT": Work(lambda: select(connection, model), connection),
-             "CREATE TABLE AS": Work(lambda: create(connection, model), connection),
-             "UPDATE": Work(lambda: update(connection, model), connection),
+             "CREATE TABLE AS": Work(lambda: common.create_table(connection, TEXTS, model), connection),
+             "UPDATE": Work(lambda: common.update_table(connection, TEXTS, model), connection),
              "COPY with the trigger": Work(lambda: copy(connection, texts), connection)}
     times = common.interleaved(works, rounds=5)
     shares = {way: times["the engine alone"].cpu / times[way].cpu for way in works}

@@ -13,7 +13,7 @@ import time
 import psycopg
 
 BUILD = pathlib.Path(os.environ["LMTEXT_BUILD"])
-GOALS = BUILD / "bench" / "goals.jsonl"  # what goal() notes and goals.py shows
+GOALS = pathlib.Path(os.environ["LMTEXT_GOALS"])  # what goal() notes and goals.py shows
 MODEL = pathlib.Path(os.environ["LMTEXT_MINILM"])
 PROGRAMS = BUILD / "unit"
 
@@ -58,12 +58,24 @@ def prepare(precisions=("fp32",), version=15):
 
 
 def load_texts(connection, table, texts):
+    """A table of texts, with a column for their vectors."""
     connection.execute(f"DROP TABLE IF EXISTS {table}")
-    connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, body text)")
-    with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
+    connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, body text, e real[])")
+    with connection.cursor().copy(f"COPY {table} (id, body) FROM STDIN") as copy:
         for row in enumerate(texts):
             copy.write_row(row)
     connection.execute(f"VACUUM ANALYZE {table}")
+
+
+def create_table(connection, table, model):
+    """The whole table embedded in one backend, into another table: nothing comes back."""
+    connection.execute(f"CREATE TEMP TABLE made AS SELECT lmtext.embed(body, '{model}') FROM {table}")
+    connection.execute("DROP TABLE made")
+
+
+def update_table(connection, table, model):
+    """The table's own column of vectors."""
+    connection.execute(f"UPDATE {table} SET e = lmtext.embed(body, '{model}')")
 
 
 def backend_seconds(pid):
@@ -149,7 +161,6 @@ def table(title, header, rows):
     print("|" + "---|" * len(header))
     for row in rows:
         print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
-
 
 
 def goal(claim, measured, least=None, most=None, digits=2):

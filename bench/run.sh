@@ -60,7 +60,8 @@ for LMTEXT_PG in 15 16; do
     sh scripts/cluster.sh start
     eval "$(sh scripts/cluster.sh env | sed -n 's/^PGHOST=/export LMTEXT_HOST_'$LMTEXT_PG'=/p')"
 done
-rm -f "$BUILD/bench/goals.jsonl"
+export LMTEXT_GOALS="$BUILD/bench/goals.jsonl"
+rm -f "$LMTEXT_GOALS"
 measure() { "$BUILD/bench/bin/python" "bench/$1.py"; }
 measure machine
 for part in $PARTS; do
@@ -69,4 +70,4 @@ for part in $PARTS; do
     *) measure "bench_$part" ;;
     esac
 done
-[ ! -s "$BUILD/bench/goals.jsonl" ] || measure goals
+[ ! -s "$LMTEXT_GOALS" ] || measure goals
