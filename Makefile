@@ -3,7 +3,7 @@
 
 EXTENSION = lmtext
 MODULE_big = lmtext
-LMTEXT_VERSION = 0.2.0
+LMTEXT_VERSION = 0.3.0
 
 ENGINE_SOURCES := $(sort $(wildcard src/engine/*/*.c src/engine/*/*/*.c))
 PG_SOURCES := $(sort $(wildcard src/pg/*.c src/pg/*/*.c))

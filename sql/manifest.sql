@@ -54,7 +54,7 @@ DELETE FROM "x@1" WHERE file = 'manifest-json';
 
 -- One version has one name: no leading zero, no sign, no number beyond what there can be, in this database.
 \pset format unaligned
-SELECT name, (SELECT family FROM lmtext.describe_model(name)) FROM (VALUES ('x@1'), ('manifest.x@1')) n (name);
+SELECT name, (SELECT family FROM lmtext_internal.describe_model(name)) FROM (VALUES ('x@1'), ('manifest.x@1')) n (name);
 SELECT lmtext.count_tokens('a', '@1');
 SELECT lmtext.count_tokens('a', 'x@');
 SELECT lmtext.count_tokens('a', 'x@01');

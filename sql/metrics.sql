@@ -80,10 +80,10 @@ SELECT lmtext.f1(actual, predicted, 'macro', 'L1') FROM pair;
 SELECT lmtext.f1(actual, predicted, NULL) FROM pair;
 SELECT lmtext.f1(actual, predicted, CASE WHEN id < 500 THEN 'macro' ELSE 'micro' END) FROM pair;
 -- Versions of PostgreSQL refuse this in different words.
-DO $$ BEGIN PERFORM lmtext.f1_final(NULL); EXCEPTION WHEN others THEN RAISE NOTICE 'refused'; END $$;
-SELECT lmtext.accuracy_final('{1}');
-SELECT lmtext.accuracy_combine('{1,2,3}', '{1,2}');
-SELECT lmtext.accuracy_accum('{0,NULL}', 1, 2);
+DO $$ BEGIN PERFORM lmtext_internal.f1_final(NULL); EXCEPTION WHEN others THEN RAISE NOTICE 'refused'; END $$;
+SELECT lmtext_internal.accuracy_final('{1}');
+SELECT lmtext_internal.accuracy_combine('{1,2,3}', '{1,2}');
+SELECT lmtext_internal.accuracy_accum('{0,NULL}', 1, 2);
 SELECT * FROM lmtext.classification_report('SELECT actual FROM pair');
 SELECT * FROM lmtext.classification_report('DELETE FROM pair RETURNING actual, predicted');
 SELECT * FROM lmtext.confusion_matrix('SELECT actual, predicted FROM nowhere');

@@ -306,7 +306,7 @@ SET ROLE regress_lmtext_user;
 SELECT lmtext.count_tokens('x', 'p');
 SELECT lmtext.count_tokens('x', '"p@1"'::regclass);
 SELECT count(*) FROM lmtext.models;
-SELECT count(*) FROM lmtext.describe_model('"p@1"');
+SELECT count(*) FROM lmtext_internal.describe_model('"p@1"');
 SET ROLE regress_lmtext_owner;
 GRANT SELECT (file) ON "p@1" TO regress_lmtext_user;
 SET ROLE regress_lmtext_user;
@@ -378,7 +378,7 @@ SELECT name, tasks FROM lmtext.families WHERE name = 'bert';
 -- What changes models is closed to PUBLIC, what describes them is open.
 SELECT p.oid::regprocedure, has_function_privilege('regress_lmtext_user', p.oid, 'EXECUTE') AS public
 FROM pg_proc p
-WHERE p.pronamespace = 'lmtext'::regnamespace
+WHERE p.pronamespace IN ('lmtext'::regnamespace, 'lmtext_internal'::regnamespace)
     AND p.proname IN ('import_model', 'deploy', 'drop_model', 'describe_model', 'family_list')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 

@@ -3,12 +3,11 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS lmtext;
 RESET client_min_messages;
 
--- Functions for users, with the names of their arguments; helpers of aggregates and the planner are left out.
+-- Functions for users, with the names of their arguments; those of lmtext_internal are left out.
 CREATE TEMP VIEW routine AS
     SELECT p.*, pg_get_function_identity_arguments(p.oid) AS arguments,
            'regclass'::regtype = ANY (p.proargtypes) AS pinned,
-           p.prorettype = 'internal'::regtype OR 'internal'::regtype = ANY (p.proargtypes)
-               OR p.proname ~ '_(accum|transition|combine|serialize|deserialize|final)$' AS helper,
+           p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
            p.proname IN ('import_model', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
                'load_model', 'unload_model', 'train', 'stats_reset') AS changes,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
@@ -21,8 +20,11 @@ ORDER BY proname COLLATE "C", arguments COLLATE "C";
 
 \pset format aligned
 
--- All of it is in the schema lmtext, and says what it is.
-SELECT oid::regprocedure AS elsewhere FROM routine WHERE pronamespace <> 'lmtext'::regnamespace;
+-- All of it is in the schema lmtext, what nobody calls by name in lmtext_internal, and says what it is.
+SELECT oid::regprocedure AS elsewhere FROM routine
+WHERE pronamespace <> 'lmtext'::regnamespace AND NOT helper
+    OR NOT helper AND (prorettype = 'internal'::regtype OR 'internal'::regtype = ANY (proargtypes)
+        OR proname ~ '^get_|_(accum|transition|combine|serialize|deserialize|final|support)$');
 SELECT oid::regprocedure AS without_comment FROM routine
 WHERE coalesce(obj_description(oid, 'pg_proc'), '') = '';
 SELECT c.oid::regclass AS without_comment FROM pg_class c
@@ -30,7 +32,7 @@ WHERE c.relnamespace = 'lmtext'::regnamespace AND c.relkind IN ('r', 'v', 'c')
     AND coalesce(obj_description(c.oid, 'pg_class'), obj_description(c.reltype, 'pg_type'), '') = '';
 SELECT o.oid::regoperator AS without_comment
 FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
-WHERE p.pronamespace = 'lmtext'::regnamespace AND coalesce(obj_description(o.oid, 'pg_operator'), '') = '';
+WHERE p.pronamespace IN ('lmtext'::regnamespace, 'lmtext_internal'::regnamespace) AND coalesce(obj_description(o.oid, 'pg_operator'), '') = '';
 
 -- What changes something is not for PUBLIC; all else is.
 SELECT oid::regprocedure AS wrongly_open_or_closed
@@ -47,7 +49,7 @@ SELECT oid::regprocedure AS runs_as_its_owner FROM routine WHERE prosecdef;
 
 -- Volatility: what names a model is STABLE, what is pinned to a version IMMUTABLE, and both are parallel safe.
 SELECT oid::regprocedure AS dishonest FROM routine
-WHERE NOT helper AND NOT changes AND proname <> 'describe_model'
+WHERE NOT helper AND NOT changes
     AND (pinned AND provolatile <> 'i'
          OR NOT pinned AND named AND provolatile <> 's'
          OR named AND proparallel <> 's');
@@ -57,14 +59,14 @@ SELECT proname, proparallel, count(*) FROM routine WHERE proparallel <> 's' GROU
 SELECT oid::regprocedure AS cheap FROM routine
 WHERE NOT helper AND named AND procost <= 1;
 SELECT oid::regprocedure AS without_support FROM routine
-WHERE NOT helper AND NOT changes AND proname <> 'describe_model' AND prosupport = 0
+WHERE NOT helper AND NOT changes AND prosupport = 0
     AND named AND proname <> 'selftest';
 
 -- Every function of a text and a model has a form for arrays, and each of both a pinned form.
 SELECT DISTINCT f.proname, f.pinned, f.array_form
 FROM (SELECT DISTINCT proname, p AS pinned, a AS array_form FROM routine, unnest('{t,f}'::bool[]) p, unnest('{t,f}'::bool[]) a
       WHERE NOT helper AND NOT changes AND named
-          AND proname NOT IN ('describe_model', 'selftest', 'similarity', 'detokenize')) f
+          AND proname NOT IN ('selftest', 'similarity', 'detokenize')) f
 WHERE NOT EXISTS (SELECT FROM routine r WHERE r.proname = f.proname AND r.pinned = f.pinned
     AND ('text[]'::regtype = r.proargtypes[0]) = f.array_form);
 

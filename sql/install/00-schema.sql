@@ -7,3 +7,9 @@ CREATE SCHEMA lmtext;
 COMMENT ON SCHEMA lmtext IS
     'lmtext: tokenize, embed, classify, search and train with text models';
 GRANT USAGE ON SCHEMA lmtext TO PUBLIC;
+
+-- What views, aggregates and operators are made of, out of the way of \df lmtext.*
+CREATE SCHEMA lmtext_internal;
+COMMENT ON SCHEMA lmtext_internal IS
+    'parts of the extension lmtext that are not to be called by name';
+GRANT USAGE ON SCHEMA lmtext_internal TO PUBLIC;

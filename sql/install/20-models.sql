@@ -85,7 +85,7 @@ CREATE FUNCTION lmtext.selftest(model text, OUT "check" text, OUT max_error doub
 COMMENT ON FUNCTION lmtext.selftest(text) IS
     'does a model version still compute what it computed when it was made? One row a check';
 
-CREATE FUNCTION lmtext.describe_model(
+CREATE FUNCTION lmtext_internal.describe_model(
     model regclass,
     OUT name text, OUT version integer, OUT deployed boolean, OUT family text, OUT task text,
     OUT "precision" text, OUT dimensions integer, OUT max_tokens integer, OUT parameters bigint,
@@ -94,7 +94,7 @@ CREATE FUNCTION lmtext.describe_model(
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_describe_model'
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 1;
-COMMENT ON FUNCTION lmtext.describe_model(regclass) IS
+COMMENT ON FUNCTION lmtext_internal.describe_model(regclass) IS
     'what a model version''s manifest says; no row where it is none or the caller may not use it';
 
 CREATE VIEW lmtext.models AS
@@ -103,7 +103,7 @@ CREATE VIEW lmtext.models AS
            pg_catalog.pg_get_userbyid(c.relowner) AS owner, d.created_at, d.metrics,
            c.oid::pg_catalog.regclass AS model
     FROM pg_catalog.pg_class c
-    CROSS JOIN LATERAL lmtext.describe_model(c.oid::pg_catalog.regclass) d
+    CROSS JOIN LATERAL lmtext_internal.describe_model(c.oid::pg_catalog.regclass) d
     WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
         AND c.reloftype OPERATOR(pg_catalog.=) 'lmtext.model_part'::pg_catalog.regtype::pg_catalog.oid;
 COMMENT ON VIEW lmtext.models IS 'versions of models that the caller may use';
@@ -116,13 +116,13 @@ COMMENT ON COLUMN lmtext.models.sha256 IS
 COMMENT ON COLUMN lmtext.models.base IS 'version that it is built on';
 COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned model';
 
-CREATE FUNCTION lmtext.family_list(OUT name text, OUT model_types text[], OUT tasks text[])
+CREATE FUNCTION lmtext_internal.family_list(OUT name text, OUT model_types text[], OUT tasks text[])
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_family_list'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
-COMMENT ON FUNCTION lmtext.family_list() IS 'model families that this library knows';
+COMMENT ON FUNCTION lmtext_internal.family_list() IS 'model families that this library knows';
 
-CREATE VIEW lmtext.families AS SELECT f.name, f.model_types, f.tasks FROM lmtext.family_list() f;
+CREATE VIEW lmtext.families AS SELECT f.name, f.model_types, f.tasks FROM lmtext_internal.family_list() f;
 COMMENT ON VIEW lmtext.families IS
     'model families: the values of model_type in config.json that they read, and their tasks';
 

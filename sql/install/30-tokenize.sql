@@ -1,9 +1,9 @@
 -- 30-tokenize: text to tokens and back. Each function names a model (STABLE) or pins a version
 -- (IMMUTABLE), and takes one text or an array of texts.
 
-CREATE FUNCTION lmtext.token_support(internal) RETURNS internal
+CREATE FUNCTION lmtext_internal.token_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_token_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.token_support(internal) IS
+COMMENT ON FUNCTION lmtext_internal.token_support(internal) IS
     'planner support: what tokenizing costs, by the width of the text';
 
 CREATE FUNCTION lmtext.tokenize(
@@ -12,14 +12,14 @@ CREATE FUNCTION lmtext.tokenize(
     parse_special boolean DEFAULT true)
     RETURNS text[]
     AS 'MODULE_PATHNAME', 'lmtext_tokenize' LANGUAGE C STABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokenize(text, text, boolean) IS
     'tokens of a text, special tokens left out';
 
 CREATE FUNCTION lmtext.tokenize(text text, model regclass, parse_special boolean DEFAULT true)
     RETURNS text[]
     AS 'MODULE_PATHNAME', 'lmtext_tokenize' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokenize(text, regclass, boolean) IS
     'tokens of a text, special tokens left out (version pinned)';
 
@@ -29,7 +29,7 @@ CREATE FUNCTION lmtext.tokenize(
     parse_special boolean DEFAULT true)
     RETURNS TABLE(ordinality bigint, tokens text[])
     AS 'MODULE_PATHNAME', 'lmtext_tokenize_array' LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokenize(text[], text, boolean) IS
     'tokens of each text, in order';
 
@@ -39,7 +39,7 @@ CREATE FUNCTION lmtext.tokenize(
     parse_special boolean DEFAULT true)
     RETURNS TABLE(ordinality bigint, tokens text[])
     AS 'MODULE_PATHNAME', 'lmtext_tokenize_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokenize(text[], regclass, boolean) IS
     'tokens of each text, in order (version pinned)';
 
@@ -49,14 +49,14 @@ CREATE FUNCTION lmtext.token_ids(
     parse_special boolean DEFAULT true)
     RETURNS integer[]
     AS 'MODULE_PATHNAME', 'lmtext_token_ids' LANGUAGE C STABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.token_ids(text, text, boolean) IS
     'token ids of a text, special tokens included';
 
 CREATE FUNCTION lmtext.token_ids(text text, model regclass, parse_special boolean DEFAULT true)
     RETURNS integer[]
     AS 'MODULE_PATHNAME', 'lmtext_token_ids' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.token_ids(text, regclass, boolean) IS
     'token ids of a text, special tokens included (version pinned)';
 
@@ -66,7 +66,7 @@ CREATE FUNCTION lmtext.token_ids(
     parse_special boolean DEFAULT true)
     RETURNS TABLE(ordinality bigint, ids integer[])
     AS 'MODULE_PATHNAME', 'lmtext_token_ids_array' LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.token_ids(text[], text, boolean) IS
     'token ids of each text, in order';
 
@@ -76,21 +76,21 @@ CREATE FUNCTION lmtext.token_ids(
     parse_special boolean DEFAULT true)
     RETURNS TABLE(ordinality bigint, ids integer[])
     AS 'MODULE_PATHNAME', 'lmtext_token_ids_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.token_ids(text[], regclass, boolean) IS
     'token ids of each text, in order (version pinned)';
 
 CREATE FUNCTION lmtext.detokenize(ids integer[], model text DEFAULT NULL)
     RETURNS text
     AS 'MODULE_PATHNAME', 'lmtext_detokenize' LANGUAGE C STABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.detokenize(integer[], text) IS
     'text of token ids, special tokens left out';
 
 CREATE FUNCTION lmtext.detokenize(ids integer[], model regclass)
     RETURNS text
     AS 'MODULE_PATHNAME', 'lmtext_detokenize' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.detokenize(integer[], regclass) IS
     'text of token ids, special tokens left out (version pinned)';
 
@@ -100,14 +100,14 @@ CREATE FUNCTION lmtext.tokens(
     parse_special boolean DEFAULT true)
     RETURNS TABLE("position" integer, id integer, token text, start integer, stop integer, special boolean)
     AS 'MODULE_PATHNAME', 'lmtext_tokens' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text, text, boolean) IS
     'a row for each token, with its place in the text in characters';
 
 CREATE FUNCTION lmtext.tokens(text text, model regclass, parse_special boolean DEFAULT true)
     RETURNS TABLE("position" integer, id integer, token text, start integer, stop integer, special boolean)
     AS 'MODULE_PATHNAME', 'lmtext_tokens' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text, regclass, boolean) IS
     'a row for each token, with its place in the text in characters (version pinned)';
 
@@ -117,14 +117,14 @@ CREATE FUNCTION lmtext.tokens(
     parse_special boolean DEFAULT true)
     RETURNS TABLE(ordinality bigint, "position" integer, id integer, token text, start integer, stop integer, special boolean)
     AS 'MODULE_PATHNAME', 'lmtext_tokens_array' LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text[], text, boolean) IS
     'a row for each token of each text';
 
 CREATE FUNCTION lmtext.tokens(texts text[], model regclass, parse_special boolean DEFAULT true)
     RETURNS TABLE(ordinality bigint, "position" integer, id integer, token text, start integer, stop integer, special boolean)
     AS 'MODULE_PATHNAME', 'lmtext_tokens_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text[], regclass, boolean) IS
     'a row for each token of each text (version pinned)';
 
@@ -134,7 +134,7 @@ CREATE FUNCTION lmtext.count_tokens(
     parse_special boolean DEFAULT true)
     RETURNS integer
     AS 'MODULE_PATHNAME', 'lmtext_count_tokens' LANGUAGE C STABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.count_tokens(text, text, boolean) IS
     'number of tokens of a text, special tokens included';
 
@@ -144,7 +144,7 @@ CREATE FUNCTION lmtext.count_tokens(
     parse_special boolean DEFAULT true)
     RETURNS integer
     AS 'MODULE_PATHNAME', 'lmtext_count_tokens' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.count_tokens(text, regclass, boolean) IS
     'number of tokens of a text, special tokens included (version pinned)';
 
@@ -154,7 +154,7 @@ CREATE FUNCTION lmtext.count_tokens(
     parse_special boolean DEFAULT true)
     RETURNS integer[]
     AS 'MODULE_PATHNAME', 'lmtext_count_tokens_array' LANGUAGE C STABLE PARALLEL SAFE COST 10000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.count_tokens(text[], text, boolean) IS
     'number of tokens of each text, in order';
 
@@ -164,7 +164,7 @@ CREATE FUNCTION lmtext.count_tokens(
     parse_special boolean DEFAULT true)
     RETURNS integer[]
     AS 'MODULE_PATHNAME', 'lmtext_count_tokens_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.count_tokens(text[], regclass, boolean) IS
     'number of tokens of each text, in order (version pinned)';
 
@@ -175,7 +175,7 @@ CREATE FUNCTION lmtext.chunk(
     overlap integer DEFAULT 0)
     RETURNS TABLE(chunk integer, content text, start integer, stop integer, tokens integer)
     AS 'MODULE_PATHNAME', 'lmtext_chunk' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.chunk(text, text, integer, integer) IS
     'pieces of a text, each at most max_tokens long';
 
@@ -186,7 +186,7 @@ CREATE FUNCTION lmtext.chunk(
     overlap integer DEFAULT 0)
     RETURNS TABLE(chunk integer, content text, start integer, stop integer, tokens integer)
     AS 'MODULE_PATHNAME', 'lmtext_chunk' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.chunk(text, regclass, integer, integer) IS
     'pieces of a text, each at most max_tokens long (version pinned)';
 
@@ -197,7 +197,7 @@ CREATE FUNCTION lmtext.chunk(
     overlap integer DEFAULT 0)
     RETURNS TABLE(ordinality bigint, chunk integer, content text, start integer, stop integer, tokens integer)
     AS 'MODULE_PATHNAME', 'lmtext_chunk_array' LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.chunk(text[], text, integer, integer) IS
     'pieces of each text, in order';
 
@@ -208,6 +208,6 @@ CREATE FUNCTION lmtext.chunk(
     overlap integer DEFAULT 0)
     RETURNS TABLE(ordinality bigint, chunk integer, content text, start integer, stop integer, tokens integer)
     AS 'MODULE_PATHNAME', 'lmtext_chunk_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 100
-    SUPPORT lmtext.token_support;
+    SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.chunk(text[], regclass, integer, integer) IS
     'pieces of each text, in order (version pinned)';

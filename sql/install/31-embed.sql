@@ -1,14 +1,14 @@
 -- 31-embed: text to vector. Named forms are STABLE; pinned forms are IMMUTABLE, obey no setting, and
 -- serve expression indexes and generated columns.
 
-CREATE FUNCTION lmtext.embed_support(internal) RETURNS internal
+CREATE FUNCTION lmtext_internal.embed_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_embed_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.embed_support(internal) IS
+COMMENT ON FUNCTION lmtext_internal.embed_support(internal) IS
     'planner support: what a forward pass over the first argument costs, by its width';
 
-CREATE FUNCTION lmtext.distance_support(internal) RETURNS internal
+CREATE FUNCTION lmtext_internal.distance_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_distance_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.distance_support(internal) IS
+COMMENT ON FUNCTION lmtext_internal.distance_support(internal) IS
     'planner support: what forward passes over the first two arguments cost, by their widths';
 
 CREATE FUNCTION lmtext.embed(
@@ -19,7 +19,7 @@ CREATE FUNCTION lmtext.embed(
     dimensions integer DEFAULT NULL)
     RETURNS real[]
     AS 'MODULE_PATHNAME', 'lmtext_embed' LANGUAGE C STABLE PARALLEL SAFE COST 100000
-    SUPPORT lmtext.embed_support;
+    SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text, text, text, text, integer) IS
     'vector of a text';
 
@@ -32,7 +32,7 @@ CREATE FUNCTION lmtext.embed(
     on_long text DEFAULT 'truncate')
     RETURNS real[]
     AS 'MODULE_PATHNAME', 'lmtext_embed' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
-    SUPPORT lmtext.embed_support;
+    SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text, regclass, text, text, integer, text) IS
     'vector of a text (version pinned)';
 
@@ -44,7 +44,7 @@ CREATE FUNCTION lmtext.embed(
     dimensions integer DEFAULT NULL)
     RETURNS real[]
     AS 'MODULE_PATHNAME', 'lmtext_embed_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
-    SUPPORT lmtext.embed_support;
+    SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text[], text, text, text, integer) IS
     'vectors of texts as the rows of one array, computed as one batch';
 
@@ -57,13 +57,13 @@ CREATE FUNCTION lmtext.embed(
     on_long text DEFAULT 'truncate')
     RETURNS real[]
     AS 'MODULE_PATHNAME', 'lmtext_embed_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000
-    SUPPORT lmtext.embed_support;
+    SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text[], regclass, text, text, integer, text) IS
     'vectors of texts as the rows of one array, computed as one batch (version pinned)';
 
 CREATE FUNCTION lmtext.similarity(a text, b text, model text DEFAULT NULL) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_similarity' LANGUAGE C STABLE PARALLEL SAFE COST 200000
-    SUPPORT lmtext.distance_support;
+    SUPPORT lmtext_internal.distance_support;
 COMMENT ON FUNCTION lmtext.similarity(text, text, text) IS 'cosine of the vectors of two texts';
 
 CREATE FUNCTION lmtext.similarity(
@@ -72,7 +72,7 @@ CREATE FUNCTION lmtext.similarity(
     model regclass,
     on_long text DEFAULT 'truncate') RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_similarity' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
-    SUPPORT lmtext.distance_support;
+    SUPPORT lmtext_internal.distance_support;
 COMMENT ON FUNCTION lmtext.similarity(text, text, regclass, text) IS
     'cosine of the vectors of two texts (version pinned)';
 

@@ -1,91 +1,91 @@
 -- 41-metrics: how well predicted labels match actual ones, as scikit-learn defines it. Rows in which
 -- either label is NULL are left out.
 
-CREATE FUNCTION lmtext.accuracy_accum(state bigint[], actual anycompatible, predicted anycompatible)
+CREATE FUNCTION lmtext_internal.accuracy_accum(state bigint[], actual anycompatible, predicted anycompatible)
     RETURNS bigint[]
     AS 'MODULE_PATHNAME', 'lmtext_accuracy_accum' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
-COMMENT ON FUNCTION lmtext.accuracy_accum(bigint[], anycompatible, anycompatible) IS
+COMMENT ON FUNCTION lmtext_internal.accuracy_accum(bigint[], anycompatible, anycompatible) IS
     'internal: part of the aggregate accuracy';
 
-CREATE FUNCTION lmtext.accuracy_combine(state bigint[], more bigint[]) RETURNS bigint[]
+CREATE FUNCTION lmtext_internal.accuracy_combine(state bigint[], more bigint[]) RETURNS bigint[]
     AS 'MODULE_PATHNAME', 'lmtext_accuracy_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.accuracy_combine(bigint[], bigint[]) IS
+COMMENT ON FUNCTION lmtext_internal.accuracy_combine(bigint[], bigint[]) IS
     'internal: part of the aggregate accuracy';
 
-CREATE FUNCTION lmtext.accuracy_final(state bigint[]) RETURNS double precision
+CREATE FUNCTION lmtext_internal.accuracy_final(state bigint[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_accuracy_final' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.accuracy_final(bigint[]) IS 'internal: part of the aggregate accuracy';
+COMMENT ON FUNCTION lmtext_internal.accuracy_final(bigint[]) IS 'internal: part of the aggregate accuracy';
 
 CREATE AGGREGATE lmtext.accuracy(actual anycompatible, predicted anycompatible) (
-    SFUNC = lmtext.accuracy_accum,
+    SFUNC = lmtext_internal.accuracy_accum,
     STYPE = bigint[],
     INITCOND = '{0,0}',
-    COMBINEFUNC = lmtext.accuracy_combine,
-    FINALFUNC = lmtext.accuracy_final,
+    COMBINEFUNC = lmtext_internal.accuracy_combine,
+    FINALFUNC = lmtext_internal.accuracy_final,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.accuracy(anycompatible, anycompatible) IS
     'part of the rows whose predicted value equals the actual one';
 
-CREATE FUNCTION lmtext.f1_accum(state internal, actual text, predicted text) RETURNS internal
+CREATE FUNCTION lmtext_internal.f1_accum(state internal, actual text, predicted text) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION lmtext.f1_accum(internal, text, text) IS 'internal: part of the aggregate f1';
+COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, text, text) IS 'internal: part of the aggregate f1';
 
-CREATE FUNCTION lmtext.f1_accum(state internal, actual text, predicted text, average text)
+CREATE FUNCTION lmtext_internal.f1_accum(state internal, actual text, predicted text, average text)
     RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION lmtext.f1_accum(internal, text, text, text) IS
+COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, text, text, text) IS
     'internal: part of the aggregate f1';
 
-CREATE FUNCTION lmtext.f1_accum(
+CREATE FUNCTION lmtext_internal.f1_accum(
     state internal, actual text, predicted text, average text, label text) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION lmtext.f1_accum(internal, text, text, text, text) IS
+COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, text, text, text, text) IS
     'internal: part of the aggregate f1';
 
-CREATE FUNCTION lmtext.f1_combine(state internal, more internal) RETURNS internal
+CREATE FUNCTION lmtext_internal.f1_combine(state internal, more internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_f1_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.f1_combine(internal, internal) IS 'internal: part of the aggregate f1';
+COMMENT ON FUNCTION lmtext_internal.f1_combine(internal, internal) IS 'internal: part of the aggregate f1';
 
-CREATE FUNCTION lmtext.f1_serialize(state internal) RETURNS bytea
+CREATE FUNCTION lmtext_internal.f1_serialize(state internal) RETURNS bytea
     AS 'MODULE_PATHNAME', 'lmtext_f1_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.f1_serialize(internal) IS 'internal: part of the aggregate f1';
+COMMENT ON FUNCTION lmtext_internal.f1_serialize(internal) IS 'internal: part of the aggregate f1';
 
-CREATE FUNCTION lmtext.f1_deserialize(state bytea, internal) RETURNS internal
+CREATE FUNCTION lmtext_internal.f1_deserialize(state bytea, internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_f1_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.f1_deserialize(bytea, internal) IS 'internal: part of the aggregate f1';
+COMMENT ON FUNCTION lmtext_internal.f1_deserialize(bytea, internal) IS 'internal: part of the aggregate f1';
 
-CREATE FUNCTION lmtext.f1_final(state internal) RETURNS double precision
+CREATE FUNCTION lmtext_internal.f1_final(state internal) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_f1_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION lmtext.f1_final(internal) IS 'internal: part of the aggregate f1';
+COMMENT ON FUNCTION lmtext_internal.f1_final(internal) IS 'internal: part of the aggregate f1';
 
 CREATE AGGREGATE lmtext.f1(actual text, predicted text) (
-    SFUNC = lmtext.f1_accum,
+    SFUNC = lmtext_internal.f1_accum,
     STYPE = internal,
-    COMBINEFUNC = lmtext.f1_combine,
-    SERIALFUNC = lmtext.f1_serialize,
-    DESERIALFUNC = lmtext.f1_deserialize,
-    FINALFUNC = lmtext.f1_final,
+    COMBINEFUNC = lmtext_internal.f1_combine,
+    SERIALFUNC = lmtext_internal.f1_serialize,
+    DESERIALFUNC = lmtext_internal.f1_deserialize,
+    FINALFUNC = lmtext_internal.f1_final,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.f1(text, text) IS 'mean of the F1 scores of all labels (macro)';
 
 CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text) (
-    SFUNC = lmtext.f1_accum,
+    SFUNC = lmtext_internal.f1_accum,
     STYPE = internal,
-    COMBINEFUNC = lmtext.f1_combine,
-    SERIALFUNC = lmtext.f1_serialize,
-    DESERIALFUNC = lmtext.f1_deserialize,
-    FINALFUNC = lmtext.f1_final,
+    COMBINEFUNC = lmtext_internal.f1_combine,
+    SERIALFUNC = lmtext_internal.f1_serialize,
+    DESERIALFUNC = lmtext_internal.f1_deserialize,
+    FINALFUNC = lmtext_internal.f1_final,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.f1(text, text, text) IS
     'F1 score over all labels; average is micro, macro or weighted';
 
 CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text, label text) (
-    SFUNC = lmtext.f1_accum,
+    SFUNC = lmtext_internal.f1_accum,
     STYPE = internal,
-    COMBINEFUNC = lmtext.f1_combine,
-    SERIALFUNC = lmtext.f1_serialize,
-    DESERIALFUNC = lmtext.f1_deserialize,
-    FINALFUNC = lmtext.f1_final,
+    COMBINEFUNC = lmtext_internal.f1_combine,
+    SERIALFUNC = lmtext_internal.f1_serialize,
+    DESERIALFUNC = lmtext_internal.f1_deserialize,
+    FINALFUNC = lmtext_internal.f1_final,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.f1(text, text, text, text) IS
     'F1 score of one label; average is binary';

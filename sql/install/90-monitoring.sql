@@ -30,7 +30,7 @@ REVOKE EXECUTE ON FUNCTION
     lmtext.unload_model(text), lmtext.unload_model(regclass)
     FROM PUBLIC;
 
-CREATE FUNCTION lmtext.get_model_cache(
+CREATE FUNCTION lmtext_internal.get_model_cache(
     OUT model regclass, OUT version text, OUT database text, OUT state text,
     OUT instruction_level text, OUT bytes bigint, OUT pins integer, OUT hits bigint,
     OUT texts bigint, OUT tokens bigint, OUT loads bigint, OUT load_ms double precision, OUT loaded_at timestamptz,
@@ -38,10 +38,10 @@ CREATE FUNCTION lmtext.get_model_cache(
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_model_cache'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10;
-COMMENT ON FUNCTION lmtext.get_model_cache() IS
+COMMENT ON FUNCTION lmtext_internal.get_model_cache() IS
     'loaded models that the caller may use; all of them for members of pg_monitor';
 
-CREATE VIEW lmtext.model_cache AS SELECT * FROM lmtext.get_model_cache();
+CREATE VIEW lmtext.model_cache AS SELECT * FROM lmtext_internal.get_model_cache();
 COMMENT ON VIEW lmtext.model_cache IS
     'models in shared memory, and private copies of this session, that the caller may use; all of them for members of pg_monitor';
 COMMENT ON COLUMN lmtext.model_cache.model IS
@@ -55,18 +55,18 @@ COMMENT ON COLUMN lmtext.model_cache.hits IS
 COMMENT ON COLUMN lmtext.model_cache.texts IS
     'texts that all backends have computed with it since it was loaded first; shows how far a long statement is';
 
-CREATE FUNCTION lmtext.get_device(
+CREATE FUNCTION lmtext_internal.get_device(
     OUT cpu text, OUT instruction_level text, OUT best_instruction_level text, OUT blas text,
     OUT blas_threads integer, OUT os_threads integer, OUT shares_models boolean,
     OUT obstacle text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_device'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 1;
-COMMENT ON FUNCTION lmtext.get_device() IS 'what this session computes with';
+COMMENT ON FUNCTION lmtext_internal.get_device() IS 'what this session computes with';
 
 CREATE VIEW lmtext.device AS
     SELECT d.*, e.extversion AS lmtext_version
-    FROM lmtext.get_device() d
+    FROM lmtext_internal.get_device() d
     LEFT JOIN pg_catalog.pg_extension e
         ON e.extname OPERATOR(pg_catalog.=) 'lmtext'::pg_catalog.name;
 COMMENT ON VIEW lmtext.device IS
@@ -86,7 +86,7 @@ CREATE FUNCTION lmtext.session_counters(
 COMMENT ON FUNCTION lmtext.session_counters() IS
     'what this backend has computed so far: texts and tokens embedded, texts cut, forward passes, models loaded and attached to; parallel workers count for themselves';
 
-CREATE FUNCTION lmtext.get_train_runs(
+CREATE FUNCTION lmtext_internal.get_train_runs(
     OUT run bigint, OUT model text, OUT state text, OUT phase text, OUT done bigint,
     OUT total bigint, OUT step integer, OUT max_steps integer, OUT loss double precision,
     OUT held_out_loss double precision, OUT held_out_accuracy double precision,
@@ -95,30 +95,30 @@ CREATE FUNCTION lmtext.get_train_runs(
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_train_runs'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 8;
-COMMENT ON FUNCTION lmtext.get_train_runs() IS
+COMMENT ON FUNCTION lmtext_internal.get_train_runs() IS
     'trainings under way and the last that ended';
 
-CREATE VIEW lmtext.train_runs AS SELECT * FROM lmtext.get_train_runs() ORDER BY run;
+CREATE VIEW lmtext.train_runs AS SELECT * FROM lmtext_internal.get_train_runs() ORDER BY run;
 COMMENT ON VIEW lmtext.train_runs IS
     'trainings under way and the last that ended, of roles that the caller is a member of; all of them for members of pg_monitor';
 COMMENT ON COLUMN lmtext.train_runs.state IS 'running, done or failed';
 COMMENT ON COLUMN lmtext.train_runs.done IS 'rows embedded so far, of total';
 
-CREATE FUNCTION lmtext.get_train_log(
+CREATE FUNCTION lmtext_internal.get_train_log(
     OUT run bigint, OUT model text, OUT step integer, OUT loss double precision,
     OUT held_out_loss double precision, OUT held_out_accuracy double precision,
     OUT at timestamptz)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_train_log'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 100;
-COMMENT ON FUNCTION lmtext.get_train_log() IS
+COMMENT ON FUNCTION lmtext_internal.get_train_log() IS
     'curves of the trainings of train_runs, thinned to at most 128 points each';
 
-CREATE VIEW lmtext.train_log AS SELECT * FROM lmtext.get_train_log() ORDER BY run, step;
+CREATE VIEW lmtext.train_log AS SELECT * FROM lmtext_internal.get_train_log() ORDER BY run, step;
 COMMENT ON VIEW lmtext.train_log IS
     'curves of the trainings of lmtext.train_runs, thinned to at most 128 points each';
 
-CREATE FUNCTION lmtext.get_stats(
+CREATE FUNCTION lmtext_internal.get_stats(
     OUT role text, OUT database text, OUT model regclass, OUT version text, OUT function text,
     OUT calls bigint, OUT rows bigint, OUT tokens bigint, OUT truncated bigint, OUT errors bigint,
     OUT cache_hits bigint, OUT total_ms double precision, OUT mean_ms double precision,
@@ -127,10 +127,10 @@ CREATE FUNCTION lmtext.get_stats(
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_stats'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 10000 ROWS 50;
-COMMENT ON FUNCTION lmtext.get_stats() IS
+COMMENT ON FUNCTION lmtext_internal.get_stats() IS
     'calls of functions that use a model, by role, version and function';
 
-CREATE VIEW lmtext.stats AS SELECT * FROM lmtext.get_stats();
+CREATE VIEW lmtext.stats AS SELECT * FROM lmtext_internal.get_stats();
 COMMENT ON VIEW lmtext.stats IS
     'calls of functions that use a model, by roles that the caller is a member of; all of them, in all databases, for members of pg_monitor';
 COMMENT ON COLUMN lmtext.stats.role IS
@@ -154,14 +154,14 @@ COMMENT ON COLUMN lmtext.stats.p50_ms IS 'half of the calls took no longer; at m
 COMMENT ON COLUMN lmtext.stats.since IS 'when the first of these calls was counted';
 COMMENT ON COLUMN lmtext.stats.last_used IS 'when the last of these calls was counted';
 
-CREATE FUNCTION lmtext.get_stats_info(
+CREATE FUNCTION lmtext_internal.get_stats_info(
     OUT entries integer, OUT capacity integer, OUT evicted bigint, OUT obstacle text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_stats_info'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 1;
-COMMENT ON FUNCTION lmtext.get_stats_info() IS 'how full the statistics of calls are';
+COMMENT ON FUNCTION lmtext_internal.get_stats_info() IS 'how full the statistics of calls are';
 
-CREATE VIEW lmtext.stats_info AS SELECT * FROM lmtext.get_stats_info();
+CREATE VIEW lmtext.stats_info AS SELECT * FROM lmtext_internal.get_stats_info();
 COMMENT ON VIEW lmtext.stats_info IS 'how full the statistics of calls are, in the whole server';
 COMMENT ON COLUMN lmtext.stats_info.entries IS 'rows that lmtext.stats has, for those who see all';
 COMMENT ON COLUMN lmtext.stats_info.evicted IS

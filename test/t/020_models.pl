@@ -352,7 +352,7 @@ my $calls = value(q{
         (SELECT string_agg(format('NULL::%s', format_type(t, NULL)), ', ' ORDER BY o)
          FROM unnest(p.proargtypes) WITH ORDINALITY a(t, o)))
     FROM pg_proc p
-    WHERE p.pronamespace = 'lmtext'::regnamespace AND p.prokind = 'f'
+    WHERE p.pronamespace IN ('lmtext'::regnamespace, 'lmtext_internal'::regnamespace) AND p.prokind = 'f'
         AND NOT 'internal'::regtype = ANY (p.proargtypes) AND p.prorettype <> 'trigger'::regtype});
 my @calls = split /\n/, $calls;
 cmp_ok(scalar @calls, '>', 20, 'functions to be called');

@@ -222,7 +222,7 @@ for my $try (
         "$who: nothing is listed");
 }
 is(value("SET ROLE r_owner; SELECT count(*) FROM lmtext.model_cache", 'a'), 2, 'the owner sees both');
-is(value("SET ROLE r_operator; SELECT count(*) FROM lmtext.describe_model('secret\@1'::regclass)", 'a'), 0, 'no description either');
+is(value("SET ROLE r_operator; SELECT count(*) FROM lmtext_internal.describe_model('secret\@1'::regclass)", 'a'), 0, 'no description either');
 safe('private models');
 
 # ---- Exports ----

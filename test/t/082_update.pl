@@ -1,4 +1,4 @@
-# 082_update.pl - the extension made by version 0.1.0 and updated: the catalogs of a fresh install, the
+# 082_update.pl - the extension made by an earlier version and updated: the catalogs of a fresh install, the
 # models and vectors of before. A library that is newer than the SQL objects serves them. What others
 # planted before CREATE EXTENSION and ALTER EXTENSION UPDATE is not run.
 use strict;
@@ -119,6 +119,12 @@ is(state_of("SET ROLE old_user; SELECT lmtext.classify('x', 'head');", 'old'), '
 is(value("SELECT lmtext.import_model('m', '$tiny')", 'old'), 3, 'numbers go on');
 is(state_of("ALTER EXTENSION lmtext UPDATE TO '0.1.0'", 'old'), '22023', 'there is no way back');
 is(value('SELECT extversion FROM pg_extension WHERE extname = \'lmtext\'', 'old'), $newest, 'and the version is the newest');
+
+# From the version before the last one too.
+value('CREATE DATABASE later');
+value("CREATE EXTENSION lmtext VERSION '0.2.0'", 'later');
+is(state_of('ALTER EXTENSION lmtext UPDATE', 'later'), '', 'ALTER EXTENSION UPDATE from 0.2.0');
+same_facts('and its catalogs are those of a fresh database', 'later', 'fresh');
 
 # A dump of the updated database restores as that of a fresh one does.
 value('CREATE DATABASE copied');

@@ -75,7 +75,8 @@ sub sensible
 sub call_of
 {
     my ($routine, $arguments, $from) = @_;
-    my $call = "lmtext.$routine->{name}(" . join(', ', @$arguments) . ')';
+    my ($name) = $routine->{signature} =~ /^([^(]*)/;
+    my $call = "$name(" . join(', ', @$arguments) . ')';
     return "CALL $call" if $routine->{kind} eq 'p';
     return "SELECT $call FROM given g" unless $from && $routine->{kind} eq 'f';
     return "SELECT * FROM given g, LATERAL $call";

@@ -280,7 +280,7 @@ lmtext_export_model(PG_FUNCTION_ARGS)
 
 /* ---- Description ---- */
 
-/* Columns of lmtext.describe_model, in order. */
+/* Columns of lmtext_internal.describe_model, in order. */
 enum {
     COLUMN_NAME,
     COLUMN_VERSION,

@@ -148,7 +148,7 @@ match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
             models[i] = relid;
 }
 
-/* Columns in the order of lmtext.get_model_cache. */
+/* Columns in the order of lmtext_internal.get_model_cache. */
 static void
 emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model)
 {
@@ -283,7 +283,7 @@ sees_role(Oid database, Oid role)
     return sees_everything() || (database == MyDatabaseId && has_privs_of_role(GetUserId(), role));
 }
 
-/* Columns in the order of lmtext.get_train_runs. */
+/* Columns in the order of lmtext_internal.get_train_runs. */
 static void
 emit_run(ReturnSetInfo *result, const lmtext_run *run)
 {
@@ -311,7 +311,7 @@ emit_run(ReturnSetInfo *result, const lmtext_run *run)
     row_end(&row);
 }
 
-/* Columns in the order of lmtext.get_train_log. */
+/* Columns in the order of lmtext_internal.get_train_log. */
 static void
 emit_point(ReturnSetInfo *result, const lmtext_run *run, const lmtext_progress_point *point)
 {
@@ -343,7 +343,7 @@ lmtext_get_stats(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-/* Columns in the order of lmtext.get_stats. */
+/* Columns in the order of lmtext_internal.get_stats. */
 static void
 emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry)
 {
