@@ -16,8 +16,11 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "port/pg_bitutils.h"
+
 #include "pg/compat.h"
 #include "pg/fn/args.h"
+#include "pg/glue/expr.h"
 #include "pg/glue/once.h"
 
 /* Measured on all-MiniLM-L6-v2: smaller batches are slower, larger ones only take memory. */
@@ -63,33 +66,43 @@ typedef struct name_guard {
     TimestampTz statement;
 } name_guard;
 
+/* Space that is used again for the next value. */
+typedef struct memo_buffer {
+    char *bytes;
+    size_t size, space;
+} memo_buffer;
+
 typedef struct memo {
-    char *key; /* for each part: its length, then its bytes */
-    size_t key_size;
-    char *value;
-    size_t value_size;
+    bool valid;
+    memo_buffer key; /* for each part: its length, then its bytes */
+    memo_buffer value;
 } memo;
+
+/* Where the argument may change from row to row, larger memos are not kept. */
+#define MEMO_BYTES ((size_t)1024 * 1024)
 
 /*
  * The statement's latest memos of this backend, for other calls of the same function: in
- * `ORDER BY v <=> lmtext.embed('words')` an index scan and the target list each have their own.
+ * `ORDER BY v <=> lmtext.embed('words')` an index scan and the target list each have their own,
+ * and a function in SQL has new ones each time that it is called.
  */
 #define SHARED_MEMOS 4
-#define SHARED_BYTES (64 * 1024) /* larger ones are not shared */
+#define SHARED_BYTES ((size_t)64 * 1024) /* larger ones are not shared */
 
 static struct shared_memo {
     Oid function;
     int slot;
+    uint64 used; /* the one with the lowest number makes room */
     name_guard guard;
     memo memo;
 } shared_memos[SHARED_MEMOS];
-static int shared_next = 0;
+static uint64 shared_uses = 0;
 
 /* Everything that hangs on one FmgrInfo; zeroed when made. */
 typedef struct arg_state {
     bool type_known, pinned;
-    uint64 stable_known, stable; /* a bit for each argument */
-    Oid version;                 /* what `name` was resolved to, under guard and path */
+    uint64 looked_at, stable, steady; /* a bit for each argument (glue/expr.h) */
+    Oid version;                      /* what `name` was resolved to, under guard and path */
     name_guard guard;
     char *name;
     char *path;
@@ -397,18 +410,35 @@ lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fallbac
     return value;
 }
 
+/* Does a set of arguments have this one? The argument's expression is looked at once. */
 static bool
-arg_stable(FunctionCallInfo fcinfo, int argno)
+in_set(FunctionCallInfo fcinfo, const uint64 *set, int argno)
 {
     arg_state *state = state_of(fcinfo);
     uint64 bit = UINT64CONST(1) << argno;
 
-    if ((state->stable_known & bit) == 0) {
-        state->stable_known |= bit;
-        if (get_fn_expr_arg_stable(fcinfo->flinfo, argno))
-            state->stable |= bit;
+    if ((state->looked_at & bit) == 0) {
+        List *arguments = lmtext_call_arguments(fcinfo->flinfo->fn_expr);
+        Node *argument = argno < list_length(arguments) ? list_nth(arguments, argno) : NULL;
+
+        state->looked_at |= bit;
+        state->stable |= lmtext_is_stable(argument) ? bit : 0;
+        state->steady |= lmtext_is_steady(argument) ? bit : 0;
     }
-    return (state->stable & bit) != 0;
+    return (*set & bit) != 0;
+}
+
+static bool
+arg_stable(FunctionCallInfo fcinfo, int argno)
+{
+    return in_set(fcinfo, &state_of(fcinfo)->stable, argno);
+}
+
+/* Another call in the statement may ask for the same; of a column's texts only neighbours do. */
+static bool
+arg_shared(FunctionCallInfo fcinfo, int argno)
+{
+    return in_set(fcinfo, &state_of(fcinfo)->steady, argno);
 }
 
 bool
@@ -436,7 +466,7 @@ key_size(const lm_text *parts, int count)
 static bool
 key_equals(const memo *kept, const lm_text *parts, int count)
 {
-    const char *at = kept->key;
+    const char *at = kept->key.bytes;
     int i;
 
     for (i = 0; i < count; i++) {
@@ -454,18 +484,24 @@ key_equals(const memo *kept, const lm_text *parts, int count)
 static bool
 memo_matches(const memo *kept, const lm_text *parts, int count)
 {
-    return kept->value != NULL && kept->key_size == key_size(parts, count) &&
+    return kept->valid && kept->key.size == key_size(parts, count) &&
            key_equals(kept, parts, count);
 }
 
+/* Room for so many bytes. Small buffers grow by doubling, large ones do not outlive their value. */
 static void
-forget(memo *kept)
+reserve(memo_buffer *buffer, MemoryContext memory, size_t size)
 {
-    if (kept->key != NULL)
-        pfree(kept->key);
-    if (kept->value != NULL)
-        pfree(kept->value);
-    memset(kept, 0, sizeof(*kept));
+    buffer->size = size;
+    if (size <= buffer->space && buffer->space <= MEMO_BYTES)
+        return;
+    if (buffer->bytes != NULL)
+        pfree(buffer->bytes);
+    buffer->bytes = NULL;
+    buffer->space = 0;
+    size = size < MEMO_BYTES ? pg_nextpower2_64(Max(size, 64)) : size;
+    buffer->bytes = MemoryContextAllocHuge(memory, size);
+    buffer->space = size;
 }
 
 static void
@@ -475,53 +511,66 @@ remember(memo *kept, MemoryContext memory, const lm_text *parts, int count, cons
     char *at;
     int i;
 
-    forget(kept);
-    kept->key_size = key_size(parts, count);
-    at = kept->key = MemoryContextAllocHuge(memory, kept->key_size);
+    kept->valid = false; /* until it is whole */
+    reserve(&kept->key, memory, key_size(parts, count));
+    at = kept->key.bytes;
     for (i = 0; i < count; i++) {
         memcpy(at, &parts[i].length, sizeof(size_t));
         if (parts[i].length > 0)
             memcpy(at + sizeof(size_t), parts[i].bytes, parts[i].length);
         at += sizeof(size_t) + parts[i].length;
     }
-    kept->value_size = size;
     LMTEXT_FAULT_POINT("memo_half_kept");
-    kept->value = MemoryContextAllocHuge(memory, size);
-    memcpy(kept->value, value, size);
+    reserve(&kept->value, memory, size);
+    memcpy(kept->value.bytes, value, size);
+    kept->valid = true;
 }
 
 /* What another call of this function has computed in this statement from the same bytes. */
 static const memo *
 find_shared(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count)
 {
-    name_guard guard = guard_now();
+    name_guard guard;
     int i;
 
     for (i = 0; i < SHARED_MEMOS; i++) {
-        const struct shared_memo *shared = &shared_memos[i];
+        struct shared_memo *shared = &shared_memos[i];
 
-        if (shared->function == fcinfo->flinfo->fn_oid && shared->slot == slot &&
-            memcmp(&shared->guard, &guard, sizeof(guard)) == 0 &&
-            memo_matches(&shared->memo, parts, count))
-            return &shared->memo;
+        if (shared->function != fcinfo->flinfo->fn_oid || shared->slot != slot ||
+            !memo_matches(&shared->memo, parts, count))
+            continue;
+        guard = guard_now();
+        if (memcmp(&shared->guard, &guard, sizeof(guard)) != 0)
+            continue;
+        shared->used = ++shared_uses;
+        return &shared->memo;
     }
     return NULL;
+}
+
+static struct shared_memo *
+least_recently_used(void)
+{
+    struct shared_memo *oldest = &shared_memos[0];
+    int i;
+
+    for (i = 1; i < SHARED_MEMOS; i++)
+        if (shared_memos[i].used < oldest->used)
+            oldest = &shared_memos[i];
+    return oldest;
 }
 
 static void
 share(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count, const void *value,
       size_t size)
 {
-    struct shared_memo *shared = &shared_memos[shared_next];
+    struct shared_memo *shared = least_recently_used();
 
-    if (add_size(size, key_size(parts, count)) > SHARED_BYTES)
-        return;
-    shared_next = (shared_next + 1) % SHARED_MEMOS;
-    shared->function = InvalidOid; /* until it is whole */
     remember(&shared->memo, TopMemoryContext, parts, count, value, size);
     shared->guard = guard_now();
     shared->slot = slot;
     shared->function = fcinfo->flinfo->fn_oid;
+    shared->used = ++shared_uses;
 }
 
 const void *
@@ -530,16 +579,18 @@ lmtext_memo_find(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int co
     memo *kept = &state_of(fcinfo)->memos[slot];
 
     if (!memo_matches(kept, parts, count)) {
-        const memo *found = find_shared(fcinfo, slot, parts, count);
+        const memo *found =
+            arg_shared(fcinfo, slot) ? find_shared(fcinfo, slot, parts, count) : NULL;
 
         if (found == NULL)
             return NULL;
-        remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, found->value, found->value_size);
+        remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, found->value.bytes,
+                 found->value.size);
     }
     lmtext_stats_hit();
     if (size != NULL)
-        *size = kept->value_size;
-    return kept->value;
+        *size = kept->value.size;
+    return kept->value.bytes;
 }
 
 const void *
@@ -547,10 +598,14 @@ lmtext_memo_keep(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int co
                  const void *value, size_t size)
 {
     memo *kept = &state_of(fcinfo)->memos[slot];
+    size_t all = add_size(size, key_size(parts, count));
 
+    if (all > MEMO_BYTES && !arg_stable(fcinfo, slot))
+        return value;
     remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, value, size);
-    share(fcinfo, slot, parts, count, value, size);
-    return kept->value;
+    if (all <= SHARED_BYTES && arg_shared(fcinfo, slot))
+        share(fcinfo, slot, parts, count, value, size);
+    return kept->value.bytes;
 }
 
 void *

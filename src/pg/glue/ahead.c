@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/utf8.h"
 #include "pg/glue/ahead.h"
 
 static lmtext_ahead *all; /* of nodes that run, and of cursors that are open */
@@ -63,4 +64,39 @@ lmtext_ahead_find(const Node *call, int argno, lm_text text)
             }
     }
     return NULL;
+}
+
+static bool
+is_same(lm_text a, lm_text b)
+{
+    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+/* Each call will verify its own text again, and say what is wrong with it. */
+int
+lmtext_ahead_gather(lmtext_ahead *ahead, lm_text texts[LMTEXT_AHEAD_TEXTS])
+{
+    int count = 0;
+
+    for (int i = ahead->at; i < ahead->count; i++) {
+        lm_text text = ahead->texts[i];
+
+        if (count == 0 || !is_same(text, texts[count - 1])) {
+            if (lm_utf8_valid_prefix(text.bytes, text.length) < text.length)
+                break;
+            texts[count++] = text;
+        }
+        ahead->places[i] = count - 1;
+        ahead->ready = i + 1;
+    }
+    ahead->first = ahead->at;
+    return count;
+}
+
+void
+lmtext_ahead_computed(lmtext_ahead *ahead, int gathered, int computed)
+{
+    while (ahead->ready > ahead->first && ahead->places[ahead->ready - 1] >= computed)
+        ahead->ready--;
+    ahead->failed = computed < gathered;
 }

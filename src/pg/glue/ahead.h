@@ -25,8 +25,12 @@ typedef struct lmtext_ahead {
     int at; /* the text of the call under way; those before it are done with */
     lm_text texts[LMTEXT_AHEAD_TEXTS];
 
-    /* The function's: vectors of the texts from `first` to before `ready`. */
+    /*
+     * The function's: vectors of the texts from `first` to before `ready`. That of text i is the
+     * places[i]-th: neighbours that are the same have one.
+     */
     int first, ready;
+    int places[LMTEXT_AHEAD_TEXTS];
     bool failed;                /* no further batch of these texts */
     char key[LMTEXT_AHEAD_KEY]; /* what they depend on beside the texts */
     float *values;
@@ -41,5 +45,14 @@ void lmtext_ahead_add(lmtext_ahead *ahead, lm_text text);
 
 /* For a function: its text's place, as `at`, or NULL. */
 lmtext_ahead *lmtext_ahead_find(const Node *call, int argno, lm_text text);
+
+/*
+ * For a function that is about to compute a batch: the texts from `at` on, each once where
+ * neighbours are the same, up to the first that is not valid UTF-8; how many they are. The places
+ * are filled.
+ */
+int lmtext_ahead_gather(lmtext_ahead *ahead, lm_text texts[LMTEXT_AHEAD_TEXTS]);
+/* So many of the gathered texts were computed: they are ready. */
+void lmtext_ahead_computed(lmtext_ahead *ahead, int gathered, int computed);
 
 #endif

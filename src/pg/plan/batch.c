@@ -25,6 +25,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 
+#include "pg/glue/expr.h"
 #include "pg/glue/once.h"
 #include "pg/plan/plan.h"
 
@@ -74,8 +75,7 @@ is_harmless(Node *node)
 static bool
 is_ahead(Node *argument)
 {
-    return exprType(argument) == TEXTOID && !lmtext_plan_is_stable(argument) &&
-           is_harmless(argument);
+    return exprType(argument) == TEXTOID && !lmtext_is_stable(argument) && is_harmless(argument);
 }
 
 /* Calls that ask for texts ahead (fn/embed.c): those of vectors and of distances. */
@@ -90,7 +90,7 @@ takes_batches(Node *call, int texts)
 static bool
 is_known(Node *argument)
 {
-    return lmtext_plan_is_stable(argument) || is_ahead(argument);
+    return lmtext_is_stable(argument) || is_ahead(argument);
 }
 
 /*
@@ -107,7 +107,7 @@ add_texts(Node *call, List **texts)
         return;
     for (i = 0; i < list_length(arguments); i++)
         if (i < count ? !is_known(list_nth(arguments, i))
-                      : !lmtext_plan_is_stable(list_nth(arguments, i)))
+                      : !lmtext_is_stable(list_nth(arguments, i)))
             return;
     for (i = 0; i < count; i++)
         if (is_ahead(list_nth(arguments, i))) {

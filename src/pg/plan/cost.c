@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "pg/glue/expr.h"
 #include "pg/plan/plan.h"
 
 /*
@@ -53,16 +54,6 @@ bool lmtext_plan_for_nothing = false;
 PG_FUNCTION_INFO_V1(lmtext_embed_support);
 PG_FUNCTION_INFO_V1(lmtext_distance_support);
 PG_FUNCTION_INFO_V1(lmtext_token_support);
-
-/* As get_fn_expr_arg_stable has it, which the executor asks. */
-bool
-lmtext_plan_is_stable(Node *argument)
-{
-    while (IsA(argument, RelabelType))
-        argument = (Node *)((RelabelType *)argument)->arg;
-    return IsA(argument, Const) ||
-           (IsA(argument, Param) && ((Param *)argument)->paramkind == PARAM_EXTERN);
-}
 
 /* Bytes that a row of the table has out of line; the statistics of a column do not count them. */
 static double
@@ -139,19 +130,11 @@ text_cost(const call_kind *kind, double width)
     return width * UNITS_PER_BYTE + (kind->forwards ? tokens * UNITS_PER_TOKEN : 0.0);
 }
 
-static List *
-call_arguments(Node *call)
-{
-    if (IsA(call, FuncExpr))
-        return ((FuncExpr *)call)->args;
-    return IsA(call, OpExpr) ? ((OpExpr *)call)->args : NIL;
-}
-
 /* Cost of a call: texts that stay the same are paid at the start, the others for every row. */
 static void
 call_cost(const call_kind *kind, SupportRequestCost *request)
 {
-    List *arguments = call_arguments(request->node);
+    List *arguments = lmtext_call_arguments(request->node);
     bool same = true;
     int i;
 
@@ -160,13 +143,13 @@ call_cost(const call_kind *kind, SupportRequestCost *request)
     if (lmtext_plan_for_nothing)
         return;
     for (i = kind->texts; i < list_length(arguments); i++)
-        same = same && lmtext_plan_is_stable(list_nth(arguments, i));
+        same = same && lmtext_is_steady(list_nth(arguments, i));
     for (i = 0; i < kind->texts; i++) {
         Node *argument = i < list_length(arguments) ? list_nth(arguments, i) : NULL;
         double width =
             argument ? text_width(request->root, argument) : get_typavgwidth(TEXTOID, -1);
 
-        if (kind->forwards && same && argument && lmtext_plan_is_stable(argument))
+        if (kind->forwards && same && argument && lmtext_is_steady(argument))
             request->startup += text_cost(kind, width);
         else
             request->per_tuple += text_cost(kind, width);
@@ -263,7 +246,7 @@ lmtext_plan_texts(Node *node, List **arguments)
 
     if (kind == NULL || !kind->forwards)
         return 0;
-    *arguments = call_arguments(node);
+    *arguments = lmtext_call_arguments(node);
     return Min(kind->texts, list_length(*arguments));
 }
 

@@ -22,8 +22,6 @@ void lmtext_plan_init(void); /* from _PG_init: hooks */
  * call.
  */
 int lmtext_plan_texts(Node *node, List **arguments);
-/* Is an argument the same in the whole statement, as get_fn_expr_arg_stable has it? */
-bool lmtext_plan_is_stable(Node *argument);
 /* Does an expression hold a call of lmtext that has a support function? NULL and lists are fine. */
 bool lmtext_plan_has_calls(Node *expression);
 /*
