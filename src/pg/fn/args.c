@@ -370,6 +370,17 @@ lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count,
     return done;
 }
 
+/* A value out of line is not worth being fetched for this: nobody has read it ahead. */
+lm_text
+lmtext_arg_bytes(FunctionCallInfo fcinfo, int argno)
+{
+    struct varlena *value = (struct varlena *)PG_GETARG_POINTER(argno);
+
+    if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
+        return (lm_text){NULL, 0};
+    return (lm_text){VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+}
+
 lm_text
 lmtext_arg_text(FunctionCallInfo fcinfo, int argno)
 {

@@ -73,6 +73,8 @@ size_t lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count
 
 /* A text argument in UTF-8; the datum is detoasted and lives as long as the call. */
 lm_text lmtext_arg_text(FunctionCallInfo fcinfo, int argno);
+/* Where its bytes lie, as a row holds them (glue/ahead.h); none where they lie out of line. */
+lm_text lmtext_arg_bytes(FunctionCallInfo fcinfo, int argno);
 /* The same as a C string, or NULL where the argument is NULL or the function has fewer. */
 char *lmtext_arg_cstring(FunctionCallInfo fcinfo, int argno);
 bool lmtext_arg_is_null(FunctionCallInfo fcinfo, int argno); /* or not there */

@@ -108,10 +108,11 @@ is_ready(const lmtext_ahead *ahead, const embed_key *key)
  * call's other arguments, but for its texts, are constant.
  */
 static const float *
-vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model, lm_text text,
+vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model,
              const lm_embed_options *options, const embed_key *key, size_t width)
 {
-    lmtext_ahead *ahead = lmtext_ahead_find(fcinfo->flinfo->fn_expr, argno, text);
+    lmtext_ahead *ahead =
+        lmtext_ahead_find(fcinfo->flinfo->fn_expr, argno, lmtext_arg_bytes(fcinfo, argno));
 
     StaticAssertStmt(sizeof *key <= sizeof ahead->key, "a key has room");
     if (ahead == NULL)
@@ -128,7 +129,7 @@ embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
 {
     int width = lmtext_embed_width(model, options);
     const float *values = lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1)
-                              ? vector_ahead(fcinfo, 0, model, text, options, key, width)
+                              ? vector_ahead(fcinfo, 0, model, options, key, width)
                               : NULL;
     ArrayType *vector;
     float *out;
@@ -260,7 +261,7 @@ embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_emb
     if (vector != NULL)
         return vector;
     if (lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1) && !lmtext_args_stable(fcinfo, argno, argno))
-        vector = vector_ahead(fcinfo, argno, model, text, options, &key, width);
+        vector = vector_ahead(fcinfo, argno, model, options, &key, width);
     if (vector == NULL) {
         vector = made = palloc(size);
         lmtext_embed_texts(model, &text, 1, options, made);

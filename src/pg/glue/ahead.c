@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "base/utf8.h"
 #include "pg/glue/ahead.h"
 
 static lmtext_ahead *all; /* of nodes that run, and of cursors that are open */
@@ -72,20 +71,22 @@ is_same(lm_text a, lm_text b)
     return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
 }
 
-/* Each call will verify its own text again, and say what is wrong with it. */
+/* Each call will verify and convert its own text again, and say what is wrong with it. */
 int
 lmtext_ahead_gather(lmtext_ahead *ahead, lm_text texts[LMTEXT_AHEAD_TEXTS])
 {
+    const lm_text *last = NULL;
     int count = 0;
 
     for (int i = ahead->at; i < ahead->count; i++) {
-        lm_text text = ahead->texts[i];
+        const lm_text *text = &ahead->texts[i];
 
-        if (count == 0 || !is_same(text, texts[count - 1])) {
-            if (lm_utf8_valid_prefix(text.bytes, text.length) < text.length)
+        if (last == NULL || !is_same(*text, *last)) {
+            if (!lmtext_utf8_try(text->bytes, text->length, &texts[count]))
                 break;
-            texts[count++] = text;
+            count++;
         }
+        last = text;
         ahead->places[i] = count - 1;
         ahead->ready = i + 1;
     }

@@ -6,7 +6,8 @@
  * advice and no more: whoever finds nothing here computes its one text, and so does everybody whose
  * batch failed. All arguments but the text must be constant in the statement.
  *
- * A text is known by the call, its argument, and where its bytes lie in a row that the node holds.
+ * A text is known by the call, its argument, and where its bytes lie in a row that the node holds:
+ * in the database's encoding.
  */
 #ifndef LMTEXT_AHEAD_H
 #define LMTEXT_AHEAD_H
@@ -48,8 +49,8 @@ lmtext_ahead *lmtext_ahead_find(const Node *call, int argno, lm_text text);
 
 /*
  * For a function that is about to compute a batch: the texts from `at` on, each once where
- * neighbours are the same, up to the first that is not valid UTF-8; how many they are. The places
- * are filled.
+ * neighbours are the same, in UTF-8, up to the first that has none; how many they are. The places
+ * are filled. What is converted is in the current memory context.
  */
 int lmtext_ahead_gather(lmtext_ahead *ahead, lm_text texts[LMTEXT_AHEAD_TEXTS]);
 /* So many of the gathered texts were computed: they are ready. */

@@ -17,7 +17,6 @@
 #include "access/parallel.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -41,6 +40,7 @@ static bool enabled = true;
 
 typedef struct batch_walk {
     ParamListInfo params;
+    List *range_table;
     bool rewrite; /* else only look */
     int found;
 } batch_walk;
@@ -287,17 +287,41 @@ move_up(Node *node, void *context)
     return expression_tree_mutator(node, move_up, context);
 }
 
+/* Cost of a target list, evaluated once a row. */
+static QualCost
+target_cost(List *range_table, List *targetlist)
+{
+    QualCost calls = lmtext_plan_finished_cost(range_table, (Node *)targetlist);
+    QualCost others = lmtext_plan_others_cost(targetlist);
+
+    return (QualCost){calls.startup + others.startup, calls.per_tuple + others.per_tuple};
+}
+
+/* What was computed here is computed above: its cost goes there. */
+static void
+change_cost(Plan *plan, QualCost from, QualCost to)
+{
+    double startup = to.startup - from.startup;
+    double per_tuple = to.per_tuple - from.per_tuple;
+
+    plan->startup_cost = Max(plan->startup_cost + startup, 0.0);
+    plan->total_cost += startup + per_tuple * plan->plan_rows;
+    plan->total_cost = Max(plan->total_cost, plan->startup_cost);
+}
+
 /* In place of `plan`, with all that hangs on it. */
 static Plan *
-split_node(Plan *plan, int64 bound, int id)
+split_node(Plan *plan, List *range_table, int64 bound, int id)
 {
     split split = {lmtext_batch_texts(plan->targetlist), NIL};
+    QualCost before = target_cost(range_table, plan->targetlist);
     List *targetlist = (List *)move_up((Node *)plan->targetlist, &split);
     Plan *batch;
 
     plan->targetlist = split.columns;
     batch = lmtext_batch_node(plan, targetlist, bound);
     batch->plan_node_id = id;
+    change_cost(plan, before, target_cost(range_table, plan->targetlist));
     plan->initPlan = NIL;
     return batch;
 }
@@ -404,7 +428,9 @@ serve(batch_walk *walk, Plan *plan, int64 bound)
     if (bound == LEFT_ALONE || !is_served(plan))
         return plan;
     walk->found++;
-    return walk->rewrite ? split_node(plan, bound, FIRST_NODE_ID + walk->found) : plan;
+    if (!walk->rewrite)
+        return plan;
+    return split_node(plan, walk->range_table, bound, FIRST_NODE_ID + walk->found);
 }
 
 static void
@@ -414,20 +440,18 @@ serve_statement(batch_walk *walk, PlannedStmt *statement)
     serve_list(walk, statement->subplans, UNBOUNDED);
 }
 
-/* Texts in other encodings are converted by each call. */
 static bool
 may_batch(const PlannedStmt *statement, int eflags)
 {
     return enabled && !IsParallelWorker() && (eflags & EXEC_FLAG_BACKWARD) == 0 &&
-           GetDatabaseEncoding() == PG_UTF8 && statement->rowMarks == NIL &&
-           statement->planTree != NULL;
+           statement->rowMarks == NIL && statement->planTree != NULL;
 }
 
 static void
 start_executor(QueryDesc *query, int eflags)
 {
     if (may_batch(query->plannedstmt, eflags)) {
-        batch_walk walk = {query->params, false, 0};
+        batch_walk walk = {query->params, query->plannedstmt->rtable, false, 0};
 
         serve_statement(&walk, query->plannedstmt);
         if (walk.found > 0) {
@@ -436,7 +460,7 @@ start_executor(QueryDesc *query, int eflags)
             *statement = *query->plannedstmt;
             statement->planTree = copyObject(statement->planTree);
             statement->subplans = copyObject(statement->subplans);
-            walk = (batch_walk){query->params, true, 0};
+            walk = (batch_walk){query->params, statement->rtable, true, 0};
             serve_statement(&walk, statement);
             LMTEXT_FAULT_POINT("batches_planned");
             query->plannedstmt = statement;

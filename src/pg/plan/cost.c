@@ -49,7 +49,7 @@ static const call_kind distance_kind = {"lmtext_distance_support", 2, true};
 static const call_kind token_kind = {"lmtext_token_support", 1, false};
 static const call_kind *const call_kinds[] = {&embed_kind, &distance_kind, &token_kind};
 
-bool lmtext_plan_for_nothing = false;
+static bool for_nothing = false; /* lmtext's calls are not to be counted */
 
 PG_FUNCTION_INFO_V1(lmtext_embed_support);
 PG_FUNCTION_INFO_V1(lmtext_distance_support);
@@ -81,14 +81,18 @@ column_width(PlannerInfo *root, const Var *column)
 {
     RangeTblEntry *entry;
     int32 width;
+    /* In a finished plan a column of a node below still says of which table it is. */
+    bool below = IS_SPECIAL_VARNO(column->varno);
+    int number = below ? (int)column->varnosyn : (int)column->varno;
+    AttrNumber attribute = below ? column->varattnosyn : column->varattno;
 
-    if (root == NULL || column->varlevelsup > 0 || column->varattno <= 0 ||
-        IS_SPECIAL_VARNO(column->varno) || column->varno >= root->simple_rel_array_size)
+    if (root == NULL || column->varlevelsup > 0 || attribute <= 0 || number <= 0 ||
+        number >= root->simple_rel_array_size)
         return 0.0;
-    entry = planner_rt_fetch(column->varno, root);
+    entry = planner_rt_fetch(number, root);
     if (entry == NULL || entry->rtekind != RTE_RELATION)
         return 0.0;
-    width = get_attavgwidth(entry->relid, column->varattno);
+    width = get_attavgwidth(entry->relid, attribute);
     if (width <= 0)
         width = get_typavgwidth(column->vartype, column->vartypmod);
     return width + toasted_width(entry->relid);
@@ -139,8 +143,8 @@ call_cost(const call_kind *kind, SupportRequestCost *request)
     int i;
 
     request->startup = 0.0;
-    request->per_tuple = cpu_operator_cost;
-    if (lmtext_plan_for_nothing)
+    request->per_tuple = for_nothing ? 0.0 : cpu_operator_cost;
+    if (for_nothing)
         return;
     for (i = kind->texts; i < list_length(arguments); i++)
         same = same && lmtext_is_steady(list_nth(arguments, i));
@@ -259,17 +263,8 @@ lmtext_plan_has_calls(Node *expression)
 typedef struct cost_walk {
     PlannerInfo *root;
     Relids relids;
-    Cost cost;
+    QualCost cost;
 } cost_walk;
-
-static Cost
-call_cost_per_row(PlannerInfo *root, Oid function, Node *node)
-{
-    QualCost cost = {0.0, 0.0};
-
-    add_function_cost(root, function, node, &cost);
-    return cost.per_tuple;
-}
 
 static bool
 reads(cost_walk *walk, Node *node)
@@ -286,17 +281,50 @@ add_calls(Node *node, void *context)
     if (node == NULL)
         return false;
     if (kind_of_call(node, &function) != NULL && reads(walk, node))
-        walk->cost += call_cost_per_row(walk->root, function, node);
+        add_function_cost(walk->root, function, node, &walk->cost);
     return expression_tree_walker(node, add_calls, context);
 }
 
 Cost
 lmtext_plan_calls_cost(PlannerInfo *root, Node *expression, Relids relids)
 {
-    cost_walk walk = {root, relids, 0.0};
+    cost_walk walk = {root, relids, {0.0, 0.0}};
+
+    add_calls(expression, &walk);
+    return walk.cost.per_tuple;
+}
+
+/* Only support functions of this library see the planner's information that is made up here. */
+QualCost
+lmtext_plan_finished_cost(List *range_table, Node *expression)
+{
+    Query query = {.type = T_Query, .rtable = range_table};
+    PlannerInfo root = {.type = T_PlannerInfo,
+                        .parse = &query,
+                        .simple_rel_array_size = list_length(range_table) + 1};
+    cost_walk walk = {&root, NULL, {0.0, 0.0}};
 
     add_calls(expression, &walk);
     return walk.cost;
+}
+
+QualCost
+lmtext_plan_others_cost(List *expressions)
+{
+    QualCost cost;
+
+    for_nothing = true;
+    PG_TRY();
+    {
+        cost_qual_eval(&cost, expressions, NULL);
+        LMTEXT_FAULT_POINT("others_priced");
+    }
+    PG_FINALLY();
+    {
+        for_nothing = false;
+    }
+    PG_END_TRY();
+    return cost;
 }
 
 void
