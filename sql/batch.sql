@@ -108,6 +108,20 @@ FROM pair p, LATERAL (SELECT * FROM costs(p.batched) LIMIT 1) node, LATERAL (SEL
     LATERAL (SELECT * FROM costs(p.alone) LIMIT 1) alone,
     LATERAL (SELECT c.* FROM set_config('lmtext.batch', 'off', false) s, LATERAL costs(CASE WHEN s <> '' THEN p.batched END) c LIMIT 1) unbatched,
     LATERAL (SELECT set_config('lmtext.batch', CASE WHEN unbatched.total > 0 THEN 'on' END, false)) again;
+-- What the planner knows of a function follows ALTER, in this session and back again when it is undone.
+SELECT probin AS library FROM pg_proc WHERE oid = 'lmtext.embed(text, text, text, text, integer)'::regprocedure \gset
+CREATE FUNCTION own(text) RETURNS real[] AS :'library', 'lmtext_embed' LANGUAGE C STABLE;
+SELECT nodes('SELECT own(title) FROM doc') AS unsupported;
+ALTER FUNCTION own(text) SUPPORT lmtext_internal.embed_support;
+SELECT nodes('SELECT own(title) FROM doc') AS supported, (SELECT same FROM same('SELECT own(title) FROM doc'));
+BEGIN;
+DROP FUNCTION own(text);
+CREATE FUNCTION own(text) RETURNS real[] AS :'library', 'lmtext_embed' LANGUAGE C STABLE;
+SELECT nodes('SELECT own(title) FROM doc') AS made_anew;
+ROLLBACK;
+SELECT nodes('SELECT own(title) FROM doc') AS undone;
+DROP FUNCTION own(text);
+
 -- All kinds of nodes and calls.
 SELECT * FROM same($$SELECT lmtext.embed(body), lmtext.embed(title, 'minilm'), lmtext.embed(title), id FROM doc$$);
 SELECT * FROM same($$SELECT lmtext.embed(title, 'prompted', prompt_name => 'query'), lmtext.embed(title, 'prompted'),

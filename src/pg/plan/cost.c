@@ -21,6 +21,7 @@
 #include "optimizer/plancat.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -213,11 +214,61 @@ supported_kind(Oid function)
     return kind;
 }
 
+/* ---- What is known of functions ---- */
+
+/*
+ * Every executor that starts asks this of all functions in its plan. A function's entry is where
+ * its Oid says; another one that comes there takes the place.
+ */
+#define KNOWN_FUNCTIONS 512 /* a power of two */
+
+static struct known_function {
+    Oid function;
+    const call_kind *kind;
+} known_functions[KNOWN_FUNCTIONS];
+static uint64 times_forgotten = 0;
+
+/* Of a function that changed, or of any that supports one: which it is does not matter. */
+static void
+forget_functions(Datum unused, int cache, uint32 hash)
+{
+    memset(known_functions, 0, sizeof known_functions);
+    times_forgotten++;
+}
+
+/* What is looked up may change while it is: then it is not kept. */
+static const call_kind *
+kind_of_function(Oid function)
+{
+    struct known_function *known = &known_functions[function & (KNOWN_FUNCTIONS - 1)];
+    uint64 before = times_forgotten;
+    Oid support_function;
+    const call_kind *kind;
+
+    if (known->function == function)
+        return known->kind;
+    support_function = get_func_support(function);
+    kind = OidIsValid(support_function) ? supported_kind(support_function) : NULL;
+    if (before == times_forgotten)
+        *known = (struct known_function){function, kind};
+    return kind;
+}
+
+static void
+watch_functions(void)
+{
+    static bool watched = false;
+
+    if (!watched)
+        CacheRegisterSyscacheCallback(PROCOID, forget_functions, (Datum)0);
+    watched = true;
+}
+
 /* The kind of a node that is a call of lmtext, and its function; or NULL. */
 static const call_kind *
 kind_of_call(Node *node, Oid *called)
 {
-    Oid function = InvalidOid, support_function;
+    Oid function = InvalidOid;
 
     if (IsA(node, FuncExpr)) {
         function = ((FuncExpr *)node)->funcid;
@@ -226,8 +277,7 @@ kind_of_call(Node *node, Oid *called)
         function = ((OpExpr *)node)->opfuncid;
     }
     *called = function;
-    support_function = OidIsValid(function) ? get_func_support(function) : InvalidOid;
-    return OidIsValid(support_function) ? supported_kind(support_function) : NULL;
+    return OidIsValid(function) ? kind_of_function(function) : NULL;
 }
 
 static bool
@@ -330,6 +380,7 @@ lmtext_plan_others_cost(List *expressions)
 void
 lmtext_plan_init(void)
 {
+    watch_functions();
     lmtext_parallel_init();
     lmtext_batch_init(); /* before jit.c, which starts first then and sees the plan as it was */
     lmtext_jit_init();
