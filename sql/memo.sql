@@ -1,7 +1,6 @@
 -- A text that stays the same is computed once, wherever it comes from; one that changes is computed anew.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS lmtext;
-CREATE EXTENSION IF NOT EXISTS citext;
 RESET client_min_messages;
 CREATE SCHEMA test_memo;
 SET search_path = test_memo, public;
@@ -15,8 +14,18 @@ SET max_parallel_workers_per_gather = 0;
 
 CREATE DOMAIN words AS text CHECK (VALUE <> 'forbidden');
 CREATE DOMAIN short_words AS varchar(40);
+-- A type made as citext is, which not every server has.
+SET client_min_messages = error;
+CREATE TYPE folded;
+CREATE FUNCTION folded_in(cstring) RETURNS folded AS 'textin' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION folded_out(folded) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+RESET client_min_messages;
+CREATE TYPE folded (INPUT = folded_in, OUTPUT = folded_out, LIKE = text, CATEGORY = 'S', COLLATABLE = true);
+CREATE CAST (folded AS text) WITHOUT FUNCTION AS IMPLICIT;
+CREATE CAST (text AS folded) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE CAST (varchar AS folded) WITHOUT FUNCTION AS ASSIGNMENT;
 CREATE TABLE doc AS SELECT i AS id, 'text ' || i AS body, lmtext.embed('text ' || i) AS e FROM generate_series(1, 100) i;
-CREATE TABLE query (id int, w text, v varchar, d words, c citext);
+CREATE TABLE query (id int, w text, v varchar, d words, c folded);
 INSERT INTO query SELECT i, w, w, w, w FROM unnest('{words one,words two,words three}'::text[]) WITH ORDINALITY u (w, i);
 CREATE VIEW one AS SELECT * FROM query WHERE id = 1;
 ANALYZE;
@@ -40,7 +49,7 @@ END $$;
 CREATE TABLE case_of (number int GENERATED ALWAYS AS IDENTITY, what text, statement text, repeat int DEFAULT 1);
 CREATE VIEW cases AS SELECT format('SELECT %L AS what, * FROM counted(%L, %s)', what, statement, repeat) FROM case_of ORDER BY number;
 
--- Parameters of drivers: varchar, a domain, citext, name; seven times, the plan for any value.
+-- Parameters of drivers: varchar, a domain, a type like citext, name; seven times, the plan for any value.
 SET plan_cache_mode = force_generic_plan;
 PREPARE p_text (text) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1), id LIMIT 1;
 PREPARE p_varchar (varchar) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1), id LIMIT 1;
@@ -49,15 +58,15 @@ PREPARE p_char (char(20)) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1),
 PREPARE p_domain (words) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1), id LIMIT 1;
 PREPARE p_to_domain (text) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1::words), id LIMIT 1;
 PREPARE p_short_words (short_words) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1), id LIMIT 1;
-PREPARE p_citext (citext) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1), id LIMIT 1;
+PREPARE p_folded (folded) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1), id LIMIT 1;
 PREPARE p_name (name) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1), id LIMIT 1;
 PREPARE p_prefix (varchar) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed('about: ' || $1), id LIMIT 1;
 PREPARE p_model (text, varchar) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1, $2), id LIMIT 1;
-PREPARE p_models (words, citext) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1, $2::words), id LIMIT 1;
+PREPARE p_models (words, folded) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1, $2::words), id LIMIT 1;
 PREPARE p_prompt (varchar, varchar) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1, 'tiny', prompt => $2), id LIMIT 1;
 PREPARE p_pinned (varchar) AS SELECT id FROM doc ORDER BY e <=> lmtext.embed($1, 'tiny@1'::regclass), id LIMIT 1;
 PREPARE p_operator (varchar) AS SELECT id FROM doc ORDER BY body <=> $1, id LIMIT 1;
-PREPARE p_similarity (citext) AS SELECT id FROM doc ORDER BY lmtext.similarity($1, body, 'tiny') DESC, id LIMIT 1;
+PREPARE p_similarity (folded) AS SELECT id FROM doc ORDER BY lmtext.similarity($1, body, 'tiny') DESC, id LIMIT 1;
 PREPARE p_similarity_model (varchar) AS SELECT id FROM doc ORDER BY lmtext.similarity('words one', body, $1) DESC, id LIMIT 1;
 PREPARE p_classify (varchar) AS SELECT count(lmtext.classify($1, 'topic')) FROM doc;
 PREPARE p_class_scores (varchar, varchar) AS SELECT count(*) FROM doc, LATERAL (SELECT lmtext.class_scores($1, $2) WHERE doc.id > 0 OFFSET 0) s;
@@ -65,7 +74,7 @@ PREPARE p_class_scores (varchar, varchar) AS SELECT count(*) FROM doc, LATERAL (
 INSERT INTO case_of (what, statement, repeat)
 SELECT substring(w FROM '\w+'), 'EXECUTE ' || w, 7
 FROM unnest(ARRAY[$$p_text('words one')$$, $$p_varchar('words one')$$, $$p_varchar_length('words one')$$, $$p_char('words one')$$,
-                  $$p_domain('words one')$$, $$p_to_domain('words one')$$, $$p_short_words('words one')$$, $$p_citext('words one')$$,
+                  $$p_domain('words one')$$, $$p_to_domain('words one')$$, $$p_short_words('words one')$$, $$p_folded('words one')$$,
                   $$p_name('words one')$$, $$p_prefix('words one')$$, $$p_model('words one', 'tiny')$$, $$p_models('words one', 'tiny')$$,
                   $$p_prompt('words one', 'of: ')$$, $$p_pinned('words one')$$, $$p_classify('words one')$$,
                   $$p_class_scores('words one', 'topic')$$]) w;
@@ -92,7 +101,7 @@ TRUNCATE case_of;
 EXECUTE p_text('text 7');
 EXECUTE p_varchar('text 7');
 EXECUTE p_domain('text 7');
-EXECUTE p_citext('text 7');
+EXECUTE p_folded('text 7');
 EXECUTE p_name('text 7');
 EXECUTE p_operator('text 7');
 EXECUTE p_similarity('text 7');
@@ -107,11 +116,19 @@ INSERT INTO large SELECT i, repeat('text ' || i || ' ', 20), '{1,2}' FROM genera
 ANALYZE large;
 PREPARE l_varchar (varchar) AS SELECT id FROM large ORDER BY e <=> lmtext.embed($1);
 PREPARE l_domain (words) AS SELECT id FROM large ORDER BY e <=> lmtext.embed($1 || '.');
-EXPLAIN (COSTS OFF) EXECUTE l_varchar('words');
-EXPLAIN (COSTS OFF) EXECUTE l_domain('words');
-EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY e <=> lmtext.embed(current_setting('search_path'));
-EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY e <=> lmtext.embed((SELECT w FROM query LIMIT 1));
-EXPLAIN (COSTS OFF) SELECT id FROM large ORDER BY e <=> lmtext.embed(body);
+CREATE FUNCTION is_parallel(statement text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || statement LOOP
+        IF line ~ 'Gather' THEN RETURN true; END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+SELECT is_parallel($$EXECUTE l_varchar('words')$$) AS parameter, is_parallel($$EXECUTE l_domain('words')$$) AS expression,
+       is_parallel($$SELECT id FROM large ORDER BY e <=> lmtext.embed(current_setting('search_path'))$$) AS setting,
+       is_parallel($$SELECT id FROM large ORDER BY e <=> lmtext.embed((SELECT w FROM query LIMIT 1))$$) AS subquery,
+       is_parallel($$SELECT id FROM large ORDER BY e <=> lmtext.embed(body)$$) AS texts;
 DROP TABLE large;
 RESET plan_cache_mode;
 SET max_parallel_workers_per_gather = 0;
@@ -157,7 +174,7 @@ CREATE FUNCTION nearest(q varchar) RETURNS int LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT id FROM test_memo.doc ORDER BY e <=> lmtext.embed(q), id LIMIT 1);
 END $$;
-CREATE FUNCTION away(q citext, e real[]) RETURNS float8 LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION away(q folded, e real[]) RETURNS float8 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     w test_memo.words := q;
 BEGIN
@@ -227,4 +244,3 @@ SELECT cardinality(lmtext.embed(current_setting('test_memo.words'), 'test_memo.t
 SET client_min_messages = warning;
 DROP SCHEMA test_memo CASCADE;
 DROP ROLE lmtext_test_memo;
-DROP EXTENSION citext;
