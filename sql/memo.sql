@@ -204,6 +204,13 @@ SELECT texts, hits FROM counted('SELECT lmtext.embed(w) FROM mixed');
 SET lmtext.batch = off;
 SELECT texts, hits FROM counted('SELECT lmtext.embed(w) FROM mixed');
 RESET lmtext.batch;
+-- Two calls of a function on one column compute it once.
+SELECT texts, hits FROM counted($$SELECT lmtext.similarity(body, 'words one'), lmtext.similarity(body, 'words two') FROM doc$$);
+SET lmtext.batch = off;
+SELECT texts, hits FROM counted($$SELECT lmtext.similarity(body, 'words one'), lmtext.similarity(body, 'words two') FROM doc$$);
+RESET lmtext.batch;
+SELECT texts, hits FROM counted($$SELECT lmtext.embed(body) FROM doc WHERE cardinality(lmtext.embed(body)) > 0$$);
+SELECT texts FROM counted($$SELECT id, body <=> 'words one' AS d FROM doc WHERE body <=> 'words one' < 3 ORDER BY d$$);
 -- A model or an option that changes beside an equal text.
 SELECT count(*), count(DISTINCT e) FROM (SELECT lmtext.embed('a', m) AS e FROM mixed) s;
 SELECT bool_and(lmtext.embed(mixed.w, m) IS NOT DISTINCT FROM a.e) AS same

@@ -84,18 +84,23 @@ typedef struct memo {
 /*
  * The statement's latest memos of this backend, for other calls of the same function: in
  * `ORDER BY v <=> lmtext.embed('words')` an index scan and the target list each have their own,
- * and a function in SQL has new ones each time that it is called.
+ * a function in SQL has new ones each time that it is called, and (lmtext.classify_scored(body)).*
+ * is a call for each column. Texts of rows have places of their own, where nothing is pushed out by
+ * them: of each function the last.
  */
 #define SHARED_MEMOS 4
+#define SHARED_ROW_MEMOS 2
 #define SHARED_BYTES ((size_t)64 * 1024) /* larger ones are not shared */
 
-static struct shared_memo {
+typedef struct shared_memo {
     Oid function;
     int slot;
     uint64 used; /* the one with the lowest number makes room */
     name_guard guard;
     memo memo;
-} shared_memos[SHARED_MEMOS];
+} shared_memo;
+
+static shared_memo shared_memos[SHARED_MEMOS], shared_row_memos[SHARED_ROW_MEMOS];
 static uint64 shared_uses = 0;
 
 /* Everything that hangs on one FmgrInfo; zeroed when made. */
@@ -445,9 +450,8 @@ arg_stable(FunctionCallInfo fcinfo, int argno)
     return in_set(fcinfo, &state_of(fcinfo)->stable, argno);
 }
 
-/* Another call in the statement may ask for the same; of a column's texts only neighbours do. */
 static bool
-arg_shared(FunctionCallInfo fcinfo, int argno)
+arg_steady(FunctionCallInfo fcinfo, int argno)
 {
     return in_set(fcinfo, &state_of(fcinfo)->steady, argno);
 }
@@ -537,45 +541,70 @@ remember(memo *kept, MemoryContext memory, const lm_text *parts, int count, cons
     kept->valid = true;
 }
 
-/* What another call of this function has computed in this statement from the same bytes. */
+static bool
+shared_for(const shared_memo *shared, FunctionCallInfo fcinfo, int slot)
+{
+    return shared->function == fcinfo->flinfo->fn_oid && shared->slot == slot;
+}
+
 static const memo *
-find_shared(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count)
+find_in(shared_memo *memos, int places, FunctionCallInfo fcinfo, int slot, const lm_text *parts,
+        int count)
 {
     name_guard guard;
     int i;
 
-    for (i = 0; i < SHARED_MEMOS; i++) {
-        struct shared_memo *shared = &shared_memos[i];
-
-        if (shared->function != fcinfo->flinfo->fn_oid || shared->slot != slot ||
-            !memo_matches(&shared->memo, parts, count))
+    for (i = 0; i < places; i++) {
+        if (!shared_for(&memos[i], fcinfo, slot) || !memo_matches(&memos[i].memo, parts, count))
             continue;
         guard = guard_now();
-        if (memcmp(&shared->guard, &guard, sizeof(guard)) != 0)
+        if (memcmp(&memos[i].guard, &guard, sizeof(guard)) != 0)
             continue;
-        shared->used = ++shared_uses;
-        return &shared->memo;
+        memos[i].used = ++shared_uses;
+        return &memos[i].memo;
     }
     return NULL;
 }
 
-static struct shared_memo *
-least_recently_used(void)
+/* What another call of this function has computed in this statement from the same bytes. */
+static const memo *
+find_shared(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count)
 {
-    struct shared_memo *oldest = &shared_memos[0];
+    if (arg_steady(fcinfo, slot))
+        return find_in(shared_memos, SHARED_MEMOS, fcinfo, slot, parts, count);
+    return find_in(shared_row_memos, SHARED_ROW_MEMOS, fcinfo, slot, parts, count);
+}
+
+static shared_memo *
+least_recently_used(shared_memo *memos, int places)
+{
+    shared_memo *oldest = &memos[0];
     int i;
 
-    for (i = 1; i < SHARED_MEMOS; i++)
-        if (shared_memos[i].used < oldest->used)
-            oldest = &shared_memos[i];
+    for (i = 1; i < places; i++)
+        if (memos[i].used < oldest->used)
+            oldest = &memos[i];
     return oldest;
+}
+
+static shared_memo *
+place_to_share(FunctionCallInfo fcinfo, int slot)
+{
+    int i;
+
+    if (arg_steady(fcinfo, slot))
+        return least_recently_used(shared_memos, SHARED_MEMOS);
+    for (i = 0; i < SHARED_ROW_MEMOS; i++)
+        if (shared_for(&shared_row_memos[i], fcinfo, slot))
+            return &shared_row_memos[i];
+    return least_recently_used(shared_row_memos, SHARED_ROW_MEMOS);
 }
 
 static void
 share(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count, const void *value,
       size_t size)
 {
-    struct shared_memo *shared = least_recently_used();
+    shared_memo *shared = place_to_share(fcinfo, slot);
 
     remember(&shared->memo, TopMemoryContext, parts, count, value, size);
     shared->guard = guard_now();
@@ -590,8 +619,7 @@ lmtext_memo_find(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int co
     memo *kept = &state_of(fcinfo)->memos[slot];
 
     if (!memo_matches(kept, parts, count)) {
-        const memo *found =
-            arg_shared(fcinfo, slot) ? find_shared(fcinfo, slot, parts, count) : NULL;
+        const memo *found = find_shared(fcinfo, slot, parts, count);
 
         if (found == NULL)
             return NULL;
@@ -614,7 +642,7 @@ lmtext_memo_keep(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int co
     if (all > MEMO_BYTES && !arg_stable(fcinfo, slot))
         return value;
     remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, value, size);
-    if (all <= SHARED_BYTES && arg_shared(fcinfo, slot))
+    if (all <= SHARED_BYTES)
         share(fcinfo, slot, parts, count, value, size);
     return kept->value.bytes;
 }

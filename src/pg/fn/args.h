@@ -86,9 +86,9 @@ int lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fal
 /*
  * Memo: a result is not computed again while its argument stays the same, wherever that comes from:
  * a constant, a parameter, a subquery, a join with one row, a column whose neighbours are equal.
- * The last result of each call is kept; where it is of no column, calls of one function in one
- * statement share it. A comparison of lengths most often tells texts apart, and keeping a vector
- * takes less than a thousandth of computing it.
+ * The last result of each call is kept, and calls of one function in one statement share the
+ * latest. A comparison of lengths most often tells texts apart, and keeping a vector takes less
+ * than a thousandth of computing it.
  *
  *     lm_text parts[] = { { (char *) &key, sizeof key }, text };
  *     value = lmtext_memo_find(fcinfo, 0, parts, 2, NULL);

@@ -229,10 +229,35 @@ is_volatile(Plan *plan)
 }
 
 static bool
+holds_call(Node *node, void *call)
+{
+    if (node == NULL)
+        return false;
+    return equal(node, call) || expression_tree_walker(node, holds_call, call);
+}
+
+/*
+ * Has a condition computed it for the row already? Then the target list finds it remembered
+ * (fn/args.h), if it comes right after.
+ */
+static bool
+is_computed(List *texts, List *conditions)
+{
+    ListCell *cell;
+
+    foreach (cell, texts)
+        if (holds_call((Node *)conditions, ((lmtext_batch_text *)lfirst(cell))->call))
+            return true;
+    return false;
+}
+
+static bool
 is_served(Plan *plan)
 {
-    return projects(plan) && lmtext_batch_texts(plan->targetlist) != NIL &&
-           !is_immovable((Node *)plan->targetlist, NULL) && !reads_volatile(plan);
+    List *texts = projects(plan) ? lmtext_batch_texts(plan->targetlist) : NIL;
+
+    return texts != NIL && !is_immovable((Node *)plan->targetlist, NULL) && !reads_volatile(plan) &&
+           !is_computed(texts, lmtext_plan_conditions(plan));
 }
 
 /* ---- The split ---- */
