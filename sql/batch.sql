@@ -205,7 +205,8 @@ EXECUTE bound (0);
 EXECUTE bound (6);
 EXECUTE bound (NULL);
 RESET plan_cache_mode;
-SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 1') AS first, forwards('SELECT lmtext.embed(body) FROM edge LIMIT 3') AS three;
+SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 1') AS first;
+SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 3') AS three;
 
 -- An error comes with its row, as it is without batches.
 UPDATE edge SET body = repeat('word ', 300) WHERE i = 10;
