@@ -5,6 +5,7 @@
 #   sh scripts/cluster.sh start     install, then start (initdb the first time); after a reboot as well
 #         --port N                  also by TCP, on 127.0.0.1 only, with a password; N = 0 turns that off again
 #   sh scripts/cluster.sh stop
+#   sh scripts/cluster.sh running   is it? By the exit status
 #   sh scripts/cluster.sh psql …    psql as the superuser; arguments are passed on
 #   sh scripts/cluster.sh url [DB]  how another program reaches it: a connection string, by TCP where that is on
 #   sh scripts/cluster.sh destroy   stop and remove its data
@@ -18,13 +19,13 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 usage() {
-    sed -n '2,15s/^# \{0,1\}//p' scripts/cluster.sh
+    sed -n '2,16s/^# \{0,1\}//p' scripts/cluster.sh
 }
 
 command=${1:-help}
 [ $# -eq 0 ] || shift
 case $command in
-install | start | stop | psql | url | destroy | env | data) ;;
+install | start | running | stop | psql | url | destroy | env | data) ;;
 help | --help | -h)
     usage
     exit 0
@@ -38,9 +39,7 @@ esac
 pg_layout
 HOME_DIR=$(server_home)/cluster-${LMTEXT_CLUSTER:-main}-$PG_MAJOR
 DATA=$HOME_DIR/data
-SOCKET=$HOME_DIR/run
-# A socket's path is limited to 107 bytes.
-[ ${#SOCKET} -le 80 ] || SOCKET=/tmp/lmtext-$(printf %s "$HOME_DIR" | cksum | cut -d' ' -f1)
+SOCKET=$(socket_folder "$HOME_DIR")
 BIN=$PG_BINDIR
 # Beside the data: the port of TCP, and the password that it wants.
 PORT_FILE=$HOME_DIR/port
@@ -177,6 +176,7 @@ start)
     [ -z "${LMTEXT_PORT:-}" ] || choose_port "$LMTEXT_PORT"
     start
     ;;
+running) running ;;
 stop) stop ;;
 destroy) stop && rm -rf "$HOME_DIR" "$SOCKET" ;;
 psql)

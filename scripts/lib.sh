@@ -11,11 +11,12 @@ BUILD=${LMTEXT_BUILD:-$ROOT/build}
 MAKE_BUILD=${BUILD#"$ROOT"/}
 PG_MAJOR=${LMTEXT_PG:-15}
 PG_HOME=/usr/lib/postgresql/15
-mkdir -p "$BUILD"
+[ -d "$BUILD" ] || { mkdir -p "$BUILD" && : >"$BUILD/.made-by-lmtext"; }
 # No pager waits for a key, unless who calls has chosen psql's.
 PSQL_PAGER=${PSQL_PAGER-}
 export PSQL_PAGER
 . scripts/processes.sh
+. scripts/needs.sh
 
 # ---- What is said ----
 
@@ -151,7 +152,7 @@ need_packages() {
 
 # The password, if sudo wants one, is asked for before the job goes on behind a moving line.
 install_packages() {
-    say "installing Debian packages by apt (one or two minutes):$missing"
+    say "installing Debian packages by apt (up to two minutes):$missing"
     as_root true
     : >"$BUILD/apt.log"
     # shellcheck disable=SC2086 # a list of names
@@ -163,9 +164,6 @@ install_packages() {
             { tail -n 20 "$BUILD/apt.log"; die "could not install$missing"; }
     }
 }
-
-BUILD_PACKAGES="gcc make libc6-dev libopenblas-serial-dev postgresql-15 postgresql-server-dev-15"
-PYTHON_PACKAGES="python3 python3-venv unzip ca-certificates"
 
 # A virtual environment in the build folder, for tools only; further arguments are requirements.
 need_venv() {
@@ -204,19 +202,34 @@ as_server() {
     fi
 }
 
+# Before PostgreSQL is installed nobody stands for its user.
+others_reach() {
+    setpriv --reuid="$(id -un postgres 2>/dev/null || echo nobody)" --regid=nogroup --clear-groups test -x "$1" 2>/dev/null
+}
+
 # Where servers live: the build folder if their user can reach it, else a folder of /var/tmp that is
 # named by the checkout.
 server_home() {
     if [ -z "${SERVER_HOME:-}" ]; then
         SERVER_HOME=$BUILD
-        if [ "$(id -u)" = 0 ] && ! as_server test -x "$BUILD" 2>/dev/null; then
+        if [ "$(id -u)" = 0 ] && ! others_reach "$BUILD"; then
             SERVER_HOME=/var/tmp/lmtext-$(printf %s "$BUILD" | cksum | cut -d' ' -f1)
             mkdir -p "$SERVER_HOME"
             # Anybody may make folders there; one that is not ours is not written to.
             { [ -O "$SERVER_HOME" ] && [ ! -L "$SERVER_HOME" ]; } || die "$SERVER_HOME belongs to somebody else"
+            [ -e "$SERVER_HOME/checkout" ] || echo "$BUILD" >"$SERVER_HOME/checkout"
         fi
     fi
     echo "$SERVER_HOME"
+}
+
+# Where the socket of the server is that has this folder: in it, but a socket's path is limited to 107 bytes.
+socket_folder() {
+    if [ ${#1} -le 76 ]; then
+        echo "$1/run"
+    else
+        echo "/tmp/lmtext-$(printf %s "$1" | cksum | cut -d' ' -f1)"
+    fi
 }
 
 # Where PostgreSQL $PG_MAJOR lies: a private copy of it, so that the system's stays as it is. Debian's
