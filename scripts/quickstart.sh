@@ -103,9 +103,11 @@ with_progress() {
     cat "$BUILD/step.log"
 }
 
+# shellcheck disable=SC2086 # lists of names
+missing=$(missing_packages $BUILD_PACKAGES $PYTHON_PACKAGES)
 cat <<BEGIN
 lmtext on a real table, in about five minutes (--all: 20). What it takes:
-   Debian packages: $(missing_packages $BUILD_PACKAGES $PYTHON_PACKAGES | sed 's/^$/all there/')
+   Debian packages: ${missing:-all are there}
    to download beside them: the model, 90 MB, and Debian's package descriptions, 40 MB (once)
    room: about 1 GB in $(made_folders)
 BEGIN
