@@ -36,7 +36,8 @@ help | --help | -h)
     ;;
 esac
 
-pg_layout
+# What installing says is not what a command prints.
+pg_layout >&2
 HOME_DIR=$(server_home)/cluster-${LMTEXT_CLUSTER:-main}-$PG_MAJOR
 DATA=$HOME_DIR/data
 SOCKET=$(socket_folder "$HOME_DIR")
