@@ -134,8 +134,13 @@ as_root() {
 
 # Those of the named Debian packages that are not installed.
 missing_packages() {
+    [ $# -gt 0 ] || return 0
+    installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | sed -n 's/ installed$//p' | tr '\n' ' ')
     for deb in "$@"; do
-        dpkg-query -W -f '${db:Status-Status}\n' "$deb" 2>/dev/null | grep -qx installed || printf ' %s' "$deb"
+        case " $installed" in
+        *" $deb "*) ;;
+        *) printf ' %s' "$deb" ;;
+        esac
     done
 }
 
