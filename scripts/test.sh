@@ -82,7 +82,7 @@ count() {
 # Minutes, by what the parts took in this checkout before, else by what they take on two processors from an empty one.
 expected_minutes() {
     for part in $PARTS; do
-        cat "$BUILD/took/$part" 2>/dev/null || echo "$(seconds_of "$part")"
+        cat "$BUILD/took/$part-$LMTEXT_EFFORT" 2>/dev/null || seconds_of "$part"
     done | awk '{ sum += $1 } END { print int(sum / 60) + 1 }'
 }
 
@@ -95,6 +95,11 @@ seconds_of() {
     versions | live | fuzz) echo 150 ;;
     *) echo 20 ;;
     esac
+}
+
+# PART SECONDS. Some of a part's files say nothing of how long all take.
+remember() {
+    [ -n "${LMTEXT_TAP:-}${LMTEXT_SPECS:-}" ] || echo "$2" >"$BUILD/took/$1-$LMTEXT_EFFORT"
 }
 
 at_interrupt() {
@@ -210,7 +215,7 @@ begin_beside() {
         : >"$RESULTS"
         "part_$1"
         echo " $1 $(($(date +%s) - began))" >"$LOGS/beside-$1.took"
-        echo "$((($(date +%s) - began) / 2))" >"$BUILD/took/$1"
+        remember "$1" $((($(date +%s) - began) / 2))
     ) >"$LOGS/beside-$1.log" 2>&1 &
     beside="$beside $1=$!"
 }
@@ -239,7 +244,7 @@ for part in $PARTS; do
         began=$(date +%s)
         "part_$part"
         took="$took $part $(($(date +%s) - began))"
-        echo "$(($(date +%s) - began))" >"$BUILD/took/$part"
+        remember "$part" $(($(date +%s) - began))
         ;;
     esac
 done
