@@ -90,7 +90,7 @@ CREATE FUNCTION lmtext_internal.describe_model(
     OUT name text, OUT version integer, OUT deployed boolean, OUT family text, OUT task text,
     OUT "precision" text, OUT dimensions integer, OUT max_tokens integer, OUT parameters bigint,
     OUT bytes bigint, OUT sha256 text, OUT labels text[], OUT licence text, OUT base regclass,
-    OUT created_at timestamptz, OUT metrics jsonb)
+    OUT created_at timestamptz, OUT metrics jsonb, OUT status text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_describe_model'
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 1;
@@ -101,7 +101,7 @@ CREATE VIEW lmtext.models AS
     SELECT d.name, d.version, d.deployed, d.family, d.task, d."precision", d.dimensions,
            d.max_tokens, d.parameters, d.bytes, d.sha256, d.labels, d.licence, d.base,
            pg_catalog.pg_get_userbyid(c.relowner) AS owner, d.created_at, d.metrics,
-           c.oid::pg_catalog.regclass AS model
+           c.oid::pg_catalog.regclass AS model, d.status
     FROM pg_catalog.pg_class c
     CROSS JOIN LATERAL lmtext_internal.describe_model(c.oid::pg_catalog.regclass) d
     WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
@@ -115,6 +115,8 @@ COMMENT ON COLUMN lmtext.models.sha256 IS
     'digest of its files, window and base: versions of equal digest compute the same';
 COMMENT ON COLUMN lmtext.models.base IS 'version that it is built on';
 COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned model';
+COMMENT ON COLUMN lmtext.models.status IS
+    'ready; busy (another session is dropping or changing it, so that most columns are NULL: the view does not wait); incomplete (no manifest); damaged (a manifest that cannot be read)';
 
 CREATE FUNCTION lmtext_internal.family_list(OUT name text, OUT model_types text[], OUT tasks text[])
     RETURNS SETOF record

@@ -36,7 +36,42 @@ ALTER FUNCTION lmtext.get_train_log() SET SCHEMA lmtext_internal;
 ALTER FUNCTION lmtext.get_stats() SET SCHEMA lmtext_internal;
 ALTER FUNCTION lmtext.get_stats_info() SET SCHEMA lmtext_internal;
 
--- 20-models
+-- 20-models: a row says what its version's state is.
+DROP VIEW lmtext.models;
+DROP FUNCTION lmtext_internal.describe_model(regclass);
+CREATE FUNCTION lmtext_internal.describe_model(
+    model regclass,
+    OUT name text, OUT version integer, OUT deployed boolean, OUT family text, OUT task text,
+    OUT "precision" text, OUT dimensions integer, OUT max_tokens integer, OUT parameters bigint,
+    OUT bytes bigint, OUT sha256 text, OUT labels text[], OUT licence text, OUT base regclass,
+    OUT created_at timestamptz, OUT metrics jsonb, OUT status text)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_describe_model'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 1;
+COMMENT ON FUNCTION lmtext_internal.describe_model(regclass) IS
+    'what a model version''s manifest says; no row where it is none or the caller may not use it';
+
+CREATE VIEW lmtext.models AS
+    SELECT d.name, d.version, d.deployed, d.family, d.task, d."precision", d.dimensions,
+           d.max_tokens, d.parameters, d.bytes, d.sha256, d.labels, d.licence, d.base,
+           pg_catalog.pg_get_userbyid(c.relowner) AS owner, d.created_at, d.metrics,
+           c.oid::pg_catalog.regclass AS model, d.status
+    FROM pg_catalog.pg_class c
+    CROSS JOIN LATERAL lmtext_internal.describe_model(c.oid::pg_catalog.regclass) d
+    WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
+        AND c.reloftype OPERATOR(pg_catalog.=) 'lmtext.model_part'::pg_catalog.regtype::pg_catalog.oid;
+COMMENT ON VIEW lmtext.models IS 'versions of models that the caller may use';
+COMMENT ON COLUMN lmtext.models.deployed IS 'whether the bare name means this version';
+COMMENT ON COLUMN lmtext.models.dimensions IS 'width of the embedding';
+COMMENT ON COLUMN lmtext.models.max_tokens IS 'tokens that it reads of a text, special tokens included';
+COMMENT ON COLUMN lmtext.models.bytes IS 'size of its files';
+COMMENT ON COLUMN lmtext.models.sha256 IS
+    'digest of its files, window and base: versions of equal digest compute the same';
+COMMENT ON COLUMN lmtext.models.base IS 'version that it is built on';
+COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned model';
+COMMENT ON COLUMN lmtext.models.status IS
+    'ready; busy (another session is dropping or changing it, so that most columns are NULL: the view does not wait); incomplete (no manifest); damaged (a manifest that cannot be read)';
+GRANT SELECT ON lmtext.models TO PUBLIC;
 
 -- 30-tokenize
 
@@ -51,3 +86,5 @@ ALTER FUNCTION lmtext.get_stats_info() SET SCHEMA lmtext_internal;
 -- 50-search
 
 -- 90-monitoring
+COMMENT ON COLUMN lmtext.stats.model IS
+    'the version''s table; NULL where it has been dropped, is in another database, was not known, or another session is changing it';

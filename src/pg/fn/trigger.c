@@ -171,7 +171,8 @@ static Datum
 embed_value(FunctionCallInfo fcinfo, const TriggerData *data, Datum value)
 {
     const Trigger *trigger = data->tg_trigger;
-    lmtext_model *model = lmtext_named_model(fcinfo, trigger->tgargs[ARG_MODEL]);
+    lmtext_model *model = lmtext_trigger_model(fcinfo, trigger->tgargs[ARG_MODEL],
+                                               RelationGetRelid(data->tg_relation));
     lm_text body = lmtext_utf8_from_text(DatumGetTextPP(value));
     lm_embed_options options;
     float *out;
