@@ -20,14 +20,14 @@ CREATE FUNCTION lmtext.import_model(name text, source text, options jsonb DEFAUL
     AS 'MODULE_PATHNAME', 'lmtext_import_model_directory'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.import_model(text, text, jsonb) IS
-    'make the next version of a model from a directory of the server; returns its number';
+    'make the next version of a model from a directory of the server; returns its number. For roles that are granted EXECUTE';
 
 CREATE FUNCTION lmtext.import_model(name text, files jsonb, options jsonb DEFAULT '{}')
     RETURNS integer
     AS 'MODULE_PATHNAME', 'lmtext_import_model_objects'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
-    'make the next version of a model from large objects, given as {"file name": oid}; returns its number';
+    'make the next version of a model from large objects, given as {"file name": oid}; returns its number. For roles that are granted EXECUTE';
 
 CREATE FUNCTION lmtext.quantize(model text, "precision" text, calibration text[] DEFAULT NULL)
     RETURNS integer
@@ -48,9 +48,10 @@ CREATE FUNCTION lmtext.drop_model(model text) RETURNS void
 COMMENT ON FUNCTION lmtext.drop_model(text) IS
     'drop one version (''m@2''), or a model with all its versions (''m'')';
 
+-- Who may make models is for the administrator to say. The functions for models that are there ask for ownership, or for
+-- what GRANT asks for, and are granted to PUBLIC below.
 REVOKE EXECUTE ON FUNCTION
-    lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb),
-    lmtext.quantize(text, text, text[]), lmtext.deploy(text, integer), lmtext.drop_model(text)
+    lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb)
     FROM PUBLIC;
 
 CREATE FUNCTION lmtext.export_model(model text, directory text) RETURNS void
@@ -73,10 +74,12 @@ CREATE FUNCTION lmtext.revoke_model(model text, role pg_catalog.regrole, privile
 COMMENT ON FUNCTION lmtext.revoke_model(text, pg_catalog.regrole, text) IS
     'revoke a privilege (use, export) on a version or on all versions of a model; warns where the role has it still';
 
-REVOKE EXECUTE ON FUNCTION
-    lmtext.export_model(text, text), lmtext.grant_model(text, pg_catalog.regrole, text),
-    lmtext.revoke_model(text, pg_catalog.regrole, text)
-    FROM PUBLIC;
+-- An export below lmtext.model_directory asks for no right to the server's files, so this one is not for PUBLIC.
+REVOKE EXECUTE ON FUNCTION lmtext.export_model(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    lmtext.quantize(text, text, text[]), lmtext.deploy(text, integer), lmtext.drop_model(text),
+    lmtext.grant_model(text, pg_catalog.regrole, text), lmtext.revoke_model(text, pg_catalog.regrole, text)
+    TO PUBLIC;
 
 CREATE FUNCTION lmtext.selftest(model text, OUT "check" text, OUT max_error double precision, OUT ok boolean)
     RETURNS SETOF record

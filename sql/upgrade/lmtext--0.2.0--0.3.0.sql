@@ -72,14 +72,27 @@ COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned mode
 COMMENT ON COLUMN lmtext.models.status IS
     'ready; busy (another session is dropping or changing it, so that most columns are NULL: the view does not wait); incomplete (no manifest); damaged (a manifest that cannot be read)';
 GRANT SELECT ON lmtext.models TO PUBLIC;
+COMMENT ON FUNCTION lmtext.import_model(text, text, jsonb) IS
+    'make the next version of a model from a directory of the server; returns its number. For roles that are granted EXECUTE';
+COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
+    'make the next version of a model from large objects, given as {"file name": oid}; returns its number. For roles that are granted EXECUTE';
+-- Owners need no grant: the functions check who may.
+GRANT EXECUTE ON FUNCTION
+    lmtext.quantize(text, text, text[]), lmtext.deploy(text, integer), lmtext.drop_model(text),
+    lmtext.grant_model(text, pg_catalog.regrole, text), lmtext.revoke_model(text, pg_catalog.regrole, text)
+    TO PUBLIC;
 
 -- 30-tokenize
 
 -- 31-embed
+COMMENT ON FUNCTION lmtext.embed_trigger() IS
+    'keeps a column of vectors: embed_trigger(''text column or expression'', ''vector column'', ''model@version'')';
 
 -- 32-classify
 
 -- 40-train
+COMMENT ON PROCEDURE lmtext.train(text, text, jsonb) IS
+    'trains a classifier on the rows (text, label) of a query and stores it as a new model version. For roles that are granted EXECUTE';
 
 -- 41-metrics
 

@@ -82,6 +82,14 @@ typedef enum lmtext_peek {
  */
 lmtext_manifest *lmtext_manifest_peek(Oid relid, Oid *base, lmtext_peek *outcome);
 
+/* Are the rows of a version, golden values and manifest included, those that it was made with? */
+typedef enum lmtext_rows {
+    LMTEXT_ROWS_UNKNOWN, /* made before 0.3.0 */
+    LMTEXT_ROWS_SAME,
+    LMTEXT_ROWS_CHANGED
+} lmtext_rows;
+lmtext_rows lmtext_rows_compare(Oid relid, const lmtext_manifest *manifest);
+
 /* The same as the digest but for the window: versions of one share an image. */
 lmtext_digest lmtext_manifest_image(const lmtext_manifest *manifest);
 

@@ -3,7 +3,8 @@
  *
  *     {"format": 1, "digest": "<hex>", "files": [{"name", "size", "sha256"}, …], "family", "task",
  *      "dimensions", "max_tokens", "precision", "parameters", "bytes", "labels", "licence",
- *      "options": {…}, "metrics": {…}, "base": "<digest of the base>", "created_at"}
+ *      "options": {…}, "metrics": {…}, "base": "<digest of the base>", "created_at",
+ *      "rows": "<hex>"}                                        (rows.c)
  *
  * Laws: whoever owns a version's table can write anything into it, so a manifest is hostile input.
  * The digest is computed anew from what the manifest lists: it is the key under which a loaded
@@ -583,7 +584,7 @@ write_time(manifest_writer *w)
 
 bytea *
 lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const lm_model_info *info,
-                      const lmtext_version_options *options)
+                      const lmtext_version_options *options, const bytea *golden)
 {
     manifest_writer w = {.call = call};
     bytea *row;
@@ -597,7 +598,7 @@ lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const 
     write_options(&w, options);
     write_time(&w);
     write_files(&w, manifest);
-    appendStringInfoChar(&w.json, '}');
+    lmtext_rows_append(&w.json, golden);
     if (w.json.len > MANIFEST_BYTES_MAX - VARHDRSZ)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the model's labels and metrics are too long"),

@@ -49,10 +49,9 @@ void
 lmtext_pinned_notice(Oid schema, const char *model, int deployed)
 {
     pinned_list list = {.schema = schema, .model = model, .deployed = deployed};
-    Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-                                   CStringGetDatum("embed_trigger"),
-                                   PointerGetDatum(buildoidvector(NULL, 0)),
-                                   ObjectIdGetDatum(lmtext_schema_oid()));
+    Oid function = GetSysCacheOid3(
+        PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("embed_trigger"),
+        PointerGetDatum(buildoidvector(NULL, 0)), ObjectIdGetDatum(lmtext_schema_oid()));
     ListCell *cell;
 
     initStringInfo(&list.lines);
@@ -67,10 +66,11 @@ lmtext_pinned_notice(Oid schema, const char *model, int deployed)
     if (list.count > LINES_MAX)
         appendStringInfo(&list.lines, "\nand %d more", list.count - LINES_MAX);
     if (list.count > 0)
-        ereport(NOTICE, (errmsg("model \"%s\" now means version %d, but %d object%s pinned to "
-                                "another version",
-                                model, deployed, list.count, list.count == 1 ? " is" : "s are"),
-                         errdetail_internal("%s", list.lines.data)));
+        ereport(NOTICE, (errmsg_plural("%d object is pinned to another version of model \"%s\"",
+                                       "%d objects are pinned to other versions of model \"%s\"",
+                                       list.count, list.count, model),
+                         errdetail_internal("%s", list.lines.data),
+                         errhint("They go on with the version that they name.")));
 }
 
 static void

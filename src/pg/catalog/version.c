@@ -587,13 +587,13 @@ static void
 check_base_open(const creation *new)
 {
     if (OidIsValid(new->base) && !lmtext_catalog_may_use(new->base, new->owner))
-        ereport(ERROR,
-                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                 errmsg("permission denied for model \"%s\"",
-                        lmtext_catalog_display_name(new->base)),
-                 errdetail("Role \"%s\", which owns the versions of model \"%s\", may not use it.",
-                           GetUserNameFromId(new->owner, false), new->name.model),
-                 lmtext_catalog_grant_hint(new->base, new->owner)));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("permission denied for model \"%s\"", lmtext_catalog_display_name(new->base)),
+             errdetail("Role \"%s\", which owns the versions of model \"%s\", may not use it.",
+                       GetUserNameFromId(new->owner, false), new->name.model),
+             lmtext_catalog_grant_hint(new->base, new->owner)));
 }
 
 /* Last of all: a version without a manifest is none. */
@@ -613,8 +613,9 @@ store_manifest(creation *new, const lmtext_version_options *options)
     new->manifest.digest = lmtext_manifest_digest(&new->manifest);
     if (new->golden != NULL)
         insert_part(plan, cstring_to_text(LMTEXT_GOLDEN_FILE), 0, new->golden);
-    insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
-                lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored));
+    insert_part(
+        plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
+        lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored, new->golden));
     SPI_freeplan(plan);
     PushActiveSnapshot(GetTransactionSnapshot());
     (void)lmtext_manifest_read(new->relid); /* what was written is what loaders accept */
@@ -628,7 +629,8 @@ store_manifest(creation *new, const lmtext_version_options *options)
 static void
 append_labels(StringInfo out, const lm_model_info *info)
 {
-    appendStringInfo(out, "%d label%s: ", (int)info->label_count, info->label_count == 1 ? "" : "s");
+    appendStringInfo(out, "%d label%s: ", (int)info->label_count,
+                     info->label_count == 1 ? "" : "s");
     for (int i = 0; i < (int)info->label_count && i < COMMENT_LABELS; i++)
         appendStringInfo(out, "%s%s", i > 0 ? ", " : "", lmtext_clip(shown(info->labels[i])));
     if (info->label_count > COMMENT_LABELS)
@@ -675,12 +677,12 @@ notice_waiting(const creation *new)
 {
     if (new->deployed == new->version)
         return;
-    ereport(NOTICE,
-            (errmsg("model \"%s\" has a new version %d, but version %d still answers to its name",
-                    new->name.model, new->version, new->deployed),
-             errhint("To change that: SELECT lmtext.deploy(%s, %d);",
-                     quote_literal_cstr(lmtext_catalog_call_name(new->relid, false)),
-                     new->version)));
+    ereport(
+        NOTICE,
+        (errmsg("model \"%s\" has a new version %d, but version %d still answers to its name",
+                new->name.model, new->version, new->deployed),
+         errhint("To change that: SELECT lmtext.deploy(%s, %d);",
+                 quote_literal_cstr(lmtext_catalog_call_name(new->relid, false)), new->version)));
 }
 
 /*

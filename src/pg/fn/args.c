@@ -172,8 +172,8 @@ resolve_anew(FunctionCallInfo fcinfo, const char *name, Oid table, name_guard gu
     Oid version;
 
     state->version = InvalidOid;
-    version = OidIsValid(table) ? lmtext_catalog_resolve_near(name, table)
-                                : lmtext_catalog_resolve(name);
+    version =
+        OidIsValid(table) ? lmtext_catalog_resolve_near(name, table) : lmtext_catalog_resolve(name);
     LMTEXT_FAULT_POINT("name_resolved");
     keep_string(fcinfo, &state->name, name);
     keep_string(fcinfo, &state->path, namespace_search_path);

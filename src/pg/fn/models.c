@@ -446,10 +446,8 @@ put_manifest(description *row, const lmtext_manifest *manifest)
 
 /* The column status, by lmtext_peek. */
 static const char *const status_names[] = {
-    [LMTEXT_PEEK_READ] = "ready",
-    [LMTEXT_PEEK_BUSY] = "busy",
-    [LMTEXT_PEEK_GONE] = "dropped",
-    [LMTEXT_PEEK_NONE] = "incomplete",
+    [LMTEXT_PEEK_READ] = "ready",      [LMTEXT_PEEK_BUSY] = "busy",
+    [LMTEXT_PEEK_GONE] = "dropped",    [LMTEXT_PEEK_NONE] = "incomplete",
     [LMTEXT_PEEK_DAMAGED] = "damaged",
 };
 

@@ -149,9 +149,8 @@ match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
         image = lmtext_manifest_image(manifest);
     for (int i = 0; i < count; i++) {
         const lmtext_slot_view *view = &views[i];
-        bool named = manifest != NULL
-                         ? memcmp(&view->key.image, &image, sizeof image) == 0
-                         : view->database == MyDatabaseId && view->relid == relid;
+        bool named = manifest != NULL ? memcmp(&view->key.image, &image, sizeof image) == 0
+                                      : view->database == MyDatabaseId && view->relid == relid;
 
         if (named && (!OidIsValid(models[i]) || relid < models[i]))
             models[i] = relid;
