@@ -119,8 +119,8 @@ resolve_deployed(const lmtext_name *name)
  * search_path; a logical replication worker has none. A column of vectors is kept by one version,
  * so a name without a schema is looked for in the schema of the table first, and by search_path
  * only where that has none. Others may be allowed to create tables there: a version counts only if
- * its owner is trusted with the table anyway, being its owner, or a role that the owner belongs to,
- * or the schema's owner, or a superuser.
+ * its owner is trusted with the table anyway, being its owner, or a role that the owner belongs to
+ * (not merely as a superuser, who belongs to all), or the schema's owner, or a superuser.
  */
 static bool
 is_trusted(Oid version, Oid table)
@@ -133,7 +133,7 @@ is_trusted(Oid version, Oid table)
         Oid owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
         Oid maker = ((Form_pg_class)GETSTRUCT(made))->relowner;
 
-        trusted = superuser_arg(maker) || has_privs_of_role(owner, maker) ||
+        trusted = superuser_arg(maker) || is_member_of_role_nosuper(owner, maker) ||
                   LMTEXT_OWNS_SCHEMA(((Form_pg_class)GETSTRUCT(tuple))->relnamespace, maker);
     }
     if (HeapTupleIsValid(tuple))
