@@ -122,6 +122,7 @@ registry_attach(void *unused)
     bool found;
 
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    LMTEXT_FAULT_POINT("registry_locked");
     registry = ShmemInitStruct(REGISTRY_NAME, sizeof(lmtext_registry), &found);
     if (!found)
         registry_make(registry);
