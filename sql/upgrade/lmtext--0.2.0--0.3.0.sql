@@ -36,8 +36,16 @@ ALTER FUNCTION lmtext.get_train_log() SET SCHEMA lmtext_internal;
 ALTER FUNCTION lmtext.get_stats() SET SCHEMA lmtext_internal;
 ALTER FUNCTION lmtext.get_stats_info() SET SCHEMA lmtext_internal;
 
--- 20-models: a row says what its version's state is.
-DROP VIEW lmtext.models;
+-- 20-models: a row says what its version's state is. The view stays, with what users have built on it: it lets go of the
+-- function, which has one column more afterwards.
+CREATE OR REPLACE VIEW lmtext.models AS
+    SELECT NULL::pg_catalog.text AS name, NULL::pg_catalog.int4 AS version, NULL::pg_catalog.bool AS deployed,
+           NULL::pg_catalog.text AS family, NULL::pg_catalog.text AS task, NULL::pg_catalog.text AS "precision",
+           NULL::pg_catalog.int4 AS dimensions, NULL::pg_catalog.int4 AS max_tokens, NULL::pg_catalog.int8 AS parameters,
+           NULL::pg_catalog.int8 AS bytes, NULL::pg_catalog.text AS sha256, NULL::pg_catalog.text[] AS labels,
+           NULL::pg_catalog.text AS licence, NULL::pg_catalog.regclass AS base, NULL::pg_catalog.name AS owner,
+           NULL::pg_catalog.timestamptz AS created_at, NULL::pg_catalog.jsonb AS metrics,
+           NULL::pg_catalog.regclass AS model;
 DROP FUNCTION lmtext_internal.describe_model(regclass);
 CREATE FUNCTION lmtext_internal.describe_model(
     model regclass,
@@ -51,7 +59,7 @@ CREATE FUNCTION lmtext_internal.describe_model(
 COMMENT ON FUNCTION lmtext_internal.describe_model(regclass) IS
     'what a model version''s manifest says; no row where it is none or the caller may not use it';
 
-CREATE VIEW lmtext.models AS
+CREATE OR REPLACE VIEW lmtext.models AS
     SELECT d.name, d.version, d.deployed, d.family, d.task, d."precision", d.dimensions,
            d.max_tokens, d.parameters, d.bytes, d.sha256, d.labels, d.licence, d.base,
            pg_catalog.pg_get_userbyid(c.relowner) AS owner, d.created_at, d.metrics,
@@ -60,18 +68,8 @@ CREATE VIEW lmtext.models AS
     CROSS JOIN LATERAL lmtext_internal.describe_model(c.oid::pg_catalog.regclass) d
     WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
         AND c.reloftype OPERATOR(pg_catalog.=) 'lmtext.model_part'::pg_catalog.regtype::pg_catalog.oid;
-COMMENT ON VIEW lmtext.models IS 'versions of models that the caller may use';
-COMMENT ON COLUMN lmtext.models.deployed IS 'whether the bare name means this version';
-COMMENT ON COLUMN lmtext.models.dimensions IS 'width of the embedding';
-COMMENT ON COLUMN lmtext.models.max_tokens IS 'tokens that it reads of a text, special tokens included';
-COMMENT ON COLUMN lmtext.models.bytes IS 'size of its files';
-COMMENT ON COLUMN lmtext.models.sha256 IS
-    'digest of its files, window and base: versions of equal digest compute the same';
-COMMENT ON COLUMN lmtext.models.base IS 'version that it is built on';
-COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned model';
 COMMENT ON COLUMN lmtext.models.status IS
     'ready; busy (another session is dropping or changing it, so that most columns are NULL: the view does not wait); incomplete (no manifest); damaged (a manifest that cannot be read)';
-GRANT SELECT ON lmtext.models TO PUBLIC;
 COMMENT ON FUNCTION lmtext.import_model(text, text, jsonb) IS
     'make the next version of a model from a directory of the server; returns its number. For roles that are granted EXECUTE';
 COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS

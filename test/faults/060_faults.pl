@@ -215,8 +215,8 @@ my @cases = (
     { name => 'drop', run => q{BEGIN; SELECT lmtext.drop_model('two')} },
     { name => 'trigger', run => q{INSERT INTO kept VALUES ('some words') RETURNING embedding}, after => 'DELETE FROM kept' },
     { name => 'trigger on an expression', run => q{INSERT INTO joined VALUES (1, 'some', 'words') RETURNING embedding}, after => 'DELETE FROM joined' },
-    { name => 'a further version, and what is pinned', run => qq{BEGIN; SET client_min_messages = error;
-        SELECT lmtext.import_model('tiny', '$tiny', '{"max_tokens": 20}'); SELECT lmtext.deploy('tiny', 2)}, step => 4 },
+    { name => 'a further version, and what is pinned', before => 'SET client_min_messages = error', step => 4,
+        run => qq{BEGIN; SELECT lmtext.import_model('tiny', '$tiny', '{"max_tokens": 20}'), lmtext.deploy('tiny', 2)} },
     { name => 'index', run => q{CREATE INDEX doc_index ON doc ((lmtext.embed(body, 'tiny@1'::regclass)))},
         after => 'DROP INDEX IF EXISTS doc_index' },
     { name => 'planner', session => q{SET max_parallel_workers_per_gather = 2; SET min_parallel_table_scan_size = 0; SET jit_above_cost = 0},

@@ -124,9 +124,11 @@ is(value('SELECT extversion FROM pg_extension WHERE extname = \'lmtext\'', 'old'
 
 # From the version before the last one too.
 value('CREATE DATABASE later');
-value("CREATE EXTENSION lmtext VERSION '0.2.0'", 'later');
+value("CREATE EXTENSION lmtext VERSION '0.2.0'; CREATE VIEW mine AS SELECT name, owner, model FROM lmtext.models;
+    SELECT lmtext.import_model('m', '$tiny')", 'later');
 is(state_of('ALTER EXTENSION lmtext UPDATE', 'later'), '', 'ALTER EXTENSION UPDATE from 0.2.0');
 same_facts('and its catalogs are those of a fresh database', 'later', 'fresh');
+is(value('SELECT name, model FROM mine', 'later'), 'm|"m@1"', "a view of the user's on lmtext.models goes on");
 
 # A dump of the updated database restores as that of a fresh one does.
 value('CREATE DATABASE copied');

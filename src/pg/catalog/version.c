@@ -626,11 +626,11 @@ store_manifest(creation *new, const lmtext_version_options *options)
 /* Labels shown in a comment; lmtext.models has them all. */
 #define COMMENT_LABELS 5
 
-/* "3 labels: a, b, c" */
+/* ", 3 labels: a, b, c" */
 static void
 append_labels(StringInfo out, const lm_model_info *info)
 {
-    appendStringInfo(out, "%d label%s: ", (int)info->label_count,
+    appendStringInfo(out, ", %d label%s: ", (int)info->label_count,
                      info->label_count == 1 ? "" : "s");
     for (int i = 0; i < (int)info->label_count && i < COMMENT_LABELS; i++)
         appendStringInfo(out, "%s%s", i > 0 ? ", " : "", lmtext_clip(shown(info->labels[i])));
@@ -648,7 +648,7 @@ describe_table(const creation *new)
     initStringInfo(&text);
     appendStringInfo(&text, "lmtext model %s, version %d, ", new->name.model, new->version);
     if (OidIsValid(new->base))
-        appendStringInfo(&text, "%s on %s, ", shown(info->task),
+        appendStringInfo(&text, "%s on %s", shown(info->task),
                          lmtext_catalog_display_name(new->base));
     else
         appendStringInfo(&text, "%s, %d dimensions, %s", shown(info->family), info->dimensions,
