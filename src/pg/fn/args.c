@@ -184,13 +184,14 @@ keep_string(FunctionCallInfo fcinfo, char **kept, const char *string)
 }
 
 static Oid
-resolve_anew(FunctionCallInfo fcinfo, const char *name, name_guard guard)
+resolve_anew(FunctionCallInfo fcinfo, const char *name, Oid table, name_guard guard)
 {
     arg_state *state = state_of(fcinfo);
     Oid version;
 
     state->version = InvalidOid;
-    version = lmtext_catalog_resolve(name);
+    version =
+        OidIsValid(table) ? lmtext_catalog_resolve_near(name, table) : lmtext_catalog_resolve(name);
     LMTEXT_FAULT_POINT("name_resolved");
     keep_string(fcinfo, &state->name, name);
     keep_string(fcinfo, &state->path, namespace_search_path);
@@ -205,9 +206,12 @@ same_name(const char *kept, const char *bytes, size_t length)
     return kept != NULL && strlen(kept) == length && memcmp(kept, bytes, length) == 0;
 }
 
-/* The version that a name means; looked up anew only when the answer could be another one. */
+/*
+ * The version that a name means; looked up anew only when the answer could be another one. table:
+ * of a trigger, whose FmgrInfo is this table's, or InvalidOid.
+ */
 static Oid
-resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length)
+resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length, Oid table)
 {
     arg_state *state = state_of(fcinfo);
     name_guard guard = guard_now();
@@ -216,7 +220,7 @@ resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length)
         memcmp(&state->guard, &guard, sizeof(guard)) == 0 &&
         strcmp(state->path, namespace_search_path) == 0)
         return state->version;
-    return resolve_anew(fcinfo, pnstrdup(bytes, length), guard);
+    return resolve_anew(fcinfo, pnstrdup(bytes, length), table, guard);
 }
 
 static Oid
@@ -229,7 +233,7 @@ resolve_default(FunctionCallInfo fcinfo, lmtext_default which)
                         errmsg("no model is given and %s is not set", model_settings[which].name),
                         errhint("Name a model in the call, or set the default: SET %s = '%s'.",
                                 model_settings[which].name, model_settings[which].example)));
-    return resolve_name(fcinfo, name, strlen(name));
+    return resolve_name(fcinfo, name, strlen(name), InvalidOid);
 }
 
 static Oid
@@ -257,7 +261,7 @@ lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which)
     } else {
         text *name = PG_GETARG_TEXT_PP(argno);
 
-        version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+        version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), InvalidOid);
     }
     return use_model(fcinfo, version);
 }
@@ -275,7 +279,13 @@ use_model(FunctionCallInfo fcinfo, Oid version)
 lmtext_model *
 lmtext_named_model(FunctionCallInfo fcinfo, const char *name)
 {
-    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name)));
+    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name), InvalidOid));
+}
+
+lmtext_model *
+lmtext_trigger_model(FunctionCallInfo fcinfo, const char *name, Oid table)
+{
+    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name), table));
 }
 
 static lm_on_long

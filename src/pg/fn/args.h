@@ -47,6 +47,8 @@ lmtext_model *lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_defaul
 
 /* The same for a name from elsewhere (a trigger's argument); resolved once while it is the same. */
 lmtext_model *lmtext_named_model(FunctionCallInfo fcinfo, const char *name);
+/* And for a trigger's, which means the same whoever fires it. */
+lmtext_model *lmtext_trigger_model(FunctionCallInfo fcinfo, const char *name, Oid table);
 
 /* Is argument `argno` of type regclass? */
 bool lmtext_arg_pinned(FunctionCallInfo fcinfo, int argno);
