@@ -10,7 +10,6 @@
 
 #include "utils/array.h"
 
-#include "base/utf8.h"
 #include "search/distance.h"
 #include "pg/fn/args.h"
 #include "pg/glue/ahead.h"
@@ -74,68 +73,39 @@ embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text 
 
 /* ---- Texts of rows to come (pg/glue/ahead.h) ---- */
 
-/* Texts from `at` on that the engine may read: each call will verify its own again. */
+typedef struct vector_maker {
+    lmtext_model *model;
+    const lm_embed_options *options;
+} vector_maker;
+
 static size_t
-count_valid(const lmtext_ahead *ahead)
+make_vectors(void *opaque, const lm_text *texts, size_t count, void *vectors)
 {
-    size_t count = 0;
+    vector_maker *maker = opaque;
 
-    for (int i = ahead->at; i < ahead->count; i++, count++) {
-        const lm_text *text = &ahead->texts[i];
-
-        if (lm_utf8_valid_prefix(text->bytes, text->length) < text->length)
-            break;
-    }
-    return count;
-}
-
-/* One batch of the call's text and those after it. */
-static void
-embed_batch(lmtext_ahead *ahead, lmtext_model *model, const lm_embed_options *options,
-            const embed_key *key, size_t width)
-{
-    size_t count = count_valid(ahead);
-
-    if (ahead->values == NULL || ahead->capacity < count * width) {
-        if (ahead->values != NULL)
-            pfree(ahead->values);
-        ahead->values = NULL;
-        ahead->values = MemoryContextAlloc(ahead->memory, count * width * sizeof(float));
-        ahead->capacity = count * width;
-    }
-    ahead->first = ahead->ready = ahead->at;
-    memcpy(ahead->key, key, sizeof *key);
-    ahead->ready +=
-        (int)lmtext_embed_some(model, ahead->texts + ahead->at, count, options, ahead->values);
-    ahead->failed = ahead->ready < ahead->at + (int)count;
-}
-
-static bool
-is_ready(const lmtext_ahead *ahead, const embed_key *key)
-{
-    return ahead->at >= ahead->first && ahead->at < ahead->ready &&
-           memcmp(ahead->key, key, sizeof *key) == 0;
+    return lmtext_embed_some(maker->model, texts, count, maker->options, vectors);
 }
 
 /*
- * The vector of the text at hand, or NULL: to be computed alone, with whatever error it has. The
- * call's other arguments, but for its texts, are constant.
+ * The vector of the text at hand, or NULL. The key leaves the words of a prompt out: the call's
+ * other arguments, but for its texts, are constant.
  */
 static const float *
 vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model, lm_text text,
              const lm_embed_options *options, size_t width)
 {
-    lmtext_ahead *ahead = lmtext_ahead_find(fcinfo->flinfo->fn_expr, argno, text);
+    vector_maker maker = {model, options};
     lm_text parts[EMBED_PARTS];
     embed_key key;
+    lmtext_ahead_task task = {.compute = make_vectors,
+                              .opaque = &maker,
+                              .key = &key,
+                              .key_size = sizeof key,
+                              .item_size = width * sizeof(float)};
 
-    StaticAssertStmt(sizeof key <= sizeof ahead->key, "a key has room");
-    if (ahead == NULL)
-        return NULL;
+    StaticAssertStmt(sizeof key <= LMTEXT_AHEAD_KEY, "a key has room");
     embed_parts(model, options, text, &key, parts);
-    if (!is_ready(ahead, &key) && !ahead->failed && ahead->at + 1 < ahead->count)
-        embed_batch(ahead, model, options, &key, width);
-    return is_ready(ahead, &key) ? ahead->values + (ahead->at - ahead->first) * width : NULL;
+    return lmtext_ahead_item(fcinfo->flinfo->fn_expr, argno, text, &task);
 }
 
 /* A text that may be another in the next row. */
