@@ -2,10 +2,10 @@
  * classify.c - lmtext.classify, classify_scored and class_scores: labels of texts by a trained
  * head.
  *
- * Labels are UTF-8 in the model and come back in the database's encoding. A call whose arguments
- * are stable in the statement is computed once (memo in args.h). An array of texts is one run of
- * packed batches, and so are the texts of rows that a plan has read ahead. A vector that is stored
- * already needs no forward pass.
+ * Labels are UTF-8 in the model and come back in the database's encoding. A text that was the last
+ * one too is not computed again (memo in args.h). An array of texts is one run of packed batches,
+ * and so are the texts of rows that a plan has read ahead. A vector that is stored already needs no
+ * forward pass.
  */
 #include "postgres.h"
 
@@ -86,7 +86,7 @@ static Datum all_scores(FunctionCallInfo fcinfo, const call_form *form);
 static lmtext_model *classifier(FunctionCallInfo fcinfo);
 static float lowest_score(FunctionCallInfo fcinfo, int argno);
 static TupleDesc row_of_result(FunctionCallInfo fcinfo, bool array);
-static const float *scores_ahead(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
+static const float *scores_ahead(FunctionCallInfo fcinfo, lmtext_model *model,
                                  const classify_key *key);
 static size_t compute(lmtext_model *model, const lm_text *texts, size_t count, lm_on_long on_long,
                       float *scores, bool some);
@@ -307,17 +307,13 @@ row_of_result(FunctionCallInfo fcinfo, bool array)
     return *kept = row;
 }
 
-/*
- * Scores of text argument 0: of a batch of rows, remembered, or computed. The memo is asked for
- * texts of rows as well: those that are too long for a batch are the ones that must not be computed
- * for each column of (classify_scored(body)).*.
- */
+/* Scores of text argument 0: remembered until it is another one, of a batch of rows, or alone. */
 static const float *
 scores_of_text(FunctionCallInfo fcinfo, lmtext_model *model, const call_form *form)
 {
     size_t size = model->model.head.labels * sizeof(float);
     lm_text text = lmtext_arg_text(fcinfo, 0), parts[2];
-    const float *kept = NULL;
+    const float *kept;
     classify_key key;
     float *scores;
 
@@ -326,12 +322,12 @@ scores_of_text(FunctionCallInfo fcinfo, lmtext_model *model, const call_form *fo
     key.on_long = lmtext_arg_on_long(fcinfo, 1, form->on_long);
     parts[0] = (lm_text){(const char *)&key, sizeof(key)};
     parts[1] = text;
-    if (!lmtext_args_stable(fcinfo, 0, 0))
-        kept = scores_ahead(fcinfo, model, text, &key);
-    if (kept == NULL)
-        kept = lmtext_memo_find(fcinfo, 0, parts, 2, NULL);
+    kept = lmtext_memo_find(fcinfo, 0, parts, 2, NULL);
     if (kept != NULL)
         return kept;
+    kept = scores_ahead(fcinfo, model, &key);
+    if (kept != NULL)
+        return lmtext_memo_keep(fcinfo, 0, parts, 2, kept, size);
     scores = palloc(size);
     compute(model, &text, 1, (lm_on_long)key.on_long, scores, false);
     return lmtext_memo_keep(fcinfo, 0, parts, 2, scores, size);
@@ -352,29 +348,21 @@ make_scores(void *opaque, const lm_text *texts, size_t count, void *scores)
     return compute(maker->model, texts, count, maker->on_long, scores, true);
 }
 
-/*
- * Scores of the text at hand, or NULL. Other calls' too: (classify_scored(body)).* is a call for
- * each column.
- */
+/* Scores of the text at hand, or NULL. */
 static const float *
-scores_ahead(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text, const classify_key *key)
+scores_ahead(FunctionCallInfo fcinfo, lmtext_model *model, const classify_key *key)
 {
     score_maker maker = {model, (lm_on_long)key->on_long};
     lmtext_ahead_task task = {.compute = make_scores,
                               .opaque = &maker,
                               .key = key,
                               .key_size = sizeof *key,
-                              .item_size = model->model.head.labels * sizeof(float),
-                              .share = true};
-    const float *scores;
+                              .item_size = model->model.head.labels * sizeof(float)};
 
     StaticAssertStmt(sizeof *key <= LMTEXT_AHEAD_KEY, "a key has room");
     if (!lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1))
         return NULL;
-    scores = lmtext_ahead_item(fcinfo->flinfo->fn_expr, 0, text, &task);
-    if (task.borrowed)
-        lmtext_stats_hit();
-    return scores;
+    return lmtext_ahead_item(fcinfo->flinfo->fn_expr, 0, lmtext_arg_bytes(fcinfo, 0), &task);
 }
 
 /*

@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "base/utf8.h"
 #include "pg/glue/ahead.h"
 
 /* Of one batch's items: scores of ten thousand labels are 40 kB a text. */
@@ -94,35 +93,36 @@ ready_item(const lmtext_ahead *ahead, const lmtext_ahead_task *task)
     if (ahead->at < ahead->first || ahead->at >= ahead->ready || ahead->compute != task->compute ||
         ahead->item_size != task->item_size || memcmp(ahead->key, task->key, task->key_size) != 0)
         return NULL;
-    return ahead->items + (size_t)(ahead->at - ahead->first) * task->item_size;
+    return ahead->items + (size_t)ahead->places[ahead->at] * task->item_size;
 }
 
-/* What another call has computed of the same row's text. */
-static const void *
-item_elsewhere(const lmtext_ahead *own, lm_text text, lmtext_ahead_task *task)
+static bool
+is_same(lm_text a, lm_text b)
 {
-    for (lmtext_ahead *ahead = all; ahead != NULL; ahead = ahead->next) {
-        const void *item = ahead != own && holds(ahead, text) ? ready_item(ahead, task) : NULL;
-
-        if (item != NULL) {
-            task->borrowed = true;
-            return item;
-        }
-    }
-    return NULL;
+    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
 }
 
-/* Texts from `at` on that the engine may read: each call will verify its own again. */
+/*
+ * The texts from `at` on, each once where neighbours are the same, in UTF-8, up to the first that
+ * has none: each call will convert its own text again, and say what is wrong with it. Returns how
+ * many they are; *stop is the first that is not among them.
+ */
 static size_t
-count_valid(const lmtext_ahead *ahead)
+gather(lmtext_ahead *ahead, size_t most, lm_text texts[LMTEXT_AHEAD_TEXTS], int *stop)
 {
+    const lm_text *last = NULL;
     size_t count = 0;
 
-    for (int i = ahead->at; i < ahead->count; i++, count++) {
-        const lm_text *text = &ahead->texts[i];
+    for (*stop = ahead->at; *stop < ahead->count; (*stop)++) {
+        const lm_text *text = &ahead->texts[*stop];
 
-        if (lm_utf8_valid_prefix(text->bytes, text->length) < text->length)
-            break;
+        if (last == NULL || !is_same(*text, *last)) {
+            if (count == most || !lmtext_utf8_try(text->bytes, text->length, &texts[count]))
+                break;
+            count++;
+        }
+        last = text;
+        ahead->places[*stop] = (int)count - 1;
     }
     return count;
 }
@@ -130,7 +130,6 @@ count_valid(const lmtext_ahead *ahead)
 static void
 make_room(lmtext_ahead *ahead, size_t size)
 {
-    ahead->first = ahead->ready = ahead->at;
     if (ahead->items != NULL && ahead->capacity >= size)
         return;
     if (ahead->items != NULL)
@@ -140,36 +139,39 @@ make_room(lmtext_ahead *ahead, size_t size)
     ahead->capacity = size;
 }
 
-/* One batch of the call's text and those after it; of one text, where others may want its item. */
+/* One batch of the call's text and those after it. */
 static void
 compute_batch(lmtext_ahead *ahead, const lmtext_ahead_task *task)
 {
-    size_t count = Min(count_valid(ahead), ITEM_BYTES / task->item_size), made;
+    lm_text texts[LMTEXT_AHEAD_TEXTS];
+    size_t count, made;
+    int stop;
 
-    if (count < (task->share ? 1 : 2))
+    ahead->first = ahead->ready = ahead->at; /* what was there is no more */
+    count = gather(ahead, ITEM_BYTES / task->item_size, texts, &stop);
+    if (stop <= ahead->at + 1)
         return;
     make_room(ahead, count * task->item_size);
     ahead->compute = task->compute;
     ahead->item_size = task->item_size;
     memcpy(ahead->key, task->key, task->key_size);
-    made = task->compute(task->opaque, ahead->texts + ahead->at, count, ahead->items);
-    ahead->ready = ahead->at + (int)made;
+    made = task->compute(task->opaque, texts, count, ahead->items);
+    while (stop > ahead->first && (size_t)ahead->places[stop - 1] >= made)
+        stop--;
+    ahead->ready = stop;
     ahead->failed = made < count;
 }
 
 const void *
-lmtext_ahead_item(const Node *call, int argno, lm_text text, lmtext_ahead_task *task)
+lmtext_ahead_item(const Node *call, int argno, lm_text bytes, const lmtext_ahead_task *task)
 {
-    lmtext_ahead *ahead = find_texts(call, argno, text);
+    lmtext_ahead *ahead = find_texts(call, argno, bytes);
     const void *item;
 
     Assert(task->key_size <= LMTEXT_AHEAD_KEY && task->item_size > 0);
-    task->borrowed = false;
     if (ahead == NULL)
         return NULL;
     item = ready_item(ahead, task);
-    if (item == NULL && task->share)
-        item = item_elsewhere(ahead, text, task);
     if (item == NULL && !ahead->failed) {
         compute_batch(ahead, task);
         item = ready_item(ahead, task);

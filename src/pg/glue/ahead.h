@@ -7,8 +7,8 @@
  * one text, and so does everybody whose batch failed. All arguments but the text must be constant
  * in the statement.
  *
- * A text is known by where its bytes lie in a row that the node holds, and by the call and its
- * argument, where the node knows them.
+ * A text is known by where its bytes lie in a row that the node holds, in the database's encoding,
+ * and by the call and its argument, where the node knows them.
  */
 #ifndef LMTEXT_AHEAD_H
 #define LMTEXT_AHEAD_H
@@ -29,8 +29,6 @@ typedef struct lmtext_ahead_task {
     const void *key; /* what items depend on beside the text; compared byte by byte */
     size_t key_size; /* up to LMTEXT_AHEAD_KEY */
     size_t item_size;
-    bool share;    /* the key says all: take an item that another call has computed */
-    bool borrowed; /* set: the item is another call's */
 } lmtext_ahead_task;
 
 typedef struct lmtext_ahead {
@@ -42,8 +40,12 @@ typedef struct lmtext_ahead {
     int at; /* the text of the call under way; those before it are done with */
     lm_text texts[LMTEXT_AHEAD_TEXTS];
 
-    /* Items of the texts from `first` to before `ready`, and how they were made. */
+    /*
+     * Items of the texts from `first` to before `ready`, and how they were made. That of text i is
+     * the places[i]-th: neighbours that are the same have one.
+     */
     int first, ready;
+    int places[LMTEXT_AHEAD_TEXTS];
     bool failed; /* no further batch of these texts */
     lmtext_ahead_compute compute;
     char key[LMTEXT_AHEAD_KEY];
@@ -59,9 +61,11 @@ void lmtext_ahead_clear(lmtext_ahead *ahead);
 void lmtext_ahead_add(lmtext_ahead *ahead, lm_text text);
 
 /*
- * For a function: the item of the text that argument `argno` of its call has, or NULL: to be
- * computed alone, with whatever error it has. Valid until the function returns.
+ * For a function: the item of the text whose bytes argument `argno` of its call has, or NULL: to be
+ * computed alone, with whatever error it has. Valid until the function returns. `compute` gets each
+ * text once where neighbours are the same, in UTF-8.
  */
-const void *lmtext_ahead_item(const Node *call, int argno, lm_text text, lmtext_ahead_task *task);
+const void *lmtext_ahead_item(const Node *call, int argno, lm_text bytes,
+                              const lmtext_ahead_task *task);
 
 #endif
