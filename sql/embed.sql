@@ -419,6 +419,25 @@ SELECT jit_available.yes = plan_has('SELECT heavy(body) FROM toasted', 'JIT:') A
        jit_available.yes = plan_has(
            $$SELECT lmtext.embed(body, 'tiny') FROM toasted WHERE heavy(body) > 0$$, 'JIT:') AS both
 FROM (SELECT pg_jit_available()) AS jit_available (yes);
+-- Nor do functions that return sets: beside a table, in a target list, below a LIMIT that is asked again and again.
+SET client_min_messages = warning;
+CALL lmtext.train('topic', 'SELECT body, (id % 2)::text FROM toasted WHERE id < 30', '{"base": "tiny", "hold_out": 0}');
+RESET client_min_messages;
+SET max_parallel_workers_per_gather = 0;
+SELECT plan_has($$SELECT s.* FROM toasted, LATERAL lmtext.class_scores(body, 'topic') s$$, 'JIT:') AS lateral,
+       plan_has($$SELECT s.* FROM toasted, LATERAL (SELECT * FROM lmtext.class_scores(body, 'topic') ORDER BY score DESC LIMIT 1) s$$, 'JIT:') AS first,
+       plan_has($$SELECT lmtext.class_scores(body, 'topic') FROM toasted$$, 'JIT:') AS target,
+       plan_has($$SELECT (lmtext.class_scores(body, 'topic')).* FROM toasted$$, 'JIT:') AS columns,
+       plan_has($$SELECT (SELECT label FROM lmtext.class_scores(body, 'topic') LIMIT 1) FROM toasted$$, 'JIT:') AS subquery,
+       plan_has($$SELECT s.* FROM toasted LEFT JOIN LATERAL (SELECT label, lmtext.embed(label, 'tiny') FROM lmtext.class_scores(body, 'topic') LIMIT 1) s ON true$$,
+                'JIT:') AS embedded
+FROM (SELECT pg_jit_available()) AS jit_available (yes);
+-- Controls: other functions at the same places.
+SELECT jit_available.yes = plan_has($$SELECT s.* FROM toasted, LATERAL (SELECT heavy(label) FROM lmtext.class_scores(body, 'topic') LIMIT 1) s$$, 'JIT:') AS first,
+       jit_available.yes = plan_has($$SELECT heavy(body), (lmtext.class_scores(body, 'topic')).* FROM toasted$$, 'JIT:') AS columns,
+       jit_available.yes = plan_has($$SELECT id FROM toasted LEFT JOIN LATERAL (SELECT lmtext.embed(body, 'tiny') AS e OFFSET 0) x
+                                       ON heavy(body) > cardinality(e)$$, 'JIT:') AS joined
+FROM (SELECT pg_jit_available()) AS jit_available (yes);
 
 SET client_min_messages = warning;
 DROP SCHEMA test_embed CASCADE;
