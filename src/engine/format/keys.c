@@ -56,7 +56,7 @@ check_refused(lm_context *ctx, lm_notes *notes, const char *file, const char *pa
     lm_detail_file(ctx, file);
     lm_detail_key(ctx, "%s%s", path, member->key);
     lm_detail_found(ctx, "%s", shown);
-    lm_detail_allowed(ctx, "%s", allowed ? allowed : "none");
+    lm_detail_allowed(ctx, "%s", allowed ? allowed : "null");
     return lm_notes_refuse(ctx, notes);
 }
 
@@ -67,23 +67,45 @@ note_unknown(lm_notes *notes, const char *file, const char *path, const lm_json 
     char key[sizeof notes->items[0].key];
 
     snprintf(key, sizeof key, "%s%s", path, member->key);
-    lm_notes_add(notes, file, key, "a setting of the model is not known to lmtext, and is ignored");
+    lm_notes_add(notes, file, key, "unknown setting \"%s\" is ignored", key);
+}
+
+/* A key that holds U+0000 is none that a table has. */
+static const lm_key_rule *
+find_rule(const lm_key_rule *const *tables, const lm_json *member)
+{
+    const lm_key_rule *rule = NULL;
+
+    if (strlen(member->key) != member->key_length)
+        return NULL;
+    for (; *tables && !rule; tables++)
+        rule = lm_keys_find(*tables, member->key);
+    return rule;
+}
+
+lm_status
+lm_keys_check_all(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
+                  const lm_json *object, const lm_key_rule *const *tables)
+{
+    if (!notes || !object || object->type != LM_JSON_OBJECT)
+        return LM_OK;
+    for (const lm_json *member = object->as.items.first; member; member = member->next) {
+        const lm_key_rule *rule = find_rule(tables, member);
+
+        LM_TRY(lm_poll(ctx));
+        if (!rule)
+            note_unknown(notes, file, path, member);
+        else if (rule->use == LM_KEY_REFUSED)
+            LM_TRY(check_refused(ctx, notes, file, path, member, rule->allowed));
+    }
+    return LM_OK;
 }
 
 lm_status
 lm_keys_check(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
               const lm_json *object, const lm_key_rule *rules)
 {
-    if (!notes || !object || object->type != LM_JSON_OBJECT)
-        return LM_OK;
-    for (const lm_json *member = object->as.items.first; member; member = member->next) {
-        const lm_key_rule *rule = lm_keys_find(rules, member->key);
+    const lm_key_rule *const tables[] = {rules, NULL};
 
-        LM_TRY(lm_poll(ctx));
-        if (!rule || strlen(rule->key) != member->key_length)
-            note_unknown(notes, file, path, member);
-        else if (rule->use == LM_KEY_REFUSED)
-            LM_TRY(check_refused(ctx, notes, file, path, member, rule->allowed));
-    }
-    return LM_OK;
+    return lm_keys_check_all(ctx, notes, file, path, object, tables);
 }
