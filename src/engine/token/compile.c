@@ -42,6 +42,23 @@ static const struct {
 
 #define MODEL_COUNT (sizeof models / sizeof models[0])
 
+/*
+ * Files of before 2021 name no type of the model: its members tell. The first row that fits counts,
+ * as in the library.
+ */
+static const struct {
+    const char *type;
+    lm_json_type vocab;
+    const char *members[3];
+} untyped_models[] = {
+    {"BPE", LM_JSON_OBJECT, {"merges"}},
+    {"WordPiece",
+     LM_JSON_OBJECT,
+     {"unk_token", "continuing_subword_prefix", "max_input_chars_per_word"}},
+    {"WordLevel", LM_JSON_OBJECT, {"unk_token"}},
+    {"Unigram", LM_JSON_ARRAY, {0}},
+};
+
 static lm_status read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override);
 static lm_status compile_all(compiler *c);
 static lm_status compile_parts(compiler *c);
@@ -172,19 +189,52 @@ compile_parts(compiler *c)
     return lm_fused_compile(c->ctx, c->scratch, c->start, c->image);
 }
 
+/* Whether a model without a type has all that a row of untyped_models asks for. */
+static bool
+fits_untyped(const lm_json *model, size_t row)
+{
+    const lm_json *vocab = lm_json_get(model, "vocab");
+    bool fits = vocab && vocab->type == untyped_models[row].vocab;
+
+    for (size_t i = 0; i < 3 && fits && untyped_models[row].members[i]; i++)
+        fits = lm_json_get(model, untyped_models[row].members[i]) != NULL;
+    return fits;
+}
+
+/* The type that the file gives, or that the members of the model tell. */
+static lm_status
+model_type(lm_context *ctx, const lm_json *model, const char **type)
+{
+    const lm_field field = {model, "model"};
+    const lm_json *given = lm_json_get(model, "type");
+
+    *type = NULL;
+    if (given) {
+        LM_TRY(lm_field_string(ctx, field, "type", &given));
+        *type = given->as.string.bytes;
+        return LM_OK;
+    }
+    for (size_t i = 0; i < sizeof untyped_models / sizeof untyped_models[0] && !*type; i++)
+        if (fits_untyped(model, i))
+            *type = untyped_models[i].type;
+    return *type ? LM_OK
+                 : lm_field_wrong(ctx, field, "type", NULL,
+                                  "a type, or vocab, unk_token, continuing_subword_prefix and "
+                                  "max_input_chars_per_word");
+}
+
 /* The vocabulary is read before the model, which looks its pieces up there. */
 static lm_status
 compile_model(compiler *c)
 {
-    const lm_json *type = lm_json_get(c->model, "type");
-    const char *names[MODEL_COUNT];
+    const char *names[MODEL_COUNT], *type;
     size_t chosen = MODEL_COUNT;
     lm_stage_list normalizer;
 
-    LM_TRY(lm_field_string(c->ctx, (lm_field){c->model, "model"}, "type", &type));
+    LM_TRY(model_type(c->ctx, c->model, &type));
     for (size_t i = 0; i < MODEL_COUNT; i++) {
         names[i] = models[i].name;
-        if (lm_json_is_string(type, names[i]))
+        if (strcmp(type, names[i]) == 0)
             chosen = i;
     }
     if (chosen == MODEL_COUNT)

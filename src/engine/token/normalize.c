@@ -109,7 +109,7 @@ compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
             return stages[i].compile(ctx, field, override, list, notes);
         return add_operation(ctx, list, stages[i].op);
     }
-    return lm_field_no_stage(ctx, "normalizer", type, names, STAGE_COUNT);
+    return lm_field_no_stage(ctx, "normalizer", type->as.string.bytes, names, STAGE_COUNT);
 }
 
 /* Members run in order; nesting is limited by the JSON reader. */

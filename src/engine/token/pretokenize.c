@@ -93,7 +93,7 @@ compile_stage(lm_context *ctx, lm_field field, lm_stage_list *list)
         if (lm_json_is_string(type, stages[i].name))
             return stages[i].compile(ctx, field, list);
     }
-    return lm_field_no_stage(ctx, "pre_tokenizer", type, names, STAGE_COUNT);
+    return lm_field_no_stage(ctx, "pre_tokenizer", type->as.string.bytes, names, STAGE_COUNT);
 }
 
 /* Sequences are flattened into one list. */
