@@ -117,7 +117,6 @@ static void
 load(lm_context *ctx, const settings *set, lm_buffer *image, lm_tokenizer *tokenizer)
 {
     const lm_json *json, *config = NULL;
-    lm_tokenizer_notes notes;
     lm_arena arena;
 
     lm_arena_init(&arena, ctx);
@@ -125,7 +124,7 @@ load(lm_context *ctx, const settings *set, lm_buffer *image, lm_tokenizer *token
     if (set->files[1])
         config = parse_file(ctx, &arena, set->files[1]);
     lm_buffer_init(image, ctx);
-    if (lm_tokenizer_compile(ctx, json, config, 1 << 24, image, &notes) != LM_OK ||
+    if (lm_tokenizer_compile(ctx, json, config, 1 << 24, image, NULL) != LM_OK ||
         lm_tokenizer_bind(ctx, image->data, image->size, tokenizer) != LM_OK)
         fail(ctx, set->files[0]);
     lm_arena_free(&arena);

@@ -28,7 +28,7 @@ typedef struct planner {
     lm_arena *arena;
     const lm_model_options *options;
     const lm_kernels *kernels;
-    lm_tokenizer_notes *notes;
+    lm_notes *notes;
     lm_model_plan *plan;
 } planner;
 
@@ -163,7 +163,6 @@ static lm_status
 plan_tokenizer(planner *p, const lm_dims *dims)
 {
     const lm_bundle *bundle = &p->plan->bundle;
-    lm_tokenizer_notes unused;
     lm_buffer image;
     lm_status status;
 
@@ -173,7 +172,7 @@ plan_tokenizer(planner *p, const lm_dims *dims)
     }
     lm_buffer_init(&image, p->ctx);
     status = lm_tokenizer_compile(p->ctx, bundle->tokenizer, bundle->tokenizer_config, dims->vocab,
-                                  &image, p->notes ? p->notes : &unused);
+                                  &image, p->notes);
     if (status == LM_OK)
         status = keep_section(p, &image, LM_IMAGE_TOKENIZER, &p->plan->tokenizer);
     lm_buffer_free(&image);
@@ -287,14 +286,12 @@ lay_out(planner *p)
 lm_status
 lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
                    const lm_model_options *options, const lm_kernels *kernels, lm_model_plan **plan,
-                   lm_model_info *info, lm_tokenizer_notes *notes)
+                   lm_model_info *info, lm_notes *notes)
 {
     planner p = {ctx, arena, options, kernels, notes, lm_arena_zero(arena, sizeof **plan)};
 
     if (!p.plan)
         return LM_NO_MEMORY;
-    if (notes)
-        notes->warning[0] = '\0';
     p.plan->source = *source;
     LM_TRY(lm_bundle_open(ctx, arena, source, &p.plan->bundle));
     LM_TRY(p.plan->bundle.head ? plan_head(&p) : plan_encoder(&p));

@@ -36,11 +36,12 @@ typedef struct lm_model_plan lm_model_plan;
 /*
  * Read the settings of a source, check them whole (config against weights, tokenizer against
  * vocabulary), and size the image. Reads each settings file once, then the tensors' headers.
- * info and notes may be NULL; strings of info live in the arena.
+ * info may be NULL; its strings live in the arena. notes is NULL where a stored version is loaded:
+ * it was checked when it was imported.
  */
 lm_status lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
                              const lm_model_options *options, const lm_kernels *kernels,
-                             lm_model_plan **plan, lm_model_info *info, lm_tokenizer_notes *notes);
+                             lm_model_plan **plan, lm_model_info *info, lm_notes *notes);
 size_t lm_model_plan_size(const lm_model_plan *plan);
 /* Fill the image (LM_ALIGNMENT-aligned, lm_model_plan_size bytes). Reads on in the same source. */
 lm_status lm_model_fill(lm_context *ctx, lm_model_plan *plan, void *image);

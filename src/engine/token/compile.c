@@ -22,7 +22,7 @@ typedef struct compiler {
     const lm_json *model;
     const lm_json *added; /* NULL: none */
     lm_bert_override override;
-    lm_tokenizer_notes notes;
+    lm_notes *notes;
     lm_arena arena;
     lm_vocab vocab;
     lm_token_scratch *scratch;
@@ -67,9 +67,9 @@ static lm_status compile_model(compiler *c);
 /* Scratch and arena live as long as the compilation; the image is all that stays. */
 lm_status
 lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *tokenizer_config,
-                     int32_t max_vocab, lm_buffer *image, lm_tokenizer_notes *notes)
+                     int32_t max_vocab, lm_buffer *image, lm_notes *notes)
 {
-    compiler c = {.ctx = ctx, .root = tokenizer, .image = image};
+    compiler c = {.ctx = ctx, .root = tokenizer, .image = image, .notes = notes};
     lm_status status;
 
     lm_arena_init(&c.arena, ctx);
@@ -84,8 +84,6 @@ lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *t
     }
     lm_token_scratch_free(c.scratch);
     lm_arena_free(&c.arena);
-    if (notes)
-        *notes = c.notes;
     return status;
 }
 
@@ -177,7 +175,7 @@ compile_parts(compiler *c)
     if (c->added && c->added->type != LM_JSON_ARRAY)
         return lm_field_wrong(c->ctx, field, "added_tokens", c->added, "an array");
     LM_TRY(lm_normalizer_compile(c->ctx, lm_json_get(c->root, "normalizer"), &c->override, &list,
-                                 &c->notes));
+                                 c->notes));
     header_of(c)->normalizer = list;
     LM_TRY(lm_pretokenizer_compile(c->ctx, lm_json_get(c->root, "pre_tokenizer"), &list));
     header_of(c)->pretokenizer = list;

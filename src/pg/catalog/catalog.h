@@ -90,6 +90,7 @@ typedef struct lmtext_version_options {
     char *licence;
     char *metrics;              /* JSON object, of training; NULL: none */
     const lm_model *base_model; /* of a head: its base, loaded */
+    bool stored; /* the files are a version's: what only imports refuse is a warning */
 } lmtext_version_options;
 
 /*

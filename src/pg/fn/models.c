@@ -162,6 +162,7 @@ copy_options(const lmtext_manifest *manifest, lmtext_version_options *options)
     const lm_json *licence = lm_json_get(manifest->root, "licence");
 
     options->max_tokens = manifest->max_tokens;
+    options->stored = true;
     if (licence != NULL && licence->type == LM_JSON_STRING)
         options->licence = pnstrdup(licence->as.string.bytes, licence->as.string.length);
 }

@@ -1,0 +1,89 @@
+/*
+ * keys.c - checks objects of settings files against tables of their keys.
+ */
+#include "format/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Values in messages are cut at this length. */
+#define SHOWN_SIZE 80
+
+#define OR " or "
+
+const lm_key_rule *
+lm_keys_find(const lm_key_rule *rules, const char *key)
+{
+    for (; rules->key; rules++)
+        if (strcmp(rules->key, key) == 0)
+            return rules;
+    return NULL;
+}
+
+/* Whether `shown` is one of the values of an allowed list. */
+static bool
+is_listed(const char *allowed, const char *shown)
+{
+    size_t length = strlen(shown);
+
+    for (const char *at = allowed; at; at = strstr(at, OR) ? strstr(at, OR) + strlen(OR) : NULL)
+        if (strncmp(at, shown, length) == 0 &&
+            (at[length] == '\0' || strncmp(at + length, OR, strlen(OR)) == 0))
+            return true;
+    return false;
+}
+
+/* null and empty collections are what libraries write for a setting that was not given. */
+static bool
+is_empty(const lm_json *value)
+{
+    return value->type == LM_JSON_NULL ||
+           ((value->type == LM_JSON_ARRAY || value->type == LM_JSON_OBJECT) &&
+            value->as.items.count == 0);
+}
+
+/* A member whose key is refused. */
+static lm_status
+check_refused(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
+              const lm_json *member, const char *allowed)
+{
+    char shown[SHOWN_SIZE];
+
+    lm_json_show(member, shown, sizeof shown);
+    if (is_empty(member) || is_listed(allowed, shown))
+        return LM_OK;
+    lm_raise(ctx, LM_UNSUPPORTED, "a setting of the model is not supported");
+    lm_detail_file(ctx, file);
+    lm_detail_key(ctx, "%s%s", path, member->key);
+    lm_detail_found(ctx, "%s", shown);
+    lm_detail_allowed(ctx, "%s", allowed ? allowed : "none");
+    return lm_notes_refuse(ctx, notes);
+}
+
+/* A member whose key no table has. */
+static void
+note_unknown(lm_notes *notes, const char *file, const char *path, const lm_json *member)
+{
+    char key[sizeof notes->items[0].key];
+
+    snprintf(key, sizeof key, "%s%s", path, member->key);
+    lm_notes_add(notes, file, key, "a setting of the model is not known to lmtext, and is ignored");
+}
+
+lm_status
+lm_keys_check(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
+              const lm_json *object, const lm_key_rule *rules)
+{
+    if (!notes || !object || object->type != LM_JSON_OBJECT)
+        return LM_OK;
+    for (const lm_json *member = object->as.items.first; member; member = member->next) {
+        const lm_key_rule *rule = lm_keys_find(rules, member->key);
+
+        LM_TRY(lm_poll(ctx));
+        if (!rule || strlen(rule->key) != member->key_length)
+            note_unknown(notes, file, path, member);
+        else if (rule->use == LM_KEY_REFUSED)
+            LM_TRY(check_refused(ctx, notes, file, path, member, rule->allowed));
+    }
+    return LM_OK;
+}
