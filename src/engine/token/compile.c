@@ -13,14 +13,17 @@
 #include "token/normalize.h"
 #include "token/postprocess.h"
 #include "token/pretokenize.h"
+#include "token/reference.h"
 #include "token/wordpiece.h"
 
 /* What the stages share while they compile. */
 typedef struct compiler {
     lm_context *ctx;
+    const lm_tokenizer_files *files;
     const lm_json *root;
     const lm_json *model;
     const lm_json *added; /* NULL: none */
+    lm_token_class class;
     lm_bert_override override;
     lm_notes *notes;
     lm_arena arena;
@@ -59,21 +62,41 @@ static const struct {
     {"Unigram", LM_JSON_ARRAY, {0}},
 };
 
-static lm_status read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override);
 static lm_status compile_all(compiler *c);
 static lm_status compile_parts(compiler *c);
 static lm_status compile_model(compiler *c);
 
-/* Scratch and arena live as long as the compilation; the image is all that stays. */
+/* The header where it lies now; any append may move it. */
+static lm_token_image *
+header_of(const compiler *c)
+{
+    return (lm_token_image *)(c->image->data + c->start);
+}
+
 lm_status
 lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *tokenizer_config,
                      int32_t max_vocab, lm_buffer *image, lm_notes *notes)
 {
-    compiler c = {.ctx = ctx, .root = tokenizer, .image = image, .notes = notes};
+    const lm_tokenizer_files files = {.tokenizer = tokenizer, .config = tokenizer_config};
+
+    return lm_tokenizer_compile_files(ctx, &files, max_vocab, image, notes);
+}
+
+/* Scratch and arena live as long as the compilation; the image is all that stays. */
+lm_status
+lm_tokenizer_compile_files(lm_context *ctx, const lm_tokenizer_files *files, int32_t max_vocab,
+                           lm_buffer *image, lm_notes *notes)
+{
+    compiler c = {.ctx = ctx,
+                  .files = files,
+                  .root = files->tokenizer,
+                  .class = lm_token_class_of(files),
+                  .image = image,
+                  .notes = notes};
     lm_status status;
 
     lm_arena_init(&c.arena, ctx);
-    status = read_override(ctx, tokenizer_config, &c.override);
+    status = lm_token_override(ctx, files, &c.class, &c.override);
     if (status != LM_OK)
         lm_detail_file(ctx, "tokenizer_config.json");
     if (status == LM_OK)
@@ -82,67 +105,12 @@ lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *t
         c.vocab.max_vocab = max_vocab;
         status = compile_all(&c);
     }
+    if (status == LM_OK)
+        status = lm_token_check_reference(ctx, files, &c.class, &c.override, header_of(&c),
+                                          &c.vocab, notes);
     lm_token_scratch_free(c.scratch);
     lm_arena_free(&c.arena);
     return status;
-}
-
-/* Classes whose loader sets BertNormalizer from tokenizer_config.json, with and without "Fast". */
-static const char *const bert_classes[] = {
-    "BertTokenizer",
-    "ConvBertTokenizer",
-    "DPRContextEncoderTokenizer",
-    "DPRQuestionEncoderTokenizer",
-    "DPRReaderTokenizer",
-    "DistilBertTokenizer",
-    "ElectraTokenizer",
-    "FunnelTokenizer",
-    "LayoutLMTokenizer",
-    "LxmertTokenizer",
-    "MPNetTokenizer",
-    "MobileBertTokenizer",
-    "SqueezeBertTokenizer",
-};
-
-/* Older files name the class with "Fast", newer ones without: both mean the same. */
-static bool
-is_bert_class(const lm_json *class)
-{
-    char name[64];
-
-    for (size_t i = 0; i < sizeof bert_classes / sizeof bert_classes[0]; i++) {
-        snprintf(name, sizeof name, "%sFast", bert_classes[i]);
-        if (lm_json_is_string(class, name) || lm_json_is_string(class, bert_classes[i]))
-            return true;
-    }
-    return false;
-}
-
-/* A setting that is left out there has that loader's default, whatever tokenizer.json says. */
-static lm_status
-read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override)
-{
-    lm_field field = {config, "tokenizer_config"};
-    bool given;
-
-    memset(override, 0, sizeof *override);
-    override->present = is_bert_class(lm_json_get(config, "tokenizer_class"));
-    override->clean = true;
-    if (!override->present)
-        return LM_OK;
-    LM_TRY(lm_field_bool(ctx, field, "do_lower_case", true, &override->lowercase));
-    LM_TRY(lm_field_bool(ctx, field, "tokenize_chinese_chars", true, &override->chinese));
-    LM_TRY(lm_field_optional_bool(ctx, field, "strip_accents", &given, &override->strip_accents));
-    if (!given)
-        override->strip_accents = override->lowercase;
-    return LM_OK;
-}
-
-/* The header where it lies now; any append may move it. */
-static lm_token_image *
-header_of(const compiler *c)
-{
-    return (lm_token_image *)(c->image->data + c->start);
 }
 
 /* The header first, so that every part knows where the image starts; its size last. */

@@ -118,6 +118,13 @@ compile_sequence(lm_context *ctx, lm_field field, lm_stage_list *list)
     return LM_OK;
 }
 
+lm_status
+lm_pretokenizer_bert(lm_context *ctx, lm_stage_list *list)
+{
+    memset(list, 0, sizeof *list);
+    return compile_bert(ctx, (lm_field){0}, list);
+}
+
 /* White space first, then punctuation. */
 static lm_status
 compile_bert(lm_context *ctx, lm_field field, lm_stage_list *list)
