@@ -128,7 +128,7 @@ run(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folder *fold
     const lm_dims *dims;
     int window;
 
-    LM_TRY(lm_bundle_open(ctx, arena, source, &bundle));
+    LM_TRY(lm_bundle_open(ctx, arena, source, NULL, &bundle));
     REQUIRE((bundle.config != NULL) != (bundle.head != NULL));
     check_sentence(&bundle.sentence);
     LM_TRY(check_list(ctx, arena, source, folder));

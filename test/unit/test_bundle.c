@@ -98,7 +98,7 @@ open_folder(folder *f, const file *files)
     fill(&f->fake, files);
     lm_context_init(&f->ctx);
     lm_arena_init(&f->arena, &f->ctx);
-    return lm_bundle_open(&f->ctx, &f->arena, &source, &f->bundle);
+    return lm_bundle_open(&f->ctx, &f->arena, &source, NULL, &f->bundle);
 }
 
 static void
@@ -551,7 +551,7 @@ test_head(void)
     check_list(&fake, "head.json head.safetensors");
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
-    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, &bundle));
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, NULL, &bundle));
     CHECK(!bundle.config && !bundle.tokenizer && !bundle.sentence.present);
     CHECK_EQ_INT(lm_json_get(bundle.head, "labels")->as.items.count, 2);
     CHECK_STR(bundle.tensors.files[0], "head.safetensors");
@@ -560,7 +560,7 @@ test_head(void)
     fake.files[1].name = "";
     CHECK_EQ_INT(lm_bundle_list(&ctx, &arena, &source, &list), LM_NO_FILE);
     CHECK_STR(ctx.error.file, "head.safetensors");
-    CHECK_EQ_INT(lm_bundle_open(&ctx, &arena, &source, &bundle), LM_NO_FILE);
+    CHECK_EQ_INT(lm_bundle_open(&ctx, &arena, &source, NULL, &bundle), LM_NO_FILE);
     fake_add(&fake, "config.json", CONFIG);
     fake_add_bytes(&fake, "model.safetensors", WEIGHTS, sizeof WEIGHTS - 1);
     check_list(&fake, "config.json model.safetensors");
@@ -590,7 +590,7 @@ run_once(fake_source fake, fake_memory memory, size_t room, bool list)
     memory.calls = 0;
     memory.fail_at = memory_at;
     status = list ? lm_bundle_list(&ctx, &arena, &source, &names)
-                  : lm_bundle_open(&ctx, &arena, &source, &bundle);
+                  : lm_bundle_open(&ctx, &arena, &source, NULL, &bundle);
     reached = memory_at > 0 ? memory.calls >= memory_at : fake.calls >= fake.fail_at;
     CHECK_EQ_INT(status, !reached ? LM_OK : memory_at > 0 ? LM_NO_MEMORY : LM_IO_ERROR);
     lm_arena_free(&arena);
@@ -643,7 +643,7 @@ test_many_prompts(void)
     fill(&fake, (const file[]){{"config_sentence_transformers.json", text.data}, {NULL, NULL}});
     source = fake_open(&fake);
     start = clock();
-    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, &bundle));
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, NULL, &bundle));
     CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 2);
     CHECK_EQ_INT(bundle.sentence.prompt_count, count);
     CHECK_STR(bundle.sentence.prompts[255].text, "ff");
