@@ -111,8 +111,8 @@ note_tensors(const check *c)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
                                  plan->left_out[i]->name);
     if (plan->left_out_count > 0)
-        lm_notes_add(c->notes, plan->left_out[0]->file, NULL, "%zu tensors are not used: %s%s",
-                     plan->left_out_count, names,
+        lm_notes_add(c->notes, plan->left_out[0]->file, NULL, "%zu tensor%s not used: %s%s",
+                     plan->left_out_count, plan->left_out_count > 1 ? "s are" : " is", names,
                      plan->left_out_count > NAMES_SHOWN || used >= sizeof names ? ", ..." : "");
 }
 
