@@ -70,20 +70,42 @@ note_unknown(lm_notes *notes, const char *file, const char *path, const lm_json 
     lm_notes_add(notes, file, key, "a setting of the model is not known to lmtext, and is ignored");
 }
 
+/* A key that holds U+0000 is none that a table has. */
+static const lm_key_rule *
+find_rule(const lm_key_rule *const *tables, const lm_json *member)
+{
+    const lm_key_rule *rule = NULL;
+
+    if (strlen(member->key) != member->key_length)
+        return NULL;
+    for (; *tables && !rule; tables++)
+        rule = lm_keys_find(*tables, member->key);
+    return rule;
+}
+
 lm_status
-lm_keys_check(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
-              const lm_json *object, const lm_key_rule *rules)
+lm_keys_check_all(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
+                  const lm_json *object, const lm_key_rule *const *tables)
 {
     if (!notes || !object || object->type != LM_JSON_OBJECT)
         return LM_OK;
     for (const lm_json *member = object->as.items.first; member; member = member->next) {
-        const lm_key_rule *rule = lm_keys_find(rules, member->key);
+        const lm_key_rule *rule = find_rule(tables, member);
 
         LM_TRY(lm_poll(ctx));
-        if (!rule || strlen(rule->key) != member->key_length)
+        if (!rule)
             note_unknown(notes, file, path, member);
         else if (rule->use == LM_KEY_REFUSED)
             LM_TRY(check_refused(ctx, notes, file, path, member, rule->allowed));
     }
     return LM_OK;
+}
+
+lm_status
+lm_keys_check(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
+              const lm_json *object, const lm_key_rule *rules)
+{
+    const lm_key_rule *const tables[] = {rules, NULL};
+
+    return lm_keys_check_all(ctx, notes, file, path, object, tables);
 }

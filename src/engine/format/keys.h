@@ -34,6 +34,11 @@ typedef struct lm_key_rule {
 lm_status lm_keys_check(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
                         const lm_json *object, const lm_key_rule *rules);
 
+/* The same where several tables have the keys; the last one is NULL. The first that has it counts.
+ */
+lm_status lm_keys_check_all(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
+                            const lm_json *object, const lm_key_rule *const *tables);
+
 /* The rule of a key, or NULL. */
 const lm_key_rule *lm_keys_find(const lm_key_rule *rules, const char *key);
 

@@ -18,6 +18,7 @@ typedef struct lm_model_info {
     const char *family; /* "bert"; NULL: a head, which has its base's */
     const char *task;   /* "embedding", "classification" */
     int dimensions;     /* of the embedding */
+    bool cut;           /* they are fewer than the encoder's */
     int max_tokens;     /* window, special tokens included */
     uint64_t parameters;
     lm_precision precision; /* of the encoder's weights; a head is float32 */
@@ -27,6 +28,8 @@ typedef struct lm_model_info {
 
 typedef struct lm_model_options {
     int max_tokens;         /* overrides the files; 0: not given */
+    int dimensions;         /* of the embedding, at most; overrides the files; 0: not given */
+    bool as_embedding;      /* a model with another head is taken for embedding */
     lm_precision precision; /* of the weights in the image */
 } lm_model_options;
 
@@ -75,6 +78,8 @@ lm_status lm_model_bind(lm_context *ctx, const void *image, size_t size, lm_mode
  * so many positions, or no room for a text. A head has no use for it.
  */
 lm_status lm_model_set_window(lm_context *ctx, lm_model *model, int window);
+/* At most so many dimensions of the embedding, as in lm_model_options. A head has its base's. */
+void lm_model_set_dimensions(lm_model *model, int dimensions);
 void lm_model_unbind(lm_context *ctx, lm_model *model);
 
 /* The model whose encoder runs: itself, or a head's base. */

@@ -409,12 +409,20 @@ copy_files(creation *new, const lm_source *source)
  * time and saves every later user an error that only the owner could mend.
  */
 
+static lm_model_options
+engine_options(const lmtext_version_options *options)
+{
+    return (lm_model_options){.max_tokens = options->max_tokens,
+                              .dimensions = options->dimensions,
+                              .as_embedding = options->as_embedding,
+                              .precision = options->precision};
+}
+
 /* All but the weights; nothing of it is kept. */
 static void
 check_source(creation *new, const lm_source *source, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens,
-                                      .precision = options->precision};
+    lm_model_options model_options = engine_options(options);
     lm_notes notes; /* they come from the second check */
     lm_arena arena;
     lm_model_plan *plan;
@@ -504,8 +512,7 @@ report_notes(const creation *new)
 static void
 check_stored(creation *new, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens,
-                                      .precision = options->precision};
+    lm_model_options model_options = engine_options(options);
     lmtext_chunks *chunks;
     lm_model_plan *plan;
     lm_source stored;
@@ -550,6 +557,7 @@ check_base(creation *new)
         new->info.max_tokens = base->max_tokens;
     }
     new->manifest.max_tokens = new->info.max_tokens;
+    new->manifest.truncate_dim = new->info.cut ? new->info.dimensions : 0;
 }
 
 /* Last of all: a version without a manifest is none. */
