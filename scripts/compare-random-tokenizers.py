@@ -214,7 +214,7 @@ def frame(data):
 
 
 def job(drawn, bits, limit, texts):
-    head = frame(json.dumps(drawn, ensure_ascii=False).encode())
+    head = frame(json.dumps(drawn, ensure_ascii=False).encode()) + struct.pack("<IIII", 0, 0, 0, 0)
     count = len(texts) // 2 if bits & PAIR else len(texts)
     return head + struct.pack("<III", bits, limit, count) + b"".join(frame(text.encode()) for text in texts)
 
@@ -237,6 +237,9 @@ class Answers:
         """None, or (status, key, found, allowed, message)."""
         length = self.number()
         return self.take(length).decode().split("\t") if length else None
+
+    def notes(self):
+        return [self.take(self.number()).decode() for _ in range(self.number())]
 
     def encoding(self, columns):
         count = self.number()
@@ -267,6 +270,7 @@ def compare_group(arguments):
             if not is_listed(refusal):
                 differences.append((number, f"refused: {refusal}"))
             continue
+        answers.notes()
         library = Tokenizer.from_str(json.dumps(drawn))
         step = 2 if bits & PAIR else 1
         for i, wanted in enumerate(reference(library, bits, limit, texts)):

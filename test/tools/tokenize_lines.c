@@ -3,30 +3,35 @@
  *
  *   tokenize_lines [OPTION …] TOKENIZER_JSON [TOKENIZER_CONFIG_JSON]
  *   tokenize_lines --many
+ *   tokenize_lines --keys
  *
  * Reads texts from standard input, each a 32-bit length and so many bytes (--pair: two of them make
  * one call). Writes for each call a 32-bit count and as many ids, starts, stops and type ids, all
  * 32-bit. With --time ROUNDS nothing is written but the seconds that the fastest round took, with
  * --cpu ROUNDS those that the processor spent on it.
  *
- * With --many the input is a row of jobs: tokenizer.json with its length before it, three 32-bit
- * numbers (the options, as `option_bits` has them; the most tokens or 0; the number of texts), and
- * the texts. The answer to each is 0 and its calls as above, or the length of a line that says what
- * is refused, and the line.
+ * With --many the input is a row of jobs: five files (tokenizer.json, tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json, config.json), each with its length before it, which
+ * is 0 where there is none; three 32-bit numbers (the options, as `option_bits` has them; the most
+ * tokens or 0; the number of texts), and the texts. The answer to each is 0, the number of its
+ * notes, each a line with its length before it, and its calls as above; or the length of a line
+ * that says what is refused, and the line.
+ *
+ * --keys prints the tables of keys: file, key, use.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "token/tokenizer.h"
+#include "token/reference.h"
 
 /* Of a job. */
 enum option_bits { ADD_SPECIAL = 1, PARSE_SPECIAL = 2, OFFSETS = 4, PAIR = 8 };
 
 typedef struct settings {
     lm_token_options options;
-    bool pair, many;
+    bool pair, many, keys;
     int rounds;
     clockid_t clock;
     const char *files[2];
@@ -81,6 +86,8 @@ parse_arguments(int argc, char **argv, settings *set)
             set->pair = true;
         else if (strcmp(argv[i], "--many") == 0)
             set->many = true;
+        else if (strcmp(argv[i], "--keys") == 0)
+            set->keys = true;
         else if (strcmp(argv[i], "--max-tokens") == 0 && i + 1 < argc)
             set->options.max_tokens = atoi(argv[++i]);
         else if (strcmp(argv[i], "--time") == 0 && i + 1 < argc)
@@ -242,17 +249,32 @@ write_refusal(const lm_context *ctx, lm_status status)
 }
 
 static void
-run_texts(lm_context *ctx, const lm_tokenizer *tokenizer, const settings *set, input *in,
-          uint32_t calls)
+write_notes(const lm_notes *notes)
 {
-    static const uint32_t good = 0;
+    const uint32_t head[] = {0, (uint32_t)notes->count};
+
+    fwrite(head, 4, 2, stdout);
+    for (int i = 0; i < notes->count; i++) {
+        char line[1024];
+        uint32_t length = (uint32_t)snprintf(line, sizeof line, "%s\t%s\t%s", notes->items[i].file,
+                                             notes->items[i].key, notes->items[i].message);
+
+        fwrite(&length, 4, 1, stdout);
+        fwrite(line, 1, length, stdout);
+    }
+}
+
+static void
+run_texts(lm_context *ctx, const lm_tokenizer *tokenizer, const lm_notes *notes,
+          const settings *set, input *in, uint32_t calls)
+{
     lm_token_scratch *scratch;
     lm_encoding out;
 
     if (lm_token_scratch_create(ctx, &scratch) != LM_OK)
         fail(ctx, "scratch");
     lm_encoding_init(&out, ctx);
-    fwrite(&good, 4, 1, stdout);
+    write_notes(notes);
     for (uint32_t i = 0; i < calls; i++) {
         size_t a_length, b_length;
         const char *a = take_bytes(in, &a_length), *b = set->pair ? take_bytes(in, &b_length) : "";
@@ -269,37 +291,78 @@ run_texts(lm_context *ctx, const lm_tokenizer *tokenizer, const settings *set, i
     lm_token_scratch_free(scratch);
 }
 
+static const lm_json *
+take_file(lm_context *ctx, lm_arena *arena, input *in)
+{
+    size_t length;
+    const char *text = take_bytes(in, &length);
+    const lm_json *json = NULL;
+
+    if (length > 0 && lm_json_parse(ctx, arena, text, length, "a file", &json) != LM_OK)
+        fail(ctx, "a file");
+    return json;
+}
+
+static void
+take_files(lm_context *ctx, lm_arena *arena, input *in, lm_tokenizer_files *files)
+{
+    files->tokenizer = take_file(ctx, arena, in);
+    files->config = take_file(ctx, arena, in);
+    files->special_map = take_file(ctx, arena, in);
+    files->added = take_file(ctx, arena, in);
+    files->model_config = take_file(ctx, arena, in);
+}
+
 /* One tokenizer and its texts. */
 static void
 run_job(lm_context *ctx, input *in)
 {
-    size_t length;
-    const char *text = take_bytes(in, &length);
-    uint32_t bits = take_number(in), limit = take_number(in), calls = take_number(in);
-    settings set = {
-        .options = {bits & ADD_SPECIAL, bits & PARSE_SPECIAL, bits & OFFSETS, (int)limit},
-        .pair = bits & PAIR};
-    const lm_json *json;
+    lm_tokenizer_files files = {0};
+    settings set = {0};
     lm_tokenizer tokenizer;
+    uint32_t bits, calls;
+    lm_notes notes;
     lm_buffer image;
     lm_arena arena;
     lm_status status;
+    size_t length;
 
     lm_arena_init(&arena, ctx);
     lm_buffer_init(&image, ctx);
-    status = lm_json_parse(ctx, &arena, text, length, "tokenizer.json", &json);
-    if (status == LM_OK)
-        status = lm_tokenizer_compile(ctx, json, NULL, 1 << 24, &image, NULL);
+    lm_notes_init(&notes, false);
+    take_files(ctx, &arena, in, &files);
+    bits = take_number(in);
+    set.options = (lm_token_options){bits & ADD_SPECIAL, bits & PARSE_SPECIAL, bits & OFFSETS,
+                                     (int)take_number(in)};
+    set.pair = bits & PAIR;
+    calls = take_number(in);
+    status = lm_tokenizer_compile_files(ctx, &files, 1 << 24, &image, &notes);
     if (status == LM_OK)
         status = lm_tokenizer_bind(ctx, image.data, image.size, &tokenizer);
     if (status == LM_OK)
-        run_texts(ctx, &tokenizer, &set, in, calls);
+        run_texts(ctx, &tokenizer, &notes, &set, in, calls);
     else
         write_refusal(ctx, status);
     for (uint32_t i = 0; status != LM_OK && i < calls * (set.pair ? 2 : 1); i++)
         take_bytes(in, &length);
     lm_buffer_free(&image);
     lm_arena_free(&arena);
+}
+
+static int
+print_keys(void)
+{
+    static const struct {
+        const char *file;
+        const lm_key_rule *rules;
+    } tables[] = {{"tokenizer.json", lm_tokenizer_keys},
+                  {"tokenizer_config.json", lm_tokenizer_config_keys},
+                  {"special_tokens_map.json", lm_special_map_keys}};
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        for (const lm_key_rule *rule = tables[i].rules; rule->key; rule++)
+            printf("%s\t%s\t%d\n", tables[i].file, rule->key, (int)rule->use);
+    return 0;
 }
 
 static int
@@ -329,6 +392,8 @@ main(int argc, char **argv)
 
     parse_arguments(argc, argv, &set);
     lm_context_init(&ctx);
+    if (set.keys)
+        return print_keys();
     if (set.many)
         return run_many(&ctx);
     if (!set.files[0]) {
