@@ -68,8 +68,9 @@ def words(rng):
 
 
 def token(rng, text, **more):
+    """A token as these files write it: a string, or an object that a marker tells in tokenizer_config.json."""
     return rng.choice([text, {"content": text, "lstrip": rng.random() < 0.3, "rstrip": False, "normalized": False,
-                              "single_word": False, "__type": "AddedToken", **more}])
+                              "single_word": False, **more}])
 
 
 # Each change takes the files and a source of chance; those of one folder are drawn together.
@@ -198,6 +199,10 @@ def draw(seed, number):
                                              change_model)]
     for change in chosen:
         change(files, rng)
+    for value in files.get("tokenizer_config.json", {}).values():
+        for item in [value] + (value if isinstance(value, list) else []):
+            if isinstance(item, dict) and "content" in item:
+                item["__type"] = "AddedToken"
     names = WORDS + [t["content"] for t in BASE["tokenizer.json"]["added_tokens"]] * 4
     texts = [" ".join(rng.choice(names) for _ in range(rng.randrange(1, 20))) for _ in range(30)]
     texts += [text.upper() for text in texts[:5]] + ["Ünïcode ÀÉ 中文 naïve, don't [CLS] x[MASK]y <new>", "", "[SEP]",

@@ -146,6 +146,8 @@ part_live() {
     [ "$LMTEXT_EFFORT" != long ] || count=10000
     check_lines live-random-tokenizers "$BUILD/live/bin/python" scripts/compare-random-tokenizers.py \
         --program "$BUILD/unit/tools/tokenize_lines" --count $count
+    check_lines live-tokenizer-files "$BUILD/live/bin/python" scripts/compare-tokenizer-files.py \
+        --program "$BUILD/unit/tools/tokenize_lines" --count $((count * 2 / 5))
     check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \
         --model "$LMTEXT_MINILM" --corpus "$BUILD/corpus-all/corpus.jsonl" --each $each
     stop_server
