@@ -453,7 +453,7 @@ static const struct {
      "\"SentenceTransformer\",\"similarity_fn_name\":\"cosine\",\"requirements\":null,"
      "\"truncate_dim\":4}",
      LM_OK, "", "", NULL},
-    {"config_sentence_transformers.json", "{\"new\":1}", LM_OK, "", "", "not known"},
+    {"config_sentence_transformers.json", "{\"new\":1}", LM_OK, "", "", "unknown setting"},
     {"sentence_bert_config.json", "{\"tokenizer_args\":{},\"model_kwargs\":null}", LM_OK, "", "",
      NULL},
     {"sentence_bert_config.json", "{\"tokenizer_args\":{\"padding_side\":\"left\"}}",
@@ -478,9 +478,9 @@ static const struct {
      LM_UNSUPPORTED, "modality_config",
      "{\"text\":{\"method\":\"forward\",\"method_output_name\":\"pooler_output\"}}", NULL},
     {"sentence_bert_config.json", "{\"unpad_inputs\":true,\"later\":2}", LM_OK, "", "",
-     "not known"},
-    {POOL, "{\"pooling_mode\":\"mean\",\"temperature\":2}", LM_OK, "", "", "not known"},
-    {"2_Normalize/config.json", "{\"p\":1}", LM_OK, "", "", "not known"},
+     "unknown setting"},
+    {POOL, "{\"pooling_mode\":\"mean\",\"temperature\":2}", LM_OK, "", "", "unknown setting"},
+    {"2_Normalize/config.json", "{\"p\":1}", LM_OK, "", "", "unknown setting"},
     {"adapter_config.json", "{}", LM_UNSUPPORTED, "", "", NULL},
     {"modules.json", "[" MODULE("custom_st.Transformer", "") "," POOLING "]", LM_UNSUPPORTED,
      "type", "\"custom_st.Transformer\"", NULL},
@@ -495,7 +495,7 @@ static const struct {
     {"modules.json",
      "[" TRANSFORMER ",{\"name\":\"1\",\"idx\":1,\"kwargs\":[\"task\"],\"new\":0,\"path\":"
      "\"1_Pooling\",\"type\":\"" OLD "Pooling\"}]",
-     LM_OK, "", "", "not known"},
+     LM_OK, "", "", "unknown setting"},
 };
 
 /* The same folder by import, by quantize (a note in place of a refusal), and loaded. */
@@ -622,7 +622,8 @@ test_other_kinds(void)
         const file files[] = {{kinds[i].name, kinds[i].text}, {NULL, NULL}};
         folder f;
 
-        CHECK_EQ_INT(open_folder(&f, files), LM_BAD_MODEL);
+        CHECK_EQ_INT(open_folder(&f, files),
+                     strstr(kinds[i].name, ".json") ? LM_BAD_JSON : LM_BAD_MODEL);
         CHECK_STR(f.ctx.error.file, kinds[i].name);
         CHECK(strstr(f.ctx.error.found, kinds[i].found) != NULL);
         CHECK(strstr(f.ctx.error.hint, kinds[i].hint) != NULL);

@@ -158,7 +158,7 @@ static const struct {
     {"\"is_encoder_decoder\": true", LM_UNSUPPORTED, "is_encoder_decoder", NULL},
     {"\"tie_encoder_decoder\": true", LM_UNSUPPORTED, "tie_encoder_decoder", NULL},
     {"\"directionality\": \"bidi\", \"pooler_fc_size\": 768", LM_OK, "", NULL},
-    {"\"rope_theta\": 10000", LM_OK, "", "not known"},
+    {"\"rope_theta\": 10000", LM_OK, "", "unknown setting"},
     {"\"id2label\": {\"0\": \"joy\"}", LM_OK, "", NULL}, /* its architecture is BertModel */
 };
 

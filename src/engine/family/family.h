@@ -136,7 +136,8 @@ typedef struct lm_family {
     /* Values of `architectures` whose encoder makes embeddings: bare, or with pre-training's head.
      */
     const char *const *architectures;
-    const char *const *not_needed; /* how names of tensors begin that an encoder does without */
+    const char *const
+        *not_needed; /* beginnings of tensors' names that an encoder does without; may be NULL */
     /* Checks between fields (hidden % heads) and derived fields; may be NULL. */
     lm_status (*check)(lm_context *ctx, const lm_json *config, void *fields);
     const lm_weight_slot *slots;

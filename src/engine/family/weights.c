@@ -411,7 +411,7 @@ lay_out(planner *p)
 static bool
 is_not_needed(const lm_family *family, const char *name)
 {
-    for (const char *const *start = family->not_needed; *start; start++)
+    for (const char *const *start = family->not_needed; start && *start; start++)
         if (strncmp(name, *start, strlen(*start)) == 0)
             return true;
     return false;

@@ -117,7 +117,7 @@ read_json(const reader *r, const known_file *file, bool required, lm_json_type t
     status = lm_source_slurp(r->ctx, r->source, &text_arena, file->name, file->limit, required,
                              &text, &length);
     if (status == LM_OK && text)
-        status = lm_looks_check(r->ctx, file->name, text, length);
+        status = lm_looks_check(r->ctx, LM_BAD_JSON, file->name, text, length);
     if (status == LM_OK && text)
         status = lm_json_parse(r->ctx, r->arena, text, length, file->name, json);
     lm_arena_free(&text_arena);

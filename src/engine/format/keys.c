@@ -56,7 +56,7 @@ check_refused(lm_context *ctx, lm_notes *notes, const char *file, const char *pa
     lm_detail_file(ctx, file);
     lm_detail_key(ctx, "%s%s", path, member->key);
     lm_detail_found(ctx, "%s", shown);
-    lm_detail_allowed(ctx, "%s", allowed ? allowed : "none");
+    lm_detail_allowed(ctx, "%s", allowed ? allowed : "null");
     return lm_notes_refuse(ctx, notes);
 }
 
@@ -67,7 +67,7 @@ note_unknown(lm_notes *notes, const char *file, const char *path, const lm_json 
     char key[sizeof notes->items[0].key];
 
     snprintf(key, sizeof key, "%s%s", path, member->key);
-    lm_notes_add(notes, file, key, "a setting of the model is not known to lmtext, and is ignored");
+    lm_notes_add(notes, file, key, "unknown setting \"%s\" is ignored", key);
 }
 
 /* A key that holds U+0000 is none that a table has. */

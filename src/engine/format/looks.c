@@ -37,12 +37,13 @@ static const struct {
 };
 
 lm_status
-lm_looks_check(lm_context *ctx, const char *file, const void *bytes, size_t length)
+lm_looks_check(lm_context *ctx, lm_status status, const char *file, const void *bytes,
+               size_t length)
 {
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
         if (length < looks[i].length || memcmp(bytes, looks[i].start, looks[i].length) != 0)
             continue;
-        lm_raise(ctx, LM_BAD_MODEL, "a file of the model is of another kind than its name says");
+        lm_raise(ctx, status, "a file of the model is of another kind than its name says");
         lm_detail_file(ctx, file);
         lm_detail_found(ctx, "%s", looks[i].name);
         return lm_detail_hint(ctx, "%s", looks[i].hint);

@@ -11,9 +11,10 @@
 #define LM_LOOKS_BYTES 32
 
 /*
- * LM_BAD_MODEL, naming the file, what it looks like and what to do, where the first bytes of a file
+ * `status`, naming the file, what it looks like and what to do, where the first bytes of a file
  * are those of another kind of file; else LM_OK. No JSON begins like any of these.
  */
-lm_status lm_looks_check(lm_context *ctx, const char *file, const void *bytes, size_t length);
+lm_status lm_looks_check(lm_context *ctx, lm_status status, const char *file, const void *bytes,
+                         size_t length);
 
 #endif

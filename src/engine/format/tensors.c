@@ -319,7 +319,7 @@ refuse_header(const tensor_file *file, unsigned char *first, uint64_t size, uint
 
     LM_TRY(file->source->read(file->ctx, file->source->opaque, file->name, PREAMBLE,
                               first + PREAMBLE, length - PREAMBLE));
-    LM_TRY(lm_looks_check(file->ctx, file->name, first, length));
+    LM_TRY(lm_looks_check(file->ctx, LM_BAD_MODEL, file->name, first, length));
     bad_file(file, header > HEADER_LIMIT ? "the header is too large"
                                          : "a file of the model is truncated");
     lm_detail_found(file->ctx, "a header of %llu bytes", (unsigned long long)header);
@@ -602,7 +602,7 @@ read_index(const weights *w, const lm_json **map)
     status = lm_source_slurp(w->ctx, w->source, &text_arena, w->index, (size_t)HEADER_LIMIT, false,
                              &text, &length);
     if (status == LM_OK && text)
-        status = lm_looks_check(w->ctx, w->index, text, length);
+        status = lm_looks_check(w->ctx, LM_BAD_JSON, w->index, text, length);
     if (status == LM_OK && text)
         status = lm_json_parse(w->ctx, w->arena, text, length, w->index, &index);
     lm_arena_free(&text_arena);
