@@ -275,7 +275,7 @@ static const struct {
           "\"lstrip\":true}}"),
      "added_tokens_decoder",
      "takes the flags of \"[CLS]\" from here"},
-    {{0}, WITH("\"unheard_of\":1"), "unheard_of", "not known"},
+    {{0}, WITH("\"unheard_of\":1"), "unheard_of", "unknown setting"},
     {{0},
      "{\"tokenizer_class\":\"MyTokenizer\"}",
      "tokenizer_class",
