@@ -78,6 +78,50 @@ SELECT forwards('SELECT lmtext.embed(title) FROM doc') < 80 AS fewer;
 -- The batches of all processes that took part; 1, 2, 4 … rows, while they are short.
 SELECT batches($$SELECT lmtext.embed('text ' || i) FROM (SELECT i::text FROM generate_series(1, 100) i OFFSET 0) t (i)$$);
 
+-- What embedding costs is the node's; what is below costs as much as it does alone. The planner's sum stays the same.
+CREATE FUNCTION costs(statement text, OUT node text, OUT startup numeric, OUT total numeric) RETURNS SETOF record LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || statement INTO plan;
+    plan := plan->0->'Plan';
+    WHILE plan IS NOT NULL LOOP
+        node := coalesce(plan->>'Custom Plan Provider', plan->>'Node Type');
+        startup := plan->>'Startup Cost';
+        total := plan->>'Total Cost';
+        RETURN NEXT;
+        plan := plan->'Plans'->0;
+    END LOOP;
+END $$;
+CREATE FUNCTION heavy(int) RETURNS int LANGUAGE plpgsql IMMUTABLE COST 1000 AS 'BEGIN RETURN $1; END';
+CREATE TABLE pair (batched text, alone text);
+INSERT INTO pair VALUES
+    ('SELECT id, lmtext.embed(body) FROM doc', 'SELECT id, body FROM doc'),
+    ('SELECT n, lmtext.embed(title || body) FROM doc WHERE n > 3', 'SELECT n, title || body FROM doc WHERE n > 3'),
+    ('SELECT lmtext.similarity(body, ''words'', ''tiny'') FROM doc', 'SELECT body FROM doc'),
+    ('SELECT heavy(n), lmtext.embed(body) FROM doc', 'SELECT n, body FROM doc'),
+    ('SELECT lmtext.embed(body) FROM doc WHERE heavy(n) > 0', 'SELECT body FROM doc WHERE heavy(n) > 0'),
+    ('SELECT a.n, lmtext.embed(b.title) FROM doc a JOIN doc b USING (id)', 'SELECT a.n, b.title FROM doc a JOIN doc b USING (id)'),
+    ('SELECT lmtext.embed(c.content) FROM doc, LATERAL lmtext.chunk(body) c', 'SELECT c.content FROM doc, LATERAL lmtext.chunk(body) c');
+SELECT p.batched, node.node, node.total > 20 * below.total AS embeds, round(below.total) = round(alone.total) AS below_as_alone, node.total = unbatched.total AS same_sum
+FROM pair p, LATERAL (SELECT * FROM costs(p.batched) LIMIT 1) node, LATERAL (SELECT * FROM costs(p.batched) OFFSET 1 LIMIT 1) below,
+    LATERAL (SELECT * FROM costs(p.alone) LIMIT 1) alone,
+    LATERAL (SELECT c.* FROM set_config('lmtext.batch', 'off', false) s, LATERAL costs(CASE WHEN s <> '' THEN p.batched END) c LIMIT 1) unbatched,
+    LATERAL (SELECT set_config('lmtext.batch', CASE WHEN unbatched.total > 0 THEN 'on' END, false)) again;
+-- What the planner knows of a function follows ALTER, in this session and back again when it is undone.
+SELECT probin AS library FROM pg_proc WHERE oid = 'lmtext.embed(text, text, text, text, integer)'::regprocedure \gset
+CREATE FUNCTION own(text) RETURNS real[] AS :'library', 'lmtext_embed' LANGUAGE C STABLE;
+SELECT nodes('SELECT own(title) FROM doc') AS unsupported;
+ALTER FUNCTION own(text) SUPPORT lmtext_internal.embed_support;
+SELECT nodes('SELECT own(title) FROM doc') AS supported, (SELECT same FROM same('SELECT own(title) FROM doc'));
+BEGIN;
+DROP FUNCTION own(text);
+CREATE FUNCTION own(text) RETURNS real[] AS :'library', 'lmtext_embed' LANGUAGE C STABLE;
+SELECT nodes('SELECT own(title) FROM doc') AS made_anew;
+ROLLBACK;
+SELECT nodes('SELECT own(title) FROM doc') AS undone;
+DROP FUNCTION own(text);
+
 -- All kinds of nodes and calls.
 SELECT * FROM same($$SELECT lmtext.embed(body), lmtext.embed(title, 'minilm'), lmtext.embed(title), id FROM doc$$);
 SELECT * FROM same($$SELECT lmtext.embed(title, 'prompted', prompt_name => 'query'), lmtext.embed(title, 'prompted'),
@@ -161,7 +205,8 @@ EXECUTE bound (0);
 EXECUTE bound (6);
 EXECUTE bound (NULL);
 RESET plan_cache_mode;
-SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 1') AS first, forwards('SELECT lmtext.embed(body) FROM edge LIMIT 3') AS three;
+SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 1') AS first;
+SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 3') AS three;
 
 -- An error comes with its row, as it is without batches.
 UPDATE edge SET body = repeat('word ', 300) WHERE i = 10;

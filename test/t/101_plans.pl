@@ -240,6 +240,14 @@ for my $memo (@memos)
     $session->quit;
 }
 
+# A parameter of type citext, where the server has it.
+SKIP: {
+    skip('no citext', 1) if value(q{SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'}) eq '0';
+    value('CREATE EXTENSION citext');
+    is(value(q{SET plan_cache_mode = force_generic_plan; PREPARE p (citext, citext) AS SELECT count(lmtext.embed($1, $2)) FROM doc;
+        EXECUTE p('words', 'm'); SELECT texts FROM lmtext.session_counters()}), "40\n1", 'citext: forty rows, one text');
+}
+
 # ---- Dependencies ----
 
 {

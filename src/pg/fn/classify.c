@@ -1,9 +1,8 @@
 /*
  * classify.c - lmtext.classify and class_scores: labels of texts by a trained head.
  *
- * Labels are UTF-8 in the model and come back in the database's encoding. A call whose arguments
- * are stable in the statement is computed once (memo in args.h); an array of texts is one run of
- * packed batches.
+ * Labels are UTF-8 in the model and come back in the database's encoding. A text that was the last
+ * one too is not computed again (memo in args.h); an array of texts is one run of packed batches.
  */
 #include "postgres.h"
 
@@ -131,13 +130,12 @@ classifier(FunctionCallInfo fcinfo)
     return model;
 }
 
-/* Scores of text argument 0, remembered where all arguments are stable. */
+/* Scores of text argument 0, remembered until it is another one. */
 static const float *
 scores_of_text(FunctionCallInfo fcinfo, lmtext_model *model)
 {
     size_t size = model->model.head.labels * sizeof(float);
     lm_text text = lmtext_arg_text(fcinfo, 0), parts[2];
-    bool stable = lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1);
     const float *kept;
     classify_key key;
     float *scores;
@@ -147,12 +145,12 @@ scores_of_text(FunctionCallInfo fcinfo, lmtext_model *model)
     key.on_long = lmtext_arg_on_long(fcinfo, 1, 2);
     parts[0] = (lm_text){(const char *)&key, sizeof(key)};
     parts[1] = text;
-    kept = stable ? lmtext_memo_find(fcinfo, 0, parts, 2, NULL) : NULL;
+    kept = lmtext_memo_find(fcinfo, 0, parts, 2, NULL);
     if (kept != NULL)
         return kept;
     scores = palloc(size);
     compute(model, &text, 1, (lm_on_long)key.on_long, scores);
-    return stable ? lmtext_memo_keep(fcinfo, 0, parts, 2, scores, size) : scores;
+    return lmtext_memo_keep(fcinfo, 0, parts, 2, scores, size);
 }
 
 /* One engine call for any number of texts; what it did is counted also where it failed. */

@@ -64,3 +64,40 @@ lmtext_ahead_find(const Node *call, int argno, lm_text text)
     }
     return NULL;
 }
+
+static bool
+is_same(lm_text a, lm_text b)
+{
+    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+/* Each call will verify and convert its own text again, and say what is wrong with it. */
+int
+lmtext_ahead_gather(lmtext_ahead *ahead, lm_text texts[LMTEXT_AHEAD_TEXTS])
+{
+    const lm_text *last = NULL;
+    int count = 0;
+
+    for (int i = ahead->at; i < ahead->count; i++) {
+        const lm_text *text = &ahead->texts[i];
+
+        if (last == NULL || !is_same(*text, *last)) {
+            if (!lmtext_utf8_try(text->bytes, text->length, &texts[count]))
+                break;
+            count++;
+        }
+        last = text;
+        ahead->places[i] = count - 1;
+        ahead->ready = i + 1;
+    }
+    ahead->first = ahead->at;
+    return count;
+}
+
+void
+lmtext_ahead_computed(lmtext_ahead *ahead, int gathered, int computed)
+{
+    while (ahead->ready > ahead->first && ahead->places[ahead->ready - 1] >= computed)
+        ahead->ready--;
+    ahead->failed = computed < gathered;
+}

@@ -17,7 +17,6 @@
 #include "access/parallel.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -25,6 +24,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 
+#include "pg/glue/expr.h"
 #include "pg/glue/once.h"
 #include "pg/plan/plan.h"
 
@@ -40,6 +40,7 @@ static bool enabled = true;
 
 typedef struct batch_walk {
     ParamListInfo params;
+    List *range_table;
     bool rewrite; /* else only look */
     int found;
 } batch_walk;
@@ -74,8 +75,7 @@ is_harmless(Node *node)
 static bool
 is_ahead(Node *argument)
 {
-    return exprType(argument) == TEXTOID && !lmtext_plan_is_stable(argument) &&
-           is_harmless(argument);
+    return exprType(argument) == TEXTOID && !lmtext_is_stable(argument) && is_harmless(argument);
 }
 
 /* Calls that ask for texts ahead (fn/embed.c): those of vectors and of distances. */
@@ -90,7 +90,7 @@ takes_batches(Node *call, int texts)
 static bool
 is_known(Node *argument)
 {
-    return lmtext_plan_is_stable(argument) || is_ahead(argument);
+    return lmtext_is_stable(argument) || is_ahead(argument);
 }
 
 /*
@@ -107,7 +107,7 @@ add_texts(Node *call, List **texts)
         return;
     for (i = 0; i < list_length(arguments); i++)
         if (i < count ? !is_known(list_nth(arguments, i))
-                      : !lmtext_plan_is_stable(list_nth(arguments, i)))
+                      : !lmtext_is_stable(list_nth(arguments, i)))
             return;
     for (i = 0; i < count; i++)
         if (is_ahead(list_nth(arguments, i))) {
@@ -229,10 +229,35 @@ is_volatile(Plan *plan)
 }
 
 static bool
+holds_call(Node *node, void *call)
+{
+    if (node == NULL)
+        return false;
+    return equal(node, call) || expression_tree_walker(node, holds_call, call);
+}
+
+/*
+ * Has a condition computed it for the row already? Then the target list finds it remembered
+ * (fn/args.h), if it comes right after.
+ */
+static bool
+is_computed(List *texts, List *conditions)
+{
+    ListCell *cell;
+
+    foreach (cell, texts)
+        if (holds_call((Node *)conditions, ((lmtext_batch_text *)lfirst(cell))->call))
+            return true;
+    return false;
+}
+
+static bool
 is_served(Plan *plan)
 {
-    return projects(plan) && lmtext_batch_texts(plan->targetlist) != NIL &&
-           !is_immovable((Node *)plan->targetlist, NULL) && !reads_volatile(plan);
+    List *texts = projects(plan) ? lmtext_batch_texts(plan->targetlist) : NIL;
+
+    return texts != NIL && !is_immovable((Node *)plan->targetlist, NULL) && !reads_volatile(plan) &&
+           !is_computed(texts, lmtext_plan_conditions(plan));
 }
 
 /* ---- The split ---- */
@@ -287,17 +312,41 @@ move_up(Node *node, void *context)
     return expression_tree_mutator(node, move_up, context);
 }
 
+/* Cost of a target list, evaluated once a row. */
+static QualCost
+target_cost(List *range_table, List *targetlist)
+{
+    QualCost calls = lmtext_plan_finished_cost(range_table, (Node *)targetlist);
+    QualCost others = lmtext_plan_others_cost(targetlist);
+
+    return (QualCost){calls.startup + others.startup, calls.per_tuple + others.per_tuple};
+}
+
+/* What was computed here is computed above: its cost goes there. */
+static void
+change_cost(Plan *plan, QualCost from, QualCost to)
+{
+    double startup = to.startup - from.startup;
+    double per_tuple = to.per_tuple - from.per_tuple;
+
+    plan->startup_cost = Max(plan->startup_cost + startup, 0.0);
+    plan->total_cost += startup + per_tuple * plan->plan_rows;
+    plan->total_cost = Max(plan->total_cost, plan->startup_cost);
+}
+
 /* In place of `plan`, with all that hangs on it. */
 static Plan *
-split_node(Plan *plan, int64 bound, int id)
+split_node(Plan *plan, List *range_table, int64 bound, int id)
 {
     split split = {lmtext_batch_texts(plan->targetlist), NIL};
+    QualCost before = target_cost(range_table, plan->targetlist);
     List *targetlist = (List *)move_up((Node *)plan->targetlist, &split);
     Plan *batch;
 
     plan->targetlist = split.columns;
     batch = lmtext_batch_node(plan, targetlist, bound);
     batch->plan_node_id = id;
+    change_cost(plan, before, target_cost(range_table, plan->targetlist));
     plan->initPlan = NIL;
     return batch;
 }
@@ -404,7 +453,9 @@ serve(batch_walk *walk, Plan *plan, int64 bound)
     if (bound == LEFT_ALONE || !is_served(plan))
         return plan;
     walk->found++;
-    return walk->rewrite ? split_node(plan, bound, FIRST_NODE_ID + walk->found) : plan;
+    if (!walk->rewrite)
+        return plan;
+    return split_node(plan, walk->range_table, bound, FIRST_NODE_ID + walk->found);
 }
 
 static void
@@ -414,20 +465,18 @@ serve_statement(batch_walk *walk, PlannedStmt *statement)
     serve_list(walk, statement->subplans, UNBOUNDED);
 }
 
-/* Texts in other encodings are converted by each call. */
 static bool
 may_batch(const PlannedStmt *statement, int eflags)
 {
     return enabled && !IsParallelWorker() && (eflags & EXEC_FLAG_BACKWARD) == 0 &&
-           GetDatabaseEncoding() == PG_UTF8 && statement->rowMarks == NIL &&
-           statement->planTree != NULL;
+           statement->rowMarks == NIL && statement->planTree != NULL;
 }
 
 static void
 start_executor(QueryDesc *query, int eflags)
 {
     if (may_batch(query->plannedstmt, eflags)) {
-        batch_walk walk = {query->params, false, 0};
+        batch_walk walk = {query->params, query->plannedstmt->rtable, false, 0};
 
         serve_statement(&walk, query->plannedstmt);
         if (walk.found > 0) {
@@ -436,7 +485,7 @@ start_executor(QueryDesc *query, int eflags)
             *statement = *query->plannedstmt;
             statement->planTree = copyObject(statement->planTree);
             statement->subplans = copyObject(statement->subplans);
-            walk = (batch_walk){query->params, true, 0};
+            walk = (batch_walk){query->params, statement->rtable, true, 0};
             serve_statement(&walk, statement);
             LMTEXT_FAULT_POINT("batches_planned");
             query->plannedstmt = statement;
