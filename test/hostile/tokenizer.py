@@ -198,6 +198,8 @@ def settings(model):
         yield Case(f"tokenizer-config-{what}", state,
                    {TOKENIZER_CONFIG: model.edited(TOKENIZER_CONFIG, lambda config: config.update({key: value}))},
                    (key,) if state != ACCEPTED and not what.startswith("length") else ())
+    yield Case("tokenizer-version", UNSUPPORTED, {TOKENIZER: model.edited(TOKENIZER, lambda root: root.update(version=7))},
+               (TOKENIZER, "version"))
     many = {"extra_special_tokens": [f"x{n}" for n in range(100_000)]}
     deep = {"additional_special_tokens": {"a": {"content": "[CLS]"}, "b": [[["[CLS]"]]], "c": 5, "d": None}}
     for what, state, name, value, *said in (
