@@ -147,6 +147,12 @@ part_live() {
     # shellcheck disable=SC2086 # an option or nothing
     check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py $long \
         --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all"
+    count=1000
+    [ "$LMTEXT_EFFORT" != long ] || count=10000
+    check_lines live-random-tokenizers "$BUILD/live/bin/python" scripts/compare-random-tokenizers.py \
+        --program "$BUILD/unit/tools/tokenize_lines" --count $count
+    check_lines live-tokenizer-files "$BUILD/live/bin/python" scripts/compare-tokenizer-files.py \
+        --program "$BUILD/unit/tools/tokenize_lines" --count $((count * 2 / 5))
     check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \
         --model "$LMTEXT_MINILM" --corpus "$BUILD/corpus-all/corpus.jsonl" --each $each
     check_lines live-folders "$BUILD/live/bin/python" scripts/compare-folders.py --model "$LMTEXT_MINILM"

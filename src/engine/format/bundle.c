@@ -22,6 +22,8 @@
 #define CONFIG_FILE "config.json"
 #define TOKENIZER_FILE "tokenizer.json"
 #define TOKENIZER_CONFIG_FILE "tokenizer_config.json"
+#define SPECIAL_MAP_FILE "special_tokens_map.json"
+#define ADDED_TOKENS_FILE "added_tokens.json"
 #define MODULES_FILE "modules.json"
 #define PROMPTS_FILE "config_sentence_transformers.json"
 #define HEAD_FILE "head.json"
@@ -39,6 +41,8 @@ typedef struct known_file {
 static const known_file config_file = {CONFIG_FILE, 16 * MB}; /* holds all labels */
 static const known_file tokenizer_file = {TOKENIZER_FILE, 128 * MB};
 static const known_file tokenizer_config_file = {TOKENIZER_CONFIG_FILE, 16 * MB}; /* added tokens */
+static const known_file special_map_file = {SPECIAL_MAP_FILE, 16 * MB};
+static const known_file added_tokens_file = {ADDED_TOKENS_FILE, 16 * MB};
 static const known_file modules_file = {MODULES_FILE, 64 * KB};
 static const known_file prompts_file = {PROMPTS_FILE, 1 * MB};
 static const known_file head_file = {HEAD_FILE, 16 * MB};
@@ -722,6 +726,8 @@ lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_not
     LM_TRY(read_object(&r, &config_file, true, &bundle->config));
     LM_TRY(read_object(&r, &tokenizer_file, false, &bundle->tokenizer));
     LM_TRY(read_object(&r, &tokenizer_config_file, false, &bundle->tokenizer_config));
+    LM_TRY(read_object(&r, &special_map_file, false, &bundle->special_map));
+    LM_TRY(read_object(&r, &added_tokens_file, false, &bundle->added_tokens));
     LM_TRY(read_pipeline(&r, &modules, &bundle->sentence));
     LM_TRY(check_adapter(&r));
     return lm_tensors_open(ctx, arena, source, r.folder, &bundle->tensors);
@@ -854,6 +860,8 @@ list_settings(reader *r, name_list *list)
     LM_TRY(add_in_folder(r, list, &config_file, true));
     LM_TRY(add_in_folder(r, list, &tokenizer_file, false));
     LM_TRY(add_in_folder(r, list, &tokenizer_config_file, false));
+    LM_TRY(add_in_folder(r, list, &special_map_file, false));
+    LM_TRY(add_in_folder(r, list, &added_tokens_file, false));
     return spec.model_type ? LM_OK : list_pipeline(r, &modules, list);
 }
 
@@ -917,11 +925,20 @@ lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_fil
     return join_names(&r, &settings, weights, count, quantized, list);
 }
 
+/* Older files say max_len; the newer name wins, even with null. */
+static const lm_json *
+tokenizer_limit(const lm_bundle *bundle)
+{
+    const lm_json *limit = lm_json_get(bundle->tokenizer_config, "model_max_length");
+
+    return limit ? limit : lm_json_get(bundle->tokenizer_config, "max_len");
+}
+
 /* Computed as double, since files hold numbers far beyond int. */
 int
 lm_bundle_window(const lm_bundle *bundle, int positions)
 {
-    const lm_json *limit = lm_json_get(bundle->tokenizer_config, "model_max_length");
+    const lm_json *limit = tokenizer_limit(bundle);
     double window = bundle->sentence.max_seq_length;
 
     /* "No limit" is written as 1e30. */

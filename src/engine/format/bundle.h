@@ -52,6 +52,8 @@ typedef struct lm_bundle {
     const lm_json *head;             /* head.json, NULL for a model folder */
     const lm_json *tokenizer;        /* tokenizer.json, NULL when absent */
     const lm_json *tokenizer_config; /* NULL when absent */
+    const lm_json *special_map;      /* special_tokens_map.json, NULL when absent */
+    const lm_json *added_tokens;     /* added_tokens.json, NULL when absent */
     lm_sentence_spec sentence;
     lm_tensors tensors;
     lm_tensors quantized; /* lm_bundle_open_quantized; file_count 0: none */

@@ -164,14 +164,15 @@ static lm_status
 plan_tokenizer(planner *p, const lm_dims *dims)
 {
     const lm_bundle *bundle = &p->plan->bundle;
+    const lm_tokenizer_files files = {bundle->tokenizer, bundle->tokenizer_config,
+                                      bundle->special_map, bundle->added_tokens, bundle->config};
     lm_buffer image;
     lm_status status;
 
     if (!bundle->tokenizer)
         return lm_bundle_no_tokenizer(p->ctx, p->arena, &p->plan->source, bundle);
     lm_buffer_init(&image, p->ctx);
-    status = lm_tokenizer_compile(p->ctx, bundle->tokenizer, bundle->tokenizer_config, dims->vocab,
-                                  &image, p->notes);
+    status = lm_tokenizer_compile_files(p->ctx, &files, dims->vocab, &image, p->notes);
     if (status == LM_OK)
         status = keep_section(p, &image, LM_IMAGE_TOKENIZER, &p->plan->tokenizer);
     lm_buffer_free(&image);

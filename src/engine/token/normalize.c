@@ -109,7 +109,7 @@ compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
             return stages[i].compile(ctx, field, override, list, notes);
         return add_operation(ctx, list, stages[i].op);
     }
-    return lm_field_no_stage(ctx, "normalizer", type, names, STAGE_COUNT);
+    return lm_field_no_stage(ctx, "normalizer", type->as.string.bytes, names, STAGE_COUNT);
 }
 
 /* Members run in order; nesting is limited by the JSON reader. */
@@ -149,6 +149,21 @@ note_conflicts(const lm_bert_override *own, const lm_bert_override *override, lm
                          settings[i].rules ? "true" : "false");
 }
 
+/* In the order of the library. */
+static lm_status
+add_bert(lm_context *ctx, const lm_bert_override *settings, lm_stage_list *list)
+{
+    if (settings->clean)
+        LM_TRY(add_operation(ctx, list, CLEAN));
+    if (settings->chinese)
+        LM_TRY(add_operation(ctx, list, SPACE_CJK));
+    if (settings->strip_accents) {
+        LM_TRY(add_operation(ctx, list, NFD));
+        LM_TRY(add_operation(ctx, list, STRIP_NONSPACING));
+    }
+    return settings->lowercase ? add_operation(ctx, list, LOWER) : LM_OK;
+}
+
 /* strip_accents that is null follows lowercase. */
 static lm_status
 compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, lm_stage_list *list,
@@ -167,15 +182,14 @@ compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, 
         note_conflicts(&own, override, notes);
         own = *override;
     }
-    if (own.clean)
-        LM_TRY(add_operation(ctx, list, CLEAN));
-    if (own.chinese)
-        LM_TRY(add_operation(ctx, list, SPACE_CJK));
-    if (own.strip_accents) {
-        LM_TRY(add_operation(ctx, list, NFD));
-        LM_TRY(add_operation(ctx, list, STRIP_NONSPACING));
-    }
-    return own.lowercase ? add_operation(ctx, list, LOWER) : LM_OK;
+    return add_bert(ctx, &own, list);
+}
+
+lm_status
+lm_normalizer_bert(lm_context *ctx, const lm_bert_override *settings, lm_stage_list *list)
+{
+    memset(list, 0, sizeof *list);
+    return add_bert(ctx, settings, list);
 }
 
 /* Composition looks at neighbours. */

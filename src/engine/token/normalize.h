@@ -22,6 +22,10 @@ lm_status lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer,
                                 const lm_bert_override *override, lm_stage_list *list,
                                 lm_notes *notes);
 
+/* The list of a BertNormalizer with these settings. */
+lm_status lm_normalizer_bert(lm_context *ctx, const lm_bert_override *settings,
+                             lm_stage_list *list);
+
 /* Normalize chars in place (scratch->spare is used). */
 lm_status lm_normalizer_run(lm_context *ctx, const lm_stage_list *list, lm_chars *chars,
                             lm_chars *spare);

@@ -31,6 +31,22 @@ lm_status lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer,
                                const lm_json *tokenizer_config, int32_t max_vocab, lm_buffer *image,
                                lm_notes *notes);
 
+/* The files of a model folder that tell of its tokenizer; each but the first may be NULL. */
+typedef struct lm_tokenizer_files {
+    const lm_json *tokenizer;    /* tokenizer.json */
+    const lm_json *config;       /* tokenizer_config.json */
+    const lm_json *special_map;  /* special_tokens_map.json */
+    const lm_json *added;        /* added_tokens.json */
+    const lm_json *model_config; /* config.json, which may tell the class */
+} lm_tokenizer_files;
+
+/*
+ * The same with all files. With notes, what the other files ask for and lmtext does not do is
+ * refused (LM_UNSUPPORTED), and notes tell where transformers would make other ids of them.
+ */
+lm_status lm_tokenizer_compile_files(lm_context *ctx, const lm_tokenizer_files *files,
+                                     int32_t max_vocab, lm_buffer *image, lm_notes *notes);
+
 /* Make a view of an image; checks magic and size only (the image is our own). */
 lm_status lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size,
                             lm_tokenizer *tokenizer);
