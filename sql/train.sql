@@ -37,6 +37,20 @@ FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
 SELECT count(*) > 5 AS points, bool_and(loss IS NOT NULL AND held_out_loss IS NOT NULL) AS complete
 FROM lmtext.train_log WHERE run = (SELECT max(run) FROM lmtext.train_runs);
 
+-- Where nothing is held out, nothing is known of it: NULL, not 0, in the run and at each step.
+SET client_min_messages = warning;
+CALL lmtext.train('unheld', 'SELECT body, section FROM doc', '{"hold_out": 0}');
+RESET client_min_messages;
+SELECT state, loss > 0 AS loss, held_out_loss, held_out_accuracy FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+SELECT count(*) > 5 AS points, count(loss) = count(*) AS losses, count(held_out_loss) AS held_out_losses,
+       count(held_out_accuracy) AS held_out_accuracies
+FROM lmtext.train_log WHERE run = (SELECT max(run) FROM lmtext.train_runs);
+-- A run that fails before its first step has no loss, no number of rows and no steps to come.
+CALL lmtext.train('unheld', 'SELECT body, NULL::text FROM doc', '{"hold_out": 0}');
+SELECT state, phase, done, total, step, max_steps, loss, held_out_loss, held_out_accuracy
+FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+SELECT lmtext.drop_model('unheld');
+
 -- The same rows, options and seed give the same bits; a second version waits for deployment.
 CALL lmtext.train('topic', 'SELECT body, section FROM doc ORDER BY body', '{"hold_out": 0.2}');
 SELECT count(*) AS versions, count(DISTINCT sha256) AS contents FROM lmtext.models WHERE name = 'topic';

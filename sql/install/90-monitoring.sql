@@ -103,6 +103,11 @@ COMMENT ON VIEW lmtext.train_runs IS
     'trainings under way and the last that ended, of roles that the caller is a member of; all of them for members of pg_monitor';
 COMMENT ON COLUMN lmtext.train_runs.state IS 'running, done or failed';
 COMMENT ON COLUMN lmtext.train_runs.done IS 'rows embedded so far, of total';
+COMMENT ON COLUMN lmtext.train_runs.total IS 'rows to train on; NULL until all have been read';
+COMMENT ON COLUMN lmtext.train_runs.loss IS 'on the rows trained on; NULL before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
+    'NULL where no row is held out, and before the first step';
 
 CREATE FUNCTION lmtext_internal.get_train_log(
     OUT run bigint, OUT model text, OUT step integer, OUT loss double precision,
@@ -117,6 +122,8 @@ COMMENT ON FUNCTION lmtext_internal.get_train_log() IS
 CREATE VIEW lmtext.train_log AS SELECT * FROM lmtext_internal.get_train_log() ORDER BY run, step;
 COMMENT ON VIEW lmtext.train_log IS
     'curves of the trainings of lmtext.train_runs, thinned to at most 128 points each';
+COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'NULL where no row is held out';
+COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'NULL where no row is held out';
 
 CREATE FUNCTION lmtext_internal.get_stats(
     OUT role text, OUT database text, OUT model regclass, OUT version text, OUT function text,

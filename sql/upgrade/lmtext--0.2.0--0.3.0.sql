@@ -46,8 +46,38 @@ ALTER FUNCTION lmtext.get_stats_info() SET SCHEMA lmtext_internal;
 
 -- 40-train
 
--- 41-metrics
+-- 41-metrics: f1 takes labels of any type, and the report marks its means. In place, as the updates of
+-- citext and intarray do it, since views may depend on them: no new function could take their place.
+UPDATE pg_catalog.pg_proc
+SET proargtypes = pg_catalog.replace(proargtypes::pg_catalog.text, '2281 25 25', '2281 5077 5077')::pg_catalog.oidvector
+WHERE proname OPERATOR(pg_catalog.=) 'f1_accum'
+    AND pronamespace OPERATOR(pg_catalog.=) 'lmtext_internal'::pg_catalog.regnamespace;
+UPDATE pg_catalog.pg_proc
+SET proargtypes = pg_catalog.regexp_replace(proargtypes::pg_catalog.text, '^25 25', '5077 5077')::pg_catalog.oidvector
+WHERE proname OPERATOR(pg_catalog.=) 'f1'
+    AND pronamespace OPERATOR(pg_catalog.=) 'lmtext'::pg_catalog.regnamespace;
+-- Their last argument, the label.
+UPDATE pg_catalog.pg_proc
+SET proargtypes = pg_catalog.regexp_replace(proargtypes::pg_catalog.text, ' 25 25$', ' 25 5077')::pg_catalog.oidvector
+WHERE (proname OPERATOR(pg_catalog.=) 'f1_accum' AND pronargs OPERATOR(pg_catalog.=) 5::pg_catalog.int2
+       AND pronamespace OPERATOR(pg_catalog.=) 'lmtext_internal'::pg_catalog.regnamespace)
+    OR (proname OPERATOR(pg_catalog.=) 'f1' AND pronargs OPERATOR(pg_catalog.=) 4::pg_catalog.int2
+        AND pronamespace OPERATOR(pg_catalog.=) 'lmtext'::pg_catalog.regnamespace);
+UPDATE pg_catalog.pg_proc
+SET proallargtypes = pg_catalog.array_append(proallargtypes, 16::pg_catalog.oid),
+    proargmodes = pg_catalog.array_append(proargmodes, 't'::"char"),
+    proargnames = pg_catalog.array_append(proargnames, 'summary'::pg_catalog.text)
+WHERE oid OPERATOR(pg_catalog.=) 'lmtext.classification_report(text)'::pg_catalog.regprocedure;
+COMMENT ON FUNCTION lmtext.classification_report(text) IS
+    'scores of each label over a query of (actual, predicted), then their means, whose column summary is true';
 
 -- 50-search
 
 -- 90-monitoring
+COMMENT ON COLUMN lmtext.train_runs.total IS 'rows to train on; NULL until all have been read';
+COMMENT ON COLUMN lmtext.train_runs.loss IS 'on the rows trained on; NULL before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
+    'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'NULL where no row is held out';
+COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'NULL where no row is held out';

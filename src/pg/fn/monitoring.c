@@ -51,6 +51,7 @@ static void row_begin(row *row, ReturnSetInfo *result);
 static void row_end(row *row);
 static void add_datum(row *row, Datum value);
 static void add_null(row *row);
+static void add_known(row *row, bool known, Datum value);
 static void add_text(row *row, const char *value);
 static void add_float(row *row, double value);
 static void add_time(row *row, TimestampTz value);
@@ -296,9 +297,9 @@ emit_run(ReturnSetInfo *result, const lmtext_run *run)
     add_text(&row, lmtext_run_state_name(run->state));
     add_text(&row, progress->phase[0] != '\0' ? progress->phase : NULL);
     add_datum(&row, Int64GetDatum(progress->done));
-    add_datum(&row, Int64GetDatum(progress->total));
+    add_known(&row, progress->total > 0, Int64GetDatum(progress->total));
     add_datum(&row, Int32GetDatum(progress->step));
-    add_datum(&row, Int32GetDatum(progress->max_steps));
+    add_known(&row, progress->max_steps > 0, Int32GetDatum(progress->max_steps));
     add_float(&row, progress->loss);
     add_float(&row, progress->held_out_loss);
     add_float(&row, progress->held_out_accuracy);
@@ -452,6 +453,16 @@ add_null(row *row)
     row->nulls[row->count++] = true;
 }
 
+/* What is not known is NULL, not 0. */
+static void
+add_known(row *row, bool known, Datum value)
+{
+    if (known)
+        add_datum(row, value);
+    else
+        add_null(row);
+}
+
 /* NULL gives NULL. */
 static void
 add_text(row *row, const char *value)
@@ -466,20 +477,14 @@ add_text(row *row, const char *value)
 static void
 add_float(row *row, double value)
 {
-    if (isnan(value))
-        add_null(row);
-    else
-        add_datum(row, Float8GetDatum(value));
+    add_known(row, !isnan(value), Float8GetDatum(value));
 }
 
 /* 0 means not yet. */
 static void
 add_time(row *row, TimestampTz value)
 {
-    if (value == 0)
-        add_null(row);
-    else
-        add_datum(row, TimestampTzGetDatum(value));
+    add_known(row, value != 0, TimestampTzGetDatum(value));
 }
 
 /* NULL where it has been dropped. */

@@ -250,7 +250,7 @@ add_batch(training *t, const lmtext_pair *pairs, int count, lm_text *texts)
 
     make_room(t, count);
     for (int i = 0; i < count; i++) {
-        const char *text = pairs[i].values[0], *label = pairs[i].values[1];
+        const char *text = pairs[i].texts[0], *label = pairs[i].texts[1];
 
         if ((text == NULL && pairs[i].vector == NULL) || label == NULL) {
             t->skipped++;
