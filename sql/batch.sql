@@ -229,7 +229,7 @@ SELECT lmtext.embed(body) FROM edge;
 SELECT lmtext.similarity(body, 'words'), lmtext.similarity(body, body || i), lmtext.similarity(body, NULLIF(body, 'text 7')) FROM edge;
 SELECT lmtext.similarity(a, b) FROM (SELECT body AS a, NULLIF(body, 'text 7') AS b FROM edge OFFSET 0) t;
 \o
-SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
+SELECT version, function, calls, rows, tokens, truncated, errors, cached FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = off;
 SELECT lmtext.stats_reset();
 \o /dev/null
@@ -237,7 +237,7 @@ SELECT lmtext.embed(body) FROM edge;
 SELECT lmtext.similarity(body, 'words'), lmtext.similarity(body, body || i), lmtext.similarity(body, NULLIF(body, 'text 7')) FROM edge;
 SELECT lmtext.similarity(a, b) FROM (SELECT body AS a, NULLIF(body, 'text 7') AS b FROM edge OFFSET 0) t;
 \o
-SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
+SELECT version, function, calls, rows, tokens, truncated, errors, cached FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = on;
 
 -- Privileges are those of each call.

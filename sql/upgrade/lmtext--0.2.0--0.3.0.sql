@@ -81,3 +81,13 @@ COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
     'NULL where no row is held out, and before the first step';
 COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'NULL where no row is held out';
 COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'NULL where no row is held out';
+-- cached takes the place of cache_hits, in place, since views may depend on it.
+UPDATE pg_catalog.pg_proc
+SET proargnames = pg_catalog.array_replace(proargnames, 'cache_hits'::pg_catalog.text, 'cached'::pg_catalog.text)
+WHERE oid OPERATOR(pg_catalog.=) 'lmtext_internal.get_stats()'::pg_catalog.regprocedure;
+ALTER VIEW lmtext.stats RENAME COLUMN cache_hits TO cached;
+CREATE OR REPLACE VIEW lmtext.stats AS SELECT * FROM lmtext_internal.get_stats();
+COMMENT ON COLUMN lmtext.stats.calls IS
+    'evaluations with a text that is not null that computed something or failed; with cached, all evaluations';
+COMMENT ON COLUMN lmtext.stats.cached IS
+    'evaluations that were answered by what the statement had computed before; they are not among calls nor in times';

@@ -228,8 +228,7 @@ order_pairs(lm_confusion *c, visit_key **keys)
     for (size_t i = 0; status == LM_OK && i < c->pair_count; i++) {
         const pair *p = &c->pairs[i];
 
-        (*keys)[i].ranks =
-            (uint64_t)c->labels[p->actual].rank << 32 | c->labels[p->predicted].rank;
+        (*keys)[i].ranks = (uint64_t)c->labels[p->actual].rank << 32 | c->labels[p->predicted].rank;
         (*keys)[i].pair = p;
         status = poll_at(c->ctx, i);
     }

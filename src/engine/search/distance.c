@@ -11,8 +11,8 @@
 #include "kernels/kernels.h"
 
 /*
- * Sums of squares that are as exact as float allows: above, a sum may have overflowed; below, squares
- * may have been lost in the smallest floats.
+ * Sums of squares that are as exact as float allows: above, a sum may have overflowed; below,
+ * squares may have been lost in the smallest floats.
  */
 #define SAFE_LOW 1e-30f
 #define SAFE_HIGH 1e30f

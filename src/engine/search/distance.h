@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * Of finite vectors, a finite number, but for the cosine distance where a vector is zero. Of a vector
- * with NaN or an infinity, NaN or an infinity: a finite result needs no look at the vectors.
+ * Of finite vectors, a finite number, but for the cosine distance where a vector is zero. Of a
+ * vector with NaN or an infinity, NaN or an infinity: a finite result needs no look at the vectors.
  */
 
 /* 1 − cosine, clamped to [0, 2]; NaN when a vector is zero, as pgvector. */

@@ -2,8 +2,8 @@
  * distance.c - distances between real[] vectors, l2_normalize, and the aggregate lmtext.mean.
  *
  * Vectors are one-dimensional arrays without nulls; a vector stored PLAIN or uncompressed in line
- * is read where it lies. Two vectors of different length are an error (22000), never a number, and so
- * is a vector with NaN or an infinity, which is looked for only where a result is not finite.
+ * is read where it lies. Two vectors of different length are an error (22000), never a number, and
+ * so is a vector with NaN or an infinity, which is looked for only where a result is not finite.
  */
 #include "postgres.h"
 

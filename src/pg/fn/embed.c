@@ -135,7 +135,10 @@ vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model, lm_text te
     embed_parts(model, options, text, &key, parts);
     if (!is_ready(ahead, &key) && !ahead->failed && ahead->at + 1 < ahead->count)
         embed_batch(ahead, model, options, &key, width);
-    return is_ready(ahead, &key) ? ahead->values + (ahead->at - ahead->first) * width : NULL;
+    if (!is_ready(ahead, &key))
+        return NULL;
+    lmtext_stats_computed();
+    return ahead->values + (ahead->at - ahead->first) * width;
 }
 
 /* A text that may be another in the next row. */

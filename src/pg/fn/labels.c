@@ -1,10 +1,11 @@
 /*
  * labels.c - keys of labels; the contract is in labels.h.
  *
- * A table by hash and equality of the type finds the value that was seen first. Its key is its text,
- * then a zero byte and its number: texts contain no zero byte, so keys are in the order of texts, and
- * two values whose texts are the same (double precision with few digits) stay two labels. Where the
- * type has no hash function (bit, money, anonymous records) a tree in its order does.
+ * A table by hash and equality of the type finds the value that was seen first. Its key is its
+ * text, then a zero byte and its number: texts contain no zero byte, so keys are in the order of
+ * texts, and two values whose texts are the same (double precision with few digits) stay two
+ * labels. Where the type has no hash function (bit, money, anonymous records) a tree in its order
+ * does.
  */
 #include "postgres.h"
 
@@ -69,7 +70,7 @@ struct lmtext_labels {
     FmgrInfo output;
     bool padded; /* char(n), whose trailing blanks mean nothing */
     value_table_hash *table;
-    RBTree *tree; /* instead of the table; NULL: the table is used */
+    RBTree *tree;     /* instead of the table; NULL: the table is used */
     seen_label *seen; /* by number */
     uint32 count, room;
 };

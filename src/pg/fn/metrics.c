@@ -341,8 +341,8 @@ add_translated(void *opaque, const char *actual, size_t actual_length, const cha
     lm_text p = lmtext_labels_translated(adder->labels, adder->keys, predicted, predicted_length);
 
     if (adder->status == LM_OK)
-        adder->status = lm_confusion_add(adder->into->confusion, a.bytes, a.length, p.bytes,
-                                         p.length, count);
+        adder->status =
+            lm_confusion_add(adder->into->confusion, a.bytes, a.length, p.bytes, p.length, count);
 }
 
 /* Two states number the same labels in different ways. */
@@ -451,7 +451,7 @@ lmtext_f1_final(PG_FUNCTION_ARGS)
     state = (f1_state *)PG_GETARG_POINTER(0);
     lmtext_check(&state->call, lm_confusion_scores(state->confusion, &scores, &count), NULL);
     result = state->label.bytes != NULL ? f1_of_label(state->label, scores, count)
-                                  : f1_of_average(state, scores, count);
+                                        : f1_of_average(state, scores, count);
     lm_free(&state->call.ctx, scores);
     PG_RETURN_FLOAT8(result);
 }

@@ -54,6 +54,7 @@ static void add_null(row *row);
 static void add_known(row *row, bool known, Datum value);
 static void add_text(row *row, const char *value);
 static void add_float(row *row, double value);
+static void add_ms(row *row, double value);
 static void add_time(row *row, TimestampTz value);
 static void add_database(row *row, Oid database);
 
@@ -172,7 +173,7 @@ emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model)
     add_datum(&row, Int64GetDatum(view->texts));
     add_datum(&row, Int64GetDatum(view->tokens));
     add_datum(&row, Int64GetDatum(view->loads));
-    add_datum(&row, Float8GetDatum(view->load_ms));
+    add_ms(&row, view->load_ms);
     add_time(&row, view->loaded_at);
     add_time(&row, view->last_used);
     row_end(&row);
@@ -369,12 +370,11 @@ emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry)
     add_datum(&row, Int64GetDatum((int64)counts->tokens));
     add_datum(&row, Int64GetDatum((int64)counts->truncated));
     add_datum(&row, Int64GetDatum((int64)counts->errors));
-    add_datum(&row, Int64GetDatum((int64)counts->cache_hits));
-    add_float(&row, counts->total_ns / 1e6);
-    add_float(&row, counts->calls > 0 ? counts->total_ns / 1e6 / counts->calls : NAN);
+    add_datum(&row, Int64GetDatum((int64)counts->cached));
+    add_ms(&row, counts->total_ns / 1e6);
+    add_ms(&row, counts->calls > 0 ? counts->total_ns / 1e6 / counts->calls : NAN);
     for (int i = 0; i < lengthof(quantiles); i++)
-        add_float(&row,
-                  counts->calls > 0 ? lmtext_stats_quantile_ns(entry, quantiles[i]) / 1e6 : NAN);
+        add_ms(&row, counts->calls > 0 ? lmtext_stats_quantile_ns(entry, quantiles[i]) / 1e6 : NAN);
     add_time(&row, entry->since);
     add_time(&row, entry->last_used);
     row_end(&row);
@@ -478,6 +478,13 @@ static void
 add_float(row *row, double value)
 {
     add_known(row, !isnan(value), Float8GetDatum(value));
+}
+
+/* As people read it: to a microsecond. */
+static void
+add_ms(row *row, double value)
+{
+    add_float(row, rint(value * 1000) / 1000);
 }
 
 /* 0 means not yet. */

@@ -42,6 +42,7 @@ lmtext_pairs_open(lmtext_pairs *pairs, const char *function, const char *query,
     memset(pairs, 0, sizeof *pairs);
     /* read_only: the snapshot that the caller runs in, and no command of its own. */
     pairs->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+    pairs->expected = linitial_node(PlannedStmt, pairs->portal->stmts)->planTree->plan_rows;
     row = pairs->portal->tupDesc;
     check_columns(function, row, columns);
     pairs->scratch = CreateStandaloneExprContext();
@@ -73,11 +74,11 @@ open_values(lmtext_pairs *pairs, const char *function)
     pairs->values = true;
     pairs->type = select_common_type(NULL, both, NULL, NULL);
     for (int i = 0; i < 2; i++) {
-        Node *same = OidIsValid(pairs->type)
-                         ? coerce_to_target_type(NULL, columns[i], exprType(columns[i]),
-                                                 pairs->type, -1, COERCION_IMPLICIT,
-                                                 COERCE_IMPLICIT_CAST, -1)
-                         : NULL;
+        Node *same =
+            OidIsValid(pairs->type)
+                ? coerce_to_target_type(NULL, columns[i], exprType(columns[i]), pairs->type, -1,
+                                        COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1)
+                : NULL;
 
         if (same == NULL)
             ereport(ERROR,
@@ -178,11 +179,11 @@ check_columns(const char *function, TupleDesc row, const lmtext_column columns[2
                             columns[i].kind == LMTEXT_COLUMN_INPUT ? " or a vector" : ""),
                      errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
                                format_type_be(column->atttypid)),
-                     columns[i].kind == LMTEXT_COLUMN_INPUT
-                         ? errhint("A vector is a real[], or of a type that is assigned to one, as "
-                                   "double precision[] and pgvector's are.")
-                         : errhint("Cast it: %s::text.",
-                                   quote_identifier(NameStr(column->attname)))));
+                     errhint("Cast it: %s::text.%s", quote_identifier(NameStr(column->attname)),
+                             columns[i].kind == LMTEXT_COLUMN_INPUT
+                                 ? " A vector is of type real[], or of a type with an assignment "
+                                   "cast to it."
+                                 : "")));
     }
 }
 

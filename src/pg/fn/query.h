@@ -28,6 +28,7 @@ typedef struct lmtext_column {
 
 typedef struct lmtext_pairs {
     Portal portal;
+    double expected;       /* rows, by the planner's estimate */
     bool vectors;          /* the first column is a vector */
     bool values;           /* both columns are ANY */
     Oid type, collation;   /* of both, where they are ANY */
