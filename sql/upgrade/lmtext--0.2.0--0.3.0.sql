@@ -65,7 +65,7 @@ WHERE (proname OPERATOR(pg_catalog.=) 'f1_accum' AND pronargs OPERATOR(pg_catalo
         AND pronamespace OPERATOR(pg_catalog.=) 'lmtext'::pg_catalog.regnamespace);
 UPDATE pg_catalog.pg_proc
 SET proallargtypes = pg_catalog.array_append(proallargtypes, 16::pg_catalog.oid),
-    proargmodes = pg_catalog.array_append(proargmodes, 't'::"char"),
+    proargmodes = pg_catalog.array_append(proargmodes, 't'::pg_catalog."char"),
     proargnames = pg_catalog.array_append(proargnames, 'summary'::pg_catalog.text)
 WHERE oid OPERATOR(pg_catalog.=) 'lmtext.classification_report(text)'::pg_catalog.regprocedure;
 COMMENT ON FUNCTION lmtext.classification_report(text) IS
