@@ -45,14 +45,15 @@ embed_options(FunctionCallInfo fcinfo, lm_embed_options *options)
     options->dimensions = lmtext_arg_int(fcinfo, 4, "dimensions", 0, 1, INT_MAX);
 }
 
+/* NULL for a text without a token, where that is no error. */
 static ArrayType *
-embed_one(lmtext_model *model, lm_text text, const lm_embed_options *options)
+embed_one(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
+          const lm_embed_options *options)
 {
     float *values;
     ArrayType *vector = lmtext_vector_new(lmtext_embed_width(model, options), &values);
 
-    lmtext_embed_texts(model, &text, 1, options, values);
-    return vector;
+    return lmtext_embed_text(fcinfo, 1, model, text, options, values) ? vector : NULL;
 }
 
 /* All that a vector is made from, as the parts of a memo's key. */
@@ -154,7 +155,7 @@ embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
     float *out;
 
     if (values == NULL)
-        return embed_one(model, text, options);
+        return embed_one(fcinfo, model, text, options);
     vector = lmtext_vector_new(width, &out);
     memcpy(out, values, width * sizeof(float));
     return vector;
@@ -174,13 +175,19 @@ lmtext_embed_call(PG_FUNCTION_ARGS)
     model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
     embed_options(fcinfo, &options);
     text = lmtext_arg_text(fcinfo, 0);
-    if (!lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1))
-        PG_RETURN_ARRAYTYPE_P(embed_row(fcinfo, model, text, &options));
+    if (!lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1)) {
+        vector = embed_row(fcinfo, model, text, &options);
+        if (vector == NULL)
+            PG_RETURN_NULL();
+        PG_RETURN_POINTER(vector);
+    }
     embed_parts(model, &options, text, &key, parts);
     vector = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
     if (vector == NULL) {
-        ArrayType *made = embed_one(model, text, &options);
+        ArrayType *made = embed_one(fcinfo, model, text, &options);
 
+        if (made == NULL)
+            PG_RETURN_NULL();
         vector = lmtext_memo_keep(fcinfo, 0, parts, EMBED_PARTS, made, VARSIZE(made));
     }
     PG_RETURN_POINTER(vector);
@@ -246,12 +253,12 @@ lmtext_embed_array_call(PG_FUNCTION_ARGS)
 }
 
 /*
- * The vector of text argument `argno`, which is memo slot `argno`: in `body <=> 'words'` the words
- * are embedded once for all rows.
+ * The vector of text argument `argno`, NULL where it has none; argument `argno` is memo slot
+ * `argno`: in `body <=> 'words'` the words are embedded once for all rows.
  */
 static const float *
-embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_embed_options *options,
-           int width)
+embed_side(FunctionCallInfo fcinfo, int argno, int model_argno, lmtext_model *model,
+           const lm_embed_options *options, int width)
 {
     lm_text text = lmtext_arg_text(fcinfo, argno);
     lm_text parts[EMBED_PARTS];
@@ -275,13 +282,17 @@ embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_emb
             return kept;
     }
     vector = palloc(size);
-    lmtext_embed_texts(model, &text, 1, options, vector);
+    if (!lmtext_embed_text(fcinfo, model_argno, model, text, options, vector))
+        return NULL;
     return stable ? lmtext_memo_keep(fcinfo, argno, parts, EMBED_PARTS, vector, size) : vector;
 }
 
-/* Cosine distance of the texts in arguments 0 and 1; the model is argument `model_argno` or −1. */
-static double
-text_distance(FunctionCallInfo fcinfo, int model_argno)
+/*
+ * Cosine distance of the texts in arguments 0 and 1; the model is argument `model_argno` or −1.
+ * False where one of them has no vector.
+ */
+static bool
+text_distance(FunctionCallInfo fcinfo, int model_argno, double *distance)
 {
     lmtext_model *model = lmtext_arg_model(fcinfo, model_argno, LMTEXT_DEFAULT_EMBEDDING);
     lm_embed_options options;
@@ -290,21 +301,30 @@ text_distance(FunctionCallInfo fcinfo, int model_argno)
 
     lmtext_embed_defaults(&options, lmtext_arg_on_long(fcinfo, model_argno, 3));
     width = lmtext_embed_width(model, &options);
-    a = embed_side(fcinfo, 0, model, &options, width);
-    b = embed_side(fcinfo, 1, model, &options, width);
-    return lm_cosine_distance(width, a, b);
+    a = embed_side(fcinfo, 0, model_argno, model, &options, width);
+    b = embed_side(fcinfo, 1, model_argno, model, &options, width);
+    if (a == NULL || b == NULL)
+        return false;
+    *distance = lm_cosine_distance(width, a, b);
+    return true;
 }
 
 static Datum
 lmtext_similarity_call(PG_FUNCTION_ARGS)
 {
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+    double distance;
+
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !text_distance(fcinfo, 2, &distance))
         PG_RETURN_NULL();
-    PG_RETURN_FLOAT8(1.0 - text_distance(fcinfo, 2));
+    PG_RETURN_FLOAT8(1.0 - distance);
 }
 
 static Datum
 lmtext_text_distance_call(PG_FUNCTION_ARGS)
 {
-    PG_RETURN_FLOAT8(text_distance(fcinfo, -1));
+    double distance;
+
+    if (!text_distance(fcinfo, -1, &distance))
+        PG_RETURN_NULL();
+    PG_RETURN_FLOAT8(distance);
 }
