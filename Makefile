@@ -1,5 +1,6 @@
 # lmtext: `make`, `make install`. `make engine` makes liblm.a, the engine alone, which needs no
-# PostgreSQL. Extra compiler flags: EXTRA_CFLAGS (both), COPT (the extension).
+# PostgreSQL; `make dist` an archive of what is committed. Extra compiler flags: EXTRA_CFLAGS (both),
+# COPT (the extension).
 
 EXTENSION = lmtext
 MODULE_big = lmtext
@@ -15,9 +16,7 @@ DATA = $(sort $(wildcard sql/upgrade/*.sql))
 DEPENDENCIES := $(OBJS:.o=.d)
 EXTRA_CLEAN = lmtext--$(LMTEXT_VERSION).sql liblm.a $(DEPENDENCIES)
 
-# The serial build, linked statically with its symbols hidden: the shared one may be any variant,
-# and the threaded variants start threads in the backend.
-BLAS_ARCHIVE ?= $(firstword $(wildcard /usr/lib/*/openblas-serial/libopenblas.a))
+include src/engine/kernels/openblas.mk
 
 # The default build is portable; faster instructions are chosen at run time (engine/kernels).
 # No contraction to FMA behind our back: the same bits at every optimisation level.
@@ -33,22 +32,30 @@ ifneq ($(LMTEXT_DEBUG),)
 # Failures on purpose (pg/glue/fault.h), for the tests of faults only. The engine is the same.
 PG_CPPFLAGS += -DLMTEXT_DEBUG
 endif
-SHLIB_LINK = $(BLAS_ARCHIVE) -Wl,--exclude-libs,ALL -lm
+SHLIB_LINK = $(BLAS_LINK) -Wl,--exclude-libs,ALL -lm
 
 ifneq ($(findstring clang,$(CC)),)
 # PostgreSQL 15's headers set attributes that clang does not know.
 PG_CFLAGS += -Wno-ignored-attributes
 endif
 
-ifneq ($(filter engine,$(MAKECMDGOALS)),)
-.PHONY: engine
+ifneq ($(filter engine dist,$(MAKECMDGOALS)),)
+.PHONY: engine dist
 engine: liblm.a
+
+# For PGXN, whose rules META.json follows.
+dist:
+	git archive --format=zip --prefix=lmtext-$(LMTEXT_VERSION)/ -o lmtext-$(LMTEXT_VERSION).zip HEAD
 else
 PG_CONFIG ?= pg_config
 # Bitcode for inlining by JIT would compile every kernel a second time, with other flags.
 override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+# The library is installed without what only debuggers read; INSTALL_STRIP=no keeps it.
+ifneq ($(INSTALL_STRIP),no)
+INSTALL_STRIP_FLAG = -s
+endif
 # Flags that PostgreSQL was built with and that this compiler may not know.
 override CFLAGS := $(filter-out -Wmissing-variable-declarations -Wimplicit-fallthrough=% \
 	-Wno-format-truncation -Wno-stringop-truncation -Wcast-function-type \
@@ -58,6 +65,8 @@ endif
 $(ENGINE_OBJECTS): %.o: %.c
 	$(CC) $(ENGINE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(wildcard $(DEPENDENCIES))
+
+lmtext.so: src/engine/kernels/openblas.ld src/engine/kernels/openblas.mk
 
 liblm.a: $(ENGINE_OBJECTS)
 	rm -f $@ && $(AR) rcs $@ $^

@@ -29,6 +29,8 @@ fi
 PARTS=${*:-tokenizer embed sizes quantize query search memory table writes worker train avx2}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
 export TOKENIZERS_PARALLELISM=false
+# What is printed are tables: no line in between says how long a step takes.
+export LMTEXT_QUIET=1
 
 install_private
 need_venv bench "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" \

@@ -22,11 +22,11 @@ if ! intact; then
         # shellcheck disable=SC2086
         need_packages $PYTHON_PACKAGES
         need_venv fetch
-        say "fetching $package"
+        say "fetching $package (about 90 MB)"
         rm -rf "$target" "$target.parts"
         mkdir -p "$target.parts"
-        "$BUILD/fetch/bin/pip" download -qq --disable-pip-version-check --no-deps \
-            -d "$target.parts" "$package"
+        run_shown "$target.log" "$BUILD/fetch/bin/pip" download -q --disable-pip-version-check --no-deps \
+            -d "$target.parts" "$package" || { tail -n 20 "$target.log"; die "$package could not be fetched"; }
         unzip -qo "$target.parts"/*.whl -d "$target.parts"
         mv "$target.parts/$inside" "$target"
         rm -rf "$target.parts"

@@ -11,16 +11,76 @@ BUILD=${LMTEXT_BUILD:-$ROOT/build}
 MAKE_BUILD=${BUILD#"$ROOT"/}
 PG_MAJOR=${LMTEXT_PG:-15}
 PG_HOME=/usr/lib/postgresql/15
-mkdir -p "$BUILD"
+[ -d "$BUILD" ] || { mkdir -p "$BUILD" && : >"$BUILD/.made-by-lmtext"; }
+# No pager waits for a key, unless who calls has chosen psql's.
+PSQL_PAGER=${PSQL_PAGER-}
+export PSQL_PAGER
+. scripts/processes.sh
+. scripts/needs.sh
+
+# ---- What is said ----
+
+# A line that moves is for terminals only; other lines take its place.
+clear_line() {
+    [ ! -t 1 ] || printf '\r\033[K'
+}
 
 say() {
-    printf '\033[1m== %s\033[0m\n' "$*"
+    clear_line
+    if [ -t 1 ]; then printf '\033[1m== %s\033[0m\n' "$*"; else printf '== %s\n' "$*"; fi
 }
 
 die() {
+    clear_line
     printf 'lmtext: %s\n' "$*" >&2
     exit 1
 }
+
+# Show a line that FUNCTION prints, given the seconds since now: each second in place on a terminal, else one every 15 s.
+# Never ends.
+keep_saying() {
+    since=$(date +%s)
+    while :; do
+        if [ -t 1 ]; then
+            sleep 1
+            printf '\r\033[K   %s' "$("$@" $(($(date +%s) - since)) | cut -c "1-$((${COLUMNS:-80} - 4))")"
+        else
+            sleep 15
+            printf '   %s\n' "$("$@" $(($(date +%s) - since)))"
+        fi
+    done
+}
+
+# The last line of a log, without colours and what a carriage return has overwritten; of a compiler's command its file.
+last_line() {
+    tail -n 1 "$1" 2>/dev/null | tr '\r' '\n' | sed -n '/./h;${x;p;}' |
+        sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^\(gcc\|cc\|clang[^ ]*\) .* \([^ ]*\)$/compiling \2/'
+}
+
+step_line() {
+    echo "$2 s  $(last_line "$1")"
+}
+
+# run_shown LOG COMMAND …: run a command whose output goes to the end of a log, and show that it goes on. On a signal it
+# ends at once, with all that it started. (Under test.sh, which shows what goes on itself, in silence.)
+run_shown() {
+    shown_log=$1
+    shift
+    # Started first: the output of a job's first line may be what is shown.
+    "$@" >>"$shown_log" 2>&1 &
+    job=$!
+    ticker=
+    [ -n "${LMTEXT_QUIET:-}" ] || { keep_saying step_line "$shown_log" 9>&- & ticker=$!; }
+    trap 'trap "" INT TERM HUP; end_tree $job $ticker; die interrupted' INT TERM HUP
+    shown_status=0
+    wait "$job" || shown_status=$?
+    trap - INT TERM HUP
+    # shellcheck disable=SC2086 # one or none
+    [ -z "$ticker" ] || { end_tree $ticker; wait $ticker 2>/dev/null || true; clear_line; }
+    return $shown_status
+}
+
+# ---- One run at a time, and its end ----
 
 # One run at a time in a checkout: they share its build folder, servers and object files. Servers that
 # a run starts close descriptor 9, so that they do not hold the lock.
@@ -28,6 +88,38 @@ only_one() {
     exec 9>"$BUILD/lock"
     flock -n 9 || die "another run is under way in $BUILD; wait for its end"
 }
+
+# supervise SCRIPT ARGUMENTS …: the rest of a script runs as a child, which has the lock from here. On a signal all that it
+# started ends, and at_interrupt, which the script defines, does what remains. Returns in the child only.
+supervise() {
+    if [ -n "${LMTEXT_SUPERVISED:-}" ]; then
+        unset LMTEXT_SUPERVISED
+        return 0
+    fi
+    only_one
+    LMTEXT_SUPERVISED=1 sh "$@" &
+    supervised=$!
+    ticker=
+    [ -z "${STATUS_LINE:-}" ] || { keep_saying $STATUS_LINE 9>&- & ticker=$!; }
+    trap supervised_interrupt INT TERM HUP
+    supervised_status=0
+    wait $supervised || supervised_status=$?
+    # shellcheck disable=SC2086 # one or none
+    [ -z "$ticker" ] || end_tree $ticker
+    exit $supervised_status
+}
+
+supervised_interrupt() {
+    trap '' INT TERM HUP
+    clear_line
+    echo "interrupted: stopping what this run has started"
+    # shellcheck disable=SC2086 # two or one
+    end_tree $supervised $ticker
+    at_interrupt
+    exit 130
+}
+
+# ---- What the system needs ----
 
 # Run a command as root: directly, or by sudo.
 as_root() {
@@ -42,8 +134,13 @@ as_root() {
 
 # Those of the named Debian packages that are not installed.
 missing_packages() {
+    [ $# -gt 0 ] || return 0
+    installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | sed -n 's/ installed$//p' | tr '\n' ' ')
     for deb in "$@"; do
-        dpkg-query -W -f '${db:Status-Status}\n' "$deb" 2>/dev/null | grep -qx installed || printf ' %s' "$deb"
+        case " $installed" in
+        *" $deb "*) ;;
+        *) printf ' %s' "$deb" ;;
+        esac
     done
 }
 
@@ -58,23 +155,20 @@ need_packages() {
     } 6>"$BUILD/apt.lock"
 }
 
+# The password, if sudo wants one, is asked for before the job goes on behind a moving line.
 install_packages() {
-    say "installing$missing"
-    # Debian's package would start a server of its own; ours is private.
-    as_root mkdir -p /etc/postgresql-common
-    [ -e /etc/postgresql-common/createcluster.conf ] ||
-        echo 'create_main_cluster = false' |
-        as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >"$BUILD/apt.log" 2>&1 ||
-        { tail -n 20 "$BUILD/apt.log"; die "apt-get update failed"; }
+    say "installing Debian packages by apt (up to two minutes):$missing"
+    as_root true
+    : >"$BUILD/apt.log"
     # shellcheck disable=SC2086 # a list of names
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install \
-        $missing >>"$BUILD/apt.log" 2>&1 ||
-        { tail -n 20 "$BUILD/apt.log"; die "could not install$missing"; }
+    {
+        run_shown "$BUILD/apt.log" as_root sh scripts/apt-install $$ update $missing ||
+            { tail -n 20 "$BUILD/apt.log"; die "apt-get update failed"; }
+        sed -n 's/^\(Need to get\|After this operation\)/   &/p' "$BUILD/apt.log"
+        run_shown "$BUILD/apt.log" as_root sh scripts/apt-install $$ install $missing ||
+            { tail -n 20 "$BUILD/apt.log"; die "could not install$missing"; }
+    }
 }
-
-BUILD_PACKAGES="gcc make libc6-dev libopenblas-serial-dev postgresql-15 postgresql-server-dev-15"
-PYTHON_PACKAGES="python3 python3-venv unzip ca-certificates"
 
 # A virtual environment in the build folder, for tools only; further arguments are requirements.
 need_venv() {
@@ -92,8 +186,8 @@ make_venv() {
     need_packages $PYTHON_PACKAGES
     [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
     for requirement in "$@"; do
-        "$venv/bin/pip" install -qq --disable-pip-version-check "$requirement" ||
-            die "pip could not install $requirement"
+        run_shown "$venv.log" "$venv/bin/pip" install -q --disable-pip-version-check "$requirement" ||
+            { tail -n 20 "$venv.log"; die "pip could not install $requirement"; }
     done
     touch "$stamp"
 }
@@ -113,19 +207,34 @@ as_server() {
     fi
 }
 
+# Before PostgreSQL is installed nobody stands for its user.
+others_reach() {
+    setpriv --reuid="$(id -un postgres 2>/dev/null || echo nobody)" --regid=nogroup --clear-groups test -x "$1" 2>/dev/null
+}
+
 # Where servers live: the build folder if their user can reach it, else a folder of /var/tmp that is
 # named by the checkout.
 server_home() {
     if [ -z "${SERVER_HOME:-}" ]; then
         SERVER_HOME=$BUILD
-        if [ "$(id -u)" = 0 ] && ! as_server test -x "$BUILD" 2>/dev/null; then
+        if [ "$(id -u)" = 0 ] && ! others_reach "$BUILD"; then
             SERVER_HOME=/var/tmp/lmtext-$(printf %s "$BUILD" | cksum | cut -d' ' -f1)
             mkdir -p "$SERVER_HOME"
             # Anybody may make folders there; one that is not ours is not written to.
             { [ -O "$SERVER_HOME" ] && [ ! -L "$SERVER_HOME" ]; } || die "$SERVER_HOME belongs to somebody else"
+            [ -e "$SERVER_HOME/checkout" ] || echo "$BUILD" >"$SERVER_HOME/checkout"
         fi
     fi
     echo "$SERVER_HOME"
+}
+
+# Where the socket of the server is that has this folder: in it, but a socket's path is limited to 107 bytes.
+socket_folder() {
+    if [ ${#1} -le 76 ]; then
+        echo "$1/run"
+    else
+        echo "/tmp/lmtext-$(printf %s "$1" | cksum | cut -d' ' -f1)"
+    fi
 }
 
 # Where PostgreSQL $PG_MAJOR lies: a private copy of it, so that the system's stays as it is. Debian's
@@ -206,7 +315,12 @@ install_private() {
     # One at a time: parts of test.sh run beside others.
     {
         flock 7
-        make -s -j2 -C "$PG_SOURCE" PG_CONFIG="$PG_CONFIG" &&
-            make -s -C "$PG_SOURCE" install PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_DESTDIR"
-    } 7>"$log.lock" >"$log" 2>&1 || { tail -n 30 "$log"; die "the build failed"; }
+        : >"$log"
+        run_shown "$log" make_private || { tail -n 30 "$log"; die "the build failed"; }
+    } 7>"$log.lock"
+}
+
+make_private() {
+    make -j2 -C "$PG_SOURCE" PG_CONFIG="$PG_CONFIG" &&
+        make -s -C "$PG_SOURCE" install PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_DESTDIR" INSTALL_STRIP=no
 }

@@ -4,34 +4,78 @@
 # package descriptions, search it by meaning, train and evaluate a classifier of its sections.
 #
 #   sh scripts/quickstart.sh           a sample of the descriptions (about five minutes on 2 cores)
-#   sh scripts/quickstart.sh --all     all of them
-#   sh scripts/quickstart.sh --rows N
+#   sh scripts/quickstart.sh --all     all of them (about 20 minutes)
+#   sh scripts/quickstart.sh --rows N  so many; with few there is nothing to train on
+#   sh scripts/quickstart.sh --port N  the server listens on 127.0.0.1, too, with a password (LMTEXT_PORT)
 #
-# Can be run again: it makes its tables anew and keeps the model. The server is left running.
+# Can be run again: it makes its tables and its classifier anew and keeps the model. The server is left running. Ctrl-C
+# stops at once, and the server too if this run started it.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
+usage() {
+    sed -n '2,12s/^# \{0,1\}//p' scripts/quickstart.sh
+}
+
+# NAME VALUE: a number from 1 on.
+check_number() {
+    case $2 in
+    *[!0-9]* | "") die "$1 needs a number, found $2" ;;
+    esac
+    [ "$2" -gt 0 ] 2>/dev/null || die "$1 needs a number of at least 1, found $2"
+}
+
 ROWS=16000
+arguments="$*"
 while [ $# -gt 0 ]; do
     case $1 in
     --all) ROWS=all ;;
     --rows)
         shift
-        ROWS=${1:?--rows needs a number}
+        ROWS=${1:-}
+        check_number --rows "$ROWS"
         ;;
-    *) die "usage: sh scripts/quickstart.sh [--all | --rows N]" ;;
+    --port)
+        shift
+        LMTEXT_PORT=${1:-}
+        check_number --port "$LMTEXT_PORT"
+        export LMTEXT_PORT
+        ;;
+    --help | -h)
+        usage
+        exit 0
+        ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
     esac
     shift
 done
-case $ROWS in
-all) ;;
-*[!0-9]* | "") die "--rows needs a number, found $ROWS" ;;
-esac
-only_one
-
+PSQL_PAGER=
 DATABASE=lmtext_demo
 STARTED=$(date +%s)
+
+# Statements go on without their client: they are ended. A server that ran before this run goes on.
+at_interrupt() {
+    # shellcheck disable=SC2086 # a list of names
+    [ -z "$(missing_packages $BUILD_PACKAGES)" ] || return 0
+    if [ -e "$BUILD/quickstart-started" ]; then
+        sh scripts/cluster.sh stop
+        echo "the server that this run started is stopped"
+    else
+        sh scripts/cluster.sh psql -q -At -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE application_name LIKE 'lmtext quickstart%' AND pid <> pg_backend_pid()" </dev/null >/dev/null 2>&1 || true
+    fi
+}
+
+rm -f "$BUILD/quickstart-started"
+# shellcheck disable=SC2086 # words without spaces
+supervise scripts/quickstart.sh $arguments
+
+PGAPPNAME="lmtext quickstart"
+export PGAPPNAME
 
 sql() {
     sh scripts/cluster.sh psql -q -v ON_ERROR_STOP=1 -d "$DATABASE" "$@"
@@ -41,44 +85,52 @@ value() {
     sql -At -c "$1"
 }
 
-# with_progress TOTAL QUERY STATEMENT: run a statement in the background and show, once a second, how
-# many rows are done, as another session sees it by QUERY.
+rows_line() {
+    echo "$(($(value "$2" 2>/dev/null || echo "$before") - before)) of $1 rows, $3 s"
+}
+
+# with_progress TOTAL QUERY STATEMENT: run a statement and show how many rows are done, as another session sees it by
+# QUERY. On a signal the supervisor ends all.
 with_progress() {
     before=$(value "$2")
-    PGAPPNAME="lmtext quickstart" sql -c "$3" >"$BUILD/step.log" 2>&1 &
-    job=$!
-    trap cancel_step INT TERM HUP
-    while kill -0 "$job" 2>/dev/null; do
-        printf '\r   %s of %s rows ' "$(($(value "$2") - before))" "$1"
-        sleep 1
-    done
-    printf '\r   %s of %s rows \n' "$1" "$1"
-    wait "$job" || { cat "$BUILD/step.log"; die "the step failed"; }
-    trap - INT TERM HUP
+    keep_saying rows_line "$1" "$2" 9>&- &
+    rows_ticker=$!
+    status=0
+    sql -c "$3" >"$BUILD/step.log" 2>&1 || status=$?
+    end_tree $rows_ticker
+    clear_line
+    [ $status = 0 ] || { cat "$BUILD/step.log"; die "the step failed"; }
     cat "$BUILD/step.log"
 }
 
-# The statement would go on without its client.
-cancel_step() {
-    value "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'lmtext quickstart'" >/dev/null
-    wait "$job" || true
-    die "interrupted"
-}
+# shellcheck disable=SC2086 # lists of names
+missing=$(missing_packages $BUILD_PACKAGES $PYTHON_PACKAGES)
+cat <<BEGIN
+lmtext on a real table, in about five minutes (--all: 20). What it takes:
+   Debian packages: ${missing:-all are there}
+   to download beside them: the model, 90 MB, and Debian's package descriptions, 40 MB (once)
+   room: about 1 GB in $(made_folders)
+BEGIN
 
-say "building lmtext and starting a private PostgreSQL server"
+# shellcheck disable=SC2086 # lists of names
+need_packages $BUILD_PACKAGES $PYTHON_PACKAGES
+say "building lmtext (a minute the first time) and starting a private PostgreSQL server"
+sh scripts/cluster.sh running || : >"$BUILD/quickstart-started"
 sh scripts/cluster.sh start
 
-say "fetching the model all-MiniLM-L6-v2 and checking its SHA-256"
+say "fetching the model all-MiniLM-L6-v2 (90 MB, once) and checking its SHA-256"
 model=$(sh models/fetch.sh minilm)
 staged=$(server_home)/models-demo
 mkdir -p "$staged"
 cp -RL "$model" "$staged/"
 chmod -R a+rX "$staged"
 
-say "reading Debian's package descriptions"
-need_packages python3
-[ -s "$BUILD/corpus/corpus.jsonl" ] ||
-    python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en
+say "reading Debian's package descriptions (40 MB, once)"
+if [ ! -s "$BUILD/corpus/corpus.jsonl" ]; then
+    : >"$BUILD/corpus.log"
+    run_shown "$BUILD/corpus.log" python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en ||
+        { tail -n 20 "$BUILD/corpus.log"; die "the descriptions could not be fetched"; }
+fi
 
 say "loading the table doc"
 [ "$(sh scripts/cluster.sh psql -At -c "SELECT count(*) FROM pg_database WHERE datname = '$DATABASE'")" = 1 ] ||
@@ -96,9 +148,9 @@ CREATE TABLE doc AS
     SELECT row_number() OVER () AS id, data->>'name' AS package, data->>'section' AS section,
            data->>'body' AS body,
            ('x' || left(data->>'md5', 4))::bit(16)::int < 6554 AS is_test
-    FROM (SELECT data FROM line ORDER BY right(data->>'md5', 8), data->>'name' $limit) sample;
+    FROM (SELECT data FROM line WHERE data->>'section' IS NOT NULL
+          ORDER BY right(data->>'md5', 8), data->>'name' $limit) sample;
 -- What the classifier learns: sections with enough rows.
-DELETE FROM doc WHERE section IS NULL;
 ALTER TABLE doc ADD PRIMARY KEY (id), ADD COLUMN is_learnt boolean;
 UPDATE doc SET is_learnt = section IN
     (SELECT section FROM doc GROUP BY 1 HAVING count(*) >= greatest(10, (SELECT count(*) FROM doc) / 160));
@@ -134,17 +186,23 @@ ORDER BY v.embedding <=> lmtext.embed(:'question') LIMIT 5;
 SQL
 done
 
-say "training a classifier of sections on the stored vectors of the rows that are not kept for the test"
-train_started=$(date +%s.%N)
-train_rows=$(value "SELECT count(*) FROM doc WHERE NOT is_test AND is_learnt")
-with_progress "$train_rows" "SELECT coalesce(sum(done), 0) FROM lmtext.train_runs WHERE state = 'running'" "CALL lmtext.train('section', \$\$
+# Statements in functions, since with few rows there is nothing to learn.
+train() {
+    say "training a classifier of sections on the stored vectors of the rows that are not kept for the test"
+    # Versions of earlier runs would pile up.
+    value "SELECT lmtext.drop_model('section@' || version) FROM lmtext.models WHERE name = 'section'" >/dev/null
+    train_started=$(date +%s.%N)
+    train_rows=$(value "SELECT count(*) FROM doc WHERE NOT is_test AND is_learnt")
+    with_progress "$train_rows" "SELECT coalesce(sum(done), 0) FROM lmtext.train_runs WHERE state = 'running'" "CALL lmtext.train('section', \$\$
     SELECT embedding, section FROM doc JOIN doc_vector USING (id) WHERE NOT is_test AND is_learnt
     \$\$, '{\"task\": \"classification\", \"base\": \"minilm\"}');"
-train_seconds=$(echo "$(date +%s.%N) $train_started" | awk '{printf "%.1f", $1 - $2}')
-value "SELECT lmtext.deploy('section', max(version)) FROM lmtext.models WHERE name = 'section'" >/dev/null
+    train_seconds=$(echo "$(date +%s.%N) $train_started" | awk '{printf "%.1f", $1 - $2}')
+    value "SELECT lmtext.deploy('section', max(version)) FROM lmtext.models WHERE name = 'section'" >/dev/null
+}
 
-say "evaluating it on the rows it has not seen"
-sql <<'SQL'
+evaluate() {
+    say "evaluating it on the rows it has not seen"
+    sql <<'SQL'
 CREATE TABLE doc_test AS
     SELECT section AS actual, lmtext.classify(body, 'section') AS predicted FROM doc
     WHERE is_test AND is_learnt;
@@ -155,14 +213,29 @@ SELECT label, round(precision::numeric, 2) AS precision, round(recall::numeric, 
        round(f1::numeric, 2) AS f1, support
 FROM lmtext.classification_report('SELECT actual, predicted FROM doc_test') ORDER BY support DESC LIMIT 12;
 SQL
+}
 
-say "classifying new text"
-sql <<'SQL'
+classify() {
+    say "classifying new text"
+    sql <<'SQL'
 SELECT body, lmtext.classify(body, 'section') AS section
 FROM (VALUES ('a console game where you steer a rocket between asteroids'),
              ('French translation files of the office suite'),
              ('header files for developing programs that parse XML')) new(body);
 SQL
+}
+
+train_rows=0 train_seconds=0
+labels=$(value "SELECT count(DISTINCT section) FROM doc WHERE NOT is_test AND is_learnt")
+test_rows=$(value "SELECT count(*) FROM doc WHERE is_test AND is_learnt")
+if [ "$labels" -ge 2 ]; then
+    train
+    if [ "$test_rows" -gt 0 ]; then evaluate; else echo "   no row was kept for a test: not evaluated"; fi
+    classify
+else
+    say "no classifier is trained"
+    echo "   $rows rows hold $labels sections with 10 rows or more; a classifier needs two: try --rows 500"
+fi
 
 say "memory and time"
 sql -c "SELECT version, state, pg_size_pretty(bytes) AS shared_memory, pins, round(load_ms::numeric, 1) AS load_ms FROM lmtext.model_cache" \
@@ -170,9 +243,27 @@ sql -c "SELECT version, state, pg_size_pretty(bytes) AS shared_memory, pins, rou
 echo "   embedded $rows rows in $embed_seconds s; trained on $train_rows rows in $train_seconds s; in all $(($(date +%s) - STARTED)) s"
 cat <<DONE
 
-The server is running. Go on with:
+The server is running. Three queries to try, each in a line of its own:
 
-    sh scripts/cluster.sh psql -d $DATABASE
+DONE
+try="sh scripts/cluster.sh psql -d $DATABASE -c"
+cat <<DONE
+    $try "SELECT package, section FROM doc JOIN doc_vector USING (id) ORDER BY embedding <=> lmtext.embed('edit photos') LIMIT 5"
+    $try "SELECT d.package FROM doc d JOIN doc_vector v USING (id) ORDER BY v.embedding <=> (SELECT embedding FROM doc_vector WHERE id = 1) LIMIT 5"
+DONE
+if [ "$labels" -ge 2 ]; then
+    echo "    $try \"SELECT label, round(score::numeric, 2) FROM lmtext.class_scores('a chess game', 'section') LIMIT 3\""
+else
+    echo "    $try \"SELECT lmtext.tokenize('Embedding models tokenize text.', 'minilm')\""
+fi
+cat <<DONE
 
-and stop it with: sh scripts/cluster.sh stop
+    psql               sh scripts/cluster.sh psql -d $DATABASE
+    other programs     $(sh scripts/cluster.sh url $DATABASE)
+    by TCP             sh scripts/cluster.sh start --port 54321, then sh scripts/cluster.sh url $DATABASE
+    after a reboot     sh scripts/cluster.sh start
+    stop               sh scripts/cluster.sh stop
+
+It is a demo: fsync is off, so a crash of the machine may lose its data, and on this machine everybody who reaches its
+socket is its superuser. Keep nothing in it. For a server of your own see Install in README.md.
 DONE

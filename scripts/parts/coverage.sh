@@ -81,7 +81,7 @@ coverage_server() {
 part_coverage() {
     need_model
     pg_layout
-    need_packages python3 binutils
+    need_part coverage
     coverage_units &
     engine=$!
     coverage_server

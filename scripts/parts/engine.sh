@@ -1,10 +1,11 @@
 # engine.sh - parts that need no server: lint, the engine's tests, kernels, symbols, the other compiler.
 
 part_lint() {
-    need_packages clang-format-14 python3
+    need_part lint
     check layers python3 scripts/check-layers
     check links python3 scripts/check-docs --links
     check format sh scripts/check-format
+    check picture python3 bench/picture.py --check
 }
 
 build_units() {
@@ -50,19 +51,36 @@ check_kernels() {
 part_kernels() {
     build_units unit ""
     printf '%s\n' check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 emulated_attention | for_each check_kernels
-    need_packages binutils
+    sed -n 's/^HIDDEN(.* = gotoblas_\([A-Z0-9_]*\));/\1/p' src/engine/kernels/openblas.ld | sort -u | for_each check_blas
+    need_part kernels
     check_lines spills sh scripts/check-spills
 }
 
 part_symbols() {
-    need_packages binutils
+    need_part symbols
     install_private
     check symbols sh scripts/check-symbols lmtext.so "$PG_BINDIR/postgres"
+    # As `make install` does it for a user.
+    rm -rf "$BUILD/installed"
+    check install make -s install PG_CONFIG="$PG_CONFIG" DESTDIR="$BUILD/installed"
+    stripped=$BUILD/installed$("$PG_CONFIG" --pkglibdir)/lmtext.so
+    check symbols-installed sh scripts/check-symbols "$stripped" "$PG_BINDIR/postgres"
+    check size at_most 14000000 "$stripped"
+}
+
+at_most() {
+    stat -c '%s bytes' "$2"
+    [ "$(stat -c %s "$2")" -le "$1" ]
+}
+
+# What stands in for OpenBLAS's tables of other CPUs, which this one may never choose.
+check_blas() {
+    check_lines "blas/$1" env OPENBLAS_CORETYPE="$1" "$BUILD/unit/kernels/check" blas
 }
 
 # The other compiler: engine, tests and extension without a warning. (None of the programs is run.)
 part_clang() {
-    need_packages clang-14
+    need_part clang
     pg_layout
     check clang-engine make -s -j2 -f test/Makefile O="$MAKE_BUILD/clang" CC=clang-14 OPTIMIZE=-O1
     rm -rf "$BUILD/clang-source"

@@ -35,7 +35,7 @@ check_no_faults() {
 # The part coverage runs the same loops. A subshell: what is set here is of this part alone.
 part_faults() (
     LMTEXT_EFFORT=$(short_effort)
-    need_packages libipc-run-perl perl procps binutils
+    need_part faults
     build_debug
     check_no_faults "$source/lmtext.so"
     stage_fixtures
@@ -71,7 +71,7 @@ build_shim() {
 # Calls that fail below a folder being read, and malloc that fails in a backend.
 part_shim() (
     LMTEXT_EFFORT=$(short_effort)
-    need_packages libipc-run-perl perl procps
+    need_part shim
     install_private
     stage_fixtures
     stage_watch
@@ -84,7 +84,7 @@ part_shim() (
 
 # A small /dev/shm: a mount of its own, which takes root (in a container CAP_SYS_ADMIN as well).
 part_shm() (
-    need_packages libipc-run-perl perl procps util-linux
+    need_part shm
     install_private
     stage_fixtures
     stage_watch

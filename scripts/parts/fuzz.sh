@@ -64,7 +64,7 @@ check_fuzzer() {
 
 # LMTEXT_FUZZ_SECONDS overrides the time for each target.
 part_fuzz() {
-    need_packages clang-14 libclang-rt-14-dev
+    need_part fuzz
     build_fuzz fuzz FUZZ=1 CC=clang-14
     seconds=${LMTEXT_FUZZ_SECONDS:-$(fuzz_seconds)}
     fuzz_targets | for_each check_fuzzer

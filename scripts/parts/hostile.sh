@@ -3,7 +3,7 @@
 
 # As an import opens them, with sanitizers and a small stack.
 part_hostile() {
-    need_packages python3
+    need_part hostile
     build_units sanitize address,undefined
     corpus=$BUILD/hostile
     rm -rf "$corpus"
@@ -29,7 +29,7 @@ part_headers() {
 
 # Texts that are made to be slow.
 part_linear() {
-    need_packages python3
+    need_part linear
     need_model
     build_units unit ""
     size=0.5

@@ -85,15 +85,16 @@ part_sql() {
 
 # Locales in UTF-8, made where they are missing.
 need_locales() {
-    for locale in "$@"; do
-        locale -a | grep -qix "$locale.utf-\{0,1\}8" || as_root localedef -i "$locale" -f UTF-8 "$locale.UTF-8"
+    for locale in $(missing_locales "$@"); do
+        as_root localedef -i "$locale" -f UTF-8 "$locale.UTF-8"
     done
 }
 
 # Perl modules and pg_regress are Debian's for every version of the server.
 part_tap() {
-    need_packages libipc-run-perl perl procps util-linux locales python3 sqlsmith postgresql-plpython3-15 python3-numpy
-    need_locales tr_TR en_US
+    need_part tap
+    # shellcheck disable=SC2086 # a list of names
+    need_locales $TAP_LOCALES
     install_private
     stage_fixtures
     stage_watch
@@ -129,9 +130,10 @@ run_tap() (
 )
 
 part_docs() {
-    need_packages python3
+    need_part docs
     start_server
     check_lines docs python3 scripts/check-docs README.md docs/*.md
+    check sqlstates python3 scripts/check-docs --sqlstates "$("$PG_CONFIG" --includedir-server)/utils/errcodes.h"
     stop_server
 }
 

@@ -3,6 +3,7 @@
 #   use strict; use warnings; use Lmtext;     brings Test::More and what is below
 #   my $node = start_node('name', conf => "…", init => [...]);   the node that the functions below use
 #   is(value($sql), …); is(state_of($sql), '42704'); safe('after the storm');
+#   crash($pid);                              kills a backend and waits until its server is back
 #   done();                                   checks every node once more, stops them, done_testing
 #
 # safe() is the standing rule of every test: same postmaster, no core file, a clean log, nothing
@@ -18,15 +19,25 @@ use Test::More;
 use Exporter 'import';
 use File::Basename qw(basename dirname);
 use File::Spec;
+use POSIX ();
+use Time::HiRes qw(sleep);
 
 our @EXPORT = (
     @Test::More::EXPORT, qw($real $tiny start_node adopt_node use_node value state_of complaint
-      session say_in begin_in end_in wait_for stopped_loader variant effort safe expect_restart done slurp_file));
+      session say_in begin_in end_in wait_for stopped_loader variant effort safe crash expect_restart done slurp_file));
 
 our $real = $ENV{LMTEXT_MINILM} or die 'LMTEXT_MINILM is not set';
 our $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
 
 my ($node, @nodes);
+
+# A test that is told to end stops its servers and removes their data: at exit, which no eval catches. A child that it
+# forked only ends.
+my $main = $$;
+for my $signal (qw(HUP INT TERM))
+{
+    $SIG{$signal} = sub { $$ == $main ? exit 1 : POSIX::_exit(1) };
+}
 
 # A server of its own, started, and the one that value() and the others mean from now on.
 sub start_node
@@ -70,6 +81,7 @@ sub state_of
     my ($sql, $database) = @_;
     my ($status, $out, $err) = $node->psql($database // 'postgres', $sql,
         on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+    $err =~ s/^.*NOTICE:  00000\n?//gm;
     return $err =~ /(?:ERROR|FATAL):  (\w{5})\s*$/ ? $1 : $err;
 }
 
@@ -195,6 +207,24 @@ sub safe
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok($fine, 'safe: ' . ($what // 'at the end')) or diag($report);
     return $fine;
+}
+
+# Kill a backend, and wait until its server has restarted: it says so in its log, and accepts sessions before it has noticed.
+# pg_isready asks, since psql reads no statement where it is refused, and who writes it one dies by EPIPE.
+sub crash
+{
+    my ($pid, $what, $crashed) = @_;
+    $crashed //= $node;
+    my $from = -s $crashed->logfile;
+    my $restarted = sub {
+        return substr(slurp_file($crashed->logfile), $from) =~ /all server processes terminated; reinitializing/
+          && system('pg_isready', '-q', '-h', $crashed->host, '-p', $crashed->port) == 0;
+    };
+    kill 'KILL', $pid;
+    my $left = 10 * $PostgreSQL::Test::Utils::timeout_default;
+    sleep 0.1 until $restarted->() || $left-- <= 0;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return ok($left > 0, $what // 'the server restarts');
 }
 
 # What happened so far was meant: judge from here on.
