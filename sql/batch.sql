@@ -358,7 +358,7 @@ SELECT lmtext.classify(body) FROM edge;
 SELECT lmtext.classify_scored(body) FROM edge;
 SELECT s FROM edge, LATERAL lmtext.class_scores(body) s;
 \o
-SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
+SELECT version, function, calls, rows, tokens, truncated, errors, cached FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = off;
 SELECT lmtext.stats_reset();
 \o /dev/null
@@ -369,14 +369,14 @@ SELECT lmtext.classify(body) FROM edge;
 SELECT lmtext.classify_scored(body) FROM edge;
 SELECT s FROM edge, LATERAL lmtext.class_scores(body) s;
 \o
-SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
+SELECT version, function, calls, rows, tokens, truncated, errors, cached FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = on;
 -- What a call before in the same row has computed counts as remembered.
 SELECT lmtext.stats_reset();
 \o /dev/null
 SELECT (lmtext.classify_scored(body)).* FROM edge;
 \o
-SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
+SELECT version, function, calls, rows, tokens, truncated, errors, cached FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 
 -- Privileges are those of each call.
 CREATE ROLE lmtext_test_batch;

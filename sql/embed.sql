@@ -439,6 +439,49 @@ SELECT jit_available.yes = plan_has($$SELECT s.* FROM toasted, LATERAL (SELECT h
                                        ON heavy(body) > cardinality(e)$$, 'JIT:') AS joined
 FROM (SELECT pg_jit_available()) AS jit_available (yes);
 
+-- A tokenizer that adds no special tokens: a text without a token has no vector, and a zero vector is no answer.
+SET client_min_messages = error;
+SELECT lo_from_bytea(0, convert_to(jsonb_set(pg_read_file(:'tiny' || '/tokenizer.json')::jsonb, '{post_processor}', 'null')::text, 'UTF8')) AS tokenizer,
+       lo_from_bytea(0, pg_read_binary_file(:'tiny' || '/config.json')) AS config,
+       lo_from_bytea(0, pg_read_binary_file(:'tiny' || '/model.safetensors')) AS weights,
+       lo_from_bytea(0, pg_read_binary_file(:'tiny' || '/tokenizer_config.json')) AS tokenizer_config \gset
+SELECT lmtext.import_model('bare', jsonb_build_object('tokenizer.json', :tokenizer, 'config.json', :config,
+    'model.safetensors', :weights, 'tokenizer_config.json', :tokenizer_config));
+SELECT lo_unlink(:tokenizer), lo_unlink(:config), lo_unlink(:weights), lo_unlink(:tokenizer_config);
+RESET client_min_messages;
+CREATE TABLE gap AS SELECT i, CASE WHEN i % 9 = 4 THEN repeat(' ', i) ELSE 'word ' || i END AS body FROM generate_series(1, 200) i;
+SELECT lmtext.tokenize('', 'bare') AS tokens, lmtext.tokenize(' ', 'bare') AS of_a_blank;
+SELECT lmtext.embed('', 'bare');
+SELECT count(lmtext.embed(body, 'bare')) FROM gap;
+SET lmtext.on_empty = 'null';
+SELECT lmtext.embed('', 'bare') IS NULL AS constant, lmtext.similarity('word', ' ', 'bare') IS NULL AS similarity;
+SELECT count(*), count(lmtext.embed(body, 'bare')) AS vectors, count(*) FILTER (WHERE body ~ '^ ') AS blanks FROM gap;
+-- The same with and without batches; in a search such rows come last.
+SET client_min_messages = error;
+CREATE TABLE batched AS SELECT i, lmtext.embed(body, 'bare') AS v FROM gap;
+SET lmtext.batch = off;
+SELECT count(*) FROM gap JOIN batched USING (i) WHERE v IS DISTINCT FROM lmtext.embed(body, 'bare');
+RESET lmtext.batch;
+SELECT count(*) FILTER (WHERE v IS NULL) AS nulls FROM batched;
+SET lmtext.embedding_model = 'bare';
+SELECT i, body FROM gap WHERE i BETWEEN 3 AND 5 ORDER BY body <=> 'word 5';
+RESET lmtext.embedding_model;
+RESET client_min_messages;
+-- Pinned forms obey no setting; rows of an array cannot be null.
+SELECT lmtext.embed('', 'bare@1'::regclass);
+SELECT lmtext.similarity('', 'a', 'bare@1'::regclass);
+SELECT lmtext.embed(ARRAY['word', ''], 'bare');
+RESET lmtext.on_empty;
+
+-- The order of arguments of another product, and names that are none.
+SELECT lmtext.embed('sentence-transformers/all-MiniLM-L6-v2', 'photo');
+SELECT lmtext.embed('sentence-transformers/all-MiniLM-L6-v2', 'How do I resize a photo?');
+SELECT lmtext.classify('distilbert/sst-2', 'photo');
+SELECT lmtext.embed('photo', 'sentence-transformers/all-MiniLM-L6-v2');
+SELECT lmtext.embed('and/or', 'tiny') IS NOT NULL AS a_text;
+SELECT lmtext.embed('either/or', 'nowhere');
+SELECT lmtext.embed('a text with a / in it', 'nowhere');
+
 SET client_min_messages = warning;
 DROP SCHEMA test_embed CASCADE;
 DROP ROLE lmtext_test_embed;

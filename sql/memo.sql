@@ -39,12 +39,12 @@ DECLARE
     hits_before numeric;
 BEGIN
     SELECT c.texts, c.forwards INTO before FROM lmtext.session_counters() c;
-    hits_before := (SELECT coalesce(sum(cache_hits), 0) FROM lmtext.stats WHERE database = current_database());
+    hits_before := (SELECT coalesce(sum(cached), 0) FROM lmtext.stats WHERE database = current_database());
     FOR i IN 1..repeat LOOP
         EXECUTE statement;
     END LOOP;
     SELECT c.texts - before.texts, c.forwards - before.forwards INTO texts, forwards FROM lmtext.session_counters() c;
-    hits := (SELECT sum(cache_hits) FROM lmtext.stats WHERE database = current_database()) - hits_before;
+    hits := (SELECT sum(cached) FROM lmtext.stats WHERE database = current_database()) - hits_before;
 END $$;
 CREATE TABLE case_of (number int GENERATED ALWAYS AS IDENTITY, what text, statement text, repeat int DEFAULT 1);
 CREATE VIEW cases AS SELECT format('SELECT %L AS what, * FROM counted(%L, %s)', what, statement, repeat) FROM case_of ORDER BY number;

@@ -56,7 +56,7 @@ FROM (VALUES ('x', 'x'), (NULL, 'x'), ('x', NULL), (NULL, NULL), ('y', 'x')) v (
 SELECT lmtext.accuracy(a, p), lmtext.f1(a, p) FROM (VALUES (NULL, 'x')) v (a, p);
 SELECT * FROM lmtext.classification_report($$VALUES ('x', 'x'), (NULL, 'x'), ('x', NULL), ('y', 'x')$$);
 SELECT count(*) FROM lmtext.classification_report('SELECT 1, 2 WHERE false');
-SELECT count(*) FROM lmtext.confusion_matrix('SELECT NULL::text, 2');
+SELECT count(*) FROM lmtext.confusion_matrix('SELECT NULL::int, 2');
 SELECT lmtext.classification_report(NULL) IS NULL;
 
 -- accuracy takes every type with an equality, and mixes types as = does.
@@ -66,11 +66,70 @@ SELECT lmtext.accuracy(i, i % 2) AS ints, lmtext.accuracy(i, (i % 2)::bigint) AS
 FROM generate_series(1, 4) i;
 SELECT lmtext.accuracy('a'::varchar, 'a'::text), lmtext.accuracy('a', 'b');
 SELECT lmtext.accuracy('{}'::json, '{}'::json);
--- Reports take every type by its text.
+-- So do f1 and reports.
 SELECT * FROM lmtext.confusion_matrix('SELECT i % 2 = 0, i > 2 FROM generate_series(1, 4) i');
 
--- Labels are bytes: the empty label, case, blanks.
-SELECT label, support FROM lmtext.classification_report($$VALUES ('', 'a'), ('A', 'a'), ('a ', 'a'), ('ä', 'ä')$$);
+-- One rule: labels are equal where = says so, after the usual choice of a common type. A label is shown as it was seen first.
+CREATE TABLE number (id int, actual numeric, predicted numeric);
+INSERT INTO number VALUES (1, 1, 1.0), (2, 1.00, 1), (3, 2, 2.50), (4, 2.5, 2.5), (5, 2.0, 2);
+SELECT lmtext.accuracy(actual, predicted), lmtext.f1(actual, predicted, 'micro') AS micro,
+       lmtext.f1(actual, predicted, 'binary', 1.000) AS one, lmtext.f1(actual, predicted, 'binary', 2) AS two,
+       round(lmtext.f1(actual, predicted)::numeric, 4) AS macro
+FROM number;
+SELECT label, round(precision::numeric, 3) AS precision, round(recall::numeric, 3) AS recall, support, summary
+FROM lmtext.classification_report('SELECT actual, predicted FROM number ORDER BY id');
+SELECT * FROM lmtext.confusion_matrix('SELECT actual, predicted FROM number ORDER BY id');
+SELECT * FROM lmtext.confusion_matrix('SELECT 1, 1.0 UNION ALL SELECT 1, 2.5');
+-- The same of integers, of mixed types, of what has no text form of its own; all agree with accuracy.
+SELECT lmtext.f1(i % 3, i % 2) AS ints, lmtext.f1(i % 3, (i % 2)::bigint, 'weighted') AS mixed,
+       lmtext.f1(i % 3, i % 2, 'binary', 1) AS one, lmtext.f1(i > 3, true, 'binary', true) AS bools,
+       lmtext.f1(i::numeric, 1.00, 'micro') - lmtext.accuracy(i::numeric, 1.00) AS numerics,
+       lmtext.f1(ROW(i, NULL::int), ROW(1, NULL::int), 'micro') - lmtext.accuracy(ROW(i, NULL::int), ROW(1, NULL::int)) AS records,
+       lmtext.f1(ARRAY[i], ARRAY[1.0], 'micro') - lmtext.accuracy(ARRAY[i], ARRAY[1.0]) AS arrays,
+       lmtext.f1(0.0::float8 * (i - 2), 0, 'micro') AS minus_zero,
+       lmtext.f1(chr(96 + i)::char(3), 'a '::char(5), 'micro') - lmtext.accuracy(chr(96 + i)::char(3), 'a '::char(5)) AS padded
+FROM generate_series(1, 6) i;
+-- Types without a hash function, but with an order.
+SELECT lmtext.f1(i::bit(3), (i / 2)::bit(3), 'micro') AS bits, lmtext.accuracy(i::bit(3), (i / 2)::bit(3)),
+       lmtext.f1(i::bit(3), (i / 2)::bit(3), 'binary', B'001') AS one
+FROM generate_series(0, 5) i;
+-- Values whose texts are the same are two labels all the same.
+SELECT label, support FROM lmtext.classification_report('SELECT x, x FROM unnest(ARRAY[0.3, 0.1::float8 + 0.2]) x') WHERE NOT summary;
+SELECT * FROM lmtext.confusion_matrix('SELECT ''a'' COLLATE "C", ''a'' COLLATE "POSIX"');
+-- In parallel workers, each of which sees other forms first.
+CREATE TABLE form AS
+    SELECT i, CASE WHEN i % 2 = 0 THEN i % 5 ELSE (i % 5)::numeric(10,3) END AS actual,
+           CASE WHEN i % 7 = 0 THEN 1.0 ELSE (i % 5)::numeric(10,1) END AS predicted
+    FROM generate_series(1, 20000) i;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+ALTER TABLE form SET (parallel_workers = 2);
+SET max_parallel_workers_per_gather = 0;
+CREATE TABLE alone AS
+    SELECT lmtext.accuracy(actual, predicted), lmtext.f1(actual, predicted), lmtext.f1(actual, predicted, 'weighted') AS weighted,
+           lmtext.f1(actual, predicted, 'binary', 1.00) AS one, lmtext.f1(ROW(actual, i % 300), ROW(predicted, i % 300)) AS record FROM form;
+SET max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT lmtext.f1(actual, predicted) FROM form;
+SELECT round(f.accuracy::numeric, 9) = round(a.accuracy::numeric, 9) AS accuracy, f.f1 = a.f1 AS f1, f.weighted = a.weighted AS weighted,
+       f.one = a.one AS one, round(f.record::numeric, 9) = round(a.record::numeric, 9) AS record, round(f.f1::numeric, 6) AS value
+FROM (SELECT lmtext.accuracy(actual, predicted), lmtext.f1(actual, predicted), lmtext.f1(actual, predicted, 'weighted') AS weighted,
+             lmtext.f1(actual, predicted, 'binary', 1.00) AS one, lmtext.f1(ROW(actual, i % 300), ROW(predicted, i % 300)) AS record FROM form) f, alone a;
+RESET max_parallel_workers_per_gather;
+-- What cannot be compared.
+SELECT lmtext.f1('{}'::json, '{}'::json);
+SELECT * FROM lmtext.classification_report($$SELECT '{}'::json, '{}'::json$$);
+SELECT * FROM lmtext.classification_report('SELECT 1 AS actual, ''1''::text AS predicted');
+SELECT lmtext.f1(1, '1'::text);
+SELECT lmtext.f1(actual, predicted, 'binary', NULL) FROM number;
+SELECT lmtext.f1(actual, predicted, 'binary', id) FROM number;
+
+-- A label may be called like a mean.
+SELECT label, f1, support, summary FROM lmtext.classification_report($$VALUES ('micro avg', 'micro avg'), ('other', 'micro avg')$$);
+
+-- The empty label, case, blanks.
+SELECT label, support FROM lmtext.classification_report($$VALUES ('', 'a'), ('A', 'a'), ('a ', 'a'), ('ä', 'ä')$$)
+WHERE NOT summary;
 
 -- Refusals; in one process, so that no line says which one refuses.
 SET max_parallel_workers_per_gather = 0;

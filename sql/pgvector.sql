@@ -77,6 +77,16 @@ ALTER TABLE kept ALTER v TYPE vector(5) USING NULL;
 INSERT INTO kept VALUES ('two');
 \set VERBOSITY default
 
+-- A classifier is trained on stored vectors of pgvector's types.
+SET client_min_messages = warning;
+CALL lmtext.train('by_real', 'SELECT r, (id % 2)::text FROM v WHERE id <= 60 ORDER BY id');
+CALL lmtext.train('by_vector', 'SELECT v, (id % 2)::text FROM v WHERE id <= 60 ORDER BY id');
+CALL lmtext.train('by_halfvec', 'SELECT h, (id % 2)::text FROM v WHERE id <= 60 ORDER BY id');
+RESET client_min_messages;
+SELECT count(*) FILTER (WHERE name <> 'by_halfvec') AS exact, count(DISTINCT sha256) FILTER (WHERE name <> 'by_halfvec') AS heads,
+       count(*) FILTER (WHERE name = 'by_halfvec') AS halves
+FROM lmtext.models WHERE name LIKE 'by%';
+
 SET client_min_messages = warning;
 DROP SCHEMA test_pgvector CASCADE;
 DROP EXTENSION vector;

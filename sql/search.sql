@@ -9,6 +9,14 @@ SET extra_float_digits = 0;
 SELECT lmtext.import_model('minilm', :'minilm');
 SET max_parallel_workers_per_gather = 0;
 
+CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS
+$$BEGIN
+    EXECUTE command;
+    RETURN 'accepted';
+EXCEPTION WHEN data_exception THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END$$;
+
 -- By hand: (1,2,2) and (2,0,1) have the inner product 4 and the lengths 3 and √5.
 SELECT round(('{1,2,2}'::real[] <=> '{2,0,1}')::numeric, 6) AS cosine,
        round((1 - 4 / (3 * sqrt(5)))::numeric, 6) AS expected;
@@ -21,7 +29,6 @@ SELECT lmtext.cosine_distance('{1,2,2}', '{2,0,1}') = '{1,2,2}'::real[] <=> '{2,
 SELECT '{1,1}'::real[] <=> '{-1,-1}' AS opposite, '{1,0}'::real[] <=> '{0,1}' AS across,
        '{0,0}'::real[] <=> '{1,1}' AS zero_has_no_direction,
        '{1}'::real[] <=> '{5}' AS one_dimension;
-SELECT '{1,NaN}'::real[] <-> '{1,1}' AS nan, '{1,Infinity}'::real[] <-> '{1,1}' AS infinite;
 SELECT NULL::real[] <=> '{1}' IS NULL AS null_vector;
 -- Every width, where kernels have tails; the sums here are exact in float.
 SELECT bool_and(lmtext.inner_product(a, b) = expected) AS inner_product,
@@ -34,6 +41,23 @@ SELECT lmtext.l2_normalize('{3,4}'), lmtext.l2_normalize('{0,0}'),
        lmtext.l2_normalize(NULL) IS NULL AS null_vector;
 SELECT abs(lmtext.inner_product(v, v) - 1) < 1e-6 AS length_1
 FROM lmtext.l2_normalize('{1e-20,2e-20}') v;
+
+-- Vectors so long or so short that their squares leave real: the results are right all the same.
+SELECT '{1e30,0}'::real[] <=> '{1,0}' AS long, '{1e30,0}'::real[] <=> '{0,1}' AS across,
+       '{1e-30,0}'::real[] <=> '{1,0}' AS short, '{1e-30,1e-30}'::real[] <=> '{0,0}' AS zero,
+       round((('{3e38}'::real[] <-> '{-3e38}') / 1e38)::numeric, 5) AS l2,
+       round((lmtext.inner_product('{1e30,1}', '{1e30,1}') / 1e60)::numeric, 5) AS inner_product,
+       lmtext.l2_normalize('{3e38,-3e38}');
+
+-- NaN and infinity are no components of a vector: refused wherever a result would depend on them.
+SELECT v, operator, refusal(format('SELECT %L::real[] OPERATOR(public.%s) %L::real[]', a, operator, b))
+FROM (VALUES ('{0,NaN}', '{1,1}'), ('{0,1}', '{Infinity,0}'), ('{-Infinity,1}', '{-Infinity,1}')) v (a, b),
+     (VALUES ('<=>'), ('<->'), ('<#>')) o (operator);
+SELECT refusal($$SELECT lmtext.l2_normalize('{1,NaN}')$$), refusal($$SELECT lmtext.l2_normalize('{Infinity,1}')$$);
+SELECT refusal($$SELECT lmtext.mean(v) FROM (VALUES ('{1,2}'::real[]), ('{3,Infinity}'), ('{3,-Infinity}')) t (v)$$),
+       refusal($$SELECT lmtext.mean('{NaN}'::real[])$$);
+SELECT lmtext.cosine_distance('{0,-Infinity}', '{0,1}');
+SELECT lmtext.inner_product('{0,1}', '{1,NaN}');
 
 -- What is no pair of vectors.
 \set VERBOSITY sqlstate

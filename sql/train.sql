@@ -37,6 +37,20 @@ FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
 SELECT count(*) > 5 AS points, bool_and(loss IS NOT NULL AND held_out_loss IS NOT NULL) AS complete
 FROM lmtext.train_log WHERE run = (SELECT max(run) FROM lmtext.train_runs);
 
+-- Where nothing is held out, nothing is known of it: NULL, not 0, in the run and at each step.
+SET client_min_messages = warning;
+CALL lmtext.train('unheld', 'SELECT body, section FROM doc', '{"hold_out": 0}');
+RESET client_min_messages;
+SELECT state, loss > 0 AS loss, held_out_loss, held_out_accuracy FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+SELECT count(*) > 5 AS points, count(loss) = count(*) AS losses, count(held_out_loss) AS held_out_losses,
+       count(held_out_accuracy) AS held_out_accuracies
+FROM lmtext.train_log WHERE run = (SELECT max(run) FROM lmtext.train_runs);
+-- A run that fails before its first step has no loss, no number of rows and no steps to come.
+CALL lmtext.train('unheld', 'SELECT body, NULL::text FROM doc', '{"hold_out": 0}');
+SELECT state, phase, done, total, step, max_steps, loss, held_out_loss, held_out_accuracy
+FROM lmtext.train_runs ORDER BY run DESC LIMIT 1;
+SELECT lmtext.drop_model('unheld');
+
 -- The same rows, options and seed give the same bits; a second version waits for deployment.
 CALL lmtext.train('topic', 'SELECT body, section FROM doc ORDER BY body', '{"hold_out": 0.2}');
 SELECT count(*) AS versions, count(DISTINCT sha256) AS contents FROM lmtext.models WHERE name = 'topic';
@@ -168,6 +182,19 @@ CALL lmtext.train('by_text', 'SELECT body, section FROM doc');
 CALL lmtext.train('by_vector', 'SELECT lmtext.embed(body), section FROM doc');
 RESET client_min_messages;
 SELECT count(DISTINCT sha256) AS heads FROM lmtext.models WHERE name IN ('by_text', 'by_vector');
+-- So do vectors of every type that is assigned to real[]: of doubles, of a domain, of a type with a cast (as pgvector's).
+CREATE DOMAIN doubles AS double precision[];
+CREATE TYPE wrapped AS (v real[]);
+CREATE FUNCTION unwrap(wrapped) RETURNS real[] LANGUAGE sql IMMUTABLE AS 'SELECT ($1).v';
+CREATE CAST (wrapped AS real[]) WITH FUNCTION unwrap(wrapped) AS ASSIGNMENT;
+SET client_min_messages = warning;
+CALL lmtext.train('by_doubles', 'SELECT lmtext.embed(body)::double precision[], section FROM doc');
+CALL lmtext.train('by_domain', 'SELECT lmtext.embed(body)::doubles, section FROM doc');
+CALL lmtext.train('by_cast', 'SELECT ROW(lmtext.embed(body))::wrapped, section FROM doc', '{"batch_rows": 7}');
+RESET client_min_messages;
+SELECT count(*) AS models, count(DISTINCT sha256) AS heads FROM lmtext.models WHERE name LIKE 'by%';
+SELECT metrics -> 'skipped' AS skipped FROM lmtext.models WHERE name = 'by_doubles';
+CALL lmtext.train('bad', $$SELECT '{1e300}'::double precision[], section FROM doc$$);
 CALL lmtext.train('bad', $$SELECT '{1,2,3}'::real[], section FROM doc$$);
 CALL lmtext.train('bad', $$SELECT array_fill('NaN'::real, '{384}'), section FROM doc$$);
 CALL lmtext.train('bad', $$SELECT array_fill(1::real, '{2,192}'), section FROM doc$$);

@@ -25,6 +25,9 @@ start_server() {
     trap 'sh scripts/cluster.sh stop' EXIT
     sh scripts/cluster.sh start
     eval "$(sh scripts/cluster.sh env)"
+    # How long a training takes must not show.
+    PGOPTIONS='-c lmtext.progress_interval=0'
+    export PGOPTIONS
 }
 
 stop_server() {

@@ -1,5 +1,5 @@
--- 41-metrics: how well predicted labels match actual ones, as scikit-learn defines it. Rows in which
--- either label is NULL are left out.
+-- 41-metrics: how well predicted labels match actual ones, as scikit-learn defines it. Labels are values
+-- of any type, equal by the type's own equality. Rows in which either label is NULL are left out.
 
 CREATE FUNCTION lmtext_internal.accuracy_accum(state bigint[], actual anycompatible, predicted anycompatible)
     RETURNS bigint[]
@@ -26,20 +26,22 @@ CREATE AGGREGATE lmtext.accuracy(actual anycompatible, predicted anycompatible) 
 COMMENT ON AGGREGATE lmtext.accuracy(anycompatible, anycompatible) IS
     'part of the rows whose predicted value equals the actual one';
 
-CREATE FUNCTION lmtext_internal.f1_accum(state internal, actual text, predicted text) RETURNS internal
-    AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, text, text) IS 'internal: part of the aggregate f1';
-
-CREATE FUNCTION lmtext_internal.f1_accum(state internal, actual text, predicted text, average text)
+CREATE FUNCTION lmtext_internal.f1_accum(state internal, actual anycompatible, predicted anycompatible)
     RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, text, text, text) IS
+COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, anycompatible, anycompatible) IS 'internal: part of the aggregate f1';
+
+CREATE FUNCTION lmtext_internal.f1_accum(
+    state internal, actual anycompatible, predicted anycompatible, average text) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, anycompatible, anycompatible, text) IS
     'internal: part of the aggregate f1';
 
 CREATE FUNCTION lmtext_internal.f1_accum(
-    state internal, actual text, predicted text, average text, label text) RETURNS internal
+    state internal, actual anycompatible, predicted anycompatible, average text, label anycompatible)
+    RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_f1_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, text, text, text, text) IS
+COMMENT ON FUNCTION lmtext_internal.f1_accum(internal, anycompatible, anycompatible, text, anycompatible) IS
     'internal: part of the aggregate f1';
 
 CREATE FUNCTION lmtext_internal.f1_combine(state internal, more internal) RETURNS internal
@@ -58,7 +60,7 @@ CREATE FUNCTION lmtext_internal.f1_final(state internal) RETURNS double precisio
     AS 'MODULE_PATHNAME', 'lmtext_f1_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION lmtext_internal.f1_final(internal) IS 'internal: part of the aggregate f1';
 
-CREATE AGGREGATE lmtext.f1(actual text, predicted text) (
+CREATE AGGREGATE lmtext.f1(actual anycompatible, predicted anycompatible) (
     SFUNC = lmtext_internal.f1_accum,
     STYPE = internal,
     COMBINEFUNC = lmtext_internal.f1_combine,
@@ -66,9 +68,9 @@ CREATE AGGREGATE lmtext.f1(actual text, predicted text) (
     DESERIALFUNC = lmtext_internal.f1_deserialize,
     FINALFUNC = lmtext_internal.f1_final,
     PARALLEL = SAFE);
-COMMENT ON AGGREGATE lmtext.f1(text, text) IS 'mean of the F1 scores of all labels (macro)';
+COMMENT ON AGGREGATE lmtext.f1(anycompatible, anycompatible) IS 'mean of the F1 scores of all labels (macro)';
 
-CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text) (
+CREATE AGGREGATE lmtext.f1(actual anycompatible, predicted anycompatible, average text) (
     SFUNC = lmtext_internal.f1_accum,
     STYPE = internal,
     COMBINEFUNC = lmtext_internal.f1_combine,
@@ -76,10 +78,10 @@ CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text) (
     DESERIALFUNC = lmtext_internal.f1_deserialize,
     FINALFUNC = lmtext_internal.f1_final,
     PARALLEL = SAFE);
-COMMENT ON AGGREGATE lmtext.f1(text, text, text) IS
+COMMENT ON AGGREGATE lmtext.f1(anycompatible, anycompatible, text) IS
     'F1 score over all labels; average is micro, macro or weighted';
 
-CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text, label text) (
+CREATE AGGREGATE lmtext.f1(actual anycompatible, predicted anycompatible, average text, label anycompatible) (
     SFUNC = lmtext_internal.f1_accum,
     STYPE = internal,
     COMBINEFUNC = lmtext_internal.f1_combine,
@@ -87,18 +89,18 @@ CREATE AGGREGATE lmtext.f1(actual text, predicted text, average text, label text
     DESERIALFUNC = lmtext_internal.f1_deserialize,
     FINALFUNC = lmtext_internal.f1_final,
     PARALLEL = SAFE);
-COMMENT ON AGGREGATE lmtext.f1(text, text, text, text) IS
+COMMENT ON AGGREGATE lmtext.f1(anycompatible, anycompatible, text, anycompatible) IS
     'F1 score of one label; average is binary';
 
 -- These run a query as the caller, who could run it as well; they write nothing.
 
 CREATE FUNCTION lmtext.classification_report(query text)
     RETURNS TABLE (label text, "precision" double precision, recall double precision,
-                   f1 double precision, support bigint)
+                   f1 double precision, support bigint, summary boolean)
     AS 'MODULE_PATHNAME', 'lmtext_classification_report' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     COST 100000 ROWS 20;
 COMMENT ON FUNCTION lmtext.classification_report(text) IS
-    'scores of each label over a query of (actual, predicted), then their means';
+    'scores of each label over a query of (actual, predicted), then their means, whose column summary is true';
 
 CREATE FUNCTION lmtext.confusion_matrix(query text)
     RETURNS TABLE (actual text, predicted text, count bigint)

@@ -103,6 +103,11 @@ COMMENT ON VIEW lmtext.train_runs IS
     'trainings under way and the last that ended, of roles that the caller is a member of; all of them for members of pg_monitor';
 COMMENT ON COLUMN lmtext.train_runs.state IS 'running, done or failed';
 COMMENT ON COLUMN lmtext.train_runs.done IS 'rows embedded so far, of total';
+COMMENT ON COLUMN lmtext.train_runs.total IS 'rows to train on; NULL until all have been read';
+COMMENT ON COLUMN lmtext.train_runs.loss IS 'on the rows trained on; NULL before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
+    'NULL where no row is held out, and before the first step';
 
 CREATE FUNCTION lmtext_internal.get_train_log(
     OUT run bigint, OUT model text, OUT step integer, OUT loss double precision,
@@ -117,11 +122,13 @@ COMMENT ON FUNCTION lmtext_internal.get_train_log() IS
 CREATE VIEW lmtext.train_log AS SELECT * FROM lmtext_internal.get_train_log() ORDER BY run, step;
 COMMENT ON VIEW lmtext.train_log IS
     'curves of the trainings of lmtext.train_runs, thinned to at most 128 points each';
+COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'NULL where no row is held out';
+COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'NULL where no row is held out';
 
 CREATE FUNCTION lmtext_internal.get_stats(
     OUT role text, OUT database text, OUT model regclass, OUT version text, OUT function text,
     OUT calls bigint, OUT rows bigint, OUT tokens bigint, OUT truncated bigint, OUT errors bigint,
-    OUT cache_hits bigint, OUT total_ms double precision, OUT mean_ms double precision,
+    OUT cached bigint, OUT total_ms double precision, OUT mean_ms double precision,
     OUT p50_ms double precision, OUT p95_ms double precision, OUT p99_ms double precision,
     OUT since timestamptz, OUT last_used timestamptz)
     RETURNS SETOF record
@@ -142,13 +149,13 @@ COMMENT ON COLUMN lmtext.stats.version IS
 COMMENT ON COLUMN lmtext.stats.function IS
     'name of the function; forms for arrays and pinned forms count under the same name';
 COMMENT ON COLUMN lmtext.stats.calls IS
-    'evaluations with a text that is not null, failed ones included';
+    'evaluations with a text that is not null that computed something or failed; with cached, all evaluations';
 COMMENT ON COLUMN lmtext.stats.rows IS 'texts that were computed, also by calls that failed later';
 COMMENT ON COLUMN lmtext.stats.tokens IS 'tokens of these texts, special ones included where the function has them';
 COMMENT ON COLUMN lmtext.stats.truncated IS 'texts among them that did not fit into the model''s window';
 COMMENT ON COLUMN lmtext.stats.errors IS 'calls that ended in an error, a cancel or the end of the session';
-COMMENT ON COLUMN lmtext.stats.cache_hits IS
-    'answers that were remembered from earlier in the statement';
+COMMENT ON COLUMN lmtext.stats.cached IS
+    'evaluations that were answered by what the statement had computed before; they are not among calls nor in times';
 COMMENT ON COLUMN lmtext.stats.total_ms IS 'time of all calls, those that failed and what they waited for included';
 COMMENT ON COLUMN lmtext.stats.p50_ms IS 'half of the calls took no longer; at most 9.1 % off';
 COMMENT ON COLUMN lmtext.stats.since IS 'when the first of these calls was counted';

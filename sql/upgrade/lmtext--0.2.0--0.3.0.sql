@@ -200,10 +200,50 @@ COMMENT ON FUNCTION lmtext.class_scores(real[], regclass) IS
 COMMENT ON PROCEDURE lmtext.train(text, text, jsonb) IS
     'trains a classifier on the rows (text, label) of a query and stores it as a new model version. For roles that are granted EXECUTE';
 
--- 41-metrics
+-- 41-metrics: f1 takes labels of any type, and the report marks its means. In place, as the updates of
+-- citext and intarray do it, since views may depend on them: no new function could take their place.
+UPDATE pg_catalog.pg_proc
+SET proargtypes = pg_catalog.replace(proargtypes::pg_catalog.text, '2281 25 25', '2281 5077 5077')::pg_catalog.oidvector
+WHERE proname OPERATOR(pg_catalog.=) 'f1_accum'
+    AND pronamespace OPERATOR(pg_catalog.=) 'lmtext_internal'::pg_catalog.regnamespace;
+UPDATE pg_catalog.pg_proc
+SET proargtypes = pg_catalog.regexp_replace(proargtypes::pg_catalog.text, '^25 25', '5077 5077')::pg_catalog.oidvector
+WHERE proname OPERATOR(pg_catalog.=) 'f1'
+    AND pronamespace OPERATOR(pg_catalog.=) 'lmtext'::pg_catalog.regnamespace;
+-- Their last argument, the label.
+UPDATE pg_catalog.pg_proc
+SET proargtypes = pg_catalog.regexp_replace(proargtypes::pg_catalog.text, ' 25 25$', ' 25 5077')::pg_catalog.oidvector
+WHERE (proname OPERATOR(pg_catalog.=) 'f1_accum' AND pronargs OPERATOR(pg_catalog.=) 5::pg_catalog.int2
+       AND pronamespace OPERATOR(pg_catalog.=) 'lmtext_internal'::pg_catalog.regnamespace)
+    OR (proname OPERATOR(pg_catalog.=) 'f1' AND pronargs OPERATOR(pg_catalog.=) 4::pg_catalog.int2
+        AND pronamespace OPERATOR(pg_catalog.=) 'lmtext'::pg_catalog.regnamespace);
+UPDATE pg_catalog.pg_proc
+SET proallargtypes = pg_catalog.array_append(proallargtypes, 16::pg_catalog.oid),
+    proargmodes = pg_catalog.array_append(proargmodes, 't'::pg_catalog."char"),
+    proargnames = pg_catalog.array_append(proargnames, 'summary'::pg_catalog.text)
+WHERE oid OPERATOR(pg_catalog.=) 'lmtext.classification_report(text)'::pg_catalog.regprocedure;
+COMMENT ON FUNCTION lmtext.classification_report(text) IS
+    'scores of each label over a query of (actual, predicted), then their means, whose column summary is true';
 
 -- 50-search
 
 -- 90-monitoring
+COMMENT ON COLUMN lmtext.train_runs.total IS 'rows to train on; NULL until all have been read';
+COMMENT ON COLUMN lmtext.train_runs.loss IS 'on the rows trained on; NULL before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
+    'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'NULL where no row is held out';
+COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'NULL where no row is held out';
+-- cached takes the place of cache_hits, in place, since views may depend on it.
+UPDATE pg_catalog.pg_proc
+SET proargnames = pg_catalog.array_replace(proargnames, 'cache_hits'::pg_catalog.text, 'cached'::pg_catalog.text)
+WHERE oid OPERATOR(pg_catalog.=) 'lmtext_internal.get_stats()'::pg_catalog.regprocedure;
+ALTER VIEW lmtext.stats RENAME COLUMN cache_hits TO cached;
+CREATE OR REPLACE VIEW lmtext.stats AS SELECT * FROM lmtext_internal.get_stats();
+COMMENT ON COLUMN lmtext.stats.calls IS
+    'evaluations with a text that is not null that computed something or failed; with cached, all evaluations';
+COMMENT ON COLUMN lmtext.stats.cached IS
+    'evaluations that were answered by what the statement had computed before; they are not among calls nor in times';
 COMMENT ON COLUMN lmtext.stats.model IS
     'the version''s table; NULL where it has been dropped, is in another database, was not known, or another session is changing it';

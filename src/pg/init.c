@@ -7,6 +7,7 @@
 
 #include "pg/cache/cache.h"
 #include "pg/fn/args.h"
+#include "pg/glue/tell.h"
 #include "pg/plan/plan.h"
 
 PG_MODULE_MAGIC;
@@ -15,7 +16,7 @@ PGDLLEXPORT void _PG_init(void);
 
 /* Each may be called again until it has succeeded once (pg/glue/once.h). */
 static void (*const rooms[])(void) = {lmtext_catalog_init, lmtext_cache_init, lmtext_fn_init,
-                                      lmtext_plan_init};
+                                      lmtext_plan_init, lmtext_tell_init};
 
 /* After an error PostgreSQL calls this again: hooks that are set must not be set twice. */
 void

@@ -33,6 +33,7 @@ my @statements = (
     [ 'tokens', 'SELECT count(*) FROM huge, lmtext.tokens(body)' ],
     [ 'chunk', 'SELECT count(*) FROM huge, lmtext.chunk(body)' ],
     [ 'detokenize', 'SELECT length(lmtext.detokenize(ids)) FROM tokens, generate_series(1, 100)' ],
+    [ 'f1 of many labels', 'SELECT lmtext.f1(i::numeric, i + 1) FROM generate_series(1, 10000000) i' ],
     [
         'classification_report',
         q{SELECT count(*) FROM lmtext.classification_report(

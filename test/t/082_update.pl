@@ -62,6 +62,10 @@ CREATE INDEX doc_label ON doc (lmtext.classify(body, '"head\@1"'::regclass));
 CREATE TABLE stored (body text, label text GENERATED ALWAYS AS (lmtext.classify(body, '"head\@1"'::regclass, 'error')) STORED);
 CREATE FUNCTION label_of(text) RETURNS text STABLE BEGIN ATOMIC SELECT lmtext.classify(\$1, 'head'); END;
 CREATE VIEW near AS SELECT body FROM kept ORDER BY v <=> lmtext.embed('text number 7', 'm\@1'), body LIMIT 3;
+CREATE VIEW scored AS SELECT body < 'text number 2' AS part, lmtext.f1(label, body) AS f1, lmtext.f1(label, label, 'weighted') AS weighted,
+    lmtext.f1(label, '1', 'binary', '1') AS one, lmtext.accuracy(label, '1') FROM doc GROUP BY 1;
+CREATE VIEW report AS SELECT * FROM lmtext.classification_report('SELECT label, ''1'' FROM doc');
+CREATE FUNCTION rated() RETURNS float8 LANGUAGE sql BEGIN ATOMIC SELECT lmtext.f1(label, '1', 'micro') FROM doc; END;
 CREATE AGGREGATE total (real[]) (SFUNC = lmtext.mean_transition, STYPE = internal, FINALFUNC = lmtext.mean_final);
 SQL
 for my $database (qw(old stays))
@@ -82,6 +86,7 @@ my $results = q{
     SELECT md5(string_agg(label_of(body), '' ORDER BY body)) FROM doc;
     SELECT md5(string_agg(s::text, '' ORDER BY s::text)) FROM doc, LATERAL lmtext.class_scores(body, 'head') s;
     SELECT string_agg(body, ',') FROM near; SELECT md5(lmtext.mean(v)::text), md5(total(v)::text) FROM kept;
+    SELECT * FROM scored ORDER BY part; SELECT * FROM report; SELECT rated();
     SELECT name, version, deployed, sha256, base, labels, metrics FROM lmtext.models ORDER BY model::text;
     SET enable_seqscan = off; SELECT count(*) FROM doc WHERE lmtext.embed(body, '"m@1"'::regclass) = (SELECT v FROM kept LIMIT 1)};
 my $before = value($results, 'old');
@@ -134,15 +139,20 @@ is(value(q{SELECT bool_and(ok) FROM lmtext.selftest('head')}, 'old'), 't', 'and 
 is(state_of("SET ROLE old_user; SELECT lmtext.classify('x', 'head');", 'old'), '', 'grants are kept');
 is(value("SELECT lmtext.import_model('m', '$tiny')", 'old'), 3, 'numbers go on');
 is(state_of("ALTER EXTENSION lmtext UPDATE TO '0.1.0'", 'old'), '22023', 'there is no way back');
+is(value(q{SELECT round(lmtext.f1(n, n % 2, 'binary', 1)::numeric, 4), (SELECT count(*) FROM lmtext.classification_report('SELECT 1.0, 1') WHERE summary)
+    FROM generate_series(1, 3) n}, 'old'), '0.6667|3', 'what was changed in place works');
 is(value('SELECT extversion FROM pg_extension WHERE extname = \'lmtext\'', 'old'), $newest, 'and the version is the newest');
 
 # From the version before the last one too.
 value('CREATE DATABASE later');
-value("CREATE EXTENSION lmtext VERSION '0.2.0'; CREATE VIEW mine AS SELECT name, owner, model FROM lmtext.models;
+value("CREATE EXTENSION lmtext VERSION '0.2.0'; CREATE VIEW hits AS SELECT calls, cache_hits FROM lmtext.stats;
+    CREATE VIEW mine AS SELECT name, owner, model FROM lmtext.models;
     SELECT lmtext.import_model('m', '$tiny')", 'later');
 is(state_of('ALTER EXTENSION lmtext UPDATE', 'later'), '', 'ALTER EXTENSION UPDATE from 0.2.0');
 same_facts('and its catalogs are those of a fresh database', 'later', 'fresh');
 is(value('SELECT name, model FROM mine', 'later'), 'm|"m@1"', "a view of the user's on lmtext.models goes on");
+is(value(q{SELECT count(*) - count(*) FROM hits; SELECT pg_get_viewdef('hits') ~ 'cached AS cache_hits'}, 'later'), "0\nt",
+    'a view over a column that has another name goes on');
 
 # A dump of the updated database restores as that of a fresh one does.
 value('CREATE DATABASE copied');

@@ -119,6 +119,25 @@ for my $collation (value(q{SELECT string_agg(quote_ident(collname), ' ') FROM pg
 is(value(q{SELECT lmtext.token_ids(lower('ISPARTA'), 'm') = lmtext.token_ids('ISPARTA', 'm')}, 'turkish'), 'f',
     'where lower() is Turkish, the tokenizer is not');
 
+# ---- Collations of labels have: what is equal by a nondeterministic one is one label ----
+
+SKIP:
+{
+    skip 'no ICU', 3 unless $has_icu;
+    value(q{CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE TABLE word (i int, actual text COLLATE any_case, predicted text COLLATE any_case);
+        INSERT INTO word VALUES (1, 'Spam', 'spam'), (2, 'ham', 'HAM'), (3, 'ham', 'Spam')}, 'utf8');
+    is(value(q{SELECT concat_ws(' ', round(lmtext.accuracy(actual, predicted)::numeric, 4), round(lmtext.f1(actual, predicted, 'micro')::numeric, 4),
+            round(lmtext.f1(actual, predicted, 'binary', 'SPAM')::numeric, 4), lmtext.f1(actual COLLATE "C", predicted COLLATE "C", 'micro')) FROM word}, 'utf8'),
+        '0.6667 0.6667 0.6667 0', 'accuracy and f1 go by the collation');
+    is(value(q{SELECT * FROM lmtext.confusion_matrix('SELECT actual, predicted FROM word ORDER BY i')}, 'utf8'),
+        "Spam|Spam|1\nham|Spam|1\nham|ham|1", 'so does the matrix');
+    is(value(q{SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
+        CREATE TABLE words AS SELECT w.actual, w.predicted FROM word w, generate_series(1, 10000);
+        ALTER TABLE words SET (parallel_workers = 2); SELECT round(lmtext.f1(actual, predicted, 'binary', 'SPAM')::numeric, 4) FROM words}, 'utf8'),
+        '0.6667', 'in parallel workers as well');
+}
+
 # ---- Bytes that are no UTF-8, at the end of a datum of every kind ----
 
 value(<<'SQL', 'sql_ascii');

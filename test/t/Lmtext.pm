@@ -46,7 +46,7 @@ sub start_node
     my $new = PostgreSQL::Test::Cluster->new($name);
     $new->init(extra => $options{init} // [ '-E', 'UTF8', '--locale', 'C.UTF-8' ],
         allows_streaming => $options{streaming} // 0);
-    $new->append_conf('postgresql.conf', "fsync = off\nrestart_after_crash = on\n" . ($options{conf} // ''));
+    $new->append_conf('postgresql.conf', "fsync = off\nrestart_after_crash = on\nlmtext.progress_interval = 0\n" . ($options{conf} // ''));
     $new->start;
     return adopt_node($new);
 }

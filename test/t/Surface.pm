@@ -63,7 +63,7 @@ sub sensible
     my ($routine, $i) = @_;
     my ($type, $name) = ($routine->{types}[$i], $routine->{names}[$i] // '');
     return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions|calibration)$/;
-    return "'binary'" if $name eq 'average' && $routine->{signature} =~ /^lmtext\.f1\(text,text,text,text/;
+    return "'binary'" if $name eq 'average' && $routine->{signature} =~ /^lmtext\.f1\(\w+,\w+,\w+,\w+/;
     my $value = $by_routine{"$routine->{name} $name"};
     $value //= $by_name{$name} unless $routine->{name} =~ /_(accum|deserialize)$/;
     $value //= $by_type{$type} // 'NULL';

@@ -206,7 +206,8 @@ static bool
 run_case(const corpus_case *c)
 {
     meter m = {0};
-    lm_context ctx = {metered_alloc, metered_realloc, metered_free, NULL, &m, {0}};
+    lm_context ctx = {
+        .alloc = metered_alloc, .realloc = metered_realloc, .free = metered_free, .opaque = &m};
     const char *complaint = NULL;
     const char *state = state_of(import_folder(&ctx, c->folder, &complaint));
 

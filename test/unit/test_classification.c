@@ -225,11 +225,62 @@ survives_no_memory(void)
     CHECK_EQ_INT(status, LM_OK);
 }
 
+/* As many labels as rows, in parts of a merge; polls and lets go of all at a cancel. */
+static lm_status
+count_many(lm_context *ctx)
+{
+    lm_confusion *c, *whole = NULL;
+    lm_label_score *scores = NULL;
+    size_t count;
+    order_check order = {"", 0};
+    lm_status status = lm_confusion_create(ctx, &c);
+
+    if (status == LM_OK)
+        status = lm_confusion_create(ctx, &whole);
+    for (int i = 0; status == LM_OK && i < 20000; i++) {
+        char label[16];
+        int length = snprintf(label, sizeof label, "%d", i * 7919);
+
+        status = lm_confusion_add(c, label, (size_t)length, label, (size_t)length, 1);
+    }
+    if (status == LM_OK)
+        status = lm_confusion_merge(whole, c);
+    if (status == LM_OK)
+        status = lm_confusion_scores(whole, &scores, &count);
+    if (status == LM_OK)
+        status = lm_confusion_visit(whole, check_order, &order);
+    lm_free(ctx, scores);
+    lm_confusion_free(c);
+    lm_confusion_free(whole);
+    return status;
+}
+
+static void
+stops_on_cancel(void)
+{
+    lm_status status = LM_CANCELLED;
+    int poll;
+
+    for (poll = 1; status != LM_OK && poll < 10000; poll += 7) {
+        fake_memory memory = {.stop_at = poll};
+        lm_context ctx;
+
+        fake_context(&ctx, &memory);
+        status = count_many(&ctx);
+        CHECK(status == LM_OK || status == LM_CANCELLED);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    /* Sorts of 20,000 labels, twice, and of as many pairs: a poll for each thousand and pass. */
+    CHECK(poll > 3 * 20 * 6);
+}
+
 static const unit_case cases[] = {
     {"classification equals scikit-learn", equals_scikit_learn},
     {"classification counts merge", merges},
     {"classification visits in order", visits_in_order},
     {"classification takes any bytes as labels", takes_any_bytes},
+    {"classification stops on cancel", stops_on_cancel},
     {"classification survives lack of memory", survives_no_memory},
 };
 

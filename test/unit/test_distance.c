@@ -42,9 +42,55 @@ test_range(void)
     CHECK(below > 0 && above > 0);
 }
 
+/* Squares of these leave the range of float; the distances of their directions do not. */
+static void
+test_extremes(void)
+{
+    static const double scales[] = {1e-45, 1e-38, 1e-25, 1e-16, 1e-15, 1, 1e15, 1e16, 1e25, 1e38};
+
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++)
+        for (size_t j = 0; j < sizeof scales / sizeof scales[0]; j++) {
+            const float s = (float)scales[i], t = (float)scales[j];
+            const float a[] = {3 * s, 0, 0}, b[] = {3 * t, 0, 0}, c[] = {0, 2 * t, 0};
+
+            CHECK_NEAR(lm_cosine_distance(3, a, b), 0, 1e-7);
+            CHECK_NEAR(lm_cosine_distance(3, a, c), 1, 1e-7);
+            CHECK_NEAR(lm_l2_distance(3, a, a), 0, 0);
+            CHECK(isfinite(lm_l2_distance(3, a, b)) && isfinite(lm_inner_product(3, a, b)));
+        }
+    CHECK_NEAR(lm_l2_distance(1, (const float[]){3e38f}, (const float[]){-3e38f}), 6e38, 1e32);
+    CHECK_NEAR(lm_l2_distance(1, (const float[]){3e-30f}, (const float[]){1e-30f}), 2e-30, 1e-36);
+    CHECK_NEAR(lm_inner_product(2, (const float[]){1e30f, 1}, (const float[]){1e30f, 1}), 1e60,
+               1e54);
+}
+
+/* In any place of any width, also where kernels have tails, and with a 0 on the other side. */
+static void
+test_not_finite(void)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+
+    for (int width = 1; width <= 70; width++)
+        for (int place = 0; place < width; place++)
+            for (int kind = 0; kind < 3; kind++) {
+                float a[70] = {0}, b[70];
+
+                for (int i = 0; i < width; i++)
+                    b[i] = (float)(i % 3);
+                a[place] = bad[kind];
+                CHECK(!isfinite(lm_cosine_distance((size_t)width, a, b)));
+                CHECK(!isfinite(lm_cosine_distance((size_t)width, b, a)));
+                CHECK(!isfinite(lm_l2_distance((size_t)width, a, b)));
+                CHECK(!isfinite(lm_inner_product((size_t)width, a, b)));
+                CHECK(!isfinite(lm_l2_distance((size_t)width, a, a)));
+            }
+}
+
 static const unit_case cases[] = {
     {"definitions", test_definitions},
     {"range", test_range},
+    {"extremes", test_extremes},
+    {"not finite", test_not_finite},
 };
 
 UNIT_MAIN(cases)

@@ -175,7 +175,7 @@ no_tokens(void)
         const lm_embed_options options = {.on_long = (lm_on_long)mode};
 
         CHECK_EQ_INT(lm_embed(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, out, NULL),
-                     LM_BAD_ARGUMENT);
+                     LM_NO_TOKEN);
         CHECK(strstr(f.ctx.error.message, "no token") != NULL);
         CHECK_STR(f.ctx.error.key, "");
     }

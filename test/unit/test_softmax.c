@@ -411,6 +411,37 @@ reports_progress(void)
     drop(&ctx, &result);
 }
 
+static void
+check_unwatched(void *opaque, const lm_softmax_progress *progress)
+{
+    int *steps = opaque;
+
+    CHECK(isfinite(progress->loss));
+    CHECK(isnan(progress->held_out_loss) && isnan(progress->held_out_accuracy));
+    ++*steps;
+}
+
+/* Where nothing is held out nothing was measured, which is not 0. */
+static void
+reports_nothing_held_out(void)
+{
+    float x[ROWS * WIDTH];
+    int32_t y[ROWS];
+    lm_context ctx;
+    lm_softmax_options options;
+    lm_softmax_result result;
+    int steps = 0;
+
+    lm_context_init(&ctx);
+    make_rows(x, y);
+    lm_softmax_defaults(&options);
+    options.hold_out = 0;
+    CHECK_OK(&ctx, lm_softmax_train(&ctx, x, y, ROWS, WIDTH, LABELS, &options, check_unwatched,
+                                    &steps, &result));
+    CHECK(steps > 5);
+    drop(&ctx, &result);
+}
+
 static const unit_case cases[] = {
     {"softmax equals scikit-learn at equal penalty", equals_scikit_learn},
     {"softmax chooses a penalty", chooses_penalty},
@@ -424,6 +455,7 @@ static const unit_case cases[] = {
     {"softmax survives lack of memory", survives_no_memory},
     {"softmax stops on cancel", stops_on_cancel},
     {"softmax reports progress", reports_progress},
+    {"softmax reports nothing where nothing is held out", reports_nothing_held_out},
 };
 
 UNIT_MAIN(cases)

@@ -178,3 +178,10 @@ lm_poll(lm_context *ctx)
         return lm_raise(ctx, LM_CANCELLED, "cancelled");
     return LM_OK;
 }
+
+void
+lm_progress(lm_context *ctx, uint64_t done, uint64_t total)
+{
+    if (ctx->progress)
+        ctx->progress(ctx->opaque, done, total);
+}

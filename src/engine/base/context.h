@@ -13,9 +13,10 @@
 
 typedef struct lm_context {
     void *(*alloc)(void *opaque, size_t size); /* 16-byte aligned or better; NULL: no memory */
-    void *(*realloc)(void *opaque, void *pointer, size_t size); /* pointer is never NULL */
-    void (*free)(void *opaque, void *pointer);                  /* pointer is never NULL */
-    bool (*cancelled)(void *opaque);                            /* may be NULL */
+    void *(*realloc)(void *opaque, void *pointer, size_t size);    /* pointer is never NULL */
+    void (*free)(void *opaque, void *pointer);                     /* pointer is never NULL */
+    bool (*cancelled)(void *opaque);                               /* may be NULL */
+    void (*progress)(void *opaque, uint64_t done, uint64_t total); /* may be NULL; must not throw */
     void *opaque;
     lm_error error;
 } lm_context;
@@ -58,5 +59,8 @@ void lm_free(lm_context *ctx, void *pointer); /* pointer may be NULL */
 
 /* LM_CANCELLED, recorded, when the caller asked to stop; else LM_OK. */
 lm_status lm_poll(lm_context *ctx);
+
+/* Tell the caller how far a long call is, in what its header says it counts. */
+void lm_progress(lm_context *ctx, uint64_t done, uint64_t total);
 
 #endif

@@ -28,6 +28,7 @@ typedef enum lm_status {
     LM_TOO_LARGE,    /* 54000: a limit of the product or of the model */
     LM_BAD_ARGUMENT, /* 22023 */
     LM_BAD_TEXT,     /* 22021: text that is not UTF-8 */
+    LM_NO_TOKEN,     /* 22023: a text without a token has no vector */
     LM_CORRUPT,      /* XX001: stored bytes changed since they were registered */
     LM_INTERNAL,     /* XX000: a broken law of the engine itself */
     LM_STATUS_COUNT

@@ -687,9 +687,11 @@ lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *s
     if (!stages)
         return LM_NO_MEMORY;
     write_header(plan, image);
-    for (size_t i = 0; i < plan->placement_count && status == LM_OK; i++)
+    for (size_t i = 0; i < plan->placement_count && status == LM_OK; i++) {
         status = fill_one(ctx, plan, &plan->placements[i], source,
                           &stages[plan->placements[i].target], image);
+        lm_progress(ctx, i + 1, plan->placement_count);
+    }
     for (size_t i = 0; i < plan->target_count; i++)
         lm_free(ctx, stages[i].rows);
     lm_free(ctx, stages);

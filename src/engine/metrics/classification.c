@@ -3,18 +3,19 @@
  *
  * Labels and pairs are arrays in order of first sight; two open-addressing tables of indexes find
  * them. Every label carries its own totals, so scores need no pass over the pairs. Bytes of labels
- * live in an arena and never move.
+ * live in an arena and never move. Labels may be as many as rows: loops over them poll.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "metrics/classification.h"
 
 #define FIRST_SLOTS 16
 #define MAX_ENTRIES ((size_t)1 << 30)
+#define POLL_EVERY 8192 /* entries */
 
 typedef struct label {
     const char *bytes;
@@ -59,6 +60,7 @@ static lm_status rank_labels(lm_confusion *c, label ***order);
 static int compare_labels(const void *a, const void *b);
 static int compare_visits(const void *a, const void *b);
 static double quotient(uint64_t part, uint64_t whole);
+static lm_status poll_at(lm_context *ctx, size_t entry);
 
 lm_status
 lm_confusion_create(lm_context *ctx, lm_confusion **confusion)
@@ -123,6 +125,7 @@ lm_confusion_merge(lm_confusion *into, const lm_confusion *from)
         const pair *p = &from->pairs[i];
         const label *actual = &from->labels[p->actual], *predicted = &from->labels[p->predicted];
 
+        LM_TRY(poll_at(into->ctx, i));
         LM_TRY(lm_confusion_add(into, actual->bytes, actual->length, predicted->bytes,
                                 predicted->length, p->count));
     }
@@ -141,28 +144,45 @@ lm_confusion_total(const lm_confusion *confusion)
     return confusion->total;
 }
 
+/* One pass over labels in their order. */
+static lm_status
+score_labels(lm_context *ctx, label *const *order, size_t count, lm_label_score *scores)
+{
+    for (size_t i = 0; i < count; i++) {
+        const label *l = order[i];
+
+        LM_TRY(poll_at(ctx, i));
+        scores[i] = (lm_label_score){.label = l->bytes,
+                                     .length = l->length,
+                                     .precision = quotient(l->hits, l->predicted),
+                                     .recall = quotient(l->hits, l->actual),
+                                     .f1 = quotient(2 * l->hits, l->predicted + l->actual),
+                                     .support = l->actual};
+    }
+    return LM_OK;
+}
+
 lm_status
 lm_confusion_scores(lm_confusion *confusion, lm_label_score **scores, size_t *count)
 {
+    lm_context *ctx = confusion->ctx;
     label **order;
+    lm_status status = LM_NO_MEMORY;
 
     *scores = NULL;
     *count = 0;
     LM_TRY(rank_labels(confusion, &order));
-    *scores = lm_alloc_array(confusion->ctx, confusion->label_count + 1, sizeof **scores);
-    for (size_t i = 0; *scores && i < confusion->label_count; i++) {
-        const label *l = order[i];
-
-        (*scores)[i] = (lm_label_score){.label = l->bytes,
-                                        .length = l->length,
-                                        .precision = quotient(l->hits, l->predicted),
-                                        .recall = quotient(l->hits, l->actual),
-                                        .f1 = quotient(2 * l->hits, l->predicted + l->actual),
-                                        .support = l->actual};
+    *scores = lm_alloc_array(ctx, confusion->label_count + 1, sizeof **scores);
+    if (*scores)
+        status = score_labels(ctx, order, confusion->label_count, *scores);
+    lm_free(ctx, order);
+    if (status == LM_OK) {
+        *count = confusion->label_count;
+        return LM_OK;
     }
-    *count = confusion->label_count;
-    lm_free(confusion->ctx, order);
-    return *scores ? LM_OK : LM_NO_MEMORY;
+    lm_free(ctx, *scores);
+    *scores = NULL;
+    return status;
 }
 
 void
@@ -192,36 +212,52 @@ typedef struct visit_key {
     const pair *pair;
 } visit_key;
 
+/* Keys of all pairs, sorted; *keys is to be freed. */
+static lm_status
+order_pairs(lm_confusion *c, visit_key **keys)
+{
+    label **order;
+    lm_status status = LM_OK;
+
+    *keys = NULL;
+    LM_TRY(rank_labels(c, &order));
+    lm_free(c->ctx, order);
+    *keys = lm_alloc_array(c->ctx, c->pair_count + 1, sizeof **keys);
+    if (!*keys)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; status == LM_OK && i < c->pair_count; i++) {
+        const pair *p = &c->pairs[i];
+
+        (*keys)[i].ranks = (uint64_t)c->labels[p->actual].rank << 32 | c->labels[p->predicted].rank;
+        (*keys)[i].pair = p;
+        status = poll_at(c->ctx, i);
+    }
+    if (status == LM_OK)
+        status = lm_sort(c->ctx, *keys, c->pair_count, sizeof **keys, compare_visits);
+    if (status != LM_OK)
+        lm_free(c->ctx, *keys);
+    return status;
+}
+
 lm_status
 lm_confusion_visit(lm_confusion *confusion,
                    void (*visit)(void *opaque, const char *actual, size_t actual_length,
                                  const char *predicted, size_t predicted_length, uint64_t count),
                    void *opaque)
 {
-    label **order;
     visit_key *keys;
+    lm_status status = LM_OK;
 
-    LM_TRY(rank_labels(confusion, &order));
-    lm_free(confusion->ctx, order);
-    keys = lm_alloc_array(confusion->ctx, confusion->pair_count + 1, sizeof *keys);
-    if (!keys)
-        return LM_NO_MEMORY;
-    for (size_t i = 0; i < confusion->pair_count; i++) {
-        const pair *p = &confusion->pairs[i];
-
-        keys[i].ranks = (uint64_t)confusion->labels[p->actual].rank << 32 |
-                        confusion->labels[p->predicted].rank;
-        keys[i].pair = p;
-    }
-    qsort(keys, confusion->pair_count, sizeof *keys, compare_visits);
-    for (size_t i = 0; i < confusion->pair_count; i++) {
+    LM_TRY(order_pairs(confusion, &keys));
+    for (size_t i = 0; status == LM_OK && i < confusion->pair_count; i++) {
         const pair *p = keys[i].pair;
         const label *a = &confusion->labels[p->actual], *b = &confusion->labels[p->predicted];
 
         visit(opaque, a->bytes, a->length, b->bytes, b->length, p->count);
+        status = poll_at(confusion->ctx, i);
     }
     lm_free(confusion->ctx, keys);
-    return LM_OK;
+    return status;
 }
 
 /*
@@ -299,17 +335,23 @@ grow_table(lm_confusion *c, table *t, size_t count,
 {
     size_t size = t->size ? t->size * 2 : FIRST_SLOTS;
     uint32_t *slots;
+    lm_status status = LM_OK;
 
     if (count * 2 <= t->size)
         return LM_OK;
     if (!(slots = lm_alloc_zero(c->ctx, size * sizeof *slots)))
         return LM_NO_MEMORY;
-    for (size_t i = 0; i + 1 < count; i++) {
+    for (size_t i = 0; status == LM_OK && i + 1 < count; i++) {
         size_t at = hash(c, i) & (size - 1);
 
         while (slots[at] != 0)
             at = (at + 1) & (size - 1);
         slots[at] = (uint32_t)i + 1;
+        status = poll_at(c->ctx, i);
+    }
+    if (status != LM_OK) {
+        lm_free(c->ctx, slots);
+        return status;
     }
     lm_free(c->ctx, t->slots);
     t->slots = slots;
@@ -342,15 +384,21 @@ mix_pair(uint32_t actual, uint32_t predicted)
 static lm_status
 rank_labels(lm_confusion *c, label ***order)
 {
+    lm_status status;
+
     *order = lm_alloc_array(c->ctx, c->label_count + 1, sizeof **order);
     if (!*order)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < c->label_count; i++)
         (*order)[i] = &c->labels[i];
-    qsort(*order, c->label_count, sizeof **order, compare_labels);
-    for (size_t i = 0; i < c->label_count; i++)
+    status = lm_sort(c->ctx, *order, c->label_count, sizeof **order, compare_labels);
+    for (size_t i = 0; status == LM_OK && i < c->label_count; i++) {
         (*order)[i]->rank = (uint32_t)i;
-    return LM_OK;
+        status = poll_at(c->ctx, i);
+    }
+    if (status != LM_OK)
+        lm_free(c->ctx, *order);
+    return status;
 }
 
 /* By bytes, a prefix before what it begins; as memcmp and PostgreSQL's C collation have it. */
@@ -376,4 +424,11 @@ static double
 quotient(uint64_t part, uint64_t whole)
 {
     return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+/* Now and then in a loop over entries. */
+static lm_status
+poll_at(lm_context *ctx, size_t entry)
+{
+    return entry % POLL_EVERY == 0 ? lm_poll(ctx) : LM_OK;
 }

@@ -181,8 +181,10 @@ quantize_groups(lm_quant *quant, lm_session *session, const text_sets *sets, siz
         if (status == LM_OK)
             status =
                 lm_quant_look_at(quant, session, sets->texts, sets->count, LM_LOOK_GRAMS, NULL);
-        for (size_t i = first; i < end && status == LM_OK; i++)
+        for (size_t i = first; i < end && status == LM_OK; i++) {
             status = quantize_matrix(quant, &quant->matrices[i]);
+            lm_progress(quant->ctx, i + 1, quant->count);
+        }
         close_group(quant, first, quant->count);
         LM_TRY(status);
     }

@@ -6,6 +6,11 @@
 
 #include <stddef.h>
 
+/*
+ * Of finite vectors, a finite number, but for the cosine distance where a vector is zero. Of a
+ * vector with NaN or an infinity, NaN or an infinity: a finite result needs no look at the vectors.
+ */
+
 /* 1 − cosine, clamped to [0, 2]; NaN when a vector is zero, as pgvector. */
 double lm_cosine_distance(size_t width, const float *a, const float *b);
 double lm_l2_distance(size_t width, const float *a, const float *b);

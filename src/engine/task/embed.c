@@ -268,7 +268,7 @@ open_window(embed_run *run, size_t tokens)
     size_t need, type_capacity = session->token_capacity;
 
     if (tokens == 0)
-        return lm_raise(run->ctx, LM_BAD_ARGUMENT,
+        return lm_raise(run->ctx, LM_NO_TOKEN,
                         "the text has no token, and the model's tokenizer adds none");
     if (run->windows > 0 && run->tokens + tokens > run->batch_tokens)
         LM_TRY(flush(run));

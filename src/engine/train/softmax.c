@@ -159,6 +159,7 @@ lm_softmax_train(lm_context *ctx, const float *x, const int32_t *y, size_t rows,
                  .rows = rows,
                  .width = width,
                  .labels = labels > 0 ? (size_t)labels : 0,
+                 .report = {.held_out_loss = NAN, .held_out_accuracy = NAN},
                  .progress = progress,
                  .opaque = opaque};
     choice c;

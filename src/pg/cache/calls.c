@@ -24,8 +24,9 @@ typedef struct open_call {
     lmtext_function function;
     Oid role;
     bool counted;
-    int nest_level;      /* of the transaction that it began in */
-    lmtext_tally *tally; /* NULL: its model is not known yet */
+    bool remembered, computed; /* what it has done so far */
+    int nest_level;            /* of the transaction that it began in */
+    lmtext_tally *tally;       /* NULL: its model is not known yet */
     uint64 started;
 } open_call;
 
@@ -59,6 +60,7 @@ lmtext_stats_begin(lmtext_function function)
     call = &open_calls[open_count];
     call->function = function;
     call->counted = track && lmtext_stats_attached();
+    call->remembered = call->computed = false;
     call->nest_level = GetCurrentTransactionNestLevel();
     call->tally = NULL;
     if (call->counted) {
@@ -172,15 +174,17 @@ take_tally(void)
     return NULL;
 }
 
-/* Where the innermost call counts, or NULL. */
+/* Where the innermost call counts what it computes, or NULL. */
 static lmtext_tally *
 current(void)
 {
-    lmtext_tally *tally = open_count > 0 ? open_calls[open_count - 1].tally : NULL;
+    open_call *call = open_count > 0 ? &open_calls[open_count - 1] : NULL;
 
-    if (tally != NULL)
-        tally->dirty = dirty = true;
-    return tally;
+    if (call == NULL || call->tally == NULL)
+        return NULL;
+    call->computed = true;
+    call->tally->dirty = dirty = true;
+    return call->tally;
 }
 
 /* A training is one long call: others see how far it is. */
@@ -212,13 +216,17 @@ lmtext_stats_tokenized(uint64 texts, uint64 tokens)
 void
 lmtext_stats_hit(void)
 {
-    lmtext_tally *tally = current();
-
-    if (tally != NULL)
-        tally->counts.cache_hits++;
+    if (open_count > 0)
+        open_calls[open_count - 1].remembered = true;
 }
 
-/* Failed calls count with their time. */
+void
+lmtext_stats_computed(void)
+{
+    (void)current();
+}
+
+/* Failed calls count with their time; those that only remembered count apart, and without. */
 static void
 finish(open_call *call, bool failed, uint64 now)
 {
@@ -227,13 +235,17 @@ finish(open_call *call, bool failed, uint64 now)
     int bucket = lmtext_stats_bucket(elapsed);
 
     tally->open--;
+    tally->dirty = dirty = true;
+    if (call->remembered && !call->computed && !failed) {
+        tally->counts.cached++;
+        return;
+    }
     tally->counts.calls++;
     tally->counts.errors += failed;
     tally->counts.total_ns += elapsed;
     tally->buckets[bucket]++;
     tally->lowest = Min(tally->lowest, bucket);
     tally->highest = Max(tally->highest, bucket);
-    tally->dirty = dirty = true;
 }
 
 /* Calls from this one on are not under way any more, and did not end: innermost first. */

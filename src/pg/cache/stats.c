@@ -237,11 +237,11 @@ static void
 add_counts(lmtext_stats_counts *sum, const lmtext_stats_counts *counts)
 {
     sum->calls += counts->calls;
+    sum->cached += counts->cached;
     sum->rows += counts->rows;
     sum->tokens += counts->tokens;
     sum->truncated += counts->truncated;
     sum->errors += counts->errors;
-    sum->cache_hits += counts->cache_hits;
     sum->total_ns += counts->total_ns;
 }
 

@@ -45,8 +45,13 @@ void lmtext_stats_model(const lmtext_model *model, void **hint);
 /* It has computed something; lmtext_count says so for all that embeds. */
 void lmtext_stats_add(const lm_embed_counts *counts);
 void lmtext_stats_tokenized(uint64 texts, uint64 tokens);
-/* It found an answer that was remembered for the statement. */
+/*
+ * It found an answer that was remembered for the statement. A call that computed nothing beside is
+ * no call but a cached one, whose time would only hide that of the others.
+ */
 void lmtext_stats_hit(void);
+/* It took what an earlier call has computed for it. */
+void lmtext_stats_computed(void);
 
 /* ---- Sums ---- */
 
@@ -57,7 +62,7 @@ void lmtext_stats_hit(void);
 #define LMTEXT_STATS_BUCKETS 128
 
 typedef struct lmtext_stats_counts {
-    uint64 calls, rows, tokens, truncated, errors, cache_hits, total_ns;
+    uint64 calls, cached, rows, tokens, truncated, errors, total_ns;
 } lmtext_stats_counts;
 
 /*

@@ -29,6 +29,7 @@
 #include "utils/regproc.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 #include "pg/catalog/names.h"
 
@@ -38,6 +39,7 @@
 #define ANUM_NAME_DEPLOYED 3
 #define ANUM_NAME_LAST_VERSION 4
 
+static void check_spelling(const char *name);
 static Oid resolve_deployed(const lmtext_name *name);
 static Oid lock_version(Oid schema, const char *model, int version);
 
@@ -109,8 +111,11 @@ resolve_deployed(const lmtext_name *name)
              idle ? errhint("None of its versions is deployed: choose one with lmtext.deploy, "
                             "or name it as in '%s@1'.",
                             name->model)
-                  : errhint("Import it with lmtext.import_model; the view lmtext.models "
-                            "lists those that are there.")));
+             : strchr(name->model, '/') != NULL
+                 ? errhint("The name is the one that the model was imported by, as in "
+                           "lmtext.import_model('minilm', '/srv/models/all-MiniLM-L6-v2').")
+                 : errhint("Import it with lmtext.import_model; the view lmtext.models "
+                           "lists those that are there.")));
 }
 
 /* ---- For triggers ---- */
@@ -226,11 +231,34 @@ lmtext_name_schemas(const lmtext_name *name)
  * (their type says so) that can be used by regclass, but they have no number.
  */
 
+static void
+refuse_name(const char *name)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", lmtext_clip(name)),
+             errhint("The name is the one that the model was imported by: an identifier, as in "
+                     "lmtext.embed('a text', 'minilm'); one version of it is \"minilm@3\".")));
+}
+
+/* A list of at most three identifiers; what is none is most often a text, or a hub's name. */
+static void
+check_spelling(const char *name)
+{
+    List *parts = NIL;
+
+    if (!SplitIdentifierString(pstrdup(name), '.', &parts) || parts == NIL ||
+        list_length(parts) > 3)
+        refuse_name(name);
+}
+
 /* PostgreSQL's own rules for identifiers, then the "@". */
 void
 lmtext_name_parse(const char *name, lmtext_name *out)
 {
-    RangeVar *table = makeRangeVarFromNameList(LMTEXT_QUALIFIED_NAMES(name));
+    RangeVar *table;
+
+    check_spelling(name);
+    table = makeRangeVarFromNameList(LMTEXT_QUALIFIED_NAMES(name));
 
     if (table->catalogname && strcmp(table->catalogname, get_database_name(MyDatabaseId)) != 0)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -240,10 +268,7 @@ lmtext_name_parse(const char *name, lmtext_name *out)
     if (lmtext_name_split(out->relation, out->model, &out->version))
         return;
     if (out->relation[0] == '\0' || strchr(out->relation, '@') != NULL)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-                        errmsg("invalid model name \"%s\"", lmtext_clip(name)),
-                        errhint("A model is named by an identifier, one version of it by "
-                                "\"name@3\".")));
+        refuse_name(name);
     strlcpy(out->model, out->relation, NAMEDATALEN);
     out->version = 0;
 }

@@ -12,6 +12,7 @@
 #include "format/bundle.h"
 #include "pg/catalog/golden.h"
 #include "pg/catalog/precision.h"
+#include "pg/glue/tell.h"
 #include "quant/quantize.h"
 #include "quant/texts.h"
 #include "task/fidelity.h"
@@ -41,6 +42,7 @@ calibrate(lmtext_precision_files *files, lmtext_call *call, const lmtext_version
     lm_quantize_report report;
 
     MemoryContextSwitchTo(old);
+    lmtext_tell_phase(&(lmtext_phase){"quantized", "matrices", .by_engine = true});
     lmtext_check(call,
                  lm_quantize(&call->ctx, copy->session, &copy->model, files->from, &quantize,
                              &files->codes, &report),

@@ -38,6 +38,7 @@
 #include "pg/catalog/names.h"
 #include "pg/catalog/parts.h"
 #include "pg/catalog/precision.h"
+#include "pg/glue/tell.h"
 
 /* A version that is being made. */
 typedef struct creation {
@@ -64,6 +65,8 @@ typedef struct creation {
 
 typedef struct lmtext_manifest_file manifest_file;
 
+#define MEGABYTE 1e6 /* as the messages count */
+
 static void find_place(creation *new, const char *name);
 static int take_number(creation *new);
 static int check_versions(Oid schema, const char *model, Oid *owner);
@@ -89,6 +92,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     MemoryContext memory = AllocSetContextCreate(caller, "lmtext version", ALLOCSET_DEFAULT_SIZES);
     lm_source files;
     creation *new;
+    bool told;
     Oid relid;
 
     MemoryContextSwitchTo(memory);
@@ -102,6 +106,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
         new->base = base;
         new->base_manifest = lmtext_manifest_read(base);
     }
+    told = lmtext_tell_begin(new->name.model);
     SPI_connect();
     new->version = take_number(new);
     LMTEXT_FAULT_POINT("number_taken");
@@ -122,6 +127,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     record_version(new);
     LMTEXT_FAULT_POINT("version_recorded");
     SPI_finish();
+    lmtext_tell_end(told);
     notice_waiting(new);
     relid = new->relid;
     *version = new->version;
@@ -432,6 +438,8 @@ copy_file(creation *new, const lm_source *source, SPIPlanPtr plan, manifest_file
         SET_VARSIZE(chunk, VARHDRSZ + length);
         lmtext_sha256_add(hash, VARDATA(chunk), length);
         insert_part(plan, name, part++, chunk);
+        lmtext_tell_progress((double)(new->manifest.bytes + at + length) / MEGABYTE, 0);
+        lmtext_tell_now();
         LMTEXT_FAULT_POINT("chunk_stored");
     }
     lmtext_sha256_end(hash, file->sha256);
@@ -446,10 +454,14 @@ copy_files(creation *new, const lm_source *source)
 {
     SPIPlanPtr plan = insert_plan(new);
     lmtext_manifest *manifest = &new->manifest;
+    lmtext_phase phase = {"copied", "MB"};
     lm_file_list list;
 
     lmtext_check(&new->call, lm_bundle_list(&new->call.ctx, &new->arena, source, &list),
                  new->display);
+    for (size_t i = 0; i < list.count; i++)
+        phase.total += (double)source_size(new, source, list.names[i]) / MEGABYTE;
+    lmtext_tell_phase(&phase);
     manifest->files = palloc0(Max(list.count, 1) * sizeof(manifest_file));
     for (size_t i = 0; i < list.count; i++) {
         manifest_file *file = &manifest->files[manifest->file_count++];
@@ -531,6 +543,7 @@ try_load(creation *new, lm_model_plan *plan, const lmtext_version_options *optio
     lmtext_check(call, lm_model_fill(&call->ctx, plan, image), new->display);
     lmtext_check(&trial, lm_model_bind(&trial.ctx, image, size, &model), new->display);
     lmtext_check(&trial, lm_session_create(&trial.ctx, &session), new->display);
+    lmtext_tell_phase(&(lmtext_phase){"trying the model"});
     model.base = base;
     if (!model.has_head || base != NULL)
         new->golden = lmtext_golden_make(&trial, session, &model, new->display);
@@ -579,6 +592,7 @@ check_stored(creation *new, const lmtext_version_options *options)
     lm_source stored;
 
     lm_notes_init(&new->notes, options->stored);
+    lmtext_tell_phase(&(lmtext_phase){"checked", "tensors", .by_engine = true});
     PushActiveSnapshot(GetTransactionSnapshot());
     chunks = lmtext_chunks_open(new->relid, &new->manifest, &stored);
     lmtext_check(&new->call,

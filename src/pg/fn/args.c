@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
 #include <limits.h>
 
 #include "access/xact.h"
@@ -28,8 +29,12 @@
 #define BATCH_TOKENS_MIN 16
 #define BATCH_TOKENS_MAX 65536
 
+/* What becomes of a text without a token. */
+enum { ON_EMPTY_ERROR, ON_EMPTY_NULL };
+
 int lmtext_batch_tokens = BATCH_TOKENS_DEFAULT;
 static int on_long_setting = LM_LONG_TRUNCATE;
+static int on_empty_setting = ON_EMPTY_ERROR;
 static char *embedding_model = NULL;
 static char *classification_model = NULL;
 
@@ -37,6 +42,12 @@ static const struct config_enum_entry on_long_values[] = {
     {"truncate", LM_LONG_TRUNCATE, false},
     {"error", LM_LONG_ERROR, false},
     {"mean", LM_LONG_MEAN, false},
+    {NULL, 0, false},
+};
+
+static const struct config_enum_entry on_empty_values[] = {
+    {"error", ON_EMPTY_ERROR, false},
+    {"null", ON_EMPTY_NULL, false},
     {NULL, 0, false},
 };
 
@@ -247,6 +258,52 @@ pinned_version(FunctionCallInfo fcinfo, int argno)
     return PG_GETARG_OID(argno);
 }
 
+/* "organisation/model", as hubs name models. */
+static bool
+is_hub_name(const char *bytes, size_t length)
+{
+    size_t slashes = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '/')
+            slashes += i > 0 && i + 1 < length ? 1 : 2;
+        else if (!isalnum((unsigned char)bytes[i]) && strchr("-_.", bytes[i]) == NULL)
+            return false;
+    }
+    return slashes == 1;
+}
+
+/* Called when an error is thrown: only looks at what lies there. */
+static void
+explain_order(void *argument)
+{
+    FunctionCallInfo fcinfo = argument;
+    struct varlena *first;
+
+    if ((geterrcode() != ERRCODE_UNDEFINED_OBJECT && geterrcode() != ERRCODE_INVALID_NAME) ||
+        PG_ARGISNULL(0) || get_fn_expr_argtype(fcinfo->flinfo, 0) != TEXTOID)
+        return;
+    first = (struct varlena *)PG_GETARG_POINTER(0);
+    if (!VARATT_IS_EXTERNAL(first) && !VARATT_IS_COMPRESSED(first) &&
+        is_hub_name(VARDATA_ANY(first), VARSIZE_ANY_EXHDR(first)))
+        errhint("The text comes first, then the name that the model was imported by: "
+                "lmtext.embed('a text', 'minilm').");
+}
+
+/* A name that no model has may be the text, in the order of arguments of other products. */
+static Oid
+resolve_argument(FunctionCallInfo fcinfo, int argno)
+{
+    text *name = PG_GETARG_TEXT_PP(argno);
+    ErrorContextCallback explain = {error_context_stack, explain_order, fcinfo};
+    Oid version;
+
+    error_context_stack = &explain;
+    version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), InvalidOid);
+    error_context_stack = explain.previous;
+    return version;
+}
+
 static lmtext_model *use_model(FunctionCallInfo fcinfo, Oid version);
 
 lmtext_model *
@@ -259,9 +316,7 @@ lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which)
     } else if (lmtext_arg_is_null(fcinfo, argno)) {
         version = resolve_default(fcinfo, which);
     } else {
-        text *name = PG_GETARG_TEXT_PP(argno);
-
-        version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), InvalidOid);
+        version = resolve_argument(fcinfo, argno);
     }
     return use_model(fcinfo, version);
 }
@@ -370,6 +425,39 @@ lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
 
     lmtext_check(&model->call, status, model->name);
     LMTEXT_FAULT_POINT("embedded");
+}
+
+/* Warned of once, and then at 10, 100, and so on, so that a table of them is not a table of
+ * warnings. */
+static void
+warn_of_empty(FunctionCallInfo fcinfo)
+{
+    int64 *empty = lmtext_arg_space(fcinfo, 2 * sizeof(int64)), *next = empty + 1;
+
+    if (++*empty < *next)
+        return;
+    *next = *empty * 10;
+    ereport(WARNING,
+            (errmsg_plural("%lld text without a token has no vector: the result is null",
+                           "%lld texts without a token have no vector: the results are null",
+                           (unsigned long)*empty, (long long)*empty)));
+}
+
+bool
+lmtext_embed_text(FunctionCallInfo fcinfo, int model_argno, lmtext_model *model, lm_text text,
+                  const lm_embed_options *options, float *out)
+{
+    size_t done;
+    lm_status status = embed_counted(model, &text, 1, options, out, &done);
+
+    if (status == LM_NO_TOKEN && on_empty_setting == ON_EMPTY_NULL &&
+        model->call.interrupt == NULL && !lmtext_arg_pinned(fcinfo, model_argno)) {
+        warn_of_empty(fcinfo);
+        return false;
+    }
+    lmtext_check(&model->call, status, model->name);
+    LMTEXT_FAULT_POINT("embedded");
+    return true;
 }
 
 /* A cancel is nobody else's: it was taken, and must be thrown. */
@@ -685,6 +773,10 @@ lmtext_fn_init(void)
     LMTEXT_SETTING(Enum, "lmtext.on_long", "What becomes of a text beyond the model's window.",
                    "Calls that are pinned to a version do not obey it.", &on_long_setting,
                    LM_LONG_TRUNCATE, on_long_values, PGC_USERSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(Enum, "lmtext.on_empty",
+                   "What becomes of a text without a token, where the tokenizer adds none.",
+                   "Calls that are pinned to a version do not obey it.", &on_empty_setting,
+                   ON_EMPTY_ERROR, on_empty_values, PGC_USERSET, 0, NULL, NULL, NULL);
     LMTEXT_SETTING(Int, "lmtext.batch_tokens", "Tokens of many texts computed as one batch.", NULL,
                    &lmtext_batch_tokens, BATCH_TOKENS_DEFAULT, BATCH_TOKENS_MIN, BATCH_TOKENS_MAX,
                    PGC_USERSET, 0, NULL, NULL, NULL);

@@ -68,6 +68,12 @@ int lmtext_embed_width(lmtext_model *model, const lm_embed_options *options);
 /* Embed into out (count, width), and count the work in the backend's statistics. */
 void lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
                         const lm_embed_options *options, float *out);
+/*
+ * One text. False where it has no token, and so no vector, and a call that is not pinned is to give
+ * NULL for it (lmtext.on_empty).
+ */
+bool lmtext_embed_text(FunctionCallInfo fcinfo, int model_argno, lmtext_model *model, lm_text text,
+                       const lm_embed_options *options, float *out);
 /* The same as far as it goes: how many texts, from the first on, were embedded before one failed.
  */
 size_t lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count,
@@ -115,7 +121,7 @@ bool lmtext_args_stable(FunctionCallInfo fcinfo, int first, int last);
 /* Space of `size` bytes per FmgrInfo, zeroed when first asked for; one per function. */
 void *lmtext_arg_space(FunctionCallInfo fcinfo, size_t size);
 
-/* Settings: lmtext.embedding_model, .classification_model, .on_long, .batch_tokens. */
+/* Settings: lmtext.embedding_model, .classification_model, .on_long, .on_empty, .batch_tokens. */
 extern int lmtext_batch_tokens;
 void lmtext_fn_init(void); /* from _PG_init */
 

@@ -2,7 +2,8 @@
  * distance.c - distances between real[] vectors, l2_normalize, and the aggregate lmtext.mean.
  *
  * Vectors are one-dimensional arrays without nulls; a vector stored PLAIN or uncompressed in line
- * is read where it lies. Two vectors of different length are an error (22000), never a number.
+ * is read where it lies. Two vectors of different length are an error (22000), never a number, and
+ * so is a vector with NaN or an infinity, which is looked for only where a result is not finite.
  */
 #include "postgres.h"
 
@@ -91,17 +92,28 @@ fetch_next(int argument, const float *vector, int width)
     fetch(next, (size_t)width * sizeof(float));
 }
 
+/* Finite vectors have no such distance but the cosine of a zero vector, which is NaN. */
+static pg_noinline double
+check_vectors(double result, int width, const float *a, const float *b)
+{
+    lmtext_check_finite(a, width);
+    lmtext_check_finite(b, width);
+    return result;
+}
+
 static inline double
 measure(FunctionCallInfo fcinfo, vector_measure distance)
 {
     int a_width, b_width;
+    double result;
     const float *a = lmtext_floats_from_array(PG_GETARG_ARRAYTYPE_P(0), &a_width);
     const float *b = lmtext_floats_from_array(PG_GETARG_ARRAYTYPE_P(1), &b_width);
 
     check_same_width(a_width, b_width);
     fetch_next(0, a, a_width);
     fetch_next(1, b, b_width);
-    return distance(a_width, a, b);
+    result = distance(a_width, a, b);
+    return likely(isfinite(result)) ? result : check_vectors(result, a_width, a, b);
 }
 
 Datum
@@ -138,6 +150,7 @@ lmtext_l2_normalize(PG_FUNCTION_ARGS)
     ArrayType *vector = lmtext_vector_new(width, &out);
     double norm = 0.0;
 
+    lmtext_check_finite(in, width);
     for (i = 0; i < width; i++)
         norm += (double)in[i] * in[i];
     norm = sqrt(norm);
@@ -272,7 +285,12 @@ lmtext_mean_final(PG_FUNCTION_ARGS)
     if (state == NULL)
         PG_RETURN_NULL();
     vector = lmtext_vector_new(state->width, &values);
-    for (i = 0; i < state->width; i++)
+    for (i = 0; i < state->width; i++) {
+        if (!isfinite(state->sums[i])) /* of finite reals it always is */
+            ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                            errmsg("vector must not contain NaN or infinity"),
+                            errdetail("A vector of lmtext.mean does, in component %d.", i + 1)));
         values[i] = (float)(state->sums[i] / state->count);
+    }
     PG_RETURN_ARRAYTYPE_P(vector);
 }

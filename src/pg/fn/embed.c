@@ -45,14 +45,15 @@ embed_options(FunctionCallInfo fcinfo, lm_embed_options *options)
     options->dimensions = lmtext_arg_int(fcinfo, 4, "dimensions", 0, 1, INT_MAX);
 }
 
+/* NULL for a text without a token, where that is no error. */
 static ArrayType *
-embed_one(lmtext_model *model, lm_text text, const lm_embed_options *options)
+embed_one(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
+          const lm_embed_options *options)
 {
     float *values;
     ArrayType *vector = lmtext_vector_new(lmtext_embed_width(model, options), &values);
 
-    lmtext_embed_texts(model, &text, 1, options, values);
-    return vector;
+    return lmtext_embed_text(fcinfo, 1, model, text, options, values) ? vector : NULL;
 }
 
 /* All that a vector is made from, as the parts of a memo's key. */
@@ -102,9 +103,14 @@ vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model,
                               .key_size = sizeof *key,
                               .item_size = width * sizeof(float)};
 
+    const float *vector;
+
     StaticAssertStmt(sizeof *key <= LMTEXT_AHEAD_KEY, "a key has room");
-    return lmtext_ahead_item(fcinfo->flinfo->fn_expr, argno, lmtext_arg_bytes(fcinfo, argno),
-                             &task);
+    vector =
+        lmtext_ahead_item(fcinfo->flinfo->fn_expr, argno, lmtext_arg_bytes(fcinfo, argno), &task);
+    if (vector != NULL)
+        lmtext_stats_computed();
+    return vector;
 }
 
 /* A text that may be another in the next row. */
@@ -120,7 +126,7 @@ embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
     float *out;
 
     if (values == NULL)
-        return embed_one(model, text, options);
+        return embed_one(fcinfo, model, text, options);
     vector = lmtext_vector_new(width, &out);
     memcpy(out, values, width * sizeof(float));
     return vector;
@@ -152,6 +158,7 @@ lmtext_embed_call(PG_FUNCTION_ARGS)
     lm_text text, parts[EMBED_PARTS];
     embed_key key;
     const ArrayType *kept;
+    ArrayType *made;
     bool stable;
 
     if (PG_ARGISNULL(0))
@@ -164,10 +171,11 @@ lmtext_embed_call(PG_FUNCTION_ARGS)
     kept = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
     if (kept != NULL)
         PG_RETURN_DATUM(found_array(kept, stable));
-    PG_RETURN_DATUM(made_array(fcinfo, parts,
-                               stable ? embed_one(model, text, &options)
-                                      : embed_row(fcinfo, model, text, &options, &key),
-                               stable));
+    made = stable ? embed_one(fcinfo, model, text, &options)
+                  : embed_row(fcinfo, model, text, &options, &key);
+    if (made == NULL)
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(made_array(fcinfo, parts, made, stable));
 }
 
 static void
@@ -227,12 +235,12 @@ lmtext_embed_array_call(PG_FUNCTION_ARGS)
 }
 
 /*
- * The vector of text argument `argno`, which is memo slot `argno`: in `body <=> 'words'` the words
- * are embedded once for all rows.
+ * The vector of text argument `argno`, NULL where it has none; argument `argno` is memo slot
+ * `argno`: in `body <=> 'words'` the words are embedded once for all rows.
  */
 static const float *
-embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_embed_options *options,
-           int width)
+embed_side(FunctionCallInfo fcinfo, int argno, int model_argno, lmtext_model *model,
+           const lm_embed_options *options, int width)
 {
     lm_text text = lmtext_arg_text(fcinfo, argno);
     lm_text parts[EMBED_PARTS];
@@ -249,14 +257,18 @@ embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_emb
         vector = vector_ahead(fcinfo, argno, model, options, &key, width);
     if (vector == NULL) {
         vector = made = palloc(size);
-        lmtext_embed_texts(model, &text, 1, options, made);
+        if (!lmtext_embed_text(fcinfo, model_argno, model, text, options, made))
+            return NULL;
     }
     return lmtext_memo_keep(fcinfo, argno, parts, EMBED_PARTS, vector, size);
 }
 
-/* Cosine distance of the texts in arguments 0 and 1; the model is argument `model_argno` or −1. */
-static double
-text_distance(FunctionCallInfo fcinfo, int model_argno)
+/*
+ * Cosine distance of the texts in arguments 0 and 1; the model is argument `model_argno` or −1.
+ * False where one of them has no vector.
+ */
+static bool
+text_distance(FunctionCallInfo fcinfo, int model_argno, double *distance)
 {
     lmtext_model *model = lmtext_arg_model(fcinfo, model_argno, LMTEXT_DEFAULT_EMBEDDING);
     lm_embed_options options;
@@ -265,21 +277,30 @@ text_distance(FunctionCallInfo fcinfo, int model_argno)
 
     lmtext_embed_defaults(&options, lmtext_arg_on_long(fcinfo, model_argno, 3));
     width = lmtext_embed_width(model, &options);
-    a = embed_side(fcinfo, 0, model, &options, width);
-    b = embed_side(fcinfo, 1, model, &options, width);
-    return lm_cosine_distance(width, a, b);
+    a = embed_side(fcinfo, 0, model_argno, model, &options, width);
+    b = embed_side(fcinfo, 1, model_argno, model, &options, width);
+    if (a == NULL || b == NULL)
+        return false;
+    *distance = lm_cosine_distance(width, a, b);
+    return true;
 }
 
 static Datum
 lmtext_similarity_call(PG_FUNCTION_ARGS)
 {
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+    double distance;
+
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !text_distance(fcinfo, 2, &distance))
         PG_RETURN_NULL();
-    PG_RETURN_FLOAT8(1.0 - text_distance(fcinfo, 2));
+    PG_RETURN_FLOAT8(1.0 - distance);
 }
 
 static Datum
 lmtext_text_distance_call(PG_FUNCTION_ARGS)
 {
-    PG_RETURN_FLOAT8(text_distance(fcinfo, -1));
+    double distance;
+
+    if (!text_distance(fcinfo, -1, &distance))
+        PG_RETURN_NULL();
+    PG_RETURN_FLOAT8(distance);
 }

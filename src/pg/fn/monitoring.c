@@ -51,8 +51,10 @@ static void row_begin(row *row, ReturnSetInfo *result);
 static void row_end(row *row);
 static void add_datum(row *row, Datum value);
 static void add_null(row *row);
+static void add_known(row *row, bool known, Datum value);
 static void add_text(row *row, const char *value);
 static void add_float(row *row, double value);
+static void add_ms(row *row, double value);
 static void add_time(row *row, TimestampTz value);
 static void add_database(row *row, Oid database);
 
@@ -180,7 +182,7 @@ emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model)
     add_datum(&row, Int64GetDatum(view->texts));
     add_datum(&row, Int64GetDatum(view->tokens));
     add_datum(&row, Int64GetDatum(view->loads));
-    add_datum(&row, Float8GetDatum(view->load_ms));
+    add_ms(&row, view->load_ms);
     add_time(&row, view->loaded_at);
     add_time(&row, view->last_used);
     row_end(&row);
@@ -305,9 +307,9 @@ emit_run(ReturnSetInfo *result, const lmtext_run *run)
     add_text(&row, lmtext_run_state_name(run->state));
     add_text(&row, progress->phase[0] != '\0' ? progress->phase : NULL);
     add_datum(&row, Int64GetDatum(progress->done));
-    add_datum(&row, Int64GetDatum(progress->total));
+    add_known(&row, progress->total > 0, Int64GetDatum(progress->total));
     add_datum(&row, Int32GetDatum(progress->step));
-    add_datum(&row, Int32GetDatum(progress->max_steps));
+    add_known(&row, progress->max_steps > 0, Int32GetDatum(progress->max_steps));
     add_float(&row, progress->loss);
     add_float(&row, progress->held_out_loss);
     add_float(&row, progress->held_out_accuracy);
@@ -377,12 +379,11 @@ emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry)
     add_datum(&row, Int64GetDatum((int64)counts->tokens));
     add_datum(&row, Int64GetDatum((int64)counts->truncated));
     add_datum(&row, Int64GetDatum((int64)counts->errors));
-    add_datum(&row, Int64GetDatum((int64)counts->cache_hits));
-    add_float(&row, counts->total_ns / 1e6);
-    add_float(&row, counts->calls > 0 ? counts->total_ns / 1e6 / counts->calls : NAN);
+    add_datum(&row, Int64GetDatum((int64)counts->cached));
+    add_ms(&row, counts->total_ns / 1e6);
+    add_ms(&row, counts->calls > 0 ? counts->total_ns / 1e6 / counts->calls : NAN);
     for (int i = 0; i < lengthof(quantiles); i++)
-        add_float(&row,
-                  counts->calls > 0 ? lmtext_stats_quantile_ns(entry, quantiles[i]) / 1e6 : NAN);
+        add_ms(&row, counts->calls > 0 ? lmtext_stats_quantile_ns(entry, quantiles[i]) / 1e6 : NAN);
     add_time(&row, entry->since);
     add_time(&row, entry->last_used);
     row_end(&row);
@@ -463,6 +464,16 @@ add_null(row *row)
     row->nulls[row->count++] = true;
 }
 
+/* What is not known is NULL, not 0. */
+static void
+add_known(row *row, bool known, Datum value)
+{
+    if (known)
+        add_datum(row, value);
+    else
+        add_null(row);
+}
+
 /* NULL gives NULL. */
 static void
 add_text(row *row, const char *value)
@@ -477,20 +488,21 @@ add_text(row *row, const char *value)
 static void
 add_float(row *row, double value)
 {
-    if (isnan(value))
-        add_null(row);
-    else
-        add_datum(row, Float8GetDatum(value));
+    add_known(row, !isnan(value), Float8GetDatum(value));
+}
+
+/* As people read it: to a microsecond. */
+static void
+add_ms(row *row, double value)
+{
+    add_float(row, rint(value * 1000) / 1000);
 }
 
 /* 0 means not yet. */
 static void
 add_time(row *row, TimestampTz value)
 {
-    if (value == 0)
-        add_null(row);
-    else
-        add_datum(row, TimestampTzGetDatum(value));
+    add_known(row, value != 0, TimestampTzGetDatum(value));
 }
 
 /* NULL where it has been dropped. */

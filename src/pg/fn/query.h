@@ -9,15 +9,16 @@
 #ifndef LMTEXT_QUERY_H
 #define LMTEXT_QUERY_H
 
+#include "nodes/execnodes.h"
 #include "utils/portal.h"
 
 #include "pg/glue/glue.h"
 
 /* What a column may hold. */
 typedef enum lmtext_column_kind {
-    LMTEXT_COLUMN_INPUT, /* text, varchar, char and domains over them; or real[] */
-    LMTEXT_COLUMN_LABEL, /* those, and enums */
-    LMTEXT_COLUMN_ANY    /* anything: its text form */
+    LMTEXT_COLUMN_INPUT, /* text, varchar, char and domains over them; or what becomes a real[] */
+    LMTEXT_COLUMN_LABEL, /* text and its like, and enums */
+    LMTEXT_COLUMN_ANY    /* any type, of which both columns have one in common, as in `a = b` */
 } lmtext_column_kind;
 
 typedef struct lmtext_column {
@@ -27,15 +28,23 @@ typedef struct lmtext_column {
 
 typedef struct lmtext_pairs {
     Portal portal;
-    bool vectors; /* the first column is real[] */
+    double expected;       /* rows, by the planner's estimate */
+    bool vectors;          /* the first column is a vector */
+    bool values;           /* both columns are ANY */
+    Oid type, collation;   /* of both, where they are ANY */
+    int16 length;          /* of that type */
+    bool by_value;         /* is that type passed */
+    ExprState *convert[2]; /* to real[] or the common type; NULL: is of it */
+    ExprContext *scratch;  /* of conversions */
     FmgrInfo output[2];
     bool padded[2]; /* char(n), whose trailing blanks mean nothing */
 } lmtext_pairs;
 
-/* One row; in the database's encoding. */
+/* One row. */
 typedef struct lmtext_pair {
-    char *values[2];   /* NULL: null, or given as a vector */
-    ArrayType *vector; /* the first column where it is real[]; NULL: null */
+    char *texts[2];          /* in the database's encoding. NULL: null, or given as below */
+    ArrayType *vector;       /* the first column where it is one; NULL: null */
+    NullableDatum values[2]; /* where the columns are ANY */
 } lmtext_pair;
 
 /* Check and start a query; `function` is named in messages. */

@@ -26,6 +26,7 @@
 #include "pg/fn/args.h"
 #include "pg/fn/query.h"
 #include "pg/glue/options.h"
+#include "pg/glue/tell.h"
 
 #define PROCEDURE "lmtext.train"
 #define MAX_BATCH_ROWS 65536
@@ -135,8 +136,10 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     lm_softmax_result result;
     const char **names;
     int version;
+    bool told;
 
     read_arguments(fcinfo, &t);
+    told = lmtext_tell_begin(t.name);
     t.run = lmtext_progress_begin(t.name);
     SPI_connect();
     t.memory = CurrentMemoryContext;
@@ -151,6 +154,7 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     LMTEXT_FAULT_POINT("train_stored");
     report_phase(&t, "done");
     lmtext_progress_end(t.run);
+    lmtext_tell_end(told);
     LMTEXT_FAULT_POINT("train_reported");
     notice(&t, version, &result);
     SPI_finish();
@@ -227,11 +231,14 @@ read_rows(training *t, const char *query)
     INSTR_TIME_SET_CURRENT(start);
     report_phase(t, "embedding");
     lmtext_pairs_open(&reader, PROCEDURE, query, columns);
+    lmtext_tell_phase(&(lmtext_phase){"embedded", "rows", reader.expected, "about "});
     MemoryContextSwitchTo(batch);
     while ((count = lmtext_pairs_fetch(&reader, limit, pairs)) > 0) {
         add_batch(t, pairs, count, texts);
         MemoryContextReset(batch);
         t->progress.done = t->rows;
+        lmtext_tell_progress((double)(t->rows + t->skipped), 0);
+        lmtext_tell_now();
         lmtext_progress_update(t->run, &t->progress);
         LMTEXT_FAULT_POINT("train_batch");
     }
@@ -250,7 +257,7 @@ add_batch(training *t, const lmtext_pair *pairs, int count, lm_text *texts)
 
     make_room(t, count);
     for (int i = 0; i < count; i++) {
-        const char *text = pairs[i].values[0], *label = pairs[i].values[1];
+        const char *text = pairs[i].texts[0], *label = pairs[i].texts[1];
 
         if ((text == NULL && pairs[i].vector == NULL) || label == NULL) {
             t->skipped++;
@@ -399,6 +406,7 @@ fit_head(training *t, lm_softmax_result *result)
 
     INSTR_TIME_SET_CURRENT(start);
     report_phase(t, "training");
+    lmtext_tell_phase(&(lmtext_phase){"trained", "steps", .about = "at most "});
     status = lm_softmax_train(&t->call.ctx, t->vectors, t->labels, t->rows, t->width,
                               (int)t->numbers->members, &options, report_step, t, result);
     lmtext_check(&t->call, status, t->name);
@@ -417,6 +425,7 @@ report_step(void *opaque, const lm_softmax_progress *step)
     t->progress.held_out_loss = step->held_out_loss;
     t->progress.held_out_accuracy = step->held_out_accuracy;
     lmtext_progress_update(t->run, &t->progress);
+    lmtext_tell_progress(step->step, step->max_steps);
 }
 
 /* Tell other sessions what is going on; figures stay those of the last step. */

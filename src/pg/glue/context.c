@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "pg/glue/glue.h"
+#include "pg/glue/tell.h"
 
 /* From this size on a block stands alone in its context, and its pages can move. */
 #define MOVED_BYTES ((size_t)1024 * 1024)
@@ -37,6 +38,7 @@ static void *block_alloc(void *opaque, size_t size);
 static void *block_realloc(void *opaque, void *pointer, size_t size);
 static void block_free(void *opaque, void *pointer);
 static bool call_cancelled(void *opaque);
+static void call_progress(void *opaque, uint64_t done, uint64_t total);
 
 /* A call costs nothing to make: one lives on the stack of whoever calls the engine. */
 void
@@ -48,6 +50,7 @@ lmtext_call_init(lmtext_call *call, MemoryContext memory)
     call->ctx.realloc = block_realloc;
     call->ctx.free = block_free;
     call->ctx.cancelled = call_cancelled;
+    call->ctx.progress = call_progress;
     call->ctx.opaque = call;
 }
 
@@ -156,11 +159,12 @@ call_cancelled(void *opaque)
         return true;
     if (postmaster_gone())
         proc_exit(1);
-    if (!INTERRUPTS_PENDING_CONDITION())
+    if (!INTERRUPTS_PENDING_CONDITION() && !lmtext_tell_is_due())
         return false;
     PG_TRY();
     {
         CHECK_FOR_INTERRUPTS();
+        lmtext_tell_now();
     }
     PG_CATCH();
     {
@@ -170,6 +174,12 @@ call_cancelled(void *opaque)
     PG_END_TRY();
     MemoryContextSwitchTo(caller);
     return thrown;
+}
+
+static void
+call_progress(void *opaque, uint64_t done, uint64_t total)
+{
+    lmtext_tell_by_engine((double)done, (double)total);
 }
 
 /*

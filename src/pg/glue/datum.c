@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -240,6 +242,19 @@ lmtext_floats_from_array(ArrayType *array, int *width)
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("vector must not contain nulls")));
     *width = ARR_DIMS(array)[0];
     return (const float *)ARR_DATA_PTR(array);
+}
+
+void
+lmtext_check_finite(const float *values, int width)
+{
+    for (int i = 0; i < width; i++)
+        if (unlikely(!isfinite(values[i])))
+            ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                            errmsg("vector must not contain NaN or infinity"),
+                            errdetail("Component %d is %s.", i + 1,
+                                      isnan(values[i]) ? "NaN"
+                                      : values[i] > 0  ? "Infinity"
+                                                       : "-Infinity")));
 }
 
 /* Nulls keep their places, so that results can be put back in order. */

@@ -31,6 +31,10 @@ static const struct {
     [LM_TOO_LARGE] = {ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL},
     [LM_BAD_ARGUMENT] = {ERRCODE_INVALID_PARAMETER_VALUE, NULL},
     [LM_BAD_TEXT] = {ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, NULL},
+    [LM_NO_TOKEN] =
+        {ERRCODE_INVALID_PARAMETER_VALUE,
+         "Leave such texts out; or SET lmtext.on_empty = 'null', which calls that are pinned "
+         "to a version do not obey."},
     [LM_CORRUPT] = {ERRCODE_DATA_CORRUPTED,
                     "The rows of the version's table were changed: drop the version and import the "
                     "model again."},

@@ -57,6 +57,8 @@ ArrayType *lmtext_vector_new(int width, float **values);             /* 1-D */
 ArrayType *lmtext_matrix_new(int rows, int columns, float **values); /* 2-D */
 /* Floats of a 1-D real[] without nulls, in place; errors 2202E (an empty array too), 22004. */
 const float *lmtext_floats_from_array(ArrayType *array, int *width);
+/* 22000 where one is NaN or infinite: the first of them is named. */
+void lmtext_check_finite(const float *values, int width);
 
 /* The texts of a text[] of at most one dimension, nulls flagged; arrays of `count` palloc'd. */
 void lmtext_texts_from_array(ArrayType *array, lm_text **texts, bool **nulls, int *count);
