@@ -226,6 +226,96 @@ UPDATE refused SET body = 'word';
 SELECT (w).v = lmtext.embed('word') AS same FROM refused;
 \set VERBOSITY default
 DROP TABLE refused;
+-- The text may be an expression over the row, or columns whose texts are put one below the other.
+CREATE TABLE articles (id int, lang text, title text, body varchar(40), note int, tag char(6), dated date,
+    by_expression real[], by_columns real[], PRIMARY KEY (lang, id));
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON articles FOR EACH ROW
+    EXECUTE FUNCTION lmtext.embed_trigger($$title || ' ' || upper(body)$$, 'by_expression', 'minilm@1');
+CREATE TRIGGER b BEFORE INSERT OR UPDATE ON articles FOR EACH ROW
+    EXECUTE FUNCTION lmtext.embed_trigger('Title, articles.body, note::text', 'by_columns', 'minilm@1');
+INSERT INTO articles (id, lang, title, body, note)
+VALUES (1, 'en', 'a title', 'a body', 7), (2, 'en', NULL, 'only a body', NULL), (3, 'de', NULL, NULL, NULL);
+SELECT id, by_expression = lmtext.embed(title || ' ' || upper(body)) AS same,
+       by_columns = lmtext.embed(concat_ws(E'\n', title, body, note)) AS joined FROM articles ORDER BY id;
+SELECT forwards($$UPDATE articles SET lang = upper(lang), dated = now()$$) AS text_unchanged;
+SELECT forwards($$UPDATE articles SET title = 'a', body = 'title ' || body WHERE id = 1$$) AS both_changed;
+SELECT forwards($$UPDATE articles SET note = 8 WHERE id = 1$$) AS one_changed;
+SELECT forwards($$UPDATE articles SET by_expression = NULL WHERE id = 1$$) AS one_filled_again;
+SELECT id, by_expression = lmtext.embed(title || ' ' || upper(body)) AS same,
+       by_columns = lmtext.embed(concat_ws(E'\n', title, body, note)) AS joined FROM articles ORDER BY id;
+-- STABLE functions too, and columns that were added later.
+DROP TRIGGER a ON articles; DROP TRIGGER b ON articles;
+ALTER TABLE articles DROP COLUMN note, ADD source text DEFAULT 'from before';
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON articles FOR EACH ROW
+    EXECUTE FUNCTION lmtext.embed_trigger($$concat_ws(': ', title, source), CASE WHEN tag = 'x' THEN 'tagged' END$$, 'by_expression', 'minilm@1');
+UPDATE articles SET tag = 'x', title = 'new' WHERE id = 2;
+UPDATE articles SET title = 'newer' WHERE id = 1;
+SELECT id, by_expression = lmtext.embed(CASE id WHEN 1 THEN 'newer: from before' ELSE E'new: from before\ntagged' END) AS same
+FROM articles WHERE id < 3 ORDER BY id;
+DROP TRIGGER a ON articles;
+-- Names of an expression are found in pg_catalog alone, whatever search_path is.
+CREATE FUNCTION public.upper(varchar) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'another'$$;
+CREATE FUNCTION public.shout(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT $1 || '!'$$;
+SET search_path = public, pg_catalog, pg_temp;
+SET lmtext.embedding_model = 'test_embed.minilm';
+CREATE TABLE loud (id int PRIMARY KEY, body varchar, v real[]);
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON loud FOR EACH ROW
+    EXECUTE FUNCTION lmtext.embed_trigger('upper(body)', 'v', 'test_embed.minilm@1');
+INSERT INTO loud VALUES (1, 'loud');
+SELECT v = lmtext.embed('LOUD') AS by_the_server FROM loud;
+DROP TRIGGER a ON loud;
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON loud FOR EACH ROW
+    EXECUTE FUNCTION lmtext.embed_trigger('public.shout(body)', 'v', 'test_embed.minilm@1');
+INSERT INTO loud VALUES (2, 'loud');
+SELECT v = lmtext.embed('loud!') AS qualified FROM loud WHERE id = 2;
+DROP TRIGGER a ON loud;
+-- What is no text over the row.
+CREATE FUNCTION public.refuse(argument text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE context text; detail text;
+BEGIN
+    EXECUTE format('CREATE TRIGGER t BEFORE INSERT ON public.loud FOR EACH ROW EXECUTE FUNCTION '
+                   'lmtext.embed_trigger(%L, ''v'', ''test_embed.minilm@1'')', argument);
+    INSERT INTO public.loud VALUES (9, 'x', NULL);
+    RAISE EXCEPTION 'accepted' USING ERRCODE = 'OKAY0';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+    RAISE NOTICE '% %', SQLSTATE, SQLERRM USING DETAIL = split_part(context, E'\n', 1);
+END $$;
+SELECT public.refuse(x) FROM unnest(ARRAY['', '*', 'loud.*', 'loud', 'loud::text', 'body body2, *', 'body FROM loud', 'body WHERE true',
+    'body; DELETE FROM loud', 'body) --', 'DISTINCT body', 'body ORDER BY 1', 'body LIMIT 1', 'body FOR UPDATE', 'body UNION SELECT body',
+    'body INTO x', '(SELECT body)', 'max(body)', 'row_number() OVER ()', 'generate_series(1, 2)::text', 'random()::text', 'id', 'id + 1',
+    'no_such', 'body || no_such', 'shout(body)', '$1', 'ctid::text', 'body ||', 'new.body', 'other.loud.body']) x;
+-- An error names the row by its key, but for what the text is made of.
+\set SHOW_CONTEXT always
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON loud FOR EACH ROW
+    EXECUTE FUNCTION lmtext.embed_trigger($$body || (1 / (id - 3))::text$$, 'v', 'test_embed.minilm@1');
+INSERT INTO loud VALUES (5, 'fine'), (3, 'not fine');
+DROP TRIGGER a ON loud;
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON loud FOR EACH ROW
+    EXECUTE FUNCTION lmtext.embed_trigger('body', 'v', 'test_embed.minilm@9');
+INSERT INTO loud VALUES (4, 'x');
+ALTER TABLE loud DROP CONSTRAINT loud_pkey;
+INSERT INTO loud VALUES (4, 'x');
+ALTER TABLE loud ADD PRIMARY KEY (body, id);
+INSERT INTO loud VALUES (4, 'a secret');
+CREATE ROLE lmtext_test_writer;
+GRANT INSERT, UPDATE, SELECT (body) ON loud TO lmtext_test_writer;
+SET ROLE lmtext_test_writer;
+INSERT INTO loud VALUES (4, 'x');
+RESET ROLE;
+GRANT SELECT ON loud TO lmtext_test_writer;
+ALTER TABLE loud ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON loud USING (true);
+SET ROLE lmtext_test_writer;
+INSERT INTO loud VALUES (4, 'x');
+RESET ROLE;
+\set SHOW_CONTEXT errors
+DROP FUNCTION public.upper(varchar), public.shout(text), public.refuse(text);
+DROP TABLE loud;
+DROP ROLE lmtext_test_writer;
+SET search_path = test_embed, public;
+SET lmtext.embedding_model = 'minilm';
+DROP TABLE articles;
 
 -- A generated column and an expression index; they hold on to the version.
 CREATE TABLE generated (body text,
@@ -328,6 +418,25 @@ SELECT jit_available.yes = plan_has('SELECT heavy(body) FROM toasted', 'JIT:') A
        plan_has($$SELECT lmtext.embed(body, 'tiny') FROM toasted LIMIT 900$$, 'JIT:') AS limited,
        jit_available.yes = plan_has(
            $$SELECT lmtext.embed(body, 'tiny') FROM toasted WHERE heavy(body) > 0$$, 'JIT:') AS both
+FROM (SELECT pg_jit_available()) AS jit_available (yes);
+-- Nor do functions that return sets: beside a table, in a target list, below a LIMIT that is asked again and again.
+SET client_min_messages = warning;
+CALL lmtext.train('topic', 'SELECT body, (id % 2)::text FROM toasted WHERE id < 30', '{"base": "tiny", "hold_out": 0}');
+RESET client_min_messages;
+SET max_parallel_workers_per_gather = 0;
+SELECT plan_has($$SELECT s.* FROM toasted, LATERAL lmtext.class_scores(body, 'topic') s$$, 'JIT:') AS lateral,
+       plan_has($$SELECT s.* FROM toasted, LATERAL (SELECT * FROM lmtext.class_scores(body, 'topic') ORDER BY score DESC LIMIT 1) s$$, 'JIT:') AS first,
+       plan_has($$SELECT lmtext.class_scores(body, 'topic') FROM toasted$$, 'JIT:') AS target,
+       plan_has($$SELECT (lmtext.class_scores(body, 'topic')).* FROM toasted$$, 'JIT:') AS columns,
+       plan_has($$SELECT (SELECT label FROM lmtext.class_scores(body, 'topic') LIMIT 1) FROM toasted$$, 'JIT:') AS subquery,
+       plan_has($$SELECT s.* FROM toasted LEFT JOIN LATERAL (SELECT label, lmtext.embed(label, 'tiny') FROM lmtext.class_scores(body, 'topic') LIMIT 1) s ON true$$,
+                'JIT:') AS embedded
+FROM (SELECT pg_jit_available()) AS jit_available (yes);
+-- Controls: other functions at the same places.
+SELECT jit_available.yes = plan_has($$SELECT s.* FROM toasted, LATERAL (SELECT heavy(label) FROM lmtext.class_scores(body, 'topic') LIMIT 1) s$$, 'JIT:') AS first,
+       jit_available.yes = plan_has($$SELECT heavy(body), (lmtext.class_scores(body, 'topic')).* FROM toasted$$, 'JIT:') AS columns,
+       jit_available.yes = plan_has($$SELECT id FROM toasted LEFT JOIN LATERAL (SELECT lmtext.embed(body, 'tiny') AS e OFFSET 0) x
+                                       ON heavy(body) > cardinality(e)$$, 'JIT:') AS joined
 FROM (SELECT pg_jit_available()) AS jit_available (yes);
 
 SET client_min_messages = warning;

@@ -10,6 +10,7 @@ CREATE TEMP VIEW routine AS
            p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
            p.proname IN ('import_model', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
                'load_model', 'unload_model', 'train', 'stats_reset') AS changes,
+           p.proname IN ('import_model', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset') AS closed,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass
@@ -34,10 +35,11 @@ SELECT o.oid::regoperator AS without_comment
 FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
 WHERE p.pronamespace IN ('lmtext'::regnamespace, 'lmtext_internal'::regnamespace) AND coalesce(obj_description(o.oid, 'pg_operator'), '') = '';
 
--- What changes something is not for PUBLIC; all else is.
+-- What makes models, writes files or changes what is in memory is not for PUBLIC; all else is, and asks for ownership
+-- where it changes a model.
 SELECT oid::regprocedure AS wrongly_open_or_closed
 FROM routine r
-WHERE changes = EXISTS (
+WHERE closed = EXISTS (
     SELECT FROM aclexplode(coalesce(r.proacl, acldefault('f', r.proowner))) a
     WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE');
 SELECT c.oid::regclass AS wrongly_open_or_closed
@@ -60,7 +62,8 @@ SELECT oid::regprocedure AS cheap FROM routine
 WHERE NOT helper AND named AND procost <= 1;
 SELECT oid::regprocedure AS without_support FROM routine
 WHERE NOT helper AND NOT changes AND prosupport = 0
-    AND named AND proname <> 'selftest';
+    AND named AND proname <> 'selftest'
+    AND proargtypes[0] <> 'real[]'::regtype; -- a vector has one width: COST is all
 
 -- Every function of a text and a model has a form for arrays, and each of both a pinned form.
 SELECT DISTINCT f.proname, f.pinned, f.array_form

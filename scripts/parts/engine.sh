@@ -5,6 +5,7 @@ part_lint() {
     check layers python3 scripts/check-layers
     check links python3 scripts/check-docs --links
     check format sh scripts/check-format
+    check picture python3 bench/picture.py --check
 }
 
 build_units() {

@@ -130,6 +130,7 @@ part_docs() {
     need_part docs
     start_server
     check_lines docs python3 scripts/check-docs README.md docs/*.md
+    check sqlstates python3 scripts/check-docs --sqlstates "$("$PG_CONFIG" --includedir-server)/utils/errcodes.h"
     stop_server
 }
 

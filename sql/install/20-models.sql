@@ -20,14 +20,14 @@ CREATE FUNCTION lmtext.import_model(name text, source text, options jsonb DEFAUL
     AS 'MODULE_PATHNAME', 'lmtext_import_model_directory'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.import_model(text, text, jsonb) IS
-    'make the next version of a model from a directory of the server; returns its number';
+    'make the next version of a model from a directory of the server; returns its number. For roles that are granted EXECUTE';
 
 CREATE FUNCTION lmtext.import_model(name text, files jsonb, options jsonb DEFAULT '{}')
     RETURNS integer
     AS 'MODULE_PATHNAME', 'lmtext_import_model_objects'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
-    'make the next version of a model from large objects, given as {"file name": oid}; returns its number';
+    'make the next version of a model from large objects, given as {"file name": oid}; returns its number. For roles that are granted EXECUTE';
 
 CREATE FUNCTION lmtext.quantize(model text, "precision" text, calibration text[] DEFAULT NULL)
     RETURNS integer
@@ -48,9 +48,10 @@ CREATE FUNCTION lmtext.drop_model(model text) RETURNS void
 COMMENT ON FUNCTION lmtext.drop_model(text) IS
     'drop one version (''m@2''), or a model with all its versions (''m'')';
 
+-- Who may make models is for the administrator to say. The functions for models that are there ask for ownership, or for
+-- what GRANT asks for, and are granted to PUBLIC below.
 REVOKE EXECUTE ON FUNCTION
-    lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb),
-    lmtext.quantize(text, text, text[]), lmtext.deploy(text, integer), lmtext.drop_model(text)
+    lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb)
     FROM PUBLIC;
 
 CREATE FUNCTION lmtext.export_model(model text, directory text) RETURNS void
@@ -73,10 +74,12 @@ CREATE FUNCTION lmtext.revoke_model(model text, role pg_catalog.regrole, privile
 COMMENT ON FUNCTION lmtext.revoke_model(text, pg_catalog.regrole, text) IS
     'revoke a privilege (use, export) on a version or on all versions of a model; warns where the role has it still';
 
-REVOKE EXECUTE ON FUNCTION
-    lmtext.export_model(text, text), lmtext.grant_model(text, pg_catalog.regrole, text),
-    lmtext.revoke_model(text, pg_catalog.regrole, text)
-    FROM PUBLIC;
+-- An export below lmtext.model_directory asks for no right to the server's files, so this one is not for PUBLIC.
+REVOKE EXECUTE ON FUNCTION lmtext.export_model(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    lmtext.quantize(text, text, text[]), lmtext.deploy(text, integer), lmtext.drop_model(text),
+    lmtext.grant_model(text, pg_catalog.regrole, text), lmtext.revoke_model(text, pg_catalog.regrole, text)
+    TO PUBLIC;
 
 CREATE FUNCTION lmtext.selftest(model text, OUT "check" text, OUT max_error double precision, OUT ok boolean)
     RETURNS SETOF record
@@ -90,7 +93,7 @@ CREATE FUNCTION lmtext_internal.describe_model(
     OUT name text, OUT version integer, OUT deployed boolean, OUT family text, OUT task text,
     OUT "precision" text, OUT dimensions integer, OUT max_tokens integer, OUT parameters bigint,
     OUT bytes bigint, OUT sha256 text, OUT labels text[], OUT licence text, OUT base regclass,
-    OUT created_at timestamptz, OUT metrics jsonb)
+    OUT created_at timestamptz, OUT metrics jsonb, OUT status text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_describe_model'
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 1;
@@ -101,7 +104,7 @@ CREATE VIEW lmtext.models AS
     SELECT d.name, d.version, d.deployed, d.family, d.task, d."precision", d.dimensions,
            d.max_tokens, d.parameters, d.bytes, d.sha256, d.labels, d.licence, d.base,
            pg_catalog.pg_get_userbyid(c.relowner) AS owner, d.created_at, d.metrics,
-           c.oid::pg_catalog.regclass AS model
+           c.oid::pg_catalog.regclass AS model, d.status
     FROM pg_catalog.pg_class c
     CROSS JOIN LATERAL lmtext_internal.describe_model(c.oid::pg_catalog.regclass) d
     WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
@@ -115,6 +118,8 @@ COMMENT ON COLUMN lmtext.models.sha256 IS
     'digest of its files, window and base: versions of equal digest compute the same';
 COMMENT ON COLUMN lmtext.models.base IS 'version that it is built on';
 COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned model';
+COMMENT ON COLUMN lmtext.models.status IS
+    'ready; busy (another session is dropping or changing it, so that most columns are NULL: the view does not wait); incomplete (no manifest); damaged (a manifest that cannot be read)';
 
 CREATE FUNCTION lmtext_internal.family_list(OUT name text, OUT model_types text[], OUT tasks text[])
     RETURNS SETOF record

@@ -79,4 +79,4 @@ COMMENT ON FUNCTION lmtext.similarity(text, text, regclass, text) IS
 CREATE FUNCTION lmtext.embed_trigger() RETURNS trigger
     AS 'MODULE_PATHNAME', 'lmtext_embed_trigger' LANGUAGE C PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION lmtext.embed_trigger() IS
-    'keeps a column of vectors: embed_trigger(''text column'', ''vector column'', ''model@version'')';
+    'keeps a column of vectors: embed_trigger(''text column or expression'', ''vector column'', ''model@version'')';

@@ -136,7 +136,7 @@ COMMENT ON VIEW lmtext.stats IS
 COMMENT ON COLUMN lmtext.stats.role IS
     'whose right was used: inside a SECURITY DEFINER function its owner; NULL where it has been dropped';
 COMMENT ON COLUMN lmtext.stats.model IS
-    'the version''s table; NULL where it has been dropped, is in another database, or was not known';
+    'the version''s table; NULL where it has been dropped, is in another database, was not known, or another session is changing it';
 COMMENT ON COLUMN lmtext.stats.version IS
     'name of the version, also when it has been dropped; NULL for calls that failed before a model was found, allowed and loaded';
 COMMENT ON COLUMN lmtext.stats.function IS

@@ -19,6 +19,13 @@
 #define LMTEXT_LXID (MyProc->lxid)
 #endif
 
+/* Relations that EXPLAIN tells apart: since 18 a grouping has an entry of its own among them. */
+#if PG_VERSION_NUM >= 180000
+#define LMTEXT_EXPLAINED(es) ((es)->rtable_size)
+#else
+#define LMTEXT_EXPLAINED(es) list_length((es)->rtable)
+#endif
+
 /* 15 exports the info record of a SQL function, but not the function. */
 #if PG_VERSION_NUM < 160000
 #undef PG_FUNCTION_INFO_V1
@@ -36,9 +43,17 @@
 /* Since 16 ownership names the catalog, and names are parsed with soft errors. */
 #if PG_VERSION_NUM >= 160000
 #define LMTEXT_OWNS_TABLE(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#define LMTEXT_OWNS_SCHEMA(schema, role) object_ownercheck(NamespaceRelationId, schema, role)
+#define LMTEXT_MAY_BECOME(role, other) member_can_set_role(role, other)
+#define LMTEXT_MAY_CREATE_IN(schema, role) \
+    (object_aclcheck(NamespaceRelationId, schema, role, ACL_CREATE) == ACLCHECK_OK)
 #define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string, NULL)
 #else
 #define LMTEXT_OWNS_TABLE(relid, role) pg_class_ownercheck(relid, role)
+#define LMTEXT_OWNS_SCHEMA(schema, role) pg_namespace_ownercheck(schema, role)
+#define LMTEXT_MAY_BECOME(role, other) is_member_of_role(role, other)
+#define LMTEXT_MAY_CREATE_IN(schema, role) \
+    (pg_namespace_aclcheck(schema, role, ACL_CREATE) == ACLCHECK_OK)
 #define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string)
 #endif
 

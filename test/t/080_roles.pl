@@ -109,6 +109,31 @@ for my $function ("import_model('x', %s)", "export_model('m', %s)")
     like((keys %said)[0], qr/42501/, 'that it is not permitted');
 }
 
+# ---- A role for those who make models ----
+# As the manual has it: EXECUTE on what makes models, granted once; the rest is ownership.
+
+value(<<"SQL");
+CREATE ROLE lmtext_modeler NOLOGIN;
+GRANT EXECUTE ON FUNCTION lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb) TO lmtext_modeler;
+GRANT EXECUTE ON PROCEDURE lmtext.train(text, text, jsonb) TO lmtext_modeler;
+CREATE ROLE r_modeler IN ROLE lmtext_modeler;
+GRANT CREATE ON SCHEMA public TO r_modeler;
+SQL
+is(state_of("SET ROLE r_plain; SELECT lmtext.import_model('made', $files{files}::jsonb)"), '42501', 'others may not import');
+for my $call (
+    qq{SELECT lmtext.import_model('made', $files{files}::jsonb)}, q{SELECT lmtext.quantize('made', 'bf16')},
+    q{CALL lmtext.train('made_head', 'SELECT body, label FROM doc', '{"base": "made", "hold_out": 0}')},
+    q{SELECT lmtext.deploy('made', 2)}, q{SELECT lmtext.grant_model('made', 'r_user')}, q{SELECT lmtext.revoke_model('made', 'r_user')},
+    q{SELECT lmtext.drop_model('made_head')}, q{SELECT lmtext.drop_model('made@1')}, q{SELECT lmtext.drop_model('made')})
+{
+    is(state_of("SET ROLE r_modeler; $call"), '', "a member of it: $call");
+}
+is(state_of("SET ROLE r_modeler; $_"), '42501', "and no more: $_")
+  for q{SELECT lmtext.deploy('m', 1)}, q{SELECT lmtext.drop_model('m')}, q{SELECT lmtext.quantize('m', 'bf16')},
+  q{SELECT lmtext.export_model('m', '/tmp/x')}, q{SELECT lmtext.unload_model('m')}, q{SELECT lmtext.stats_reset()},
+  qq{SELECT lmtext.import_model('m', $files{files}::jsonb)}, qq{SELECT lmtext.import_model('made', $files{source})};
+safe('a role for those who make models');
+
 # ---- By whose right ----
 
 my $pinned = q{'"m@1"'::regclass};

@@ -75,6 +75,39 @@ for my $database (sort keys %made)
         value(q{SELECT lmtext.embed('TITLE in Istanbul', 'real')}, 'utf8'), "$database: the real model");
 }
 
+# ---- Texts of rows that are read ahead, in every encoding ----
+
+for my $database (sort keys %made)
+{
+    my $shown = join ', ', map { q{('} . $_->[0] . q{')} } grep { my $row = $_; grep { $_ eq $made{$database} } split / /, $row->[1] } @texts;
+    utf8::encode($shown) if utf8::is_utf8($shown);
+    value(qq{SET client_encoding = 'UTF8'; CREATE TABLE ahead (i int GENERATED ALWAYS AS IDENTITY, body text);
+        INSERT INTO ahead (body) SELECT CASE WHEN i % 5 > 0 THEN t || ' ' || i ELSE t END FROM generate_series(1, 20) i, (VALUES $shown) v (t)}, $database);
+    my $digest = q{SET max_parallel_workers_per_gather = 0; SELECT count(*) = count(e) AND count(*) >= 60, md5(string_agg(e::text, '|' ORDER BY i)), (SELECT forwards FROM lmtext.session_counters())
+        FROM (SELECT i, lmtext.embed(body, 'm') AS e FROM ahead OFFSET 0) s};
+    my @batched = split /\|/, value($digest, $database);
+    my @alone = split /\|/, value("SET lmtext.batch = off; $digest", $database);
+    is("@batched[0, 1]", "t $alone[1]", "$database: rows read ahead, the same bits");
+    cmp_ok($batched[2] * 3, '<', $alone[2], "and in batches: $batched[2] passes, not $alone[2]");
+    is(value(q{SELECT bool_and(lmtext.similarity(body, 'words', 'm') = s AND s IS NOT NULL) FROM (SELECT body, lmtext.similarity(body, 'words', 'm') AS s
+        FROM ahead ORDER BY i DESC OFFSET 0) q}, $database), 't', 'and similarities');
+}
+# What has no UTF-8 is an error of its own row, and of no row before it.
+for my $case ([ 'sql_ascii', q{E'\xe6\x97'}, '22021' ], [ 'euc_jp', q{convert_from('\x8fa2a1', 'EUC_JP')}, '22P05' ])
+{
+    my ($database, $text, $state) = @$case;
+    value(qq{CREATE TABLE broken AS SELECT i, CASE WHEN i = 12 THEN 'word ' || $text ELSE 'word ' || i END AS body FROM generate_series(1, 30) i}, $database);
+    like(value(q{EXPLAIN SELECT i, lmtext.embed(body, 'm') FROM broken}, $database), qr/LmtextBatch/, "$database: a text that is none");
+    is(state_of(q{SELECT lmtext.embed(body, 'm') FROM broken}, $database), $state, 'is an error');
+    is(value(q{SELECT count(lmtext.embed(body, 'm')) FROM (SELECT * FROM broken ORDER BY i LIMIT 11) b}, $database), '11', 'not of the rows before');
+    is(value(q{SELECT count(e) FROM (SELECT lmtext.embed(body, 'm') AS e FROM broken ORDER BY i LIMIT 11) b}, $database), '11', 'that are read ahead');
+    my ($status, $out, $err) = $node->psql($database, q{BEGIN; DECLARE c NO SCROLL CURSOR FOR SELECT i, lmtext.embed(body, 'm') IS NOT NULL FROM broken ORDER BY i;
+        MOVE 10 IN c; FETCH c; FETCH c}, extra_params => [ '-v', 'VERBOSITY=sqlstate' ], on_error_stop => 0);
+    is($out, '11|t', 'nor where it was in the batch');
+    like($err, qr/ERROR:  $state$/, 'when its turn has come');
+    is(value(q{SELECT count(e) FROM (SELECT lmtext.embed(body, 'm') AS e FROM broken WHERE i <> 12 OFFSET 0) b}, $database), '29', 'the others have vectors');
+}
+
 # ---- Collations of arguments have no say ----
 
 my $plain = value(q{SELECT lmtext.token_ids('TITLE ISPARTA', 'm')}, 'utf8');

@@ -81,6 +81,7 @@ sub state_of
     my ($sql, $database) = @_;
     my ($status, $out, $err) = $node->psql($database // 'postgres', $sql,
         on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+    $err =~ s/^.*NOTICE:  00000\n?//gm;
     return $err =~ /(?:ERROR|FATAL):  (\w{5})\s*$/ ? $1 : $err;
 }
 

@@ -35,8 +35,8 @@ void lmtext_cache_retire_orphans(void);
 
 /*
  * Run something that can fail, without a subtransaction (parallel workers have none): NULL, or what
- * was raised, palloc'd. What it took under the resource owner is released. A cancel goes through.
- * The callee must not leave lightweight locks held.
+ * was raised, palloc'd. What it took under the resource owner is released, and so are lightweight
+ * locks, of which the caller holds none. A cancel goes through.
  */
 ErrorData *lmtext_contain(void (*run)(void *argument), void *argument);
 

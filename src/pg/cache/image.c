@@ -11,10 +11,15 @@
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "storage/bufmgr.h"
+#include "storage/condition_variable.h"
 #include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "base/size.h"
 #include "kernels/kernels.h"
@@ -504,9 +509,20 @@ lmtext_cache_snapshot(int *count)
     return views;
 }
 
+/* What an abort gives back that no resource owner knows. The caller holds no LWLock. */
+static void
+release_shared(void)
+{
+    LWLockReleaseAll();
+    pgstat_report_wait_end();
+    UnlockBuffers();
+    ConditionVariableCancelSleep();
+    LockErrorCleanup();
+}
+
 /*
  * A failed attempt leaves half-made descriptors with its resource owner; releasing that owner as on
- * an abort takes them away without a warning of a leak.
+ * an abort takes them away without a warning of a leak. Locks of shared memory it leaves as well.
  */
 ErrorData *
 lmtext_contain(void (*run)(void *argument), void *argument)
@@ -523,6 +539,7 @@ lmtext_contain(void (*run)(void *argument), void *argument)
     }
     PG_CATCH();
     {
+        release_shared();
         MemoryContextSwitchTo(memory);
         error = CopyErrorData();
         FlushErrorState();

@@ -86,22 +86,13 @@ lmtext_registry_get(const char **why)
 }
 
 #if LMTEXT_NAMED_DSM
-/* A failure inside leaves locks of the server's own directory of segments behind. */
+/* A failure inside leaves locks of the server's own directory of segments to lmtext_contain. */
 static void
 registry_attach(void *unused)
 {
     bool found;
 
-    PG_TRY();
-    {
-        shared = GetNamedDSMSegment(REGISTRY_NAME, sizeof(lmtext_registry), registry_make, &found);
-    }
-    PG_CATCH();
-    {
-        LWLockReleaseAll();
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
+    shared = GetNamedDSMSegment(REGISTRY_NAME, sizeof(lmtext_registry), registry_make, &found);
     LWLockRegisterTranche(shared->tranche, "lmtext");
 }
 #else
@@ -127,23 +118,14 @@ registry_startup(void)
 static void
 registry_attach(void *unused)
 {
-    lmtext_registry *volatile registry = NULL;
+    lmtext_registry *registry;
     bool found;
 
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    PG_TRY();
-    {
-        registry = ShmemInitStruct(REGISTRY_NAME, sizeof(lmtext_registry), &found);
-        if (!found)
-            registry_make(registry);
-    }
-    PG_CATCH();
-    {
-        HOLD_INTERRUPTS(); /* the error has reset the count that the lock's release lowers */
-        LWLockRelease(AddinShmemInitLock);
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
+    LMTEXT_FAULT_POINT("registry_locked");
+    registry = ShmemInitStruct(REGISTRY_NAME, sizeof(lmtext_registry), &found);
+    if (!found)
+        registry_make(registry);
     LWLockRelease(AddinShmemInitLock);
     LWLockRegisterTranche(registry->tranche, "lmtext");
     shared = registry;

@@ -23,6 +23,8 @@ typedef struct lmtext_digest {
 /* Resolve 'minilm', 'ml.minilm', 'minilm@3' by search_path; 42704 with a hint when there is none.
  */
 Oid lmtext_catalog_resolve(const char *name);
+/* The same for a trigger's argument, which must mean one version whoever fires it: names.c. */
+Oid lmtext_catalog_resolve_near(const char *name, Oid table);
 /*
  * 42704 unless relid is a model version; 42501 unless the current user may use it: SELECT on its
  * column file. The base of a version must be open to the version's owner, not to the user, as
@@ -35,9 +37,12 @@ bool lmtext_catalog_is_model(Oid relid);
 Oid lmtext_catalog_base(Oid relid);
 /* 'minilm@3', or 'ml.minilm@3' when not visible; palloc'd, for messages and views. */
 char *lmtext_catalog_display_name(Oid relid);
-/* Parts of a version's name, and whether the bare name means it; false where the name has no
- * number (a table that was renamed). model has room for NAMEDATALEN. */
-bool lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deployed);
+/* Parts of a version's name; false where the name has no number (a table that was renamed). model
+ * has room for NAMEDATALEN. */
+bool lmtext_catalog_version_of(Oid relid, char *model, int *version);
+/* For lists, which wait for no lock: does the bare name mean this version? False: it cannot be told
+ * now. */
+bool lmtext_catalog_peek_deployed(Oid relid, const char *model, int version, bool *deployed);
 
 typedef struct lmtext_manifest {
     lmtext_digest digest; /* of files, window, precision, base: of one digest, versions are equal */
@@ -63,11 +68,27 @@ typedef struct lmtext_manifest {
  * Allocated in the current memory context.
  */
 lmtext_manifest *lmtext_manifest_read(Oid relid);
+/* What a list can say of a version. */
+typedef enum lmtext_peek {
+    LMTEXT_PEEK_READ,
+    LMTEXT_PEEK_BUSY,    /* another session has a lock that keeps readers out */
+    LMTEXT_PEEK_GONE,    /* no version, or not any more */
+    LMTEXT_PEEK_NONE,    /* there is no manifest */
+    LMTEXT_PEEK_DAMAGED, /* it is malformed */
+} lmtext_peek;
 /*
- * For lists: NULL where the table is gone or its manifest is absent or malformed. Leaves no lock;
- * *base (where it is wanted) is lmtext_catalog_base's.
+ * For lists: NULL where the manifest cannot be read; *outcome says why. Waits for no lock and
+ * leaves none; *base (where it is wanted) is lmtext_catalog_base's.
  */
-lmtext_manifest *lmtext_manifest_peek(Oid relid, Oid *base);
+lmtext_manifest *lmtext_manifest_peek(Oid relid, Oid *base, lmtext_peek *outcome);
+
+/* Are the rows of a version, golden values and manifest included, those that it was made with? */
+typedef enum lmtext_rows {
+    LMTEXT_ROWS_UNKNOWN, /* made before 0.3.0 */
+    LMTEXT_ROWS_SAME,
+    LMTEXT_ROWS_CHANGED
+} lmtext_rows;
+lmtext_rows lmtext_rows_compare(Oid relid, const lmtext_manifest *manifest);
 
 /* The same as the digest but for the window: versions of one share an image. */
 lmtext_digest lmtext_manifest_image(const lmtext_manifest *manifest);

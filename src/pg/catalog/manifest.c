@@ -3,7 +3,8 @@
  *
  *     {"format": 1, "digest": "<hex>", "files": [{"name", "size", "sha256"}, …], "family", "task",
  *      "dimensions", "max_tokens", "precision", "parameters", "bytes", "labels", "licence",
- *      "options": {…}, "metrics": {…}, "base": "<digest of the base>", "created_at"}
+ *      "options": {…}, "metrics": {…}, "base": "<digest of the base>", "created_at",
+ *      "rows": "<hex>"}                                        (rows.c)
  *
  * Laws: whoever owns a version's table can write anything into it, so a manifest is hostile input.
  * The digest is computed anew from what the manifest lists: it is the key under which a loaded
@@ -17,6 +18,7 @@
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "pgtime.h"
+#include "storage/lmgr.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -72,32 +74,114 @@ is_readable(Relation table)
 }
 
 /*
- * The table may go away between the look-up and the lock, so it is opened by trying. The lock is
- * not kept: a list that held one version while it waited for another would deadlock with a drop of
- * both.
+ * Lists wait for nobody: a view that queued behind a DROP that waits, or that a prepared
+ * transaction keeps, would tell nothing just when it is looked at. Everything that reading the
+ * manifest locks is locked by trying, before it is opened: the table, its TOAST table, and that
+ * one's indexes, which a REINDEX in an open transaction holds alone.
  */
-lmtext_manifest *
-lmtext_manifest_peek(Oid relid, Oid *base)
+static bool
+try_lock(Oid relid, List **held)
 {
-    Relation table = lmtext_catalog_is_model(relid) ? try_table_open(relid, AccessShareLock) : NULL;
+    if (!ConditionalLockRelationOid(relid, AccessShareLock))
+        return false;
+    *held = lappend_oid(*held, relid);
+    return true;
+}
+
+/* TOAST table and indexes of a table that is locked. */
+static bool
+try_lock_toast(Relation table, List **held)
+{
+    Oid toast = table->rd_rel->reltoastrelid;
+    Relation chunks;
+    bool locked = true;
+    ListCell *cell;
+    List *indexes;
+
+    if (!OidIsValid(toast))
+        return true;
+    if (!try_lock(toast, held))
+        return false;
+    chunks = table_open(toast, NoLock);
+    indexes = RelationGetIndexList(chunks);
+    foreach (cell, indexes)
+        locked = locked && try_lock(lfirst_oid(cell), held);
+    list_free(indexes);
+    table_close(chunks, NoLock);
+    return locked;
+}
+
+/* Not to the transaction's end: a list that held one version while it waits for another command's
+ * lock would deadlock with a drop of both. */
+static void
+unlock_all(List *held)
+{
+    ListCell *cell;
+
+    foreach (cell, held)
+        UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
+    list_free(held);
+}
+
+/* The row of a table that is locked, or why there is none. */
+static bytea *
+peek_row(Relation table, List **held, lmtext_peek *outcome)
+{
+    bytea *row = NULL;
+
+    if (!try_lock_toast(table, held)) {
+        *outcome = LMTEXT_PEEK_BUSY;
+        return NULL;
+    }
+    if (is_readable(table))
+        row = fetch_row(table, lmtext_read_snapshot());
+    *outcome = row != NULL ? LMTEXT_PEEK_READ : LMTEXT_PEEK_NONE;
+    return row;
+}
+
+/* The table may go away between the look-up and the lock, so it is opened by trying. */
+static bytea *
+peek_table(Oid relid, Oid *base, lmtext_peek *outcome)
+{
+    List *held = NIL;
+    bytea *row = NULL;
+    Relation table;
+
+    *outcome = LMTEXT_PEEK_GONE;
+    if (!lmtext_catalog_is_model(relid))
+        return NULL;
+    if (!try_lock(relid, &held)) {
+        *outcome = LMTEXT_PEEK_BUSY;
+        return NULL;
+    }
+    table = try_table_open(relid, NoLock);
+    if (table != NULL) {
+        row = peek_row(table, &held, outcome);
+        if (base != NULL)
+            *base = lmtext_table_base(table);
+        table_close(table, NoLock);
+    }
+    unlock_all(held);
+    return row;
+}
+
+lmtext_manifest *
+lmtext_manifest_peek(Oid relid, Oid *base, lmtext_peek *outcome)
+{
+    bytea *row = peek_table(relid, base, outcome);
     lmtext_manifest *manifest;
-    bytea *row;
     lmtext_call call;
     lm_status status;
 
-    if (table == NULL)
-        return NULL;
-    row = is_readable(table) ? fetch_row(table, lmtext_read_snapshot()) : NULL;
-    if (base != NULL)
-        *base = lmtext_table_base(table);
-    table_close(table, AccessShareLock);
     if (row == NULL)
         return NULL;
     manifest = palloc0(sizeof(*manifest));
     lmtext_call_init(&call, CurrentMemoryContext);
     status = parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest);
-    if (status == LM_CORRUPT)
+    if (status == LM_CORRUPT) {
+        *outcome = LMTEXT_PEEK_DAMAGED;
         return NULL;
+    }
     lmtext_check(&call, status, NULL);
     return manifest;
 }
@@ -500,7 +584,7 @@ write_time(manifest_writer *w)
 
 bytea *
 lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const lm_model_info *info,
-                      const lmtext_version_options *options)
+                      const lmtext_version_options *options, const bytea *golden)
 {
     manifest_writer w = {.call = call};
     bytea *row;
@@ -514,7 +598,7 @@ lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const 
     write_options(&w, options);
     write_time(&w);
     write_files(&w, manifest);
-    appendStringInfoChar(&w.json, '}');
+    lmtext_rows_append(&w.json, golden);
     if (w.json.len > MANIFEST_BYTES_MAX - VARHDRSZ)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the model's labels and metrics are too long"),

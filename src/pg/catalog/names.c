@@ -113,6 +113,78 @@ resolve_deployed(const lmtext_name *name)
                             "lists those that are there.")));
 }
 
+/* ---- For triggers ---- */
+/*
+ * A trigger's argument is text that is resolved when the trigger fires, by sessions with any
+ * search_path; a logical replication worker has none. A column of vectors is kept by one version,
+ * so a name without a schema is looked for in the schema of the table first, and by search_path
+ * only where that has none. Others may be allowed to create tables there: a version counts only if
+ * its owner is trusted with the table anyway, being its owner, or a role that the owner belongs to
+ * (not merely as a superuser, who belongs to all), or the schema's owner, or a superuser.
+ */
+static bool
+is_trusted(Oid version, Oid table)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    HeapTuple made = SearchSysCache1(RELOID, ObjectIdGetDatum(version));
+    bool trusted = false;
+
+    if (HeapTupleIsValid(tuple) && HeapTupleIsValid(made)) {
+        Oid owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
+        Oid maker = ((Form_pg_class)GETSTRUCT(made))->relowner;
+
+        trusted = superuser_arg(maker) || is_member_of_role_nosuper(owner, maker) ||
+                  LMTEXT_OWNS_SCHEMA(((Form_pg_class)GETSTRUCT(tuple))->relnamespace, maker);
+    }
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    if (HeapTupleIsValid(made))
+        ReleaseSysCache(made);
+    return trusted;
+}
+
+Oid
+lmtext_name_near(const char *relation, Oid table)
+{
+    Oid relid = get_relname_relid(relation, get_rel_namespace(table));
+
+    if (OidIsValid(relid) && lmtext_catalog_is_model(relid) && is_trusted(relid, table))
+        return relid;
+    relid = RelnameGetRelid(relation);
+    return OidIsValid(relid) && lmtext_catalog_is_model(relid) ? relid : InvalidOid;
+}
+
+/* As lock_version, which says why. */
+Oid
+lmtext_catalog_resolve_near(const char *name, Oid table)
+{
+    lmtext_name parsed;
+    Oid relid;
+
+    lmtext_name_parse(name, &parsed);
+    if (parsed.schema != NULL || parsed.version == 0)
+        return lmtext_catalog_resolve(name);
+    relid = lmtext_name_near(parsed.relation, table);
+    while (OidIsValid(relid)) {
+        Oid again;
+
+        LockRelationOid(relid, AccessShareLock);
+        again = lmtext_name_near(parsed.relation, table);
+        if (again == relid)
+            return relid;
+        UnlockRelationOid(relid, AccessShareLock);
+        relid = again;
+    }
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT),
+             errmsg("model version \"%s\" does not exist", parsed.relation),
+             errdetail("A trigger finds it in schema \"%s\", which its table is in, if the table's "
+                       "owner is to be trusted with it, and else by search_path, which is empty in "
+                       "logical replication.",
+                       get_namespace_name(get_rel_namespace(table))),
+             errhint("Name the schema in the trigger's argument, as in 'schema.%s'.", name)));
+}
+
 /*
  * As RangeVarGetRelid does: while the lock was waited for, the table may have been dropped or
  * another one have got its name. InvalidOid when there is none.
@@ -234,11 +306,10 @@ name_key(ScanKey key, AttrNumber attribute, NameData *name)
     ScanKeyInit(key, attribute, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(name));
 }
 
-/* By the primary key; a row that is not there reads as zeros. */
-void
-lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row)
+/* By an index (InvalidOid: without); a row that is not there reads as zeros. */
+static void
+scan_names(Relation table, Oid index, const char *schema, const char *model, lmtext_name_row *row)
 {
-    Relation table = table_open(lmtext_relation_oid("model_name"), AccessShareLock);
     Snapshot snapshot = lmtext_read_snapshot();
     NameData names[2];
     ScanKeyData keys[2];
@@ -250,9 +321,7 @@ lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row)
     namestrcpy(&names[1], model);
     name_key(&keys[0], ANUM_NAME_SCHEMA, &names[0]);
     name_key(&keys[1], ANUM_NAME_MODEL, &names[1]);
-    RelationGetIndexList(table); /* fills rd_pkindex */
-    scan = systable_beginscan(table, table->rd_pkindex, OidIsValid(table->rd_pkindex), snapshot, 2,
-                              keys);
+    scan = systable_beginscan(table, index, OidIsValid(index), snapshot, 2, keys);
     tuple = systable_getnext(scan);
     if (HeapTupleIsValid(tuple)) {
         bool null;
@@ -265,7 +334,42 @@ lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row)
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
+}
+
+static Oid
+primary_key(Relation table)
+{
+    list_free(RelationGetIndexList(table)); /* fills rd_pkindex */
+    return table->rd_pkindex;
+}
+
+void
+lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row)
+{
+    Relation table = table_open(lmtext_relation_oid("model_name"), AccessShareLock);
+
+    scan_names(table, primary_key(table), schema, model, row);
     table_close(table, AccessShareLock);
+}
+
+/* The same without waiting: false where somebody keeps readers out of the table. */
+static bool
+name_peek(const char *schema, const char *model, lmtext_name_row *row)
+{
+    Oid relid = lmtext_relation_oid("model_name"), index;
+    Relation table;
+
+    if (!ConditionalLockRelationOid(relid, AccessShareLock))
+        return false;
+    table = table_open(relid, NoLock);
+    index = primary_key(table);
+    if (OidIsValid(index) && !ConditionalLockRelationOid(index, AccessShareLock))
+        index = InvalidOid;
+    scan_names(table, index, schema, model, row);
+    if (OidIsValid(index))
+        UnlockRelationOid(index, AccessShareLock);
+    table_close(table, AccessShareLock);
+    return true;
 }
 
 /* ---- What is there ---- */
@@ -388,6 +492,16 @@ lmtext_catalog_may_use(Oid relid, Oid role)
            pg_attribute_aclcheck_ext(relid, file, role, ACL_SELECT, &missing) == ACLCHECK_OK;
 }
 
+int
+lmtext_catalog_grant_hint(Oid relid, Oid role)
+{
+    const char *name = quote_identifier(GetUserNameFromId(role, false));
+
+    return errhint("Its owner can let the role use it: SELECT lmtext.grant_model(%s, %s);",
+                   quote_literal_cstr(lmtext_catalog_call_name(relid, true)),
+                   quote_literal_cstr(name));
+}
+
 /* The caller needs the version; its owner needs the base, as the owner of a view its tables. */
 void
 lmtext_catalog_check_use(Oid relid)
@@ -408,14 +522,15 @@ lmtext_catalog_check_use(Oid relid)
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("permission denied for model \"%s\"", lmtext_catalog_display_name(relid)),
-                 errhint("Its owner can grant SELECT (file) on the version's table.")));
+                 lmtext_catalog_grant_hint(relid, GetUserId())));
     base = lmtext_catalog_base(relid);
     if (OidIsValid(base) && !lmtext_catalog_may_use(base, owner))
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("permission denied for model \"%s\"", lmtext_catalog_display_name(base)),
                  errdetail("The owner of \"%s\", which is built on it, may not use it.",
-                           lmtext_catalog_display_name(relid))));
+                           lmtext_catalog_display_name(relid)),
+                 lmtext_catalog_grant_hint(base, owner)));
 }
 
 /* ---- Bases ---- */
@@ -477,17 +592,48 @@ lmtext_catalog_display_name(Oid relid)
     return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
 }
 
-/* Dropped meanwhile counts as a name without number. */
-bool
-lmtext_catalog_version_of(Oid relid, char *model, int *version, bool *deployed)
+/* The "@" alone needs no quotes. */
+char *
+lmtext_catalog_call_name(Oid relid, bool with_version)
 {
     char *relation = get_rel_name(relid);
+    char model[NAMEDATALEN];
+    const char *shown;
+    int version;
+
+    if (relation == NULL)
+        return psprintf("%u", relid);
+    shown = quote_identifier(relation);
+    if (lmtext_name_split(relation, model, &version)) {
+        bool plain = quote_identifier(model) == model;
+
+        if (!with_version)
+            shown = quote_identifier(model);
+        else if (plain)
+            shown = relation;
+    }
+    if (RelationIsVisible(relid))
+        return pstrdup(shown);
+    return psprintf("%s.%s", quote_identifier(get_namespace_name(get_rel_namespace(relid))), shown);
+}
+
+/* Dropped meanwhile counts as a name without number. */
+bool
+lmtext_catalog_version_of(Oid relid, char *model, int *version)
+{
+    char *relation = get_rel_name(relid);
+
+    return relation != NULL && lmtext_name_split(relation, model, version);
+}
+
+bool
+lmtext_catalog_peek_deployed(Oid relid, const char *model, int version, bool *deployed)
+{
     char *schema = get_namespace_name(get_rel_namespace(relid));
     lmtext_name_row row;
 
-    if (relation == NULL || schema == NULL || !lmtext_name_split(relation, model, version))
+    if (schema == NULL || !name_peek(schema, model, &row))
         return false;
-    lmtext_name_read(schema, model, &row);
-    *deployed = row.deployed == *version;
+    *deployed = row.deployed == version;
     return true;
 }

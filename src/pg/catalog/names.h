@@ -39,6 +39,12 @@ void lmtext_name_read(const char *schema, const char *model, lmtext_name_row *ro
 /* Table of a name that has a version, by search_path; 42704 when there is none. */
 Oid lmtext_name_find(const lmtext_name *name, LOCKMODE lock);
 
+/*
+ * Table that "m@3" without a schema means to a trigger of `table`, or InvalidOid; takes no lock.
+ * names.c has the rule.
+ */
+Oid lmtext_name_near(const char *relation, Oid table);
+
 /* Table of a version in a schema, or InvalidOid when there is none that is a model version. */
 Oid lmtext_name_version(Oid schema, const char *model, int version);
 
@@ -69,6 +75,15 @@ Snapshot lmtext_read_snapshot(void);
 Snapshot lmtext_version_snapshot(void);
 
 Oid lmtext_table_base(Relation table); /* lmtext_catalog_base of an open table */
+
+/* A version (or its bare name) as an argument of a call that the caller could write. */
+char *lmtext_catalog_call_name(Oid relid, bool with_version);
+
+/* errhint: how the owner lets a role use a version. */
+int lmtext_catalog_grant_hint(Oid relid, Oid role);
+
+/* A NOTICE that lists what is pinned to other versions of a model than the deployed one. */
+void lmtext_pinned_notice(Oid schema, const char *model, int deployed);
 
 Oid lmtext_schema_oid(void);               /* of lmtext itself */
 Oid lmtext_model_part_type(void);          /* InvalidOid when the extension is gone */

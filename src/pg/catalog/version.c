@@ -7,15 +7,17 @@
  * write the manifest, update the row.
  *
  * Laws: tables are made, filled and dropped by SPI as the caller, so privileges, event triggers,
- * quotas and default grants are PostgreSQL's own; every name is qualified and quoted. Only rows of
- * lmtext.model_name are written as that table's owner; the identity is set back here, and by the
- * end of the (sub)transaction after an error, which is PostgreSQL's own way.
+ * quotas and default grants are PostgreSQL's own; every name is qualified and quoted. A table of a
+ * name that has versions is given to their owner by ALTER TABLE. Only rows of lmtext.model_name are
+ * written as that table's owner; the identity is set back here, and by the end of the
+ * (sub)transaction after an error, which is PostgreSQL's own way.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "executor/spi.h"
@@ -44,7 +46,9 @@ typedef struct creation {
     lmtext_name name;
     Oid schema;
     char *schema_name;
+    Oid owner; /* of the versions of the name */
     int version;
+    int deployed; /* what the name means afterwards */
     Oid relid;
     char *table;   /* qualified and quoted */
     char *display; /* for messages */
@@ -61,7 +65,9 @@ typedef struct lmtext_manifest_file manifest_file;
 
 static void find_place(creation *new, const char *name);
 static int take_number(creation *new);
-static int check_versions(Oid schema, const char *model);
+static int check_versions(Oid schema, const char *model, Oid *owner);
+static void check_owner_can(Oid schema, Oid owner);
+static void check_base_open(const creation *new);
 static void make_table(creation *new);
 static void check_source(creation *new, const lm_source *source,
                          const lmtext_version_options *options);
@@ -69,7 +75,9 @@ static void copy_files(creation *new, const lm_source *source);
 static void check_stored(creation *new, const lmtext_version_options *options);
 static void check_base(creation *new);
 static void store_manifest(creation *new, const lmtext_version_options *options);
-static void record_version(const creation *new);
+static void describe_table(const creation *new);
+static void record_version(creation *new);
+static void notice_waiting(const creation *new);
 static void write_as_owner(const char *command, int count, Oid *types, Datum *values, int expected);
 
 Oid
@@ -96,6 +104,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     SPI_connect();
     new->version = take_number(new);
     LMTEXT_FAULT_POINT("number_taken");
+    check_base_open(new);
     make_table(new);
     LMTEXT_FAULT_POINT("table_made");
     check_source(new, source, options);
@@ -108,9 +117,11 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     LMTEXT_FAULT_POINT("files_checked");
     store_manifest(new, options);
     LMTEXT_FAULT_POINT("manifest_stored");
+    describe_table(new);
     record_version(new);
     LMTEXT_FAULT_POINT("version_recorded");
     SPI_finish();
+    notice_waiting(new);
     relid = new->relid;
     *version = new->version;
     MemoryContextSwitchTo(caller);
@@ -125,7 +136,8 @@ lmtext_version_check_name(const char *name)
     creation new = {0};
 
     find_place(&new, name);
-    (void)check_versions(new.schema, new.name.model);
+    (void)check_versions(new.schema, new.name.model, &new.owner);
+    check_owner_can(new.schema, new.owner);
 }
 
 /* ---- Place and number ---- */
@@ -214,20 +226,64 @@ read_locked_name(const char *schema, const char *model, lmtext_name_row *row)
     PopActiveSnapshot();
 }
 
-/* Highest number of the versions that are there, all of which the caller must own. */
-static int
-check_versions(Oid schema, const char *model)
+static Oid
+owner_of(Oid relid)
 {
-    int last = 0;
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    Oid owner = InvalidOid;
+
+    if (HeapTupleIsValid(tuple)) {
+        owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
+        ReleaseSysCache(tuple);
+    }
+    return owner;
+}
+
+/*
+ * Highest number of the versions that are there, all of which the caller must own, himself or by
+ * membership. Their owner is that of the oldest; where there is none, the caller.
+ */
+static int
+check_versions(Oid schema, const char *model, Oid *owner)
+{
+    int first = 0, last = 0;
     ListCell *cell;
 
+    *owner = GetUserId();
     foreach (cell, lmtext_name_versions(schema, model)) {
         const lmtext_version_ref *version = lfirst(cell);
 
         check_owner(version->relid);
+        if (first == 0 || version->version < first) {
+            first = version->version;
+            *owner = owner_of(version->relid);
+        }
         last = Max(last, version->version);
     }
     return last;
+}
+
+/*
+ * The next version is given to the owner of those that are there: a name whose versions belonged to
+ * several could be added to, or dropped, by nobody but a superuser. As ALTER TABLE ... OWNER has
+ * it, the caller must be able to take that role, and the role to create tables in the schema.
+ */
+static void
+check_owner_can(Oid schema, Oid owner)
+{
+    if (owner == GetUserId())
+        return;
+    if (!LMTEXT_MAY_BECOME(GetUserId(), owner))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("must be able to SET ROLE \"%s\"", GetUserNameFromId(owner, false)),
+                        errdetail("It owns the other versions of the model, and a new one is given "
+                                  "to it.")));
+    if (!superuser() && !LMTEXT_MAY_CREATE_IN(schema, owner))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("role \"%s\" may not create tables in schema \"%s\"",
+                               GetUserNameFromId(owner, false), get_namespace_name(schema)),
+                        errdetail("It owns the other versions of the model, and a new one is given "
+                                  "to it.")));
 }
 
 /* Above every number that was ever used, also by tables that came by other ways (a restore). */
@@ -237,10 +293,12 @@ take_number(creation *new)
     lmtext_name_row row;
     int last;
 
-    (void)check_versions(new->schema, new->name.model); /* before waiting for others */
+    /* Before waiting for others, and after it. */
+    (void)check_versions(new->schema, new->name.model, &new->owner);
     lock_name(new->schema_name, new->name.model);
     read_locked_name(new->schema_name, new->name.model, &row);
-    last = Max(row.last_version, check_versions(new->schema, new->name.model));
+    last = Max(row.last_version, check_versions(new->schema, new->name.model, &new->owner));
+    check_owner_can(new->schema, new->owner);
     if (last >= LMTEXT_VERSION_MAX)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("model \"%s\" has no version numbers left", new->name.model),
@@ -293,13 +351,16 @@ make_table(creation *new)
     run(psprintf("CREATE TABLE %s OF lmtext.model_part (%sPRIMARY KEY (file, part))", new->table,
                  base_clause(new->base)));
     run(psprintf("ALTER TABLE %s ALTER COLUMN data SET STORAGE EXTERNAL", new->table));
+    if (new->owner != GetUserId())
+        run(psprintf("ALTER TABLE %s OWNER TO %s", new->table,
+                     quote_identifier(GetUserNameFromId(new->owner, false))));
     new->relid = lmtext_name_version(new->schema, new->name.model, new->version);
     if (!OidIsValid(new->relid))
         elog(ERROR, "table %s was not created", new->table);
     new->display = lmtext_catalog_display_name(new->relid);
 }
 
-/* As the caller, who owns the table and has just made it. */
+/* As the caller, who has the privileges of the table's owner. */
 static void
 insert_part(SPIPlanPtr plan, text *file, int part, bytea *data)
 {
@@ -522,6 +583,20 @@ check_base(creation *new)
     new->manifest.max_tokens = new->info.max_tokens;
 }
 
+/* A head is used by the right of its owner to the base: one that nobody could use is not made. */
+static void
+check_base_open(const creation *new)
+{
+    if (OidIsValid(new->base) && !lmtext_catalog_may_use(new->base, new->owner))
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("permission denied for model \"%s\"", lmtext_catalog_display_name(new->base)),
+             errdetail("Role \"%s\", which owns the versions of model \"%s\", may not use it.",
+                       GetUserNameFromId(new->owner, false), new->name.model),
+             lmtext_catalog_grant_hint(new->base, new->owner)));
+}
+
 /* Last of all: a version without a manifest is none. */
 static void
 store_manifest(creation *new, const lmtext_version_options *options)
@@ -539,26 +614,76 @@ store_manifest(creation *new, const lmtext_version_options *options)
     new->manifest.digest = lmtext_manifest_digest(&new->manifest);
     if (new->golden != NULL)
         insert_part(plan, cstring_to_text(LMTEXT_GOLDEN_FILE), 0, new->golden);
-    insert_part(plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
-                lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored));
+    insert_part(
+        plan, cstring_to_text(LMTEXT_MANIFEST_FILE), 0,
+        lmtext_manifest_write(&new->call, &new->manifest, &new->info, &stored, new->golden));
     SPI_freeplan(plan);
     PushActiveSnapshot(GetTransactionSnapshot());
     (void)lmtext_manifest_read(new->relid); /* what was written is what loaders accept */
     PopActiveSnapshot();
 }
 
+/* Labels shown in a comment; lmtext.models has them all. */
+#define COMMENT_LABELS 5
+
+/* ", 3 labels: a, b, c" */
+static void
+append_labels(StringInfo out, const lm_model_info *info)
+{
+    appendStringInfo(out, ", %d label%s: ", (int)info->label_count,
+                     info->label_count == 1 ? "" : "s");
+    for (int i = 0; i < (int)info->label_count && i < COMMENT_LABELS; i++)
+        appendStringInfo(out, "%s%s", i > 0 ? ", " : "", lmtext_clip(shown(info->labels[i])));
+    if (info->label_count > COMMENT_LABELS)
+        appendStringInfoString(out, ", ...");
+}
+
+/* What psql's \dt+ shows. Written once: the owner may write something else, and it stays. */
+static void
+describe_table(const creation *new)
+{
+    const lm_model_info *info = &new->info;
+    StringInfoData text;
+
+    initStringInfo(&text);
+    appendStringInfo(&text, "lmtext model %s, version %d, ", new->name.model, new->version);
+    if (OidIsValid(new->base))
+        appendStringInfo(&text, "%s on %s", shown(info->task),
+                         lmtext_catalog_display_name(new->base));
+    else
+        appendStringInfo(&text, "%s, %d dimensions, %s", shown(info->family), info->dimensions,
+                         lm_precision_name(new->manifest.precision));
+    if (info->label_count > 0)
+        append_labels(&text, info);
+    run(psprintf("COMMENT ON TABLE %s IS %s", new->table, quote_literal_cstr(text.data)));
+}
+
 /* The first version of a name answers to it at once; later ones wait for lmtext.deploy. */
 static void
-record_version(const creation *new)
+record_version(creation *new)
 {
     lmtext_name_row row;
-    int deployed;
 
     read_locked_name(new->schema_name, new->name.model, &row);
-    deployed = row.deployed;
-    if (deployed == 0 || !OidIsValid(lmtext_name_version(new->schema, new->name.model, deployed)))
-        deployed = new->version;
-    update_name(new->schema_name, new->name.model, deployed, new->version);
+    new->deployed = row.deployed;
+    if (row.deployed == 0 ||
+        !OidIsValid(lmtext_name_version(new->schema, new->name.model, row.deployed)))
+        new->deployed = new->version;
+    update_name(new->schema_name, new->name.model, new->deployed, new->version);
+}
+
+/* Who has just made a version expects it to answer; with an old one there is nothing to see. */
+static void
+notice_waiting(const creation *new)
+{
+    if (new->deployed == new->version)
+        return;
+    ereport(
+        NOTICE,
+        (errmsg("model \"%s\" has a new version %d, but version %d still answers to its name",
+                new->name.model, new->version, new->deployed),
+         errhint("To change that: SELECT lmtext.deploy(%s, %d);",
+                 quote_literal_cstr(lmtext_catalog_call_name(new->relid, false)), new->version)));
 }
 
 /*
@@ -671,6 +796,7 @@ lmtext_version_deploy(const char *name, int version)
     update_name(schema_name, parsed.model, version, version);
     LMTEXT_FAULT_POINT("deployed");
     SPI_finish();
+    lmtext_pinned_notice(schema, parsed.model, version);
 }
 
 /* Drop these tables in one command, so that heads and their base may go together. */
@@ -715,7 +841,8 @@ drop_one(const char *schema_name, const lmtext_name *name, Oid schema)
 static void
 drop_all(const char *schema_name, const lmtext_name *name, Oid schema)
 {
-    int last = check_versions(schema, name->model);
+    Oid owner;
+    int last = check_versions(schema, name->model, &owner);
     List *versions = lmtext_name_versions(schema, name->model);
 
     if (versions == NIL)
@@ -731,7 +858,7 @@ lmtext_version_drop(const char *name)
 {
     lmtext_name parsed;
     char *schema_name;
-    Oid schema;
+    Oid schema, owner;
 
     lmtext_name_parse(name, &parsed);
     if (parsed.version > 0) {
@@ -741,7 +868,7 @@ lmtext_version_drop(const char *name)
         schema = get_rel_namespace(relid);
     } else {
         schema = owning_schema(&parsed);
-        (void)check_versions(schema, parsed.model);
+        (void)check_versions(schema, parsed.model, &owner);
     }
     schema_name = get_namespace_name(schema);
     SPI_connect();

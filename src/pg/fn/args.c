@@ -16,8 +16,11 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "port/pg_bitutils.h"
+
 #include "pg/compat.h"
 #include "pg/fn/args.h"
+#include "pg/glue/expr.h"
 #include "pg/glue/once.h"
 
 /* Measured on all-MiniLM-L6-v2: smaller batches are slower, larger ones only take memory. */
@@ -63,33 +66,48 @@ typedef struct name_guard {
     TimestampTz statement;
 } name_guard;
 
+/* Space that is used again for the next value. */
+typedef struct memo_buffer {
+    char *bytes;
+    size_t size, space;
+} memo_buffer;
+
 typedef struct memo {
-    char *key; /* for each part: its length, then its bytes */
-    size_t key_size;
-    char *value;
-    size_t value_size;
+    bool valid;
+    memo_buffer key; /* for each part: its length, then its bytes */
+    memo_buffer value;
 } memo;
+
+/* Where the argument may change from row to row, larger memos are not kept. */
+#define MEMO_BYTES ((size_t)1024 * 1024)
 
 /*
  * The statement's latest memos of this backend, for other calls of the same function: in
- * `ORDER BY v <=> lmtext.embed('words')` an index scan and the target list each have their own.
+ * `ORDER BY v <=> lmtext.embed('words')` an index scan and the target list each have their own,
+ * a function in SQL has new ones each time that it is called, and (lmtext.classify_scored(body)).*
+ * is a call for each column. Texts of rows have places of their own, where nothing is pushed out by
+ * them: of each function the last.
  */
 #define SHARED_MEMOS 4
-#define SHARED_BYTES (64 * 1024) /* larger ones are not shared */
+#define SHARED_ROW_MEMOS 2
+#define SHARED_BYTES ((size_t)64 * 1024) /* larger ones are not shared */
 
-static struct shared_memo {
+typedef struct shared_memo {
     Oid function;
     int slot;
+    uint64 used; /* the one with the lowest number makes room */
     name_guard guard;
     memo memo;
-} shared_memos[SHARED_MEMOS];
-static int shared_next = 0;
+} shared_memo;
+
+static shared_memo shared_memos[SHARED_MEMOS], shared_row_memos[SHARED_ROW_MEMOS];
+static uint64 shared_uses = 0;
 
 /* Everything that hangs on one FmgrInfo; zeroed when made. */
 typedef struct arg_state {
     bool type_known, pinned;
-    uint64 stable_known, stable; /* a bit for each argument */
-    Oid version;                 /* what `name` was resolved to, under guard and path */
+    uint64 looked_at, stable, steady; /* a bit for each argument (glue/expr.h) */
+    Oid version;                      /* what `name` was resolved to, under guard and path */
     name_guard guard;
     char *name;
     char *path;
@@ -166,13 +184,14 @@ keep_string(FunctionCallInfo fcinfo, char **kept, const char *string)
 }
 
 static Oid
-resolve_anew(FunctionCallInfo fcinfo, const char *name, name_guard guard)
+resolve_anew(FunctionCallInfo fcinfo, const char *name, Oid table, name_guard guard)
 {
     arg_state *state = state_of(fcinfo);
     Oid version;
 
     state->version = InvalidOid;
-    version = lmtext_catalog_resolve(name);
+    version =
+        OidIsValid(table) ? lmtext_catalog_resolve_near(name, table) : lmtext_catalog_resolve(name);
     LMTEXT_FAULT_POINT("name_resolved");
     keep_string(fcinfo, &state->name, name);
     keep_string(fcinfo, &state->path, namespace_search_path);
@@ -187,9 +206,12 @@ same_name(const char *kept, const char *bytes, size_t length)
     return kept != NULL && strlen(kept) == length && memcmp(kept, bytes, length) == 0;
 }
 
-/* The version that a name means; looked up anew only when the answer could be another one. */
+/*
+ * The version that a name means; looked up anew only when the answer could be another one. table:
+ * of a trigger, whose FmgrInfo is this table's, or InvalidOid.
+ */
 static Oid
-resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length)
+resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length, Oid table)
 {
     arg_state *state = state_of(fcinfo);
     name_guard guard = guard_now();
@@ -198,7 +220,7 @@ resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length)
         memcmp(&state->guard, &guard, sizeof(guard)) == 0 &&
         strcmp(state->path, namespace_search_path) == 0)
         return state->version;
-    return resolve_anew(fcinfo, pnstrdup(bytes, length), guard);
+    return resolve_anew(fcinfo, pnstrdup(bytes, length), table, guard);
 }
 
 static Oid
@@ -211,7 +233,7 @@ resolve_default(FunctionCallInfo fcinfo, lmtext_default which)
                         errmsg("no model is given and %s is not set", model_settings[which].name),
                         errhint("Name a model in the call, or set the default: SET %s = '%s'.",
                                 model_settings[which].name, model_settings[which].example)));
-    return resolve_name(fcinfo, name, strlen(name));
+    return resolve_name(fcinfo, name, strlen(name), InvalidOid);
 }
 
 static Oid
@@ -239,7 +261,7 @@ lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which)
     } else {
         text *name = PG_GETARG_TEXT_PP(argno);
 
-        version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+        version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), InvalidOid);
     }
     return use_model(fcinfo, version);
 }
@@ -257,7 +279,13 @@ use_model(FunctionCallInfo fcinfo, Oid version)
 lmtext_model *
 lmtext_named_model(FunctionCallInfo fcinfo, const char *name)
 {
-    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name)));
+    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name), InvalidOid));
+}
+
+lmtext_model *
+lmtext_trigger_model(FunctionCallInfo fcinfo, const char *name, Oid table)
+{
+    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name), table));
 }
 
 static lm_on_long
@@ -357,6 +385,17 @@ lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count,
     return done;
 }
 
+/* A value out of line is not worth being fetched for this: nobody has read it ahead. */
+lm_text
+lmtext_arg_bytes(FunctionCallInfo fcinfo, int argno)
+{
+    struct varlena *value = (struct varlena *)PG_GETARG_POINTER(argno);
+
+    if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
+        return (lm_text){NULL, 0};
+    return (lm_text){VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+}
+
 lm_text
 lmtext_arg_text(FunctionCallInfo fcinfo, int argno)
 {
@@ -397,18 +436,34 @@ lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fallbac
     return value;
 }
 
+/* Does a set of arguments have this one? The argument's expression is looked at once. */
 static bool
-arg_stable(FunctionCallInfo fcinfo, int argno)
+in_set(FunctionCallInfo fcinfo, const uint64 *set, int argno)
 {
     arg_state *state = state_of(fcinfo);
     uint64 bit = UINT64CONST(1) << argno;
 
-    if ((state->stable_known & bit) == 0) {
-        state->stable_known |= bit;
-        if (get_fn_expr_arg_stable(fcinfo->flinfo, argno))
-            state->stable |= bit;
+    if ((state->looked_at & bit) == 0) {
+        List *arguments = lmtext_call_arguments(fcinfo->flinfo->fn_expr);
+        Node *argument = argno < list_length(arguments) ? list_nth(arguments, argno) : NULL;
+
+        state->looked_at |= bit;
+        state->stable |= lmtext_is_stable(argument) ? bit : 0;
+        state->steady |= lmtext_is_steady(argument) ? bit : 0;
     }
-    return (state->stable & bit) != 0;
+    return (*set & bit) != 0;
+}
+
+static bool
+arg_stable(FunctionCallInfo fcinfo, int argno)
+{
+    return in_set(fcinfo, &state_of(fcinfo)->stable, argno);
+}
+
+static bool
+arg_steady(FunctionCallInfo fcinfo, int argno)
+{
+    return in_set(fcinfo, &state_of(fcinfo)->steady, argno);
 }
 
 bool
@@ -436,7 +491,7 @@ key_size(const lm_text *parts, int count)
 static bool
 key_equals(const memo *kept, const lm_text *parts, int count)
 {
-    const char *at = kept->key;
+    const char *at = kept->key.bytes;
     int i;
 
     for (i = 0; i < count; i++) {
@@ -454,18 +509,24 @@ key_equals(const memo *kept, const lm_text *parts, int count)
 static bool
 memo_matches(const memo *kept, const lm_text *parts, int count)
 {
-    return kept->value != NULL && kept->key_size == key_size(parts, count) &&
+    return kept->valid && kept->key.size == key_size(parts, count) &&
            key_equals(kept, parts, count);
 }
 
+/* Room for so many bytes. Small buffers grow by doubling, large ones do not outlive their value. */
 static void
-forget(memo *kept)
+reserve(memo_buffer *buffer, MemoryContext memory, size_t size)
 {
-    if (kept->key != NULL)
-        pfree(kept->key);
-    if (kept->value != NULL)
-        pfree(kept->value);
-    memset(kept, 0, sizeof(*kept));
+    buffer->size = size;
+    if (size <= buffer->space && buffer->space <= MEMO_BYTES)
+        return;
+    if (buffer->bytes != NULL)
+        pfree(buffer->bytes);
+    buffer->bytes = NULL;
+    buffer->space = 0;
+    size = size < MEMO_BYTES ? pg_nextpower2_64(Max(size, 64)) : size;
+    buffer->bytes = MemoryContextAllocHuge(memory, size);
+    buffer->space = size;
 }
 
 static void
@@ -475,53 +536,91 @@ remember(memo *kept, MemoryContext memory, const lm_text *parts, int count, cons
     char *at;
     int i;
 
-    forget(kept);
-    kept->key_size = key_size(parts, count);
-    at = kept->key = MemoryContextAllocHuge(memory, kept->key_size);
+    kept->valid = false; /* until it is whole */
+    reserve(&kept->key, memory, key_size(parts, count));
+    at = kept->key.bytes;
     for (i = 0; i < count; i++) {
         memcpy(at, &parts[i].length, sizeof(size_t));
         if (parts[i].length > 0)
             memcpy(at + sizeof(size_t), parts[i].bytes, parts[i].length);
         at += sizeof(size_t) + parts[i].length;
     }
-    kept->value_size = size;
     LMTEXT_FAULT_POINT("memo_half_kept");
-    kept->value = MemoryContextAllocHuge(memory, size);
-    memcpy(kept->value, value, size);
+    reserve(&kept->value, memory, size);
+    memcpy(kept->value.bytes, value, size);
+    kept->valid = true;
+}
+
+static bool
+shared_for(const shared_memo *shared, FunctionCallInfo fcinfo, int slot)
+{
+    return shared->function == fcinfo->flinfo->fn_oid && shared->slot == slot;
+}
+
+static const memo *
+find_in(shared_memo *memos, int places, FunctionCallInfo fcinfo, int slot, const lm_text *parts,
+        int count)
+{
+    name_guard guard;
+    int i;
+
+    for (i = 0; i < places; i++) {
+        if (!shared_for(&memos[i], fcinfo, slot) || !memo_matches(&memos[i].memo, parts, count))
+            continue;
+        guard = guard_now();
+        if (memcmp(&memos[i].guard, &guard, sizeof(guard)) != 0)
+            continue;
+        memos[i].used = ++shared_uses;
+        return &memos[i].memo;
+    }
+    return NULL;
 }
 
 /* What another call of this function has computed in this statement from the same bytes. */
 static const memo *
 find_shared(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count)
 {
-    name_guard guard = guard_now();
+    if (arg_steady(fcinfo, slot))
+        return find_in(shared_memos, SHARED_MEMOS, fcinfo, slot, parts, count);
+    return find_in(shared_row_memos, SHARED_ROW_MEMOS, fcinfo, slot, parts, count);
+}
+
+static shared_memo *
+least_recently_used(shared_memo *memos, int places)
+{
+    shared_memo *oldest = &memos[0];
     int i;
 
-    for (i = 0; i < SHARED_MEMOS; i++) {
-        const struct shared_memo *shared = &shared_memos[i];
+    for (i = 1; i < places; i++)
+        if (memos[i].used < oldest->used)
+            oldest = &memos[i];
+    return oldest;
+}
 
-        if (shared->function == fcinfo->flinfo->fn_oid && shared->slot == slot &&
-            memcmp(&shared->guard, &guard, sizeof(guard)) == 0 &&
-            memo_matches(&shared->memo, parts, count))
-            return &shared->memo;
-    }
-    return NULL;
+static shared_memo *
+place_to_share(FunctionCallInfo fcinfo, int slot)
+{
+    int i;
+
+    if (arg_steady(fcinfo, slot))
+        return least_recently_used(shared_memos, SHARED_MEMOS);
+    for (i = 0; i < SHARED_ROW_MEMOS; i++)
+        if (shared_for(&shared_row_memos[i], fcinfo, slot))
+            return &shared_row_memos[i];
+    return least_recently_used(shared_row_memos, SHARED_ROW_MEMOS);
 }
 
 static void
 share(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count, const void *value,
       size_t size)
 {
-    struct shared_memo *shared = &shared_memos[shared_next];
+    shared_memo *shared = place_to_share(fcinfo, slot);
 
-    if (add_size(size, key_size(parts, count)) > SHARED_BYTES)
-        return;
-    shared_next = (shared_next + 1) % SHARED_MEMOS;
-    shared->function = InvalidOid; /* until it is whole */
     remember(&shared->memo, TopMemoryContext, parts, count, value, size);
     shared->guard = guard_now();
     shared->slot = slot;
     shared->function = fcinfo->flinfo->fn_oid;
+    shared->used = ++shared_uses;
 }
 
 const void *
@@ -534,12 +633,13 @@ lmtext_memo_find(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int co
 
         if (found == NULL)
             return NULL;
-        remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, found->value, found->value_size);
+        remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, found->value.bytes,
+                 found->value.size);
     }
     lmtext_stats_hit();
     if (size != NULL)
-        *size = kept->value_size;
-    return kept->value;
+        *size = kept->value.size;
+    return kept->value.bytes;
 }
 
 const void *
@@ -547,10 +647,14 @@ lmtext_memo_keep(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int co
                  const void *value, size_t size)
 {
     memo *kept = &state_of(fcinfo)->memos[slot];
+    size_t all = add_size(size, key_size(parts, count));
 
+    if (all > MEMO_BYTES && !arg_stable(fcinfo, slot))
+        return value;
     remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, value, size);
-    share(fcinfo, slot, parts, count, value, size);
-    return kept->value;
+    if (all <= SHARED_BYTES)
+        share(fcinfo, slot, parts, count, value, size);
+    return kept->value.bytes;
 }
 
 void *

@@ -1,16 +1,16 @@
 /*
  * embed.c - lmtext.embed, similarity and distance: text to vector, and the distance between texts.
  *
- * A call whose arguments are stable in the statement is computed once (memo in args.h). An array of
- * texts is one run of packed batches, and so are the texts of rows that a plan has read ahead.
+ * A text that was the last one too is not computed again (memo in args.h). An array of texts is one
+ * run of packed batches, and so are the texts of rows that a plan has read ahead.
  */
 #include "postgres.h"
 
 #include <limits.h>
 
 #include "utils/array.h"
+#include "utils/datum.h"
 
-#include "base/utf8.h"
 #include "search/distance.h"
 #include "pg/fn/args.h"
 #include "pg/glue/ahead.h"
@@ -74,78 +74,47 @@ embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text 
 
 /* ---- Texts of rows to come (pg/glue/ahead.h) ---- */
 
-/* Texts from `at` on that the engine may read: each call will verify its own again. */
+typedef struct vector_maker {
+    lmtext_model *model;
+    const lm_embed_options *options;
+} vector_maker;
+
 static size_t
-count_valid(const lmtext_ahead *ahead)
+make_vectors(void *opaque, const lm_text *texts, size_t count, void *vectors)
 {
-    size_t count = 0;
+    vector_maker *maker = opaque;
 
-    for (int i = ahead->at; i < ahead->count; i++, count++) {
-        const lm_text *text = &ahead->texts[i];
-
-        if (lm_utf8_valid_prefix(text->bytes, text->length) < text->length)
-            break;
-    }
-    return count;
-}
-
-/* One batch of the call's text and those after it. */
-static void
-embed_batch(lmtext_ahead *ahead, lmtext_model *model, const lm_embed_options *options,
-            const embed_key *key, size_t width)
-{
-    size_t count = count_valid(ahead);
-
-    if (ahead->values == NULL || ahead->capacity < count * width) {
-        if (ahead->values != NULL)
-            pfree(ahead->values);
-        ahead->values = NULL;
-        ahead->values = MemoryContextAlloc(ahead->memory, count * width * sizeof(float));
-        ahead->capacity = count * width;
-    }
-    ahead->first = ahead->ready = ahead->at;
-    memcpy(ahead->key, key, sizeof *key);
-    ahead->ready +=
-        (int)lmtext_embed_some(model, ahead->texts + ahead->at, count, options, ahead->values);
-    ahead->failed = ahead->ready < ahead->at + (int)count;
-}
-
-static bool
-is_ready(const lmtext_ahead *ahead, const embed_key *key)
-{
-    return ahead->at >= ahead->first && ahead->at < ahead->ready &&
-           memcmp(ahead->key, key, sizeof *key) == 0;
+    return lmtext_embed_some(maker->model, texts, count, maker->options, vectors);
 }
 
 /*
- * The vector of the text at hand, or NULL: to be computed alone, with whatever error it has. The
- * call's other arguments, but for its texts, are constant.
+ * The vector of the text at hand, or NULL. The key leaves the words of a prompt out: the call's
+ * other arguments, but for its texts, are constant.
  */
 static const float *
-vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model, lm_text text,
-             const lm_embed_options *options, size_t width)
+vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model,
+             const lm_embed_options *options, const embed_key *key, size_t width)
 {
-    lmtext_ahead *ahead = lmtext_ahead_find(fcinfo->flinfo->fn_expr, argno, text);
-    lm_text parts[EMBED_PARTS];
-    embed_key key;
+    vector_maker maker = {model, options};
+    lmtext_ahead_task task = {.compute = make_vectors,
+                              .opaque = &maker,
+                              .key = key,
+                              .key_size = sizeof *key,
+                              .item_size = width * sizeof(float)};
 
-    StaticAssertStmt(sizeof key <= sizeof ahead->key, "a key has room");
-    if (ahead == NULL)
-        return NULL;
-    embed_parts(model, options, text, &key, parts);
-    if (!is_ready(ahead, &key) && !ahead->failed && ahead->at + 1 < ahead->count)
-        embed_batch(ahead, model, options, &key, width);
-    return is_ready(ahead, &key) ? ahead->values + (ahead->at - ahead->first) * width : NULL;
+    StaticAssertStmt(sizeof *key <= LMTEXT_AHEAD_KEY, "a key has room");
+    return lmtext_ahead_item(fcinfo->flinfo->fn_expr, argno, lmtext_arg_bytes(fcinfo, argno),
+                             &task);
 }
 
 /* A text that may be another in the next row. */
 static ArrayType *
 embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
-          const lm_embed_options *options)
+          const lm_embed_options *options, const embed_key *key)
 {
     int width = lmtext_embed_width(model, options);
     const float *values = lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1)
-                              ? vector_ahead(fcinfo, 0, model, text, options, width)
+                              ? vector_ahead(fcinfo, 0, model, options, key, width)
                               : NULL;
     ArrayType *vector;
     float *out;
@@ -157,6 +126,24 @@ embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
     return vector;
 }
 
+/* ---- One text ---- */
+
+/* What was found of a memo, to be returned: the memo may be another one in the next row. */
+static Datum
+found_array(const ArrayType *kept, bool stable)
+{
+    return stable ? PointerGetDatum(kept) : datumCopy(PointerGetDatum(kept), false, -1);
+}
+
+/* What was computed, to be remembered and returned. */
+static Datum
+made_array(FunctionCallInfo fcinfo, const lm_text parts[EMBED_PARTS], ArrayType *made, bool stable)
+{
+    const void *kept = lmtext_memo_keep(fcinfo, 0, parts, EMBED_PARTS, made, VARSIZE(made));
+
+    return PointerGetDatum(stable ? kept : made);
+}
+
 static Datum
 lmtext_embed_call(PG_FUNCTION_ARGS)
 {
@@ -164,23 +151,23 @@ lmtext_embed_call(PG_FUNCTION_ARGS)
     lm_embed_options options;
     lm_text text, parts[EMBED_PARTS];
     embed_key key;
-    const ArrayType *vector;
+    const ArrayType *kept;
+    bool stable;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
     embed_options(fcinfo, &options);
     text = lmtext_arg_text(fcinfo, 0);
-    if (!lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1))
-        PG_RETURN_ARRAYTYPE_P(embed_row(fcinfo, model, text, &options));
+    stable = lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1);
     embed_parts(model, &options, text, &key, parts);
-    vector = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
-    if (vector == NULL) {
-        ArrayType *made = embed_one(model, text, &options);
-
-        vector = lmtext_memo_keep(fcinfo, 0, parts, EMBED_PARTS, made, VARSIZE(made));
-    }
-    PG_RETURN_POINTER(vector);
+    kept = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
+    if (kept != NULL)
+        PG_RETURN_DATUM(found_array(kept, stable));
+    PG_RETURN_DATUM(made_array(fcinfo, parts,
+                               stable ? embed_one(model, text, &options)
+                                      : embed_row(fcinfo, model, text, &options, &key),
+                               stable));
 }
 
 static void
@@ -223,23 +210,20 @@ lmtext_embed_array_call(PG_FUNCTION_ARGS)
     ArrayType *array;
     lm_text parts[EMBED_PARTS];
     embed_key key;
-    const ArrayType *matrix;
+    const ArrayType *kept;
+    bool stable;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
     embed_options(fcinfo, &options);
     array = PG_GETARG_ARRAYTYPE_P(0);
-    if (!lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1))
-        PG_RETURN_ARRAYTYPE_P(embed_all(model, array, &options));
+    stable = lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1);
     embed_parts(model, &options, (lm_text){(const char *)array, VARSIZE(array)}, &key, parts);
-    matrix = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
-    if (matrix == NULL) {
-        ArrayType *made = embed_all(model, array, &options);
-
-        matrix = lmtext_memo_keep(fcinfo, 0, parts, EMBED_PARTS, made, VARSIZE(made));
-    }
-    PG_RETURN_POINTER(matrix);
+    kept = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
+    if (kept != NULL)
+        PG_RETURN_DATUM(found_array(kept, stable));
+    PG_RETURN_DATUM(made_array(fcinfo, parts, embed_all(model, array, &options), stable));
 }
 
 /*
@@ -254,26 +238,20 @@ embed_side(FunctionCallInfo fcinfo, int argno, lmtext_model *model, const lm_emb
     lm_text parts[EMBED_PARTS];
     size_t size = width * sizeof(float);
     embed_key key;
-    const float *kept;
-    float *vector;
+    const float *vector;
+    float *made;
 
-    bool same_options = lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1);
-    bool stable = same_options && lmtext_args_stable(fcinfo, argno, argno);
-
-    if (same_options && !stable) {
-        kept = vector_ahead(fcinfo, argno, model, text, options, width);
-        if (kept != NULL)
-            return kept;
+    embed_parts(model, options, text, &key, parts);
+    vector = lmtext_memo_find(fcinfo, argno, parts, EMBED_PARTS, NULL);
+    if (vector != NULL)
+        return vector;
+    if (lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1) && !lmtext_args_stable(fcinfo, argno, argno))
+        vector = vector_ahead(fcinfo, argno, model, options, &key, width);
+    if (vector == NULL) {
+        vector = made = palloc(size);
+        lmtext_embed_texts(model, &text, 1, options, made);
     }
-    if (stable) {
-        embed_parts(model, options, text, &key, parts);
-        kept = lmtext_memo_find(fcinfo, argno, parts, EMBED_PARTS, NULL);
-        if (kept != NULL)
-            return kept;
-    }
-    vector = palloc(size);
-    lmtext_embed_texts(model, &text, 1, options, vector);
-    return stable ? lmtext_memo_keep(fcinfo, argno, parts, EMBED_PARTS, vector, size) : vector;
+    return lmtext_memo_keep(fcinfo, argno, parts, EMBED_PARTS, vector, size);
 }
 
 /* Cosine distance of the texts in arguments 0 and 1; the model is argument `model_argno` or −1. */

@@ -147,10 +147,9 @@ static char *
 next_name(Oid relid)
 {
     char model[NAMEDATALEN];
-    bool deployed;
     int version;
 
-    if (!lmtext_catalog_version_of(relid, model, &version, &deployed))
+    if (!lmtext_catalog_version_of(relid, model, &version))
         elog(ERROR, "model version %u has no name", relid);
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), model);
 }
@@ -298,6 +297,7 @@ enum {
     COLUMN_BASE,
     COLUMN_CREATED_AT,
     COLUMN_METRICS,
+    COLUMN_STATUS, /* last: objects of earlier versions of the extension do not have it */
     COLUMN_COUNT
 };
 
@@ -407,15 +407,17 @@ static void
 put_name(description *row, Oid relid, const char *relation)
 {
     char model[NAMEDATALEN];
-    bool deployed = false;
+    bool deployed = false, known = true;
     int version;
 
-    if (lmtext_catalog_version_of(relid, model, &version, &deployed)) {
+    if (lmtext_catalog_version_of(relid, model, &version)) {
+        known = lmtext_catalog_peek_deployed(relid, model, version, &deployed);
         put(row, COLUMN_VERSION, Int32GetDatum(version));
         relation = model;
     }
     put(row, COLUMN_NAME, CStringGetTextDatum(relation));
-    put(row, COLUMN_DEPLOYED, BoolGetDatum(deployed));
+    if (known)
+        put(row, COLUMN_DEPLOYED, BoolGetDatum(deployed));
 }
 
 /* The columns that a manifest fills. */
@@ -442,6 +444,13 @@ put_manifest(description *row, const lmtext_manifest *manifest)
     put_metrics(row, lm_json_get(manifest->root, "metrics"));
 }
 
+/* The column status, by lmtext_peek. */
+static const char *const status_names[] = {
+    [LMTEXT_PEEK_READ] = "ready",      [LMTEXT_PEEK_BUSY] = "busy",
+    [LMTEXT_PEEK_GONE] = "dropped",    [LMTEXT_PEEK_NONE] = "incomplete",
+    [LMTEXT_PEEK_DAMAGED] = "damaged",
+};
+
 /* One row, or none where the version is gone, is none, or is not the caller's to use. */
 Datum
 lmtext_describe_model(PG_FUNCTION_ARGS)
@@ -451,6 +460,7 @@ lmtext_describe_model(PG_FUNCTION_ARGS)
     char *relation = get_rel_name(relid);
     lmtext_manifest *manifest;
     Oid base = InvalidOid;
+    lmtext_peek outcome;
     description row;
 
     InitMaterializedSRF(fcinfo, 0);
@@ -459,12 +469,12 @@ lmtext_describe_model(PG_FUNCTION_ARGS)
         PG_RETURN_VOID();
     memset(row.nulls, true, sizeof(row.nulls));
     put_name(&row, relid, relation);
-    manifest = lmtext_manifest_peek(relid, &base);
-    if (manifest != NULL) {
+    manifest = lmtext_manifest_peek(relid, &base, &outcome);
+    if (manifest != NULL)
         put_manifest(&row, manifest);
-        if (OidIsValid(base))
-            put(&row, COLUMN_BASE, ObjectIdGetDatum(base));
-    }
+    if (OidIsValid(base))
+        put(&row, COLUMN_BASE, ObjectIdGetDatum(base));
+    put(&row, COLUMN_STATUS, CStringGetTextDatum(status_names[outcome]));
     tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
     PG_RETURN_VOID();
 }

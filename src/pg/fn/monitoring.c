@@ -132,20 +132,29 @@ name_models(lmtext_slot_view *views, Oid *models, int count, bool all)
     table_close(classes, AccessShareLock);
 }
 
-/* Instruction levels share a name: a version may be loaded once per level. So do windows. */
+/*
+ * Instruction levels share a name: a version may be loaded once per level. So do windows. A table
+ * that another session is changing names what was last loaded from it.
+ */
 static void
 match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count)
 {
-    lmtext_manifest *manifest = lmtext_manifest_peek(relid, NULL);
-    lmtext_digest image;
+    lmtext_peek outcome;
+    lmtext_manifest *manifest = lmtext_manifest_peek(relid, NULL, &outcome);
+    lmtext_digest image = {{0}};
 
-    if (manifest == NULL)
+    if (manifest == NULL && outcome != LMTEXT_PEEK_BUSY)
         return;
-    image = lmtext_manifest_image(manifest);
-    for (int i = 0; i < count; i++)
-        if (memcmp(&views[i].key.image, &image, sizeof image) == 0 &&
-            (!OidIsValid(models[i]) || relid < models[i]))
+    if (manifest != NULL)
+        image = lmtext_manifest_image(manifest);
+    for (int i = 0; i < count; i++) {
+        const lmtext_slot_view *view = &views[i];
+        bool named = manifest != NULL ? memcmp(&view->key.image, &image, sizeof image) == 0
+                                      : view->database == MyDatabaseId && view->relid == relid;
+
+        if (named && (!OidIsValid(models[i]) || relid < models[i]))
             models[i] = relid;
+    }
 }
 
 /* Columns in the order of lmtext_internal.get_model_cache. */
@@ -379,15 +388,17 @@ emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry)
     row_end(&row);
 }
 
-/* The table that was meant, or InvalidOid where it is gone and its Oid perhaps another's. */
+/* The table that was meant, or InvalidOid where that cannot be told: it is gone and its Oid perhaps
+ * another's, or somebody is changing it. */
 static Oid
 version_of_entry(const lmtext_stats_entry *entry)
 {
     lmtext_manifest *manifest;
+    lmtext_peek outcome;
 
     if (entry->key.database != MyDatabaseId || !OidIsValid(entry->key.relid))
         return InvalidOid;
-    manifest = lmtext_manifest_peek(entry->key.relid, NULL);
+    manifest = lmtext_manifest_peek(entry->key.relid, NULL, &outcome);
     if (manifest == NULL ||
         memcmp(&manifest->digest, &entry->key.digest, sizeof entry->key.digest) != 0)
         return InvalidOid;

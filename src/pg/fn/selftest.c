@@ -46,6 +46,7 @@ typedef struct selftest {
 } selftest;
 
 static bool check_files(selftest *test);
+static void check_rows(selftest *test);
 static void check_fidelity(selftest *test);
 static void hash_files(void *argument);
 static bool check_now(selftest *test);
@@ -80,6 +81,7 @@ lmtext_selftest(PG_FUNCTION_ARGS)
     lm_arena_init(&test.arena, &test.call.ctx);
     if (!check_files(&test))
         PG_RETURN_VOID();
+    check_rows(&test);
     check_fidelity(&test);
     if (!check_now(&test))
         PG_RETURN_VOID();
@@ -133,6 +135,18 @@ hash_files(void *argument)
     }
 }
 
+/* Rows that no file has: golden values, what the manifest says for lists, rows that were added. */
+static void
+check_rows(selftest *test)
+{
+    lmtext_rows rows = lmtext_rows_compare(test->relid, test->manifest);
+
+    if (rows == LMTEXT_ROWS_UNKNOWN)
+        report(test, "digest of the table's rows: none is stored", -1, -1);
+    else
+        report(test, "digest of the table's rows", -1, rows == LMTEXT_ROWS_SAME);
+}
+
 /* As it was measured; a version that says nothing of it leaves it open. */
 static void
 check_fidelity(selftest *test)
@@ -180,6 +194,9 @@ check_now(selftest *test)
     test->model = lmtext_model_use(test->relid);
     finite = probe(test, &test->model->call, test->model->session, &test->model->model, false,
                    &test->now);
+    report(test, "loaded copy", -1,
+           memcmp(lmtext_model_digest(test->model), &test->manifest->digest,
+                  sizeof(lmtext_digest)) == 0);
     report(test, "finite", -1, finite);
     return finite;
 }

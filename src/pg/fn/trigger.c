@@ -1,9 +1,10 @@
 /*
  * trigger.c - lmtext.embed_trigger('body', 'embedding', 'minilm@1' [, 'prompt name']): a BEFORE row
- * trigger that keeps a column of vectors.
+ * trigger that keeps a column of vectors. The text is a column or an expression (rowtext.h).
  *
  * The model is a version, never a bare name: vectors of two versions must not meet in one column.
- * A row whose text an UPDATE leaves as it was keeps its vector, unless it has none yet. The vector
+ * A row whose text an UPDATE leaves as it was keeps its vector, unless it has none yet. An error
+ * names the row by its primary key, and never shows what the text is made of. The vector
  * column is real[], a type that real[] is assignable to (pgvector's vector and halfvec), or a
  * domain over one of them: nothing behind a trigger checks a domain, so it is checked here.
  */
@@ -12,23 +13,34 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
+#include "miscadmin.h"
 #include "parser/parse_coerce.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 
 #include "pg/fn/args.h"
+#include "pg/fn/rowtext.h"
 
 enum { ARG_TEXT, ARG_VECTOR, ARG_MODEL, ARG_PROMPT };
+
+/* A column of the primary key, to name a row by. */
+typedef struct key_column {
+    int number;
+    char *name;
+    bool hidden; /* the text is made of it, or it may not be read */
+    FmgrInfo output;
+} key_column;
 
 /* The columns, looked up once per statement; checked is set last. */
 typedef struct trigger_plan {
     bool checked;
-    int text, vector; /* attribute numbers */
-    int text_length;  /* attlen and attbyval of the text column */
-    bool text_by_value;
+    lmtext_row_text *text;
+    int vector;       /* attribute number */
+    key_column *keys; /* empty: rows are not named */
+    int key_count;
     bool converts; /* the vector column is no real[]: convert assigns to it */
     FmgrInfo convert;
     int32 typmod;
@@ -60,44 +72,10 @@ check_call(FunctionCallInfo fcinfo)
                                 "'model@version' [, 'prompt name']).")));
 }
 
-/* A generated column would read as NULL, and lose what is written. */
-static int
-find_column(Relation relation, const char *name)
-{
-    int number = SPI_fnumber(RelationGetDescr(relation), name);
-
-    if (number <= 0)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                        errmsg("column \"%s\" of relation \"%s\" does not exist", name,
-                               RelationGetRelationName(relation))));
-    if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attgenerated != '\0')
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("column \"%s\" is a generated column", name),
-                        errdetail("It is computed after BEFORE triggers have run.")));
-    return number;
-}
-
-static void
-find_text_column(Relation relation, const char *name, trigger_plan *plan)
-{
-    int number = find_column(relation, name);
-    Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
-    Oid type = getBaseType(column->atttypid);
-
-    if (type != TEXTOID && type != VARCHAROID && type != BPCHAROID)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH),
-                 errmsg("column \"%s\" is of type %s", name, format_type_be(column->atttypid)),
-                 errdetail("lmtext.embed_trigger reads text, varchar or char.")));
-    plan->text = number;
-    plan->text_length = column->attlen;
-    plan->text_by_value = column->attbyval;
-}
-
 static void
 find_vector_column(FunctionCallInfo fcinfo, Relation relation, const char *name, trigger_plan *plan)
 {
-    int number = find_column(relation, name);
+    int number = lmtext_row_column(relation, name);
     Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
     int32 typmod = column->atttypmod;
     Oid type = getBaseTypeAndTypmod(column->atttypid, &typmod), function = InvalidOid;
@@ -133,6 +111,43 @@ check_pinned(const char *model)
                         errhint("Give a version, as in '%s@1'.", model)));
 }
 
+/* As an index' errors have it: who may not read the key is not told it. */
+static bool
+shows_key(Oid relid, int number)
+{
+    return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+           pg_attribute_aclcheck(relid, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+static void
+find_key(FunctionCallInfo fcinfo, Relation relation, trigger_plan *plan)
+{
+    Bitmapset *columns = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+    MemoryContext memory = fcinfo->flinfo->fn_mcxt;
+    Oid relid = RelationGetRelid(relation);
+    int member = -1;
+
+    if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+        return;
+    plan->keys =
+        MemoryContextAllocZero(memory, (bms_num_members(columns) + 1) * sizeof(*plan->keys));
+    while ((member = bms_next_member(columns, member)) >= 0) {
+        int number = member + FirstLowInvalidHeapAttributeNumber;
+        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
+        key_column *key = &plan->keys[plan->key_count++];
+        bool varlena;
+        Oid output;
+
+        key->number = number;
+        key->name = MemoryContextStrdup(memory, NameStr(column->attname));
+        /* A number or a date is no text of anybody, whatever the expression makes of it. */
+        key->hidden = !shows_key(relid, number) ||
+                      (column->attlen < 0 && lmtext_row_text_reads(plan->text, number));
+        getTypeOutputInfo(column->atttypid, &output, &varlena);
+        fmgr_info_cxt(output, &key->output, memory);
+    }
+}
+
 static trigger_plan *
 plan_for(FunctionCallInfo fcinfo, TriggerData *data)
 {
@@ -142,7 +157,9 @@ plan_for(FunctionCallInfo fcinfo, TriggerData *data)
         char **args = data->tg_trigger->tgargs;
 
         check_pinned(args[ARG_MODEL]);
-        find_text_column(data->tg_relation, args[ARG_TEXT], plan);
+        plan->text = lmtext_row_text_make(data->tg_relation, data->tg_trigger->tgname,
+                                          args[ARG_TEXT], fcinfo->flinfo->fn_mcxt);
+        find_key(fcinfo, data->tg_relation, plan);
         find_vector_column(fcinfo, data->tg_relation, args[ARG_VECTOR], plan);
         LMTEXT_FAULT_POINT("trigger_planned");
         plan->checked = true;
@@ -150,28 +167,73 @@ plan_for(FunctionCallInfo fcinfo, TriggerData *data)
     return plan;
 }
 
+/* ---- Rows ---- */
+
+/* "id=7, lang=de" for messages; NULL: nothing can be said. */
+static char *
+row_name(trigger_plan *plan, Relation relation, HeapTuple row)
+{
+    StringInfoData name;
+
+    if (plan->key_count == 0)
+        return NULL;
+    initStringInfo(&name);
+    for (int i = 0; i < plan->key_count; i++) {
+        key_column *key = &plan->keys[i];
+        bool null;
+        Datum value = heap_getattr(row, key->number, RelationGetDescr(relation), &null);
+        const char *shown = "...";
+
+        if (null)
+            shown = "null";
+        else if (!key->hidden)
+            shown = lmtext_clip(OutputFunctionCall(&key->output, value));
+        appendStringInfo(&name, "%s%s=%s", i > 0 ? ", " : "", key->name, shown);
+    }
+    return name.data;
+}
+
+/* What an error is told with. */
+typedef struct row_context {
+    const TriggerData *data;
+    char *name;
+} row_context;
+
+static void
+say_row(void *opaque)
+{
+    const row_context *row = opaque;
+    const char *table = RelationGetRelationName(row->data->tg_relation);
+    const char *trigger = row->data->tg_trigger->tgname;
+
+    if (row->name != NULL)
+        errcontext("row %s of table \"%s\", trigger \"%s\"", row->name, table, trigger);
+    else
+        errcontext("row of table \"%s\", trigger \"%s\"", table, trigger);
+}
+
 /* An UPDATE that left the text as it was, of a row that has its vector. */
 static bool
-is_unchanged(const TriggerData *data, const trigger_plan *plan, Datum value, HeapTuple row)
+is_unchanged(const TriggerData *data, trigger_plan *plan, Datum value, HeapTuple row)
 {
-    TupleDesc columns = RelationGetDescr(data->tg_relation);
-    bool old_null, vector_null;
+    bool vector_null;
     Datum old;
 
     if (!TRIGGER_FIRED_BY_UPDATE(data->tg_event))
         return false;
-    heap_getattr(row, plan->vector, columns, &vector_null);
+    heap_getattr(row, plan->vector, RelationGetDescr(data->tg_relation), &vector_null);
     if (vector_null)
         return false;
-    old = heap_getattr(data->tg_trigtuple, plan->text, columns, &old_null);
-    return !old_null && datum_image_eq(old, value, plan->text_by_value, plan->text_length);
+    return lmtext_row_text_get(plan->text, data->tg_relation, data->tg_trigtuple, &old) &&
+           lmtext_row_text_equal(plan->text, old, value);
 }
 
 static Datum
 embed_value(FunctionCallInfo fcinfo, const TriggerData *data, Datum value)
 {
     const Trigger *trigger = data->tg_trigger;
-    lmtext_model *model = lmtext_named_model(fcinfo, trigger->tgargs[ARG_MODEL]);
+    lmtext_model *model = lmtext_trigger_model(fcinfo, trigger->tgargs[ARG_MODEL],
+                                               RelationGetRelid(data->tg_relation));
     lm_text body = lmtext_utf8_from_text(DatumGetTextPP(value));
     lm_embed_options options;
     float *out;
@@ -213,28 +275,39 @@ assigned(FunctionCallInfo fcinfo, trigger_plan *plan, Datum vector, bool is_null
     return vector;
 }
 
-static Datum
-lmtext_embed_trigger_call(PG_FUNCTION_ARGS)
+/* The row with its vector, or as it is. */
+static HeapTuple
+embedded_row(FunctionCallInfo fcinfo, TriggerData *data, trigger_plan *plan, HeapTuple row)
 {
-    TriggerData *data = (TriggerData *)fcinfo->context;
-    trigger_plan *plan;
-    HeapTuple row;
-    TupleDesc columns;
     Datum text, vector = (Datum)0;
-    bool is_null;
+    bool is_null = !lmtext_row_text_get(plan->text, data->tg_relation, row, &text);
 
-    check_call(fcinfo);
-    plan = plan_for(fcinfo, data);
-    row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
-    columns = RelationGetDescr(data->tg_relation);
-    text = heap_getattr(row, plan->text, columns, &is_null);
     if (!is_null) {
         if (is_unchanged(data, plan, text, row))
-            return PointerGetDatum(row);
+            return row;
         vector = embed_value(fcinfo, data, text);
         LMTEXT_FAULT_POINT("trigger_embedded");
     }
     vector = assigned(fcinfo, plan, vector, is_null);
-    row = heap_modify_tuple_by_cols(row, columns, 1, &plan->vector, &vector, &is_null);
+    return heap_modify_tuple_by_cols(row, RelationGetDescr(data->tg_relation), 1, &plan->vector,
+                                     &vector, &is_null);
+}
+
+static Datum
+lmtext_embed_trigger_call(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = (TriggerData *)fcinfo->context;
+    row_context context = {data, NULL};
+    ErrorContextCallback callback = {error_context_stack, say_row, &context};
+    trigger_plan *plan;
+    HeapTuple row;
+
+    check_call(fcinfo);
+    plan = plan_for(fcinfo, data);
+    row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+    context.name = row_name(plan, data->tg_relation, row);
+    error_context_stack = &callback;
+    row = embedded_row(fcinfo, data, plan, row);
+    error_context_stack = callback.previous;
     return PointerGetDatum(row);
 }

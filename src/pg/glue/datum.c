@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -53,6 +54,25 @@ lmtext_utf8_from_text(const text *value)
     return lmtext_utf8_from_bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
+/* False: a character has no counterpart, or the bytes are none of the encoding's. */
+static bool
+convert_to_utf8(int encoding, lm_text *text)
+{
+    Oid conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+    Size space = text->length * MAX_CONVERSION_GROWTH + 1;
+    unsigned char *out;
+
+    if (!OidIsValid(conversion) || text->length > MaxAllocSize / MAX_CONVERSION_GROWTH - 1)
+        return false;
+    out = palloc(space);
+    if (pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, (unsigned char *)text->bytes,
+                                      (int)text->length, out, (int)space,
+                                      true) != (int)text->length)
+        return false;
+    *text = (lm_text){(char *)out, strlen((char *)out)};
+    return true;
+}
+
 /*
  * Also verifies what a UTF-8 database holds: invalid bytes got into such databases before (by
  * backslash escapes, by bugs), and the engine decodes without looking twice.
@@ -72,6 +92,18 @@ lmtext_utf8_from_bytes(const char *bytes, size_t length)
     }
     verify_utf8(result.bytes, result.length);
     return result;
+}
+
+/* As lmtext_utf8_from_bytes, but for what it would throw. */
+bool
+lmtext_utf8_try(const char *bytes, size_t length, lm_text *text)
+{
+    int encoding = GetDatabaseEncoding();
+
+    *text = (lm_text){bytes, length};
+    if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII && !convert_to_utf8(encoding, text))
+        return false;
+    return lm_utf8_valid_prefix(text->bytes, text->length) == text->length;
 }
 
 /* Convert from UTF-8, verified; *length is the result's, which may be `bytes` itself. */

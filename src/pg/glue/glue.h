@@ -40,6 +40,8 @@ void lmtext_check(lmtext_call *call, lm_status status, const char *model);
  * conversion is needed, so `value` must be detoasted and outlive it. */
 lm_text lmtext_utf8_from_text(const text *value);
 lm_text lmtext_utf8_from_bytes(const char *bytes, size_t length);
+/* The same for a text that nobody has asked for yet: false where it would be an error. */
+bool lmtext_utf8_try(const char *bytes, size_t length, lm_text *text);
 /* UTF-8 to the database's encoding (22P05 where not representable). */
 text *lmtext_text_from_utf8(const char *bytes, size_t length);
 char *lmtext_cstring_from_utf8(const char *bytes, size_t length);

@@ -1,5 +1,5 @@
 /*
- * batch.c - puts the node of batch_node.c into plans whose target lists embed a text of each row.
+ * batch.c - puts the node of batch_node.c into plans whose target lists compute a text of each row.
  *
  * Short texts are slow one by one: a matrix of ten rows keeps no kernel busy. The finished plan is
  * changed, for no path reaches below Gather once the target is applied, and when its executor
@@ -17,7 +17,6 @@
 #include "access/parallel.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -25,6 +24,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 
+#include "pg/glue/expr.h"
 #include "pg/glue/once.h"
 #include "pg/plan/plan.h"
 
@@ -40,6 +40,7 @@ static bool enabled = true;
 
 typedef struct batch_walk {
     ParamListInfo params;
+    List *range_table;
     bool rewrite; /* else only look */
     int found;
 } batch_walk;
@@ -74,23 +75,14 @@ is_harmless(Node *node)
 static bool
 is_ahead(Node *argument)
 {
-    return exprType(argument) == TEXTOID && !lmtext_plan_is_stable(argument) &&
-           is_harmless(argument);
-}
-
-/* Calls that ask for texts ahead (fn/embed.c): those of vectors and of distances. */
-static bool
-takes_batches(Node *call, int texts)
-{
-    return texts == 2 || (texts == 1 && IsA(call, FuncExpr) &&
-                          ((FuncExpr *)call)->funcresulttype == FLOAT4ARRAYOID);
+    return exprType(argument) == TEXTOID && !lmtext_is_stable(argument) && is_harmless(argument);
 }
 
 /* Is a text the same in all rows, which is remembered, or one that may be read ahead? */
 static bool
 is_known(Node *argument)
 {
-    return lmtext_plan_is_stable(argument) || is_ahead(argument);
+    return lmtext_is_stable(argument) || is_ahead(argument);
 }
 
 /*
@@ -103,11 +95,9 @@ add_texts(Node *call, List **texts)
     List *arguments = NIL;
     int count = lmtext_plan_texts(call, &arguments), i;
 
-    if (!takes_batches(call, count))
-        return;
     for (i = 0; i < list_length(arguments); i++)
         if (i < count ? !is_known(list_nth(arguments, i))
-                      : !lmtext_plan_is_stable(list_nth(arguments, i)))
+                      : !lmtext_is_stable(list_nth(arguments, i)))
             return;
     for (i = 0; i < count; i++)
         if (is_ahead(list_nth(arguments, i))) {
@@ -118,30 +108,35 @@ add_texts(Node *call, List **texts)
         }
 }
 
-/* Only into what evaluates all its parts: what CASE leaves out is not to be computed. */
+/* What evaluates all its parts: what CASE leaves out is not to be computed. */
 static bool
-collect_texts(Node *node, void *context)
+evaluates_all(Node *node)
 {
-    if (node == NULL)
-        return false;
     switch (nodeTag(node)) {
     case T_FuncExpr:
     case T_OpExpr:
-        add_texts(node, context);
-        break;
     case T_List:
     case T_TargetEntry:
     case T_RelabelType:
+    case T_FieldSelect:
     case T_CoerceViaIO:
     case T_ArrayCoerceExpr:
     case T_ArrayExpr:
     case T_RowExpr:
     case T_SubscriptingRef:
     case T_NullTest:
-        break;
+        return true;
     default:
         return false;
     }
+}
+
+static bool
+collect_texts(Node *node, void *context)
+{
+    if (node == NULL || !evaluates_all(node))
+        return false;
+    add_texts(node, context);
     return expression_tree_walker(node, collect_texts, context);
 }
 
@@ -229,10 +224,35 @@ is_volatile(Plan *plan)
 }
 
 static bool
+holds_call(Node *node, void *call)
+{
+    if (node == NULL)
+        return false;
+    return equal(node, call) || expression_tree_walker(node, holds_call, call);
+}
+
+/*
+ * Has a condition computed it for the row already? Then the target list finds it remembered
+ * (fn/args.h), if it comes right after.
+ */
+static bool
+is_computed(List *texts, List *conditions)
+{
+    ListCell *cell;
+
+    foreach (cell, texts)
+        if (holds_call((Node *)conditions, ((lmtext_batch_text *)lfirst(cell))->call))
+            return true;
+    return false;
+}
+
+static bool
 is_served(Plan *plan)
 {
-    return projects(plan) && lmtext_batch_texts(plan->targetlist) != NIL &&
-           !is_immovable((Node *)plan->targetlist, NULL) && !reads_volatile(plan);
+    List *texts = projects(plan) ? lmtext_batch_texts(plan->targetlist) : NIL;
+
+    return texts != NIL && !is_immovable((Node *)plan->targetlist, NULL) && !reads_volatile(plan) &&
+           !is_computed(texts, lmtext_plan_conditions(plan));
 }
 
 /* ---- The split ---- */
@@ -287,19 +307,173 @@ move_up(Node *node, void *context)
     return expression_tree_mutator(node, move_up, context);
 }
 
+/* Cost of a target list, evaluated once a row. */
+static QualCost
+target_cost(List *range_table, List *targetlist)
+{
+    QualCost calls = lmtext_plan_finished_cost(range_table, (Node *)targetlist);
+    QualCost others = lmtext_plan_others_cost(targetlist);
+
+    return (QualCost){calls.startup + others.startup, calls.per_tuple + others.per_tuple};
+}
+
+/* What was computed here is computed above: its cost goes there. */
+static void
+change_cost(Plan *plan, QualCost from, QualCost to)
+{
+    double startup = to.startup - from.startup;
+    double per_tuple = to.per_tuple - from.per_tuple;
+
+    plan->startup_cost = Max(plan->startup_cost + startup, 0.0);
+    plan->total_cost += startup + per_tuple * plan->plan_rows;
+    plan->total_cost = Max(plan->total_cost, plan->startup_cost);
+}
+
 /* In place of `plan`, with all that hangs on it. */
 static Plan *
-split_node(Plan *plan, int64 bound, int id)
+split_node(Plan *plan, List *range_table, int64 bound, int id)
 {
     split split = {lmtext_batch_texts(plan->targetlist), NIL};
+    QualCost before = target_cost(range_table, plan->targetlist);
     List *targetlist = (List *)move_up((Node *)plan->targetlist, &split);
     Plan *batch;
 
     plan->targetlist = split.columns;
     batch = lmtext_batch_node(plan, targetlist, bound);
     batch->plan_node_id = id;
+    change_cost(plan, before, target_cost(range_table, plan->targetlist));
     plan->initPlan = NIL;
     return batch;
+}
+
+/* ---- Calls that another node makes with a row's text ---- */
+
+/*
+ * A node above computes: a ProjectSet, an aggregate's argument, or a scan of a function on the
+ * inner side of a nested loop, which is given the text as a parameter. It has the text where it
+ * lies in the row. The new node then passes rows on as they are.
+ */
+typedef struct lent_texts {
+    NestLoop *loop; /* whose parameters are texts; NULL: columns are */
+    List *columns;  /* numbers */
+} lent_texts;
+
+static const Var *
+lent_column(const lent_texts *lent, Node *argument)
+{
+    ListCell *cell;
+
+    while (IsA(argument, RelabelType))
+        argument = (Node *)((RelabelType *)argument)->arg;
+    if (lent->loop == NULL)
+        return IsA(argument, Var) && ((Var *)argument)->varno == OUTER_VAR ? (Var *)argument : NULL;
+    if (!IsA(argument, Param) || ((Param *)argument)->paramkind != PARAM_EXEC)
+        return NULL;
+    foreach (cell, lent->loop->nestParams) {
+        NestLoopParam *param = lfirst_node(NestLoopParam, cell);
+
+        if (param->paramno == ((Param *)argument)->paramid && IsA(param->paramval, Var))
+            return param->paramval;
+    }
+    return NULL;
+}
+
+/* The text of a call, if it is a column and what else the call depends on is constant. */
+static void
+lend_texts(lent_texts *lent, Node *call)
+{
+    List *arguments = NIL;
+    const Var *column;
+
+    if (lmtext_plan_texts(call, &arguments) != 1 || exprType(linitial(arguments)) != TEXTOID)
+        return;
+    for (int i = 1; i < list_length(arguments); i++)
+        if (!lmtext_is_stable(list_nth(arguments, i)))
+            return;
+    column = lent_column(lent, linitial(arguments));
+    if (column != NULL && column->varattno > 0)
+        lent->columns = lappend_int(lent->columns, column->varattno);
+}
+
+static bool
+lend_evaluated(Node *node, void *lent)
+{
+    if (node == NULL || !evaluates_all(node))
+        return false;
+    lend_texts(lent, node);
+    return expression_tree_walker(node, lend_evaluated, lent);
+}
+
+static bool
+lend_to_aggregates(Node *node, void *lent)
+{
+    if (node == NULL)
+        return false;
+    if (IsA(node, Aggref))
+        return ((Aggref *)node)->aggfilter == NULL &&
+               lend_evaluated((Node *)((Aggref *)node)->args, lent);
+    return expression_tree_walker(node, lend_to_aggregates, lent);
+}
+
+/* Only what is scanned for each row: nodes that keep what they read are no way there. */
+static void
+lend_to_functions(lent_texts *lent, Plan *plan)
+{
+    ListCell *cell;
+
+    while (plan != NULL && !IsA(plan, FunctionScan))
+        switch (nodeTag(plan)) {
+        case T_SubqueryScan:
+            plan = ((SubqueryScan *)plan)->subplan;
+            break;
+        case T_Limit:
+        case T_Sort:
+        case T_IncrementalSort:
+        case T_Agg:
+        case T_WindowAgg:
+        case T_Unique:
+        case T_Result:
+            plan = plan->lefttree;
+            break;
+        default:
+            return;
+        }
+    if (plan != NULL)
+        foreach (cell, ((FunctionScan *)plan)->functions)
+            lend_texts(lent, lfirst_node(RangeTblFunction, cell)->funcexpr);
+}
+
+/* Numbers of the columns of the node below whose texts `plan` computes for each row. */
+static List *
+lent_columns(Plan *plan)
+{
+    lent_texts lent = {NULL, NIL};
+
+    if (IsA(plan, ProjectSet)) {
+        lend_evaluated((Node *)plan->targetlist, &lent);
+    } else if (IsA(plan, Agg)) {
+        lend_to_aggregates((Node *)plan->targetlist, &lent);
+        lend_to_aggregates((Node *)plan->qual, &lent);
+    } else if (IsA(plan, NestLoop)) {
+        lent.loop = (NestLoop *)plan;
+        lend_to_functions(&lent, plan->righttree);
+    }
+    return lent.columns != NIL && !is_volatile(plan->lefttree) ? lent.columns : NIL;
+}
+
+/* Between `plan` and the node below. */
+static void
+lend_rows(batch_walk *walk, Plan *plan, int64 bound)
+{
+    List *columns = bound == LEFT_ALONE ? NIL : lent_columns(plan);
+
+    if (columns == NIL)
+        return;
+    walk->found++;
+    if (walk->rewrite) {
+        plan->lefttree = lmtext_batch_through(plan->lefttree, columns);
+        plan->lefttree->plan_node_id = FIRST_NODE_ID + walk->found;
+    }
 }
 
 /* ---- The walk ---- */
@@ -401,10 +575,13 @@ serve(batch_walk *walk, Plan *plan, int64 bound)
     if (IsA(plan, ModifyTable) && ((ModifyTable *)plan)->operation == CMD_MERGE)
         return plan;
     serve_children(walk, plan, bound);
+    lend_rows(walk, plan, bound);
     if (bound == LEFT_ALONE || !is_served(plan))
         return plan;
     walk->found++;
-    return walk->rewrite ? split_node(plan, bound, FIRST_NODE_ID + walk->found) : plan;
+    if (!walk->rewrite)
+        return plan;
+    return split_node(plan, walk->range_table, bound, FIRST_NODE_ID + walk->found);
 }
 
 static void
@@ -414,20 +591,18 @@ serve_statement(batch_walk *walk, PlannedStmt *statement)
     serve_list(walk, statement->subplans, UNBOUNDED);
 }
 
-/* Texts in other encodings are converted by each call. */
 static bool
 may_batch(const PlannedStmt *statement, int eflags)
 {
     return enabled && !IsParallelWorker() && (eflags & EXEC_FLAG_BACKWARD) == 0 &&
-           GetDatabaseEncoding() == PG_UTF8 && statement->rowMarks == NIL &&
-           statement->planTree != NULL;
+           statement->rowMarks == NIL && statement->planTree != NULL;
 }
 
 static void
 start_executor(QueryDesc *query, int eflags)
 {
     if (may_batch(query->plannedstmt, eflags)) {
-        batch_walk walk = {query->params, false, 0};
+        batch_walk walk = {query->params, query->plannedstmt->rtable, false, 0};
 
         serve_statement(&walk, query->plannedstmt);
         if (walk.found > 0) {
@@ -436,7 +611,7 @@ start_executor(QueryDesc *query, int eflags)
             *statement = *query->plannedstmt;
             statement->planTree = copyObject(statement->planTree);
             statement->subplans = copyObject(statement->subplans);
-            walk = (batch_walk){query->params, true, 0};
+            walk = (batch_walk){query->params, statement->rtable, true, 0};
             serve_statement(&walk, statement);
             LMTEXT_FAULT_POINT("batches_planned");
             query->plannedstmt = statement;

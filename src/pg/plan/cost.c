@@ -21,9 +21,11 @@
 #include "optimizer/plancat.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "pg/glue/expr.h"
 #include "pg/plan/plan.h"
 
 /*
@@ -48,21 +50,11 @@ static const call_kind distance_kind = {"lmtext_distance_support", 2, true};
 static const call_kind token_kind = {"lmtext_token_support", 1, false};
 static const call_kind *const call_kinds[] = {&embed_kind, &distance_kind, &token_kind};
 
-bool lmtext_plan_for_nothing = false;
+static bool for_nothing = false; /* lmtext's calls are not to be counted */
 
 PG_FUNCTION_INFO_V1(lmtext_embed_support);
 PG_FUNCTION_INFO_V1(lmtext_distance_support);
 PG_FUNCTION_INFO_V1(lmtext_token_support);
-
-/* As get_fn_expr_arg_stable has it, which the executor asks. */
-bool
-lmtext_plan_is_stable(Node *argument)
-{
-    while (IsA(argument, RelabelType))
-        argument = (Node *)((RelabelType *)argument)->arg;
-    return IsA(argument, Const) ||
-           (IsA(argument, Param) && ((Param *)argument)->paramkind == PARAM_EXTERN);
-}
 
 /* Bytes that a row of the table has out of line; the statistics of a column do not count them. */
 static double
@@ -90,14 +82,18 @@ column_width(PlannerInfo *root, const Var *column)
 {
     RangeTblEntry *entry;
     int32 width;
+    /* In a finished plan a column of a node below still says of which table it is. */
+    bool below = IS_SPECIAL_VARNO(column->varno);
+    int number = below ? (int)column->varnosyn : (int)column->varno;
+    AttrNumber attribute = below ? column->varattnosyn : column->varattno;
 
-    if (root == NULL || column->varlevelsup > 0 || column->varattno <= 0 ||
-        IS_SPECIAL_VARNO(column->varno) || column->varno >= root->simple_rel_array_size)
+    if (root == NULL || column->varlevelsup > 0 || attribute <= 0 || number <= 0 ||
+        number >= root->simple_rel_array_size)
         return 0.0;
-    entry = planner_rt_fetch(column->varno, root);
+    entry = planner_rt_fetch(number, root);
     if (entry == NULL || entry->rtekind != RTE_RELATION)
         return 0.0;
-    width = get_attavgwidth(entry->relid, column->varattno);
+    width = get_attavgwidth(entry->relid, attribute);
     if (width <= 0)
         width = get_typavgwidth(column->vartype, column->vartypmod);
     return width + toasted_width(entry->relid);
@@ -139,34 +135,26 @@ text_cost(const call_kind *kind, double width)
     return width * UNITS_PER_BYTE + (kind->forwards ? tokens * UNITS_PER_TOKEN : 0.0);
 }
 
-static List *
-call_arguments(Node *call)
-{
-    if (IsA(call, FuncExpr))
-        return ((FuncExpr *)call)->args;
-    return IsA(call, OpExpr) ? ((OpExpr *)call)->args : NIL;
-}
-
 /* Cost of a call: texts that stay the same are paid at the start, the others for every row. */
 static void
 call_cost(const call_kind *kind, SupportRequestCost *request)
 {
-    List *arguments = call_arguments(request->node);
+    List *arguments = lmtext_call_arguments(request->node);
     bool same = true;
     int i;
 
     request->startup = 0.0;
-    request->per_tuple = cpu_operator_cost;
-    if (lmtext_plan_for_nothing)
+    request->per_tuple = for_nothing ? 0.0 : cpu_operator_cost;
+    if (for_nothing)
         return;
     for (i = kind->texts; i < list_length(arguments); i++)
-        same = same && lmtext_plan_is_stable(list_nth(arguments, i));
+        same = same && lmtext_is_steady(list_nth(arguments, i));
     for (i = 0; i < kind->texts; i++) {
         Node *argument = i < list_length(arguments) ? list_nth(arguments, i) : NULL;
         double width =
             argument ? text_width(request->root, argument) : get_typavgwidth(TEXTOID, -1);
 
-        if (kind->forwards && same && argument && lmtext_plan_is_stable(argument))
+        if (kind->forwards && same && argument && lmtext_is_steady(argument))
             request->startup += text_cost(kind, width);
         else
             request->per_tuple += text_cost(kind, width);
@@ -226,11 +214,61 @@ supported_kind(Oid function)
     return kind;
 }
 
+/* ---- What is known of functions ---- */
+
+/*
+ * Every executor that starts asks this of all functions in its plan. A function's entry is where
+ * its Oid says; another one that comes there takes the place.
+ */
+#define KNOWN_FUNCTIONS 512 /* a power of two */
+
+static struct known_function {
+    Oid function;
+    const call_kind *kind;
+} known_functions[KNOWN_FUNCTIONS];
+static uint64 times_forgotten = 0;
+
+/* Of a function that changed, or of any that supports one: which it is does not matter. */
+static void
+forget_functions(Datum unused, int cache, uint32 hash)
+{
+    memset(known_functions, 0, sizeof known_functions);
+    times_forgotten++;
+}
+
+/* What is looked up may change while it is: then it is not kept. */
+static const call_kind *
+kind_of_function(Oid function)
+{
+    struct known_function *known = &known_functions[function & (KNOWN_FUNCTIONS - 1)];
+    uint64 before = times_forgotten;
+    Oid support_function;
+    const call_kind *kind;
+
+    if (known->function == function)
+        return known->kind;
+    support_function = get_func_support(function);
+    kind = OidIsValid(support_function) ? supported_kind(support_function) : NULL;
+    if (before == times_forgotten)
+        *known = (struct known_function){function, kind};
+    return kind;
+}
+
+static void
+watch_functions(void)
+{
+    static bool watched = false;
+
+    if (!watched)
+        CacheRegisterSyscacheCallback(PROCOID, forget_functions, (Datum)0);
+    watched = true;
+}
+
 /* The kind of a node that is a call of lmtext, and its function; or NULL. */
 static const call_kind *
 kind_of_call(Node *node, Oid *called)
 {
-    Oid function = InvalidOid, support_function;
+    Oid function = InvalidOid;
 
     if (IsA(node, FuncExpr)) {
         function = ((FuncExpr *)node)->funcid;
@@ -239,8 +277,7 @@ kind_of_call(Node *node, Oid *called)
         function = ((OpExpr *)node)->opfuncid;
     }
     *called = function;
-    support_function = OidIsValid(function) ? get_func_support(function) : InvalidOid;
-    return OidIsValid(support_function) ? supported_kind(support_function) : NULL;
+    return OidIsValid(function) ? kind_of_function(function) : NULL;
 }
 
 static bool
@@ -263,7 +300,7 @@ lmtext_plan_texts(Node *node, List **arguments)
 
     if (kind == NULL || !kind->forwards)
         return 0;
-    *arguments = call_arguments(node);
+    *arguments = lmtext_call_arguments(node);
     return Min(kind->texts, list_length(*arguments));
 }
 
@@ -276,17 +313,8 @@ lmtext_plan_has_calls(Node *expression)
 typedef struct cost_walk {
     PlannerInfo *root;
     Relids relids;
-    Cost cost;
+    QualCost cost;
 } cost_walk;
-
-static Cost
-call_cost_per_row(PlannerInfo *root, Oid function, Node *node)
-{
-    QualCost cost = {0.0, 0.0};
-
-    add_function_cost(root, function, node, &cost);
-    return cost.per_tuple;
-}
 
 static bool
 reads(cost_walk *walk, Node *node)
@@ -303,22 +331,56 @@ add_calls(Node *node, void *context)
     if (node == NULL)
         return false;
     if (kind_of_call(node, &function) != NULL && reads(walk, node))
-        walk->cost += call_cost_per_row(walk->root, function, node);
+        add_function_cost(walk->root, function, node, &walk->cost);
     return expression_tree_walker(node, add_calls, context);
 }
 
 Cost
 lmtext_plan_calls_cost(PlannerInfo *root, Node *expression, Relids relids)
 {
-    cost_walk walk = {root, relids, 0.0};
+    cost_walk walk = {root, relids, {0.0, 0.0}};
+
+    add_calls(expression, &walk);
+    return walk.cost.per_tuple;
+}
+
+/* Only support functions of this library see the planner's information that is made up here. */
+QualCost
+lmtext_plan_finished_cost(List *range_table, Node *expression)
+{
+    Query query = {.type = T_Query, .rtable = range_table};
+    PlannerInfo root = {.type = T_PlannerInfo,
+                        .parse = &query,
+                        .simple_rel_array_size = list_length(range_table) + 1};
+    cost_walk walk = {&root, NULL, {0.0, 0.0}};
 
     add_calls(expression, &walk);
     return walk.cost;
 }
 
+QualCost
+lmtext_plan_others_cost(List *expressions)
+{
+    QualCost cost;
+
+    for_nothing = true;
+    PG_TRY();
+    {
+        cost_qual_eval(&cost, expressions, NULL);
+        LMTEXT_FAULT_POINT("others_priced");
+    }
+    PG_FINALLY();
+    {
+        for_nothing = false;
+    }
+    PG_END_TRY();
+    return cost;
+}
+
 void
 lmtext_plan_init(void)
 {
+    watch_functions();
     lmtext_parallel_init();
     lmtext_batch_init(); /* before jit.c, which starts first then and sees the plan as it was */
     lmtext_jit_init();

@@ -8,8 +8,8 @@
  *
  * A node without lmtext below it keeps its cost. A node that calls lmtext is priced anew by its
  * rows and its other functions; what lies above gets its own part of the cost on top, or in
- * proportion where that part repeats the children's (Nested Loop) or takes a fraction of it
- * (Limit).
+ * proportion where that part repeats a child's (Nested Loop its inner side) or takes a fraction of
+ * it (Limit).
  */
 #include "postgres.h"
 
@@ -57,6 +57,14 @@ add_child(jit_walk *walk, Plan *child, node_costs *costs)
     costs->total += child->total_cost;
     costs->free += free_cost(walk, child);
     costs->rows = Max(costs->rows, child->plan_rows);
+}
+
+static void
+add_costs(node_costs *sum, const node_costs *costs)
+{
+    sum->total += costs->total;
+    sum->free += costs->free;
+    sum->rows = Max(sum->rows, costs->rows);
 }
 
 static void
@@ -164,21 +172,10 @@ static Cost
 other_functions_cost(jit_walk *walk, List *expressions)
 {
     subplan_sum sum = {walk, 0.0};
-    QualCost cost;
+    Cost cost = lmtext_plan_others_cost(expressions).per_tuple;
 
-    lmtext_plan_for_nothing = true;
-    PG_TRY();
-    {
-        cost_qual_eval(&cost, expressions, NULL);
-        LMTEXT_FAULT_POINT("jit_pricing");
-    }
-    PG_FINALLY();
-    {
-        lmtext_plan_for_nothing = false;
-    }
-    PG_END_TRY();
     add_subplans((Node *)expressions, &sum);
-    return Max(cost.per_tuple - sum.surplus, 0.0);
+    return Max(cost - sum.surplus, 0.0);
 }
 
 static bool
@@ -193,6 +190,14 @@ calls_by_subplan(Node *node, void *context)
     return expression_tree_walker(node, calls_by_subplan, context);
 }
 
+/* The planner counts the functions of ProjectSet once more in what is made of their rows. */
+static bool
+counts_sets_again(Plan *plan)
+{
+    return IsA(plan, Result) && plan->lefttree != NULL && IsA(plan->lefttree, ProjectSet) &&
+           lmtext_plan_has_calls((Node *)plan->lefttree->targetlist);
+}
+
 /* A node's own cost, that of its children and of lmtext's calls left out. */
 static Cost
 own_cost(jit_walk *walk, Plan *plan, const node_costs *children)
@@ -201,7 +206,8 @@ own_cost(jit_walk *walk, Plan *plan, const node_costs *children)
     List *expressions = list_concat_copy(plan->targetlist, lmtext_plan_conditions(plan));
     double rows = Max(plan->plan_rows, children->rows);
 
-    if (!lmtext_plan_has_calls((Node *)expressions) && !calls_by_subplan((Node *)expressions, walk))
+    if (!lmtext_plan_has_calls((Node *)expressions) &&
+        !calls_by_subplan((Node *)expressions, walk) && !counts_sets_again(plan))
         return own;
     anew = scan_cost(walk, plan, &rows);
     anew += rows * (cpu_tuple_cost + other_functions_cost(walk, expressions));
@@ -224,22 +230,42 @@ init_plans_surplus(jit_walk *walk, Plan *plan)
     return surplus;
 }
 
+/* The part of a cost that is not lmtext's. */
+static double
+free_share(const node_costs *costs)
+{
+    return costs->total > 0.0 ? Min(costs->free / costs->total, 1.0) : 1.0;
+}
+
+/* What a node's own cost is worth of which at most `repeated` is a child's, once more. */
+static Cost
+repeated_cost(Cost own, Cost repeated, const node_costs *child)
+{
+    repeated = Min(own, repeated);
+    return own - repeated + repeated * free_share(child);
+}
+
 /* Total cost of a plan without lmtext's share. */
 static Cost
 free_cost(jit_walk *walk, Plan *plan)
 {
-    node_costs children = {0.0, 0.0, 0.0};
-    Cost own, ratio;
+    node_costs children = {0.0, 0.0, 0.0}, inner = {0.0, 0.0, 0.0};
+    Cost own;
 
     add_child(walk, plan->lefttree, &children);
-    add_child(walk, plan->righttree, &children);
+    add_child(walk, plan->righttree, &inner);
     add_other_children(walk, plan, &children);
-    own = own_cost(walk, plan, &children);
-    ratio = children.total > 0.0 ? Min(children.free / children.total, 1.0) : 1.0;
     if (IsA(plan, Limit))
-        return plan->total_cost * ratio;
-    if (IsA(plan, NestLoop))
-        own *= ratio;
+        return plan->total_cost * free_share(&children);
+    if (IsA(plan, NestLoop)) {
+        Cost repeated = children.rows * inner.total;
+
+        add_costs(&children, &inner);
+        own = repeated_cost(own_cost(walk, plan, &children), repeated, &inner);
+    } else {
+        add_costs(&children, &inner);
+        own = own_cost(walk, plan, &children);
+    }
     return Max(children.free + own - init_plans_surplus(walk, plan), 0.0);
 }
 

@@ -22,8 +22,6 @@ void lmtext_plan_init(void); /* from _PG_init: hooks */
  * call.
  */
 int lmtext_plan_texts(Node *node, List **arguments);
-/* Is an argument the same in the whole statement, as get_fn_expr_arg_stable has it? */
-bool lmtext_plan_is_stable(Node *argument);
 /* Does an expression hold a call of lmtext that has a support function? NULL and lists are fine. */
 bool lmtext_plan_has_calls(Node *expression);
 /*
@@ -31,10 +29,12 @@ bool lmtext_plan_has_calls(Node *expression);
  * those that read columns of `relids`, unless that is NULL.
  */
 Cost lmtext_plan_calls_cost(PlannerInfo *root, Node *expression, Relids relids);
+/* The same for an expression of a finished plan, with what is paid once. */
+QualCost lmtext_plan_finished_cost(List *range_table, Node *expression);
 /* Expressions that a node computes for each row beside its target list. */
 List *lmtext_plan_conditions(Plan *plan);
-/* While true, support functions say that lmtext's calls cost nothing. */
-extern bool lmtext_plan_for_nothing;
+/* Cost of expressions without lmtext's calls. */
+QualCost lmtext_plan_others_cost(List *expressions);
 
 void lmtext_parallel_init(void);
 void lmtext_jit_init(void);
@@ -47,6 +47,8 @@ void lmtext_batch_node_init(void);
  * INDEX_VAR. Not more than `bound` rows are asked for; negative: no such bound.
  */
 Plan *lmtext_batch_node(Plan *source, List *targetlist, int64 bound);
+/* The same that passes rows on as they are; texts, for calls elsewhere, are in these columns. */
+Plan *lmtext_batch_through(Plan *source, List *columns);
 /* A text of a call in a target list that is evaluated for each row and may be read ahead. */
 typedef struct lmtext_batch_text {
     Node *call;
