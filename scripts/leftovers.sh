@@ -17,8 +17,13 @@ remove_run_data() {
     run_data | while read -r folder; do
         stop_postmasters_below "$folder"
         unmount_below "$folder"
-        as_root rm -rf "$folder" "$(socket_folder "$folder")"
+        remove "$folder" "$(socket_folder "$folder")"
     done
+}
+
+# As root only what root made.
+remove() {
+    rm -rf "$@" 2>/dev/null || as_root rm -rf "$@"
 }
 
 # The part package mounts /proc and /dev in its roots: what is mounted must never be removed with them.
@@ -40,7 +45,7 @@ clean() {
     done
     stop_postmasters_below "$BUILD" "$home"
     for folder in "$home"/cluster-*; do
-        as_root rm -rf "$(socket_folder "$folder")"
+        remove "$(socket_folder "$folder")"
     done
     remove_folder "$home"
     remove_folder "$BUILD"
@@ -66,6 +71,5 @@ remove_folder() {
     [ -d "$1" ] || return 0
     unmount_below "$1"
     echo "removing $1 ($(du -sh "$1" 2>/dev/null | cut -f1))"
-    if [ -O "$1" ] && rm -rf "$1" 2>/dev/null; then return 0; fi
-    as_root rm -rf "$1"
+    remove "$1"
 }
