@@ -112,6 +112,8 @@ lmtext on a real table, in about five minutes (--all: 20). What it takes:
    room: about 1 GB in $(made_folders)
 BEGIN
 
+# shellcheck disable=SC2086 # lists of names
+need_packages $BUILD_PACKAGES $PYTHON_PACKAGES
 say "building lmtext (a minute the first time) and starting a private PostgreSQL server"
 sh scripts/cluster.sh running || : >"$BUILD/quickstart-started"
 sh scripts/cluster.sh start
@@ -124,7 +126,6 @@ cp -RL "$model" "$staged/"
 chmod -R a+rX "$staged"
 
 say "reading Debian's package descriptions (40 MB, once)"
-need_packages python3
 if [ ! -s "$BUILD/corpus/corpus.jsonl" ]; then
     : >"$BUILD/corpus.log"
     run_shown "$BUILD/corpus.log" python3 scripts/debian-corpus.py --out-dir "$BUILD/corpus" --langs en ||

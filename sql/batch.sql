@@ -194,6 +194,77 @@ SELECT count(*), bool_and(e IS NOT DISTINCT FROM t) AS same
     FROM (SELECT a.e, lmtext.embed(title) t FROM doc JOIN alone a USING (id) OFFSET 0) q;
 SET max_parallel_workers_per_gather = 0;
 
+-- Classes: classify, classify_scored and class_scores, where they stand in a target list, in an aggregate, in LATERAL.
+SET client_min_messages = warning;
+CREATE TABLE lesson AS SELECT frame || ' ' || word AS body, kind
+    FROM (VALUES ('a', '{cat,dog,owl}'::text[]), ('b', '{bread,soup,rice}'), ('c', '{file,disk,net}')) t (kind, words),
+         unnest(words) word, unnest('{title,text,word}'::text[]) frame;
+CALL lmtext.train('kind', 'SELECT body, kind FROM lesson ORDER BY body', '{"base": "tiny", "hold_out": 0}');
+CALL lmtext.train('other', 'SELECT body, (kind = ''a'')::text FROM lesson ORDER BY body', '{"base": "tiny", "hold_out": 0}');
+RESET client_min_messages;
+SET lmtext.classification_model = 'kind';
+EXPLAIN (COSTS OFF) SELECT id, lmtext.classify(title), lmtext.classify_scored(title, 'other', 0.5) FROM doc;
+EXPLAIN (COSTS OFF, VERBOSE) SELECT id, lmtext.class_scores(title), lmtext.class_scores(title, 'other') FROM doc;
+EXPLAIN (COSTS OFF) SELECT id, s.* FROM doc, LATERAL lmtext.class_scores(title) s;
+-- Memoize computes a text that comes again once, and so is no way to the function.
+EXPLAIN (COSTS OFF) SELECT id, s.* FROM doc LEFT JOIN LATERAL (SELECT * FROM lmtext.class_scores(title) ORDER BY score LIMIT 1) s ON true;
+SET enable_memoize = off;
+EXPLAIN (COSTS OFF) SELECT id, s.* FROM doc LEFT JOIN LATERAL (SELECT * FROM lmtext.class_scores(title) ORDER BY score LIMIT 1) s ON true;
+EXPLAIN (COSTS OFF) SELECT n % 2, count(lmtext.classify(title)) FROM doc GROUP BY 1;
+SELECT * FROM same($$SELECT id, lmtext.classify(title), lmtext.classify(body), lmtext.classify(title, 'other') FROM doc$$);
+SELECT * FROM same($$SELECT id, lmtext.classify(title, NULL, 0.9), lmtext.classify(title, 'kind@1'::regclass, on_long => 'mean'),
+                            lmtext.classify(title, 'kind@1'::regclass, min_score => 0.5, on_long => 'mean') FROM doc$$);
+SELECT * FROM same($$SELECT id, lmtext.classify_scored(title), lmtext.classify_scored(title, 'kind@1'::regclass) FROM doc$$);
+SELECT * FROM same($$SELECT id, (lmtext.classify_scored(title)).*, (lmtext.classify_scored(body || '.', min_score => 0.9)).label FROM doc$$);
+SELECT * FROM same($$SELECT (s).*, id FROM (SELECT id, lmtext.classify_scored(title) AS s FROM doc OFFSET 0) x$$);
+SELECT * FROM same($$SELECT id, lmtext.class_scores(title), lmtext.class_scores(body), lmtext.class_scores(title, 'other') FROM doc$$);
+SELECT * FROM same($$SELECT id, (lmtext.class_scores(title)).* FROM doc ORDER BY id DESC LIMIT 20 OFFSET 3$$);
+SELECT * FROM same($$SELECT id, s.* FROM doc, LATERAL lmtext.class_scores(title) s$$);
+SELECT * FROM same($$SELECT id, s.*, t.* FROM doc LEFT JOIN LATERAL (SELECT * FROM lmtext.class_scores(body) ORDER BY score LIMIT 1) s ON true,
+                            LATERAL lmtext.class_scores(title, 'other') t$$);
+SELECT * FROM same($$SELECT a.id, s.* FROM (SELECT id, title, lmtext.embed(title) FROM doc OFFSET 0) a, LATERAL lmtext.classify_scored(title) s$$);
+SELECT * FROM same($$SELECT id, (SELECT s FROM lmtext.class_scores(b.title) s LIMIT 1) FROM doc a CROSS JOIN LATERAL (SELECT title FROM doc b WHERE b.n = a.id + 1) b$$);
+SELECT nodes > 0 AS batched, same FROM same($$SELECT n % 7, count(lmtext.classify(title)), lmtext.accuracy(lmtext.classify(body), lmtext.classify(title, 'other')),
+                            string_agg(DISTINCT lmtext.classify(title), ','), count(*) FILTER (WHERE lmtext.classify(title) = 'a') FROM doc GROUP BY 1$$);
+SELECT * FROM same($$SELECT lmtext.classify(title), count(*), lmtext.mean(lmtext.embed(body)) FROM doc GROUP BY 1$$);
+SET enable_hashagg = off;
+SELECT * FROM same($$SELECT n % 7, max(lmtext.classify(title)), min((lmtext.classify_scored(title)).score) FROM doc GROUP BY 1$$);
+RESET enable_hashagg;
+SELECT * FROM same($$SELECT id, lmtext.classify(lmtext.embed(title)), lmtext.classify_scored(lmtext.embed(body)) FROM doc$$);
+-- Left alone: what is not given the column itself, may be called for other rows, or would show that rows are read early.
+SELECT nodes($$SELECT lmtext.classify(ARRAY[title]) FROM doc$$) AS array_of_one,
+       nodes($$SELECT lmtext.class_scores(upper(title)) FROM doc$$) AS may_fail,
+       nodes($$SELECT s FROM doc, LATERAL lmtext.class_scores(title || 'x') s$$) AS put_together,
+       nodes($$SELECT s FROM doc, LATERAL lmtext.class_scores(title, body) s$$) AS any_model,
+       nodes($$SELECT s FROM doc, lmtext.class_scores('one text') s$$) AS constant,
+       nodes($$SELECT s FROM (SELECT title, random() FROM doc OFFSET 0) d, LATERAL lmtext.class_scores(title) s$$) AS volatile_below,
+       nodes($$SELECT count(lmtext.classify(title)) FILTER (WHERE n > 5) FROM doc$$) AS filtered,
+       nodes($$SELECT count(CASE WHEN n > 5 THEN lmtext.classify(title) END) FROM doc$$) AS by_case,
+       nodes($$SELECT lmtext.classify(max(title)) FROM doc$$) AS of_aggregate,
+       nodes($$SELECT id FROM doc WHERE lmtext.classify(title) = 'a'$$) AS filter;
+-- How many forward passes: what one row's calls have in common is computed once, also of long texts.
+SELECT forwards('SELECT lmtext.classify(title) FROM doc') AS once \gset
+SELECT :once < 80 AS fewer;
+SELECT forwards('SELECT (lmtext.classify_scored(title)).* FROM doc') = :once AS both_columns;
+SELECT forwards('SELECT (lmtext.class_scores(title)).* FROM doc') = :once AS a_set;
+SELECT forwards('SELECT s FROM doc, LATERAL lmtext.class_scores(title) s') = :once AS lateral;
+SELECT forwards('SELECT lmtext.classify(title), lmtext.classify(title, ''other'') FROM doc') = 2 * :once AS two_models;
+SELECT forwards('SELECT count(lmtext.classify(title)) FROM doc') - :once <= 1 AS aggregate;
+SET lmtext.batch = off;
+SELECT forwards('SELECT (lmtext.classify_scored(title)).* FROM doc') - forwards('SELECT lmtext.classify(title) FROM doc') AS both_columns_alone;
+SET lmtext.batch = on;
+RESET enable_memoize;
+-- Parallel: label and score of a row, and a table made of them.
+SET max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT id, lmtext.classify(title), lmtext.classify_scored(title) FROM doc;
+EXPLAIN (COSTS OFF) CREATE TABLE scored AS SELECT id, (s).* FROM (SELECT id, lmtext.classify_scored(title) AS s FROM doc OFFSET 0) x;
+CREATE TABLE scored AS SELECT id, (s).* FROM (SELECT id, lmtext.classify_scored(title) AS s FROM doc OFFSET 0) x;
+SET max_parallel_workers_per_gather = 0;
+SET lmtext.batch = off;
+SELECT count(*), count(label) AS labels, bool_and((label, score) IS NOT DISTINCT FROM ((s).label, (s).score)) AS same_bits
+FROM scored JOIN (SELECT id, lmtext.classify_scored(title) AS s FROM doc OFFSET 0) x USING (id);
+SET lmtext.batch = on;
+
 -- A bound is kept: rows beyond it are not read, and what they hold does not fail.
 CREATE TABLE edge AS SELECT i, 'text ' || i AS body FROM generate_series(1, 20) i;
 SELECT count(*) FROM (SELECT lmtext.embed(body) FROM edge WHERE 1 / (i - 6) < 2 LIMIT 5) t;
@@ -205,6 +276,7 @@ EXECUTE bound (0);
 EXECUTE bound (6);
 EXECUTE bound (NULL);
 RESET plan_cache_mode;
+SELECT count(*) FROM (SELECT lmtext.classify_scored(body) FROM edge WHERE 1 / (i - 6) < 2 LIMIT 5) t;
 SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 1') AS first;
 SELECT forwards('SELECT lmtext.embed(body) FROM edge LIMIT 3') AS three;
 
@@ -213,8 +285,17 @@ UPDATE edge SET body = repeat('word ', 300) WHERE i = 10;
 SET lmtext.on_long = error;
 \set VERBOSITY sqlstate
 SELECT count(e) FROM (SELECT lmtext.embed(body) e FROM edge OFFSET 0) t;
+SELECT count(e) FROM (SELECT lmtext.classify(body) e FROM edge OFFSET 0) t;
+SELECT count(s) FROM edge, LATERAL lmtext.class_scores(body) s;
 \set VERBOSITY default
 SELECT count(*) FROM (SELECT lmtext.embed(body) FROM edge ORDER BY i LIMIT 9) t;
+SELECT count(*) FROM (SELECT lmtext.class_scores(body) FROM edge ORDER BY i LIMIT 27) t;
+BEGIN;
+DECLARE rows NO SCROLL CURSOR FOR SELECT i, (lmtext.classify_scored(body)).score > 0 AS s FROM edge ORDER BY i;
+MOVE 8 IN rows;
+FETCH rows;
+FETCH rows;
+ROLLBACK;
 BEGIN;
 DECLARE rows NO SCROLL CURSOR FOR SELECT i, lmtext.embed(body) IS NOT NULL AS e FROM edge ORDER BY i;
 FETCH 4 FROM rows;
@@ -273,6 +354,9 @@ SELECT lmtext.stats_reset();
 SELECT lmtext.embed(body) FROM edge;
 SELECT lmtext.similarity(body, 'words'), lmtext.similarity(body, body || i), lmtext.similarity(body, NULLIF(body, 'text 7')) FROM edge;
 SELECT lmtext.similarity(a, b) FROM (SELECT body AS a, NULLIF(body, 'text 7') AS b FROM edge OFFSET 0) t;
+SELECT lmtext.classify(body) FROM edge;
+SELECT lmtext.classify_scored(body) FROM edge;
+SELECT s FROM edge, LATERAL lmtext.class_scores(body) s;
 \o
 SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = off;
@@ -281,9 +365,18 @@ SELECT lmtext.stats_reset();
 SELECT lmtext.embed(body) FROM edge;
 SELECT lmtext.similarity(body, 'words'), lmtext.similarity(body, body || i), lmtext.similarity(body, NULLIF(body, 'text 7')) FROM edge;
 SELECT lmtext.similarity(a, b) FROM (SELECT body AS a, NULLIF(body, 'text 7') AS b FROM edge OFFSET 0) t;
+SELECT lmtext.classify(body) FROM edge;
+SELECT lmtext.classify_scored(body) FROM edge;
+SELECT s FROM edge, LATERAL lmtext.class_scores(body) s;
 \o
 SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 SET lmtext.batch = on;
+-- What a call before in the same row has computed counts as remembered.
+SELECT lmtext.stats_reset();
+\o /dev/null
+SELECT (lmtext.classify_scored(body)).* FROM edge;
+\o
+SELECT version, function, calls, rows, tokens, truncated, errors, cache_hits FROM lmtext.stats WHERE database = current_database() ORDER BY function;
 
 -- Privileges are those of each call.
 CREATE ROLE lmtext_test_batch;
@@ -291,6 +384,7 @@ GRANT USAGE ON SCHEMA test_batch TO lmtext_test_batch;
 GRANT SELECT ON edge TO lmtext_test_batch;
 SET ROLE lmtext_test_batch;
 SELECT lmtext.embed(body) FROM edge;
+SELECT lmtext.classify(body) FROM edge;
 RESET ROLE;
 
 -- The first statement of a session.

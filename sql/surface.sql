@@ -62,7 +62,8 @@ SELECT oid::regprocedure AS cheap FROM routine
 WHERE NOT helper AND named AND procost <= 1;
 SELECT oid::regprocedure AS without_support FROM routine
 WHERE NOT helper AND NOT changes AND prosupport = 0
-    AND named AND proname <> 'selftest';
+    AND named AND proname <> 'selftest'
+    AND proargtypes[0] <> 'real[]'::regtype; -- a vector has one width: COST is all
 
 -- Every function of a text and a model has a form for arrays, and each of both a pinned form.
 SELECT DISTINCT f.proname, f.pinned, f.array_form

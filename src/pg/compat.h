@@ -19,6 +19,13 @@
 #define LMTEXT_LXID (MyProc->lxid)
 #endif
 
+/* Relations that EXPLAIN tells apart: since 18 a grouping has an entry of its own among them. */
+#if PG_VERSION_NUM >= 180000
+#define LMTEXT_EXPLAINED(es) ((es)->rtable_size)
+#else
+#define LMTEXT_EXPLAINED(es) list_length((es)->rtable)
+#endif
+
 /* 15 exports the info record of a SQL function, but not the function. */
 #if PG_VERSION_NUM < 160000
 #undef PG_FUNCTION_INFO_V1

@@ -57,6 +57,10 @@ CREATE INDEX doc_v ON doc ((lmtext.embed(body, '"m\@1"'::regclass)));
 CREATE TABLE kept AS SELECT body, lmtext.embed(body, 'm\@1') AS v FROM doc;
 CREATE TRIGGER t BEFORE INSERT OR UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger('body', 'v', 'm\@1');
 CREATE VIEW labelled AS SELECT body, lmtext.classify(body, 'head') AS label FROM doc;
+CREATE VIEW scores AS SELECT body, s.*, lmtext.classify(ARRAY[body], '"head\@1"'::regclass) AS labels FROM doc, LATERAL lmtext.class_scores(body, 'head') s;
+CREATE INDEX doc_label ON doc (lmtext.classify(body, '"head\@1"'::regclass));
+CREATE TABLE stored (body text, label text GENERATED ALWAYS AS (lmtext.classify(body, '"head\@1"'::regclass, 'error')) STORED);
+CREATE FUNCTION label_of(text) RETURNS text STABLE BEGIN ATOMIC SELECT lmtext.classify(\$1, 'head'); END;
 CREATE VIEW near AS SELECT body FROM kept ORDER BY v <=> lmtext.embed('text number 7', 'm\@1'), body LIMIT 3;
 CREATE AGGREGATE total (real[]) (SFUNC = lmtext.mean_transition, STYPE = internal, FINALFUNC = lmtext.mean_final);
 SQL
@@ -74,6 +78,8 @@ my $results = q{
     SELECT md5(string_agg(lmtext.embed(body, 'm@1')::text || lmtext.embed(body, 'm')::text || lmtext.token_ids(body, 'm')::text,
         '' ORDER BY body)) FROM doc;
     SELECT md5(string_agg(label, '' ORDER BY body)) FROM labelled;
+    SELECT md5(string_agg(v::text, '' ORDER BY body, score)) FROM scores v;
+    SELECT md5(string_agg(label_of(body), '' ORDER BY body)) FROM doc;
     SELECT md5(string_agg(s::text, '' ORDER BY s::text)) FROM doc, LATERAL lmtext.class_scores(body, 'head') s;
     SELECT string_agg(body, ',') FROM near; SELECT md5(lmtext.mean(v)::text), md5(total(v)::text) FROM kept;
     SELECT name, version, deployed, sha256, base, labels, metrics FROM lmtext.models ORDER BY model::text;
@@ -113,6 +119,14 @@ safe('the newer library');
 is(state_of('ALTER EXTENSION lmtext UPDATE', 'old'), '', 'ALTER EXTENSION UPDATE');
 same_facts('an updated database has the catalogs of a fresh one', 'old', 'fresh');
 is(value($results, 'old'), $before, 'models, heads, indexes, views: the same bits as before');
+is(value(q{INSERT INTO stored (body) SELECT body FROM doc; SELECT count(*) FROM stored s JOIN labelled USING (body) WHERE s.label = labelled.label}, 'old'),
+    40, 'a generated column that labels');
+is(value(q{SET enable_seqscan = off; SELECT sum((SELECT count(*) FROM doc WHERE lmtext.classify(body, '"head@1"'::regclass) = l)) FROM unnest('{0,1,2}'::text[]) l}, 'old'),
+    40, 'and an index on labels');
+like(value(q{SET enable_seqscan = off; EXPLAIN SELECT count(*) FROM doc WHERE lmtext.classify(body, '"head@1"'::regclass) = '1'}, 'old'),
+    qr/doc_label/, 'is the one that is read');
+is(value(q{SELECT bool_and((lmtext.classify_scored(body, 'head')).label = label AND lmtext.classify(body, 'head', 0) = label
+    AND lmtext.classify(lmtext.embed(body, 'm@1'), 'head') = label) FROM labelled}, 'old'), 't', 'new forms answer as the old one');
 is(value(q{SELECT count(*) FROM kept WHERE v IS DISTINCT FROM lmtext.embed(body, 'm@1')}, 'old'), 0, 'stored vectors too');
 is(value(q{SELECT string_agg("check", ',') FROM lmtext.selftest('head') WHERE ok IS NULL}, 'old'),
     q{digest of the table's rows: none is stored,golden values: none are stored}, 'a head of 0.1.0 has no golden values');

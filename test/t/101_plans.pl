@@ -291,6 +291,11 @@ SKIP: {
         q{SELECT id, lmtext.distance(body, label) FROM doc},
         q{SELECT id, lmtext.classify(body, 'head'), lmtext.classify(ARRAY[body, label], 'head') FROM doc},
         q{SELECT id, s.* FROM doc, lmtext.class_scores(body, 'head') s},
+        q{SELECT id, lmtext.class_scores(body, 'head') FROM doc},
+        q{SELECT id, lmtext.classify_scored(body, 'head'), lmtext.classify(body, 'head', 0.5) FROM doc},
+        q{SELECT id, (s).* FROM (SELECT id, lmtext.classify_scored(body, 'head@1'::regclass, 0.4) AS s FROM doc OFFSET 0) x},
+        q{SELECT id, lmtext.classify_scored(lmtext.embed(body, 'm@2'), 'head'), lmtext.classify_scored(ARRAY[body, label], 'head') FROM doc},
+        q{SELECT label, count(lmtext.classify(body, 'head')), max((lmtext.classify_scored(body, 'head')).score) FROM doc GROUP BY label},
         q{SELECT id, lmtext.tokenize(body, 'm'), lmtext.token_ids(body, 'm'), lmtext.count_tokens(body, 'm') FROM doc},
         q{SELECT id, lmtext.detokenize(lmtext.token_ids(body, 'm'), 'm') FROM doc},
         q{SELECT doc.id, t.* FROM doc, lmtext.tokens(body, 'm') t},
@@ -335,6 +340,9 @@ SKIP: {
         is(scalar(@failed), 1, 'one is an error') if $what eq 'long texts are errors';
     }
     like(value("$parallel; EXPLAIN (COSTS OFF) SELECT id, lmtext.embed(body, 'm') FROM doc"), qr/Gather/, 'and was parallel');
+    like(value("SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; EXPLAIN (COSTS OFF) SELECT id, lmtext.classify(body, 'head'), lmtext.classify_scored(body, 'head') FROM doc"),
+        qr/^Gather\n +Workers Planned: 2\n +->  Custom Scan \(LmtextBatch\)\n +Calls: lmtext.classify\(.*lmtext.classify_scored\(.*\n +->  Parallel Seq Scan on doc/,
+        'label and score of a row come from a parallel plan, in batches');
 
     # ---- A worker that ends ----
     value(q{CREATE TABLE lots AS SELECT repeat('some words ', 100) || i AS body FROM generate_series(1, 4000) i;

@@ -165,6 +165,7 @@ is(value(q{SELECT string_agg(DISTINCT state, ' ') FROM lmtext.train_runs WHERE m
 {
     say_in($session, q{BEGIN; SELECT add('w', 2); PREPARE TRANSACTION 'p'});
     my $waiter = session();
+    $waiter->query('SET client_min_messages = warning');
     my $pid = begin_in($waiter, q{SELECT add('w', 3);});
     wait_for("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $pid", 'an import waits for a prepared one');
     value("SELECT pg_cancel_backend($pid)");
@@ -182,7 +183,10 @@ is(value(q{SELECT string_agg(DISTINCT state, ' ') FROM lmtext.train_runs WHERE m
     eval { $waiter->quit };
     eval { $session->quit };
     is(value(q{SELECT count(*) FROM pg_prepared_xacts}), 1, 'which survives a restart');
-    # Makes the segment of the statistics. A list of what is loaded would wait for the prepared drop.
+    is(value(q{SET lock_timeout = '1ms'; SELECT string_agg(version || ' ' || status, ', ' ORDER BY version) FROM lmtext.models WHERE name = 'w';
+        SELECT count(*) FROM lmtext.model_cache; SELECT count(*) FROM lmtext.stats WHERE version ~ '^w@'}), "1 busy, 2 busy\n0\n0",
+        'the views do not wait for a prepared drop');
+    # Makes the segment of the statistics.
     value(q{SELECT tells('m')});
     value(q{SELECT lmtext.unload_model('m')});
     $own_segments = segments();

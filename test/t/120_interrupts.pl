@@ -28,6 +28,7 @@ CREATE VIEW huge AS SELECT repeat(body, times) AS body FROM unit;
 CREATE TABLE texts AS SELECT repeat('word ', 200) || i AS body FROM generate_series(1, 2000) i;
 CREATE TABLE labelled AS SELECT 'number ' || i AS body, (i % 40)::text AS label FROM generate_series(1, 600) i;
 CREATE TABLE vectors AS SELECT lmtext.embed(body) AS embedding, label FROM labelled, generate_series(1, 5);
+CALL lmtext.train('head', 'SELECT body, label FROM labelled', '{"base": "minilm", "hold_out": 0}');
 CREATE SEQUENCE round;
 CREATE TABLE obeyed (what text, round int, at timestamptz, cpu bigint);
 CREATE TABLE asked (what text, round int, at timestamptz, cpu bigint);
@@ -67,6 +68,8 @@ SQL
 # What is cancelled, how it is said, and the seconds among which the moment is drawn.
 my @long = (
     [ 'embed', 'SELECT count(lmtext.embed(body)) FROM texts', 0.5 ],
+    [ 'classify of rows in batches', q{SELECT count((s).score) FROM (SELECT lmtext.classify_scored(body, 'head') AS s FROM labelled OFFSET 0) x}, 0.5 ],
+    [ 'class_scores in LATERAL', q{SELECT count(s) FROM labelled, LATERAL lmtext.class_scores(body, 'head') s}, 0.5 ],
     [ 'embed of an array', 'SELECT lmtext.embed(array_agg(body)) FROM texts', 0.5 ],
     [ 'tokenize of 100 MB', 'SELECT lmtext.count_tokens(body) FROM huge', 1.5 ],
     [ 'embed of windows of 100 MB', q{SELECT set_config('lmtext.on_long', 'mean', true), lmtext.embed(body) FROM huge}, 2 ],

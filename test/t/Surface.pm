@@ -43,7 +43,8 @@ sub relations
 
 # An argument that makes sense: by routine and name, by name, by type. g is a row of texts: t, ts.
 my %by_routine = (
-    'classify model' => 'head', 'class_scores model' => 'head', 'drop_model model' => 'spare',
+    'classify model' => 'head', 'classify_scored model' => 'head', 'class_scores model' => 'head', 'drop_model model' => 'spare',
+    (map { ("$_ vector" => '{' . join(',', (0.25) x 36) . '}') } qw(classify classify_scored class_scores)), # as wide as m's
     'train query' => 'SELECT body, label FROM doc', 'train name' => 'fresh',
     'train options' => '{"base": "m", "hold_out": 0}',
     'classification_report query' => 'SELECT label, label FROM doc',

@@ -130,6 +130,112 @@ classify(void)
     golden_close(&folder);
 }
 
+/* A head bound to a base, for what needs no encoder's files beside. */
+typedef struct bound_head {
+    lm_context ctx;
+    golden_folder folder;
+    head_files files;
+    loaded_model base, head;
+    lm_session *session;
+} bound_head;
+
+static void
+open_bound(bound_head *bound)
+{
+    lm_context *ctx = &bound->ctx;
+
+    lm_context_init(ctx);
+    golden_open(ctx, "bert-st5-cls", &bound->folder);
+    make_files(ctx, &bound->files);
+    CHECK_OK(ctx, loaded_open(ctx, &bound->folder.source, lm_kernels_active(), &bound->base));
+    CHECK_OK(ctx, loaded_open(ctx, &bound->files.source, lm_kernels_active(), &bound->head));
+    CHECK_OK(ctx, lm_session_create(ctx, &bound->session));
+    bound->head.model.base = &bound->base.model;
+}
+
+static void
+close_bound(bound_head *bound)
+{
+    lm_session_free(bound->session);
+    loaded_close(&bound->ctx, &bound->head);
+    loaded_close(&bound->ctx, &bound->base);
+    free_files(&bound->files);
+    golden_close(&bound->folder);
+}
+
+/* An embedding that was kept gives the scores of its text, bit for bit. */
+static void
+vectors(void)
+{
+    const lm_text text = {"the data base", 13};
+    const lm_embed_options options = {.dimensions = 0};
+    float embedding[WIDTH + 1] = {0}, of_text[LABELS], of_vector[LABELS];
+    bound_head bound;
+    lm_context *ctx = &bound.ctx;
+    const lm_model *head = &bound.head.model;
+    fake_memory memory = {.stop_at = 1};
+
+    open_bound(&bound);
+    CHECK_OK(ctx, lm_classify(ctx, bound.session, head, &text, 1, &options, of_text, NULL));
+    CHECK_OK(ctx,
+             lm_embed(ctx, bound.session, &bound.base.model, &text, 1, &options, embedding, NULL));
+    CHECK_OK(ctx, lm_classify_vector(ctx, head, embedding, WIDTH, of_vector));
+    CHECK(memcmp(of_text, of_vector, sizeof of_text) == 0);
+    check_scores(&head->head, embedding, of_vector);
+    CHECK_EQ_INT(lm_classify_vector(ctx, &bound.base.model, embedding, WIDTH, of_vector),
+                 LM_UNSUPPORTED);
+    CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH + 1, of_vector), LM_BAD_ARGUMENT);
+    CHECK_STR(ctx->error.found, "21");
+    CHECK_STR(ctx->error.allowed, "20");
+    CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH - 1, of_vector), LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, 0, of_vector), LM_BAD_ARGUMENT);
+    embedding[WIDTH - 1] = NAN;
+    CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH, of_vector), LM_BAD_ARGUMENT);
+    CHECK_STR(ctx->error.message, "element 20 of the vector is not a finite number");
+    CHECK_STR(ctx->error.found, "NaN");
+    embedding[0] = -INFINITY;
+    CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH, of_vector), LM_BAD_ARGUMENT);
+    CHECK_STR(ctx->error.message, "element 1 of the vector is not a finite number");
+    CHECK_STR(ctx->error.found, "-Infinity");
+    embedding[0] = embedding[WIDTH - 1] = 0;
+    ctx->cancelled = fake_cancelled;
+    ctx->opaque = &memory;
+    CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH, of_vector), LM_CANCELLED);
+    ctx->cancelled = NULL;
+    close_bound(&bound);
+}
+
+/*
+ * Texts of the batches before one that fails have their scores, and nothing behind them is written.
+ */
+static void
+some_texts(void)
+{
+    const char *more = "cat the cat the cat the cat the cat the cat the cat the cat the cat the";
+    const lm_text texts[] = {{"cat", 3}, {"the data base", 13}, {"cat", 3}, {more, strlen(more)}};
+    const lm_embed_options options = {.on_long = LM_LONG_ERROR, .batch_tokens = 1};
+    float alone[2 * LABELS], scores[4 * LABELS];
+    lm_embed_counts counts = {0};
+    bound_head bound;
+    lm_context *ctx = &bound.ctx;
+    const lm_model *head = &bound.head.model;
+
+    open_bound(&bound);
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(ctx, lm_classify(ctx, bound.session, head, &texts[i], 1, &options,
+                                  alone + i * LABELS, NULL));
+    for (int i = 0; i < 4 * LABELS; i++)
+        scores[i] = 7;
+    CHECK_EQ_INT(lm_classify(ctx, bound.session, head, texts, 4, &options, scores, &counts),
+                 LM_TOO_LARGE);
+    CHECK_EQ_INT(counts.texts, 2);
+    CHECK_EQ_INT(counts.forwards, 2);
+    CHECK(memcmp(scores, alone, sizeof alone) == 0);
+    for (int i = 2 * LABELS; i < 4 * LABELS; i++)
+        CHECK(scores[i] == 7);
+    close_bound(&bound);
+}
+
 typedef struct head_damage {
     const char *json; /* instead of head.json */
     lm_status status;
@@ -431,10 +537,16 @@ heads_and_bases(void)
 }
 
 static const unit_case cases[] = {
-    {"round trip", round_trip},       {"classify", classify},
-    {"damaged heads", damaged_heads}, {"too many labels", too_many_labels},
-    {"other tensors", other_tensors}, {"head faults", head_faults},
-    {"narrow files", narrow_files},   {"heads and bases", heads_and_bases},
+    {"round trip", round_trip},
+    {"classify", classify},
+    {"damaged heads", damaged_heads},
+    {"too many labels", too_many_labels},
+    {"other tensors", other_tensors},
+    {"head faults", head_faults},
+    {"narrow files", narrow_files},
+    {"heads and bases", heads_and_bases},
+    {"vectors", vectors},
+    {"some texts", some_texts},
 };
 
 UNIT_MAIN(cases)

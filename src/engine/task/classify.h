@@ -8,10 +8,19 @@
 
 /*
  * Softmax scores (count, labels) of texts. LM_UNSUPPORTED, with a hint, when the model has no head.
+ * counts is as lm_embed has it; where a text fails, the first `counts->texts` rows of scores are
+ * valid, unless the call was cancelled.
  */
 lm_status lm_classify(lm_context *ctx, lm_session *session, const lm_model *model,
                       const lm_text *texts, size_t count, const lm_embed_options *options,
                       float *scores, lm_embed_counts *counts);
+
+/*
+ * The same for one embedding that the head's base has computed before: the same bits.
+ * LM_BAD_ARGUMENT for another width, or a number that is not finite.
+ */
+lm_status lm_classify_vector(lm_context *ctx, const lm_model *model, const float *vector, int width,
+                             float *scores);
 
 /* Index of the highest score; the first of equals. */
 int lm_classify_best(const float *scores, int labels);

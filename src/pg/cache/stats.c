@@ -68,6 +68,7 @@ lmtext_function_name(lmtext_function function)
         [LMTEXT_FUNCTION_CLASS_SCORES] = "class_scores",
         [LMTEXT_FUNCTION_EMBED_TRIGGER] = "embed_trigger",
         [LMTEXT_FUNCTION_TRAIN] = "train",
+        [LMTEXT_FUNCTION_CLASSIFY_SCORED] = "classify_scored",
     };
 
     return names[function];

@@ -26,7 +26,8 @@ typedef enum lmtext_function {
     LMTEXT_FUNCTION_CLASSIFY,
     LMTEXT_FUNCTION_CLASS_SCORES,
     LMTEXT_FUNCTION_EMBED_TRIGGER,
-    LMTEXT_FUNCTION_TRAIN
+    LMTEXT_FUNCTION_TRAIN,
+    LMTEXT_FUNCTION_CLASSIFY_SCORED
 } lmtext_function;
 const char *lmtext_function_name(lmtext_function function);
 

@@ -74,52 +74,37 @@ embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text 
 
 /* ---- Texts of rows to come (pg/glue/ahead.h) ---- */
 
-/* One batch of the call's text and those after it. */
-static void
-embed_batch(lmtext_ahead *ahead, lmtext_model *model, const lm_embed_options *options,
-            const embed_key *key, size_t width)
-{
-    lm_text texts[LMTEXT_AHEAD_TEXTS];
-    int count;
+typedef struct vector_maker {
+    lmtext_model *model;
+    const lm_embed_options *options;
+} vector_maker;
 
-    ahead->ready = ahead->at; /* what was there is no more */
-    if (ahead->values == NULL || ahead->capacity < (ahead->count - ahead->at) * width) {
-        if (ahead->values != NULL)
-            pfree(ahead->values);
-        ahead->values = NULL;
-        ahead->capacity = (ahead->count - ahead->at) * width;
-        ahead->values = MemoryContextAlloc(ahead->memory, ahead->capacity * sizeof(float));
-    }
-    memcpy(ahead->key, key, sizeof *key);
-    count = lmtext_ahead_gather(ahead, texts);
-    lmtext_ahead_computed(ahead, count,
-                          (int)lmtext_embed_some(model, texts, count, options, ahead->values));
-}
-
-static bool
-is_ready(const lmtext_ahead *ahead, const embed_key *key)
+static size_t
+make_vectors(void *opaque, const lm_text *texts, size_t count, void *vectors)
 {
-    return ahead->at >= ahead->first && ahead->at < ahead->ready &&
-           memcmp(ahead->key, key, sizeof *key) == 0;
+    vector_maker *maker = opaque;
+
+    return lmtext_embed_some(maker->model, texts, count, maker->options, vectors);
 }
 
 /*
- * The vector of the text at hand, or NULL: to be computed alone, with whatever error it has. The
- * call's other arguments, but for its texts, are constant.
+ * The vector of the text at hand, or NULL. The key leaves the words of a prompt out: the call's
+ * other arguments, but for its texts, are constant.
  */
 static const float *
 vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model,
              const lm_embed_options *options, const embed_key *key, size_t width)
 {
-    lmtext_ahead *ahead =
-        lmtext_ahead_find(fcinfo->flinfo->fn_expr, argno, lmtext_arg_bytes(fcinfo, argno));
+    vector_maker maker = {model, options};
+    lmtext_ahead_task task = {.compute = make_vectors,
+                              .opaque = &maker,
+                              .key = key,
+                              .key_size = sizeof *key,
+                              .item_size = width * sizeof(float)};
 
-    StaticAssertStmt(sizeof *key <= sizeof ahead->key, "a key has room");
-    if (ahead == NULL)
-        return NULL;
-    if (!is_ready(ahead, key) && !ahead->failed && ahead->at + 1 < ahead->count)
-        embed_batch(ahead, model, options, key, width);
-    return is_ready(ahead, key) ? ahead->values + ahead->places[ahead->at] * width : NULL;
+    StaticAssertStmt(sizeof *key <= LMTEXT_AHEAD_KEY, "a key has room");
+    return lmtext_ahead_item(fcinfo->flinfo->fn_expr, argno, lmtext_arg_bytes(fcinfo, argno),
+                             &task);
 }
 
 /* A text that may be another in the next row. */

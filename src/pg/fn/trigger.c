@@ -30,7 +30,7 @@ enum { ARG_TEXT, ARG_VECTOR, ARG_MODEL, ARG_PROMPT };
 typedef struct key_column {
     int number;
     char *name;
-    bool hidden; /* the text is made of it */
+    bool hidden; /* the text is made of it, or it may not be read */
     FmgrInfo output;
 } key_column;
 
@@ -140,7 +140,9 @@ find_key(FunctionCallInfo fcinfo, Relation relation, trigger_plan *plan)
 
         key->number = number;
         key->name = MemoryContextStrdup(memory, NameStr(column->attname));
-        key->hidden = !shows_key(relid, number) || lmtext_row_text_reads(plan->text, number);
+        /* A number or a date is no text of anybody, whatever the expression makes of it. */
+        key->hidden = !shows_key(relid, number) ||
+                      (column->attlen < 0 && lmtext_row_text_reads(plan->text, number));
         getTypeOutputInfo(column->atttypid, &output, &varlena);
         fmgr_info_cxt(output, &key->output, memory);
     }

@@ -5,6 +5,9 @@
 
 #include "pg/glue/ahead.h"
 
+/* Of one batch's items: scores of ten thousand labels are 40 kB a text. */
+#define ITEM_BYTES (1024 * 1024)
+
 static lmtext_ahead *all; /* of nodes that run, and of cursors that are open */
 
 /* Also after an error: a query's memory goes in any case. */
@@ -49,20 +52,48 @@ lmtext_ahead_add(lmtext_ahead *ahead, lm_text text)
     ahead->texts[ahead->count++] = text;
 }
 
-/* One plan may run twice at a time (recursion), and then each has its own. */
-lmtext_ahead *
-lmtext_ahead_find(const Node *call, int argno, lm_text text)
+/* Moves on to the text. */
+static bool
+holds(lmtext_ahead *ahead, lm_text text)
 {
+    for (int i = ahead->at; i < ahead->count; i++)
+        if (ahead->texts[i].bytes == text.bytes && ahead->texts[i].length == text.length) {
+            ahead->at = i;
+            return true;
+        }
+    return false;
+}
+
+/*
+ * The texts of a call. One plan may run twice at a time (recursion), and then each has its own.
+ * Texts that a node read for a call elsewhere in the plan become those of the call that comes.
+ */
+static lmtext_ahead *
+find_texts(const Node *call, int argno, lm_text text)
+{
+    lmtext_ahead *unclaimed = NULL;
+
     for (lmtext_ahead *ahead = all; ahead != NULL; ahead = ahead->next) {
-        if (ahead->call != call || ahead->argno != argno)
-            continue;
-        for (int i = ahead->at; i < ahead->count; i++)
-            if (ahead->texts[i].bytes == text.bytes && ahead->texts[i].length == text.length) {
-                ahead->at = i;
-                return ahead;
-            }
+        if (ahead->call == call && ahead->argno == argno && holds(ahead, text))
+            return ahead;
+        if (ahead->call == NULL && unclaimed == NULL && holds(ahead, text))
+            unclaimed = ahead;
     }
-    return NULL;
+    if (unclaimed != NULL) {
+        unclaimed->call = call;
+        unclaimed->argno = argno;
+    }
+    return unclaimed;
+}
+
+/* The item of the text at hand, if a batch has made it in this way. */
+static const void *
+ready_item(const lmtext_ahead *ahead, const lmtext_ahead_task *task)
+{
+    if (ahead->at < ahead->first || ahead->at >= ahead->ready || ahead->compute != task->compute ||
+        ahead->item_size != task->item_size || memcmp(ahead->key, task->key, task->key_size) != 0)
+        return NULL;
+    return ahead->items + (size_t)ahead->places[ahead->at] * task->item_size;
 }
 
 static bool
@@ -71,33 +102,79 @@ is_same(lm_text a, lm_text b)
     return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
 }
 
-/* Each call will verify and convert its own text again, and say what is wrong with it. */
-int
-lmtext_ahead_gather(lmtext_ahead *ahead, lm_text texts[LMTEXT_AHEAD_TEXTS])
+/*
+ * The texts from `at` on, each once where neighbours are the same, in UTF-8, up to the first that
+ * has none: each call will convert its own text again, and say what is wrong with it. Returns how
+ * many they are; *stop is the first that is not among them.
+ */
+static size_t
+gather(lmtext_ahead *ahead, size_t most, lm_text texts[LMTEXT_AHEAD_TEXTS], int *stop)
 {
     const lm_text *last = NULL;
-    int count = 0;
+    size_t count = 0;
 
-    for (int i = ahead->at; i < ahead->count; i++) {
-        const lm_text *text = &ahead->texts[i];
+    for (*stop = ahead->at; *stop < ahead->count; (*stop)++) {
+        const lm_text *text = &ahead->texts[*stop];
 
         if (last == NULL || !is_same(*text, *last)) {
-            if (!lmtext_utf8_try(text->bytes, text->length, &texts[count]))
+            if (count == most || !lmtext_utf8_try(text->bytes, text->length, &texts[count]))
                 break;
             count++;
         }
         last = text;
-        ahead->places[i] = count - 1;
-        ahead->ready = i + 1;
+        ahead->places[*stop] = (int)count - 1;
     }
-    ahead->first = ahead->at;
     return count;
 }
 
-void
-lmtext_ahead_computed(lmtext_ahead *ahead, int gathered, int computed)
+static void
+make_room(lmtext_ahead *ahead, size_t size)
 {
-    while (ahead->ready > ahead->first && ahead->places[ahead->ready - 1] >= computed)
-        ahead->ready--;
-    ahead->failed = computed < gathered;
+    if (ahead->items != NULL && ahead->capacity >= size)
+        return;
+    if (ahead->items != NULL)
+        pfree(ahead->items);
+    ahead->items = NULL;
+    ahead->items = MemoryContextAlloc(ahead->memory, size);
+    ahead->capacity = size;
+}
+
+/* One batch of the call's text and those after it. */
+static void
+compute_batch(lmtext_ahead *ahead, const lmtext_ahead_task *task)
+{
+    lm_text texts[LMTEXT_AHEAD_TEXTS];
+    size_t count, made;
+    int stop;
+
+    ahead->first = ahead->ready = ahead->at; /* what was there is no more */
+    count = gather(ahead, ITEM_BYTES / task->item_size, texts, &stop);
+    if (stop <= ahead->at + 1)
+        return;
+    make_room(ahead, count * task->item_size);
+    ahead->compute = task->compute;
+    ahead->item_size = task->item_size;
+    memcpy(ahead->key, task->key, task->key_size);
+    made = task->compute(task->opaque, texts, count, ahead->items);
+    while (stop > ahead->first && (size_t)ahead->places[stop - 1] >= made)
+        stop--;
+    ahead->ready = stop;
+    ahead->failed = made < count;
+}
+
+const void *
+lmtext_ahead_item(const Node *call, int argno, lm_text bytes, const lmtext_ahead_task *task)
+{
+    lmtext_ahead *ahead = find_texts(call, argno, bytes);
+    const void *item;
+
+    Assert(task->key_size <= LMTEXT_AHEAD_KEY && task->item_size > 0);
+    if (ahead == NULL)
+        return NULL;
+    item = ready_item(ahead, task);
+    if (item == NULL && !ahead->failed) {
+        compute_batch(ahead, task);
+        item = ready_item(ahead, task);
+    }
+    return item;
 }

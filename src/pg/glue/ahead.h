@@ -2,12 +2,13 @@
  * ahead.h - texts that a call of a function is about to be given.
  *
  * A plan node that reads rows ahead says here which texts they hold (pg/plan/batch); the function,
- * when it is called for one of them, may compute the others with it and keep what it has. This is
- * advice and no more: whoever finds nothing here computes its one text, and so does everybody whose
- * batch failed. All arguments but the text must be constant in the statement.
+ * when it is called for one of them, asks for that text's item, which is computed together with
+ * those of the texts after it. This is advice and no more: whoever gets no item here computes its
+ * one text, and so does everybody whose batch failed. All arguments but the text must be constant
+ * in the statement.
  *
- * A text is known by the call, its argument, and where its bytes lie in a row that the node holds:
- * in the database's encoding.
+ * A text is known by where its bytes lie in a row that the node holds, in the database's encoding,
+ * and by the call and its argument, where the node knows them.
  */
 #ifndef LMTEXT_AHEAD_H
 #define LMTEXT_AHEAD_H
@@ -17,9 +18,22 @@
 #define LMTEXT_AHEAD_TEXTS 128
 #define LMTEXT_AHEAD_KEY 64
 
+/* Make the items of texts, of as many as it can from the first on; returns how many. */
+typedef size_t (*lmtext_ahead_compute)(void *opaque, const lm_text *texts, size_t count,
+                                       void *items);
+
+/* How a function computes a text. */
+typedef struct lmtext_ahead_task {
+    lmtext_ahead_compute compute;
+    void *opaque;    /* for compute */
+    const void *key; /* what items depend on beside the text; compared byte by byte */
+    size_t key_size; /* up to LMTEXT_AHEAD_KEY */
+    size_t item_size;
+} lmtext_ahead_task;
+
 typedef struct lmtext_ahead {
     struct lmtext_ahead *next;
-    const Node *call;     /* as the executor has it: fn_expr */
+    const Node *call;     /* as the executor has it: fn_expr; NULL: of the first call that asks */
     int argno;            /* which argument the texts are */
     MemoryContext memory; /* of all this */
     int count;
@@ -27,15 +41,17 @@ typedef struct lmtext_ahead {
     lm_text texts[LMTEXT_AHEAD_TEXTS];
 
     /*
-     * The function's: vectors of the texts from `first` to before `ready`. That of text i is the
-     * places[i]-th: neighbours that are the same have one.
+     * Items of the texts from `first` to before `ready`, and how they were made. That of text i is
+     * the places[i]-th: neighbours that are the same have one.
      */
     int first, ready;
     int places[LMTEXT_AHEAD_TEXTS];
-    bool failed;                /* no further batch of these texts */
-    char key[LMTEXT_AHEAD_KEY]; /* what they depend on beside the texts */
-    float *values;
-    size_t capacity; /* of values */
+    bool failed; /* no further batch of these texts */
+    lmtext_ahead_compute compute;
+    char key[LMTEXT_AHEAD_KEY];
+    size_t item_size;
+    char *items;
+    size_t capacity; /* of items, in bytes */
 } lmtext_ahead;
 
 /* Known to functions until `memory` is reset or deleted. */
@@ -44,16 +60,12 @@ lmtext_ahead *lmtext_ahead_open(const Node *call, int argno, MemoryContext memor
 void lmtext_ahead_clear(lmtext_ahead *ahead);
 void lmtext_ahead_add(lmtext_ahead *ahead, lm_text text);
 
-/* For a function: its text's place, as `at`, or NULL. */
-lmtext_ahead *lmtext_ahead_find(const Node *call, int argno, lm_text text);
-
 /*
- * For a function that is about to compute a batch: the texts from `at` on, each once where
- * neighbours are the same, in UTF-8, up to the first that has none; how many they are. The places
- * are filled. What is converted is in the current memory context.
+ * For a function: the item of the text whose bytes argument `argno` of its call has, or NULL: to be
+ * computed alone, with whatever error it has. Valid until the function returns. `compute` gets each
+ * text once where neighbours are the same, in UTF-8.
  */
-int lmtext_ahead_gather(lmtext_ahead *ahead, lm_text texts[LMTEXT_AHEAD_TEXTS]);
-/* So many of the gathered texts were computed: they are ready. */
-void lmtext_ahead_computed(lmtext_ahead *ahead, int gathered, int computed);
+const void *lmtext_ahead_item(const Node *call, int argno, lm_text bytes,
+                              const lmtext_ahead_task *task);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * batch.c - puts the node of batch_node.c into plans whose target lists embed a text of each row.
+ * batch.c - puts the node of batch_node.c into plans whose target lists compute a text of each row.
  *
  * Short texts are slow one by one: a matrix of ten rows keeps no kernel busy. The finished plan is
  * changed, for no path reaches below Gather once the target is applied, and when its executor
@@ -78,14 +78,6 @@ is_ahead(Node *argument)
     return exprType(argument) == TEXTOID && !lmtext_is_stable(argument) && is_harmless(argument);
 }
 
-/* Calls that ask for texts ahead (fn/embed.c): those of vectors and of distances. */
-static bool
-takes_batches(Node *call, int texts)
-{
-    return texts == 2 || (texts == 1 && IsA(call, FuncExpr) &&
-                          ((FuncExpr *)call)->funcresulttype == FLOAT4ARRAYOID);
-}
-
 /* Is a text the same in all rows, which is remembered, or one that may be read ahead? */
 static bool
 is_known(Node *argument)
@@ -103,8 +95,6 @@ add_texts(Node *call, List **texts)
     List *arguments = NIL;
     int count = lmtext_plan_texts(call, &arguments), i;
 
-    if (!takes_batches(call, count))
-        return;
     for (i = 0; i < list_length(arguments); i++)
         if (i < count ? !is_known(list_nth(arguments, i))
                       : !lmtext_is_stable(list_nth(arguments, i)))
@@ -118,30 +108,35 @@ add_texts(Node *call, List **texts)
         }
 }
 
-/* Only into what evaluates all its parts: what CASE leaves out is not to be computed. */
+/* What evaluates all its parts: what CASE leaves out is not to be computed. */
 static bool
-collect_texts(Node *node, void *context)
+evaluates_all(Node *node)
 {
-    if (node == NULL)
-        return false;
     switch (nodeTag(node)) {
     case T_FuncExpr:
     case T_OpExpr:
-        add_texts(node, context);
-        break;
     case T_List:
     case T_TargetEntry:
     case T_RelabelType:
+    case T_FieldSelect:
     case T_CoerceViaIO:
     case T_ArrayCoerceExpr:
     case T_ArrayExpr:
     case T_RowExpr:
     case T_SubscriptingRef:
     case T_NullTest:
-        break;
+        return true;
     default:
         return false;
     }
+}
+
+static bool
+collect_texts(Node *node, void *context)
+{
+    if (node == NULL || !evaluates_all(node))
+        return false;
+    add_texts(node, context);
     return expression_tree_walker(node, collect_texts, context);
 }
 
@@ -351,6 +346,136 @@ split_node(Plan *plan, List *range_table, int64 bound, int id)
     return batch;
 }
 
+/* ---- Calls that another node makes with a row's text ---- */
+
+/*
+ * A node above computes: a ProjectSet, an aggregate's argument, or a scan of a function on the
+ * inner side of a nested loop, which is given the text as a parameter. It has the text where it
+ * lies in the row. The new node then passes rows on as they are.
+ */
+typedef struct lent_texts {
+    NestLoop *loop; /* whose parameters are texts; NULL: columns are */
+    List *columns;  /* numbers */
+} lent_texts;
+
+static const Var *
+lent_column(const lent_texts *lent, Node *argument)
+{
+    ListCell *cell;
+
+    while (IsA(argument, RelabelType))
+        argument = (Node *)((RelabelType *)argument)->arg;
+    if (lent->loop == NULL)
+        return IsA(argument, Var) && ((Var *)argument)->varno == OUTER_VAR ? (Var *)argument : NULL;
+    if (!IsA(argument, Param) || ((Param *)argument)->paramkind != PARAM_EXEC)
+        return NULL;
+    foreach (cell, lent->loop->nestParams) {
+        NestLoopParam *param = lfirst_node(NestLoopParam, cell);
+
+        if (param->paramno == ((Param *)argument)->paramid && IsA(param->paramval, Var))
+            return param->paramval;
+    }
+    return NULL;
+}
+
+/* The text of a call, if it is a column and what else the call depends on is constant. */
+static void
+lend_texts(lent_texts *lent, Node *call)
+{
+    List *arguments = NIL;
+    const Var *column;
+
+    if (lmtext_plan_texts(call, &arguments) != 1 || exprType(linitial(arguments)) != TEXTOID)
+        return;
+    for (int i = 1; i < list_length(arguments); i++)
+        if (!lmtext_is_stable(list_nth(arguments, i)))
+            return;
+    column = lent_column(lent, linitial(arguments));
+    if (column != NULL && column->varattno > 0)
+        lent->columns = lappend_int(lent->columns, column->varattno);
+}
+
+static bool
+lend_evaluated(Node *node, void *lent)
+{
+    if (node == NULL || !evaluates_all(node))
+        return false;
+    lend_texts(lent, node);
+    return expression_tree_walker(node, lend_evaluated, lent);
+}
+
+static bool
+lend_to_aggregates(Node *node, void *lent)
+{
+    if (node == NULL)
+        return false;
+    if (IsA(node, Aggref))
+        return ((Aggref *)node)->aggfilter == NULL &&
+               lend_evaluated((Node *)((Aggref *)node)->args, lent);
+    return expression_tree_walker(node, lend_to_aggregates, lent);
+}
+
+/* Only what is scanned for each row: nodes that keep what they read are no way there. */
+static void
+lend_to_functions(lent_texts *lent, Plan *plan)
+{
+    ListCell *cell;
+
+    while (plan != NULL && !IsA(plan, FunctionScan))
+        switch (nodeTag(plan)) {
+        case T_SubqueryScan:
+            plan = ((SubqueryScan *)plan)->subplan;
+            break;
+        case T_Limit:
+        case T_Sort:
+        case T_IncrementalSort:
+        case T_Agg:
+        case T_WindowAgg:
+        case T_Unique:
+        case T_Result:
+            plan = plan->lefttree;
+            break;
+        default:
+            return;
+        }
+    if (plan != NULL)
+        foreach (cell, ((FunctionScan *)plan)->functions)
+            lend_texts(lent, lfirst_node(RangeTblFunction, cell)->funcexpr);
+}
+
+/* Numbers of the columns of the node below whose texts `plan` computes for each row. */
+static List *
+lent_columns(Plan *plan)
+{
+    lent_texts lent = {NULL, NIL};
+
+    if (IsA(plan, ProjectSet)) {
+        lend_evaluated((Node *)plan->targetlist, &lent);
+    } else if (IsA(plan, Agg)) {
+        lend_to_aggregates((Node *)plan->targetlist, &lent);
+        lend_to_aggregates((Node *)plan->qual, &lent);
+    } else if (IsA(plan, NestLoop)) {
+        lent.loop = (NestLoop *)plan;
+        lend_to_functions(&lent, plan->righttree);
+    }
+    return lent.columns != NIL && !is_volatile(plan->lefttree) ? lent.columns : NIL;
+}
+
+/* Between `plan` and the node below. */
+static void
+lend_rows(batch_walk *walk, Plan *plan, int64 bound)
+{
+    List *columns = bound == LEFT_ALONE ? NIL : lent_columns(plan);
+
+    if (columns == NIL)
+        return;
+    walk->found++;
+    if (walk->rewrite) {
+        plan->lefttree = lmtext_batch_through(plan->lefttree, columns);
+        plan->lefttree->plan_node_id = FIRST_NODE_ID + walk->found;
+    }
+}
+
 /* ---- The walk ---- */
 
 /* The value of LIMIT or OFFSET, which may be absent; LEFT_ALONE: known only later. */
@@ -450,6 +575,7 @@ serve(batch_walk *walk, Plan *plan, int64 bound)
     if (IsA(plan, ModifyTable) && ((ModifyTable *)plan)->operation == CMD_MERGE)
         return plan;
     serve_children(walk, plan, bound);
+    lend_rows(walk, plan, bound);
     if (bound == LEFT_ALONE || !is_served(plan))
         return plan;
     walk->found++;

@@ -1,6 +1,6 @@
 /*
- * batch_node.c - Custom Scan (LmtextBatch): reads rows ahead and says to the calls in its target
- * list which texts come (pg/glue/ahead.h).
+ * batch_node.c - Custom Scan (LmtextBatch): reads rows ahead and says which texts come
+ * (pg/glue/ahead.h), to the calls in its target list or to those of a node above.
  *
  * All that a row shows is computed when the row is asked for, by PostgreSQL: privileges, errors,
  * statistics and order are those of the plan without this node. Rows ahead double from one on, so
@@ -36,6 +36,7 @@
 #define LONG_BYTES 512
 /* Of rows that are held; those of a join may be wide. */
 #define HELD_BYTES (1024 * 1024)
+#define NO_BOUND INT64CONST(-1)
 
 typedef struct batch_state {
     CustomScanState scan;
@@ -47,6 +48,7 @@ typedef struct batch_state {
     bool ended;            /* the node below has no more */
     int count_texts;
     lmtext_ahead **texts; /* for each text of a call */
+    const Node **calls;   /* which; NULL: one of another node */
     AttrNumber *columns;  /* where it is */
 } batch_state;
 
@@ -94,6 +96,35 @@ describe(List *targetlist)
     return columns;
 }
 
+/* As columns of the node itself, as they are. */
+static List *
+pass_on(List *targetlist)
+{
+    List *columns = NIL;
+    ListCell *cell;
+
+    foreach (cell, targetlist) {
+        TargetEntry *entry = flatCopyTargetEntry(lfirst_node(TargetEntry, cell));
+        Node *value = (Node *)entry->expr;
+
+        entry->expr = (Expr *)makeVar(INDEX_VAR, entry->resno, exprType(value), exprTypmod(value),
+                                      exprCollation(value), 0);
+        columns = lappend(columns, entry);
+    }
+    return columns;
+}
+
+Plan *
+lmtext_batch_through(Plan *source, List *columns)
+{
+    CustomScan *scan =
+        (CustomScan *)lmtext_batch_node(source, pass_on(source->targetlist), NO_BOUND);
+
+    scan->scan.plan.initPlan = NIL; /* the source keeps them */
+    scan->custom_private = lappend(scan->custom_private, columns);
+    return &scan->scan.plan;
+}
+
 Plan *
 lmtext_batch_node(Plan *source, List *targetlist, int64 bound)
 {
@@ -124,13 +155,46 @@ create_state(CustomScan *scan)
     return (Node *)state;
 }
 
+/* Columns whose texts are for calls elsewhere, or NIL. */
+static List *
+lent_columns(const CustomScan *scan)
+{
+    return list_length(scan->custom_private) > 1 ? lsecond_node(List, scan->custom_private) : NIL;
+}
+
+/* With a call, where it is known. */
+static void
+add_column(batch_state *state, const Node *call, int argno, AttrNumber column)
+{
+    state->calls[state->count_texts] = call;
+    state->columns[state->count_texts] = column;
+    state->texts[state->count_texts++] =
+        lmtext_ahead_open(call, argno, state->scan.ss.ps.state->es_query_cxt);
+}
+
+static void
+add_columns(batch_state *state, List *texts, List *lent)
+{
+    int count = list_length(texts) + list_length(lent);
+    ListCell *cell;
+
+    state->texts = palloc(count * sizeof *state->texts);
+    state->calls = palloc(count * sizeof *state->calls);
+    state->columns = palloc(count * sizeof *state->columns);
+    foreach (cell, texts) {
+        lmtext_batch_text *text = lfirst(cell);
+
+        add_column(state, text->call, text->argno, castNode(Var, text->text)->varattno);
+    }
+    foreach (cell, lent)
+        add_column(state, NULL, 0, (AttrNumber)lfirst_int(cell));
+}
+
 static void
 begin(CustomScanState *node, EState *estate, int eflags)
 {
     batch_state *state = (batch_state *)node;
     Plan *plan = node->ss.ps.plan;
-    List *texts = lmtext_batch_texts(plan->targetlist);
-    ListCell *cell;
 
     outerPlanState(node) = ExecInitNode(outerPlan(plan), estate, eflags);
     if (state->bound >= 0)
@@ -138,15 +202,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
     state->memory =
         AllocSetContextCreate(estate->es_query_cxt, "lmtext rows ahead", ALLOCSET_DEFAULT_SIZES);
     state->ahead = 1;
-    state->texts = palloc(list_length(texts) * sizeof *state->texts);
-    state->columns = palloc(list_length(texts) * sizeof *state->columns);
-    foreach (cell, texts) {
-        lmtext_batch_text *text = lfirst(cell);
-
-        state->columns[state->count_texts] = castNode(Var, text->text)->varattno;
-        state->texts[state->count_texts++] =
-            lmtext_ahead_open(text->call, text->argno, estate->es_query_cxt);
-    }
+    add_columns(state, lmtext_batch_texts(plan->targetlist), lent_columns((CustomScan *)plan));
 }
 
 /* A text in the row in the slot, unless it is long or elsewhere; its size, about. */
@@ -166,10 +222,11 @@ add_text(lmtext_ahead *ahead, TupleTableSlot *slot, AttrNumber column)
 
 /* A call with a NULL computes no text, of two neither. */
 static bool
-is_computed(batch_state *state, const lmtext_ahead *ahead, TupleTableSlot *slot)
+is_computed(batch_state *state, int text, TupleTableSlot *slot)
 {
     for (int i = 0; i < state->count_texts; i++)
-        if (state->texts[i]->call == ahead->call && slot->tts_isnull[state->columns[i] - 1])
+        if (slot->tts_isnull[state->columns[i] - 1] &&
+            (i == text || (state->calls[i] != NULL && state->calls[i] == state->calls[text])))
             return false;
     return true;
 }
@@ -183,7 +240,7 @@ add_texts(batch_state *state, MinimalTuple row)
 
     ExecForceStoreMinimalTuple(row, slot, false);
     for (int i = 0; i < state->count_texts; i++) {
-        if (is_computed(state, state->texts[i], slot)) {
+        if (is_computed(state, i, slot)) {
             Size size = add_text(state->texts[i], slot, state->columns[i]);
 
             most = Max(most, size);
@@ -261,7 +318,7 @@ next_row(CustomScanState *node)
     ExecForceStoreMinimalTuple(state->rows[state->at++], slot, false);
     state->returned++;
     context->ecxt_scantuple = slot;
-    return ExecProject(node->ss.ps.ps_ProjInfo);
+    return node->ss.ps.ps_ProjInfo == NULL ? slot : ExecProject(node->ss.ps.ps_ProjInfo);
 }
 
 static void
@@ -301,7 +358,7 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
     Plan *plan = node->ss.ps.plan;
     List *context = set_deparse_context_plan(es->deparse_cxt, plan, ancestors), *shown = NIL;
-    bool prefix = es->verbose || list_length(es->rtable) > 1;
+    bool prefix = es->verbose || LMTEXT_EXPLAINED(es) > 1;
     Node *last = NULL;
     ListCell *cell;
 
@@ -312,7 +369,16 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
             shown = lappend(shown, deparse_expression(as_written(call), context, prefix, false));
         last = call;
     }
-    ExplainPropertyList("Calls", shown, es);
+    if (shown != NIL)
+        ExplainPropertyList("Calls", shown, es);
+    shown = NIL;
+    foreach (cell, list_union_int(NIL, lent_columns((CustomScan *)plan))) {
+        TargetEntry *entry = list_nth_node(TargetEntry, plan->targetlist, lfirst_int(cell) - 1);
+
+        shown = lappend(shown, deparse_expression((Node *)entry->expr, context, prefix, false));
+    }
+    if (shown != NIL)
+        ExplainPropertyList("Texts", shown, es);
     if (es->analyze && node->ss.ps.instrument != NULL)
         ExplainPropertyFloat("Batches", NULL, node->ss.ps.instrument->ntuples2, 0, es);
 }

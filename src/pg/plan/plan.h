@@ -47,6 +47,8 @@ void lmtext_batch_node_init(void);
  * INDEX_VAR. Not more than `bound` rows are asked for; negative: no such bound.
  */
 Plan *lmtext_batch_node(Plan *source, List *targetlist, int64 bound);
+/* The same that passes rows on as they are; texts, for calls elsewhere, are in these columns. */
+Plan *lmtext_batch_through(Plan *source, List *columns);
 /* A text of a call in a target list that is evaluated for each row and may be read ahead. */
 typedef struct lmtext_batch_text {
     Node *call;
