@@ -48,7 +48,6 @@ main(int argc, char **argv)
     lm_arena arena;
     lm_buffer image;
     lm_tokenizer tokenizer;
-    lm_tokenizer_notes notes;
     lm_token_scratch *scratch;
     lm_encoding encoding;
     const lm_json *json;
@@ -66,7 +65,7 @@ main(int argc, char **argv)
     lm_buffer_init(&image, &ctx);
     lm_encoding_init(&encoding, &ctx);
     if (lm_json_parse(&ctx, &arena, text, size, argv[1], &json) != LM_OK ||
-        lm_tokenizer_compile(&ctx, json, NULL, 1 << 24, &image, &notes) != LM_OK ||
+        lm_tokenizer_compile(&ctx, json, NULL, 1 << 24, &image, NULL) != LM_OK ||
         lm_tokenizer_bind(&ctx, image.data, image.size, &tokenizer) != LM_OK ||
         lm_token_scratch_create(&ctx, &scratch) != LM_OK)
         return fail(&ctx, argv[1]);

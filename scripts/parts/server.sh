@@ -136,16 +136,26 @@ part_docs() {
 
 # The reference libraries on the Debian corpus and its translations (with --long all of these).
 part_live() {
-    need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy
+    # New keys of a later sentence-transformers are to turn this part red, so its version is open.
+    need_venv live "torch==2.13.0" "transformers==5.23.0" "tokenizers==0.23.3" numpy "sentence-transformers>=6.2"
     build_units unit ""
+    check_lines live-keys "$BUILD/live/bin/python" scripts/compare-keys.py \
+        --program "$BUILD/unit/tools/list_keys" --model "$LMTEXT_MINILM"
     start_server
     long= each=40
     [ "$LMTEXT_EFFORT" != long ] || long=--long each=100
     # shellcheck disable=SC2086 # an option or nothing
     check_lines live-tokenizer "$BUILD/live/bin/python" scripts/compare-tokenizers.py $long \
         --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all"
+    count=1000
+    [ "$LMTEXT_EFFORT" != long ] || count=10000
+    check_lines live-random-tokenizers "$BUILD/live/bin/python" scripts/compare-random-tokenizers.py \
+        --program "$BUILD/unit/tools/tokenize_lines" --count $count
+    check_lines live-tokenizer-files "$BUILD/live/bin/python" scripts/compare-tokenizer-files.py \
+        --program "$BUILD/unit/tools/tokenize_lines" --count $((count * 2 / 5))
     check_lines live-embedding "$BUILD/live/bin/python" scripts/compare-embeddings.py \
         --model "$LMTEXT_MINILM" --corpus "$BUILD/corpus-all/corpus.jsonl" --each $each
+    check_lines live-folders "$BUILD/live/bin/python" scripts/compare-folders.py --model "$LMTEXT_MINILM"
     stop_server
 }
 

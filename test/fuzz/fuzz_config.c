@@ -125,10 +125,12 @@ run(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folder *fold
     const lm_family *family;
     lm_weights_plan plan;
     lm_bundle bundle;
+    lm_notes notes;
     const lm_dims *dims;
     int window;
 
-    LM_TRY(lm_bundle_open(ctx, arena, source, &bundle));
+    lm_notes_init(&notes, true);
+    LM_TRY(lm_bundle_open(ctx, arena, source, &notes, &bundle));
     REQUIRE((bundle.config != NULL) != (bundle.head != NULL));
     check_sentence(&bundle.sentence);
     LM_TRY(check_list(ctx, arena, source, folder));

@@ -139,11 +139,14 @@ run(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folder *fold
 {
     lm_model_plan *plan;
     lm_model_info info;
+    lm_notes notes;
     char *image;
     size_t size;
     lm_status status;
 
-    LM_TRY(lm_model_plan_make(ctx, arena, source, NULL, lm_kernels_active(), &plan, &info, NULL));
+    lm_notes_init(&notes, true); /* what an import refuses is looked at, and run as well */
+    LM_TRY(lm_model_plan_make(ctx, arena, source, NULL, lm_kernels_active(), &plan, &info, &notes));
+    REQUIRE(notes.count <= LM_NOTES_MAX);
     size = lm_model_plan_size(plan);
     REQUIRE(size % LM_ALIGNMENT == 0 && info.dimensions > 0);
     if (size > IMAGE_LIMIT)

@@ -106,7 +106,7 @@ write_back(lm_context *ctx, lm_arena *arena, const lm_tensors *tensors, lm_buffe
         ordered[i] = *by_order(tensors, (uint32_t)i);
     REQUIRE_OK(ctx, lm_tensors_write_header(ctx, NULL, 0, ordered, tensors->count, out));
     fuzz_folder_add(&folder, NAME, out->data + 8, out->size - 8);
-    REQUIRE_OK(ctx, lm_tensors_open(ctx, arena, &source, &again));
+    REQUIRE_OK(ctx, lm_tensors_open(ctx, arena, &source, "", &again));
     REQUIRE(again.count == tensors->count);
     for (size_t i = 0; i < again.count; i++) {
         const lm_tensor *a = &tensors->items[i], *b = &again.items[i];
@@ -149,7 +149,7 @@ fuzz_target(lm_context *ctx, const char *data, size_t size)
 
     fuzz_folder_add(&folder, NAME, data, size);
     lm_arena_init(&arena, ctx);
-    status = lm_tensors_open(ctx, &arena, &source, &tensors);
+    status = lm_tensors_open(ctx, &arena, &source, "", &tensors);
     if (status == LM_OK)
         status = check_accepted(ctx, &arena, &source, &folder.files[0], &tensors);
     else

@@ -69,6 +69,11 @@ def relations(model):
             ("act-other", UNSUPPORTED, {"hidden_act": "gelu_10"}, "hidden_act"),
             ("act-number", BAD_MODEL, {"hidden_act": 5}, "hidden_act"),
             ("act-null", BAD_MODEL, {"hidden_act": None}, "hidden_act"),
+            ("quantized", UNSUPPORTED, {"quantization_config": {"bits": 4}}, "quantization_config"),
+            ("code", UNSUPPORTED, {"auto_map": {"AutoModel": "x.Y"}}, "auto_map"),
+            ("classifier", UNSUPPORTED, {"architectures": ["BertForSequenceClassification"]}, "architectures"),
+            ("architecture-long", UNSUPPORTED, {"architectures": ["x" * 100000]}, "architectures"),
+            ("architecture-number", UNSUPPORTED, {"architectures": [5]}, "architectures"),
             ("decoder", UNSUPPORTED, {"is_decoder": True}, "is_decoder"),
             ("decoder-number", BAD_MODEL, {"is_decoder": 1}, "is_decoder"),
             ("relative", UNSUPPORTED, {"position_embedding_type": "relative_key"}, "position_embedding_type"),
@@ -99,7 +104,9 @@ def tensors(model):
         TOKENIZER: model.replaced(TOKENIZER, b'"##ing": 82', b'"##ing": 83')}, (TOKENIZER, "##ing", "82"))
     for file in (CONFIG, TOKENIZER, WEIGHTS):
         yield Case(f"no-{file}", NO_FILE, {file: MISSING}, (file,))
-    yield Case("pickled", NO_FILE, {WEIGHTS: MISSING, "pytorch_model.bin": b"\x80\x02"}, (WEIGHTS,))
+    yield Case("pickled", NO_FILE, {WEIGHTS: MISSING, "pytorch_model.bin": b"\x80\x02"}, (WEIGHTS, "pytorch_model.bin"))
+    yield Case("slow-tokenizer", NO_FILE, {TOKENIZER: MISSING, "vocab.txt": b"[PAD]\n"}, (TOKENIZER, "vocab.txt"))
+    yield Case("adapter", UNSUPPORTED, {"adapter_config.json": b"{}"}, ("adapter_config.json",))
     yield Case("weights-in-subfolder", NO_FILE,
                {WEIGHTS: MISSING, "0_Transformer/" + WEIGHTS: model.files[WEIGHTS]}, (WEIGHTS,))
 

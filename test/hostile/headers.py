@@ -30,6 +30,12 @@ def lengths(model):
         yield bad(f"length-{what}", struct.pack("<Q", size) + whole[8:])
     for size in (0, 1, 7, 8):
         yield bad(f"file-of-{size}", whole[:size])
+    for what, data, said in (
+            ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 612\n", "git-lfs"),
+            ("html", b"<!DOCTYPE html><html>Not found</html>", "HTML"), ("zip", b"PK\3\4" + whole, "zip"),
+            ("pickle", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "pickle"), ("gguf", b"GGUF" + b"\3" * 60, "GGUF"),
+            ("short-pointer", b"version https://", ""), ("nine-bytes", b"version h", "")):
+        yield bad(f"file-of-{what}", data, *([said] if said else []))
     # The file is as large as it says, and still is not believed.
     yield bad("length-over-limit-and-there",
               Sparse(struct.pack("<Q", 100_000_001) + b"{", 300_000_000))

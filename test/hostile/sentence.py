@@ -9,7 +9,7 @@ PATH = "sentence_transformers.models."
 
 
 def module(kind, path="", **members):
-    return {"idx": 0, "name": "0", "path": path, "type": PATH + kind, **members}
+    return {"idx": 0, "name": kind, "path": path, "type": PATH + kind, **members}
 
 
 FIRST, SECOND, THIRD = module("Transformer"), module("Pooling", "1_Pooling"), module("Normalize", "2_Normalize")
@@ -26,7 +26,13 @@ def pipelines(models):
             ("dense", UNSUPPORTED, [FIRST, SECOND, module("Dense", "2_Dense")], "Dense"),
             ("layer-norm", UNSUPPORTED, [FIRST, SECOND, module("LayerNorm", "2_LayerNorm")], "LayerNorm"),
             ("clip", UNSUPPORTED, [module("CLIPModel")], "CLIPModel"),
-            ("subfolder", UNSUPPORTED, [module("Transformer", "0_Transformer"), SECOND], "path"),
+            ("subfolder", NO_FILE, [module("Transformer", "0_Transformer"), SECOND]),
+            ("subfolder-parent", DENIED, [module("Transformer", "../0_Transformer"), SECOND]),
+            ("subfolder-shared", BAD_MODEL, [module("Transformer", "1_Pooling"), SECOND], "path"),
+            ("class-elsewhere", UNSUPPORTED, [{**FIRST, "type": "custom_st.Transformer"}, SECOND], "custom_st"),
+            ("class-bare", UNSUPPORTED, [{**FIRST, "type": "Transformer"}, SECOND], "type"),
+            ("name-twice", BAD_MODEL, [FIRST, {**SECOND, "name": "Transformer"}], "name"),
+            ("name-number", ACCEPTED, [FIRST, {**SECOND, "name": 5}]),
             ("class-code", UNSUPPORTED, [{**FIRST, "type": "__import__('os').system('id')"}, SECOND], "type"),
             ("class-nul", BAD_MODEL, [{**FIRST, "type": PATH + "Transformer\0"}, SECOND], "type"),
             ("class-null", BAD_MODEL, [{**FIRST, "type": None}, SECOND], "type"),
@@ -39,9 +45,10 @@ def pipelines(models):
             ("path-parent", DENIED, [FIRST, module("Pooling", "../1_Pooling")]),
             ("path-parent-inside", DENIED, [FIRST, module("Pooling", "x/../1_Pooling")]),
             ("path-absolute", DENIED, [FIRST, module("Pooling", "/etc")]),
-            ("path-dot", DENIED, [FIRST, module("Pooling", "./1_Pooling")]),
-            ("path-slash", DENIED, [FIRST, module("Pooling", "1_Pooling/")]),
-            ("path-empty", DENIED, [FIRST, module("Pooling", "")]),
+            ("path-dot", ACCEPTED, [FIRST, module("Pooling", "./1_Pooling")]),
+            ("path-slash", ACCEPTED, [FIRST, module("Pooling", "1_Pooling/")]),
+            ("path-slashes", ACCEPTED, [module("Transformer", "./."), module("Pooling", "1_Pooling//.//")]),
+            ("path-empty", BAD_MODEL, [FIRST, module("Pooling", "")], "path"),
             ("path-long", DENIED, [FIRST, module("Pooling", "x" * 60000)]),
             ("path-twice", BAD_MODEL, [FIRST, SECOND, module("Normalize", "1_Pooling")], "path"),
             ("path-elsewhere", NO_FILE, [FIRST, module("Pooling", "9_Pooling")]),
@@ -102,6 +109,12 @@ def windows(models):
             ("task-number", BAD_MODEL, "transformer_task", 5)):
         yield Case(f"transformer-{what}", state, {SENTENCE: new.edited(SENTENCE, lambda json: json.update({key: value}))},
                    (SENTENCE, key), NEW)
+    for key in ("tokenizer_args", "processor_kwargs", "processing_kwargs", "config_args", "config_kwargs", "model_args",
+                "model_kwargs", "modality_config", "query_length", "query_expansion"):
+        for what, state, value in (("number", UNSUPPORTED, 5), ("deep", UNSUPPORTED, {"a": [[[{"b": ["c" * 9000]}]]]}),
+                                   ("empty", ACCEPTED, {})):
+            yield Case(f"{key}-{what}", state, {SENTENCE: new.edited(SENTENCE, lambda json: json.update({key: value}))},
+                       (SENTENCE, key) if state != ACCEPTED else (), NEW)
     for what, value in (("list", []), ("null", None)):
         yield Case(f"sentence-is-{what}", BAD_MODEL, {SENTENCE: dump(value)}, (SENTENCE,), OLD)
 
@@ -117,6 +130,15 @@ def prompts(models):
             ("value-number", BAD_MODEL, {"prompts": {"a": 5}}, "a"), ("value-list", BAD_MODEL, {"prompts": {"a": []}}, "a"),
             ("value-nul", BAD_MODEL, {"prompts": {"a": "b\0c"}}, "a"), ("name-nul", BAD_MODEL, {"prompts": {"a\0": "b"}}),
             ("is-list", BAD_MODEL, []), ("is-null", BAD_MODEL, None),
+            ("cut-0", BAD_MODEL, {"truncate_dim": 0}, "truncate_dim"),
+            ("cut-minus-1", BAD_MODEL, {"truncate_dim": -1}, "truncate_dim"),
+            ("cut-text", BAD_MODEL, {"truncate_dim": "8"}, "truncate_dim"),
+            ("cut-list", BAD_MODEL, {"truncate_dim": [8]}, "truncate_dim"),
+            ("cut-2e63", BAD_MODEL, {"truncate_dim": 2**63}, "truncate_dim"),
+            ("cut-2e62", ACCEPTED, {"truncate_dim": 2**62}), ("cut-1", ACCEPTED, {"truncate_dim": 1}),
+            ("cross-encoder", UNSUPPORTED, {"model_type": "CrossEncoder"}, "model_type", "CrossEncoder"),
+            ("type-long", UNSUPPORTED, {"model_type": "x" * 100_000}, "model_type"),
+            ("unknown-keys", ACCEPTED, {f"k{n}": n for n in range(20_000)}),
             ("none", ACCEPTED, {"prompts": None, "default_prompt_name": None}), ("empty", ACCEPTED, {}),
             ("null-text", ACCEPTED, {"prompts": {"a": None}}), ("empty-name", ACCEPTED, {"prompts": {"": "x"}}),
             ("many", ACCEPTED, {"prompts": {f"p{n}": "x" * 20 for n in range(20_000)}}),

@@ -121,7 +121,8 @@ def encodings(models):
             ("empty", b""), ("spaces", b" \n\t "), ("html", b"<!DOCTYPE html><html>Not found</html>"),
             ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 612\n"),
             ("two", text + text), ("comma", text.rstrip()[:-1] + b",}")):
-        yield Case(f"json-{what}", BAD_JSON, {CONFIG: data}, (CONFIG,))
+        said = {"html": ("HTML",), "pointer": ("git-lfs",)}.get(what, ())
+        yield Case(f"json-{what}", BAD_JSON, {CONFIG: data}, (CONFIG, *said))
     # A control character that is escaped is a character: not bert, and not something worse.
     weights = bert.weights()
     header = dump(weights.header)

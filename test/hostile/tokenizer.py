@@ -1,6 +1,10 @@
 """Rows 12 and 13: tokenizer.json with ids that name no row, tokens that contradict, hostile patterns."""
+import json
+
 from folder import (ACCEPTED, BAD_JSON, BAD_MODEL, TOKENIZER, TOKENIZER_CONFIG, TOO_LARGE, UNSUPPORTED, Case,
                     MISSING)
+
+SPECIAL_MAP, ADDED_TOKENS = "special_tokens_map.json", "added_tokens.json"
 
 
 def changed(model, path, value):
@@ -194,6 +198,21 @@ def settings(model):
         yield Case(f"tokenizer-config-{what}", state,
                    {TOKENIZER_CONFIG: model.edited(TOKENIZER_CONFIG, lambda config: config.update({key: value}))},
                    (key,) if state != ACCEPTED and not what.startswith("length") else ())
+    yield Case("tokenizer-version", UNSUPPORTED, {TOKENIZER: model.edited(TOKENIZER, lambda root: root.update(version=7))},
+               (TOKENIZER, "version"))
+    many = {"extra_special_tokens": [f"x{n}" for n in range(100_000)]}
+    deep = {"additional_special_tokens": {"a": {"content": "[CLS]"}, "b": [[["[CLS]"]]], "c": 5, "d": None}}
+    for what, state, name, value, *said in (
+            ("map-list", BAD_MODEL, SPECIAL_MAP, []), ("map-text", BAD_MODEL, SPECIAL_MAP, "x"),
+            ("added-list", BAD_MODEL, ADDED_TOKENS, [1]), ("added-odd-ids", ACCEPTED, ADDED_TOKENS, {"[CLS]": "x", "[SEP]": -1}),
+            ("map-many", UNSUPPORTED, SPECIAL_MAP, many, "x0"), ("map-odd", ACCEPTED, SPECIAL_MAP, deep),
+            ("map-numbers", UNSUPPORTED, SPECIAL_MAP, {"cls_token": 5, "extra_special_tokens": 7}, "cls_token"),
+            ("added-long", UNSUPPORTED, ADDED_TOKENS, {"x" * 100_000: 1}, "xxx"),
+            ("added-nul", UNSUPPORTED, ADDED_TOKENS, {"[CLS]\0": 2})):
+        yield Case(f"tokenizer-{what}", state, {name: json.dumps(value).encode()}, (name, *said) if state != ACCEPTED else ())
+    for what, decoder in (("list", []), ("text", "x"), ("numbers", {"0": 5, "x": None}), ("flags", {"2": {"content": "[CLS]", "lstrip": 7}})):
+        yield Case(f"tokenizer-config-decoder-{what}", ACCEPTED, {TOKENIZER_CONFIG: model.edited(
+            TOKENIZER_CONFIG, lambda config: config.update({"added_tokens_decoder": decoder}))}, ())
 
 
 def cases(models, effort):

@@ -260,6 +260,25 @@ is(mode_of("$base/out"), '0700', 'for the server\'s user alone');
 is(mode_of("$base/out/1_Pooling/config.json"), '0600', 'its files too');
 is(value("SELECT lmtext.import_model('again', '$base/out')"), 1, 'is read back');
 is(value("SELECT count(DISTINCT sha256) FROM lmtext.models WHERE name IN ('st', 'again')"), 1, 'to an equal digest');
+
+# The transformer in a folder of its own, as models of 2020 have it.
+{
+    my ($from, $old) = ("$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert-st6-cls", "$base/old");
+
+    system("cp -r '$from' '$old' && chmod -R u+w '$old' && cd '$old' && mkdir 0_BERT && rm golden.json"
+        . ' && for f in *.*; do case $f in modules.json|config_sent*) ;; *) mv "$f" 0_BERT/ ;; esac; done') == 0 or die;
+    my $modules = slurp_file("$old/modules.json");
+    $modules =~ s/"path": ""/"path": "0_BERT"/ or die;
+    open my $file, '>', "$old/modules.json" or die;
+    print $file $modules;
+    close $file;
+    value("SELECT lmtext.import_model('old', '$old')");
+    is(state_of("SELECT lmtext.export_model('old', '$base/old_out')"), '', 'an old layout is exported');
+    ok(-e "$base/old_out/0_BERT/model.safetensors" && !-e "$base/old_out/config.json", 'as it was');
+    value("SELECT lmtext.import_model('old_again', '$base/old_out')");
+    is(value("SELECT count(DISTINCT sha256) FROM lmtext.models WHERE name IN ('old', 'old_again')"), 1, 'to an equal digest');
+    is(value("SELECT lmtext.embed('a text', 'old_again') = lmtext.embed('a text', 'st')"), 't', 'and gives the same vector');
+}
 is(join(' ', sort map { s{.*/}{}r } glob "$base/out/*"), join(' ', sort grep { $_ ne 'golden.json' } map { s{.*/}{}r }
     glob "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert-st6-cls/*"), 'with the files of the folder and no other');
 is(state_of("SELECT lmtext.export_model('st', '$base/out')"), '58P02', 'never over what is there');

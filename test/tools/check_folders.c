@@ -135,9 +135,11 @@ import_folder(lm_context *ctx, const char *folder, const char **complaint)
     lm_file_list list;
     lm_model_options options = {.max_tokens = 0};
     lm_model_plan *plan;
+    lm_notes notes;
     lm_arena arena;
     lm_status status;
 
+    lm_notes_init(&notes, false);
     LM_TRY(lm_source_dir_open(ctx, folder, false, &dir, &source));
     lm_arena_init(&arena, ctx);
     status = lm_bundle_list(ctx, &arena, &source, &list);
@@ -145,7 +147,7 @@ import_folder(lm_context *ctx, const char *folder, const char **complaint)
         status = wanted_options(ctx, &source, &options);
     if (status == LM_OK)
         status = lm_model_plan_make(ctx, &arena, &source, &options, lm_kernels_active(), &plan,
-                                    NULL, NULL);
+                                    NULL, &notes);
     if (status == LM_OK)
         status = load_and_use(ctx, plan, complaint);
     lm_arena_free(&arena);

@@ -47,7 +47,7 @@ is_accepted(lm_context *ctx, memory_file *file)
     lm_status status;
 
     lm_arena_init(&arena, ctx);
-    status = lm_tensors_open(ctx, &arena, &source, &tensors);
+    status = lm_tensors_open(ctx, &arena, &source, "", &tensors);
     lm_arena_free(&arena);
     return status == LM_OK;
 }

@@ -2,22 +2,36 @@
  * tokenize_lines.c - drives the tokenizer for scripts/compare-tokenizers.py.
  *
  *   tokenize_lines [OPTION …] TOKENIZER_JSON [TOKENIZER_CONFIG_JSON]
+ *   tokenize_lines --many
+ *   tokenize_lines --keys
  *
  * Reads texts from standard input, each a 32-bit length and so many bytes (--pair: two of them make
  * one call). Writes for each call a 32-bit count and as many ids, starts, stops and type ids, all
  * 32-bit. With --time ROUNDS nothing is written but the seconds that the fastest round took, with
  * --cpu ROUNDS those that the processor spent on it.
+ *
+ * With --many the input is a row of jobs: five files (tokenizer.json, tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json, config.json), each with its length before it, which
+ * is 0 where there is none; three 32-bit numbers (the options, as `option_bits` has them; the most
+ * tokens or 0; the number of texts), and the texts. The answer to each is 0, the number of its
+ * notes, each a line with its length before it, and its calls as above; or the length of a line
+ * that says what is refused, and the line.
+ *
+ * --keys prints the tables of keys: file, key, use.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "token/tokenizer.h"
+#include "token/reference.h"
+
+/* Of a job. */
+enum option_bits { ADD_SPECIAL = 1, PARSE_SPECIAL = 2, OFFSETS = 4, PAIR = 8 };
 
 typedef struct settings {
     lm_token_options options;
-    bool pair;
+    bool pair, many, keys;
     int rounds;
     clockid_t clock;
     const char *files[2];
@@ -70,6 +84,10 @@ parse_arguments(int argc, char **argv, settings *set)
             set->options.offsets = false;
         else if (strcmp(argv[i], "--pair") == 0)
             set->pair = true;
+        else if (strcmp(argv[i], "--many") == 0)
+            set->many = true;
+        else if (strcmp(argv[i], "--keys") == 0)
+            set->keys = true;
         else if (strcmp(argv[i], "--max-tokens") == 0 && i + 1 < argc)
             set->options.max_tokens = atoi(argv[++i]);
         else if (strcmp(argv[i], "--time") == 0 && i + 1 < argc)
@@ -106,7 +124,6 @@ static void
 load(lm_context *ctx, const settings *set, lm_buffer *image, lm_tokenizer *tokenizer)
 {
     const lm_json *json, *config = NULL;
-    lm_tokenizer_notes notes;
     lm_arena arena;
 
     lm_arena_init(&arena, ctx);
@@ -114,7 +131,7 @@ load(lm_context *ctx, const settings *set, lm_buffer *image, lm_tokenizer *token
     if (set->files[1])
         config = parse_file(ctx, &arena, set->files[1]);
     lm_buffer_init(image, ctx);
-    if (lm_tokenizer_compile(ctx, json, config, 1 << 24, image, &notes) != LM_OK ||
+    if (lm_tokenizer_compile(ctx, json, config, 1 << 24, image, NULL) != LM_OK ||
         lm_tokenizer_bind(ctx, image->data, image->size, tokenizer) != LM_OK)
         fail(ctx, set->files[0]);
     lm_arena_free(&arena);
@@ -186,6 +203,181 @@ seconds(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* What is left of the input of --many. */
+typedef struct input {
+    const char *at, *end;
+} input;
+
+static uint32_t
+take_number(input *in)
+{
+    uint32_t number = 0;
+
+    if (in->end - in->at < 4)
+        exit(3);
+    memcpy(&number, in->at, 4);
+    in->at += 4;
+    return number;
+}
+
+static const char *
+take_bytes(input *in, size_t *length)
+{
+    const char *bytes;
+
+    *length = take_number(in);
+    if ((size_t)(in->end - in->at) < *length)
+        exit(3);
+    bytes = in->at;
+    in->at += *length;
+    return bytes;
+}
+
+/* A refusal as one line: status, key, found, allowed. */
+static void
+write_refusal(const lm_context *ctx, lm_status status)
+{
+    char line[1024];
+    uint32_t length =
+        (uint32_t)snprintf(line, sizeof line, "%d\t%s\t%s\t%s\t%s", status, ctx->error.key,
+                           ctx->error.found, ctx->error.allowed, ctx->error.message);
+
+    if (length >= sizeof line)
+        length = sizeof line - 1;
+    fwrite(&length, 4, 1, stdout);
+    fwrite(line, 1, length, stdout);
+}
+
+static void
+write_notes(const lm_notes *notes)
+{
+    const uint32_t head[] = {0, (uint32_t)notes->count};
+
+    fwrite(head, 4, 2, stdout);
+    for (int i = 0; i < notes->count; i++) {
+        char line[1024];
+        uint32_t length = (uint32_t)snprintf(line, sizeof line, "%s\t%s\t%s", notes->items[i].file,
+                                             notes->items[i].key, notes->items[i].message);
+
+        fwrite(&length, 4, 1, stdout);
+        fwrite(line, 1, length, stdout);
+    }
+}
+
+static void
+run_texts(lm_context *ctx, const lm_tokenizer *tokenizer, const lm_notes *notes,
+          const settings *set, input *in, uint32_t calls)
+{
+    lm_token_scratch *scratch;
+    lm_encoding out;
+
+    if (lm_token_scratch_create(ctx, &scratch) != LM_OK)
+        fail(ctx, "scratch");
+    lm_encoding_init(&out, ctx);
+    write_notes(notes);
+    for (uint32_t i = 0; i < calls; i++) {
+        size_t a_length, b_length;
+        const char *a = take_bytes(in, &a_length), *b = set->pair ? take_bytes(in, &b_length) : "";
+        lm_status status =
+            set->pair ? lm_tokenize_pair(ctx, tokenizer, scratch, a, a_length, b, b_length,
+                                         &set->options, &out)
+                      : lm_tokenize(ctx, tokenizer, scratch, a, a_length, &set->options, &out);
+
+        if (status != LM_OK)
+            fail(ctx, "tokenize");
+        write_encoding(&out, set->options.offsets);
+    }
+    lm_encoding_free(&out);
+    lm_token_scratch_free(scratch);
+}
+
+static const lm_json *
+take_file(lm_context *ctx, lm_arena *arena, input *in)
+{
+    size_t length;
+    const char *text = take_bytes(in, &length);
+    const lm_json *json = NULL;
+
+    if (length > 0 && lm_json_parse(ctx, arena, text, length, "a file", &json) != LM_OK)
+        fail(ctx, "a file");
+    return json;
+}
+
+static void
+take_files(lm_context *ctx, lm_arena *arena, input *in, lm_tokenizer_files *files)
+{
+    files->tokenizer = take_file(ctx, arena, in);
+    files->config = take_file(ctx, arena, in);
+    files->special_map = take_file(ctx, arena, in);
+    files->added = take_file(ctx, arena, in);
+    files->model_config = take_file(ctx, arena, in);
+}
+
+/* One tokenizer and its texts. */
+static void
+run_job(lm_context *ctx, input *in)
+{
+    lm_tokenizer_files files = {0};
+    settings set = {0};
+    lm_tokenizer tokenizer;
+    uint32_t bits, calls;
+    lm_notes notes;
+    lm_buffer image;
+    lm_arena arena;
+    lm_status status;
+    size_t length;
+
+    lm_arena_init(&arena, ctx);
+    lm_buffer_init(&image, ctx);
+    lm_notes_init(&notes, false);
+    take_files(ctx, &arena, in, &files);
+    bits = take_number(in);
+    set.options = (lm_token_options){bits & ADD_SPECIAL, bits & PARSE_SPECIAL, bits & OFFSETS,
+                                     (int)take_number(in)};
+    set.pair = bits & PAIR;
+    calls = take_number(in);
+    status = lm_tokenizer_compile_files(ctx, &files, 1 << 24, &image, &notes);
+    if (status == LM_OK)
+        status = lm_tokenizer_bind(ctx, image.data, image.size, &tokenizer);
+    if (status == LM_OK)
+        run_texts(ctx, &tokenizer, &notes, &set, in, calls);
+    else
+        write_refusal(ctx, status);
+    for (uint32_t i = 0; status != LM_OK && i < calls * (set.pair ? 2 : 1); i++)
+        take_bytes(in, &length);
+    lm_buffer_free(&image);
+    lm_arena_free(&arena);
+}
+
+static int
+print_keys(void)
+{
+    static const struct {
+        const char *file;
+        const lm_key_rule *rules;
+    } tables[] = {{"tokenizer.json", lm_tokenizer_keys},
+                  {"tokenizer_config.json", lm_tokenizer_config_keys},
+                  {"special_tokens_map.json", lm_special_map_keys}};
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        for (const lm_key_rule *rule = tables[i].rules; rule->key; rule++)
+            printf("%s\t%s\t%d\n", tables[i].file, rule->key, (int)rule->use);
+    return 0;
+}
+
+static int
+run_many(lm_context *ctx)
+{
+    size_t size;
+    char *data = read_all(stdin, &size);
+    input in = {data, data + size};
+
+    while (in.at < in.end)
+        run_job(ctx, &in);
+    free(data);
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -199,11 +391,15 @@ main(int argc, char **argv)
     double best = 1e9;
 
     parse_arguments(argc, argv, &set);
+    lm_context_init(&ctx);
+    if (set.keys)
+        return print_keys();
+    if (set.many)
+        return run_many(&ctx);
     if (!set.files[0]) {
         fprintf(stderr, "usage: tokenize_lines [OPTION ...] TOKENIZER_JSON [CONFIG_JSON]\n");
         return 2;
     }
-    lm_context_init(&ctx);
     load(&ctx, &set, &image, &tokenizer);
     if (lm_token_scratch_create(&ctx, &scratch) != LM_OK)
         fail(&ctx, "scratch");

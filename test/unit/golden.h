@@ -144,7 +144,7 @@ golden_load_as(golden_folder *folder, const lm_source *source, const lm_kernels 
     lm_status status;
 
     memset(loaded, 0, sizeof *loaded);
-    LM_TRY(lm_bundle_open(ctx, &folder->arena, source, &bundle));
+    LM_TRY(lm_bundle_open(ctx, &folder->arena, source, NULL, &bundle));
     LM_TRY(lm_family_find(ctx, bundle.config, &family));
     LM_TRY(lm_weights_plan_make(ctx, &folder->arena, family, &bundle, kernels, precision,
                                 &loaded->plan));

@@ -15,7 +15,13 @@
 #define CONFIG "{\"model_type\":\"bert\",\"hidden_size\":8}"
 #define WEIGHTS "\x02\0\0\0\0\0\0\0{}"
 
-#define MODULE(type, path) "{\"idx\":0,\"name\":\"0\",\"path\":\"" path "\",\"type\":\"" type "\"}"
+/* A file of one tensor, "t", of one float. */
+static const char tensor_file[] =
+    "\x36\0\0\0\0\0\0\0{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
+    "\0\0\0\0";
+
+#define MODULE(type, path) \
+    "{\"idx\":0,\"name\":\"" type "\",\"path\":\"" path "\",\"type\":\"" type "\"}"
 #define OLD "sentence_transformers.models."
 #define OLD_MODULES                                                                      \
     "[" MODULE(OLD "Transformer", "") "," MODULE(OLD "Pooling", "1_Pooling") "," MODULE( \
@@ -43,7 +49,9 @@ fill(fake_source *fake, const file *files)
     for (; files && files->name; files++) {
         fake_file *old = fake_find(fake, files->name);
 
-        if (!old && files->text)
+        if (files->text == tensor_file)
+            fake_add_bytes(fake, files->name, files->text, sizeof tensor_file - 1);
+        else if (!old && files->text)
             fake_add(fake, files->name, files->text);
         else if (old && files->text)
             *old = (fake_file){files->name, files->text, strlen(files->text), 0};
@@ -90,7 +98,7 @@ typedef struct folder {
 } folder;
 
 static lm_status
-open_folder(folder *f, const file *files)
+open_with_notes(folder *f, const file *files, lm_notes *notes)
 {
     lm_source source = fake_open(&f->fake);
 
@@ -98,7 +106,14 @@ open_folder(folder *f, const file *files)
     fill(&f->fake, files);
     lm_context_init(&f->ctx);
     lm_arena_init(&f->arena, &f->ctx);
-    return lm_bundle_open(&f->ctx, &f->arena, &source, &f->bundle);
+    return lm_bundle_open(&f->ctx, &f->arena, &source, notes, &f->bundle);
+}
+
+/* As a stored version is opened. */
+static lm_status
+open_folder(folder *f, const file *files)
+{
+    return open_with_notes(f, files, NULL);
 }
 
 static void
@@ -257,14 +272,21 @@ static const struct {
     {"[" TRANSFORMER "," NORMALIZE "," POOLING "]", LM_UNSUPPORTED, false, "\"" OLD "Normalize\""},
     {"[" POOLING "," TRANSFORMER "]", LM_UNSUPPORTED, false, "\"" OLD "Pooling\""},
     {"[" TRANSFORMER "," TRANSFORMER "]", LM_UNSUPPORTED, false, "\"" OLD "Transformer\""},
-    {"[" MODULE(OLD "Transformer", "0_Transformer") "," POOLING "]", LM_UNSUPPORTED, false,
-     "\"0_Transformer\""},
+    {"[" TRANSFORMER "," MODULE(OLD "Pooling", "1_Pooling/") "]", LM_OK, false, ""},
+    {"[" MODULE(OLD "Transformer", ".") "," MODULE(OLD "Pooling", "./1_Pooling//") "]", LM_OK,
+     false, ""},
+    {"[" MODULE(OLD "Transformer", "0_Transformer") "," POOLING "]", LM_NO_FILE, false, ""},
+    {"[" MODULE(OLD "Transformer", "../0") "," POOLING "]", LM_DENIED, false, "\"../0\""},
     {"[" TRANSFORMER "," MODULE(OLD "Pooling", "../1_Pooling") "]", LM_DENIED, false,
-     "\"../1_Pooling/config.json\""},
+     "\"../1_Pooling\""},
+    {"[" TRANSFORMER "," MODULE(OLD "Pooling", "1_Pooling/../..") "]", LM_DENIED, false,
+     "\"1_Pooling/../..\""},
+    {"[" TRANSFORMER "," MODULE(OLD "Pooling", "") "]", LM_BAD_MODEL, false, "\"\""},
+    {"[" MODULE(OLD "Transformer", "1_Pooling") "," MODULE(OLD "Pooling", "1_Pooling/") "]",
+     LM_BAD_MODEL, false, "\"1_Pooling/\""},
     {"[" TRANSFORMER "," POOLING "," MODULE(OLD "Normalize", "1_Pooling") "]", LM_BAD_MODEL, false,
      "\"1_Pooling\""},
-    {"[" TRANSFORMER "," MODULE(OLD "Pooling", "/etc") "]", LM_DENIED, false,
-     "\"/etc/config.json\""},
+    {"[" TRANSFORMER "," MODULE(OLD "Pooling", "/etc") "]", LM_DENIED, false, "\"/etc\""},
     {"[" TRANSFORMER "]", LM_UNSUPPORTED, false, ""},
     {"[]", LM_UNSUPPORTED, false, ""},
     {"{}", LM_BAD_MODEL, false, "an object"},
@@ -378,6 +400,9 @@ test_window(void)
         {0, "{\"model_max_length\":\"512\"}", 128, 128},
         {0, "{\"model_max_length\":null}", 128, 128},
         {0, "{}", 128, 128},
+        {0, "{\"max_len\":100}", 512, 100},
+        {0, "{\"max_len\":100,\"model_max_length\":200}", 512, 200},
+        {0, "{\"max_len\":100,\"model_max_length\":null}", 512, 512},
         {600, "{}", 512, 512},
         {600, "{\"model_max_length\":100}", 0, 600},
         {0, "{}", 0, 0},
@@ -412,6 +437,227 @@ test_older_names(void)
         CHECK_EQ_INT(f.bundle.sentence.max_seq_length, 99);
         close_folder(&f);
     }
+}
+
+static void check_list(fake_source *fake, const char *wanted);
+
+/* --- what only an import checks ----------------------------------------------------------------
+ */
+
+/* Settings that would change the vector, or that nobody knows. */
+static const struct {
+    const char *name, *text;
+    lm_status status; /* at import */
+    const char *key, *found;
+    const char *note; /* part of a note, NULL: none */
+} imports[] = {
+    {"config_sentence_transformers.json",
+     "{\"__version__\":{\"sentence_transformers\":\"6.2.0\"},\"model_type\":"
+     "\"SentenceTransformer\",\"similarity_fn_name\":\"cosine\",\"requirements\":null,"
+     "\"truncate_dim\":4}",
+     LM_OK, "", "", NULL},
+    {"config_sentence_transformers.json", "{\"new\":1}", LM_OK, "", "", "unknown setting"},
+    {"sentence_bert_config.json", "{\"tokenizer_args\":{},\"model_kwargs\":null}", LM_OK, "", "",
+     NULL},
+    {"sentence_bert_config.json", "{\"tokenizer_args\":{\"padding_side\":\"left\"}}",
+     LM_UNSUPPORTED, "tokenizer_args", "{\"padding_side\":\"left\"}", NULL},
+    {"sentence_bert_config.json", "{\"processor_kwargs\":{\"a\":1}}", LM_UNSUPPORTED,
+     "processor_kwargs", "{\"a\":1}", NULL},
+    {"sentence_bert_config.json", "{\"processing_kwargs\":{\"text\":{\"max_length\":8}}}",
+     LM_UNSUPPORTED, "processing_kwargs", "{\"text\":{\"max_length\":8}}", NULL},
+    {"sentence_bert_config.json", "{\"config_args\":{\"a\":1}}", LM_UNSUPPORTED, "config_args",
+     "{\"a\":1}", NULL},
+    {"sentence_bert_config.json", "{\"config_kwargs\":{\"num_hidden_layers\":1}}", LM_UNSUPPORTED,
+     "config_kwargs", "{\"num_hidden_layers\":1}", NULL},
+    {"sentence_bert_config.json", "{\"model_args\":{\"a\":1}}", LM_UNSUPPORTED, "model_args",
+     "{\"a\":1}", NULL},
+    {"sentence_bert_config.json", "{\"model_kwargs\":{\"dtype\":\"float16\"}}", LM_UNSUPPORTED,
+     "model_kwargs", "{\"dtype\":\"float16\"}", NULL},
+    {"sentence_bert_config.json", "{\"query_length\":32}", LM_UNSUPPORTED, "query_length", "32",
+     NULL},
+    {"sentence_bert_config.json",
+     "{\"modality_config\":{\"text\":{\"method\":\"forward\",\"method_output_name\":"
+     "\"pooler_output\"}}}",
+     LM_UNSUPPORTED, "modality_config",
+     "{\"text\":{\"method\":\"forward\",\"method_output_name\":\"pooler_output\"}}", NULL},
+    {"sentence_bert_config.json", "{\"unpad_inputs\":true,\"later\":2}", LM_OK, "", "",
+     "unknown setting"},
+    {POOL, "{\"pooling_mode\":\"mean\",\"temperature\":2}", LM_OK, "", "", "unknown setting"},
+    {"2_Normalize/config.json", "{\"p\":1}", LM_OK, "", "", "unknown setting"},
+    {"adapter_config.json", "{}", LM_UNSUPPORTED, "", "", NULL},
+    {"modules.json", "[" MODULE("custom_st.Transformer", "") "," POOLING "]", LM_UNSUPPORTED,
+     "type", "\"custom_st.Transformer\"", NULL},
+    {"modules.json", "[" MODULE("Transformer", "") "," POOLING "]", LM_UNSUPPORTED, "type",
+     "\"Transformer\"", NULL},
+    {"modules.json", "[" TRANSFORMER "," MODULE("sentence_transformers2.Pooling", "1_Pooling") "]",
+     LM_UNSUPPORTED, "type", "\"sentence_transformers2.Pooling\"", NULL},
+    {"modules.json",
+     "[" TRANSFORMER ",{\"name\":\"" OLD "Transformer\",\"path\":\"1_Pooling\",\"type\":\"" OLD
+     "Pooling\"}]",
+     LM_BAD_MODEL, "name", "\"" OLD "Transformer\"", NULL},
+    {"modules.json",
+     "[" TRANSFORMER ",{\"name\":\"1\",\"idx\":1,\"kwargs\":[\"task\"],\"new\":0,\"path\":"
+     "\"1_Pooling\",\"type\":\"" OLD "Pooling\"}]",
+     LM_OK, "", "", "unknown setting"},
+};
+
+/* The same folder by import, by quantize (a note in place of a refusal), and loaded. */
+static void
+test_imports(void)
+{
+    for (size_t i = 0; i < sizeof imports / sizeof imports[0]; i++) {
+        const file files[] = {{"modules.json", OLD_MODULES},
+                              {POOL, "{}"},
+                              {imports[i].name, imports[i].text},
+                              {NULL, NULL}};
+        lm_notes notes;
+        folder f;
+
+        lm_notes_init(&notes, false);
+        CHECK_EQ_INT(open_with_notes(&f, files, &notes), imports[i].status);
+        if (imports[i].status != LM_OK)
+            CHECK_STR(f.ctx.error.file, imports[i].name);
+        CHECK_STR(f.ctx.error.key, imports[i].key);
+        CHECK_STR(f.ctx.error.found, imports[i].found);
+        CHECK_EQ_INT(notes.count, imports[i].note != NULL);
+        if (imports[i].note) {
+            CHECK(has_note(&notes, imports[i].note));
+            CHECK_STR(notes.items[0].file, imports[i].name);
+        }
+        close_folder(&f);
+        lm_notes_init(&notes, true);
+        CHECK_OK(&f.ctx, open_with_notes(&f, files, &notes));
+        CHECK_EQ_INT(notes.count, imports[i].status != LM_OK || imports[i].note);
+        close_folder(&f);
+        CHECK_OK(&f.ctx, open_folder(&f, files));
+        close_folder(&f);
+    }
+}
+
+/* A model of another type is converted: neither its modules nor its prompts count. */
+static void
+test_converted(void)
+{
+    static const file files[] = {
+        {"modules.json", "[" MODULE(OLD "Transformer", "0_T") "," MODULE("x.Head", "1_H") "]"},
+        {"sentence_bert_config.json", "{\"transformer_task\":\"sequence-classification\"}"},
+        {"config_sentence_transformers.json",
+         "{\"model_type\":\"CrossEncoder\",\"prompts\":{\"q\":\"q\"},\"truncate_dim\":2}"},
+        {NULL, NULL},
+    };
+    fake_source fake = {0};
+    lm_notes notes;
+    folder f;
+
+    lm_notes_init(&notes, false);
+    CHECK_OK(&f.ctx, open_with_notes(&f, files, &notes));
+    CHECK_STR(f.bundle.sentence.model_type, "CrossEncoder");
+    CHECK(!f.bundle.sentence.present && f.bundle.sentence.prompt_count == 0);
+    CHECK(!f.bundle.sentence.truncate_dim);
+    close_folder(&f);
+    fill(&fake, files);
+    check_list(&fake,
+               "config_sentence_transformers.json config.json tokenizer.json model.safetensors");
+}
+
+/* Old models have the transformer in a folder of its own. */
+static void
+test_old_layout(void)
+{
+    static const file files[] = {
+        {"config.json", NULL},
+        {"tokenizer.json", NULL},
+        {"model.safetensors", NULL},
+        {"modules.json", "[" MODULE(OLD "Transformer", "0_BERT/") "," POOLING "]"},
+        {POOL, "{}"},
+        {"0_BERT/config.json", CONFIG},
+        {"0_BERT/tokenizer.json", "{}"},
+        {"0_BERT/tokenizer_config.json", "{}"},
+        {"0_BERT/sentence_bert_config.json", "{\"max_seq_length\":77}"},
+        {"0_BERT/model.safetensors.index.json", "{\"weight_map\":{\"t\":\"b.safetensors\"}}"},
+        {"0_BERT/b.safetensors", tensor_file},
+        {"sentence_bert_config.json", "{\"max_seq_length\":78}"},
+        {NULL, NULL},
+    };
+    fake_source fake = {0};
+    folder f;
+
+    CHECK_OK(&f.ctx, open_folder(&f, files));
+    CHECK_STR(f.bundle.folder, "0_BERT");
+    CHECK_STR(f.bundle.config_file, "0_BERT/config.json");
+    CHECK(f.bundle.tokenizer && f.bundle.tokenizer_config);
+    CHECK_EQ_INT(f.bundle.sentence.max_seq_length, 77);
+    CHECK_STR(f.bundle.tensors.items[0].file, "0_BERT/b.safetensors");
+    CHECK(!f.fake.went_back);
+    close_folder(&f);
+    fill(&fake, files);
+    check_list(&fake, "modules.json 0_BERT/config.json 0_BERT/tokenizer.json "
+                      "0_BERT/tokenizer_config.json 1_Pooling/config.json "
+                      "0_BERT/sentence_bert_config.json 0_BERT/model.safetensors.index.json "
+                      "0_BERT/b.safetensors");
+}
+
+#define POINTER                                                                       \
+    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0" \
+    "ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 90868376\n"
+
+/* Files of another kind under a name that is looked for. */
+static void
+test_other_kinds(void)
+{
+    static const struct {
+        const char *name, *text, *found, *hint;
+    } kinds[] = {
+        {"model.safetensors", POINTER, "git-lfs", "git lfs pull"},
+        {"tokenizer.json", POINTER, "git-lfs", "git lfs pull"},
+        {"config.json", POINTER, "git-lfs", "git lfs pull"},
+        {"modules.json", "<!DOCTYPE html>\n<html>", "HTML", "download"},
+        {"model.safetensors", "<!doctype html><html><body>Sign in</body></html>", "HTML",
+         "download"},
+        {"model.safetensors", "PK\3\4\x14\x01\x08\x08 and more of a zip archive", "zip",
+         "save_pretrained"},
+        {"model.safetensors", "\x80\2\x8a\x0al\xfc\x9c\x46\xf9 j", "pickle", "save_pretrained"},
+        {"model.safetensors", "GGUF\3\1\1\x10\xff\xff", "GGUF", "save_pretrained"},
+        {"model.safetensors", "\x89HDF\r\n\x1a\n", "HDF5", "save_pretrained"},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const file files[] = {{kinds[i].name, kinds[i].text}, {NULL, NULL}};
+        folder f;
+
+        CHECK_EQ_INT(open_folder(&f, files),
+                     strstr(kinds[i].name, ".json") ? LM_BAD_JSON : LM_BAD_MODEL);
+        CHECK_STR(f.ctx.error.file, kinds[i].name);
+        CHECK(strstr(f.ctx.error.found, kinds[i].found) != NULL);
+        CHECK(strstr(f.ctx.error.hint, kinds[i].hint) != NULL);
+        CHECK(!f.fake.went_back);
+        close_folder(&f);
+    }
+}
+
+/* What is there in place of the weights, and of the tokenizer. */
+static void
+test_other_files(void)
+{
+    static const file pickled[] = {
+        {"model.safetensors", NULL}, {"pytorch_model.bin", "x"}, {NULL, NULL}};
+    static const file slow[] = {{"tokenizer.json", NULL}, {"vocab.txt", "[PAD]\n"}, {NULL, NULL}};
+    lm_source source;
+    folder f;
+
+    CHECK_EQ_INT(open_folder(&f, pickled), LM_NO_FILE);
+    CHECK_STR(f.ctx.error.found, "pytorch_model.bin");
+    close_folder(&f);
+    CHECK_OK(&f.ctx, open_folder(&f, slow));
+    source = fake_open(&f.fake);
+    CHECK_EQ_INT(lm_bundle_no_tokenizer(&f.ctx, &f.arena, &source, &f.bundle), LM_NO_FILE);
+    CHECK_STR(f.ctx.error.file, "tokenizer.json");
+    CHECK_STR(f.ctx.error.found, "vocab.txt");
+    CHECK(strstr(f.ctx.error.hint, "save_pretrained") != NULL);
+    fake_find(&f.fake, "vocab.txt")->name = "";
+    CHECK_EQ_INT(lm_bundle_no_tokenizer(&f.ctx, &f.arena, &source, &f.bundle), LM_NO_FILE);
+    CHECK_STR(f.ctx.error.found, "");
+    close_folder(&f);
 }
 
 /* --- lists and heads -------------------------------------------------------------------------- */
@@ -453,13 +699,13 @@ test_list(void)
     fake_source old = {0}, new = {0}, plain = {0}, sharded = {0};
 
     fill(&old, old_folder);
-    check_list(&old, "config.json tokenizer.json tokenizer_config.json modules.json "
-                     "1_Pooling/config.json sentence_bert_config.json "
-                     "config_sentence_transformers.json model.safetensors");
+    check_list(&old, "config_sentence_transformers.json modules.json config.json tokenizer.json "
+                     "tokenizer_config.json 1_Pooling/config.json sentence_bert_config.json "
+                     "model.safetensors");
     fill(&new, new_folder);
-    check_list(&new, "config.json tokenizer.json tokenizer_config.json modules.json "
-                     "1_Pooling/config.json 2_Normalize/config.json sentence_bert_config.json "
-                     "config_sentence_transformers.json model.safetensors");
+    check_list(&new, "config_sentence_transformers.json modules.json config.json tokenizer.json "
+                     "tokenizer_config.json 1_Pooling/config.json 2_Normalize/config.json "
+                     "sentence_bert_config.json model.safetensors");
     fill(&plain, NULL);
     check_list(&plain, "config.json tokenizer.json model.safetensors");
     fill(&sharded, shards);
@@ -551,7 +797,7 @@ test_head(void)
     check_list(&fake, "head.json head.safetensors");
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
-    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, &bundle));
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, NULL, &bundle));
     CHECK(!bundle.config && !bundle.tokenizer && !bundle.sentence.present);
     CHECK_EQ_INT(lm_json_get(bundle.head, "labels")->as.items.count, 2);
     CHECK_STR(bundle.tensors.files[0], "head.safetensors");
@@ -560,7 +806,7 @@ test_head(void)
     fake.files[1].name = "";
     CHECK_EQ_INT(lm_bundle_list(&ctx, &arena, &source, &list), LM_NO_FILE);
     CHECK_STR(ctx.error.file, "head.safetensors");
-    CHECK_EQ_INT(lm_bundle_open(&ctx, &arena, &source, &bundle), LM_NO_FILE);
+    CHECK_EQ_INT(lm_bundle_open(&ctx, &arena, &source, NULL, &bundle), LM_NO_FILE);
     fake_add(&fake, "config.json", CONFIG);
     fake_add_bytes(&fake, "model.safetensors", WEIGHTS, sizeof WEIGHTS - 1);
     check_list(&fake, "config.json model.safetensors");
@@ -578,10 +824,12 @@ run_once(fake_source fake, fake_memory memory, size_t room, bool list)
     lm_arena arena;
     lm_bundle bundle;
     lm_file_list names;
+    lm_notes notes;
     lm_status status;
     int memory_at = memory.fail_at;
     bool reached;
 
+    lm_notes_init(&notes, false);
     fill(&fake, new_folder);
     memory.fail_at = 0;
     fake_context(&ctx, &memory);
@@ -590,7 +838,7 @@ run_once(fake_source fake, fake_memory memory, size_t room, bool list)
     memory.calls = 0;
     memory.fail_at = memory_at;
     status = list ? lm_bundle_list(&ctx, &arena, &source, &names)
-                  : lm_bundle_open(&ctx, &arena, &source, &bundle);
+                  : lm_bundle_open(&ctx, &arena, &source, &notes, &bundle);
     reached = memory_at > 0 ? memory.calls >= memory_at : fake.calls >= fake.fail_at;
     CHECK_EQ_INT(status, !reached ? LM_OK : memory_at > 0 ? LM_NO_MEMORY : LM_IO_ERROR);
     lm_arena_free(&arena);
@@ -643,7 +891,7 @@ test_many_prompts(void)
     fill(&fake, (const file[]){{"config_sentence_transformers.json", text.data}, {NULL, NULL}});
     source = fake_open(&fake);
     start = clock();
-    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, &bundle));
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &arena, &source, NULL, &bundle));
     CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 2);
     CHECK_EQ_INT(bundle.sentence.prompt_count, count);
     CHECK_STR(bundle.sentence.prompts[255].text, "ff");
@@ -661,6 +909,11 @@ static const unit_case cases[] = {
     {"bundle_window", test_window},
     {"bundle_many_prompts", test_many_prompts},
     {"bundle_older_names", test_older_names},
+    {"bundle_imports", test_imports},
+    {"bundle_converted", test_converted},
+    {"bundle_old_layout", test_old_layout},
+    {"bundle_other_kinds", test_other_kinds},
+    {"bundle_other_files", test_other_files},
     {"bundle_list", test_list},
     {"quantized_shard", test_quantized_shard},
     {"bundle_list_missing", test_list_missing},

@@ -28,7 +28,6 @@ open_fixture(fixture *f)
 {
     static char json[200000];
     const lm_json *root = NULL;
-    lm_tokenizer_notes notes;
     FILE *file = fopen(TOKENIZER, "rb");
     size_t size = file ? fread(json, 1, sizeof json, file) : 0;
 
@@ -42,7 +41,7 @@ open_fixture(fixture *f)
     lm_chunker_init(&f->chunker, &f->ctx);
     f->part_tokens = LM_PART_TOKENS;
     CHECK_OK(&f->ctx, lm_json_parse(&f->ctx, &f->arena, json, size, TOKENIZER, &root));
-    CHECK_OK(&f->ctx, lm_tokenizer_compile(&f->ctx, root, NULL, 10000, &f->image, &notes));
+    CHECK_OK(&f->ctx, lm_tokenizer_compile(&f->ctx, root, NULL, 10000, &f->image, NULL));
     CHECK_OK(&f->ctx, lm_tokenizer_bind(&f->ctx, f->image.data, f->image.size, &f->tokenizer));
     CHECK_OK(&f->ctx, lm_token_scratch_create(&f->ctx, &f->scratch));
 }

@@ -163,18 +163,19 @@ plan_info(void)
     static const lm_model_options options = {.max_tokens = 9};
     golden_folder folder;
     lm_model_plan *plan = NULL;
-    lm_tokenizer_notes notes;
+    lm_notes notes;
     lm_model_info info;
     lm_context ctx;
 
     lm_context_init(&ctx);
+    lm_notes_init(&notes, false);
     golden_open(&ctx, "bert-gamma", &folder);
     CHECK_OK(&ctx, lm_model_plan_make(&ctx, &folder.arena, &folder.source, &options,
                                       lm_kernels_active(), &plan, &info, &notes));
     CHECK_STR(info.family, "bert");
     CHECK_EQ_INT(info.dimensions, 36);
     CHECK_EQ_INT(info.max_tokens, 9);
-    CHECK_STR(notes.warning, "");
+    CHECK_EQ_INT(notes.count, 0);
     /* Embeddings 88 + 24 + 2 rows; four square matrices; 7 wide inside; the pooler. */
     CHECK_EQ_INT(info.parameters,
                  36 * (88 + 24 + 2 + 2) + 4 * 36 * 37 + 2 * 2 * 36 + 7 * 37 + 36 * 8 + 36 * 37);

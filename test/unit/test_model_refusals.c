@@ -178,7 +178,7 @@ poisoned_weights(void)
 
     lm_context_init(&ctx);
     golden_open(&ctx, "bert", &folder);
-    CHECK_OK(&ctx, lm_tensors_open(&ctx, &folder.arena, &folder.source, &tensors));
+    CHECK_OK(&ctx, lm_tensors_open(&ctx, &folder.arena, &folder.source, "", &tensors));
     CHECK_EQ_INT(tensors.count, 39);
     for (size_t i = 0; i < tensors.count; i++) {
         refuse_poisoned(&folder, &tensors.items[i], NAN);
@@ -211,7 +211,7 @@ missing_tensors(void)
 
     lm_context_init(&ctx);
     golden_open(&ctx, "bert", &folder);
-    CHECK_OK(&ctx, lm_tensors_open(&ctx, &folder.arena, &folder.source, &tensors));
+    CHECK_OK(&ctx, lm_tensors_open(&ctx, &folder.arena, &folder.source, "", &tensors));
     for (size_t i = 0; i < tensors.count; i++) {
         const char *name = tensors.items[i].name;
         char *quoted = golden_join(&folder, "\"", name, "\"");

@@ -71,7 +71,8 @@ change_tensors(golden_folder *folder, const mutation *m)
     lm_tensors tensors = {.count = 0};
     int changed = 0;
 
-    CHECK_OK(folder->ctx, lm_tensors_open(folder->ctx, &folder->arena, &folder->source, &tensors));
+    CHECK_OK(folder->ctx,
+             lm_tensors_open(folder->ctx, &folder->arena, &folder->source, "", &tensors));
     for (size_t i = 0; i < tensors.count; i++) {
         const lm_tensor *tensor = &tensors.items[i];
         fake_file *file = fake_find(&folder->files, tensor->file);

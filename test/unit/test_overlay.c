@@ -347,7 +347,7 @@ faults(void)
     int n;
 
     take_apart(&p);
-    CHECK_OK(&p.ctx, lm_bundle_open(&p.ctx, &p.folder.arena, &p.folder.source, &bundle));
+    CHECK_OK(&p.ctx, lm_bundle_open(&p.ctx, &p.folder.arena, &p.folder.source, NULL, &bundle));
     CHECK_OK(&p.ctx, lm_bundle_open_quantized(&p.ctx, &p.folder.arena, &p.folder.source, &bundle));
     for (n = 1; status == LM_CANCELLED; n++)
         status = load_with(&p, &bundle, &(fake_memory){.stop_at = n}, 0);

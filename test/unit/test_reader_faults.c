@@ -206,7 +206,7 @@ open_tensors(fake_source *fake, fake_memory *memory, lm_context *ctx)
 
     fake_context(ctx, memory);
     lm_arena_init(&arena, ctx);
-    status = lm_tensors_open(ctx, &arena, &source, &tensors);
+    status = lm_tensors_open(ctx, &arena, &source, "", &tensors);
     lm_arena_free(&arena);
     CHECK_EQ_INT(memory->live, 0);
     return status;
@@ -263,7 +263,7 @@ test_large_headers(void)
     };
 
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char bytes[8];
+        char bytes[32] = {0}; /* as much as is read of it */
         fake_source fake = {0};
         fake_memory memory = {0};
         lm_context ctx;
@@ -322,7 +322,7 @@ test_unreadable_index(void)
                  "{\"weight_map\":{\"a\":\"x.safetensors\"}}");
         lm_context_init(&ctx);
         lm_arena_init(&arena, &ctx);
-        status = lm_tensors_list(&ctx, &arena, &source, &index, &files, &count);
+        status = lm_tensors_list(&ctx, &arena, &source, "", &index, &files, &count);
         lm_arena_free(&arena);
     }
     CHECK_EQ_INT(status, LM_OK);
@@ -372,7 +372,7 @@ test_heads(void)
         fake.fail_at = n;
         list = lm_bundle_list(&ctx, &arena, &source, &files);
         fake.calls = 0;
-        open = lm_bundle_open(&ctx, &arena, &source, &bundle);
+        open = lm_bundle_open(&ctx, &arena, &source, NULL, &bundle);
         lm_arena_free(&arena);
     }
     CHECK_EQ_INT(list, LM_OK);

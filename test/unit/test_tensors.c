@@ -46,7 +46,7 @@ test_sound(void)
     fake_add_bytes(&fake, "model.safetensors", bytes, build(bytes, header, HONEST, 30));
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
-    CHECK_OK(&ctx, lm_tensors_open(&ctx, &arena, &source, &tensors));
+    CHECK_OK(&ctx, lm_tensors_open(&ctx, &arena, &source, "", &tensors));
     CHECK_EQ_INT(tensors.count, 3);
     CHECK_EQ_INT(tensors.file_count, 1);
     CHECK_STR(tensors.files[0], "model.safetensors");
@@ -223,7 +223,7 @@ test_damaged(void)
                        build(bytes, d->header, d->claimed, d->data));
         fake_context(&ctx, &memory);
         lm_arena_init(&arena, &ctx);
-        if (lm_tensors_open(&ctx, &arena, &source, &tensors) != d->status ||
+        if (lm_tensors_open(&ctx, &arena, &source, "", &tensors) != d->status ||
             strcmp(ctx.error.message, d->message) != 0 ||
             (d->key && strcmp(ctx.error.key, d->key) != 0))
             UNIT_FAIL("%s (%llu): %d, %s [%s]", d->header, (unsigned long long)d->claimed,
@@ -252,7 +252,7 @@ test_truncated(void)
         fake_add_bytes(&fake, "model.safetensors", bytes, cut);
         lm_context_init(&ctx);
         lm_arena_init(&arena, &ctx);
-        CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, &tensors), LM_BAD_MODEL);
+        CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, "", &tensors), LM_BAD_MODEL);
         lm_arena_free(&arena);
     }
     {
@@ -265,7 +265,7 @@ test_truncated(void)
         fake_add_bytes(&fake, "model.safetensors", bytes, build(bytes, "{\"a\":x}", HONEST, 0));
         lm_context_init(&ctx);
         lm_arena_init(&arena, &ctx);
-        CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, &tensors), LM_BAD_MODEL);
+        CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, "", &tensors), LM_BAD_MODEL);
         CHECK_EQ_INT(ctx.error.offset, 8 + 5);
         lm_arena_free(&arena);
     }
@@ -296,10 +296,10 @@ test_messages(void)
     CHECK_EQ_INT(lm_tensors_open_file(&ctx, &arena, &source, "b.safetensors", &tensors),
                  LM_NO_FILE);
     CHECK_STR(ctx.error.file, "b.safetensors");
-    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, &tensors), LM_NO_FILE);
+    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, "", &tensors), LM_NO_FILE);
     CHECK_STR(ctx.error.file, "model.safetensors");
     CHECK(ctx.error.hint[0] != '\0');
-    CHECK_EQ_INT(lm_tensors_list(&ctx, &arena, &source, &index, &files, &count), LM_NO_FILE);
+    CHECK_EQ_INT(lm_tensors_list(&ctx, &arena, &source, "", &index, &files, &count), LM_NO_FILE);
     lm_arena_free(&arena);
 }
 
@@ -388,7 +388,7 @@ test_shards(void)
         fake_add(&fake, INDEX, c->index);
         fake_context(&ctx, &memory);
         lm_arena_init(&arena, &ctx);
-        if (lm_tensors_open(&ctx, &arena, &source, &tensors) != c->status ||
+        if (lm_tensors_open(&ctx, &arena, &source, "", &tensors) != c->status ||
             strcmp(ctx.error.message, c->message) != 0 ||
             (c->detail && strcmp(ctx.error.key, c->detail) != 0 &&
              strcmp(ctx.error.file, c->detail) != 0 && strcmp(ctx.error.found, c->detail) != 0))
@@ -418,13 +418,13 @@ test_shard_order(void)
     fake_add(&fake, INDEX, SOUND_MAP);
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
-    CHECK_OK(&ctx, lm_tensors_list(&ctx, &arena, &source, &index, &files, &count));
+    CHECK_OK(&ctx, lm_tensors_list(&ctx, &arena, &source, "", &index, &files, &count));
     CHECK_STR(index, INDEX);
     CHECK_EQ_INT(count, 2);
     CHECK_STR(files[0], S1);
     CHECK_STR(files[1], S2);
     fake_find(&fake, INDEX)->read_to = 0;
-    CHECK_OK(&ctx, lm_tensors_open(&ctx, &arena, &source, &tensors));
+    CHECK_OK(&ctx, lm_tensors_open(&ctx, &arena, &source, "", &tensors));
     CHECK_EQ_INT(tensors.count, 3);
     CHECK_EQ_INT(lm_tensors_find(&tensors, "b")->order, 0);
     CHECK_EQ_INT(lm_tensors_find(&tensors, "a")->order, 1);
@@ -432,9 +432,9 @@ test_shard_order(void)
     CHECK_STR(lm_tensors_find(&tensors, "c")->file, S2);
     /* One file wins over an index, as in transformers. */
     fake_add_bytes(&fake, "model.safetensors", shard_bytes[1], fake_find(&fake, S2)->size);
-    CHECK_OK(&ctx, lm_tensors_list(&ctx, &arena, &source, &index, &files, &count));
+    CHECK_OK(&ctx, lm_tensors_list(&ctx, &arena, &source, "", &index, &files, &count));
     CHECK(index == NULL && count == 1);
-    CHECK_OK(&ctx, lm_tensors_open(&ctx, &arena, &source, &tensors));
+    CHECK_OK(&ctx, lm_tensors_open(&ctx, &arena, &source, "", &tensors));
     CHECK_EQ_INT(tensors.count, 1);
     lm_arena_free(&arena);
 }
@@ -474,7 +474,8 @@ test_limits(void)
         lm_buffer_init(&file, &ctx);
         write_many(&file, 100000 + over);
         fake_add_bytes(&fake, "model.safetensors", file.data, file.size);
-        CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, &tensors), over ? LM_TOO_LARGE : LM_OK);
+        CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, "", &tensors),
+                     over ? LM_TOO_LARGE : LM_OK);
         if (!over) {
             CHECK_EQ_INT(lm_tensors_find(&tensors, "t99999")->order, 99999);
             CHECK_EQ_INT(lm_tensors_find(&tensors, "t10")->offset, file.size - 100000 + 10);
@@ -506,14 +507,14 @@ test_limits_of_shards(void)
     fake_add(&fake, INDEX,
              MAP("\"t0\":\"a.safetensors\",\"t1\":\"b.safetensors\","
                  "\"t2\":\"c.safetensors\""));
-    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, &tensors), LM_TOO_LARGE);
+    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, "", &tensors), LM_TOO_LARGE);
     CHECK_STR(ctx.error.found, "100002");
     lm_buffer_append_string(&index, "{\"weight_map\":{");
     for (int i = 0; i <= 100000; i++)
         lm_buffer_printf(&index, "%s\"%d\":\"a.safetensors\"", i ? "," : "", i);
     lm_buffer_append(&index, "}}", 3);
     *fake_find(&fake, INDEX) = (fake_file){INDEX, index.data, index.size - 1, 0};
-    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, &tensors), LM_TOO_LARGE);
+    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, "", &tensors), LM_TOO_LARGE);
     CHECK_STR(ctx.error.message, "the index names more than 100000 tensors");
     lm_buffer_free(&index);
     lm_buffer_free(&file);
@@ -538,7 +539,7 @@ test_too_many_shards(void)
         lm_buffer_printf(&index, "%s\"%d\":\"%d.safetensors\"", i ? "," : "", i, i);
     lm_buffer_append(&index, "}}", 3);
     fake_add(&fake, INDEX, index.data);
-    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, &tensors), LM_TOO_LARGE);
+    CHECK_EQ_INT(lm_tensors_open(&ctx, &arena, &source, "", &tensors), LM_TOO_LARGE);
     CHECK_STR(ctx.error.allowed, "1000");
     lm_arena_free(&arena);
     lm_buffer_free(&index);
@@ -564,7 +565,7 @@ run_once(fake_source fake, fake_memory memory, size_t room, lm_status wanted)
     CHECK(fake_fill_arena(&arena, room));
     memory.calls = 0;
     memory.fail_at = memory_at;
-    status = lm_tensors_open(&ctx, &arena, &source, &tensors);
+    status = lm_tensors_open(&ctx, &arena, &source, "", &tensors);
     reached = memory_at > 0 ? memory.calls >= memory_at : fake.calls >= fake.fail_at;
     CHECK_EQ_INT(status, reached ? wanted : LM_OK);
     lm_arena_free(&arena);

@@ -497,6 +497,70 @@ test_relocation(void)
 
 /* ---------------------------------------------------------------- vocabulary, template, decoder */
 
+/* Ideographs are alike for all stages, but each is a letter of its own: none has the other's
+ * pieces. */
+static void
+test_alike_characters(void)
+{
+    static const char vocabulary[] =
+        "{\"normalizer\":{\"type\":\"BertNormalizer\",\"handle_chinese_chars\":true}%s,\"model\":"
+        "{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\","
+        "\"vocab\":{\"[UNK]\":0,\" \":1,\"## \":2,\"##\xe4\xb8\x80\":3,\"##\xe4\xb8\x81\":4}}}";
+    static const char *const pretokenizers[] = {"",
+                                                ",\"pre_tokenizer\":{\"type\":\"Punctuation\"}"};
+    static const struct {
+        const char *text;
+        int32_t ids[6];
+        size_t count;
+    } cases[] = {
+        {"\xe4\xb8\x81", {1, 4, 2}, 3},                      /* U+4E01 */
+        {"\xe4\xb8\x80\xe4\xb8\x81", {1, 3, 2, 2, 4, 2}, 6}, /* U+4E00 U+4E01 */
+        {"\xe4\xb8\x82", {0}, 1},                            /* U+4E02: in no piece */
+        {"\xe4\xba\x81", {0}, 1},                            /* U+4E81: of another block */
+    };
+
+    for (size_t k = 0; k < sizeof pretokenizers / sizeof pretokenizers[0]; k++) {
+        char json[800];
+        fixture f;
+
+        snprintf(json, sizeof json, vocabulary, pretokenizers[k]);
+        open_empty(&f);
+        CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+        CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+        CHECK(((const lm_token_image *)f.tokenizer.image)->fused.present);
+        /* Blocks of ideographs have one list. */
+        CHECK(((const lm_token_image *)f.tokenizer.image)->fused.lists.count < 10000);
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            encode(&f, cases[i].text, strlen(cases[i].text), &everything);
+            CHECK_EQ_INT(f.out.count, cases[i].count);
+            CHECK(memcmp(f.out.ids, cases[i].ids, cases[i].count * sizeof *f.out.ids) == 0);
+        }
+        close_fixture(&f);
+    }
+}
+
+/* An added token of white space: what the first one took is no token again. */
+static void
+test_added_space(void)
+{
+    static const char json[] =
+        "{\"added_tokens\":[{\"id\":2,\"content\":\" \",\"special\":true,\"normalized\":false,"
+        "\"lstrip\":true,\"rstrip\":true}],\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\","
+        "\"continuing_subword_prefix\":\"##\",\"vocab\":{\"u\":0,\"a\":1}}}";
+    static const int32_t ids[] = {1, 2, 1}, starts[] = {0, 1, 4}, stops[] = {1, 4, 5};
+    fixture f;
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    encode(&f, "a   a", 5, &everything);
+    CHECK_EQ_INT(f.out.count, 3);
+    CHECK(memcmp(f.out.ids, ids, sizeof ids) == 0);
+    CHECK(memcmp(f.out.start, starts, sizeof starts) == 0);
+    CHECK(memcmp(f.out.stop, stops, sizeof stops) == 0);
+    close_fixture(&f);
+}
+
 static void
 test_vocabulary(void)
 {
@@ -892,6 +956,8 @@ static const unit_case cases[] = {
     {"fixtures", test_fixtures},
     {"blocks", test_blocks},
     {"paths_agree", test_paths_agree},
+    {"alike_characters", test_alike_characters},
+    {"added_space", test_added_space},
     {"scalars_agree", test_scalars_agree},
     {"hostile_texts", test_hostile_texts},
     {"relocation", test_relocation},

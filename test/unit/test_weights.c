@@ -58,7 +58,7 @@ fail_load(const char *name, lm_precision precision)
 
     lm_context_init(&ctx);
     golden_open(&ctx, name, &folder);
-    CHECK_OK(&ctx, lm_bundle_open(&ctx, &folder.arena, &folder.source, &bundle));
+    CHECK_OK(&ctx, lm_bundle_open(&ctx, &folder.arena, &folder.source, NULL, &bundle));
     CHECK_OK(&ctx, lm_family_find(&ctx, bundle.config, &family));
     for (n = 1; status == LM_CANCELLED; n++) {
         fake_memory memory = {.stop_at = n};

@@ -18,7 +18,7 @@ typedef struct fixture {
     lm_tokenizer tokenizer;
     lm_token_scratch *scratch;
     lm_encoding out;
-    lm_tokenizer_notes notes;
+    lm_notes notes;
 } fixture;
 
 static const lm_token_options everything = {true, true, true, 0};

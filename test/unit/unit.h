@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/context.h"
+#include "base/notes.h"
 
 /*
  * Of many inputs that take the same way each n-th is enough under sanitizers, which look at the
@@ -65,6 +65,16 @@ static int unit_failures; /* of the running case */
                       (ctx)->error.status, (ctx)->error.message, (ctx)->error.file,       \
                       (ctx)->error.key, (ctx)->error.found, (ctx)->error.allowed);        \
     } while (0)
+
+/* Whether the message of a note has this part. */
+static inline bool
+has_note(const lm_notes *notes, const char *part)
+{
+    for (int i = 0; i < notes->count; i++)
+        if (strstr(notes->items[i].message, part))
+            return true;
+    return false;
+}
 
 typedef struct unit_case {
     const char *name;

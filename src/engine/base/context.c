@@ -40,9 +40,8 @@ lm_context_init(lm_context *ctx)
     ctx->free = malloc_free;
 }
 
-/* Format into a field of fixed size; a message that is too long is cut, on a character's start. */
-static void
-format_field(char *field, size_t size, const char *format, va_list args)
+void
+lm_format(char *field, size_t size, const char *format, va_list args)
 {
     int length = vsnprintf(field, size, format, args);
 
@@ -67,38 +66,44 @@ lm_raise(lm_context *ctx, lm_status status, const char *format, ...)
     memset(&ctx->error, 0, sizeof ctx->error);
     ctx->error.status = status;
     va_start(args, format);
-    format_field(ctx->error.message, sizeof ctx->error.message, format, args);
+    lm_format(ctx->error.message, sizeof ctx->error.message, format, args);
     va_end(args);
     return status;
 }
 
 static void
-set_field(char *field, size_t size, const char *format, ...)
+format_text(char *field, size_t size, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    format_field(field, size, format, args);
+    lm_format(field, size, format, args);
     va_end(args);
+}
+
+void
+lm_copy_text(char *field, size_t size, const char *text)
+{
+    format_text(field, size, "%s", text);
 }
 
 lm_status
 lm_detail_file(lm_context *ctx, const char *file)
 {
-    set_field(ctx->error.file, sizeof ctx->error.file, "%s", file);
+    lm_copy_text(ctx->error.file, sizeof ctx->error.file, file);
     return ctx->error.status;
 }
 
-/* The three formatted details differ only in the field that they fill. */
-#define DEFINE_DETAIL(name, field)                                             \
-    lm_status name(lm_context *ctx, const char *format, ...)                   \
-    {                                                                          \
-        va_list args;                                                          \
-                                                                               \
-        va_start(args, format);                                                \
-        format_field(ctx->error.field, sizeof ctx->error.field, format, args); \
-        va_end(args);                                                          \
-        return ctx->error.status;                                              \
+/* The formatted details differ only in the field that they fill. */
+#define DEFINE_DETAIL(name, field)                                          \
+    lm_status name(lm_context *ctx, const char *format, ...)                \
+    {                                                                       \
+        va_list args;                                                       \
+                                                                            \
+        va_start(args, format);                                             \
+        lm_format(ctx->error.field, sizeof ctx->error.field, format, args); \
+        va_end(args);                                                       \
+        return ctx->error.status;                                           \
     }
 
 DEFINE_DETAIL(lm_detail_key, key)

@@ -7,6 +7,8 @@
 #ifndef LM_CONTEXT_H
 #define LM_CONTEXT_H
 
+#include <stdarg.h>
+
 #include "base/status.h"
 
 typedef struct lm_context {
@@ -39,6 +41,10 @@ lm_status lm_detail_allowed(lm_context *ctx, const char *format, ...)
 lm_status lm_detail_hint(lm_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 lm_status lm_detail_offset(lm_context *ctx, uint64_t offset);
+
+/* Write a field of fixed size; text that is too long is cut, at the start of a character. */
+void lm_format(char *field, size_t size, const char *format, va_list args);
+void lm_copy_text(char *field, size_t size, const char *text);
 
 /* Allocate; on failure the error is recorded and NULL returned (the caller returns LM_NO_MEMORY).
  */

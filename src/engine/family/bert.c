@@ -57,6 +57,38 @@ static const lm_config_field fields[] = {
     {"is_decoder", LM_FIELD_BOOL, FIELD(decoder), false, 0, 0, false},
 };
 
+static const lm_key_rule config_keys[] = {
+    {"vocab_size", LM_KEY_OBEYED, NULL},
+    {"hidden_size", LM_KEY_OBEYED, NULL},
+    {"num_hidden_layers", LM_KEY_OBEYED, NULL},
+    {"num_attention_heads", LM_KEY_OBEYED, NULL},
+    {"intermediate_size", LM_KEY_OBEYED, NULL},
+    {"max_position_embeddings", LM_KEY_OBEYED, NULL},
+    {"type_vocab_size", LM_KEY_OBEYED, NULL},
+    {"hidden_act", LM_KEY_OBEYED, NULL},
+    {"layer_norm_eps", LM_KEY_OBEYED, NULL},
+    {"is_decoder", LM_KEY_OBEYED, NULL},
+    {"position_embedding_type", LM_KEY_OBEYED, NULL},
+    {"pad_token_id", LM_KEY_HARMLESS, NULL}, /* no padding, ever */
+    /* Written by BERT's first authors, read by nobody. */
+    {"directionality", LM_KEY_HARMLESS, NULL},
+    {"pooler_fc_size", LM_KEY_HARMLESS, NULL},
+    {"pooler_num_attention_heads", LM_KEY_HARMLESS, NULL},
+    {"pooler_num_fc_layers", LM_KEY_HARMLESS, NULL},
+    {"pooler_size_per_head", LM_KEY_HARMLESS, NULL},
+    {"pooler_type", LM_KEY_HARMLESS, NULL},
+    {0},
+};
+
+static const char *const architectures[] = {
+    "BertModel",          "BertForMaskedLM",
+    "BertForPreTraining", "BertForNextSentencePrediction",
+    "BertLMHeadModel",    NULL,
+};
+
+/* Heads of pre-training, and a buffer of 0, 1, 2, … that older versions wrote. */
+static const char *const not_needed[] = {"cls.", "embeddings.position_ids", NULL};
+
 /*
  * A setting that is valid, but stands for another architecture: refused, since the weights would
  * load and give wrong vectors.
@@ -507,6 +539,9 @@ const lm_family lm_family_bert = {
     .config_size = sizeof(bert_config),
     .fields = fields,
     .field_count = COUNT(fields),
+    .config_keys = config_keys,
+    .architectures = architectures,
+    .not_needed = not_needed,
     .check = check,
     .slots = slots,
     .slot_count = COUNT(slots),

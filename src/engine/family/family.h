@@ -132,6 +132,12 @@ typedef struct lm_family {
     size_t config_size;
     const lm_config_field *fields;
     size_t field_count;
+    const lm_key_rule *config_keys; /* its own keys of config.json, beside lm_config_keys */
+    /* Values of `architectures` whose encoder makes embeddings: bare, or with pre-training's head.
+     */
+    const char *const *architectures;
+    const char *const
+        *not_needed; /* beginnings of tensors' names that an encoder does without; may be NULL */
     /* Checks between fields (hidden % heads) and derived fields; may be NULL. */
     lm_status (*check)(lm_context *ctx, const lm_json *config, void *fields);
     const lm_weight_slot *slots;
@@ -153,6 +159,9 @@ typedef struct lm_family {
 } lm_family;
 
 extern const lm_family *const lm_families[]; /* NULL-terminated */
+
+/* Keys of config.json that all families have. */
+extern const lm_key_rule lm_config_keys[];
 
 /* By config.json's model_type; LM_UNSUPPORTED lists those that are there. */
 lm_status lm_family_find(lm_context *ctx, const lm_json *config, const lm_family **family);
@@ -218,8 +227,10 @@ typedef struct lm_weights_plan {
     void *config;
     size_t config_offset, table_offset; /* in the section */
     size_t size;
-    size_t parameters;         /* number of weights used */
-    size_t ignored;            /* tensors of the files that no slot uses */
+    size_t parameters;          /* number of weights used */
+    size_t ignored;             /* tensors of the files that no slot uses */
+    const lm_tensor **left_out; /* those of them that are not the family's not_needed */
+    size_t left_out_count;
     lm_weight_target *targets; /* as lm_weights.table: the model's, then each layer's */
     size_t target_count;
     lm_placement *placements; /* sorted in file order */

@@ -407,6 +407,33 @@ lay_out(planner *p)
     return LM_OK;
 }
 
+/* Whether an encoder does without the tensor; of the canonical name. */
+static bool
+is_not_needed(const lm_family *family, const char *name)
+{
+    for (const char *const *start = family->not_needed; start && *start; start++)
+        if (strncmp(name, *start, strlen(*start)) == 0)
+            return true;
+    return false;
+}
+
+/* Tensors that no slot took, by name. */
+static lm_status
+list_left_out(planner *p)
+{
+    lm_weights_plan *plan = p->plan;
+
+    for (size_t i = 0; i < p->count; i++)
+        plan->ignored += !p->names[i].used;
+    plan->left_out = lm_arena_array(p->arena, plan->ignored, sizeof *plan->left_out);
+    if (!plan->left_out)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->names[i].used && !is_not_needed(p->family, p->names[i].name))
+            plan->left_out[plan->left_out_count++] = p->names[i].tensor;
+    return LM_OK;
+}
+
 /*
  * Config first, so that a shape which does not fit is blamed on the tensor and not on a missing
  * layer.
@@ -426,8 +453,7 @@ lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
     LM_TRY(canonicalize(&p, &bundle->tensors));
     LM_TRY(match_slots(&p));
     qsort(plan->placements, plan->placement_count, sizeof *plan->placements, compare_placements);
-    for (size_t i = 0; i < p.count; i++)
-        plan->ignored += !p.names[i].used;
+    LM_TRY(list_left_out(&p));
     if (precision == LM_PRECISION_INT8 && bundle->quantized.file_count > 0)
         LM_TRY(lm_overlay_plan(ctx, arena, &bundle->quantized, plan));
     return lay_out(&p);

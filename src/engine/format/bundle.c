@@ -5,14 +5,16 @@
  * lm_bundle_list and lm_bundle_open walk the same tables, so they agree on which files count.
  * sentence-transformers writes two generations of these files (before 6, and 6); where they differ
  * a table has both spellings. A module, a pooling or an option that would change the embedding and
- * is not known here is LM_UNSUPPORTED: a wrong vector is worse than none.
+ * is not known here is LM_UNSUPPORTED: a wrong vector is worse than none. What 0.2 accepted is
+ * refused at import only (base/notes.h).
  */
 #include "format/bundle.h"
 
 #include <limits.h>
 #include <string.h>
 
-#include "base/size.h"
+#include "format/bundle_keys.h"
+#include "format/looks.h"
 
 #define KB ((size_t)1 << 10)
 #define MB ((size_t)1 << 20)
@@ -20,6 +22,8 @@
 #define CONFIG_FILE "config.json"
 #define TOKENIZER_FILE "tokenizer.json"
 #define TOKENIZER_CONFIG_FILE "tokenizer_config.json"
+#define SPECIAL_MAP_FILE "special_tokens_map.json"
+#define ADDED_TOKENS_FILE "added_tokens.json"
 #define MODULES_FILE "modules.json"
 #define PROMPTS_FILE "config_sentence_transformers.json"
 #define HEAD_FILE "head.json"
@@ -37,6 +41,8 @@ typedef struct known_file {
 static const known_file config_file = {CONFIG_FILE, 16 * MB}; /* holds all labels */
 static const known_file tokenizer_file = {TOKENIZER_FILE, 128 * MB};
 static const known_file tokenizer_config_file = {TOKENIZER_CONFIG_FILE, 16 * MB}; /* added tokens */
+static const known_file special_map_file = {SPECIAL_MAP_FILE, 16 * MB};
+static const known_file added_tokens_file = {ADDED_TOKENS_FILE, 16 * MB};
 static const known_file modules_file = {MODULES_FILE, 64 * KB};
 static const known_file prompts_file = {PROMPTS_FILE, 1 * MB};
 static const known_file head_file = {HEAD_FILE, 16 * MB};
@@ -59,6 +65,8 @@ typedef struct reader {
     lm_context *ctx;
     lm_arena *arena;
     const lm_source *source;
+    lm_notes *notes;    /* NULL: a stored version is loaded */
+    const char *folder; /* of the transformer: configuration, tokenizer and weights */
 } reader;
 
 /* A JSON object under examination and the file that it came from. */
@@ -83,6 +91,14 @@ file_exists(const reader *r, const char *name, bool *found)
     return r->source->stat(r->ctx, r->source->opaque, name, found, &size);
 }
 
+/* A file of the transformer's folder: its name in the source. */
+static lm_status
+in_folder(const reader *r, const known_file *file, known_file *found)
+{
+    *found = *file;
+    return lm_source_join(r->ctx, r->arena, r->folder, file->name, &found->name);
+}
+
 /*
  * Parse a file whose root must be of `type`; *json is NULL when it is missing and not required. The
  * text goes as soon as it is parsed: the nodes hold their own strings.
@@ -101,6 +117,8 @@ read_json(const reader *r, const known_file *file, bool required, lm_json_type t
     status = lm_source_slurp(r->ctx, r->source, &text_arena, file->name, file->limit, required,
                              &text, &length);
     if (status == LM_OK && text)
+        status = lm_looks_check(r->ctx, LM_BAD_JSON, file->name, text, length);
+    if (status == LM_OK && text)
         status = lm_json_parse(r->ctx, r->arena, text, length, file->name, json);
     lm_arena_free(&text_arena);
     if (status != LM_OK || !*json || (*json)->type == type)
@@ -109,6 +127,16 @@ read_json(const reader *r, const known_file *file, bool required, lm_json_type t
     lm_detail_file(r->ctx, file->name);
     lm_detail_found(r->ctx, "%s", lm_json_type_name(*json));
     return lm_detail_allowed(r->ctx, type == LM_JSON_ARRAY ? "an array" : "an object");
+}
+
+/* The same for an object in the transformer's folder. */
+static lm_status
+read_object(const reader *r, const known_file *file, bool required, const lm_json **json)
+{
+    known_file found;
+
+    LM_TRY(in_folder(r, file, &found));
+    return read_json(r, &found, required, LM_JSON_OBJECT, json);
 }
 
 /* Whether the source holds a head and no model folder. */
@@ -122,20 +150,19 @@ is_head(const reader *r, bool *head)
     return config ? LM_OK : file_exists(r, HEAD_FILE, head);
 }
 
-/* The transformer module's settings file, or NULL. */
+/* The transformer module's settings file; its name is NULL where there is none. */
 static lm_status
-find_transformer_file(const reader *r, const known_file **file)
+find_transformer_file(const reader *r, known_file *file)
 {
-    *file = NULL;
     for (size_t i = 0; i < sizeof transformer_files / sizeof transformer_files[0]; i++) {
         bool found = false;
 
-        LM_TRY(file_exists(r, transformer_files[i].name, &found));
-        if (found) {
-            *file = &transformer_files[i];
+        LM_TRY(in_folder(r, &transformer_files[i], file));
+        LM_TRY(file_exists(r, file->name, &found));
+        if (found)
             return LM_OK;
-        }
     }
+    file->name = NULL;
     return LM_OK;
 }
 
@@ -331,9 +358,12 @@ read_normalize(const settings *s, lm_sentence_spec *spec)
 
 /* --- modules ---------------------------------------------------------------------------------- */
 /*
- * Classes have moved between packages from version to version while their last component stayed,
- * so that alone is compared.
+ * Classes have moved inside the library's package from version to version while their last
+ * component stayed, so that and the package are compared. A class of another package is code that
+ * comes with the model.
  */
+
+#define PACKAGE "sentence_transformers."
 
 /* Where a module may stand: each raises the stage, so there are fewer modules than stages. */
 typedef enum module_stage {
@@ -348,20 +378,22 @@ typedef enum module_stage {
 typedef struct module_kind {
     const char *class_name;
     module_stage before, after;
-    bool has_file;      /* reads config.json in its folder, */
-    bool file_required; /* which must be there, */
-    lm_status (*read)(const settings *s, lm_sentence_spec *spec); /* with this */
+    const lm_key_rule *keys; /* of config.json in its folder, NULL: it reads none */
+    bool file_required;      /* that must be there */
+    lm_status (*read)(const settings *s, lm_sentence_spec *spec); /* reads it */
 } module_kind;
 
 static const module_kind module_kinds[] = {
-    {"Transformer", STAGE_START, STAGE_TOKENS, false, false, NULL},
-    {"Pooling", STAGE_TOKENS, STAGE_POOLED, true, true, read_pooling},
-    {"Normalize", STAGE_POOLED, STAGE_NORMALIZED, true, false, read_normalize},
+    {"Transformer", STAGE_START, STAGE_TOKENS, NULL, false, NULL},
+    {"Pooling", STAGE_TOKENS, STAGE_POOLED, lm_pooling_keys, true, read_pooling},
+    {"Normalize", STAGE_POOLED, STAGE_NORMALIZED, lm_normalize_keys, false, read_normalize},
 };
 
 typedef struct module {
     const module_kind *kind;
-    const char *file; /* its config.json, or NULL */
+    const char *name;   /* "": none */
+    const char *folder; /* "": the source itself */
+    const char *file;   /* its config.json, or NULL */
 } module;
 
 typedef struct module_list {
@@ -382,53 +414,105 @@ find_kind(const char *type)
     return NULL;
 }
 
-/* "path/config.json", checked as a name. */
+/*
+ * The folder of a path as Python's pathlib has it: "./1_Pooling/" is "1_Pooling". A path that
+ * leaves the source keeps what makes it so, and is refused as a name.
+ */
 static lm_status
-module_file(const reader *r, const char *path, const char **file)
+clean_path(const reader *r, const char *path, const char **folder)
 {
-    size_t length = strlen(path), room = length + sizeof "/" CONFIG_FILE;
-    char *name = lm_arena_alloc(r->arena, room);
+    size_t used = 0;
+    char *clean = lm_arena_copy(r->arena, path, strlen(path));
 
-    if (!name)
+    if (!clean)
         return LM_NO_MEMORY;
-    memcpy(name, path, length);
-    memcpy(name + length, "/" CONFIG_FILE, sizeof "/" CONFIG_FILE);
-    *file = name;
-    return lm_source_check_name(r->ctx, name);
+    *folder = clean;
+    if (path[0] == '/')
+        return LM_OK;
+    while (*path) {
+        size_t span = strcspn(path, "/");
+
+        if (span > 0 && !(span == 1 && path[0] == '.')) {
+            if (used > 0)
+                clean[used++] = '/';
+            memmove(clean + used, path, span);
+            used += span;
+        }
+        path += span + (path[span] == '/');
+    }
+    clean[used] = '\0';
+    return LM_OK;
 }
 
-/* Whether a module before it reads the same file. The first one, the transformer, has none. */
-static bool
-shares_file(const module_list *list, const module *module)
-{
-    for (int i = 1; i < list->count; i++)
-        if (strcmp(list->items[i].file, module->file) == 0)
-            return true;
-    return false;
-}
-
-/* One entry of modules.json; *stage moves on. */
+/* A class of another package, which sentence-transformers runs only where its user trusts it. */
 static lm_status
-read_module(const settings *s, module_stage *stage, module *module)
+check_package(const settings *s, const char *type)
 {
-    const char *type = NULL, *path = "";
+    lm_context *ctx = s->reader->ctx;
+
+    if (strncmp(type, PACKAGE, strlen(PACKAGE)) == 0)
+        return LM_OK;
+    bad_member(s, LM_UNSUPPORTED, "type", "a class of the package sentence_transformers");
+    lm_detail_hint(ctx, "The class is code that comes with the model; lmtext runs no such code.");
+    return lm_notes_refuse(ctx, s->reader->notes);
+}
+
+/* Modules before it must have other folders and other names (of two of one name, the last counts).
+ */
+static lm_status
+check_neighbours(const settings *s, const module_list *list, const module *module)
+{
+    for (int i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].folder, module->folder) == 0 &&
+            (list->items[i].file || module->file))
+            return bad_member(s, LM_BAD_MODEL, "path", "a folder of its own for each module");
+        if (module->name[0] && strcmp(list->items[i].name, module->name) == 0) {
+            bad_member(s, LM_BAD_MODEL, "name", "a name of its own for each module");
+            LM_TRY(lm_notes_refuse(s->reader->ctx, s->reader->notes));
+        }
+    }
+    return LM_OK;
+}
+
+/* Which module an entry is; *stage moves on. */
+static lm_status
+read_module_type(const settings *s, module_stage *stage, module *module)
+{
+    const char *type = NULL;
 
     LM_TRY(get_string(s, "type", &type));
-    LM_TRY(get_string(s, "path", &path));
     if (!type)
         return bad_member(s, LM_BAD_MODEL, "type", "a class path");
     module->kind = find_kind(type);
-    module->file = NULL;
     if (!module->kind)
         return bad_member(s, LM_UNSUPPORTED, "type", "Transformer, Pooling, Normalize");
     if (module->kind->before != *stage)
         return bad_member(s, LM_UNSUPPORTED, "type",
                           "Transformer, Pooling, Normalize once each, in this order");
     *stage = module->kind->after;
-    if (module->kind->has_file)
-        return module_file(s->reader, path, &module->file);
-    return *path ? bad_member(s, LM_UNSUPPORTED, "path", "the transformer in the folder itself")
-                 : LM_OK;
+    return check_package(s, type);
+}
+
+/* One entry of modules.json; *stage moves on. A name is only compared: one of another type is none.
+ */
+static lm_status
+read_module(const settings *s, module_stage *stage, module *module)
+{
+    const reader *r = s->reader;
+    const lm_json *name = lm_json_get(s->json, "name");
+    const char *path = "";
+
+    LM_TRY(read_module_type(s, stage, module));
+    LM_TRY(get_string(s, "path", &path));
+    LM_TRY(lm_keys_check(r->ctx, r->notes, s->file, "", s->json, lm_modules_keys));
+    module->name = name && name->type == LM_JSON_STRING ? name->as.string.bytes : "";
+    module->file = NULL;
+    LM_TRY(clean_path(r, path, &module->folder));
+    if (module->folder[0])
+        LM_TRY(lm_source_check_name(r->ctx, module->folder));
+    return module->kind->keys
+               ? lm_source_join(r->ctx, r->arena, module->folder, CONFIG_FILE, &module->file)
+               : LM_OK;
 }
 
 /* modules.json, whose order is the pipeline's. list->count is 0 when it is missing. */
@@ -446,8 +530,7 @@ read_modules(const reader *r, module_list *list)
         settings s = {r, MODULES_FILE, entry};
 
         LM_TRY(read_module(&s, &stage, &list->items[list->count]));
-        if (shares_file(list, &list->items[list->count]))
-            return bad_member(&s, LM_BAD_MODEL, "path", "a folder of its own for each module");
+        LM_TRY(check_neighbours(&s, list, &list->items[list->count]));
         list->count++;
     }
     if (stage >= STAGE_POOLED)
@@ -468,13 +551,14 @@ static lm_status
 read_transformer(const reader *r, lm_sentence_spec *spec)
 {
     settings s = {r, NULL, NULL};
-    const known_file *file;
+    known_file file;
 
     LM_TRY(find_transformer_file(r, &file));
-    if (!file)
+    if (!file.name)
         return LM_OK;
-    s.file = file->name;
-    LM_TRY(read_json(r, file, true, LM_JSON_OBJECT, &s.json));
+    s.file = file.name;
+    LM_TRY(read_json(r, &file, true, LM_JSON_OBJECT, &s.json));
+    LM_TRY(lm_keys_check(r->ctx, r->notes, s.file, "", s.json, lm_transformer_keys));
     LM_TRY(get_positive(&s, "max_seq_length", &spec->max_seq_length));
     LM_TRY(get_bool(&s, "do_lower_case", &spec->lower_case));
     LM_TRY(expect_string(&s, "transformer_task", "feature-extraction"));
@@ -519,48 +603,79 @@ has_prompt(const lm_sentence_spec *spec, const char *name)
  * library.
  */
 static lm_status
-read_prompts(const reader *r, lm_sentence_spec *spec)
+read_prompts(const settings *s, lm_sentence_spec *spec)
 {
-    settings s = {r, PROMPTS_FILE, NULL};
-    const lm_json *prompts;
+    const lm_json *prompts = get_member(s, "prompts");
 
-    LM_TRY(read_json(r, &prompts_file, false, LM_JSON_OBJECT, &s.json));
-    prompts = get_member(&s, "prompts");
     if (prompts) {
-        settings list = {r, PROMPTS_FILE, prompts};
+        settings list = {s->reader, s->file, prompts};
 
         if (prompts->type != LM_JSON_OBJECT)
-            return bad_member(&s, LM_BAD_MODEL, "prompts", "an object");
+            return bad_member(s, LM_BAD_MODEL, "prompts", "an object");
         LM_TRY(read_prompt_list(&list, spec));
     }
-    LM_TRY(get_string(&s, "default_prompt_name", &spec->default_prompt));
+    LM_TRY(get_string(s, "default_prompt_name", &spec->default_prompt));
     if (spec->default_prompt && !has_prompt(spec, spec->default_prompt))
-        return bad_member(&s, LM_BAD_MODEL, "default_prompt_name", "the name of a prompt");
+        return bad_member(s, LM_BAD_MODEL, "default_prompt_name", "the name of a prompt");
     return LM_OK;
 }
 
-/* All that sentence-transformers says. Its settings count also without modules.json. */
+/*
+ * What the file says of the model as a whole. A model of another type than SentenceTransformer
+ * (CrossEncoder, …) is converted where the library loads it as one: its settings and its modules do
+ * not count then.
+ */
 static lm_status
-read_sentence(const reader *r, lm_sentence_spec *spec)
+read_sentence_file(const reader *r, lm_sentence_spec *spec)
 {
-    module_list modules;
+    settings s = {r, PROMPTS_FILE, NULL};
+    const lm_json *type;
 
-    memset(spec, 0, sizeof *spec);
-    spec->include_prompt = true;
-    LM_TRY(read_modules(r, &modules));
-    spec->present = modules.count > 0;
-    for (int i = 0; i < modules.count; i++) {
-        const module *module = &modules.items[i];
+    *spec = (lm_sentence_spec){.include_prompt = true};
+    LM_TRY(read_json(r, &prompts_file, false, LM_JSON_OBJECT, &s.json));
+    LM_TRY(lm_keys_check(r->ctx, r->notes, PROMPTS_FILE, "", s.json, lm_sentence_keys));
+    type = get_member(&s, "model_type");
+    if (type && type->type == LM_JSON_STRING && !lm_json_is_string(type, "SentenceTransformer")) {
+        spec->model_type = type->as.string.bytes;
+        return LM_OK;
+    }
+    spec->truncate_dim = get_member(&s, "truncate_dim");
+    return read_prompts(&s, spec);
+}
+
+/* The pipeline: what decides which files count. Then the reader knows the transformer's folder. */
+static lm_status
+open_pipeline(reader *r, lm_sentence_spec *spec, module_list *modules)
+{
+    modules->count = 0;
+    LM_TRY(read_sentence_file(r, spec));
+    if (spec->model_type)
+        return LM_OK;
+    LM_TRY(read_modules(r, modules));
+    spec->present = modules->count > 0;
+    if (spec->present)
+        r->folder = modules->items[0].folder;
+    return LM_OK;
+}
+
+/* The modules' own files. The transformer's counts also without modules.json. */
+static lm_status
+read_pipeline(const reader *r, const module_list *modules, lm_sentence_spec *spec)
+{
+    if (spec->model_type)
+        return LM_OK;
+    for (int i = 0; i < modules->count; i++) {
+        const module *module = &modules->items[i];
         const known_file file = {module->file, MODULE_FILE_LIMIT};
         settings s = {r, module->file, NULL};
 
         if (!module->file)
             continue;
         LM_TRY(read_json(r, &file, module->kind->file_required, LM_JSON_OBJECT, &s.json));
+        LM_TRY(lm_keys_check(r->ctx, r->notes, s.file, "", s.json, module->kind->keys));
         LM_TRY(module->kind->read(&s, spec));
     }
-    LM_TRY(read_transformer(r, spec));
-    return read_prompts(r, spec);
+    return read_transformer(r, spec);
 }
 
 /* --- entry points ----------------------------------------------------------------------------- */
@@ -569,25 +684,81 @@ read_sentence(const reader *r, lm_sentence_spec *spec)
  * the functions above, so that an import cannot leave out a file that loading needs.
  */
 
+/* An adapter's weights are the difference to another model's, which its config.json describes. */
+static lm_status
+check_adapter(const reader *r)
+{
+    static const known_file adapter = {"adapter_config.json", 0};
+    known_file file;
+    bool found = false;
+
+    if (!r->notes)
+        return LM_OK;
+    LM_TRY(in_folder(r, &adapter, &file));
+    LM_TRY(file_exists(r, file.name, &found));
+    if (!found)
+        return LM_OK;
+    lm_raise(r->ctx, LM_UNSUPPORTED, "adapters (PEFT) are not supported");
+    lm_detail_file(r->ctx, file.name);
+    lm_detail_hint(r->ctx, "Merge the adapter into its model with merge_and_unload() and write "
+                           "that with save_pretrained().");
+    return lm_notes_refuse(r->ctx, r->notes);
+}
+
 /* Settings first, in the order of list_settings, then the tensors' headers. */
 lm_status
-lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_bundle *bundle)
+lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_notes *notes,
+               lm_bundle *bundle)
 {
-    const reader r = {ctx, arena, source};
+    reader r = {ctx, arena, source, notes, ""};
+    module_list modules;
     bool head;
 
-    memset(bundle, 0, sizeof *bundle);
-    bundle->sentence.include_prompt = true;
+    *bundle = (lm_bundle){.folder = "", .sentence = {.include_prompt = true}};
     LM_TRY(is_head(&r, &head));
     if (head) {
         LM_TRY(read_json(&r, &head_file, true, LM_JSON_OBJECT, &bundle->head));
         return lm_tensors_open_file(ctx, arena, source, HEAD_WEIGHTS, &bundle->tensors);
     }
-    LM_TRY(read_json(&r, &config_file, true, LM_JSON_OBJECT, &bundle->config));
-    LM_TRY(read_json(&r, &tokenizer_file, false, LM_JSON_OBJECT, &bundle->tokenizer));
-    LM_TRY(read_json(&r, &tokenizer_config_file, false, LM_JSON_OBJECT, &bundle->tokenizer_config));
-    LM_TRY(read_sentence(&r, &bundle->sentence));
-    return lm_tensors_open(ctx, arena, source, &bundle->tensors);
+    LM_TRY(open_pipeline(&r, &bundle->sentence, &modules));
+    bundle->folder = r.folder;
+    LM_TRY(lm_source_join(ctx, arena, r.folder, CONFIG_FILE, &bundle->config_file));
+    LM_TRY(read_object(&r, &config_file, true, &bundle->config));
+    LM_TRY(read_object(&r, &tokenizer_file, false, &bundle->tokenizer));
+    LM_TRY(read_object(&r, &tokenizer_config_file, false, &bundle->tokenizer_config));
+    LM_TRY(read_object(&r, &special_map_file, false, &bundle->special_map));
+    LM_TRY(read_object(&r, &added_tokens_file, false, &bundle->added_tokens));
+    LM_TRY(read_pipeline(&r, &modules, &bundle->sentence));
+    LM_TRY(check_adapter(&r));
+    return lm_tensors_open(ctx, arena, source, r.folder, &bundle->tensors);
+}
+
+/* Vocabularies of slow tokenizers, which transformers converts when it loads them. */
+lm_status
+lm_bundle_no_tokenizer(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                       const lm_bundle *bundle)
+{
+    static const known_file others[] = {
+        {"vocab.txt", 0},       {"vocab.json", 0},
+        {"spiece.model", 0},    {"sentencepiece.bpe.model", 0},
+        {"tokenizer.model", 0},
+    };
+    const reader r = {ctx, arena, source, NULL, bundle->folder};
+    known_file missing, other = {NULL, 0};
+    bool found = false;
+
+    LM_TRY(in_folder(&r, &tokenizer_file, &missing));
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && !found; i++) {
+        LM_TRY(in_folder(&r, &others[i], &other));
+        LM_TRY(file_exists(&r, other.name, &found));
+    }
+    lm_raise(ctx, LM_NO_FILE, "a file of the model is missing");
+    lm_detail_file(ctx, missing.name);
+    if (!found)
+        return LM_NO_FILE;
+    lm_detail_found(ctx, "%s", other.name);
+    return lm_detail_hint(ctx, "Write tokenizer.json into the folder with transformers: "
+                               "AutoTokenizer.from_pretrained(folder).save_pretrained(folder).");
 }
 
 /* A file of another kind or of a later version bears the same name and is no overlay. */
@@ -614,7 +785,7 @@ lm_status
 lm_bundle_open_quantized(lm_context *ctx, lm_arena *arena, const lm_source *source,
                          lm_bundle *bundle)
 {
-    const reader r = {ctx, arena, source};
+    const reader r = {ctx, arena, source, NULL, ""};
     bool found = false;
 
     LM_TRY(file_exists(&r, LM_QUANTIZED_FILE, &found));
@@ -649,26 +820,49 @@ add_name(const reader *r, name_list *list, const char *name, bool required)
     return found || !required ? LM_OK : missing_file(r, name);
 }
 
+/* The same for a file of the transformer's folder. */
+static lm_status
+add_in_folder(const reader *r, name_list *list, const known_file *file, bool required)
+{
+    known_file found;
+
+    LM_TRY(in_folder(r, file, &found));
+    return add_name(r, list, found.name, required);
+}
+
+/* The modules' own files. */
+static lm_status
+list_pipeline(const reader *r, const module_list *modules, name_list *list)
+{
+    known_file transformer;
+
+    for (int i = 0; i < modules->count; i++)
+        if (modules->items[i].file)
+            LM_TRY(
+                add_name(r, list, modules->items[i].file, modules->items[i].kind->file_required));
+    LM_TRY(find_transformer_file(r, &transformer));
+    if (transformer.name)
+        list->names[list->count++] = transformer.name;
+    return LM_OK;
+}
+
 /* Settings of a model folder, in the order that lm_bundle_open has. */
 static lm_status
-list_settings(const reader *r, name_list *list)
+list_settings(reader *r, name_list *list)
 {
-    const known_file *transformer;
+    lm_sentence_spec spec;
     module_list modules;
 
-    LM_TRY(add_name(r, list, CONFIG_FILE, true));
-    LM_TRY(add_name(r, list, TOKENIZER_FILE, false));
-    LM_TRY(add_name(r, list, TOKENIZER_CONFIG_FILE, false));
-    LM_TRY(read_modules(r, &modules));
+    LM_TRY(open_pipeline(r, &spec, &modules));
+    LM_TRY(add_name(r, list, PROMPTS_FILE, false));
     if (modules.count > 0)
         list->names[list->count++] = MODULES_FILE;
-    for (int i = 0; i < modules.count; i++)
-        if (modules.items[i].file)
-            LM_TRY(add_name(r, list, modules.items[i].file, modules.items[i].kind->file_required));
-    LM_TRY(find_transformer_file(r, &transformer));
-    if (transformer)
-        list->names[list->count++] = transformer->name;
-    return add_name(r, list, PROMPTS_FILE, false);
+    LM_TRY(add_in_folder(r, list, &config_file, true));
+    LM_TRY(add_in_folder(r, list, &tokenizer_file, false));
+    LM_TRY(add_in_folder(r, list, &tokenizer_config_file, false));
+    LM_TRY(add_in_folder(r, list, &special_map_file, false));
+    LM_TRY(add_in_folder(r, list, &added_tokens_file, false));
+    return spec.model_type ? LM_OK : list_pipeline(r, &modules, list);
 }
 
 /* Settings, weights and quantised matrices, where there are such, in one array of the arena. */
@@ -708,7 +902,7 @@ check_shard(const reader *r, const char *name)
 lm_status
 lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_file_list *list)
 {
-    const reader r = {ctx, arena, source};
+    reader r = {ctx, arena, source, NULL, ""};
     const char *const *weights = NULL;
     const char *index = NULL;
     name_list settings = {.count = 0};
@@ -722,7 +916,7 @@ lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_fil
         return join_names(&r, &settings, NULL, 0, false, list);
     }
     LM_TRY(list_settings(&r, &settings));
-    LM_TRY(lm_tensors_list(ctx, arena, source, &index, &weights, &count));
+    LM_TRY(lm_tensors_list(ctx, arena, source, r.folder, &index, &weights, &count));
     if (index)
         settings.names[settings.count++] = index;
     for (size_t i = 0; i < count; i++)
@@ -731,11 +925,20 @@ lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_fil
     return join_names(&r, &settings, weights, count, quantized, list);
 }
 
+/* Older files say max_len; the newer name wins, even with null. */
+static const lm_json *
+tokenizer_limit(const lm_bundle *bundle)
+{
+    const lm_json *limit = lm_json_get(bundle->tokenizer_config, "model_max_length");
+
+    return limit ? limit : lm_json_get(bundle->tokenizer_config, "max_len");
+}
+
 /* Computed as double, since files hold numbers far beyond int. */
 int
 lm_bundle_window(const lm_bundle *bundle, int positions)
 {
-    const lm_json *limit = lm_json_get(bundle->tokenizer_config, "model_max_length");
+    const lm_json *limit = tokenizer_limit(bundle);
     double window = bundle->sentence.max_seq_length;
 
     /* "No limit" is written as 1e30. */

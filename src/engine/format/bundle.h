@@ -8,7 +8,7 @@
 #ifndef LM_BUNDLE_H
 #define LM_BUNDLE_H
 
-#include "format/json.h"
+#include "format/keys.h"
 #include "format/tensors.h"
 
 typedef enum lm_pooling {
@@ -28,23 +28,32 @@ typedef struct lm_prompt {
 
 /* What sentence-transformers' files say. */
 typedef struct lm_sentence_spec {
-    bool present; /* modules.json is there */
+    bool present; /* modules.json is there, and counts */
+    /* Of config_sentence_transformers.json, where it is not SentenceTransformer; NULL: none. */
+    const char *model_type;
     lm_pooling pooling;
     bool include_prompt; /* prompt tokens take part in pooling */
     bool normalize;
-    bool lower_case;         /* do_lower_case of sentence_bert_config.json */
-    int max_seq_length;      /* 0: not said */
-    int embedding_dimension; /* width that pooling expects; 0: not said */
+    bool lower_case;             /* do_lower_case of sentence_bert_config.json */
+    int max_seq_length;          /* 0: not said */
+    int embedding_dimension;     /* width that pooling expects; 0: not said */
+    const lm_json *truncate_dim; /* the embedding is cut to so many; NULL: not said */
     const lm_prompt *prompts;
     int prompt_count;
     const char *default_prompt; /* name or NULL */
 } lm_sentence_spec;
 
 typedef struct lm_bundle {
+    /* Where config, tokenizer and weights are; "": the source itself, as all but old models have.
+     */
+    const char *folder;
+    const char *config_file;         /* the name of config.json there */
     const lm_json *config;           /* config.json, NULL for a head */
     const lm_json *head;             /* head.json, NULL for a model folder */
     const lm_json *tokenizer;        /* tokenizer.json, NULL when absent */
     const lm_json *tokenizer_config; /* NULL when absent */
+    const lm_json *special_map;      /* special_tokens_map.json, NULL when absent */
+    const lm_json *added_tokens;     /* added_tokens.json, NULL when absent */
     lm_sentence_spec sentence;
     lm_tensors tensors;
     lm_tensors quantized; /* lm_bundle_open_quantized; file_count 0: none */
@@ -68,9 +77,16 @@ typedef struct lm_file_list {
 lm_status lm_bundle_list(lm_context *ctx, lm_arena *arena, const lm_source *source,
                          lm_file_list *list);
 
-/* Read everything but the tensors' data. */
-lm_status lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source,
+/*
+ * Read everything but the tensors' data. notes is NULL where a stored version is loaded: keys of
+ * the settings are checked at import only.
+ */
+lm_status lm_bundle_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_notes *notes,
                          lm_bundle *bundle);
+
+/* The failure of a model without tokenizer.json; says what is there in its place. */
+lm_status lm_bundle_no_tokenizer(lm_context *ctx, lm_arena *arena, const lm_source *source,
+                                 const lm_bundle *bundle);
 
 /* The directory of LM_QUANTIZED_FILE, where the source has one: for precision int8 only. */
 lm_status lm_bundle_open_quantized(lm_context *ctx, lm_arena *arena, const lm_source *source,

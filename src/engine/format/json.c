@@ -10,6 +10,8 @@
 #include "format/json.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -805,6 +807,71 @@ lm_json_type_name(const lm_json *json)
     };
 
     return json ? names[json->type] : "nothing";
+}
+
+/* Text of limited length under construction. */
+typedef struct shown_text {
+    char *out;
+    size_t size, used; /* used ≥ size: cut */
+} shown_text;
+
+static void
+show_text(shown_text *text, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (text->used < text->size)
+        text->used +=
+            (size_t)vsnprintf(text->out + text->used, text->size - text->used, format, args);
+    va_end(args);
+}
+
+static void
+show_scalar(shown_text *text, const lm_json *json)
+{
+    if (json->type == LM_JSON_NULL)
+        show_text(text, "null");
+    else if (json->type == LM_JSON_BOOL)
+        show_text(text, "%s", json->boolean ? "true" : "false");
+    else if (json->type == LM_JSON_STRING)
+        show_text(text, "\"%s\"", json->as.string.bytes);
+    else if (json->is_integer)
+        show_text(text, "%lld", (long long)json->integer);
+    else
+        show_text(text, "%.17g", json->as.number);
+}
+
+/* Nesting is limited by the reader; nothing is walked once the text is full. */
+static void
+show_value(shown_text *text, const lm_json *json)
+{
+    bool object = json->type == LM_JSON_OBJECT;
+
+    if (!object && json->type != LM_JSON_ARRAY) {
+        show_scalar(text, json);
+        return;
+    }
+    show_text(text, object ? "{" : "[");
+    for (const lm_json *item = json->as.items.first; item && text->used < text->size;
+         item = item->next) {
+        if (item != json->as.items.first)
+            show_text(text, ",");
+        if (object)
+            show_text(text, "\"%s\":", item->key);
+        show_value(text, item);
+    }
+    show_text(text, object ? "}" : "]");
+}
+
+void
+lm_json_show(const lm_json *json, char *out, size_t size)
+{
+    shown_text text = {out, size, 0};
+
+    show_value(&text, json);
+    if (text.used >= size)
+        lm_copy_text(out + size - sizeof "...", sizeof "...", "...");
 }
 
 /* Equal in length too, so that a hidden U+0000 does not pass. */

@@ -53,6 +53,12 @@ const lm_json *lm_json_get(const lm_json *json, const char *key);
 /* Text of a type for messages: "a string", "an object". */
 const char *lm_json_type_name(const lm_json *json);
 
+/*
+ * A value for messages, as compact JSON without escapes: false, "right", {"a":1}. What does not fit
+ * is cut and ends in "...".
+ */
+void lm_json_show(const lm_json *json, char *out, size_t size);
+
 bool lm_json_is_string(const lm_json *json, const char *value); /* NULL-safe */
 
 /* Append a JSON string literal, with quotes and escapes. */

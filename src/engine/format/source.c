@@ -57,6 +57,26 @@ lm_source_check_name(lm_context *ctx, const char *name)
     }
 }
 
+lm_status
+lm_source_join(lm_context *ctx, lm_arena *arena, const char *folder, const char *name,
+               const char **joined)
+{
+    size_t before = strlen(folder), length = strlen(name);
+    char *path;
+
+    *joined = name;
+    if (before == 0)
+        return LM_OK;
+    path = lm_arena_alloc(arena, before + 1 + length + 1);
+    if (!path)
+        return LM_NO_MEMORY;
+    memcpy(path, folder, before);
+    path[before] = '/';
+    memcpy(path + before + 1, name, length + 1);
+    *joined = path;
+    return lm_source_check_name(ctx, path);
+}
+
 /* Read a file front to back with polls between. */
 static lm_status
 read_pieces(lm_context *ctx, const lm_source *source, const char *name, char *dest, size_t size)

@@ -33,6 +33,12 @@ lm_status lm_source_slurp(lm_context *ctx, const lm_source *source, lm_arena *ar
 lm_status lm_source_check_name(lm_context *ctx, const char *name);
 
 /*
+ * "folder/name" in the arena, checked as a name; the name itself where folder is "".
+ */
+lm_status lm_source_join(lm_context *ctx, lm_arena *arena, const char *folder, const char *name,
+                         const char **joined);
+
+/*
  * Another source with one file more, from memory, or without that file: whatever is below under
  * that name is not seen.
  */

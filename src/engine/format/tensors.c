@@ -19,6 +19,7 @@
 #include "base/size.h"
 #include "base/sort.h"
 #include "format/json.h"
+#include "format/looks.h"
 
 #define SINGLE_FILE "model.safetensors"
 #define INDEX_FILE "model.safetensors.index.json"
@@ -306,11 +307,30 @@ read_entries(tensor_file *file, const lm_json *header)
     return check_ranges(file);
 }
 
+/*
+ * The size of the header, which the first bytes give, is impossible. `first` has room for more of
+ * them: most often the file is of another kind.
+ */
+static lm_status
+refuse_header(const tensor_file *file, unsigned char *first, uint64_t size, uint64_t header)
+{
+    uint64_t most = size - PREAMBLE < HEADER_LIMIT ? size - PREAMBLE : HEADER_LIMIT;
+    size_t length = size < LM_LOOKS_BYTES ? (size_t)size : LM_LOOKS_BYTES;
+
+    LM_TRY(file->source->read(file->ctx, file->source->opaque, file->name, PREAMBLE,
+                              first + PREAMBLE, length - PREAMBLE));
+    LM_TRY(lm_looks_check(file->ctx, LM_BAD_MODEL, file->name, first, length));
+    bad_file(file, header > HEADER_LIMIT ? "the header is too large"
+                                         : "a file of the model is truncated");
+    lm_detail_found(file->ctx, "a header of %llu bytes", (unsigned long long)header);
+    return lm_detail_allowed(file->ctx, "%llu", (unsigned long long)most);
+}
+
 /* The header's bytes, after its size has been checked against the file's. */
 static lm_status
 read_header(tensor_file *file, char **text, size_t *length)
 {
-    unsigned char preamble[PREAMBLE];
+    unsigned char preamble[LM_LOOKS_BYTES];
     uint64_t size = 0, header = 0;
     bool found = false;
     const lm_source *source = file->source;
@@ -325,14 +345,8 @@ read_header(tensor_file *file, char **text, size_t *length)
     LM_TRY(source->read(file->ctx, source->opaque, file->name, 0, preamble, PREAMBLE));
     for (size_t i = 0; i < PREAMBLE; i++)
         header |= (uint64_t)preamble[i] << 8 * i;
-    if (header > size - PREAMBLE || header > HEADER_LIMIT) {
-        bad_file(file, header > HEADER_LIMIT ? "the header is too large"
-                                             : "a file of the model is truncated");
-        lm_detail_found(file->ctx, "a header of %llu bytes", (unsigned long long)header);
-        return lm_detail_allowed(
-            file->ctx, "%llu",
-            (unsigned long long)(size - PREAMBLE < HEADER_LIMIT ? size - PREAMBLE : HEADER_LIMIT));
-    }
+    if (header > size - PREAMBLE || header > HEADER_LIMIT)
+        return refuse_header(file, preamble, size, header);
     *text = lm_arena_alloc(file->scratch, (size_t)header);
     if (!*text)
         return LM_NO_MEMORY;
@@ -502,29 +516,38 @@ lm_tensors_metadata(const lm_tensors *tensors, const char *key)
  * agree with them. A tensor that only a header has is taken, as transformers takes it.
  */
 
+/* Where the weights of a model are looked for. */
+typedef struct weights {
+    lm_context *ctx;
+    lm_arena *arena;
+    const lm_source *source;
+    const char *folder;
+    const char *file, *index; /* SINGLE_FILE and INDEX_FILE in it */
+} weights;
+
 /* The index contradicts itself or its files. */
 static lm_status
-bad_index(lm_context *ctx, const char *key, const char *message)
+bad_index(const weights *w, const char *key, const char *message)
 {
-    lm_raise(ctx, LM_BAD_MODEL, "%s", message);
-    lm_detail_file(ctx, INDEX_FILE);
-    return lm_detail_key(ctx, "%s", key);
+    lm_raise(w->ctx, LM_BAD_MODEL, "%s", message);
+    lm_detail_file(w->ctx, w->index);
+    return lm_detail_key(w->ctx, "%s", key);
 }
 
 /* A shard's name stays in the folder and ends as such files do, so that no index names itself. */
 static lm_status
-check_shard_name(lm_context *ctx, const lm_json *value)
+check_shard_name(const weights *w, const lm_json *value)
 {
     const char *name = value->as.string.bytes;
     size_t length = value->as.string.length, suffix = strlen(SUFFIX);
 
     if (value->type != LM_JSON_STRING)
-        return bad_index(ctx, value->key, "the index names a file by something else than a string");
+        return bad_index(w, value->key, "the index names a file by something else than a string");
     if (strlen(name) == length && length > suffix && strcmp(name + length - suffix, SUFFIX) == 0)
-        return lm_source_check_name(ctx, name);
-    lm_raise(ctx, LM_DENIED, "the index names a file that is no safetensors file");
-    lm_detail_file(ctx, INDEX_FILE);
-    return lm_detail_found(ctx, "\"%s\"", name);
+        return lm_source_check_name(w->ctx, name);
+    lm_raise(w->ctx, LM_DENIED, "the index names a file that is no safetensors file");
+    lm_detail_file(w->ctx, w->index);
+    return lm_detail_found(w->ctx, "\"%s\"", name);
 }
 
 /* Byte order of the strings that the elements point to. */
@@ -536,28 +559,29 @@ compare_strings(const void *a, const void *b)
 
 /* The files that a weight map names, each once, in the order of their names. */
 static lm_status
-list_shards(lm_context *ctx, lm_arena *arena, const lm_json *map, const char *const **names,
-            size_t *count)
+list_shards(const weights *w, const lm_json *map, const char *const **names, size_t *count)
 {
-    const char **all = lm_arena_array(arena, map->as.items.count, sizeof *all);
+    const char **all = lm_arena_array(w->arena, map->as.items.count, sizeof *all);
     size_t total = 0, kept = 0;
 
     if (!all)
         return LM_NO_MEMORY;
     for (const lm_json *value = map->as.items.first; value; value = value->next) {
-        LM_TRY(check_shard_name(ctx, value));
+        LM_TRY(check_shard_name(w, value));
         all[total++] = value->as.string.bytes;
     }
-    LM_TRY(lm_sort(ctx, all, total, sizeof *all, compare_strings));
+    LM_TRY(lm_sort(w->ctx, all, total, sizeof *all, compare_strings));
     for (size_t i = 0; i < total; i++)
         if (kept == 0 || strcmp(all[kept - 1], all[i]) != 0)
             all[kept++] = all[i];
     if (kept > SHARD_LIMIT) {
-        lm_raise(ctx, LM_TOO_LARGE, "the model has too many files");
-        lm_detail_file(ctx, INDEX_FILE);
-        lm_detail_found(ctx, "%zu", kept);
-        return lm_detail_allowed(ctx, "%zu", SHARD_LIMIT);
+        lm_raise(w->ctx, LM_TOO_LARGE, "the model has too many files");
+        lm_detail_file(w->ctx, w->index);
+        lm_detail_found(w->ctx, "%zu", kept);
+        return lm_detail_allowed(w->ctx, "%zu", SHARD_LIMIT);
     }
+    for (size_t i = 0; i < kept; i++)
+        LM_TRY(lm_source_join(w->ctx, w->arena, w->folder, all[i], &all[i]));
     *names = all;
     *count = kept;
     return LM_OK;
@@ -565,7 +589,7 @@ list_shards(lm_context *ctx, lm_arena *arena, const lm_json *map, const char *co
 
 /* The weight map of the index; its strings live in the arena. NULL when there is no index. */
 static lm_status
-read_index(lm_context *ctx, lm_arena *arena, const lm_source *source, const lm_json **map)
+read_index(const weights *w, const lm_json **map)
 {
     lm_arena text_arena;
     const lm_json *index = NULL;
@@ -574,98 +598,125 @@ read_index(lm_context *ctx, lm_arena *arena, const lm_source *source, const lm_j
     char *text;
 
     *map = NULL;
-    lm_arena_init(&text_arena, ctx);
-    status = lm_source_slurp(ctx, source, &text_arena, INDEX_FILE, (size_t)HEADER_LIMIT, false,
+    lm_arena_init(&text_arena, w->ctx);
+    status = lm_source_slurp(w->ctx, w->source, &text_arena, w->index, (size_t)HEADER_LIMIT, false,
                              &text, &length);
     if (status == LM_OK && text)
-        status = lm_json_parse(ctx, arena, text, length, INDEX_FILE, &index);
+        status = lm_looks_check(w->ctx, LM_BAD_JSON, w->index, text, length);
+    if (status == LM_OK && text)
+        status = lm_json_parse(w->ctx, w->arena, text, length, w->index, &index);
     lm_arena_free(&text_arena);
     if (status != LM_OK || !index)
         return status;
     *map = lm_json_get(index, "weight_map");
     if (!*map || (*map)->type != LM_JSON_OBJECT || (*map)->as.items.count == 0)
-        return bad_index(ctx, "weight_map", "the index has no weight map");
+        return bad_index(w, "weight_map", "the index has no weight map");
     if ((*map)->as.items.count > TENSOR_LIMIT)
-        return lm_raise(ctx, LM_TOO_LARGE, "the index names more than %zu tensors", TENSOR_LIMIT);
+        return lm_raise(w->ctx, LM_TOO_LARGE, "the index names more than %zu tensors",
+                        TENSOR_LIMIT);
     return LM_OK;
 }
 
 /* Every tensor that the index names must be in the file that it says. */
 static lm_status
-check_index(lm_context *ctx, const lm_json *map, const lm_tensors *tensors)
+check_index(const weights *w, const lm_json *map, const lm_tensors *tensors)
 {
+    size_t folder = w->folder[0] ? strlen(w->folder) + 1 : 0;
+
     for (const lm_json *value = map->as.items.first; value; value = value->next) {
         const lm_tensor *tensor = lm_tensors_find(tensors, value->key);
 
         if (!tensor || strlen(value->key) != value->key_length ||
-            strcmp(tensor->file, value->as.string.bytes) != 0) {
-            bad_index(ctx, value->key, "the index names a tensor that its file does not hold");
-            return lm_detail_allowed(ctx, "tensors of %s", value->as.string.bytes);
+            strcmp(tensor->file + folder, value->as.string.bytes) != 0) {
+            bad_index(w, value->key, "the index names a tensor that its file does not hold");
+            return lm_detail_allowed(w->ctx, "tensors of %s", value->as.string.bytes);
         }
     }
     return LM_OK;
 }
 
-/* Whether the model's weights are in the one file. */
+/* Names of the two files that are looked for, and whether the first is there. */
 static lm_status
-has_single_file(lm_context *ctx, const lm_source *source, bool *single)
+find_weights(weights *w, bool *single)
 {
     uint64_t size;
 
-    return source->stat(ctx, source->opaque, SINGLE_FILE, single, &size);
+    LM_TRY(lm_source_join(w->ctx, w->arena, w->folder, SINGLE_FILE, &w->file));
+    LM_TRY(lm_source_join(w->ctx, w->arena, w->folder, INDEX_FILE, &w->index));
+    return w->source->stat(w->ctx, w->source->opaque, w->file, single, &size);
 }
 
-/* Neither the one file nor an index is there: most likely the weights are pickled. */
+/* Neither the one file nor an index is there: most likely the weights are in another format. */
 static lm_status
-no_weights(lm_context *ctx)
+no_weights(const weights *w)
 {
-    lm_raise(ctx, LM_NO_FILE, "the model has no weights");
-    lm_detail_file(ctx, SINGLE_FILE);
-    return lm_detail_hint(ctx, "Weights are read from safetensors files only; save the model with "
-                               "save_pretrained(…, safe_serialization=True).");
+    static const char *const others[] = {
+        "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack",
+        "onnx/model.onnx",
+    };
+    const char *other = NULL;
+    bool found = false;
+    uint64_t size;
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && !found; i++) {
+        LM_TRY(lm_source_join(w->ctx, w->arena, w->folder, others[i], &other));
+        LM_TRY(w->source->stat(w->ctx, w->source->opaque, other, &found, &size));
+    }
+    lm_raise(w->ctx, LM_NO_FILE, "the model has no weights");
+    lm_detail_file(w->ctx, w->file);
+    if (found)
+        lm_detail_found(w->ctx, "%s", other);
+    return lm_detail_hint(w->ctx, "Weights are read from safetensors files only; load the model "
+                                  "with transformers and write it with save_pretrained().");
 }
 
 /* One file wins over an index, as in transformers. */
 lm_status
-lm_tensors_open(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_tensors *tensors)
+lm_tensors_open(lm_context *ctx, lm_arena *arena, const lm_source *source, const char *folder,
+                lm_tensors *tensors)
 {
+    weights w = {.ctx = ctx, .arena = arena, .source = source, .folder = folder};
     const char *const *names;
     const lm_json *map;
     bool single = false;
     size_t count;
 
-    LM_TRY(has_single_file(ctx, source, &single));
+    LM_TRY(find_weights(&w, &single));
     if (single)
-        return lm_tensors_open_file(ctx, arena, source, SINGLE_FILE, tensors);
-    LM_TRY(read_index(ctx, arena, source, &map));
+        return lm_tensors_open_file(ctx, arena, source, w.file, tensors);
+    LM_TRY(read_index(&w, &map));
     if (!map)
-        return no_weights(ctx);
-    LM_TRY(list_shards(ctx, arena, map, &names, &count));
+        return no_weights(&w);
+    LM_TRY(list_shards(&w, map, &names, &count));
     LM_TRY(open_files(ctx, arena, source, names, count, tensors));
-    return check_index(ctx, map, tensors);
+    return check_index(&w, map, tensors);
 }
 
 /* The same choice as lm_tensors_open makes, without reading a header. */
 lm_status
-lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source, const char **index,
-                const char *const **files, size_t *count)
+lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source, const char *folder,
+                const char **index, const char *const **files, size_t *count)
 {
-    static const char *const one[] = {SINGLE_FILE};
+    weights w = {.ctx = ctx, .arena = arena, .source = source, .folder = folder};
+    const char **one = lm_arena_array(arena, 1, sizeof *one);
     const lm_json *map;
     bool single = false;
 
     *index = NULL;
-    LM_TRY(has_single_file(ctx, source, &single));
+    if (!one)
+        return LM_NO_MEMORY;
+    LM_TRY(find_weights(&w, &single));
     if (single) {
+        one[0] = w.file;
         *files = one;
         *count = 1;
         return LM_OK;
     }
-    LM_TRY(read_index(ctx, arena, source, &map));
+    LM_TRY(read_index(&w, &map));
     if (!map)
-        return no_weights(ctx);
-    *index = INDEX_FILE;
-    return list_shards(ctx, arena, map, files, count);
+        return no_weights(&w);
+    *index = w.index;
+    return list_shards(&w, map, files, count);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

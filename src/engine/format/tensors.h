@@ -65,10 +65,12 @@ typedef struct lm_tensors {
     size_t file_count;
 } lm_tensors;
 
-/* Read the headers of model.safetensors, or of the shards that model.safetensors.index.json names.
+/*
+ * Read the headers of model.safetensors, or of the shards that model.safetensors.index.json names,
+ * in a folder of the source ("": the source itself).
  */
 lm_status lm_tensors_open(lm_context *ctx, lm_arena *arena, const lm_source *source,
-                          lm_tensors *tensors);
+                          const char *folder, lm_tensors *tensors);
 /* The same for one safetensors file by name. */
 lm_status lm_tensors_open_file(lm_context *ctx, lm_arena *arena, const lm_source *source,
                                const char *file, lm_tensors *tensors);
@@ -77,7 +79,8 @@ lm_status lm_tensors_open_file(lm_context *ctx, lm_arena *arena, const lm_source
  * tensors, in reading order. Reads nothing but the index.
  */
 lm_status lm_tensors_list(lm_context *ctx, lm_arena *arena, const lm_source *source,
-                          const char **index, const char *const **files, size_t *count);
+                          const char *folder, const char **index, const char *const **files,
+                          size_t *count);
 /* NULL when absent. */
 const lm_tensor *lm_tensors_find(const lm_tensors *tensors, const char *name);
 /* The value of a member of the metadata; NULL when absent. */

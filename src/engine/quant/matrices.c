@@ -219,7 +219,7 @@ lm_quant_open(lm_quant *quant, const lm_source *source)
     lm_weights_plan plan;
     lm_bundle bundle;
 
-    LM_TRY(lm_bundle_open(quant->ctx, &quant->arena, source, &bundle));
+    LM_TRY(lm_bundle_open(quant->ctx, &quant->arena, source, NULL, &bundle));
     LM_TRY(lm_weights_plan_make(quant->ctx, &quant->arena, weights->family, &bundle,
                                 weights->kernels, LM_PRECISION_INT8, &plan));
     LM_TRY(fill_reduced(quant, &plan, source));

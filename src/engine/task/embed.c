@@ -158,8 +158,8 @@ add_to_mean(const embed_run *run, const lm_window *window, const float *vector, 
 }
 
 /*
- * Cuts to the width asked for. The whole vector was normalised already, so only a cut one is
- * again.
+ * Cuts to the width asked for. The whole vector was normalised already, so only one that is cut
+ * further than the model itself cuts it is again.
  */
 static void
 write_result(const embed_run *run, size_t text, const float *vector)
@@ -167,7 +167,7 @@ write_result(const embed_run *run, size_t text, const float *vector)
     float *out = run->out + text * run->width;
 
     memcpy(out, vector, run->width * sizeof *out);
-    if (run->width < run->full)
+    if (run->width < (size_t)run->model->info.dimensions)
         normalize(run, run->width, out);
 }
 
@@ -518,7 +518,7 @@ start_run(embed_run *run, const lm_embed_options *options)
     int width;
 
     LM_TRY(lm_embed_width(run->ctx, run->model, options, &width));
-    run->full = (size_t)run->model->info.dimensions;
+    run->full = (size_t)lm_weights_dims(&run->model->weights)->hidden;
     run->width = (size_t)width;
     run->on_long = options->on_long;
     run->batch_tokens = options->batch_tokens > 0 ? options->batch_tokens : DEFAULT_BATCH_TOKENS;

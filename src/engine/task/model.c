@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "task/head.h"
 #include "task/image.h"
+#include "task/left_out.h"
 
 struct lm_model_plan {
     lm_source source;
@@ -28,7 +29,7 @@ typedef struct planner {
     lm_arena *arena;
     const lm_model_options *options;
     const lm_kernels *kernels;
-    lm_tokenizer_notes *notes;
+    lm_notes *notes;
     lm_model_plan *plan;
 } planner;
 
@@ -163,17 +164,15 @@ static lm_status
 plan_tokenizer(planner *p, const lm_dims *dims)
 {
     const lm_bundle *bundle = &p->plan->bundle;
-    lm_tokenizer_notes unused;
+    const lm_tokenizer_files files = {bundle->tokenizer, bundle->tokenizer_config,
+                                      bundle->special_map, bundle->added_tokens, bundle->config};
     lm_buffer image;
     lm_status status;
 
-    if (!bundle->tokenizer) {
-        lm_raise(p->ctx, LM_NO_FILE, "a file of the model is missing");
-        return lm_detail_file(p->ctx, "tokenizer.json");
-    }
+    if (!bundle->tokenizer)
+        return lm_bundle_no_tokenizer(p->ctx, p->arena, &p->plan->source, bundle);
     lm_buffer_init(&image, p->ctx);
-    status = lm_tokenizer_compile(p->ctx, bundle->tokenizer, bundle->tokenizer_config, dims->vocab,
-                                  &image, p->notes ? p->notes : &unused);
+    status = lm_tokenizer_compile_files(p->ctx, &files, dims->vocab, &image, p->notes);
     if (status == LM_OK)
         status = keep_section(p, &image, LM_IMAGE_TOKENIZER, &p->plan->tokenizer);
     lm_buffer_free(&image);
@@ -194,6 +193,44 @@ check_sentence(planner *p, const lm_dims *dims)
     return lm_detail_allowed(p->ctx, "%d, the hidden_size of config.json", dims->hidden);
 }
 
+/*
+ * How many numbers of the embedding count. truncate_dim cuts it behind all modules, so a normalised
+ * one is shorter than 1, as in sentence-transformers, which reads it only beside modules.json.
+ */
+static lm_status
+choose_dimensions(planner *p, int hidden)
+{
+    const lm_sentence_spec *sentence = &p->plan->bundle.sentence;
+    const lm_json *truncate = sentence->present ? sentence->truncate_dim : NULL;
+    int64_t most = p->options ? p->options->dimensions : 0;
+
+    if (most == 0 && truncate) {
+        if (truncate->type != LM_JSON_NUMBER || !truncate->is_integer || truncate->integer < 1) {
+            char found[80];
+
+            lm_json_show(truncate, found, sizeof found);
+            lm_raise(p->ctx, LM_BAD_MODEL, "a setting of the model is wrong");
+            lm_detail_file(p->ctx, "config_sentence_transformers.json");
+            lm_detail_key(p->ctx, "truncate_dim");
+            lm_detail_found(p->ctx, "%s", found);
+            return lm_detail_allowed(p->ctx, "an integer of at least 1");
+        }
+        most = truncate->integer;
+    }
+    p->plan->info.cut = most > 0 && most < hidden;
+    p->plan->info.dimensions = p->plan->info.cut ? (int)most : hidden;
+    return LM_OK;
+}
+
+static lm_status
+check_config_keys(planner *p, const lm_family *family)
+{
+    const lm_key_rule *const tables[] = {family->config_keys, lm_config_keys, NULL};
+
+    return lm_keys_check_all(p->ctx, p->notes, p->plan->bundle.config_file, "",
+                             p->plan->bundle.config, tables);
+}
+
 /* Family, weights, pooling, tokenizer: from what is cheap to check to what is dear. */
 static lm_status
 plan_encoder(planner *p)
@@ -204,17 +241,20 @@ plan_encoder(planner *p)
     const lm_dims *dims;
 
     LM_TRY(lm_family_find(p->ctx, plan->bundle.config, &family));
+    LM_TRY(check_config_keys(p, family));
     if (precision == LM_PRECISION_INT8)
         LM_TRY(lm_bundle_open_quantized(p->ctx, p->arena, &plan->source, &plan->bundle));
     LM_TRY(lm_weights_plan_make(p->ctx, p->arena, family, &plan->bundle, p->kernels, precision,
                                 &plan->weights));
     dims = plan->weights.config;
+    LM_TRY(lm_left_out_check(p->ctx, &plan->bundle, &plan->weights,
+                             p->options && p->options->as_embedding, p->notes));
     LM_TRY(check_sentence(p, dims));
+    LM_TRY(choose_dimensions(p, dims->hidden));
     LM_TRY(plan_tokenizer(p, dims));
     plan->header.parts[LM_IMAGE_WEIGHTS].size = plan->weights.size;
     plan->info.family = family->name;
     plan->info.task = "embedding";
-    plan->info.dimensions = dims->hidden;
     plan->info.parameters = plan->weights.parameters;
     plan->info.precision = precision;
     return LM_OK;
@@ -287,16 +327,14 @@ lay_out(planner *p)
 lm_status
 lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
                    const lm_model_options *options, const lm_kernels *kernels, lm_model_plan **plan,
-                   lm_model_info *info, lm_tokenizer_notes *notes)
+                   lm_model_info *info, lm_notes *notes)
 {
     planner p = {ctx, arena, options, kernels, notes, lm_arena_zero(arena, sizeof **plan)};
 
     if (!p.plan)
         return LM_NO_MEMORY;
-    if (notes)
-        notes->warning[0] = '\0';
     p.plan->source = *source;
-    LM_TRY(lm_bundle_open(ctx, arena, source, &p.plan->bundle));
+    LM_TRY(lm_bundle_open(ctx, arena, source, notes, &p.plan->bundle));
     LM_TRY(p.plan->bundle.head ? plan_head(&p) : plan_encoder(&p));
     LM_TRY(plan_settings(&p));
     LM_TRY(lay_out(&p));
@@ -421,6 +459,18 @@ lm_model_set_window(lm_context *ctx, lm_model *model, int window)
                             lm_weights_dims(&model->weights)->positions));
     model->info.max_tokens = window;
     return LM_OK;
+}
+
+void
+lm_model_set_dimensions(lm_model *model, int dimensions)
+{
+    int hidden;
+
+    if (model->has_head)
+        return;
+    hidden = lm_weights_dims(&model->weights)->hidden;
+    model->info.cut = dimensions < hidden;
+    model->info.dimensions = model->info.cut ? dimensions : hidden;
 }
 
 /* Safe on a model that was only partly bound. */

@@ -18,6 +18,7 @@ typedef struct lm_model_info {
     const char *family; /* "bert"; NULL: a head, which has its base's */
     const char *task;   /* "embedding", "classification" */
     int dimensions;     /* of the embedding */
+    bool cut;           /* they are fewer than the encoder's */
     int max_tokens;     /* window, special tokens included */
     uint64_t parameters;
     lm_precision precision; /* of the encoder's weights; a head is float32 */
@@ -27,6 +28,8 @@ typedef struct lm_model_info {
 
 typedef struct lm_model_options {
     int max_tokens;         /* overrides the files; 0: not given */
+    int dimensions;         /* of the embedding, at most; overrides the files; 0: not given */
+    bool as_embedding;      /* a model with another head is taken for embedding */
     lm_precision precision; /* of the weights in the image */
 } lm_model_options;
 
@@ -36,11 +39,12 @@ typedef struct lm_model_plan lm_model_plan;
 /*
  * Read the settings of a source, check them whole (config against weights, tokenizer against
  * vocabulary), and size the image. Reads each settings file once, then the tensors' headers.
- * info and notes may be NULL; strings of info live in the arena.
+ * info may be NULL; its strings live in the arena. notes is NULL where a stored version is loaded:
+ * it was checked when it was imported.
  */
 lm_status lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
                              const lm_model_options *options, const lm_kernels *kernels,
-                             lm_model_plan **plan, lm_model_info *info, lm_tokenizer_notes *notes);
+                             lm_model_plan **plan, lm_model_info *info, lm_notes *notes);
 size_t lm_model_plan_size(const lm_model_plan *plan);
 /* Fill the image (LM_ALIGNMENT-aligned, lm_model_plan_size bytes). Reads on in the same source. */
 lm_status lm_model_fill(lm_context *ctx, lm_model_plan *plan, void *image);
@@ -74,6 +78,8 @@ lm_status lm_model_bind(lm_context *ctx, const void *image, size_t size, lm_mode
  * so many positions, or no room for a text. A head has no use for it.
  */
 lm_status lm_model_set_window(lm_context *ctx, lm_model *model, int window);
+/* At most so many dimensions of the embedding, as in lm_model_options. A head has its base's. */
+void lm_model_set_dimensions(lm_model *model, int dimensions);
 void lm_model_unbind(lm_context *ctx, lm_model *model);
 
 /* The model whose encoder runs: itself, or a head's base. */

@@ -125,6 +125,8 @@ place_token(lm_context *ctx, const added_token *token, size_t index, lm_vocab *v
         *next_id = token->id + 1;
     vocab->tokens[token->id].listed = true;
     vocab->tokens[token->id].special = token->flags & LM_ADDED_SPECIAL;
+    vocab->tokens[token->id].flags = (uint8_t)((token->flags & ~(unsigned)LM_ADDED_SPECIAL) |
+                                               (token->normalized ? LM_VOCAB_NORMALIZED : 0));
     return LM_OK;
 }
 

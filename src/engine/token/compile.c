@@ -13,16 +13,19 @@
 #include "token/normalize.h"
 #include "token/postprocess.h"
 #include "token/pretokenize.h"
+#include "token/reference.h"
 #include "token/wordpiece.h"
 
 /* What the stages share while they compile. */
 typedef struct compiler {
     lm_context *ctx;
+    const lm_tokenizer_files *files;
     const lm_json *root;
     const lm_json *model;
     const lm_json *added; /* NULL: none */
+    lm_token_class class;
     lm_bert_override override;
-    lm_tokenizer_notes notes;
+    lm_notes *notes;
     lm_arena arena;
     lm_vocab vocab;
     lm_token_scratch *scratch;
@@ -42,21 +45,58 @@ static const struct {
 
 #define MODEL_COUNT (sizeof models / sizeof models[0])
 
-static lm_status read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override);
+/*
+ * Files of before 2021 name no type of the model: its members tell. The first row that fits counts,
+ * as in the library.
+ */
+static const struct {
+    const char *type;
+    lm_json_type vocab;
+    const char *members[3];
+} untyped_models[] = {
+    {"BPE", LM_JSON_OBJECT, {"merges"}},
+    {"WordPiece",
+     LM_JSON_OBJECT,
+     {"unk_token", "continuing_subword_prefix", "max_input_chars_per_word"}},
+    {"WordLevel", LM_JSON_OBJECT, {"unk_token"}},
+    {"Unigram", LM_JSON_ARRAY, {0}},
+};
+
 static lm_status compile_all(compiler *c);
 static lm_status compile_parts(compiler *c);
 static lm_status compile_model(compiler *c);
 
-/* Scratch and arena live as long as the compilation; the image is all that stays. */
+/* The header where it lies now; any append may move it. */
+static lm_token_image *
+header_of(const compiler *c)
+{
+    return (lm_token_image *)(c->image->data + c->start);
+}
+
 lm_status
 lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *tokenizer_config,
-                     int32_t max_vocab, lm_buffer *image, lm_tokenizer_notes *notes)
+                     int32_t max_vocab, lm_buffer *image, lm_notes *notes)
 {
-    compiler c = {.ctx = ctx, .root = tokenizer, .image = image};
+    const lm_tokenizer_files files = {.tokenizer = tokenizer, .config = tokenizer_config};
+
+    return lm_tokenizer_compile_files(ctx, &files, max_vocab, image, notes);
+}
+
+/* Scratch and arena live as long as the compilation; the image is all that stays. */
+lm_status
+lm_tokenizer_compile_files(lm_context *ctx, const lm_tokenizer_files *files, int32_t max_vocab,
+                           lm_buffer *image, lm_notes *notes)
+{
+    compiler c = {.ctx = ctx,
+                  .files = files,
+                  .root = files->tokenizer,
+                  .class = lm_token_class_of(files),
+                  .image = image,
+                  .notes = notes};
     lm_status status;
 
     lm_arena_init(&c.arena, ctx);
-    status = read_override(ctx, tokenizer_config, &c.override);
+    status = lm_token_override(ctx, files, &c.class, &c.override);
     if (status != LM_OK)
         lm_detail_file(ctx, "tokenizer_config.json");
     if (status == LM_OK)
@@ -65,69 +105,12 @@ lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer, const lm_json *t
         c.vocab.max_vocab = max_vocab;
         status = compile_all(&c);
     }
+    if (status == LM_OK)
+        status = lm_token_check_reference(ctx, files, &c.class, &c.override, header_of(&c),
+                                          &c.vocab, notes);
     lm_token_scratch_free(c.scratch);
     lm_arena_free(&c.arena);
-    if (notes)
-        *notes = c.notes;
     return status;
-}
-
-/* Classes whose loader sets BertNormalizer from tokenizer_config.json, with and without "Fast". */
-static const char *const bert_classes[] = {
-    "BertTokenizer",
-    "ConvBertTokenizer",
-    "DPRContextEncoderTokenizer",
-    "DPRQuestionEncoderTokenizer",
-    "DPRReaderTokenizer",
-    "DistilBertTokenizer",
-    "ElectraTokenizer",
-    "FunnelTokenizer",
-    "LayoutLMTokenizer",
-    "LxmertTokenizer",
-    "MPNetTokenizer",
-    "MobileBertTokenizer",
-    "SqueezeBertTokenizer",
-};
-
-/* Older files name the class with "Fast", newer ones without: both mean the same. */
-static bool
-is_bert_class(const lm_json *class)
-{
-    char name[64];
-
-    for (size_t i = 0; i < sizeof bert_classes / sizeof bert_classes[0]; i++) {
-        snprintf(name, sizeof name, "%sFast", bert_classes[i]);
-        if (lm_json_is_string(class, name) || lm_json_is_string(class, bert_classes[i]))
-            return true;
-    }
-    return false;
-}
-
-/* A setting that is left out there has that loader's default, whatever tokenizer.json says. */
-static lm_status
-read_override(lm_context *ctx, const lm_json *config, lm_bert_override *override)
-{
-    lm_field field = {config, "tokenizer_config"};
-    bool given;
-
-    memset(override, 0, sizeof *override);
-    override->present = is_bert_class(lm_json_get(config, "tokenizer_class"));
-    override->clean = true;
-    if (!override->present)
-        return LM_OK;
-    LM_TRY(lm_field_bool(ctx, field, "do_lower_case", true, &override->lowercase));
-    LM_TRY(lm_field_bool(ctx, field, "tokenize_chinese_chars", true, &override->chinese));
-    LM_TRY(lm_field_optional_bool(ctx, field, "strip_accents", &given, &override->strip_accents));
-    if (!given)
-        override->strip_accents = override->lowercase;
-    return LM_OK;
-}
-
-/* The header where it lies now; any append may move it. */
-static lm_token_image *
-header_of(const compiler *c)
-{
-    return (lm_token_image *)(c->image->data + c->start);
 }
 
 /* The header first, so that every part knows where the image starts; its size last. */
@@ -160,7 +143,7 @@ compile_parts(compiler *c)
     if (c->added && c->added->type != LM_JSON_ARRAY)
         return lm_field_wrong(c->ctx, field, "added_tokens", c->added, "an array");
     LM_TRY(lm_normalizer_compile(c->ctx, lm_json_get(c->root, "normalizer"), &c->override, &list,
-                                 &c->notes));
+                                 c->notes));
     header_of(c)->normalizer = list;
     LM_TRY(lm_pretokenizer_compile(c->ctx, lm_json_get(c->root, "pre_tokenizer"), &list));
     header_of(c)->pretokenizer = list;
@@ -172,19 +155,52 @@ compile_parts(compiler *c)
     return lm_fused_compile(c->ctx, c->scratch, c->start, c->image);
 }
 
+/* Whether a model without a type has all that a row of untyped_models asks for. */
+static bool
+fits_untyped(const lm_json *model, size_t row)
+{
+    const lm_json *vocab = lm_json_get(model, "vocab");
+    bool fits = vocab && vocab->type == untyped_models[row].vocab;
+
+    for (size_t i = 0; i < 3 && fits && untyped_models[row].members[i]; i++)
+        fits = lm_json_get(model, untyped_models[row].members[i]) != NULL;
+    return fits;
+}
+
+/* The type that the file gives, or that the members of the model tell. */
+static lm_status
+model_type(lm_context *ctx, const lm_json *model, const char **type)
+{
+    const lm_field field = {model, "model"};
+    const lm_json *given = lm_json_get(model, "type");
+
+    *type = NULL;
+    if (given) {
+        LM_TRY(lm_field_string(ctx, field, "type", &given));
+        *type = given->as.string.bytes;
+        return LM_OK;
+    }
+    for (size_t i = 0; i < sizeof untyped_models / sizeof untyped_models[0] && !*type; i++)
+        if (fits_untyped(model, i))
+            *type = untyped_models[i].type;
+    return *type ? LM_OK
+                 : lm_field_wrong(ctx, field, "type", NULL,
+                                  "a type, or vocab, unk_token, continuing_subword_prefix and "
+                                  "max_input_chars_per_word");
+}
+
 /* The vocabulary is read before the model, which looks its pieces up there. */
 static lm_status
 compile_model(compiler *c)
 {
-    const lm_json *type = lm_json_get(c->model, "type");
-    const char *names[MODEL_COUNT];
+    const char *names[MODEL_COUNT], *type;
     size_t chosen = MODEL_COUNT;
     lm_stage_list normalizer;
 
-    LM_TRY(lm_field_string(c->ctx, (lm_field){c->model, "model"}, "type", &type));
+    LM_TRY(model_type(c->ctx, c->model, &type));
     for (size_t i = 0; i < MODEL_COUNT; i++) {
         names[i] = models[i].name;
-        if (lm_json_is_string(type, names[i]))
+        if (strcmp(type, names[i]) == 0)
             chosen = i;
     }
     if (chosen == MODEL_COUNT)

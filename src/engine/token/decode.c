@@ -50,7 +50,7 @@ lm_decoder_compile(lm_context *ctx, const lm_json *decoder, size_t start, lm_buf
         ((lm_token_image *)(out->data + start))->decoder = i;
         return LM_OK;
     }
-    return lm_field_no_stage(ctx, "decoder", type, names, STAGE_COUNT - 1);
+    return lm_field_no_stage(ctx, "decoder", type->as.string.bytes, names, STAGE_COUNT - 1);
 }
 
 /* The prefix is stored as it is written; an empty one is allowed. */

@@ -106,7 +106,7 @@ lm_field_many_steps(lm_context *ctx, const char *stage, int limit)
 
 /* The allowed names are cut where the record is full. */
 lm_status
-lm_field_no_stage(lm_context *ctx, const char *stage, const lm_json *type, const char *const *names,
+lm_field_no_stage(lm_context *ctx, const char *stage, const char *type, const char *const *names,
                   size_t count)
 {
     char allowed[160] = "";
@@ -115,10 +115,9 @@ lm_field_no_stage(lm_context *ctx, const char *stage, const lm_json *type, const
     for (size_t i = 0; i < count && used < sizeof allowed; i++)
         used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "",
                                  names[i]);
-    lm_raise(ctx, LM_UNSUPPORTED, "%s \"%s\" of this tokenizer is not supported", stage,
-             type->as.string.bytes);
+    lm_raise(ctx, LM_UNSUPPORTED, "%s \"%s\" of this tokenizer is not supported", stage, type);
     lm_detail_file(ctx, FILE_NAME);
     lm_detail_key(ctx, "%s.type", stage);
-    lm_detail_found(ctx, "%s", type->as.string.bytes);
+    lm_detail_found(ctx, "%s", type);
     return lm_detail_allowed(ctx, "%s", allowed);
 }

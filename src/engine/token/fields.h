@@ -33,7 +33,7 @@ lm_status lm_field_wrong(lm_context *ctx, lm_field field, const char *key, const
 
 /* The `type` of a stage, and the failure for one that is not there. */
 lm_status lm_field_type(lm_context *ctx, lm_field field, const lm_json **type);
-lm_status lm_field_no_stage(lm_context *ctx, const char *stage, const lm_json *type,
+lm_status lm_field_no_stage(lm_context *ctx, const char *stage, const char *type,
                             const char *const *names, size_t count);
 /* Fail: a stage is a sequence of more steps than an image holds. */
 lm_status lm_field_many_steps(lm_context *ctx, const char *stage, int limit);

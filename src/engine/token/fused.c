@@ -33,6 +33,12 @@ enum { DROP, LETTER, ALONE, SPACE, LIST, HANGUL, SLOW };
  */
 #define MOVED(entry, c) (((c) + VALUE(entry)) & UINT32_MAX >> KIND_BITS)
 
+/*
+ * What stands in a list for the character that it comes from, so that characters which are alike
+ * have one list as well: no scalar value.
+ */
+#define ITSELF UINT32_MAX
+
 #define BLOCK (1u << LM_FUSED_SHIFT)
 #define BLOCKS (LM_FUSED_LIMIT >> LM_FUSED_SHIFT)
 
@@ -46,13 +52,15 @@ typedef struct fuser {
     lm_token_scratch *scratch;
     lm_stage_list normalizer, pretokenizer;
     bool reorders;
-    lm_buffer lists; /* uint32_t */
+    lm_buffer lists;  /* uint32_t: a count, and as many characters or ITSELF; and so on */
+    size_t last_list; /* where the last one starts */
 } fuser;
 
 static lm_status build_tables(fuser *f, size_t start, lm_buffer *out, lm_fused *fused);
 static lm_status make_block(fuser *f, uint32_t first, uint32_t *block);
 static lm_status make_entry(fuser *f, uint32_t c, uint32_t *entry);
 static lm_status make_list(fuser *f, uint32_t c, uint32_t *entry);
+static lm_status add_list(fuser *f, uint32_t c, uint32_t *entry);
 
 /* Stages that look at neighbours have no table: texts then take the staged way. */
 lm_status
@@ -143,7 +151,8 @@ build_tables(fuser *f, size_t start, lm_buffer *out, lm_fused *fused)
 
 /*
  * Surrogates never occur in valid text; their entries are there to fill the block. Most blocks hold
- * characters that are all alike: one is asked for, and distances are the same.
+ * characters that are all alike: one is asked for. No entry holds the character itself (letters are
+ * distances, lists have ITSELF), so that it is right for all of them.
  */
 static lm_status
 make_block(fuser *f, uint32_t first, uint32_t *block)
@@ -243,9 +252,33 @@ make_list(fuser *f, uint32_t c, uint32_t *entry)
             *entry = ENTRY(SLOW, 0);
             return LM_OK;
         }
-    *entry = ENTRY(LIST, f->lists.size / sizeof count);
+    return add_list(f, c, entry);
+}
+
+/*
+ * Append the list of the letters in the scratch. One that equals the last one is not kept twice, so
+ * that blocks of characters which are alike are equal.
+ */
+static lm_status
+add_list(fuser *f, uint32_t c, uint32_t *entry)
+{
+    const lm_chars *chars = &f->scratch->chars;
+    const size_t start = f->lists.size, size = (1 + chars->count) * sizeof c;
+    const uint32_t count = (uint32_t)chars->count;
+
     LM_TRY(lm_buffer_append(&f->lists, &count, sizeof count));
-    return lm_buffer_append(&f->lists, chars->c, count * sizeof count);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t letter = chars->c[i] == c ? ITSELF : chars->c[i];
+
+        LM_TRY(lm_buffer_append(&f->lists, &letter, sizeof letter));
+    }
+    if (start >= f->last_list + size &&
+        memcmp(f->lists.data + f->last_list, f->lists.data + start, size) == 0)
+        f->lists.size = start;
+    else
+        f->last_list = start;
+    *entry = ENTRY(LIST, f->last_list / sizeof c);
+    return LM_OK;
 }
 
 /* ---------------------------------------------------------------- running */
@@ -454,10 +487,10 @@ put_hangul(reader *r, uint32_t c, bool offsets)
 
 /* Every letter of the list takes the place of the one character. */
 static void
-put_list(reader *r, const uint32_t *list, bool offsets)
+put_list(reader *r, const uint32_t *list, uint32_t c, bool offsets)
 {
     for (uint32_t i = 0; i < list[0]; i++)
-        put_letter(r, list[1 + i], offsets);
+        put_letter(r, list[1 + i] == ITSELF ? c : list[1 + i], offsets);
 }
 
 /* Scalar values beyond the table are rare; the stages know what becomes of them. */
@@ -485,7 +518,7 @@ take_other(reader *r, bool offsets)
         return;
     }
     if (KIND(entry) == LIST)
-        put_list(r, r->lists + VALUE(entry), offsets);
+        put_list(r, r->lists + VALUE(entry), c, offsets);
     else if (KIND(entry) == HANGUL)
         put_hangul(r, c, offsets);
     else if (KIND(entry) != DROP)

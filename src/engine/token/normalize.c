@@ -14,17 +14,17 @@
 
 typedef lm_status (*normalizer_compile)(lm_context *ctx, lm_field field,
                                         const lm_bert_override *override, lm_stage_list *list,
-                                        lm_tokenizer_notes *notes);
+                                        lm_notes *notes);
 
 /* Reads `from` and writes `to`, which has room for more than from->count. */
 typedef lm_status (*normalizer_run)(lm_context *ctx, const lm_chars *from, lm_chars *to);
 
 static lm_status compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                               lm_stage_list *list, lm_tokenizer_notes *notes);
+                               lm_stage_list *list, lm_notes *notes);
 static lm_status compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                              lm_stage_list *list, lm_tokenizer_notes *notes);
+                              lm_stage_list *list, lm_notes *notes);
 static lm_status compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                                  lm_stage_list *list, lm_tokenizer_notes *notes);
+                                  lm_stage_list *list, lm_notes *notes);
 static lm_status run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to);
 static lm_status run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to);
@@ -74,7 +74,7 @@ static const struct {
 /* No normalizer is a list without operations. */
 lm_status
 lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer, const lm_bert_override *override,
-                      lm_stage_list *list, lm_tokenizer_notes *notes)
+                      lm_stage_list *list, lm_notes *notes)
 {
     memset(list, 0, sizeof *list);
     if (!normalizer || normalizer->type == LM_JSON_NULL)
@@ -95,7 +95,7 @@ add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
 /* Look the type up in the table; the names of all rows are for the message. */
 static lm_status
 compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
-              lm_stage_list *list, lm_tokenizer_notes *notes)
+              lm_stage_list *list, lm_notes *notes)
 {
     const char *names[STAGE_COUNT];
     const lm_json *type;
@@ -109,13 +109,13 @@ compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
             return stages[i].compile(ctx, field, override, list, notes);
         return add_operation(ctx, list, stages[i].op);
     }
-    return lm_field_no_stage(ctx, "normalizer", type, names, STAGE_COUNT);
+    return lm_field_no_stage(ctx, "normalizer", type->as.string.bytes, names, STAGE_COUNT);
 }
 
 /* Members run in order; nesting is limited by the JSON reader. */
 static lm_status
 compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                 lm_stage_list *list, lm_tokenizer_notes *notes)
+                 lm_stage_list *list, lm_notes *notes)
 {
     const lm_json *members;
 
@@ -128,34 +128,46 @@ compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *overri
 
 /* Say which settings the two files disagree on. */
 static void
-note_conflicts(const lm_bert_override *own, const lm_bert_override *override,
-               lm_tokenizer_notes *notes)
+note_conflicts(const lm_bert_override *own, const lm_bert_override *override, lm_notes *notes)
 {
     const struct {
-        const char *name;
+        const char *name, *key;
         bool file, rules;
     } settings[] = {
-        {"lowercase", own->lowercase, override->lowercase},
-        {"strip_accents", own->strip_accents, override->strip_accents},
-        {"handle_chinese_chars", own->chinese, override->chinese},
-        {"clean_text", own->clean, override->clean},
+        {"lowercase", "normalizer.lowercase", own->lowercase, override->lowercase},
+        {"strip_accents", "normalizer.strip_accents", own->strip_accents, override->strip_accents},
+        {"handle_chinese_chars", "normalizer.handle_chinese_chars", own->chinese,
+         override->chinese},
+        {"clean_text", "normalizer.clean_text", own->clean, override->clean},
     };
-    size_t used = 0;
 
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (settings[i].file != settings[i].rules && used < sizeof notes->warning)
-            used += (size_t)snprintf(notes->warning + used, sizeof notes->warning - used,
-                                     "%s%s is %s in tokenizer.json, %s by tokenizer_config.json, "
-                                     "which rules",
-                                     used ? "; " : "", settings[i].name,
-                                     settings[i].file ? "true" : "false",
-                                     settings[i].rules ? "true" : "false");
+        if (settings[i].file != settings[i].rules)
+            lm_notes_add(notes, "tokenizer.json", settings[i].key,
+                         "%s is %s in tokenizer.json, %s by tokenizer_config.json, which rules",
+                         settings[i].name, settings[i].file ? "true" : "false",
+                         settings[i].rules ? "true" : "false");
+}
+
+/* In the order of the library. */
+static lm_status
+add_bert(lm_context *ctx, const lm_bert_override *settings, lm_stage_list *list)
+{
+    if (settings->clean)
+        LM_TRY(add_operation(ctx, list, CLEAN));
+    if (settings->chinese)
+        LM_TRY(add_operation(ctx, list, SPACE_CJK));
+    if (settings->strip_accents) {
+        LM_TRY(add_operation(ctx, list, NFD));
+        LM_TRY(add_operation(ctx, list, STRIP_NONSPACING));
+    }
+    return settings->lowercase ? add_operation(ctx, list, LOWER) : LM_OK;
 }
 
 /* strip_accents that is null follows lowercase. */
 static lm_status
 compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, lm_stage_list *list,
-             lm_tokenizer_notes *notes)
+             lm_notes *notes)
 {
     lm_bert_override own = {0};
     bool given;
@@ -170,15 +182,14 @@ compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, 
         note_conflicts(&own, override, notes);
         own = *override;
     }
-    if (own.clean)
-        LM_TRY(add_operation(ctx, list, CLEAN));
-    if (own.chinese)
-        LM_TRY(add_operation(ctx, list, SPACE_CJK));
-    if (own.strip_accents) {
-        LM_TRY(add_operation(ctx, list, NFD));
-        LM_TRY(add_operation(ctx, list, STRIP_NONSPACING));
-    }
-    return own.lowercase ? add_operation(ctx, list, LOWER) : LM_OK;
+    return add_bert(ctx, &own, list);
+}
+
+lm_status
+lm_normalizer_bert(lm_context *ctx, const lm_bert_override *settings, lm_stage_list *list)
+{
+    memset(list, 0, sizeof *list);
+    return add_bert(ctx, settings, list);
 }
 
 /* Composition looks at neighbours. */

@@ -20,7 +20,11 @@ typedef struct lm_bert_override {
 /* `normalizer` may be JSON null or NULL. What the override changes is noted. */
 lm_status lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer,
                                 const lm_bert_override *override, lm_stage_list *list,
-                                lm_tokenizer_notes *notes);
+                                lm_notes *notes);
+
+/* The list of a BertNormalizer with these settings. */
+lm_status lm_normalizer_bert(lm_context *ctx, const lm_bert_override *settings,
+                             lm_stage_list *list);
 
 /* Normalize chars in place (scratch->spare is used). */
 lm_status lm_normalizer_run(lm_context *ctx, const lm_stage_list *list, lm_chars *chars,

@@ -35,6 +35,29 @@ static const struct {
 
 #define STAGE_COUNT (sizeof stages / sizeof stages[0])
 
+/*
+ * The library tells a RobertaProcessing, and else a BertProcessing, by its members, whatever the
+ * type says. Where the two disagree the file is refused.
+ */
+static lm_status
+check_members(lm_context *ctx, lm_field field, const lm_json *type)
+{
+    static const char *const members[] = {"sep", "cls", "trim_offsets", "add_prefix_space"};
+    const char *told;
+    size_t found = 0;
+
+    while (found < 4 && lm_json_get(field.object, members[found]))
+        found++;
+    if (found < 2)
+        return LM_OK;
+    told = found == 4 ? "RobertaProcessing" : "BertProcessing";
+    if (lm_json_is_string(type, told))
+        return LM_OK;
+    lm_field_wrong(ctx, field, "type", type, told);
+    ctx->error.status = LM_UNSUPPORTED;
+    return LM_UNSUPPORTED;
+}
+
 /* The processor by its type; none leaves texts as they are. */
 static lm_status
 read_templates(lm_context *ctx, const lm_json *processor, templates *out)
@@ -46,12 +69,13 @@ read_templates(lm_context *ctx, const lm_json *processor, templates *out)
     if (!processor || processor->type == LM_JSON_NULL)
         return compile_none(out);
     LM_TRY(lm_field_type(ctx, field, &type));
+    LM_TRY(check_members(ctx, field, type));
     for (size_t i = 0; i < STAGE_COUNT; i++) {
         names[i] = stages[i].name;
         if (lm_json_is_string(type, stages[i].name))
             return stages[i].compile(ctx, field, out);
     }
-    return lm_field_no_stage(ctx, PATH, type, names, STAGE_COUNT);
+    return lm_field_no_stage(ctx, PATH, type->as.string.bytes, names, STAGE_COUNT);
 }
 
 /* Templates are short: they are gathered first and appended at the end. */

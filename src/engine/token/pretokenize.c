@@ -93,7 +93,7 @@ compile_stage(lm_context *ctx, lm_field field, lm_stage_list *list)
         if (lm_json_is_string(type, stages[i].name))
             return stages[i].compile(ctx, field, list);
     }
-    return lm_field_no_stage(ctx, "pre_tokenizer", type, names, STAGE_COUNT);
+    return lm_field_no_stage(ctx, "pre_tokenizer", type->as.string.bytes, names, STAGE_COUNT);
 }
 
 /* Sequences are flattened into one list. */
@@ -116,6 +116,13 @@ compile_sequence(lm_context *ctx, lm_field field, lm_stage_list *list)
     for (const lm_json *member = members->as.items.first; member; member = member->next)
         LM_TRY(compile_stage(ctx, (lm_field){member, "pre_tokenizer.pretokenizers"}, list));
     return LM_OK;
+}
+
+lm_status
+lm_pretokenizer_bert(lm_context *ctx, lm_stage_list *list)
+{
+    memset(list, 0, sizeof *list);
+    return compile_bert(ctx, (lm_field){0}, list);
 }
 
 /* White space first, then punctuation. */

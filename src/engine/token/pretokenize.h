@@ -12,6 +12,9 @@
 lm_status lm_pretokenizer_compile(lm_context *ctx, const lm_json *pretokenizer,
                                   lm_stage_list *list);
 
+/* The list of a BertPreTokenizer. */
+lm_status lm_pretokenizer_bert(lm_context *ctx, lm_stage_list *list);
+
 /* The words of c[start, stop), in order, into scratch->words. */
 lm_status lm_pretokenizer_run(lm_context *ctx, const lm_stage_list *list, const uint32_t *c,
                               size_t start, size_t stop, lm_token_scratch *scratch);

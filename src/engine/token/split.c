@@ -51,23 +51,28 @@ touches_word(const lm_split *split, lm_match match)
            (match.stop < split->length && has_flag(split->text + match.stop, LM_UNICODE_WORD));
 }
 
-/* Widen a match over the white space beside it, but not over what an earlier token took. */
+/* Widen a match over the white space before it, but not over what an earlier token took. */
 static lm_status
-take_space(const lm_split *split, unsigned flags, lm_match *match)
+take_space_before(const lm_split *split, lm_match *match)
 {
     size_t steps = 0;
 
-    if (flags & LM_ADDED_LSTRIP) {
-        while (match->start > split->done &&
-               has_flag(split->text + before(split->text, match->start), LM_UNICODE_SPACE)) {
-            match->start = before(split->text, match->start);
-            LM_TRY(lm_run_poll(split->ctx, steps++));
-        }
-        if (match->start < split->done)
-            match->start = split->done < match->stop ? split->done : match->stop;
+    while (match->start > split->done &&
+           has_flag(split->text + before(split->text, match->start), LM_UNICODE_SPACE)) {
+        match->start = before(split->text, match->start);
+        LM_TRY(lm_run_poll(split->ctx, steps++));
     }
-    if (!(flags & LM_ADDED_RSTRIP))
-        return LM_OK;
+    if (match->start < split->done)
+        match->start = split->done < match->stop ? split->done : match->stop;
+    return LM_OK;
+}
+
+/* The same for what is after it. */
+static lm_status
+take_space_after(const lm_split *split, lm_match *match)
+{
+    size_t steps = 0;
+
     while (match->stop < split->length && has_flag(split->text + match->stop, LM_UNICODE_SPACE)) {
         int bytes;
 
@@ -76,6 +81,18 @@ take_space(const lm_split *split, unsigned flags, lm_match *match)
         LM_TRY(lm_run_poll(split->ctx, steps++));
     }
     return LM_OK;
+}
+
+/*
+ * The end comes first: a token of white space that an earlier one took as a whole keeps nothing,
+ * and is none.
+ */
+static lm_status
+take_space(const lm_split *split, unsigned flags, lm_match *match)
+{
+    if (flags & LM_ADDED_RSTRIP)
+        LM_TRY(take_space_after(split, match));
+    return flags & LM_ADDED_LSTRIP ? take_space_before(split, match) : LM_OK;
 }
 
 /* Whether a match is a token here: special tokens may be switched off, some stand alone only. */

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/notes.h"
 #include "format/json.h"
 
 /* A view of an image; valid while the image is mapped. Opaque outside token/. */
@@ -20,18 +21,31 @@ typedef struct lm_tokenizer {
     int32_t vocab_size; /* highest id + 1, added tokens included */
 } lm_tokenizer;
 
-typedef struct lm_tokenizer_notes {
-    char warning[256]; /* conflict between the files, to be a WARNING at import; empty: none */
-} lm_tokenizer_notes;
-
 /*
  * Compile tokenizer.json, with the overrides that tokenizer_config.json (may be NULL) has for Bert
  * classes, and append the image to `image` (aligned). Ids must be below max_vocab (rows of the
- * embedding). LM_UNSUPPORTED names a stage that is not there.
+ * embedding). LM_UNSUPPORTED names a stage that is not there. Notes (may be NULL) tell of conflicts
+ * between the files.
  */
 lm_status lm_tokenizer_compile(lm_context *ctx, const lm_json *tokenizer,
                                const lm_json *tokenizer_config, int32_t max_vocab, lm_buffer *image,
-                               lm_tokenizer_notes *notes);
+                               lm_notes *notes);
+
+/* The files of a model folder that tell of its tokenizer; each but the first may be NULL. */
+typedef struct lm_tokenizer_files {
+    const lm_json *tokenizer;    /* tokenizer.json */
+    const lm_json *config;       /* tokenizer_config.json */
+    const lm_json *special_map;  /* special_tokens_map.json */
+    const lm_json *added;        /* added_tokens.json */
+    const lm_json *model_config; /* config.json, which may tell the class */
+} lm_tokenizer_files;
+
+/*
+ * The same with all files. With notes, what the other files ask for and lmtext does not do is
+ * refused (LM_UNSUPPORTED), and notes tell where transformers would make other ids of them.
+ */
+lm_status lm_tokenizer_compile_files(lm_context *ctx, const lm_tokenizer_files *files,
+                                     int32_t max_vocab, lm_buffer *image, lm_notes *notes);
 
 /* Make a view of an image; checks magic and size only (the image is our own). */
 lm_status lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size,

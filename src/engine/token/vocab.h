@@ -8,13 +8,18 @@
 #include "token/image.h"
 
 /* One token while the tokenizer is compiled; text lies in the parsed JSON. */
+/* Beside LM_ADDED_*: the token is looked for in normalized text. */
+#define LM_VOCAB_NORMALIZED 16
+
 typedef struct lm_vocab_token {
     const char *text; /* NULL: no token has this id */
     size_t length;
     const char *shown; /* the form to show, where it is another than text; else NULL */
     size_t shown_length;
-    bool added;  /* by added_tokens only: the model does not know it */
-    bool listed; /* in added_tokens */
+    bool added;    /* by added_tokens only: the model does not know it */
+    bool listed;   /* in added_tokens */
+    bool named;    /* by another file than tokenizer.json (reference.c) */
+    uint8_t flags; /* where listed: LM_ADDED_SINGLE_WORD, _LSTRIP, _RSTRIP, LM_VOCAB_NORMALIZED */
     bool special;
     bool is_key; /* of the model's trie, by its text */
 } lm_vocab_token;

@@ -97,7 +97,7 @@ static cache_entry *entry_create(Oid relid);
 static void entry_pin(cache_entry *entry, Oid user);
 static void entry_unpin(cache_entry *entry);
 static void entry_build(cache_entry *entry);
-static void entry_bind(cache_entry *entry, int window);
+static void entry_bind(cache_entry *entry, const lmtext_manifest *manifest);
 static void entry_reset(cache_entry *entry);
 static void entry_unlink(cache_entry *entry);
 static void entry_free(cache_entry *entry);
@@ -326,7 +326,7 @@ entry_build(cache_entry *entry)
     entry->image = lmtext_image_open(&entry->key, relid, manifest);
     entry->holds = true;
     LMTEXT_FAULT_POINT("after_publish");
-    entry_bind(entry, manifest->max_tokens);
+    entry_bind(entry, manifest);
     LMTEXT_FAULT_POINT("bound");
     entry->pub.build = ++builds;
     entry->base_build = 0;
@@ -336,11 +336,12 @@ entry_build(cache_entry *entry)
 }
 
 /*
- * Pointers into the image and scratch space, for this backend. The window is the version's own: the
- * image may have been loaded for another. A head and only a head names a base.
+ * Pointers into the image and scratch space, for this backend. The window and the cut of the
+ * embedding are the version's own: the image may have been loaded for another. A head and only a
+ * head names a base.
  */
 static void
-entry_bind(cache_entry *entry, int window)
+entry_bind(cache_entry *entry, const lmtext_manifest *manifest)
 {
     lmtext_call *call = &entry->pub.call;
 
@@ -350,7 +351,9 @@ entry_bind(cache_entry *entry, int window)
         call,
         lm_model_bind(&call->ctx, entry->image->address, entry->image->size, &entry->pub.model),
         entry->pub.name);
-    lmtext_check(call, lm_model_set_window(&call->ctx, &entry->pub.model, window), entry->pub.name);
+    lmtext_check(call, lm_model_set_window(&call->ctx, &entry->pub.model, manifest->max_tokens),
+                 entry->pub.name);
+    lm_model_set_dimensions(&entry->pub.model, lmtext_manifest_dimensions(manifest));
     LMTEXT_FAULT_POINT("mid_bind");
     lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
     if (entry->pub.model.has_head != OidIsValid(entry->base))

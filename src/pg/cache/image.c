@@ -250,6 +250,7 @@ static void
 load_plan(image_load *load)
 {
     lm_model_options options = {.max_tokens = load->manifest->max_tokens,
+                                .dimensions = lmtext_manifest_dimensions(load->manifest),
                                 .precision = load->image->key.precision};
 
     lmtext_call_init(&load->call, load->scratch);

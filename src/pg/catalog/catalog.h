@@ -51,7 +51,8 @@ typedef struct lmtext_manifest {
     char *family, *task;
     lm_precision precision; /* of the weights when loaded; a head is float32 */
     int dimensions;
-    int max_tokens; /* the window; it is set anew where an image is bound */
+    int truncate_dim; /* what the embedding is cut to; 0: not cut, whatever its files say */
+    int max_tokens;   /* the window; both are set anew where an image is bound */
     int64 parameters, bytes;
     char *json;                 /* the whole manifest, UTF-8 */
     const struct lm_json *root; /* the same, parsed */
@@ -68,6 +69,8 @@ typedef struct lmtext_manifest {
  * Allocated in the current memory context.
  */
 lmtext_manifest *lmtext_manifest_read(Oid relid);
+/* At most so many dimensions does the version's embedding have, for lm_model_options. */
+int lmtext_manifest_dimensions(const lmtext_manifest *manifest);
 /* What a list can say of a version. */
 typedef enum lmtext_peek {
     LMTEXT_PEEK_READ,
@@ -104,13 +107,16 @@ void lmtext_chunks_verify_and_close(lmtext_chunks *chunks);
 
 /* Options that travel with a version (in its manifest). */
 typedef struct lmtext_version_options {
-    int max_tokens; /* 0: not given */
+    int max_tokens;    /* 0: not given */
+    int dimensions;    /* of the embedding, at most; 0: what the files say */
+    bool as_embedding; /* a model with another head is taken for embedding */
     lm_precision precision;
     const lm_text *calibration; /* of int8; NULL: the texts that ship with lmtext */
     size_t calibration_count;
     char *licence;
     char *metrics;              /* JSON object, of training; NULL: none */
     const lm_model *base_model; /* of a head: its base, loaded */
+    bool stored; /* the files are a version's: what only imports refuse is a warning */
 } lmtext_version_options;
 
 /*

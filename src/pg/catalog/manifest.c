@@ -359,6 +359,8 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
     LM_TRY(read_string(ctx, root, "task", &manifest->task));
     LM_TRY(read_precision(ctx, root, &manifest->precision));
     LM_TRY(read_int(ctx, root, "dimensions", &manifest->dimensions));
+    if (lm_json_get(root, "truncate_dim") != NULL)
+        LM_TRY(read_int(ctx, root, "truncate_dim", &manifest->truncate_dim));
     LM_TRY(read_int(ctx, root, "max_tokens", &manifest->max_tokens));
     LM_TRY(read_number(ctx, root, "parameters", PG_INT64_MAX, &manifest->parameters));
     return read_number(ctx, root, "bytes", PG_INT64_MAX, &manifest->bytes);
@@ -370,7 +372,7 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
  * therefore be all that a loaded image is made of: the bytes of the files, the precision, and the
  * base under a head. float32 is not written down: versions were made before there was another. The
  * digest of the version has the window too (the option and the files decide it together, so the
- * outcome is what counts).
+ * outcome is what counts), and what the embedding is cut to (0.2 did not read that from the files).
  */
 
 /* A base is whole by itself: a chain of bases would have no end that is known. */
@@ -451,7 +453,17 @@ lmtext_manifest_digest(const lmtext_manifest *manifest)
 
     initStringInfo(&listing);
     appendStringInfo(&listing, "lmtext %d\nmax_tokens %d\n", MANIFEST_FORMAT, manifest->max_tokens);
+    if (manifest->truncate_dim > 0)
+        appendStringInfo(&listing, "truncate_dim %d\n", manifest->truncate_dim);
     return digest_contents(manifest, &listing);
+}
+
+/* A version that says nothing of it is not cut: it was made by 0.2, or its files do not ask for it.
+ */
+int
+lmtext_manifest_dimensions(const lmtext_manifest *manifest)
+{
+    return manifest->truncate_dim > 0 ? manifest->truncate_dim : PG_INT32_MAX;
 }
 
 lmtext_digest
@@ -545,6 +557,8 @@ write_info(manifest_writer *w, const lmtext_manifest *manifest, const lm_model_i
     write_string(w, "precision", lm_precision_name(manifest->precision));
     appendStringInfo(&w->json, ",\"dimensions\":%d,\"max_tokens\":%d", info->dimensions,
                      info->max_tokens);
+    if (manifest->truncate_dim > 0)
+        appendStringInfo(&w->json, ",\"truncate_dim\":%d", manifest->truncate_dim);
     appendStringInfo(&w->json, ",\"parameters\":" UINT64_FORMAT ",\"bytes\":" INT64_FORMAT,
                      info->parameters, manifest->bytes);
     write_labels(w, info);
@@ -561,6 +575,8 @@ write_options(manifest_writer *w, const lmtext_version_options *options)
     appendStringInfoString(&w->json, ",\"options\":{");
     if (options->max_tokens > 0)
         appendStringInfo(&w->json, "\"max_tokens\":%d", options->max_tokens);
+    if (options->as_embedding)
+        appendStringInfo(&w->json, "%s\"task\":\"embedding\"", options->max_tokens > 0 ? "," : "");
     appendStringInfoChar(&w->json, '}');
 }
 

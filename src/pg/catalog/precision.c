@@ -30,7 +30,8 @@ static void
 calibrate(lmtext_precision_files *files, lmtext_call *call, const lmtext_version_options *options,
           const char *name)
 {
-    const lm_model_options full = {.max_tokens = options->max_tokens};
+    const lm_model_options full = {.max_tokens = options->max_tokens,
+                                   .dimensions = options->dimensions};
     const lm_quantize_options quantize = {.texts = options->calibration,
                                           .count = options->calibration_count};
     MemoryContext memory =
@@ -94,6 +95,7 @@ lmtext_precision_measure(Oid relid, const lmtext_manifest *manifest, lmtext_call
 
     full.precision = LM_PRECISION_F32;
     full.max_tokens = reduced->info.max_tokens;
+    full.truncate_dim = reduced->info.cut ? reduced->info.dimensions : 0;
     copy = lmtext_copy_load(relid, &full, lm_kernels_active());
     lmtext_check(call,
                  lm_fidelity_measure(&call->ctx, session, &copy->model, reduced, held_out_texts(),

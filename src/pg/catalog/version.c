@@ -56,7 +56,8 @@ typedef struct creation {
     lmtext_manifest *base_manifest;
     lmtext_manifest manifest; /* files, bytes, window and digest as they become known */
     lm_model_info info;
-    bytea *golden; /* NULL: none */
+    lm_notes notes; /* of the second check */
+    bytea *golden;  /* NULL: none */
     lmtext_precision_files precision;
     char *metrics; /* JSON object; NULL: none */
 } creation;
@@ -469,19 +470,29 @@ copy_files(creation *new, const lm_source *source)
  * time and saves every later user an error that only the owner could mend.
  */
 
+static lm_model_options
+engine_options(const lmtext_version_options *options)
+{
+    return (lm_model_options){.max_tokens = options->max_tokens,
+                              .dimensions = options->dimensions,
+                              .as_embedding = options->as_embedding,
+                              .precision = options->precision};
+}
+
 /* All but the weights; nothing of it is kept. */
 static void
 check_source(creation *new, const lm_source *source, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens,
-                                      .precision = options->precision};
+    lm_model_options model_options = engine_options(options);
+    lm_notes notes; /* they come from the second check */
     lm_arena arena;
     lm_model_plan *plan;
 
     lm_arena_init(&arena, &new->call.ctx);
+    lm_notes_init(&notes, options->stored);
     lmtext_check(&new->call,
                  lm_model_plan_make(&new->call.ctx, &arena, source, &model_options,
-                                    lm_kernels_active(), &plan, NULL, NULL),
+                                    lm_kernels_active(), &plan, NULL, &notes),
                  new->display);
     lm_arena_free(&arena);
 }
@@ -530,29 +541,55 @@ try_load(creation *new, lm_model_plan *plan, const lmtext_version_options *optio
     MemoryContextDelete(memory);
 }
 
+/* File and key of a note, or NULL where it has none. */
+static char *
+note_place(const lm_note *note)
+{
+    if (note->file[0] == '\0')
+        return NULL;
+    if (note->key[0] == '\0')
+        return psprintf("File \"%s\".", shown(note->file));
+    return psprintf("File \"%s\", key \"%s\".", shown(note->file), shown(note->key));
+}
+
+/* One WARNING for each note. */
+static void
+report_notes(const creation *new)
+{
+    const lm_notes *notes = &new->notes;
+
+    for (int i = 0; i < notes->count; i++) {
+        char *place = note_place(&notes->items[i]);
+
+        ereport(WARNING, (errmsg("model \"%s\": %s", new->display, shown(notes->items[i].message)),
+                          place != NULL ? errdetail_internal("%s", place) : 0));
+    }
+    if (notes->dropped > 0)
+        ereport(WARNING,
+                (errmsg("model \"%s\": %d further warnings", new->display, notes->dropped)));
+}
+
 /* Read back what was stored, as a loader would, and every byte against its hash. */
 static void
 check_stored(creation *new, const lmtext_version_options *options)
 {
-    lm_model_options model_options = {.max_tokens = options->max_tokens,
-                                      .precision = options->precision};
-    lm_tokenizer_notes notes = {{0}};
+    lm_model_options model_options = engine_options(options);
     lmtext_chunks *chunks;
     lm_model_plan *plan;
     lm_source stored;
 
+    lm_notes_init(&new->notes, options->stored);
     PushActiveSnapshot(GetTransactionSnapshot());
     chunks = lmtext_chunks_open(new->relid, &new->manifest, &stored);
     lmtext_check(&new->call,
                  lm_model_plan_make(&new->call.ctx, &new->arena, &stored, &model_options,
-                                    lm_kernels_active(), &plan, &new->info, &notes),
+                                    lm_kernels_active(), &plan, &new->info, &new->notes),
                  new->display);
     try_load(new, plan, options);
     LMTEXT_FAULT_POINT("load_tried");
     lmtext_chunks_verify_and_close(chunks);
     PopActiveSnapshot();
-    if (notes.warning[0] != '\0')
-        ereport(WARNING, (errmsg("model \"%s\": %s", new->display, shown(notes.warning))));
+    report_notes(new);
 }
 
 /*
@@ -581,6 +618,7 @@ check_base(creation *new)
         new->info.max_tokens = base->max_tokens;
     }
     new->manifest.max_tokens = new->info.max_tokens;
+    new->manifest.truncate_dim = new->info.cut ? new->info.dimensions : 0;
 }
 
 /* A head is used by the right of its owner to the base: one that nobody could use is not made. */

@@ -45,6 +45,7 @@ PG_FUNCTION_INFO_V1(lmtext_family_list);
 typedef struct import_options {
     int64 max_tokens;
     char *precision; /* NULL: fp32 */
+    char *task;      /* NULL: what the files say */
     char *licence;   /* in the database's encoding */
 } import_options;
 
@@ -52,6 +53,7 @@ static const lmtext_option option_table[] = {
     {"max_tokens", LMTEXT_OPTION_INT, offsetof(import_options, max_tokens), 1, INT_MAX,
      "a whole number of at least 1"},
     {"precision", LMTEXT_OPTION_TEXT, offsetof(import_options, precision), 0, 0, PRECISIONS},
+    {"task", LMTEXT_OPTION_TEXT, offsetof(import_options, task), 0, 0, "embedding"},
     {"licence", LMTEXT_OPTION_TEXT, offsetof(import_options, licence), 0, 0, "a string"},
 };
 
@@ -93,6 +95,17 @@ precision_named(const char *name)
     return precision;
 }
 
+/* A model is imported for what its files say; another task can be asked for only here. */
+static bool
+check_task(const char *task)
+{
+    if (strcmp(task, "embedding") != 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("unknown task \"%s\"", lmtext_clip(task)),
+                        errhint("Allowed is embedding.")));
+    return true;
+}
+
 /* Options become UTF-8 here, since a manifest is. */
 static void
 read_options(Jsonb *json, lmtext_version_options *options)
@@ -103,6 +116,8 @@ read_options(Jsonb *json, lmtext_version_options *options)
     options->max_tokens = (int)read.max_tokens;
     if (read.precision != NULL)
         options->precision = precision_named(read.precision);
+    if (read.task != NULL)
+        options->as_embedding = check_task(read.task);
     if (read.licence != NULL) {
         lm_text licence = lmtext_utf8_from_bytes(read.licence, strlen(read.licence));
 
@@ -161,6 +176,10 @@ copy_options(const lmtext_manifest *manifest, lmtext_version_options *options)
     const lm_json *licence = lm_json_get(manifest->root, "licence");
 
     options->max_tokens = manifest->max_tokens;
+    options->dimensions = lmtext_manifest_dimensions(manifest);
+    options->as_embedding =
+        lm_json_is_string(lm_json_get(lm_json_get(manifest->root, "options"), "task"), "embedding");
+    options->stored = true;
     if (licence != NULL && licence->type == LM_JSON_STRING)
         options->licence = pnstrdup(licence->as.string.bytes, licence->as.string.length);
 }
