@@ -11,5 +11,5 @@ GRANT USAGE ON SCHEMA lmtext TO PUBLIC;
 -- What views, aggregates and operators are made of, out of the way of \df lmtext.*
 CREATE SCHEMA lmtext_internal;
 COMMENT ON SCHEMA lmtext_internal IS
-    'parts of the extension lmtext that are not to be called by name';
+    'functions of the extension lmtext that are not called by name';
 GRANT USAGE ON SCHEMA lmtext_internal TO PUBLIC;

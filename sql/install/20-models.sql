@@ -8,10 +8,10 @@ CREATE TABLE lmtext.model_name (
     last_version integer NOT NULL CHECK (last_version OPERATOR(pg_catalog.>=) 0),
     PRIMARY KEY (schema, model)
 );
-COMMENT ON TABLE lmtext.model_name IS 'which version of a model its bare name means';
-COMMENT ON COLUMN lmtext.model_name.deployed IS 'number of that version; NULL: none';
+COMMENT ON TABLE lmtext.model_name IS 'the deployed version of each model name';
+COMMENT ON COLUMN lmtext.model_name.deployed IS 'number of the deployed version; NULL if there is none';
 COMMENT ON COLUMN lmtext.model_name.last_version IS
-    'highest number that a version ever had; it is not used again';
+    'highest version number ever given; numbers are not used again';
 GRANT SELECT ON lmtext.model_name TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('lmtext.model_name', '');
 
@@ -20,27 +20,27 @@ CREATE FUNCTION lmtext.import_model(name text, source text, options jsonb DEFAUL
     AS 'MODULE_PATHNAME', 'lmtext_import_model_directory'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.import_model(text, text, jsonb) IS
-    'make the next version of a model from a directory of the server; returns its number. For roles that are granted EXECUTE';
+    'create the next version of a model from a directory on the server; returns its number; needs EXECUTE';
 
 CREATE FUNCTION lmtext.import_model(name text, files jsonb, options jsonb DEFAULT '{}')
     RETURNS integer
     AS 'MODULE_PATHNAME', 'lmtext_import_model_objects'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
-    'make the next version of a model from large objects, given as {"file name": oid}; returns its number. For roles that are granted EXECUTE';
+    'create the next version of a model from large objects, given as {"file name": oid}; returns its number; needs EXECUTE';
 
 CREATE FUNCTION lmtext.quantize(model text, "precision" text, calibration text[] DEFAULT NULL)
     RETURNS integer
     AS 'MODULE_PATHNAME', 'lmtext_quantize'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.quantize(text, text, text[]) IS
-    'make the next version of a model from the files of one of its versions, with weights in another precision (fp32, bf16, int8, auto); returns its number';
+    'create the next version of a model from one of its versions, with weights in another precision (fp32, bf16, int8, auto); returns its number';
 
 CREATE FUNCTION lmtext.deploy(name text, version integer) RETURNS void
     AS 'MODULE_PATHNAME', 'lmtext_deploy'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION lmtext.deploy(text, integer) IS
-    'make a version the one that the model''s bare name means';
+    'deploy a version: the model''s name without a version then means it';
 
 CREATE FUNCTION lmtext.drop_model(model text) RETURNS void
     AS 'MODULE_PATHNAME', 'lmtext_drop_model'
@@ -58,21 +58,21 @@ CREATE FUNCTION lmtext.export_model(model text, directory text) RETURNS void
     AS 'MODULE_PATHNAME', 'lmtext_export_model'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.export_model(text, text) IS
-    'write the files of a model version into a new directory of the server';
+    'write the files of a model version to a new directory on the server';
 
 CREATE FUNCTION lmtext.grant_model(model text, role pg_catalog.regrole, privilege text DEFAULT 'use')
     RETURNS void
     AS 'MODULE_PATHNAME', 'lmtext_grant_model'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION lmtext.grant_model(text, pg_catalog.regrole, text) IS
-    'grant a role a privilege (use, export) on a version (''m@2''), or on all versions that a model has now (''m'')';
+    'grant a role a privilege (use, export) on a version (''m@2'') or on all present versions of a model (''m'')';
 
 CREATE FUNCTION lmtext.revoke_model(model text, role pg_catalog.regrole, privilege text DEFAULT 'use')
     RETURNS void
     AS 'MODULE_PATHNAME', 'lmtext_revoke_model'
     LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION lmtext.revoke_model(text, pg_catalog.regrole, text) IS
-    'revoke a privilege (use, export) on a version or on all versions of a model; warns where the role has it still';
+    'revoke a privilege (use, export) on a version or on all versions of a model; warns if the role still has it';
 
 -- An export below lmtext.model_directory asks for no right to the server's files, so this one is not for PUBLIC.
 REVOKE EXECUTE ON FUNCTION lmtext.export_model(text, text) FROM PUBLIC;
@@ -86,7 +86,7 @@ CREATE FUNCTION lmtext.selftest(model text, OUT "check" text, OUT max_error doub
     AS 'MODULE_PATHNAME', 'lmtext_selftest'
     LANGUAGE C STABLE PARALLEL SAFE COST 10000000 ROWS 8;
 COMMENT ON FUNCTION lmtext.selftest(text) IS
-    'does a model version still compute what it computed when it was made? One row a check';
+    'check that a model version computes what it computed when it was made; one row for each check';
 
 CREATE FUNCTION lmtext_internal.describe_model(
     model regclass,
@@ -98,7 +98,7 @@ CREATE FUNCTION lmtext_internal.describe_model(
     AS 'MODULE_PATHNAME', 'lmtext_describe_model'
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 1;
 COMMENT ON FUNCTION lmtext_internal.describe_model(regclass) IS
-    'what a model version''s manifest says; no row where it is none or the caller may not use it';
+    'contents of a model version''s manifest; no row if it is not a version or the caller may not use it';
 
 CREATE VIEW lmtext.models AS
     SELECT d.name, d.version, d.deployed, d.family, d.task, d."precision", d.dimensions,
@@ -109,26 +109,26 @@ CREATE VIEW lmtext.models AS
     CROSS JOIN LATERAL lmtext_internal.describe_model(c.oid::pg_catalog.regclass) d
     WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
         AND c.reloftype OPERATOR(pg_catalog.=) 'lmtext.model_part'::pg_catalog.regtype::pg_catalog.oid;
-COMMENT ON VIEW lmtext.models IS 'versions of models that the caller may use';
-COMMENT ON COLUMN lmtext.models.deployed IS 'whether the bare name means this version';
-COMMENT ON COLUMN lmtext.models.dimensions IS 'width of the embedding';
-COMMENT ON COLUMN lmtext.models.max_tokens IS 'tokens that it reads of a text, special tokens included';
-COMMENT ON COLUMN lmtext.models.bytes IS 'size of its files';
+COMMENT ON VIEW lmtext.models IS 'model versions that the caller may use';
+COMMENT ON COLUMN lmtext.models.deployed IS 'whether the name without a version means this one';
+COMMENT ON COLUMN lmtext.models.dimensions IS 'dimensions of the embedding';
+COMMENT ON COLUMN lmtext.models.max_tokens IS 'the window: number of tokens of a text that the model reads, special tokens included';
+COMMENT ON COLUMN lmtext.models.bytes IS 'size of the files in bytes';
 COMMENT ON COLUMN lmtext.models.sha256 IS
     'digest of its files, window and base: versions of equal digest compute the same';
-COMMENT ON COLUMN lmtext.models.base IS 'version that it is built on';
-COMMENT ON COLUMN lmtext.models.model IS 'its table, to be used as a pinned model';
+COMMENT ON COLUMN lmtext.models.base IS 'for a classifier, the version that it was trained on';
+COMMENT ON COLUMN lmtext.models.model IS 'table of the version, which names it in pinned calls';
 COMMENT ON COLUMN lmtext.models.status IS
-    'ready; busy (another session is dropping or changing it, so that most columns are NULL: the view does not wait); incomplete (no manifest); damaged (a manifest that cannot be read)';
+    'ready, busy (another session is dropping or changing the version; most columns are NULL), incomplete (no manifest) or damaged (the manifest cannot be read)';
 
 CREATE FUNCTION lmtext_internal.family_list(OUT name text, OUT model_types text[], OUT tasks text[])
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_family_list'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
-COMMENT ON FUNCTION lmtext_internal.family_list() IS 'model families that this library knows';
+COMMENT ON FUNCTION lmtext_internal.family_list() IS 'model families that can be imported';
 
 CREATE VIEW lmtext.families AS SELECT f.name, f.model_types, f.tasks FROM lmtext_internal.family_list() f;
 COMMENT ON VIEW lmtext.families IS
-    'model families: the values of model_type in config.json that they read, and their tasks';
+    'model families that can be imported: their values of model_type in config.json, and their tasks';
 
 GRANT SELECT ON lmtext.models, lmtext.families TO PUBLIC;

@@ -4,7 +4,7 @@
 CREATE FUNCTION lmtext_internal.token_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_token_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lmtext_internal.token_support(internal) IS
-    'planner support: what tokenizing costs, by the width of the text';
+    'planner support: cost of tokenizing, from the width of the text';
 
 CREATE FUNCTION lmtext.tokenize(
     text text,
@@ -14,14 +14,14 @@ CREATE FUNCTION lmtext.tokenize(
     AS 'MODULE_PATHNAME', 'lmtext_tokenize' LANGUAGE C STABLE PARALLEL SAFE COST 1000
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokenize(text, text, boolean) IS
-    'tokens of a text, special tokens left out';
+    'tokens of a text, without special tokens';
 
 CREATE FUNCTION lmtext.tokenize(text text, model regclass, parse_special boolean DEFAULT true)
     RETURNS text[]
     AS 'MODULE_PATHNAME', 'lmtext_tokenize' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokenize(text, regclass, boolean) IS
-    'tokens of a text, special tokens left out (version pinned)';
+    'tokens of a text, without special tokens (version pinned)';
 
 CREATE FUNCTION lmtext.tokenize(
     texts text[],
@@ -85,14 +85,14 @@ CREATE FUNCTION lmtext.detokenize(ids integer[], model text DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'lmtext_detokenize' LANGUAGE C STABLE PARALLEL SAFE COST 1000
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.detokenize(integer[], text) IS
-    'text of token ids, special tokens left out';
+    'text of token ids, without special tokens';
 
 CREATE FUNCTION lmtext.detokenize(ids integer[], model regclass)
     RETURNS text
     AS 'MODULE_PATHNAME', 'lmtext_detokenize' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.detokenize(integer[], regclass) IS
-    'text of token ids, special tokens left out (version pinned)';
+    'text of token ids, without special tokens (version pinned)';
 
 CREATE FUNCTION lmtext.tokens(
     text text,
@@ -102,14 +102,14 @@ CREATE FUNCTION lmtext.tokens(
     AS 'MODULE_PATHNAME', 'lmtext_tokens' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 100
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text, text, boolean) IS
-    'a row for each token, with its place in the text in characters';
+    'one row for each token, with its character offsets in the text';
 
 CREATE FUNCTION lmtext.tokens(text text, model regclass, parse_special boolean DEFAULT true)
     RETURNS TABLE("position" integer, id integer, token text, start integer, stop integer, special boolean)
     AS 'MODULE_PATHNAME', 'lmtext_tokens' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 100
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text, regclass, boolean) IS
-    'a row for each token, with its place in the text in characters (version pinned)';
+    'one row for each token, with its character offsets in the text (version pinned)';
 
 CREATE FUNCTION lmtext.tokens(
     texts text[],
@@ -119,14 +119,14 @@ CREATE FUNCTION lmtext.tokens(
     AS 'MODULE_PATHNAME', 'lmtext_tokens_array' LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 1000
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text[], text, boolean) IS
-    'a row for each token of each text';
+    'one row for each token of each text';
 
 CREATE FUNCTION lmtext.tokens(texts text[], model regclass, parse_special boolean DEFAULT true)
     RETURNS TABLE(ordinality bigint, "position" integer, id integer, token text, start integer, stop integer, special boolean)
     AS 'MODULE_PATHNAME', 'lmtext_tokens_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 1000
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.tokens(text[], regclass, boolean) IS
-    'a row for each token of each text (version pinned)';
+    'one row for each token of each text (version pinned)';
 
 CREATE FUNCTION lmtext.count_tokens(
     text text,
@@ -177,7 +177,7 @@ CREATE FUNCTION lmtext.chunk(
     AS 'MODULE_PATHNAME', 'lmtext_chunk' LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.chunk(text, text, integer, integer) IS
-    'pieces of a text, each at most max_tokens long';
+    'pieces of a text, each of at most max_tokens tokens';
 
 CREATE FUNCTION lmtext.chunk(
     text text,
@@ -188,7 +188,7 @@ CREATE FUNCTION lmtext.chunk(
     AS 'MODULE_PATHNAME', 'lmtext_chunk' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10
     SUPPORT lmtext_internal.token_support;
 COMMENT ON FUNCTION lmtext.chunk(text, regclass, integer, integer) IS
-    'pieces of a text, each at most max_tokens long (version pinned)';
+    'pieces of a text, each of at most max_tokens tokens (version pinned)';
 
 CREATE FUNCTION lmtext.chunk(
     texts text[],

@@ -4,12 +4,12 @@
 CREATE FUNCTION lmtext_internal.embed_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_embed_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lmtext_internal.embed_support(internal) IS
-    'planner support: what a forward pass over the first argument costs, by its width';
+    'planner support: cost of a forward pass over the first argument, from its width';
 
 CREATE FUNCTION lmtext_internal.distance_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_distance_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lmtext_internal.distance_support(internal) IS
-    'planner support: what forward passes over the first two arguments cost, by their widths';
+    'planner support: cost of forward passes over the first two arguments, from their widths';
 
 CREATE FUNCTION lmtext.embed(
     text text,
@@ -21,7 +21,7 @@ CREATE FUNCTION lmtext.embed(
     AS 'MODULE_PATHNAME', 'lmtext_embed' LANGUAGE C STABLE PARALLEL SAFE COST 100000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text, text, text, text, integer) IS
-    'vector of a text';
+    'embedding of a text';
 
 CREATE FUNCTION lmtext.embed(
     text text,
@@ -34,7 +34,7 @@ CREATE FUNCTION lmtext.embed(
     AS 'MODULE_PATHNAME', 'lmtext_embed' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text, regclass, text, text, integer, text) IS
-    'vector of a text (version pinned)';
+    'embedding of a text (version pinned)';
 
 CREATE FUNCTION lmtext.embed(
     texts text[],
@@ -46,7 +46,7 @@ CREATE FUNCTION lmtext.embed(
     AS 'MODULE_PATHNAME', 'lmtext_embed_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text[], text, text, text, integer) IS
-    'vectors of texts as the rows of one array, computed as one batch';
+    'embeddings of texts, as the rows of one array, computed as one batch';
 
 CREATE FUNCTION lmtext.embed(
     texts text[],
@@ -59,12 +59,12 @@ CREATE FUNCTION lmtext.embed(
     AS 'MODULE_PATHNAME', 'lmtext_embed_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.embed(text[], regclass, text, text, integer, text) IS
-    'vectors of texts as the rows of one array, computed as one batch (version pinned)';
+    'embeddings of texts, as the rows of one array, computed as one batch (version pinned)';
 
 CREATE FUNCTION lmtext.similarity(a text, b text, model text DEFAULT NULL) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_similarity' LANGUAGE C STABLE PARALLEL SAFE COST 200000
     SUPPORT lmtext_internal.distance_support;
-COMMENT ON FUNCTION lmtext.similarity(text, text, text) IS 'cosine of the vectors of two texts';
+COMMENT ON FUNCTION lmtext.similarity(text, text, text) IS 'cosine similarity of the embeddings of two texts';
 
 CREATE FUNCTION lmtext.similarity(
     a text,
@@ -74,9 +74,9 @@ CREATE FUNCTION lmtext.similarity(
     AS 'MODULE_PATHNAME', 'lmtext_similarity' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
     SUPPORT lmtext_internal.distance_support;
 COMMENT ON FUNCTION lmtext.similarity(text, text, regclass, text) IS
-    'cosine of the vectors of two texts (version pinned)';
+    'cosine similarity of the embeddings of two texts (version pinned)';
 
 CREATE FUNCTION lmtext.embed_trigger() RETURNS trigger
     AS 'MODULE_PATHNAME', 'lmtext_embed_trigger' LANGUAGE C PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION lmtext.embed_trigger() IS
-    'keeps a column of vectors: embed_trigger(''text column or expression'', ''vector column'', ''model@version'')';
+    'maintain a column of vectors: embed_trigger(''text column or expression'', ''vector column'', ''model@version'')';

@@ -31,7 +31,7 @@ CREATE FUNCTION lmtext.classify(text text, model text, min_score real) RETURNS t
     AS 'MODULE_PATHNAME', 'lmtext_classify_bounded' LANGUAGE C STABLE PARALLEL SAFE COST 100000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text, text, real) IS
-    'label with the highest score for a text, NULL where the score is below min_score';
+    'label with the highest score for a text, NULL if the score is below min_score';
 
 CREATE FUNCTION lmtext.classify(
         text text, model regclass, min_score real, on_long text DEFAULT 'truncate')
@@ -39,13 +39,13 @@ CREATE FUNCTION lmtext.classify(
     AS 'MODULE_PATHNAME', 'lmtext_classify_bounded' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text, regclass, real, text) IS
-    'label with the highest score for a text, NULL where the score is below min_score (version pinned)';
+    'label with the highest score for a text, NULL if the score is below min_score (version pinned)';
 
 CREATE FUNCTION lmtext.classify(texts text[], model text, min_score real) RETURNS text[]
     AS 'MODULE_PATHNAME', 'lmtext_classify_array_bounded' LANGUAGE C STABLE PARALLEL SAFE
     COST 1000000 SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text[], text, real) IS
-    'labels with the highest scores for texts, NULL where a score is below min_score, computed as one batch';
+    'labels with the highest scores for texts, NULL if a score is below min_score, computed as one batch';
 
 CREATE FUNCTION lmtext.classify(
         texts text[], model regclass, min_score real, on_long text DEFAULT 'truncate')
@@ -53,7 +53,7 @@ CREATE FUNCTION lmtext.classify(
     AS 'MODULE_PATHNAME', 'lmtext_classify_array_bounded' LANGUAGE C IMMUTABLE PARALLEL SAFE
     COST 1000000 SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text[], regclass, real, text) IS
-    'labels with the highest scores for texts, NULL where a score is below min_score, computed as one batch (version pinned)';
+    'labels with the highest scores for texts, NULL if a score is below min_score, computed as one batch (version pinned)';
 
 CREATE FUNCTION lmtext.classify(vector real[], model text DEFAULT NULL, min_score real DEFAULT NULL)
     RETURNS text
@@ -73,8 +73,8 @@ CREATE TYPE lmtext.scored_label AS (
 );
 COMMENT ON TYPE lmtext.scored_label IS 'a label and its probability';
 COMMENT ON COLUMN lmtext.scored_label.label IS
-    'the label; NULL where the score is below the min_score that was asked for';
-COMMENT ON COLUMN lmtext.scored_label.score IS 'its probability';
+    'label; NULL if the score is below min_score';
+COMMENT ON COLUMN lmtext.scored_label.score IS 'probability of the label';
 
 CREATE FUNCTION lmtext.classify_scored(
         text text, model text DEFAULT NULL, min_score real DEFAULT NULL)
@@ -127,39 +127,39 @@ CREATE FUNCTION lmtext.class_scores(text text, model text DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores' LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 20
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.class_scores(text, text) IS
-    'probability of every label for a text, the highest first';
+    'probability of each label for a text, highest first';
 
 CREATE FUNCTION lmtext.class_scores(text text, model regclass, on_long text DEFAULT 'truncate')
     RETURNS TABLE (label text, score real)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
     ROWS 20 SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.class_scores(text, regclass, text) IS
-    'probability of every label for a text, the highest first (version pinned)';
+    'probability of each label for a text, highest first (version pinned)';
 
 CREATE FUNCTION lmtext.class_scores(texts text[], model text DEFAULT NULL)
     RETURNS TABLE (ordinality bigint, label text, score real)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
     ROWS 200 SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.class_scores(text[], text) IS
-    'probability of every label for each text of an array, computed as one batch';
+    'probability of each label for each text of an array, computed as one batch';
 
 CREATE FUNCTION lmtext.class_scores(texts text[], model regclass, on_long text DEFAULT 'truncate')
     RETURNS TABLE (ordinality bigint, label text, score real)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores_array' LANGUAGE C IMMUTABLE PARALLEL SAFE
     COST 1000000 ROWS 200 SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.class_scores(text[], regclass, text) IS
-    'probability of every label for each text of an array, computed as one batch (version pinned)';
+    'probability of each label for each text of an array, computed as one batch (version pinned)';
 
 CREATE FUNCTION lmtext.class_scores(vector real[], model text DEFAULT NULL)
     RETURNS TABLE (label text, score real)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores_vector' LANGUAGE C STABLE PARALLEL SAFE COST 50
     ROWS 20;
 COMMENT ON FUNCTION lmtext.class_scores(real[], text) IS
-    'probability of every label for an embedding by the base of the model, the highest first';
+    'probability of each label for an embedding by the base of the model, highest first';
 
 CREATE FUNCTION lmtext.class_scores(vector real[], model regclass)
     RETURNS TABLE (label text, score real)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores_vector' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
     ROWS 20;
 COMMENT ON FUNCTION lmtext.class_scores(real[], regclass) IS
-    'probability of every label for an embedding by the base of the model, the highest first (version pinned)';
+    'probability of each label for an embedding by the base of the model, highest first (version pinned)';

@@ -24,7 +24,7 @@ CREATE AGGREGATE lmtext.accuracy(actual anycompatible, predicted anycompatible) 
     FINALFUNC = lmtext_internal.accuracy_final,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.accuracy(anycompatible, anycompatible) IS
-    'part of the rows whose predicted value equals the actual one';
+    'share of rows in which the predicted value equals the actual one';
 
 CREATE FUNCTION lmtext_internal.f1_accum(state internal, actual anycompatible, predicted anycompatible)
     RETURNS internal
@@ -100,11 +100,11 @@ CREATE FUNCTION lmtext.classification_report(query text)
     AS 'MODULE_PATHNAME', 'lmtext_classification_report' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     COST 100000 ROWS 20;
 COMMENT ON FUNCTION lmtext.classification_report(text) IS
-    'scores of each label over a query of (actual, predicted), then their means, whose column summary is true';
+    'precision, recall and F1 of each label over a query of (actual, predicted), then their averages, marked by the column summary';
 
 CREATE FUNCTION lmtext.confusion_matrix(query text)
     RETURNS TABLE (actual text, predicted text, count bigint)
     AS 'MODULE_PATHNAME', 'lmtext_confusion_matrix' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     COST 100000 ROWS 100;
 COMMENT ON FUNCTION lmtext.confusion_matrix(text) IS
-    'how often each pair of labels occurs in a query of (actual, predicted)';
+    'number of rows of each pair of labels in a query of (actual, predicted)';

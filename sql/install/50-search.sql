@@ -5,7 +5,7 @@
 CREATE FUNCTION lmtext_internal.cosine_distance_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_cosine_distance_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lmtext_internal.cosine_distance_support(internal) IS
-    'planner support: leaves <=> to the other side''s type where that casts to real[] by itself';
+    'planner support: uses the <=> of the other side''s type if that type casts implicitly to real[]';
 
 CREATE FUNCTION lmtext.cosine_distance(a real[], b real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10
@@ -20,7 +20,7 @@ COMMENT ON OPERATOR @extschema@.<=> (real[], real[]) IS 'cosine distance of two 
 CREATE FUNCTION lmtext_internal.l2_distance_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_l2_distance_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lmtext_internal.l2_distance_support(internal) IS
-    'planner support: leaves <-> to the other side''s type where that casts to real[] by itself';
+    'planner support: uses the <-> of the other side''s type if that type casts implicitly to real[]';
 
 CREATE FUNCTION lmtext.l2_distance(a real[], b real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10
@@ -35,7 +35,7 @@ COMMENT ON OPERATOR @extschema@.<-> (real[], real[]) IS 'Euclidean distance of t
 CREATE FUNCTION lmtext_internal.inner_product_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_inner_product_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lmtext_internal.inner_product_support(internal) IS
-    'planner support: leaves <#> to the other side''s type where that casts to real[] by itself';
+    'planner support: uses the <#> of the other side''s type if that type casts implicitly to real[]';
 
 CREATE FUNCTION lmtext.negative_inner_product(a real[], b real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10
@@ -54,40 +54,40 @@ COMMENT ON FUNCTION lmtext.inner_product(real[], real[]) IS 'inner product of tw
 CREATE FUNCTION lmtext.l2_normalize(vector real[]) RETURNS real[]
     AS 'MODULE_PATHNAME', 'lmtext_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION lmtext.l2_normalize(real[]) IS
-    'the vector of length 1 in the same direction; zero stays zero';
+    'vector of length 1 in the same direction; a zero vector is returned as it is';
 
 CREATE FUNCTION lmtext.distance(a text, b text) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_text_distance' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000
     SUPPORT lmtext_internal.distance_support;
 COMMENT ON FUNCTION lmtext.distance(text, text) IS
-    'cosine distance of two texts by the model lmtext.embedding_model';
+    'cosine distance of the embeddings of two texts, by the model lmtext.embedding_model';
 
 CREATE OPERATOR @extschema@.<=> (
     LEFTARG = text, RIGHTARG = text, FUNCTION = lmtext.distance,
     COMMUTATOR = OPERATOR(@extschema@.<=>));
 COMMENT ON OPERATOR @extschema@.<=> (text, text) IS
-    'cosine distance of two texts by the model lmtext.embedding_model';
+    'cosine distance of the embeddings of two texts, by the model lmtext.embedding_model';
 
 CREATE FUNCTION lmtext_internal.mean_transition(internal, real[]) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_mean_transition' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION lmtext_internal.mean_transition(internal, real[]) IS 'of the aggregate lmtext.mean';
+COMMENT ON FUNCTION lmtext_internal.mean_transition(internal, real[]) IS 'internal: part of the aggregate mean';
 
 CREATE FUNCTION lmtext_internal.mean_combine(internal, internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_mean_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION lmtext_internal.mean_combine(internal, internal) IS 'of the aggregate lmtext.mean';
+COMMENT ON FUNCTION lmtext_internal.mean_combine(internal, internal) IS 'internal: part of the aggregate mean';
 
 CREATE FUNCTION lmtext_internal.mean_serialize(internal) RETURNS bytea
     AS 'MODULE_PATHNAME', 'lmtext_mean_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION lmtext_internal.mean_serialize(internal) IS 'of the aggregate lmtext.mean';
+COMMENT ON FUNCTION lmtext_internal.mean_serialize(internal) IS 'internal: part of the aggregate mean';
 
 CREATE FUNCTION lmtext_internal.mean_deserialize(bytea, internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_mean_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     COST 10;
-COMMENT ON FUNCTION lmtext_internal.mean_deserialize(bytea, internal) IS 'of the aggregate lmtext.mean';
+COMMENT ON FUNCTION lmtext_internal.mean_deserialize(bytea, internal) IS 'internal: part of the aggregate mean';
 
 CREATE FUNCTION lmtext_internal.mean_final(internal) RETURNS real[]
     AS 'MODULE_PATHNAME', 'lmtext_mean_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION lmtext_internal.mean_final(internal) IS 'of the aggregate lmtext.mean';
+COMMENT ON FUNCTION lmtext_internal.mean_final(internal) IS 'internal: part of the aggregate mean';
 
 CREATE AGGREGATE lmtext.mean(vector real[]) (
     SFUNC = lmtext_internal.mean_transition, STYPE = internal, SSPACE = 4096,
@@ -95,4 +95,4 @@ CREATE AGGREGATE lmtext.mean(vector real[]) (
     SERIALFUNC = lmtext_internal.mean_serialize, DESERIALFUNC = lmtext_internal.mean_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.mean(real[]) IS
-    'mean of vectors, each component by itself; nulls are left out';
+    'mean of vectors, component by component; nulls are ignored';

@@ -4,25 +4,25 @@ CREATE FUNCTION lmtext.load_model(model text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'lmtext_load_model'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
 COMMENT ON FUNCTION lmtext.load_model(text) IS
-    'load a model into shared memory now; false when it was there already';
+    'load a model into shared memory; false if it was already loaded';
 
 CREATE FUNCTION lmtext.load_model(model regclass) RETURNS boolean
     AS 'MODULE_PATHNAME', 'lmtext_load_model_version'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
 COMMENT ON FUNCTION lmtext.load_model(regclass) IS
-    'load a model version into shared memory now; false when it was there already';
+    'load a model version into shared memory; false if it was already loaded';
 
 CREATE FUNCTION lmtext.unload_model(model text) RETURNS boolean
     AS 'MODULE_PATHNAME', 'lmtext_unload_model'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION lmtext.unload_model(text) IS
-    'take a model out of shared memory; statements that are using it finish. False when it was not there';
+    'remove a model from shared memory; statements that use it run to their end. False if it was not loaded';
 
 CREATE FUNCTION lmtext.unload_model(model regclass) RETURNS boolean
     AS 'MODULE_PATHNAME', 'lmtext_unload_model_version'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION lmtext.unload_model(regclass) IS
-    'take a model version out of shared memory; statements that are using it finish. False when it was not there';
+    'remove a model version from shared memory; statements that use it run to their end. False if it was not loaded';
 
 -- They change what other sessions find in memory.
 REVOKE EXECUTE ON FUNCTION
@@ -45,15 +45,15 @@ CREATE VIEW lmtext.model_cache AS SELECT * FROM lmtext_internal.get_model_cache(
 COMMENT ON VIEW lmtext.model_cache IS
     'models in shared memory, and private copies of this session, that the caller may use; all of them for members of pg_monitor';
 COMMENT ON COLUMN lmtext.model_cache.model IS
-    'a version of this database with these contents; NULL where there is none';
+    'a version of this database with these contents; NULL if there is none';
 COMMENT ON COLUMN lmtext.model_cache.database IS 'database whose session loaded it last';
 COMMENT ON COLUMN lmtext.model_cache.state IS
     'loading, ready, unloading (in use, then gone) or private (a copy in the memory of this session)';
 COMMENT ON COLUMN lmtext.model_cache.pins IS 'backends that are computing with it now';
 COMMENT ON COLUMN lmtext.model_cache.hits IS
-    'times that a backend found it in memory, counted once per backend and statement';
+    'number of times that a backend found it in memory, once per backend and statement';
 COMMENT ON COLUMN lmtext.model_cache.texts IS
-    'texts that all backends have computed with it since it was loaded first; shows how far a long statement is';
+    'texts that all backends have computed with it since it was first loaded; shows the progress of a long statement';
 
 CREATE FUNCTION lmtext_internal.get_device(
     OUT cpu text, OUT instruction_level text, OUT best_instruction_level text, OUT blas text,
@@ -62,7 +62,7 @@ CREATE FUNCTION lmtext_internal.get_device(
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_device'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 1;
-COMMENT ON FUNCTION lmtext_internal.get_device() IS 'what this session computes with';
+COMMENT ON FUNCTION lmtext_internal.get_device() IS 'processor and instruction level of this session';
 
 CREATE VIEW lmtext.device AS
     SELECT d.*, e.extversion AS lmtext_version
@@ -73,9 +73,9 @@ COMMENT ON VIEW lmtext.device IS
     'processor, instruction level, matrix library and threads of this session';
 COMMENT ON COLUMN lmtext.device.instruction_level IS
     'level of the kernels in use; lmtext.isa caps it';
-COMMENT ON COLUMN lmtext.device.os_threads IS 'threads of this backend, which must be 1';
+COMMENT ON COLUMN lmtext.device.os_threads IS 'threads of this backend; always 1';
 COMMENT ON COLUMN lmtext.device.shares_models IS
-    'whether models can be shared; where not, obstacle says why';
+    'whether models can be shared; if not, obstacle tells why';
 
 CREATE FUNCTION lmtext.session_counters(
     OUT texts bigint, OUT tokens bigint, OUT truncated bigint, OUT forwards bigint,
@@ -96,18 +96,18 @@ CREATE FUNCTION lmtext_internal.get_train_runs(
     AS 'MODULE_PATHNAME', 'lmtext_get_train_runs'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 8;
 COMMENT ON FUNCTION lmtext_internal.get_train_runs() IS
-    'trainings under way and the last that ended';
+    'trainings that run and the last ones that ended';
 
 CREATE VIEW lmtext.train_runs AS SELECT * FROM lmtext_internal.get_train_runs() ORDER BY run;
 COMMENT ON VIEW lmtext.train_runs IS
-    'trainings under way and the last that ended, of roles that the caller is a member of; all of them for members of pg_monitor';
+    'trainings that run and the last ones that ended, of roles that the caller is a member of; all of them for members of pg_monitor';
 COMMENT ON COLUMN lmtext.train_runs.state IS 'running, done or failed';
-COMMENT ON COLUMN lmtext.train_runs.done IS 'rows embedded so far, of total';
-COMMENT ON COLUMN lmtext.train_runs.total IS 'rows to train on; NULL until all have been read';
-COMMENT ON COLUMN lmtext.train_runs.loss IS 'on the rows trained on; NULL before the first step';
-COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_runs.done IS 'rows embedded so far, out of total';
+COMMENT ON COLUMN lmtext.train_runs.total IS 'number of rows to train on; NULL until all rows have been read';
+COMMENT ON COLUMN lmtext.train_runs.loss IS 'loss on the training rows; NULL before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'measured on the held-out rows; NULL if there are none, and before the first step';
 COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
-    'NULL where no row is held out, and before the first step';
+    'measured on the held-out rows; NULL if there are none, and before the first step';
 
 CREATE FUNCTION lmtext_internal.get_train_log(
     OUT run bigint, OUT model text, OUT step integer, OUT loss double precision,
@@ -122,8 +122,8 @@ COMMENT ON FUNCTION lmtext_internal.get_train_log() IS
 CREATE VIEW lmtext.train_log AS SELECT * FROM lmtext_internal.get_train_log() ORDER BY run, step;
 COMMENT ON VIEW lmtext.train_log IS
     'curves of the trainings of lmtext.train_runs, thinned to at most 128 points each';
-COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'NULL where no row is held out';
-COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'NULL where no row is held out';
+COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'measured on the held-out rows; NULL if there are none';
+COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'measured on the held-out rows; NULL if there are none';
 
 CREATE FUNCTION lmtext_internal.get_stats(
     OUT role text, OUT database text, OUT model regclass, OUT version text, OUT function text,
@@ -141,23 +141,23 @@ CREATE VIEW lmtext.stats AS SELECT * FROM lmtext_internal.get_stats();
 COMMENT ON VIEW lmtext.stats IS
     'calls of functions that use a model, by roles that the caller is a member of; all of them, in all databases, for members of pg_monitor';
 COMMENT ON COLUMN lmtext.stats.role IS
-    'whose right was used: inside a SECURITY DEFINER function its owner; NULL where it has been dropped';
+    'role whose privileges were used: the owner inside a SECURITY DEFINER function; NULL if it was dropped';
 COMMENT ON COLUMN lmtext.stats.model IS
-    'the version''s table; NULL where it has been dropped, is in another database, was not known, or another session is changing it';
+    'table of the version; NULL if it was dropped, is in another database, was not known, or is being changed by another session';
 COMMENT ON COLUMN lmtext.stats.version IS
-    'name of the version, also when it has been dropped; NULL for calls that failed before a model was found, allowed and loaded';
+    'name of the version, even if it was dropped; NULL for calls that failed before a model was found, allowed and loaded';
 COMMENT ON COLUMN lmtext.stats.function IS
-    'name of the function; forms for arrays and pinned forms count under the same name';
+    'name of the function; array forms and pinned forms count under the same name';
 COMMENT ON COLUMN lmtext.stats.calls IS
-    'evaluations with a text that is not null that computed something or failed; with cached, all evaluations';
-COMMENT ON COLUMN lmtext.stats.rows IS 'texts that were computed, also by calls that failed later';
-COMMENT ON COLUMN lmtext.stats.tokens IS 'tokens of these texts, special ones included where the function has them';
-COMMENT ON COLUMN lmtext.stats.truncated IS 'texts among them that did not fit into the model''s window';
-COMMENT ON COLUMN lmtext.stats.errors IS 'calls that ended in an error, a cancel or the end of the session';
+    'calls with a text that is not null that computed something or failed; calls + cached is the number of evaluations';
+COMMENT ON COLUMN lmtext.stats.rows IS 'texts that were computed, including those of calls that failed later';
+COMMENT ON COLUMN lmtext.stats.tokens IS 'tokens of these texts, including special tokens if the function uses them';
+COMMENT ON COLUMN lmtext.stats.truncated IS 'texts among rows that were longer than the model''s window';
+COMMENT ON COLUMN lmtext.stats.errors IS 'calls that ended by an error, a cancel or the end of the session';
 COMMENT ON COLUMN lmtext.stats.cached IS
-    'evaluations that were answered by what the statement had computed before; they are not among calls nor in times';
-COMMENT ON COLUMN lmtext.stats.total_ms IS 'time of all calls, those that failed and what they waited for included';
-COMMENT ON COLUMN lmtext.stats.p50_ms IS 'half of the calls took no longer; at most 9.1 % off';
+    'evaluations that reused an earlier result of the statement; not part of calls and times';
+COMMENT ON COLUMN lmtext.stats.total_ms IS 'time of all calls in milliseconds, including failed calls and waits';
+COMMENT ON COLUMN lmtext.stats.p50_ms IS 'median time of a call in milliseconds, to within 9.1 %';
 COMMENT ON COLUMN lmtext.stats.since IS 'when the first of these calls was counted';
 COMMENT ON COLUMN lmtext.stats.last_used IS 'when the last of these calls was counted';
 
@@ -166,20 +166,20 @@ CREATE FUNCTION lmtext_internal.get_stats_info(
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'lmtext_get_stats_info'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 1;
-COMMENT ON FUNCTION lmtext_internal.get_stats_info() IS 'how full the statistics of calls are';
+COMMENT ON FUNCTION lmtext_internal.get_stats_info() IS 'fill state of the statistics of calls';
 
 CREATE VIEW lmtext.stats_info AS SELECT * FROM lmtext_internal.get_stats_info();
-COMMENT ON VIEW lmtext.stats_info IS 'how full the statistics of calls are, in the whole server';
-COMMENT ON COLUMN lmtext.stats_info.entries IS 'rows that lmtext.stats has, for those who see all';
+COMMENT ON VIEW lmtext.stats_info IS 'fill state of the statistics of calls, for the whole server';
+COMMENT ON COLUMN lmtext.stats_info.entries IS 'number of rows of lmtext.stats, of all roles and databases';
 COMMENT ON COLUMN lmtext.stats_info.evicted IS
-    'rows that were dropped, the least recently used first, since there were more than capacity';
+    'number of rows that were dropped because the statistics were full; the least recently used rows are dropped first';
 COMMENT ON COLUMN lmtext.stats_info.obstacle IS
-    'why there are no statistics: shared memory could not be had; NULL when there are';
+    'reason why there are no statistics (shared memory was not available); NULL if there are';
 
 CREATE FUNCTION lmtext.stats_reset() RETURNS void
     AS 'MODULE_PATHNAME', 'lmtext_reset_stats'
     LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000;
-COMMENT ON FUNCTION lmtext.stats_reset() IS 'empty the statistics of this database''s calls';
+COMMENT ON FUNCTION lmtext.stats_reset() IS 'reset the statistics of calls in this database';
 REVOKE EXECUTE ON FUNCTION lmtext.stats_reset() FROM PUBLIC;
 
 GRANT SELECT ON lmtext.model_cache, lmtext.device, lmtext.train_runs, lmtext.train_log,

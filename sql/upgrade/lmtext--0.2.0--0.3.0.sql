@@ -4,7 +4,7 @@
 -- 00-schema: functions that are not called by name have a schema of their own.
 CREATE SCHEMA lmtext_internal;
 COMMENT ON SCHEMA lmtext_internal IS
-    'parts of the extension lmtext that are not to be called by name';
+    'functions of the extension lmtext that are not called by name';
 GRANT USAGE ON SCHEMA lmtext_internal TO PUBLIC;
 ALTER FUNCTION lmtext.describe_model(regclass) SET SCHEMA lmtext_internal;
 ALTER FUNCTION lmtext.family_list() SET SCHEMA lmtext_internal;
@@ -57,7 +57,7 @@ CREATE FUNCTION lmtext_internal.describe_model(
     AS 'MODULE_PATHNAME', 'lmtext_describe_model'
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 1;
 COMMENT ON FUNCTION lmtext_internal.describe_model(regclass) IS
-    'what a model version''s manifest says; no row where it is none or the caller may not use it';
+    'contents of a model version''s manifest; no row if it is not a version or the caller may not use it';
 
 CREATE OR REPLACE VIEW lmtext.models AS
     SELECT d.name, d.version, d.deployed, d.family, d.task, d."precision", d.dimensions,
@@ -69,11 +69,11 @@ CREATE OR REPLACE VIEW lmtext.models AS
     WHERE c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
         AND c.reloftype OPERATOR(pg_catalog.=) 'lmtext.model_part'::pg_catalog.regtype::pg_catalog.oid;
 COMMENT ON COLUMN lmtext.models.status IS
-    'ready; busy (another session is dropping or changing it, so that most columns are NULL: the view does not wait); incomplete (no manifest); damaged (a manifest that cannot be read)';
+    'ready, busy (another session is dropping or changing the version; most columns are NULL), incomplete (no manifest) or damaged (the manifest cannot be read)';
 COMMENT ON FUNCTION lmtext.import_model(text, text, jsonb) IS
-    'make the next version of a model from a directory of the server; returns its number. For roles that are granted EXECUTE';
+    'create the next version of a model from a directory on the server; returns its number; needs EXECUTE';
 COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
-    'make the next version of a model from large objects, given as {"file name": oid}; returns its number. For roles that are granted EXECUTE';
+    'create the next version of a model from large objects, given as {"file name": oid}; returns its number; needs EXECUTE';
 -- Owners need no grant: the functions check who may.
 GRANT EXECUTE ON FUNCTION
     lmtext.quantize(text, text, text[]), lmtext.deploy(text, integer), lmtext.drop_model(text),
@@ -84,14 +84,14 @@ GRANT EXECUTE ON FUNCTION
 
 -- 31-embed
 COMMENT ON FUNCTION lmtext.embed_trigger() IS
-    'keeps a column of vectors: embed_trigger(''text column or expression'', ''vector column'', ''model@version'')';
+    'maintain a column of vectors: embed_trigger(''text column or expression'', ''vector column'', ''model@version'')';
 
 -- 32-classify
 CREATE FUNCTION lmtext.classify(text text, model text, min_score real) RETURNS text
     AS 'MODULE_PATHNAME', 'lmtext_classify_bounded' LANGUAGE C STABLE PARALLEL SAFE COST 100000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text, text, real) IS
-    'label with the highest score for a text, NULL where the score is below min_score';
+    'label with the highest score for a text, NULL if the score is below min_score';
 
 CREATE FUNCTION lmtext.classify(
         text text, model regclass, min_score real, on_long text DEFAULT 'truncate')
@@ -99,13 +99,13 @@ CREATE FUNCTION lmtext.classify(
     AS 'MODULE_PATHNAME', 'lmtext_classify_bounded' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
     SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text, regclass, real, text) IS
-    'label with the highest score for a text, NULL where the score is below min_score (version pinned)';
+    'label with the highest score for a text, NULL if the score is below min_score (version pinned)';
 
 CREATE FUNCTION lmtext.classify(texts text[], model text, min_score real) RETURNS text[]
     AS 'MODULE_PATHNAME', 'lmtext_classify_array_bounded' LANGUAGE C STABLE PARALLEL SAFE
     COST 1000000 SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text[], text, real) IS
-    'labels with the highest scores for texts, NULL where a score is below min_score, computed as one batch';
+    'labels with the highest scores for texts, NULL if a score is below min_score, computed as one batch';
 
 CREATE FUNCTION lmtext.classify(
         texts text[], model regclass, min_score real, on_long text DEFAULT 'truncate')
@@ -113,7 +113,7 @@ CREATE FUNCTION lmtext.classify(
     AS 'MODULE_PATHNAME', 'lmtext_classify_array_bounded' LANGUAGE C IMMUTABLE PARALLEL SAFE
     COST 1000000 SUPPORT lmtext_internal.embed_support;
 COMMENT ON FUNCTION lmtext.classify(text[], regclass, real, text) IS
-    'labels with the highest scores for texts, NULL where a score is below min_score, computed as one batch (version pinned)';
+    'labels with the highest scores for texts, NULL if a score is below min_score, computed as one batch (version pinned)';
 
 CREATE FUNCTION lmtext.classify(vector real[], model text DEFAULT NULL, min_score real DEFAULT NULL)
     RETURNS text
@@ -133,8 +133,8 @@ CREATE TYPE lmtext.scored_label AS (
 );
 COMMENT ON TYPE lmtext.scored_label IS 'a label and its probability';
 COMMENT ON COLUMN lmtext.scored_label.label IS
-    'the label; NULL where the score is below the min_score that was asked for';
-COMMENT ON COLUMN lmtext.scored_label.score IS 'its probability';
+    'label; NULL if the score is below min_score';
+COMMENT ON COLUMN lmtext.scored_label.score IS 'probability of the label';
 
 CREATE FUNCTION lmtext.classify_scored(
         text text, model text DEFAULT NULL, min_score real DEFAULT NULL)
@@ -187,18 +187,18 @@ CREATE FUNCTION lmtext.class_scores(vector real[], model text DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores_vector' LANGUAGE C STABLE PARALLEL SAFE COST 50
     ROWS 20;
 COMMENT ON FUNCTION lmtext.class_scores(real[], text) IS
-    'probability of every label for an embedding by the base of the model, the highest first';
+    'probability of each label for an embedding by the base of the model, highest first';
 
 CREATE FUNCTION lmtext.class_scores(vector real[], model regclass)
     RETURNS TABLE (label text, score real)
     AS 'MODULE_PATHNAME', 'lmtext_class_scores_vector' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
     ROWS 20;
 COMMENT ON FUNCTION lmtext.class_scores(real[], regclass) IS
-    'probability of every label for an embedding by the base of the model, the highest first (version pinned)';
+    'probability of each label for an embedding by the base of the model, highest first (version pinned)';
 
 -- 40-train
 COMMENT ON PROCEDURE lmtext.train(text, text, jsonb) IS
-    'trains a classifier on the rows (text, label) of a query and stores it as a new model version. For roles that are granted EXECUTE';
+    'train a classifier on the rows (text, label) of a query and store it as a new model version; needs EXECUTE';
 
 -- 41-metrics: f1 takes labels of any type, and the report marks its means. In place, as the updates of
 -- citext and intarray do it, since views may depend on them: no new function could take their place.
@@ -223,18 +223,18 @@ SET proallargtypes = pg_catalog.array_append(proallargtypes, 16::pg_catalog.oid)
     proargnames = pg_catalog.array_append(proargnames, 'summary'::pg_catalog.text)
 WHERE oid OPERATOR(pg_catalog.=) 'lmtext.classification_report(text)'::pg_catalog.regprocedure;
 COMMENT ON FUNCTION lmtext.classification_report(text) IS
-    'scores of each label over a query of (actual, predicted), then their means, whose column summary is true';
+    'precision, recall and F1 of each label over a query of (actual, predicted), then their averages, marked by the column summary';
 
 -- 50-search
 
 -- 90-monitoring
-COMMENT ON COLUMN lmtext.train_runs.total IS 'rows to train on; NULL until all have been read';
-COMMENT ON COLUMN lmtext.train_runs.loss IS 'on the rows trained on; NULL before the first step';
-COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'NULL where no row is held out, and before the first step';
+COMMENT ON COLUMN lmtext.train_runs.total IS 'number of rows to train on; NULL until all rows have been read';
+COMMENT ON COLUMN lmtext.train_runs.loss IS 'loss on the training rows; NULL before the first step';
+COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'measured on the held-out rows; NULL if there are none, and before the first step';
 COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
-    'NULL where no row is held out, and before the first step';
-COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'NULL where no row is held out';
-COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'NULL where no row is held out';
+    'measured on the held-out rows; NULL if there are none, and before the first step';
+COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'measured on the held-out rows; NULL if there are none';
+COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'measured on the held-out rows; NULL if there are none';
 -- cached takes the place of cache_hits, in place, since views may depend on it.
 UPDATE pg_catalog.pg_proc
 SET proargnames = pg_catalog.array_replace(proargnames, 'cache_hits'::pg_catalog.text, 'cached'::pg_catalog.text)
@@ -242,8 +242,150 @@ WHERE oid OPERATOR(pg_catalog.=) 'lmtext_internal.get_stats()'::pg_catalog.regpr
 ALTER VIEW lmtext.stats RENAME COLUMN cache_hits TO cached;
 CREATE OR REPLACE VIEW lmtext.stats AS SELECT * FROM lmtext_internal.get_stats();
 COMMENT ON COLUMN lmtext.stats.calls IS
-    'evaluations with a text that is not null that computed something or failed; with cached, all evaluations';
+    'calls with a text that is not null that computed something or failed; calls + cached is the number of evaluations';
 COMMENT ON COLUMN lmtext.stats.cached IS
-    'evaluations that were answered by what the statement had computed before; they are not among calls nor in times';
+    'evaluations that reused an earlier result of the statement; not part of calls and times';
 COMMENT ON COLUMN lmtext.stats.model IS
-    'the version''s table; NULL where it has been dropped, is in another database, was not known, or another session is changing it';
+    'table of the version; NULL if it was dropped, is in another database, was not known, or is being changed by another session';
+
+-- What the catalogs say of objects that were there.
+COMMENT ON COLUMN lmtext.model_part.file IS
+    'name of the file; manifest.json describes the version. A role that may SELECT this column may use the model';
+COMMENT ON COLUMN lmtext.model_part.data IS 'bytes of the file, at most 1 MB';
+COMMENT ON TABLE lmtext.model_name IS 'the deployed version of each model name';
+COMMENT ON COLUMN lmtext.model_name.deployed IS 'number of the deployed version; NULL if there is none';
+COMMENT ON COLUMN lmtext.model_name.last_version IS
+    'highest version number ever given; numbers are not used again';
+COMMENT ON FUNCTION lmtext.quantize(text, text, text[]) IS
+    'create the next version of a model from one of its versions, with weights in another precision (fp32, bf16, int8, auto); returns its number';
+COMMENT ON FUNCTION lmtext.deploy(text, integer) IS
+    'deploy a version: the model''s name without a version then means it';
+COMMENT ON FUNCTION lmtext.export_model(text, text) IS
+    'write the files of a model version to a new directory on the server';
+COMMENT ON FUNCTION lmtext.grant_model(text, pg_catalog.regrole, text) IS
+    'grant a role a privilege (use, export) on a version (''m@2'') or on all present versions of a model (''m'')';
+COMMENT ON FUNCTION lmtext.revoke_model(text, pg_catalog.regrole, text) IS
+    'revoke a privilege (use, export) on a version or on all versions of a model; warns if the role still has it';
+COMMENT ON FUNCTION lmtext.selftest(text) IS
+    'check that a model version computes what it computed when it was made; one row for each check';
+COMMENT ON VIEW lmtext.models IS 'model versions that the caller may use';
+COMMENT ON COLUMN lmtext.models.deployed IS 'whether the name without a version means this one';
+COMMENT ON COLUMN lmtext.models.dimensions IS 'dimensions of the embedding';
+COMMENT ON COLUMN lmtext.models.max_tokens IS 'the window: number of tokens of a text that the model reads, special tokens included';
+COMMENT ON COLUMN lmtext.models.bytes IS 'size of the files in bytes';
+COMMENT ON COLUMN lmtext.models.base IS 'for a classifier, the version that it was trained on';
+COMMENT ON COLUMN lmtext.models.model IS 'table of the version, which names it in pinned calls';
+COMMENT ON FUNCTION lmtext_internal.family_list() IS 'model families that can be imported';
+COMMENT ON VIEW lmtext.families IS
+    'model families that can be imported: their values of model_type in config.json, and their tasks';
+COMMENT ON FUNCTION lmtext_internal.token_support(internal) IS
+    'planner support: cost of tokenizing, from the width of the text';
+COMMENT ON FUNCTION lmtext.tokenize(text, text, boolean) IS
+    'tokens of a text, without special tokens';
+COMMENT ON FUNCTION lmtext.tokenize(text, regclass, boolean) IS
+    'tokens of a text, without special tokens (version pinned)';
+COMMENT ON FUNCTION lmtext.detokenize(integer[], text) IS
+    'text of token ids, without special tokens';
+COMMENT ON FUNCTION lmtext.detokenize(integer[], regclass) IS
+    'text of token ids, without special tokens (version pinned)';
+COMMENT ON FUNCTION lmtext.tokens(text, text, boolean) IS
+    'one row for each token, with its character offsets in the text';
+COMMENT ON FUNCTION lmtext.tokens(text, regclass, boolean) IS
+    'one row for each token, with its character offsets in the text (version pinned)';
+COMMENT ON FUNCTION lmtext.tokens(text[], text, boolean) IS
+    'one row for each token of each text';
+COMMENT ON FUNCTION lmtext.tokens(text[], regclass, boolean) IS
+    'one row for each token of each text (version pinned)';
+COMMENT ON FUNCTION lmtext.chunk(text, text, integer, integer) IS
+    'pieces of a text, each of at most max_tokens tokens';
+COMMENT ON FUNCTION lmtext.chunk(text, regclass, integer, integer) IS
+    'pieces of a text, each of at most max_tokens tokens (version pinned)';
+COMMENT ON FUNCTION lmtext_internal.embed_support(internal) IS
+    'planner support: cost of a forward pass over the first argument, from its width';
+COMMENT ON FUNCTION lmtext_internal.distance_support(internal) IS
+    'planner support: cost of forward passes over the first two arguments, from their widths';
+COMMENT ON FUNCTION lmtext.embed(text, text, text, text, integer) IS
+    'embedding of a text';
+COMMENT ON FUNCTION lmtext.embed(text, regclass, text, text, integer, text) IS
+    'embedding of a text (version pinned)';
+COMMENT ON FUNCTION lmtext.embed(text[], text, text, text, integer) IS
+    'embeddings of texts, as the rows of one array, computed as one batch';
+COMMENT ON FUNCTION lmtext.embed(text[], regclass, text, text, integer, text) IS
+    'embeddings of texts, as the rows of one array, computed as one batch (version pinned)';
+COMMENT ON FUNCTION lmtext.similarity(text, text, text) IS 'cosine similarity of the embeddings of two texts';
+COMMENT ON FUNCTION lmtext.similarity(text, text, regclass, text) IS
+    'cosine similarity of the embeddings of two texts (version pinned)';
+COMMENT ON FUNCTION lmtext.class_scores(text, text) IS
+    'probability of each label for a text, highest first';
+COMMENT ON FUNCTION lmtext.class_scores(text, regclass, text) IS
+    'probability of each label for a text, highest first (version pinned)';
+COMMENT ON FUNCTION lmtext.class_scores(text[], text) IS
+    'probability of each label for each text of an array, computed as one batch';
+COMMENT ON FUNCTION lmtext.class_scores(text[], regclass, text) IS
+    'probability of each label for each text of an array, computed as one batch (version pinned)';
+COMMENT ON AGGREGATE lmtext.accuracy(anycompatible, anycompatible) IS
+    'share of rows in which the predicted value equals the actual one';
+COMMENT ON FUNCTION lmtext.confusion_matrix(text) IS
+    'number of rows of each pair of labels in a query of (actual, predicted)';
+COMMENT ON FUNCTION lmtext_internal.cosine_distance_support(internal) IS
+    'planner support: uses the <=> of the other side''s type if that type casts implicitly to real[]';
+COMMENT ON FUNCTION lmtext_internal.l2_distance_support(internal) IS
+    'planner support: uses the <-> of the other side''s type if that type casts implicitly to real[]';
+COMMENT ON FUNCTION lmtext_internal.inner_product_support(internal) IS
+    'planner support: uses the <#> of the other side''s type if that type casts implicitly to real[]';
+COMMENT ON FUNCTION lmtext.l2_normalize(real[]) IS
+    'vector of length 1 in the same direction; a zero vector is returned as it is';
+COMMENT ON FUNCTION lmtext.distance(text, text) IS
+    'cosine distance of the embeddings of two texts, by the model lmtext.embedding_model';
+COMMENT ON OPERATOR @extschema@.<=> (text, text) IS
+    'cosine distance of the embeddings of two texts, by the model lmtext.embedding_model';
+COMMENT ON FUNCTION lmtext_internal.mean_transition(internal, real[]) IS 'internal: part of the aggregate mean';
+COMMENT ON FUNCTION lmtext_internal.mean_combine(internal, internal) IS 'internal: part of the aggregate mean';
+COMMENT ON FUNCTION lmtext_internal.mean_serialize(internal) IS 'internal: part of the aggregate mean';
+COMMENT ON FUNCTION lmtext_internal.mean_deserialize(bytea, internal) IS 'internal: part of the aggregate mean';
+COMMENT ON FUNCTION lmtext_internal.mean_final(internal) IS 'internal: part of the aggregate mean';
+COMMENT ON AGGREGATE lmtext.mean(real[]) IS
+    'mean of vectors, component by component; nulls are ignored';
+COMMENT ON FUNCTION lmtext.load_model(text) IS
+    'load a model into shared memory; false if it was already loaded';
+COMMENT ON FUNCTION lmtext.load_model(regclass) IS
+    'load a model version into shared memory; false if it was already loaded';
+COMMENT ON FUNCTION lmtext.unload_model(text) IS
+    'remove a model from shared memory; statements that use it run to their end. False if it was not loaded';
+COMMENT ON FUNCTION lmtext.unload_model(regclass) IS
+    'remove a model version from shared memory; statements that use it run to their end. False if it was not loaded';
+COMMENT ON COLUMN lmtext.model_cache.model IS
+    'a version of this database with these contents; NULL if there is none';
+COMMENT ON COLUMN lmtext.model_cache.hits IS
+    'number of times that a backend found it in memory, once per backend and statement';
+COMMENT ON COLUMN lmtext.model_cache.texts IS
+    'texts that all backends have computed with it since it was first loaded; shows the progress of a long statement';
+COMMENT ON FUNCTION lmtext_internal.get_device() IS 'processor and instruction level of this session';
+COMMENT ON COLUMN lmtext.device.os_threads IS 'threads of this backend; always 1';
+COMMENT ON COLUMN lmtext.device.shares_models IS
+    'whether models can be shared; if not, obstacle tells why';
+COMMENT ON FUNCTION lmtext_internal.get_train_runs() IS
+    'trainings that run and the last ones that ended';
+COMMENT ON VIEW lmtext.train_runs IS
+    'trainings that run and the last ones that ended, of roles that the caller is a member of; all of them for members of pg_monitor';
+COMMENT ON COLUMN lmtext.train_runs.done IS 'rows embedded so far, out of total';
+COMMENT ON COLUMN lmtext.stats.role IS
+    'role whose privileges were used: the owner inside a SECURITY DEFINER function; NULL if it was dropped';
+COMMENT ON COLUMN lmtext.stats.version IS
+    'name of the version, even if it was dropped; NULL for calls that failed before a model was found, allowed and loaded';
+COMMENT ON COLUMN lmtext.stats.function IS
+    'name of the function; array forms and pinned forms count under the same name';
+COMMENT ON COLUMN lmtext.stats.rows IS 'texts that were computed, including those of calls that failed later';
+COMMENT ON COLUMN lmtext.stats.tokens IS 'tokens of these texts, including special tokens if the function uses them';
+COMMENT ON COLUMN lmtext.stats.truncated IS 'texts among rows that were longer than the model''s window';
+COMMENT ON COLUMN lmtext.stats.errors IS 'calls that ended by an error, a cancel or the end of the session';
+COMMENT ON COLUMN lmtext.stats.total_ms IS 'time of all calls in milliseconds, including failed calls and waits';
+COMMENT ON COLUMN lmtext.stats.p50_ms IS 'median time of a call in milliseconds, to within 9.1 %';
+COMMENT ON FUNCTION lmtext_internal.get_stats_info() IS 'fill state of the statistics of calls';
+COMMENT ON VIEW lmtext.stats_info IS 'fill state of the statistics of calls, for the whole server';
+COMMENT ON COLUMN lmtext.stats_info.entries IS 'number of rows of lmtext.stats, of all roles and databases';
+COMMENT ON COLUMN lmtext.stats_info.evicted IS
+    'number of rows that were dropped because the statistics were full; the least recently used rows are dropped first';
+COMMENT ON COLUMN lmtext.stats_info.obstacle IS
+    'reason why there are no statistics (shared memory was not available); NULL if there are';
+COMMENT ON FUNCTION lmtext.stats_reset() IS 'reset the statistics of calls in this database';

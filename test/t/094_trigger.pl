@@ -70,7 +70,7 @@ trigger(q{'body', 'embedding', 'tiny@1'});
 is(state_of(q{SET search_path = public, ml; INSERT INTO doc VALUES (100, '', 'by path')}), '', 'by search_path, where the schema has none');
 is(made_by(100, 'body'), 'ml', 'the model of that schema');
 publish(q{INSERT INTO doc VALUES (2, 'two', 'the second')});
-worker_says(qr/ERROR:  model version "tiny\@1" does not exist\n.*DETAIL:  A trigger finds it in schema "public".*\n.*HINT:  Name the schema in the trigger's argument, as in 'schema\.tiny\@1'\.\n.*CONTEXT:  row id=2 of table "doc", trigger "keep"/,
+worker_says(qr/ERROR:  model version "tiny\@1" does not exist\n.*DETAIL:  The trigger looks for it in schema "public".*\n.*HINT:  Name the schema in the trigger's argument, as in 'schema\.tiny\@1'\.\n.*CONTEXT:  row id=2 of table "doc", trigger "keep"/,
     'a replication worker has none, and says what to write');
 unlike(slurp_file($node->logfile), qr/the second/, 'without what the row says');
 trigger(q{'body', 'embedding', 'ml.tiny@1'});

@@ -123,7 +123,7 @@ sound(void)
 static void
 metadata(void)
 {
-    static const char message[] = "the form of the quantised matrices is not supported";
+    static const char message[] = "the format of the quantised matrices is not supported";
     static parts p;
 
     take_apart(&p);

@@ -629,7 +629,7 @@ refuses_without_openat2(unsigned error)
     if (status != (error == ENOSYS ? LM_DENIED : error == EINTR ? LM_CANCELLED : LM_IO_ERROR))
         return 2;
     return error == ENOSYS &&
-           strcmp(ctx.error.message, "this kernel cannot keep links inside a directory") != 0;
+           strcmp(ctx.error.message, "this kernel cannot confine links to a directory") != 0;
 }
 
 /* A kernel without the call, one whose call is always interrupted, and one in which somebody

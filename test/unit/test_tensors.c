@@ -95,12 +95,12 @@ typedef struct damage {
 } damage;
 
 #define ONE(dtype, shape, offsets) "{" T("t", dtype, shape, offsets) "}"
-#define WRONG "the header describes a tensor wrongly"
+#define WRONG "the header describes a tensor incorrectly"
 #define MISMATCH "shape and dtype of a tensor do not match its data"
 #define PAST "the data of a tensor reaches past the end of the file"
-#define GAP "a gap lies before the data of a tensor"
+#define GAP "there is a gap before the data of a tensor"
 #define OVERLAP "the data of two tensors overlaps"
-#define TRAILING "bytes that belong to no tensor end the file"
+#define TRAILING "the file ends with bytes that belong to no tensor"
 #define TRUNCATED "a file of the model is truncated"
 #define NO_BRACE "the header does not begin with '{'"
 
@@ -327,20 +327,20 @@ static const shard_case shard_cases[] = {
     {"{\"weight_map\":[]}", LM_BAD_MODEL, "the index has no weight map", "weight_map"},
     {"{\"weight_map\":", LM_BAD_JSON, "malformed JSON", INDEX},
     {MAP("\"a\":\"" S1 "\",\"a\":\"" S1 "\""), LM_BAD_JSON, "duplicate key in JSON object", "a"},
-    {MAP("\"a\":1"), LM_BAD_MODEL, "the index names a file by something else than a string", "a"},
+    {MAP("\"a\":1"), LM_BAD_MODEL, "the index names a file by a value that is not a string", "a"},
     {MAP("\"a\":\"../" S1 "\""), LM_DENIED, "file name is not allowed", "\"../" S1 "\""},
     {MAP("\"a\":\"x/../" S1 "\""), LM_DENIED, "file name is not allowed", "\"x/../" S1 "\""},
     {MAP("\"a\":\"./" S1 "\""), LM_DENIED, "file name is not allowed", "\"./" S1 "\""},
     {MAP("\"a\":\"x//" S1 "\""), LM_DENIED, "file name is not allowed", "\"x//" S1 "\""},
     {MAP("\"a\":\"/tmp/" S1 "\""), LM_DENIED, "file name is not allowed", "\"/tmp/" S1 "\""},
     {MAP("\"a\":\"\\n.safetensors\""), LM_DENIED, "file name is not allowed", "\"\""},
-    {MAP("\"a\":\"\""), LM_DENIED, "the index names a file that is no safetensors file", "\"\""},
-    {MAP("\"a\":\".safetensors\""), LM_DENIED, "the index names a file that is no safetensors file",
-     "\".safetensors\""},
-    {MAP("\"a\":\"" INDEX "\""), LM_DENIED, "the index names a file that is no safetensors file",
+    {MAP("\"a\":\"\""), LM_DENIED, "the index names a file that is not a safetensors file", "\"\""},
+    {MAP("\"a\":\".safetensors\""), LM_DENIED,
+     "the index names a file that is not a safetensors file", "\".safetensors\""},
+    {MAP("\"a\":\"" INDEX "\""), LM_DENIED, "the index names a file that is not a safetensors file",
      "\"" INDEX "\""},
     {MAP("\"a\":\"x\\u0000.safetensors\""), LM_DENIED,
-     "the index names a file that is no safetensors file", "\"x\""},
+     "the index names a file that is not a safetensors file", "\"x\""},
     {MAP("\"a\":\"" S1 "\",\"c\":\"no.safetensors\""), LM_NO_FILE, "a file of the model is missing",
      "no.safetensors"},
     {MAP("\"a\":\"" S1 "\",\"d\":\"" S1 "\""), LM_BAD_MODEL,

@@ -48,7 +48,7 @@ lm_notes_refuse(lm_context *ctx, lm_notes *notes)
 
     if (notes && !notes->stored)
         return status;
-    lm_notes_add(notes, error->file, error->key, "%s, and is ignored: found %s", error->message,
+    lm_notes_add(notes, error->file, error->key, "%s and is ignored: found %s", error->message,
                  error->found);
     memset(&ctx->error, 0, sizeof ctx->error);
     return LM_OK;

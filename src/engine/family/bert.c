@@ -125,7 +125,7 @@ check(lm_context *ctx, const lm_json *config, void *out)
                                                              : lm_json_type_name(positions),
                            "absolute");
     if (bert->decoder)
-        return unsupported(ctx, "a decoder of this family is not supported", "is_decoder", "true",
+        return unsupported(ctx, "decoders of this family are not supported", "is_decoder", "true",
                            "false");
     bert->qkv_rows = 3 * bert->dims.hidden;
     bert->head_dim = bert->dims.hidden / bert->dims.heads;

@@ -45,7 +45,7 @@ unknown_model_type(lm_context *ctx, const lm_json *model_type)
 
     list_model_types(known, sizeof known);
     if (!model_type)
-        lm_raise(ctx, LM_BAD_MODEL, "config.json does not say what kind of model it is");
+        lm_raise(ctx, LM_BAD_MODEL, "config.json does not name the model's type");
     else if (model_type->type != LM_JSON_STRING)
         lm_raise(ctx, LM_BAD_MODEL, "a setting of the model has the wrong type");
     else

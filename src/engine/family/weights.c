@@ -132,7 +132,7 @@ find_tensor(planner *p, const char *name, canonical **found)
         return LM_OK;
     if ((hit > p->names && compare_names(hit - 1, hit) == 0) ||
         (hit + 1 < end && compare_names(hit + 1, hit) == 0)) {
-        lm_raise(p->ctx, LM_BAD_MODEL, "two tensors stand for the same weight");
+        lm_raise(p->ctx, LM_BAD_MODEL, "two tensors give the same weight");
         lm_detail_file(p->ctx, hit->tensor->file);
         return lm_detail_key(p->ctx, "%s", name);
     }
@@ -724,7 +724,7 @@ check_header(lm_context *ctx, const void *image, size_t size, weights_header *he
     const lm_family *family;
 
     if (size < sizeof *header)
-        return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is cut short");
+        return lm_raise(ctx, LM_INTERNAL, "the weights section of the image is truncated");
     memcpy(header, image, sizeof *header);
     header->family[FAMILY_NAME_SIZE - 1] = '\0';
     family = family_named(header->family);

@@ -123,7 +123,7 @@ read_json(const reader *r, const known_file *file, bool required, lm_json_type t
     lm_arena_free(&text_arena);
     if (status != LM_OK || !*json || (*json)->type == type)
         return status;
-    lm_raise(r->ctx, LM_BAD_MODEL, "a settings file has the wrong form");
+    lm_raise(r->ctx, LM_BAD_MODEL, "a settings file has the wrong JSON type");
     lm_detail_file(r->ctx, file->name);
     lm_detail_found(r->ctx, "%s", lm_json_type_name(*json));
     return lm_detail_allowed(r->ctx, type == LM_JSON_ARRAY ? "an array" : "an object");
@@ -180,8 +180,8 @@ bad_member(const settings *s, lm_status status, const char *key, const char *all
     lm_context *ctx = s->reader->ctx;
 
     lm_raise(ctx, status,
-             status == LM_UNSUPPORTED ? "the model asks for something that is not supported"
-                                      : "a setting of the model is wrong");
+             status == LM_UNSUPPORTED ? "the model needs a feature that is not supported"
+                                      : "a setting of the model is not valid");
     lm_detail_file(ctx, s->file);
     lm_detail_key(ctx, "%s", key);
     if (found && found->type == LM_JSON_STRING)
@@ -295,7 +295,7 @@ read_pooling_name(const settings *s, const lm_json *mode, lm_pooling *pooling)
     if (mode->type == LM_JSON_ARRAY && mode->as.items.count == 1)
         mode = mode->as.items.first;
     if (mode->type == LM_JSON_ARRAY)
-        return bad_member(s, LM_UNSUPPORTED, "pooling_mode", "one way of pooling");
+        return bad_member(s, LM_UNSUPPORTED, "pooling_mode", "one pooling mode");
     for (size_t i = 0; i < POOLING_COUNT; i++)
         if (lm_json_is_string(mode, pooling_names[i].name)) {
             *pooling = pooling_names[i].pooling;
@@ -316,7 +316,7 @@ read_pooling_flag(const settings *s, const lm_json *member, lm_pooling *pooling)
     if (!set)
         return LM_OK;
     if (*pooling != LM_POOL_NONE)
-        return bad_member(s, LM_UNSUPPORTED, member->key, "one way of pooling");
+        return bad_member(s, LM_UNSUPPORTED, member->key, "one pooling mode");
     for (size_t i = 0; i < POOLING_COUNT; i++)
         if (strcmp(member->key, pooling_names[i].flag) == 0) {
             *pooling = pooling_names[i].pooling;
@@ -453,7 +453,8 @@ check_package(const settings *s, const char *type)
     if (strncmp(type, PACKAGE, strlen(PACKAGE)) == 0)
         return LM_OK;
     bad_member(s, LM_UNSUPPORTED, "type", "a class of the package sentence_transformers");
-    lm_detail_hint(ctx, "The class is code that comes with the model; lmtext runs no such code.");
+    lm_detail_hint(ctx,
+                   "The class is code that comes with the model; lmtext does not run such code.");
     return lm_notes_refuse(ctx, s->reader->notes);
 }
 
@@ -465,9 +466,9 @@ check_neighbours(const settings *s, const module_list *list, const module *modul
     for (int i = 0; i < list->count; i++) {
         if (strcmp(list->items[i].folder, module->folder) == 0 &&
             (list->items[i].file || module->file))
-            return bad_member(s, LM_BAD_MODEL, "path", "a folder of its own for each module");
+            return bad_member(s, LM_BAD_MODEL, "path", "a separate folder for each module");
         if (module->name[0] && strcmp(list->items[i].name, module->name) == 0) {
-            bad_member(s, LM_BAD_MODEL, "name", "a name of its own for each module");
+            bad_member(s, LM_BAD_MODEL, "name", "a separate name for each module");
             LM_TRY(lm_notes_refuse(s->reader->ctx, s->reader->notes));
         }
     }
@@ -535,7 +536,7 @@ read_modules(const reader *r, module_list *list)
     }
     if (stage >= STAGE_POOLED)
         return LM_OK;
-    lm_raise(r->ctx, LM_UNSUPPORTED, "the model's modules make no embedding of a text");
+    lm_raise(r->ctx, LM_UNSUPPORTED, "the model's modules do not compute an embedding of a text");
     lm_detail_file(r->ctx, MODULES_FILE);
     return lm_detail_allowed(r->ctx, "a Transformer and a Pooling module");
 }
@@ -700,7 +701,7 @@ check_adapter(const reader *r)
         return LM_OK;
     lm_raise(r->ctx, LM_UNSUPPORTED, "adapters (PEFT) are not supported");
     lm_detail_file(r->ctx, file.name);
-    lm_detail_hint(r->ctx, "Merge the adapter into its model with merge_and_unload() and write "
+    lm_detail_hint(r->ctx, "Merge the adapter into its model with merge_and_unload() and save "
                            "that with save_pretrained().");
     return lm_notes_refuse(r->ctx, r->notes);
 }
@@ -771,7 +772,7 @@ check_quantized(lm_context *ctx, const lm_tensors *tensors)
     if (format && version && strcmp(format, LM_QUANTIZED_FORMAT) == 0 &&
         strcmp(version, LM_QUANTIZED_VERSION) == 0)
         return LM_OK;
-    lm_raise(ctx, LM_UNSUPPORTED, "the form of the quantised matrices is not supported");
+    lm_raise(ctx, LM_UNSUPPORTED, "the format of the quantised matrices is not supported");
     lm_detail_file(ctx, LM_QUANTIZED_FILE);
     lm_detail_key(ctx, "__metadata__");
     lm_detail_found(ctx, "format %s, version %s", format ? format : "none",

@@ -43,7 +43,7 @@ lm_looks_check(lm_context *ctx, lm_status status, const char *file, const void *
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
         if (length < looks[i].length || memcmp(bytes, looks[i].start, looks[i].length) != 0)
             continue;
-        lm_raise(ctx, status, "a file of the model is of another kind than its name says");
+        lm_raise(ctx, status, "a file of the model is not of the kind that its name says");
         lm_detail_file(ctx, file);
         lm_detail_found(ctx, "%s", looks[i].name);
         return lm_detail_hint(ctx, "%s", looks[i].hint);

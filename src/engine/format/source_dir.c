@@ -213,9 +213,9 @@ open_name(lm_context *ctx, const lm_source_dir *dir, const char *name, int *fd)
     if (*fd >= 0 || error == ENOENT || error == ENOTDIR)
         return LM_OK;
     if (error == ENOSYS) {
-        lm_raise(ctx, LM_DENIED, "this kernel cannot keep links inside a directory");
+        lm_raise(ctx, LM_DENIED, "this kernel cannot confine links to a directory");
         lm_detail_file(ctx, name);
-        return lm_detail_hint(ctx, "Linux 5.6 or newer has the system call openat2.");
+        return lm_detail_hint(ctx, "Use Linux 5.6 or newer, which has the system call openat2.");
     }
     return raise_errno(ctx, error, "open a file of the model", name);
 }

@@ -98,7 +98,7 @@ bad_entry(const tensor_file *file, const lm_json *entry, const char *member, con
     char text[128];
 
     describe(found, text, sizeof text);
-    bad_file(file, "the header describes a tensor wrongly");
+    bad_file(file, "the header describes a tensor incorrectly");
     lm_detail_key(file->ctx, "%s.%s", entry->key, member);
     lm_detail_offset(file->ctx, PREAMBLE + (found ? found->offset : entry->offset));
     lm_detail_found(file->ctx, "%s", text);
@@ -181,10 +181,10 @@ read_range(const tensor_file *file, const lm_json *entry, lm_tensor *tensor)
         !unsigned_value(range->as.items.first->next, &end))
         return bad_entry(file, entry, "data_offsets", "two integers of at least 0");
     if (begin > end)
-        return bad_entry(file, entry, "data_offsets", "a begin that is not behind the end");
+        return bad_entry(file, entry, "data_offsets", "a begin that is not after the end");
     if (end > file->data_size) {
         bad_tensor(file, entry->key, "the data of a tensor reaches past the end of the file");
-        lm_detail_found(file->ctx, "an end at %llu", (unsigned long long)end);
+        lm_detail_found(file->ctx, "an end at byte %llu", (unsigned long long)end);
         return lm_detail_allowed(file->ctx, "%llu", (unsigned long long)file->data_size);
     }
     tensor->offset = begin;
@@ -246,8 +246,9 @@ check_ranges(tensor_file *file)
         if (tensor->offset != end) {
             bad_tensor(file, tensor->name,
                        tensor->offset < end ? "the data of two tensors overlaps"
-                                            : "a gap lies before the data of a tensor");
-            lm_detail_found(file->ctx, "a begin at %llu", (unsigned long long)tensor->offset);
+                                            : "there is a gap before the data of a tensor");
+            lm_detail_found(file->ctx, "data that begins at byte %llu",
+                            (unsigned long long)tensor->offset);
             return lm_detail_allowed(file->ctx, "%llu", (unsigned long long)end);
         }
         end += tensor->bytes;
@@ -255,7 +256,7 @@ check_ranges(tensor_file *file)
     }
     if (end == file->data_size)
         return LM_OK;
-    bad_file(file, "bytes that belong to no tensor end the file");
+    bad_file(file, "the file ends with bytes that belong to no tensor");
     lm_detail_offset(file->ctx, file->data_start + end);
     return lm_detail_found(file->ctx, "%llu bytes", (unsigned long long)(file->data_size - end));
 }
@@ -542,10 +543,10 @@ check_shard_name(const weights *w, const lm_json *value)
     size_t length = value->as.string.length, suffix = strlen(SUFFIX);
 
     if (value->type != LM_JSON_STRING)
-        return bad_index(w, value->key, "the index names a file by something else than a string");
+        return bad_index(w, value->key, "the index names a file by a value that is not a string");
     if (strlen(name) == length && length > suffix && strcmp(name + length - suffix, SUFFIX) == 0)
         return lm_source_check_name(w->ctx, name);
-    lm_raise(w->ctx, LM_DENIED, "the index names a file that is no safetensors file");
+    lm_raise(w->ctx, LM_DENIED, "the index names a file that is not a safetensors file");
     lm_detail_file(w->ctx, w->index);
     return lm_detail_found(w->ctx, "\"%s\"", name);
 }

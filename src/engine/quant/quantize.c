@@ -240,7 +240,7 @@ lm_quantize(lm_context *ctx, lm_session *session, const lm_model *model, const l
     lm_status status;
 
     if (model->has_head || model->weights.precision != LM_PRECISION_F32)
-        return lm_raise(ctx, LM_BAD_ARGUMENT, "only an encoder in fp32 can be quantised");
+        return lm_raise(ctx, LM_BAD_ARGUMENT, "only an encoder in fp32 can be quantized");
     *report = (lm_quantize_report){.texts = 0};
     lm_arena_init(&quant.arena, ctx);
     status = run(&quant, session, source, options, report);

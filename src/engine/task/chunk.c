@@ -109,7 +109,7 @@ lm_chunker_next(lm_chunker *c, lm_chunk *chunk, bool *found)
         LM_TRY(next_stop(c, c->start, previous, &c->stop, &tokens));
     }
     if (c->stop == 0) {
-        lm_raise(c->ctx, LM_BAD_ARGUMENT, "the text cannot be cut into chunks of so few tokens");
+        lm_raise(c->ctx, LM_BAD_ARGUMENT, "the text cannot be split into chunks of so few tokens");
         lm_detail_found(c->ctx, "max_tokens %zu", c->max_tokens);
         return lm_detail_hint(c->ctx, "Raise max_tokens.");
     }

@@ -18,12 +18,12 @@ check_head(lm_context *ctx, const lm_model *model)
 
     if (!model->has_head) {
         lm_raise(ctx, LM_UNSUPPORTED, "the model has no classification head");
-        return lm_detail_hint(ctx, "Train one on this model, or use the model to embed.");
+        return lm_detail_hint(ctx, "Train a classifier on this model, or use the model to embed.");
     }
     if (!encoder->weights.family)
         return lm_raise(ctx, LM_INTERNAL, "the head has not been bound to its base");
     if (encoder->info.dimensions != model->head.width) {
-        lm_raise(ctx, LM_BAD_MODEL, "the head does not fit the model that it is used on");
+        lm_raise(ctx, LM_BAD_MODEL, "the head does not fit its base model");
         lm_detail_key(ctx, "dimensions");
         lm_detail_found(ctx, "%d", model->head.width);
         return lm_detail_allowed(ctx, "%d", encoder->info.dimensions);
@@ -114,7 +114,8 @@ static lm_status
 check_vector(lm_context *ctx, const float *vector, int width, int wanted)
 {
     if (width != wanted) {
-        lm_raise(ctx, LM_BAD_ARGUMENT, "the vector's width is not that of the base's embedding");
+        lm_raise(ctx, LM_BAD_ARGUMENT,
+                 "the vector does not have the dimensions of the base's embedding");
         lm_detail_found(ctx, "%d", width);
         return lm_detail_allowed(ctx, "%d", wanted);
     }

@@ -141,7 +141,8 @@ check_vector(const embed_run *run, const float *x)
 {
     for (size_t i = 0; i < run->full; i++)
         if (!isfinite(x[i]))
-            return lm_raise(run->ctx, LM_BAD_MODEL, "the model gave a vector that is not finite");
+            return lm_raise(run->ctx, LM_BAD_MODEL,
+                            "the model computed a vector that is not finite");
     return LM_OK;
 }
 
@@ -293,7 +294,8 @@ close_window(embed_run *run, size_t tokens, const lm_window *window)
     lm_session *session = run->session;
 
     if (window->excluded >= tokens) {
-        lm_raise(run->ctx, LM_BAD_ARGUMENT, "the prompt leaves no token of the text to pool");
+        lm_raise(run->ctx, LM_BAD_ARGUMENT,
+                 "no token of the text is left to pool after the prompt");
         return lm_detail_key(run->ctx, "prompt");
     }
     session->windows[run->windows] = *window;
@@ -383,8 +385,8 @@ refuse_long(const embed_run *run)
     lm_detail_found(run->ctx, "more than %d tokens", run->model->info.max_tokens);
     lm_detail_allowed(run->ctx, "at most %d", run->model->info.max_tokens);
     return lm_detail_hint(run->ctx,
-                          "Truncate long texts or take the mean of their windows (on_long), or cut "
-                          "them into chunks.");
+                          "Truncate long texts or average their windows (on_long), or split "
+                          "them with lmtext.chunk.");
 }
 
 /*

@@ -97,7 +97,7 @@ check_distinct(lm_context *ctx, lm_arena *arena, const lm_head *shape)
         LM_TRY(lm_poll(ctx));
         for (; table[slot]; slot = (slot + 1) & (slots - 1))
             if (strcmp(table[slot], name) == 0) {
-                lm_raise(ctx, LM_BAD_MODEL, "a label of the head is there twice");
+                lm_raise(ctx, LM_BAD_MODEL, "a label of the head occurs twice");
                 lm_detail_file(ctx, LM_HEAD_JSON);
                 lm_detail_key(ctx, "labels");
                 return lm_detail_found(ctx, "\"%s\"", name);
@@ -142,9 +142,9 @@ read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_head *sh
     const lm_json *width = lm_json_get(json, "dimensions");
 
     if (!format || format->type != LM_JSON_NUMBER || format->as.number != HEAD_FORMAT)
-        return refuse(ctx, "the head's format is not known", "format", format, "1");
+        return refuse(ctx, "the head's format is not supported", "format", format, "1");
     if (!lm_json_is_string(task, "classification"))
-        return refuse(ctx, "the head's task is not known", "task", task, "\"classification\"");
+        return refuse(ctx, "the head's task is not supported", "task", task, "\"classification\"");
     if (!width || width->type != LM_JSON_NUMBER || !width->is_integer || width->integer < 1 ||
         width->integer > MAX_WIDTH)
         return refuse(ctx, "the head's width is out of range", "dimensions", width,

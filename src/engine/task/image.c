@@ -204,7 +204,7 @@ lm_settings_read(lm_context *ctx, const void *section, size_t size, lm_model *mo
     lm_prompt *prompts;
 
     if (size < sizeof head)
-        return lm_raise(ctx, LM_INTERNAL, "the settings of the image are cut short");
+        return lm_raise(ctx, LM_INTERNAL, "the settings in the image are truncated");
     memcpy(&head, section, sizeof head);
     if (head.label_count > size / sizeof(uint32_t) || head.prompt_count > size / sizeof(uint32_t) ||
         head.pooling < LM_POOL_NONE || head.pooling > LM_POOL_LAST)

@@ -93,7 +93,7 @@ check_unnamed(const check *c)
     }
     if (c->plan->left_out_count > 0)
         return refuse(c, c->plan->left_out[0]->file, c->plan->left_out[0]->name,
-                      "a tensor that is not the encoder's",
+                      "a tensor that does not belong to the encoder",
                       "the model has more than an encoder, and config.json does not name its "
                       "architecture");
     return LM_OK;

@@ -85,11 +85,12 @@ check_lower_case(planner *p, const lm_tokenizer *tokenizer)
         LM_TRY(makes_lower_case(p, tokenizer, &lower));
     if (lower)
         return LM_OK;
-    lm_raise(p->ctx, LM_UNSUPPORTED, "lower case before the tokenizer is not supported");
+    lm_raise(p->ctx, LM_UNSUPPORTED,
+             "converting text to lower case before the tokenizer is not supported");
     lm_detail_file(p->ctx, "sentence_bert_config.json");
     lm_detail_key(p->ctx, "do_lower_case");
     lm_detail_found(p->ctx, "true");
-    return lm_detail_allowed(p->ctx, "false, or a tokenizer that makes lower case");
+    return lm_detail_allowed(p->ctx, "false, or a tokenizer that converts to lower case");
 }
 
 static int
@@ -123,7 +124,7 @@ choose_window(planner *p, const lm_tokenizer *tokenizer, const lm_dims *dims)
         window = asked;
     }
     if (window < least || window > dims->positions) {
-        lm_raise(p->ctx, LM_BAD_MODEL, "the model's window has no room for a text");
+        lm_raise(p->ctx, LM_BAD_MODEL, "the model's window is too small for any text");
         lm_detail_found(p->ctx, "%d tokens", window);
         return lm_detail_allowed(p->ctx, "%d to %d", least, dims->positions);
     }
@@ -143,7 +144,8 @@ check_types(planner *p, const lm_tokenizer *tokenizer, const lm_dims *dims)
     lm_detail_file(p->ctx, "tokenizer.json");
     lm_detail_key(p->ctx, "post_processor.single");
     lm_detail_found(p->ctx, "type_id %d", highest);
-    return lm_detail_allowed(p->ctx, "0 to %d, by type_vocab_size of config.json", dims->types - 1);
+    return lm_detail_allowed(p->ctx, "0 to %d, from type_vocab_size in config.json",
+                             dims->types - 1);
 }
 
 /* What can be known of the tokenizer only once it is compiled. */
@@ -209,7 +211,7 @@ choose_dimensions(planner *p, int hidden)
             char found[80];
 
             lm_json_show(truncate, found, sizeof found);
-            lm_raise(p->ctx, LM_BAD_MODEL, "a setting of the model is wrong");
+            lm_raise(p->ctx, LM_BAD_MODEL, "a setting of the model is not valid");
             lm_detail_file(p->ctx, "config_sentence_transformers.json");
             lm_detail_key(p->ctx, "truncate_dim");
             lm_detail_found(p->ctx, "%s", found);
@@ -425,7 +427,7 @@ bind_head(lm_context *ctx, const lm_image_header *header, lm_model *model)
         .names = model->info.labels,
     };
     if (header->parts[LM_IMAGE_HEAD].size < lm_head_size(&model->head))
-        return lm_raise(ctx, LM_INTERNAL, "the head of the image is cut short");
+        return lm_raise(ctx, LM_INTERNAL, "the head in the image is truncated");
     lm_head_bind((const char *)header + header->parts[LM_IMAGE_HEAD].offset, &model->head);
     return LM_OK;
 }

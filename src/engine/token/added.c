@@ -110,7 +110,7 @@ place_token(lm_context *ctx, const added_token *token, size_t index, lm_vocab *v
     int32_t known = lm_vocab_find(vocab, token->text, token->length);
 
     if (known >= 0 && vocab->tokens[known].listed)
-        return added_wrong(ctx, index, "content", token->text, "tokens that differ");
+        return added_wrong(ctx, index, "content", token->text, "each token once");
     if (token->id != (known >= 0 ? known : *next_id)) {
         added_wrong(ctx, index, "id", "", "");
         lm_detail_found(ctx, "%lld", (long long)token->id);
@@ -143,7 +143,7 @@ normalize_token(lm_context *ctx, const added_token *token, size_t index,
     LM_TRY(lm_chars_encode(ctx, &scratch->chars, &scratch->utf8));
     if (scratch->utf8.size == 0)
         return added_wrong(ctx, index, "content", token->text,
-                           "a text of which the normalizer leaves something");
+                           "a text that is not empty after the normalizer");
     entry->shown = lm_arena_copy(arena, scratch->utf8.data, scratch->utf8.size);
     entry->shown_length = scratch->utf8.size;
     return entry->shown ? LM_OK : LM_NO_MEMORY;

@@ -87,7 +87,7 @@ lm_detokenize(lm_context *ctx, const lm_tokenizer *tokenizer, const int32_t *ids
         if (!token) {
             lm_raise(ctx, LM_BAD_ARGUMENT, "token id is not in the vocabulary");
             lm_detail_found(ctx, "%d", ids[i]);
-            return lm_detail_allowed(ctx, "ids of tokens, from 0 to %d", image->vocab_size - 1);
+            return lm_detail_allowed(ctx, "token ids from 0 to %d", image->vocab_size - 1);
         }
         if (skip_special && lm_token_is_special(tokenizer, ids[i]))
             continue;

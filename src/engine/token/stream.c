@@ -32,7 +32,7 @@ lm_token_limit(lm_context *ctx, const lm_tokenizer *tokenizer, const lm_token_op
     if (options->max_tokens == 0)
         return LM_OK;
     if (options->max_tokens < special) {
-        lm_raise(ctx, LM_BAD_ARGUMENT, "max_tokens is too small for the special tokens");
+        lm_raise(ctx, LM_BAD_ARGUMENT, "max_tokens leaves no room for the special tokens");
         lm_detail_found(ctx, "%d", options->max_tokens);
         return lm_detail_allowed(ctx, "at least %d", special);
     }

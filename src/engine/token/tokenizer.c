@@ -22,7 +22,8 @@ lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size, lm_tokenizer 
 
     if (size < sizeof *header || header->magic != LM_TOKEN_MAGIC ||
         header->layout != LM_TOKEN_LAYOUT || header->size > size)
-        return lm_raise(ctx, LM_CORRUPT, "the stored tokenizer is damaged or of another version");
+        return lm_raise(ctx, LM_CORRUPT,
+                        "the stored tokenizer is damaged or was made by another version");
     tokenizer->image = image;
     tokenizer->size = header->size;
     tokenizer->vocab_size = header->vocab_size;

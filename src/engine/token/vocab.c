@@ -113,8 +113,8 @@ insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const char *text, size_
     size_t slot = lm_hash_bytes(text, length, 0), probes = 0;
 
     if (token->text) {
-        lm_field_wrong(ctx, field, text, NULL, "ids that differ");
-        return lm_detail_found(ctx, "id %d, as of \"%s\"", id, token->text);
+        lm_field_wrong(ctx, field, text, NULL, "each id once");
+        return lm_detail_found(ctx, "id %d, which \"%s\" has too", id, token->text);
     }
     *token = (lm_vocab_token){.text = text, .length = length};
     if (vocab->size <= id)

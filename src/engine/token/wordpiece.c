@@ -158,7 +158,7 @@ append_pops(compiler *c, uint32_t node)
 
     /* A hostile vocabulary could make the lists quadratic in its size. */
     if (c->pops.size / sizeof link.pops >= LM_CELL_LIMIT)
-        return lm_raise(c->ctx, LM_TOO_LARGE, "the pieces of the vocabulary nest too deeply");
+        return lm_raise(c->ctx, LM_TOO_LARGE, "the pieces of the vocabulary are nested too deeply");
     if (value >= 0 || link.single) {
         uint32_t pop = (value >= 0 ? (uint32_t)value : link.pops) << 1;
 

@@ -188,7 +188,7 @@ check_arguments(const trainer *t)
     if (t->labels < 2)
         return lm_raise(t->ctx, LM_BAD_ARGUMENT, "a classifier needs at least two labels");
     if (t->rows == 0 || t->width == 0)
-        return lm_raise(t->ctx, LM_BAD_ARGUMENT, "there is nothing to train on");
+        return lm_raise(t->ctx, LM_BAD_ARGUMENT, "there are no rows to train on");
     if (!(o->hold_out >= 0 && o->hold_out <= 0.5)) {
         lm_raise(t->ctx, LM_BAD_ARGUMENT, "hold_out is out of range");
         lm_detail_found(t->ctx, "%g", o->hold_out);
@@ -196,7 +196,8 @@ check_arguments(const trainer *t)
     }
     if (o->max_steps < 1 || o->max_steps > MAX_STEPS || o->patience < 1) {
         lm_raise(t->ctx, LM_BAD_ARGUMENT, "max_steps or patience is out of range");
-        return lm_detail_allowed(t->ctx, "max_steps 1 to %d, patience 1 and more", MAX_STEPS);
+        return lm_detail_allowed(t->ctx, "max_steps from 1 to %d, patience of at least 1",
+                                 MAX_STEPS);
     }
     if (isnan(o->l2) || o->l2 > 1e15)
         return lm_raise(t->ctx, LM_BAD_ARGUMENT, "l2 is out of range");
@@ -216,9 +217,10 @@ check_rows(const trainer *t)
             return lm_raise(t->ctx, LM_BAD_ARGUMENT, "label of row %zu is out of range", i);
         for (size_t j = 0; j < t->width; j++)
             if (!(fabsf(row[j]) <= LARGEST_INPUT)) {
-                lm_raise(t->ctx, LM_BAD_ARGUMENT, "vector of row %zu is no vector to train on", i);
+                lm_raise(t->ctx, LM_BAD_ARGUMENT, "vector of row %zu cannot be trained on", i);
                 lm_detail_found(t->ctx, "%g", (double)row[j]);
-                return lm_detail_allowed(t->ctx, "numbers up to %g", (double)LARGEST_INPUT);
+                return lm_detail_allowed(t->ctx, "numbers of magnitude up to %g",
+                                         (double)LARGEST_INPUT);
             }
     }
     return LM_OK;
@@ -649,7 +651,7 @@ take_result(trainer *t, const choice *c, lm_softmax_result *result)
     if (result->weight && result->bias && turn_back(t, result->weight, result->bias))
         return LM_OK;
     if (result->weight && result->bias)
-        lm_raise(t->ctx, LM_INTERNAL, "training gave weights that are not finite");
+        lm_raise(t->ctx, LM_INTERNAL, "training computed weights that are not finite");
     lm_free(t->ctx, result->weight);
     lm_free(t->ctx, result->bias);
     result->weight = result->bias = NULL;

@@ -199,7 +199,7 @@ check_base(cache_entry *entry, const cache_entry *base)
         entry->base_digest = base->digest;
     else if (memcmp(&entry->base_digest, &base->digest, sizeof(lmtext_digest)) != 0)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("model \"%s\" was built on other weights than \"%s\" has now",
+                        errmsg("model \"%s\" was trained on other weights than \"%s\" has now",
                                entry->pub.name, base->pub.name)));
     entry->base_build = base->pub.build;
 }
@@ -357,12 +357,12 @@ entry_bind(cache_entry *entry, const lmtext_manifest *manifest)
     LMTEXT_FAULT_POINT("mid_bind");
     lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
     if (entry->pub.model.has_head != OidIsValid(entry->base))
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_DATA_CORRUPTED),
-             entry->pub.model.has_head
-                 ? errmsg("model \"%s\" does not say which model it is built on", entry->pub.name)
-                 : errmsg("model \"%s\" names a base but holds no head", entry->pub.name)));
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        entry->pub.model.has_head
+                            ? errmsg("model \"%s\" is a classifier's head but names no base",
+                                     entry->pub.name)
+                            : errmsg("model \"%s\" names a base but is not a classifier's head",
+                                     entry->pub.name)));
 }
 
 /* Back to an entry that has nothing. Only while unpinned, or by the one who is building it. */
@@ -622,16 +622,17 @@ lmtext_cache_init(void)
 static void
 define_settings(void)
 {
-    LMTEXT_SETTING(Int, "lmtext.cache_size", "Shared memory that loaded models may take together.",
-                   "Models that are not in use make room for others.", &lmtext_cache_size,
+    LMTEXT_SETTING(Int, "lmtext.cache_size",
+                   "Sets the shared memory that all loaded models together may take.",
+                   "When it is full, models that are not in use are evicted.", &lmtext_cache_size,
                    1024 * 1024, 0, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
     LMTEXT_SETTING(Bool, "lmtext.private_models",
                    "Loads a model into a session's own memory where it cannot be shared.",
-                   "When off, such a model is an error.", &lmtext_private_models, true, PGC_SUSET,
-                   0, NULL, NULL, NULL);
-    LMTEXT_SETTING(Enum, "lmtext.isa", "Highest instruction level that kernels may use.",
-                   "Models are loaded once per level.", &isa_setting, LM_LEVEL_COUNT, isa_options,
-                   PGC_USERSET, 0, NULL, assign_isa, NULL);
+                   "When off, the use of such a model is an error.", &lmtext_private_models, true,
+                   PGC_SUSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(Enum, "lmtext.isa", "Sets the highest instruction level that kernels may use.",
+                   "A model is loaded once for each level.", &isa_setting, LM_LEVEL_COUNT,
+                   isa_options, PGC_USERSET, 0, NULL, assign_isa, NULL);
 }
 
 /* Versions are looked up anew, under the key of the new level. */

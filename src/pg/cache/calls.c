@@ -312,7 +312,7 @@ subtransaction_ends(SubXactEvent event, SubTransactionId child, SubTransactionId
 void
 lmtext_stats_init(void)
 {
-    LMTEXT_SETTING(Bool, "lmtext.track", "Counts calls in the statistics of lmtext.stats.", NULL,
-                   &track, true, PGC_SUSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(Bool, "lmtext.track", "Collects statistics of calls, shown by lmtext.stats.",
+                   NULL, &track, true, PGC_SUSET, 0, NULL, NULL, NULL);
     lmtext_at_xact_end(transaction_ends, subtransaction_ends);
 }

@@ -37,7 +37,7 @@ typedef enum obstacle {
 static const char *const obstacle_hints[] = {
     [OBSTACLE_REGISTRY] = "Add lmtext to shared_preload_libraries and restart the server, so that "
                           "memory is reserved for its registry of models.",
-    [OBSTACLE_SLOTS] = "Try again when fewer models are in use at the same time.",
+    [OBSTACLE_SLOTS] = "Use fewer models at the same time.",
     [OBSTACLE_CACHE_SIZE] = "Raise lmtext.cache_size.",
     [OBSTACLE_SEGMENT] = "Enlarge /dev/shm (in Docker: --shm-size), or reserve memory with "
                          "min_dynamic_shared_memory.",
@@ -119,7 +119,7 @@ lmtext_image_open(const lmtext_cache_key *key, Oid relid, const lmtext_manifest 
         } else
             image_load_new(image, relid, manifest,
                            claim == LMTEXT_CLAIM_FULL ? OBSTACLE_SLOTS : OBSTACLE_NONE,
-                           "All places of the registry hold models that are in use.");
+                           "Every entry of the registry is taken by a model that is in use.");
     }
     image->references = 1;
     return image;
@@ -277,7 +277,7 @@ load_segment(image_load *load)
     lmtext_cache_retire_orphans();
     if (!lmtext_registry_reserve(&load->image->slot, load->allocated)) {
         load->obstacle = OBSTACLE_CACHE_SIZE;
-        load->detail = psprintf("It takes %zu kB of the %d kB of lmtext.cache_size, and models in "
+        load->detail = psprintf("It needs %zu kB of the %d kB of lmtext.cache_size, and models in "
                                 "use cannot be evicted.",
                                 load->allocated / 1024, lmtext_cache_size);
         return NULL;
@@ -290,7 +290,8 @@ load_segment(image_load *load)
         return request.segment;
     }
     load->obstacle = OBSTACLE_SEGMENT;
-    load->detail = error != NULL ? error->message : "The server has no free memory segment.";
+    load->detail =
+        error != NULL ? error->message : "The server has no free dynamic shared memory segment.";
     return NULL;
 }
 
@@ -348,7 +349,7 @@ report_obstacle(const image_load *load)
         lmtext_private_models ? WARNING : ERROR,
         (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
          lmtext_private_models
-             ? errmsg("model \"%s\" is loaded into the memory of this session alone", load->name)
+             ? errmsg("model \"%s\" is loaded into the private memory of this session", load->name)
              : errmsg("model \"%s\" cannot be loaded into shared memory", load->name),
          errdetail_internal("%s", load->detail), errhint("%s", obstacle_hints[load->obstacle])));
 }

@@ -178,7 +178,7 @@ throw_changed(const lmtext_chunks *chunks, int file, const char *what)
     const char *name = chunks->manifest->files[file].name;
 
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("model \"%s\" was changed since it was made", chunks->name),
+                    errmsg("model \"%s\" was changed after it was made", chunks->name),
                     errdetail("File \"%s\": %s.", lmtext_cstring_lossy(name, strlen(name)), what),
                     errhint("Drop the version and import the model again.")));
 }
@@ -209,7 +209,7 @@ order_chunks(lmtext_chunks *chunks)
             at++;
         }
         if (file->parts != parts_of(chunks->manifest->files[i].size))
-            throw_changed(chunks, i, "chunks are missing or too many");
+            throw_changed(chunks, i, "chunks are missing, or there are too many");
     }
 }
 
@@ -290,7 +290,7 @@ chunks_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, vo
     uint64_t size = file >= 0 ? chunks->manifest->files[file].size : 0;
 
     if (offset > size || length > size - offset) {
-        lm_raise(ctx, LM_BAD_MODEL, "a read goes beyond the end of the file");
+        lm_raise(ctx, LM_BAD_MODEL, "a read reaches past the end of the file");
         return lm_detail_file(ctx, name);
     }
     return copy_caught((lmtext_call *)ctx, chunks, file, offset, dest, length);
@@ -315,7 +315,7 @@ fetch_chunk(lmtext_chunks *chunks, int file, int part)
     chunks->current = DatumGetByteaPCopy(chunks->files[file].chunks[part].data);
     MemoryContextSwitchTo(caller);
     if (VARSIZE(chunks->current) - VARHDRSZ != expected)
-        throw_changed(chunks, file, "a chunk has another length");
+        throw_changed(chunks, file, "a chunk has the wrong length");
     chunks->current_file = file;
     chunks->current_part = part;
 }

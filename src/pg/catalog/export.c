@@ -103,7 +103,7 @@ check_privilege(Oid relid, const char *model)
     if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied to export model \"%s\"", model),
-                        errdetail("Row security is enabled on its table.")));
+                        errdetail("Row-level security is enabled on its table.")));
 }
 
 /* One message whatever there is at the path. */
@@ -118,7 +118,7 @@ refuse_directory(bool writes_files)
                     errmsg("permission denied to export to that directory"),
                     errdetail("Only roles with privileges of pg_write_server_files may export to "
                               "any directory."),
-                    errhint("Others export to below lmtext.model_directory.")));
+                    errhint("Other roles can export to places below lmtext.model_directory.")));
 }
 
 /* ---- Where ---- */
@@ -136,15 +136,16 @@ throw_errno(const export *ex, const char *what, const char *name)
     int code = errno;
 
     if (code == EEXIST || code == ENOTEMPTY)
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_FILE), errmsg("\"%s\" exists already", shown(name)),
-                 errhint("Name a directory that is not there: it will be made.")));
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_FILE),
+                        errmsg("file or directory \"%s\" already exists", shown(name)),
+                        errhint("Name a directory that does not exist: the export creates it.")));
     if (code == EXDEV || code == ELOOP || code == ENOSYS)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied to export to that directory"),
-                        code == ENOSYS ? errdetail("Only Linux 5.6 or newer, with the system call "
-                                                   "openat2, can keep links inside a directory.")
-                                       : errdetail("A link leads out of lmtext.model_directory.")));
+                        code == ENOSYS
+                            ? errdetail("Links can be confined to a directory only on Linux 5.6 "
+                                        "or newer, with the system call openat2.")
+                            : errdetail("A link leads out of lmtext.model_directory.")));
     errno = code;
     ereport(ERROR,
             (code == ENAMETOOLONG ? errcode(ERRCODE_UNDEFINED_FILE) : errcode_for_file_access(),
@@ -185,9 +186,9 @@ split_path(export *ex, char *path)
     else
         slash[slash == path ? 1 : 0] = '\0';
     if (ex->last[0] == '\0' || strcmp(ex->last, ".") == 0 || strcmp(ex->last, "..") == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_FILE), errmsg("\"%s\" exists already", shown(ex->path)),
-                 errhint("Name a directory that is not there: it will be made.")));
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_FILE),
+                        errmsg("file or directory \"%s\" already exists", shown(ex->path)),
+                        errhint("Name a directory that does not exist: the export creates it.")));
 }
 
 /* Where the folder is to be made: by whom the path may be named decides how it is resolved. */

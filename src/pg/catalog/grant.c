@@ -51,7 +51,7 @@ clause_of(const char *privilege)
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
              errmsg("unknown privilege \"%s\" on a model", lmtext_clip(privilege)),
-             errhint("Known are \"use\" (SELECT on the column file of the version's table) and "
+             errhint("Allowed are \"use\" (SELECT on the column file of the version's table) and "
                      "\"export\" (SELECT on all of it).")));
 }
 
@@ -94,11 +94,12 @@ warn_if_kept(List *versions, Oid role, const char *privilege)
                         : pg_class_aclcheck(relid, role, ACL_SELECT) == ACLCHECK_OK;
 
         if (kept)
-            ereport(WARNING,
-                    (errmsg("role \"%s\" may still %s model \"%s\"", GetUserNameFromId(role, false),
-                            privilege, lmtext_catalog_display_name(relid)),
-                     errdetail("It is the owner or a superuser, or another grant remains: on all "
-                               "columns, to PUBLIC, to a role that it belongs to, or by another "
-                               "grantor.")));
+            ereport(
+                WARNING,
+                (errmsg("role \"%s\" may still %s model \"%s\"", GetUserNameFromId(role, false),
+                        privilege, lmtext_catalog_display_name(relid)),
+                 errdetail("The role is the owner or a superuser, or another grant remains: on all "
+                           "columns, to PUBLIC, to a role that it belongs to, or by another "
+                           "grantor.")));
     }
 }

@@ -57,8 +57,8 @@ lmtext_manifest_read(Oid relid)
     if (row == NULL)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("model \"%s\" has no manifest", name),
-                        errhint("Its rows were deleted, or are not restored yet, or were written "
-                                "by a transaction that this one does not see.")));
+                        errhint("Its rows were deleted, are not restored yet, or were written "
+                                "by a transaction that is not visible to this one.")));
     lmtext_call_init(&call, CurrentMemoryContext);
     lmtext_check(&call, parse_manifest(&call.ctx, VARDATA(row), VARSIZE(row) - VARHDRSZ, manifest),
                  name);
@@ -387,16 +387,18 @@ check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
         if (!lmtext_catalog_is_model(base) || OidIsValid(lmtext_catalog_base(base)))
             ereport(ERROR,
                     (errcode(ERRCODE_DATA_CORRUPTED),
-                     errmsg("model \"%s\" is built on something that cannot be a base", name)));
+                     errmsg("the base of model \"%s\" is not a model that can be a base", name)));
         fits = manifest->has_base &&
                memcmp(&lmtext_manifest_read(base)->digest, &manifest->base, sizeof(digest)) == 0;
     }
     digest = lmtext_manifest_digest(manifest);
     if (!fits || memcmp(&digest, &manifest->digest, sizeof(digest)) != 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATA_CORRUPTED),
-                 errmsg("model \"%s\" was changed since it was made", name),
-                 errdetail("The digest of its manifest does not match what the manifest lists.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED),
+             errmsg("model \"%s\" was changed after it was made", name),
+             errdetail(
+                 "The digest in its manifest does not match the files that the manifest lists.")));
 }
 
 /* Order of the digest's listing, by bytes. */
@@ -618,7 +620,7 @@ lmtext_manifest_write(lmtext_call *call, const lmtext_manifest *manifest, const 
     if (w.json.len > MANIFEST_BYTES_MAX - VARHDRSZ)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the model's labels and metrics are too long"),
-                        errdetail("Found %d bytes, allowed %d.", w.json.len,
+                        errdetail("They take %d bytes; at most %d are allowed.", w.json.len,
                                   MANIFEST_BYTES_MAX - VARHDRSZ)));
     row = palloc(VARHDRSZ + w.json.len);
     SET_VARSIZE(row, VARHDRSZ + w.json.len);

@@ -73,7 +73,7 @@ lmtext_name_find(const lmtext_name *name, LOCKMODE lock)
     if (!OidIsValid(relid) || !lmtext_catalog_is_model(relid))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("model version \"%s\" does not exist", name->relation),
-                        errhint("The view lmtext.models lists those that are there.")));
+                        errhint("The view lmtext.models lists the models that you may use.")));
     return relid;
 }
 
@@ -112,10 +112,10 @@ resolve_deployed(const lmtext_name *name)
                             "or name it as in '%s@1'.",
                             name->model)
              : strchr(name->model, '/') != NULL
-                 ? errhint("The name is the one that the model was imported by, as in "
+                 ? errhint("Write the name under which the model was imported, as in "
                            "lmtext.import_model('minilm', '/srv/models/all-MiniLM-L6-v2').")
                  : errhint("Import it with lmtext.import_model; the view lmtext.models "
-                           "lists those that are there.")));
+                           "lists the models that you may use.")));
 }
 
 /* ---- For triggers ---- */
@@ -180,14 +180,16 @@ lmtext_catalog_resolve_near(const char *name, Oid table)
         UnlockRelationOid(relid, AccessShareLock);
         relid = again;
     }
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_OBJECT),
-             errmsg("model version \"%s\" does not exist", parsed.relation),
-             errdetail("A trigger finds it in schema \"%s\", which its table is in, if the table's "
-                       "owner is to be trusted with it, and else by search_path, which is empty in "
-                       "logical replication.",
-                       get_namespace_name(get_rel_namespace(table))),
-             errhint("Name the schema in the trigger's argument, as in 'schema.%s'.", name)));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_UNDEFINED_OBJECT),
+         errmsg("model version \"%s\" does not exist", parsed.relation),
+         errdetail(
+             "The trigger looks for it in schema \"%s\" of its table, if the table's "
+             "owner trusts the owner of the version, and then by search_path, which is empty in "
+             "logical replication.",
+             get_namespace_name(get_rel_namespace(table))),
+         errhint("Name the schema in the trigger's argument, as in 'schema.%s'.", name)));
 }
 
 /*
@@ -236,7 +238,7 @@ refuse_name(const char *name)
 {
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", lmtext_clip(name)),
-             errhint("The name is the one that the model was imported by: an identifier, as in "
+             errhint("Write the name under which the model was imported: an identifier, as in "
                      "lmtext.embed('a text', 'minilm'); one version of it is \"minilm@3\".")));
 }
 

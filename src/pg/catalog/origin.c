@@ -108,12 +108,14 @@ refuse_directory(bool reads_files)
                         errmsg("a relative path is allowed only below lmtext.model_directory"),
                         errhint("Write an absolute path. Large objects are given as jsonb: "
                                 "'{\"config.json\": 16400, …}'::jsonb.")));
-    ereport(ERROR,
-            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-             errmsg("permission denied to import from that directory"),
-             errdetail("Only roles with privileges of pg_read_server_files may import from any "
-                       "directory."),
-             errhint("Others import from below lmtext.model_directory, or from large objects.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+         errmsg("permission denied to import from that directory"),
+         errdetail("Only roles with privileges of pg_read_server_files may import from any "
+                   "directory."),
+         errhint(
+             "Other roles can import from below lmtext.model_directory, or from large objects.")));
 }
 
 bool
@@ -239,9 +241,11 @@ lmtext_origin_objects(Jsonb *files)
     origin->origin.source.read = objects_read;
     origin->origin.close = close_objects;
     if (!JB_ROOT_IS_OBJECT(files))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("files must be a JSON object"),
-                 errhint("Map file names to large objects: {\"config.json\": 16384, ...}.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("files must be a JSON object"),
+             errhint(
+                 "Write file names and OIDs of large objects: {\"config.json\": 16384, ...}.")));
     open_objects(origin, files);
     return &origin->origin;
 }
@@ -414,9 +418,9 @@ void
 lmtext_catalog_init(void)
 {
     LMTEXT_SETTING(
-        String, "lmtext.model_directory", "Directory below which models may be imported.",
+        String, "lmtext.model_directory", "Sets the directory below which models may be imported.",
         "Roles without pg_read_server_files that may call lmtext.import_model can import from it. "
-        "Empty: none.",
+        "An empty string means none.",
         &model_directory, "", PGC_SUSET, 0, check_model_directory, NULL, NULL);
     lmtext_dependency_init();
 }

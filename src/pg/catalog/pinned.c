@@ -70,7 +70,7 @@ lmtext_pinned_notice(Oid schema, const char *model, int deployed)
                                        "%d objects are pinned to other versions of model \"%s\"",
                                        list.count, list.count, model),
                          errdetail_internal("%s", list.lines.data),
-                         errhint("They go on with the version that they name.")));
+                         errhint("They keep using the version that they name.")));
 }
 
 static void

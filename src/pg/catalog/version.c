@@ -170,9 +170,10 @@ find_place(creation *new, const char *name)
 
     lmtext_name_parse(name, &new->name);
     if (new->name.version > 0)
-        refuse_name(name, "The number of a new version is not chosen: leave \"@\" out.");
+        refuse_name(name,
+                    "The number of a new version cannot be chosen: write the name without \"@\".");
     if (strlen(new->name.model) > LMTEXT_MODEL_NAME_MAX)
-        refuse_name(name, psprintf("Allowed are %d bytes.", LMTEXT_MODEL_NAME_MAX));
+        refuse_name(name, psprintf("It is longer than %d bytes.", LMTEXT_MODEL_NAME_MAX));
     table = makeRangeVar(new->name.schema, pstrdup(new->name.model), -1);
     new->schema = RangeVarGetAndCheckCreationNamespace(table, NoLock, NULL);
     if (isAnyTempNamespace(new->schema))
@@ -281,16 +282,18 @@ check_owner_can(Oid schema, Oid owner)
     if (owner == GetUserId())
         return;
     if (!LMTEXT_MAY_BECOME(GetUserId(), owner))
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("must be able to SET ROLE \"%s\"", GetUserNameFromId(owner, false)),
-                        errdetail("It owns the other versions of the model, and a new one is given "
-                                  "to it.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("must be able to SET ROLE \"%s\"", GetUserNameFromId(owner, false)),
+                 errdetail("It owns the other versions of the model, so the new one is given "
+                           "to it.")));
     if (!superuser() && !LMTEXT_MAY_CREATE_IN(schema, owner))
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("role \"%s\" may not create tables in schema \"%s\"",
-                               GetUserNameFromId(owner, false), get_namespace_name(schema)),
-                        errdetail("It owns the other versions of the model, and a new one is given "
-                                  "to it.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("role \"%s\" may not create tables in schema \"%s\"",
+                        GetUserNameFromId(owner, false), get_namespace_name(schema)),
+                 errdetail("It owns the other versions of the model, so the new one is given "
+                           "to it.")));
 }
 
 /* Above every number that was ever used, also by tables that came by other ways (a restore). */
@@ -309,7 +312,7 @@ take_number(creation *new)
     if (last >= LMTEXT_VERSION_MAX)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("model \"%s\" has no version numbers left", new->name.model),
-                        errdetail("Allowed are %d versions.", LMTEXT_VERSION_MAX)));
+                        errdetail("A model can have at most %d versions.", LMTEXT_VERSION_MAX)));
     return last + 1;
 }
 
@@ -619,15 +622,17 @@ check_base(creation *new)
     if (head != (base != NULL))
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 head ? errmsg("model \"%s\" is a head and needs the model that it was trained on",
+                 head ? errmsg("model \"%s\" is a classifier's head and needs the model that it "
+                               "was trained on",
                                new->display)
-                      : errmsg("model \"%s\" is not a head and cannot have a base", new->display)));
+                      : errmsg("model \"%s\" is not a classifier's head and cannot have a base",
+                               new->display)));
     if (head) {
         if (new->info.dimensions != base->dimensions)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("model \"%s\" does not fit its base", new->display),
-                            errdetail("Found %d dimensions, allowed %d.", new->info.dimensions,
-                                      base->dimensions)));
+                            errdetail("It takes vectors of %d dimensions; the base computes %d.",
+                                      new->info.dimensions, base->dimensions)));
         new->info.family = base->family;
         new->info.max_tokens = base->max_tokens;
     }
@@ -640,13 +645,12 @@ static void
 check_base_open(const creation *new)
 {
     if (OidIsValid(new->base) && !lmtext_catalog_may_use(new->base, new->owner))
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-             errmsg("permission denied for model \"%s\"", lmtext_catalog_display_name(new->base)),
-             errdetail("Role \"%s\", which owns the versions of model \"%s\", may not use it.",
-                       GetUserNameFromId(new->owner, false), new->name.model),
-             lmtext_catalog_grant_hint(new->base, new->owner)));
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("permission denied for model \"%s\"",
+                               lmtext_catalog_display_name(new->base)),
+                        errdetail("Role \"%s\", which owns model \"%s\", may not use it.",
+                                  GetUserNameFromId(new->owner, false), new->name.model),
+                        lmtext_catalog_grant_hint(new->base, new->owner)));
 }
 
 /* Last of all: a version without a manifest is none. */
@@ -730,12 +734,11 @@ notice_waiting(const creation *new)
 {
     if (new->deployed == new->version)
         return;
-    ereport(
-        NOTICE,
-        (errmsg("model \"%s\" has a new version %d, but version %d still answers to its name",
-                new->name.model, new->version, new->deployed),
-         errhint("To change that: SELECT lmtext.deploy(%s, %d);",
-                 quote_literal_cstr(lmtext_catalog_call_name(new->relid, false)), new->version)));
+    ereport(NOTICE, (errmsg("model \"%s\" has a new version %d, but version %d is still deployed",
+                            new->name.model, new->version, new->deployed),
+                     errhint("To use the new version: SELECT lmtext.deploy(%s, %d);",
+                             quote_literal_cstr(lmtext_catalog_call_name(new->relid, false)),
+                             new->version)));
 }
 
 /*
@@ -786,7 +789,7 @@ owning_schema(const lmtext_name *name)
     }
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name->model),
-             errhint("The view lmtext.models lists those that are there.")));
+             errhint("The view lmtext.models lists the models that you may use.")));
 }
 
 /* A number's table, or 42704. */
@@ -800,7 +803,7 @@ existing_version(Oid schema, const lmtext_name *name, int version)
     if (!OidIsValid(relid))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("model \"%s\" has no version %d", name->model, version),
-                        errhint("The view lmtext.models lists those that are there.")));
+                        errhint("The view lmtext.models lists the models that you may use.")));
     return relid;
 }
 
@@ -819,7 +822,7 @@ lmtext_version_list(const char *name)
     if (versions == NIL)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("model \"%s\" does not exist", parsed.model),
-                        errhint("The view lmtext.models lists those that are there.")));
+                        errhint("The view lmtext.models lists the models that you may use.")));
     return versions;
 }
 
@@ -836,7 +839,7 @@ lmtext_version_deploy(const char *name, int version)
 
     lmtext_name_parse(name, &parsed);
     if (parsed.version > 0)
-        refuse_name(name, "The version is an argument of its own: leave \"@\" out.");
+        refuse_name(name, "The version is a separate argument: write the name without \"@\".");
     schema = owning_schema(&parsed);
     schema_name = get_namespace_name(schema);
     check_owner(existing_version(schema, &parsed, version));
@@ -881,10 +884,11 @@ drop_one(const char *schema_name, const lmtext_name *name, Oid schema)
     read_locked_name(schema_name, name->model, &row);
     deployed = row.deployed == name->version;
     if (deployed && list_length(lmtext_name_versions(schema, name->model)) > 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_IN_USE),
-                 errmsg("version %d of model \"%s\" is deployed", name->version, name->model),
-                 errhint("Deploy another version first, or drop the model with all versions.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_IN_USE),
+             errmsg("version %d of model \"%s\" is deployed", name->version, name->model),
+             errhint("Deploy another version first, or drop the model with all its versions.")));
     drop_tables(list_make1(&version));
     update_name(schema_name, name->model, deployed ? 0 : row.deployed, name->version);
 }

@@ -241,7 +241,7 @@ resolve_default(FunctionCallInfo fcinfo, lmtext_default which)
 
     if (name == NULL || name[0] == '\0')
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("no model is given and %s is not set", model_settings[which].name),
+                        errmsg("no model was given and %s is not set", model_settings[which].name),
                         errhint("Name a model in the call, or set the default: SET %s = '%s'.",
                                 model_settings[which].name, model_settings[which].example)));
     return resolve_name(fcinfo, name, strlen(name), InvalidOid);
@@ -253,7 +253,7 @@ pinned_version(FunctionCallInfo fcinfo, int argno)
     if (PG_ARGISNULL(argno))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                         errmsg("the pinned model version must not be null"),
-                        errhint("A call that is pinned to a version has no default: give "
+                        errhint("A call that is pinned to a version has no default model: write "
                                 "'minilm@1'::regclass.")));
     return PG_GETARG_OID(argno);
 }
@@ -286,7 +286,7 @@ explain_order(void *argument)
     first = (struct varlena *)PG_GETARG_POINTER(0);
     if (!VARATT_IS_EXTERNAL(first) && !VARATT_IS_COMPRESSED(first) &&
         is_hub_name(VARDATA_ANY(first), VARSIZE_ANY_EXHDR(first)))
-        errhint("The text comes first, then the name that the model was imported by: "
+        errhint("The text comes first, then the name under which the model was imported: "
                 "lmtext.embed('a text', 'minilm').");
 }
 
@@ -352,8 +352,8 @@ parse_on_long(const char *word)
         if (strcmp(entry->name, word) == 0)
             return entry->val;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("on_long does not know \"%s\"", lmtext_clip(word)),
-                    errhint("Known are: truncate, error, mean.")));
+                    errmsg("invalid value for on_long: \"%s\"", lmtext_clip(word)),
+                    errhint("Allowed values: truncate, error, mean.")));
 }
 
 lm_on_long
@@ -396,7 +396,7 @@ check_embeds(const lmtext_model *model)
 {
     if (model->model.has_head)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("model \"%s\" does not embed", model->name),
+                        errmsg("model \"%s\" cannot compute embeddings", model->name),
                         errdetail("Its task is %s.", model->model.info.task),
                         errhint("Use lmtext.classify with it; to embed, name the model that it is "
                                 "built on: column base of lmtext.models.")));
@@ -517,10 +517,10 @@ lmtext_arg_int(FunctionCallInfo fcinfo, int argno, const char *name, int fallbac
         return fallback;
     value = PG_GETARG_INT32(argno);
     if (value < low || (value > high && high != INT_MAX))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be %d", name, value),
-                 high == INT_MAX ? errdetail("Allowed are %d and more.", low)
-                                 : errdetail("Allowed are %d to %d.", low, high)));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("%s is out of range: %d", name, value),
+                        high == INT_MAX ? errdetail("It must be at least %d.", low)
+                                        : errdetail("It must be from %d to %d.", low, high)));
     return value;
 }
 
@@ -758,26 +758,30 @@ lmtext_arg_space(FunctionCallInfo fcinfo, size_t size)
 static void
 define_model_setting(const char *name, const char *purpose, char **value)
 {
-    LMTEXT_SETTING(String, name, purpose,
-                   "A name, looked up by search_path as a table would be. Empty: none.", value, "",
-                   PGC_USERSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(
+        String, name, purpose,
+        "The name is looked up by search_path, as a table is. An empty string means none.", value,
+        "", PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 void
 lmtext_fn_init(void)
 {
-    define_model_setting("lmtext.embedding_model", "Model of calls that embed and name none.",
-                         &embedding_model);
+    define_model_setting("lmtext.embedding_model",
+                         "Sets the model of calls that embed and name no model.", &embedding_model);
     define_model_setting("lmtext.classification_model",
-                         "Model of calls that classify and name none.", &classification_model);
-    LMTEXT_SETTING(Enum, "lmtext.on_long", "What becomes of a text beyond the model's window.",
-                   "Calls that are pinned to a version do not obey it.", &on_long_setting,
+                         "Sets the model of calls that classify and name no model.",
+                         &classification_model);
+    LMTEXT_SETTING(Enum, "lmtext.on_long",
+                   "Sets how a text that is longer than the model's window is read.",
+                   "It does not apply to calls that are pinned to a version.", &on_long_setting,
                    LM_LONG_TRUNCATE, on_long_values, PGC_USERSET, 0, NULL, NULL, NULL);
     LMTEXT_SETTING(Enum, "lmtext.on_empty",
-                   "What becomes of a text without a token, where the tokenizer adds none.",
-                   "Calls that are pinned to a version do not obey it.", &on_empty_setting,
+                   "Sets the result for a text without a token, if the tokenizer adds none.",
+                   "It does not apply to calls that are pinned to a version.", &on_empty_setting,
                    ON_EMPTY_ERROR, on_empty_values, PGC_USERSET, 0, NULL, NULL, NULL);
-    LMTEXT_SETTING(Int, "lmtext.batch_tokens", "Tokens of many texts computed as one batch.", NULL,
+    LMTEXT_SETTING(Int, "lmtext.batch_tokens",
+                   "Sets the number of tokens that are computed as one batch.", NULL,
                    &lmtext_batch_tokens, BATCH_TOKENS_DEFAULT, BATCH_TOKENS_MIN, BATCH_TOKENS_MAX,
                    PGC_USERSET, 0, NULL, NULL, NULL);
 }

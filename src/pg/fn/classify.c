@@ -255,7 +255,7 @@ classifier(FunctionCallInfo fcinfo)
     if (!model->model.has_head)
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("model \"%s\" does not classify", model->name),
+                 errmsg("model \"%s\" cannot classify texts", model->name),
                  errdetail("Its task is %s.", model->model.info.task),
                  errhint("Use lmtext.embed with it, or train a classifier on it: CALL "
                          "lmtext.train('name', 'SELECT text, label FROM …', '{\"base\": \"%s\"}').",
@@ -275,9 +275,9 @@ lowest_score(FunctionCallInfo fcinfo, int argno)
     if (!(value >= 0 && value <= 1))
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("min_score must not be %s",
+                 errmsg("min_score is out of range: %s",
                         DatumGetCString(DirectFunctionCall1(float4out, Float4GetDatum(value)))),
-                 errdetail("Allowed are 0 to 1: scores are probabilities.")));
+                 errdetail("It must be from 0 to 1, because scores are probabilities.")));
     return value;
 }
 
@@ -303,7 +303,7 @@ row_of_result(FunctionCallInfo fcinfo, bool array)
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("type %s is not that of a label and its score", format_type_be(type)),
-                 errdetail("Its columns were changed. Allowed are label text, score real.")));
+                 errdetail("Its columns were changed. They must be label text, score real.")));
     return *kept = row;
 }
 

@@ -35,7 +35,7 @@ check_same_width(int a, int b)
 {
     if (a != b)
         ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                        errmsg("vectors of %d and %d dimensions do not match", a, b)));
+                        errmsg("vectors have different dimensions: %d and %d", a, b)));
 }
 
 /* Where a scan has been with one argument: the vector before, and the first one of its page. */
@@ -183,7 +183,7 @@ aggregate_memory(FunctionCallInfo fcinfo)
 
     if (!AggCheckCallContext(fcinfo, &memory))
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("this function is called by an aggregate only")));
+                        errmsg("this function can be called only by an aggregate")));
     return memory;
 }
 
@@ -287,9 +287,10 @@ lmtext_mean_final(PG_FUNCTION_ARGS)
     vector = lmtext_vector_new(state->width, &values);
     for (i = 0; i < state->width; i++) {
         if (!isfinite(state->sums[i])) /* of finite reals it always is */
-            ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                            errmsg("vector must not contain NaN or infinity"),
-                            errdetail("A vector of lmtext.mean does, in component %d.", i + 1)));
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_DATA_EXCEPTION), errmsg("vector must not contain NaN or infinity"),
+                 errdetail("Component %d of a vector of lmtext.mean is NaN or infinite.", i + 1)));
         values[i] = (float)(state->sums[i] / state->count);
     }
     PG_RETURN_ARRAYTYPE_P(vector);

@@ -289,7 +289,7 @@ check_average(const char *average, bool labelled)
     if (strcmp(average, "binary") == 0) {
         if (!labelled)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("f1 of one label needs the label"),
+                            errmsg("f1 with the average \"binary\" needs a label"),
                             errhint("Use f1(actual, predicted, 'binary', 'label').")));
         return;
     }
@@ -301,8 +301,8 @@ check_average(const char *average, bool labelled)
         if (strcmp(average, average_names[i]) == 0)
             return;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("f1 does not know the average \"%s\"", lmtext_clip(average)),
-                    errhint("Known averages: micro, macro, weighted, binary.")));
+                    errmsg("invalid average for f1: \"%s\"", lmtext_clip(average)),
+                    errhint("Allowed values: micro, macro, weighted, binary.")));
 }
 
 /* Either state may be absent: a worker that saw no pair. */

@@ -91,7 +91,7 @@ precision_named(const char *name)
     if (!lm_precision_find(name, &precision))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("unknown precision \"%s\"", lmtext_clip(name)),
-                        errhint("Allowed are %s.", PRECISIONS)));
+                        errhint("Allowed values: %s.", PRECISIONS)));
     return precision;
 }
 
@@ -102,7 +102,7 @@ check_task(const char *task)
     if (strcmp(task, "embedding") != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("unknown task \"%s\"", lmtext_clip(task)),
-                        errhint("Allowed is embedding.")));
+                        errhint("Allowed values: embedding.")));
     return true;
 }
 
@@ -206,7 +206,7 @@ read_calibration(ArrayType *array, lmtext_version_options *options)
 
     if (options->precision != LM_PRECISION_INT8)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("only precision int8 is calibrated")));
+                        errmsg("calibration texts can be given only for precision int8")));
     lmtext_texts_from_array(array, &texts, &nulls, &count);
     for (int i = 0; i < count; i++)
         if (!nulls[i])

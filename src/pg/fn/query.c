@@ -83,7 +83,7 @@ open_values(lmtext_pairs *pairs, const char *function)
         if (same == NULL)
             ereport(ERROR,
                     (errcode(ERRCODE_DATATYPE_MISMATCH),
-                     errmsg("the columns of the query of %s have no type in common", function),
+                     errmsg("the columns of the query of %s have no common type", function),
                      errdetail("They are of types %s and %s.", format_type_be(exprType(columns[0])),
                                format_type_be(exprType(columns[1]))),
                      errhint("Cast one of them: %s::%s.",
@@ -135,7 +135,7 @@ static void
 refuse_statement(const char *function)
 {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("the query of %s must be one SELECT", function)));
+                    errmsg("the query of %s must be a single SELECT", function)));
 }
 
 /* PostgreSQL would refuse as well, but speak of a function that should be volatile. */
@@ -153,7 +153,7 @@ check_reads_only(const char *function, SPIPlanPtr plan)
             if (query->commandType != CMD_SELECT || query->hasModifyingCTE ||
                 query->rowMarks != NIL)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                                errmsg("the query of %s must only read", function),
+                                errmsg("the query of %s must be read-only", function),
                                 errdetail("It changes or locks rows.")));
         }
     }
@@ -167,7 +167,7 @@ check_columns(const char *function, TupleDesc row, const lmtext_column columns[2
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("the query of %s must have two columns, %s and %s", function,
                                columns[0].role, columns[1].role),
-                        errdetail("It has %d.", row->natts)));
+                        errdetail("It returns %d.", row->natts)));
     for (int i = 0; i < 2; i++) {
         Form_pg_attribute column = TupleDescAttr(row, i);
 
@@ -179,7 +179,8 @@ check_columns(const char *function, TupleDesc row, const lmtext_column columns[2
                             columns[i].kind == LMTEXT_COLUMN_INPUT ? " or a vector" : ""),
                      errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
                                format_type_be(column->atttypid)),
-                     errhint("Cast it: %s::text.%s", quote_identifier(NameStr(column->attname)),
+                     errhint("Cast the column to text: %s::text.%s",
+                             quote_identifier(NameStr(column->attname)),
                              columns[i].kind == LMTEXT_COLUMN_INPUT
                                  ? " A vector is of type real[], or of a type with an assignment "
                                    "cast to it."

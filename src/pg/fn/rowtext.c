@@ -173,9 +173,10 @@ check_stored(Relation relation, int number)
     Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
 
     if (column->attgenerated != '\0')
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("column \"%s\" is a generated column", NameStr(column->attname)),
-                        errdetail("It is computed after BEFORE triggers have run.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("column \"%s\" is a generated column", NameStr(column->attname)),
+                 errdetail("A generated column is computed after BEFORE triggers have run.")));
 }
 
 int
@@ -277,7 +278,7 @@ analyze(Relation relation, Node *element, const char *query)
     assign_expr_collations(parse, expression);
     if (contain_volatile_functions(expression))
         ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                        errmsg("the expression calls a volatile function"),
+                        errmsg("the expression must not call a volatile function"),
                         errdetail("Rows whose text an UPDATE leaves as it was keep their vector, "
                                   "so that the text must not change by itself.")));
     free_parsestate(parse);
@@ -295,9 +296,9 @@ check_columns(Relation relation, const Bitmapset *columns)
 
         if (number <= 0)
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("the expression reads %s",
+                            errmsg("the expression must not read %s",
                                    number == 0 ? "the row as a whole" : "a system column"),
-                            errhint("Name the columns that the text is made of.")));
+                            errhint("Write the columns that the text consists of.")));
         check_stored(relation, number);
     }
 }

@@ -95,9 +95,9 @@ static void
 check_count(size_t count)
 {
     if (count > INT_MAX)
-        ereport(ERROR,
-                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a text has %zu tokens", count),
-                 errdetail("Allowed are %d.", INT_MAX)));
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("text has too many tokens: %zu", count),
+                        errdetail("At most %d are allowed.", INT_MAX)));
 }
 
 /* The text is the current one from here on. */
@@ -131,11 +131,14 @@ array_size(size_t count, size_t data)
     size_t size = add_size(ARR_OVERHEAD_NONULLS(1), data);
 
     if (count > MaxArraySize || !AllocSizeIsValid(size))
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("the tokens exceed the largest array"),
-                        errdetail("They are %zu and take %zu bytes, allowed are %zu and %zu.",
-                                  count, size, (size_t)MaxArraySize, (size_t)MaxAllocSize),
-                        errhint("Cut the text first: lmtext.chunk.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+             errmsg("the tokens do not fit into one array"),
+             errdetail(
+                 "There are %zu tokens of %zu bytes; at most %zu tokens and %zu bytes are allowed.",
+                 count, size, (size_t)MaxArraySize, (size_t)MaxAllocSize),
+             errhint("Split the text with lmtext.chunk first.")));
     return size;
 }
 

@@ -201,18 +201,18 @@ read_arguments(FunctionCallInfo fcinfo, training *t)
     lmtext_options_read(PG_GETARG_JSONB_P(2), option_table, lengthof(option_table), &t->options);
     if (strcmp(t->options.task, "classification") != 0)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("%s does not know the task \"%s\"", PROCEDURE,
+                        errmsg("%s does not support the task \"%s\"", PROCEDURE,
                                lmtext_clip(t->options.task)),
-                        errhint("Known tasks: classification.")));
+                        errhint("Supported tasks: classification.")));
     lmtext_version_check_name(t->name);
     t->base = t->options.base != NULL ? lmtext_named_model(fcinfo, t->options.base)
                                       : lmtext_arg_model(fcinfo, -1, LMTEXT_DEFAULT_EMBEDDING);
     t->on_long = lmtext_arg_on_long(fcinfo, -1, -1);
     if (t->base->model.has_head)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("model \"%s\" cannot be a base: it is a classifier itself", t->base->name),
-                 errhint("Name the model that it was trained on.")));
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("model \"%s\" cannot be a base, because it is itself a classifier",
+                               t->base->name),
+                        errhint("Name the model that it was trained on.")));
 }
 
 /* Read all rows, a batch at a time, and embed them. */
@@ -365,8 +365,8 @@ sort_labels(training *t)
     if (count < 2)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 count == 0 ? errmsg("the query of %s returned no row to train on", PROCEDURE)
-                            : errmsg("the query of %s returned one label only", PROCEDURE),
+                 count == 0 ? errmsg("the query of %s returned no rows to train on", PROCEDURE)
+                            : errmsg("the query of %s returned only one label", PROCEDURE),
                  errdetail("Of " INT64_FORMAT " rows, " INT64_FORMAT
                            " were left out because their text or label is null.",
                            t->rows + t->skipped, t->skipped),

@@ -57,11 +57,11 @@ check_call(FunctionCallInfo fcinfo)
 
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("lmtext.embed_trigger is called by a trigger only")));
+                        errmsg("lmtext.embed_trigger can be called only by a trigger")));
     if (!TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
         TRIGGER_FIRED_BY_DELETE(data->tg_event))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("trigger \"%s\" does not fire as lmtext.embed_trigger must",
+                        errmsg("trigger \"%s\" must fire before each row for lmtext.embed_trigger",
                                data->tg_trigger->tgname),
                         errhint("Create it BEFORE INSERT OR UPDATE ... FOR EACH ROW.")));
     if (data->tg_trigger->tgnargs < 3 || data->tg_trigger->tgnargs > 4)
@@ -105,10 +105,10 @@ check_pinned(const char *model)
 
     if (at == NULL || at[1] == '\0')
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("model \"%s\" names no version", model),
-                        errdetail("Vectors of two versions cannot be compared, so that a column "
-                                  "is kept by one."),
-                        errhint("Give a version, as in '%s@1'.", model)));
+                        errmsg("model name \"%s\" has no version", model),
+                        errdetail("Vectors of two versions cannot be compared, so one column must "
+                                  "come from one version."),
+                        errhint("Write a version, as in '%s@1'.", model)));
 }
 
 /* As an index' errors have it: who may not read the key is not told it. */

@@ -27,7 +27,7 @@ checked_length(size_t length)
 {
     if (length > MaxAllocSize - VARHDRSZ)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("text is too long"),
-                        errdetail("Found %zu bytes, allowed %zu.", length,
+                        errdetail("It has %zu bytes; at most %zu are allowed.", length,
                                   (size_t)(MaxAllocSize - VARHDRSZ))));
     return (int)length;
 }
@@ -193,8 +193,8 @@ float_array(int ndim, const int *dims)
         return construct_empty_array(FLOAT4OID);
     if (count > MaxArraySize) /* PostgreSQL's limit: 8 bytes an element, whatever its type */
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("array is too large"),
-                        errdetail("Allowed are %zu numbers in one array.", (size_t)MaxArraySize),
-                        errhint("Compute fewer texts in one call.")));
+                        errdetail("An array can have at most %zu elements.", (size_t)MaxArraySize),
+                        errhint("Pass fewer texts in one call.")));
     size = header + count * sizeof(float4);
     array = palloc0(size);
     SET_VARSIZE(array, size);
@@ -235,8 +235,8 @@ lmtext_floats_from_array(ArrayType *array, int *width)
 {
     if (ARR_NDIM(array) != 1)
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                        errmsg("vector must be an array of one dimension"),
-                        errdetail("Found %d dimensions, allowed 1.", ARR_NDIM(array))));
+                        errmsg("vector must be a one-dimensional array"),
+                        errdetail("The array has %d dimensions.", ARR_NDIM(array))));
     if (array_contains_nulls(array))
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("vector must not contain nulls")));
@@ -265,8 +265,8 @@ lmtext_texts_from_array(ArrayType *array, lm_text **texts, bool **nulls, int *co
 
     if (ARR_NDIM(array) > 1)
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                        errmsg("texts must be an array of one dimension"),
-                        errdetail("Found %d dimensions, allowed 1.", ARR_NDIM(array))));
+                        errmsg("texts must be a one-dimensional array"),
+                        errdetail("The array has %d dimensions.", ARR_NDIM(array))));
     deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, nulls, count);
     *texts = MemoryContextAllocHuge(CurrentMemoryContext, (Size)*count * sizeof(lm_text));
     for (int i = 0; i < *count; i++) {

@@ -33,8 +33,8 @@ static const struct {
     [LM_BAD_TEXT] = {ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, NULL},
     [LM_NO_TOKEN] =
         {ERRCODE_INVALID_PARAMETER_VALUE,
-         "Leave such texts out; or SET lmtext.on_empty = 'null', which calls that are pinned "
-         "to a version do not obey."},
+         "Leave such texts out, or SET lmtext.on_empty = 'null', which does not apply to calls "
+         "that are pinned to a version."},
     [LM_CORRUPT] = {ERRCODE_DATA_CORRUPTED,
                     "The rows of the version's table were changed: drop the version and import the "
                     "model again."},

@@ -48,7 +48,7 @@ find_option(const char *key, const lmtext_option *table, int count)
         appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", table[i].key);
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("unknown option \"%s\"", lmtext_clip(key)),
-                    errhint("Known options: %s.", known.data)));
+                    errhint("Available options: %s.", known.data)));
 }
 
 /* JSON null leaves the default, so that callers can pass on what they do not know. */

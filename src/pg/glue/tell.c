@@ -157,7 +157,7 @@ void
 lmtext_tell_init(void)
 {
     LMTEXT_SETTING(Int, "lmtext.progress_interval",
-                   "Time between two notices of how far a training or an import is.",
+                   "Sets the time between two notices of the progress of a training or an import.",
                    "0 turns them off.", &interval_ms, INTERVAL_MS, 0, INT_MAX, PGC_USERSET,
                    GUC_UNIT_MS, NULL, NULL, NULL);
 }
