@@ -52,6 +52,23 @@ SELECT DISTINCT file FROM "c@1" WHERE file ~ '_map|added' ORDER BY file;
 SELECT tokenizer_files.import('lower', :'bert', '{"tokenizer_config.json": null}');
 SELECT lmtext.embed('The CAT', 'lower') = lmtext.embed('the cat', 'lower') AS lower_case;
 
+-- 0.2 did not ask config.json, and the manifests of its versions do not say so: they read texts as before.
+SELECT tokenizer_files.import('old', :'bert', '{"tokenizer_config.json": null, "tokenizer.json": {"normalizer":
+    {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": false, "lowercase": false}}}');
+SELECT lmtext.token_ids('The CAT', 'old') = lmtext.token_ids('the cat', 'old') AS lower_case;
+UPDATE "old@1" SET data = (
+    SELECT convert_to(((m - 'implied_class') || jsonb_build_object('digest', encode(sha256(convert_to(
+        'lmtext 1' || chr(10) || 'max_tokens ' || (m->>'max_tokens') || chr(10) || (
+            SELECT string_agg(format('file %s %s %s %s', octet_length(f->>'name'), f->>'name', f->>'size', f->>'sha256')
+                              || chr(10), '' ORDER BY f->>'name' COLLATE "C")
+            FROM jsonb_array_elements(m->'files') f), 'UTF8')), 'hex')))::text, 'UTF8')
+    FROM (SELECT convert_from(data, 'UTF8')::jsonb) AS manifest(m))
+WHERE file = 'manifest.json';
+SELECT lmtext.unload_model('old@1');
+SELECT lmtext.token_ids('The CAT', 'old') = lmtext.token_ids('the cat', 'old') AS lower_case;
+SELECT lmtext.quantize('old', 'bf16');
+SELECT lmtext.token_ids('The CAT', 'old@2') = lmtext.token_ids('the cat', 'old@2') AS lower_case;
+
 DROP SCHEMA tokenizer_files CASCADE;
 DELETE FROM lmtext.model_name WHERE schema = 'tokenizer_files';
 SELECT count(lo_unlink(oid)) > 0 AS unlinked FROM pg_largeobject_metadata;

@@ -166,13 +166,16 @@ static lm_status
 plan_tokenizer(planner *p, const lm_dims *dims)
 {
     const lm_bundle *bundle = &p->plan->bundle;
+    bool plain = p->options && p->options->plain_class;
     const lm_tokenizer_files files = {bundle->tokenizer, bundle->tokenizer_config,
-                                      bundle->special_map, bundle->added_tokens, bundle->config};
+                                      bundle->special_map, bundle->added_tokens,
+                                      plain ? NULL : bundle->config};
     lm_buffer image;
     lm_status status;
 
     if (!bundle->tokenizer)
         return lm_bundle_no_tokenizer(p->ctx, p->arena, &p->plan->source, bundle);
+    p->plan->info.implied_class = lm_tokenizer_class_implied(&files);
     lm_buffer_init(&image, p->ctx);
     status = lm_tokenizer_compile_files(p->ctx, &files, dims->vocab, &image, p->notes);
     if (status == LM_OK)

@@ -19,6 +19,7 @@ typedef struct lm_model_info {
     const char *task;   /* "embedding", "classification" */
     int dimensions;     /* of the embedding */
     bool cut;           /* they are fewer than the encoder's */
+    bool implied_class; /* config.json tells the tokenizer's class; of a plan only */
     int max_tokens;     /* window, special tokens included */
     uint64_t parameters;
     lm_precision precision; /* of the encoder's weights; a head is float32 */
@@ -30,6 +31,7 @@ typedef struct lm_model_options {
     int max_tokens;         /* overrides the files; 0: not given */
     int dimensions;         /* of the embedding, at most; overrides the files; 0: not given */
     bool as_embedding;      /* a model with another head is taken for embedding */
+    bool plain_class;       /* config.json does not tell the tokenizer's class, as in 0.2 */
     lm_precision precision; /* of the weights in the image */
 } lm_model_options;
 

@@ -78,6 +78,15 @@ lm_token_class_of(const lm_tokenizer_files *files)
     return (lm_token_class){.name = ""};
 }
 
+bool
+lm_tokenizer_class_implied(const lm_tokenizer_files *files)
+{
+    lm_tokenizer_files named = *files;
+
+    named.model_config = NULL;
+    return lm_token_class_of(files).normalizes && !lm_token_class_of(&named).normalizes;
+}
+
 /* A setting that is left out there has that loader's default, whatever tokenizer.json says. */
 lm_status
 lm_token_override(lm_context *ctx, const lm_tokenizer_files *files, const lm_token_class *class,

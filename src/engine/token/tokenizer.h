@@ -40,6 +40,9 @@ typedef struct lm_tokenizer_files {
     const lm_json *model_config; /* config.json, which may tell the class */
 } lm_tokenizer_files;
 
+/* Does config.json tell the class, and does that set stages of the tokenizer? */
+bool lm_tokenizer_class_implied(const lm_tokenizer_files *files);
+
 /*
  * The same with all files. With notes, what the other files ask for and lmtext does not do is
  * refused (LM_UNSUPPORTED), and notes tell where transformers would make other ids of them.

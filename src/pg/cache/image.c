@@ -249,10 +249,9 @@ load_abandon(int code, Datum argument)
 static void
 load_plan(image_load *load)
 {
-    lm_model_options options = {.max_tokens = load->manifest->max_tokens,
-                                .dimensions = lmtext_manifest_dimensions(load->manifest),
-                                .precision = load->image->key.precision};
+    lm_model_options options = lmtext_manifest_options(load->manifest);
 
+    options.precision = load->image->key.precision;
     lmtext_call_init(&load->call, load->scratch);
     lm_arena_init(&load->arena, &load->call.ctx);
     load->chunks = lmtext_chunks_open(load->relid, load->manifest, &load->source);

@@ -53,6 +53,8 @@ typedef struct lmtext_manifest {
     int dimensions;
     int truncate_dim; /* what the embedding is cut to; 0: not cut, whatever its files say */
     int max_tokens;   /* the window; both are set anew where an image is bound */
+    bool
+        implied_class; /* config.json tells the tokenizer's class; versions of 0.2 did not ask it */
     int64 parameters, bytes;
     char *json;                 /* the whole manifest, UTF-8 */
     const struct lm_json *root; /* the same, parsed */
@@ -71,6 +73,8 @@ typedef struct lmtext_manifest {
 lmtext_manifest *lmtext_manifest_read(Oid relid);
 /* At most so many dimensions does the version's embedding have, for lm_model_options. */
 int lmtext_manifest_dimensions(const lmtext_manifest *manifest);
+/* How the version's files are read, in the precision that it has. */
+struct lm_model_options lmtext_manifest_options(const lmtext_manifest *manifest);
 /* What a list can say of a version. */
 typedef enum lmtext_peek {
     LMTEXT_PEEK_READ,
@@ -110,6 +114,7 @@ typedef struct lmtext_version_options {
     int max_tokens;    /* 0: not given */
     int dimensions;    /* of the embedding, at most; 0: what the files say */
     bool as_embedding; /* a model with another head is taken for embedding */
+    bool plain_class;  /* config.json does not tell the tokenizer's class */
     lm_precision precision;
     const lm_text *calibration; /* of int8; NULL: the texts that ship with lmtext */
     size_t calibration_count;

@@ -126,9 +126,7 @@ lmtext_copy_read(const lm_source *source, const lm_model_options *options,
 lmtext_copy *
 lmtext_copy_load(Oid relid, const lmtext_manifest *manifest, const lm_kernels *kernels)
 {
-    const lm_model_options options = {.max_tokens = manifest->max_tokens,
-                                      .dimensions = lmtext_manifest_dimensions(manifest),
-                                      .precision = manifest->precision};
+    const lm_model_options options = lmtext_manifest_options(manifest);
     lm_source source;
     lmtext_chunks *chunks = lmtext_chunks_open(relid, manifest, &source);
     lmtext_copy *copy =

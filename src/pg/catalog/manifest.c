@@ -361,6 +361,7 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
     LM_TRY(read_int(ctx, root, "dimensions", &manifest->dimensions));
     if (lm_json_get(root, "truncate_dim") != NULL)
         LM_TRY(read_int(ctx, root, "truncate_dim", &manifest->truncate_dim));
+    manifest->implied_class = lm_json_get(root, "implied_class") != NULL;
     LM_TRY(read_int(ctx, root, "max_tokens", &manifest->max_tokens));
     LM_TRY(read_number(ctx, root, "parameters", PG_INT64_MAX, &manifest->parameters));
     return read_number(ctx, root, "bytes", PG_INT64_MAX, &manifest->bytes);
@@ -369,10 +370,11 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
 /* ---- Digest ---- */
 /*
  * Two versions of one image digest are one model to the cache, whoever owns them. What enters must
- * therefore be all that a loaded image is made of: the bytes of the files, the precision, and the
- * base under a head. float32 is not written down: versions were made before there was another. The
- * digest of the version has the window too (the option and the files decide it together, so the
- * outcome is what counts), and what the embedding is cut to (0.2 did not read that from the files).
+ * therefore be all that a loaded image is made of: the bytes of the files, the precision, the base
+ * under a head, and whether config.json tells the tokenizer's class. float32 is not written down:
+ * versions were made before there was another. The digest of the version has the window too (the
+ * option and the files decide it together, so the outcome is what counts), and what the embedding
+ * is cut to (0.2 did not read that from the files).
  */
 
 /* A base is whole by itself: a chain of bases would have no end that is known. */
@@ -422,6 +424,8 @@ list_contents(const lmtext_manifest *manifest, StringInfo listing)
     qsort(files, manifest->file_count, sizeof(manifest_file), compare_files);
     if (manifest->precision != LM_PRECISION_F32)
         appendStringInfo(listing, "precision %s\n", lm_precision_name(manifest->precision));
+    if (manifest->implied_class)
+        appendStringInfoString(listing, "implied_class\n");
     if (manifest->has_base) {
         lmtext_hex_write(manifest->base.bytes, hex);
         appendStringInfo(listing, "base %s\n", hex);
@@ -466,6 +470,15 @@ int
 lmtext_manifest_dimensions(const lmtext_manifest *manifest)
 {
     return manifest->truncate_dim > 0 ? manifest->truncate_dim : PG_INT32_MAX;
+}
+
+lm_model_options
+lmtext_manifest_options(const lmtext_manifest *manifest)
+{
+    return (lm_model_options){.max_tokens = manifest->max_tokens,
+                              .dimensions = lmtext_manifest_dimensions(manifest),
+                              .plain_class = !manifest->implied_class,
+                              .precision = manifest->precision};
 }
 
 lmtext_digest
@@ -561,6 +574,8 @@ write_info(manifest_writer *w, const lmtext_manifest *manifest, const lm_model_i
                      info->max_tokens);
     if (manifest->truncate_dim > 0)
         appendStringInfo(&w->json, ",\"truncate_dim\":%d", manifest->truncate_dim);
+    if (manifest->implied_class)
+        appendStringInfoString(&w->json, ",\"implied_class\":true");
     appendStringInfo(&w->json, ",\"parameters\":" UINT64_FORMAT ",\"bytes\":" INT64_FORMAT,
                      info->parameters, manifest->bytes);
     write_labels(w, info);

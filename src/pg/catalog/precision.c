@@ -32,7 +32,8 @@ calibrate(lmtext_precision_files *files, lmtext_call *call, const lmtext_version
           const char *name)
 {
     const lm_model_options full = {.max_tokens = options->max_tokens,
-                                   .dimensions = options->dimensions};
+                                   .dimensions = options->dimensions,
+                                   .plain_class = options->plain_class};
     const lm_quantize_options quantize = {.texts = options->calibration,
                                           .count = options->calibration_count};
     MemoryContext memory =

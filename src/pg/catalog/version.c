@@ -491,6 +491,7 @@ engine_options(const lmtext_version_options *options)
     return (lm_model_options){.max_tokens = options->max_tokens,
                               .dimensions = options->dimensions,
                               .as_embedding = options->as_embedding,
+                              .plain_class = options->plain_class,
                               .precision = options->precision};
 }
 
@@ -638,6 +639,7 @@ check_base(creation *new)
     }
     new->manifest.max_tokens = new->info.max_tokens;
     new->manifest.truncate_dim = new->info.cut ? new->info.dimensions : 0;
+    new->manifest.implied_class = new->info.implied_class;
 }
 
 /* A head is used by the right of its owner to the base: one that nobody could use is not made. */

@@ -177,6 +177,7 @@ copy_options(const lmtext_manifest *manifest, lmtext_version_options *options)
 
     options->max_tokens = manifest->max_tokens;
     options->dimensions = lmtext_manifest_dimensions(manifest);
+    options->plain_class = !manifest->implied_class;
     options->as_embedding =
         lm_json_is_string(lm_json_get(lm_json_get(manifest->root, "options"), "task"), "embedding");
     options->stored = true;
