@@ -143,11 +143,11 @@ note_conflicts(const lm_bert_override *own, const lm_bert_override *override, lm
 
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (settings[i].file != settings[i].rules)
-            lm_notes_add(
-                notes, "tokenizer.json", settings[i].key,
-                "%s is %s in tokenizer.json but %s in tokenizer_config.json, which is obeyed",
-                settings[i].name, settings[i].file ? "true" : "false",
-                settings[i].rules ? "true" : "false");
+            lm_notes_add(notes, "tokenizer.json", settings[i].key,
+                         "%s is %s in tokenizer.json but %s by tokenizer_config.json or its class, "
+                         "which rules",
+                         settings[i].name, settings[i].file ? "true" : "false",
+                         settings[i].rules ? "true" : "false");
 }
 
 /* In the order of the library. */
