@@ -109,7 +109,7 @@ stored_versions(void)
     CHECK_EQ_INT(f.notes.count, 1);
     CHECK_STR(f.notes.items[0].file, "a.json");
     CHECK_STR(f.notes.items[0].key, "in.side");
-    CHECK(has_note(&f.notes, "not supported, and is ignored: found \"left\""));
+    CHECK(has_note(&f.notes, "not supported and is ignored: found \"left\""));
     CHECK_EQ_INT(f.ctx.error.status, LM_OK);
     CHECK_OK(&f.ctx, check(&f, "{\"side\":\"left\",\"new\":1}", NULL));
     lm_arena_free(&f.arena);

@@ -243,7 +243,7 @@ static const struct {
     {{.normalizer = "{\"type\":\"BertNormalizer\",\"strip_accents\":true,\"lowercase\":false}"},
      BERT,
      "normalizer.lowercase",
-     "lowercase is false in tokenizer.json, true by"},
+     "lowercase is false in tokenizer.json but true by"},
     {{.pretokenizer = "null"}, BERT, "pre_tokenizer", "with a BertPreTokenizer"},
     {{.pretokenizer = "{\"type\":\"Whitespace\"}"}, BERT, "pre_tokenizer", "a BertPreTokenizer"},
     {{.template = "null"}, BERT, "post_processor", "with the template [CLS] A [SEP]"},
