@@ -16,13 +16,13 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-QUICK_PARTS="lint scripts unit sanitize hostile replay kernels symbols sql isolation tap docs"
+QUICK_PARTS="lint scripts unit sanitize hostile replay kernels symbols sql isolation docs tap"
 ALL_PARTS="$QUICK_PARTS package live coverage clang upgrade versions cassert shim shm pgspot headers linear parallel fuzz"
 
 # Parts that take long and touch nothing that the parts after them touch: they begin in their place and go on beside
 # those, and the run waits for them at its end. What they say is shown then. (versions has the copies of 16 and 18 to
 # itself: upgrade, which installs there too, comes before.)
-BESIDE="hostile package live coverage versions"
+BESIDE="hostile docs package live coverage versions"
 
 for file in scripts/leftovers.sh scripts/parts/*.sh; do
     # shellcheck disable=SC1090

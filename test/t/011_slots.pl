@@ -46,7 +46,7 @@ my $holder = session();
 say_in($holder, join ' ', 'BEGIN;', map { "DECLARE c$_ CURSOR FOR SELECT lmtext.embed('word ' || id, 'm\@$_') FROM doc; FETCH 1 FROM c$_;" } 1 .. $places);
 is(cached('count(*)', 'pins = 1'), $places, 'every model is in use');
 my $said = complaint(q{SELECT lmtext.embed('a', 'm@65')});
-like($said, qr/WARNING:  53400:.*"m\@65".*All places of the registry/s, 'one more is loaded privately');
+like($said, qr/WARNING:  53400:.*"m\@65".*Every entry of the registry/s, 'one more is loaded privately');
 unlike($said, qr/ERROR/, 'and computes');
 like(complaint(q{SET lmtext.private_models = off; SELECT lmtext.embed('a', 'm@65')}), qr/ERROR:  53400:/,
     'or is an error, with lmtext.private_models = off');

@@ -93,7 +93,7 @@ my $rows = int(2**30 / 4 / $width) + 1;
     my $started = time;
     my $said = say_in($session, "SELECT lmtext.embed(array_fill('a'::text, ARRAY[$rows]), 'tiny') IS NULL");
     like($said, qr/54000/, "an array of $rows vectors is too large");
-    like($said, qr/1073741823|limit|largest|exceed|[aA]llowed/, 'and the message tells the limit');
+    like($said, qr/at most \d+ elements/, 'and the message tells the limit');
     cmp_ok(time - $started, '<', 20, 'at once');
     is(say_in($session, $forwards), $before, 'before a single forward pass');
     $said = say_in($session, qq{SELECT count(v) FROM (SELECT array_agg(v) AS v FROM

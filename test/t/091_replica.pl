@@ -236,7 +236,7 @@ safe('drops under a reading standby');
         $loads, 'with the models that were loaded before');
     my $next = $last + 1;
     like(say_in($session, qq{SELECT lmtext.import_model('m', '$tiny')}),
-        qr/^$next(?!\d).*NOTICE:.*model "m" has a new version $next, but version 1 still answers to its name\n.*HINT:.*SELECT lmtext.deploy\('m', $next\);/s,
+        qr/^$next(?!\d).*NOTICE:.*model "m" has a new version $next, but version 1 is still deployed\n.*HINT:.*SELECT lmtext.deploy\('m', $next\);/s,
         'import, under the next number');
     like(say_in($session, q{CALL lmtext.train('parity', 'SELECT body, (id % 2)::text FROM doc WHERE id <= 40', '{"base": "m"}')}),
         qr/trained version 2/, 'train');
