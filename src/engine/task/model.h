@@ -12,7 +12,7 @@
 #include "token/tokenizer.h"
 
 /* Changes with every change of the image's layout: part of the key under which it is shared. */
-#define LM_IMAGE_LAYOUT 4u
+#define LM_IMAGE_LAYOUT 5u
 
 typedef struct lm_model_info {
     const char *family; /* "bert"; NULL: a head, which has its base's */

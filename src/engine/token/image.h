@@ -12,7 +12,7 @@
 #include "base/size.h"
 
 #define LM_TOKEN_MAGIC UINT32_C(0x4b544d4c) /* "LMTK" */
-#define LM_TOKEN_LAYOUT UINT32_C(2)
+#define LM_TOKEN_LAYOUT UINT32_C(3)
 #define LM_MAX_STAGES 16
 
 typedef struct lm_span {

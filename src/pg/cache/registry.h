@@ -17,7 +17,7 @@
 #include "pg/cache/cache.h"
 
 /* Changes with every change of the structs below: it is part of the name in shared memory. */
-#define LMTEXT_REGISTRY_LAYOUT 4
+#define LMTEXT_REGISTRY_LAYOUT 5
 
 #define LMTEXT_SLOTS 64
 #define LMTEXT_PROGRESS_SLOTS 8
