@@ -133,17 +133,19 @@ for my $room (qw(headers structure config values shards tokenizer sentence trunc
 }
 is(value('SELECT count(*) FROM lmtext.model_cache'), 0, 'nothing was loaded into shared memory');
 
-# The allocator keeps some of what five million values took, so what leaks shows in a repetition: of the folders
-# that take most, and of many small ones.
+# The allocator keeps some of what five million values took, and may take another step now and then; what leaks shows in
+# every repetition: of the folders that take most, and of many small ones.
 my @hungry = grep { $_->{name} =~ /^(values-5000001|tensors-100001|map-100001-tensors|vocab-too-many)$/ } @refused;
 my @small = grep { $_->{room} eq 'config' } @refused;
-my $settled;
-for my $round (1 .. 3)
+my $grown;
+for my $round (1 .. 6)
 {
-    $settled = memory('RssAnon') if $round == 3;
+    my $before = memory('RssAnon');
     import_refused("round $round", \&directory, @hungry, @small);
+    $grown = memory('RssAnon') - $before;
+    last if $round > 2 && $grown <= 1024;
 }
-cmp_ok(memory('RssAnon') - $settled, '<=', 1024, 'imports that fail leave no memory behind');
+cmp_ok($grown, '<=', 1024, 'imports that fail leave no memory behind');
 my ($user, $system) = (split / /, slurp_file("/proc/$pid/stat"))[13, 14];
 note(sprintf 'refusals took %.1f s of the backend', ($user + $system) / 100);
 
