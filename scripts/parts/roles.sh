@@ -7,8 +7,11 @@ part_pgspot() {
     echo "CREATE OR REPLACE FUNCTION public.f(t text) RETURNS bool LANGUAGE sql SECURITY DEFINER AS 'SELECT t = t';" \
         >"$BUILD/open-to-attack.sql"
     check pgspot-sees no_status "$BUILD/pgspot/bin/pgspot" "$BUILD/open-to-attack.sql"
-    for script in "$BUILD/install.sql" sql/upgrade/*.sql; do
-        check "pgspot-$(basename "$script")" "$BUILD/pgspot/bin/pgspot" "$script"
+    check pgspot-install.sql "$BUILD/pgspot/bin/pgspot" "$BUILD/install.sql"
+    # An update replaces what the version before it made, which is read first.
+    for script in sql/upgrade/*.sql; do
+        name=$(basename "$script")
+        check "pgspot-$name" "$BUILD/pgspot/bin/pgspot" -a "test/upgrade/${name%--*}.sql" "$script"
     done
 }
 

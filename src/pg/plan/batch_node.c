@@ -159,7 +159,8 @@ create_state(CustomScan *scan)
 static List *
 lent_columns(const CustomScan *scan)
 {
-    return list_length(scan->custom_private) > 1 ? lsecond_node(List, scan->custom_private) : NIL;
+    return list_length(scan->custom_private) > 1 ? (List *)lsecond(scan->custom_private)
+                                                 : NIL; /* of integers */
 }
 
 /* With a call, where it is known. */
