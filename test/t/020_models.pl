@@ -236,6 +236,26 @@ $one->query("BEGIN; REINDEX INDEX pg_toast.$index");
 is(value("SET lock_timeout = '1ms'; $listed"), 'busy', 'and busy where the first of two is held');
 $one->query('ROLLBACK');
 
+# A version that goes between the look-up and its lock: what a session has in its catalog cache is looked at again once the
+# lock is there. The advisory lock, unlike a table's, lets the cache stay as it was; the first two calls fill it.
+value('CREATE DATABASE late');
+value(qq{CREATE EXTENSION lmtext; SELECT lmtext.import_model('m', '$tiny'); SELECT lmtext.count_tokens('x', 'm');
+    CREATE FUNCTION looks() RETURNS SETOF text LANGUAGE plpgsql AS \$\$
+    BEGIN
+        FOR i IN 1..3 LOOP
+            IF i = 3 THEN PERFORM pg_advisory_lock(1); END IF;
+            RETURN NEXT (SELECT string_agg(version || CASE WHEN model IS NULL THEN ' gone' ELSE '' END, ',') FROM lmtext_internal.get_stats() WHERE database = current_database());
+        END LOOP;
+    END \$\$}, 'late');
+my ($dropper, $looker) = map { session('late') } 1 .. 2;
+say_in($dropper, 'SELECT pg_advisory_lock(1)');
+begin_in($looker, 'SELECT looks();');
+wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'advisory'}, 'a session looks twice, and waits');
+say_in($dropper, q{SELECT lmtext.drop_model('m')});
+say_in($dropper, 'SELECT pg_advisory_unlock(1)');
+is(end_in($looker), "m\@1\nm\@1\nm\@1 gone", 'while the version is dropped; then it lists what is gone by its name');
+$_->quit for $dropper, $looker;
+
 # Nobody else can read a temporary table: it is no version, and does not break the others' lists.
 $one->query("CREATE TEMP TABLE \"fleeting\@1\" OF lmtext.model_part;
     INSERT INTO \"fleeting\@1\" SELECT * FROM \"queue\@1\"");
