@@ -50,6 +50,10 @@ SELECT lmtext.embed('x', 'prompted', prompt_name => 'nosuch');
 SELECT lmtext.embed('x', prompt_name => 'query');
 \set VERBOSITY default
 
+-- A text that is another each time, and one that is a set's.
+SELECT cardinality(lmtext.embed('words ' || left(random()::text, 0))) AS dimensions;
+SELECT lmtext.embed(unnest('{one,two}'::text[])) = lmtext.embed(unnest('{one,two}'::text[])) AS same;
+
 -- Beyond the window: a setting for calls by name, an argument for pinned ones.
 SET lmtext.on_long = 'mean';
 SELECT near((lmtext.embed(repeat('word ', 600)))[1:4],

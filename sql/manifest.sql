@@ -25,7 +25,7 @@ FROM sound, (VALUES
     ('{files}', NULL), ('{files}', '{}'), ('{files}', '[5]'), ('{files,0,name}', '5'), ('{files,0,size}', '-1'),
     ('{files,0,size}', '"x"'), ('{base}', '"ab"'), ('{base}', to_jsonb(repeat('a', 64))), ('{files,0,sha256}', NULL), ('{files,0,sha256}', '"0g"'), ('{files}', '[]'),
     ('{family}', NULL), ('{family}', '1'), ('{task}', NULL), ('{precision}', NULL), ('{precision}', '[]'), ('{precision}', '"fp64"'),
-    ('{dimensions}', '-1'), ('{dimensions}', '2147483648'), ('{max_tokens}', '"many"'), ('{parameters}', '1.0'),
+    ('{dimensions}', '-1'), ('{dimensions}', '2147483648'), ('{truncate_dim}', '-1'), ('{max_tokens}', '"many"'), ('{parameters}', '1.0'),
     ('{bytes}', '-1'), ('{bytes}', '9223372036854775808')) damage (path, value);
 
 -- Bytes that are no manifest, and more of them than there may be.
@@ -87,6 +87,17 @@ INSERT INTO grown SELECT * FROM "x@2";
 SELECT name, version, deployed, max_tokens FROM lmtext.models WHERE model = 'grown'::regclass;
 SELECT lmtext.embed('a text', 'grown'::regclass) = lmtext.embed('a text', 'x@2') AS same;
 
+-- One without a TOAST table, which a table has that was made without long values: its manifest lies in a row.
+CREATE TABLE flat ();
+ALTER TABLE flat ADD file text COLLATE "C", ADD part int, ADD data bytea, ADD base regclass,
+    ALTER file SET STORAGE PLAIN, ALTER data SET STORAGE PLAIN;
+ALTER TABLE flat OF lmtext.model_part;
+SELECT reltoastrelid = 0 AS flat FROM pg_class WHERE oid = 'flat'::regclass;
+SELECT max_tokens, status FROM lmtext.models WHERE model = 'flat'::regclass;
+INSERT INTO flat SELECT * FROM "x@2" WHERE file = 'manifest.json';
+SELECT max_tokens, status FROM lmtext.models WHERE model = 'flat'::regclass;
+DROP TABLE flat;
+
 -- A default that is no constant is the owner's code: it is not run, and no base.
 ALTER TABLE grown ALTER part SET DEFAULT 0, ALTER base SET DEFAULT to_regclass('manifest.x@1');
 SELECT lmtext.count_tokens('a', 'grown'::regclass);
@@ -105,6 +116,12 @@ UPDATE "z@1" SET data = convert_to(jsonb_set(convert_from(data, 'UTF8')::jsonb, 
 ALTER TABLE "z@1" ALTER COLUMN part SET STATISTICS 0;
 SELECT lmtext.count_tokens('a', 'z@1');
 ALTER TABLE "z@1" ALTER COLUMN base DROP DEFAULT;
+
+-- What a caller asked for is written down, one and both.
+SELECT lmtext.import_model('w', :'bert', '{"task": "embedding"}') AS version;
+SELECT lmtext.import_model('w', :'bert', '{"task": "embedding", "max_tokens": 9}') AS version;
+SELECT convert_from(data, 'UTF8')::json -> 'options' AS options FROM "w@1" WHERE file = 'manifest.json';
+SELECT convert_from(data, 'UTF8')::json -> 'options' AS options FROM "w@2" WHERE file = 'manifest.json';
 
 -- What a caller may add to it has an end.
 SELECT lmtext.import_model('w', :'bert', jsonb_build_object('licence', repeat('x', 17000000)));

@@ -149,7 +149,17 @@ SELECT lmtext.deploy('team', 2);
 DROP TRIGGER keep_other ON pinned;
 DROP INDEX pinned_tokens;
 SELECT lmtext.deploy('team', 2);
-DROP TABLE pinned;
+-- The list has an end; what else names the function, another model or no version that there is, is not on it.
+CREATE VIEW pinned_view AS SELECT lmtext.embed(body, 'team@3'::regclass) AS made FROM pinned;
+CREATE TABLE pinned_parts (body text) PARTITION BY LIST (body);
+CREATE INDEX pinned_partitioned ON pinned_parts (lmtext.count_tokens(body, 'roles_a.team@3'::regclass));
+SELECT format('CREATE TRIGGER other_%s BEFORE INSERT ON pinned FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger(''body'', ''other'', %L)',
+    n, model) FROM unnest('{"",".",team,other@3,other.team@3,team@99}'::text[]) WITH ORDINALITY m (model, n) ORDER BY n \gexec
+SELECT format('CREATE TRIGGER many_%s BEFORE INSERT ON pinned FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger(''body'', ''other'', ''team@3'')',
+    to_char(n, 'FM00')) FROM generate_series(1, 22) n ORDER BY n \gexec
+SELECT lmtext.deploy('team', 2);
+DROP VIEW pinned_view;
+DROP TABLE pinned, pinned_parts;
 RESET ROLE;
 SET client_min_messages = warning;
 

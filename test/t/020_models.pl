@@ -121,6 +121,16 @@ is(state_of("SET statement_timeout = '60ms'; SELECT lmtext.import_model('slow', 
     'an import stops when it is cancelled');
 is(value("SELECT count(*) FROM pg_class WHERE relname LIKE 'slow@%'"), 0, 'and leaves no table');
 
+# ---- What is said while one waits ----
+
+my $said = complaint(qq{SET lmtext.progress_interval = '1ms'; SELECT lmtext.import_model('said2', '$real');
+    SELECT lmtext.import_model('small', '$tiny'); SELECT lmtext.quantize('small', 'int8')});
+like($said, qr/model "said2": copied \d+ of 9\d MB, about \d+ s left/, 'an import says how far it is');
+like($said, qr/model "said2": checked \d+ of 103 tensors, /, 'reads back what it copied');
+like($said, qr/model "small": quantized \d+ of \d+ matrices, /, 'and so does quantize');
+like($said, qr/model "said2": trying the model, \d+ s so far/, 'and tries it');
+value(q{SELECT lmtext.drop_model('said2'), lmtext.drop_model('small')});
+
 # ---- Sessions ----
 
 my $one = $node->background_psql('postgres', on_error_stop => 0);
@@ -206,6 +216,46 @@ is(value(q{SET lock_timeout = '1ms'; SELECT string_agg(DISTINCT status || ' ' ||
 $one->query('COMMIT');
 is(value(q{SELECT count(*) FROM lmtext.models WHERE name = 'later'}), 0, 'and is gone with the commit');
 
+# Nor for what holds a version's TOAST table or one of its indexes; there are two where a REINDEX CONCURRENTLY was cancelled.
+my $listed = q{SELECT status FROM lmtext.models WHERE model = '"race@5"'::regclass};
+my $toast = value(q{SELECT reltoastrelid::regclass FROM pg_class WHERE oid = '"race@5"'::regclass});
+my $index = "${toast}_index" =~ s/.*\.//r;
+for my $holding ("CLUSTER $toast USING $index", "REINDEX TABLE $toast")
+{
+    $one->query("BEGIN; $holding");
+    is(value("SET lock_timeout = '1ms'; $listed"), 'busy', "busy while another session holds it: $holding");
+    $one->query('ROLLBACK');
+    is(value($listed), 'ready', 'and ready after it');
+}
+$one->query('BEGIN; LOCK TABLE "race@5" IN ROW EXCLUSIVE MODE');
+is(state_of(q{SET lock_timeout = '100ms'; REINDEX TABLE CONCURRENTLY "race@5"}), '55P03', 'a REINDEX that is given up');
+$one->query('ROLLBACK');
+is(value("SELECT count(*) FROM pg_index WHERE indrelid = '$toast'::regclass"), 2, 'leaves a second index');
+is(value($listed), 'ready', 'with which the version is read');
+$one->query("BEGIN; REINDEX INDEX pg_toast.$index");
+is(value("SET lock_timeout = '1ms'; $listed"), 'busy', 'and busy where the first of two is held');
+$one->query('ROLLBACK');
+
+# A version that goes between the look-up and its lock: what a session has in its catalog cache is looked at again once the
+# lock is there. The advisory lock, unlike a table's, lets the cache stay as it was; the first two calls fill it.
+value('CREATE DATABASE late');
+value(qq{CREATE EXTENSION lmtext; SELECT lmtext.import_model('m', '$tiny'); SELECT lmtext.count_tokens('x', 'm');
+    CREATE FUNCTION looks() RETURNS SETOF text LANGUAGE plpgsql AS \$\$
+    BEGIN
+        FOR i IN 1..3 LOOP
+            IF i = 3 THEN PERFORM pg_advisory_lock(1); END IF;
+            RETURN NEXT (SELECT string_agg(version || CASE WHEN model IS NULL THEN ' gone' ELSE '' END, ',') FROM lmtext_internal.get_stats() WHERE database = current_database());
+        END LOOP;
+    END \$\$}, 'late');
+my ($dropper, $looker) = map { session('late') } 1 .. 2;
+say_in($dropper, 'SELECT pg_advisory_lock(1)');
+begin_in($looker, 'SELECT looks();');
+wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'advisory'}, 'a session looks twice, and waits');
+say_in($dropper, q{SELECT lmtext.drop_model('m')});
+say_in($dropper, 'SELECT pg_advisory_unlock(1)');
+is(end_in($looker), "m\@1\nm\@1\nm\@1 gone", 'while the version is dropped; then it lists what is gone by its name');
+$_->quit for $dropper, $looker;
+
 # Nobody else can read a temporary table: it is no version, and does not break the others' lists.
 $one->query("CREATE TEMP TABLE \"fleeting\@1\" OF lmtext.model_part;
     INSERT INTO \"fleeting\@1\" SELECT * FROM \"queue\@1\"");
@@ -280,6 +330,20 @@ for my $bytes ('\377', '\303', '\303(', '\300\200', '\355\240\200', '\360\237\23
 is(value("SELECT array_length(lmtext.embed(repeat('word ', 20000000), 'm'), 1)"), 36, 'a text of 100 MB');
 is(value("SELECT array_length(lmtext.embed(repeat('word ', 20000000), 'm'), 1)", 'latin1'), 36,
     'a text of 100 MB that is converted');
+# Rows that are read ahead: converted as each alone is, up to one that has no counterpart.
+my $rows = q{SELECT count(e), md5(string_agg(e::text, ' ' ORDER BY i))
+    FROM (SELECT i, lmtext.embed(body, 'm') AS e FROM ahead WHERE i < 20 OFFSET 0) s};
+for my $case ([ 'latin1', q{convert_from('\x4772fcdf65', 'LATIN1')} ], [ 'euc_jp', q{convert_from('\xc6fccbdcb8ec', 'EUC_JP')} ])
+{
+    my ($database, $text) = @$case;
+    value("CREATE TABLE ahead AS SELECT i, $text || i AS body FROM generate_series(1, 20) i", $database);
+    value("INSERT INTO ahead VALUES (0, convert_from('\\x8fa2a1', 'EUC_JP'))", $database) if $database eq 'euc_jp';
+    like(value(qq{EXPLAIN SELECT i, lmtext.embed(body, 'm') FROM ahead}, $database), qr/LmtextBatch/, "$database: rows are read ahead");
+    is(value($rows =~ s/i < 20/i BETWEEN 1 AND 19/r, $database), value('SET lmtext.batch = off;' . ($rows =~ s/i < 20/i BETWEEN 1 AND 19/r), $database),
+        'with the vectors of each alone');
+}
+is(state_of($rows, 'latin1'), '', 'LATIN1: every text has a counterpart');
+is(state_of($rows, 'euc_jp'), '22P05', 'EUC_JP: one has none');
 # A licence that the encoding does not have is shown as far as it can be.
 my $text = q{SELECT length(licence), licence FROM lmtext.models WHERE name = 'l'};
 value("SELECT lmtext.import_model('l', '$tiny', '{\"licence\": \"\\u00a9 \\u65e5\"}')");
