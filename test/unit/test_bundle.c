@@ -499,6 +499,17 @@ static const struct {
      "[" TRANSFORMER ",{\"name\":\"1\",\"idx\":1,\"kwargs\":[\"task\"],\"new\":0,\"path\":"
      "\"1_Pooling\",\"type\":\"" OLD "Pooling\"}]",
      LM_OK, "", "", "unknown setting"},
+    /* Modules without names, and with what is none, have none that could be the same. */
+    {"modules.json",
+     "[{\"path\":\"\",\"type\":\"" OLD "Transformer\"},{\"path\":\"1_Pooling\",\"type\":\"" OLD
+     "Pooling\"}]",
+     LM_OK, "", "", NULL},
+    {"modules.json",
+     "[{\"name\":1,\"path\":\"\",\"type\":\"" OLD "Transformer\"},{\"name\":1,\"path\":"
+     "\"1_Pooling\",\"type\":\"" OLD "Pooling\"}]",
+     LM_OK, "", "", NULL},
+    /* A kind of model that is no name is none. */
+    {"config_sentence_transformers.json", "{\"model_type\":7}", LM_OK, "", "", NULL},
 };
 
 /* The same folder by import, by quantize (a note in place of a refusal), and loaded. */
@@ -561,28 +572,29 @@ test_converted(void)
 }
 
 /* Old models have the transformer in a folder of its own. */
+static const file old_layout[] = {
+    {"config.json", NULL},
+    {"tokenizer.json", NULL},
+    {"model.safetensors", NULL},
+    {"modules.json", "[" MODULE(OLD "Transformer", "0_BERT/") "," POOLING "]"},
+    {POOL, "{}"},
+    {"0_BERT/config.json", CONFIG},
+    {"0_BERT/tokenizer.json", "{}"},
+    {"0_BERT/tokenizer_config.json", "{}"},
+    {"0_BERT/sentence_bert_config.json", "{\"max_seq_length\":77}"},
+    {"0_BERT/model.safetensors.index.json", "{\"weight_map\":{\"t\":\"b.safetensors\"}}"},
+    {"0_BERT/b.safetensors", tensor_file},
+    {"sentence_bert_config.json", "{\"max_seq_length\":78}"},
+    {NULL, NULL},
+};
+
 static void
 test_old_layout(void)
 {
-    static const file files[] = {
-        {"config.json", NULL},
-        {"tokenizer.json", NULL},
-        {"model.safetensors", NULL},
-        {"modules.json", "[" MODULE(OLD "Transformer", "0_BERT/") "," POOLING "]"},
-        {POOL, "{}"},
-        {"0_BERT/config.json", CONFIG},
-        {"0_BERT/tokenizer.json", "{}"},
-        {"0_BERT/tokenizer_config.json", "{}"},
-        {"0_BERT/sentence_bert_config.json", "{\"max_seq_length\":77}"},
-        {"0_BERT/model.safetensors.index.json", "{\"weight_map\":{\"t\":\"b.safetensors\"}}"},
-        {"0_BERT/b.safetensors", tensor_file},
-        {"sentence_bert_config.json", "{\"max_seq_length\":78}"},
-        {NULL, NULL},
-    };
     fake_source fake = {0};
     folder f;
 
-    CHECK_OK(&f.ctx, open_folder(&f, files));
+    CHECK_OK(&f.ctx, open_folder(&f, old_layout));
     CHECK_STR(f.bundle.folder, "0_BERT");
     CHECK_STR(f.bundle.config_file, "0_BERT/config.json");
     CHECK(f.bundle.tokenizer && f.bundle.tokenizer_config);
@@ -590,7 +602,7 @@ test_old_layout(void)
     CHECK_STR(f.bundle.tensors.items[0].file, "0_BERT/b.safetensors");
     CHECK(!f.fake.went_back);
     close_folder(&f);
-    fill(&fake, files);
+    fill(&fake, old_layout);
     check_list(&fake, "modules.json 0_BERT/config.json 0_BERT/tokenizer.json "
                       "0_BERT/tokenizer_config.json 1_Pooling/config.json "
                       "0_BERT/sentence_bert_config.json 0_BERT/model.safetensors.index.json "
@@ -815,32 +827,88 @@ test_head(void)
 
 /* --- faults ----------------------------------------------------------------------------------- */
 
+/* A folder and what reads it while something fails. */
+typedef struct walk {
+    const file *files;
+    lm_status (*run)(lm_context *ctx, lm_arena *arena, const lm_source *source);
+    lm_status wanted; /* without a fault */
+} walk;
+
+static lm_status
+walk_open(lm_context *ctx, lm_arena *arena, const lm_source *source)
+{
+    lm_bundle bundle;
+    lm_notes notes;
+
+    lm_notes_init(&notes, false);
+    return lm_bundle_open(ctx, arena, source, &notes, &bundle);
+}
+
+static lm_status
+walk_list(lm_context *ctx, lm_arena *arena, const lm_source *source)
+{
+    lm_file_list names;
+
+    return lm_bundle_list(ctx, arena, source, &names);
+}
+
+/* What is said of a folder without tokenizer.json. */
+static lm_status
+walk_no_tokenizer(lm_context *ctx, lm_arena *arena, const lm_source *source)
+{
+    const lm_bundle bundle = {.folder = "0_BERT"};
+
+    return lm_bundle_no_tokenizer(ctx, arena, source, &bundle);
+}
+
+static const file pickled_folder[] = {
+    {"config.json", NULL},
+    {"model.safetensors", NULL},
+    {"modules.json", "[" MODULE(OLD "Transformer", "0_BERT/") "," POOLING "]"},
+    {POOL, "{}"},
+    {"0_BERT/config.json", CONFIG},
+    {"0_BERT/flax_model.msgpack", "x"},
+    {NULL, NULL},
+};
+
+static const file zipped_folder[] = {
+    {"model.safetensors", "PK\3\4\x14\x01\x08\x08 and more of a zip archive"},
+    {NULL, NULL},
+};
+
+static const walk walks[] = {
+    {new_folder, walk_open, LM_OK},
+    {new_folder, walk_list, LM_OK},
+    {old_layout, walk_open, LM_OK},
+    {old_layout, walk_list, LM_OK},
+    {old_layout, walk_no_tokenizer, LM_NO_FILE},
+    {pickled_folder, walk_open, LM_NO_FILE},
+    {zipped_folder, walk_open, LM_BAD_MODEL},
+};
+
+#define WALKS (sizeof walks / sizeof walks[0])
+
 /* A run over a folder with the given faults; whether the fault was reached. */
 static bool
-run_once(fake_source fake, fake_memory memory, size_t room, bool list)
+run_once(const walk *walk, fake_source fake, fake_memory memory, size_t room)
 {
     lm_source source = fake_open(&fake);
     lm_context ctx;
     lm_arena arena;
-    lm_bundle bundle;
-    lm_file_list names;
-    lm_notes notes;
     lm_status status;
     int memory_at = memory.fail_at;
     bool reached;
 
-    lm_notes_init(&notes, false);
-    fill(&fake, new_folder);
+    fill(&fake, walk->files);
     memory.fail_at = 0;
     fake_context(&ctx, &memory);
     lm_arena_init(&arena, &ctx);
     CHECK(fake_fill_arena(&arena, room));
     memory.calls = 0;
     memory.fail_at = memory_at;
-    status = list ? lm_bundle_list(&ctx, &arena, &source, &names)
-                  : lm_bundle_open(&ctx, &arena, &source, &notes, &bundle);
+    status = walk->run(&ctx, &arena, &source);
     reached = memory_at > 0 ? memory.calls >= memory_at : fake.calls >= fake.fail_at;
-    CHECK_EQ_INT(status, !reached ? LM_OK : memory_at > 0 ? LM_NO_MEMORY : LM_IO_ERROR);
+    CHECK_EQ_INT(status, !reached ? walk->wanted : memory_at > 0 ? LM_NO_MEMORY : LM_IO_ERROR);
     lm_arena_free(&arena);
     CHECK_EQ_INT(memory.live, 0);
     return reached;
@@ -851,18 +919,44 @@ run_once(fake_source fake, fake_memory memory, size_t room, bool list)
 static void
 test_faults(void)
 {
-    for (int i = 0; i < 4; i++) {
-        bool forever = i & 1, list = i & 2;
+    for (size_t i = 0; i < 2 * WALKS; i++) {
+        const walk *walk = &walks[i / 2];
+        bool forever = i & 1;
         int n = 1;
 
         while (
-            run_once((fake_source){.fail_at = n, .fail_on = forever}, (fake_memory){0}, 64, list))
+            run_once(walk, (fake_source){.fail_at = n, .fail_on = forever}, (fake_memory){0}, 64))
             n++;
-        CHECK(n > 8);
+        CHECK(n > 5);
         for (size_t room = 0; room < 7168; room += 16)
-            for (n = 1; run_once((fake_source){0}, (fake_memory){.fail_at = n, .fail_on = forever},
-                                 room, list);)
+            for (n = 1; run_once(walk, (fake_source){0},
+                                 (fake_memory){.fail_at = n, .fail_on = forever}, room);)
                 n++;
+    }
+}
+
+/* Every poll cancels in turn. */
+static void
+test_cancel(void)
+{
+    for (size_t i = 0; i < WALKS; i++) {
+        lm_status status = LM_CANCELLED;
+
+        for (int n = 1; status == LM_CANCELLED; n++) {
+            fake_source fake = {0};
+            fake_memory memory = {.stop_at = n};
+            lm_source source = fake_open(&fake);
+            lm_context ctx;
+            lm_arena arena;
+
+            fill(&fake, walks[i].files);
+            fake_context(&ctx, &memory);
+            lm_arena_init(&arena, &ctx);
+            status = walks[i].run(&ctx, &arena, &source);
+            CHECK_EQ_INT(status, memory.polls < n ? walks[i].wanted : LM_CANCELLED);
+            lm_arena_free(&arena);
+            CHECK_EQ_INT(memory.live, 0);
+        }
     }
 }
 
@@ -920,6 +1014,7 @@ static const unit_case cases[] = {
     {"bundle_missing_shard", test_missing_shard},
     {"bundle_head", test_head},
     {"bundle_faults", test_faults},
+    {"bundle_cancel", test_cancel},
 };
 
 UNIT_MAIN(cases)

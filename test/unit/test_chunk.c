@@ -271,6 +271,46 @@ test_laws(void)
     close_fixture(&f);
 }
 
+/* A sentence ends at a full stop of each script, before white space or, after the wide ones, at
+ * once. */
+static void
+test_full_stops(void)
+{
+    static const struct {
+        const char *stop, *space; /* behind it */
+        bool ends;
+    } stops[] = {
+        {".", " ", true},
+        {"!", " ", true},
+        {"?", " ", true},
+        {"\xe2\x80\xa6", " ", true}, /* U+2026 */
+        {"\xe0\xa5\xa4", " ", true}, /* U+0964 */
+        {"\xdb\x94", " ", true},     /* U+06D4 */
+        {"\xd8\x9f", " ", true},     /* U+061F */
+        {"\xe3\x80\x82", "", true},  /* U+3002 */
+        {"\xef\xbc\x81", "", true},  /* U+FF01 */
+        {"\xef\xbc\x9f", "", true},  /* U+FF1F */
+        {"\xef\xbd\xa1", "", true},  /* U+FF61 */
+        {".", "", false},
+        {",", " ", false},
+        {"\xd8\x8c", " ", false}, /* U+060C */
+    };
+
+    for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+        char text[128], first[64], second[64];
+
+        snprintf(text, sizeof text, "hello world hello%s%sworld hello world hello", stops[i].stop,
+                 stops[i].space);
+        snprintf(first, sizeof first, "hello world hello%s%s", stops[i].stop,
+                 stops[i].ends     ? ""
+                 : *stops[i].space ? " world hello"
+                                   : "world hello");
+        snprintf(second, sizeof second, "%s",
+                 stops[i].ends ? "world hello world hello" : "world hello");
+        check_pieces(text, 6, 0, (const char *[]){first, second, NULL});
+    }
+}
+
 static void
 test_overlap_is_about_right(void)
 {
@@ -309,9 +349,13 @@ test_closing_marks(void)
 }
 
 static const unit_case cases[] = {
-    {"short_texts", test_short_texts},     {"preferences", test_preferences},
-    {"arguments", test_arguments},         {"laws", test_laws},
-    {"closing_marks", test_closing_marks}, {"overlap_is_about_right", test_overlap_is_about_right},
+    {"short_texts", test_short_texts},
+    {"preferences", test_preferences},
+    {"arguments", test_arguments},
+    {"laws", test_laws},
+    {"full_stops", test_full_stops},
+    {"closing_marks", test_closing_marks},
+    {"overlap_is_about_right", test_overlap_is_about_right},
 };
 
 UNIT_MAIN(cases)

@@ -27,8 +27,23 @@ typedef struct pair {
     lm_context ctx;
 } pair;
 
+/* All tensors of a folder become zero, and with them its embeddings. */
 static void
-open_pair(pair *p, const char *first, const char *second, lm_precision precision)
+clear_weights(golden_folder *folder)
+{
+    fake_file *file = fake_find(&folder->files, "model.safetensors");
+    char *cleared = lm_arena_copy(&folder->arena, file->data, file->size);
+    size_t header = 0;
+
+    for (int i = 7; i >= 0; i--)
+        header = header << 8 | (unsigned char)file->data[i];
+    memset(cleared + 8 + header, 0, file->size - 8 - header);
+    file->data = cleared;
+}
+
+/* `clear` has a bit for each of the two whose weights are to be zero. */
+static void
+open_cleared(pair *p, const char *first, const char *second, lm_precision precision, int clear)
 {
     const char *const names[2] = {first, second};
     const lm_precision precisions[2] = {LM_PRECISION_F32, precision};
@@ -36,10 +51,18 @@ open_pair(pair *p, const char *first, const char *second, lm_precision precision
     lm_context_init(&p->ctx);
     for (int i = 0; i < 2; i++) {
         golden_open(&p->ctx, names[i], &p->folders[i]);
+        if (clear >> i & 1)
+            clear_weights(&p->folders[i]);
         CHECK_OK(&p->ctx,
                  loaded_open_as(&p->ctx, &p->folders[i].source, lm_kernels_at(LM_LEVEL_SCALAR),
                                 precisions[i], &p->models[i]));
     }
+}
+
+static void
+open_pair(pair *p, const char *first, const char *second, lm_precision precision)
+{
+    open_cleared(p, first, second, precision, 0);
 }
 
 static void
@@ -97,6 +120,23 @@ test_precisions(void)
     CHECK(least[LM_PRECISION_INT8] > .98 && mean[LM_PRECISION_INT8] < mean[LM_PRECISION_BF16]);
 }
 
+/* Vectors of zeros have no direction: two agree, one and another are as far as can be. */
+static void
+test_zeros(void)
+{
+    for (int clear = 1; clear <= 3; clear++) {
+        fake_memory memory = {0};
+        lm_fidelity fidelity;
+        pair p;
+
+        open_cleared(&p, "bert", "bert", LM_PRECISION_F32, clear);
+        CHECK_EQ_INT(measure(&p, &memory, &fidelity), LM_OK);
+        CHECK_NEAR(fidelity.least, clear == 3, 0);
+        CHECK_NEAR(fidelity.mean, clear == 3, 0);
+        close_pair(&p);
+    }
+}
+
 static void
 test_widths(void)
 {
@@ -134,6 +174,7 @@ test_faults(void)
 
 static const unit_case cases[] = {
     {"precisions", test_precisions},
+    {"zeros", test_zeros},
     {"widths", test_widths},
     {"faults", test_faults},
 };

@@ -9,6 +9,7 @@
 
 #include "format/bundle_keys.h"
 #include "task/embed.h"
+#include "task/left_out.h"
 #include "task/model.h"
 
 /* A folder of models/tiny, and what planning made of it. */
@@ -213,6 +214,9 @@ static const struct {
     {"\"architectures\": null, \"id2label\": {\"0\": \"joy\", \"1\": \"LABEL_1\"}", NULL, NULL,
      "id2label", NULL},
     {"\"architectures\": null, \"id2label\": {\"0\": \"LABEL_0\"}", NULL, NULL, NULL, NULL},
+    {"\"architectures\": null, \"id2label\": {\"0\": 7}", NULL, NULL, "id2label", NULL},
+    {"\"architectures\": null, \"id2label\": [\"joy\"]", NULL, NULL, NULL, NULL},
+    {"\"architectures\": \"BertForSequenceClassification\"", NULL, NULL, NULL, NULL},
     {"\"architectures\": [\"BertModel\"]", "classifier.weight", NULL, NULL,
      "1 tensor is not used: classifier.weight"},
     {"\"architectures\": [\"BertModel\"]", NULL, "CrossEncoder", "model_type", NULL},
@@ -257,6 +261,50 @@ other_heads(void)
         CHECK_EQ_INT(f.notes.count > 0, kinds[i].key || kinds[i].note);
         CHECK_OK(&f.ctx, plan(&f, NULL, NULL));
         golden_close(&f.folder);
+    }
+}
+
+#define LONG \
+    "a_name_of_a_tensor_that_is_longer_than_most_names_of_tensors_are_in_the_files_of_models"
+
+/* How many tensors are left out, and the names of the first. */
+static void
+left_out_names(void)
+{
+    static const struct {
+        const char *names[6];
+        size_t count;
+        const char *note; /* its end */
+    } lists[] = {
+        {{"a"}, 1, "1 tensor is not used: a"},
+        {{"a", "b"}, 2, "2 tensors are not used: a, b"},
+        {{"a", "b", "c", "d"}, 4, "4 tensors are not used: a, b, c, d"},
+        {{"a", "b", "c", "d", "e"}, 5, "5 tensors are not used: a, b, c, d, ..."},
+        {{LONG, LONG, "c"}, 3, ", ..."},
+    };
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const lm_bundle bundle = {.sentence = {.present = true}};
+        lm_tensor tensors[6];
+        const lm_tensor *left_out[6];
+        const lm_weights_plan plan = {.left_out = left_out, .left_out_count = lists[i].count};
+        size_t length, wanted = strlen(lists[i].note);
+        lm_notes notes;
+        lm_context ctx;
+
+        for (size_t k = 0; k < lists[i].count; k++) {
+            tensors[k] = (lm_tensor){.name = lists[i].names[k], .file = "model.safetensors"};
+            left_out[k] = &tensors[k];
+        }
+        lm_context_init(&ctx);
+        lm_notes_init(&notes, false);
+        CHECK_OK(&ctx, lm_left_out_check(&ctx, &bundle, &plan, false, &notes));
+        CHECK_EQ_INT(notes.count, 1);
+        CHECK_STR(notes.items[0].file, "model.safetensors");
+        length = strlen(notes.items[0].message);
+        CHECK(length >= wanted);
+        if (length >= wanted)
+            CHECK_STR(notes.items[0].message + length - wanted, lists[i].note);
     }
 }
 
@@ -434,11 +482,11 @@ old_layout(void)
 }
 
 static const unit_case cases[] = {
-    {"known folders", known_folders},     {"tables of keys", tables},
-    {"config members", config_members},   {"other heads", other_heads},
-    {"sentence folder", sentence_folder}, {"truncated", truncated},
-    {"truncate values", truncate_values}, {"truncate alone", truncate_alone},
-    {"old layout", old_layout},
+    {"known folders", known_folders},   {"tables of keys", tables},
+    {"config members", config_members}, {"other heads", other_heads},
+    {"left-out names", left_out_names}, {"sentence folder", sentence_folder},
+    {"truncated", truncated},           {"truncate values", truncate_values},
+    {"truncate alone", truncate_alone}, {"old layout", old_layout},
 };
 
 UNIT_MAIN(cases)

@@ -12,6 +12,7 @@ static const lm_key_rule rules[] = {
     {"refused", LM_KEY_REFUSED, NULL},
     {"side", LM_KEY_REFUSED, "\"right\""},
     {"mode", LM_KEY_REFUSED, "false or \"a\" or 7"},
+    {"size", LM_KEY_REFUSED, "77"},
     {0},
 };
 
@@ -60,6 +61,8 @@ static const struct {
     {"{\"side\":\"\"}", "in.side", "\"\"", "\"right\""},
     {"{\"mode\":true}", "in.mode", "true", "false or \"a\" or 7"},
     {"{\"mode\":77}", "in.mode", "77", "false or \"a\" or 7"},
+    {"{\"size\":77}", NULL, NULL, NULL},
+    {"{\"size\":7}", "in.size", "7", "77"},
 };
 
 static void
@@ -137,19 +140,30 @@ many_notes(void)
     lm_arena_free(&f.arena);
 }
 
-/* Values in messages are cut, nested ones too. */
+/* Values in messages are cut, nested ones and those of many items too. */
 static void
 shown_values(void)
 {
-    static const char text[] = "[[[[[[[[[[[[[[[[\"a long string\"]]]]]]]]]]]]]]]]";
-    const lm_json *json;
-    char shown[24];
+    static const struct {
+        const char *text, *shown;
+    } values[] = {
+        {"[[[[[[[[[[[[[[[[\"a long string\"]]]]]]]]]]]]]]]]", "[[[[[[[[[[[[[[[[\"a l..."},
+        {"[1000,2000,3000,4000,5000,6000,7000]", "[1000,2000,3000,4000..."},
+        {"[\"a string that fills all\",1,2]", "[\"a string that fill..."},
+        {"{\"a\":1000,\"b\":2000,\"c\":3000,\"d\":4000}", "{\"a\":1000,\"b\":2000,\"..."},
+    };
     fixture f;
 
     open_fixture(&f, false);
-    CHECK_OK(&f.ctx, lm_json_parse(&f.ctx, &f.arena, text, strlen(text), "a.json", &json));
-    lm_json_show(json, shown, sizeof shown);
-    CHECK_STR(shown, "[[[[[[[[[[[[[[[[\"a l...");
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        const char *text = values[i].text;
+        const lm_json *json;
+        char shown[24];
+
+        CHECK_OK(&f.ctx, lm_json_parse(&f.ctx, &f.arena, text, strlen(text), "a.json", &json));
+        lm_json_show(json, shown, sizeof shown);
+        CHECK_STR(shown, values[i].shown);
+    }
     lm_arena_free(&f.arena);
 }
 

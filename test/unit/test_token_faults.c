@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "base/utf8.h"
 #include "token/image.h"
+#include "token/run.h"
 #include "token/tokenizer.h"
 
 #define MAX_VOCAB 40000
@@ -584,6 +585,28 @@ test_decoding(void)
     }
 }
 
+/* Room for more than a size can say is refused before anything grows. */
+static void
+test_too_long(void)
+{
+    fake_memory memory = {0};
+    lm_chars chars = {.count = SIZE_MAX / 2};
+    lm_encoding encoding;
+    lm_buffer out;
+    lm_context ctx;
+
+    fake_context(&ctx, &memory);
+    lm_encoding_init(&encoding, &ctx);
+    lm_buffer_init(&out, &ctx);
+    CHECK_EQ_INT(lm_encoding_reserve(&encoding, SIZE_MAX), LM_TOO_LARGE);
+    encoding.capacity = SIZE_MAX / 32; /* where twice as much is no longer what grows */
+    CHECK_EQ_INT(lm_encoding_reserve(&encoding, SIZE_MAX / 2), LM_TOO_LARGE);
+    CHECK_EQ_INT(lm_chars_reserve(&ctx, &chars, SIZE_MAX), LM_TOO_LARGE);
+    CHECK_EQ_INT(lm_chars_encode(&ctx, &chars, &out), LM_TOO_LARGE);
+    CHECK_STR(ctx.error.message, "the text is too long");
+    CHECK_EQ_INT(memory.calls, 0);
+}
+
 static const unit_case cases[] = {
     {"full_image", test_full_image},
     {"small_files", test_small_files},
@@ -597,6 +620,7 @@ static const unit_case cases[] = {
     {"full_before_special", test_full_before_special},
     {"bad_pairs", test_bad_pairs},
     {"decoding", test_decoding},
+    {"too_long", test_too_long},
 };
 
 UNIT_MAIN(cases)

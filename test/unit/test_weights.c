@@ -190,8 +190,9 @@ typedef struct toy_config {
 
 /* Plan a model of these tensors, of `width` squared each, for a family of these slots. */
 static lm_status
-plan_toy_as(lm_context *ctx, lm_precision precision, const lm_weight_slot *slots, size_t slot_count,
-            int32_t width, const char *const *names, size_t count, lm_weights_plan *plan)
+plan_toy_in(lm_context *ctx, lm_arena *arena, lm_precision precision, const lm_weight_slot *slots,
+            size_t slot_count, int32_t width, const char *const *names, size_t count,
+            lm_weights_plan *plan)
 {
     static const lm_config_field fields[] = {
         {"width", LM_FIELD_INT, offsetof(toy_config, width), 0, 1, INT32_MAX, true},
@@ -208,11 +209,12 @@ plan_toy_as(lm_context *ctx, lm_precision precision, const lm_weight_slot *slots
     lm_tensor tensors[8] = {0};
     lm_bundle bundle = {.tensors = {.items = tensors, .count = count}};
     char json[64];
-    lm_arena arena;
+    lm_context sound;
+    lm_arena config;
     lm_status status;
 
-    lm_context_init(ctx);
-    lm_arena_init(&arena, ctx);
+    lm_context_init(&sound);
+    lm_arena_init(&config, &sound);
     for (size_t i = 0; i < count; i++)
         tensors[i] = (lm_tensor){.name = names[i],
                                  .file = "model.safetensors",
@@ -221,9 +223,25 @@ plan_toy_as(lm_context *ctx, lm_precision precision, const lm_weight_slot *slots
                                  .shape = {(uint64_t)width, (uint64_t)width},
                                  .order = (uint32_t)i};
     snprintf(json, sizeof json, "{\"width\":%d}", width);
-    CHECK_OK(ctx, lm_json_parse(ctx, &arena, json, strlen(json), "config.json", &bundle.config));
-    status = lm_weights_plan_make(ctx, &arena, &family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR),
+    CHECK_OK(&sound,
+             lm_json_parse(&sound, &config, json, strlen(json), "config.json", &bundle.config));
+    status = lm_weights_plan_make(ctx, arena, &family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR),
                                   precision, plan);
+    lm_arena_free(&config);
+    return status;
+}
+
+/* The same in a context that does not fail. */
+static lm_status
+plan_toy_as(lm_context *ctx, lm_precision precision, const lm_weight_slot *slots, size_t slot_count,
+            int32_t width, const char *const *names, size_t count, lm_weights_plan *plan)
+{
+    lm_arena arena;
+    lm_status status;
+
+    lm_context_init(ctx);
+    lm_arena_init(&arena, ctx);
+    status = plan_toy_in(ctx, &arena, precision, slots, slot_count, width, names, count, plan);
     lm_arena_free(&arena);
     return status;
 }
@@ -262,6 +280,41 @@ test_parts(void)
                      kinds[i].status);
         if (kinds[i].status == LM_OK)
             CHECK_EQ_INT(plan.parameters, 0); /* the toy's tensors do not count their values */
+    }
+}
+
+/* Tensors that no slot takes are listed, or there is no memory for the list. */
+static void
+test_left_out(void)
+{
+    static const lm_weight_slot slots[] = {TOY("b", LM_SLOT_ROWS, true, 0, 1)};
+    static const char *const names[] = {"a", "b", "c", "d"};
+
+    for (size_t room = 0; room < 1024; room += 16) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int n = 1; status == LM_NO_MEMORY; n++) {
+            fake_memory memory = {0};
+            lm_weights_plan plan;
+            lm_context ctx;
+            lm_arena arena;
+
+            fake_context(&ctx, &memory);
+            lm_arena_init(&arena, &ctx);
+            CHECK(fake_fill_arena(&arena, room));
+            memory.calls = 0;
+            memory.fail_at = n;
+            status = plan_toy_in(&ctx, &arena, LM_PRECISION_F32, slots, 1, 4, names, 4, &plan);
+            if (status == LM_OK) {
+                CHECK_EQ_INT(plan.ignored, 3);
+                CHECK_EQ_INT(plan.left_out_count, 3);
+                CHECK_STR(plan.left_out[0]->name, "a");
+                CHECK_STR(plan.left_out[2]->name, "d");
+            }
+            lm_arena_free(&arena);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
     }
 }
 
@@ -372,6 +425,7 @@ static const unit_case cases[] = {
     {"damaged_image", test_damaged_image},
     {"duplicates", test_duplicates},
     {"parts", test_parts},
+    {"left_out", test_left_out},
     {"overflow", test_overflow},
     {"wide_matrix", test_wide_matrix},
 };

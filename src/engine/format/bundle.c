@@ -458,14 +458,13 @@ check_package(const settings *s, const char *type)
     return lm_notes_refuse(ctx, s->reader->notes);
 }
 
-/* Modules before it must have other folders and other names (of two of one name, the last counts).
- */
+/* Modules before it must have other folders, since all but the first read a config.json there, and
+ * other names (of two of one name, the last counts). */
 static lm_status
 check_neighbours(const settings *s, const module_list *list, const module *module)
 {
     for (int i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].folder, module->folder) == 0 &&
-            (list->items[i].file || module->file))
+        if (strcmp(list->items[i].folder, module->folder) == 0)
             return bad_member(s, LM_BAD_MODEL, "path", "a separate folder for each module");
         if (module->name[0] && strcmp(list->items[i].name, module->name) == 0) {
             bad_member(s, LM_BAD_MODEL, "name", "a separate name for each module");
