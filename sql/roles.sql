@@ -214,6 +214,7 @@ SELECT bool_and(ok) AS nothing_false FROM lmtext.selftest('m@2');
 ROLLBACK;
 -- What no file has: a row more, another licence, other golden values that are as good.
 BEGIN;
+SET LOCAL max_parallel_workers_per_gather = 0; -- a parallel worker loads a copy of its own
 SELECT "check", ok FROM lmtext.selftest('m@2') WHERE "check" ~ 'files|rows|copy|golden';
 SAVEPOINT s;
 INSERT INTO "m@2" VALUES ('note.txt', 0, 'by hand');
@@ -228,7 +229,6 @@ UPDATE "m@2" SET data = data || ' ' WHERE file = 'golden.json';
 SELECT "check", ok FROM lmtext.selftest('m@2') WHERE "check" ~ 'files|rows|copy|golden';
 ROLLBACK TO s;
 -- The rows of another version, which fit each other: this session goes on with the copy that it has loaded.
-SET LOCAL max_parallel_workers_per_gather = 0; -- a parallel worker loads a copy of its own
 DELETE FROM "m@2";
 INSERT INTO "m@2" SELECT * FROM "m@1";
 SELECT "check", ok FROM lmtext.selftest('m@2') WHERE "check" ~ 'files|rows|copy';
