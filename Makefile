@@ -4,7 +4,7 @@
 
 EXTENSION = lmtext
 MODULE_big = lmtext
-LMTEXT_VERSION = 0.3.0
+LMTEXT_VERSION = 0.4.0
 
 ENGINE_SOURCES := $(sort $(wildcard src/engine/*/*.c src/engine/*/*/*.c))
 PG_SOURCES := $(sort $(wildcard src/pg/*.c src/pg/*/*.c))
@@ -32,7 +32,7 @@ ifneq ($(LMTEXT_DEBUG),)
 # Failures on purpose (pg/glue/fault.h), for the tests of faults only. The engine is the same.
 PG_CPPFLAGS += -DLMTEXT_DEBUG
 endif
-SHLIB_LINK = $(BLAS_LINK) -Wl,--exclude-libs,ALL -lm
+SHLIB_LINK = $(BLAS_LINK) -Wl,--exclude-libs,ALL -Wl,--version-script=src/pg/exports.map -lm
 
 ifneq ($(findstring clang,$(CC)),)
 # PostgreSQL 15's headers set attributes that clang does not know.
@@ -66,7 +66,7 @@ $(ENGINE_OBJECTS): %.o: %.c
 	$(CC) $(ENGINE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(wildcard $(DEPENDENCIES))
 
-lmtext.so: src/engine/kernels/openblas.ld src/engine/kernels/openblas.mk
+lmtext.so: src/engine/kernels/openblas.ld src/engine/kernels/openblas.mk src/pg/exports.map
 
 liblm.a: $(ENGINE_OBJECTS)
 	rm -f $@ && $(AR) rcs $@ $^

@@ -33,8 +33,8 @@ static lm_status
 load(bench *b, lm_precision precision, lm_model *model)
 {
     const lm_model_options options = {.precision = precision};
-    const lm_source_overlay overlay = {&b->folder, LM_QUANTIZED_FILE, b->file.data, b->file.size};
-    const lm_source source = lm_source_over(&overlay);
+    const lm_source_with_file joined = {&b->folder, LM_QUANTIZED_FILE, b->file.data, b->file.size};
+    const lm_source source = lm_source_with(&joined);
     lm_model_plan *plan;
     void *image;
 
@@ -75,8 +75,8 @@ quantize(bench *b)
     taken = (double)(stop.tv_sec - start.tv_sec) + 1e-9 * (double)(stop.tv_nsec - start.tv_nsec);
     printf("quantized %zu matrices on %zu texts, %llu tokens: %zu bytes, %.1f s\n", report.matrices,
            report.texts, (unsigned long long)report.tokens, b->file.size, taken);
-    printf("held-out %zu min %.6f mean %.6f\n", report.fidelity.texts, report.fidelity.least,
-           report.fidelity.mean);
+    printf("held-out %zu min %.6f mean %.6f\n", report.fidelity.texts, report.fidelity.min_cosine,
+           report.fidelity.mean_cosine);
     write_file(b, LM_QUANTIZED_FILE, "", b->file.data, b->file.size);
     return LM_OK;
 }

@@ -3,6 +3,7 @@
 A cap of the instruction level (LMTEXT_LEVEL=avx2) reaches torch and OpenVINO by oneDNN's variable, which run.sh sets;
 ONNX Runtime has no such setting: on a machine with AVX-512 it runs uncapped.
 """
+import inspect
 import os
 import pathlib
 
@@ -52,10 +53,11 @@ class Torch(Peer):
         torch.set_num_threads(1)
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
         self.model = transformers.AutoModel.from_pretrained(model, dtype=dtype).eval()
+        self.takes = inspect.signature(self.model.forward).parameters
 
     def forward(self, tokens):
         with torch.inference_mode():
-            inputs = {key: torch.from_numpy(value) for key, value in tokens.items()}
+            inputs = {key: torch.from_numpy(value) for key, value in tokens.items() if key in self.takes}
             return self.model(**inputs).last_hidden_state.float().numpy()
 
 
@@ -113,13 +115,16 @@ def onnx_file(model, suffix):
 
 
 class Wrapped(torch.nn.Module):
+    """What the model takes of a tokenizer's output, by place."""
+
     def __init__(self, model):
         super().__init__()
         self.model = model
+        taken = inspect.signature(model.forward).parameters
+        self.names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in taken]
 
-    def forward(self, input_ids, attention_mask, token_type_ids):
-        return self.model(input_ids=input_ids, attention_mask=attention_mask,
-                          token_type_ids=token_type_ids).last_hidden_state
+    def forward(self, *values):
+        return self.model(**dict(zip(self.names, values))).last_hidden_state
 
 
 def export(folder, path):
@@ -130,11 +135,12 @@ def export(folder, path):
                                                    attn_implementation="eager").eval()
     ones = torch.ones(2, 16, dtype=torch.int64)
     axes = {0: "batch", 1: "length"}
-    names = ["input_ids", "attention_mask", "token_type_ids"]
+    wrapped = Wrapped(model)
+    values = {"token_type_ids": ones * 0}
     raw = path.with_suffix(".raw.onnx")
-    torch.onnx.export(Wrapped(model), (ones, ones, ones * 0), str(raw), input_names=names,
-                      output_names=["hidden"], opset_version=17, dynamo=False,
-                      dynamic_axes={name: axes for name in names + ["hidden"]})
+    torch.onnx.export(wrapped, tuple(values.get(name, ones) for name in wrapped.names), str(raw),
+                      input_names=wrapped.names, output_names=["hidden"], opset_version=17, dynamo=False,
+                      dynamic_axes={name: axes for name in wrapped.names + ["hidden"]})
     fused = optimizer.optimize_model(str(raw), model_type="bert", num_heads=model.config.num_attention_heads,
                                      hidden_size=model.config.hidden_size)
     print("fused operators:", fused.get_fused_operator_statistics())

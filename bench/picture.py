@@ -22,10 +22,10 @@ OURS, THEIRS = "#0969da", "#8c959f"
 
 def main_table(text):
     """(heading, run, [(label, tokens per second)]) of the newest run, which comes first."""
-    run = re.search(r"^## (.*)$", text, re.M).group(1)
     found = re.search(r"^### (Embedding [^\n]*, mixed[^\n]*)\n\n((?:\|[^\n]*\n)+)", text, re.M)
     if not found:
         raise SystemExit(f"{RESULTS}: no table of mixed texts")
+    run = re.findall(r"^## (.*)$", text[:found.start()], re.M)[-1]
     rows = []
     for line in found.group(2).splitlines()[2:]:
         label, rate = [cell.strip() for cell in line.strip("|").split("|")[:2]]

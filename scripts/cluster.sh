@@ -107,8 +107,9 @@ set_password() {
     (umask 077 && echo "$password" >"$PASSWORD_FILE")
 }
 
+# A run of tests has installed before its servers start, and no other one may miss the library meanwhile.
 start() {
-    install_private
+    [ -n "${LMTEXT_INSTALLED:-}" ] || install_private
     if ! running; then
         init
         mkdir -p "$SOCKET"

@@ -6,13 +6,11 @@ normalised embeddings, which must be at most 2e-6: torch in fp32 is within 2e-7 
 adds its own rounding. Needs psql's environment (PGHOST …), the extension and a venv with torch and
 transformers.
 
-usage: compare-embeddings.py --model DIR --corpus corpus.jsonl [--each 100]
+usage: compare-embeddings.py --model DIR --corpus corpus.jsonl [--each 100] [--share K/N]
 """
 import argparse
-import collections
 import concurrent.futures
 import csv
-import json
 import subprocess
 import sys
 import tempfile
@@ -21,19 +19,10 @@ import numpy
 import torch
 import transformers
 
+from corpus_texts import sample
+
 BOUND = 2e-6
 WINDOW = 256
-
-
-def sample(path, each):
-    """Up to `each` texts of every language, spread evenly."""
-    by_language = collections.defaultdict(list)
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            by_language[row["lang"]].append(row["body"])
-    return {language: texts[::max(1, len(texts) // each)][:each]
-            for language, texts in sorted(by_language.items())}
 
 
 def psql(script):
@@ -68,6 +57,7 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--each", type=int, default=100)
+    parser.add_argument("--share", default="0/1")
     args = parser.parse_args()
     torch.set_num_threads(1)
     tokenizer = transformers.AutoTokenizer.from_pretrained(args.model)
@@ -77,7 +67,7 @@ def main():
         CREATE EXTENSION IF NOT EXISTS lmtext;
         SELECT lmtext.import_model('live', '{args.model}');
         """)
-    for language, texts in sample(args.corpus, args.each).items():
+    for language, texts in sample(args.corpus, args.each, args.share).items():
         # Both at once: each computes on one thread.
         with concurrent.futures.ThreadPoolExecutor(1) as other:
             ours = other.submit(by_lmtext, texts)

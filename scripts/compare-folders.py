@@ -124,6 +124,7 @@ def by_lmtext(folder, options):
     """Embeddings of the texts, or None where the import is refused."""
     script = f"""
         BEGIN;
+        CREATE EXTENSION IF NOT EXISTS lmtext;
         SELECT lmtext.import_model('variant', :'folder', :'options');
         SELECT lmtext.embed(body, 'variant') FROM json_array_elements_text(:'texts') WITH ORDINALITY AS t(body, id)
         ORDER BY id;

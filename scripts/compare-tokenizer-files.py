@@ -239,7 +239,7 @@ def ask(program, drawn):
     answers = random_tokenizers.Answers(run.stdout)
     for _, _, texts in drawn:
         refusal = answers.refusal()
-        yield refusal, refusal or answers.notes(), [] if refusal else [answers.encoding(2) for _ in texts]
+        yield refusal, refusal or answers.notes(), [] if refusal else [answers.encoding(bits) for _ in texts]
 
 
 def compare(program, seed, numbers):

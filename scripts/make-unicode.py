@@ -17,7 +17,7 @@ SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 HANGUL = range(0xAC00, 0xAC00 + 11172)
 
 # The bits of lm_unicode_flags, in the order of base/unicode.h.
-SPACE, DROPPED, NONSPACING, MARK, PUNCTUATION, WORD, CJK = (1 << i for i in range(7))
+SPACE, DROPPED, NONSPACING, MARK, PUNCTUATION, WORD, CJK, LETTER, NUMBER = (1 << i for i in range(9))
 
 
 def ask_flags():
@@ -32,6 +32,7 @@ def ask_flags():
     bert = pre_tokenizers.BertPreTokenizer()
     split = pre_tokenizers.WhitespaceSplit()
     words = pre_tokenizers.Whitespace()
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     single = single_word_tokenizer()
     flags = {}
     for c in SCALARS:
@@ -40,11 +41,14 @@ def ask_flags():
         pieces = len(bert.pre_tokenize_str("a" + s + "b"))
         space = len(split.pre_tokenize_str("a" + s + "b")) == 2
         word = len(words.pre_tokenize_str("a" + s)) == 1 and not space
+        letter, number, other = (len(level.pre_tokenize_str(kind + s)) == 1 for kind in "a1!")
         # One flag stands for several questions of the library: they must agree.
         assert (pieces == 2) == space, hex(c)
         assert space == (cleaned == " ") or cleaned == "", hex(c)
         assert word == (single.encode(s + "|x|").ids[-1] != 1), hex(c)
+        assert letter + number + other + space == 1, hex(c)
         f |= SPACE * space | PUNCTUATION * (pieces == 3) | WORD * word
+        f |= LETTER * letter | NUMBER * number
         f |= DROPPED * (cleaned == "") | CJK * (cjk.normalize_str(s) != s)
         f |= NONSPACING * (accents.normalize_str(s) == "") | MARK * (marks.normalize_str(s) == "")
         flags[c] = f
@@ -156,7 +160,7 @@ def main():
     lower = ask_mapping(normalizers.Lowercase().normalize_str)
     pool = Pool()
     tables = [
-        ("flags", "uint8_t", ask_flags()),
+        ("flags", "uint16_t", ask_flags()),
         ("class", "uint8_t", ask_classes(nfd)),
         ("nfd", "uint16_t", {c: pool.place(s) for c, s in decomposed.items()}),
         ("nfkd", "uint16_t", {c: pool.place(s) for c, s in compatible.items()}),

@@ -14,6 +14,7 @@ packages_of() {
     tap | upgrade | versions) echo "$TAP_PACKAGES" ;;
     coverage) echo "$TAP_PACKAGES binutils" ;;
     faults) echo libipc-run-perl perl procps binutils ;;
+    isolation | sql | parallel) echo procps ;;
     shim | shm) echo libipc-run-perl perl procps util-linux ;;
     clang) echo clang-14 ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
@@ -22,11 +23,6 @@ packages_of() {
     scripts) echo python3 procps zip unzip git ;;
     hostile | linear | docs) echo python3 ;;
     esac
-}
-
-need_part() {
-    # shellcheck disable=SC2046 # a list of names
-    need_packages $(packages_of "$1")
 }
 
 # What is compiled for live comparisons is small beside what the reference libraries bring.

@@ -140,7 +140,7 @@ limit="LIMIT $ROWS"
 sql <<SQL
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS lmtext;
-DROP TABLE IF EXISTS doc, doc_vector, doc_test CASCADE;
+DROP TABLE IF EXISTS doc, doc_vector, doc_test, news, "nightly@job" CASCADE;
 CREATE TEMP TABLE line (data jsonb);
 \\copy line FROM '$BUILD/corpus/corpus.jsonl' WITH (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')
 -- A sample that is the same every time: by the hash of the description.
@@ -216,12 +216,16 @@ SQL
 }
 
 classify() {
-    say "classifying new text"
+    say "classifying new text by a job, which does what is new each time it runs"
     sql <<'SQL'
-SELECT body, lmtext.classify(body, 'section') AS section
-FROM (VALUES ('a console game where you steer a rocket between asteroids'),
-             ('French translation files of the office suite'),
-             ('header files for developing programs that parse XML')) new(body);
+CREATE TABLE news (id int PRIMARY KEY, body text);
+INSERT INTO news VALUES (1, 'a console game where you steer a rocket between asteroids'),
+    (2, 'French translation files of the office suite');
+SELECT lmtext.create_job('nightly', 'news', 'body', 'classify', 'section', 'section');
+CALL lmtext.run_job('nightly');
+INSERT INTO news VALUES (3, 'header files for developing programs that parse XML');
+CALL lmtext.run_job('nightly');
+SELECT body, section FROM news ORDER BY id;
 SQL
 }
 

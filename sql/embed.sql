@@ -395,7 +395,9 @@ BEGIN
     END LOOP;
     RETURN false;
 END $$;
+SET parallel_setup_cost = 10;
 SELECT plan_has($$SELECT lmtext.embed(body, 'tiny') FROM parted$$, 'Parallel Append') AS parallel;
+RESET parallel_setup_cost;
 
 -- A materialized view is scanned as a table; a sample, what reads another table's column and what is empty are not.
 CREATE MATERIALIZED VIEW kept_view AS SELECT * FROM toasted;
@@ -410,7 +412,7 @@ SELECT plan_has($$SELECT lmtext.embed(body, 'tiny') FROM kept_view$$, 'Parallel 
 -- JIT starts for other functions' cost, not for lmtext's.
 CREATE FUNCTION heavy(text) RETURNS int LANGUAGE plpgsql COST 1000000 AS 'BEGIN RETURN 1; END';
 SET jit = on;
-SET jit_above_cost = 100000;
+SET jit_above_cost = 5000;
 SELECT jit_available.yes = plan_has('SELECT heavy(body) FROM toasted', 'JIT:') AS control,
        plan_has($$SELECT lmtext.embed(body, 'tiny') FROM toasted$$, 'JIT:') AS embed,
        plan_has($$SELECT lmtext.mean(lmtext.embed(body, 'tiny')) FROM toasted$$, 'JIT:') AS mean,

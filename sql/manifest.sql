@@ -123,6 +123,20 @@ SELECT lmtext.import_model('w', :'bert', '{"task": "embedding", "max_tokens": 9}
 SELECT convert_from(data, 'UTF8')::json -> 'options' AS options FROM "w@1" WHERE file = 'manifest.json';
 SELECT convert_from(data, 'UTF8')::json -> 'options' AS options FROM "w@2" WHERE file = 'manifest.json';
 
+-- What kind of model it is, what a token costs, and what is peculiar to the kind: for lists and planners. A head costs what its base does.
+CREATE TABLE doc AS SELECT 'text ' || i AS body, (ARRAY['a', 'b'])[i % 2 + 1] AS label FROM generate_series(1, 8) i;
+CALL lmtext.train('head', 'SELECT body, label FROM manifest.doc', '{"base": "w", "hold_out": 0, "max_steps": 1}');
+CREATE FUNCTION said(manifest bytea) RETURNS text LANGUAGE sql AS
+    $$SELECT concat_ws(' ', m -> 'kind', m -> 'task', m -> 'flops_per_token', m -> 'details') FROM (SELECT convert_from(manifest, 'UTF8')::jsonb) f (m)$$;
+SELECT said(data) FROM "w@1" WHERE file = 'manifest.json';
+SELECT said(data) FROM "head@1" WHERE file = 'manifest.json';
+-- A version that does not say it, as 0.3 made them, is the same model.
+CREATE TABLE before AS SELECT lmtext.embed('a text', 'w@2') AS vector;
+UPDATE "w@2" SET data = convert_to((convert_from(data, 'UTF8')::jsonb - ARRAY['kind', 'flops_per_token', 'details'])::text, 'UTF8')
+    WHERE file = 'manifest.json';
+ALTER TABLE "w@2" ALTER COLUMN part SET STATISTICS 0;
+SELECT lmtext.embed('a text', 'w@2') = vector AS same FROM before;
+
 -- What a caller may add to it has an end.
 SELECT lmtext.import_model('w', :'bert', jsonb_build_object('licence', repeat('x', 17000000)));
 

@@ -116,13 +116,45 @@ SELECT round(f.accuracy::numeric, 9) = round(a.accuracy::numeric, 9) AS accuracy
 FROM (SELECT lmtext.accuracy(actual, predicted), lmtext.f1(actual, predicted), lmtext.f1(actual, predicted, 'weighted') AS weighted,
              lmtext.f1(actual, predicted, 'binary', 1.00) AS one, lmtext.f1(ROW(actual, i % 300), ROW(predicted, i % 300)) AS record FROM form) f, alone a;
 RESET max_parallel_workers_per_gather;
+-- Matthews' correlation: scikit-learn's formula for many labels; NULL where all rows have one label on a side.
+SELECT id % 3 AS part, round(lmtext.matthews(actual, predicted)::numeric, 12) AS matthews FROM pair GROUP BY ROLLUP (1) ORDER BY 1;
+SELECT lmtext.matthews(a, b) AS two, lmtext.matthews(a, -b) AS other, lmtext.matthews(a, a) AS all, lmtext.matthews(a, 1 - a) AS never,
+       lmtext.matthews(a, 1) AS constant, lmtext.matthews(a, NULL) AS null
+FROM (VALUES (1, 1.0), (1, 1), (1, 0), (0, 0), (0, 0), (0, 1), (NULL, 1)) v (a, b);
+SELECT count(*), round(lmtext.matthews(actual, predicted)::numeric, 12) AS matthews FROM form;
+-- Cross entropy: each text counts by its tokens.
+SELECT lmtext.cross_entropy(lp, n) AS nats, lmtext.cross_entropy(lp, n) FILTER (WHERE n = 0) AS none,
+       lmtext.cross_entropy(lp, NULL) AS null, exp(lmtext.cross_entropy(ln(0.25), 1)) AS choices
+FROM (VALUES (-3.0, 2), (-1.0, 6), (0, 0), (NULL, 7), (-5, NULL)) v (lp, n);
+SELECT count(*), round(lmtext.cross_entropy(-i::float8, i)::numeric, 12) AS nats, lmtext.cross_entropy('-Infinity', i) AS impossible FROM form;
+SELECT lmtext.cross_entropy('NaN', 1);
+SELECT lmtext.cross_entropy(-1, -1);
+-- A group takes little, however many there are.
+CREATE FUNCTION kilobytes(query text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, TIMING off, FORMAT json) ' || query INTO plan;
+    RETURN plan #>> '{0,Plan,Plans,0,Peak Memory Usage}';
+END $$;
+SET work_mem = '1GB';
+SET max_parallel_workers_per_gather = 0;
+SET enable_sort = off;
+SELECT kilobytes('SELECT count(f1) FROM (SELECT lmtext.f1(i % 3, i % 2) FROM generate_series(1, 30000) i GROUP BY i % 10000) f') < 25000 AS numbers,
+       kilobytes('SELECT count(f1) FROM (SELECT lmtext.f1((i % 3)::text, (i % 2)::text) FROM generate_series(1, 30000) i GROUP BY i % 10000) f') < 20000
+           AS texts;
+RESET work_mem;
+RESET max_parallel_workers_per_gather;
+RESET enable_sort;
 -- What cannot be compared.
 SELECT lmtext.f1('{}'::json, '{}'::json);
 SELECT * FROM lmtext.classification_report($$SELECT '{}'::json, '{}'::json$$);
 SELECT * FROM lmtext.classification_report('SELECT 1 AS actual, ''1''::text AS predicted');
 SELECT lmtext.f1(1, '1'::text);
+-- (By this process alone: a worker would add a line of its own.)
+SET max_parallel_workers_per_gather = 0;
 SELECT lmtext.f1(actual, predicted, 'binary', NULL) FROM number;
 SELECT lmtext.f1(actual, predicted, 'binary', id) FROM number;
+RESET max_parallel_workers_per_gather;
 
 -- A label may be called like a mean.
 SELECT label, f1, support, summary FROM lmtext.classification_report($$VALUES ('micro avg', 'micro avg'), ('other', 'micro avg')$$);

@@ -375,11 +375,24 @@ SELECT family, labels, metrics->'?'->0 > '1' AS big, created_at, licence FROM lm
 
 SELECT name, tasks FROM lmtext.families WHERE name = 'bert';
 
+-- What tokenizers may be made of, stage by stage, and tasks: as the library's tables have them.
+SELECT stage, string_agg(name, ' ' ORDER BY name COLLATE "C") AS names FROM lmtext.tokenizers
+GROUP BY stage ORDER BY stage COLLATE "C";
+SELECT count(*) - count(DISTINCT (stage, name)) AS twice FROM lmtext.tokenizers;
+SELECT * FROM lmtext.tasks ORDER BY name COLLATE "C";
+-- Every function of a task is there, and every setting.
+SELECT t.name, f AS missing FROM lmtext.tasks t, unnest(t.functions) f
+WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'lmtext'::regnamespace AND p.proname = f);
+SELECT name FROM lmtext.tasks WHERE current_setting(setting, true) IS NULL;
+-- Tasks of families are tasks.
+SELECT DISTINCT t FROM lmtext.families, unnest(tasks) t WHERE t NOT IN (SELECT name FROM lmtext.tasks);
+
 -- What changes models is closed to PUBLIC, what describes them is open.
 SELECT p.oid::regprocedure, has_function_privilege('regress_lmtext_user', p.oid, 'EXECUTE') AS public
 FROM pg_proc p
 WHERE p.pronamespace IN ('lmtext'::regnamespace, 'lmtext_internal'::regnamespace)
-    AND p.proname IN ('import_model', 'deploy', 'drop_model', 'describe_model', 'family_list')
+    AND p.proname IN ('import_model', 'deploy', 'drop_model', 'describe_model', 'family_list', 'tokenizer_list',
+        'task_list')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 DROP SCHEMA models_a, models_b CASCADE;

@@ -41,7 +41,7 @@ FROM (VALUES ('"p@2"'), ('"p@4"')) v (n) ORDER BY n;
 SELECT c.version, c.bytes < (SELECT bytes FROM lmtext.model_cache WHERE version = 'p@1') AS smaller
 FROM lmtext.model_cache c WHERE c.version IN ('p@2', 'p@4') ORDER BY 1;
 
--- How near was measured when the version was made; float32 has nothing to tell.
+-- How near was measured when the version was made; float32 has no such figure.
 SELECT version, metrics -> 'fidelity' ->> 'texts' AS texts,
        (metrics -> 'fidelity' ->> 'cosine_min')::float8 BETWEEN 0.9 AND (metrics -> 'fidelity' ->> 'cosine_mean')::float8 AS least,
        (metrics -> 'fidelity' ->> 'cosine_mean')::float8 BETWEEN 0.99 AND 0.9999999 AS mean

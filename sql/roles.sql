@@ -28,7 +28,7 @@ SELECT lmtext.grant_model('m@2', '"lmtext_test ""odd"" role"');
 TABLE granted;
 SELECT lmtext.grant_model('m', '"lmtext_test ""odd"" role"', privilege => 'export');
 TABLE granted;
--- A grant that remains is told of; the table's SELECT takes those of its columns along, as REVOKE does.
+-- A grant that remains is reported; the table's SELECT takes those of its columns along, as REVOKE does.
 SELECT lmtext.revoke_model('m@1', '"lmtext_test ""odd"" role"');
 TABLE granted;
 SELECT lmtext.revoke_model('m@1', '"lmtext_test ""odd"" role"', 'export');
@@ -113,6 +113,14 @@ SELECT lmtext.revoke_model('team', 'lmtext_test_team');
 SELECT lmtext.export_model('team', '/tmp/lmtext');
 CALL lmtext.train('topic', 'SELECT 1');
 RESET ROLE;
+-- The owner is that of the oldest version; by name, version 10 comes before version 9.
+SELECT lmtext.import_model('sorted', :'plain'), lmtext.import_model('sorted', :'plain', '{"max_tokens": 9}');
+ALTER TABLE "sorted@1" RENAME TO "sorted@9";
+ALTER TABLE "sorted@2" RENAME TO "sorted@10";
+ALTER TABLE "sorted@9" OWNER TO lmtext_test_team;
+SELECT lmtext.import_model('sorted', :'plain', '{"max_tokens": 8}');
+SELECT version, owner = 'lmtext_test_team' AS team FROM lmtext.models WHERE name = 'sorted' ORDER BY version;
+SELECT lmtext.drop_model('sorted');
 -- Where the new version's owner could not have it: the schema, and the base of a head.
 REVOKE CREATE ON SCHEMA roles_a FROM lmtext_test_team;
 SET ROLE lmtext_test_member;
@@ -135,7 +143,7 @@ COMMENT ON TABLE "team@2" IS 'ours';
 SET ROLE lmtext_test_team;
 SELECT lmtext.deploy('team', 3), lmtext.deploy('team', 2);
 SELECT obj_description('"team@2"'::regclass, 'pg_class');
--- What is pinned to another version is told.
+-- What is pinned to another version is reported.
 CREATE TABLE pinned (id int PRIMARY KEY, body text, kept real[], other real[],
     made real[] GENERATED ALWAYS AS (lmtext.embed(body, 'team@2'::regclass)) STORED);
 CREATE INDEX pinned_tokens ON pinned (lmtext.count_tokens(body, 'roles_a.team@3'::regclass));

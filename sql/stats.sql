@@ -134,10 +134,27 @@ SELECT bool_and(p50_ms <= p95_ms AND p95_ms <= p99_ms AND p99_ms <= total_ms * 1
            AND mean_ms BETWEEN total_ms / calls - 0.001 AND total_ms / calls + 0.001
            AND since <= last_used AND last_used <= now() AND model IS NOT NULL) AS many_calls
 FROM lmtext.stats WHERE database = current_database();
+-- The histogram has each call once, in the bucket of its time; the quantiles are in the buckets that it says.
+SELECT count(*) > 5 AS callers, bool_and(h.calls = s.calls) AS all_calls, bool_and(s.total_ms BETWEEN h.least AND h.most) AS times,
+       bool_and(s.p50_ms BETWEEN h.p50_from - 0.001 AND h.p50_to + 0.001) AS medians
+FROM lmtext.stats s JOIN (
+    SELECT role, database, version, function, sum(calls) AS calls, sum(calls * from_ms) - 0.001 AS least, sum(calls * to_ms) + 0.001 AS most,
+           min(from_ms) FILTER (WHERE share >= 0.5) AS p50_from, min(to_ms) FILTER (WHERE share >= 0.5) AS p50_to
+    FROM (SELECT *, sum(calls) OVER w / sum(calls) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS share
+          FROM lmtext.latency_histogram() WINDOW w AS (PARTITION BY role, database, version, function ORDER BY bucket)) b
+    GROUP BY 1, 2, 3, 4) h USING (role, database, version, function)
+WHERE s.database = current_database();
+SELECT bool_and(from_ms < to_ms AND to_ms <= greatest(0.256 / 1000, from_ms) * 1.1893 AND calls > 0 AND bucket BETWEEN 0 AND 127) AS buckets
+FROM lmtext.latency_histogram();
 -- Times are shown to a thousandth of a millisecond.
 SELECT bool_and(ms = round(ms::numeric, 3)::float8) AS rounded, count(*) > 20 AS many
 FROM lmtext.stats, unnest(ARRAY[total_ms, mean_ms, p50_ms, p95_ms, p99_ms]) ms WHERE database = current_database();
 SELECT bool_and(load_ms = round(load_ms::numeric, 3)::float8 AND load_ms > 0) AS rounded FROM lmtext.model_cache;
+-- The call for the first row of a batch has the time of the batch; those for the rows after it fetch what it has computed.
+SELECT lmtext.stats_reset();
+CREATE TABLE batch AS SELECT 'text ' || i AS body FROM generate_series(1, 400) i;
+SELECT count(lmtext.embed(body)) FROM batch;
+SELECT calls, rows, p50_ms < mean_ms AS fetched, p99_ms > mean_ms AS computed FROM lmtext.stats WHERE database = current_database();
 -- What was remembered is in no call's time: the mean is that of the one call that computed.
 SELECT lmtext.stats_reset();
 SELECT count(lmtext.embed('one two three')) FROM generate_series(1, 1000) i;
@@ -194,3 +211,4 @@ DROP ROLE lmtext_test_stats;
 SELECT role IS NULL AS role, model IS NULL AS model, version IS NULL AS version, calls FROM lmtext.stats WHERE database = current_database();
 SELECT lmtext.stats_reset();
 SELECT count(*) FROM lmtext.stats WHERE database = current_database();
+SELECT count(*) FROM lmtext.latency_histogram() WHERE database = current_database();

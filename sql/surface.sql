@@ -8,9 +8,9 @@ CREATE TEMP VIEW routine AS
     SELECT p.*, pg_get_function_identity_arguments(p.oid) AS arguments,
            'regclass'::regtype = ANY (p.proargtypes) AS pinned,
            p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
-           p.proname IN ('import_model', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
-               'load_model', 'unload_model', 'train', 'stats_reset') AS changes,
-           p.proname IN ('import_model', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset') AS closed,
+           p.proname IN ('import_model', 'add_head', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
+               'load_model', 'unload_model', 'train', 'stats_reset', 'create_job') AS changes,
+           p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset') AS closed,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass
@@ -45,8 +45,13 @@ WHERE closed = EXISTS (
 SELECT c.oid::regclass AS wrongly_open_or_closed
 FROM pg_class c
 WHERE c.relnamespace = 'lmtext'::regnamespace AND c.relkind IN ('r', 'v')
-    AND (SELECT coalesce(array_agg(DISTINCT a.privilege_type::text), '{}') FROM aclexplode(c.relacl) a WHERE a.grantee = 0)
-        <> '{SELECT}';
+    AND (SELECT coalesce(array_agg(DISTINCT a.privilege_type::text), '{}')
+         FROM (SELECT c.relacl UNION ALL SELECT t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid) o (acl), aclexplode(o.acl) a
+         WHERE a.grantee = 0) <> '{SELECT}';
+SELECT c.oid::regclass AS relation, t.attname AS closed
+FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid AND t.attnum > 0
+WHERE c.relnamespace = 'lmtext'::regnamespace AND c.relkind IN ('r', 'v')
+    AND NOT EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0) AND t.attacl IS NULL;
 SELECT oid::regprocedure AS runs_as_its_owner FROM routine WHERE prosecdef;
 
 -- Volatility: what names a model is STABLE, what is pinned to a version IMMUTABLE, and both are parallel safe.
@@ -71,7 +76,7 @@ FROM (SELECT DISTINCT proname, p AS pinned, a AS array_form FROM routine, unnest
       WHERE NOT helper AND NOT changes AND named
           AND proname NOT IN ('selftest', 'similarity', 'detokenize')) f
 WHERE NOT EXISTS (SELECT FROM routine r WHERE r.proname = f.proname AND r.pinned = f.pinned
-    AND ('text[]'::regtype = r.proargtypes[0]) = f.array_form);
+    AND ('text[]'::regtype = r.proargtypes[CASE WHEN r.proname IN ('rerank', 'next_sentence', 'entails', 'answer', 'sparse_similarity', 'maxsim') THEN 1 ELSE 0 END]) = f.array_form);
 
 -- Views, with the types of their columns.
 SELECT c.relname AS view, attname AS column, format_type(atttypid, atttypmod) AS type
@@ -89,7 +94,9 @@ CREATE ROLE lmtext_test_surface;
 SET ROLE lmtext_test_surface;
 SELECT count(*) FROM lmtext.models;
 SELECT lmtext.l2_normalize('{3,4}');
-SELECT name FROM lmtext.families;
+SELECT count(*) > 1 AS families FROM lmtext.families;
+SELECT count(*) > 1 AS tokenizers FROM lmtext.tokenizers;
+SELECT count(*) > 1 AS tasks FROM lmtext.tasks;
 \set VERBOSITY sqlstate
 SELECT lmtext.import_model('m', '/tmp');
 CALL lmtext.train('m', 'SELECT 1');

@@ -11,7 +11,7 @@ SET max_parallel_workers_per_gather = 0;
 SELECT lmtext.import_model('minilm', :'minilm');
 SELECT lmtext.import_model('tiny', :'tiny');
 
--- No model is named and none is the default.
+-- No model is named, and there is no default.
 \set VERBOSITY sqlstate
 SELECT lmtext.token_ids('x');
 \set VERBOSITY default
@@ -65,7 +65,7 @@ JOIN lmtext.token_ids('{one,"two words",""}'::text[]) t ON t.ordinality = x.n;
 SELECT lmtext.count_tokens('{{a},{b}}'::text[]);
 \set VERBOSITY default
 
--- Chunks: at most so many tokens, cut where the text ends something, nothing lost.
+-- Chunks: at most max_tokens tokens, cut at ends of sentences or lines, nothing lost.
 CREATE TABLE long AS SELECT string_agg(
     format('Sentence number %s has some words. It is followed by another one, naïve 😀.%s', i,
            CASE WHEN i % 5 = 0 THEN E'\n\n' ELSE ' ' END), '' ORDER BY i) AS body

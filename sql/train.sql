@@ -141,6 +141,7 @@ CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"refit": 1}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"seed": {"a": 1}}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": ["minilm"]}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"task": "tagging"}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"method": "oracle"}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": "nowhere"}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": "topic"}');
 CALL lmtext.train('bad', NULL);

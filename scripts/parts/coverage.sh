@@ -4,43 +4,78 @@
 # speed: kernels are measured by their own check and that of levels, the other rooms of the engine by its tests, src/pg by a server's. What
 # these tests say is judged where all is compiled as always, since some look at the clock; here only the loops of faults
 # are. A run that ends early shows in the counts.
-COVERAGE_FLAGS="--coverage -O0"
+COVERAGE_FLAGS="--coverage -O0 -DUNIT_STRIDE=16"
+# Vectors that stay in memory between two instructions cost the kernels thirty times as much.
+KERNEL_COVERAGE_FLAGS="--coverage -O1"
 
-# Programs of test/ in the build folder; not test_minilm, which takes the same ways as the golden models do, and not
-# the two cases that go through all of Unicode: without optimisation they take minutes.
-coverage_units() {
+step coverage-programs "engine" build_coverage_programs
+step coverage-server "engine" build_coverage_server
+
+part_coverage() {
+    job coverage-units coverage-programs count_units
+    job coverage-kernels coverage-programs count_kernels
+    job coverage-sql "coverage-server model" count_sql
+    job coverage-faults "coverage-sql library" count_faults
+    job coverage "coverage-units coverage-kernels coverage-faults" judge_coverage
+}
+
+find_coverage() {
     units=$MAKE_BUILD/coverage/units
     kernels=$MAKE_BUILD/coverage/kernels
+    copy=$(server_home)/coverage-server
+}
+
+# Programs of test/ in the build folder; not test_minilm, which takes the same ways as the golden models do. What is not
+# measured is as the library has it: the kernels beneath the other rooms, and these beside the kernels.
+build_coverage_programs() {
+    find_coverage
     rm -rf "$units" "$kernels"
+    copy_objects "$units" -path '*/kernels/*'
+    copy_objects "$kernels" ! -path '*/kernels/*'
     # shellcheck disable=SC2046
     {
-        make -s -j2 -f test/Makefile O="$units" \
-            $(find src/engine/kernels -name '*.c' | sed "s#^src/\(.*\)c\$#$units/\1o#") &&
-            make -s -j2 -f test/Makefile O="$units" OPTIMIZE="$COVERAGE_FLAGS" \
-                $(find test/unit -name 'test_*.c' ! -name test_minilm.c | sed "s#^test/\(.*\).c\$#$units/\1#") &&
-            make -s -j2 -f test/Makefile O="$kernels" OPTIMIZE="$COVERAGE_FLAGS" "$kernels/kernels/check" \
+        make -s -j2 -f test/Makefile O="$units" OPTIMIZE="$COVERAGE_FLAGS" \
+            $(find test/unit -name 'test_*.c' ! -name test_minilm.c | sed "s#^test/\(.*\).c\$#$units/\1#") &&
+            make -s -j2 -f test/Makefile O="$kernels" OPTIMIZE="$KERNEL_COVERAGE_FLAGS" "$kernels/kernels/check" \
                 "$kernels/unit/test_levels"
     } >"$LOGS/build-coverage.log" 2>&1 ||
         { tail -n 40 "$LOGS/build-coverage.log"; die "the engine's tests do not build (coverage)"; }
-    {
-        "$kernels/kernels/check"
-        "$kernels/unit/test_levels"
-    } >"$LOGS/coverage-kernels.log" 2>&1 &
+}
+
+# FOLDER CONDITION …: the engine's objects for which find's condition holds, as they are in the library.
+copy_objects() {
+    to=$1
+    shift
+    find src/engine -name '*.o' "$@" | while read -r object; do
+        mkdir -p "$to/$(dirname "${object#src/}")"
+        cp -p "$object" "$to/${object#src/}"
+    done
+}
+
+# Without the two cases that go through all of Unicode: without optimisation they take minutes.
+count_units() {
+    find_coverage
     for program in "$units"/unit/test_*; do
         case $program in *.d | *.gc*) continue ;; esac
         "$program" -blocks >"$LOGS/coverage-$(basename "$program").log" 2>&1 || true
     done
-    wait $! || true
+}
+
+count_kernels() {
+    find_coverage
+    {
+        "$kernels/kernels/check" || true
+        "$kernels/unit/test_levels" || true
+    } >"$LOGS/coverage-kernels.log" 2>&1
 }
 
 # TAP files whose ways through the code no SQL test takes.
-COVERAGE_TAP="010_cache 011_slots 020_models 031_runs 070_stats 080_roles"
+COVERAGE_TAP="010_cache 011_slots 020_models 031_runs 070_stats 071_health 080_roles 140_jobs"
 
 # A copy of the checkout, so that its servers and its installed extension are its own: in the folder of
 # servers, where their user may write the counts beside the objects.
-coverage_server() {
-    install_private
-    copy=$(server_home)/coverage-server
+build_coverage_server() {
+    find_coverage
     [ ! -d "$copy" ] || (cd "$copy" && sh scripts/cluster.sh stop)
     rm -rf "$copy"
     mkdir -p "$copy/build"
@@ -51,41 +86,40 @@ coverage_server() {
     for name in $COVERAGE_TAP; do
         cp "test/t/$name.pl" "$copy/test/t/"
     done
-    LMTEXT_FAULT_POINTS=$(fault_points)
     (
         cd "$copy"
-        unset LMTEXT_BUILD
         export LMTEXT_DEBUG=1
-        make -s -j2 PG_CONFIG="$PG_CONFIG" COPT="$COVERAGE_FLAGS" && find src -type d -exec chmod a+w {} +
+        make -s -j2 PG_CONFIG="$PG_HOME/bin/pg_config" COPT="$COVERAGE_FLAGS" && find src -type d -exec chmod a+w {} +
     ) >"$LOGS/build-coverage-pg.log" 2>&1 ||
         { tail -n 40 "$LOGS/build-coverage-pg.log"; die "the extension does not build (coverage)"; }
+}
+
+# PART …: a run in the copy, of what is built there, with a lock of its own.
+run_in_copy() (
+    cd "$copy"
+    export LMTEXT_DEBUG=1 LMTEXT_BUILT=1 LMTEXT_ASSERTS= LMTEXT_WORKERS=2
+    unset LMTEXT_BUILD LMTEXT_INSTALLED
+    exec sh scripts/test.sh "$@" 9>&-
+)
+
+count_sql() {
+    find_coverage
+    unset LMTEXT_TAP
+    LMTEXT_EFFORT=quick run_in_copy sql tap >"$LOGS/coverage-server.log" 2>&1 || true
+}
+
+count_faults() {
+    find_coverage
     check_no_faults "$copy/lmtext.so"
-    # The copy has a lock of its own.
-    (
-        cd "$copy"
-        export LMTEXT_DEBUG=1 LMTEXT_EFFORT=quick
-        unset LMTEXT_BUILD LMTEXT_TAP
-        sh scripts/test.sh sql tap
-    ) >"$LOGS/coverage-server.log" 2>&1 9>&- || true
-    (
-        cp test/faults/060_faults.pl "$copy/test/t/"
-        cd "$copy"
-        LMTEXT_EFFORT=$(short_effort)
-        export LMTEXT_EFFORT LMTEXT_DEBUG=1 LMTEXT_TAP='060*' LMTEXT_FAULT_POINTS
-        unset LMTEXT_BUILD
-        sh scripts/test.sh tap
-    ) >"$LOGS/coverage-faults.log" 2>&1 9>&- || tail -n 60 "$LOGS/coverage-faults.log"
+    cp test/faults/060_faults.pl "$copy/test/t/"
+    LMTEXT_FAULT_POINTS=$(fault_points) LMTEXT_EFFORT=$(short_effort) LMTEXT_TAP='060*'
+    export LMTEXT_FAULT_POINTS LMTEXT_EFFORT LMTEXT_TAP
+    run_in_copy tap >"$LOGS/coverage-faults.log" 2>&1 || tail -n 60 "$LOGS/coverage-faults.log"
     check_lines coverage cat "$copy/build/results.txt"
 }
 
-part_coverage() {
-    need_model
-    pg_layout
-    need_part coverage
-    coverage_units &
-    engine=$!
-    coverage_server
-    wait $engine
+judge_coverage() {
+    find_coverage
     check_lines coverage python3 scripts/check-coverage --report "$BUILD/coverage/unreached.txt" \
         "$BUILD/coverage/units" "$BUILD/coverage/kernels" "$copy/src/pg"
 }

@@ -1,70 +1,100 @@
 # engine.sh - parts that need no server: lint, the engine's tests, kernels, symbols, the other compiler.
 
-part_lint() {
-    need_part lint
-    check layers python3 scripts/check-layers
-    check links python3 scripts/check-docs --links
-    check format sh scripts/check-format
-    check picture python3 bench/picture.py --check
+# ---- What is built once for all ----
+
+# The engine, in a folder that has nothing else: the proof that it needs nothing else, and the objects of every library
+# that is linked after it, which are copied into the checkout.
+step engine "" build_engine
+step library "engine" build_library
+step unit-programs "engine" build_units unit ""
+step sanitized-programs "" build_units sanitize address,undefined
+step model "" fetch_model
+
+fetch_model() {
+    sh models/fetch.sh minilm >"$LOGS/model.log"
 }
 
+build_engine() {
+    [ -z "${LMTEXT_BUILT:-}" ] || return 0
+    check engine-alone sh scripts/check-engine
+    (cd "$BUILD/engine-alone" && find src liblm.a -name '*.[oda]' | xargs cp -pu --parents -t "$ROOT")
+}
+
+# As users make it, without PostgreSQL's assertions.
+build_library() {
+    log=$LOGS/build-library.log
+    make -s -j2 PG_CONFIG="$PG_HOME/bin/pg_config" >"$log" 2>&1 || { tail -n 40 "$log"; die "the extension does not build"; }
+}
+
+# FOLDER SANITIZERS. Programs without sanitizers are linked with the engine that the library has.
 build_units() {
-    # shellcheck disable=SC2086
-    need_packages $BUILD_PACKAGES
-    flock "$LOGS/build-$1.lock" make -s -j2 -f test/Makefile O="$MAKE_BUILD/$1" SANITIZE="$2" >"$LOGS/build-$1.log" 2>&1 ||
-        { tail -n 40 "$LOGS/build-$1.log"; die "the engine's tests do not build ($1)"; }
+    build_log=$LOGS/build-$1.log
+    set -- "$1" "${2:-}" "${2:+$MAKE_BUILD/$1/}liblm.a"
+    make -s -j2 -f test/Makefile O="$MAKE_BUILD/$1" SANITIZE="$2" LIBRARY="$3" >"$build_log" 2>&1 ||
+        { tail -n 40 "$build_log"; die "the engine's tests do not build ($1)"; }
 }
 
-# The real model's first: nothing takes longer. Under sanitizers it goes the ways of the tiny models in minutes, so only
-# where there is time.
-run_units() {
-    {
-        case "$1 $LMTEXT_EFFORT" in
-        "sanitize quick" | "sanitize all") ;;
-        *) echo "$BUILD/$1/unit/test_minilm" ;;
-        esac
-        find "$BUILD/$1/unit" -name 'test_*' ! -name '*.d' ! -name test_minilm | sort
-    } | for_each run_unit
-}
+# ---- Parts ----
 
-run_unit() {
-    check_lines "$(basename "$(dirname "$(dirname "$1")")")/$(basename "$1")" "$1"
+part_lint() {
+    job layers "library" check layers python3 scripts/check-layers
+    job links "" check links python3 scripts/check-docs --links
+    job format "" check format sh scripts/check-format
+    job picture "" check picture python3 bench/picture.py --check
 }
 
 part_unit() {
-    need_model
-    build_units unit ""
-    check engine-alone sh scripts/check-engine
-    run_units unit
+    unit_jobs unit unit-programs ""
 }
 
+# The real model goes the ways of the tiny models in minutes there, so only where there is time.
 part_sanitize() {
-    need_model
-    build_units sanitize address,undefined
-    run_units sanitize
+    unit_jobs sanitize sanitized-programs test_minilm
+    [ "$LMTEXT_EFFORT" != long ] || job sanitize/test_minilm "sanitized-programs model" run_unit sanitize test_minilm
+}
+
+# FOLDER STEP WITHOUT
+unit_jobs() {
+    for file in test/unit/test_*.c; do
+        unit=$(basename "$file" .c)
+        [ "$unit" = "$3" ] || job "$1/$unit" "$2 model" run_unit "$1" "$unit"
+    done
+}
+
+run_unit() {
+    check_lines "$1/$2" "$BUILD/$1/unit/$2"
+}
+
+part_kernels() {
+    for kernels in check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 emulated_attention; do
+        job "kernels/$kernels" unit-programs check_kernels $kernels
+    done
+    for cpu in $(sed -n 's/^HIDDEN(.* = gotoblas_\([A-Z0-9_]*\));/\1/p' src/engine/kernels/openblas.ld | sort -u); do
+        job "blas/$cpu" unit-programs check_blas "$cpu"
+    done
+    job spills "" check_lines spills sh scripts/check-spills
 }
 
 check_kernels() {
     check_lines "kernels/$1" "$BUILD/unit/kernels/$1"
 }
 
-part_kernels() {
-    build_units unit ""
-    printf '%s\n' check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 emulated_attention | for_each check_kernels
-    sed -n 's/^HIDDEN(.* = gotoblas_\([A-Z0-9_]*\));/\1/p' src/engine/kernels/openblas.ld | sort -u | for_each check_blas
-    need_part kernels
-    check_lines spills sh scripts/check-spills
+# What stands in for OpenBLAS's tables of other CPUs, which this one may never choose.
+check_blas() {
+    check_lines "blas/$1" env OPENBLAS_CORETYPE="$1" "$BUILD/unit/kernels/check" blas
 }
 
 part_symbols() {
-    need_part symbols
-    install_private
-    check symbols sh scripts/check-symbols lmtext.so "$PG_BINDIR/postgres"
+    job symbols library check_symbols
+}
+
+check_symbols() {
+    check symbols sh scripts/check-symbols lmtext.so "$PG_HOME/bin/postgres"
     # As `make install` does it for a user.
     rm -rf "$BUILD/installed"
-    check install make -s install PG_CONFIG="$PG_CONFIG" DESTDIR="$BUILD/installed"
-    stripped=$BUILD/installed$("$PG_CONFIG" --pkglibdir)/lmtext.so
-    check symbols-installed sh scripts/check-symbols "$stripped" "$PG_BINDIR/postgres"
+    check install make -s install PG_CONFIG="$PG_HOME/bin/pg_config" DESTDIR="$BUILD/installed"
+    stripped=$BUILD/installed$("$PG_HOME/bin/pg_config" --pkglibdir)/lmtext.so
+    check symbols-installed sh scripts/check-symbols "$stripped" "$PG_HOME/bin/postgres"
     check size at_most 14000000 "$stripped"
 }
 
@@ -73,19 +103,41 @@ at_most() {
     [ "$(stat -c %s "$2")" -le "$1" ]
 }
 
-# What stands in for OpenBLAS's tables of other CPUs, which this one may never choose.
-check_blas() {
-    check_lines "blas/$1" env OPENBLAS_CORETYPE="$1" "$BUILD/unit/kernels/check" blas
+# The other compiler: extension and tests without a warning. In CI it reads them only, which is where it warns; else it builds them,
+# over one build of the engine. (None of the programs is run.)
+part_clang() {
+    if [ "$LMTEXT_EFFORT" = ci ]; then
+        job clang "" read_by_clang
+    else
+        job clang "" build_by_clang
+    fi
 }
 
-# The other compiler: engine, tests and extension without a warning. (None of the programs is run.)
-part_clang() {
-    need_part clang
-    pg_layout
-    check clang-engine make -s -j2 -f test/Makefile O="$MAKE_BUILD/clang" CC=clang-14 OPTIMIZE=-O1
-    rm -rf "$BUILD/clang-source"
-    mkdir -p "$BUILD/clang-source"
-    cp -R Makefile lmtext.control sql src "$BUILD/clang-source/"
-    find "$BUILD/clang-source" -name '*.[od]' -exec rm -f {} +
-    check clang-extension make -s -j2 -C "$BUILD/clang-source" CC=clang-14 PG_CONFIG="$PG_CONFIG"
+read_by_clang() {
+    for folder in src/engine src/pg test bench; do
+        check "clang-$(echo $folder | tr / -)" read_folder_by_clang $folder
+    done
+}
+
+# FOLDER
+read_folder_by_clang() {
+    # PostgreSQL's own macros leave members out.
+    server=
+    [ "$1" != src/pg ] || server="-Wno-missing-field-initializers -Wno-sign-compare"
+    # shellcheck disable=SC2086 # words
+    find "$1" -name '*.c' ! -path 'test/fuzz/*' | sort | xargs -P 2 -n 16 clang-14 -fsyntax-only -std=gnu11 -O1 -Wall -Wextra \
+        -Werror -Wno-unused-parameter $server -DLMTEXT_VERSION='"0"' \
+        -Isrc -Isrc/engine -Itest/unit -isystem "$("$PG_HOME/bin/pg_config" --includedir-server)"
+}
+
+build_by_clang() {
+    source=$BUILD/clang-source
+    rm -rf "$source"
+    mkdir -p "$source"
+    cp -R Makefile lmtext.control sql src "$source/"
+    find "$source" -name '*.[oda]' -exec rm -f {} +
+    check clang-extension make -s -j2 -C "$source" CC=clang-14 PG_CONFIG="$PG_HOME/bin/pg_config" all
+    check clang-archive make -s -C "$source" CC=clang-14 PG_CONFIG="$PG_HOME/bin/pg_config" liblm.a
+    rm -rf "$BUILD/clang"
+    check clang-tests make -s -j2 -f test/Makefile O="$MAKE_BUILD/clang" CC=clang-14 OPTIMIZE=-O1 LIBRARY="$MAKE_BUILD/clang-source/liblm.a"
 }

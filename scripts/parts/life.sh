@@ -2,14 +2,17 @@
 
 # From 15 and 16 to 18. (From 15 to 15 is in the part tap.)
 part_upgrade() {
+    job upgrade "pg-15 pg-16 pg-18 fixtures" check_upgrade
+}
+
+check_upgrade() {
     LMTEXT_UPGRADE_TREES=
     for PG_MAJOR in 16 18; do
-        install_private
+        pg_layout
         LMTEXT_UPGRADE_TREES="$LMTEXT_UPGRADE_TREES${LMTEXT_UPGRADE_TREES:+ }$PG_MAJOR=$PG_TREE"
     done
-    PG_MAJOR=15
     export LMTEXT_UPGRADE_TREES
-    LMTEXT_TAP='093*'
-    part_tap
-    unset LMTEXT_UPGRADE_TREES LMTEXT_TAP
+    PG_MAJOR=15
+    stage_tap upgrade test/t/*.p[lm] test/t/*.list
+    check_tap upgrade 15 093_upgrade
 }

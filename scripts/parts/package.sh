@@ -1,8 +1,13 @@
 # package.sh - the Debian package, built and installed by the lines of the Dockerfile in empty Debian systems. About four
-# minutes, of which three are apt's.
+# minutes, of which three are apt's: in CI each fifth commit, and while what makes the package differs from the last whole run's.
 
 part_package() {
-    need_part package
+    [ "$LMTEXT_EFFORT" != ci ] || [ $(($(commit_number) % 5)) = 1 ] ||
+        changed_since_compared debian Dockerfile META.json lmtext.control test/package || return 0
+    job package "" check_package
+}
+
+check_package() {
     work=$(server_home)/package
     as_root rm -rf "$work"
     mkdir -p "$work"

@@ -1,17 +1,28 @@
 # roles.sh - the install and upgrade scripts judged by pgspot, which knows how such scripts are attacked.
 
-# A script that must be found fault with shows that the judge sees.
+step pgspot-tool "" need_venv pgspot pgspot==0.9.4
+
 part_pgspot() {
-    need_venv pgspot "pgspot==0.9.4"
+    job pgspot pgspot-tool check_pgspot
+}
+
+# A script that must be found fault with shows that the judge sees.
+check_pgspot() {
     cat sql/install/*.sql >"$BUILD/install.sql"
+    # Functions of jobs run what a user's trigger sees, so they set no search_path (PS005); their names are qualified, which the
+    # second look finds out. All others set one, or need none.
+    find sql/install -name '*.sql' ! -name '60-jobs.sql' | sort | xargs cat >"$BUILD/install-strict.sql"
     echo "CREATE OR REPLACE FUNCTION public.f(t text) RETURNS bool LANGUAGE sql SECURITY DEFINER AS 'SELECT t = t';" \
         >"$BUILD/open-to-attack.sql"
     check pgspot-sees no_status "$BUILD/pgspot/bin/pgspot" "$BUILD/open-to-attack.sql"
-    check pgspot-install.sql "$BUILD/pgspot/bin/pgspot" "$BUILD/install.sql"
+    check pgspot-install.sql "$BUILD/pgspot/bin/pgspot" "$BUILD/install-strict.sql"
+    check pgspot-install-jobs.sql "$BUILD/pgspot/bin/pgspot" --ignore PS005 "$BUILD/install.sql"
     # An update replaces what the version before it made, which is read first.
     for script in sql/upgrade/*.sql; do
-        name=$(basename "$script")
-        check "pgspot-$name" "$BUILD/pgspot/bin/pgspot" -a "test/upgrade/${name%--*}.sql" "$script"
+        update=$(basename "$script")
+        sed '/^-- 60-jobs:/,$d' "$script" >"$BUILD/strict-$update"
+        check "pgspot-$update" "$BUILD/pgspot/bin/pgspot" -a "test/upgrade/${update%--*}.sql" "$BUILD/strict-$update"
+        check "pgspot-jobs-$update" "$BUILD/pgspot/bin/pgspot" --ignore PS005 -a "test/upgrade/${update%--*}.sql" "$script"
     done
 }
 

@@ -1,18 +1,23 @@
 # scripts.sh - the scripts themselves, on a copy of the checkout that is interrupted and cleaned.
 
 part_scripts() {
-    need_part scripts
-    need_model
-    install_private
+    job scripts "library pg-15 model" check_scripts
+    job meta "" check meta python3 -B scripts/check-meta META.json lmtext.control
+}
+
+# With what is built, so that it is not built again.
+check_scripts() {
+    PG_MAJOR=15
+    pg_layout
     copy=$(server_home)/scripts-test
     rm -rf "$copy"
     copy_checkout "$copy"
     ln -s "$BUILD/models" "$copy/build/models"
-    cp -a "$PG_COPY" "$copy/build/pg"
+    cp -a "$PG_COPY" "$copy/build/$(basename "$PG_COPY")"
+    cp -a "$BUILD/engine-alone" "$BUILD/source-15" "$copy/build/"
     check_lines scripts python3 -B test/scripts/check.py "$copy"
     stop_postmasters_below "$copy"
     rm -rf "$copy"
-    check meta python3 -B scripts/check-meta META.json lmtext.control
 }
 
 # The checkout, with what is compiled, in another folder.

@@ -29,6 +29,13 @@ CREATE FUNCTION lmtext.import_model(name text, files jsonb, options jsonb DEFAUL
 COMMENT ON FUNCTION lmtext.import_model(text, jsonb, jsonb) IS
     'create the next version of a model from large objects, given as {"file name": oid}; returns its number; needs EXECUTE';
 
+CREATE FUNCTION lmtext.add_head(name text, base text, source text, options jsonb DEFAULT '{}')
+    RETURNS integer
+    AS 'MODULE_PATHNAME', 'lmtext_add_head'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION lmtext.add_head(text, text, text, jsonb) IS
+    'create the next version of a model from the head in a directory on the server, on the encoder of another model; returns its number; needs EXECUTE';
+
 CREATE FUNCTION lmtext.quantize(model text, "precision" text, calibration text[] DEFAULT NULL)
     RETURNS integer
     AS 'MODULE_PATHNAME', 'lmtext_quantize'
@@ -51,7 +58,8 @@ COMMENT ON FUNCTION lmtext.drop_model(text) IS
 -- Who may make models is for the administrator to say. The functions for models that are there ask for ownership, or for
 -- what GRANT asks for, and are granted to PUBLIC below.
 REVOKE EXECUTE ON FUNCTION
-    lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb)
+    lmtext.import_model(text, text, jsonb), lmtext.import_model(text, jsonb, jsonb),
+    lmtext.add_head(text, text, text, jsonb)
     FROM PUBLIC;
 
 CREATE FUNCTION lmtext.export_model(model text, directory text) RETURNS void
@@ -131,4 +139,29 @@ CREATE VIEW lmtext.families AS SELECT f.name, f.model_types, f.tasks FROM lmtext
 COMMENT ON VIEW lmtext.families IS
     'model families that can be imported: their values of model_type in config.json, and their tasks';
 
-GRANT SELECT ON lmtext.models, lmtext.families TO PUBLIC;
+CREATE FUNCTION lmtext_internal.tokenizer_list(OUT stage text, OUT name text)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_tokenizer_list'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 50;
+COMMENT ON FUNCTION lmtext_internal.tokenizer_list() IS 'kinds of stages and models that a tokenizer may have';
+
+CREATE VIEW lmtext.tokenizers AS SELECT t.stage, t.name FROM lmtext_internal.tokenizer_list() t;
+COMMENT ON VIEW lmtext.tokenizers IS
+    'what the tokenizer of a model may be made of: stages of tokenizer.json, and the types that each may have';
+
+CREATE FUNCTION lmtext_internal.task_list(
+    OUT name text, OUT does text, OUT functions text[], OUT setting text, OUT labels boolean)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_task_list'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+COMMENT ON FUNCTION lmtext_internal.task_list() IS 'tasks that a model may have';
+
+CREATE VIEW lmtext.tasks AS
+    SELECT t.name, t.does, t.functions, t.setting, t.labels FROM lmtext_internal.task_list() t;
+COMMENT ON VIEW lmtext.tasks IS 'tasks that a model may have, and the functions of each';
+COMMENT ON COLUMN lmtext.tasks.does IS 'what models of the task are used for';
+COMMENT ON COLUMN lmtext.tasks.functions IS 'functions of the schema lmtext that need such a model';
+COMMENT ON COLUMN lmtext.tasks.setting IS 'the setting that names the model of calls that name none';
+COMMENT ON COLUMN lmtext.tasks.labels IS 'whether the results are scores of labels';
+
+GRANT SELECT ON lmtext.models, lmtext.families, lmtext.tokenizers, lmtext.tasks TO PUBLIC;

@@ -61,6 +61,106 @@ CREATE FUNCTION lmtext.embed(
 COMMENT ON FUNCTION lmtext.embed(text[], regclass, text, text, integer, text) IS
     'embeddings of texts, as the rows of one array, computed as one batch (version pinned)';
 
+CREATE FUNCTION lmtext.embed_query(text text, model text DEFAULT NULL, dimensions integer DEFAULT NULL)
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_query' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_query(text, text, integer) IS
+    'embedding of a text that is searched for';
+
+CREATE FUNCTION lmtext.embed_query(
+    text text,
+    model regclass,
+    dimensions integer DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_query' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_query(text, regclass, integer, text) IS
+    'embedding of a text that is searched for (version pinned)';
+
+CREATE FUNCTION lmtext.embed_query(texts text[], model text DEFAULT NULL, dimensions integer DEFAULT NULL)
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_query_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_query(text[], text, integer) IS
+    'embeddings of texts that are searched for, as the rows of one array, computed as one batch';
+
+CREATE FUNCTION lmtext.embed_query(
+    texts text[],
+    model regclass,
+    dimensions integer DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_query_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_query(text[], regclass, integer, text) IS
+    'embeddings of texts that are searched for, as the rows of one array, computed as one batch (version pinned)';
+
+CREATE FUNCTION lmtext.embed_document(text text, model text DEFAULT NULL, dimensions integer DEFAULT NULL)
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_document' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_document(text, text, integer) IS
+    'embedding of a text that is to be found';
+
+CREATE FUNCTION lmtext.embed_document(
+    text text,
+    model regclass,
+    dimensions integer DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_document' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_document(text, regclass, integer, text) IS
+    'embedding of a text that is to be found (version pinned)';
+
+CREATE FUNCTION lmtext.embed_document(texts text[], model text DEFAULT NULL, dimensions integer DEFAULT NULL)
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_document_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_document(text[], text, integer) IS
+    'embeddings of texts that are to be found, as the rows of one array, computed as one batch';
+
+CREATE FUNCTION lmtext.embed_document(
+    texts text[],
+    model regclass,
+    dimensions integer DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_embed_document_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.embed_document(text[], regclass, integer, text) IS
+    'embeddings of texts that are to be found, as the rows of one array, computed as one batch (version pinned)';
+
+CREATE FUNCTION lmtext.hidden_states(text text, model text DEFAULT NULL, layer integer DEFAULT -1)
+    RETURNS SETOF real[]
+    AS 'MODULE_PATHNAME', 'lmtext_hidden_states' LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 50
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.hidden_states(text, text, integer) IS
+    'what the encoder has for each token of a text behind one of its layers';
+
+CREATE FUNCTION lmtext.hidden_states(text text, model regclass, layer integer DEFAULT -1)
+    RETURNS SETOF real[]
+    AS 'MODULE_PATHNAME', 'lmtext_hidden_states' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000 ROWS 50
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.hidden_states(text, regclass, integer) IS
+    'what the encoder has for each token of a text behind one of its layers (version pinned)';
+
+CREATE FUNCTION lmtext.hidden_states(texts text[], model text DEFAULT NULL, layer integer DEFAULT -1)
+    RETURNS TABLE (ordinality bigint, state real[])
+    AS 'MODULE_PATHNAME', 'lmtext_hidden_states_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 500
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.hidden_states(text[], text, integer) IS
+    'what the encoder has for each token of each text of an array behind one of its layers';
+
+CREATE FUNCTION lmtext.hidden_states(texts text[], model regclass, layer integer DEFAULT -1)
+    RETURNS TABLE (ordinality bigint, state real[])
+    AS 'MODULE_PATHNAME', 'lmtext_hidden_states_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 500
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.hidden_states(text[], regclass, integer) IS
+    'what the encoder has for each token of each text of an array behind one of its layers (version pinned)';
+
 CREATE FUNCTION lmtext.similarity(a text, b text, model text DEFAULT NULL) RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_similarity' LANGUAGE C STABLE PARALLEL SAFE COST 200000
     SUPPORT lmtext_internal.distance_support;

@@ -163,3 +163,57 @@ CREATE FUNCTION lmtext.class_scores(vector real[], model regclass)
     ROWS 20;
 COMMENT ON FUNCTION lmtext.class_scores(real[], regclass) IS
     'probability of each label for an embedding by the base of the model, highest first (version pinned)';
+
+CREATE FUNCTION lmtext.explain(
+    text text,
+    model text DEFAULT NULL,
+    label text DEFAULT NULL,
+    method text DEFAULT 'integrated_gradients',
+    steps integer DEFAULT NULL,
+    baseline text DEFAULT NULL)
+    RETURNS TABLE (token text, start integer, stop integer, attribution real)
+    AS 'MODULE_PATHNAME', 'lmtext_explain' LANGUAGE C STABLE PARALLEL SAFE COST 10000000 ROWS 50
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.explain(text, text, text, text, integer, text) IS
+    'words of a text and their shares of the score of a label';
+
+CREATE FUNCTION lmtext.explain(
+    text text,
+    model regclass,
+    label text DEFAULT NULL,
+    method text DEFAULT 'integrated_gradients',
+    steps integer DEFAULT NULL,
+    baseline text DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS TABLE (token text, start integer, stop integer, attribution real)
+    AS 'MODULE_PATHNAME', 'lmtext_explain' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000000 ROWS 50
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.explain(text, regclass, text, text, integer, text, text) IS
+    'words of a text and their shares of the score of a label (version pinned)';
+
+CREATE FUNCTION lmtext.explain(
+    texts text[],
+    model text DEFAULT NULL,
+    label text DEFAULT NULL,
+    method text DEFAULT 'integrated_gradients',
+    steps integer DEFAULT NULL,
+    baseline text DEFAULT NULL)
+    RETURNS TABLE (ordinality bigint, token text, start integer, stop integer, attribution real)
+    AS 'MODULE_PATHNAME', 'lmtext_explain_array' LANGUAGE C STABLE PARALLEL SAFE COST 100000000 ROWS 500
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.explain(text[], text, text, text, integer, text) IS
+    'words of each text of an array and their shares of the score of a label';
+
+CREATE FUNCTION lmtext.explain(
+    texts text[],
+    model regclass,
+    label text DEFAULT NULL,
+    method text DEFAULT 'integrated_gradients',
+    steps integer DEFAULT NULL,
+    baseline text DEFAULT NULL,
+    on_long text DEFAULT 'truncate')
+    RETURNS TABLE (ordinality bigint, token text, start integer, stop integer, attribution real)
+    AS 'MODULE_PATHNAME', 'lmtext_explain_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000000 ROWS 500
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.explain(text[], regclass, text, text, integer, text, text) IS
+    'words of each text of an array and their shares of the score of a label (version pinned)';

@@ -1,4 +1,4 @@
--- 41-metrics: how well predicted labels match actual ones, as scikit-learn defines it. Labels are values
+-- 41-metrics: how well predicted labels match actual ones, as scikit-learn defines it, and how well a model expects a text. Labels are values
 -- of any type, equal by the type's own equality. Rows in which either label is NULL are left out.
 
 CREATE FUNCTION lmtext_internal.accuracy_accum(state bigint[], actual anycompatible, predicted anycompatible)
@@ -91,6 +91,70 @@ CREATE AGGREGATE lmtext.f1(actual anycompatible, predicted anycompatible, averag
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.f1(anycompatible, anycompatible, text, anycompatible) IS
     'F1 score of one label; average is binary';
+
+CREATE FUNCTION lmtext_internal.matthews_accum(state internal, actual anycompatible, predicted anycompatible) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_matthews_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION lmtext_internal.matthews_accum(internal, anycompatible, anycompatible) IS
+    'internal: part of the aggregate matthews';
+
+CREATE FUNCTION lmtext_internal.matthews_combine(state internal, more internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_matthews_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.matthews_combine(internal, internal) IS 'internal: part of the aggregate matthews';
+
+CREATE FUNCTION lmtext_internal.matthews_serialize(state internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'lmtext_matthews_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.matthews_serialize(internal) IS 'internal: part of the aggregate matthews';
+
+CREATE FUNCTION lmtext_internal.matthews_deserialize(state bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_matthews_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.matthews_deserialize(bytea, internal) IS 'internal: part of the aggregate matthews';
+
+CREATE FUNCTION lmtext_internal.matthews_final(state internal) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_matthews_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.matthews_final(internal) IS 'internal: part of the aggregate matthews';
+
+CREATE AGGREGATE lmtext.matthews(actual anycompatible, predicted anycompatible) (
+    SFUNC = lmtext_internal.matthews_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.matthews_combine,
+    SERIALFUNC = lmtext_internal.matthews_serialize,
+    DESERIALFUNC = lmtext_internal.matthews_deserialize,
+    FINALFUNC = lmtext_internal.matthews_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.matthews(anycompatible, anycompatible) IS
+    'correlation of the actual and the predicted labels, from -1 to 1 (Matthews)';
+
+CREATE FUNCTION lmtext_internal.cross_entropy_accum(state internal, log_probability double precision, tokens bigint) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_cross_entropy_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION lmtext_internal.cross_entropy_accum(internal, double precision, bigint) IS
+    'internal: part of the aggregate cross_entropy';
+
+CREATE FUNCTION lmtext_internal.cross_entropy_combine(state internal, more internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_cross_entropy_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.cross_entropy_combine(internal, internal) IS 'internal: part of the aggregate cross_entropy';
+
+CREATE FUNCTION lmtext_internal.cross_entropy_serialize(state internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'lmtext_cross_entropy_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.cross_entropy_serialize(internal) IS 'internal: part of the aggregate cross_entropy';
+
+CREATE FUNCTION lmtext_internal.cross_entropy_deserialize(state bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_cross_entropy_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.cross_entropy_deserialize(bytea, internal) IS 'internal: part of the aggregate cross_entropy';
+
+CREATE FUNCTION lmtext_internal.cross_entropy_final(state internal) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_cross_entropy_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.cross_entropy_final(internal) IS 'internal: part of the aggregate cross_entropy';
+
+CREATE AGGREGATE lmtext.cross_entropy(log_probability double precision, tokens bigint) (
+    SFUNC = lmtext_internal.cross_entropy_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.cross_entropy_combine,
+    SERIALFUNC = lmtext_internal.cross_entropy_serialize,
+    DESERIALFUNC = lmtext_internal.cross_entropy_deserialize,
+    FINALFUNC = lmtext_internal.cross_entropy_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.cross_entropy(double precision, bigint) IS
+    'mean negative log probability of a token, in nats';
 
 -- These run a query as the caller, who could run it as well; they write nothing.
 

@@ -151,7 +151,8 @@ COMMENT ON COLUMN lmtext.stats.function IS
 COMMENT ON COLUMN lmtext.stats.calls IS
     'calls with a text that is not null that computed something or failed; calls + cached is the number of evaluations';
 COMMENT ON COLUMN lmtext.stats.rows IS 'texts that were computed, including those of calls that failed later';
-COMMENT ON COLUMN lmtext.stats.tokens IS 'tokens of these texts, including special tokens if the function uses them';
+COMMENT ON COLUMN lmtext.stats.tokens IS
+    'tokens of these texts, including special tokens if the function uses them; none of a text that another call of its row had computed';
 COMMENT ON COLUMN lmtext.stats.truncated IS 'texts among rows that were longer than the model''s window';
 COMMENT ON COLUMN lmtext.stats.errors IS 'calls that ended by an error, a cancel or the end of the session';
 COMMENT ON COLUMN lmtext.stats.cached IS
@@ -160,6 +161,15 @@ COMMENT ON COLUMN lmtext.stats.total_ms IS 'time of all calls in milliseconds, i
 COMMENT ON COLUMN lmtext.stats.p50_ms IS 'median time of a call in milliseconds, to within 9.1 %';
 COMMENT ON COLUMN lmtext.stats.since IS 'when the first of these calls was counted';
 COMMENT ON COLUMN lmtext.stats.last_used IS 'when the last of these calls was counted';
+
+CREATE FUNCTION lmtext.latency_histogram(
+    OUT role text, OUT database text, OUT model regclass, OUT version text, OUT function text,
+    OUT bucket integer, OUT from_ms double precision, OUT to_ms double precision, OUT calls bigint)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_latency_histogram'
+    LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 10000 ROWS 500;
+COMMENT ON FUNCTION lmtext.latency_histogram() IS
+    'times of the calls of lmtext.stats by buckets: calls that took from from_ms to less than to_ms; counts of one bucket add up over rows';
 
 CREATE FUNCTION lmtext_internal.get_stats_info(
     OUT entries integer, OUT capacity integer, OUT evicted bigint, OUT obstacle text)
@@ -181,6 +191,13 @@ CREATE FUNCTION lmtext.stats_reset() RETURNS void
     LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION lmtext.stats_reset() IS 'reset the statistics of calls in this database';
 REVOKE EXECUTE ON FUNCTION lmtext.stats_reset() FROM PUBLIC;
+
+CREATE FUNCTION lmtext.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_health'
+    LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000 ROWS 20;
+COMMENT ON FUNCTION lmtext.health() IS
+    'state of lmtext as far as the caller may see it: one row for each check, with status pass, warn or fail, and a hint where it is not pass';
 
 GRANT SELECT ON lmtext.model_cache, lmtext.device, lmtext.train_runs, lmtext.train_log,
     lmtext.stats, lmtext.stats_info TO PUBLIC;

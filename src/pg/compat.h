@@ -7,6 +7,7 @@
 #include "postgres.h"
 #include "fmgr.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
 #error "lmtext needs PostgreSQL 15 or newer"
@@ -80,6 +81,23 @@ lmtext_repalloc(void *pointer, Size size)
     return moved;
 #endif
 }
+
+/* A wait of an extension has a name of its own since 17; the number is the same in all processes.
+ */
+#if PG_VERSION_NUM >= 170000
+#define LMTEXT_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#else
+#define LMTEXT_WAIT_EVENT(name) ((void)(name), PG_WAIT_EXTENSION)
+#endif
+
+/* A portal to its end, without results (include tcop/pquery.h). */
+#if PG_VERSION_NUM >= 180000
+#define LMTEXT_RUN_PORTAL(portal) \
+    PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, NULL)
+#else
+#define LMTEXT_RUN_PORTAL(portal) \
+    PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, NULL)
+#endif
 
 /* Shared memory without preload: by a name in the server's own directory of segments. */
 #define LMTEXT_NAMED_DSM (PG_VERSION_NUM >= 170000)

@@ -23,6 +23,9 @@ CONF
 value(qq{
     CREATE EXTENSION lmtext;
     SELECT lmtext.import_model('tiny', '$tiny');
+    SELECT lmtext.import_model('ner', '$tiny-token');
+    SELECT lmtext.import_model('cross', '$tiny-cross'), lmtext.import_model('qa', '$tiny-answer');
+    SELECT lmtext.import_model('masked', '$tiny-mask', '{"task": "fill_mask"}');
     SELECT lmtext.import_model('two', '$tiny', '{"max_tokens": 17}');
     SELECT lmtext.import_model('two', '$tiny', '{"max_tokens": 18}');
     CREATE TABLE doc AS SELECT i AS id, 'text number ' || i AS body, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS topic
@@ -203,6 +206,11 @@ my @cases = (
     { name => 'classify', run => q{SELECT lmtext.classify(body, 'topic') FROM doc} },
     { name => 'classify an array', run => q{SELECT lmtext.classify(array_agg(body), 'topic') FROM doc} },
     { name => 'scores', run => q{SELECT s.label, s.score FROM doc, lmtext.class_scores(body, 'topic') s} },
+    { name => 'tags', run => q{SELECT t.* FROM doc, lmtext.tag(body, 'ner') t} },
+    { name => 'entities', run => q{SELECT e.* FROM doc, lmtext.entities(body, 'ner') e} },
+    { name => 'masks', run => q{SELECT f.* FROM doc, lmtext.fill_mask(body || ' [MASK]', 'masked', 2) f WHERE id < 4} },
+    { name => 'rerank', run => q{SELECT lmtext.rerank('words', body, 'cross') FROM doc} },
+    { name => 'answers', run => q{SELECT a.* FROM doc, lmtext.answer('words', body, 'qa', 2) a} },
     { name => 'tokens', run => q{SELECT t.* FROM doc, lmtext.tokens(body, 'tiny') t WHERE doc.id < 3} },
     { name => 'chunks', run => q{SELECT c.* FROM doc, lmtext.chunk(body, 'tiny', 2) c WHERE id < 3} },
     { name => 'tokenize and back', run => q{SELECT lmtext.detokenize(lmtext.token_ids(body, 'tiny'), 'tiny') FROM doc} },
@@ -303,7 +311,7 @@ safe('after the loops in a transaction');
 my @points = split ' ', $ENV{LMTEXT_FAULT_POINTS} or die 'LMTEXT_FAULT_POINTS is not set';
 cmp_ok(scalar(@points), '>=', 30, 'there are thirty error points and more');
 # The failure of two is contained, with the lightweight lock that one of them holds: the model is loaded privately.
-is(join(' ', grep { !$fired_points{$_} } @points), 'registry_locked segment_made', 'each of them has thrown');
+is(join(' ', grep { !$fired_points{$_} } @points), 'area_locked segment_made', 'each of them has thrown');
 note(sprintf('%d failures in %.0f s', $failures, time - $started));
 cmp_ok($failures, '>=', effort(1000, 3000, 3000), 'that many failures there were');
 

@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "base/size.h"
 #include "family/family.h"
-#include "format/bundle.h"
+#include "format/checkpoint.h"
 #include "fuzz.h"
 
 #define MARK "--- "
@@ -103,20 +103,50 @@ fuzz_folder_find(fuzz_folder *folder, const char *name)
     return NULL;
 }
 
-/*
- * One byte of a file. Behind a header alone come bytes of which any two, four or eight make a
- * finite number below 2 in every format.
- */
-static char
-byte_of(const fuzz_file *file, uint64_t at)
+/* What stands behind a header alone repeats after so many bytes. */
+#define PERIOD (256u * 63)
+
+/* Bytes of which any two, four or eight make a finite number below 2 in every format. */
+static const char *
+numbers(void)
 {
+    static char bytes[PERIOD];
+    static bool made;
+
+    for (uint32_t at = 0; !made && at < PERIOD; at++)
+        bytes[at] = (char)((at * 37 + (at >> 8) * 11) % 0x3f | (at % 3 == 0 ? 0x80 : 0));
+    made = true;
+    return bytes;
+}
+
+/* Before a header alone stands its size; returns the bytes of both that were copied. */
+static size_t
+copy_header(const fuzz_file *file, uint64_t at, char *dest, size_t length)
+{
+    size_t count = 0;
+
+    for (; count < length && at < 8 + file->header; count++, at++)
+        dest[count] = at < 8 ? (char)(file->header >> 8 * at & 0xff) : file->data[at - 8];
+    return count;
+}
+
+static void
+copy_bytes(const fuzz_file *file, uint64_t at, char *dest, size_t length)
+{
+    size_t done = 0;
+
     if (file->header == 0)
-        return file->data[at];
-    if (at < 8)
-        return (char)(file->header >> 8 * at & 0xff);
-    if (at - 8 < file->header)
-        return file->data[at - 8];
-    return (char)((at * 37 + (at >> 8) * 11) % 0x3f | (at % 3 == 0 ? 0x80 : 0));
+        memcpy(dest, file->data + at, length);
+    else
+        done = copy_header(file, at, dest, length);
+    while (file->header > 0 && done < length) {
+        size_t from = (at + done) % PERIOD, count = length - done;
+
+        if (count > PERIOD - from)
+            count = PERIOD - from;
+        memcpy(dest + done, numbers() + from, count);
+        done += count;
+    }
 }
 
 static lm_status
@@ -139,8 +169,8 @@ folder_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, vo
     REQUIRE(offset >= file->read_to);
     REQUIRE(offset <= file->size && length <= file->size - offset);
     file->read_to = offset + length;
-    for (size_t i = 0; i < length; i++)
-        ((char *)dest)[i] = byte_of(file, offset + i);
+    if (length > 0)
+        copy_bytes(file, offset, dest, length);
     return LM_OK;
 }
 
@@ -152,12 +182,14 @@ fuzz_folder_source(fuzz_folder *folder)
 
 /* A dimension of a slot, from the config. */
 static uint64_t
-dimension(const void *config, size_t offset)
+dimension(const void *config, lm_extent extent)
 {
-    int32_t value;
+    int32_t value, times = 1;
 
-    memcpy(&value, (const char *)config + offset, sizeof value);
-    return (uint64_t)value;
+    memcpy(&value, (const char *)config + extent.first, sizeof value);
+    if (extent.second)
+        memcpy(&times, (const char *)config + extent.second, sizeof times);
+    return (uint64_t)value * (uint64_t)times;
 }
 
 /* All tensors that a family's slots ask for; parts are written one by one. */
@@ -166,23 +198,23 @@ write_weights(lm_context *ctx, const lm_family *family, const void *config, lm_b
 {
     static lm_tensor tensors[256];
     static char names[256][128];
-    const lm_dims *dims = config;
     size_t count = 0;
 
     for (size_t s = 0; s < family->slot_count; s++) {
         const lm_weight_slot *slot = &family->slots[s];
-        const char *hole = strstr(slot->pattern, "{i}");
+        const lm_weight_group *group = &family->groups[slot->group];
+        const char *prefix = group->prefix, *hole = strstr(prefix, "{i}");
 
-        for (int layer = 0; layer < (hole ? dims->layers : 1) && count < 256; layer++) {
+        for (int layer = 0; layer < lm_group_layers(group, config) && count < 256; layer++) {
             lm_tensor *tensor = &tensors[count];
 
-            if (slot->parts > 1)
+            if (slot->parts > 1 || dimension(config, slot->shape[0]) == 0)
                 continue;
             if (hole)
-                snprintf(names[count], sizeof names[count], "%.*s%d%s", (int)(hole - slot->pattern),
-                         slot->pattern, layer, hole + 3);
+                snprintf(names[count], sizeof names[count], "%.*s%d%s%s", (int)(hole - prefix),
+                         prefix, layer, hole + 3, slot->pattern);
             else
-                snprintf(names[count], sizeof names[count], "%s", slot->pattern);
+                snprintf(names[count], sizeof names[count], "%s%s", prefix, slot->pattern);
             *tensor = (lm_tensor){.name = names[count], .dtype = LM_F32, .rank = slot->rank};
             for (int axis = 0; axis < slot->rank; axis++)
                 tensor->shape[axis] = dimension(config, slot->shape[axis]);
@@ -213,7 +245,7 @@ fuzz_folder_add_weights(fuzz_folder *folder)
     lm_buffer_init(&out, &ctx);
     good = lm_json_parse(&ctx, &arena, file->data, file->size, "", &root) == LM_OK &&
            lm_family_find(&ctx, root, &family) == LM_OK && family->config_size <= sizeof config &&
-           lm_family_configure(&ctx, family, root, config) == LM_OK &&
+           lm_family_configure(&ctx, family, NULL, root, config) == LM_OK &&
            write_weights(&ctx, family, config, &out) == LM_OK;
     lm_arena_free(&arena);
     if (good)

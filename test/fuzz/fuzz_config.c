@@ -30,16 +30,17 @@ static void
 check_fields(const lm_family *family, const void *config)
 {
     const lm_dims *dims = config;
+    int layers = lm_group_layers(&family->groups[LM_GROUP_LAYERS], config);
 
     for (size_t i = 0; i < family->field_count; i++) {
         const lm_config_field *field = &family->fields[i];
         int32_t value;
 
         memcpy(&value, (const char *)config + field->offset, sizeof value);
-        REQUIRE(field->type != LM_FIELD_INT || (value >= field->low && value <= field->high));
+        REQUIRE(field->type != LM_FIELD_INT || (field->flags & LM_FIELD_MUST_BE) ||
+                (value >= field->low && value <= field->high));
     }
-    REQUIRE(dims->vocab > 0 && dims->positions > 0 && dims->layers > 0);
-    REQUIRE(dims->heads > 0 && dims->hidden % dims->heads == 0);
+    REQUIRE(dims->vocab > 0 && dims->window > 0 && dims->hidden > 0 && layers > 0);
 }
 
 /* Targets stand in the image in their order, each with room for its rows. */
@@ -52,7 +53,7 @@ check_targets(const lm_weights_plan *plan)
         const lm_weight_target *target = &plan->targets[i];
         size_t bytes;
 
-        if (target->parts == 0)
+        if (target->parts == 0 || target->spare)
             continue;
         REQUIRE(!lm_mul_overflows(target->rows, target->width, &bytes));
         REQUIRE(!lm_mul_overflows(bytes, sizeof(float), &bytes));
@@ -84,7 +85,7 @@ check_placements(const lm_weights_plan *plan)
 
 /* Strings that are handed on are there; numbers are what their types allow. */
 static void
-check_sentence(const lm_sentence_spec *spec)
+check_sentence(const lm_sentence_transformers *spec)
 {
     REQUIRE(spec->pooling >= LM_POOL_NONE && spec->pooling <= LM_POOL_LAST);
     REQUIRE(spec->max_seq_length >= 0 && spec->embedding_dimension >= 0);
@@ -103,7 +104,7 @@ check_list(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folde
 
     for (int i = 0; i < fresh.count; i++)
         fresh.files[i].read_to = 0;
-    REQUIRE_OK(ctx, lm_bundle_list(ctx, arena, &again, &list));
+    REQUIRE_OK(ctx, lm_checkpoint_list(ctx, arena, &again, &list));
     for (int i = 0; i < folder->count; i++) {
         bool listed = false;
 
@@ -124,27 +125,27 @@ run(lm_context *ctx, lm_arena *arena, const lm_source *source, fuzz_folder *fold
 {
     const lm_family *family;
     lm_weights_plan plan;
-    lm_bundle bundle;
+    lm_checkpoint checkpoint;
     lm_notes notes;
     const lm_dims *dims;
     int window;
 
     lm_notes_init(&notes, true);
-    LM_TRY(lm_bundle_open(ctx, arena, source, &notes, &bundle));
-    REQUIRE((bundle.config != NULL) != (bundle.head != NULL));
-    check_sentence(&bundle.sentence);
+    LM_TRY(lm_checkpoint_open(ctx, arena, source, &notes, &checkpoint));
+    REQUIRE((checkpoint.config != NULL) != (checkpoint.settings != NULL));
+    check_sentence(&checkpoint.sentence);
     LM_TRY(check_list(ctx, arena, source, folder));
-    if (bundle.head)
+    if (checkpoint.settings)
         return LM_OK;
-    LM_TRY(lm_family_find(ctx, bundle.config, &family));
-    LM_TRY(lm_weights_plan_make(ctx, arena, family, &bundle, lm_kernels_active(), LM_PRECISION_F32,
-                                &plan));
+    LM_TRY(lm_family_find(ctx, checkpoint.config, &family));
+    LM_TRY(lm_weights_plan_make(ctx, arena, family, lm_family_head(family, checkpoint.config),
+                                &checkpoint, lm_kernels_active(), LM_PRECISION_F32, &plan));
     check_fields(family, plan.config);
     check_targets(&plan);
     check_placements(&plan);
     dims = plan.config;
-    window = lm_bundle_window(&bundle, dims->positions);
-    REQUIRE(window >= 1 && window <= dims->positions);
+    window = lm_checkpoint_window(&checkpoint, dims->window);
+    REQUIRE(window >= 1 && window <= dims->window);
     return LM_OK;
 }
 

@@ -8,13 +8,18 @@ begin anew. Those whose names begin with "known-" are attacks that must be refus
 corpora as they are. The formats of inputs stand at the top of each target.
 """
 import glob
+import io
 import itertools
 import json
 import os
+import random
 import struct
 import sys
+import zipfile
 
 sys.path.insert(0, "scripts")
+from tokenizer_patterns import PATTERNS as PUBLISHED, UNSUPPORTED  # noqa: E402
+import spm_models  # noqa: E402
 from tokenizer_texts import torture  # noqa: E402
 
 TOKENIZERS = sorted(glob.glob("test/golden/tokenizer/*.tokenizer.json"))
@@ -37,7 +42,7 @@ SIZES = [0, 1, 2**31, 2**32, 2**63, 2**64 - 8, 2**64 - 1, 100000001]
 STRINGS = [b'"\\ud800\\ue000"', b'"\\ud800\\ud800"', b'"\\ud800x"', b'"\\udbff\\uffff"', b'"\xed\xa0\x80"', b'"\xc0\x80"',
            b'"\xf4\x90\x80\x80"', b'"\xe2\x82', b'"\x1f"', b"[01]", b"[1.]", b"[.5]", b"[+1]", b"[NaN]", b"[1,]",
            b'{"a":1,"\\u0061":2}', b'{"":1,"":2}', b"\xef\xbb\xbf1", b"1 2", b"[" * 129]
-PATTERNS = ["(a+)+$", "((a|b)*)*c", "(?<!x)y", "(" * 200]
+PATTERNS = ["((a|b)*)*c", "(" * 200]
 
 
 def write(target, name, data):
@@ -68,7 +73,12 @@ def compact(value):
 def small(path, tokens=48):
     """A tokenizer with few tokens of each kind, so that an input stays short."""
     tokenizer = json.loads(read(path))
-    vocab = list(tokenizer["model"]["vocab"])
+    vocab = tokenizer["model"]["vocab"]
+    if isinstance(vocab, list):
+        tokenizer["model"]["vocab"] = vocab[:5] + vocab[5::max(1, len(vocab) // tokens)]
+        tokenizer["added_tokens"] = [t for t in tokenizer["added_tokens"] if t["id"] < 4]
+        return tokenizer
+    vocab = list(vocab)
     added = tokenizer["added_tokens"]
     keep = vocab[:5] + vocab[5::max(1, len(vocab) // tokens)]
     ids = {token: i for i, token in enumerate(dict.fromkeys(keep))}
@@ -94,16 +104,20 @@ def seeds_of_models():
         name = os.path.basename(path)
         parts = []
         for file, data in files_of(path):
+            if file.endswith(".bin"):
+                continue
             if file.endswith(".safetensors"):
-                write("tensors", f"{name}-{file}", header_of(data))
+                write("tensors", f"{name}-{file}".replace("/", "-"), header_of(data))
                 data = header_of(data)
             elif file.endswith(".json"):
                 write("json", f"{name}-{file.replace('/', '-')}", data)
                 data = compact(json.loads(data))
             parts.append((file, data))
-        settings = [p for p in parts if not p[0].startswith("model") and p[0] != "tokenizer.json"]
+        settings = [p for p in parts if not p[0].startswith(("model", "pytorch_model")) and p[0] != "tokenizer.json"]
         write("config", name, folder(settings))
         write("config", name + "-weights", folder([p for p in parts if p[0] != "tokenizer.json"]))
+        if "config.json" not in dict(parts):  # no transformer: the weights cannot be made to fit
+            continue
         config = json.loads(dict(parts)["config.json"])
         config.update(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=9)
         pooling = {"word_embedding_dimension", "embedding_dimension"}
@@ -112,7 +126,7 @@ def seeds_of_models():
             value = config if file == "config.json" else json.loads(data)
             if file.endswith("config.json") and pooling & set(value):
                 value.update({key: 8 for key in pooling & set(value)})
-            if not file.startswith("model"):
+            if not file.startswith(("model", "pytorch_model")):
                 tiny.append((file, compact(value)))
         write("model", name, folder(tiny))
     head = ('{"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},'
@@ -153,6 +167,86 @@ def seeds_of_tokenizers():
         write("tokenizer", f"known-pattern{i}", compact(tokenizer))
 
 
+def seeds_of_patterns():
+    """Of the target regex: 0 (a regular expression) or 1 (a literal), the pattern, U+0000, a text."""
+    text = "It's a TEXT of 1234 words,\n\n  naïve\r\n(and  more) 中文aaab Ab1!?  ".encode()
+    names = [*PUBLISHED, *(f"unsupported{i}" for i in range(len(UNSUPPORTED)))]
+    for name, pattern in zip(names, [*PUBLISHED.values(), *UNSUPPORTED]):
+        write("regex", name, b"\0" + pattern.encode() + b"\0" + text)
+    for i, pattern in enumerate([" ", "a.b", "é", "aa"]):
+        write("regex", f"literal{i}", b"\1" + pattern.encode() + b"\0" + text + b"a.baaaaa")
+    for i, pattern in enumerate(["a*b|a", "(?:a|ab)(?:c|bcd)?", "a??b{1,2}?c*?$", "^a|\\bb|\\B.", "[a-c&&[^b]]++(?!c)|(?<=b)."]):
+        write("regex", f"small{i}", b"\0" + pattern.encode() + b"\0" + b"abcaab bcd\nabbcc aaaaaaaabc")
+
+
+def seeds_of_spm():
+    for kind in range(4):
+        for i in range(3):
+            rng = random.Random(f"{kind}/{i}")
+            first = [("<pad>", 0, 3), ("<unk>", 0, 2), ("[CLS]", 0, 3), ("[SEP]", 0, 3), ("<s>", 0, 3), ("</s>", 0, 3)]
+            write("spm", f"{kind}-{i}", bytes([kind]) + spm_models.draw(rng, ["hello", "caf\u00e9"], first)[0])
+    write("spm", "known-cut", b"\0\x0a\xff\x01a")
+    write("spm", "known-group", b"\0\x0b\x0c")
+    write("spm", "known-bpe", b"\0" + spm_models.build([("<unk>", 0, 2)], kind=spm_models.BPE))
+
+
+def archive(pickle, storage=bytes(24), method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as file:
+        for name, data in (("m/data.pkl", pickle), ("m/byteorder", b"little"), ("m/data/0", storage)):
+            file.writestr(zipfile.ZipInfo(name), data, compress_type=method)
+    return out.getvalue()
+
+
+def seeds_of_pickles():
+    """Of the target pickle: the pickles of the golden models, and archives of one small tensor."""
+    for path in sorted(glob.glob("models/tiny/*/pytorch_model*.bin")):
+        with zipfile.ZipFile(path) as file:
+            pickle = next(file.read(name) for name in file.namelist() if name.endswith("/data.pkl"))
+        write("pickle", "-".join(path[:-4].split("/")[2:]), pickle)
+
+    def tensor(cls=b"Float", count=6, sizes=b"K\2K\3\x86K\3K\1\x86"):
+        return (b"\x80\2ccollections\nOrderedDict\nq\0)Rq\1(X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\nq\2((X\7\0\0\0storage"
+                b"ctorch\n" + cls + b"Storage\nX\1\0\0\0" b"0X\3\0\0\0cpuK" + bytes([count]) + b"tQK\0" + sizes
+                + b"\x89h\0)RtRq\3X\1\0\0\0vh\3u}X\t\0\0\0_metadata}sb.")
+
+    sound = archive(tensor())
+    write("pickle", "small", tensor())
+    write("pickle", "archive", sound)
+    write("pickle", "half", archive(tensor(b"Half", 12, b"K\x0c\x85K\1\x85")))
+    write("pickle", "known-strides", archive(tensor(sizes=b"K\2K\3\x86K\1K\2\x86")))
+    write("pickle", "known-past", archive(tensor(sizes=b"K\7\x85K\1\x85")))
+    write("pickle", "known-short", archive(tensor(), bytes(20)))
+    write("pickle", "known-name", sound.replace(b"m/data/0", b"m/\xff\xfe\xffa/0"))
+    write("pickle", "known-deflated", archive(tensor(), method=zipfile.ZIP_DEFLATED))
+    write("pickle", "known-system", b"\x80\2cos\nsystem\nX\4\0\0\0true\x85R.")
+    write("pickle", "known-memo", b"\x80\2}r\xff\xff\xff\xff.")
+    write("pickle", "known-bomb", b"\x80\2)q\0" + b"".join(
+        b"h%ch%c\x86q%c" % (n, n, n + 1) for n in range(60)) + b".")
+    for i, at in enumerate((sound.rindex(b"PK\5\6") + 16, sound.index(b"PK\1\2") + 42, sound.index(b"PK\1\2") + 20)):
+        write("pickle", f"known-offset{i}", sound[:at] + b"\xff\xff\xff\x7f" + sound[at + 4:])
+
+
+def seeds_of_words():
+    """Of the target words: the golden files, small ones of each form, and what is refused."""
+    for path in sorted(glob.glob("models/words/*/*.*")):
+        if not path.endswith(".json"):
+            with open(path, "rb") as file:
+                write("words", path.split("/")[2].replace(".", "-"), b"\0\2" + file.read())
+    cut = struct.pack("<2f", 1, 2)
+    for name, data in {
+            "glove": b"a 1 2\nb 3 4\n", "header": b"2 2\na 1 2 \nb 3 4 \n", "crlf": b"a 1\r\nb 2\r\n", "mark": b"\xef\xbb\xbfa 1\n",
+            "repeated": b"a 1\na 2\n[UNK] 3\n", "spaces": b"a 1 2\n. . . 3 4\n", "numbers": b"a -1.5e-3 +.25 7.\n",
+            "binary": b"2 2\na " + cut + b"\nb " + cut + b"\n", "joined": b"2 2\na " + cut + b"b " + cut,
+            "known-columns": b"a 1 2\nb 1\n", "known-nan": b"a 1\nb nan\n", "known-more": b"1 1\na 1\nb 1\n", "known-fewer": b"3 1\na 1\nb 1\n",
+            "known-cut": b"2 2\na " + cut + b"\nb " + cut[:3], "known-wide": b"1 99999\na 1\n", "known-latin": b"\xe4 1\n",
+            "known-fasttext": b"\xba\x16\x4f\x2f" + bytes(8), "known-float": b"1 2\na " + struct.pack("<2f", 1, float("inf")),
+            "known-long": b"x" * 3000 + b" 1 2\n" + b"y" * 3000 + b" 1\n", "known-count": b"99999999999999999999 2\na " + cut}.items():
+        write("words", name, b"\0\2" + data)
+    write("words", "limit", b"\1\3a 1\nb x\n")
+    write("words", "known-nothing", b"")
+
+
 def seeds_of_texts():
     for i, (text, kind) in enumerate(zip(torture(), itertools.cycle(range(15)))):
         write("text", f"{i}", bytes([kind, i % 256, i * 37 % 256]) + text.encode()[:400])
@@ -180,6 +274,8 @@ def known_attacks():
     modules = [{"path": path, "type": kind} for path, kind in
                [("", "Transformer"), ("1_Pooling", "Pooling"), ("1_Pooling", "Normalize")]]
     write("config", "known-module-twice", folder({**files, "modules.json": compact(modules)}.items()))
+    write("config", "splade", folder((name, data) for name, data in files_of("models/tiny/bert-splade")
+                                     if name.endswith(".json") and name not in ("golden.json", "tokenizer.json")))
 
 
 known_attacks()
@@ -187,4 +283,8 @@ for i, text in enumerate(JSON):
     write("json", f"{i}", text)
 seeds_of_models()
 seeds_of_tokenizers()
+seeds_of_patterns()
+seeds_of_spm()
+seeds_of_pickles()
+seeds_of_words()
 seeds_of_texts()

@@ -62,7 +62,7 @@ def relations(model):
             ("no-type", BAD_MODEL, {"model_type": MISSING}, "model_type"),
             ("type-number", BAD_MODEL, {"model_type": 5}, "model_type"),
             ("type-null", BAD_MODEL, {"model_type": None}, "model_type"),
-            ("type-other", UNSUPPORTED, {"model_type": "llama"}, "model_type", "llama"),
+            ("type-other", UNSUPPORTED, {"model_type": "mamba"}, "model_type", "mamba"),
             ("type-case", UNSUPPORTED, {"model_type": "BERT"}, "model_type"),
             ("type-nul", UNSUPPORTED, {"model_type": "bert\0"}, "model_type"),
             ("type-long", UNSUPPORTED, {"model_type": "x" * 100000}, "model_type"),
@@ -71,7 +71,12 @@ def relations(model):
             ("act-null", BAD_MODEL, {"hidden_act": None}, "hidden_act"),
             ("quantized", UNSUPPORTED, {"quantization_config": {"bits": 4}}, "quantization_config"),
             ("code", UNSUPPORTED, {"auto_map": {"AutoModel": "x.Y"}}, "auto_map"),
-            ("classifier", UNSUPPORTED, {"architectures": ["BertForSequenceClassification"]}, "architectures"),
+            ("classifier", BAD_MODEL, {"architectures": ["BertForSequenceClassification"]}, "classifier.weight"),
+            ("labels-none", BAD_MODEL, {"architectures": ["BertForSequenceClassification"], "id2label": {}}, "id2label"),
+            ("labels-number", BAD_MODEL, {"architectures": ["BertForSequenceClassification"], "num_labels": 1 << 40}, "num_labels"),
+            ("answers", BAD_MODEL, {"architectures": ["BertForQuestionAnswering"]}, "qa_outputs.weight"),
+            ("next-sentence", BAD_MODEL, {"architectures": ["BertForNextSentencePrediction"]}, "cls.seq_relationship.weight"),
+            ("other-head", UNSUPPORTED, {"architectures": ["BertForMultipleChoice"]}, "architectures"),
             ("architecture-long", UNSUPPORTED, {"architectures": ["x" * 100000]}, "architectures"),
             ("architecture-number", UNSUPPORTED, {"architectures": [5]}, "architectures"),
             ("decoder", UNSUPPORTED, {"is_decoder": True}, "is_decoder"),
@@ -104,8 +109,8 @@ def tensors(model):
         TOKENIZER: model.replaced(TOKENIZER, b'"##ing": 82', b'"##ing": 83')}, (TOKENIZER, "##ing", "82"))
     for file in (CONFIG, TOKENIZER, WEIGHTS):
         yield Case(f"no-{file}", NO_FILE, {file: MISSING}, (file,))
-    yield Case("pickled", NO_FILE, {WEIGHTS: MISSING, "pytorch_model.bin": b"\x80\x02"}, (WEIGHTS, "pytorch_model.bin"))
-    yield Case("slow-tokenizer", NO_FILE, {TOKENIZER: MISSING, "vocab.txt": b"[PAD]\n"}, (TOKENIZER, "vocab.txt"))
+    yield Case("pickled", UNSUPPORTED, {WEIGHTS: MISSING, "pytorch_model.bin": b"\x80\x02"}, ("pytorch_model.bin",))
+    yield Case("slow-tokenizer", NO_FILE, {TOKENIZER: MISSING, "vocab.json": b"{}"}, (TOKENIZER, "vocab.json"))
     yield Case("adapter", UNSUPPORTED, {"adapter_config.json": b"{}"}, ("adapter_config.json",))
     yield Case("weights-in-subfolder", NO_FILE,
                {WEIGHTS: MISSING, "0_Transformer/" + WEIGHTS: model.files[WEIGHTS]}, (WEIGHTS,))

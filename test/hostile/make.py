@@ -13,6 +13,7 @@ import sys
 import config
 import headers
 import odd
+import pickles
 import quantized
 import sentence
 import shards
@@ -20,9 +21,11 @@ import structure
 import tokenizer
 import truncation
 import values
+import words
 from folder import MISSING, Model, Sparse
 
-ROOMS = (odd, headers, structure, config, values, shards, tokenizer, sentence, truncation, quantized)
+ROOMS = (odd, headers, structure, config, values, shards, tokenizer, sentence, truncation, quantized,
+         pickles, words)
 
 
 def write(path, content):

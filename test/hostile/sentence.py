@@ -5,6 +5,8 @@ OLD, NEW = "bert-st5-cls", "bert-st6-cls"
 MODULES, POOLING = "modules.json", "1_Pooling/config.json"
 SENTENCE, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
 NORMALIZE = "2_Normalize/config.json"
+STEPS, DENSE = "bert-st6-steps", "3_Dense/config.json"
+SPARSE, SPLADE = "bert-splade", "1_SpladePooling/config.json"
 PATH = "sentence_transformers.models."
 
 
@@ -21,10 +23,13 @@ def pipelines(models):
             ("no-transformer", UNSUPPORTED, [SECOND]), ("reversed", UNSUPPORTED, [SECOND, FIRST]),
             ("two-transformers", UNSUPPORTED, [FIRST, FIRST, SECOND], "type"),
             ("two-poolings", UNSUPPORTED, [FIRST, SECOND, SECOND], "type"),
-            ("two-normalizes", UNSUPPORTED, [FIRST, SECOND, THIRD, THIRD], "type"),
+            ("two-normalizes", BAD_MODEL, [FIRST, SECOND, THIRD, THIRD], "path"),
+            ("normalizes", ACCEPTED, [FIRST, SECOND, THIRD, module("Normalize", "x", name="3")]),
             ("normalize-first", UNSUPPORTED, [THIRD, FIRST, SECOND], "type"),
-            ("dense", UNSUPPORTED, [FIRST, SECOND, module("Dense", "2_Dense")], "Dense"),
-            ("layer-norm", UNSUPPORTED, [FIRST, SECOND, module("LayerNorm", "2_LayerNorm")], "LayerNorm"),
+            ("dense", NO_FILE, [FIRST, SECOND, module("Dense", "2_Dense")]),
+            ("dense-first", UNSUPPORTED, [FIRST, module("Dense", "2_Dense"), SECOND], "Dense"),
+            ("cnn", UNSUPPORTED, [FIRST, SECOND, module("CNN", "2_CNN")], "CNN"),
+            ("layer-norm", NO_FILE, [FIRST, SECOND, module("LayerNorm", "2_LayerNorm")]),
             ("clip", UNSUPPORTED, [module("CLIPModel")], "CLIPModel"),
             ("subfolder", NO_FILE, [module("Transformer", "0_Transformer"), SECOND]),
             ("subfolder-parent", DENIED, [module("Transformer", "../0_Transformer"), SECOND]),
@@ -52,7 +57,7 @@ def pipelines(models):
             ("path-long", DENIED, [FIRST, module("Pooling", "x" * 60000)]),
             ("path-twice", BAD_MODEL, [FIRST, SECOND, module("Normalize", "1_Pooling")], "path"),
             ("path-elsewhere", NO_FILE, [FIRST, module("Pooling", "9_Pooling")]),
-            ("thousand", UNSUPPORTED, [FIRST, SECOND] + [THIRD] * 500, "type"),
+            ("thousand", UNSUPPORTED, [FIRST, SECOND] + [module("Normalize", str(n), name=str(n + 9)) for n in range(500)]),
             ("object", BAD_MODEL, {}, MODULES), ("null", BAD_MODEL, None, MODULES)):
         yield Case(f"modules-{what}", state, {MODULES: dump(value)}, (MODULES, *said) if said else (), OLD)
 
@@ -60,7 +65,7 @@ def pipelines(models):
 def pooling(models):
     old, new = models[OLD], models[NEW]
     for what, state, changes, *said in (
-            ("two-ways", UNSUPPORTED, {"pooling_mode_mean_tokens": True}, "pooling_mode_"),
+            ("two-ways", BAD_MODEL, {"pooling_mode_mean_tokens": True, "word_embedding_dimension": 40}, "embedding_dimension"),
             ("unknown-way", UNSUPPORTED, {"pooling_mode_cls_token": False, "pooling_mode_other": True}, "pooling_mode_other"),
             ("flag-number", BAD_MODEL, {"pooling_mode_cls_token": 1}, "pooling_mode_cls_token"),
             ("flag-text", BAD_MODEL, {"pooling_mode_cls_token": "true"}, "pooling_mode_cls_token"),
@@ -77,7 +82,8 @@ def pooling(models):
     for what, state, changes, *said in (
             ("mode-unknown", UNSUPPORTED, {"pooling_mode": "median"}, "median"),
             ("mode-nul", UNSUPPORTED, {"pooling_mode": "cls\0"}), ("mode-empty", UNSUPPORTED, {"pooling_mode": ""}),
-            ("mode-two", UNSUPPORTED, {"pooling_mode": ["cls", "mean"]}, "pooling_mode"),
+            ("mode-nine", UNSUPPORTED, {"pooling_mode": ["cls"] * 9}, "pooling_mode"),
+            ("mode-second", UNSUPPORTED, {"pooling_mode": ["cls", "sum"]}, "pooling_mode"),
             ("mode-none", UNSUPPORTED, {"pooling_mode": []}, "pooling_mode"),
             ("mode-nested", UNSUPPORTED, {"pooling_mode": [["cls"]]}, "pooling_mode"),
             ("mode-number", UNSUPPORTED, {"pooling_mode": 5}, "pooling_mode"),
@@ -91,6 +97,57 @@ def pooling(models):
     for what, state, value in (("other-input", UNSUPPORTED, {"module_input_name": "token_embeddings"}),
                                ("input-number", BAD_MODEL, {"module_input_name": 5}), ("list", BAD_MODEL, [])):
         yield Case(f"normalize-{what}", state, {NORMALIZE: dump(value)}, (NORMALIZE,), NEW)
+
+
+def dense(models):
+    """A chain of modules of other widths: what one says of itself, and its tensors."""
+    base = models[STEPS]
+    for what, state, changes, *said in (
+            ("in-0", BAD_MODEL, {"in_features": 0}, "in_features"), ("in-61", BAD_MODEL, {"in_features": 61}, "in_features"),
+            ("in-2e31", BAD_MODEL, {"in_features": 2**31}, "in_features"),
+            ("in-2e20", BAD_MODEL, {"in_features": 2**20}, "in_features"),
+            ("in-text", BAD_MODEL, {"in_features": "60"}, "in_features"), ("in-none", BAD_MODEL, {"in_features": None}, "in_features"),
+            ("out-2e20", BAD_MODEL, {"out_features": 2**20}, "linear.weight"),
+            ("out-13", BAD_MODEL, {"out_features": 13}, "linear.weight"), ("bias", BAD_MODEL, {"bias": True}, "linear.bias"),
+            ("bias-1", BAD_MODEL, {"bias": 1}, "bias"),
+            ("residual", BAD_MODEL, {"use_residual": True}, "residual.weight"),
+            ("softmax", UNSUPPORTED, {"activation_function": "torch.nn.modules.activation.Softmax"}, "Softmax"),
+            ("code", ACCEPTED, {"activation_function": "os.system"}), ("dot", UNSUPPORTED, {"activation_function": "torch."}),
+            ("act-number", BAD_MODEL, {"activation_function": 5}, "activation_function"),
+            ("act-long", UNSUPPORTED, {"activation_function": "torch." + "x" * 50_000}, "activation_function"),
+            ("tokens", UNSUPPORTED, {"module_input_name": "token_embeddings"}, "module_input_name")):
+        yield Case(f"dense-{what}", state, {DENSE: base.edited(DENSE, lambda json: json.update(changes))},
+                   (DENSE.split("/")[0], *said) if state != ACCEPTED else (), STEPS)
+    weights = "3_Dense/model.safetensors"
+    yield Case("dense-no-weights", NO_FILE, {weights: MISSING}, (weights,), STEPS)
+    yield Case("dense-empty-weights", BAD_MODEL, {weights: b""}, (weights,), STEPS)
+    yield Case("dense-other-weights", BAD_MODEL, {weights: base.files["4_LayerNorm/model.safetensors"]}, (weights,), STEPS)
+
+
+def sparse(models):
+    """A sparse encoder: what its pooling says, what may stand around it, and what its transformer gives."""
+    base = models[SPARSE]
+    for what, state, changes, *said in (
+            ("strategy-mean", UNSUPPORTED, {"pooling_strategy": "mean"}, "pooling_strategy"),
+            ("strategy-number", BAD_MODEL, {"pooling_strategy": 5}, "pooling_strategy"),
+            ("strategy-null", ACCEPTED, {"pooling_strategy": None}),
+            ("activation-tanh", UNSUPPORTED, {"activation_function": "tanh"}, "activation_function"),
+            ("activation-list", BAD_MODEL, {"activation_function": ["relu"]}, "activation_function"),
+            ("width", ACCEPTED, {"embedding_dimension": 2**63})):
+        yield Case(f"splade-{what}", state, {SPLADE: base.edited(SPLADE, lambda json: json.update(changes))},
+                   (SPLADE, *said) if said else (), SPARSE)
+    masked, splade = module("MLMTransformer"), module("SpladePooling", "1_SpladePooling")
+    for what, state, value in (
+            ("normalize", UNSUPPORTED, [masked, splade, THIRD]), ("dense", UNSUPPORTED, [masked, splade, module("Dense", "2_Dense")]),
+            ("first", UNSUPPORTED, [splade, masked]), ("alone", UNSUPPORTED, [splade]), ("masked-alone", UNSUPPORTED, [masked]),
+            ("twice", UNSUPPORTED, [masked, splade, module("SpladePooling", "2_SpladePooling")])):
+        yield Case(f"splade-modules-{what}", state, {MODULES: dump(value)}, (MODULES,), SPARSE)
+    for what, value in (("missing", MISSING), ("null", dump(None))):
+        yield Case(f"splade-pooling-{what}", NO_FILE if value is MISSING else BAD_MODEL, {SPLADE: value}, (SPLADE,), SPARSE)
+    yield Case("splade-hidden-states", UNSUPPORTED,
+               {SENTENCE: base.edited(SENTENCE, lambda json: json.update(transformer_task="feature-extraction"))},
+               (SENTENCE, "transformer_task"), SPARSE)
+    yield Case("splade-no-settings", UNSUPPORTED, {SENTENCE: MISSING, MODULES: dump([FIRST, splade])}, (MODULES, "type"), SPARSE)
 
 
 def windows(models):
@@ -137,6 +194,9 @@ def prompts(models):
             ("cut-2e63", BAD_MODEL, {"truncate_dim": 2**63}, "truncate_dim"),
             ("cut-2e62", ACCEPTED, {"truncate_dim": 2**62}), ("cut-1", ACCEPTED, {"truncate_dim": 1}),
             ("cross-encoder", UNSUPPORTED, {"model_type": "CrossEncoder"}, "model_type", "CrossEncoder"),
+            ("cross-encoder-prompt", UNSUPPORTED, {"model_type": "CrossEncoder", "prompts": {"q": "a"}, "default_prompt_name": "q"},
+                "model_type"),
+            ("cross-encoder-activation", BAD_MODEL, {"model_type": "CrossEncoder", "activation_fn": 3}, "activation_fn"),
             ("type-long", UNSUPPORTED, {"model_type": "x" * 100_000}, "model_type"),
             ("unknown-keys", ACCEPTED, {f"k{n}": n for n in range(20_000)}),
             ("none", ACCEPTED, {"prompts": None, "default_prompt_name": None}), ("empty", ACCEPTED, {}),
@@ -147,5 +207,5 @@ def prompts(models):
 
 
 def cases(models, effort):
-    for part in (pipelines, pooling, windows, prompts):
+    for part in (pipelines, pooling, dense, sparse, windows, prompts):
         yield from part(models)

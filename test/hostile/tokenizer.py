@@ -1,4 +1,5 @@
 """Rows 12 and 13: tokenizer.json with ids that name no row, tokens that contradict, hostile patterns."""
+import base64
 import json
 
 from folder import (ACCEPTED, BAD_JSON, BAD_MODEL, TOKENIZER, TOKENIZER_CONFIG, TOO_LARGE, UNSUPPORTED, Case,
@@ -90,7 +91,7 @@ def added_tokens(model):
 
 def stages(model):
     """Row 13: a stage or a pattern that is not known is refused; nothing of it is ever run."""
-    hostile = "(a+)+$"
+    hostile = "(a*)*b"
     split = {"type": "Split", "pattern": {"Regex": hostile}, "behavior": "Isolated", "invert": False}
     replace = {"type": "Replace", "pattern": {"Regex": hostile}, "content": ""}
     for stage in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
@@ -102,17 +103,17 @@ def stages(model):
                 ("text", BAD_MODEL, "BertNormalizer"), ("type-null", BAD_MODEL, {"type": None}),
                 ("type-list", BAD_MODEL, {"type": ["BertNormalizer"]})):
             yield Case(f"{stage}-{what}", state, {TOKENIZER: changed(model, place, value)}, (TOKENIZER, stage))
-    for what, value in (("split", split), ("byte-level", {"type": "ByteLevel"}), ("metaspace", {"type": "Metaspace"}),
-                        ("digits", {"type": "Digits"}),
-                        ("nested", {"type": "Sequence", "pretokenizers": [{"type": "Sequence",
-                                                                          "pretokenizers": [split]}]})):
-        yield Case(f"pattern-{what}", UNSUPPORTED, {TOKENIZER: changed(model, ("pre_tokenizer",), value)},
+    for what, state, value in (("split", UNSUPPORTED, split), ("digits", BAD_MODEL, {"type": "Digits"}),
+                               ("nested", UNSUPPORTED, {"type": "Sequence", "pretokenizers": [
+                                   {"type": "Sequence", "pretokenizers": [split]}]})):
+        yield Case(f"pattern-{what}", state, {TOKENIZER: changed(model, ("pre_tokenizer",), value)},
                    (TOKENIZER, "pre_tokenizer"))
-    for what, pattern in (("evil", hostile), ("look-behind", "(?<=a)b"), ("nested", "((((a*)*)*)*)*b"),
-                          ("megabyte", "(a|a)*" * 170_000), ("unclosed", "("), ("string", {"String": "a"})):
-        value = {**replace, "pattern": pattern if isinstance(pattern, dict) else {"Regex": pattern}}
+    for what, pattern in (("evil", hostile), ("look-behind", "(?<=ab)b"), ("nested", "((((a*)*)*)*)*b"),
+                          ("megabyte", "(a|a)*" * 170_000), ("unclosed", "(")):
+        value = {**replace, "pattern": {"Regex": pattern}}
         yield Case(f"replace-{what}", UNSUPPORTED, {TOKENIZER: changed(model, ("normalizer",), value)},
-                   (TOKENIZER, "Replace"))
+                   (TOKENIZER, "normalizer.pattern", "regular expression"))
+    yield from edits(model, replace)
     bert = {"type": "BertNormalizer"}
     yield from table(model, "stages", (
         ("17-normalizers", TOO_LARGE, ("normalizer",), {"type": "Sequence", "normalizers": [{"type": "NFC"}] * 17}),
@@ -125,9 +126,54 @@ def stages(model):
         ("sequence-object", BAD_MODEL, ("pre_tokenizer",), {"type": "Sequence", "pretokenizers": {}}),
         ("lowercase-text", BAD_MODEL, ("normalizer",), {**bert, "lowercase": "yes"}, "lowercase"),
         ("strip-number", BAD_MODEL, ("normalizer",), {**bert, "strip_accents": 1}, "strip_accents"),
-        ("behavior", UNSUPPORTED, ("pre_tokenizer",), {"type": "Punctuation", "behavior": "Removed"}, "behavior"),
+        ("repeats", ACCEPTED, ("pre_tokenizer",), {**split, "pattern": {"Regex": "(a+)+$"}}),
+        ("behavior", BAD_MODEL, ("pre_tokenizer",), {"type": "Punctuation", "behavior": "removed"}, "behavior"),
+        ("back-reference", UNSUPPORTED, ("pre_tokenizer",),
+         {"type": "Split", "pattern": {"Regex": r"(a)\1"}, "behavior": "Isolated", "invert": False}, "pre_tokenizer.pattern"),
         ("no-prefix", BAD_MODEL, ("decoder", "prefix"), MISSING, "prefix"),
         ("prefix-number", BAD_MODEL, ("decoder", "prefix"), 5, "prefix")))
+
+
+def edits(model, replace):
+    """Stages that put other text into a text, and those that take it out when tokens are decoded."""
+    level = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True}
+    space = {"type": "Metaspace", "replacement": "▁"}
+    strip = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+    ends = {"type": "RobertaProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2], "trim_offsets": True,
+            "add_prefix_space": True}
+    normalizer, words, decoder, ends_place = ("normalizer",), ("pre_tokenizer",), ("decoder",), ("post_processor",)
+    yield from table(model, "edits", (
+        ("replace", ACCEPTED, normalizer, {**replace, "pattern": {"String": "a"}, "content": "b"}),
+        ("replace-empty", UNSUPPORTED, normalizer, {**replace, "pattern": {"String": ""}}, "pattern"),
+        ("replace-513", UNSUPPORTED, normalizer, {**replace, "pattern": {"String": "x" * 513}}, "pattern"),
+        ("replace-with-megabyte", UNSUPPORTED, normalizer,
+         {**replace, "pattern": {"String": "x"}, "content": "x" * 1_000_000}, "content"),
+        ("replace-text", BAD_MODEL, normalizer, {**replace, "pattern": "a"}, "pattern"),
+        ("replace-nothing", BAD_MODEL, normalizer, {**replace, "pattern": {"Strings": "a"}}, "pattern"),
+        ("prepend-megabyte", UNSUPPORTED, normalizer, {"type": "Prepend", "prepend": "x" * 1_000_000}, "prepend"),
+        ("prepend-null", BAD_MODEL, normalizer, {"type": "Prepend", "prepend": None}, "prepend"),
+        ("strip-number", BAD_MODEL, normalizer, {"type": "Strip", "strip_left": 1, "strip_right": True}, "strip_left"),
+        ("byte-level", ACCEPTED, words, level), ("byte-level-empty", BAD_MODEL, words, {"type": "ByteLevel"}),
+        ("byte-level-regex", BAD_MODEL, words, {**level, "use_regex": "(a+)+$"}, "use_regex"),
+        ("17-byte-levels", TOO_LARGE, words, {"type": "Sequence", "pretokenizers": [level] * 17}),
+        ("metaspace", ACCEPTED, words, space), ("metaspace-empty", BAD_MODEL, words, {"type": "Metaspace"}),
+        ("metaspace-nul", ACCEPTED, words, {**space, "replacement": "\0"}),
+        ("metaspace-two", BAD_MODEL, words, {**space, "replacement": "▁▁"}, "replacement"),
+        ("metaspace-scheme", BAD_MODEL, words, {**space, "prepend_scheme": "last"}, "prepend_scheme"),
+        ("metaspace-conflict", BAD_MODEL, words, {**space, "add_prefix_space": False}, "add_prefix_space"),
+        ("strip", ACCEPTED, decoder, strip), ("strip-minus-1", BAD_MODEL, decoder, {**strip, "start": -1}, "start"),
+        ("strip-2e63-1", ACCEPTED, decoder, {**strip, "start": 2**63 - 1, "stop": 2**63 - 1}),
+        ("strip-2e64", BAD_MODEL, decoder, {**strip, "stop": 2**64}, "stop"),
+        ("decoder-17", TOO_LARGE, decoder, {"type": "Sequence", "decoders": [{"type": "Fuse"}] * 17}),
+        ("decoder-of-none", ACCEPTED, decoder, {"type": "Sequence", "decoders": []}),
+        ("ctc-empty", UNSUPPORTED, decoder,
+         {"type": "CTC", "pad_token": "", "word_delimiter_token": "|", "cleanup": True}, "pad_token"),
+        ("suffix-empty", UNSUPPORTED, decoder, {"type": "BPEDecoder", "suffix": ""}, "suffix"),
+        ("roberta", ACCEPTED, ends_place, ends), ("roberta-id", BAD_MODEL, ends_place, {**ends, "cls": ["[CLS]", 83]}, "cls"),
+        ("roberta-trim", BAD_MODEL, ends_place, {**ends, "trim_offsets": None}, "trim_offsets"),
+        ("two-templates", UNSUPPORTED, ends_place, {"type": "Sequence", "processors": [ends, ends]}, "processors"),
+        ("level-behind-template", UNSUPPORTED, ends_place, {"type": "Sequence", "processors": [ends, level]}, "processors"),
+        ("17-levels", TOO_LARGE, ends_place, {"type": "Sequence", "processors": [level] * 17})))
 
 
 def models_and_templates(model):
@@ -138,8 +184,8 @@ def models_and_templates(model):
     text = {"Sequence": {"id": "A", "type_id": 0}}
     cls = {"SpecialToken": {"id": "[CLS]", "type_id": 0}}
     yield from table(model, "model", (
-        ("bpe", UNSUPPORTED, (*inside, "type"), "BPE", "BPE"),
-        ("unigram", UNSUPPORTED, (*inside, "type"), "Unigram", "Unigram"),
+        ("bpe-without-merges", BAD_MODEL, (*inside, "type"), "BPE", "merges"),
+        ("unigram", BAD_MODEL, (*inside, "type"), "Unigram", "vocab"),
         ("type-null", BAD_MODEL, (*inside, "type"), None, "type"),
         ("is-missing", BAD_MODEL, inside, MISSING, "model"), ("is-null", BAD_MODEL, inside, None, "model"),
         ("is-list", BAD_MODEL, inside, [], "model"),
@@ -183,6 +229,48 @@ def models_and_templates(model):
     yield Case("tokenizer-empty-object", BAD_MODEL, {TOKENIZER: b"{}"}, (TOKENIZER,))
 
 
+def older(model):
+    """Row 12: vocab.txt in place of tokenizer.json."""
+    vocab = model.json(TOKENIZER)["model"]["vocab"]
+    lines = "\n".join(sorted(vocab, key=vocab.get)).encode()
+    for what, state, data in (
+            ("sound", ACCEPTED, lines), ("last-line-ends", ACCEPTED, lines + b"\r\n"), ("empty", BAD_MODEL, b""),
+            ("one-row-more", BAD_MODEL, lines + b"\nw"), ("not-utf-8", BAD_MODEL, lines + b"\n\xff"),
+            ("too-many", BAD_MODEL, lines + b"".join(b"\nw%d" % n for n in range(100_000))),
+            ("empty-lines", BAD_MODEL, lines + b"\n" * 1_000_000), ("page", BAD_MODEL, b"<!DOCTYPE html><html>Sign in</html>")):
+        yield Case(f"vocab-txt-{what}", state, {TOKENIZER: MISSING, "vocab.txt": data},
+                   ("vocab.txt",) if state != ACCEPTED else ())
+
+
+def unigrams(model):
+    """The model Unigram, and maps of characters."""
+    vocab = [[token, -float(i)] for i, token in enumerate(model.json(TOKENIZER)["model"]["vocab"])]
+    sound = {"type": "Unigram", "unk_id": 1, "vocab": vocab}
+
+    def huge(size):
+        return base64.b64encode((4 * size).to_bytes(4, "little") + bytes(4 * 256)).decode()
+
+    yield from table(model, "unigram", (
+        ("sound", ACCEPTED, ("model",), sound), ("unk-rows", BAD_MODEL, ("model",), {**sound, "unk_id": 83}, "unk_id"),
+        ("unk-minus-1", BAD_MODEL, ("model",), {**sound, "unk_id": -1}, "unk_id"),
+        ("unk-2e64", BAD_MODEL, ("model",), {**sound, "unk_id": 2**64 + 1}, "unk_id"),
+        ("unk-null", BAD_MODEL, ("model",), {**sound, "unk_id": None}, "unk_id"),
+        ("bytes-text", BAD_MODEL, ("model",), {**sound, "byte_fallback": "no"}, "byte_fallback"),
+        ("rows", BAD_MODEL, ("model",), {**sound, "vocab": vocab + [["zzz", 0]]}, "vocab"),
+        ("piece-null", BAD_MODEL, ("model",), {**sound, "vocab": vocab[:-1] + [None]}, "vocab"),
+        ("piece-of-one", BAD_MODEL, ("model",), {**sound, "vocab": vocab[:-1] + [["a"]]}, "vocab"),
+        ("piece-of-three", BAD_MODEL, ("model",), {**sound, "vocab": vocab[:-1] + [["a", 1, 2]]}, "vocab"),
+        ("score-text", BAD_MODEL, ("model",), {**sound, "vocab": vocab[:-1] + [["a", "1"]]}, "vocab"),
+        ("long-piece", TOO_LARGE, ("model",), {**sound, "vocab": vocab[:-1] + [["x" * 100_000, 0]]}, "vocab"),
+        ("twice", ACCEPTED, ("model",), {**sound, "vocab": vocab[:-1] + [vocab[-2]]})))
+    for what, value in (("none", ""), ("short", "AAA="), ("no-base64", "%"), ("number", 5), ("cut", huge(300)),
+                        ("wrap", huge(2**30 - 1)), ("empty", huge(0)), ("leads-out", base64.b64encode(
+                            (4).to_bytes(4, "little") + (2**31 - 1).to_bytes(4, "little")).decode()),
+                        ("megabytes", "A" * 8_000_000)):
+        yield Case(f"charsmap-{what}", BAD_MODEL, {TOKENIZER: changed(
+            model, ("normalizer",), {"type": "Precompiled", "precompiled_charsmap": value})}, (TOKENIZER, "precompiled_charsmap"))
+
+
 def settings(model):
     """tokenizer_config.json."""
     for what, state, key, value in (
@@ -217,5 +305,5 @@ def settings(model):
 
 def cases(models, effort):
     model = models["bert"]
-    for part in (vocabulary, added_tokens, stages, models_and_templates, settings):
+    for part in (vocabulary, added_tokens, stages, models_and_templates, unigrams, older, settings):
         yield from part(model)

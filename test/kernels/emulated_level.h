@@ -13,12 +13,12 @@
 #define TILE_TARGET
 #define TILE_NAME(precision, rows) lm_gemm_##precision##_##rows##_emulated
 
-void lm_activate_rough_emulated(lm_activation act, size_t count, float *x);
+void lm_activate_approx_emulated(lm_activation act, size_t count, float *x);
 LM_DECLARE_PRODUCT(bf16, emulated)
 LM_DECLARE_PRODUCT(int8, emulated)
 
 void
-lm_activate_rough_emulated(lm_activation act, size_t count, float *x)
+lm_activate_approx_emulated(lm_activation act, size_t count, float *x)
 {
     lm_activate_f32_ref(act, count, x);
 }

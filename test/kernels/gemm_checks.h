@@ -41,7 +41,7 @@ typedef struct problem {
 } problem;
 
 /*
- * Codes of W by rounding. Every second depth is that of a calibrated matrix, whose gains are
+ * Codes of W by rounding. Every second depth is that of a calibrated matrix, whose scales are
  * near those of real ones.
  */
 static void
@@ -56,12 +56,12 @@ make_codes(problem *p, lm_matrix *matrix)
     matrix->scales = scales;
     matrix->values = NULL;
     if (k % 2 == 0) {
-        float *gain = normals(k);
+        float *smooth_scale = normals(k);
 
         for (size_t i = 0; i < k; i++)
-            gain[i] = fabsf(gain[i]) + 0.5f;
-        matrix->gain = gain;
-        matrix->offset = normals(n);
+            smooth_scale[i] = fabsf(smooth_scale[i]) + 0.5f;
+        matrix->smooth_scale = smooth_scale;
+        matrix->bias_correction = normals(n);
     }
 }
 
@@ -354,7 +354,7 @@ check_gemm_sums(void)
         int8_t *w = (int8_t *)(uintptr_t)p.matrix.codes;
         const float *wanted;
 
-        p.matrix.gain = NULL;
+        p.matrix.smooth_scale = NULL;
         for (size_t i = 0; i < n * k; i++)
             w[i] = i / k % 5 == c % 5 ? codes[c][i % k % 8] : (int8_t)(i % 7);
         for (size_t i = 0; i < (m - 1) * p.args.lda + k; i++)

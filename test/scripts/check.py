@@ -19,6 +19,7 @@ import time
 COPY = pathlib.Path(sys.argv[1]).resolve()
 BUILD = COPY / "build"
 FAILED = []
+STUCK = 600  # seconds: other jobs of a run may have the processors, so this tells only that something hangs
 
 
 def check(name, fine, note=""):
@@ -40,7 +41,7 @@ def ordinary_signals():
 
 
 def run(*command, **more):
-    done = subprocess.run(["sh", *command], cwd=COPY, env=environment(**more), stdin=subprocess.DEVNULL, timeout=120,
+    done = subprocess.run(["sh", *command], cwd=COPY, env=environment(**more), stdin=subprocess.DEVNULL, timeout=STUCK,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout
 
@@ -52,7 +53,7 @@ def start(*command, **more):
                             preexec_fn=ordinary_signals)
 
 
-def until(condition, seconds=60.0):
+def until(condition, seconds=STUCK):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
@@ -162,7 +163,7 @@ class Apt:
 def check_apt():
     with tempfile.TemporaryDirectory() as folder:
         apt = Apt(folder)
-        status = apt.start(os.getpid()).wait(20)
+        status = apt.start(os.getpid()).wait(STUCK)
         check("apt: Debian's own server is not made while its package is installed", status == 0 and apt.forbade())
         check("apt: nothing of that is left", not apt.settings.exists())
     with tempfile.TemporaryDirectory() as folder:
@@ -171,24 +172,24 @@ def check_apt():
         mine = {"createcluster.conf": "create_main_cluster = true\n", "createcluster.d/site.conf": "ssl = off\n"}
         for name, text in mine.items():
             (apt.settings / name).write_text(text)
-        status = apt.start(os.getpid(), FAILS="100").wait(20)
+        status = apt.start(os.getpid(), FAILS="100").wait(STUCK)
         left = {str(path.relative_to(apt.settings)): path.read_text() for path in apt.settings.rglob("*.conf")}
         check("apt: a failure is one", status == 100 and apt.forbade(), status)
         check("apt: after a failure the settings are as they were", left == mine, left)
     for name in ("a signal", "the end of who called"):
         with tempfile.TemporaryDirectory() as folder:
             apt = Apt(folder)
-            with subprocess.Popen(["sleep", "60"]) as parent:
+            with subprocess.Popen(["sleep", str(STUCK)]) as parent:
                 job = apt.start(parent.pid, SLOW="yes")
                 child = apt.child()
                 if name == "a signal":
                     job.terminate()
-                    status = job.wait(20)
+                    status = job.wait(STUCK)
                     parent.terminate()
                 else:
                     parent.terminate()
                     parent.wait()
-                    status = job.wait(20)
+                    status = job.wait(STUCK)
             check(f"apt: {name} ends it and what it started", status == 130 and child and not alive(child), status)
             check(f"apt: after {name} nothing is left", apt.forbade() and not apt.settings.exists())
 
@@ -291,7 +292,7 @@ def check_interrupt(name, send, folder, *command, **more):
     servers = until(lambda: [pid for pid in (postmasters(folder) if folder.exists() else []) if shared_memory(pid)])
     memory = set().union(*(shared_memory(pid) for pid in servers or []))
     send(job)
-    out = job.communicate(timeout=60)[0]
+    out = job.communicate(timeout=STUCK)[0]
     check(f"{name}: ends before its tests do", servers and job.returncode == 130 and not re.search(r"^\d+ passed, ", out, re.M),
           f"{job.returncode}: {out}")
     left = [line for line in processes_of(COPY) if line not in before]
@@ -303,12 +304,12 @@ def check_interrupt(name, send, folder, *command, **more):
 def check_interrupts():
     demo = postmasters(BUILD)
     keyboard = lambda job: os.killpg(job.pid, signal.SIGINT)
-    check_interrupt("Ctrl-C in tap", keyboard, BUILD / "tap", "scripts/test.sh", "tap", LMTEXT_TAP="010*")
-    check_interrupt("SIGTERM in sql", lambda job: job.terminate(), BUILD / "cluster-test-15", "scripts/test.sh", "sql")
+    check_interrupt("Ctrl-C in tap", keyboard, BUILD / "tap-15", "scripts/test.sh", "tap", LMTEXT_TAP="010*")
+    check_interrupt("SIGTERM in sql", lambda job: job.terminate(), BUILD / "cluster-test-sql-15-15", "scripts/test.sh", "sql")
     job = start("scripts/quickstart.sh", "--rows", "400")
     until(lambda: "embedding the table" in job.stdout.readline())
     keyboard(job)
-    out = job.communicate(timeout=60)[0]
+    out = job.communicate(timeout=STUCK)[0]
     left = run("scripts/cluster.sh", "psql", "-d", "lmtext_demo", "-Atc", "SELECT count(*) FROM pg_stat_activity"
                " WHERE backend_type IN ('client backend', 'parallel worker') AND pid <> pg_backend_pid()")
     check("Ctrl-C in quickstart: no statement goes on", job.returncode == 130 and left == (0, "0\n"), f"{left} {out}")

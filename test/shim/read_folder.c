@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "format/source.h"
 #include "kernels/kernels.h"
-#include "task/model.h"
+#include "model/model.h"
 
 /* As fail_calls.c has them. */
 enum { CALL_NONE, CALL_OPEN, CALL_READ, CALL_STAT };

@@ -112,6 +112,15 @@ value(qq{
     wait_for(
         "SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $waiter_pid",
         'a second session waits for the load');
+    my $named = $node->pg_version >= 17;
+    is(value("SELECT wait_event FROM pg_stat_activity WHERE pid = $waiter_pid"), $named ? 'LmtextModelLoad' : 'Extension', 'by that name');
+    my $unloader = session();
+    my $unloader_pid = begin_in($unloader, q{SELECT lmtext.unload_model('minilm');});
+    wait_for("SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $unloader_pid", 'so does one that unloads');
+    is(value("SELECT wait_event FROM pg_stat_activity WHERE pid = $unloader_pid"), $named ? 'LmtextModelUnload' : 'Extension', 'by its name');
+    value("SELECT pg_cancel_backend($unloader_pid)");
+    like(end_in($unloader), qr/57014/, 'until it is cancelled');
+    $unloader->quit;
     value("SELECT pg_cancel_backend($waiter_pid)");
     like(end_in($waiter), qr/57014/, 'whose wait can be cancelled');
     $waiter_pid = begin_in($waiter, q{SELECT 'result', (lmtext.embed('a', 'minilm'))[1] IS NOT NULL;});
@@ -437,6 +446,8 @@ value(qq{
         'with a warning');
     is($poor->safe_psql('postgres', 'SELECT shares_models, obstacle IS NOT NULL FROM lmtext.device'),
         $slack ? 'f|t' : 't|f', 'lmtext.device says so');
+    like($poor->safe_psql('postgres', q{SELECT status || ' ' || detail FROM lmtext.health() WHERE "check" = 'shared_memory'}),
+        $slack ? qr/^fail Models cannot be shared: ./ : qr/^pass/, 'and lmtext.health');
 
     $poor->append_conf('postgresql.conf', "shared_preload_libraries = 'lmtext'");
     $poor->restart;
@@ -445,6 +456,10 @@ value(qq{
     ($status, $out, $errors) = $poor->psql('postgres', $use);
     is($errors, '', 'preloaded, the registry has its memory');
     is($poor->safe_psql('postgres', 'SELECT state FROM lmtext.model_cache'), 'ready', 'and shares');
+    # All else that lmtext shares is in segments: the slack has room for little.
+    is($poor->safe_psql('postgres', q{SELECT string_agg(substring(name, '^lmtext \D+'), ',' ORDER BY name), sum(allocated_size) < 16000
+            FROM pg_shmem_allocations WHERE name ^@ 'lmtext'}),
+        $slack ? 'lmtext areas ,lmtext registry |t' : '|', 'in main shared memory are the directory and the registry');
     my $victim = $poor->background_psql('postgres');
     my $pid = $victim->query('SELECT pg_backend_pid()');
     crash($pid, 'the server restarts after a crash');

@@ -39,7 +39,8 @@ sub refuses
     $break->($folder);
     my $start = time;
     is(state_of("SELECT lmtext.import_model('broken', '$folder')"), $expected, $what);
-    cmp_ok(time - $start, '<', 5, "$what: at once");
+    # A FIFO that is read would wait for ever.
+    cmp_ok(time - $start, '<', 60, "$what: at once");
 }
 
 for my $file (qw(config.json tokenizer.json model.safetensors))

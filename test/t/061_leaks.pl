@@ -24,7 +24,8 @@ system("chmod -R a+rX '$broken'");
 
 value(qq{
     CREATE EXTENSION lmtext;
-    SELECT lmtext.import_model('tiny', '$tiny');
+    SELECT lmtext.import_model('tiny', '$tiny'), lmtext.import_model('ner', '$tiny-token'),
+        lmtext.import_model('masks', '$tiny-mask', '{"task": "fill_mask"}'), lmtext.import_model('splade', '$tiny-splade'), lmtext.import_model('static', '$tiny/../static-st');
     SELECT lmtext.import_model('other', '@{[ variant($tiny, 1) ]}');
     CREATE TABLE doc AS SELECT i AS id, 'text number ' || i AS body, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS topic
         FROM generate_series(1, 1000) i;
@@ -144,6 +145,16 @@ flat('arrays, classifications and tokens', effort(20, 100, 1000), sub {
         SELECT count(*) FROM doc, lmtext.tokens(body, 'tiny') WHERE doc.id <= 20;
         SELECT id FROM doc WHERE id <= 20 ORDER BY lmtext.similarity(body, 'words $_[0]', 'tiny') LIMIT 1} }) });
 
+flat('tags, entities, masks and hidden states', effort(20, 100, 1000), sub {
+    quiet_each($_[0], sub { qq{SELECT count(*) FROM doc, lmtext.tag(body, 'ner') WHERE id <= 50;
+        SELECT count(*) FROM doc, lmtext.entities(body, 'ner', 'average') WHERE id <= 50;
+        SELECT count(*) FROM (SELECT array_agg(body) AS bodies FROM doc WHERE id <= 50) x, lmtext.entities(bodies, 'ner', 'max');
+        SELECT count(*) FROM doc, lmtext.fill_mask(body || ' [MASK] $_[0]', 'masks', 9) WHERE id <= 20;
+        SELECT count(*) FROM doc, lmtext.hidden_states(body, 'tiny', 1) WHERE id <= 50;
+        SELECT count(lmtext.sparse(body, 'splade')), sum(lmtext.sparse_similarity('$_[0]', body, 'splade')) FROM doc WHERE id <= 50;
+        SELECT lmtext.sparse_vector(array_agg(body), 'splade') FROM doc WHERE id <= 50;
+        SELECT count(lmtext.embed_query(body, 'tiny')), count(lmtext.embed_document(body, 'static')) FROM doc WHERE id <= 50} }) });
+
 # ---- Errors ----
 
 # As many in each transaction, whose end frees what the server keeps of each.
@@ -155,6 +166,8 @@ flat('failed imports, each a transaction', effort(30, 100, 1_000), sub {
     die "$failed of $_[0] imports failed" if $failed != $_[0] });
 flat('errors of embed in subtransactions', effort(300, 1_000, 10_000), sub {
     quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''tiny'', prompt_name => ''none'')', '42704')}) });
+flat('errors of fill_mask in subtransactions', effort(300, 1_000, 10_000), sub {
+    quiet(qq{CALL attempts($_[0], 'SELECT lmtext.fill_mask(''a'', ''masks'')', '22023')}) });
 flat('names of no model', effort(300, 1_000, 10_000), sub {
     quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''none'')', '42704')}) });
 

@@ -47,6 +47,9 @@ make_doc('postgres');
     like(say_in($session, q{SELECT lmtext.count_tokens('one', 'small')}), qr/^4/, 'a function does not need statistics');
     like(say_in($session, q{SELECT obstacle FROM lmtext.stats_info}), qr/shared memory|resize/, 'which say why they are not there');
     is(say_in($session, q{SELECT count(*) FROM lmtext.stats}), '0', 'and are empty');
+    is(say_in($session, q{SELECT count(*) FROM lmtext.latency_histogram()}), '0', 'without a bucket');
+    like(say_in($session, q{SELECT status || ' ' || detail FROM lmtext.health() WHERE "check" = 'statistics'}), qr/^warn Calls are not counted: /,
+        'which lmtext.health reports');
     is(value(q{SELECT lmtext.count_tokens('one', 'small')}), '4', 'another session');
     is(value(q{SELECT calls FROM lmtext.stats}), '1', 'counts');
     is(say_in($session, q{SELECT obstacle IS NULL, entries FROM lmtext.stats_info}), 't|1', 'and this one finds what that made');
@@ -84,6 +87,18 @@ sub counted
           split /\n/, value(
         q{SELECT concat_ws(' ', coalesce(version, '?'), function), sum(calls), sum(rows), sum(tokens), sum(truncated),
             sum(errors), sum(cached) FROM lmtext.stats WHERE database = current_database() GROUP BY 1}, $database) };
+}
+
+# No call is missing from the buckets, and none is there twice.
+sub buckets_hold_all
+{
+    my ($what) = @_;
+    return is(value(q{SELECT count(*) FROM (
+            SELECT role, database, model, version, function, sum(calls) AS calls FROM lmtext.latency_histogram() GROUP BY 1, 2, 3, 4, 5) h
+        FULL JOIN (SELECT role, database, model, version, function, calls FROM lmtext.stats WHERE calls > 0) s
+            ON (h.role, h.database, h.function, h.calls) = (s.role, s.database, s.function, s.calls)
+                AND h.model IS NOT DISTINCT FROM s.model AND h.version IS NOT DISTINCT FROM s.version
+        WHERE h.calls IS NULL OR s.calls IS NULL}), 0, $what);
 }
 
 sub sums_are
@@ -260,6 +275,7 @@ sub cached
     cmp_ok($begun - $ended, '>', 0, ($begun - $ended) . " of $begun calls were cancelled");
     expect('minilm@1 embed', $begun, $ended, $begun - $ended);
     sums_are('ten sessions: every function, errors, cancels, rollbacks, parallel queries');
+    buckets_hold_all('and each call is in one bucket');
     for my $column (qw(texts tokens))
     {
         my ($cached, $sum) = (cached($column), embedded($column));
@@ -311,6 +327,7 @@ sub cached
         expect('minilm@1 embed', $begun_now - $begun, $ended_now - $ended, ($begun_now - $begun) - ($ended_now - $ended));
         sums_are('and is terminated');
     }
+    buckets_hold_all('calls that were cut off are in a bucket too');
     safe('after cancels and terminations');
 }
 
@@ -380,6 +397,8 @@ sub cached
         {
             (my $expected = $own->{$role}) =~ s/LEFT/$database/g;
             is(value($rows, $database, extra_params => [ '-U', $role ]), $expected, "what $role sees in $database");
+            (my $times = $rows) =~ s/FROM lmtext\.stats/FROM (SELECT DISTINCT database, role, version, model FROM lmtext.latency_histogram()) x/;
+            is(value($times, $database, extra_params => [ '-U', $role ]), $expected, "and of whose calls the times");
         }
         is(value(q{SELECT count(*) FROM lmtext.stats}, $database, extra_params => [ '-U', 'watcher' ]),
             value(q{SELECT entries FROM lmtext.stats_info}, $database), 'pg_monitor sees all');
@@ -437,6 +456,8 @@ sub cached
     value($script);
     is(value('SELECT entries, capacity, evicted FROM lmtext.stats_info'), '1024|1024|' . ($before + 1100 - 1024),
         'a full table drops entries and says how many');
+    like(value(q{SELECT status || ' ' || detail FROM lmtext.health() WHERE "check" = 'statistics'}), qr/^warn 1024 of 1024 rows are taken; \d+ were dropped/,
+        'as lmtext.health does');
     is(value(q{SELECT count(*) || ' ' || sum(calls) FROM lmtext.stats WHERE role ~ '^many' AND substr(role, 5)::int > 200}),
         '900 900', 'the least recently used ones');
     value('SELECT lmtext.stats_reset()');
@@ -520,6 +541,7 @@ sub cached
     $node->wait_for_catchup($standby);
     adopt_node($standby);
     is(value(q{SELECT count(*) FROM lmtext.stats}), 0, 'a standby has statistics of its own');
+    is(value(q{SELECT count(*) FROM lmtext.health() WHERE status = 'fail'}), 0, 'is healthy');
     is(value(q{SELECT count(lmtext.embed(body)) FROM doc WHERE id <= 7}), 7, 'embeds');
     is(value(q{SELECT version, function, calls, rows, tokens FROM lmtext.stats}), 'minilm@1|embed|7|7|35', 'and counts');
     is(state_of(q{SELECT lmtext.stats_reset()}), '', 'and resets');

@@ -28,9 +28,17 @@ CREATE TABLE doc AS SELECT t || n AS body, (n % 3) || t AS label FROM given, gen
 GRANT SELECT ON given, doc TO PUBLIC;
 SET lmtext.model_directory = '$ENV{LMTEXT_SOURCE_DIR}/models/tiny';
 SET ROLE r_owner;
-SELECT lmtext.import_model('m', 'bert'), lmtext.import_model('spare', 'bert');
+SELECT lmtext.import_model('m', 'bert'), lmtext.import_model('spare', 'bert'), lmtext.import_model('ner', 'bert-token'),
+    lmtext.import_model('masks', 'bert-mask', '{"task": "fill_mask"}'), lmtext.import_model('splade', 'bert-splade'),
+    lmtext.import_model('cross', 'bert-cross'), lmtext.import_model('nli', 'bert-nli'), lmtext.import_model('next', 'bert-next'), lmtext.import_model('qa', 'bert-answer'),
+    lmtext.import_model('late', 'bert-late'), lmtext.import_model('encoder', 'bert-sequence', '{"task": "embedding"}');
 CALL lmtext.train('head', 'SELECT body, label FROM doc', '{"base": "m", "hold_out": 0}');
-SELECT lmtext.grant_model('m', 'r_user'), lmtext.grant_model('head', 'r_user'), lmtext.grant_model('spare', 'r_user');
+CALL lmtext.train('counts', 'SELECT body FROM doc', '{"task": "language_model"}');
+CREATE TABLE note (id int PRIMARY KEY, body text);
+SELECT lmtext.create_job('nightly', 'note', 'body', 'embed', 'm', 'v');
+SELECT lmtext.grant_model('m', 'r_user'), lmtext.grant_model('head', 'r_user'), lmtext.grant_model('ner', 'r_user'), lmtext.grant_model('spare', 'r_user'),
+    lmtext.grant_model('counts', 'r_user'), lmtext.grant_model('cross', 'r_user'), lmtext.grant_model('nli', 'r_user'), lmtext.grant_model('next', 'r_user'),
+    lmtext.grant_model('qa', 'r_user'), lmtext.grant_model('masks', 'r_user'), lmtext.grant_model('splade', 'r_user'), lmtext.grant_model('late', 'r_user');
 RESET ROLE;
 SELECT lo_from_bytea(1000000 + n::int, pg_read_binary_file('$tiny/' || f))
 FROM unnest('{config.json,model.safetensors,tokenizer.json,tokenizer_config.json}'::text[]) WITH ORDINALITY x(f, n);
@@ -73,6 +81,8 @@ for my $routine (@routines)
         my $name = $routine->{names}[$i] // '';
         $arguments[$i] = $files{$name} . "::$routine->{types}[$i]" if $files{$name};
         $arguments[$i] = "'$base/matrix-%role%'" if $name eq 'directory';
+        $arguments[$i] = "'$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert-sequence'" if $name eq 'source' && $routine->{name} eq 'add_head';
+        $arguments[$i] = "'encoder'" if $name eq 'base';
     }
     outcomes($routine->{signature}, call_of($routine, \@arguments, 1));
 }
@@ -260,6 +270,45 @@ is(mode_of("$base/out"), '0700', 'for the server\'s user alone');
 is(mode_of("$base/out/1_Pooling/config.json"), '0600', 'its files too');
 is(value("SELECT lmtext.import_model('again', '$base/out')"), 1, 'is read back');
 is(value("SELECT count(DISTINCT sha256) FROM lmtext.models WHERE name IN ('st', 'again')"), 1, 'to an equal digest');
+value("SELECT lmtext.import_model('mood', '$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert-sequence')");
+is(state_of("SELECT lmtext.export_model('mood', '$base/mood')"), '', 'an export of a model with a head');
+value("SELECT lmtext.import_model('mood_again', '$base/mood')");
+is(value("SELECT count(DISTINCT sha256) || ' ' || count(DISTINCT labels) FROM lmtext.models WHERE name LIKE 'mood%'"), '1 1', 'to an equal digest');
+is(value("SELECT bool_and(a.score = b.score) FROM lmtext.class_scores('a cat', 'mood') a JOIN lmtext.class_scores('a cat', 'mood_again') b USING (label)"),
+    't', 'and gives the same scores');
+
+# A head on the encoder of another model: who may make it, use it without a right to the base, and take both out.
+value("SET ROLE r_owner; SELECT lmtext.grant_model('encoder', 'r_operator')");
+my $to_add = "SET lmtext.model_directory = '$ENV{LMTEXT_SOURCE_DIR}/models/tiny'; SET ROLE %s; SELECT lmtext.add_head('added', 'encoder', 'bert-sequence')";
+is(state_of(sprintf $to_add, 'r_user'), '42501', 'a head is made by those who may make models');
+is(state_of("SET ROLE r_owner; SELECT lmtext.revoke_model('encoder', 'r_operator')"), '', 'a right to the base is taken back');
+is(state_of(sprintf $to_add, 'r_operator'), '42501', 'without it there is no head on it');
+is(state_of("SET ROLE r_owner; SELECT lmtext.grant_model('encoder', 'r_operator')"), '', 'and given again');
+is(state_of(sprintf $to_add, 'r_operator'), '', 'a head on a model of another role');
+is(state_of("SET ROLE r_user; SELECT lmtext.classify('a cat', 'added')"), '42501', 'is its owner\'s');
+is(state_of("SET ROLE r_operator; SELECT lmtext.grant_model('added', 'r_user')"), '', 'who gives it away');
+is(state_of("SET ROLE r_user; SELECT lmtext.classify('a cat', 'added')"), '', 'it is used without a right to the base');
+is(state_of("SET ROLE r_user; SELECT lmtext.embed('a cat', 'encoder')"), '42501', 'which stays closed');
+is(state_of("SET ROLE r_owner; SELECT lmtext.drop_model('encoder')"), '2BP01', 'and cannot be dropped under the head');
+value('CREATE ROLE r_writer IN ROLE r_operator, pg_write_server_files');
+is(state_of("SET ROLE r_writer; SELECT lmtext.export_model('added', '$base/added')"), '42501', 'its export is one of the base\'s weights');
+ok(!-e "$base/added", 'nothing is written');
+value("SET ROLE r_owner; SELECT lmtext.grant_model('encoder', 'r_writer', 'export')");
+is(state_of("SET ROLE r_writer; SELECT lmtext.export_model('added', '$base/added')"), '', 'which takes a right to them');
+value("SELECT lmtext.import_model('added_again', '$base/added')");
+is(value("SELECT bool_and(a.score = b.score AND a.score = c.score) FROM lmtext.class_scores('a cat', 'mood') a
+    JOIN lmtext.class_scores('a cat', 'added_again') b USING (label) JOIN lmtext.class_scores('a cat', 'added') c USING (label)"),
+    't', 'the folder is of the whole model again');
+is(state_of("SELECT lmtext.export_model('added', '$base/added')"), '58P02', 'and not written over');
+system("mkdir '$base/alone' && cp '$base/added'/*.json '$base/alone/' && chmod -R a+rwX '$base/alone'") == 0 or die;
+value("SELECT lo_from_bytea(1000009, data) FROM \"added\@1\" WHERE file = 'head.safetensors'");
+value("SELECT lo_export(1000009, '$base/alone/head.safetensors'), lo_unlink(1000009)");
+is(state_of("SELECT lmtext.import_model('alone', '$base/alone')"), '0A000', 'a folder of the head alone is no model');
+value("SELECT lmtext.add_head('alone', 'encoder', '$base/alone')");
+is(value("SELECT count(DISTINCT sha256) FROM lmtext.models WHERE name IN ('added', 'alone')"), 1, 'and one that can be added');
+value("SELECT lmtext.import_model('types', '$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert-types3')");
+like(complaint("SELECT lmtext.add_head('none', 'types', '$base/alone')"), qr/22P03.*hidden_size.*found 36, allowed 48/s, 'to a base of its architecture');
+safe('heads on the encoder of another model');
 
 # The transformer in a folder of its own, as models of 2020 have it.
 {

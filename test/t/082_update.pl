@@ -153,6 +153,10 @@ same_facts('and its catalogs are those of a fresh database', 'later', 'fresh');
 is(value('SELECT name, model FROM mine', 'later'), 'm|"m@1"', "a view of the user's on lmtext.models goes on");
 is(value(q{SELECT count(*) - count(*) FROM hits; SELECT pg_get_viewdef('hits') ~ 'cached AS cache_hits'}, 'later'), "0\nt",
     'a view over a column that has another name goes on');
+value('CREATE DATABASE last');
+value("CREATE EXTENSION lmtext VERSION '0.3.0'; SELECT lmtext.import_model('m', '$tiny')", 'last');
+is(state_of('ALTER EXTENSION lmtext UPDATE', 'last'), '', 'ALTER EXTENSION UPDATE from 0.3.0');
+same_facts('and its catalogs are those of a fresh database', 'last', 'fresh');
 
 # A dump of the updated database restores as that of a fresh one does.
 value('CREATE DATABASE copied');

@@ -67,6 +67,7 @@ SELECT lmtext.import_model('ml."Odd name"', 'bert-sharded');
 CREATE TABLE aaa.doc AS SELECT n AS id, translate(n::text, '0123456789', 'abcdefghij') || ' sat' AS body FROM generate_series(1, 30) n;
 CREATE TABLE zzz.doc AS TABLE aaa.doc;
 CALL lmtext.train('ml.parity', 'SELECT body, (id % 2)::text FROM aaa.doc', '{"base": "ml.m"}');
+CALL lmtext.train('ml.counts', 'SELECT body FROM aaa.doc', '{"task": "language_model"}');
 CALL lmtext.train('aaa.parity', 'SELECT body, (id % 2)::text FROM aaa.doc', '{"base": "ml.m"}');
 GRANT USAGE ON SCHEMA ml TO reader, copier;
 GRANT SELECT (file) ON ml."m\@2", ml."parity\@1" TO reader;
@@ -75,7 +76,13 @@ COMMENT ON TABLE ml."m\@1" IS 'the first';
 CREATE INDEX ON aaa.doc ((lmtext.embed(body, 'ml.m\@1'::regclass)));
 CREATE INDEX ON zzz.doc ((lmtext.embed(body, 'ml.m\@2'::regclass)));
 CREATE INDEX ON aaa.doc (lmtext.classify(body, 'ml.parity\@1'::regclass));
+CREATE INDEX ON aaa.doc (lmtext.log_probability(body, 'ml.counts\@1'::regclass));
 CREATE INDEX ON zzz.doc (lmtext.classify(body, 'aaa.parity\@1'::regclass)) WHERE id > 3;
+SELECT lmtext.import_model('zzz.mood', 'bert-sequence');
+CREATE INDEX ON aaa.doc (lmtext.classify(body, 'zzz.mood\@1'::regclass));
+SELECT lmtext.import_model('ml.trunk', 'bert-sequence', '{"task": "embedding"}');
+SELECT lmtext.add_head('ml.added', 'ml.trunk', 'bert-sequence');
+CREATE INDEX ON aaa.doc (lmtext.classify(body, 'ml.added\@1'::regclass));
 CREATE TABLE aaa.note (id int, body text, embedding real[]);
 CREATE TRIGGER embed BEFORE INSERT OR UPDATE ON aaa.note FOR EACH ROW
     EXECUTE FUNCTION lmtext.embed_trigger('body', 'embedding', 'ml.m\@1');
@@ -99,7 +106,8 @@ my @looks = (
         WHERE c.reloftype = 'lmtext.model_part'::regtype ORDER BY concat(c.oid::regclass, a.attname, g.grantee::regrole, g.privilege_type) COLLATE "C"} ],
     [ 'what is known of names', 'SELECT * FROM lmtext.model_name ORDER BY schema, model' ],
     [ 'vectors', q{SELECT lmtext.embed('a text', 'ml.m'), lmtext.embed('a text', 'ml."Odd name"'),
-        lmtext.class_scores('a text', 'ml.parity'), lmtext.class_scores('a text', 'aaa.parity')} ],
+        lmtext.log_probability('a text that sat', 'ml.counts'), lmtext.class_scores('a text', 'ml.parity'), lmtext.class_scores('a text', 'aaa.parity'),
+        lmtext.classify_scored('a text', 'zzz.mood@1'), lmtext.classify_scored('a text', 'ml.added')} ],
     [ 'columns that a trigger keeps', 'SELECT * FROM aaa.note ORDER BY id' ],
     [ 'materialized views', 'SELECT * FROM aaa.pinned NATURAL JOIN aaa.named ORDER BY id' ],
     [ 'views', 'SELECT * FROM zzz.classes ORDER BY id' ],
@@ -183,7 +191,7 @@ sub list_of
     my $dump = "$files/postgres.dump";
     empty_database('data');
     fine('the schema', 'pg_restore', 'data', '--schema-only', $dump);
-    is(value('SELECT count(*), count(family) FROM lmtext.models', 'data'), '5|0', 'versions without rows are listed, without a family');
+    is(value('SELECT count(*), count(family) FROM lmtext.models', 'data'), '9|0', 'versions without rows are listed, without a family');
     is(state_of(q{SELECT lmtext.embed('a', 'ml.m@1')}, 'data'), '55000', 'and cannot be used yet');
     fine('models', 'pg_restore', 'data', '-e', '--data-only', '-L', list_of($dump, 1), $dump);
     fine('the rest', 'pg_restore', 'data', '-e', '--data-only', '--disable-triggers', '-L', list_of($dump, 0), $dump);
@@ -233,6 +241,11 @@ safe('whole dumps');
     is(value(q{SELECT lmtext.import_model('ml.m', '} . "$tiny')", 'tables'), 3, 'the next number is one above');
 }
 
+is(value(q{SELECT count(*) FROM pg_depend WHERE refobjid = 'ml.trunk@1'::regclass AND (objid = 'aaa.doc_classify_idx2'::regclass
+    OR objid IN (SELECT oid FROM pg_attrdef WHERE adrelid = 'ml.added@1'::regclass))}, 'restored4'), 2,
+    'a head on an encoder, and its index, depend on that model once restored');
+is(state_of(q{SELECT lmtext.drop_model('ml.trunk')}, 'restored4'), '2BP01', 'which cannot be dropped');
+
 # A head without its base is refused by PostgreSQL's own means.
 {
     fine('a head alone', 'pg_dump', 'library', '-Fc', '-t', 'ml."parity@1"', '-f', "$files/head.dump");
@@ -252,9 +265,9 @@ safe('whole dumps');
     value('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA lmtext TO keeper', 'owned');
     my ($fine, $err) = run('pg_restore', 'owned', '-U', 'keeper', "$files/keeper.dump");
     like($err, qr/permission denied for table model_name/, 'only the deployments are refused');
-    unlike($err, qr/manifest|"(m|parity)\@/, 'no model is');
+    unlike($err, qr/manifest|"(m|parity|counts)\@/, 'no model is');
     value(q{SET ROLE keeper; SELECT lmtext.deploy('ml.m', 2); SELECT lmtext.deploy('ml."Odd name"', 1);
-        SELECT lmtext.deploy('ml.parity', 1), lmtext.deploy('aaa.parity', 1);
+        SELECT lmtext.deploy('ml.parity', 1), lmtext.deploy('aaa.parity', 1), lmtext.deploy('zzz.mood', 1), lmtext.deploy('ml.counts', 1), lmtext.deploy('ml.trunk', 1), lmtext.deploy('ml.added', 1);
         REFRESH MATERIALIZED VIEW aaa.named}, 'owned');
     is(value($looks[$_][1], 'owned'), $source{ $looks[$_][0] }, "an owner's restore: $looks[$_][0]") for 0, 1, 3 .. $#looks;
 }

@@ -47,12 +47,13 @@ sub worker_says
     return ok($node->wait_for_log($pattern, $from), $what);
 }
 
+# In one transaction: a worker that tries again meanwhile finds no row without a trigger.
 sub trigger
 {
     my ($arguments) = @_;
-    value("DROP TRIGGER IF EXISTS keep ON public.doc;
+    value("BEGIN; DROP TRIGGER IF EXISTS keep ON public.doc;
         CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.doc FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger($arguments);
-        ALTER TABLE public.doc ENABLE ALWAYS TRIGGER keep");
+        ALTER TABLE public.doc ENABLE ALWAYS TRIGGER keep; COMMIT");
     return;
 }
 

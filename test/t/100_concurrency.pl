@@ -59,6 +59,7 @@ sub segments
 sub take_own_segments
 {
     unload_all();
+    value('SELECT count(*) FROM lmtext.train_runs, lmtext.stats');    # areas of shared memory are made by who looks first
     wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type IN ('client backend', 'parallel worker')},
         'nobody else maps a model');
     $own_segments = 0;

@@ -269,6 +269,30 @@ SKIP: {
         EXPLAIN (VERBOSE, COSTS OFF) EXECUTE f}) =~ /embed\(/ ? 'call' : 'constant', 'constant', 'a pinned call of constants is folded');
 }
 
+# ---- A price is not waited for, nor is it kept when it changes ----
+
+{
+    my $price = sub { my ($session, $model) = @_;
+        return say_in($session, "EXPLAIN SELECT lmtext.embed(body, '$model') FROM doc;") =~ /\.\.([\d.]+) rows/ ? $1 : 'none' };
+    my ($holder, $planner, $fresh) = (session(), session(), session());
+    my ($named, $versioned) = ($price->($planner, 'm'), $price->($planner, 'm@1'));
+    my $unknown = $price->($planner, 'nobody');
+    cmp_ok($versioned, '<', $unknown, 'a tiny model costs less than one that is not known');
+    is($named, $versioned, 'by whatever name');
+    say_in($holder, q{BEGIN; LOCK TABLE "m@1", lmtext.model_name IN ACCESS EXCLUSIVE MODE;});
+    $fresh->query(q{SET statement_timeout = '60s'});
+    is($price->($fresh, $_), $unknown, "a price that another session keeps is not waited for: $_") for 'm', 'm@1';
+    is($price->($planner, 'm@1'), $versioned, 'one that is remembered is there');
+    say_in($holder, 'ROLLBACK;');
+    is($price->($fresh, 'm'), $versioned, 'and can be told afterwards');
+    value(q{INSERT INTO weights VALUES (4, 'fourth', '} . $real . q{'); SELECT add('m', '{4}'); SELECT lmtext.deploy('m', 3)});
+    cmp_ok($price->($_, 'm'), '>', 2 * $versioned, 'a deployment changes what a name costs') for $planner, $fresh;
+    value(q{SELECT lmtext.deploy('m', 1); SELECT lmtext.drop_model('m@3'); DELETE FROM weights WHERE number = 4});
+    is($price->($_, 'm'), $versioned, 'and back') for $planner, $fresh;
+    is($price->($planner, 'm@3'), $unknown, 'one that was dropped is not known');
+    $_->quit for $holder, $planner, $fresh;
+}
+
 # ---- Parallel equals serial ----
 
 {

@@ -24,7 +24,7 @@ use Time::HiRes qw(sleep);
 
 our @EXPORT = (
     @Test::More::EXPORT, qw($real $tiny start_node adopt_node use_node value state_of complaint
-      session say_in begin_in end_in wait_for stopped_loader variant effort safe crash expect_restart done slurp_file));
+      session say_in begin_in end_in wait_for stopped_loader variant effort processor_seconds safe crash expect_restart done slurp_file));
 
 our $real = $ENV{LMTEXT_MINILM} or die 'LMTEXT_MINILM is not set';
 our $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
@@ -180,12 +180,20 @@ sub variant
     return $copy;
 }
 
-# How long a loop is: by hand or in test.sh, in CI, and with --long.
+# How long a loop is: by hand, in test.sh and in CI, with --all, and with --long.
 sub effort
 {
     my ($quick, $all, $long) = @_;
     my $effort = $ENV{LMTEXT_EFFORT} // 'quick';
     return $effort eq 'long' ? $long : $effort eq 'all' ? $all : $quick;
+}
+
+# What a backend has computed so far: other jobs of a run do not count, as they do by the clock.
+sub processor_seconds
+{
+    my ($pid) = @_;
+    my ($nanoseconds) = split / /, slurp_file("/proc/$pid/schedstat");
+    return $nanoseconds / 1e9;
 }
 
 sub watch

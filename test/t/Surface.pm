@@ -43,16 +43,24 @@ sub relations
 
 # An argument that makes sense: by routine and name, by name, by type. g is a row of texts: t, ts.
 my %by_routine = (
-    'classify model' => 'head', 'classify_scored model' => 'head', 'class_scores model' => 'head', 'drop_model model' => 'spare',
+    'classify model' => 'head', 'classify_scored model' => 'head', 'class_scores model' => 'head', 'tag model' => 'ner', 'entities model' => 'ner',
+    'fill_mask model' => 'masks', 'fill_mask text' => q{g.t || ' [MASK]'}, 'fill_mask texts' => q{ARRAY[g.t || ' [MASK]']}, 'drop_model model' => 'spare',
     (map { ("$_ vector" => '{' . join(',', (0.25) x 36) . '}') } qw(classify classify_scored class_scores)), # as wide as m's
+    'rerank model' => 'cross', 'entails model' => 'nli', 'zero_shot model' => 'nli', 'next_sentence model' => 'next', 'answer model' => 'qa',
+    'zero_shot labels' => '{a,b}', 'zero_shot template' => '{}', 'answer question' => 'cat?', # the window is 24 tokens
+    'log_probability model' => 'counts', 'explain model' => 'head', 'explain method' => 'integrated_gradients', 'explain baseline' => 'zero',
+    (map { ("$_ model" => 'splade', "$_ role" => 'query') } qw(sparse sparse_vector sparse_similarity)),
+    'log_probability model' => 'counts', 'token_vectors model' => 'late', 'token_vectors role' => 'document', 'maxsim model' => 'late',
+    'maxsim query' => 'g.t', 'maxsim vectors' => '{{1,0,0,0,0,0,0,0,0}}', 'maxsim document' => 'g.t', # as wide as late's
     'train query' => 'SELECT body, label FROM doc', 'train name' => 'fresh',
     'train options' => '{"base": "m", "hold_out": 0}',
+    (map { ("$_ name" => 'nightly') } qw(run_job drop_job pause_job resume_job retry_errors stale job_plan attach detach)), 'create_alert query' => 'SELECT 1 AS n', 'create_alert condition' => 'n > 0', 'run_job workers' => 0,
     'classification_report query' => 'SELECT label, label FROM doc',
     'confusion_matrix query' => 'SELECT label, label FROM doc', 'f1 average' => 'macro');
 my %by_name = (
     model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',
     role => 'r_plain', privilege => 'use', max_tokens => 8, overlap => 1, average => 'weighted',
-    label => 'a', ids => '{1,2}', precision => 'bf16');
+    label => 'a', aggregation => 'simple', layer => -1, ids => '{1,2}', precision => 'bf16');
 my %by_type = (
     text => 'g.t', 'text[]' => 'g.ts', integer => 1, boolean => 'true', 'real[]' => '{1,2}', jsonb => '{}',
     'integer[]' => '{1,2}', 'bigint[]' => '{1,2}', bytea => '\x00', anycompatible => 'g.t',
@@ -62,12 +70,14 @@ sub sensible
 {
     my ($routine, $i) = @_;
     my ($type, $name) = ($routine->{types}[$i], $routine->{names}[$i] // '');
-    return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions|calibration)$/;
+    return "NULL" if $type eq 'internal' || $name =~ /^(prompt|prompt_name|dimensions|calibration|given)$/;
+    return "NULL" if $name eq 'label' && $routine->{name} eq 'explain';
     return "'binary'" if $name eq 'average' && $routine->{signature} =~ /^lmtext\.f1\(\w+,\w+,\w+,\w+/;
+    return "'{{1,2}}'::real[]" if $type eq 'real[]' && $routine->{signature} eq 'lmtext.maxsim(real[],real[])';
     my $value = $by_routine{"$routine->{name} $name"};
     $value //= $by_name{$name} unless $routine->{name} =~ /_(accum|deserialize)$/;
     $value //= $by_type{$type} // 'NULL';
-    return $value if $value =~ /^g\.|^NULL$/;
+    return $value if $value =~ /^g\.|^ARRAY\[|^NULL$/;
     $value = qq{"$value\@1"} if $type eq 'regclass';
     return "'$value'::$type";
 }

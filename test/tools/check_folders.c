@@ -15,7 +15,11 @@
 #include <sys/stat.h>
 
 #include "base/size.h"
+#include "format/pytorch.h"
+#include "format/word_files.h"
+#include "format/word_vectors.h"
 #include "task/embed.h"
+#include "task/tasks.h"
 
 /* What may be allocated at once whatever a folder holds: blocks of arenas, pieces of files. */
 #define FREE_BYTES ((size_t)5 << 20)
@@ -68,26 +72,24 @@ metered_free(void *opaque, void *pointer)
     free(pointer);
 }
 
-/* Embed a text by what was loaded; a vector must be numbers. */
+/* What the model's own task makes of a text must be numbers. */
 static lm_status
 use_model(lm_context *ctx, const lm_model *model, const char **complaint)
 {
     static const lm_text text = {"The cat sat on the mat: 42 queries!", 35};
-    const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    const lm_task *task = lm_task_of(model);
+    const int width = task->width(model);
     lm_session *session;
-    float *vectors;
+    float *values;
     lm_status status;
-    int width = 0;
 
-    LM_TRY(lm_embed_width(ctx, model, &options, &width));
     LM_TRY(lm_session_create(ctx, &session));
-    vectors = lm_alloc_array(ctx, (size_t)width, sizeof *vectors);
-    status =
-        vectors ? lm_embed(ctx, session, model, &text, 1, &options, vectors, NULL) : LM_NO_MEMORY;
+    values = lm_alloc_zero(ctx, (size_t)width * sizeof *values);
+    status = values ? task->golden(ctx, session, model, &text, 1, values) : LM_NO_MEMORY;
     for (int i = 0; status == LM_OK && i < width; i++)
-        if (!isfinite(vectors[i]))
-            *complaint = "a vector is not finite";
-    lm_free(ctx, vectors);
+        if (!isfinite(values[i]))
+            *complaint = "a result is not finite";
+    lm_free(ctx, values);
     lm_session_free(session);
     return status;
 }
@@ -126,12 +128,38 @@ wanted_options(lm_context *ctx, const lm_source *source, lm_model_options *optio
     return LM_OK;
 }
 
+/* What is put over a folder's own files. */
+typedef struct shown_files {
+    lm_pytorch_files pytorch;
+    lm_word_vectors words;
+} shown_files;
+
+/* Word vectors where there are no settings of a model; else weights of torch.save. */
+static lm_status
+show_files(lm_context *ctx, lm_arena *arena, lm_source_dir *dir, const lm_source *below,
+           shown_files *files, lm_source *source)
+{
+    static const lm_word_options options = {.lowercase = LM_LOWERCASE_AS_FILE};
+    lm_word_find find = {.count = 0};
+    const char *name;
+    bool is_folder;
+
+    LM_TRY(lm_source_dir_names(ctx, dir, "", lm_word_find_take, &find, &is_folder));
+    LM_TRY(lm_word_find_end(ctx, &find, &name));
+    if (name)
+        name = lm_arena_copy(arena, name, strlen(name));
+    *source = name ? lm_word_vectors_source(&files->words, arena, below, name, &options)
+                   : lm_pytorch_source(&files->pytorch, arena, below);
+    return LM_OK;
+}
+
 /* An import's steps: which files, what they say, the weights. */
 static lm_status
 import_folder(lm_context *ctx, const char *folder, const char **complaint)
 {
     lm_source_dir *dir;
-    lm_source source;
+    lm_source below, source = {NULL, NULL, NULL};
+    shown_files files;
     lm_file_list list;
     lm_model_options options = {.max_tokens = 0};
     lm_model_plan *plan;
@@ -140,9 +168,11 @@ import_folder(lm_context *ctx, const char *folder, const char **complaint)
     lm_status status;
 
     lm_notes_init(&notes, false);
-    LM_TRY(lm_source_dir_open(ctx, folder, false, &dir, &source));
+    LM_TRY(lm_source_dir_open(ctx, folder, false, &dir, &below));
     lm_arena_init(&arena, ctx);
-    status = lm_bundle_list(ctx, &arena, &source, &list);
+    status = show_files(ctx, &arena, dir, &below, &files, &source);
+    if (status == LM_OK)
+        status = lm_checkpoint_list(ctx, &arena, &source, &list);
     if (status == LM_OK)
         status = wanted_options(ctx, &source, &options);
     if (status == LM_OK)

@@ -2,7 +2,7 @@
  * tokenize_lines.c - drives the tokenizer for scripts/compare-tokenizers.py.
  *
  *   tokenize_lines [OPTION …] TOKENIZER_JSON [TOKENIZER_CONFIG_JSON]
- *   tokenize_lines --many
+ *   tokenize_lines --many | --older
  *   tokenize_lines --keys
  *
  * Reads texts from standard input, each a 32-bit length and so many bytes (--pair: two of them make
@@ -15,7 +15,11 @@
  * is 0 where there is none; three 32-bit numbers (the options, as `option_bits` has them; the most
  * tokens or 0; the number of texts), and the texts. The answer to each is 0, the number of its
  * notes, each a line with its length before it, and its calls as above; or the length of a line
- * that says what is refused, and the line.
+ * that says what is refused, and the line. With DECODE a text is ids, each of 32 bits, and its
+ * answer is a text with its length before it (with special tokens where the options add them).
+ *
+ * --older is --many with seven files more: vocab.txt and merges.txt as arrays of lines, between
+ * them vocab.json, and behind them models of SentencePiece in the order of lm_spm_name.
  *
  * --keys prints the tables of keys: file, key, use.
  */
@@ -27,11 +31,11 @@
 #include "token/reference.h"
 
 /* Of a job. */
-enum option_bits { ADD_SPECIAL = 1, PARSE_SPECIAL = 2, OFFSETS = 4, PAIR = 8 };
+enum option_bits { ADD_SPECIAL = 1, PARSE_SPECIAL = 2, OFFSETS = 4, PAIR = 8, DECODE = 16 };
 
 typedef struct settings {
     lm_token_options options;
-    bool pair, many, keys;
+    bool pair, many, older, keys, decode;
     int rounds;
     clockid_t clock;
     const char *files[2];
@@ -74,7 +78,8 @@ parse_arguments(int argc, char **argv, settings *set)
 {
     int files = 0;
 
-    *set = (settings){.options = {true, true, true, 0}, .clock = CLOCK_MONOTONIC};
+    *set = (settings){.options = {.add_special = true, .parse_special = true, .offsets = true},
+                      .clock = CLOCK_MONOTONIC};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--no-special") == 0)
             set->options.add_special = false;
@@ -86,6 +91,8 @@ parse_arguments(int argc, char **argv, settings *set)
             set->pair = true;
         else if (strcmp(argv[i], "--many") == 0)
             set->many = true;
+        else if (strcmp(argv[i], "--older") == 0)
+            set->many = set->older = true;
         else if (strcmp(argv[i], "--keys") == 0)
             set->keys = true;
         else if (strcmp(argv[i], "--max-tokens") == 0 && i + 1 < argc)
@@ -291,6 +298,33 @@ run_texts(lm_context *ctx, const lm_tokenizer *tokenizer, const lm_notes *notes,
     lm_token_scratch_free(scratch);
 }
 
+static void
+run_ids(lm_context *ctx, const lm_tokenizer *tokenizer, const lm_notes *notes, const settings *set,
+        input *in, uint32_t calls)
+{
+    lm_buffer out;
+
+    lm_buffer_init(&out, ctx);
+    write_notes(notes);
+    for (uint32_t i = 0; i < calls; i++) {
+        size_t length;
+        const char *bytes = take_bytes(in, &length);
+        int32_t *ids = malloc(length + 1);
+        uint32_t size;
+
+        memcpy(ids, bytes, length);
+        out.size = 0;
+        if (lm_detokenize(ctx, tokenizer, ids, length / 4, !set->options.add_special, &out) !=
+            LM_OK)
+            fail(ctx, "detokenize");
+        size = (uint32_t)out.size;
+        fwrite(&size, 4, 1, stdout);
+        fwrite(out.data, 1, size, stdout);
+        free(ids);
+    }
+    lm_buffer_free(&out);
+}
+
 static const lm_json *
 take_file(lm_context *ctx, lm_arena *arena, input *in)
 {
@@ -313,11 +347,43 @@ take_files(lm_context *ctx, lm_arena *arena, input *in, lm_tokenizer_files *file
     files->model_config = take_file(ctx, arena, in);
 }
 
+/* Behind these, the files of folders without tokenizer.json; lines are arrays of strings. */
+static void
+take_older(lm_context *ctx, lm_arena *arena, input *in, lm_tokenizer_files *files,
+           lm_spm_file spm[LM_SPM_NAMES])
+{
+    files->vocab_lines = take_file(ctx, arena, in);
+    files->vocab_json = take_file(ctx, arena, in);
+    files->merges = take_file(ctx, arena, in);
+    for (size_t i = 0; i < LM_SPM_NAMES; i++) {
+        const char *bytes = take_bytes(in, &spm[i].size);
+
+        spm[i].name = "spm";
+        spm[i].bytes = spm[i].size > 0 ? bytes : NULL;
+    }
+    files->spm = spm;
+}
+
+/* The tokenizer of a folder: of tokenizer.json, or made of the older files. */
+static lm_status
+compile_files(lm_context *ctx, lm_arena *arena, lm_tokenizer_files *files, lm_buffer *image,
+              lm_notes *notes)
+{
+    lm_status status = lm_tokenizer_from_older(ctx, arena, files);
+
+    if (status == LM_OK && !files->tokenizer)
+        status = lm_raise(ctx, LM_NO_FILE, "no file tells the tokenizer");
+    if (status == LM_OK)
+        status = lm_tokenizer_compile_files(ctx, files, 1 << 24, image, notes);
+    return status;
+}
+
 /* One tokenizer and its texts. */
 static void
-run_job(lm_context *ctx, input *in)
+run_job(lm_context *ctx, input *in, bool older)
 {
     lm_tokenizer_files files = {0};
+    lm_spm_file spm[LM_SPM_NAMES] = {{0}};
     settings set = {0};
     lm_tokenizer tokenizer;
     uint32_t bits, calls;
@@ -331,15 +397,22 @@ run_job(lm_context *ctx, input *in)
     lm_buffer_init(&image, ctx);
     lm_notes_init(&notes, false);
     take_files(ctx, &arena, in, &files);
+    if (older)
+        take_older(ctx, &arena, in, &files, spm);
     bits = take_number(in);
-    set.options = (lm_token_options){bits & ADD_SPECIAL, bits & PARSE_SPECIAL, bits & OFFSETS,
-                                     (int)take_number(in)};
+    set.options = (lm_token_options){.add_special = bits & ADD_SPECIAL,
+                                     .parse_special = bits & PARSE_SPECIAL,
+                                     .offsets = bits & OFFSETS,
+                                     .max_tokens = (int)take_number(in)};
     set.pair = bits & PAIR;
+    set.decode = bits & DECODE;
     calls = take_number(in);
-    status = lm_tokenizer_compile_files(ctx, &files, 1 << 24, &image, &notes);
+    status = compile_files(ctx, &arena, &files, &image, &notes);
     if (status == LM_OK)
         status = lm_tokenizer_bind(ctx, image.data, image.size, &tokenizer);
-    if (status == LM_OK)
+    if (status == LM_OK && set.decode)
+        run_ids(ctx, &tokenizer, &notes, &set, in, calls);
+    else if (status == LM_OK)
         run_texts(ctx, &tokenizer, &notes, &set, in, calls);
     else
         write_refusal(ctx, status);
@@ -366,14 +439,14 @@ print_keys(void)
 }
 
 static int
-run_many(lm_context *ctx)
+run_many(lm_context *ctx, bool older)
 {
     size_t size;
     char *data = read_all(stdin, &size);
     input in = {data, data + size};
 
     while (in.at < in.end)
-        run_job(ctx, &in);
+        run_job(ctx, &in, older);
     free(data);
     return 0;
 }
@@ -395,7 +468,7 @@ main(int argc, char **argv)
     if (set.keys)
         return print_keys();
     if (set.many)
-        return run_many(&ctx);
+        return run_many(&ctx, set.older);
     if (!set.files[0]) {
         fprintf(stderr, "usage: tokenize_lines [OPTION ...] TOKENIZER_JSON [CONFIG_JSON]\n");
         return 2;

@@ -11,6 +11,7 @@
 
 #include "base/size.h"
 #include "family/family.h"
+#include "format/pytorch.h"
 #include "fake.h"
 #include "unit.h"
 
@@ -83,6 +84,35 @@ golden_add_folder(golden_folder *folder, const char *path, const char *prefix)
     closedir(dir);
 }
 
+/* Weights of torch.save as an import takes them over: safetensors beside what was read. */
+static inline void
+golden_convert(golden_folder *folder)
+{
+    static const char *const shown[] = {
+        "model.safetensors",
+        "model.safetensors.index.json",
+        "pytorch_model-00001-of-00002.safetensors",
+        "pytorch_model-00002-of-00002.safetensors",
+    };
+    lm_source below = fake_open(&folder->files), source;
+    lm_pytorch_files files;
+
+    source = lm_pytorch_source(&files, &folder->arena, &below);
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+        bool found = false;
+        uint64_t size;
+        char *data;
+
+        CHECK_OK(folder->ctx, source.stat(folder->ctx, source.opaque, shown[i], &found, &size));
+        if (!found || fake_find(&folder->files, shown[i]))
+            continue;
+        data = lm_arena_alloc(&folder->arena, (size_t)size);
+        CHECK_OK(folder->ctx, source.read(folder->ctx, source.opaque, shown[i], 0, data, size));
+        fake_add_bytes(&folder->files, shown[i], data, (size_t)size);
+    }
+    folder->files.went_back = false;
+}
+
 /* Read models/tiny/NAME; golden.json is parsed and no part of the source. */
 static inline void
 golden_open(lm_context *ctx, const char *name, golden_folder *folder)
@@ -101,6 +131,7 @@ golden_open(lm_context *ctx, const char *name, golden_folder *folder)
     CHECK_OK(ctx, lm_json_parse(ctx, &folder->arena, golden->data, golden->size, "golden.json",
                                 &folder->golden));
     golden->name = "";
+    golden_convert(folder);
     folder->source = fake_open(&folder->files);
 }
 
@@ -134,19 +165,22 @@ typedef struct golden_weights {
     lm_weights weights;
 } golden_weights;
 
+/* With the head that config.json names, if `headed`. */
 static inline lm_status
-golden_load_as(golden_folder *folder, const lm_source *source, const lm_kernels *kernels,
-               lm_precision precision, golden_weights *loaded)
+golden_load_headed(golden_folder *folder, const lm_source *source, const lm_kernels *kernels,
+                   lm_precision precision, bool headed, golden_weights *loaded)
 {
     lm_context *ctx = folder->ctx;
+    const lm_head_kind *head;
     const lm_family *family;
-    lm_bundle bundle;
+    lm_checkpoint checkpoint;
     lm_status status;
 
     memset(loaded, 0, sizeof *loaded);
-    LM_TRY(lm_bundle_open(ctx, &folder->arena, source, NULL, &bundle));
-    LM_TRY(lm_family_find(ctx, bundle.config, &family));
-    LM_TRY(lm_weights_plan_make(ctx, &folder->arena, family, &bundle, kernels, precision,
+    LM_TRY(lm_checkpoint_open(ctx, &folder->arena, source, NULL, &checkpoint));
+    LM_TRY(lm_family_find(ctx, checkpoint.config, &family));
+    head = headed ? lm_family_head(family, checkpoint.config) : NULL;
+    LM_TRY(lm_weights_plan_make(ctx, &folder->arena, family, head, &checkpoint, kernels, precision,
                                 &loaded->plan));
     loaded->image = aligned_alloc(LM_ALIGNMENT, loaded->plan.size);
     status = lm_weights_fill(ctx, &loaded->plan, source, loaded->image);
@@ -157,6 +191,13 @@ golden_load_as(golden_folder *folder, const lm_source *source, const lm_kernels 
         loaded->image = NULL;
     }
     return status;
+}
+
+static inline lm_status
+golden_load_as(golden_folder *folder, const lm_source *source, const lm_kernels *kernels,
+               lm_precision precision, golden_weights *loaded)
+{
+    return golden_load_headed(folder, source, kernels, precision, false, loaded);
 }
 
 static inline lm_status
@@ -229,9 +270,13 @@ golden_hidden_error(golden_folder *folder, const lm_weights *weights, bool types
         int32_t ids[64], type_ids[64];
         size_t tokens = golden_ints(lm_json_get(each, "ids"), ids, 64);
         size_t offsets[2] = {0, tokens};
-        size_t bytes = lm_align_up(weights->family->workspace(weights, tokens, tokens));
+        size_t bytes = lm_align_up(lm_forward_workspace(weights, tokens, tokens));
         void *workspace = aligned_alloc(LM_ALIGNMENT, bytes);
-        const lm_batch batch = {tokens, 1, ids, types ? type_ids : NULL, offsets, NULL};
+        const lm_batch batch = {.tokens = tokens,
+                                .texts = 1,
+                                .ids = ids,
+                                .type_ids = types ? type_ids : NULL,
+                                .offsets = offsets};
         int layer = 0;
 
         golden_ints(lm_json_get(each, "type_ids"), type_ids, 64);
@@ -240,13 +285,13 @@ golden_hidden_error(golden_folder *folder, const lm_weights *weights, bool types
             const float *hidden = NULL;
             double error;
 
-            CHECK_OK(folder->ctx, weights->family->forward(folder->ctx, weights, &batch, layer,
-                                                           workspace, &hidden));
+            CHECK_OK(folder->ctx,
+                     lm_forward(folder->ctx, weights, &batch, layer, workspace, &hidden));
             error = hidden ? golden_distance(wanted, hidden, tokens * width) : INFINITY;
             if (!(error <= worst))
                 worst = error;
         }
-        CHECK_EQ_INT(layer, lm_weights_dims(weights)->layers + 1);
+        CHECK_EQ_INT(layer, lm_weights_layers(weights) + 1);
         free(workspace);
     }
     return worst;

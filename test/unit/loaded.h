@@ -16,17 +16,16 @@ typedef struct loaded_model {
 } loaded_model;
 
 static inline lm_status
-loaded_open_as(lm_context *ctx, const lm_source *source, const lm_kernels *kernels,
-               lm_precision precision, loaded_model *loaded)
+loaded_open_with(lm_context *ctx, const lm_source *source, const lm_model_options *options,
+                 const lm_kernels *kernels, loaded_model *loaded)
 {
-    const lm_model_options options = {.precision = precision};
     lm_model_plan *plan;
     lm_arena arena;
     lm_status status;
 
     memset(loaded, 0, sizeof *loaded);
     lm_arena_init(&arena, ctx);
-    status = lm_model_plan_make(ctx, &arena, source, &options, kernels, &plan, &loaded->info, NULL);
+    status = lm_model_plan_make(ctx, &arena, source, options, kernels, &plan, &loaded->info, NULL);
     if (status == LM_OK) {
         loaded->size = lm_model_plan_size(plan);
         loaded->image = aligned_alloc(LM_ALIGNMENT, loaded->size);
@@ -40,6 +39,15 @@ loaded_open_as(lm_context *ctx, const lm_source *source, const lm_kernels *kerne
     }
     lm_arena_free(&arena);
     return status;
+}
+
+static inline lm_status
+loaded_open_as(lm_context *ctx, const lm_source *source, const lm_kernels *kernels,
+               lm_precision precision, loaded_model *loaded)
+{
+    const lm_model_options options = {.precision = precision};
+
+    return loaded_open_with(ctx, source, &options, kernels, loaded);
 }
 
 static inline lm_status

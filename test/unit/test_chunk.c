@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "task/chunk.h"
 
-#define TOKENIZER "test/golden/tokenizer/uncased.tokenizer.json"
+#define TOKENIZER(name) "test/golden/tokenizer/" name ".tokenizer.json"
 
 typedef struct fixture {
     lm_context ctx;
@@ -24,11 +24,11 @@ typedef struct fixture {
 } fixture;
 
 static void
-open_fixture(fixture *f)
+open_tokenizer(fixture *f, const char *path)
 {
     static char json[200000];
     const lm_json *root = NULL;
-    FILE *file = fopen(TOKENIZER, "rb");
+    FILE *file = fopen(path, "rb");
     size_t size = file ? fread(json, 1, sizeof json, file) : 0;
 
     if (file)
@@ -40,10 +40,16 @@ open_fixture(fixture *f)
     lm_encoding_init(&f->out, &f->ctx);
     lm_chunker_init(&f->chunker, &f->ctx);
     f->part_tokens = LM_PART_TOKENS;
-    CHECK_OK(&f->ctx, lm_json_parse(&f->ctx, &f->arena, json, size, TOKENIZER, &root));
+    CHECK_OK(&f->ctx, lm_json_parse(&f->ctx, &f->arena, json, size, path, &root));
     CHECK_OK(&f->ctx, lm_tokenizer_compile(&f->ctx, root, NULL, 10000, &f->image, NULL));
     CHECK_OK(&f->ctx, lm_tokenizer_bind(&f->ctx, f->image.data, f->image.size, &f->tokenizer));
     CHECK_OK(&f->ctx, lm_token_scratch_create(&f->ctx, &f->scratch));
+}
+
+static void
+open_fixture(fixture *f)
+{
+    open_tokenizer(f, TOKENIZER("uncased"));
 }
 
 static void
@@ -83,11 +89,29 @@ is_space(char c)
     return c == ' ' || c == '\n';
 }
 
+/* What no piece has is white space, or a character that alone has no token. */
+static void
+check_left_out(fixture *f, const char *text, size_t start, size_t stop)
+{
+    static const lm_token_options options = {.parse_special = true};
+
+    while (start < stop) {
+        size_t count = 0;
+        int bytes;
+
+        lm_utf8_decode(text + start, &bytes);
+        CHECK_OK(&f->ctx, lm_count_tokens(&f->ctx, &f->tokenizer, f->scratch, text + start,
+                                          (size_t)bytes, &options, &count));
+        CHECK(is_space(text[start]) || count == 0);
+        start += (size_t)bytes;
+    }
+}
+
 /* The laws of every result; the text's white space is spaces and line feeds. */
 static void
 check_laws(fixture *f, const char *text, size_t length, int max_tokens)
 {
-    static const lm_token_options options = {false, true, false, 0};
+    static const lm_token_options options = {.parse_special = true};
     size_t covered = 0, previous_start = 0;
 
     for (size_t i = 0; i < f->count; i++) {
@@ -103,13 +127,11 @@ check_laws(fixture *f, const char *text, size_t length, int max_tokens)
         CHECK_EQ_INT(f->out.count, piece.tokens);
         CHECK(piece.tokens > 0 && piece.tokens <= max_tokens);
         CHECK(i == 0 || (piece.byte_start > previous_start && piece.byte_stop > covered));
-        for (; covered < piece.byte_start; covered++)
-            CHECK(is_space(text[covered]));
+        check_left_out(f, text, covered, piece.byte_start);
         covered = piece.byte_stop;
         previous_start = piece.byte_start;
     }
-    for (; covered < length; covered++)
-        CHECK(is_space(text[covered]));
+    check_left_out(f, text, covered, length);
 }
 
 static void
@@ -129,12 +151,13 @@ test_short_texts(void)
 }
 
 static void
-check_pieces(const char *text, int max_tokens, int overlap, const char *const *wanted)
+check_pieces_by(const char *path, const char *text, int max_tokens, int overlap,
+                const char *const *wanted)
 {
     fixture f;
     size_t count = 0;
 
-    open_fixture(&f);
+    open_tokenizer(&f, path);
     CHECK_OK(&f.ctx, chunk(&f, text, strlen(text), max_tokens, overlap));
     check_laws(&f, text, strlen(text), max_tokens);
     for (; wanted[count]; count++) {
@@ -150,6 +173,12 @@ check_pieces(const char *text, int max_tokens, int overlap, const char *const *w
     CHECK(!wanted[count]);
     CHECK_EQ_INT(f.count, count);
     close_fixture(&f);
+}
+
+static void
+check_pieces(const char *text, int max_tokens, int overlap, const char *const *wanted)
+{
+    check_pieces_by(TOKENIZER("uncased"), text, max_tokens, overlap, wanted);
 }
 
 static void
@@ -198,6 +227,74 @@ test_arguments(void)
     close_fixture(&f);
 }
 
+/* White space that lies inside tokens is as good a place to cut as white space between them. */
+static const char *const spaced[] = {
+    TOKENIZER("metaspace"),  TOKENIZER("metaspace-words"), TOKENIZER("byte-level"),
+    TOKENIZER("bytes-gpt2"), TOKENIZER("bytes-qwen2"),     TOKENIZER("bytes-cl100k"),
+};
+
+#define SPACED_COUNT (sizeof spaced / sizeof spaced[0])
+
+/* Tokens of a text by a tokenizer. */
+static int
+tokens_by(const char *path, const char *text)
+{
+    static const lm_token_options options = {.parse_special = true};
+    size_t count = 0;
+    fixture f;
+
+    open_tokenizer(&f, path);
+    CHECK_OK(&f.ctx, lm_count_tokens(&f.ctx, &f.tokenizer, f.scratch, text, strlen(text), &options,
+                                     &count));
+    close_fixture(&f);
+    return (int)count;
+}
+
+static void
+test_space_in_tokens(void)
+{
+    for (size_t i = 0; i < SPACED_COUNT; i++) {
+        const char *path = spaced[i];
+        int failures = unit_failures;
+
+        check_pieces_by(path, "the first the first.\n\nthe. the the",
+                        tokens_by(path, "the first the first.\n\nthe. the"), 0,
+                        (const char *[]){"the first the first.", "the. the the", NULL});
+        check_pieces_by(path, "the first the first. the the the",
+                        tokens_by(path, "the first the first. the the"), 0,
+                        (const char *[]){"the first the first.", "the the the", NULL});
+        check_pieces_by(path, "first second first first second first",
+                        tokens_by(path, "first second first"), 0,
+                        (const char *[]){"first second first", "first second first", NULL});
+        check_pieces_by(path, " \n first \n ", 20, 0, (const char *[]){"first", NULL});
+        check_pieces_by(path, "  \n\n   ", 20, 2, (const char *[]){NULL});
+        check_pieces_by(path, "", 20, 2, (const char *[]){NULL});
+        if (unit_failures > failures)
+            fprintf(stderr, "%s\n", path);
+    }
+}
+
+/* White space of many tokens between two words: each is a piece. */
+static void
+test_long_space(void)
+{
+    char text[2003];
+
+    memset(text, '\n', sizeof text);
+    text[0] = 'a';
+    text[2001] = 'b';
+    text[2002] = '\0';
+    for (size_t i = 0; i < SPACED_COUNT; i++) {
+        int failures = unit_failures;
+
+        if (tokens_by(spaced[i], text) <= 3)
+            continue; /* it normalizes line feeds away */
+        check_pieces_by(spaced[i], text, 3, 1, (const char *[]){"a", "b", NULL});
+        if (unit_failures > failures)
+            fprintf(stderr, "%s\n", spaced[i]);
+    }
+}
+
 /* However little of the text is tokenized at a time, the pieces are the same. */
 static void
 check_window(fixture *f, const char *text, size_t length, int max_tokens, int overlap)
@@ -221,7 +318,7 @@ check_window(fixture *f, const char *text, size_t length, int max_tokens, int ov
 
 /* Random texts of awkward parts, all sizes of pieces and overlaps: the laws hold. */
 static void
-test_laws(void)
+check_random(const char *path, int rounds, int least)
 {
     static const char *const parts[] = {
         "hello",
@@ -248,12 +345,12 @@ test_laws(void)
     lm_rng rng;
     fixture f;
 
-    open_fixture(&f);
+    open_tokenizer(&f, path);
     lm_rng_seed(&rng, 11);
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < rounds; round++) {
         char text[8192] = "";
         size_t count = lm_rng_below(&rng, 60);
-        int max_tokens = 3 + (int)lm_rng_below(&rng, 40);
+        int max_tokens = least + (int)lm_rng_below(&rng, 40);
         int overlap = (int)lm_rng_below(&rng, (uint64_t)max_tokens);
 
         for (size_t i = 0; i < count; i++)
@@ -264,11 +361,21 @@ test_laws(void)
         if (chunk(&f, text, strlen(text), 1, 0) == LM_OK)
             check_laws(&f, text, strlen(text), 1);
         if (unit_failures) {
-            fprintf(stderr, "round %d: max %d overlap %d: %s\n", round, max_tokens, overlap, text);
+            fprintf(stderr, "%s, round %d: max %d overlap %d: %s\n", path, round, max_tokens,
+                    overlap, text);
             break;
         }
     }
     close_fixture(&f);
+}
+
+/* A character may have four tokens where these are bytes. */
+static void
+test_laws(void)
+{
+    check_random(TOKENIZER("uncased"), 3000, 3);
+    for (size_t i = 0; i < SPACED_COUNT; i++)
+        check_random(spaced[i], 300, 8);
 }
 
 /* A sentence ends at a full stop of each script, before white space or, after the wide ones, at
@@ -351,6 +458,8 @@ test_closing_marks(void)
 static const unit_case cases[] = {
     {"short_texts", test_short_texts},
     {"preferences", test_preferences},
+    {"space_in_tokens", test_space_in_tokens},
+    {"long_space", test_long_space},
     {"arguments", test_arguments},
     {"laws", test_laws},
     {"full_stops", test_full_stops},

@@ -2,6 +2,8 @@
  * test_embed.c - what embedding promises beyond the goldens: the same bits alone and in any batch,
  * prompts, dimensions, long texts, counts, and behaviour under cancel and shortage of memory.
  */
+#include <malloc.h>
+
 #include "golden.h"
 #include "loaded.h"
 
@@ -103,6 +105,84 @@ warm_calls_allocate_nothing(void)
     tear_down(&f);
 }
 
+/* Bytes that a session holds, as the allocator has them. */
+static void *
+count_alloc(void *held, size_t size)
+{
+    void *pointer = malloc(size);
+
+    *(size_t *)held += malloc_usable_size(pointer);
+    return pointer;
+}
+
+static void *
+count_realloc(void *held, void *pointer, size_t size)
+{
+    *(size_t *)held -= malloc_usable_size(pointer);
+    pointer = realloc(pointer, size);
+    *(size_t *)held += malloc_usable_size(pointer);
+    return pointer;
+}
+
+static void
+count_free(void *held, void *pointer)
+{
+    *(size_t *)held -= malloc_usable_size(pointer);
+    free(pointer);
+}
+
+/*
+ * A large batch, one that fails, and one long text: what they took is given back; what an ordinary
+ * call takes stays, and is taken once.
+ */
+static void
+large_calls_give_memory_back(void)
+{
+    enum { MANY = 32768, LONG = 1 << 22, BATCH = 1 << 18 };
+    const lm_embed_options large = {.batch_tokens = BATCH}, ordinary = {.dimensions = 0};
+    const lm_embed_options refused = {.batch_tokens = BATCH, .on_long = LM_LONG_ERROR};
+    size_t held = 0, kept;
+    lm_context counted = {
+        .alloc = count_alloc, .realloc = count_realloc, .free = count_free, .opaque = &held};
+    char *long_text = malloc(LONG);
+    lm_text *texts = malloc((MANY + 1) * sizeof *texts);
+    float *out = malloc((MANY + 1) * WIDTH * sizeof *out);
+    const float *hidden;
+    lm_session *session;
+    size_t tokens;
+    fixture f;
+
+    set_up(&f, "bert-st5-cls");
+    memset(long_text, 'a', LONG);
+    for (int i = 0; i < MANY; i++)
+        texts[i] = f.texts[i % COUNT];
+    texts[MANY] = (lm_text){long_text, LONG};
+    for (size_t i = 1; i < texts[MANY].length; i += 2)
+        long_text[i] = ' ';
+    CHECK_OK(&counted, lm_session_create(&counted, &session));
+    CHECK_OK(&f.ctx,
+             lm_embed(&f.ctx, session, &f.loaded.model, texts, COUNT, &ordinary, out, NULL));
+    kept = held;
+    CHECK(lm_session_bytes(session) > kept / 2);
+    CHECK_OK(&f.ctx, lm_embed(&f.ctx, session, &f.loaded.model, texts, MANY, &large, out, NULL));
+    CHECK(held < LM_SESSION_KEEP);
+    CHECK_EQ_INT(lm_embed(&f.ctx, session, &f.loaded.model, texts, MANY + 1, &refused, out, NULL),
+                 LM_TOO_LARGE);
+    CHECK(held < LM_SESSION_KEEP);
+    CHECK_OK(&f.ctx, lm_embed(&f.ctx, session, &f.loaded.model, &texts[MANY], 1,
+                              &(lm_embed_options){.on_long = LM_LONG_MEAN}, out, NULL));
+    CHECK(held < LM_SESSION_KEEP);
+    CHECK_OK(&f.ctx,
+             lm_hidden_states(&f.ctx, session, &f.loaded.model, texts[0], -1, &hidden, &tokens));
+    CHECK(held < LM_SESSION_KEEP && tokens > 0);
+    lm_session_free(session);
+    CHECK_EQ_INT(held, 0);
+    free(out);
+    free(texts);
+    free(long_text);
+    tear_down(&f);
+}
+
 static void
 prompts(void)
 {
@@ -179,6 +259,41 @@ no_tokens(void)
         CHECK(strstr(f.ctx.error.message, "no token") != NULL);
         CHECK_STR(f.ctx.error.key, "");
     }
+    tear_down(&f);
+}
+
+/* A model whose tokenizer knows whole words only: what stands in the vocabulary gets the same ids.
+ */
+static void
+whole_words(void)
+{
+    float pieces[WIDTH], word[WIDTH], unknown[WIDTH];
+    char *type;
+    fixture f;
+
+    set_up(&f, "bert-st5-cls");
+    embed_one(&f, 1, &(lm_embed_options){0}, pieces);
+    tear_down(&f);
+    memset(&f, 0, sizeof f);
+    fake_context(&f.ctx, &f.memory);
+    golden_open(&f.ctx, "bert-st5-cls", &f.folder);
+    type =
+        strstr((char *)(uintptr_t)fake_find(&f.folder.files, "tokenizer.json")->data, "\"model\"");
+    type = type ? strstr(type, "WordPiece") : NULL;
+    if (!type) {
+        UNIT_FAIL("the tokenizer is no WordPiece");
+        return;
+    }
+    memcpy(type, "WordLevel", 9);
+    CHECK_OK(&f.ctx, loaded_open(&f.ctx, &f.folder.source, lm_kernels_active(), &f.loaded));
+    CHECK_OK(&f.ctx, lm_session_create(&f.ctx, &f.session));
+    for (size_t i = 0; i < COUNT; i++)
+        f.texts[i] = (lm_text){words[i], strlen(words[i])};
+    embed_one(&f, 1, &(lm_embed_options){0}, word);
+    CHECK(memcmp(word, pieces, sizeof word) == 0);
+    f.texts[1] = (lm_text){"catcat", 6};
+    embed_one(&f, 1, &(lm_embed_options){0}, unknown);
+    CHECK(memcmp(word, unknown, sizeof word) != 0);
     tear_down(&f);
 }
 
@@ -424,9 +539,11 @@ failing_reads(void)
 static const unit_case cases[] = {
     {"batch invariance", batch_invariance},
     {"warm calls allocate nothing", warm_calls_allocate_nothing},
+    {"large calls give memory back", large_calls_give_memory_back},
     {"prompts", prompts},
     {"prompts without room", prompts_without_room},
     {"no tokens", no_tokens},
+    {"whole words", whole_words},
     {"dimensions", dimensions},
     {"long texts", long_texts},
     {"hidden states", hidden_states},

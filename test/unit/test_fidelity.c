@@ -109,9 +109,9 @@ test_precisions(void)
         open_pair(&p, "bert", "bert", precision);
         CHECK_EQ_INT(measure(&p, &memory, &fidelity), LM_OK);
         CHECK_EQ_INT(fidelity.texts, TEXTS);
-        CHECK(fidelity.least <= fidelity.mean && fidelity.mean <= 1 + 1e-12);
-        least[precision] = fidelity.least;
-        mean[precision] = fidelity.mean;
+        CHECK(fidelity.min_cosine <= fidelity.mean_cosine && fidelity.mean_cosine <= 1 + 1e-12);
+        least[precision] = fidelity.min_cosine;
+        mean[precision] = fidelity.mean_cosine;
         close_pair(&p);
     }
     CHECK_NEAR(least[LM_PRECISION_F32], 1, 1e-12);
@@ -131,8 +131,8 @@ test_zeros(void)
 
         open_cleared(&p, "bert", "bert", LM_PRECISION_F32, clear);
         CHECK_EQ_INT(measure(&p, &memory, &fidelity), LM_OK);
-        CHECK_NEAR(fidelity.least, clear == 3, 0);
-        CHECK_NEAR(fidelity.mean, clear == 3, 0);
+        CHECK_NEAR(fidelity.min_cosine, clear == 3, 0);
+        CHECK_NEAR(fidelity.mean_cosine, clear == 3, 0);
         close_pair(&p);
     }
 }

@@ -4,7 +4,8 @@
  */
 #include "golden.h"
 #include "loaded.h"
-#include "task/head.h"
+#include "model/head.h"
+#include "model/image.h"
 
 #define LABELS 3
 #define WIDTH 20
@@ -22,7 +23,11 @@ typedef struct head_files {
 static void
 make_files(lm_context *ctx, head_files *files)
 {
-    const lm_head head = {LABELS, WIDTH, files->weight, files->bias, names};
+    const lm_head head = {.labels = LABELS,
+                          .width = WIDTH,
+                          .weight = files->weight,
+                          .bias = files->bias,
+                          .names = names};
 
     memset(files, 0, sizeof *files);
     for (int i = 0; i < LABELS * WIDTH; i++)
@@ -55,19 +60,64 @@ round_trip(void)
     fake_context(&ctx, &memory);
     make_files(&ctx, &files);
     CHECK_OK(&ctx, loaded_open(&ctx, &files.source, lm_kernels_active(), &loaded));
-    CHECK(loaded.model.has_head);
+    CHECK(lm_model_needs_base(&loaded.model));
+    CHECK_STR(loaded.model.info.kind, "head");
     CHECK_STR(loaded.model.info.task, "classification");
-    CHECK_EQ_INT(loaded.model.head.labels, LABELS);
+    CHECK_STR(loaded.model.info.details, "{\"labels\": 3}");
+    CHECK_EQ_INT(loaded.model.info.flops_per_token, 0);
+    CHECK(!lm_model_weights(&loaded.model) && !lm_model_tokenizer(&loaded.model));
+    CHECK_EQ_INT(lm_model_head(&loaded.model)->labels, LABELS);
     CHECK_EQ_INT(loaded.model.info.label_count, LABELS);
     for (int i = 0; i < LABELS; i++)
-        CHECK_STR(loaded.model.head.names[i], names[i]);
-    CHECK(memcmp(loaded.model.head.weight, files.weight, sizeof files.weight) == 0);
-    CHECK(memcmp(loaded.model.head.bias, files.bias, sizeof files.bias) == 0);
+        CHECK_STR(lm_model_head(&loaded.model)->names[i], names[i]);
+    CHECK(memcmp(lm_model_head(&loaded.model)->weight, files.weight, sizeof files.weight) == 0);
+    CHECK(memcmp(lm_model_head(&loaded.model)->bias, files.bias, sizeof files.bias) == 0);
     CHECK_EQ_INT(loaded.model.info.parameters, LABELS * (WIDTH + 1));
     CHECK(!files.fake.went_back);
     loaded_close(&ctx, &loaded);
     free_files(&files);
     CHECK_EQ_INT(memory.live, 0);
+}
+
+/* Its weights are float32, whatever those of its base are. */
+static void
+one_precision(void)
+{
+    lm_context ctx;
+    head_files files;
+    loaded_model loaded;
+
+    lm_context_init(&ctx);
+    make_files(&ctx, &files);
+    CHECK_EQ_INT(
+        loaded_open_as(&ctx, &files.source, lm_kernels_active(), LM_PRECISION_BF16, &loaded),
+        LM_UNSUPPORTED);
+    CHECK_STR(ctx.error.message, "only an encoder's weights can have another precision");
+    CHECK_STR(ctx.error.found, "bf16");
+    free_files(&files);
+}
+
+/* The image's section is shorter than labels and width ask for. */
+static void
+short_section(void)
+{
+    lm_context ctx;
+    head_files files;
+    loaded_model loaded;
+    lm_image_header *header;
+    lm_model view;
+
+    lm_context_init(&ctx);
+    make_files(&ctx, &files);
+    CHECK_OK(&ctx, loaded_open(&ctx, &files.source, lm_kernels_active(), &loaded));
+    header = loaded.image;
+    CHECK_EQ_INT(header->count, 2);
+    CHECK_EQ_INT(header->sections[1].id, LM_SECTION_HEAD);
+    header->sections[1].size--;
+    CHECK_EQ_INT(lm_model_bind(&ctx, loaded.image, loaded.size, &view), LM_INTERNAL);
+    CHECK_STR(ctx.error.message, "the head in the image is truncated");
+    loaded_close(&ctx, &loaded);
+    free_files(&files);
 }
 
 /* Scores against the softmax of what the definition gives. */
@@ -121,7 +171,7 @@ classify(void)
     CHECK_OK(&ctx, lm_classify(&ctx, session, &head.model, texts, 3, &options, scores[0], NULL));
     CHECK_EQ_INT(memory.polls, 2 * polls + 3); /* one a text */
     for (int i = 0; i < 3; i++)
-        check_scores(&head.model.head, embeddings[i], scores[i]);
+        check_scores(lm_model_head(&head.model), embeddings[i], scores[i]);
     CHECK_EQ_INT(lm_classify_best((float[]){.2f, .4f, .4f}, 3), 1);
     lm_session_free(session);
     loaded_close(&ctx, &head);
@@ -181,7 +231,7 @@ vectors(void)
              lm_embed(ctx, bound.session, &bound.base.model, &text, 1, &options, embedding, NULL));
     CHECK_OK(ctx, lm_classify_vector(ctx, head, embedding, WIDTH, of_vector));
     CHECK(memcmp(of_text, of_vector, sizeof of_text) == 0);
-    check_scores(&head->head, embedding, of_vector);
+    check_scores(lm_model_head(head), embedding, of_vector);
     CHECK_EQ_INT(lm_classify_vector(ctx, &bound.base.model, embedding, WIDTH, of_vector),
                  LM_UNSUPPORTED);
     CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH + 1, of_vector), LM_BAD_ARGUMENT);
@@ -405,7 +455,7 @@ head_faults(void)
     static const lm_status wanted[] = {LM_NO_MEMORY, LM_CANCELLED, LM_IO_ERROR};
 
     for (int kind = 0; kind < 3; kind++)
-        for (size_t room = 0; room < (kind == 0 ? 2048u : 16u); room += 16) {
+        for (size_t room = 0; room < (kind == 0 ? 7680u : 16u); room += 16) {
             lm_status status = wanted[kind];
 
             for (int n = 1; status == wanted[kind]; n++) {
@@ -450,7 +500,7 @@ static void
 narrow_files(void)
 {
     const float weight[2] = {1, 2}, bias[2] = {0, 0};
-    const lm_head head = {2, 1, weight, bias, names};
+    const lm_head head = {.labels = 2, .width = 1, .weight = weight, .bias = bias, .names = names};
     lm_buffer json, tensors;
     lm_context ctx, starved;
     fake_memory memory = {.fail_at = 1, .fail_on = true};
@@ -536,8 +586,44 @@ heads_and_bases(void)
     golden_close(&folder);
 }
 
+/* A head whose first layer sees each token before they are pooled: a cancel is seen at each. */
+static void
+late_pooling(void)
+{
+    static const char text[] = "the cat sat on the mat";
+    const lm_text input = {text, strlen(text)};
+    const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    fake_memory memory = {0};
+    golden_folder late;
+    loaded_model loaded;
+    lm_session *session;
+    float scores[LABELS];
+    lm_status status = LM_CANCELLED;
+    lm_context ctx;
+    int at = 0;
+
+    fake_context(&ctx, &memory);
+    golden_open(&ctx, "eurobert-sequence", &late);
+    CHECK_OK(&ctx, loaded_open(&ctx, &late.source, lm_kernels_active(), &loaded));
+    CHECK_OK(&ctx, lm_session_create(&ctx, &session));
+    while (status == LM_CANCELLED) {
+        memory.polls = 0;
+        memory.stop_at = ++at;
+        status = lm_classify(&ctx, session, &loaded.model, &input, 1, &options, scores, NULL);
+        CHECK(status == LM_CANCELLED ? memory.polls == at : memory.polls == at - 1);
+    }
+    CHECK_OK(&ctx, status);
+    CHECK(at > 8); /* tokens */
+    lm_session_free(session);
+    loaded_close(&ctx, &loaded);
+    golden_close(&late);
+    CHECK_EQ_INT(memory.live, 0);
+}
+
 static const unit_case cases[] = {
     {"round trip", round_trip},
+    {"late pooling", late_pooling},
+    {"short section", short_section},
     {"classify", classify},
     {"damaged heads", damaged_heads},
     {"too many labels", too_many_labels},
@@ -547,6 +633,7 @@ static const unit_case cases[] = {
     {"heads and bases", heads_and_bases},
     {"vectors", vectors},
     {"some texts", some_texts},
+    {"one precision", one_precision},
 };
 
 UNIT_MAIN(cases)

@@ -1,6 +1,9 @@
 /*
- * test_levels.c - which level a CPU gets, by flags of machines that are not at hand.
+ * test_levels.c - which level a CPU gets, by flags of machines that are not at hand; and what
+ * holds at each level.
  */
+#include "base/size.h"
+#include "fake.h"
 #include "kernels/levels.h"
 #include "unit.h"
 
@@ -101,9 +104,44 @@ test_tables(void)
     CHECK(!lm_precision_find("int4", &(lm_precision){0}));
 }
 
+/* ---- Weights back from panels ---- */
+
+static void
+test_unpack(void)
+{
+    enum { N = 67, K = 33 };
+    static float w[N * K], back[N * K];
+    fake_memory memory = {.stop_at = 0};
+    lm_context ctx;
+
+    fake_context(&ctx, &memory);
+    for (size_t i = 0; i < N * K; i++)
+        w[i] = (float)((int)(i * 37 % 201) - 100) / 64; /* as bfloat16 has them */
+    for (int level = 0; level < LM_LEVEL_COUNT; level++) {
+        const lm_kernels *kernels = lm_kernels_at((lm_level)level);
+
+        for (int p = 0; kernels && p < LM_PRECISION_INT8; p++) {
+            const lm_matrix matrix = {.n = N, .k = K, .values = w};
+            void *packed = aligned_alloc(LM_ALIGNMENT, kernels->products[p].packed_size(N, K));
+
+            kernels->products[p].pack(&matrix, 0, N, packed);
+            memset(back, 0, sizeof back);
+            CHECK_OK(&ctx, lm_unpack(&ctx, kernels, (lm_precision)p, packed, N, K, back));
+            CHECK(memcmp(back, w, sizeof w) == 0);
+            free(packed);
+        }
+    }
+    CHECK_EQ_INT(lm_unpack(&ctx, lm_kernels_active(), LM_PRECISION_INT8, w, N, K, back),
+                 LM_UNSUPPORTED);
+    memory = (fake_memory){.stop_at = 1};
+    CHECK_EQ_INT(lm_unpack(&ctx, lm_kernels_active(), LM_PRECISION_F32, w, N, K, back),
+                 LM_CANCELLED);
+}
+
 static const unit_case cases[] = {
     {"levels", test_levels},
     {"tables", test_tables},
+    {"weights come back from panels", test_unpack},
 };
 
 UNIT_MAIN(cases)

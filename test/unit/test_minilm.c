@@ -10,7 +10,7 @@
 #include "golden.h"
 #include "loaded.h"
 #include "quant/quantize.h"
-#include "task/image.h"
+#include "model/image.h"
 
 #define RECORDED "test/golden/minilm/"
 #define WIDTH 384
@@ -23,7 +23,7 @@
  */
 static const size_t lower_stride[LM_LEVEL_COUNT] = {16, 3, 3, 3, 1};
 
-/* Not so few texts that their mean would say nothing. */
+/* Enough texts for their mean to mean something. */
 #define MOST_STRIDE 32
 
 static size_t
@@ -85,7 +85,7 @@ read_recorded(recorded *r)
     r->hidden = (const float *)fake_find(&r->files.files, "hidden.f32")->data;
 }
 
-/* A session on the real model at one level; false when the CPU has not the level. */
+/* A session on the real model at one level; false when the CPU lacks the level. */
 static bool
 load_real(recorded *r, int level, lm_precision precision, loaded_model *loaded,
           lm_session **session)
@@ -178,8 +178,8 @@ token_ids(void)
         for (size_t i = 0; i < r.count; i++) {
             size_t count = golden_ints(r.ids[i], wanted, 1024);
 
-            CHECK_OK(&r.ctx, lm_tokenize(&r.ctx, &loaded.model.tokenizer, scratch, r.texts[i].bytes,
-                                         r.texts[i].length, &options, &encoding));
+            CHECK_OK(&r.ctx, lm_tokenize(&r.ctx, lm_model_tokenizer(&loaded.model), scratch,
+                                         r.texts[i].bytes, r.texts[i].length, &options, &encoding));
             if (encoding.count != count ||
                 memcmp(encoding.ids, wanted, count * sizeof wanted[0]) != 0)
                 UNIT_FAIL("text %zu: other ids", i);
@@ -236,7 +236,8 @@ cosine(const float *a, const float *b)
  * bfloat16 hold with rounded inputs too.
  */
 static void
-check_fidelity(recorded *r, int level, lm_precision precision, double least, double mean)
+check_fidelity(recorded *r, int level, lm_precision precision, double min_cosine,
+               double mean_cosine)
 {
     double worst = 1, sum = 0;
     loaded_model loaded;
@@ -259,8 +260,8 @@ check_fidelity(recorded *r, int level, lm_precision precision, double least, dou
     printf("# %s %s: cosine to the reference at least %.6f, mean %.6f\n",
            lm_level_name((lm_level)level), lm_precision_name(precision), worst,
            sum / (double)count);
-    CHECK(worst >= least);
-    CHECK(sum / (double)count >= mean);
+    CHECK(worst >= min_cosine);
+    CHECK(sum / (double)count >= mean_cosine);
     unload_real(r, &loaded, session);
 }
 
@@ -284,8 +285,8 @@ precisions(void)
 static void
 check_calibrated(recorded *r, const lm_model *full, lm_session *session, const lm_source *folder)
 {
-    lm_source_overlay overlay = {.below = folder, .name = LM_QUANTIZED_FILE};
-    const lm_source source = lm_source_over(&overlay);
+    lm_source_with_file joined = {.below = folder, .name = LM_QUANTIZED_FILE};
+    const lm_source source = lm_source_with(&joined);
     double worst = 1, sum = 0;
     lm_buffer file;
     lm_quantize_report report;
@@ -294,12 +295,12 @@ check_calibrated(recorded *r, const lm_model *full, lm_session *session, const l
 
     lm_buffer_init(&file, &r->ctx);
     CHECK_OK(&r->ctx, lm_quantize(&r->ctx, session, full, folder, NULL, &file, &report));
-    overlay.data = file.data;
-    overlay.size = file.size;
+    joined.data = file.data;
+    joined.size = file.size;
     printf("# int8, calibrated: cosine of held-out texts at least %.6f, mean %.6f\n",
-           report.fidelity.least, report.fidelity.mean);
-    CHECK(report.fidelity.least >= .998);
-    CHECK(report.fidelity.mean >= .9992);
+           report.fidelity.min_cosine, report.fidelity.mean_cosine);
+    CHECK(report.fidelity.min_cosine >= .998);
+    CHECK(report.fidelity.mean_cosine >= .9992);
     CHECK(file.size < 11100000);
     CHECK_OK(&r->ctx,
              loaded_open_as(&r->ctx, &source, lm_kernels_active(), LM_PRECISION_INT8, &loaded));
@@ -365,7 +366,7 @@ image_sizes(void)
             header = loaded.image;
             CHECK_EQ_INT(header->precision, precision);
             CHECK(header->size <= most[precision]);
-            CHECK(header->parts[LM_IMAGE_TOKENIZER].size <= 1100000);
+            CHECK(header->sections[LM_SECTION_TOKENIZER].size <= 1100000);
             unload_real(&r, &loaded, session);
         }
     free_recorded(&r);

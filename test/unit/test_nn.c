@@ -182,7 +182,13 @@ check_embed(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     static const size_t offsets[] = {0, 2, 2, 5}, position[] = {0, 1, 0, 1, 2};
     float *words = make_floats(5 * D), *kinds = make_floats(2 * D), *places = make_floats(3 * D);
     float out[5 * D];
-    lm_nn_embedding args = {D, false, words, kinds, places, ids, types, 3, offsets};
+    lm_nn_embedding args = {.width = D,
+                            .words = words,
+                            .types = kinds,
+                            .position = places,
+                            .ids = ids,
+                            .texts = 3,
+                            .offsets = offsets};
 
     for (int with_types = 1; with_types >= 0; with_types--) {
         args.type_ids = with_types ? types : NULL;
@@ -198,10 +204,39 @@ check_embed(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     free(words), free(kinds), free(places);
 }
 
+/* Padding (id 3) has the row before the first position, and is not counted; row 0 is everybody's.
+ */
+static void
+check_padding(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    enum { D = 37 };
+    static const int32_t ids[] = {4, 3, 2, 3, 3, 1};
+    static const size_t offsets[] = {0, 4, 6}, position[] = {4, 3, 5, 3, 3, 4};
+    float *words = make_floats(5 * D), *places = make_floats(6 * D), *all = make_floats(2 * D);
+    float out[6 * D];
+    const lm_nn_embedding args = {.width = D,
+                                  .words = words,
+                                  .position = places,
+                                  .common = all,
+                                  .first_position = 4,
+                                  .skip_padding = true,
+                                  .ids = ids,
+                                  .texts = 2,
+                                  .offsets = offsets};
+
+    CHECK_OK(ctx, lm_nn_embed(ctx, kernels, &args, out));
+    for (int t = 0; t < 6; t++)
+        for (int i = 0; i < D; i++)
+            CHECK_NEAR(out[t * D + i],
+                       (double)words[ids[t] * D + i] + places[position[t] * D + i] + all[i], 1e-6);
+    free(words), free(places), free(all);
+}
+
 static void
 embedding(void)
 {
     each_level(check_embed);
+    each_level(check_padding);
 }
 
 /* Attention of one text by its definition, head by head, in double. */
@@ -246,7 +281,17 @@ check_attend(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(33, hd) + 1));
     const lm_nn_attention args = {
-        kernels->attention, 0, 4, offsets, heads, hd, .4f, qkv, out, scratch, NULL};
+        .kernel = kernels->attention,
+        .end = 4,
+        .offsets = offsets,
+        .heads = heads,
+        .kv_heads = heads,
+        .head_dim = hd,
+        .scale = .4f,
+        .qkv = qkv,
+        .out = out,
+        .scratch = scratch,
+    };
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (size_t text = 0; text < 4; text++) {
@@ -268,11 +313,21 @@ check_wanted_rows(lm_context *ctx, fake_memory *memory, const lm_kernels *kernel
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(33, hd) + 1));
     lm_nn_attention args = {
-        kernels->attention, 0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+        .kernel = kernels->attention,
+        .end = 3,
+        .offsets = offsets,
+        .heads = heads,
+        .kv_heads = heads,
+        .head_dim = hd,
+        .scale = .4f,
+        .qkv = qkv,
+        .out = all,
+        .scratch = scratch,
+    };
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     args.out = one;
-    args.wanted = wanted;
+    args.outputs = wanted;
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (size_t text = 0; text < 3; text++)
         CHECK(memcmp(one + text * width, all + wanted[text] * width, width * sizeof *one) == 0);
@@ -291,12 +346,22 @@ check_groups(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(33, hd) + 1));
     lm_nn_attention args = {
-        kernels->attention, 0, 3, offsets, heads, hd, .4f, qkv, all, scratch, NULL};
+        .kernel = kernels->attention,
+        .end = 3,
+        .offsets = offsets,
+        .heads = heads,
+        .kv_heads = heads,
+        .head_dim = hd,
+        .scale = .4f,
+        .qkv = qkv,
+        .out = all,
+        .scratch = scratch,
+    };
 
     CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
     for (int only = 0; only < 2; only++) {
         args.out = only ? rows : grouped;
-        args.wanted = only ? wanted : NULL;
+        args.outputs = only ? wanted : NULL;
         for (args.first = 0; args.first < 3; args.first = args.end) {
             args.end = args.first + 1 + args.first % 2;
             args.qkv = qkv + offsets[args.first] * 3 * width;
@@ -320,16 +385,28 @@ check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     void *scratch =
         aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(tokens, hd) + 1));
     const lm_nn_attention args = {
-        kernels->attention, 0, 1, offsets, heads, hd, .25f, qkv, out, scratch, NULL};
-    const lm_attention one = {
-        .tokens = tokens,
+        .kernel = kernels->attention,
+        .end = 1,
+        .offsets = offsets,
         .heads = heads,
+        .kv_heads = heads,
         .head_dim = hd,
+        .scale = .25f,
+        .qkv = qkv,
+        .out = out,
+        .scratch = scratch,
+    };
+    const lm_attention one = {
         .queries = tokens,
+        .keys = tokens,
+        .heads = heads,
+        .kv_heads = heads,
+        .head_dim = hd,
         .q = qkv,
+        .ldq = 3 * width,
         .k = qkv + width,
         .v = qkv + 2 * width,
-        .ld = 3 * width,
+        .ldkv = 3 * width,
         .scale = .25f,
         .out = whole,
         .ldo = width,
@@ -344,12 +421,50 @@ check_long_text(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     free(qkv), free(out), free(whole), free(scratch);
 }
 
+/* A head so long that its queries go in several calls, under each mask: the bits of one call. */
+static void
+check_long_head(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
+{
+    enum { HEADS = 4, HD = 6, LONG = 250 };
+    static const size_t offsets[] = {0, LONG};
+    float *qkv = make_floats(LONG * 2 * HEADS * HD), *out = make_floats(LONG * HEADS * HD);
+    float *whole = make_floats(LONG * HEADS * HD);
+    void *scratch =
+        aligned_alloc(LM_ALIGNMENT, lm_align_up(kernels->attention->scratch_size(LONG, HD) + 1));
+    lm_kernels impatient = *kernels;
+    lm_nn_attention args = {
+        .kernel = kernels->attention,
+        .end = 1,
+        .offsets = offsets,
+        .heads = HEADS,
+        .kv_heads = HEADS / 2,
+        .head_dim = HD,
+        .window = 20,
+        .scale = .25f,
+        .qkv = qkv,
+        .scratch = scratch,
+    };
+
+    impatient.poll_flops = 4.0 * LONG * HD * 2 * 110; /* two steps of two heads */
+    for (args.mask = 0; args.mask < LM_MASK_COUNT; args.mask++) {
+        args.out = whole;
+        CHECK_OK(ctx, lm_nn_attend(ctx, kernels, &args));
+        args.out = out;
+        memory->polls = 0;
+        CHECK_OK(ctx, lm_nn_attend(ctx, &impatient, &args));
+        CHECK_EQ_INT(memory->polls, 6);
+        CHECK(memcmp(out, whole, LONG * HEADS * HD * sizeof *out) == 0);
+    }
+    free(qkv), free(out), free(whole), free(scratch);
+}
+
 static void
 attention(void)
 {
     each_level(check_attend);
     each_level(check_wanted_rows);
     each_level(check_groups);
+    each_level(check_long_head);
     each_level(check_long_text);
 }
 
@@ -363,11 +478,22 @@ check_feed_forward(lm_context *ctx, fake_memory *memory, const lm_kernels *kerne
     void *packed_up = make_packed(product, up, F, D),
          *packed_down = make_packed(product, down, D, F);
     float old[ROWS * D];
-    const lm_nn_ffn args = {product,     D,         F,           packed_up, up_bias,
-                            packed_down, down_bias, LM_ACT_RELU, buffer,    NULL};
+    const lm_nn_ffn args = {.kernels = kernels,
+                            .product = product,
+                            .width = D,
+                            .inner = F,
+                            .up = packed_up,
+                            .up_bias = up_bias,
+                            .down = packed_down,
+                            .down_bias = down_bias,
+                            .act = LM_ACT_RELU,
+                            .x = x,
+                            .residual = x,
+                            .out = x,
+                            .buffer = buffer};
 
     memcpy(old, x, sizeof old);
-    CHECK_OK(ctx, lm_nn_feed_forward(ctx, &args, ROWS, x));
+    CHECK_OK(ctx, lm_nn_feed_forward(ctx, &args, ROWS));
     for (int r = 0; r < ROWS; r++)
         for (int o = 0; o < D; o++) {
             double sum = (double)old[r * D + o] + down_bias[o];
@@ -397,10 +523,10 @@ check_norm(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
     enum { ROWS = 2, D = 50 };
     float *x = make_floats(ROWS * D), *gain = make_floats(D), *bias = make_floats(D);
     float old[ROWS * D];
-    const lm_norm norm = {gain, bias, 1e-2f};
+    const lm_norm norm = {LM_NORM_LAYER, gain, bias, 1e-2f};
 
     memcpy(old, x, sizeof old);
-    lm_nn_norm(kernels, &norm, ROWS, D, x);
+    lm_nn_norm(kernels, &norm, ROWS, D, x, x);
     for (int r = 0; r < ROWS; r++) {
         double mean = 0, variance = 0;
 
@@ -421,10 +547,30 @@ norm(void)
     each_level(check_norm);
 }
 
+/* Each angle in double, at positions where one in float is 1e-4 away. */
+static void
+exact_angles(void)
+{
+    enum { TURNED = 12, POSITIONS = 1536 };
+    static float cosines[POSITIONS * TURNED / 2], sines[POSITIONS * TURNED / 2];
+    fake_memory memory = {0};
+    lm_context ctx;
+
+    fake_context(&ctx, &memory);
+    CHECK_OK(&ctx, lm_nn_exact_rope_table(&ctx, 10000, TURNED, POSITIONS, cosines, sines));
+    for (int p = 0; p < POSITIONS; p++)
+        for (int j = 0; j < TURNED / 2; j++) {
+            double angle = p / pow(10000, 2.0 * j / TURNED);
+
+            CHECK_NEAR(cosines[p * TURNED / 2 + j], cos(angle), 1e-7);
+            CHECK_NEAR(sines[p * TURNED / 2 + j], sin(angle), 1e-7);
+        }
+}
+
 static const unit_case cases[] = {
-    {"linear", linear},       {"embedding", embedding},
-    {"attention", attention}, {"feed-forward", feed_forward},
-    {"norm", norm},
+    {"exact angles", exact_angles}, {"linear", linear},
+    {"embedding", embedding},       {"attention", attention},
+    {"feed-forward", feed_forward}, {"norm", norm},
 };
 
 UNIT_MAIN(cases)

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "golden.h"
 #include "loaded.h"
+#include "model/kinds.h"
 #include "quant/gptq.h"
 #include "quant/quantize.h"
 
@@ -320,15 +321,15 @@ check_folder(const char *name)
         CHECK_EQ_INT(made.report.fidelity.texts, 1);
         CHECK(made.report.tokens > 16);
         CHECK(made.report.matrices >= 4);
-        CHECK(made.report.fidelity.least > .99);
-        CHECK_NEAR(made.report.fidelity.mean, made.report.fidelity.least, 1e-9);
+        CHECK(made.report.fidelity.min_cosine > .99);
+        CHECK_NEAR(made.report.fidelity.mean_cosine, made.report.fidelity.min_cosine, 1e-9);
         fake_add_bytes(&folder.files, LM_QUANTIZED_FILE, made.file.data, made.file.size);
         rewind_files(&folder);
         CHECK_OK(&ctx, loaded_open_as(&ctx, &folder.source, kernels, LM_PRECISION_INT8, &reduced));
         CHECK(!folder.files.went_back);
         if (reduced.image) {
             CHECK_NEAR(cosine_of(&ctx, &full.model, &reduced.model, words[4]),
-                       made.report.fidelity.least, 1e-9);
+                       made.report.fidelity.min_cosine, 1e-9);
             loaded_close(&ctx, &reduced);
         }
         folder.files.count--;
@@ -365,8 +366,8 @@ shipped_texts(void)
     CHECK_OK(&ctx, quantize(&ctx, &folder, &full.model, NULL, &made));
     CHECK(made.report.texts >= 64);
     CHECK(made.report.fidelity.texts >= 24);
-    CHECK(made.report.fidelity.least > .99);
-    CHECK(made.report.fidelity.mean > made.report.fidelity.least);
+    CHECK(made.report.fidelity.min_cosine > .99);
+    CHECK(made.report.fidelity.mean_cosine > made.report.fidelity.min_cosine);
     lm_buffer_free(&made.file);
     loaded_close(&ctx, &full);
     golden_close(&folder);
@@ -391,9 +392,9 @@ refusals(void)
     CHECK_EQ_INT(quantize(&ctx, &folder, &full.model, &few, &made), LM_BAD_ARGUMENT);
     CHECK_STR(ctx.error.allowed, "at least 5");
     lm_buffer_free(&made.file);
-    full.model.has_head = true;
+    full.model.kind = &lm_kind_head;
     CHECK_EQ_INT(quantize(&ctx, &folder, &full.model, NULL, &made), LM_BAD_ARGUMENT);
-    full.model.has_head = false;
+    full.model.kind = &lm_kind_encoder;
     loaded_close(&ctx, &full);
     loaded_close(&ctx, &reduced);
     golden_close(&folder);

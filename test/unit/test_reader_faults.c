@@ -10,7 +10,7 @@
 
 #include "base/hash.h"
 #include "base/buffer.h"
-#include "format/bundle.h"
+#include "format/checkpoint.h"
 #include "format/json.h"
 #include "format/tensors.h"
 
@@ -360,7 +360,7 @@ test_heads(void)
         fake_source fake = {0};
         lm_source source = fake_open(&fake);
         lm_file_list files;
-        lm_bundle bundle;
+        lm_checkpoint checkpoint;
         lm_context ctx;
         lm_arena arena;
 
@@ -370,9 +370,9 @@ test_heads(void)
         fake_add_bytes(&fake, "head.safetensors", weights,
                        put_file(weights, "{" ENTRY("weight", "[1]", "[0,4]") "}", 4));
         fake.fail_at = n;
-        list = lm_bundle_list(&ctx, &arena, &source, &files);
+        list = lm_checkpoint_list(&ctx, &arena, &source, &files);
         fake.calls = 0;
-        open = lm_bundle_open(&ctx, &arena, &source, NULL, &bundle);
+        open = lm_checkpoint_open(&ctx, &arena, &source, NULL, &checkpoint);
         lm_arena_free(&arena);
     }
     CHECK_EQ_INT(list, LM_OK);

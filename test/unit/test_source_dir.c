@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "format/source.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -74,6 +76,15 @@ pread(int fd, void *to, size_t length, off_t offset)
     return syscall(SYS_pread64, fd, to, length < longest_read ? length : longest_read, offset);
 }
 
+/* The first call fails where faults are due. */
+DIR *
+fdopendir(int fd)
+{
+    DIR *(*real)(int) = (DIR * (*)(int)) dlsym(RTLD_NEXT, "fdopendir");
+
+    return fault_due() ? NULL : real(fd);
+}
+
 static void
 set_fault(int at, bool on, int error)
 {
@@ -126,6 +137,7 @@ make_folder(void)
     mkdir(below("blobs"), 0755);
     mkdir(below("secret"), 0755);
     write_file("model/plain", "0123456789");
+    write_file("model/plain.gguf", "GGUF");
     write_file("model/empty", "");
     write_file("model/sub/file", "inside");
     write_file("blobs/b1", "blob");
@@ -289,22 +301,23 @@ test_within(void)
     lm_source source;
 
     lm_context_init(&ctx);
-    CHECK_OK(&ctx, lm_source_dir_open_within(&ctx, root, "model", &dir, &source));
+    CHECK_OK(&ctx, lm_source_dir_open(&ctx, root, true, &dir, &source));
     for (size_t i = 0; i < sizeof within / sizeof within[0]; i++) {
         lm_arena arena;
-        char *text;
+        char *text, name[64];
 
-        CHECK_EQ_INT(slurp(&ctx, &source, &arena, within[i].name, &text), within[i].confined);
+        snprintf(name, sizeof name, "model/%s", within[i].name);
+        CHECK_EQ_INT(slurp(&ctx, &source, &arena, name, &text), within[i].confined);
         if (within[i].text)
             CHECK_STR(text, within[i].text);
         lm_arena_free(&arena);
     }
     lm_source_dir_close(&ctx, dir);
-    CHECK_EQ_INT(lm_source_dir_open_within(&ctx, root, "../etc", &dir, &source), LM_DENIED);
-    CHECK_EQ_INT(lm_source_dir_open_within(&ctx, root, "/etc", &dir, &source), LM_DENIED);
-    CHECK(dir == NULL);
     CHECK_EQ_INT(lm_source_dir_open(&ctx, below("missing"), false, &dir, &source), LM_NO_FILE);
     CHECK_EQ_INT(lm_source_dir_open(&ctx, below("model/plain"), false, &dir, &source), LM_NO_FILE);
+    CHECK_EQ_INT(lm_source_dir_open(&ctx, below("model/plain.gguf"), false, &dir, &source),
+                 LM_UNSUPPORTED);
+    CHECK(strstr(ctx.error.message, "GGUF") != NULL);
     CHECK(dir == NULL);
     lm_source_dir_close(&ctx, NULL);
 }
@@ -683,6 +696,65 @@ test_errors_of_names(void)
     }
 }
 
+/* ---- Names ---- */
+
+typedef struct names {
+    char all[4096]; /* each with a '/' on both sides */
+    lm_status status;
+} names;
+
+static lm_status
+take_name(lm_context *ctx, void *state, const char *name)
+{
+    names *taken = state;
+    size_t length = strlen(taken->all);
+
+    snprintf(taken->all + length, sizeof taken->all - length, "/%s/", name);
+    return taken->status == LM_OK ? LM_OK : lm_raise(ctx, taken->status, "enough");
+}
+
+/* Files of a folder, not folders in it; a path that is no folder has none. */
+static void
+test_folder_names(void)
+{
+    for (int beneath = 0; beneath < 2; beneath++) {
+        fake_memory memory = {.fail_at = 0};
+        names taken = {.status = LM_OK};
+        bool is_folder;
+        lm_context ctx;
+        lm_source_dir *dir;
+        lm_source source;
+
+        fake_context(&ctx, &memory);
+        CHECK_OK(&ctx, lm_source_dir_open(&ctx, below("."), beneath, &dir, &source));
+        CHECK_OK(&ctx, lm_source_dir_names(&ctx, dir, "model", take_name, &taken, &is_folder));
+        CHECK(is_folder && strstr(taken.all, "/plain/") && !strstr(taken.all, "/./"));
+        taken.all[0] = '\0';
+        CHECK_OK(&ctx, lm_source_dir_names(&ctx, dir, "", take_name, &taken, &is_folder));
+        CHECK(is_folder && !strstr(taken.all, "/model/"));
+        CHECK_OK(&ctx,
+                 lm_source_dir_names(&ctx, dir, "model/plain", take_name, &taken, &is_folder));
+        CHECK(!is_folder);
+        CHECK_OK(&ctx, lm_source_dir_names(&ctx, dir, "nowhere", take_name, &taken, &is_folder));
+        CHECK(!is_folder);
+        CHECK_EQ_INT(
+            lm_source_dir_names(&ctx, dir, "model/link_out", take_name, &taken, &is_folder),
+            beneath ? LM_DENIED : LM_OK);
+        taken.status = LM_UNSUPPORTED;
+        CHECK_EQ_INT(lm_source_dir_names(&ctx, dir, "model", take_name, &taken, &is_folder),
+                     LM_UNSUPPORTED);
+        memory.stop_at = 1;
+        CHECK_EQ_INT(lm_source_dir_names(&ctx, dir, "model", take_name, &taken, &is_folder),
+                     LM_CANCELLED);
+        set_fault(beneath ? 1 : 2, false, ENOMEM); /* openat2 is no call of the wrappers */
+        CHECK_EQ_INT(lm_source_dir_names(&ctx, dir, "model", take_name, &taken, &is_folder),
+                     LM_NO_MEMORY);
+        set_fault(0, false, 0);
+        lm_source_dir_close(&ctx, dir);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+}
+
 /* A root that is not there, and a name that leads out of it in a read without a stat before it. */
 static void
 test_bad_roots(void)
@@ -694,8 +766,7 @@ test_bad_roots(void)
 
     lm_context_init(&ctx);
     open_interrupts = 2;
-    CHECK_EQ_INT(lm_source_dir_open_within(&ctx, below("nowhere"), "model", &dir, &source),
-                 LM_NO_FILE);
+    CHECK_EQ_INT(lm_source_dir_open(&ctx, below("nowhere"), true, &dir, &source), LM_NO_FILE);
     CHECK_OK(&ctx, lm_source_dir_open(&ctx, below("model"), false, &dir, &source));
     CHECK_EQ_INT(source.read(&ctx, source.opaque, "../x", 0, &byte, 1), LM_DENIED);
     lm_source_dir_close(&ctx, dir);
@@ -719,11 +790,11 @@ below_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, voi
 
 /* One file is another, or is not there; the rest is what it was. */
 static void
-test_overlay(void)
+test_with_file(void)
 {
     const lm_source below = {NULL, below_stat, below_read};
-    lm_source_overlay overlay = {.below = &below, .name = "b", .data = "over it", .size = 7};
-    const lm_source source = lm_source_over(&overlay);
+    lm_source_with_file joined = {.below = &below, .name = "b", .data = "over it", .size = 7};
+    const lm_source source = lm_source_with(&joined);
     uint64_t size;
     lm_context ctx;
     char bytes[2];
@@ -738,7 +809,7 @@ test_overlay(void)
     CHECK(found && size == 7);
     CHECK_OK(&ctx, source.read(&ctx, source.opaque, "b", 5, bytes, 2));
     CHECK(memcmp(bytes, "it", 2) == 0);
-    overlay.data = NULL;
+    joined.data = NULL;
     CHECK_OK(&ctx, source.stat(&ctx, source.opaque, "b", &found, &size));
     CHECK(!found);
 }
@@ -754,7 +825,7 @@ test_folder(void)
 
 static const unit_case cases[] = {
     {"source_names", test_names},
-    {"source_overlay", test_overlay},
+    {"source_with_file", test_with_file},
     {"source_dir_folder", test_folder},
     {"source_dir_open", test_open},
     {"source_dir_proc", test_proc},
@@ -768,6 +839,7 @@ static const unit_case cases[] = {
     {"source_dir_cancel", test_cancel},
     {"source_dir_old_kernel", test_old_kernel},
     {"source_dir_errors", test_errors_of_names},
+    {"source_dir_names", test_folder_names},
     {"source_dir_bad_roots", test_bad_roots},
 };
 

@@ -10,7 +10,7 @@
 #include "base/size.h"
 #include "base/utf8.h"
 #include "token/image.h"
-#include "token/run.h"
+#include "token/encode_state.h"
 #include "token/tokenizer.h"
 
 #define MAX_VOCAB 40000
@@ -18,6 +18,9 @@
 #define WORDPIECE(vocab)                                                                   \
     "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":" \
     "\"##\",\"vocab\":{\"u\":0,\"a\":1,\"##a\":2,\"b\":3,\"[\":4" vocab "}}"
+#define WORDLEVEL(vocab) \
+    "\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0,\"a\":1" vocab "}}"
+#define LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true}"
 #define BERT_SPLIT "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}"
 
 /* Every part of an image: names that normalizing changes, tokens of both kinds, templates, a
@@ -34,6 +37,24 @@ static const char every_part[] = "{" WORDPIECE(
                        "{\"SpecialToken\":{\"id\":\"s\"}},{\"Sequence\":{\"id\":\"A\"}}],"
                        "\"pair\":[{\"Sequence\":{\"id\":\"A\"}},{\"Sequence\":{\"id\":\"B\"}}],"
                        "\"special_tokens\":{\"s\":{\"ids\":[6]}}}}";
+
+/* The other model, with what its trie leaves out: an id without a token, an empty token, one that
+ * is added. */
+static const char words_only[] =
+    "{" WORDLEVEL(",\"\":2,\"b\":5") "," BERT_SPLIT
+                                     ",\"added_tokens\":[{\"id\":4,\"content\":\"<x>\"}]}";
+
+/* A model without a walk, so that the image ends with the ids of a template. */
+static const char spaced[] =
+    "{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"},"
+                      "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"u\",0],"
+                      "\"sep\":[\"u\",0]}}";
+
+/* A list with a piece twice, with bytes, with what the trie leaves out. */
+#define UNIGRAM(rest)                                                                            \
+    "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[[\"u\",0]," \
+    "[\"a\",-1],[\"ab\",-2],[\"\",-3],[\"<0xE4>\",-4],[\"<0xB8>\",-4],[\"<0xAD>\",-4],[\"a\",-"  \
+    "2]" rest "]},\"added_tokens\":[{\"id\":8,\"content\":\"<x>\"}]}"
 
 /* A parsed file, and a context of its own that does not fail. */
 typedef struct parsed {
@@ -81,13 +102,13 @@ compile_into(const lm_json *root, size_t room, size_t *size)
 
 /* Each append fails in turn: arrays start at multiples of 64, and end before one. */
 static void
-test_full_image(void)
+fill_image(const char *json)
 {
     const size_t enough = (size_t)1 << 20;
     size_t size = 0, now, refused = 0;
     parsed p;
 
-    parse(&p, every_part);
+    parse(&p, json);
     CHECK_EQ_INT(compile_into(p.root, enough, &size), LM_OK);
     CHECK(size > 1000);
     for (size_t room = 1; room < size; room += room % LM_ALIGNMENT == 0 ? LM_ALIGNMENT - 1 : 1) {
@@ -98,6 +119,32 @@ test_full_image(void)
             room += LM_ALIGNMENT - 3;
     }
     CHECK(refused > 2 * size / LM_ALIGNMENT - 2);
+    CHECK_EQ_INT(compile_into(p.root, size, &now), LM_OK);
+    unparse(&p);
+}
+
+static void
+test_full_image(void)
+{
+    fill_image(every_part);
+    fill_image(words_only);
+    fill_image(spaced);
+    fill_image(UNIGRAM(""));
+}
+
+/* The last array of an image with lists of characters ends where its end is filled up. */
+static void
+test_end_of_image(void)
+{
+    static const char json[] =
+        "{" WORDPIECE("") ",\"normalizer\":{\"type\":\"BertNormalizer\"}," BERT_SPLIT "}";
+    size_t size = 0, now;
+    parsed p;
+
+    parse(&p, json);
+    CHECK_EQ_INT(compile_into(p.root, (size_t)1 << 22, &size), LM_OK);
+    CHECK_EQ_INT(compile_into(p.root, size - 1, &now), LM_NO_MEMORY);
+    CHECK(now < size && now > size - LM_ALIGNMENT);
     CHECK_EQ_INT(compile_into(p.root, size, &now), LM_OK);
     unparse(&p);
 }
@@ -144,10 +191,24 @@ fail_compile(const char *json)
     return n;
 }
 
+#define TEN(text) text text text text text text text text text text
+#define LONG TEN(TEN("ab"))
+#define SPACED_REPLACE(pattern, content)                                                   \
+    "{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"}," \
+                      "\"normalizer\":{\"type\":\"Replace\",\"pattern\":" pattern          \
+                      ",\"content\":\"" content "\"}}"
+
 static void
 test_small_files(void)
 {
     fail_compile(every_part);
+    fail_compile(words_only);
+    fail_compile(spaced);
+    fail_compile(UNIGRAM(""));
+    /* Arguments of an operation that do not fit where they begin. */
+    fail_compile(SPACED_REPLACE("{\"String\":\"" LONG "\"}", "a"));
+    fail_compile(SPACED_REPLACE("{\"String\":\"a\"}", LONG));
+    fail_compile(SPACED_REPLACE("{\"Regex\":\"a+\"}", LONG));
     fail_compile(
         "{" WORDPIECE("") ",\"normalizer\":null,\"pre_tokenizer\":null,\"post_processor\":null,"
                           "\"decoder\":null,\"added_tokens\":[]}");
@@ -161,7 +222,7 @@ test_small_files(void)
  * that belongs to the first of them: its search is as long as the list.
  */
 static void
-append_crowd(lm_buffer *json, int first, int count, size_t slots)
+append_crowd(lm_buffer *json, const char *form, int first, int count, size_t slots)
 {
     char *taken = calloc((size_t)count, 1);
     int found = 0, last = -1;
@@ -173,31 +234,57 @@ append_crowd(lm_buffer *json, int first, int count, size_t slots)
 
         if (home < (size_t)count && !taken[home]) {
             taken[home] = 1;
-            lm_buffer_printf(json, ",\"%s\":%d", name, first + found++);
+            lm_buffer_printf(json, form, name, first + found++);
         } else if (home == 0 && found == count) {
             last = i;
-            lm_buffer_printf(json, ",\"%s\":%d", name, first + found);
+            lm_buffer_printf(json, form, name, first + found);
         }
     }
     free(taken);
 }
 
-/* More than 4096 of everything that is counted to the next poll. */
+/* More than 4096 of everything that is counted to the next poll, in a vocabulary that starts so. */
 static void
-test_large_vocabulary(void)
+fail_large_vocabulary(const char *start)
 {
     lm_context ctx;
     lm_buffer json;
 
     lm_context_init(&ctx);
     lm_buffer_init(&json, &ctx);
-    CHECK_OK(&ctx, lm_buffer_append_string(&json, "{" WORDPIECE("")));
+    CHECK_OK(&ctx, lm_buffer_append_string(&json, start));
     json.size -= 2; /* back into the vocabulary */
-    append_crowd(&json, 5, 4200, 16384);
+    append_crowd(&json, ",\"%s\":%d", 5, 4200, 16384);
     CHECK_OK(&ctx, lm_buffer_append_string(&json, "}},\"normalizer\":{\"type\":\"NFC\"}}"));
     CHECK_OK(&ctx, lm_buffer_append_byte(&json, '\0'));
     CHECK(fail_compile(json.data) > 15);
     lm_buffer_free(&json);
+}
+
+/* A list that has each of so many pieces twice: the second time it is found behind all others. */
+static void
+fail_large_list(void)
+{
+    lm_context ctx;
+    lm_buffer json;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&json, &ctx);
+    CHECK_OK(&ctx, lm_buffer_append_string(&json, "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,"
+                                                  "\"vocab\":[[\"u\",0]"));
+    for (int times = 0; times < 2; times++)
+        append_crowd(&json, ",[\"%s\",%d]", 1, 4200, 32768);
+    CHECK_OK(&ctx, lm_buffer_append(&json, "]}}", 4));
+    CHECK(fail_compile(json.data) > 5);
+    lm_buffer_free(&json);
+}
+
+static void
+test_large_vocabulary(void)
+{
+    fail_large_list();
+    fail_large_vocabulary("{" WORDPIECE(""));
+    fail_large_vocabulary("{" WORDLEVEL(",\"b\":2,\"c\":3,\"d\":4"));
 }
 
 /* An id beyond all that could be stored, and an added token behind it. */
@@ -255,7 +342,8 @@ static lm_status
 run_with(const runner *r, const char *text, size_t length, int max_tokens, fake_memory *memory,
          size_t *tokens)
 {
-    const lm_token_options options = {true, true, true, max_tokens};
+    const lm_token_options options = {
+        .add_special = true, .parse_special = true, .offsets = true, .max_tokens = max_tokens};
     lm_token_scratch *scratch = NULL;
     lm_encoding out, pair;
     size_t count = 0;
@@ -287,7 +375,8 @@ run_with(const runner *r, const char *text, size_t length, int max_tokens, fake_
 static lm_status
 run_alone(const runner *r, const char *text, size_t length, fake_memory *memory)
 {
-    static const lm_token_options options = {true, true, true, 0};
+    static const lm_token_options options = {
+        .add_special = true, .parse_special = true, .offsets = true};
     lm_token_scratch *scratch = NULL;
     lm_encoding out;
     lm_context ctx;
@@ -375,12 +464,44 @@ test_stages(void)
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFKD\"},\"pre_tokenizer\":{\"type\":"
                            "\"Punctuation\"}}",
          "\xc2\xbd"},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":"
+                           "\"b+\"},\"behavior\":\"MergedWithNext\"}}",
+         "ab "},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":"
+                           "false}}",
+         "a1"},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}}", "a1"},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"FixedLength\"}}", "ab"},
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFC\"}," BERT_SPLIT "}", "e\xcc\x81 "},
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFKC\"}," BERT_SPLIT "}", "\xc2\xbd "},
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFD\"}}", "\xcc\x81"},
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"NFC\"}}", "\xcc\x81\xcc\xa3"},
         {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"BertNormalizer\"}}", "\xc3\xa9"},
+        {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"b\"},"
+                           "\"content\":\"aa\"}}",
+         "ab"},
+        {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"ab\"}}", "a"},
+        {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true,"
+                           "\"strip_right\":true}}",
+         "\t"},
+        {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"Nmt\"}}", "a\t\x01"},
+        {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"ByteLevel\"}}", "\xe4\xb8\xad"},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" LEVEL
+                           "," LEVEL "]},\"post_processor\":" LEVEL "}",
+         "a\xe4\xb8\xad"},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":" LEVEL ",\"post_processor\":" LEVEL "}", " b  "},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"}}",
+         "a "},
+        {"{" WORDPIECE("") ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\","
+                           "\"split\":false}}",
+         "a"},
         {"{" WORDPIECE("") "}", "a"},
+        {"{" WORDPIECE("") ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"b+\"},"
+                           "\"content\":\"aa\"}}",
+         "ab"},
+        {UNIGRAM(""), "ab"},
+        {UNIGRAM(""), "\xe4\xb8\xad"},
+        {UNIGRAM(""), "\xc3\xa9"},
     };
 
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
@@ -508,8 +629,14 @@ test_full_before_special(void)
 static void
 test_bad_pairs(void)
 {
-    static const lm_token_options options = {true, true, true, 0}, narrow = {true, true, true, 1},
-                                  plain = {false, true, false, 0};
+    static const lm_token_options options = {.add_special = true,
+                                             .parse_special = true,
+                                             .offsets = true},
+                                  narrow = {.add_special = true,
+                                            .parse_special = true,
+                                            .offsets = true,
+                                            .max_tokens = 1},
+                                  plain = {.parse_special = true};
     lm_token_scratch *scratch = NULL;
     lm_encoding out;
     size_t count;
@@ -585,6 +712,68 @@ test_decoding(void)
     }
 }
 
+/* Every allocation fails in turn, alone; then every poll cancels. The output has room. */
+static void
+fail_decoding(const runner *r, const int32_t *ids, size_t count)
+{
+    const size_t room = 3 * count;
+    lm_status status = LM_NO_MEMORY;
+    int n;
+
+    for (n = 1; status == LM_NO_MEMORY; n++) {
+        fake_memory memory = {.fail_at = n};
+
+        status = decode_into(r, ids, count, &memory, room);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    CHECK(n > 10);
+    for (n = 0, status = LM_CANCELLED; status == LM_CANCELLED; n++) {
+        fake_memory memory = {.stop_at = n + 1};
+
+        status = decode_into(r, ids, count, &memory, room);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    CHECK(n > 4);
+}
+
+#define DECODER(decoder) "{" WORDPIECE(",\"bb\":5") ",\"decoder\":" decoder "}"
+
+/*
+ * Buffers double from 256 bytes on. With a space before each letter but the first one a space meets
+ * the end where the first token has two letters, else a letter does.
+ */
+static void
+test_long_decoding(void)
+{
+    static const char *const decoders[] = {
+        "{" WORDPIECE(",\"bb\":5") "}",
+        "{" WORDPIECE(",\"bb\":5") ",\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\"}}",
+        DECODER(LEVEL),
+        DECODER("{\"type\":\"ByteFallback\"}"),
+        DECODER("{\"type\":\"Metaspace\",\"replacement\":\"b\"}"),
+        DECODER("{\"type\":\"BPEDecoder\",\"suffix\":\"b\"}"),
+        DECODER("{\"type\":\"Strip\",\"content\":\"b\",\"start\":0,\"stop\":1}"),
+        DECODER("{\"type\":\"Replace\",\"pattern\":{\"String\":\"b\"},\"content\":\"ab\"}"),
+        DECODER("{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"WordPiece\",\"prefix\":\"a\","
+                "\"cleanup\":false},{\"type\":\"CTC\",\"pad_token\":\"a\",\"word_delimiter_token\":"
+                "\"b\",\"cleanup\":true},{\"type\":\"Fuse\"}]}")};
+    enum { COUNT = 5000 };
+    static int32_t ids[COUNT];
+
+    for (size_t i = 0; i < sizeof decoders / sizeof decoders[0]; i++)
+        for (int32_t first = 3; first <= 5; first += 2) {
+            runner r;
+
+            for (size_t k = 0; k < COUNT; k++)
+                ids[k] = k == 0 ? first : 3;
+            open_runner(&r, decoders[i], false);
+            fail_decoding(&r, ids, COUNT);
+            close_runner(&r);
+        }
+}
+
 /* Room for more than a size can say is refused before anything grows. */
 static void
 test_too_long(void)
@@ -609,6 +798,7 @@ test_too_long(void)
 
 static const unit_case cases[] = {
     {"full_image", test_full_image},
+    {"end_of_image", test_end_of_image},
     {"small_files", test_small_files},
     {"large_vocabulary", test_large_vocabulary},
     {"last_id", test_last_id},
@@ -620,6 +810,7 @@ static const unit_case cases[] = {
     {"full_before_special", test_full_before_special},
     {"bad_pairs", test_bad_pairs},
     {"decoding", test_decoding},
+    {"long_decoding", test_long_decoding},
     {"too_long", test_too_long},
 };
 

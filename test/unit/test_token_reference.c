@@ -27,10 +27,11 @@
 /* The stages of a file that BertTokenizer would make itself, each of which a case may change. */
 typedef struct parts {
     const char *added, *normalizer, *pretokenizer, *template, *settings, *more;
+    const char *type; /* of the model; NULL: WordPiece */
 } parts;
 
-static const parts plain = {ALL_ADDED, NORMALIZER, "{\"type\":\"BertPreTokenizer\"}",
-                            TEMPLATE,  SETTINGS,   ""};
+static const parts plain = {
+    ALL_ADDED, NORMALIZER, "{\"type\":\"BertPreTokenizer\"}", TEMPLATE, SETTINGS, "", NULL};
 
 #define BERT "{\"tokenizer_class\":\"BertTokenizer\"}"
 #define GENERIC "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}"
@@ -60,11 +61,15 @@ compile_parts(fixture *f, const parts *p, const beside *b, lm_notes *notes)
 
     snprintf(json, sizeof json,
              "{\"version\":\"1.0\",\"added_tokens\":[%s],\"normalizer\":%s,\"pre_tokenizer\":%s,"
-             "\"post_processor\":%s,\"model\":{\"type\":\"WordPiece\",%s," VOCAB "}%s}",
-             p->added, p->normalizer, p->pretokenizer, p->template, p->settings, p->more);
+             "\"post_processor\":%s,\"model\":{\"type\":\"%s\",%s," VOCAB "}%s}",
+             p->added, p->normalizer, p->pretokenizer, p->template, p->type ? p->type : "WordPiece",
+             p->settings, p->more);
     open_empty(f);
-    files = (lm_tokenizer_files){parse(f, json), parse(f, b->config), parse(f, b->map),
-                                 parse(f, b->added), parse(f, b->model)};
+    files = (lm_tokenizer_files){.tokenizer = parse(f, json),
+                                 .config = parse(f, b->config),
+                                 .special_map = parse(f, b->map),
+                                 .added = parse(f, b->added),
+                                 .model_config = parse(f, b->model)};
     return lm_tokenizer_compile_files(&f->ctx, &files, 100, &f->image, notes);
 }
 
@@ -74,16 +79,6 @@ static const struct {
     const char *more; /* of tokenizer.json */
     const char *file, *key, *found;
 } refused[] = {
-    {{.config = WITH("\"truncation_side\":\"left\"")},
-     "",
-     "tokenizer_config.json",
-     "truncation_side",
-     "\"left\""},
-    {{.config = BERT},
-     ",\"truncation\":{\"direction\":\"Left\",\"max_length\":8}",
-     "tokenizer.json",
-     "truncation.direction",
-     "\"Left\""},
     {{.config = WITH("\"split_special_tokens\":true")},
      "",
      "tokenizer_config.json",
@@ -180,6 +175,57 @@ test_refused(void)
     }
 }
 
+/* Which side of long texts is lost; tokenizer_config.json goes before tokenizer.json. */
+static const struct {
+    beside files;
+    const char *more;
+    int left;                /* -1: refused */
+    const char *key, *found; /* then */
+} sides[] = {
+    {{0}, "", 0, NULL, NULL},
+    {{0}, ",\"truncation\":null", 0, NULL, NULL},
+    {{0}, ",\"truncation\":{\"direction\":\"Left\"}", 1, NULL, NULL},
+    {{.config = BERT}, ",\"truncation\":{\"direction\":\"Left\"}", 1, NULL, NULL},
+    {{.config = WITH("\"truncation_side\":\"left\"")}, "", 1, NULL, NULL},
+    {{.config = WITH("\"truncation_side\":\"left\"")},
+     ",\"truncation\":{\"direction\":\"Right\"}",
+     1,
+     NULL,
+     NULL},
+    {{.config = WITH("\"truncation_side\":\"right\"")},
+     ",\"truncation\":{\"direction\":\"Left\"}",
+     0,
+     NULL,
+     NULL},
+    {{0}, ",\"truncation\":{\"direction\":\"left\"}", -1, "truncation.direction", "\"left\""},
+    {{.config = WITH("\"truncation_side\":\"Left\"")}, "", -1, "truncation_side", "\"Left\""},
+    {{.config = WITH("\"truncation_side\":null")}, "", -1, "truncation_side", "null"},
+};
+
+static void
+test_sides(void)
+{
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        parts p = plain;
+        fixture f;
+        lm_notes notes;
+
+        p.more = sides[i].more;
+        lm_notes_init(&notes, false);
+        CHECK_EQ_INT(compile_parts(&f, &p, &sides[i].files, &notes),
+                     sides[i].left < 0 ? LM_BAD_MODEL : LM_OK);
+        if (sides[i].left < 0) {
+            CHECK_STR(f.ctx.error.key, sides[i].key);
+            CHECK_STR(f.ctx.error.found, sides[i].found);
+            CHECK(strstr(f.ctx.error.allowed, " or ") != NULL);
+        } else {
+            CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+            CHECK_EQ_INT(lm_tokenizer_cuts_left(&f.tokenizer), sides[i].left);
+        }
+        close_fixture(&f);
+    }
+}
+
 /* Files that are obeyed, or change nothing: without a note. */
 static const struct {
     beside files;
@@ -192,6 +238,8 @@ static const struct {
     {{.model = "{\"model_type\":\"bert\"}"}, ""},
     {{.config = WITH("\"truncation_side\":\"right\"")}, ",\"truncation\":{\"direction\":\"Left\"}"},
     {{.config = BERT}, ",\"truncation\":{\"direction\":\"Right\",\"max_length\":128}"},
+    {{.config = BERT}, ",\"truncation\":{\"direction\":\"Left\",\"max_length\":8}"},
+    {{.config = WITH("\"truncation_side\":\"left\"")}, ",\"truncation\":{\"max_length\":8}"},
     {{.config = WITH("\"padding_side\":\"left\",\"add_bos_token\":true,\"never_split\":[\"a\"]")},
      ",\"padding\":{\"direction\":\"Left\"}"},
     {{.config = WITH("\"additional_special_tokens\":[\"[CLS]\"],\"extra_special_tokens\":{}")}, ""},
@@ -261,6 +309,7 @@ static const struct {
      BERT,
      "model.max_input_chars_per_word",
      "at most 100 characters"},
+    {{.type = "WordLevel"}, BERT, "model.type", "with a WordPiece; lmtext obeys"},
     {{.settings = "\"unk_token\":\"a\",\"continuing_subword_prefix\":\"##\","
                   "\"max_input_chars_per_word\":100"},
      BERT,
@@ -280,7 +329,11 @@ static const struct {
      "{\"tokenizer_class\":\"MyTokenizer\"}",
      "tokenizer_class",
      "makes a MyTokenizer by rules"},
-    {{0}, "{\"tokenizer_class\":\"MPNetTokenizer\"}", "tokenizer_class", "by rules of its own"},
+    {{0},
+     "{\"tokenizer_class\":\"MPNetTokenizer\",\"cls_token\":\"[CLS]\",\"sep_token\":\"[SEP]\","
+     "\"pad_token\":\"[PAD]\",\"mask_token\":\"[MASK]\"}",
+     "post_processor",
+     "<s> A </s> </s> B </s>"},
 };
 
 #define OR_PLAIN(part) p.part = p.part ? p.part : plain.part
@@ -415,7 +468,7 @@ static const unit_case cases[] = {
     {"refused", test_refused}, {"silent", test_silent},
     {"noted", test_noted},     {"generic_class", test_generic_class},
     {"types", test_types},     {"class", test_class},
-    {"tables", test_tables},
+    {"tables", test_tables},   {"sides", test_sides},
 };
 
 UNIT_MAIN(cases)

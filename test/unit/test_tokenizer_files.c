@@ -5,6 +5,7 @@
 #include "tokenizer.h"
 #include "base/utf8.h"
 #include "token/image.h"
+#include "token/stage.h"
 
 #define MODEL(vocab, rest)                                                                         \
     "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":\"##\"," \
@@ -15,6 +16,21 @@
 #define TEMPLATE(single, pair, specials)                                                           \
     ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[" single "],\"pair\":[" pair \
     "],\"special_tokens\":" specials "}"
+
+#define BYTE_LEVEL(stage, rest) ",\"" stage "\":{\"type\":\"ByteLevel\"," rest "}"
+#define METASPACE(rest) ",\"pre_tokenizer\":{\"type\":\"Metaspace\"" rest "}"
+#define REPLACE(stage, pattern, content) \
+    ",\"" stage "\":{\"type\":\"Replace\",\"pattern\":" pattern ",\"content\":" content "}"
+#define STRIP(rest) ",\"decoder\":{\"type\":\"Strip\"," rest "}"
+#define PROCESSORS(members) \
+    ",\"post_processor\":{\"type\":\"Sequence\",\"processors\":[" members "]}"
+#define ROBERTA(trims, prefix)                                                                    \
+    "{\"type\":\"RobertaProcessing\",\"sep\":[\"u\",0],\"cls\":[\"u\",0],\"trim_offsets\":" trims \
+    ",\"add_prefix_space\":" prefix "}"
+
+#define ONE_TEMPLATE                                                                            \
+    "{\"type\":\"TemplateProcessing\",\"special_tokens\":{},\"single\":[{\"Sequence\":{\"id\":" \
+    "\"A\"}}],\"pair\":[{\"Sequence\":{\"id\":\"A\"}},{\"Sequence\":{\"id\":\"B\"}}]}"
 
 /* The members of a model in files of before 2021, which have no type. */
 #define UNTYPED(rest)                                                                             \
@@ -28,14 +44,21 @@ static const struct {
 } bad_files[] = {
     {"{}", LM_BAD_MODEL, "model"},
     {"[]", LM_BAD_MODEL, "model"},
-    {"{\"model\":{\"type\":\"BPE\"}}", LM_UNSUPPORTED, "model.type"},
+    {"{\"model\":{\"type\":\"Unigram\"}}", LM_BAD_MODEL, "model.vocab"},
+    {"{\"model\":{\"type\":\"BPE\"}}", LM_BAD_MODEL, "model.vocab"},
     {"{\"model\":{\"type\":7}}", LM_BAD_MODEL, "model.type"},
     {"{\"model\":{}}", LM_BAD_MODEL, "model.type"},
     {"{\"model\":{\"type\":null," UNTYPED("\"unk_token\":\"u\"") "}}", LM_BAD_MODEL, "model.type"},
-    {"{\"model\":{" UNTYPED("\"unk_token\":\"u\",\"merges\":[]") "}}", LM_UNSUPPORTED,
-     "model.type"},
-    {"{\"model\":{\"vocab\":{\"u\":0},\"unk_token\":\"u\"}}", LM_UNSUPPORTED, "model.type"},
-    {"{\"model\":{\"vocab\":[[\"u\",0]],\"unk_id\":0}}", LM_UNSUPPORTED, "model.type"},
+    {"{\"model\":{" UNTYPED("\"unk_token\":\"u\",\"merges\":[7]") "}}", LM_BAD_MODEL,
+     "model.merges.0"},
+    {"{\"model\":{\"vocab\":{\"u\":0},\"unk_token\":\"x\"}}", LM_BAD_MODEL, "model.unk_token"},
+    {"{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"u\":0}}}", LM_BAD_MODEL, "model.unk_token"},
+    {"{\"model\":{\"type\":\"WordLevel\",\"vocab\":[],\"unk_token\":\"u\"}}", LM_BAD_MODEL,
+     "model.vocab"},
+    {"{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"u\":0},\"unk_token\":\"x\"},"
+     "\"added_tokens\":[{\"id\":1,\"content\":\"x\"}]}",
+     LM_BAD_MODEL, "model.unk_token"},
+    {"{\"model\":{\"vocab\":[[\"u\",0]],\"unk_id\":7}}", LM_BAD_MODEL, "model.unk_id"},
     {"{\"model\":{" UNTYPED("\"unk\":\"u\"") "}}", LM_BAD_MODEL, "model.type"},
     {"{\"model\":{" UNTYPED("\"unk_token\":7") "}}", LM_BAD_MODEL, "model.unk_token"},
     {MODEL("\"u\":-1", ""), LM_BAD_MODEL, "model.vocab.u"},
@@ -46,19 +69,56 @@ static const struct {
     {MODEL("\"u\":1,\"b\":1", ""), LM_BAD_MODEL, "model.vocab.b"},
     {MODEL("\"b\":1", ""), LM_BAD_MODEL, "model.unk_token"},
     {MODEL("", ""), LM_BAD_MODEL, "model.unk_token"},
-    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Precompiled\"}"), LM_UNSUPPORTED,
-     "normalizer.type"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Precompiled\"}"), LM_BAD_MODEL,
+     "normalizer.precompiled_charsmap"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Unheard\"}"), LM_UNSUPPORTED, "normalizer.type"},
     {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":1}"),
      LM_BAD_MODEL, "normalizer.lowercase"},
     {MODEL("\"u\":0", ",\"normalizer\":[]"), LM_BAD_MODEL, "normalizer"},
     {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Sequence\"}"), LM_BAD_MODEL,
      "normalizer.normalizers"},
-    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+$\"}}"),
-     LM_UNSUPPORTED, "pre_tokenizer.type"},
-    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"Removed\"}"),
-     LM_UNSUPPORTED, "pre_tokenizer.behavior"},
-    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"RobertaProcessing\"}"), LM_UNSUPPORTED,
-     "post_processor.type"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Foo\"}"), LM_UNSUPPORTED,
+     "pre_tokenizer.type"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"removed\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.behavior"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+$\"},"
+                      "\"invert\":false}"),
+     LM_BAD_MODEL, "pre_tokenizer.behavior"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a)\\\\1\"},"
+                      "\"behavior\":\"Removed\"}"),
+     LM_UNSUPPORTED, "pre_tokenizer.pattern"},
+    {MODEL("\"u\":0",
+           ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Removed\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.pattern"},
+    {MODEL("\"u\":0",
+           ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{},\"behavior\":\"Removed\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.pattern"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":1},"
+                      "\"behavior\":\"Removed\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.pattern"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"a\\u0000\"}"
+                      ",\"behavior\":\"Removed\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.pattern"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"a\","
+                      "\"Regex\":\"a\"},\"behavior\":\"Removed\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.pattern"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"},"
+                      "\"behavior\":\"Removed\",\"invert\":1}"),
+     LM_BAD_MODEL, "pre_tokenizer.invert"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Digits\"}"), LM_BAD_MODEL,
+     "pre_tokenizer.individual_digits"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":1}"),
+     LM_BAD_MODEL, "pre_tokenizer.individual_digits"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"CharDelimiterSplit\"}"), LM_BAD_MODEL,
+     "pre_tokenizer.delimiter"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.delimiter"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}"),
+     LM_BAD_MODEL, "pre_tokenizer.delimiter"},
+    {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"FixedLength\",\"length\":0}"), LM_BAD_MODEL,
+     "pre_tokenizer.length"},
+    {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"RobertaProcessing\"}"), LM_BAD_MODEL,
+     "post_processor.cls"},
     {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"u\",5],"
                       "\"sep\":[\"u\",0]}"),
      LM_BAD_MODEL, "post_processor.cls"},
@@ -72,7 +132,7 @@ static const struct {
     {MODEL("\"u\":0", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":"
                       "[{\"SpecialToken\":{\"id\":\"x\"}}],\"pair\":[],\"special_tokens\":{}}"),
      LM_BAD_MODEL, "post_processor.SpecialToken.id"},
-    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"CTC\"}"), LM_UNSUPPORTED, "decoder.type"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"Nothing\"}"), LM_UNSUPPORTED, "decoder.type"},
     {MODEL("\"u\":0", ",\"added_tokens\":{}"), LM_BAD_MODEL, "added_tokens"},
     {MODEL("\"u\":0", ",\"added_tokens\":[7]"), LM_BAD_MODEL, "added_tokens"},
     {MODEL("\"u\":0", ",\"added_tokens\":[{\"content\":\"x\"}]"), LM_BAD_MODEL, "added_tokens.id"},
@@ -115,6 +175,92 @@ static const struct {
      "pre_tokenizer.pretokenizers"},
     {MODEL("\"u\":0", ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[7]}"),
      LM_BAD_MODEL, "pre_tokenizer.pretokenizers"},
+    {MODEL("\"u\":0", BYTE_LEVEL("pre_tokenizer", "\"trim_offsets\":true")), LM_BAD_MODEL,
+     "pre_tokenizer.add_prefix_space"},
+    {MODEL("\"u\":0", BYTE_LEVEL("pre_tokenizer", "\"add_prefix_space\":true")), LM_BAD_MODEL,
+     "pre_tokenizer.trim_offsets"},
+    {MODEL("\"u\":0", BYTE_LEVEL("decoder", "\"add_prefix_space\":true,\"trim_offsets\":true,"
+                                            "\"use_regex\":null")),
+     LM_BAD_MODEL, "decoder.use_regex"},
+    {MODEL("\"u\":0", METASPACE("")), LM_BAD_MODEL, "pre_tokenizer.replacement"},
+    {MODEL("\"u\":0", METASPACE(",\"replacement\":\"\"")), LM_BAD_MODEL,
+     "pre_tokenizer.replacement"},
+    {MODEL("\"u\":0", METASPACE(",\"replacement\":\"__\"")), LM_BAD_MODEL,
+     "pre_tokenizer.replacement"},
+    {MODEL("\"u\":0", METASPACE(",\"replacement\":\"_\",\"prepend_scheme\":\"First\"")),
+     LM_BAD_MODEL, "pre_tokenizer.prepend_scheme"},
+    {MODEL("\"u\":0", METASPACE(",\"replacement\":\"_\",\"prepend_scheme\":null")), LM_BAD_MODEL,
+     "pre_tokenizer.prepend_scheme"},
+    {MODEL("\"u\":0", METASPACE(",\"replacement\":\"_\",\"add_prefix_space\":false")), LM_BAD_MODEL,
+     "pre_tokenizer.add_prefix_space"},
+    {MODEL("\"u\":0", METASPACE(",\"replacement\":\"_\",\"split\":1")), LM_BAD_MODEL,
+     "pre_tokenizer.split"},
+    {MODEL("\"u\":0", REPLACE("normalizer", "\"a\"", "\"b\"")), LM_BAD_MODEL, "normalizer.pattern"},
+    {MODEL("\"u\":0", REPLACE("normalizer", "{}", "\"b\"")), LM_BAD_MODEL, "normalizer.pattern"},
+    {MODEL("\"u\":0", REPLACE("normalizer", "{\"String\":7}", "\"b\"")), LM_BAD_MODEL,
+     "normalizer.pattern.String"},
+    {MODEL("\"u\":0", REPLACE("normalizer", "{\"String\":\"\"}", "\"b\"")), LM_UNSUPPORTED,
+     "normalizer.pattern.String"},
+    {MODEL("\"u\":0", REPLACE("normalizer", "{\"Regex\":\"a\\\\1\"}", "\"b\"")), LM_UNSUPPORTED,
+     "normalizer.pattern"},
+    {MODEL("\"u\":0", REPLACE("normalizer", "{\"Regex\":\"a*\"}", "\"b\"")), LM_UNSUPPORTED,
+     "normalizer.pattern"},
+    {MODEL("\"u\":0", REPLACE("normalizer", "{\"Regex\":\"a\"}", "7")), LM_BAD_MODEL,
+     "normalizer.content"},
+    {MODEL("\"u\":0", REPLACE("decoder", "{\"Regex\":\"a+\"}", "\"b\"")), LM_UNSUPPORTED,
+     "decoder.pattern"},
+    {MODEL("\"u\":0", REPLACE("decoder", "{\"String\":\"a\"}", "null")), LM_BAD_MODEL,
+     "decoder.content"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Prepend\"}"), LM_BAD_MODEL,
+     "normalizer.prepend"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\"}"), LM_UNSUPPORTED,
+     "normalizer.prepend"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true}"), LM_BAD_MODEL,
+     "normalizer.strip_right"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"BPEDecoder\",\"suffix\":\"\"}"), LM_UNSUPPORTED,
+     "decoder.suffix"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"CTC\",\"pad_token\":\"a\","
+                      "\"word_delimiter_token\":\"b\"}"),
+     LM_BAD_MODEL, "decoder.cleanup"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"CTC\",\"pad_token\":\"a\",\"cleanup\":true}"),
+     LM_BAD_MODEL, "decoder.word_delimiter_token"},
+    {MODEL("\"u\":0", STRIP("\"content\":\"a\",\"start\":1")), LM_BAD_MODEL, "decoder.stop"},
+    {MODEL("\"u\":0", STRIP("\"content\":\"a\",\"start\":-1,\"stop\":0")), LM_BAD_MODEL,
+     "decoder.start"},
+    {MODEL("\"u\":0", STRIP("\"content\":\"ab\",\"start\":1,\"stop\":0")), LM_BAD_MODEL,
+     "decoder.content"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"Sequence\",\"decoders\":[7]}"), LM_BAD_MODEL,
+     "decoder.decoders"},
+    {MODEL("\"u\":0", PROCESSORS(ROBERTA("1", "true"))), LM_BAD_MODEL,
+     "post_processor.processors.trim_offsets"},
+    {MODEL("\"u\":0", PROCESSORS(ROBERTA("true", "true") "," ROBERTA("true", "true"))),
+     LM_UNSUPPORTED, "post_processor.processors.type"},
+    {MODEL("\"u\":0",
+           PROCESSORS(ROBERTA("true", "true") ",{\"type\":\"ByteLevel\","
+                                              "\"add_prefix_space\":true,\"trim_offsets\":true}")),
+     LM_UNSUPPORTED, "post_processor.processors.type"},
+    {MODEL("\"u\":0", PROCESSORS("{\"type\":\"BertProcessing\",\"sep\":[\"u\",0],\"cls\":[\"u\",0],"
+                                 "\"trim_offsets\":true,\"add_prefix_space\":true}")),
+     LM_UNSUPPORTED, "post_processor.processors.type"},
+    {MODEL("\"u\":0", PROCESSORS("{\"type\":\"TemplateProcessing\",\"special_tokens\":{},"
+                                 "\"single\":[],\"pair\":[]}")),
+     LM_UNSUPPORTED, "post_processor.single"},
+    {MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Strip\",\"strip_right\":true}"), LM_BAD_MODEL,
+     "normalizer.strip_left"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"Metaspace\"}"), LM_BAD_MODEL,
+     "decoder.replacement"},
+    {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"CTC\",\"word_delimiter_token\":\"b\","
+                      "\"cleanup\":true}"),
+     LM_BAD_MODEL, "decoder.pad_token"},
+    {MODEL("\"u\":0", PROCESSORS("{\"type\":\"Sequence\",\"processors\":[],\"sep\":[\"u\",0],"
+                                 "\"cls\":[\"u\",0]}")),
+     LM_UNSUPPORTED, "post_processor.processors.type"},
+    {MODEL("\"u\":0", PROCESSORS("{\"type\":\"ByteLevel\",\"add_prefix_space\":true}")),
+     LM_BAD_MODEL, "post_processor.processors.trim_offsets"},
+    {MODEL("\"u\":0", PROCESSORS(ROBERTA("true", "1"))), LM_BAD_MODEL,
+     "post_processor.processors.add_prefix_space"},
+    {MODEL("\"u\":0", PROCESSORS(ONE_TEMPLATE "," ONE_TEMPLATE)), LM_UNSUPPORTED,
+     "post_processor.processors.type"},
     {MODEL("\"u\":0", ",\"decoder\":7"), LM_BAD_MODEL, "decoder"},
     {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"WordPiece\"}"), LM_BAD_MODEL, "decoder.prefix"},
     {MODEL("\"u\":0", ",\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"\",\"cleanup\":0}"),
@@ -214,14 +360,31 @@ test_untyped_model(void)
 static void
 test_unknown_stage_is_named(void)
 {
-    static const char json[] = MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Nmt\"}");
+    static const char json[] = MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Nothing\"}");
     fixture f;
 
     open_empty(&f);
     CHECK_EQ_INT(compile_json(&f, json, strlen(json), NULL, 100), LM_UNSUPPORTED);
-    CHECK(strstr(f.ctx.error.message, "\"Nmt\"") != NULL);
+    CHECK(strstr(f.ctx.error.message, "\"Nothing\"") != NULL);
     CHECK(strstr(f.ctx.error.allowed, "BertNormalizer, Sequence") != NULL);
     close_fixture(&f);
+}
+
+/* The names that are allowed are cut where the record is full; rows without a name have no part in
+ * it. */
+static void
+test_many_stages_are_cut(void)
+{
+    const char *names[20];
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (size_t i = 0; i < 20; i++)
+        names[i] = i % 4 == 1 ? NULL : "ABarelyKnownStage";
+    CHECK_EQ_INT(lm_field_no_stage(&ctx, "decoder", "CTC", names, sizeof names[0], 20),
+                 LM_UNSUPPORTED);
+    CHECK(strncmp(ctx.error.allowed, "ABarelyKnownStage, ABarelyKnownStage, A", 39) == 0);
+    CHECK(strlen(ctx.error.allowed) > 100 && strlen(ctx.error.allowed) < 160);
 }
 
 /* A vocabulary whose pieces nest so that the lists of pops would be quadratic is refused in time.
@@ -280,10 +443,16 @@ test_too_many_steps(void)
          "{\"type\":\"BertNormalizer\"}", "]}", 5},
         {"\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[",
          "{\"type\":\"Whitespace\"},", "{\"type\":\"BertPreTokenizer\"}", "]}", 2},
+        {"\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[",
+         "{\"type\":\"Whitespace\"},",
+         "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true}", "]}", 2},
+        {"\"post_processor\":{\"type\":\"Sequence\",\"processors\":[",
+         "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true},",
+         ROBERTA("true", "true"), "]}", 1},
     };
 
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
-        for (int steps = LM_MAX_STAGES - kinds[k].steps; steps <= LM_MAX_STAGES; steps++) {
+        for (int steps = LM_MAX_STAGE_OPS - kinds[k].steps; steps <= LM_MAX_STAGE_OPS; steps++) {
             char json[2000] = "";
             fixture f;
 
@@ -295,7 +464,7 @@ test_too_many_steps(void)
             strcat(strcat(strcat(json, kinds[k].last), kinds[k].end), "}");
             open_empty(&f);
             CHECK_EQ_INT(compile_json(&f, json, strlen(json), NULL, 100),
-                         steps + kinds[k].steps > LM_MAX_STAGES ? LM_TOO_LARGE : LM_OK);
+                         steps + kinds[k].steps > LM_MAX_STAGE_OPS ? LM_TOO_LARGE : LM_OK);
             close_fixture(&f);
         }
 }
@@ -484,6 +653,27 @@ test_offsets_of_pieces(void)
     close_fixture(&f);
 }
 
+/* U+0000 in a token is a character like others when spaces are cleaned up. */
+static void
+test_zero_in_token(void)
+{
+    static const char json[] = MODEL("\"u\":0,\"x \\u0000\":1,\"x \\u0000 .\":2",
+                                     ",\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\"}");
+    static const char decoded[] = "x \0 x \0.";
+    static const int32_t ids[] = {1, 2};
+    lm_buffer out;
+    fixture f;
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    lm_buffer_init(&out, &f.ctx);
+    CHECK_OK(&f.ctx, lm_detokenize(&f.ctx, &f.tokenizer, ids, 2, false, &out));
+    CHECK(out.size == sizeof decoded - 1 && memcmp(out.data, decoded, out.size) == 0);
+    lm_buffer_free(&out);
+    close_fixture(&f);
+}
+
 static const struct {
     const char *config, *warning;
 } overrides[] = {
@@ -592,10 +782,247 @@ test_messages_stay_valid(void)
         }
 }
 
+/* The model of a Unigram whose list has as many pieces as an embedding has no rows for. */
+static void
+test_too_many_pieces(void)
+{
+    static const char json[] =
+        "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"u\",0],[\"a\",0],[\"b\",0]]}}";
+    static const struct {
+        int32_t rows;
+        size_t pieces; /* that the list is said to have */
+        lm_status status;
+    } cases[] = {{3, 3, LM_OK}, {2, 3, LM_BAD_MODEL}, {INT32_MAX, LM_CELL_LIMIT + 1, LM_BAD_MODEL}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const lm_json *root = NULL;
+        lm_json *vocab;
+        fixture f;
+
+        open_empty(&f);
+        CHECK_OK(&f.ctx, lm_json_parse(&f.ctx, &f.arena, json, strlen(json), "a file", &root));
+        vocab = (lm_json *)(uintptr_t)lm_json_get(lm_json_get(root, "model"), "vocab");
+        vocab->as.items.count = cases[i].pieces;
+        CHECK_EQ_INT(lm_tokenizer_compile(&f.ctx, root, NULL, cases[i].rows, &f.image, NULL),
+                     cases[i].status);
+        CHECK_STR(f.ctx.error.key, i == 0 ? "" : "model.vocab");
+        CHECK(i == 0 || strstr(f.ctx.error.found, "pieces"));
+        close_fixture(&f);
+    }
+}
+
+/* Which tokens go on with a word: what is a key behind the prefix, and no other token. */
+static void
+test_continuing_tokens(void)
+{
+    static const char *const prefixes[] = {"##", "", "\xe2\x96\x81"};
+    static const bool continues[3][8] = {
+        {[3] = true},
+        {false},
+        {[6] = true},
+    };
+
+    for (size_t i = 0; i < 3; i++) {
+        char json[400];
+        fixture f;
+
+        snprintf(json, sizeof json,
+                 "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\","
+                 "\"continuing_subword_prefix\":\"%s\",\"vocab\":{\"u\":0,\"#\":1,\"##\":2,"
+                 "\"##a\":3,\"a\":4,\"\xe2\x96\x81\xc3\xa9\":6,\"\":7}}}",
+                 prefixes[i]);
+        open_empty(&f);
+        CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+        CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+        CHECK_EQ_INT(lm_tokenizer_marks_pieces(&f.tokenizer), prefixes[i][0] != '\0');
+        for (int32_t id = 0; id < 8; id++)
+            if (lm_token_continues(&f.tokenizer, id) != continues[i][id])
+                UNIT_FAIL("prefix \"%s\": token %d", prefixes[i], id);
+        close_fixture(&f);
+    }
+}
+
+/* Of a model without such tokens none goes on. */
+static void
+test_no_continuing_tokens(void)
+{
+    static const char json[] = "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{"
+                               "\"u\":0,\"##a\":1}}}";
+    fixture f;
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    CHECK(!lm_tokenizer_marks_pieces(&f.tokenizer));
+    CHECK(!lm_token_continues(&f.tokenizer, 0) && !lm_token_continues(&f.tokenizer, 1));
+    close_fixture(&f);
+}
+
+/*
+ * A special token that the normalizer changes is shown as it was changed, and is none where special
+ * tokens are left out.
+ */
+static void
+test_changed_special_tokens(void)
+{
+    static const char json[] =
+        MODEL("\"u\":0", ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":"
+                         "\"Lowercase\"},{\"type\":\"NFD\"}]},"
+                         "\"added_tokens\":["
+                         "{\"id\":1,\"content\":\"<s>\",\"special\":true,\"normalized\":true},"
+                         "{\"id\":2,\"content\":\"<S>x\",\"special\":true,\"normalized\":true},"
+                         "{\"id\":3,\"content\":\"<\xc3\xa9>\",\"special\":true,"
+                         "\"normalized\":true},"
+                         "{\"id\":4,\"content\":\"<Z>\",\"special\":true,\"normalized\":true}"
+                         "],\"decoder\":{\"type\":\"Fuse\"}");
+    static const int32_t ids[] = {1, 2, 3, 4};
+    lm_buffer out;
+    fixture f;
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    lm_buffer_init(&out, &f.ctx);
+    CHECK_OK(&f.ctx, lm_detokenize(&f.ctx, &f.tokenizer, ids, 4, true, &out));
+    CHECK_OK(&f.ctx, lm_buffer_append_byte(&out, '\0'));
+    CHECK_STR(out.data, "<s>x<e\xcc\x81><z>");
+    lm_buffer_free(&out);
+    close_fixture(&f);
+}
+
+/* The parts of a pair must be there: callers ask for windows of the second text. */
+static void
+test_windows_of_pairs(void)
+{
+    static const lm_token_part wrong[][2] = {{{0, 2}, {0, 1}}, {{2, 0}, {0, 1}}, {{1, 1}, {0, 1}},
+                                             {{0, 1}, {3, 0}}, {{0, 1}, {1, 2}}, {{0, 1}, {0, 3}}};
+    static const lm_token_part good[2] = {{0, 1}, {1, 1}};
+    static const char json[] = MODEL("\"u\":0,\"a\":1,\"b\":2,\"##c\":3", "");
+    fixture f;
+    size_t counts[2];
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    CHECK_OK(&f.ctx, lm_tokenize_both(&f.ctx, &f.tokenizer, f.scratch, "a", 1, "bc", 2, &everything,
+                                      counts));
+    CHECK(counts[0] == 1 && counts[1] == 2);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        CHECK_EQ_INT(
+            lm_tokenize_join(&f.ctx, &f.tokenizer, f.scratch, wrong[i], &everything, &f.out),
+            LM_INTERNAL);
+    CHECK_OK(&f.ctx, lm_tokenize_join(&f.ctx, &f.tokenizer, f.scratch, good, &everything, &f.out));
+    CHECK_EQ_INT(f.out.count, 2);
+    CHECK_EQ_INT(f.out.ids[1], 3);
+    close_fixture(&f);
+}
+
+/* Offsets without white space, where the model has a walk and where words are cut by themselves. */
+static void
+test_trimmed_offsets(void)
+{
+    static const char trims[] = "\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+                                "true,\"trim_offsets\":true}}";
+    static const char *const files[] = {
+        "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":"
+        "\"##\",\"vocab\":{\"u\":0,\"a\":1,\"##b\":2}},\"pre_tokenizer\":{\"type\":"
+        "\"BertPreTokenizer\"},",
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"u\":0,\"a\":1,\"b\":2},\"merges\":[]},"
+        "\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"};
+    static const int32_t ids[] = {1, 2, 1}, starts[] = {0, 1, 3}, stops[] = {1, 2, 4};
+
+    for (size_t i = 0; i < 2; i++) {
+        char json[500];
+        fixture f;
+
+        snprintf(json, sizeof json, "%s%s", files[i], trims);
+        open_empty(&f);
+        CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+        CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+        encode(&f, "ab a", 4, &everything);
+        CHECK_EQ_INT(f.out.count, 3);
+        CHECK(memcmp(f.out.ids, ids, sizeof ids) == 0);
+        CHECK(memcmp(f.out.start, starts, sizeof starts) == 0);
+        CHECK(memcmp(f.out.stop, stops, sizeof stops) == 0);
+        close_fixture(&f);
+    }
+}
+
+/* What a pattern matches is replaced; new characters have the place of the last one they replace.
+ */
+static void
+test_replaced_by_pattern(void)
+{
+    static const char json[] =
+        MODEL("\"u\":0,\"a\":1,\"##a\":2,\"##x\":3,\"##\xc3\xa9\":4,\"##b\":5",
+              REPLACE("normalizer", "{\"Regex\":\"b+(?=a)\"}",
+                      "\"\xc3\xa9x\"") ",\"pre_tokenizer\":"
+                                       "{\"type\":\"BertPreTokenizer\"}");
+    static const int32_t ids[] = {1, 4, 3, 2, 5, 1, 4, 3, 2},
+                         starts[] = {0, 1, 1, 2, 3, 5, 7, 7, 8};
+    fixture f;
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    encode(&f, "abab abba", 9, &everything);
+    CHECK_EQ_INT(f.out.count, 9);
+    for (size_t i = 0; i < f.out.count && i < 9; i++) {
+        CHECK_EQ_INT(f.out.ids[i], ids[i]);
+        CHECK_EQ_INT(f.out.start[i], starts[i]);
+        CHECK_EQ_INT(f.out.stop[i], starts[i] + 1);
+    }
+    close_fixture(&f);
+}
+
+/* Tokens that are bytes, in the ways that the reference reads them, and what only looks so. */
+static void
+test_byte_fallback(void)
+{
+    static const char json[] = MODEL(
+        "\"u\":0,\"<0xE4>\":1,\"<0xB8>\":2,\"<0xAD>\":3,\"<0xe4>\":4,\"<0x+A>\":5,\"<0xG1>\":6,"
+        "\"<0x1G>\":7,\"<0x61]\":8,\"<0x6>\":9,\"a\":10,\"<0xb8>\":11,\"<1x61>\":12",
+        ",\"decoder\":{\"type\":\"ByteFallback\"}");
+    static const struct {
+        int32_t ids[5];
+        size_t count;
+        const char *text;
+    } cases[] = {{{1, 2, 3}, 3, "\xe4\xb8\xad"},
+                 {{4, 11, 3, 10},
+                  4,
+                  "\xe4\xb8\xad"
+                  "a"},
+                 {{1, 2, 10},
+                  3,
+                  "\xef\xbf\xbd\xef\xbf\xbd"
+                  "a"},
+                 {{1}, 1, "\xef\xbf\xbd"},
+                 {{5, 10}, 2, "\na"},
+                 {{6, 7, 8, 9, 12}, 5, "<0xG1><0x1G><0x61]<0x6><1x61>"},
+                 {{10, 1, 2, 3, 1}, 5, "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}};
+    fixture f;
+
+    open_empty(&f);
+    CHECK_OK(&f.ctx, compile_json(&f, json, strlen(json), NULL, 100));
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        lm_buffer out;
+
+        lm_buffer_init(&out, &f.ctx);
+        CHECK_OK(&f.ctx,
+                 lm_detokenize(&f.ctx, &f.tokenizer, cases[i].ids, cases[i].count, false, &out));
+        CHECK_OK(&f.ctx, lm_buffer_append_byte(&out, '\0'));
+        CHECK_STR(out.data, cases[i].text);
+        lm_buffer_free(&out);
+    }
+    close_fixture(&f);
+}
+
 static const unit_case cases[] = {
     {"bad_files", test_bad_files},
     {"untyped_model", test_untyped_model},
     {"unknown_stage_is_named", test_unknown_stage_is_named},
+    {"many_stages_are_cut", test_many_stages_are_cut},
     {"nested_vocabulary", test_nested_vocabulary},
     {"bad_overrides", test_bad_overrides},
     {"too_many_steps", test_too_many_steps},
@@ -604,10 +1031,19 @@ static const unit_case cases[] = {
     {"crowded_lookups", test_crowded_lookups},
     {"texts_and_ids", test_texts_and_ids},
     {"offsets_of_pieces", test_offsets_of_pieces},
+    {"zero_in_token", test_zero_in_token},
     {"overrides", test_overrides},
     {"long_template", test_long_template},
     {"long_empty_template", test_long_empty_template},
     {"messages_stay_valid", test_messages_stay_valid},
+    {"too_many_pieces", test_too_many_pieces},
+    {"continuing_tokens", test_continuing_tokens},
+    {"no_continuing_tokens", test_no_continuing_tokens},
+    {"changed_special_tokens", test_changed_special_tokens},
+    {"windows_of_pairs", test_windows_of_pairs},
+    {"trimmed_offsets", test_trimmed_offsets},
+    {"replaced_by_pattern", test_replaced_by_pattern},
+    {"byte_fallback", test_byte_fallback},
 };
 
 UNIT_MAIN(cases)

@@ -12,7 +12,7 @@
 /* Plan, fill and bind in a context that fails where `memory` says, with an arena of `room` bytes.
  */
 static lm_status
-load_with(golden_folder *folder, const lm_bundle *bundle, const lm_family *family,
+load_with(golden_folder *folder, const lm_checkpoint *checkpoint, const lm_family *family,
           lm_precision precision, fake_memory *memory, size_t room)
 {
     fake_memory wanted = *memory;
@@ -30,8 +30,8 @@ load_with(golden_folder *folder, const lm_bundle *bundle, const lm_family *famil
     memory->calls = 0;
     memory->fail_at = wanted.fail_at;
     memory->stop_at = wanted.stop_at;
-    status = lm_weights_plan_make(&ctx, &arena, family, bundle, lm_kernels_at(LM_LEVEL_SCALAR),
-                                  precision, &plan);
+    status = lm_weights_plan_make(&ctx, &arena, family, NULL, checkpoint,
+                                  lm_kernels_at(LM_LEVEL_SCALAR), precision, &plan);
     if (status == LM_OK) {
         image = aligned_alloc(LM_ALIGNMENT, plan.size);
         status = lm_weights_fill(&ctx, &plan, &folder->source, image);
@@ -51,19 +51,19 @@ fail_load(const char *name, lm_precision precision)
 {
     golden_folder folder;
     const lm_family *family;
-    lm_bundle bundle;
+    lm_checkpoint checkpoint;
     lm_context ctx;
     lm_status status = LM_CANCELLED;
     int n;
 
     lm_context_init(&ctx);
     golden_open(&ctx, name, &folder);
-    CHECK_OK(&ctx, lm_bundle_open(&ctx, &folder.arena, &folder.source, NULL, &bundle));
-    CHECK_OK(&ctx, lm_family_find(&ctx, bundle.config, &family));
+    CHECK_OK(&ctx, lm_checkpoint_open(&ctx, &folder.arena, &folder.source, NULL, &checkpoint));
+    CHECK_OK(&ctx, lm_family_find(&ctx, checkpoint.config, &family));
     for (n = 1; status == LM_CANCELLED; n++) {
         fake_memory memory = {.stop_at = n};
 
-        status = load_with(&folder, &bundle, family, precision, &memory, 0);
+        status = load_with(&folder, &checkpoint, family, precision, &memory, 0);
     }
     CHECK_EQ_INT(status, LM_OK);
     CHECK(n > 20);
@@ -72,7 +72,7 @@ fail_load(const char *name, lm_precision precision)
         for (n = 1; status == LM_NO_MEMORY; n++) {
             fake_memory memory = {.fail_at = n};
 
-            status = load_with(&folder, &bundle, family, precision, &memory, room);
+            status = load_with(&folder, &checkpoint, family, precision, &memory, room);
         }
         CHECK_EQ_INT(status, LM_OK);
     }
@@ -182,10 +182,14 @@ typedef struct toy_config {
     int32_t width;
 } toy_config;
 
-#define TOY(name, use, required, part, parts)                                                      \
-    {                                                                                              \
-        name, use, false, required, 2, {offsetof(toy_config, width), offsetof(toy_config, width)}, \
-            0, part, parts                                                                         \
+#define WIDTH                          \
+    {                                  \
+        offsetof(toy_config, width), 0 \
+    }
+#define TOY(name, use, required, part, parts)                                                   \
+    {                                                                                           \
+        name, LM_GROUP_MODEL, use, required ? LM_SLOT_REQUIRED : 0, 2, {WIDTH, WIDTH}, 0, part, \
+            parts                                                                               \
     }
 
 /* Plan a model of these tensors, of `width` squared each, for a family of these slots. */
@@ -195,8 +199,10 @@ plan_toy_in(lm_context *ctx, lm_arena *arena, lm_precision precision, const lm_w
             lm_weights_plan *plan)
 {
     static const lm_config_field fields[] = {
-        {"width", LM_FIELD_INT, offsetof(toy_config, width), 0, 1, INT32_MAX, true},
+        {"width", LM_FIELD_INT, offsetof(toy_config, width), 0, 1, INT32_MAX,
+         .flags = LM_FIELD_REQUIRED},
     };
+    const lm_weight_group groups[] = {{"", 0, slots[slot_count - 1].target + 1}};
     const lm_family family = {
         .name = "toy",
         .config_size = sizeof(toy_config),
@@ -204,10 +210,11 @@ plan_toy_in(lm_context *ctx, lm_arena *arena, lm_precision precision, const lm_w
         .field_count = 1,
         .slots = slots,
         .slot_count = slot_count,
-        .model_targets = slots[slot_count - 1].target + 1,
+        .groups = groups,
+        .group_count = 1,
     };
     lm_tensor tensors[8] = {0};
-    lm_bundle bundle = {.tensors = {.items = tensors, .count = count}};
+    lm_checkpoint checkpoint = {.tensors = {.items = tensors, .count = count}};
     char json[64];
     lm_context sound;
     lm_arena config;
@@ -224,9 +231,9 @@ plan_toy_in(lm_context *ctx, lm_arena *arena, lm_precision precision, const lm_w
                                  .order = (uint32_t)i};
     snprintf(json, sizeof json, "{\"width\":%d}", width);
     CHECK_OK(&sound,
-             lm_json_parse(&sound, &config, json, strlen(json), "config.json", &bundle.config));
-    status = lm_weights_plan_make(ctx, arena, &family, &bundle, lm_kernels_at(LM_LEVEL_SCALAR),
-                                  precision, plan);
+             lm_json_parse(&sound, &config, json, strlen(json), "config.json", &checkpoint.config));
+    status = lm_weights_plan_make(ctx, arena, &family, NULL, &checkpoint,
+                                  lm_kernels_at(LM_LEVEL_SCALAR), precision, plan);
     lm_arena_free(&config);
     return status;
 }
@@ -398,8 +405,8 @@ test_damaged_image(void)
         for (int bit = 0; bit < 8; bit++) {
             image[at] ^= (unsigned char)(1 << bit);
             if (lm_weights_bind(&ctx, image, loaded.plan.size, &view) == LM_OK) {
-                const lm_dims *dims = lm_weights_dims(&view);
-                int entries = view.model_targets + dims->layers * view.layer_targets;
+                int entries = view.first[LM_GROUP_LAYERS] +
+                              lm_weights_layers(&view) * view.targets[LM_GROUP_LAYERS];
 
                 for (int i = 0; i < entries; i++)
                     CHECK(!view.table[i] ||

@@ -21,7 +21,8 @@ typedef struct fixture {
     lm_notes notes;
 } fixture;
 
-static const lm_token_options everything = {true, true, true, 0};
+static const lm_token_options everything = {
+    .add_special = true, .parse_special = true, .offsets = true};
 
 static inline char *
 read_file(const char *path, size_t *size)

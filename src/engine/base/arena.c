@@ -21,13 +21,14 @@ lm_arena_init(lm_arena *arena, lm_context *ctx)
 {
     memset(arena, 0, sizeof *arena);
     arena->ctx = ctx;
+    arena->first = FIRST_BLOCK;
 }
 
 /* A new newest block with room for size bytes. */
 static lm_status
 add_block(lm_arena *arena, size_t size)
 {
-    size_t room = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
+    size_t room = arena->blocks ? arena->blocks->size * 2 : arena->first;
     size_t bytes;
     struct lm_arena_block *block;
 

@@ -12,6 +12,7 @@ typedef struct lm_arena {
     struct lm_arena_block *blocks; /* newest first */
     size_t used;                   /* bytes taken of the newest block */
     size_t total;                  /* bytes of all blocks */
+    size_t first;                  /* bytes of the first block; may be set after lm_arena_init */
 } lm_arena;
 
 void lm_arena_init(lm_arena *arena, lm_context *ctx);

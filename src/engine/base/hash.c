@@ -6,6 +6,7 @@
 #include "base/hash.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #define MIX_A UINT64_C(0x9e3779b97f4a7c15)
 #define MIX_B UINT64_C(0xd1b54a32d192ed03)
@@ -36,4 +37,12 @@ lm_hash_bytes(const void *bytes, size_t length, uint64_t seed)
         memcpy(&word, p, left);
     hash = fold(hash ^ word, MIX_C ^ length);
     return fold(hash ^ MIX_B, MIX_A);
+}
+
+uint64_t
+lm_hash_seed(void)
+{
+    uint64_t seed;
+
+    return getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed ? seed : 0;
 }

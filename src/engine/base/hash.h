@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Random, for tables of what a file may have made to collide; 0 without entropy: slower, never
+ * wrong. */
+uint64_t lm_hash_seed(void);
+
 uint64_t lm_hash_bytes(const void *bytes, size_t length, uint64_t seed);
 
 #endif

@@ -30,4 +30,25 @@ lm_align_up(size_t n)
     return (n + LM_ALIGNMENT - 1) & ~(LM_ALIGNMENT - 1);
 }
 
+/* Lay out a workspace: the next piece of it, aligned; where it starts. The caller's sizes fit. */
+static inline size_t
+lm_lay_bytes(size_t *size, size_t bytes)
+{
+    size_t start = *size;
+
+    *size = lm_align_up(start + bytes);
+    return start;
+}
+
+/* The same of numbers, one behind the other; NULL without a base, when only the size is asked for.
+ */
+static inline float *
+lm_lay_floats(float *base, size_t *size, size_t count)
+{
+    float *at = base ? base + *size : NULL;
+
+    *size += count;
+    return at;
+}
+
 #endif

@@ -41,7 +41,7 @@ typedef struct lm_error {
     char file[256];    /* file inside the model */
     char key[256];     /* tensor name or JSON path */
     char found[160];
-    char allowed[160];
+    char allowed[384];
     char hint[256];
     uint64_t offset; /* byte offset in the file, when has_offset */
     bool has_offset;

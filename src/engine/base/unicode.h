@@ -1,8 +1,9 @@
 /*
  * unicode.h - properties of scalar values as the library `tokenizers` has them, which mixes several
  * versions of Unicode: decomposition and combining classes of 9.0; LM_UNICODE_NONSPACING,
- * LM_UNICODE_PUNCTUATION and LM_UNICODE_DROPPED of 8.0; LM_UNICODE_MARK of 9.0; lower case and word
- * characters of later ones. unicode_data.c holds what that library answered, value by value.
+ * LM_UNICODE_PUNCTUATION and LM_UNICODE_DROPPED of 8.0; LM_UNICODE_MARK of 9.0; lower case, word
+ * characters, letters and numbers of later ones. unicode_data.c holds what that library answered,
+ * value by value.
  *
  * All functions take scalar values up to U+10FFFF.
  */
@@ -20,7 +21,9 @@ enum {
     LM_UNICODE_MARK = 8,         /* StripAccents removes it (M*) */
     LM_UNICODE_PUNCTUATION = 16, /* P*, and the symbols of ASCII */
     LM_UNICODE_WORD = 32,        /* \w of regular expressions */
-    LM_UNICODE_CJK = 64          /* handle_chinese_chars puts spaces around it */
+    LM_UNICODE_CJK = 64,         /* handle_chinese_chars puts spaces around it */
+    LM_UNICODE_LETTER = 128,     /* \p{L} of regular expressions */
+    LM_UNICODE_NUMBER = 256      /* \p{N}; none is both, and none of them is white space */
 };
 
 /* The longest mapping of one scalar value: U+FDFA under NFKD has 18. */

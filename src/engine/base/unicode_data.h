@@ -13,8 +13,9 @@ typedef struct lm_unicode_pair {
     uint32_t first, second, composed;
 } lm_unicode_pair;
 
-extern const uint8_t lm_unicode_flags_block[], lm_unicode_flags_value[];
-extern const uint8_t lm_unicode_class_block[], lm_unicode_class_value[];
+extern const uint8_t lm_unicode_flags_block[], lm_unicode_class_block[];
+extern const uint16_t lm_unicode_flags_value[];
+extern const uint8_t lm_unicode_class_value[];
 extern const uint8_t lm_unicode_nfd_block[], lm_unicode_nfkd_block[], lm_unicode_lower_block[];
 extern const uint16_t lm_unicode_nfd_value[], lm_unicode_nfkd_value[], lm_unicode_lower_value[];
 extern const unsigned lm_unicode_flags_shift, lm_unicode_class_shift, lm_unicode_nfd_shift,

@@ -22,13 +22,13 @@ const lm_key_rule lm_config_keys[] = {
 
     /* Of heads. */
     {"label2id", LM_KEY_HARMLESS, NULL},
-    {"num_labels", LM_KEY_HARMLESS, NULL},
-    {"problem_type", LM_KEY_HARMLESS, NULL},
+    {"num_labels", LM_KEY_OBEYED, NULL},
+    {"problem_type", LM_KEY_OBEYED, NULL},
     {"finetuning_task", LM_KEY_HARMLESS, NULL},
     {"classifier_dropout", LM_KEY_HARMLESS, NULL},
     {"tie_word_embeddings", LM_KEY_HARMLESS, NULL},
-    {"sentence_transformers", LM_KEY_HARMLESS, NULL}, /* of a cross-encoder: its activation */
-    {"sbert_ce_default_activation_function", LM_KEY_HARMLESS, NULL},
+    {"sentence_transformers", LM_KEY_OBEYED, NULL}, /* of a cross-encoder: its activation */
+    {"sbert_ce_default_activation_function", LM_KEY_OBEYED, NULL},
     {"task_specific_params", LM_KEY_HARMLESS, NULL},
 
     /* Of training. */

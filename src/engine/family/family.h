@@ -5,38 +5,68 @@
 #ifndef LM_FAMILY_H
 #define LM_FAMILY_H
 
-#include "format/bundle.h"
+#include "format/checkpoint.h"
+#include "format/values.h"
 #include "kernels/kernels.h"
+#include "nn/encoder.h"
 
 /* What a family can do; tasks ask for these, never for names. */
-#define LM_CAP_ENCODER (1u << 0) /* hidden states of all tokens */
-#define LM_CAP_POOLER (1u << 1)  /* a pooled vector by trained weights */
+#define LM_CAP_ENCODER (1u << 0)         /* hidden states of all tokens */
+#define LM_CAP_LOG_PROBABILITY (1u << 1) /* probabilities of the next token */
 
-/* The dimensions that every family has; families append their own fields behind it. */
+/* What everybody asks of a model; a family's config struct begins with it. */
 typedef struct lm_dims {
-    int32_t vocab;     /* rows of the word embedding */
-    int32_t hidden;    /* D */
-    int32_t layers;    /* L */
-    int32_t heads;     /* H; D = H · head_dim */
-    int32_t ffn;       /* inner width F */
-    int32_t positions; /* longest sequence that the weights have positions for */
-    int32_t types;     /* rows of the token types' embedding */
+    int32_t vocab;  /* rows of the word embedding */
+    int32_t hidden; /* D */
+    int32_t window; /* tokens of the longest text that there are positions for */
 } lm_dims;
+
+/* ---- config.json ---- */
 
 typedef enum lm_field_type {
     LM_FIELD_INT,
-    LM_FIELD_FLOAT,
-    LM_FIELD_ACTIVATION,
-    LM_FIELD_BOOL
+    LM_FIELD_FLOAT, /* into a float, all others into an int32_t */
+    LM_FIELD_BOOL,
+    LM_FIELD_WORD,   /* a string of a table */
+    LM_FIELD_COUNT,  /* an integer, or how many members an object has */
+    LM_FIELD_UNIFORM /* an integer, or a list of equal ones; others are refused */
 } lm_field_type;
 
+#define LM_FIELD_REQUIRED (1u << 0)
+/* Only the fallback is supported, any other value stands for another architecture; not stored. */
+#define LM_FIELD_MUST_BE (1u << 1)
+/* null is a value: it is stored as 0. */
+#define LM_FIELD_OR_NULL (1u << 2)
+
+/* What a string means; tables end with a word of NULL. */
+typedef struct lm_word {
+    const char *word;
+    int32_t value;
+} lm_word;
+
 typedef struct lm_config_field {
-    const char *key; /* in config.json */
+    /* "a.b": member b of object a; "a|b": a, or b where a is not there. */
+    const char *key;
     lm_field_type type;
     size_t offset; /* in the family's config struct */
     double fallback, low, high;
-    bool required;
+    unsigned flags;
+    const lm_word *words;
+    const char *refusal; /* says which values are not supported, of WORD and MUST_BE */
 } lm_config_field;
+
+#define LM_CONFIG_KEY_SIZE 64
+
+/*
+ * The key of config.json that a field reads as its index-th choice, of a path its first part; false
+ * behind the last one.
+ */
+bool lm_config_key(const lm_config_field *field, int index, char key[LM_CONFIG_KEY_SIZE]);
+
+/* Names of activations: lm_activation. */
+extern const lm_word lm_activation_words[];
+
+/* ---- Weights ---- */
 
 /* How a tensor is stored in an image. */
 typedef enum lm_slot_use {
@@ -46,21 +76,55 @@ typedef enum lm_slot_use {
 } lm_slot_use;
 
 /*
- * One kind of tensor. `pattern` holds {i} for the layer; shape expressions are offsets of int32
- * fields in the config struct (rank says how many). Slots that share a target are its parts, stored
- * one under the other as one matrix (query, key, value). A slot that covers several parts at once
- * (a file with fused QKV) stands behind those of single parts, which win when both are there.
+ * Weights of one kind. A family's groups are the model's own, its encoder's layers, and what else
+ * it has; a head is a group behind them.
+ */
+typedef struct lm_weight_group {
+    const char *prefix; /* before the patterns of its slots; {i} is the layer */
+    size_t count;       /* offset of the number of layers; 0: the group is there once */
+    int targets;        /* entries of the table, of each layer */
+} lm_weight_group;
+
+#define LM_GROUP_MODEL 0
+#define LM_GROUP_LAYERS 1
+#define LM_MAX_GROUPS 4 /* with the head's */
+
+#define LM_SLOT_REQUIRED (1u << 0)
+/* Known and counted, and quantised with the rest, but read by nothing: not in the image. */
+#define LM_SLOT_SPARE (1u << 1)
+/* A matrix whose file has (K, N) in place of (N, K): x · W rather than x · Wᵀ. */
+#define LM_SLOT_TRANSPOSED (1u << 2)
+/* Layer 0 is without it. */
+#define LM_SLOT_FIRST_LAYER_LACKS (1u << 3)
+/* A matrix whose file has its second half of rows first. */
+#define LM_SLOT_HALVES_SWAPPED (1u << 4)
+/* A vector that the file has less 1: a gain of 1 + w. */
+#define LM_SLOT_PLUS_ONE (1u << 5)
+/* Is asked for only where the field at this offset of the config struct is not 0. */
+#define LM_SLOT_WHEN(offset) ((unsigned)(offset) << LM_SLOT_WHEN_SHIFT)
+#define LM_SLOT_WHEN_SHIFT 8
+
+/* A dimension: one field of the config struct, or the product of two (second: 0 where it is one).
+ */
+typedef struct lm_extent {
+    size_t first, second;
+} lm_extent;
+
+/*
+ * One kind of tensor. Slots that share a target are its parts, stored one under the other as one
+ * matrix (query, key, value). A slot that covers several parts at once (a file with fused QKV)
+ * stands behind those of single parts, which win when both are there.
  */
 typedef struct lm_weight_slot {
-    const char *pattern; /* canonical name; renames add the others */
+    const char *pattern; /* canonical name, behind its group's prefix; renames add the others */
+    int group;
     lm_slot_use use;
-    bool per_layer;
-    bool required;
+    unsigned flags;
     int rank;
-    size_t shape[2]; /* offsets into the config struct */
-    int target;      /* index in the family's weight table; fused slots share it */
-    int part;        /* position inside a fused target, 0 first */
-    int parts;       /* how many parts it covers; 0 means 1 */
+    lm_extent shape[2];
+    int target; /* index in the group's table; fused slots share it */
+    int part;   /* position inside a fused target, 0 first */
+    int parts;  /* how many parts it covers; 0 means 1 */
 } lm_weight_slot;
 
 typedef enum lm_rename_where {
@@ -75,48 +139,78 @@ typedef struct lm_rename {
     const char *to;
 } lm_rename;
 
-typedef struct lm_batch {
-    size_t tokens;           /* T: tokens of all texts, end to end */
-    size_t texts;            /* B */
-    const int32_t *ids;      /* (T), checked against the vocabulary */
-    const int32_t *type_ids; /* (T) or NULL for zeros */
-    const size_t *offsets;   /* (B + 1): text b is tokens offsets[b] … offsets[b + 1] */
-    /*
-     * (B): the one token of each text whose hidden state is wanted, so that the last layer need not
-     * compute the others; no text is empty then. NULL: all tokens. Same bits either way.
-     */
-    const size_t *wanted;
-} lm_batch;
+/* ---- Heads ---- */
 
 /*
- * Weights of a model in this process: a private view over an image in shared memory.
- * weight[target] for model-wide tensors, weight[target + layer · stride] for layers' tensors.
+ * Targets of a head, of every family: out · norm(act(dense · x + bias)) + bias, or out · x + bias.
+ * What a head lacks of norm and biases is not done.
+ */
+typedef enum lm_head_target {
+    LM_HEAD_DENSE, /* (D, D); of a head on the vocabulary (E, D), where word vectors have E */
+    LM_HEAD_DENSE_BIAS,
+    LM_HEAD_OUT, /* (labels, D), or (V, E); a head on the vocabulary without it has the word table
+                  */
+    LM_HEAD_OUT_BIAS,
+    LM_HEAD_NORM_GAIN, /* (D) or (E), of a LayerNorm */
+    LM_HEAD_NORM_BIAS,
+    LM_HEAD_TARGETS
+} lm_head_target;
+
+/* Of a head's act: what the encoder's layers have. */
+#define LM_ACT_OF_LAYERS LM_ACT_COUNT
+
+/* Outputs of a head whose fields count no labels: they are no labels, and its task knows what they
+ * are. */
+#define LM_HEAD_UNNAMED 2
+
+/*
+ * A head that a checkpoint may have. Its weights are float32 rows at every precision. One whose
+ * architecture the family also takes for an encoder's is read where its task is asked for.
+ */
+typedef struct lm_head_kind {
+    const char *architecture; /* the end of one of config.json's `architectures` */
+    const char *task;         /* that it serves: a name of task/tasks.c */
+    /* Into the family's config struct: the number of labels (LM_FIELD_COUNT; without it they have
+     * no names), and what else only the head reads. */
+    const lm_config_field *fields;
+    size_t field_count;
+    const lm_weight_slot *slots; /* of the group behind the family's */
+    size_t slot_count;
+    lm_pooling pooling; /* of the hidden states that it reads; LM_POOL_NONE: it reads each */
+    lm_activation act;  /* behind dense */
+} lm_head_kind;
+
+/* ---- A family ---- */
+
+/*
+ * Weights of a model in this process: a private view over an image in shared memory. The table has
+ * the targets of each group, layer by layer.
  */
 typedef struct lm_weights {
     const struct lm_family *family;
+    const lm_head_kind *head;             /* NULL: the encoder alone */
     const lm_kernels *kernels;            /* that the matrices are packed for */
     lm_precision precision;               /* of the matrices */
     const lm_product *product;            /* the kernels' of that precision */
     const lm_attention_kernel *attention; /* likewise */
     const void *config; /* the family's config struct, inside the image; starts with lm_dims */
     const void *const *table;
-    int model_targets; /* entries of table before layer 0 */
-    int layer_targets; /* entries per layer */
+    int first[LM_MAX_GROUPS];   /* entry of each group's layer 0 */
+    int targets[LM_MAX_GROUPS]; /* entries of each layer */
 } lm_weights;
 
+/* NULL: the model lacks it. */
 static inline const void *
-lm_weight(const lm_weights *weights, int layer, int target)
+lm_group_weight(const lm_weights *weights, int group, int layer, int target)
 {
-    return weights
-        ->table[layer < 0 ? target
-                          : weights->model_targets + layer * weights->layer_targets + target];
+    return weights->table[weights->first[group] + layer * weights->targets[group] + target];
 }
 
-/* Whether embedding tables are bfloat16: wherever matrices are not float32. */
+/* Whether embedding tables are bfloat16. */
 static inline bool
 lm_tables_are_bf16(lm_precision precision)
 {
-    return precision != LM_PRECISION_F32;
+    return lm_precisions[precision].bf16_tables;
 }
 
 static inline const lm_dims *
@@ -132,30 +226,34 @@ typedef struct lm_family {
     size_t config_size;
     const lm_config_field *fields;
     size_t field_count;
-    const lm_key_rule *config_keys; /* its own keys of config.json, beside lm_config_keys */
+    /* Its own keys of config.json that no field reads, beside lm_config_keys. */
+    const lm_key_rule *config_keys;
+    /* Where the model_type is another family's: what all of config.json's auto_map begins with, the
+     * repository of code whose mathematics this is; NULL: none. */
+    const char *code;
+    size_t types;  /* offset of the number of token types; 0: it has none */
+    size_t layers; /* offset of the number of layers that share weights; 0: none do */
     /* Values of `architectures` whose encoder makes embeddings: bare, or with pre-training's head.
      */
     const char *const *architectures;
-    const char *const
-        *not_needed; /* beginnings of tensors' names that an encoder does without; may be NULL */
+    const char *const *not_needed; /* beginnings of tensors' names that an encoder does without, and
+                                      behind a * what other such names contain; may be NULL */
     /* Checks between fields (hidden % heads) and derived fields; may be NULL. */
     lm_status (*check)(lm_context *ctx, const lm_json *config, void *fields);
+    const lm_weight_group *groups;
+    int group_count;
     const lm_weight_slot *slots;
     size_t slot_count;
     const lm_rename *renames;
     size_t rename_count;
-    int model_targets;
-    int layer_targets;
-    /* Bytes that forward needs for a batch of at most `tokens`, its longest text `longest`. */
-    size_t (*workspace)(const lm_weights *weights, size_t tokens, size_t longest);
-    /*
-     * Run layers 0 … layers − 1 (0: embeddings only) and point *hidden to their output (T, D), or
-     * (B, D) of the wanted tokens, inside the workspace, which is LM_ALIGNMENT-aligned.
-     * LM_TOO_LARGE when a text is longer than the positions; LM_BAD_ARGUMENT for a token type
-     * beyond the table. Polls cancel.
-     */
-    lm_status (*forward)(lm_context *ctx, const lm_weights *weights, const lm_batch *batch,
-                         int layers, void *workspace, const float **hidden);
+    const lm_head_kind *heads;
+    size_t head_count;
+    size_t head_eps; /* offset of the eps of the heads' norm */
+    /* The key of config.json that says which hidden states a head reads that pools; NULL: none. */
+    const char *head_pooling_key;
+    const lm_word *head_pooling_words; /* without the key it is the head's */
+    /* How the model computes, by a config struct. */
+    void (*describe)(const void *config, lm_encoder *encoder);
 } lm_family;
 
 extern const lm_family *const lm_families[]; /* NULL-terminated */
@@ -163,12 +261,57 @@ extern const lm_family *const lm_families[]; /* NULL-terminated */
 /* Keys of config.json that all families have. */
 extern const lm_key_rule lm_config_keys[];
 
+/* Rows of the token types' embedding; 0 where the family has none. */
+int lm_family_types(const lm_family *family, const void *config);
+
+/* How many layers a group has, by a config struct; 1 where it is there once. */
+int lm_group_layers(const lm_weight_group *group, const void *config);
+
+/* Layers of the encoder, by a config struct, and those of a view. */
+int lm_family_layers(const lm_family *family, const void *config);
+int lm_weights_layers(const lm_weights *weights);
+
 /* By config.json's model_type; LM_UNSUPPORTED lists those that are there. */
 lm_status lm_family_find(lm_context *ctx, const lm_json *config, const lm_family **family);
 
-/* Fill the family's config struct from config.json: types, ranges, defaults, checks. */
-lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm_json *config,
-                              void *fields);
+/* Whether the encoder of an architecture is what makes embeddings. */
+bool lm_family_embeds(const lm_family *family, const lm_json *architecture);
+
+/*
+ * The family's head that config.json names in `architectures`; NULL: none. One whose encoder makes
+ * embeddings, as the family says, has a head only for who asks for it.
+ */
+const lm_head_kind *lm_family_head(const lm_family *family, const lm_json *config);
+/* The same where a task is asked for, which may be another than the head's; NULL: none is. */
+const lm_head_kind *lm_family_head_for(const lm_family *family, const lm_json *config,
+                                       const char *task);
+/* Whether a field counts its labels; else its outputs have no names. */
+bool lm_head_has_labels(const lm_head_kind *head);
+/* Whether its outputs are the words of the vocabulary. */
+bool lm_head_is_on_words(const lm_head_kind *head);
+
+/* Which hidden states the head reads, by config.json. */
+lm_status lm_family_head_pooling(lm_context *ctx, const lm_family *family, const lm_head_kind *head,
+                                 const lm_json *config, lm_pooling *pooling);
+
+/* Notes keys of config.json that nobody knows, and refuses those that are refused. */
+lm_status lm_family_check_keys(lm_context *ctx, lm_notes *notes, const lm_family *family,
+                               const char *file, const lm_json *config);
+
+/* LM_BAD_MODEL unless the width is a multiple of the attention heads; both with their keys. */
+lm_status lm_family_check_heads(lm_context *ctx, const char *heads_key, int heads,
+                                const char *width_key, int width);
+
+/* Read fields from config.json into the struct that their offsets are of. */
+lm_status lm_config_read(lm_context *ctx, const lm_config_field *fields, size_t count,
+                         const lm_json *config, void *out);
+
+/*
+ * Fill the family's config struct from config.json: types, ranges, defaults, checks. What a head
+ * needs is read with the head only (NULL: none).
+ */
+lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm_head_kind *head,
+                              const lm_json *config, void *fields);
 
 /*
  * A matrix of a calibrated int8 version: four tensors of LM_QUANTIZED_FILE, named as the matrix
@@ -177,8 +320,8 @@ lm_status lm_family_configure(lm_context *ctx, const lm_family *family, const lm
 typedef enum lm_quantized_part {
     LM_QUANTIZED_CODES,
     LM_QUANTIZED_SCALES,
-    LM_QUANTIZED_GAIN,
-    LM_QUANTIZED_OFFSET,
+    LM_QUANTIZED_SMOOTH_SCALE,
+    LM_QUANTIZED_BIAS_CORRECTION,
     LM_QUANTIZED_PARTS
 } lm_quantized_part;
 
@@ -192,10 +335,12 @@ extern const lm_quantized_form lm_quantized_forms[LM_QUANTIZED_PARTS];
 
 /* One weight entry of an image: a vector, an embedding table, or a packed matrix. */
 typedef struct lm_weight_target {
-    size_t offset;      /* in the section; 0: the file has it not */
-    lm_slot_use use;    /* LM_SLOT_ROWS where the file has it not */
+    size_t offset;      /* in the section; 0: it is not there */
+    lm_slot_use use;    /* LM_SLOT_ROWS where the file lacks it */
     size_t rows, width; /* (N, K); a vector is (N, 1) */
     int parts;          /* tensors that make it up */
+    bool spare;         /* of LM_SLOT_SPARE: not in the image */
+    float *values;      /* of a spare one: where fill puts its values; NULL: nobody wants them */
     /* Of LM_QUANTIZED_PARTS tensors that stand for these; NULL: as the model has it. */
     const lm_tensor *const *quantized;
 } lm_weight_target;
@@ -204,24 +349,28 @@ typedef struct lm_weight_target {
 #define LM_WEIGHT_NAME_SIZE 256
 
 /*
- * The name of a target (an index into the plan's or the view's table): that of the slot which
- * covers all of it.
+ * The name of a family's target (an index into the plan's or the view's table): that of the slot
+ * which covers all of it.
  */
-void lm_weight_name(const lm_family *family, size_t index, char name[LM_WEIGHT_NAME_SIZE]);
+void lm_weight_name(const lm_family *family, const void *config, size_t index,
+                    char name[LM_WEIGHT_NAME_SIZE]);
 
 /* Where one tensor of the files goes. */
 typedef struct lm_placement {
     const lm_tensor *tensor;
-    int target; /* index into the plan's targets */
-    size_t row; /* its first row in the target */
+    int target;                         /* index into the plan's targets */
+    size_t row;                         /* its first row in the target */
+    bool transposed, swapped, plus_one; /* flags of the slot */
 } lm_placement;
 
 /*
  * The weights section of an image. Plan: match every slot with a tensor, check shapes against the
- * config, and lay them out; the plan lives in the arena. `size` is a multiple of LM_ALIGNMENT.
+ * config, and lay them out; the plan lives in the arena. head is NULL for the encoder alone. `size`
+ * is a multiple of LM_ALIGNMENT. Of a checkpoint on a base the encoder's targets are not there.
  */
 typedef struct lm_weights_plan {
     const lm_family *family;
+    const lm_head_kind *head;  /* NULL: the encoder alone */
     const lm_kernels *kernels; /* that the matrices will be packed for */
     lm_precision precision;
     void *config;
@@ -231,15 +380,19 @@ typedef struct lm_weights_plan {
     size_t ignored;             /* tensors of the files that no slot uses */
     const lm_tensor **left_out; /* those of them that are not the family's not_needed */
     size_t left_out_count;
-    lm_weight_target *targets; /* as lm_weights.table: the model's, then each layer's */
+    lm_weight_target *targets; /* as lm_weights.table */
     size_t target_count;
     lm_placement *placements; /* sorted in file order */
     size_t placement_count;
 } lm_weights_plan;
 
 lm_status lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
-                               const lm_bundle *bundle, const lm_kernels *kernels,
-                               lm_precision precision, lm_weights_plan *plan);
+                               const lm_head_kind *head, const lm_checkpoint *checkpoint,
+                               const lm_kernels *kernels, lm_precision precision,
+                               lm_weights_plan *plan);
+/* Only which tensors the encoder has of those that are there; nothing need be. */
+lm_status lm_weights_plan_encoder(lm_context *ctx, lm_arena *arena, const lm_family *family,
+                                  const lm_checkpoint *checkpoint, lm_weights_plan *plan);
 /* Read, convert and pack every tensor, in file order, into image (LM_ALIGNMENT-aligned, plan->size
  * bytes). Polls cancel. NaN and infinity are LM_BAD_MODEL naming the tensor. */
 lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *source,
@@ -247,12 +400,27 @@ lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm
 /* View over a filled section; the pointer table is allocated from ctx (lm_weights_unbind frees). */
 lm_status lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *weights);
 void lm_weights_unbind(lm_context *ctx, lm_weights *weights);
+/*
+ * Of a head alone (lm_checkpoint.on_base): its encoder's weights are those of another view from now
+ * on, which is valid as long. LM_BAD_MODEL where that one is of another architecture.
+ */
+lm_status lm_weights_borrow(lm_context *ctx, lm_weights *weights, const lm_weights *from);
 
-/* LM_UNSUPPORTED, naming the tensor, unless its dtype holds weights. Also for heads. */
-lm_status lm_tensor_check_dtype(lm_context *ctx, const lm_tensor *tensor);
+/*
+ * The first key of config.json by which two encoders of a family differ, or NULL; what heads read
+ * does not count.
+ */
+const char *lm_family_difference(const lm_family *family, const void *a, const void *b);
 
-/* The data of a tensor as float32, read in pieces front to back; checks that all are finite. */
-lm_status lm_tensor_read(lm_context *ctx, const lm_source *source, const lm_tensor *tensor,
-                         float *dest);
+/* The name that a tensor has in the files of a model with a head. NULL: no memory. */
+const char *lm_family_file_name(lm_arena *arena, const lm_family *family, const char *name);
+
+/* How a model computes, and its weights as nn sees them. */
+void lm_weights_describe(const lm_weights *weights, lm_encoder *encoder, lm_nn_weights *view);
+
+/* lm_encoder_workspace and lm_encoder_run of the model that the family describes. */
+size_t lm_forward_workspace(const lm_weights *weights, size_t tokens, size_t longest);
+lm_status lm_forward(lm_context *ctx, const lm_weights *weights, const lm_batch *batch, int layers,
+                     void *workspace, const float **hidden);
 
 #endif

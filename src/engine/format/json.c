@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/buffer.h"
 #include "base/hash.h"
@@ -44,7 +43,7 @@ typedef struct json_parser {
     lm_json *root;
     char *pool; /* where the next string is written */
     uint64_t seed;
-    const lm_json **slots; /* table of keys, kept from object to object */
+    const lm_json **buckets; /* table of keys, kept from object to object */
     size_t slot_capacity;
     size_t nodes;
     int depth;
@@ -79,13 +78,11 @@ lm_json_parse(lm_context *ctx, lm_arena *arena, const char *text, size_t length,
     p.pool = lm_arena_alloc(arena, length);
     if (!p.pool)
         return LM_NO_MEMORY;
-    /* Without entropy the seed stays 0: slower against crafted keys, never wrong. */
-    if (getrandom(&p.seed, sizeof p.seed, GRND_NONBLOCK) != sizeof p.seed)
-        p.seed = 0;
+    p.seed = lm_hash_seed();
     status = check_utf8(&p);
     if (status == LM_OK)
         status = parse_document(&p);
-    lm_free(ctx, p.slots);
+    lm_free(ctx, p.buckets);
     if (status == LM_OK)
         *root = p.root;
     return status;
@@ -189,23 +186,23 @@ duplicate_key(json_parser *p, const lm_json *member)
     return lm_detail_offset(p->ctx, member->offset);
 }
 
-/* Empty slots for count keys, at most half full; the table grows and is reused. */
+/* Empty buckets for count keys, at most half full; the table grows and is reused. */
 static lm_status
-clear_slots(json_parser *p, size_t count, size_t *mask)
+clear_buckets(json_parser *p, size_t count, size_t *mask)
 {
     size_t capacity = 64;
 
     while (capacity < 2 * count)
         capacity *= 2;
     if (capacity > p->slot_capacity) {
-        lm_free(p->ctx, p->slots);
+        lm_free(p->ctx, p->buckets);
         p->slot_capacity = 0;
-        p->slots = lm_alloc_array(p->ctx, capacity, sizeof *p->slots);
-        if (!p->slots)
+        p->buckets = lm_alloc_array(p->ctx, capacity, sizeof *p->buckets);
+        if (!p->buckets)
             return LM_NO_MEMORY;
         p->slot_capacity = capacity;
     }
-    memset(p->slots, 0, capacity * sizeof *p->slots);
+    memset(p->buckets, 0, capacity * sizeof *p->buckets);
     *mask = capacity - 1;
     return LM_OK;
 }
@@ -217,16 +214,16 @@ clear_slots(json_parser *p, size_t count, size_t *mask)
 static lm_status
 insert_key(json_parser *p, size_t mask, const lm_json *member)
 {
-    size_t slot = lm_hash_bytes(member->key, member->key_length, p->seed) & mask;
+    size_t bucket = lm_hash_bytes(member->key, member->key_length, p->seed) & mask;
     size_t probes = 0;
 
-    for (; p->slots[slot]; slot = (slot + 1) & mask) {
-        if (same_key(p->slots[slot], member))
+    for (; p->buckets[bucket]; bucket = (bucket + 1) & mask) {
+        if (same_key(p->buckets[bucket], member))
             return duplicate_key(p, member);
         if ((++probes & 1023) == 0)
             LM_TRY(lm_poll(p->ctx));
     }
-    p->slots[slot] = member;
+    p->buckets[bucket] = member;
     return LM_OK;
 }
 
@@ -249,7 +246,7 @@ check_keys(json_parser *p, const lm_json *object)
 
     if (object->as.items.count <= FEW_MEMBERS)
         return check_few_keys(p, object);
-    LM_TRY(clear_slots(p, object->as.items.count, &mask));
+    LM_TRY(clear_buckets(p, object->as.items.count, &mask));
     for (const lm_json *member = object->as.items.first; member; member = member->next) {
         LM_TRY(insert_key(p, mask, member));
         if ((++n & 4095) == 0)
@@ -666,6 +663,28 @@ decimal_value(json_decimal *d)
     return strtod(d->digits, NULL);
 }
 
+/*
+ * The digits as a double, times or divided by a power of ten: two roundings. Beyond 64 bits of
+ * digits nobody tells the difference.
+ */
+static double
+two_step_value(const json_decimal *d, double nearest)
+{
+    int64_t exponent = d->exponent < 0 ? -d->exponent : d->exponent;
+    double power = 1;
+    char digits[8];
+
+    if (!d->fits || exponent > 308)
+        return nearest;
+    if (exponent <= EXACT_POWER) {
+        power = powers_of_ten[exponent];
+    } else {
+        snprintf(digits, sizeof digits, "1e%d", (int)exponent);
+        power = strtod(digits, NULL);
+    }
+    return d->exponent < 0 ? (double)d->mantissa / power : (double)d->mantissa * power;
+}
+
 /* A number into a node: the nearest double, and the exact integer where there is one. */
 static lm_status
 read_number(json_parser *p, lm_json *node)
@@ -683,6 +702,7 @@ read_number(json_parser *p, lm_json *node)
     }
     node->type = LM_JSON_NUMBER;
     node->as.number = d.negative ? -value : value;
+    node->as.numbers.two_steps = two_step_value(&d, value) * (d.negative ? -1 : 1);
     if (d.integral && d.fits && d.mantissa <= (uint64_t)INT64_MAX + d.negative) {
         node->is_integer = true;
         node->integer = (int64_t)(d.negative ? -d.mantissa : d.mantissa);

@@ -32,6 +32,10 @@ typedef struct lm_json {
     union {
         double number;
         struct {
+            double nearest;   /* number */
+            double two_steps; /* as readers have it that round digits, then divide: serde_json */
+        } numbers;
+        struct {
             const char *bytes; /* UTF-8, terminated */
             size_t length;
         } string;

@@ -70,27 +70,40 @@ note_unknown(lm_notes *notes, const char *file, const char *path, const lm_json 
     lm_notes_add(notes, file, key, "unknown setting \"%s\" is ignored", key);
 }
 
-/* A key that holds U+0000 is none that a table has. */
+/* What all tables and the reader of some keys say. */
+typedef struct key_check {
+    lm_key_read read;
+    const void *opaque;
+    const lm_key_rule *const *tables;
+} key_check;
+
+/* No table has a key that holds U+0000. */
 static const lm_key_rule *
-find_rule(const lm_key_rule *const *tables, const lm_json *member)
+find_rule(const key_check *check, const lm_json *member)
 {
+    static const lm_key_rule obeyed = {NULL, LM_KEY_OBEYED, NULL};
     const lm_key_rule *rule = NULL;
 
     if (strlen(member->key) != member->key_length)
         return NULL;
-    for (; *tables && !rule; tables++)
-        rule = lm_keys_find(*tables, member->key);
+    if (check->read && check->read(check->opaque, member->key))
+        return &obeyed;
+    for (const lm_key_rule *const *table = check->tables; *table && !rule; table++)
+        rule = lm_keys_find(*table, member->key);
     return rule;
 }
 
 lm_status
 lm_keys_check_all(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
-                  const lm_json *object, const lm_key_rule *const *tables)
+                  const lm_json *object, lm_key_read read, const void *opaque,
+                  const lm_key_rule *const *tables)
 {
+    const key_check check = {read, opaque, tables};
+
     if (!notes || !object || object->type != LM_JSON_OBJECT)
         return LM_OK;
     for (const lm_json *member = object->as.items.first; member; member = member->next) {
-        const lm_key_rule *rule = find_rule(tables, member);
+        const lm_key_rule *rule = find_rule(&check, member);
 
         LM_TRY(lm_poll(ctx));
         if (!rule)
@@ -107,5 +120,5 @@ lm_keys_check(lm_context *ctx, lm_notes *notes, const char *file, const char *pa
 {
     const lm_key_rule *const tables[] = {rules, NULL};
 
-    return lm_keys_check_all(ctx, notes, file, path, object, tables);
+    return lm_keys_check_all(ctx, notes, file, path, object, NULL, NULL, tables);
 }

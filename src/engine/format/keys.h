@@ -1,7 +1,7 @@
 /*
  * keys.h - tables that say of every key of a settings file whether it is obeyed, harmless or
  * refused. A key that no table has is a note at import, so that a setting of a later version of the
- * reference libraries is never passed over without a word.
+ * reference libraries is never ignored silently.
  */
 #ifndef LM_KEYS_H
 #define LM_KEYS_H
@@ -34,10 +34,16 @@ typedef struct lm_key_rule {
 lm_status lm_keys_check(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
                         const lm_json *object, const lm_key_rule *rules);
 
-/* The same where several tables have the keys; the last one is NULL. The first that has it counts.
+/* Whether a key is read by somebody, whatever the tables say. */
+typedef bool (*lm_key_read)(const void *opaque, const char *key);
+
+/*
+ * The same where several tables have the keys, the last one NULL: the first that has it counts. A
+ * key that is read by somebody is not looked for; `read` may be NULL.
  */
 lm_status lm_keys_check_all(lm_context *ctx, lm_notes *notes, const char *file, const char *path,
-                            const lm_json *object, const lm_key_rule *const *tables);
+                            const lm_json *object, lm_key_read read, const void *opaque,
+                            const lm_key_rule *const *tables);
 
 /* The rule of a key, or NULL. */
 const lm_key_rule *lm_keys_find(const lm_key_rule *rules, const char *key);

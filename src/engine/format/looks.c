@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#define CONVERT                                                                                 \
-    "Weights are read from safetensors files only; load the model with transformers and write " \
-    "it with save_pretrained()."
+#include "format/other_weights.h"
+
+#define CONVERT LM_OTHER_WEIGHTS_HINT
 #define DOWNLOAD "The download stored a page instead of the file: download the file again."
 
 static const struct {

@@ -128,32 +128,32 @@ lm_source_slurp(lm_context *ctx, const lm_source *source, lm_arena *arena, const
 /* ---- One file from memory ---- */
 
 static lm_status
-overlay_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
+with_file_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
-    const lm_source_overlay *overlay = opaque;
+    const lm_source_with_file *with = opaque;
 
-    if (strcmp(name, overlay->name) != 0)
-        return overlay->below->stat(ctx, overlay->below->opaque, name, found, size);
-    *found = overlay->data != NULL;
-    *size = overlay->size;
+    if (strcmp(name, with->name) != 0)
+        return with->below->stat(ctx, with->below->opaque, name, found, size);
+    *found = with->data != NULL;
+    *size = with->size;
     return LM_OK;
 }
 
 /* A reader asks only for what stat promised. */
 static lm_status
-overlay_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
-             size_t length)
+with_file_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
+               size_t length)
 {
-    const lm_source_overlay *overlay = opaque;
+    const lm_source_with_file *with = opaque;
 
-    if (strcmp(name, overlay->name) != 0)
-        return overlay->below->read(ctx, overlay->below->opaque, name, offset, dest, length);
-    memcpy(dest, overlay->data + offset, length);
+    if (strcmp(name, with->name) != 0)
+        return with->below->read(ctx, with->below->opaque, name, offset, dest, length);
+    memcpy(dest, with->data + offset, length);
     return LM_OK;
 }
 
 lm_source
-lm_source_over(const lm_source_overlay *overlay)
+lm_source_with(const lm_source_with_file *with)
 {
-    return (lm_source){(void *)(uintptr_t)overlay, overlay_stat, overlay_read};
+    return (lm_source){(void *)(uintptr_t)with, with_file_stat, with_file_read};
 }

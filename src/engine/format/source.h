@@ -42,27 +42,30 @@ lm_status lm_source_join(lm_context *ctx, lm_arena *arena, const char *folder, c
  * Another source with one file more, from memory, or without that file: whatever is below under
  * that name is not seen.
  */
-typedef struct lm_source_overlay {
+typedef struct lm_source_with_file {
     const lm_source *below;
     const char *name;
     const char *data; /* NULL: there is no such file */
     size_t size;
-} lm_source_overlay;
-lm_source lm_source_over(const lm_source_overlay *overlay);
+} lm_source_with_file;
+lm_source lm_source_with(const lm_source_with_file *with);
 
 /*
  * A directory of the file system. Only regular files are read (a FIFO does not hang, a directory is
  * an error). With `beneath`, links must resolve inside the directory; without it they are followed.
+ * Confined to a root, a folder's names begin with its path: links may then lead to other folders of
+ * the root, as those of a hub's cache do.
  */
 typedef struct lm_source_dir lm_source_dir;
 lm_status lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_dir **dir,
                              lm_source *source);
 /*
- * The folder `path` below the directory `root`: links must resolve inside root, so that files of
- * the folder may lead to other folders of the same root (as those of a hub's cache do).
+ * The names of files in a folder of it ("": itself) to `take`, in no order; *is_folder is false,
+ * and there are none, where the path names no folder that can be read.
  */
-lm_status lm_source_dir_open_within(lm_context *ctx, const char *root, const char *path,
-                                    lm_source_dir **dir, lm_source *source);
+typedef lm_status (*lm_source_take)(lm_context *ctx, void *state, const char *name);
+lm_status lm_source_dir_names(lm_context *ctx, lm_source_dir *dir, const char *path,
+                              lm_source_take take, void *state, bool *is_folder);
 void lm_source_dir_close(lm_context *ctx, lm_source_dir *dir);
 
 #endif

@@ -7,10 +7,11 @@
  * open from call to call: readers take a file in many pieces, and a file replaced meanwhile is
  * still read whole from the old one. Confined sources leave path resolution to
  * openat2(RESOLVE_BENEATH): checking links by hand would be a race. A file that is written over in
- * place while it is read is told by its time of modification: see lm_source.
+ * place while it is read is recognised by its time of modification: see lm_source.
  */
 #include "format/source.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #endif
 
 #include "base/size.h"
+#include "format/other_weights.h"
 
 /* Bytes between two polls of cancel; about a millisecond from the page cache. */
 #define PIECE ((size_t)4 << 20)
@@ -33,10 +35,9 @@
 struct lm_source_dir {
     int fd;
     bool beneath;
-    char *prefix;   /* of every name, with its slash; empty when fd is the directory itself */
-    int file_fd;    /* the file open at present, or -1 */
-    char name[256]; /* of that file */
-    uint64_t size;  /* of that file, when it was opened */
+    int file_fd;              /* the file open at present, or -1 */
+    char name[256];           /* of that file */
+    uint64_t size;            /* of that file, when it was opened */
     struct timespec modified; /* likewise */
 };
 
@@ -82,20 +83,17 @@ goes_on(lm_context *ctx)
     return false;
 }
 
-/* Open `path` and allocate the record, with `prefix` behind it in the same block. */
-static lm_status
-make_dir(lm_context *ctx, const char *path, const char *prefix, bool beneath, lm_source_dir **dir)
+lm_status
+lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_dir **dir,
+                   lm_source *source)
 {
-    size_t length = strlen(prefix);
-    lm_source_dir *made = lm_alloc_zero(ctx, sizeof *made + length + 2);
+    lm_source_dir *made = lm_alloc_zero(ctx, sizeof *made);
 
+    *dir = NULL;
     if (!made)
         return LM_NO_MEMORY;
     made->beneath = beneath;
     made->file_fd = -1;
-    made->prefix = (char *)(made + 1);
-    if (length > 0)
-        snprintf(made->prefix, length + 2, "%s/", prefix);
     do
         made->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (made->fd < 0 && goes_on(ctx));
@@ -103,41 +101,12 @@ make_dir(lm_context *ctx, const char *path, const char *prefix, bool beneath, lm
         int error = errno;
 
         lm_free(ctx, made);
+        if (error == ENOTDIR)
+            LM_TRY(lm_other_weights_check_path(ctx, path));
         return raise_errno(ctx, error, "open the directory", path);
     }
     *dir = made;
-    return LM_OK;
-}
-
-/* The two functions of a source over this directory. */
-static void
-make_source(lm_source_dir *dir, lm_source *source)
-{
-    source->opaque = dir;
-    source->stat = dir_stat;
-    source->read = dir_read;
-}
-
-/* Names are resolved from the directory itself. */
-lm_status
-lm_source_dir_open(lm_context *ctx, const char *path, bool beneath, lm_source_dir **dir,
-                   lm_source *source)
-{
-    *dir = NULL;
-    LM_TRY(make_dir(ctx, path, "", beneath, dir));
-    make_source(*dir, source);
-    return LM_OK;
-}
-
-/* Names are resolved from the root, through a prefix, so that confinement is to the root. */
-lm_status
-lm_source_dir_open_within(lm_context *ctx, const char *root, const char *path, lm_source_dir **dir,
-                          lm_source *source)
-{
-    *dir = NULL;
-    LM_TRY(lm_source_check_name(ctx, path));
-    LM_TRY(make_dir(ctx, root, path, true, dir));
-    make_source(*dir, source);
+    *source = (lm_source){made, dir_stat, dir_read};
     return LM_OK;
 }
 
@@ -166,10 +135,11 @@ lm_source_dir_close(lm_context *ctx, lm_source_dir *dir)
 /* Open path below fd without leaving it; -1 with errno, ENOSYS where the kernel cannot promise it.
  */
 static int
-open_beneath(lm_context *ctx, int fd, const char *path)
+open_beneath(lm_context *ctx, int fd, const char *path, int flags)
 {
 #ifdef SYS_openat2
-    struct open_how how = {.flags = FILE_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.flags = (uint64_t)flags,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     long opened;
     int tries = 0;
 
@@ -185,39 +155,45 @@ open_beneath(lm_context *ctx, int fd, const char *path)
 
 /* Open path below fd; links lead where they lead. */
 static int
-open_following(lm_context *ctx, int fd, const char *path)
+open_following(lm_context *ctx, int fd, const char *path, int flags)
 {
     int opened;
 
     do
-        opened = openat(fd, path, FILE_FLAGS);
+        opened = openat(fd, path, flags);
     while (opened < 0 && goes_on(ctx));
     return opened;
+}
+
+/* Open path in the directory, confined where it is. */
+static int
+open_in(lm_context *ctx, const lm_source_dir *dir, const char *path, int flags)
+{
+    return dir->beneath ? open_beneath(ctx, dir->fd, path, flags)
+                        : open_following(ctx, dir->fd, path, flags);
+}
+
+static lm_status
+refuse_open(lm_context *ctx, int error, const char *what, const char *name)
+{
+    if (error != ENOSYS)
+        return raise_errno(ctx, error, what, name);
+    lm_raise(ctx, LM_DENIED, "this kernel cannot confine links to a directory");
+    lm_detail_file(ctx, name);
+    return lm_detail_hint(ctx, "Use Linux 5.6 or newer, which has the system call openat2.");
 }
 
 /* Open a file of the directory; -1 when it is missing. */
 static lm_status
 open_name(lm_context *ctx, const lm_source_dir *dir, const char *name, int *fd)
 {
-    char *path;
-    size_t room = strlen(dir->prefix) + strlen(name) + 1;
     int error;
 
-    path = lm_alloc(ctx, room);
-    if (!path)
-        return LM_NO_MEMORY;
-    snprintf(path, room, "%s%s", dir->prefix, name);
-    *fd = dir->beneath ? open_beneath(ctx, dir->fd, path) : open_following(ctx, dir->fd, path);
+    *fd = open_in(ctx, dir, name, FILE_FLAGS);
     error = errno;
-    lm_free(ctx, path);
     if (*fd >= 0 || error == ENOENT || error == ENOTDIR)
         return LM_OK;
-    if (error == ENOSYS) {
-        lm_raise(ctx, LM_DENIED, "this kernel cannot confine links to a directory");
-        lm_detail_file(ctx, name);
-        return lm_detail_hint(ctx, "Use Linux 5.6 or newer, which has the system call openat2.");
-    }
-    return raise_errno(ctx, error, "open a file of the model", name);
+    return refuse_open(ctx, error, "open a file of the model", name);
 }
 
 /* Whether `name` is the file that is open. */
@@ -271,7 +247,7 @@ open_file(lm_context *ctx, lm_source_dir *dir, const char *name)
  */
 
 /*
- * The open file must be as it was opened. Its ctime says nothing: that changes also when another
+ * The open file must be as it was opened. Its ctime does not help: that changes also when another
  * file takes its name, and then this one is still whole.
  */
 static lm_status
@@ -344,4 +320,48 @@ dir_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void 
         length -= (size_t)got;
     }
     return LM_OK;
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* Names between two polls. */
+#define NAMES_PER_POLL 1024
+
+/* Folders are left out where the file system tells them, the folder itself among them. */
+static lm_status
+take_names(lm_context *ctx, DIR *stream, lm_source_take take, void *state)
+{
+    const struct dirent *entry;
+
+    for (size_t n = 0; errno = 0, (entry = readdir(stream)); n++) {
+        if (n % NAMES_PER_POLL == 0)
+            LM_TRY(lm_poll(ctx));
+        if (entry->d_type != DT_DIR)
+            LM_TRY(take(ctx, state, entry->d_name));
+    }
+    return errno == 0 ? LM_OK : raise_errno(ctx, errno, "list the directory", "");
+}
+
+lm_status
+lm_source_dir_names(lm_context *ctx, lm_source_dir *dir, const char *path, lm_source_take take,
+                    void *state, bool *is_folder)
+{
+    int fd = open_in(ctx, dir, path[0] == '\0' ? "." : path, FILE_FLAGS | O_DIRECTORY);
+    const int error = errno;
+    DIR *stream;
+    lm_status status;
+
+    *is_folder = fd >= 0;
+    if (fd < 0)
+        return error == ENOENT || error == ENOTDIR
+                   ? LM_OK
+                   : refuse_open(ctx, error, "open the directory", path);
+    stream = fdopendir(fd);
+    if (!stream) {
+        close(fd);
+        return lm_raise(ctx, LM_NO_MEMORY, "out of memory");
+    }
+    status = take_names(ctx, stream, take, state);
+    closedir(stream);
+    return status;
 }

@@ -20,6 +20,7 @@
 #include "base/sort.h"
 #include "format/json.h"
 #include "format/looks.h"
+#include "format/other_weights.h"
 
 #define SINGLE_FILE "model.safetensors"
 #define INDEX_FILE "model.safetensors.index.json"
@@ -651,24 +652,10 @@ find_weights(weights *w, bool *single)
 static lm_status
 no_weights(const weights *w)
 {
-    static const char *const others[] = {
-        "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack",
-        "onnx/model.onnx",
-    };
-    const char *other = NULL;
-    bool found = false;
-    uint64_t size;
-
-    for (size_t i = 0; i < sizeof others / sizeof others[0] && !found; i++) {
-        LM_TRY(lm_source_join(w->ctx, w->arena, w->folder, others[i], &other));
-        LM_TRY(w->source->stat(w->ctx, w->source->opaque, other, &found, &size));
-    }
+    LM_TRY(lm_other_weights_check(w->ctx, w->arena, w->source, w->folder));
     lm_raise(w->ctx, LM_NO_FILE, "the model has no weights");
     lm_detail_file(w->ctx, w->file);
-    if (found)
-        lm_detail_found(w->ctx, "%s", other);
-    return lm_detail_hint(w->ctx, "Weights are read from safetensors files only; load the model "
-                                  "with transformers and write it with save_pretrained().");
+    return lm_detail_hint(w->ctx, LM_OTHER_WEIGHTS_HINT);
 }
 
 /* One file wins over an index, as in transformers. */

@@ -1,8 +1,8 @@
 /*
  * dispatch.c - which table of kernels runs: what the CPU has by CPUID, what the operating system
  * saves by XGETBV, and no more than the cap that was asked for. Never by build flags: valgrind and
- * old CPUs get what they can run. The tables are constants; a backend has one thread, so that the
- * pointer to the one in use needs no lock.
+ * old CPUs get what they can run. Tables are filled at the first call; a backend has one thread, so
+ * that neither they nor the pointer to the one in use need a lock.
  */
 #include "kernels/kernels.h"
 
@@ -14,66 +14,11 @@
 #include <cpuid.h>
 #endif
 
-#define PRODUCT(precision, suffix, format, flops)               \
-    {                                                           \
-        .pack_format = format, .poll_flops = flops,             \
-        .packed_size = lm_packed_size_##precision##_##suffix,   \
-        .pack = lm_pack_##precision##_##suffix,                 \
-        .scratch_size = lm_scratch_size_##precision##_##suffix, \
-        .gemm = lm_gemm_##precision##_##suffix,                 \
-    }
-
-#define ATTENTION(precision, kind, suffix)                           \
-    {                                                                \
-        .scratch_size = lm_attention_##precision##_scratch_##suffix, \
-        .run = lm_attention_##kind##_##suffix,                       \
-    }
-
-/* Each precision's products may be those of a lower level, and so may all the rest. */
-#define TABLE(enumerator, says, suffix, flops, f32_format, bf16_level, bf16_format, bf16_flops, \
-              int8_level, int8_format, int8_flops, reduced_attention)                           \
-    [enumerator] = {                                                                            \
-        .level = enumerator,                                                                    \
-        .name = says,                                                                           \
-        .poll_flops = flops,                                                                    \
-        .products = {PRODUCT(f32, suffix, f32_format, flops),                                   \
-                     PRODUCT(bf16, bf16_level, bf16_format, bf16_flops),                        \
-                     PRODUCT(int8, int8_level, int8_format, int8_flops)},                       \
-        .layer_norm_f32 = lm_layer_norm_f32_##suffix,                                           \
-        .attention = {ATTENTION(f32, f32, suffix), reduced_attention, reduced_attention},       \
-        .activate_f32 = lm_activate_f32_##suffix,                                               \
-        .softmax_f32 = lm_softmax_f32_##suffix,                                                 \
-        .add_f32 = lm_add_f32_##suffix,                                                         \
-        .add_bf16 = lm_add_bf16_##suffix,                                                       \
-        .mean_rows_f32 = lm_mean_rows_f32_##suffix,                                             \
-        .l2_normalize_f32 = lm_l2_normalize_f32_##suffix,                                       \
-        .dot_f32 = lm_dot_f32_##suffix,                                                         \
-        .l2_squared_f32 = lm_l2_squared_f32_##suffix,                                           \
-        .cosine_parts_f32 = lm_cosine_parts_f32_##suffix,                                       \
-    }
-
-/*
- * A pack format names the panel's width, and for 16 and 8 bits these and the k's of a group before
- * it, so that formats of two precisions differ too.
- */
-static const lm_kernels tables[LM_LEVEL_COUNT] = {
-    TABLE(LM_LEVEL_SCALAR, "scalar", scalar, 2e8, 8, scalar, 161008, 1.5e8, scalar, 81008, 1e8,
-          ATTENTION(f32, rough, scalar)),
-#if defined(__x86_64__)
-    TABLE(LM_LEVEL_AVX2, "avx2", avx2, 1e9, 24, avx2, 162016, 1e9, avx2, 88016, 1.5e9,
-          ATTENTION(f32, rough, avx2)),
-    TABLE(LM_LEVEL_AVX512, "avx512", avx512, 1e9, 32, avx512, 162064, 1e9, avx512, 82064, 1.5e9,
-          ATTENTION(f32, rough, avx512)),
-    TABLE(LM_LEVEL_AVX512_VNNI, "avx512_vnni", avx512, 1e9, 32, avx512, 162064, 1e9, avx512_vnni,
-          84064, 4e9, ATTENTION(f32, rough, avx512)),
-    TABLE(LM_LEVEL_AVX512_BF16, "avx512_bf16", avx512, 1e9, 32, avx512_bf16, 162064, 2e9,
-          avx512_vnni, 84064, 4e9, ATTENTION(bf16, bf16, avx512_bf16)),
-#endif
-};
-
+static lm_kernels tables[LM_LEVEL_COUNT]; /* filled by lm_kernels_best, up to what it returns */
 static const lm_kernels *active;
 
 static lm_level detect(void);
+static void fill_tables(lm_level best);
 
 const lm_kernels *
 lm_kernels_active(void)
@@ -102,40 +47,91 @@ lm_kernels_best(void)
 {
     static lm_level best = LM_LEVEL_COUNT;
 
-    if (best == LM_LEVEL_COUNT)
+    if (best == LM_LEVEL_COUNT) {
         best = detect();
+        fill_tables(best);
+    }
     return best;
 }
+
+/* A level: what the CPU has to have beside the needs of the level below, and what fills its table.
+ */
+typedef struct level_row {
+    const char *name;
+    void (*fill)(lm_kernels *table);
+    lm_cpu_flags needs;
+} level_row;
+
+#if defined(__x86_64__)
+#define X86(name, ...)         \
+    {                          \
+#name, lm_fill_##name, \
+        {                      \
+            __VA_ARGS__        \
+        }                      \
+    }
+#else
+#define X86(name, ...) \
+    {                  \
+#name, NULL,   \
+        {              \
+            0          \
+        }              \
+    } /* known to caps, never reached */
+#endif
+
+/*
+ * Intel SDM volume 1, 14.3 and 15.2: an instruction's own bit is not enough, the operating system
+ * has to save the registers.
+ */
+static const level_row levels[LM_LEVEL_COUNT] = {
+    [LM_LEVEL_SCALAR] = {"scalar", lm_fill_scalar, {0}},
+    [LM_LEVEL_AVX2] = X86(avx2, .features = bit_OSXSAVE | bit_AVX | bit_FMA, .saved = 0x6,
+                          .extended_b = bit_AVX2),
+    [LM_LEVEL_AVX512] = X86(avx512, .saved = 0xe6,
+                            .extended_b = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL),
+    [LM_LEVEL_AVX512_VNNI] = X86(avx512_vnni, .extended_c = 1u << 11),
+    [LM_LEVEL_AVX512_BF16] = X86(avx512_bf16, .more = 1u << 5),
+};
 
 const char *
 lm_level_name(lm_level level)
 {
-    static const char *const names[LM_LEVEL_COUNT] = {
-        [LM_LEVEL_SCALAR] = "scalar",           [LM_LEVEL_AVX2] = "avx2",
-        [LM_LEVEL_AVX512] = "avx512",           [LM_LEVEL_AVX512_VNNI] = "avx512_vnni",
-        [LM_LEVEL_AVX512_BF16] = "avx512_bf16",
-    };
-
-    return level < LM_LEVEL_COUNT ? names[level] : "unknown";
+    return level < LM_LEVEL_COUNT ? levels[level].name : "unknown";
 }
 
-static const char *const precision_names[LM_PRECISION_COUNT] = {
-    [LM_PRECISION_F32] = "fp32",
-    [LM_PRECISION_BF16] = "bf16",
-    [LM_PRECISION_INT8] = "int8",
+/* Each level over a copy of the table below. */
+static void
+fill_tables(lm_level best)
+{
+    for (lm_level level = 0; level <= best; level++) {
+        lm_kernels *table = &tables[level];
+
+        if (level > 0)
+            *table = tables[level - 1];
+        table->level = level;
+        table->name = levels[level].name;
+        levels[level].fill(table);
+    }
+}
+
+const lm_precision_info lm_precisions[LM_PRECISION_COUNT] = {
+    [LM_PRECISION_F32] = {.name = "fp32", .exact = true},
+    [LM_PRECISION_BF16] = {.name = "bf16", .bf16_tables = true},
+    [LM_PRECISION_INT8] = {.name = "int8", .bf16_tables = true, .coded = true},
 };
 
 const char *
 lm_precision_name(lm_precision precision)
 {
-    return precision < LM_PRECISION_COUNT ? precision_names[precision] : "unknown";
+    return precision < LM_PRECISION_COUNT ? lm_precisions[precision].name : "unknown";
 }
 
 bool
 lm_precision_find(const char *name, lm_precision *precision)
 {
     for (lm_precision p = 0; p < LM_PRECISION_COUNT; p++)
-        if (strcmp(precision_names[p], name) == 0) {
+        if (strcmp(lm_precisions[p].name, name) == 0) {
             *precision = p;
             return true;
         }
@@ -143,18 +139,6 @@ lm_precision_find(const char *name, lm_precision *precision)
 }
 
 #if defined(__x86_64__)
-
-/* Beside those of the level below. Intel SDM volume 1, 14.3 and 15.2: the instruction's own bit is
- * not enough, the operating system has to save the registers. */
-static const lm_cpu_flags needed[LM_LEVEL_COUNT] = {
-    [LM_LEVEL_AVX2] = {.features = bit_OSXSAVE | bit_AVX | bit_FMA,
-                       .saved = 0x6,
-                       .extended_b = bit_AVX2},
-    [LM_LEVEL_AVX512] = {.saved = 0xe6,
-                         .extended_b = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL},
-    [LM_LEVEL_AVX512_VNNI] = {.extended_c = 1u << 11},
-    [LM_LEVEL_AVX512_BF16] = {.more = 1u << 5},
-};
 
 static bool
 has(uint32_t flags, uint32_t wanted)
@@ -175,7 +159,7 @@ lm_level_of(const lm_cpu_flags *cpu)
 {
     lm_level level = LM_LEVEL_SCALAR;
 
-    while (level + 1 < LM_LEVEL_COUNT && has_all(cpu, &needed[level + 1]))
+    while (level + 1 < LM_LEVEL_COUNT && has_all(cpu, &levels[level + 1].needs))
         level++;
     return level;
 }
@@ -190,7 +174,7 @@ saved_state(void)
     return low;
 }
 
-/* A leaf that the CPU has not leaves its flags 0. */
+/* A leaf that the CPU lacks leaves its flags 0. */
 static lm_level
 detect(void)
 {

@@ -33,6 +33,16 @@ typedef enum lm_precision {
     LM_PRECISION_COUNT
 } lm_precision;
 
+/* What follows from a precision, so that no code compares enumerators. */
+typedef struct lm_precision_info {
+    const char *name; /* "fp32", "bf16", "int8" */
+    bool exact;       /* the weights are those of the files, and not rounded */
+    bool bf16_tables; /* embedding tables are bfloat16, else float32 */
+    bool coded;       /* matrices are codes, which a file of quantized weights may hold */
+} lm_precision_info;
+
+extern const lm_precision_info lm_precisions[LM_PRECISION_COUNT];
+
 typedef enum lm_activation {
     LM_ACT_NONE,
     LM_ACT_GELU,      /* x·Φ(x), by erf */
@@ -60,16 +70,17 @@ typedef struct lm_gemm {
 
 /*
  * W (N, K), row-major, for packing: values, or for int8 what stands below them. An int8 product is
- * that of A · gain by column, and ends in + offset: a calibrated matrix has these, so that columns
- * of A that differ in size share one scale a row, and errors that are always there are taken off.
+ * that of A · smooth_scale by column, and ends in + bias_correction: a calibrated matrix has these,
+ * so that columns of A that differ in size share one scale a row, and errors that are always there
+ * are taken off.
  */
 typedef struct lm_matrix {
     size_t n, k;
     const float *values;
-    const int8_t *codes; /* W = codes · scales by row */
-    const float *scales; /* (N) */
-    const float *gain;   /* (K); NULL: ones */
-    const float *offset; /* (N); NULL: zeros */
+    const int8_t *codes;          /* W = codes · scales by row */
+    const float *scales;          /* (N) */
+    const float *smooth_scale;    /* (K); NULL: ones */
+    const float *bias_correction; /* (N); NULL: zeros */
 } lm_matrix;
 
 /* Codes of weights are within ± this, and the root of a row's mean square is at most so much. */
@@ -103,20 +114,40 @@ typedef struct lm_product {
     const lm_observer *observer; /* of lm_nn_linear; NULL in the tables */
 } lm_product;
 
+/* Which keys a query sees. Positions are those of keys; first_query is that of the first query. */
+typedef enum lm_mask {
+    LM_MASK_FULL,   /* all */
+    LM_MASK_CAUSAL, /* up to its own position; where window > 0, none more than `window` before it
+                     */
+    LM_MASK_WINDOW, /* those at most `window` before or after it */
+    LM_MASK_COUNT
+} lm_mask;
+
 /*
- * Self-attention of one text over all heads: out = softmax(scale · Q Kᵀ) V for each head.
- * Head h is columns h·head_dim … of q, k, v and out. q, k, v share one row stride.
+ * Attention of one text: out = softmax(scale · Q Kᵀ + bias) V for each head. Head h is columns
+ * h·head_dim … of q and of out; consecutive heads share a head of k and v, as many as there are to
+ * one. Where keys are masked, each query sees one at least, and hidden values are finite numbers.
  */
 typedef struct lm_attention {
-    size_t tokens, heads, head_dim;
-    size_t queries;     /* rows of q and of out; a row has the same bits however many there are */
-    const float *q;     /* (queries, heads·head_dim), row stride ld */
-    const float *k, *v; /* (tokens, heads·head_dim), row stride ld */
-    size_t ld;
+    size_t queries, keys;
+    size_t heads, kv_heads, head_dim; /* heads is a multiple of kv_heads */
+    const float *q;                   /* (queries, heads·head_dim), row stride ldq */
+    size_t ldq;
+    const float *k, *v; /* (keys, kv_heads·head_dim), row stride ldkv */
+    size_t ldkv;
+    lm_mask mask;
+    size_t window;
+    size_t first_query;
+    /*
+     * NULL, or what is added to scores: that of query i and key j in head h is bias[h·bias_head +
+     * i·bias_ld + j]. With a bias_ld of −1 one row a head says it by the distance j − i.
+     */
+    const float *bias;
+    ptrdiff_t bias_head, bias_ld;
     float scale;
-    float *out; /* (queries, heads·head_dim), row stride ldo */
+    float *out; /* (queries, heads·head_dim), row stride ldo; same bits however many queries */
     size_t ldo;
-    void *scratch; /* the kernel's scratch_size(tokens, head_dim) bytes, 64-byte aligned */
+    void *scratch; /* the kernel's scratch_size(keys, head_dim) bytes, 64-byte aligned */
 } lm_attention;
 
 /*
@@ -125,9 +156,22 @@ typedef struct lm_attention {
  * level multiplies these faster.
  */
 typedef struct lm_attention_kernel {
-    size_t (*scratch_size)(size_t tokens, size_t head_dim);
+    size_t (*scratch_size)(size_t keys, size_t head_dim);
     void (*run)(const lm_attention *args);
 } lm_attention_kernel;
+
+/*
+ * Rotary positions (Su et al. 2021) in place: in each head of a row, pairs of numbers are turned by
+ * angles, one a pair. The numbers behind the first `turned` of a head stay.
+ */
+typedef struct lm_rope {
+    size_t rows, heads, head_dim;
+    size_t turned;                /* even, at most head_dim */
+    bool interleaved;             /* pairs are (2 j, 2 j + 1); else (j, j + turned / 2) */
+    const float *cosines, *sines; /* of the angles (rows, turned / 2) */
+    float *x;                     /* (rows, heads·head_dim), row stride ld */
+    size_t ld;
+} lm_rope;
 
 typedef struct lm_kernels {
     lm_level level;
@@ -142,10 +186,17 @@ typedef struct lm_kernels {
     lm_product products[LM_PRECISION_COUNT];
     lm_attention_kernel attention[LM_PRECISION_COUNT];
 
-    /* out = (x − mean) / √(var + eps) · gain + bias, per row of `width`. out may be x. */
+    /* out = (x − mean) / √(var + eps) · gain + bias, per row of `width`. out may be x; bias may be
+     * NULL. */
     void (*layer_norm_f32)(size_t rows, size_t width, const float *x, const float *gain,
                            const float *bias, float eps, float *out);
+    /* out = x / √(mean of x² + eps) · gain, likewise. */
+    void (*rms_norm_f32)(size_t rows, size_t width, const float *x, const float *gain, float eps,
+                         float *out);
+    void (*rope_f32)(const lm_rope *args);
     void (*activate_f32)(lm_activation act, size_t count, float *x);
+    /* out = act(a) · b by element; out may be a or b. */
+    void (*gate_f32)(lm_activation act, size_t count, const float *a, const float *b, float *out);
     void (*softmax_f32)(size_t count, float *x); /* in place, one row */
 
     /* out = a + b + c by element; c may be NULL. Sum of embeddings. */
@@ -166,7 +217,7 @@ typedef struct lm_kernels {
 
 /* The table in use. Never NULL: chosen at the first call, or by lm_kernels_select. */
 const lm_kernels *lm_kernels_active(void);
-/* Table of one level, or NULL when the CPU has it not. For tests and benchmarks. */
+/* Table of one level, or NULL when the CPU lacks it. For tests and benchmarks. */
 const lm_kernels *lm_kernels_at(lm_level level);
 /* Use the best level that the CPU has and that is at most `cap`. */
 void lm_kernels_select(lm_level cap);
@@ -185,6 +236,10 @@ void lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *
 lm_status lm_quantize_matrix(lm_context *ctx, const float *w, size_t n, size_t k, int8_t *codes,
                              float *scales);
 lm_status lm_pack(lm_context *ctx, const lm_product *product, const lm_matrix *w, void *packed);
+/* unpack.c: the values (N, K) of weights that the table's product of a precision has packed.
+ * LM_UNSUPPORTED for codes. */
+lm_status lm_unpack(lm_context *ctx, const lm_kernels *kernels, lm_precision precision,
+                    const void *packed, size_t n, size_t k, float *values);
 
 /* blas.c: the only user of OpenBLAS; C (m, n) = alpha · op(A) · op(B) + beta · C, row-major. */
 typedef struct lm_sgemm {

@@ -56,8 +56,8 @@ typedef struct lm_tile {
     size_t ldc;        /* elements */
     /* int8 in an order of its own: where in A each step is. */
     const uint16_t *at;
-    size_t coupled;    /* bytes from A's row to its codes for `steps` */
-    size_t wide_steps; /* after these, and in A's row itself */
+    size_t interleaved; /* bytes from A's row to its codes for `steps` */
+    size_t wide_steps;  /* after these, and in A's row itself */
 } lm_tile;
 
 typedef void (*lm_tile_reduced)(const lm_tile *tile);
@@ -69,48 +69,64 @@ typedef void (*lm_tile_reduced)(const lm_tile *tile);
     size_t lm_scratch_size_##precision##_##level(size_t m, size_t k);                \
     void lm_gemm_##precision##_##level(const lm_gemm *args);
 
-/* `rough` has weights no better than those of 16 or 8 bits, and the scratch of f32. */
-#define LM_DECLARE_ATTENTION(precision, level)                                         \
-    size_t lm_attention_##precision##_scratch_##level(size_t tokens, size_t head_dim); \
+/*
+ * A product as a level declares it. The pack format names the panel's width, and for 16 and 8 bits
+ * these and the k's of a group before it, so that formats of two precisions differ too.
+ */
+#define LM_PRODUCT(precision, level, format, flops)            \
+    ((lm_product){                                             \
+        .pack_format = format,                                 \
+        .poll_flops = flops,                                   \
+        .packed_size = lm_packed_size_##precision##_##level,   \
+        .pack = lm_pack_##precision##_##level,                 \
+        .scratch_size = lm_scratch_size_##precision##_##level, \
+        .gemm = lm_gemm_##precision##_##level,                 \
+    })
+
+/* `approx`, within 1e-4, has weights no better than those of 16 or 8 bits, and the scratch of f32.
+ */
+#define LM_DECLARE_ATTENTION(precision, level)                                       \
+    size_t lm_attention_##precision##_scratch_##level(size_t keys, size_t head_dim); \
     void lm_attention_##precision##_##level(const lm_attention *args);
 
-#define LM_DECLARE_LEVEL(level)                                                                  \
-    LM_DECLARE_PRODUCT(f32, level)                                                               \
-    LM_DECLARE_PRODUCT(bf16, level)                                                              \
-    LM_DECLARE_PRODUCT(int8, level)                                                              \
-    void lm_layer_norm_f32_##level(size_t rows, size_t width, const float *x, const float *gain, \
-                                   const float *bias, float eps, float *out);                    \
-    LM_DECLARE_ATTENTION(f32, level)                                                             \
-    void lm_attention_rough_##level(const lm_attention *args);                                   \
-    void lm_activate_f32_##level(lm_activation act, size_t count, float *x);                     \
-    void lm_softmax_f32_##level(size_t count, float *x);                                         \
-    void lm_add_f32_##level(size_t width, const float *a, const float *b, const float *c,        \
-                            float *out);                                                         \
-    void lm_add_bf16_##level(size_t width, const uint16_t *a, const uint16_t *b,                 \
-                             const uint16_t *c, float *out);                                     \
-    void lm_mean_rows_f32_##level(size_t rows, size_t width, const float *x, float *out);        \
-    void lm_l2_normalize_f32_##level(size_t width, float *x, float eps);                         \
-    float lm_dot_f32_##level(size_t width, const float *a, const float *b);                      \
-    float lm_l2_squared_f32_##level(size_t width, const float *a, const float *b);               \
-    void lm_cosine_parts_f32_##level(size_t width, const float *a, const float *b,               \
-                                     float parts[3]);                                            \
-    /* Inside the level: activate_f32, but GELU within 3e-5. */                                  \
-    void lm_activate_rough_##level(lm_activation act, size_t count, float *x);                   \
-    /* Inside the level: W (N, K) of row stride ldw, times factor, into panels. */               \
-    void lm_pack_rows_f32_##level(const float *w, size_t ldw, size_t n, size_t k, float factor,  \
-                                  float *packed);                                                \
-    /* Inside the level: x = 2^(x − max x) in place; returns the sum. */                       \
-    float lm_exponentials_f32_##level(size_t count, float *x);                                   \
-    /* The same with 2^x within 1e-4. */                                                         \
-    float lm_exponentials_rough_##level(size_t count, float *x);
+#define LM_ATTENTION(precision, kind, level)                           \
+    ((lm_attention_kernel){lm_attention_##precision##_scratch_##level, \
+                           lm_attention_##kind##_##level})
+
+#define LM_DECLARE_LEVEL(level)                                                                 \
+    LM_DECLARE_PRODUCT(f32, level)                                                              \
+    LM_DECLARE_PRODUCT(bf16, level)                                                             \
+    LM_DECLARE_PRODUCT(int8, level)                                                             \
+    LM_DECLARE_ATTENTION(f32, level)                                                            \
+    void lm_attention_approx_##level(const lm_attention *args);                                 \
+    /* Kernels over rows, all of them. */                                                       \
+    void lm_fill_rows_##level(lm_kernels *table);                                               \
+    /* Inside the level: as in the table; the same, but GELU within 3e-5. */                    \
+    void lm_activate_f32_##level(lm_activation act, size_t count, float *x);                    \
+    void lm_activate_approx_##level(lm_activation act, size_t count, float *x);                 \
+    /* Inside the level: W (N, K) of row stride ldw, times factor, into panels. */              \
+    void lm_pack_rows_f32_##level(const float *w, size_t ldw, size_t n, size_t k, float factor, \
+                                  float *packed);                                               \
+    /* Inside the level: x = 2^(x − max x) in place; returns the sum. */                      \
+    float lm_exponentials_f32_##level(size_t count, float *x);                                  \
+    /* The same with 2^x within 1e-4. */                                                        \
+    float lm_exponentials_approx_##level(size_t count, float *x);
 
 LM_DECLARE_LEVEL(scalar)
 LM_DECLARE_LEVEL(avx2)
 LM_DECLARE_LEVEL(avx512)
+
 /* What differs from AVX-512, each beside the level below. */
 LM_DECLARE_PRODUCT(int8, avx512_vnni)
 LM_DECLARE_PRODUCT(bf16, avx512_bf16)
 LM_DECLARE_ATTENTION(bf16, avx512_bf16)
+
+/* Each gets the table of the level below, and puts in what its own level does better. */
+void lm_fill_scalar(lm_kernels *table);
+void lm_fill_avx2(lm_kernels *table);
+void lm_fill_avx512(lm_kernels *table);
+void lm_fill_avx512_vnni(lm_kernels *table);
+void lm_fill_avx512_bf16(lm_kernels *table);
 
 /* By columns in vectors less one, then rows less one; NULL where a level has no such tile. */
 extern const lm_tile_function lm_tiles_f32_scalar[2][4];

@@ -134,3 +134,16 @@ static const lm_tile_reduced lm_tiles_int8_scalar[INT8_ROWS] = REDUCED(int8);
 
 #include "kernels/generic/product_bf16.h"
 #include "kernels/generic/product_int8.h"
+
+void
+lm_fill_scalar(lm_kernels *table)
+{
+    table->poll_flops = 2e8;
+    table->products[LM_PRECISION_F32] = LM_PRODUCT(f32, scalar, 8, 2e8);
+    table->products[LM_PRECISION_BF16] = LM_PRODUCT(bf16, scalar, 161008, 1.5e8);
+    table->products[LM_PRECISION_INT8] = LM_PRODUCT(int8, scalar, 81008, 1e8);
+    table->attention[LM_PRECISION_F32] = LM_ATTENTION(f32, f32, scalar);
+    table->attention[LM_PRECISION_BF16] = LM_ATTENTION(f32, approx, scalar);
+    table->attention[LM_PRECISION_INT8] = LM_ATTENTION(f32, approx, scalar);
+    lm_fill_rows_scalar(table);
+}

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "kernels/bf16.h"
-#include "kernels/generic/cuts.h"
+#include "kernels/generic/blocking.h"
 #include "kernels/kernels.h"
 
 void
@@ -18,23 +18,23 @@ lm_round_bf16(size_t count, const float *x, uint16_t *out)
 /*
  * Codes stay within ±127: with −128 the sums of LM_INT8_MAX_K products might not fit. Where a row's
  * greatest weight is not much above the others, all codes would be large, and on AVX2 large ones
- * are slower (x86/couples_avx2.h); such a row is the last to need them, since its errors are small
- * beside its weights. A row below 10⁻³⁰ counts as zeros: the inverse of its scale might be
+ * are slower (x86/interleave_avx2.h); such a row is the last to need them, since its errors are
+ * small beside its weights. A row below 10⁻³⁰ counts as zeros: the inverse of its scale might be
  * infinite.
  */
 float
 lm_int8_scale(const float *w, size_t k)
 {
-    float most = 0;
+    float absmax = 0;
     double squares = 0;
 
     for (size_t j = 0; j < k; j++) {
-        most = fmaxf(most, fabsf(w[j]));
+        absmax = fmaxf(absmax, fabsf(w[j]));
         squares += (double)w[j] * w[j];
     }
-    if (most < 1e-30f)
+    if (absmax < 1e-30f)
         return 0;
-    return fmaxf(most / LM_INT8_GREATEST, (float)sqrt(squares / (double)k) / LM_INT8_SPREAD);
+    return fmaxf(absmax / LM_INT8_GREATEST, (float)sqrt(squares / (double)k) / LM_INT8_SPREAD);
 }
 
 void

@@ -17,10 +17,14 @@ void lm_gemm_f32_ref(const lm_gemm *args, const float *w);
 void lm_gemm_int8_ref(const lm_gemm *args, const lm_matrix *w);
 void lm_layer_norm_f32_ref(size_t rows, size_t width, const float *x, const float *gain,
                            const float *bias, float eps, float *out);
-/* args->scratch: a row of `tokens` doubles. */
+void lm_rms_norm_f32_ref(size_t rows, size_t width, const float *x, const float *gain, float eps,
+                         float *out);
+void lm_rope_f32_ref(const lm_rope *args);
+/* args->scratch: a row of `keys` doubles. */
 void lm_attention_f32_ref(const lm_attention *args);
 double lm_activation_ref(lm_activation act, double x);
 void lm_activate_f32_ref(lm_activation act, size_t count, float *x);
+void lm_gate_f32_ref(lm_activation act, size_t count, const float *a, const float *b, float *out);
 void lm_softmax_f32_ref(size_t count, float *x);
 void lm_add_f32_ref(size_t width, const float *a, const float *b, const float *c, float *out);
 void lm_mean_rows_f32_ref(size_t rows, size_t width, const float *x, float *out);

@@ -26,7 +26,7 @@ lm_gemm_f32_ref(const lm_gemm *args, const float *w)
 static float
 int8_input(const lm_matrix *w, const float *a, size_t k)
 {
-    return a[k] * (w->gain ? w->gain[k] : 1);
+    return a[k] * (w->smooth_scale ? w->smooth_scale[k] : 1);
 }
 
 /* One row of C, from the scale and the code of 0 of its row of A. */
@@ -37,7 +37,8 @@ multiply_int8(const lm_gemm *args, const lm_matrix *w, size_t i, float scale, fl
     const float *a = args->a + i * args->lda;
 
     for (size_t j = 0; j < args->n; j++) {
-        float value, bias = (args->bias ? args->bias[j] : 0) + (w->offset ? w->offset[j] : 0);
+        float value, bias = (args->bias ? args->bias[j] : 0) +
+                            (w->bias_correction ? w->bias_correction[j] : 0);
         int64_t sum = 0;
 
         for (size_t k = 0; k < args->k && inverse > 0; k++) {
@@ -90,7 +91,7 @@ layer_norm_row(size_t width, const float *x, const float *gain, const float *bia
         variance += (x[j] - mean) * (x[j] - mean);
     variance /= (double)width;
     for (size_t j = 0; j < width; j++)
-        out[j] = (float)((x[j] - mean) / sqrt(variance + eps) * gain[j] + bias[j]);
+        out[j] = (float)((x[j] - mean) / sqrt(variance + eps) * gain[j] + (bias ? bias[j] : 0));
 }
 
 void
@@ -99,6 +100,39 @@ lm_layer_norm_f32_ref(size_t rows, size_t width, const float *x, const float *ga
 {
     for (size_t i = 0; i < rows; i++)
         layer_norm_row(width, x + i * width, gain, bias, eps, out + i * width);
+}
+
+void
+lm_rms_norm_f32_ref(size_t rows, size_t width, const float *x, const float *gain, float eps,
+                    float *out)
+{
+    for (size_t i = 0; i < rows; i++, x += width, out += width) {
+        double squares = 0;
+
+        for (size_t j = 0; j < width; j++)
+            squares += (double)x[j] * x[j];
+        for (size_t j = 0; j < width; j++)
+            out[j] = (float)(x[j] / sqrt(squares / (double)width + eps) * gain[j]);
+    }
+}
+
+void
+lm_rope_f32_ref(const lm_rope *args)
+{
+    size_t half = args->turned / 2;
+
+    for (size_t i = 0; i < args->rows; i++)
+        for (size_t h = 0; h < args->heads; h++)
+            for (size_t j = 0; j < half; j++) {
+                float *x = args->x + i * args->ld + h * args->head_dim;
+                float *a = x + (args->interleaved ? 2 * j : j);
+                float *b = a + (args->interleaved ? 1 : half);
+                double cosine = args->cosines[i * half + j], sine = args->sines[i * half + j];
+                double before = *a;
+
+                *a = (float)(before * cosine - *b * sine);
+                *b = (float)(*b * cosine + before * sine);
+            }
 }
 
 /* exp(x − max) in place; returns the sum. A NaN anywhere makes the sum NaN. */
@@ -114,24 +148,53 @@ exponentials(size_t count, double *x)
     return sum;
 }
 
-/* One query row of one head; q, k, v and out point at the head's first column. */
-static void
-attend(const lm_attention *args, const float *q, const float *k, const float *v, float *out)
+/* Whether the mask lets query i see key j. */
+static bool
+sees(const lm_attention *args, size_t i, size_t j)
 {
+    size_t position = args->first_query + i;
+
+    switch (args->mask) {
+    case LM_MASK_CAUSAL:
+        return j <= position && (args->window == 0 || position - j <= args->window);
+    case LM_MASK_WINDOW:
+        return j <= position + args->window && position <= j + args->window;
+    default:
+        return true;
+    }
+}
+
+/* Score of key j; q, k and bias point at the head's. */
+static double
+score(const lm_attention *args, const float *q, const float *k, const float *bias, size_t j)
+{
+    double sum = 0;
+
+    for (size_t d = 0; d < args->head_dim; d++)
+        sum += (double)q[d] * k[j * args->ldkv + d];
+    return sum * args->scale + (bias ? bias[j] : 0);
+}
+
+/* Query i of head h. A key that is not seen counts for nothing, whatever stands in it. */
+static void
+attend(const lm_attention *args, size_t h, size_t i)
+{
+    size_t kv_column = h / (args->heads / args->kv_heads) * args->head_dim;
+    const float *q = args->q + i * args->ldq + h * args->head_dim;
+    const float *bias =
+        args->bias ? args->bias + (ptrdiff_t)h * args->bias_head + (ptrdiff_t)i * args->bias_ld
+                   : NULL;
+    float *out = args->out + i * args->ldo + h * args->head_dim;
     double *p = args->scratch, sum;
 
-    for (size_t j = 0; j < args->tokens; j++) {
-        p[j] = 0;
-        for (size_t d = 0; d < args->head_dim; d++)
-            p[j] += (double)q[d] * k[j * args->ld + d];
-        p[j] *= args->scale;
-    }
-    sum = exponentials(args->tokens, p);
+    for (size_t j = 0; j < args->keys; j++)
+        p[j] = sees(args, i, j) ? score(args, q, args->k + kv_column, bias, j) : -INFINITY;
+    sum = exponentials(args->keys, p);
     for (size_t d = 0; d < args->head_dim; d++) {
         double value = 0;
 
-        for (size_t j = 0; j < args->tokens; j++)
-            value += p[j] * v[j * args->ld + d];
+        for (size_t j = 0; j < args->keys; j++)
+            value += sees(args, i, j) ? p[j] * args->v[j * args->ldkv + kv_column + d] : 0;
         out[d] = (float)(value / sum);
     }
 }
@@ -140,12 +203,8 @@ void
 lm_attention_f32_ref(const lm_attention *args)
 {
     for (size_t h = 0; h < args->heads; h++)
-        for (size_t i = 0; i < args->queries; i++) {
-            size_t column = h * args->head_dim;
-
-            attend(args, args->q + i * args->ld + column, args->k + column, args->v + column,
-                   args->out + i * args->ldo + column);
-        }
+        for (size_t i = 0; i < args->queries; i++)
+            attend(args, h, i);
 }
 
 /* GELU and its tanh form: Hendrycks and Gimpel 2016; SiLU: x·σ(x). */
@@ -173,6 +232,13 @@ lm_activate_f32_ref(lm_activation act, size_t count, float *x)
 {
     for (size_t j = 0; j < count; j++)
         x[j] = (float)lm_activation_ref(act, x[j]);
+}
+
+void
+lm_gate_f32_ref(lm_activation act, size_t count, const float *a, const float *b, float *out)
+{
+    for (size_t j = 0; j < count; j++)
+        out[j] = (float)(lm_activation_ref(act, a[j]) * b[j]);
 }
 
 void

@@ -1,66 +1,50 @@
 /*
  * classification.c - counts of pairs of labels, and scores from them. See classification.h.
  *
- * Labels and pairs are arrays in order of first sight; two open-addressing tables of indexes find
- * them. Every label carries its own totals, so scores need no pass over the pairs. Bytes of labels
- * live in an arena and never move. Labels may be as many as rows: loops over them poll.
+ * Labels are interned, and so are pairs, as the bytes of their two numbers; totals and counts stand
+ * in arrays by these numbers. Every label carries its own totals, so scores need no pass over the
+ * pairs. Labels may be as many as rows: loops over them poll.
  */
-#include <string.h>
-
-#include "base/arena.h"
-#include "base/hash.h"
-#include "base/size.h"
-#include "base/sort.h"
 #include "metrics/classification.h"
 
-#define FIRST_SLOTS 16
-#define MAX_ENTRIES ((size_t)1 << 30)
+#include <math.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "base/size.h"
+#include "base/sort.h"
+
 #define POLL_EVERY 8192 /* entries */
 
-typedef struct label {
-    const char *bytes;
-    size_t length;
-    uint64_t hash;
-    uint64_t actual, predicted, hits; /* rows where it is the one, the other, both */
-    uint32_t rank;                    /* in the order of bytes; valid after rank_labels */
-} label;
+/* Rows where a label is the actual one, the predicted one, both. */
+typedef struct totals {
+    uint64_t actual, predicted, hits;
+} totals;
 
+/* Numbers of the labels of a pair: the bytes by which it is interned. */
 typedef struct pair {
-    uint32_t actual, predicted; /* labels */
-    uint64_t count;
+    uint32_t actual, predicted;
 } pair;
-
-/* Slots hold index + 1 of an entry, 0: free. Linear probing, at most half full. */
-typedef struct table {
-    uint32_t *slots;
-    size_t size; /* a power of two */
-} table;
 
 struct lm_confusion {
     lm_context *ctx;
-    lm_arena arena;
-    label *labels;
-    size_t label_count, label_room;
-    pair *pairs;
-    size_t pair_count, pair_room;
-    table by_bytes, by_pair;
+    lm_intern labels, pairs;
+    totals *totals;   /* by label */
+    uint64_t *counts; /* by pair */
+    uint32_t totals_room, counts_room;
     uint64_t total, hits;
 };
 
-static lm_status find_label(lm_confusion *c, const char *bytes, size_t length, uint32_t *index);
-static lm_status find_pair(lm_confusion *c, uint32_t actual, uint32_t predicted, pair **found);
-static lm_status make_room(lm_confusion *c, void **entries, size_t *room, size_t count,
-                           size_t entry_size);
-static lm_status grow_table(lm_confusion *c, table *t, size_t count,
-                            uint64_t (*hash)(const lm_confusion *, size_t index));
-static uint64_t hash_of_label(const lm_confusion *c, size_t index);
-static uint64_t hash_of_pair(const lm_confusion *c, size_t index);
-static uint64_t mix_pair(uint32_t actual, uint32_t predicted);
-static lm_status rank_labels(lm_confusion *c, label ***order);
-static int compare_labels(const void *a, const void *b);
-static int compare_visits(const void *a, const void *b);
+static lm_status number_of_label(lm_confusion *c, const char *bytes, size_t length,
+                                 uint32_t *number);
+static lm_status count_pair(lm_confusion *c, pair p, uint64_t count);
+static lm_status make_room(lm_confusion *c, void *array, uint32_t *room, const lm_intern *of,
+                           size_t width);
+static pair pair_of(const lm_confusion *c, uint32_t number);
 static double quotient(uint64_t part, uint64_t whole);
 static lm_status poll_at(lm_context *ctx, size_t entry);
+
+/* ---- Counting ---- */
 
 lm_status
 lm_confusion_create(lm_context *ctx, lm_confusion **confusion)
@@ -71,66 +55,139 @@ lm_confusion_create(lm_context *ctx, lm_confusion **confusion)
     if (!c)
         return LM_NO_MEMORY;
     c->ctx = ctx;
-    lm_arena_init(&c->arena, ctx);
+    lm_intern_init(&c->labels, ctx, "labels");
+    lm_intern_init(&c->pairs, ctx, "pairs of labels");
     return LM_OK;
 }
 
 void
 lm_confusion_free(lm_confusion *confusion)
 {
-    lm_context *ctx;
-
     if (!confusion)
         return;
-    ctx = confusion->ctx;
-    lm_free(ctx, confusion->labels);
-    lm_free(ctx, confusion->pairs);
-    lm_free(ctx, confusion->by_bytes.slots);
-    lm_free(ctx, confusion->by_pair.slots);
-    lm_arena_free(&confusion->arena);
-    lm_free(ctx, confusion);
+    lm_intern_free(&confusion->labels);
+    lm_intern_free(&confusion->pairs);
+    lm_free(confusion->ctx, confusion->totals);
+    lm_free(confusion->ctx, confusion->counts);
+    lm_free(confusion->ctx, confusion);
 }
 
 lm_status
 lm_confusion_add(lm_confusion *confusion, const char *actual, size_t actual_length,
                  const char *predicted, size_t predicted_length, uint64_t count)
 {
-    uint32_t a, p;
-    uint64_t total;
-    pair *found;
+    pair p;
 
     if (count == 0)
         return LM_OK;
-    /* No other count is larger than the total. */
-    if (__builtin_add_overflow(confusion->total, count, &total))
-        return lm_raise(confusion->ctx, LM_TOO_LARGE, "too many pairs of labels to count");
-    LM_TRY(find_label(confusion, actual, actual_length, &a));
-    LM_TRY(find_label(confusion, predicted, predicted_length, &p));
-    LM_TRY(find_pair(confusion, a, p, &found));
-    found->count += count;
-    confusion->labels[a].actual += count;
-    confusion->labels[p].predicted += count;
-    confusion->total = total;
-    if (a == p) {
-        confusion->labels[a].hits += count;
-        confusion->hits += count;
+    LM_TRY(number_of_label(confusion, actual, actual_length, &p.actual));
+    LM_TRY(number_of_label(confusion, predicted, predicted_length, &p.predicted));
+    return count_pair(confusion, p, count);
+}
+
+static lm_status
+number_of_label(lm_confusion *c, const char *bytes, size_t length, uint32_t *number)
+{
+    LM_TRY(lm_intern_add(&c->labels, bytes, length, number));
+    if (c->labels.count <= c->totals_room)
+        return LM_OK;
+    return make_room(c, &c->totals, &c->totals_room, &c->labels, sizeof *c->totals);
+}
+
+/* No other count is larger than the total. */
+static lm_status
+count_pair(lm_confusion *c, pair p, uint64_t count)
+{
+    uint32_t number;
+    uint64_t total;
+
+    if (__builtin_add_overflow(c->total, count, &total))
+        return lm_raise(c->ctx, LM_TOO_LARGE, "too many pairs of labels to count");
+    LM_TRY(lm_intern_add(&c->pairs, (const char *)&p, sizeof p, &number));
+    if (c->pairs.count > c->counts_room)
+        LM_TRY(make_room(c, &c->counts, &c->counts_room, &c->pairs, sizeof *c->counts));
+    c->counts[number] += count;
+    c->totals[p.actual].actual += count;
+    c->totals[p.predicted].predicted += count;
+    c->total = total;
+    if (p.actual == p.predicted) {
+        c->totals[p.actual].hits += count;
+        c->hits += count;
     }
     return LM_OK;
+}
+
+/* As many elements of zero as the table has room for entries. */
+static lm_status
+make_room(lm_confusion *c, void *array, uint32_t *room, const lm_intern *of, size_t width)
+{
+    char *grown;
+    size_t bytes;
+
+    memcpy(&grown, array, sizeof grown);
+    if (lm_mul_overflows(of->room, width, &bytes) || !(grown = lm_realloc(c->ctx, grown, bytes)))
+        return LM_NO_MEMORY;
+    memset(grown + *room * width, 0, (of->room - *room) * width);
+    memcpy(array, &grown, sizeof grown);
+    *room = of->room;
+    return LM_OK;
+}
+
+static pair
+pair_of(const lm_confusion *c, uint32_t number)
+{
+    size_t length;
+    pair p;
+
+    memcpy(&p, lm_intern_bytes(&c->pairs, number, &length), sizeof p);
+    return p;
+}
+
+/* ---- Merging ---- */
+
+/* Numbers in `into` of all labels of `from`; *numbers is to be freed. */
+static lm_status
+renumber(lm_confusion *into, const lm_confusion *from, const lm_label_map *map, uint32_t **numbers)
+{
+    lm_status status = LM_OK;
+
+    *numbers = lm_alloc_array(into->ctx, (size_t)from->labels.count + 1, sizeof **numbers);
+    if (!*numbers)
+        return LM_NO_MEMORY;
+    for (uint32_t i = 0; status == LM_OK && i < from->labels.count; i++) {
+        size_t length;
+        const char *bytes = lm_intern_bytes(&from->labels, i, &length);
+
+        if (map)
+            map->map(map->opaque, &bytes, &length);
+        status = number_of_label(into, bytes, length, &(*numbers)[i]);
+        if (status == LM_OK)
+            status = poll_at(into->ctx, i);
+    }
+    if (status != LM_OK)
+        lm_free(into->ctx, *numbers);
+    return status;
 }
 
 lm_status
-lm_confusion_merge(lm_confusion *into, const lm_confusion *from)
+lm_confusion_merge(lm_confusion *into, const lm_confusion *from, const lm_label_map *map)
 {
-    for (size_t i = 0; i < from->pair_count; i++) {
-        const pair *p = &from->pairs[i];
-        const label *actual = &from->labels[p->actual], *predicted = &from->labels[p->predicted];
+    uint32_t *numbers;
+    lm_status status = LM_OK;
 
-        LM_TRY(poll_at(into->ctx, i));
-        LM_TRY(lm_confusion_add(into, actual->bytes, actual->length, predicted->bytes,
-                                predicted->length, p->count));
+    LM_TRY(renumber(into, from, map, &numbers));
+    for (uint32_t i = 0; status == LM_OK && i < from->pairs.count; i++) {
+        pair p = pair_of(from, i);
+
+        status = count_pair(into, (pair){numbers[p.actual], numbers[p.predicted]}, from->counts[i]);
+        if (status == LM_OK)
+            status = poll_at(into->ctx, i);
     }
-    return LM_OK;
+    lm_free(into->ctx, numbers);
+    return status;
 }
+
+/* ---- Scores ---- */
 
 double
 lm_confusion_accuracy(const lm_confusion *confusion)
@@ -144,40 +201,38 @@ lm_confusion_total(const lm_confusion *confusion)
     return confusion->total;
 }
 
-/* One pass over labels in their order. */
-static lm_status
-score_labels(lm_context *ctx, label *const *order, size_t count, lm_label_score *scores)
+static lm_label_score
+score_of(const lm_confusion *c, uint32_t label)
 {
-    for (size_t i = 0; i < count; i++) {
-        const label *l = order[i];
+    const totals *t = &c->totals[label];
+    lm_label_score score = {.precision = quotient(t->hits, t->predicted),
+                            .recall = quotient(t->hits, t->actual),
+                            .f1 = quotient(2 * t->hits, t->predicted + t->actual),
+                            .support = t->actual};
 
-        LM_TRY(poll_at(ctx, i));
-        scores[i] = (lm_label_score){.label = l->bytes,
-                                     .length = l->length,
-                                     .precision = quotient(l->hits, l->predicted),
-                                     .recall = quotient(l->hits, l->actual),
-                                     .f1 = quotient(2 * l->hits, l->predicted + l->actual),
-                                     .support = l->actual};
-    }
-    return LM_OK;
+    score.label = lm_intern_bytes(&c->labels, label, &score.length);
+    return score;
 }
 
 lm_status
 lm_confusion_scores(lm_confusion *confusion, lm_label_score **scores, size_t *count)
 {
     lm_context *ctx = confusion->ctx;
-    label **order;
-    lm_status status = LM_NO_MEMORY;
+    uint32_t labels = confusion->labels.count, *order;
+    lm_status status = LM_OK;
 
-    *scores = NULL;
     *count = 0;
-    LM_TRY(rank_labels(confusion, &order));
-    *scores = lm_alloc_array(ctx, confusion->label_count + 1, sizeof **scores);
-    if (*scores)
-        status = score_labels(ctx, order, confusion->label_count, *scores);
+    LM_TRY(lm_intern_sort(&confusion->labels, &order));
+    *scores = lm_alloc_array(ctx, (size_t)labels + 1, sizeof **scores);
+    if (!*scores)
+        status = LM_NO_MEMORY;
+    for (uint32_t i = 0; status == LM_OK && i < labels; i++) {
+        (*scores)[i] = score_of(confusion, order[i]);
+        status = poll_at(ctx, i);
+    }
     lm_free(ctx, order);
     if (status == LM_OK) {
-        *count = confusion->label_count;
+        *count = labels;
         return LM_OK;
     }
     lm_free(ctx, *scores);
@@ -185,14 +240,15 @@ lm_confusion_scores(lm_confusion *confusion, lm_label_score **scores, size_t *co
     return status;
 }
 
-void
+/* Each row has one label of each kind: micro precision, recall and F1 are the accuracy. */
+lm_status
 lm_confusion_averages(const lm_confusion *confusion, const lm_label_score *scores, size_t count,
-                      lm_average *micro, lm_average *macro, lm_average *weighted)
+                      lm_averages *averages)
 {
     double accuracy = lm_confusion_accuracy(confusion), rows = (double)confusion->total;
+    lm_average *macro = &averages->macro, *weighted = &averages->weighted;
 
-    /* Each row has one label of each kind: micro precision, recall and F1 are the accuracy. */
-    *micro = (lm_average){accuracy, accuracy, accuracy, confusion->total};
+    averages->micro = (lm_average){accuracy, accuracy, accuracy, confusion->total};
     *macro = *weighted = (lm_average){.support = confusion->total};
     for (size_t i = 0; i < count; i++) {
         double share = rows > 0 ? (double)scores[i].support / rows : 0;
@@ -203,37 +259,73 @@ lm_confusion_averages(const lm_confusion *confusion, const lm_label_score *score
         weighted->precision += scores[i].precision * share;
         weighted->recall += scores[i].recall * share;
         weighted->f1 += scores[i].f1 * share;
+        LM_TRY(poll_at(confusion->ctx, i));
     }
+    return LM_OK;
 }
+
+/* ---- Pairs in order ---- */
 
 /* A pair in the order of visits: its labels' ranks in one number. */
 typedef struct visit_key {
     uint64_t ranks;
-    const pair *pair;
+    uint32_t pair;
 } visit_key;
+
+static int
+compare_visits(const void *a, const void *b)
+{
+    uint64_t x = ((const visit_key *)a)->ranks, y = ((const visit_key *)b)->ranks;
+
+    return (x > y) - (x < y);
+}
+
+/* The rank of each label in the order of bytes; *ranks is to be freed. */
+static lm_status
+rank_labels(const lm_confusion *c, uint32_t **ranks)
+{
+    uint32_t *order;
+    lm_status status = LM_OK;
+
+    LM_TRY(lm_intern_sort(&c->labels, &order));
+    *ranks = lm_alloc_array(c->ctx, (size_t)c->labels.count + 1, sizeof **ranks);
+    if (!*ranks)
+        status = LM_NO_MEMORY;
+    for (uint32_t i = 0; status == LM_OK && i < c->labels.count; i++) {
+        (*ranks)[order[i]] = i;
+        status = poll_at(c->ctx, i);
+    }
+    lm_free(c->ctx, order);
+    if (status != LM_OK)
+        lm_free(c->ctx, *ranks);
+    return status;
+}
+
+/* Fill in and sort the keys of all pairs. */
+static lm_status
+sort_keys(const lm_confusion *c, const uint32_t *ranks, visit_key *keys)
+{
+    for (uint32_t i = 0; i < c->pairs.count; i++) {
+        pair p = pair_of(c, i);
+
+        keys[i] = (visit_key){(uint64_t)ranks[p.actual] << 32 | ranks[p.predicted], i};
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    return lm_sort(c->ctx, keys, c->pairs.count, sizeof *keys, compare_visits);
+}
 
 /* Keys of all pairs, sorted; *keys is to be freed. */
 static lm_status
-order_pairs(lm_confusion *c, visit_key **keys)
+order_pairs(const lm_confusion *c, visit_key **keys)
 {
-    label **order;
-    lm_status status = LM_OK;
+    uint32_t *ranks;
+    lm_status status = LM_NO_MEMORY;
 
-    *keys = NULL;
-    LM_TRY(rank_labels(c, &order));
-    lm_free(c->ctx, order);
-    *keys = lm_alloc_array(c->ctx, c->pair_count + 1, sizeof **keys);
-    if (!*keys)
-        return LM_NO_MEMORY;
-    for (size_t i = 0; status == LM_OK && i < c->pair_count; i++) {
-        const pair *p = &c->pairs[i];
-
-        (*keys)[i].ranks = (uint64_t)c->labels[p->actual].rank << 32 | c->labels[p->predicted].rank;
-        (*keys)[i].pair = p;
-        status = poll_at(c->ctx, i);
-    }
-    if (status == LM_OK)
-        status = lm_sort(c->ctx, *keys, c->pair_count, sizeof **keys, compare_visits);
+    LM_TRY(rank_labels(c, &ranks));
+    *keys = lm_alloc_array(c->ctx, (size_t)c->pairs.count + 1, sizeof **keys);
+    if (*keys)
+        status = sort_keys(c, ranks, *keys);
+    lm_free(c->ctx, ranks);
     if (status != LM_OK)
         lm_free(c->ctx, *keys);
     return status;
@@ -249,174 +341,18 @@ lm_confusion_visit(lm_confusion *confusion,
     lm_status status = LM_OK;
 
     LM_TRY(order_pairs(confusion, &keys));
-    for (size_t i = 0; status == LM_OK && i < confusion->pair_count; i++) {
-        const pair *p = keys[i].pair;
-        const label *a = &confusion->labels[p->actual], *b = &confusion->labels[p->predicted];
+    for (uint32_t i = 0; status == LM_OK && i < confusion->pairs.count; i++) {
+        pair p = pair_of(confusion, keys[i].pair);
+        size_t actual_length, predicted_length;
+        const char *actual = lm_intern_bytes(&confusion->labels, p.actual, &actual_length);
+        const char *predicted = lm_intern_bytes(&confusion->labels, p.predicted, &predicted_length);
 
-        visit(opaque, a->bytes, a->length, b->bytes, b->length, p->count);
+        visit(opaque, actual, actual_length, predicted, predicted_length,
+              confusion->counts[keys[i].pair]);
         status = poll_at(confusion->ctx, i);
     }
     lm_free(confusion->ctx, keys);
     return status;
-}
-
-/*
- * The number of a label, given on first sight. Tables grow before they are probed, so a free slot
- * always ends the search.
- */
-static lm_status
-find_label(lm_confusion *c, const char *bytes, size_t length, uint32_t *index)
-{
-    uint64_t hash = lm_hash_bytes(bytes, length, 0);
-    char *copy;
-    size_t at;
-
-    LM_TRY(grow_table(c, &c->by_bytes, c->label_count + 1, hash_of_label));
-    for (at = hash & (c->by_bytes.size - 1); c->by_bytes.slots[at] != 0;
-         at = (at + 1) & (c->by_bytes.size - 1)) {
-        const label *l = &c->labels[c->by_bytes.slots[at] - 1];
-
-        if (l->hash == hash && l->length == length && memcmp(l->bytes, bytes, length) == 0) {
-            *index = c->by_bytes.slots[at] - 1;
-            return LM_OK;
-        }
-    }
-    LM_TRY(make_room(c, (void **)&c->labels, &c->label_room, c->label_count + 1, sizeof(label)));
-    if (!(copy = lm_arena_copy(&c->arena, bytes, length)))
-        return LM_NO_MEMORY;
-    c->labels[c->label_count] = (label){.bytes = copy, .length = length, .hash = hash};
-    *index = (uint32_t)c->label_count++;
-    c->by_bytes.slots[at] = *index + 1;
-    return LM_OK;
-}
-
-/* The count of a pair, 0 on first sight. The pointer is good until the next call. */
-static lm_status
-find_pair(lm_confusion *c, uint32_t actual, uint32_t predicted, pair **found)
-{
-    size_t at;
-
-    LM_TRY(grow_table(c, &c->by_pair, c->pair_count + 1, hash_of_pair));
-    for (at = mix_pair(actual, predicted) & (c->by_pair.size - 1); c->by_pair.slots[at] != 0;
-         at = (at + 1) & (c->by_pair.size - 1)) {
-        *found = &c->pairs[c->by_pair.slots[at] - 1];
-        if ((*found)->actual == actual && (*found)->predicted == predicted)
-            return LM_OK;
-    }
-    LM_TRY(make_room(c, (void **)&c->pairs, &c->pair_room, c->pair_count + 1, sizeof(pair)));
-    *found = &c->pairs[c->pair_count++];
-    **found = (pair){actual, predicted, 0};
-    c->by_pair.slots[at] = (uint32_t)c->pair_count;
-    return LM_OK;
-}
-
-/* Room for `count` entries, at least doubled when it grows. */
-static lm_status
-make_room(lm_confusion *c, void **entries, size_t *room, size_t count, size_t entry_size)
-{
-    size_t wanted = *room ? *room * 2 : FIRST_SLOTS, bytes;
-    void *grown;
-
-    if (count <= *room)
-        return LM_OK;
-    if (count > MAX_ENTRIES || lm_mul_overflows(wanted, entry_size, &bytes))
-        return lm_raise(c->ctx, LM_TOO_LARGE, "too many different labels to count");
-    if (!(grown = lm_realloc(c->ctx, *entries, bytes)))
-        return LM_NO_MEMORY;
-    *entries = grown;
-    *room = wanted;
-    return LM_OK;
-}
-
-/* Make a table fit for `count` entries: those before the last are in it already. */
-static lm_status
-grow_table(lm_confusion *c, table *t, size_t count,
-           uint64_t (*hash)(const lm_confusion *, size_t index))
-{
-    size_t size = t->size ? t->size * 2 : FIRST_SLOTS;
-    uint32_t *slots;
-    lm_status status = LM_OK;
-
-    if (count * 2 <= t->size)
-        return LM_OK;
-    if (!(slots = lm_alloc_zero(c->ctx, size * sizeof *slots)))
-        return LM_NO_MEMORY;
-    for (size_t i = 0; status == LM_OK && i + 1 < count; i++) {
-        size_t at = hash(c, i) & (size - 1);
-
-        while (slots[at] != 0)
-            at = (at + 1) & (size - 1);
-        slots[at] = (uint32_t)i + 1;
-        status = poll_at(c->ctx, i);
-    }
-    if (status != LM_OK) {
-        lm_free(c->ctx, slots);
-        return status;
-    }
-    lm_free(c->ctx, t->slots);
-    t->slots = slots;
-    t->size = size;
-    return LM_OK;
-}
-
-/* Kept with the label: growing a table reads no bytes of labels. */
-static uint64_t
-hash_of_label(const lm_confusion *c, size_t index)
-{
-    return c->labels[index].hash;
-}
-
-/* Cheap enough to compute anew. */
-static uint64_t
-hash_of_pair(const lm_confusion *c, size_t index)
-{
-    return mix_pair(c->pairs[index].actual, c->pairs[index].predicted);
-}
-
-/* Multiplicative hashing; the high half is the mixed one. */
-static uint64_t
-mix_pair(uint32_t actual, uint32_t predicted)
-{
-    return ((uint64_t)actual << 32 | predicted) * 0x9e3779b97f4a7c15u >> 32;
-}
-
-/* Sort labels by bytes and note their ranks; *order is to be freed. */
-static lm_status
-rank_labels(lm_confusion *c, label ***order)
-{
-    lm_status status;
-
-    *order = lm_alloc_array(c->ctx, c->label_count + 1, sizeof **order);
-    if (!*order)
-        return LM_NO_MEMORY;
-    for (size_t i = 0; i < c->label_count; i++)
-        (*order)[i] = &c->labels[i];
-    status = lm_sort(c->ctx, *order, c->label_count, sizeof **order, compare_labels);
-    for (size_t i = 0; status == LM_OK && i < c->label_count; i++) {
-        (*order)[i]->rank = (uint32_t)i;
-        status = poll_at(c->ctx, i);
-    }
-    if (status != LM_OK)
-        lm_free(c->ctx, *order);
-    return status;
-}
-
-/* By bytes, a prefix before what it begins; as memcmp and PostgreSQL's C collation have it. */
-static int
-compare_labels(const void *a, const void *b)
-{
-    const label *x = *(label *const *)a, *y = *(label *const *)b;
-    int order = memcmp(x->bytes, y->bytes, x->length < y->length ? x->length : y->length);
-
-    return order ? order : (x->length > y->length) - (x->length < y->length);
-}
-
-static int
-compare_visits(const void *a, const void *b)
-{
-    uint64_t x = ((const visit_key *)a)->ranks, y = ((const visit_key *)b)->ranks;
-
-    return (x > y) - (x < y);
 }
 
 /* A quotient with denominator 0 is 0, as zero_division=0 of scikit-learn. */
@@ -431,4 +367,276 @@ static lm_status
 poll_at(lm_context *ctx, size_t entry)
 {
     return entry % POLL_EVERY == 0 ? lm_poll(ctx) : LM_OK;
+}
+
+/* ---- As counts of metrics ---- */
+/*
+ * Written: the number of labels, each label after its length, then each pair with its count. All in
+ * the order of this machine: counts travel between processes of one server.
+ */
+
+static lm_status
+pairs_create(lm_context *ctx, void **counts)
+{
+    lm_confusion *c;
+    lm_status status = lm_confusion_create(ctx, &c);
+
+    *counts = c;
+    return status;
+}
+
+static void
+pairs_free(void *counts)
+{
+    lm_confusion_free(counts);
+}
+
+static lm_status
+pairs_add(void *counts, const lm_metric_value *row)
+{
+    return lm_confusion_add(counts, row[0].bytes, row[0].length, row[1].bytes, row[1].length, 1);
+}
+
+static lm_status
+pairs_merge(void *into, const void *from, const lm_label_map *map)
+{
+    return lm_confusion_merge(into, from, map);
+}
+
+static lm_status
+pairs_write(void *counts, lm_buffer *out)
+{
+    const lm_confusion *c = counts;
+
+    LM_TRY(lm_buffer_append(out, &c->labels.count, sizeof c->labels.count));
+    for (uint32_t i = 0; i < c->labels.count; i++) {
+        size_t length;
+        const char *bytes = lm_intern_bytes(&c->labels, i, &length);
+
+        LM_TRY(lm_buffer_append(out, &length, sizeof length));
+        LM_TRY(lm_buffer_append(out, bytes, length));
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    for (uint32_t i = 0; i < c->pairs.count; i++) {
+        pair p = pair_of(c, i);
+
+        LM_TRY(lm_buffer_append(out, &p, sizeof p));
+        LM_TRY(lm_buffer_append(out, &c->counts[i], sizeof c->counts[i]));
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    return LM_OK;
+}
+
+/* The next bytes of a message; NULL where fewer are left. */
+static const char *
+take(const char **bytes, size_t *size, size_t length)
+{
+    const char *taken = *bytes;
+
+    if (length > *size)
+        return NULL;
+    *bytes += length;
+    *size -= length;
+    return taken;
+}
+
+static lm_status
+malformed(lm_context *ctx)
+{
+    return lm_raise(ctx, LM_CORRUPT, "the counts of labels are not whole");
+}
+
+/* Labels get their numbers again, since they come in the order of these. */
+static lm_status
+read_labels(lm_confusion *c, uint32_t count, const char **bytes, size_t *size)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const char *field = take(bytes, size, sizeof(size_t)), *label;
+        size_t length;
+        uint32_t number;
+
+        if (!field)
+            return malformed(c->ctx);
+        memcpy(&length, field, sizeof length);
+        if (!(label = take(bytes, size, length)))
+            return malformed(c->ctx);
+        LM_TRY(number_of_label(c, label, length, &number));
+        if (number != i)
+            return malformed(c->ctx);
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    return LM_OK;
+}
+
+static lm_status
+pairs_read(void *counts, const char *bytes, size_t size)
+{
+    lm_confusion *c = counts;
+    const char *field = take(&bytes, &size, sizeof c->labels.count);
+    uint32_t labels;
+
+    if (!field)
+        return malformed(c->ctx);
+    memcpy(&labels, field, sizeof labels);
+    LM_TRY(read_labels(c, labels, &bytes, &size));
+    for (size_t i = 0; size > 0; i++) {
+        uint64_t count;
+        pair p;
+
+        if (!(field = take(&bytes, &size, sizeof p + sizeof count)))
+            return malformed(c->ctx);
+        memcpy(&p, field, sizeof p);
+        memcpy(&count, field + sizeof p, sizeof count);
+        if (p.actual >= labels || p.predicted >= labels)
+            return malformed(c->ctx);
+        LM_TRY(count_pair(c, p, count));
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    return LM_OK;
+}
+
+static const lm_metric_column pair_columns[] = {
+    {"actual", LM_METRIC_LABEL}, {"predicted", LM_METRIC_LABEL}, {NULL, 0}};
+
+const lm_metric_counts lm_label_pairs = {.columns = pair_columns,
+                                         .create = pairs_create,
+                                         .free = pairs_free,
+                                         .add = pairs_add,
+                                         .merge = pairs_merge,
+                                         .write = pairs_write,
+                                         .read = pairs_read};
+
+/* ---- F1 ---- */
+
+/* Settings. */
+enum { AVERAGE, LABEL };
+const lm_metric_column lm_f1_settings[] = {
+    [AVERAGE] = {"average", LM_METRIC_TEXT}, [LABEL] = {"label", LM_METRIC_LABEL}, {NULL, 0}};
+
+static double
+f1_micro(const lm_averages *averages)
+{
+    return averages->micro.f1;
+}
+
+static double
+f1_macro(const lm_averages *averages)
+{
+    return averages->macro.f1;
+}
+
+static double
+f1_weighted(const lm_averages *averages)
+{
+    return averages->weighted.f1;
+}
+
+static const struct {
+    const char *name;
+    double (*f1)(const lm_averages *averages);
+} averages[] = {{"macro", f1_macro}, {"micro", f1_micro}, {"weighted", f1_weighted}};
+#define AVERAGES ((int)(sizeof averages / sizeof averages[0]))
+#define MACRO 0 /* where none is given */
+
+static bool
+is_word(const lm_metric_value *value, const char *word)
+{
+    return value->length == strlen(word) && memcmp(value->bytes, word, value->length) == 0;
+}
+
+/* Which average is meant; −1: none of the table's. */
+static int
+average_of(const lm_metric_value *setting)
+{
+    for (int i = 0; i < AVERAGES; i++)
+        if (is_word(setting, averages[i].name))
+            return i;
+    return -1;
+}
+
+lm_status
+lm_f1_check(lm_context *ctx, const lm_metric_value *settings)
+{
+    const lm_metric_value *average = &settings[AVERAGE];
+    bool labelled = settings[LABEL].bytes != NULL;
+
+    if (!average->bytes)
+        return LM_OK;
+    if (is_word(average, "binary")) {
+        if (labelled)
+            return LM_OK;
+        lm_raise(ctx, LM_BAD_ARGUMENT, "f1 with the average \"binary\" needs a label");
+        return lm_detail_hint(ctx, "Use f1(actual, predicted, 'binary', 'label').");
+    }
+    if (labelled)
+        return lm_raise(ctx, LM_BAD_ARGUMENT,
+                        "f1 takes a label only with the average \"binary\", not \"%.*s\"",
+                        (int)average->length, average->bytes);
+    if (average_of(average) >= 0)
+        return LM_OK;
+    lm_raise(ctx, LM_BAD_ARGUMENT, "invalid average for f1: \"%.*s\"", (int)average->length,
+             average->bytes);
+    return lm_detail_hint(ctx, "Allowed values: micro, macro, weighted, binary.");
+}
+
+/* That of one label; 0 where it was neither there nor predicted. */
+static lm_status
+f1_of_label(const lm_confusion *c, const lm_metric_value *label, double *value)
+{
+    *value = 0;
+    for (uint32_t i = 0; i < c->labels.count; i++) {
+        size_t length;
+        const char *bytes = lm_intern_bytes(&c->labels, i, &length);
+
+        if (length == label->length && memcmp(bytes, label->bytes, length) == 0)
+            *value = score_of(c, i).f1;
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    return LM_OK;
+}
+
+/* Sums run over labels in their order, so that workers and one process give the same bits. */
+lm_status
+lm_f1_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    lm_confusion *c = counts;
+    int average = settings[AVERAGE].bytes ? average_of(&settings[AVERAGE]) : MACRO;
+    lm_label_score *scores;
+    lm_averages means;
+    size_t count;
+    lm_status status;
+
+    if (average < 0)
+        return f1_of_label(c, &settings[LABEL], value);
+    LM_TRY(lm_confusion_scores(c, &scores, &count));
+    status = lm_confusion_averages(c, scores, count, &means);
+    *value = averages[average].f1(&means);
+    lm_free(c->ctx, scores);
+    return status;
+}
+
+/* ---- Matthews' correlation ---- */
+
+/*
+ * For any number of labels (Gorodkin 2004), as scikit-learn computes it: with s rows, c of them
+ * right, and of label k t actual and p predicted ones,
+ * (s·c − Σ t·p) / √((s² − Σ t²)(s² − Σ p²)). Undefined where all rows have one label on a side.
+ */
+lm_status
+lm_matthews_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    const lm_confusion *c = counts;
+    double rows = (double)c->total, both = 0, actual = 0, predicted = 0;
+
+    for (uint32_t i = 0; i < c->labels.count; i++) {
+        double t = (double)c->totals[i].actual, p = (double)c->totals[i].predicted;
+
+        both += t * p;
+        actual += t * t;
+        predicted += p * p;
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    *value = (rows * (double)c->hits - both) /
+             (sqrt(rows * rows - actual) * sqrt(rows * rows - predicted));
+    return LM_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * calibrate.h - what the inputs and the errors of a model's matrices are like on texts (private to
- * quant/).
+ * calibrate.h - statistics of the inputs and of the errors of a model's matrices on texts (private
+ * to quant/).
  */
 #ifndef LM_QUANT_CALIBRATE_H
 #define LM_QUANT_CALIBRATE_H
@@ -8,17 +8,17 @@
 #include "quant/matrices.h"
 
 /* What to gather; of each matrix's fields, but `gram`, from nothing. */
-typedef enum lm_quant_look {
-    LM_LOOK_INPUTS, /* rows, sum, most */
-    LM_LOOK_GRAMS,  /* gram, added to, where one is wanted; needs rows and sum */
-    LM_LOOK_ERRORS, /* error, of the matrix as it is stored */
-} lm_quant_look;
+typedef enum lm_calibrate_what {
+    LM_COLLECT_INPUTS, /* rows, sum, absmax */
+    LM_COLLECT_GRAMS,  /* gram, added to, where one is wanted; needs rows and sum */
+    LM_COLLECT_ERRORS, /* error, of the matrix as it is stored */
+} lm_calibrate_what;
 
 /*
- * Embed the texts by the fp32 model, LM_QUANTIZE_MAX_TOKENS of them; *tokens, which may be NULL, is
- * how many it were.
+ * Embed the texts by the fp32 model until they have LM_QUANTIZE_MAX_TOKENS tokens; *tokens, which
+ * may be NULL, receives the number of tokens read.
  */
-lm_status lm_quant_look_at(lm_quant *quant, lm_session *session, const lm_text *texts, size_t count,
-                           lm_quant_look look, uint64_t *tokens);
+lm_status lm_calibrate_pass(lm_quant *quant, lm_session *session, const lm_text *texts,
+                            size_t count, lm_calibrate_what what, uint64_t *tokens);
 
 #endif

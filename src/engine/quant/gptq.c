@@ -125,7 +125,7 @@ know_nothing(const rounding *r)
 /*
  * The factor of the Gram matrix in order, damped as much as it needs; that ends, since no number
  * beside the diagonal is greater than the diagonal's sum. Inputs without any spread, or with one
- * beyond float, say nothing.
+ * beyond float, are of no use.
  */
 static lm_status
 factorize(const rounding *r)

@@ -17,7 +17,6 @@
 static lm_status
 fill_reduced(lm_quant *quant, const lm_weights_plan *plan, const lm_source *source)
 {
-    lm_weights weights;
     char *image;
 
     quant->image = lm_alloc(quant->ctx, plan->size + LM_ALIGNMENT);
@@ -25,9 +24,9 @@ fill_reduced(lm_quant *quant, const lm_weights_plan *plan, const lm_source *sour
         return LM_NO_MEMORY;
     image = (char *)lm_align_up((uintptr_t)quant->image);
     LM_TRY(lm_weights_fill(quant->ctx, plan, source, image));
-    LM_TRY(lm_weights_bind(quant->ctx, image, plan->size, &weights));
+    LM_TRY(lm_weights_bind(quant->ctx, image, plan->size, &quant->weights));
     quant->reduced = *quant->model;
-    quant->reduced.weights = weights;
+    quant->reduced.views[LM_SECTION_WEIGHTS] = &quant->weights;
     quant->reduced.info.precision = LM_PRECISION_INT8;
     return LM_OK;
 }
@@ -40,19 +39,20 @@ make_matrix(lm_quant *quant, const lm_weight_target *target, size_t index, lm_qu
         .index = index,
         .n = target->rows,
         .k = target->width,
-        .packed = quant->model->weights.table[index],
+        .packed = lm_model_weights(quant->model)->table[index],
+        .spare = target->values,
         .scales = lm_arena_array(&quant->arena, target->rows, sizeof(float)),
-        .gain = lm_arena_array(&quant->arena, target->width, sizeof(float)),
-        .offset = lm_arena_zero(&quant->arena, target->rows * sizeof(float)),
+        .smooth_scale = lm_arena_array(&quant->arena, target->width, sizeof(float)),
+        .bias_correction = lm_arena_zero(&quant->arena, target->rows * sizeof(float)),
         .sum = lm_arena_zero(&quant->arena, target->width * sizeof(double)),
-        .most = lm_arena_zero(&quant->arena, target->width * sizeof(float)),
+        .absmax = lm_arena_zero(&quant->arena, target->width * sizeof(float)),
         .error = lm_arena_zero(&quant->arena, target->rows * sizeof(double)),
     };
-    if (!matrix->scales || !matrix->gain || !matrix->offset || !matrix->sum || !matrix->most ||
-        !matrix->error)
+    if (!matrix->scales || !matrix->smooth_scale || !matrix->bias_correction || !matrix->sum ||
+        !matrix->absmax || !matrix->error)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < matrix->k; i++)
-        matrix->gain[i] = 1;
+        matrix->smooth_scale[i] = 1;
     return LM_OK;
 }
 
@@ -75,9 +75,10 @@ list_matrices(lm_quant *quant, const lm_weights_plan *plan)
 static lm_status
 describe(lm_quant *quant, const lm_quant_matrix *matrix, lm_tensor *tensors)
 {
+    const lm_weights *weights = lm_model_weights(quant->model);
     char name[LM_WEIGHT_NAME_SIZE], full[LM_WEIGHT_NAME_SIZE + 16];
 
-    lm_weight_name(quant->model->weights.family, matrix->index, name);
+    lm_weight_name(weights->family, weights->config, matrix->index, name);
     for (int part = 0; part < LM_QUANTIZED_PARTS; part++) {
         const lm_quantized_form *form = &lm_quantized_forms[part];
         lm_tensor *tensor = &tensors[part];
@@ -136,7 +137,7 @@ static void
 write_vectors(const lm_quant_matrix *matrix)
 {
     char *to = (char *)matrix->codes + matrix->n * matrix->k;
-    const float *vectors[] = {matrix->scales, matrix->gain, matrix->offset};
+    const float *vectors[] = {matrix->scales, matrix->smooth_scale, matrix->bias_correction};
     const size_t counts[] = {matrix->n, matrix->k, matrix->n};
 
     for (int i = 0; i < 3; i++) {
@@ -148,15 +149,17 @@ write_vectors(const lm_quant_matrix *matrix)
 lm_status
 lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix)
 {
-    const lm_weights *weights = &quant->reduced.weights;
+    const lm_weights *weights = &quant->weights;
     const lm_matrix packing = {.n = matrix->n,
                                .k = matrix->k,
                                .codes = matrix->codes,
                                .scales = matrix->scales,
-                               .gain = matrix->gain,
-                               .offset = matrix->offset};
+                               .smooth_scale = matrix->smooth_scale,
+                               .bias_correction = matrix->bias_correction};
 
     write_vectors(matrix);
+    if (matrix->spare)
+        return LM_OK;
     return lm_pack(quant->ctx, weights->product, &packing,
                    (void *)(uintptr_t)weights->table[matrix->index]);
 }
@@ -168,7 +171,7 @@ static void
 multiply_unit(const lm_quant *quant, const lm_quant_matrix *matrix, size_t first, size_t count,
               float *unit, float *columns, float *values)
 {
-    const lm_product *product = quant->model->weights.product;
+    const lm_product *product = lm_model_weights(quant->model)->product;
     const lm_gemm args = {
         .m = count,
         .n = matrix->n,
@@ -189,8 +192,8 @@ multiply_unit(const lm_quant *quant, const lm_quant_matrix *matrix, size_t first
             values[j * matrix->k + first + i] = columns[i * matrix->n + j];
 }
 
-lm_status
-lm_quant_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *values)
+static lm_status
+unpack_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *values)
 {
     lm_context *ctx = quant->ctx;
     float *unit = lm_alloc_array(ctx, UNIT_ROWS, matrix->k * sizeof *unit);
@@ -210,18 +213,47 @@ lm_quant_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *val
     return status;
 }
 
+/* A matrix that no image has was kept when the int8 model was filled. */
+lm_status
+lm_quant_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *values)
+{
+    if (matrix->spare) {
+        memcpy(values, matrix->spare, matrix->n * matrix->k * sizeof *values);
+        return LM_OK;
+    }
+    return unpack_values(quant, matrix, values);
+}
+
 /* ---- Life ---- */
+
+/* The file has every matrix of the model, also those that nothing reads. */
+static lm_status
+keep_spares(lm_quant *quant, const lm_weights_plan *plan)
+{
+    for (size_t i = 0; i < plan->target_count; i++) {
+        lm_weight_target *target = &plan->targets[i];
+
+        if (!target->spare || target->use != LM_SLOT_PACKED)
+            continue;
+        target->values =
+            lm_arena_array(&quant->arena, target->rows, target->width * sizeof *target->values);
+        if (!target->values)
+            return LM_NO_MEMORY;
+    }
+    return LM_OK;
+}
 
 lm_status
 lm_quant_open(lm_quant *quant, const lm_source *source)
 {
-    const lm_weights *weights = &quant->model->weights;
+    const lm_weights *weights = lm_model_weights(quant->model);
     lm_weights_plan plan;
-    lm_bundle bundle;
+    lm_checkpoint checkpoint;
 
-    LM_TRY(lm_bundle_open(quant->ctx, &quant->arena, source, NULL, &bundle));
-    LM_TRY(lm_weights_plan_make(quant->ctx, &quant->arena, weights->family, &bundle,
+    LM_TRY(lm_checkpoint_open(quant->ctx, &quant->arena, source, NULL, &checkpoint));
+    LM_TRY(lm_weights_plan_make(quant->ctx, &quant->arena, weights->family, NULL, &checkpoint,
                                 weights->kernels, LM_PRECISION_INT8, &plan));
+    LM_TRY(keep_spares(quant, &plan));
     LM_TRY(fill_reduced(quant, &plan, source));
     LM_TRY(list_matrices(quant, &plan));
     return begin_file(quant);
@@ -230,8 +262,8 @@ lm_quant_open(lm_quant *quant, const lm_source *source)
 void
 lm_quant_close(lm_quant *quant)
 {
-    if (quant->reduced.weights.table)
-        lm_weights_unbind(quant->ctx, &quant->reduced.weights);
+    if (quant->weights.table)
+        lm_weights_unbind(quant->ctx, &quant->weights);
     lm_free(quant->ctx, quant->image);
     lm_arena_free(&quant->arena);
 }

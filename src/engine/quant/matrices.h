@@ -7,20 +7,21 @@
 
 #include "quant/quantize.h"
 
-/* What the product computes: (codes · scales) · (x · gain) + offset, near W · x. */
+/* The product is (codes · scales) · (x · smooth_scale) + bias_correction, near W · x. */
 typedef struct lm_quant_matrix {
-    size_t index;       /* in the weights' tables */
-    size_t n, k;        /* W (N, K) */
-    const void *packed; /* in fp32 */
-    int8_t *codes;      /* (N, K), in the file */
-    float *scales;      /* (N) */
-    float *gain;        /* (K) */
-    float *offset;      /* (N) */
+    size_t index;           /* in the weights' tables */
+    size_t n, k;            /* W (N, K) */
+    const void *packed;     /* in fp32; NULL: the model's image lacks it */
+    const float *spare;     /* its values then */
+    int8_t *codes;          /* (N, K), in the file */
+    float *scales;          /* (N) */
+    float *smooth_scale;    /* (K) */
+    float *bias_correction; /* (N) */
 
-    /* What lm_quant_look_at found. */
+    /* What lm_calibrate_pass found. */
     uint64_t rows;
     double *sum;   /* (K): of x */
-    float *most;   /* (K): greatest |x| */
+    float *absmax; /* (K): greatest |x| */
     float *gram;   /* (K, K): sum of (x − mean)(x − mean)ᵀ; NULL: not wanted */
     double *error; /* (N): sum of what the fp32 product gives more than the int8 one */
 } lm_quant_matrix;
@@ -30,7 +31,8 @@ typedef struct lm_quant {
     lm_arena arena;
     const lm_model *model; /* fp32 */
     lm_model reduced;      /* the same in int8: other weights, all else shared */
-    char *image;           /* of those weights, as allocated */
+    lm_weights weights;    /* these */
+    char *image;           /* they lie in, as allocated */
     lm_quant_matrix *matrices;
     size_t count;
     lm_buffer *file;

@@ -12,7 +12,7 @@
 #include "quant/gptq.h"
 #include "quant/texts.h"
 
-/* One of so many texts that the caller gave is measured on. */
+/* One in HOLD_OUT of the caller's texts is held out for measuring. */
 #define HOLD_OUT 5
 
 /* Of Gram matrices, where the caller does not say. */
@@ -81,10 +81,10 @@ greatest(const float *x, size_t count)
  * room for a row.
  */
 static void
-choose_gains(lm_quant_matrix *matrix, const float *values, float *sizes)
+choose_smooth_scales(lm_quant_matrix *matrix, const float *values, float *sizes)
 {
     size_t k = matrix->k;
-    float input = greatest(matrix->most, k) * LEAST, weight;
+    float input = greatest(matrix->absmax, k) * LEAST, weight;
 
     memset(sizes, 0, k * sizeof *sizes);
     for (size_t i = 0; i < matrix->n * k; i++)
@@ -93,21 +93,21 @@ choose_gains(lm_quant_matrix *matrix, const float *values, float *sizes)
     if (!(input > 0 && input < FLT_MAX && weight > 0))
         return;
     for (size_t j = 0; j < k; j++)
-        matrix->gain[j] = sqrtf(fmaxf(sizes[j], weight) / fmaxf(matrix->most[j], input));
+        matrix->smooth_scale[j] = sqrtf(fmaxf(sizes[j], weight) / fmaxf(matrix->absmax[j], input));
 }
 
-/* What the gains make of the weights and of the inputs' Gram matrix. */
+/* Applies smooth_scale to the weights and to the inputs' Gram matrix. */
 static void
-apply_gains(const lm_quant_matrix *matrix, float *values)
+apply_smooth_scales(const lm_quant_matrix *matrix, float *values)
 {
     size_t k = matrix->k;
 
     for (size_t i = 0; i < matrix->n; i++)
         for (size_t j = 0; j < k; j++)
-            values[i * k + j] /= matrix->gain[j];
+            values[i * k + j] /= matrix->smooth_scale[j];
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j < k; j++)
-            matrix->gram[i * k + j] *= matrix->gain[i] * matrix->gain[j];
+            matrix->gram[i * k + j] *= matrix->smooth_scale[i] * matrix->smooth_scale[j];
 }
 
 /* By the Gram matrix where the texts gave one; a matrix that they do not reach is only rounded. */
@@ -116,8 +116,8 @@ quantize_values(lm_quant *quant, lm_quant_matrix *matrix, float *values, float *
 {
     LM_TRY(lm_quant_values(quant, matrix, values));
     if (matrix->gram) {
-        choose_gains(matrix, values, sizes);
-        apply_gains(matrix, values);
+        choose_smooth_scales(matrix, values, sizes);
+        apply_smooth_scales(matrix, values);
         LM_TRY(lm_gptq_round(quant->ctx, matrix->n, matrix->k, values, matrix->gram, matrix->codes,
                              matrix->scales));
     } else
@@ -180,7 +180,7 @@ quantize_groups(lm_quant *quant, lm_session *session, const text_sets *sets, siz
 
         if (status == LM_OK)
             status =
-                lm_quant_look_at(quant, session, sets->texts, sets->count, LM_LOOK_GRAMS, NULL);
+                lm_calibrate_pass(quant, session, sets->texts, sets->count, LM_COLLECT_GRAMS, NULL);
         for (size_t i = first; i < end && status == LM_OK; i++) {
             status = quantize_matrix(quant, &quant->matrices[i]);
             lm_progress(quant->ctx, i + 1, quant->count);
@@ -191,19 +191,19 @@ quantize_groups(lm_quant *quant, lm_session *session, const text_sets *sets, siz
     return LM_OK;
 }
 
-/* Offsets take the mean of what the codes get wrong off (Nagel et al. 2019). */
+/* Removes the mean of the codes' error from each output (bias correction; Nagel et al. 2019). */
 static lm_status
-correct_errors(lm_quant *quant, lm_session *session, const text_sets *sets)
+correct_biases(lm_quant *quant, lm_session *session, const text_sets *sets)
 {
-    LM_TRY(lm_quant_look_at(quant, session, sets->texts, sets->count, LM_LOOK_ERRORS, NULL));
+    LM_TRY(lm_calibrate_pass(quant, session, sets->texts, sets->count, LM_COLLECT_ERRORS, NULL));
     for (size_t i = 0; i < quant->count; i++) {
         lm_quant_matrix *matrix = &quant->matrices[i];
 
         for (size_t j = 0; j < matrix->n && matrix->rows > 0; j++) {
             double mean = matrix->error[j] / (double)matrix->rows;
 
-            /* Where the codes cannot follow, an input is beyond float: no offset helps. */
-            matrix->offset[j] = isfinite(mean) ? (float)mean : 0;
+            /* Where the codes cannot follow, an input is beyond float: no correction helps. */
+            matrix->bias_correction[j] = isfinite(mean) ? (float)mean : 0;
         }
         LM_TRY(lm_quant_store(quant, matrix));
     }
@@ -221,11 +221,11 @@ run(lm_quant *quant, lm_session *session, const lm_source *source,
         LM_TRY(split_texts(quant->ctx, &quant->arena, options, &sets));
     else
         LM_TRY(take_shipped(&quant->arena, &sets));
-    LM_TRY(
-        lm_quant_look_at(quant, session, sets.texts, sets.count, LM_LOOK_INPUTS, &report->tokens));
+    LM_TRY(lm_calibrate_pass(quant, session, sets.texts, sets.count, LM_COLLECT_INPUTS,
+                             &report->tokens));
     LM_TRY(quantize_groups(quant, session, &sets,
                            options && options->memory ? options->memory : DEFAULT_MEMORY));
-    LM_TRY(correct_errors(quant, session, &sets));
+    LM_TRY(correct_biases(quant, session, &sets));
     report->texts = sets.count;
     report->matrices = quant->count;
     return lm_fidelity_measure(quant->ctx, session, quant->model, &quant->reduced, sets.held_out,
@@ -239,7 +239,8 @@ lm_quantize(lm_context *ctx, lm_session *session, const lm_model *model, const l
     lm_quant quant = {.ctx = ctx, .model = model, .file = file};
     lm_status status;
 
-    if (model->has_head || model->weights.precision != LM_PRECISION_F32)
+    if (lm_model_needs_base(model) || model->routes || !lm_model_weights(model) ||
+        lm_model_weights(model)->precision != LM_PRECISION_F32)
         return lm_raise(ctx, LM_BAD_ARGUMENT, "only an encoder in fp32 can be quantized");
     *report = (lm_quantize_report){.texts = 0};
     lm_arena_init(&quant.arena, ctx);

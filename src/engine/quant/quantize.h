@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "task/fidelity.h"
 
-/* No more tokens than these are looked at: what more of them would show is little. */
+/* At most this many tokens are read: more of them would show little more. */
 #define LM_QUANTIZE_MAX_TOKENS ((uint64_t)65536)
 
 typedef struct lm_quantize_options {
@@ -31,8 +31,8 @@ typedef struct lm_quantize_report {
 /*
  * Append the content of LM_QUANTIZED_FILE to `file`, which is empty: with it beside its files a
  * model loads as calibrated at precision int8, at every kernel level, and gives the embeddings that
- * the report tells of. `model` is bound at precision fp32, `source` has its files, of which each is
- * read once. The same texts give the same bytes on one machine. options may be NULL.
+ * the report describes. `model` is bound at precision fp32, `source` has its files, of which each
+ * is read once. The same texts give the same bytes on one machine. options may be NULL.
  *
  * Memory beyond the file: an int8 image of the model, options->memory or what the widest matrix
  * needs (4 K² bytes twice and 8 N K), and the session's. Polls cancel.

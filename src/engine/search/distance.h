@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /*
- * Of finite vectors, a finite number, but for the cosine distance where a vector is zero. Of a
+ * Of finite vectors, a finite number, except the cosine distance where a vector is zero. Of a
  * vector with NaN or an infinity, NaN or an infinity: a finite result needs no look at the vectors.
  */
 

@@ -2,9 +2,10 @@
  * chunk.c - cuts a long text into overlapping pieces.
  *
  * The text is tokenized once, with offsets, as far as the next piece may reach. A cut may fall
- * between two tokens whose spans do not overlap; its rank tells how good a place it is. Each piece
- * is then tokenized alone, since a word that is cut may take more tokens than its part did, and is
- * shortened until it fits. What lies before the next piece is forgotten.
+ * between two tokens whose spans, without white space at their ends, do not overlap; its rank tells
+ * how good a place it is. Each piece is then tokenized alone, since a word that is cut may take
+ * more tokens than its part did, and is shortened until it fits. What lies before the next piece is
+ * forgotten.
  */
 #include "task/chunk.h"
 
@@ -45,7 +46,7 @@ lm_status
 lm_chunker_begin(lm_chunker *c, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
                  const char *text, size_t length, int max_tokens, int overlap)
 {
-    static const lm_token_options options = {false, true, true, 0};
+    static const lm_token_options options = {.parse_special = true, .offsets = true};
 
     LM_TRY(check_arguments(c->ctx, max_tokens, overlap));
     c->tokenizer = tokenizer;
@@ -54,7 +55,8 @@ lm_chunker_begin(lm_chunker *c, const lm_tokenizer *tokenizer, lm_token_scratch 
     c->length = length;
     c->max_tokens = (size_t)max_tokens;
     c->overlap = (size_t)overlap;
-    c->read = (lm_place){0, 0};
+    c->read = c->token_stop = (lm_place){0, 0};
+    c->gap = (lm_gap){c->read, c->read, false, 0};
     c->first = c->known = c->start = c->stop = 0;
     c->ended = false;
     return lm_token_stream_open(&c->stream, c->ctx, tokenizer, scratch, text, length, &options);
@@ -122,14 +124,6 @@ lm_chunker_next(lm_chunker *c, lm_chunk *chunk, bool *found)
 
 /* ---------------------------------------------------------------- places to cut */
 
-/* What stands between two tokens. */
-typedef struct gap {
-    lm_place stop;  /* after what belongs to the left token: marks, controls */
-    lm_place start; /* before what belongs to the right one */
-    bool space;
-    int lines; /* line feeds */
-} gap;
-
 /* The character that starts at a byte. */
 static uint32_t
 char_at(const lm_chunker *c, size_t byte, int *bytes)
@@ -137,28 +131,70 @@ char_at(const lm_chunker *c, size_t byte, int *bytes)
     return lm_utf8_decode(c->text + byte, bytes);
 }
 
-/* Read on up to character `end`, or to the end of the text. */
-static lm_status
-read_gap(lm_chunker *c, int32_t end, gap *found)
+static bool
+is_space(uint32_t value)
 {
-    lm_place *at = &c->read;
+    return lm_unicode_flags(value) & LM_UNICODE_SPACE;
+}
 
-    *found = (gap){*at, *at, false, 0};
-    while (at->at < end && at->byte < c->length) {
-        int bytes;
-        uint32_t value = char_at(c, at->byte, &bytes);
-        bool space = lm_unicode_flags(value) & LM_UNICODE_SPACE;
+static lm_status
+read_char(lm_chunker *c, uint32_t *value)
+{
+    int bytes;
 
-        LM_TRY(lm_run_poll(c->ctx, (size_t)at->at));
-        at->byte += (size_t)bytes;
-        at->at++;
-        found->space |= space;
-        found->lines += value == '\n';
-        if (!found->space)
-            found->stop = *at;
-        if (space || !found->space)
-            found->start = *at;
+    LM_TRY(lm_poll_step(c->ctx, (size_t)c->read.at));
+    *value = char_at(c, c->read.byte, &bytes);
+    c->read.byte += (size_t)bytes;
+    c->read.at++;
+    return LM_OK;
+}
+
+/* The gap has one character more. */
+static lm_status
+widen_gap(lm_chunker *c)
+{
+    lm_gap *gap = &c->gap;
+    uint32_t value;
+
+    LM_TRY(read_char(c, &value));
+    gap->space |= is_space(value);
+    gap->lines += value == '\n';
+    if (!gap->space)
+        gap->stop = c->read;
+    if (is_space(value) || !gap->space)
+        gap->start = c->read;
+    return LM_OK;
+}
+
+/*
+ * Read on up to a token, or to the end of the text. White space that the token begins with belongs
+ * to the gap: Metaspace and ByteLevel have it there.
+ */
+static lm_status
+read_gap(lm_chunker *c, int32_t start, int32_t stop)
+{
+    int bytes;
+
+    while (
+        c->read.byte < c->length &&
+        (c->read.at < start || (c->read.at < stop && is_space(char_at(c, c->read.byte, &bytes)))))
+        LM_TRY(widen_gap(c));
+    return LM_OK;
+}
+
+/* Read a token. White space at its end belongs to the gap behind it. */
+static lm_status
+read_token(lm_chunker *c, int32_t stop)
+{
+    while (c->read.at < stop && c->read.byte < c->length) {
+        uint32_t value;
+
+        LM_TRY(read_char(c, &value));
+        if (!is_space(value))
+            c->token_stop = c->read;
     }
+    c->read = c->token_stop;
+    c->gap = (lm_gap){c->read, c->read, false, 0};
     return LM_OK;
 }
 
@@ -208,7 +244,7 @@ ends_sentence(const lm_chunker *c, size_t at, bool space)
 
 /* An empty line, a full stop, white space, or nothing of these. */
 static int
-rank_of(const lm_chunker *c, const gap *g)
+rank_of(const lm_chunker *c, const lm_gap *g)
 {
     if (g->lines > 1)
         return CUT_PARAGRAPH;
@@ -243,22 +279,27 @@ reserve_cuts(lm_chunker *c, size_t more)
     return LM_OK;
 }
 
-/* The next cut: before a token at [start, stop) of the text, or at the end. */
+/*
+ * The next cut: before a token at [start, stop) of the text, or at the end. A token that is all
+ * white space is part of the gap, so no piece begins or ends with it.
+ */
 static lm_status
 add_cut(lm_chunker *c, int32_t start, int32_t stop, bool end)
 {
     lm_cut *cut = &c->cuts[c->known - c->first];
-    gap g, token;
 
     cut->rank = CUT_NONE;
     /* Tokens that share a span have no cut between them. */
-    if (start >= c->read.at) {
-        LM_TRY(read_gap(c, start, &g));
-        *cut = (lm_cut){g.stop, g.start, c->known == 0 || end ? CUT_PARAGRAPH : rank_of(c, &g)};
-        LM_TRY(read_gap(c, stop, &token));
+    if (start >= c->token_stop.at) {
+        LM_TRY(read_gap(c, start, stop));
+        if (!end && c->read.at >= stop)
+            return LM_OK;
+        cut->stop = c->gap.stop;
+        cut->start = c->gap.start;
+        cut->rank = c->known == 0 || end ? CUT_PARAGRAPH : rank_of(c, &c->gap);
     }
     c->known++;
-    return LM_OK;
+    return read_token(c, stop);
 }
 
 /* One walk through text and tokens: until the cut before token `last` is known, or that at the end.
@@ -309,11 +350,22 @@ best_cut(const lm_chunker *c, size_t low, size_t high, size_t target, int at_lea
 static lm_status
 count_tokens(lm_chunker *c, size_t start, size_t stop, size_t *tokens)
 {
-    static const lm_token_options options = {false, true, false, 0};
+    static const lm_token_options options = {.parse_special = true};
     size_t from = cut_at(c, start)->start.byte;
 
     return lm_count_tokens(c->ctx, c->tokenizer, c->scratch, c->text + from,
                            cut_at(c, stop)->stop.byte - from, &options, tokens);
+}
+
+/* The first place to cut beyond `previous`; there is one, since the text's end is a place. */
+static size_t
+first_cut(const lm_chunker *c, size_t previous)
+{
+    size_t i = previous + 1;
+
+    while (cut_at(c, i)->rank == CUT_NONE)
+        i++;
+    return i;
 }
 
 /*
@@ -323,13 +375,13 @@ count_tokens(lm_chunker *c, size_t start, size_t stop, size_t *tokens)
 static lm_status
 next_stop(lm_chunker *c, size_t start, size_t previous, size_t *stop, size_t *tokens)
 {
-    size_t all, high;
+    size_t all, high, least;
 
     LM_TRY(find_cuts(c, start + c->max_tokens + 1));
     all = total(c);
     high = all - start > c->max_tokens ? start + c->max_tokens : all;
     while (high > previous) {
-        size_t middle = start + (c->max_tokens - 1) / 2, excess;
+        size_t middle = start + (c->max_tokens - 1) / 2;
 
         *stop = high == all ? high : 0;
         if (*stop == 0 && middle < high)
@@ -343,10 +395,12 @@ next_stop(lm_chunker *c, size_t start, size_t previous, size_t *stop, size_t *to
         LM_TRY(count_tokens(c, start, *stop, tokens));
         if (*tokens <= c->max_tokens)
             return LM_OK;
-        excess = *tokens - c->max_tokens;
-        if (*stop - previous == 1)
+        least = first_cut(c, previous);
+        if (*stop == least)
             break;
-        high = *stop - previous > excess ? *stop - excess : previous + 1;
+        /* In proportion: tokens of white space are counted but have no cuts. */
+        high = start + (*stop - start) * c->max_tokens / *tokens;
+        high = high < least ? least : high;
     }
     *stop = 0;
     return LM_OK;

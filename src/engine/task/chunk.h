@@ -14,7 +14,18 @@ typedef struct lm_chunk {
     int32_t tokens;
 } lm_chunk;
 
-/* Places where a text may be cut: before each of its tokens, and at its end (chunk.c). */
+/* What stands between two tokens, as far as it is read. */
+typedef struct lm_gap {
+    lm_place stop;  /* after what belongs to the left token: marks, controls */
+    lm_place start; /* before what belongs to the right one */
+    bool space;
+    int lines; /* line feeds */
+} lm_gap;
+
+/*
+ * Places where a text may be cut: before each of its tokens that is not all white space, and at its
+ * end (chunk.c).
+ */
 typedef struct lm_cut {
     lm_place stop, start; /* a piece ends at the one and begins at the other; white space between */
     int rank;
@@ -32,9 +43,11 @@ typedef struct lm_chunker {
     size_t length;
     size_t max_tokens, overlap;
     lm_token_stream stream;
-    lm_encoding part; /* of the text's tokens */
-    lm_place read;    /* how far places are known */
-    lm_cut *cuts;     /* that before token i is cuts[i - first]; first <= i < known */
+    lm_encoding part;    /* of the text's tokens */
+    lm_place read;       /* how far places are known */
+    lm_place token_stop; /* of the last token, without white space at its end; the gap follows */
+    lm_gap gap;
+    lm_cut *cuts; /* that before token i is cuts[i - first]; first <= i < known */
     size_t capacity;
     size_t first, known;
     bool ended;         /* the last one is that at the text's end */

@@ -1,12 +1,14 @@
 /*
- * classify.c - a softmax head over embeddings. Texts go in blocks, so that memory for embeddings
- * does not grow with the number of texts.
+ * classify.c - a head over embeddings: of a checkpoint, these are the pooled hidden states that its
+ * head reads. Texts go in blocks, so that memory for embeddings does not grow with the number of
+ * texts.
  */
 #include "task/classify.h"
 
 #include <math.h>
 
-#include "task/session.h"
+#include "model/session.h"
+#include "task/score.h"
 
 #define BLOCK_TEXTS 1024
 
@@ -15,98 +17,105 @@ static lm_status
 check_head(lm_context *ctx, const lm_model *model)
 {
     const lm_model *encoder = lm_model_encoder(model);
+    const lm_head *head = lm_model_head(model);
 
-    if (!model->has_head) {
+    if (!head) {
         lm_raise(ctx, LM_UNSUPPORTED, "the model has no classification head");
         return lm_detail_hint(ctx, "Train a classifier on this model, or use the model to embed.");
     }
-    if (!encoder->weights.family)
+    if (lm_model_width(encoder) == 0)
         return lm_raise(ctx, LM_INTERNAL, "the head has not been bound to its base");
-    if (encoder->info.dimensions != model->head.width) {
+    if (encoder->info.dimensions != head->width) {
         lm_raise(ctx, LM_BAD_MODEL, "the head does not fit its base model");
         lm_detail_key(ctx, "dimensions");
-        lm_detail_found(ctx, "%d", model->head.width);
+        lm_detail_found(ctx, "%d", head->width);
         return lm_detail_allowed(ctx, "%d", encoder->info.dimensions);
     }
     return LM_OK;
 }
 
-/* scores (labels) = softmax(W · x + b) */
-static void
-score(const lm_kernels *kernels, const lm_head *head, const float *x, float *scores)
-{
-    size_t width = (size_t)head->width;
-
-    for (int i = 0; i < head->labels; i++)
-        scores[i] = kernels->dot_f32(width, head->weight + (size_t)i * width, x) + head->bias[i];
-    kernels->softmax_f32((size_t)head->labels, scores);
-}
-
 /* Rows of embeddings to rows of scores. */
 static lm_status
 score_all(lm_context *ctx, const lm_model *model, const float *embeddings, size_t count,
-          float *scores)
+          lm_scoring scoring, float *room, float *scores)
 {
     const lm_kernels *kernels = lm_model_encoder(model)->kernels;
-    const lm_head *head = &model->head;
+    const lm_head *head = lm_model_head(model);
 
     for (size_t i = 0; i < count; i++) {
         /* Ten thousand labels are some milliseconds a text. */
         LM_TRY(lm_poll(ctx));
-        score(kernels, head, embeddings + i * (size_t)head->width,
-              scores + i * (size_t)head->labels);
+        lm_head_logits(kernels, head, embeddings + i * (size_t)head->width, room,
+                       scores + i * (size_t)head->labels);
+        lm_score(kernels, scoring, (size_t)head->labels, scores + i * (size_t)head->labels);
     }
     return LM_OK;
 }
 
-static void
-add_counts(lm_embed_counts *sum, const lm_embed_counts *counts)
-{
-    if (!sum)
-        return;
-    sum->texts += counts->texts;
-    sum->tokens += counts->tokens;
-    sum->truncated += counts->truncated;
-    sum->forwards += counts->forwards;
-}
+/* ---- Texts ---- */
 
-/* Where a text fails, those before it that were embedded still get their scores. */
+/* Where a text fails, those before it that were embedded still get their scores. The session's
+ * embeddings begin with room for one that is between layers. */
 static lm_status
 classify_block(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
-               size_t count, const lm_embed_options *options, float *scores,
+               size_t count, const lm_embed_options *options, lm_scoring scoring, float *scores,
                lm_embed_counts *counts)
 {
     lm_embed_counts done = {0};
-    lm_status status =
-        lm_embed(ctx, session, model, texts, count, options, session->embeddings, &done);
+    float *room = session->embeddings, *embeddings = room + lm_model_head(model)->width;
+    lm_status status = lm_embed(ctx, session, model, texts, count, options, embeddings, &done);
     lm_status scored = LM_OK;
 
-    add_counts(counts, &done);
+    lm_embed_counts_add(counts, &done);
     if (status != LM_CANCELLED)
-        scored = score_all(ctx, model, session->embeddings, (size_t)done.texts, scores);
+        scored = score_all(ctx, model, embeddings, (size_t)done.texts, scoring, room, scores);
     return scored != LM_OK ? scored : status;
 }
 
-/* The embedding is taken whole, whatever `dimensions` says: the head was trained on all of it. */
 lm_status
 lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
             size_t count, const lm_embed_options *options, float *scores, lm_embed_counts *counts)
 {
+    LM_TRY(check_head(ctx, model));
+    return lm_classify_as(ctx, session, model, texts, count, options, lm_model_head(model)->scoring,
+                          scores, counts);
+}
+
+/* The embedding is taken whole, whatever `dimensions` says: the head was trained on all of it. */
+lm_status
+lm_classify_as(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+               size_t count, const lm_embed_options *options, lm_scoring scoring, float *scores,
+               lm_embed_counts *counts)
+{
     lm_embed_options whole = *options;
-    const lm_head *head = &model->head;
+    const lm_head *head = lm_model_head(model);
     size_t block = count < BLOCK_TEXTS ? count : BLOCK_TEXTS;
+    size_t each = options->pairs ? 2 : 1;
 
     LM_TRY(check_head(ctx, model));
     whole.dimensions = 0;
     LM_TRY(lm_session_grow(ctx, session, &session->embeddings, &session->embedding_capacity,
-                           block * (size_t)head->width, sizeof(float)));
+                           (block + 1) * (size_t)head->width, sizeof(float)));
     for (size_t first = 0; first < count; first += block) {
         size_t texts_here = count - first < block ? count - first : block;
 
-        LM_TRY(classify_block(ctx, session, model, texts + first, texts_here, &whole,
-                              scores + first * (size_t)head->labels, counts));
+        LM_TRY(classify_block(ctx, session, model, texts + each * first, texts_here, &whole,
+                              scoring, scores + first * (size_t)head->labels, counts));
     }
     return LM_OK;
+}
+
+/* ---- Vectors ---- */
+
+/* What a checkpoint's head reads is nothing that SQL has: there is no embedding of it. */
+static lm_status
+check_takes_vectors(lm_context *ctx, const lm_model *model)
+{
+    if (lm_model_reads_embedding(model))
+        return LM_OK;
+    lm_raise(ctx, LM_UNSUPPORTED, "the model classifies texts only, not vectors");
+    return lm_detail_hint(ctx, "Its head is part of its encoder. Vectors can be classified by a "
+                               "model that lmtext.train made on an embedding model.");
 }
 
 /* A number that is not finite would give every label the score NaN. */
@@ -136,8 +145,9 @@ lm_classify_vector(lm_context *ctx, const lm_model *model, const float *vector, 
                    float *scores)
 {
     LM_TRY(check_head(ctx, model));
-    LM_TRY(check_vector(ctx, vector, width, model->head.width));
-    return score_all(ctx, model, vector, 1, scores);
+    LM_TRY(check_takes_vectors(ctx, model));
+    LM_TRY(check_vector(ctx, vector, width, lm_model_head(model)->width));
+    return score_all(ctx, model, vector, 1, lm_model_head(model)->scoring, NULL, scores);
 }
 
 /* The first of equals, so that the answer does not depend on the order of comparison. */

@@ -4,14 +4,17 @@
 #ifndef LM_EMBED_H
 #define LM_EMBED_H
 
-#include "task/model.h"
+#include "base/text.h"
+#include "model/session.h"
 
 typedef enum lm_on_long { LM_LONG_TRUNCATE, LM_LONG_ERROR, LM_LONG_MEAN } lm_on_long;
 
-typedef struct lm_text {
-    const char *bytes; /* UTF-8, not terminated */
-    size_t length;
-} lm_text;
+/* What of a pair of texts goes where it is longer than the window. */
+typedef enum lm_pair_cut {
+    LM_CUT_LONGEST,       /* tokens of the longer text, as the reference's longest_first */
+    LM_CUT_FIRST,         /* of the first text only: only_first */
+    LM_CUT_SECOND_WINDOWS /* nothing: windows over the second text, each behind the whole first */
+} lm_pair_cut;
 
 typedef struct lm_embed_options {
     const char *prompt_name; /* NULL: the model's default prompt, if any */
@@ -20,19 +23,29 @@ typedef struct lm_embed_options {
     int dimensions; /* 0: all; else cut and normalised again */
     lm_on_long on_long;
     size_t batch_tokens; /* tokens in one packed batch (0: 512); a longer text is one of its own */
+    bool pairs;          /* each text is two, one behind the other, and has no prompt */
+    lm_pair_cut cut;     /* of pairs beyond the window */
+    lm_text own;  /* what else a task's results depend on, in a form of its own without pointers */
+    int choice;   /* of a task's own: which aggregation, how many, which layer */
+    lm_side side; /* of a search: its prompt counts without prompt_name and prompt */
+    struct lm_states *states; /* of the encoder, for further heads on it; NULL: none are asked */
 } lm_embed_options;
 
 typedef struct lm_embed_counts {
     uint64_t texts, tokens, truncated, forwards;
 } lm_embed_counts;
 
-/*
- * Everything that embedding needs between calls: encodings, packed batch, workspace. Grows to the
- * largest call and is kept; one per backend and model.
- */
-typedef struct lm_session lm_session;
-lm_status lm_session_create(lm_context *ctx, lm_session **session);
-void lm_session_free(lm_session *session); /* may be NULL */
+/* To a sum, which may be NULL. */
+static inline void
+lm_embed_counts_add(lm_embed_counts *sum, const lm_embed_counts *counts)
+{
+    if (!sum)
+        return;
+    sum->texts += counts->texts;
+    sum->tokens += counts->tokens;
+    sum->truncated += counts->truncated;
+    sum->forwards += counts->forwards;
+}
 
 /* Width of the result for these options; LM_BAD_ARGUMENT when dimensions are out of range. */
 lm_status lm_embed_width(lm_context *ctx, const lm_model *model, const lm_embed_options *options,

@@ -39,8 +39,8 @@ measure_block(lm_context *ctx, lm_session *session, const lm_model *reference,
     for (size_t i = 0; i < count; i++) {
         double near = cosine(vectors + i * width, others + i * width, width);
 
-        fidelity->least = fmin(fidelity->least, near);
-        fidelity->mean += near;
+        fidelity->min_cosine = fmin(fidelity->min_cosine, near);
+        fidelity->mean_cosine += near;
     }
     return LM_OK;
 }
@@ -59,13 +59,13 @@ lm_fidelity_measure(lm_context *ctx, lm_session *session, const lm_model *refere
     vectors = lm_alloc_array(ctx, 2 * BLOCK, width * sizeof *vectors);
     if (!vectors)
         return LM_NO_MEMORY;
-    *fidelity = (lm_fidelity){.texts = count, .least = 1};
+    *fidelity = (lm_fidelity){.texts = count, .min_cosine = 1};
     for (size_t done = 0, step; status == LM_OK && done < count; done += step) {
         step = count - done < BLOCK ? count - done : BLOCK;
         status =
             measure_block(ctx, session, reference, reduced, texts + done, step, vectors, fidelity);
     }
-    fidelity->mean /= (double)count;
+    fidelity->mean_cosine /= (double)count;
     lm_free(ctx, vectors);
     return status;
 }

@@ -9,7 +9,7 @@
 
 typedef struct lm_fidelity {
     size_t texts;
-    double least, mean; /* cosine of the two embeddings of a text */
+    double min_cosine, mean_cosine; /* cosine of the two embeddings of a text */
 } lm_fidelity;
 
 /*

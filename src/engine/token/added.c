@@ -31,14 +31,14 @@ static lm_status read_token(lm_context *ctx, const lm_json *json, size_t index, 
 static lm_status place_token(lm_context *ctx, const added_token *token, size_t index,
                              lm_vocab *vocab, int64_t *next_id);
 static lm_status normalize_token(lm_context *ctx, const added_token *token, size_t index,
-                                 const lm_stage_list *normalizer, lm_token_scratch *scratch,
+                                 const lm_token_image *image, lm_token_scratch *scratch,
                                  lm_arena *arena, lm_vocab *vocab);
 static lm_status add_keys(lm_context *ctx, const lm_json *tokens, const lm_vocab *vocab,
                           lm_added *added, lm_trie_key *keys, size_t *raw, size_t *normalized);
 
 /* An id that the vocabulary does not give must be the next free one, as the reference counts. */
 lm_status
-lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_stage_list *normalizer,
+lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_token_image *image,
               lm_token_scratch *scratch, lm_arena *arena, lm_vocab *vocab)
 {
     int64_t next_id = (int64_t)vocab->model_count;
@@ -53,7 +53,7 @@ lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_stage_list *norma
         LM_TRY(read_token(ctx, json, index, &token));
         LM_TRY(place_token(ctx, &token, index, vocab, &next_id));
         if (token.normalized)
-            LM_TRY(normalize_token(ctx, &token, index, normalizer, scratch, arena, vocab));
+            LM_TRY(normalize_token(ctx, &token, index, image, scratch, arena, vocab));
     }
     return LM_OK;
 }
@@ -133,13 +133,13 @@ place_token(lm_context *ctx, const added_token *token, size_t index, lm_vocab *v
 /* The form that is looked for in normalized text, and that the reference shows for the token. */
 static lm_status
 normalize_token(lm_context *ctx, const added_token *token, size_t index,
-                const lm_stage_list *normalizer, lm_token_scratch *scratch, lm_arena *arena,
+                const lm_token_image *image, lm_token_scratch *scratch, lm_arena *arena,
                 lm_vocab *vocab)
 {
     lm_vocab_token *entry = &vocab->tokens[token->id];
 
     LM_TRY(lm_chars_decode(ctx, &scratch->chars, token->text, token->length, 0));
-    LM_TRY(lm_normalizer_run(ctx, normalizer, &scratch->chars, &scratch->spare));
+    LM_TRY(lm_normalizer_run(ctx, image, &scratch->chars, &scratch->spare));
     LM_TRY(lm_chars_encode(ctx, &scratch->chars, &scratch->utf8));
     if (scratch->utf8.size == 0)
         return added_wrong(ctx, index, "content", token->text,

@@ -9,7 +9,7 @@
 #include "token/vocab.h"
 
 /* Put the added tokens into the vocabulary; normalized forms are kept in the arena. */
-lm_status lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_stage_list *normalizer,
+lm_status lm_added_read(lm_context *ctx, const lm_json *tokens, const lm_token_image *image,
                         lm_token_scratch *scratch, lm_arena *arena, lm_vocab *vocab);
 
 /* Append the two matchers of tokens that were read. */

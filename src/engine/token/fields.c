@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define FILE_NAME "tokenizer.json"
 
 /* A scalar that was found is quoted; of other values the type is named. */
@@ -21,6 +23,17 @@ lm_field_wrong(lm_context *ctx, lm_field field, const char *key, const lm_json *
         lm_detail_found(ctx, "\"%s\"", found->as.string.bytes);
     if (found && found->type == LM_JSON_NUMBER && found->is_integer)
         lm_detail_found(ctx, "%lld", (long long)found->integer);
+    return lm_detail_allowed(ctx, "%s", allowed);
+}
+
+lm_status
+lm_field_unsupported(lm_context *ctx, lm_field field, const char *key, const char *found,
+                     const char *allowed)
+{
+    lm_raise(ctx, LM_UNSUPPORTED, "a setting of this tokenizer is not supported");
+    lm_detail_file(ctx, FILE_NAME);
+    lm_detail_key(ctx, "%s.%s", field.path, key);
+    lm_detail_found(ctx, "%s", found);
     return lm_detail_allowed(ctx, "%s", allowed);
 }
 
@@ -44,6 +57,17 @@ lm_field_bool(lm_context *ctx, lm_field field, const char *key, bool fallback, b
 
     *value = fallback;
     return lm_field_optional_bool(ctx, field, key, &given, value);
+}
+
+lm_status
+lm_field_required_bool(lm_context *ctx, lm_field field, const char *key, bool *value)
+{
+    bool given;
+
+    LM_TRY(lm_field_optional_bool(ctx, field, key, &given, value));
+    if (given)
+        return LM_OK;
+    return lm_field_wrong(ctx, field, key, lm_json_get(field.object, key), "true or false");
 }
 
 /* A number with a fraction or an exponent is not an integer, even 1.0. */
@@ -77,6 +101,15 @@ lm_field_string(lm_context *ctx, lm_field field, const char *key, const lm_json 
 }
 
 lm_status
+lm_field_char(lm_context *ctx, lm_field field, const char *key, const lm_json **value)
+{
+    LM_TRY(lm_field_string(ctx, field, key, value));
+    if (lm_utf8_count((*value)->as.string.bytes, (*value)->as.string.length) == 1)
+        return LM_OK;
+    return lm_field_wrong(ctx, field, key, *value, "one character");
+}
+
+lm_status
 lm_field_items(lm_context *ctx, lm_field field, const char *key, lm_json_type type,
                const lm_json **value)
 {
@@ -106,15 +139,19 @@ lm_field_many_steps(lm_context *ctx, const char *stage, int limit)
 
 /* The allowed names are cut where the record is full. */
 lm_status
-lm_field_no_stage(lm_context *ctx, const char *stage, const char *type, const char *const *names,
-                  size_t count)
+lm_field_no_stage(lm_context *ctx, const char *stage, const char *type, const char *const *first,
+                  size_t stride, size_t count)
 {
     char allowed[160] = "";
     size_t used = 0;
 
-    for (size_t i = 0; i < count && used < sizeof allowed; i++)
-        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "",
-                                 names[i]);
+    for (size_t i = 0; i < count && used < sizeof allowed; i++) {
+        const char *name = *(const char *const *)(const void *)((const char *)first + i * stride);
+
+        if (name)
+            used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s",
+                                     used ? ", " : "", name);
+    }
     lm_raise(ctx, LM_UNSUPPORTED, "%s \"%s\" of this tokenizer is not supported", stage, type);
     lm_detail_file(ctx, FILE_NAME);
     lm_detail_key(ctx, "%s.type", stage);

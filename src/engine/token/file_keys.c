@@ -22,13 +22,19 @@ const lm_key_rule lm_tokenizer_model_keys[] = {
     {"unk_token", LM_KEY_OBEYED, NULL},
     {"continuing_subword_prefix", LM_KEY_OBEYED, NULL},
     {"max_input_chars_per_word", LM_KEY_OBEYED, NULL},
+    {"end_of_word_suffix", LM_KEY_OBEYED, NULL},
+    {"dropout", LM_KEY_OBEYED, NULL},
+    {"fuse_unk", LM_KEY_OBEYED, NULL},
+    {"byte_fallback", LM_KEY_OBEYED, NULL},
+    {"ignore_merges", LM_KEY_OBEYED, NULL},
+    {"unk_id", LM_KEY_OBEYED, NULL},
     {"vocab", LM_KEY_OBEYED, NULL},
     {"merges", LM_KEY_OBEYED, NULL}, /* they make a model without a type a BPE */
     {0},
 };
 
 const lm_key_rule lm_truncation_keys[] = {
-    {"direction", LM_KEY_REFUSED, "\"Right\""},
+    {"direction", LM_KEY_OBEYED, NULL},
     {"max_length", LM_KEY_HARMLESS, NULL}, /* the window comes from elsewhere */
     {"strategy", LM_KEY_HARMLESS, NULL},   /* set anew at each call, as the stride */
     {"stride", LM_KEY_HARMLESS, NULL},
@@ -54,7 +60,7 @@ const lm_key_rule lm_tokenizer_config_keys[] = {
     {"extra_special_tokens", LM_KEY_OBEYED, NULL},
     {"model_specific_special_tokens", LM_KEY_OBEYED, NULL},
     {"added_tokens_decoder", LM_KEY_OBEYED, NULL},
-    {"truncation_side", LM_KEY_REFUSED, "\"right\""},
+    {"truncation_side", LM_KEY_OBEYED, NULL},
     {"split_special_tokens", LM_KEY_REFUSED, "false"},
     {"auto_map", LM_KEY_REFUSED, NULL}, /* code of the model's own */
     {"fast_tokenizer_files", LM_KEY_REFUSED, "[\"tokenizer.json\"]"},

@@ -12,19 +12,20 @@
 #include "base/size.h"
 
 #define LM_TOKEN_MAGIC UINT32_C(0x4b544d4c) /* "LMTK" */
-#define LM_TOKEN_LAYOUT UINT32_C(3)
-#define LM_MAX_STAGES 16
+#define LM_TOKEN_LAYOUT UINT32_C(6)
 
 typedef struct lm_span {
     uint64_t offset;
     uint64_t count;
 } lm_span;
 
-/* One operation of the normalizer or the pre-tokenizer: an index into that stage's table. */
-typedef struct lm_stage_list {
-    uint32_t count;
-    uint8_t op[LM_MAX_STAGES];
-} lm_stage_list;
+/* One operation of a stage; what flags and arguments mean is up to the row of its kind. */
+typedef struct lm_stage_op {
+    uint16_t kind; /* row of the stage's table (stage.h) */
+    uint16_t flags;
+    uint32_t unused; /* 0 */
+    lm_span args;
+} lm_stage_op;
 
 /*
  * A cell of a double array trie (Aoe 1989): payload, flag and label. A node's label is 1 + the byte
@@ -53,22 +54,6 @@ lm_cell_make(uint32_t payload, bool flag)
 {
     return payload << LM_CELL_SHIFT | (flag ? LM_CELL_FLAG : 0);
 }
-
-/*
- * WordPiece by failure links (wordpiece.c): what to do at a node that has no child for a byte. The
- * node's value, if it has one, is a token's id. Else p - 2 is 0, and the word cannot be split; or
- * its payload is the cell where to go on, and p - 1 has the tokens up to there: with the flag at
- * p - 2 the id of the only one, without it the place of a list in pops.
- */
-typedef struct lm_wordpiece {
-    lm_span cells; /* lm_cell */
-    lm_span pops;  /* uint32_t: an id * 2, + 1 at a list's end */
-    uint32_t word_root;
-    uint32_t suffix_root;
-    int32_t unk;
-    uint32_t max_chars;
-    uint32_t prefix_chars; /* of the continuing prefix */
-} lm_wordpiece;
 
 /* A node of an Aho-Corasick automaton (match.c). */
 typedef struct lm_match_node {
@@ -118,6 +103,14 @@ typedef struct lm_fused {
     lm_span lists;       /* uint32_t, a length, then letters */
 } lm_fused;
 
+/* How byte-level BPE reads texts as bytes (byte_words.c). */
+typedef struct lm_byte_words {
+    uint32_t rule;   /* of word_rules.c; 0: it does not */
+    uint16_t prefix; /* a stretch begins with a space, if it has none */
+    uint16_t nfc;    /* the normalizer is NFC: where it changes a text, that goes the staged way */
+    lm_span ids;     /* int32_t: the tokens of the 256 bytes */
+} lm_byte_words;
+
 enum { LM_TOKEN_PRESENT = 1, LM_TOKEN_SPECIAL = 2, LM_TOKEN_FLAG_BITS = 2 };
 
 #define LM_TEXT_RUN 16
@@ -132,18 +125,24 @@ typedef struct lm_token_image {
     uint32_t layout;
     uint64_t size;
     int32_t vocab_size;
-    uint32_t decoder;
-    uint32_t cleanup;
-    lm_span prefix;     /* char, of the decoder */
+    uint32_t cuts_left; /* texts that are too long lose their beginning, not their end */
     lm_span text_start; /* uint32_t, in text, of every LM_TEXT_RUN-th id */
     lm_span text; /* by id: length and flags (vocab.c), then the text as the reference shows it */
     lm_span renamed; /* lm_renamed, by id: how such tokens are written */
     lm_span written; /* char */
-    lm_span others;  /* int32_t, ids of tokens that are no keys of the model's trie, by text */
-    lm_stage_list normalizer;
-    lm_stage_list pretokenizer;
+    lm_span trie;    /* lm_cell: tokens as they are written, from cell trie_root on */
+    lm_span tries;   /* uint32_t, cells of `trie` where further tries begin (wordlevel.c) */
+    uint32_t trie_root;
+    uint32_t model;     /* row of the table of models (models.c) */
+    lm_span settings;   /* of the model, which knows what they are */
+    lm_span others;     /* int32_t, ids of tokens that are no keys of the trie, by text */
+    lm_span normalizer; /* lm_stage_op, as the next three */
+    lm_span pretokenizer;
+    lm_span postprocessor; /* what it does to offsets (trim.h); its templates are below */
+    lm_span decoder;
     lm_fused fused;
-    lm_wordpiece wordpiece;
+    uint64_t words; /* characters of ASCII that cut words, by bit (words.c) */
+    lm_byte_words byte_words;
     lm_span added;         /* lm_added */
     lm_matcher raw;        /* added tokens found in the text; values index `added` */
     lm_matcher normalized; /* added tokens found in the normalized text */
@@ -171,6 +170,17 @@ lm_image_append(lm_buffer *out, size_t start, const void *items, size_t count, s
     span->offset = out->size - start;
     span->count = count;
     return lm_buffer_append(out, items, bytes);
+}
+
+/* What a model sets in the header when its arrays are in place. */
+static inline void
+lm_image_set_model(lm_buffer *out, size_t start, lm_span settings, lm_span trie, uint32_t root)
+{
+    lm_token_image *image = (lm_token_image *)(out->data + start);
+
+    image->settings = settings;
+    image->trie = trie;
+    image->trie_root = root;
 }
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * normalize.c - the table of normalizers, and their operations.
+ * normalize.c - the table of normalizers, and those of its operations that take each character by
+ * itself.
  *
  * Places follow the reference: a character that is mapped takes its own place, one that is inserted
- * takes the place of the one before, and characters that are removed leave nothing. Canonical order
- * moves marks but not places: these are given out in the order of the text.
+ * takes the place of the one before, and characters that are removed leave nothing.
  */
 #include "token/normalize.h"
 
@@ -11,119 +11,78 @@
 #include <string.h>
 
 #include "base/unicode.h"
+#include "base/utf8.h"
+#include "token/replace.h"
+#include "token/replace_regex.h"
 
-typedef lm_status (*normalizer_compile)(lm_context *ctx, lm_field field,
-                                        const lm_bert_override *override, lm_stage_list *list,
-                                        lm_notes *notes);
+static lm_status compile_bert(lm_stage_compiler *c, lm_field field);
+static lm_status compile_precompiled(lm_stage_compiler *c, lm_field field);
+static lm_status compile_replace(lm_stage_compiler *c, lm_field field);
+static lm_status compile_prepend(lm_stage_compiler *c, lm_field field);
+static lm_status compile_strip(lm_stage_compiler *c, lm_field field);
+static lm_normalize_op run_clean, run_space_cjk, run_strip_nonspacing, run_strip_marks, run_lower;
 
-/* Reads `from` and writes `to`, which has room for more than from->count. */
-typedef lm_status (*normalizer_run)(lm_context *ctx, const lm_chars *from, lm_chars *to);
-
-static lm_status compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                               lm_stage_list *list, lm_notes *notes);
-static lm_status compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                              lm_stage_list *list, lm_notes *notes);
-static lm_status compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                                  lm_stage_list *list, lm_notes *notes);
-static lm_status run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_nfkd(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_nfc(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_nfkc(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_strip_nonspacing(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_strip_marks(lm_context *ctx, const lm_chars *from, lm_chars *to);
-static lm_status run_lower(lm_context *ctx, const lm_chars *from, lm_chars *to);
-
-enum { CLEAN, SPACE_CJK, STRIP_NONSPACING, STRIP_MARKS, LOWER, NFD, NFKD, NFC, NFKC };
-
-static const struct {
-    normalizer_run run;
-    bool reorders; /* puts marks into canonical order */
-    bool composes; /* joins neighbours */
-} operations[] = {
-    [CLEAN] = {run_clean, false, false},
-    [SPACE_CJK] = {run_space_cjk, false, false},
-    [STRIP_NONSPACING] = {run_strip_nonspacing, false, false},
-    [STRIP_MARKS] = {run_strip_marks, false, false},
-    [LOWER] = {run_lower, false, false},
-    [NFD] = {run_nfd, true, false},
-    [NFKD] = {run_nfkd, true, false},
-    [NFC] = {run_nfc, true, true},
-    [NFKC] = {run_nfkc, true, true},
+enum {
+    BERT,
+    SEQUENCE,
+    LOWERCASE,
+    STRIP_ACCENTS,
+    NFD,
+    NFKD,
+    NFC,
+    NFKC,
+    PRECOMPILED,
+    REPLACE,
+    PREPEND,
+    STRIP,
+    NMT,
+    BYTE_LEVEL,
+    CLEAN,
+    SPACE_CJK,
+    STRIP_NONSPACING,
+    REPLACE_REGEX
 };
 
-/* Stages by their name in tokenizer.json; those without a function are one operation. */
-static const struct {
-    const char *name;
-    normalizer_compile compile;
-    uint8_t op;
-} stages[] = {
-    {"BertNormalizer", compile_bert, 0},
-    {"Sequence", compile_sequence, 0},
-    {"Lowercase", NULL, LOWER},
-    {"StripAccents", NULL, STRIP_MARKS},
-    {"NFD", NULL, NFD},
-    {"NFKD", NULL, NFKD},
-    {"NFC", NULL, NFC},
-    {"NFKC", NULL, NFKC},
+#define BY_ITSELF (LM_OP_LOCAL | LM_OP_KEEPS_SPACE)
+
+/* A name and what it does; rows without a name are parts of BertNormalizer. */
+static const lm_stage_kind kinds[] = {
+    [BERT] = {.name = "BertNormalizer", .compile = compile_bert},
+    [SEQUENCE] = {.name = "Sequence", .compile = lm_stage_sequence},
+    [LOWERCASE] = {.name = "Lowercase", .normalize = run_lower, .known = BY_ITSELF},
+    [STRIP_ACCENTS] = {.name = "StripAccents", .normalize = run_strip_marks, .known = BY_ITSELF},
+    [NFD] = {.name = "NFD", .normalize = lm_normalize_nfd, .known = BY_ITSELF | LM_OP_REORDERS},
+    [NFKD] = {.name = "NFKD", .normalize = lm_normalize_nfkd, .known = BY_ITSELF | LM_OP_REORDERS},
+    [NFC] = {.name = "NFC",
+             .normalize = lm_normalize_nfc,
+             .known = LM_OP_KEEPS_SPACE | LM_OP_REORDERS},
+    [NFKC] = {.name = "NFKC",
+              .normalize = lm_normalize_nfkc,
+              .known = LM_OP_KEEPS_SPACE | LM_OP_REORDERS},
+    [PRECOMPILED] = {.name = "Precompiled",
+                     .compile = compile_precompiled,
+                     .normalize = lm_precompiled_run,
+                     .known = LM_OP_KEEPS_WORDS},
+    [REPLACE] = {.name = "Replace", .compile = compile_replace, .normalize = lm_normalize_replace},
+    [PREPEND] = {.name = "Prepend", .compile = compile_prepend, .normalize = lm_normalize_prepend},
+    [STRIP] = {.name = "Strip", .compile = compile_strip, .normalize = lm_normalize_strip},
+    /* Not LOCAL: characters that Unicode's tables hold to be alike do not become alike. */
+    [NMT] = {.name = "Nmt", .normalize = lm_normalize_nmt, .known = LM_OP_KEEPS_SPACE},
+    [BYTE_LEVEL] = {.name = "ByteLevel", .normalize = lm_normalize_byte_level},
+    [CLEAN] = {.normalize = run_clean, .known = BY_ITSELF},
+    [SPACE_CJK] = {.normalize = run_space_cjk, .known = BY_ITSELF},
+    [STRIP_NONSPACING] = {.normalize = run_strip_nonspacing, .known = BY_ITSELF},
+    [REPLACE_REGEX] = {.normalize = lm_normalize_replace_regex},
 };
 
-#define STAGE_COUNT (sizeof stages / sizeof stages[0])
+const lm_stage_table lm_normalizer_stage = {"normalizer", "normalizers", "normalizer.normalizers",
+                                            kinds, sizeof kinds / sizeof kinds[0]};
 
-/* No normalizer is a list without operations. */
 lm_status
-lm_normalizer_compile(lm_context *ctx, const lm_json *normalizer, const lm_bert_override *override,
-                      lm_stage_list *list, lm_notes *notes)
+lm_normalizer_compile(lm_stage_compiler *c, const lm_json *normalizer, lm_span *list)
 {
-    memset(list, 0, sizeof *list);
-    if (!normalizer || normalizer->type == LM_JSON_NULL)
-        return LM_OK;
-    return compile_stage(ctx, (lm_field){normalizer, "normalizer"}, override, list, notes);
-}
-
-/* Sequences of sequences end here: the list is flat. */
-static lm_status
-add_operation(lm_context *ctx, lm_stage_list *list, uint8_t op)
-{
-    if (list->count == LM_MAX_STAGES)
-        return lm_field_many_steps(ctx, "normalizer", LM_MAX_STAGES);
-    list->op[list->count++] = op;
-    return LM_OK;
-}
-
-/* Look the type up in the table; the names of all rows are for the message. */
-static lm_status
-compile_stage(lm_context *ctx, lm_field field, const lm_bert_override *override,
-              lm_stage_list *list, lm_notes *notes)
-{
-    const char *names[STAGE_COUNT];
-    const lm_json *type;
-
-    LM_TRY(lm_field_type(ctx, field, &type));
-    for (size_t i = 0; i < STAGE_COUNT; i++) {
-        names[i] = stages[i].name;
-        if (!lm_json_is_string(type, stages[i].name))
-            continue;
-        if (stages[i].compile)
-            return stages[i].compile(ctx, field, override, list, notes);
-        return add_operation(ctx, list, stages[i].op);
-    }
-    return lm_field_no_stage(ctx, "normalizer", type->as.string.bytes, names, STAGE_COUNT);
-}
-
-/* Members run in order; nesting is limited by the JSON reader. */
-static lm_status
-compile_sequence(lm_context *ctx, lm_field field, const lm_bert_override *override,
-                 lm_stage_list *list, lm_notes *notes)
-{
-    const lm_json *members;
-
-    LM_TRY(lm_field_items(ctx, field, "normalizers", LM_JSON_ARRAY, &members));
-    for (const lm_json *member = members->as.items.first; member; member = member->next)
-        LM_TRY(compile_stage(ctx, (lm_field){member, "normalizer.normalizers"}, override, list,
-                             notes));
-    return LM_OK;
+    LM_TRY(lm_stage_compile(c, &lm_normalizer_stage, normalizer));
+    return lm_stage_write(c, list);
 }
 
 /* Say which settings the two files disagree on. */
@@ -152,77 +111,144 @@ note_conflicts(const lm_bert_override *own, const lm_bert_override *override, lm
 
 /* In the order of the library. */
 static lm_status
-add_bert(lm_context *ctx, const lm_bert_override *settings, lm_stage_list *list)
+add_bert(lm_stage_compiler *c, const lm_bert_override *settings)
 {
     if (settings->clean)
-        LM_TRY(add_operation(ctx, list, CLEAN));
+        LM_TRY(lm_stage_add(c, CLEAN));
     if (settings->chinese)
-        LM_TRY(add_operation(ctx, list, SPACE_CJK));
+        LM_TRY(lm_stage_add(c, SPACE_CJK));
     if (settings->strip_accents) {
-        LM_TRY(add_operation(ctx, list, NFD));
-        LM_TRY(add_operation(ctx, list, STRIP_NONSPACING));
+        LM_TRY(lm_stage_add(c, NFD));
+        LM_TRY(lm_stage_add(c, STRIP_NONSPACING));
     }
-    return settings->lowercase ? add_operation(ctx, list, LOWER) : LM_OK;
+    return settings->lowercase ? lm_stage_add(c, LOWERCASE) : LM_OK;
 }
 
 /* strip_accents that is null follows lowercase. */
 static lm_status
-compile_bert(lm_context *ctx, lm_field field, const lm_bert_override *override, lm_stage_list *list,
-             lm_notes *notes)
+compile_bert(lm_stage_compiler *c, lm_field field)
 {
     lm_bert_override own = {0};
     bool given;
 
-    LM_TRY(lm_field_bool(ctx, field, "clean_text", true, &own.clean));
-    LM_TRY(lm_field_bool(ctx, field, "handle_chinese_chars", true, &own.chinese));
-    LM_TRY(lm_field_bool(ctx, field, "lowercase", true, &own.lowercase));
-    LM_TRY(lm_field_optional_bool(ctx, field, "strip_accents", &given, &own.strip_accents));
+    LM_TRY(lm_field_bool(c->ctx, field, "clean_text", true, &own.clean));
+    LM_TRY(lm_field_bool(c->ctx, field, "handle_chinese_chars", true, &own.chinese));
+    LM_TRY(lm_field_bool(c->ctx, field, "lowercase", true, &own.lowercase));
+    LM_TRY(lm_field_optional_bool(c->ctx, field, "strip_accents", &given, &own.strip_accents));
     if (!given)
         own.strip_accents = own.lowercase;
-    if (override->present) {
-        note_conflicts(&own, override, notes);
-        own = *override;
+    if (c->override->present) {
+        note_conflicts(&own, c->override, c->notes);
+        own = *c->override;
     }
-    return add_bert(ctx, &own, list);
+    return add_bert(c, &own);
+}
+
+static lm_status
+compile_precompiled(lm_stage_compiler *c, lm_field field)
+{
+    return lm_precompiled_compile(c, field, PRECOMPILED);
+}
+
+/* The length of the pattern, the pattern and the content, in characters. */
+static lm_status
+add_replace(lm_stage_compiler *c, const lm_replace *replace, lm_buffer *args)
+{
+    const lm_json *pattern = replace->pattern, *content = replace->content;
+    uint32_t length = (uint32_t)lm_utf8_count(pattern->as.string.bytes, pattern->as.string.length);
+
+    LM_TRY(lm_buffer_append(args, &length, sizeof length));
+    LM_TRY(lm_buffer_append_chars(args, pattern->as.string.bytes, pattern->as.string.length));
+    LM_TRY(lm_buffer_append_chars(args, content->as.string.bytes, content->as.string.length));
+    return lm_stage_add_args(c, REPLACE, 0, args->data, args->size / sizeof length, sizeof length);
+}
+
+static lm_status
+compile_replace(lm_stage_compiler *c, lm_field field)
+{
+    lm_replace replace;
+    lm_buffer args;
+    lm_status status;
+
+    if (lm_json_get(lm_json_get(field.object, "pattern"), "Regex"))
+        return lm_replace_regex_compile(c, field, REPLACE_REGEX);
+    LM_TRY(lm_replace_read(c->ctx, field, &replace));
+    lm_buffer_init(&args, c->ctx);
+    status = add_replace(c, &replace, &args);
+    lm_buffer_free(&args);
+    return status;
+}
+
+/* An empty one would move the place of the first character in the reference. */
+static lm_status
+compile_prepend(lm_stage_compiler *c, lm_field field)
+{
+    const lm_json *text;
+
+    LM_TRY(lm_pattern_read(c->ctx, field, "prepend", &text));
+    return lm_stage_add_chars(c, PREPEND, 0, text);
+}
+
+static lm_status
+compile_strip(lm_stage_compiler *c, lm_field field)
+{
+    bool left, right;
+
+    LM_TRY(lm_field_required_bool(c->ctx, field, "strip_left", &left));
+    LM_TRY(lm_field_required_bool(c->ctx, field, "strip_right", &right));
+    return lm_stage_add_flags(c, STRIP, (left ? LM_STRIP_LEFT : 0) | (right ? LM_STRIP_RIGHT : 0));
 }
 
 lm_status
-lm_normalizer_bert(lm_context *ctx, const lm_bert_override *settings, lm_stage_list *list)
+lm_normalizer_is_bert(lm_context *ctx, const lm_token_image *image,
+                      const lm_bert_override *settings, bool *same)
 {
-    memset(list, 0, sizeof *list);
-    return add_bert(ctx, settings, list);
-}
+    lm_stage_compiler c = {.ctx = ctx, .table = &lm_normalizer_stage};
 
-/* Composition looks at neighbours. */
-bool
-lm_normalizer_is_local(const lm_stage_list *list)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        if (operations[list->op[i]].composes)
-            return false;
-    return true;
+    LM_TRY(add_bert(&c, settings));
+    *same = lm_stage_equals(&c, image, image->normalizer);
+    return LM_OK;
 }
 
 bool
-lm_normalizer_reorders(const lm_stage_list *list)
+lm_normalizer_all(const lm_token_image *image, unsigned known)
 {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (operations[list->op[i]].reorders)
-            return true;
-    return false;
+    return lm_stage_all(&lm_normalizer_stage, image, image->normalizer, known);
+}
+
+bool
+lm_normalizer_any(const lm_token_image *image, unsigned known)
+{
+    return lm_stage_any(&lm_normalizer_stage, image, image->normalizer, known);
+}
+
+/* Clusters are found in the text itself: what looks at them comes first. */
+bool
+lm_normalizer_keeps_words(const lm_token_image *image)
+{
+    lm_span rest = image->normalizer;
+    const lm_stage_op *first = lm_image_at(image, rest);
+
+    if (rest.count > 0 && kinds[first->kind].known & LM_OP_KEEPS_WORDS) {
+        rest.offset += sizeof *first;
+        rest.count--;
+    }
+    return lm_stage_all(&lm_normalizer_stage, image, rest, LM_OP_KEEPS_SPACE);
 }
 
 /* Each operation reads one array and writes the other. */
 lm_status
-lm_normalizer_run(lm_context *ctx, const lm_stage_list *list, lm_chars *chars, lm_chars *spare)
+lm_normalizer_run(lm_context *ctx, const lm_token_image *image, lm_chars *chars, lm_chars *spare)
 {
-    for (uint32_t i = 0; i < list->count; i++) {
+    const lm_stage_op *ops = lm_image_at(image, image->normalizer);
+
+    for (uint64_t i = 0; i < image->normalizer.count; i++) {
         lm_chars swap;
 
         LM_TRY(lm_poll(ctx));
         LM_TRY(lm_chars_reserve(ctx, spare, chars->count + LM_UNICODE_MAX_MAPPING));
         spare->count = 0;
-        LM_TRY(operations[list->op[i]].run(ctx, chars, spare));
+        LM_TRY(kinds[ops[i].kind].normalize(ctx, image, &ops[i], chars, spare));
         swap = *chars;
         *chars = *spare;
         *spare = swap;
@@ -230,42 +256,36 @@ lm_normalizer_run(lm_context *ctx, const lm_stage_list *list, lm_chars *chars, l
     return LM_OK;
 }
 
-/* Callers have made room. */
-static inline void
-put(lm_chars *to, uint32_t c, int32_t at)
-{
-    to->c[to->count] = c;
-    to->at[to->count++] = at;
-}
-
 /* Controls go; every kind of white space becomes a space. */
 static lm_status
-run_clean(lm_context *ctx, const lm_chars *from, lm_chars *to)
+run_clean(lm_context *ctx, const lm_token_image *image, const lm_stage_op *op, const lm_chars *from,
+          lm_chars *to)
 {
     for (size_t i = 0; i < from->count; i++) {
         unsigned flags = lm_unicode_flags(from->c[i]);
 
-        LM_TRY(lm_run_poll(ctx, i));
+        LM_TRY(lm_poll_step(ctx, i));
         if (!(flags & LM_UNICODE_DROPPED))
-            put(to, flags & LM_UNICODE_SPACE ? ' ' : from->c[i], from->at[i]);
+            lm_chars_put(to, flags & LM_UNICODE_SPACE ? ' ' : from->c[i], from->at[i]);
     }
     return LM_OK;
 }
 
 /* Spaces around an ideograph make it a word of its own; they share its place. */
 static lm_status
-run_space_cjk(lm_context *ctx, const lm_chars *from, lm_chars *to)
+run_space_cjk(lm_context *ctx, const lm_token_image *image, const lm_stage_op *op,
+              const lm_chars *from, lm_chars *to)
 {
     for (size_t i = 0; i < from->count; i++) {
         bool cjk = lm_unicode_flags(from->c[i]) & LM_UNICODE_CJK;
 
-        LM_TRY(lm_run_poll(ctx, i));
+        LM_TRY(lm_poll_step(ctx, i));
         LM_TRY(lm_chars_reserve(ctx, to, to->count + 3));
         if (cjk)
-            put(to, ' ', from->at[i]);
-        put(to, from->c[i], from->at[i]);
+            lm_chars_put(to, ' ', from->at[i]);
+        lm_chars_put(to, from->c[i], from->at[i]);
         if (cjk)
-            put(to, ' ', from->at[i]);
+            lm_chars_put(to, ' ', from->at[i]);
     }
     return LM_OK;
 }
@@ -275,223 +295,42 @@ static lm_status
 strip(lm_context *ctx, const lm_chars *from, lm_chars *to, unsigned flag)
 {
     for (size_t i = 0; i < from->count; i++) {
-        LM_TRY(lm_run_poll(ctx, i));
+        LM_TRY(lm_poll_step(ctx, i));
         if (!(lm_unicode_flags(from->c[i]) & flag))
-            put(to, from->c[i], from->at[i]);
+            lm_chars_put(to, from->c[i], from->at[i]);
     }
     return LM_OK;
 }
 
 /* BertNormalizer: Mn only. */
 static lm_status
-run_strip_nonspacing(lm_context *ctx, const lm_chars *from, lm_chars *to)
+run_strip_nonspacing(lm_context *ctx, const lm_token_image *image, const lm_stage_op *op,
+                     const lm_chars *from, lm_chars *to)
 {
     return strip(ctx, from, to, LM_UNICODE_NONSPACING);
 }
 
 /* StripAccents: Mn, Mc and Me. */
 static lm_status
-run_strip_marks(lm_context *ctx, const lm_chars *from, lm_chars *to)
+run_strip_marks(lm_context *ctx, const lm_token_image *image, const lm_stage_op *op,
+                const lm_chars *from, lm_chars *to)
 {
     return strip(ctx, from, to, LM_UNICODE_MARK);
 }
 
 /* Character by character, without context: a final sigma stays what it is. */
 static lm_status
-run_lower(lm_context *ctx, const lm_chars *from, lm_chars *to)
+run_lower(lm_context *ctx, const lm_token_image *image, const lm_stage_op *op, const lm_chars *from,
+          lm_chars *to)
 {
     for (size_t i = 0; i < from->count; i++) {
         uint32_t mapped[LM_UNICODE_MAX_MAPPING];
         size_t length = lm_unicode_lower(from->c[i], mapped);
 
-        LM_TRY(lm_run_poll(ctx, i));
+        LM_TRY(lm_poll_step(ctx, i));
         LM_TRY(lm_chars_reserve(ctx, to, to->count + length));
         for (size_t k = 0; k < length; k++)
-            put(to, mapped[k], from->at[i]);
+            lm_chars_put(to, mapped[k], from->at[i]);
     }
     return LM_OK;
-}
-
-/* Stable sort by class, by insertion: for the few marks that texts have. */
-static void
-sort_few(uint32_t *c, int32_t *tag, size_t count)
-{
-    for (size_t i = 1; i < count; i++)
-        for (size_t k = i; k > 0 && tag[k - 1] >> 1 > tag[k] >> 1; k--) {
-            uint32_t moved = c[k];
-            int32_t moved_tag = tag[k];
-
-            c[k] = c[k - 1];
-            tag[k] = tag[k - 1];
-            c[k - 1] = moved;
-            tag[k - 1] = moved_tag;
-        }
-}
-
-/* The same by counting: for runs that were made to be long. */
-static lm_status
-sort_many(lm_context *ctx, uint32_t *c, int32_t *tag, size_t count)
-{
-    size_t starts[256 + 1] = {0};
-    uint32_t *copy = lm_alloc_array(ctx, 2 * count, sizeof *copy);
-
-    if (!copy)
-        return LM_NO_MEMORY;
-    memcpy(copy, c, count * sizeof *copy);
-    memcpy(copy + count, tag, count * sizeof *copy);
-    for (size_t i = 0; i < count; i++)
-        starts[(tag[i] >> 1) + 1]++;
-    for (size_t i = 1; i < 256; i++)
-        starts[i] += starts[i - 1];
-    for (size_t i = 0; i < count; i++) {
-        size_t place = starts[(int32_t)copy[count + i] >> 1]++;
-
-        c[place] = copy[i];
-        tag[place] = (int32_t)copy[count + i];
-    }
-    lm_free(ctx, copy);
-    return LM_OK;
-}
-
-/*
- * Put the marks from `start` on into canonical order. Until places are given out, `at` holds
- * class << 1 | whether the character is one that a mapping inserted; these tags move along.
- */
-static lm_status
-sort_marks(lm_context *ctx, lm_chars *to, size_t start)
-{
-    size_t count = to->count - start;
-
-    if (count > 16)
-        return sort_many(ctx, to->c + start, to->at + start, count);
-    sort_few(to->c + start, to->at + start, count);
-    return LM_OK;
-}
-
-/* Characters mapped and in canonical order, with tags. */
-static lm_status
-decompose(lm_context *ctx, const lm_chars *from, lm_chars *to,
-          size_t (*map)(uint32_t c, uint32_t *out))
-{
-    size_t run = 0; /* where the run of marks starts */
-
-    for (size_t i = 0; i < from->count; i++) {
-        uint32_t mapped[LM_UNICODE_MAX_MAPPING];
-        size_t length = map(from->c[i], mapped);
-
-        LM_TRY(lm_run_poll(ctx, i));
-        LM_TRY(lm_chars_reserve(ctx, to, to->count + length));
-        for (size_t k = 0; k < length; k++) {
-            unsigned class = lm_unicode_class(mapped[k]);
-
-            if (class == 0) {
-                LM_TRY(sort_marks(ctx, to, run));
-                run = to->count + 1;
-            }
-            put(to, mapped[k], (int32_t)(class << 1 | (k > 0)));
-        }
-    }
-    return sort_marks(ctx, to, run);
-}
-
-/*
- * Tags become changes, as the reference counts them: 1 for a character that was inserted, else
- * minus the number of characters of the text that it takes beyond its own.
- */
-static lm_status
-count_changes(lm_context *ctx, lm_chars *to)
-{
-    for (size_t i = 0; i < to->count; i++) {
-        LM_TRY(lm_run_poll(ctx, i));
-        to->at[i] &= 1;
-    }
-    return LM_OK;
-}
-
-/* Canonical composition (Unicode 3.11, D117), on changes. */
-static lm_status
-compose(lm_context *ctx, lm_chars *to)
-{
-    size_t count = 0, starter = 0;
-    unsigned last = 256; /* class of the character before; above all others: there is no starter */
-
-    for (size_t i = 0; i < to->count; i++) {
-        unsigned class = lm_unicode_class(to->c[i]);
-        uint32_t composed = 0;
-
-        LM_TRY(lm_run_poll(ctx, i));
-        if (last < class || last == 0)
-            composed = lm_unicode_compose(to->c[starter], to->c[i]);
-        if (composed) {
-            to->c[starter] = composed;
-            to->at[starter] += to->at[i] - 1;
-            continue;
-        }
-        if (class == 0)
-            starter = count;
-        if (class == 0 || last != 256)
-            last = class;
-        to->c[count] = to->c[i];
-        to->at[count++] = to->at[i];
-    }
-    to->count = count;
-    return LM_OK;
-}
-
-/* Changes become places: given out in the order of the text, whatever moved. */
-static lm_status
-give_places(lm_context *ctx, const lm_chars *from, lm_chars *to)
-{
-    size_t next = 0;
-
-    for (size_t i = 0; i < to->count; i++) {
-        int32_t change = to->at[i];
-
-        LM_TRY(lm_run_poll(ctx, i));
-        if (change > 0) {
-            to->at[i] = from->at[next > 0 ? next - 1 : 0];
-            continue;
-        }
-        to->at[i] = from->at[next < from->count ? next : from->count - 1];
-        next += 1 + (size_t)-change;
-    }
-    return LM_OK;
-}
-
-/* Canonical decomposition. */
-static lm_status
-run_nfd(lm_context *ctx, const lm_chars *from, lm_chars *to)
-{
-    LM_TRY(decompose(ctx, from, to, lm_unicode_nfd));
-    LM_TRY(count_changes(ctx, to));
-    return give_places(ctx, from, to);
-}
-
-/* Compatibility decomposition. */
-static lm_status
-run_nfkd(lm_context *ctx, const lm_chars *from, lm_chars *to)
-{
-    LM_TRY(decompose(ctx, from, to, lm_unicode_nfkd));
-    LM_TRY(count_changes(ctx, to));
-    return give_places(ctx, from, to);
-}
-
-/* Canonical decomposition, then composition. */
-static lm_status
-run_nfc(lm_context *ctx, const lm_chars *from, lm_chars *to)
-{
-    LM_TRY(decompose(ctx, from, to, lm_unicode_nfd));
-    LM_TRY(count_changes(ctx, to));
-    LM_TRY(compose(ctx, to));
-    return give_places(ctx, from, to);
-}
-
-/* Compatibility decomposition, then canonical composition. */
-static lm_status
-run_nfkc(lm_context *ctx, const lm_chars *from, lm_chars *to)
-{
-    LM_TRY(decompose(ctx, from, to, lm_unicode_nfkd));
-    LM_TRY(count_changes(ctx, to));
-    LM_TRY(compose(ctx, to));
-    return give_places(ctx, from, to);
 }

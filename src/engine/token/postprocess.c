@@ -1,48 +1,51 @@
 /*
- * postprocess.c - the table of post-processors; each becomes a template for one text and for two.
+ * postprocess.c - the table of post-processors; each becomes a template for one text and for two,
+ * or an operation on offsets (trim.h), or both.
  */
 #include "token/postprocess.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "token/byte_level.h"
+#include "token/trim.h"
+
 #define PATH "post_processor"
 
 /* Special tokens around a text take room of its window: real templates have a handful. */
 #define MAX_PIECES ((size_t)1024)
 
-/* Templates as they are read: pieces of the single one, then of the pair. */
-typedef struct templates {
-    lm_buffer single, pair; /* lm_piece */
-    const lm_vocab *vocab;
-} templates;
-
-typedef lm_status (*processor_compile)(lm_context *ctx, lm_field field, templates *out);
-
-static lm_status compile_bert(lm_context *ctx, lm_field field, templates *out);
-static lm_status compile_template(lm_context *ctx, lm_field field, templates *out);
-static lm_status compile_none(templates *out);
+static lm_status compile_bert(lm_stage_compiler *c, lm_field field);
+static lm_status compile_roberta(lm_stage_compiler *c, lm_field field);
+static lm_status compile_template(lm_stage_compiler *c, lm_field field);
+static lm_status compile_byte_level(lm_stage_compiler *c, lm_field field);
+static lm_status compile_sequence(lm_stage_compiler *c, lm_field field);
+static lm_status compile_none(lm_stage_compiler *c);
 static lm_status check_texts(lm_context *ctx, const lm_buffer *pieces, const char *key, int a,
                              int b);
 
-static const struct {
-    const char *name;
-    processor_compile compile;
-} stages[] = {
-    {"TemplateProcessing", compile_template},
-    {"BertProcessing", compile_bert},
+enum { TEMPLATE, BERT, ROBERTA, BYTE_LEVEL, SEQUENCE };
+
+static const lm_stage_kind kinds[] = {
+    [TEMPLATE] = {.name = "TemplateProcessing", .compile = compile_template},
+    [BERT] = {.name = "BertProcessing", .compile = compile_bert},
+    [ROBERTA] = {.name = "RobertaProcessing", .compile = compile_roberta},
+    [BYTE_LEVEL] = {.name = "ByteLevel", .compile = compile_byte_level},
+    [SEQUENCE] = {.name = "Sequence", .compile = compile_sequence},
 };
 
-#define STAGE_COUNT (sizeof stages / sizeof stages[0])
+const lm_stage_table lm_postprocess_stage = {PATH, "processors", PATH ".processors", kinds,
+                                             sizeof kinds / sizeof kinds[0]};
 
 /*
  * The library tells a RobertaProcessing, and else a BertProcessing, by its members, whatever the
  * type says. Where the two disagree the file is refused.
  */
 static lm_status
-check_members(lm_context *ctx, lm_field field, const lm_json *type)
+check_members(lm_context *ctx, lm_field field)
 {
     static const char *const members[] = {"sep", "cls", "trim_offsets", "add_prefix_space"};
+    const lm_json *type = lm_json_get(field.object, "type");
     const char *told;
     size_t found = 0;
 
@@ -58,54 +61,86 @@ check_members(lm_context *ctx, lm_field field, const lm_json *type)
     return LM_UNSUPPORTED;
 }
 
-/* The processor by its type; none leaves texts as they are. */
+/* No post-processor leaves texts as they are. */
 static lm_status
-read_templates(lm_context *ctx, const lm_json *processor, templates *out)
+read_templates(lm_stage_compiler *c, const lm_json *processor)
 {
     lm_field field = {processor, PATH};
-    const char *names[STAGE_COUNT];
     const lm_json *type;
 
     if (!processor || processor->type == LM_JSON_NULL)
-        return compile_none(out);
-    LM_TRY(lm_field_type(ctx, field, &type));
-    LM_TRY(check_members(ctx, field, type));
-    for (size_t i = 0; i < STAGE_COUNT; i++) {
-        names[i] = stages[i].name;
-        if (lm_json_is_string(type, stages[i].name))
-            return stages[i].compile(ctx, field, out);
-    }
-    return lm_field_no_stage(ctx, PATH, type->as.string.bytes, names, STAGE_COUNT);
+        return compile_none(c);
+    LM_TRY(lm_field_type(c->ctx, field, &type));
+    LM_TRY(check_members(c->ctx, field));
+    LM_TRY(lm_stage_compile(c, &lm_postprocess_stage, processor));
+    return c->has_template ? LM_OK : compile_none(c);
+}
+
+/*
+ * In the reference a member works on what those before it made, special tokens and all. Here
+ * offsets come first, and then one template: what published files have.
+ */
+static lm_status
+check_first(lm_stage_compiler *c, lm_field field, const char *found)
+{
+    LM_TRY(check_members(c->ctx, field));
+    if (!c->has_template)
+        return LM_OK;
+    return lm_field_unsupported(c->ctx, field, "type", found,
+                                "ByteLevel, and behind it one template of special tokens");
+}
+
+static lm_status
+compile_sequence(lm_stage_compiler *c, lm_field field)
+{
+    LM_TRY(check_members(c->ctx, field));
+    return lm_stage_sequence(c, field);
+}
+
+static lm_status
+add_trim(lm_stage_compiler *c, unsigned kind, bool trims, bool prefix)
+{
+    return trims ? lm_stage_add_flags(c, kind, prefix ? LM_TRIM_PREFIX : 0) : LM_OK;
+}
+
+static lm_status
+compile_byte_level(lm_stage_compiler *c, lm_field field)
+{
+    unsigned settings;
+
+    LM_TRY(check_first(c, field, "ByteLevel behind a template"));
+    LM_TRY(lm_byte_level_read(c->ctx, field, &settings));
+    return add_trim(c, BYTE_LEVEL, settings & LM_BYTE_LEVEL_TRIM, settings & LM_BYTE_LEVEL_PREFIX);
 }
 
 /* Templates are short: they are gathered first and appended at the end. */
-lm_status
-lm_postprocess_compile(lm_context *ctx, const lm_json *processor, const lm_vocab *vocab,
-                       size_t start, lm_buffer *out)
+static lm_status
+write_templates(lm_stage_compiler *c, lm_span *single, lm_span *pair)
 {
-    templates read = {.vocab = vocab};
-    lm_span single, pair;
+    LM_TRY(check_texts(c->ctx, &c->single, "single", 1, 0));
+    LM_TRY(check_texts(c->ctx, &c->pair, "pair", 1, 1));
+    LM_TRY(lm_image_append(c->image, c->start, c->single.data, c->single.size / sizeof(lm_piece),
+                           sizeof(lm_piece), single));
+    return lm_image_append(c->image, c->start, c->pair.data, c->pair.size / sizeof(lm_piece),
+                           sizeof(lm_piece), pair);
+}
+
+lm_status
+lm_postprocess_compile(lm_stage_compiler *c, const lm_json *processor, lm_span *single,
+                       lm_span *pair, lm_span *trims)
+{
     lm_status status;
 
-    lm_buffer_init(&read.single, ctx);
-    lm_buffer_init(&read.pair, ctx);
-    status = read_templates(ctx, processor, &read);
+    c->count = 0;
+    lm_buffer_init(&c->single, c->ctx);
+    lm_buffer_init(&c->pair, c->ctx);
+    status = read_templates(c, processor);
     if (status == LM_OK)
-        status = check_texts(ctx, &read.single, "single", 1, 0);
+        status = write_templates(c, single, pair);
     if (status == LM_OK)
-        status = check_texts(ctx, &read.pair, "pair", 1, 1);
-    if (status == LM_OK)
-        status = lm_image_append(out, start, read.single.data, read.single.size / sizeof(lm_piece),
-                                 sizeof(lm_piece), &single);
-    if (status == LM_OK)
-        status = lm_image_append(out, start, read.pair.data, read.pair.size / sizeof(lm_piece),
-                                 sizeof(lm_piece), &pair);
-    lm_buffer_free(&read.single);
-    lm_buffer_free(&read.pair);
-    if (status == LM_OK) {
-        ((lm_token_image *)(out->data + start))->single = single;
-        ((lm_token_image *)(out->data + start))->pair = pair;
-    }
+        status = lm_stage_write(c, trims);
+    lm_buffer_free(&c->single);
+    lm_buffer_free(&c->pair);
     return status;
 }
 
@@ -151,12 +186,12 @@ check_texts(lm_context *ctx, const lm_buffer *pieces, const char *key, int a, in
 
 /* What the reference does without a post-processor: type 0, and 1 for the second text. */
 static lm_status
-compile_none(templates *out)
+compile_none(lm_stage_compiler *c)
 {
     static const lm_piece pieces[] = {{LM_PIECE_A, 0}, {LM_PIECE_B, 1}};
 
-    LM_TRY(lm_buffer_append(&out->single, pieces, sizeof pieces[0]));
-    return lm_buffer_append(&out->pair, pieces, sizeof pieces);
+    LM_TRY(lm_buffer_append(&c->single, pieces, sizeof pieces[0]));
+    return lm_buffer_append(&c->pair, pieces, sizeof pieces);
 }
 
 /*
@@ -189,22 +224,50 @@ read_named_id(lm_context *ctx, lm_field field, const char *key, const lm_vocab *
     return check_id(ctx, pair->as.items.first->next, key, vocab, id);
 }
 
+/* What stands around texts; `pieces` are those of a pair, which begin with those of one text. */
+static lm_status
+put_templates(lm_stage_compiler *c, const lm_piece *pieces, size_t count)
+{
+    LM_TRY(lm_buffer_append(&c->single, pieces, 3 * sizeof *pieces));
+    return lm_buffer_append(&c->pair, pieces, count * sizeof *pieces);
+}
+
+static lm_status
+read_ends(lm_stage_compiler *c, lm_field field, int32_t *cls, int32_t *sep)
+{
+    LM_TRY(check_first(c, field, "a second template"));
+    c->has_template = true;
+    LM_TRY(read_named_id(c->ctx, field, "cls", c->vocab, cls));
+    return read_named_id(c->ctx, field, "sep", c->vocab, sep);
+}
+
 /* [CLS] A [SEP], and B [SEP] of type 1. */
 static lm_status
-compile_bert(lm_context *ctx, lm_field field, templates *out)
+compile_bert(lm_stage_compiler *c, lm_field field)
 {
     int32_t cls, sep;
 
-    LM_TRY(read_named_id(ctx, field, "cls", out->vocab, &cls));
-    LM_TRY(read_named_id(ctx, field, "sep", out->vocab, &sep));
-    {
-        const lm_piece pieces[] = {
-            {cls, 0}, {LM_PIECE_A, 0}, {sep, 0}, {LM_PIECE_B, 1}, {sep, 1},
-        };
+    LM_TRY(read_ends(c, field, &cls, &sep));
+    return put_templates(
+        c, (const lm_piece[]){{cls, 0}, {LM_PIECE_A, 0}, {sep, 0}, {LM_PIECE_B, 1}, {sep, 1}}, 5);
+}
 
-        LM_TRY(lm_buffer_append(&out->single, pieces, 3 * sizeof pieces[0]));
-        return lm_buffer_append(&out->pair, pieces, sizeof pieces);
-    }
+/* <s> A </s>, and </s> B </s>, all of type 0. */
+static lm_status
+compile_roberta(lm_stage_compiler *c, lm_field field)
+{
+    int32_t cls, sep;
+    bool trims, prefix;
+
+    LM_TRY(read_ends(c, field, &cls, &sep));
+    LM_TRY(lm_field_required_bool(c->ctx, field, "trim_offsets", &trims));
+    LM_TRY(lm_field_required_bool(c->ctx, field, "add_prefix_space", &prefix));
+    LM_TRY(add_trim(c, ROBERTA, trims, prefix));
+    return put_templates(
+        c,
+        (const lm_piece[]){
+            {cls, 0}, {LM_PIECE_A, 0}, {sep, 0}, {sep, 0}, {LM_PIECE_B, 0}, {sep, 0}},
+        6);
 }
 
 /* {"id": "A", "type_id": 0} of a Sequence. */
@@ -277,11 +340,13 @@ read_template(lm_context *ctx, lm_field field, const char *key, const lm_json *s
 
 /* Both templates draw on one table of special tokens. */
 static lm_status
-compile_template(lm_context *ctx, lm_field field, templates *out)
+compile_template(lm_stage_compiler *c, lm_field field)
 {
     const lm_json *specials;
 
-    LM_TRY(lm_field_items(ctx, field, "special_tokens", LM_JSON_OBJECT, &specials));
-    LM_TRY(read_template(ctx, field, "single", specials, out->vocab, &out->single));
-    return read_template(ctx, field, "pair", specials, out->vocab, &out->pair);
+    LM_TRY(check_first(c, field, "a second template"));
+    c->has_template = true;
+    LM_TRY(lm_field_items(c->ctx, field, "special_tokens", LM_JSON_OBJECT, &specials));
+    LM_TRY(read_template(c->ctx, field, "single", specials, c->vocab, &c->single));
+    return read_template(c->ctx, field, "pair", specials, c->vocab, &c->pair);
 }

@@ -4,7 +4,7 @@
  *
  * Classes like BertTokenizer are made anew from the vocabulary: normalizer, pre-tokenizer,
  * template, prefix and added tokens of tokenizer.json count for nothing there. lmtext obeys
- * tokenizer.json (but for the settings of BertNormalizer) and notes each difference. A token or
+ * tokenizer.json (except the settings of BertNormalizer) and notes each difference. A token or
  * setting that only the other files have is refused.
  */
 #include "token/reference.h"
@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "token/models.h"
 #include "token/pretokenize.h"
+#include "token/wordpiece.h"
 
 #define TOKENIZER_FILE "tokenizer.json"
 #define CONFIG_FILE "tokenizer_config.json"
@@ -23,7 +25,7 @@
 
 /*
  * By their names without "Fast". Those that are no Bert class but normalize as one have other
- * special tokens.
+ * special tokens, which are not compared.
  */
 static const lm_token_class classes[] = {
     {"BertTokenizer", true, true, false},
@@ -36,7 +38,7 @@ static const lm_token_class classes[] = {
     {"FunnelTokenizer", true, false, false},
     {"LayoutLMTokenizer", true, true, false},
     {"LxmertTokenizer", true, true, false},
-    {"MPNetTokenizer", true, false, false},
+    {"MPNetTokenizer", true, true, false}, /* with tokens of its own: see `standards` */
     {"MobileBertTokenizer", true, true, false},
     {"SqueezeBertTokenizer", true, true, false},
     {"PreTrainedTokenizer", false, false, true},
@@ -44,7 +46,7 @@ static const lm_token_class classes[] = {
 };
 
 /* Values of model_type whose class is BertTokenizer. */
-static const char *const bert_model_types[] = {"bert"};
+static const char *const bert_model_types[] = {"bert", "distilbert", "electra", "ernie"};
 
 /* A class without a row: its rules are not known. */
 static lm_token_class
@@ -106,6 +108,38 @@ lm_token_override(lm_context *ctx, const lm_tokenizer_files *files, const lm_tok
     return LM_OK;
 }
 
+/* One of two texts, or nothing: then *left stays. */
+static lm_status
+read_side(lm_context *ctx, const char *file, lm_field field, const char *key, const char *sides[2],
+          bool *left)
+{
+    const lm_json *side = lm_json_get(field.object, key);
+
+    if (!side)
+        return LM_OK;
+    for (int i = 0; i < 2; i++)
+        if (lm_json_is_string(side, sides[i])) {
+            *left = i == 0;
+            return LM_OK;
+        }
+    lm_field_wrong(ctx, field, key, side, "");
+    lm_detail_file(ctx, file);
+    return lm_detail_allowed(ctx, "\"%s\" or \"%s\"", sides[0], sides[1]);
+}
+
+/* tokenizer_config.json comes first, as in transformers. */
+lm_status
+lm_token_cuts_left(lm_context *ctx, const lm_tokenizer_files *files, bool *left)
+{
+    static const char *sides[] = {"left", "right"}, *directions[] = {"Left", "Right"};
+    const lm_field truncation = {lm_json_get(files->tokenizer, "truncation"), "truncation"};
+
+    *left = false;
+    LM_TRY(read_side(ctx, TOKENIZER_FILE, truncation, "direction", directions, left));
+    return read_side(ctx, CONFIG_FILE, (lm_field){files->config, ""}, "truncation_side", sides,
+                     left);
+}
+
 /* ---------------------------------------------------------------- checks */
 
 typedef struct checker {
@@ -139,14 +173,13 @@ lm_token_check_reference(lm_context *ctx, const lm_tokenizer_files *files,
     LM_TRY(check_types(&c));
     if (class->is_bert)
         return check_bert(&c);
-    if (class->name[0] != '\0' && !class->obeys)
+    if (class->name[0] != '\0' && !class->obeys && !files->older)
         lm_notes_add(notes, CONFIG_FILE, "tokenizer_class",
                      "transformers makes a %.100s by rules of its own; lmtext obeys tokenizer.json",
                      class->name);
     return LM_OK;
 }
 
-/* The direction of tokenizer.json counts where tokenizer_config.json has no truncation_side. */
 static lm_status
 check_keys(const checker *c)
 {
@@ -156,9 +189,8 @@ check_keys(const checker *c)
         lm_keys_check(c->ctx, c->notes, TOKENIZER_FILE, "", files->tokenizer, lm_tokenizer_keys));
     LM_TRY(lm_keys_check(c->ctx, c->notes, TOKENIZER_FILE, "model.",
                          lm_json_get(files->tokenizer, "model"), lm_tokenizer_model_keys));
-    if (!lm_json_get(files->config, "truncation_side"))
-        LM_TRY(lm_keys_check(c->ctx, c->notes, TOKENIZER_FILE, "truncation.",
-                             lm_json_get(files->tokenizer, "truncation"), lm_truncation_keys));
+    LM_TRY(lm_keys_check(c->ctx, c->notes, TOKENIZER_FILE, "truncation.",
+                         lm_json_get(files->tokenizer, "truncation"), lm_truncation_keys));
     LM_TRY(
         lm_keys_check(c->ctx, c->notes, CONFIG_FILE, "", files->config, lm_tokenizer_config_keys));
     if (c->decoder)
@@ -168,17 +200,41 @@ check_keys(const checker *c)
 
 /* ---------------------------------------------------------------- special tokens by name */
 
-static const struct {
-    const char *key;
-    const char *text; /* of BertTokenizer, where no file has the key */
-} standard[] = {
-    {"unk_token", "[UNK]"}, {"sep_token", "[SEP]"},   {"pad_token", "[PAD]"},
-    {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"}, {"bos_token", NULL},
-    {"eos_token", NULL},
+enum { UNK, SEP, PAD, CLS, MASK, STANDARD_COUNT };
+
+static const char *const standard_keys[STANDARD_COUNT] = {
+    [UNK] = "unk_token", [SEP] = "sep_token",   [PAD] = "pad_token",
+    [CLS] = "cls_token", [MASK] = "mask_token",
 };
 
-#define STANDARD_COUNT (sizeof standard / sizeof standard[0])
-enum { UNK, SEP, PAD, CLS };
+/* What a class that makes all stages takes where no file has the key, and its template. */
+typedef struct standard_tokens {
+    const char *class; /* NULL: every other one */
+    const char *texts[STANDARD_COUNT];
+    bool robertas; /* pairs are as RoBERTa's: two separators, and no types */
+    const char *shown;
+} standard_tokens;
+
+static const standard_tokens standards[] = {
+    {"MPNetTokenizer",
+     {"[UNK]", "</s>", "<pad>", "<s>", "<mask>"},
+     true,
+     "the template <s> A </s>, and <s> A </s> </s> B </s>"},
+    {NULL,
+     {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
+     false,
+     "the template [CLS] A [SEP], and [CLS] A [SEP] B [SEP]"},
+};
+
+static const standard_tokens *
+standard_of(const checker *c)
+{
+    const standard_tokens *row = standards;
+
+    while (row->class && strcmp(row->class, c->class->name) != 0)
+        row++;
+    return row;
+}
 
 /* A token is a string, or an object with its content and flags; NULL: it is neither. */
 static const lm_json *
@@ -241,7 +297,7 @@ static bool
 is_standard(const checker *c, const char *key)
 {
     for (size_t i = 0; i < STANDARD_COUNT && c->class->is_bert; i++)
-        if (standard[i].text && strcmp(standard[i].key, key) == 0)
+        if (strcmp(standard_keys[i], key) == 0)
             return true;
     return false;
 }
@@ -420,22 +476,22 @@ given_standard(const checker *c, size_t which, const char **file)
 
     *file = MAP_FILE;
     if (!c->decoder)
-        token = lm_json_get(c->files->special_map, standard[which].key);
+        token = lm_json_get(c->files->special_map, standard_keys[which]);
     if (token)
         return token;
     *file = CONFIG_FILE;
-    return lm_json_get(c->files->config, standard[which].key);
+    return lm_json_get(c->files->config, standard_keys[which]);
 }
 
 /* Its text; "" where a file says that there is none. */
 static const char *
 standard_text(const checker *c, size_t which, size_t *length)
 {
-    const char *file;
+    const char *file, *fallback = standard_of(c)->texts[which];
     const lm_json *given = given_standard(c, which, &file), *text = token_content(given);
 
-    *length = text ? text->as.string.length : given ? 0 : strlen(standard[which].text);
-    return text ? text->as.string.bytes : given ? "" : standard[which].text;
+    *length = text ? text->as.string.length : given ? 0 : strlen(fallback);
+    return text ? text->as.string.bytes : given ? "" : fallback;
 }
 
 /* Its id, or -1. */
@@ -461,13 +517,13 @@ note(const checker *c, const char *key, const char *what)
 static lm_status
 check_stages(const checker *c)
 {
-    lm_stage_list normalizer, pretokenizer;
+    bool normalizer, pretokenizer;
 
-    LM_TRY(lm_normalizer_bert(c->ctx, c->override, &normalizer));
-    LM_TRY(lm_pretokenizer_bert(c->ctx, &pretokenizer));
-    if (memcmp(&normalizer, &c->image->normalizer, sizeof normalizer) != 0)
+    LM_TRY(lm_normalizer_is_bert(c->ctx, c->image, c->override, &normalizer));
+    LM_TRY(lm_pretokenizer_is_bert(c->ctx, c->image, &pretokenizer));
+    if (!normalizer)
         note(c, "normalizer", "a BertNormalizer alone");
-    if (memcmp(&pretokenizer, &c->image->pretokenizer, sizeof pretokenizer) != 0)
+    if (!pretokenizer)
         note(c, "pre_tokenizer", "a BertPreTokenizer");
     return LM_OK;
 }
@@ -493,7 +549,7 @@ check_piece(const checker *c, size_t which, lm_piece piece)
 
     if (!given || piece.id == standard_id(c, which))
         return LM_OK;
-    return refuse(c, file, standard[which].key, "", standard_text(c, which, &length),
+    return refuse(c, file, standard_keys[which], "", standard_text(c, which, &length),
                   "the token of the post_processor in tokenizer.json");
 }
 
@@ -504,37 +560,53 @@ check_template(const checker *c)
     const lm_piece pieces[] = {
         {cls, 0}, {LM_PIECE_A, 0}, {sep, 0}, {LM_PIECE_B, 1}, {sep, 1},
     };
+    const lm_piece robertas[] = {
+        {cls, 0}, {LM_PIECE_A, 0}, {sep, 0}, {sep, 0}, {LM_PIECE_B, 0}, {sep, 0},
+    };
     const lm_piece *own = lm_image_at(c->image, c->image->single);
+    const standard_tokens *standard = standard_of(c);
 
     if (cls >= 0 && sep >= 0 && is_template(c->image, c->image->single, pieces, 3) &&
-        is_template(c->image, c->image->pair, pieces, 5))
+        is_template(c->image, c->image->pair, standard->robertas ? robertas : pieces,
+                    standard->robertas ? 6 : 5))
         return LM_OK;
     if (c->image->single.count == 3 && own[1].id == LM_PIECE_A) {
         LM_TRY(check_piece(c, CLS, own[0]));
         LM_TRY(check_piece(c, SEP, own[2]));
     }
-    note(c, "post_processor", "the template [CLS] A [SEP], and [CLS] A [SEP] B [SEP]");
+    note(c, "post_processor", standard->shown);
     return LM_OK;
 }
 
+/* The settings are those of a WordPiece where that is the model. */
 static void
-check_model(const checker *c)
+check_wordpiece(const checker *c)
 {
     const lm_json *model = lm_json_get(c->files->tokenizer, "model");
     const lm_json *prefix = lm_json_get(model, "continuing_subword_prefix");
+    const lm_wordpiece *own = lm_image_at(c->image, c->image->settings);
     const char *unk;
     char what[80];
     size_t length;
 
     if (!lm_json_is_string(prefix, "##"))
         note(c, "model.continuing_subword_prefix", "the prefix ##");
-    if (c->image->wordpiece.max_chars != 100)
+    if (own->max_chars != 100)
         note(c, "model.max_input_chars_per_word", "at most 100 characters a word");
-    if (c->image->wordpiece.unk != standard_id(c, UNK)) {
+    if (own->unk != standard_id(c, UNK)) {
         unk = standard_text(c, UNK, &length);
         snprintf(what, sizeof what, "the unknown token \"%.40s\"", unk);
         note(c, "model.unk_token", what);
     }
+}
+
+static void
+check_model(const checker *c)
+{
+    if (lm_token_model_of(c->image->model) == &lm_wordpiece_model)
+        check_wordpiece(c);
+    else
+        note(c, "model.type", "a WordPiece");
 }
 
 /* Special tokens that transformers finds in texts, and tokenizer.json does not list. */
@@ -544,7 +616,7 @@ check_unlisted(const checker *c)
     char what[120] = "";
     size_t used = 0;
 
-    for (size_t i = 0; i < STANDARD_COUNT && standard[i].text; i++) {
+    for (size_t i = 0; i < STANDARD_COUNT; i++) {
         size_t length;
         const char *text = standard_text(c, i, &length);
 
@@ -556,7 +628,7 @@ check_unlisted(const checker *c)
         note(c, "added_tokens", what);
 }
 
-/* Added tokens of tokenizer.json that added_tokens_decoder, which rules there, has not. */
+/* Added tokens of tokenizer.json that added_tokens_decoder, which has precedence, lacks. */
 static lm_status
 check_unnamed(const checker *c)
 {

@@ -35,6 +35,9 @@ lm_token_class lm_token_class_of(const lm_tokenizer_files *files);
 lm_status lm_token_override(lm_context *ctx, const lm_tokenizer_files *files,
                             const lm_token_class *class, lm_bert_override *override);
 
+/* Whether a text that is too long loses its beginning: truncation_side, or tokenizer.json says. */
+lm_status lm_token_cuts_left(lm_context *ctx, const lm_tokenizer_files *files, bool *left);
+
 /*
  * Compare a compiled tokenizer with what the class would make. Only where a model is imported or
  * made from another version: without notes nothing is looked at. Marks tokens of the vocabulary.

@@ -7,7 +7,7 @@
 #include "base/unicode.h"
 #include "base/utf8.h"
 #include "token/match.h"
-#include "token/run.h"
+#include "token/encode_state.h"
 
 void
 lm_split_init(lm_split *split, lm_context *ctx, const lm_token_image *image,
@@ -60,7 +60,7 @@ take_space_before(const lm_split *split, lm_match *match)
     while (match->start > split->done &&
            has_flag(split->text + before(split->text, match->start), LM_UNICODE_SPACE)) {
         match->start = before(split->text, match->start);
-        LM_TRY(lm_run_poll(split->ctx, steps++));
+        LM_TRY(lm_poll_step(split->ctx, steps++));
     }
     if (match->start < split->done)
         match->start = split->done < match->stop ? split->done : match->stop;
@@ -78,7 +78,7 @@ take_space_after(const lm_split *split, lm_match *match)
 
         lm_utf8_decode(split->text + match->stop, &bytes);
         match->stop += (size_t)bytes;
-        LM_TRY(lm_run_poll(split->ctx, steps++));
+        LM_TRY(lm_poll_step(split->ctx, steps++));
     }
     return LM_OK;
 }

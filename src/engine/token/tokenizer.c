@@ -6,13 +6,18 @@
 
 #include <string.h>
 
+#include "token/models.h"
 #include "token/stream.h"
+#include "token/template.h"
 
-/* Tokens that are copied between two polls. */
-#define PIECE ((size_t)1 << 20)
+/* What a scratch remembers of one view must not serve another that lies at the same address. */
+static uint64_t
+next_serial(void)
+{
+    static uint64_t last;
 
-static lm_status join_pair(lm_context *ctx, const lm_token_image *image, const lm_encoding *a,
-                           const lm_encoding *b, const lm_token_options *options, lm_encoding *out);
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
 
 /* A few comparisons and no allocation: done at every attach. */
 lm_status
@@ -27,31 +32,40 @@ lm_tokenizer_bind(lm_context *ctx, const void *image, size_t size, lm_tokenizer 
     tokenizer->image = image;
     tokenizer->size = header->size;
     tokenizer->vocab_size = header->vocab_size;
+    tokenizer->serial = next_serial();
     return LM_OK;
 }
 
-/* Every piece of a template that is no text. */
-int
-lm_tokenizer_special_count(const lm_tokenizer *tokenizer, bool pair)
+int32_t
+lm_token_unknown(const lm_tokenizer *tokenizer)
 {
     const lm_token_image *image = tokenizer->image;
-    lm_span span = pair ? image->pair : image->single;
 
-    return (int)span.count - (pair ? 2 : 1);
+    return lm_token_model_of(image->model)->unknown(lm_image_at(image, image->settings));
 }
 
-/* Of the template for one text; types are not negative. */
-int32_t
-lm_tokenizer_highest_type(const lm_tokenizer *tokenizer)
+bool
+lm_token_continues(const lm_tokenizer *tokenizer, int32_t id)
 {
     const lm_token_image *image = tokenizer->image;
-    const lm_piece *pieces = lm_image_at(image, image->single);
-    int32_t highest = 0;
+    const lm_token_model *model = lm_token_model_of(image->model);
 
-    for (uint64_t i = 0; i < image->single.count; i++)
-        if (pieces[i].type > highest)
-            highest = pieces[i].type;
-    return highest;
+    return model->continues && model->continues(image, id);
+}
+
+bool
+lm_tokenizer_marks_pieces(const lm_tokenizer *tokenizer)
+{
+    const lm_token_image *image = tokenizer->image;
+    const lm_token_model *model = lm_token_model_of(image->model);
+
+    return model->marks_pieces && model->marks_pieces(lm_image_at(image, image->settings));
+}
+
+bool
+lm_tokenizer_cuts_left(const lm_tokenizer *tokenizer)
+{
+    return ((const lm_token_image *)tokenizer->image)->cuts_left;
 }
 
 /* The stream's only part. */
@@ -82,122 +96,88 @@ lm_count_tokens(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch
     return LM_OK;
 }
 
-/*
- * Cut the longer text first, as the reference's longest_first does: it keeps the shorter one whole
- * where it takes at most half of the room, and else halves the room.
- */
-static void
-cut_pair(lm_encoding *a, lm_encoding *b, size_t limit)
+/* In place of token by token: counts may be in the millions. */
+void
+lm_tokenizer_cut_pair(size_t counts[2], size_t limit)
 {
-    bool swap = a->count > b->count;
-    size_t low = swap ? b->count : a->count, high;
+    bool swap = counts[0] > counts[1];
+    size_t low = swap ? counts[1] : counts[0], high;
 
     high = low > limit ? low : limit - low > low ? limit - low : low;
     if (low + high > limit) {
         low = limit / 2;
         high = low + limit % 2;
     }
-    a->count = swap ? high : low;
-    b->count = swap ? low : high;
+    counts[0] = swap ? high : low;
+    counts[1] = swap ? low : high;
 }
 
 /* Both texts are tokenized whole: which one is cut depends on the length of both. */
+lm_status
+lm_tokenize_both(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
+                 const char *a, size_t a_length, const char *b, size_t b_length,
+                 const lm_token_options *options, size_t counts[2])
+{
+    lm_token_options plain = *options;
+
+    plain.add_special = false;
+    plain.max_tokens = 0;
+    LM_TRY(lm_tokenize(ctx, tokenizer, scratch, a, a_length, &plain, &scratch->a));
+    LM_TRY(lm_tokenize(ctx, tokenizer, scratch, b, b_length, &plain, &scratch->b));
+    counts[0] = scratch->a.count;
+    counts[1] = scratch->b.count;
+    return LM_OK;
+}
+
+lm_token_part
+lm_tokenizer_keep(const lm_tokenizer *tokenizer, size_t all, size_t count)
+{
+    return (lm_token_part){lm_tokenizer_cuts_left(tokenizer) ? all - count : 0, count};
+}
+
+/* Make a view of some tokens out of one of all; false: there are not so many. */
+static bool
+narrow(lm_encoding *text, lm_token_part part)
+{
+    if (part.first > text->count || part.count > text->count - part.first)
+        return false;
+    text->count = part.count;
+    text->ids += part.first;
+    text->start += part.first;
+    text->stop += part.first;
+    text->begins += part.first;
+    text->spared += part.first;
+    return true;
+}
+
+/* Views of the scratch's texts, which keep all their tokens. */
+lm_status
+lm_tokenize_join(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
+                 const lm_token_part parts[2], const lm_token_options *options, lm_encoding *out)
+{
+    lm_encoding texts[2] = {scratch->a, scratch->b};
+
+    for (int i = 0; i < 2; i++)
+        if (!narrow(&texts[i], parts[i]))
+            return lm_raise(ctx, LM_INTERNAL, "a pair of texts does not have so many tokens");
+    return lm_template_join(ctx, tokenizer->image, &texts[0], &texts[1], options, out);
+}
+
 lm_status
 lm_tokenize_pair(lm_context *ctx, const lm_tokenizer *tokenizer, lm_token_scratch *scratch,
                  const char *a, size_t a_length, const char *b, size_t b_length,
                  const lm_token_options *options, lm_encoding *out)
 {
-    lm_token_options plain = *options;
-    size_t limit;
+    size_t limit, all[2], counts[2];
+    lm_token_part parts[2];
 
     LM_TRY(lm_token_limit(ctx, tokenizer, options, true, &limit));
-    plain.add_special = false;
-    plain.max_tokens = 0;
-    LM_TRY(lm_tokenize(ctx, tokenizer, scratch, a, a_length, &plain, &scratch->a));
-    LM_TRY(lm_tokenize(ctx, tokenizer, scratch, b, b_length, &plain, &scratch->b));
-    out->truncated = scratch->a.count + scratch->b.count > limit;
+    LM_TRY(lm_tokenize_both(ctx, tokenizer, scratch, a, a_length, b, b_length, options, all));
+    memcpy(counts, all, sizeof counts);
+    out->truncated = all[0] + all[1] > limit;
     if (out->truncated)
-        cut_pair(&scratch->a, &scratch->b, limit);
-    return join_pair(ctx, tokenizer->image, &scratch->a, &scratch->b, options, out);
-}
-
-/* A special token stands nowhere in the texts. */
-static void
-put_special(lm_encoding *out, lm_piece piece)
-{
-    out->ids[out->count] = piece.id;
-    out->type_ids[out->count] = piece.type;
-    out->start[out->count] = out->stop[out->count] = 0;
-    out->special[out->count++] = 1;
-}
-
-/* Some tokens of a text, each with the type of its place in the template. */
-static void
-put_tokens(lm_encoding *out, const lm_encoding *text, size_t first, size_t count, int32_t type,
-           bool offsets)
-{
-    memcpy(out->ids + out->count, text->ids + first, count * sizeof *text->ids);
-    if (offsets) {
-        memcpy(out->start + out->count, text->start + first, count * sizeof *text->start);
-        memcpy(out->stop + out->count, text->stop + first, count * sizeof *text->stop);
-    }
-    memset(out->special + out->count, 0, count);
-    for (size_t i = 0; i < count; i++)
-        out->type_ids[out->count + i] = type;
-    out->count += count;
-}
-
-/* A whole text, in pieces between which a cancel is seen. */
-static lm_status
-put_text(lm_context *ctx, lm_encoding *out, const lm_encoding *text, int32_t type, bool offsets)
-{
-    for (size_t first = 0; first < text->count; first += PIECE) {
-        size_t left = text->count - first;
-
-        if (first > 0)
-            LM_TRY(lm_poll(ctx));
-        put_tokens(out, text, first, left < PIECE ? left : PIECE, type, offsets);
-    }
-    return LM_OK;
-}
-
-/* Put both texts into the template; without special tokens only its order and types count. */
-static lm_status
-join_pair(lm_context *ctx, const lm_token_image *image, const lm_encoding *a, const lm_encoding *b,
-          const lm_token_options *options, lm_encoding *out)
-{
-    lm_span span = image->pair;
-    const lm_piece *pieces = lm_image_at(image, span);
-
-    out->count = 0;
-    LM_TRY(lm_encoding_reserve(out, a->count + b->count + span.count));
-    for (uint64_t i = 0; i < span.count; i++) {
-        if (pieces[i].id >= 0 && options->add_special)
-            put_special(out, pieces[i]);
-        else if (pieces[i].id < 0)
-            LM_TRY(put_text(ctx, out, pieces[i].id == LM_PIECE_A ? a : b, pieces[i].type,
-                            options->offsets));
-    }
-    return LM_OK;
-}
-
-/* What the template makes of one text, on plain arrays of the caller. */
-size_t
-lm_tokenizer_surround(const lm_tokenizer *tokenizer, const int32_t *ids, size_t count,
-                      int32_t *out_ids, int32_t *out_types)
-{
-    const lm_token_image *image = tokenizer->image;
-    const lm_piece *pieces = lm_image_at(image, image->single);
-    size_t written = 0;
-
-    for (uint64_t i = 0; i < image->single.count; i++) {
-        size_t length = pieces[i].id >= 0 ? 1 : count;
-
-        if (length > 0)
-            memcpy(out_ids + written, pieces[i].id >= 0 ? &pieces[i].id : ids,
-                   length * sizeof *out_ids);
-        for (size_t k = 0; k < length; k++)
-            out_types[written++] = pieces[i].type;
-    }
-    return written;
+        lm_tokenizer_cut_pair(counts, limit);
+    for (int i = 0; i < 2; i++)
+        parts[i] = lm_tokenizer_keep(tokenizer, all[i], counts[i]);
+    return lm_tokenize_join(ctx, tokenizer, scratch, parts, options, out);
 }

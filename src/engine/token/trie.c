@@ -66,6 +66,12 @@ compare_keys(const void *a, const void *b)
     return (x->value > y->value) - (x->value < y->value);
 }
 
+lm_status
+lm_trie_sort(lm_context *ctx, lm_trie_key *keys, size_t count)
+{
+    return lm_sort(ctx, keys, count, sizeof *keys, compare_keys);
+}
+
 /* What is only needed while building is freed here, also after a failure. */
 lm_status
 lm_trie_build(lm_context *ctx, lm_trie_key *keys, size_t count, uint32_t roots, lm_trie *trie)
@@ -75,7 +81,7 @@ lm_trie_build(lm_context *ctx, lm_trie_key *keys, size_t count, uint32_t roots, 
 
     memset(trie, 0, sizeof *trie);
     trie->ctx = ctx;
-    status = lm_sort(ctx, keys, count, sizeof *keys, compare_keys);
+    status = lm_trie_sort(ctx, keys, count);
     if (status == LM_OK)
         status = build(&b, count, roots);
     lm_free(ctx, b.next);

@@ -23,6 +23,9 @@ typedef struct lm_trie {
     size_t nodes;
 } lm_trie;
 
+/* By root, then by bytes. */
+lm_status lm_trie_sort(lm_context *ctx, lm_trie_key *keys, size_t count);
+
 /* Sorts keys. Free the result also after a failure. */
 lm_status lm_trie_build(lm_context *ctx, lm_trie_key *keys, size_t count, uint32_t roots,
                         lm_trie *trie);
@@ -39,21 +42,26 @@ lm_trie_child(const lm_cell *cells, uint32_t node, unsigned char byte)
     return (cells[next] & LM_CELL_LABEL) == byte + 1u ? next : 0;
 }
 
+/* The value of a node, or -1. */
+static inline int32_t
+lm_trie_value(const lm_cell *cells, uint32_t node)
+{
+    lm_cell cell = cells[node];
+
+    if (!(cell & LM_CELL_FLAG))
+        cell = cells[lm_cell_payload(cell) - 1];
+    return cell & LM_CELL_FLAG ? (int32_t)lm_cell_payload(cell) : -1;
+}
+
 /* The value of a key, or -1. */
 static inline int32_t
 lm_trie_find(const lm_cell *cells, uint32_t root, const char *bytes, size_t length)
 {
     uint32_t node = root;
-    lm_cell cell;
 
     for (size_t i = 0; i < length && node != 0; i++)
         node = lm_trie_child(cells, node, (unsigned char)bytes[i]);
-    if (node == 0)
-        return -1;
-    cell = cells[node];
-    if (!(cell & LM_CELL_FLAG))
-        cell = cells[lm_cell_payload(cell) - 1];
-    return cell & LM_CELL_FLAG ? (int32_t)lm_cell_payload(cell) : -1;
+    return node != 0 ? lm_trie_value(cells, node) : -1;
 }
 
 #endif

@@ -19,26 +19,85 @@ static lm_status insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const 
 
 /* Ids are checked before anything is sized by them. */
 lm_status
-lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, int32_t max_vocab,
-              size_t added_count, lm_vocab *vocab)
+lm_vocab_read(lm_context *ctx, lm_arena *arena, const lm_json *model, size_t added, lm_vocab *vocab)
 {
     const lm_json *entries;
     size_t total, index = 0;
 
-    memset(vocab, 0, sizeof *vocab);
-    vocab->max_vocab = max_vocab;
     LM_TRY(lm_field_items(ctx, (lm_field){model, "model"}, "vocab", LM_JSON_OBJECT, &entries));
     vocab->model_count = entries->as.items.count;
     LM_TRY(check_ids(ctx, vocab, entries));
     if ((size_t)vocab->size > LM_CELL_LIMIT) /* the trie holds ids */
         return lm_raise(ctx, LM_TOO_LARGE, "the vocabulary is too large");
     total = vocab->model_count > (size_t)vocab->size ? vocab->model_count : (size_t)vocab->size;
-    LM_TRY(make_room(vocab, arena, total + added_count));
+    LM_TRY(make_room(vocab, arena, total + added));
     for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next) {
         if (index++ % 4096 == 4095)
             LM_TRY(lm_poll(ctx));
         LM_TRY(insert(ctx, vocab, (lm_field){entries, PATH}, entry->key, entry->key_length,
                       (int32_t)entry->integer));
+    }
+    return LM_OK;
+}
+
+/* A piece and its score. */
+static lm_status
+check_piece(lm_context *ctx, const lm_json *entries, const lm_json *entry)
+{
+    const lm_json *score;
+
+    if (entry->type == LM_JSON_ARRAY && entry->as.items.count == 2 &&
+        entry->as.items.first->type == LM_JSON_STRING) {
+        score = entry->as.items.first->next;
+        if (score->type == LM_JSON_NUMBER)
+            return LM_OK;
+    }
+    lm_field_wrong(ctx, (lm_field){entries, PATH}, "", entry, "pairs of a text and a score");
+    return lm_detail_offset(ctx, entry->offset);
+}
+
+/* The bucket of a text is the last one's. */
+static lm_status
+insert_piece(lm_context *ctx, lm_vocab *vocab, const lm_json *entries, const lm_json *text,
+             int32_t id)
+{
+    const char *bytes = text->as.string.bytes;
+    size_t length = text->as.string.length, bucket;
+    int32_t known = lm_vocab_find(vocab, bytes, length);
+
+    if (known < 0)
+        return insert(ctx, vocab, (lm_field){entries, PATH}, bytes, length, id);
+    bucket = lm_hash_bytes(bytes, length, 0) & (vocab->bucket_count - 1);
+    while (vocab->buckets[bucket] != known)
+        bucket = (bucket + 1) & (vocab->bucket_count - 1);
+    vocab->buckets[bucket] = id;
+    vocab->tokens[id] = (lm_vocab_token){.text = bytes, .length = length};
+    return LM_OK;
+}
+
+lm_status
+lm_vocab_read_list(lm_context *ctx, lm_arena *arena, const lm_json *model, size_t added,
+                   lm_vocab *vocab)
+{
+    const lm_json *entries;
+    int32_t id = 0;
+
+    LM_TRY(lm_field_items(ctx, (lm_field){model, "model"}, "vocab", LM_JSON_ARRAY, &entries));
+    vocab->model_count = entries->as.items.count;
+    if (vocab->model_count > (size_t)vocab->max_vocab || vocab->model_count > LM_CELL_LIMIT) {
+        lm_raise(ctx, LM_BAD_MODEL, "malformed tokenizer");
+        lm_detail_file(ctx, "tokenizer.json");
+        lm_detail_key(ctx, PATH);
+        lm_detail_found(ctx, "%zu pieces", vocab->model_count);
+        return lm_detail_allowed(ctx, "at most %d (rows of the embedding)", vocab->max_vocab);
+    }
+    vocab->size = (int32_t)vocab->model_count;
+    LM_TRY(make_room(vocab, arena, vocab->model_count + added));
+    for (const lm_json *entry = entries->as.items.first; entry; entry = entry->next, id++) {
+        if (id % 4096 == 4095)
+            LM_TRY(lm_poll(ctx));
+        LM_TRY(check_piece(ctx, entries, entry));
+        LM_TRY(insert_piece(ctx, vocab, entries, entry->as.items.first, id));
     }
     return LM_OK;
 }
@@ -68,15 +127,15 @@ check_ids(lm_context *ctx, lm_vocab *vocab, const lm_json *entries)
 static lm_status
 make_room(lm_vocab *vocab, lm_arena *arena, size_t tokens)
 {
-    for (vocab->slot_count = 16; vocab->slot_count < 2 * tokens;)
-        vocab->slot_count *= 2;
+    for (vocab->bucket_count = 16; vocab->bucket_count < 2 * tokens;)
+        vocab->bucket_count *= 2;
     vocab->tokens = lm_arena_array(arena, tokens, sizeof *vocab->tokens);
-    vocab->slots = lm_arena_array(arena, vocab->slot_count, sizeof *vocab->slots);
-    if (!vocab->tokens || !vocab->slots)
+    vocab->buckets = lm_arena_array(arena, vocab->bucket_count, sizeof *vocab->buckets);
+    if (!vocab->tokens || !vocab->buckets)
         return LM_NO_MEMORY;
     if (tokens > 0)
         memset(vocab->tokens, 0, tokens * sizeof *vocab->tokens);
-    memset(vocab->slots, -1, vocab->slot_count * sizeof *vocab->slots);
+    memset(vocab->buckets, -1, vocab->bucket_count * sizeof *vocab->buckets);
     return LM_OK;
 }
 
@@ -110,7 +169,7 @@ insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const char *text, size_
        int32_t id)
 {
     lm_vocab_token *token = &vocab->tokens[id];
-    size_t slot = lm_hash_bytes(text, length, 0), probes = 0;
+    size_t bucket = lm_hash_bytes(text, length, 0), probes = 0;
 
     if (token->text) {
         lm_field_wrong(ctx, field, text, NULL, "each id once");
@@ -119,27 +178,66 @@ insert(lm_context *ctx, lm_vocab *vocab, lm_field field, const char *text, size_
     *token = (lm_vocab_token){.text = text, .length = length};
     if (vocab->size <= id)
         vocab->size = id + 1;
-    for (slot &= vocab->slot_count - 1; vocab->slots[slot] >= 0;) {
-        slot = (slot + 1) & (vocab->slot_count - 1);
+    for (bucket &= vocab->bucket_count - 1; vocab->buckets[bucket] >= 0;) {
+        bucket = (bucket + 1) & (vocab->bucket_count - 1);
         if (++probes % 4096 == 0)
             LM_TRY(lm_poll(ctx));
     }
-    vocab->slots[slot] = id;
+    vocab->buckets[bucket] = id;
     return LM_OK;
 }
 
 int32_t
 lm_vocab_find(const lm_vocab *vocab, const char *text, size_t length)
 {
-    size_t slot = lm_hash_bytes(text, length, 0) & (vocab->slot_count - 1);
+    size_t bucket = lm_hash_bytes(text, length, 0) & (vocab->bucket_count - 1);
 
-    for (; vocab->slots[slot] >= 0; slot = (slot + 1) & (vocab->slot_count - 1)) {
-        const lm_vocab_token *token = &vocab->tokens[vocab->slots[slot]];
+    for (; vocab->buckets[bucket] >= 0; bucket = (bucket + 1) & (vocab->bucket_count - 1)) {
+        const lm_vocab_token *token = &vocab->tokens[vocab->buckets[bucket]];
 
         if (token->length == length && memcmp(token->text, text, length) == 0)
-            return vocab->slots[slot];
+            return vocab->buckets[bucket];
     }
     return -1;
+}
+
+lm_status
+lm_vocab_keys(lm_context *ctx, lm_vocab *vocab, uint32_t root, lm_trie_key **keys, size_t *count)
+{
+    lm_status status = LM_OK;
+
+    *count = 0;
+    *keys = lm_alloc_array(ctx, (size_t)vocab->size, sizeof **keys);
+    if (!*keys)
+        return LM_NO_MEMORY;
+    for (int32_t id = 0; id < vocab->size && status == LM_OK; id++) {
+        lm_vocab_token *token = &vocab->tokens[id];
+
+        if (id % 4096 == 4095)
+            status = lm_poll(ctx);
+        token->is_key = token->text && !token->added && token->length > 0;
+        if (token->is_key)
+            (*keys)[(*count)++] = (lm_trie_key){token->text, token->length, root, id};
+    }
+    if (status == LM_OK)
+        return LM_OK;
+    lm_free(ctx, *keys);
+    *keys = NULL;
+    return status;
+}
+
+lm_status
+lm_vocab_trie(lm_context *ctx, lm_vocab *vocab, uint32_t root, lm_trie *trie)
+{
+    lm_trie_key *keys;
+    size_t count;
+    lm_status status;
+
+    trie->ctx = ctx;
+    LM_TRY(lm_vocab_keys(ctx, vocab, root, &keys, &count));
+    status = lm_trie_build(ctx, keys, count, root, trie);
+    lm_free(ctx, keys);
+    return status;
 }
 
 /* The arrays of a vocabulary while it is written. */
@@ -147,7 +245,7 @@ typedef struct vocab_writer {
     lm_buffer starts, text, renamed, written, others;
 } vocab_writer;
 
-/* A token that the model's trie has not; they are sorted by text. */
+/* A token that is no key of the trie; they are sorted by text. */
 typedef struct other_token {
     const char *text;
     size_t length;
@@ -289,25 +387,33 @@ find_text(const lm_token_image *image, int32_t id, size_t *length, unsigned *fla
 }
 
 const char *
-lm_token_text(const lm_tokenizer *tokenizer, int32_t id, size_t *length)
+lm_token_find(const lm_tokenizer *tokenizer, int32_t id, size_t *length, bool *special)
 {
     const char *text = NULL;
     unsigned flags = 0;
 
     if (id >= 0 && id < tokenizer->vocab_size)
         text = find_text(tokenizer->image, id, length, &flags);
+    *special = flags & LM_TOKEN_SPECIAL;
     return flags & LM_TOKEN_PRESENT ? text : NULL;
+}
+
+const char *
+lm_token_text(const lm_tokenizer *tokenizer, int32_t id, size_t *length)
+{
+    bool special;
+
+    return lm_token_find(tokenizer, id, length, &special);
 }
 
 bool
 lm_token_is_special(const lm_tokenizer *tokenizer, int32_t id)
 {
-    unsigned flags = 0;
     size_t length;
+    bool special;
 
-    if (id >= 0 && id < tokenizer->vocab_size)
-        find_text(tokenizer->image, id, &length, &flags);
-    return flags & LM_TOKEN_SPECIAL;
+    lm_token_find(tokenizer, id, &length, &special);
+    return special;
 }
 
 /* In `renamed` if it is shown in another form. */
@@ -333,14 +439,26 @@ lm_token_written(const lm_token_image *image, int32_t id, size_t *length)
     return find_text(image, id, length, &flags);
 }
 
-/* Most tokens are keys of the model's trie. */
+/* The token of a key, in whichever trie it is. */
+static int32_t
+find_key(const lm_token_image *image, const char *token, size_t length)
+{
+    const lm_cell *cells = lm_image_at(image, image->trie);
+    const uint32_t *tries = lm_image_at(image, image->tries);
+    int32_t id = lm_trie_find(cells, image->trie_root, token, length);
+
+    for (size_t i = 0; i < image->tries.count && id < 0; i++)
+        id = lm_trie_find(cells + tries[i], image->trie_root, token, length);
+    return id;
+}
+
+/* Most tokens are keys of the trie. */
 int32_t
 lm_token_id(const lm_tokenizer *tokenizer, const char *token, size_t length)
 {
     const lm_token_image *image = tokenizer->image;
     const int32_t *others = lm_image_at(image, image->others);
-    int32_t id = lm_trie_find(lm_image_at(image, image->wordpiece.cells),
-                              image->wordpiece.word_root, token, length);
+    int32_t id = find_key(image, token, length);
     size_t low = 0, high = image->others.count;
 
     while (id < 0 && low < high) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "token/trie.h"
 
 enum { WORD_ROOT = 1, SUFFIX_ROOT = 2 };
 
@@ -41,12 +42,13 @@ static lm_status build_trie(compiler *c, lm_vocab *vocab, const lm_json *prefix,
                             uint32_t max_chars);
 static lm_status build_links(compiler *c);
 static lm_status link_node(compiler *c, uint32_t node);
+static lm_status append_arrays(compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out);
 static lm_status write_model(compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out);
 
 /* The arrays of the compilation are freed here, also after a failure. */
-lm_status
-lm_wordpiece_compile(lm_context *ctx, const lm_json *model, lm_vocab *vocab, size_t start,
-                     lm_buffer *out)
+static lm_status
+compile_wordpiece(lm_context *ctx, const lm_json *model, lm_vocab *vocab, size_t start,
+                  lm_buffer *out)
 {
     compiler c = {.ctx = ctx};
     lm_wordpiece wordpiece = {.word_root = WORD_ROOT, .suffix_root = SUFFIX_ROOT};
@@ -232,41 +234,186 @@ write_model(compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out)
         own[-1] = lm_cell_make(link.pops, false);
         own[-2] = lm_cell_make(link.fail, link.single);
     }
+    return append_arrays(c, start, wordpiece, out);
+}
+
+/* The vocabulary's trie is the model's: its first root has the tokens as they are written. */
+static lm_status
+append_arrays(compiler *c, size_t start, lm_wordpiece *wordpiece, lm_buffer *out)
+{
+    lm_span settings;
+
     LM_TRY(lm_image_append(out, start, c->trie.cells, c->trie.count, sizeof *c->trie.cells,
                            &wordpiece->cells));
     LM_TRY(lm_image_append(out, start, c->pops.data, c->pops.size / sizeof(uint32_t),
                            sizeof(uint32_t), &wordpiece->pops));
-    ((lm_token_image *)(out->data + start))->wordpiece = *wordpiece;
+    LM_TRY(lm_image_append(out, start, wordpiece, 1, sizeof *wordpiece, &settings));
+    lm_image_set_model(out, start, settings, wordpiece->cells, wordpiece->word_root);
     return LM_OK;
 }
 
-uint32_t
-lm_wordpiece_chars(const lm_token_image *image, int32_t id, bool continues)
+/* ---------------------------------------------------------------- the walk */
+
+/* The state of a word that is being split. */
+typedef struct walk {
+    const lm_cell *cells;
+    const lm_wordpiece *model;
+    const lm_token_image *image;
+    const int32_t *at; /* place in the text of each character so far; only when offsets count */
+    lm_cell node;
+    lm_cell suffix;  /* the suffix root */
+    uint32_t chars;  /* characters of the word so far */
+    uint32_t popped; /* characters that the tokens so far take */
+    size_t mark;     /* tokens before the word */
+    bool bad;        /* the word is unknown */
+} walk;
+
+static inline void
+walk_init(walk *walk, const lm_token_image *image)
+{
+    walk->image = image;
+    walk->model = lm_image_at(image, image->settings);
+    walk->cells = lm_image_at(image, walk->model->cells);
+    walk->suffix = walk->cells[walk->model->suffix_root];
+}
+
+static inline void
+walk_begin(walk *walk, const lm_encode_state *state)
+{
+    walk->node = walk->cells[walk->model->word_root];
+    walk->chars = walk->popped = 0;
+    walk->mark = state->out->count;
+    walk->bad = false;
+}
+
+static inline bool
+walk_has_room(const walk *walk)
+{
+    return walk->chars < walk->model->max_chars;
+}
+
+/* Characters that a token takes of a word, whose first one (continues: false) it is or is not. */
+static uint32_t
+token_chars(const walk *walk, int32_t id, bool continues)
 {
     size_t length = 0;
+    const char *text = lm_token_written(walk->image, id, &length);
+
+    return (uint32_t)lm_utf8_count(text, length) - (continues ? walk->model->prefix_chars : 0);
+}
+
+/* Emit a token of the word that is not the last one so far. */
+static inline void
+walk_emit(walk *walk, lm_encode_state *state, int32_t id, bool offsets)
+{
+    uint32_t next = walk->popped;
+
+    if (offsets)
+        next += token_chars(walk, id, walk->popped > 0);
+    lm_encode_token(state, id, walk->at, walk->popped, next, offsets);
+    walk->popped = next;
+}
+
+/* Emit the tokens that end at the node, and follow its failure link; false: the word is unknown. */
+static inline bool
+walk_pop(walk *walk, lm_encode_state *state, bool offsets)
+{
+    lm_cell value = walk->node, fail;
+    const uint32_t *pop;
+
+    if (!(value & LM_CELL_FLAG))
+        value = walk->cells[lm_cell_payload(walk->node) - 1];
+    if (value & LM_CELL_FLAG) {
+        lm_encode_token(state, (int32_t)lm_cell_payload(value), walk->at, walk->popped, walk->chars,
+                        offsets);
+        walk->popped = walk->chars;
+        walk->node = walk->suffix;
+        return true;
+    }
+    fail = walk->cells[lm_cell_payload(walk->node) - 2];
+    if (fail == 0)
+        return false;
+    walk->node = walk->cells[lm_cell_payload(fail)];
+    if (fail & LM_CELL_FLAG) {
+        walk_emit(walk, state, (int32_t)lm_cell_payload(value), offsets);
+        return true;
+    }
+    pop = (const uint32_t *)lm_image_at(walk->image, walk->model->pops) + lm_cell_payload(value);
+    for (;; pop++) {
+        walk_emit(walk, state, (int32_t)(*pop >> 1), offsets);
+        if (*pop & 1)
+            return true;
+    }
+}
+
+/* Take one byte of the word; false: the word is unknown. */
+static inline bool
+walk_byte(walk *walk, lm_encode_state *state, unsigned char byte, bool offsets)
+{
+    for (;;) {
+        if (!(walk->node & LM_CELL_FLAG)) {
+            lm_cell next = walk->cells[lm_cell_payload(walk->node) + byte];
+
+            if (__builtin_expect((next & LM_CELL_LABEL) == byte + 1u, 1)) {
+                walk->node = next;
+                return true;
+            }
+        }
+        if (!walk_pop(walk, state, offsets))
+            return false;
+    }
+}
+
+/* End the word; [start, stop) is its place in the text, for a word that is unknown. */
+static inline void
+walk_end(walk *walk, lm_encode_state *state, int32_t start, int32_t stop, bool offsets)
+{
+    while (!walk->bad && walk->node != walk->suffix)
+        walk->bad = !walk_pop(walk, state, offsets);
+    if (!walk->bad)
+        return;
+    state->out->count = walk->mark;
+    lm_encode_span(state, walk->model->unk, start, stop, offsets);
+}
+
+#include "token/fused_loop.h"
+
+static int32_t
+unknown_of(const void *settings)
+{
+    return ((const lm_wordpiece *)settings)->unk;
+}
+
+static bool
+marks_pieces(const void *settings)
+{
+    return ((const lm_wordpiece *)settings)->prefix_chars > 0;
+}
+
+/* A key of the suffix trie, as its text without the prefix. */
+static bool
+continues_word(const lm_token_image *image, int32_t id)
+{
+    const lm_wordpiece *model = lm_image_at(image, image->settings);
+    size_t length, prefix = 0;
     const char *text = lm_token_written(image, id, &length);
 
-    return (uint32_t)lm_utf8_count(text, length) - (continues ? image->wordpiece.prefix_chars : 0);
-}
+    for (uint32_t i = 0; i < model->prefix_chars && prefix < length; i++) {
+        int bytes;
 
-/* The staged way feeds characters that were normalized before. */
-lm_status
-lm_wordpiece_run(lm_run *run, const uint32_t *c, const int32_t *at, size_t count)
-{
-    lm_walk walk;
-
-    lm_walk_init(&walk, run->image);
-    lm_walk_begin(&walk, run);
-    walk.at = at;
-    walk.bad = count > walk.model->max_chars;
-    for (size_t i = 0; i < count && !walk.bad; i++) {
-        char bytes[4];
-        int length = lm_utf8_encode(c[i], bytes);
-
-        for (int k = 0; k < length && !walk.bad; k++)
-            walk.bad = !lm_walk_byte(&walk, run, (unsigned char)bytes[k], run->offsets);
-        walk.chars++;
+        lm_utf8_decode(text + prefix, &bytes);
+        prefix += (size_t)bytes;
     }
-    lm_walk_end(&walk, run, at[0], at[count - 1] + 1, run->offsets);
-    return run->status;
+    return prefix > 0 && prefix < length &&
+           lm_trie_find(lm_image_at(image, model->cells), model->suffix_root, text + prefix,
+                        length - prefix) == id;
 }
+
+const lm_token_model lm_wordpiece_model = {.name = "WordPiece",
+                                           .read_vocab = lm_vocab_read,
+                                           .compile = compile_wordpiece,
+                                           .run = walk_word,
+                                           .walk = walk_text,
+                                           .unknown = unknown_of,
+                                           .continues = continues_word,
+                                           .marks_pieces = marks_pieces};

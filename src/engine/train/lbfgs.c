@@ -200,7 +200,7 @@ choose_direction(solver *s)
     return LM_OK;
 }
 
-/* Without a history the gradient's length says nothing of the step's: start at length 1. */
+/* Without a history the gradient's length is no guide to the step's: start at length 1. */
 static double
 first_step(const solver *s)
 {
@@ -323,8 +323,8 @@ static void
 remember(solver *s)
 {
     size_t n = s->problem->n;
-    int slot = s->stored > 0 ? (s->newest + 1) % LM_LBFGS_HISTORY : 0;
-    float *step = s->steps + slot * n, *change = s->changes + slot * n;
+    int next = s->stored > 0 ? (s->newest + 1) % LM_LBFGS_HISTORY : 0;
+    float *step = s->steps + next * n, *change = s->changes + next * n;
     double curvature = 0, length = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -334,13 +334,13 @@ remember(solver *s)
         length += (double)change[i] * change[i];
     }
     if (!(curvature > 1e-10 * length)) {
-        /* The slot held the oldest pair, which is overwritten now. */
+        /* The place held the oldest pair, which is overwritten now. */
         if (s->stored == LM_LBFGS_HISTORY)
             s->stored--;
         return;
     }
-    s->curvature[slot] = curvature;
-    s->newest = slot;
+    s->curvature[next] = curvature;
+    s->newest = next;
     if (s->stored < LM_LBFGS_HISTORY)
         s->stored++;
 }

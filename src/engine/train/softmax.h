@@ -7,7 +7,6 @@
 #define LM_SOFTMAX_H
 
 #include "base/context.h"
-#include "task/model.h"
 
 typedef struct lm_softmax_options {
     double l2;       /* penalty; < 0: chosen on the held-out split from a short grid */

@@ -23,14 +23,13 @@
 
 #include "kernels/kernels.h"
 #include "pg/cache/image.h"
-#include "pg/cache/stats.h"
-#include "pg/glue/once.h"
+#include "pg/glue/backend.h"
+#include "pg/glue/init_once.h"
 
 typedef struct cache_entry {
     lmtext_model pub; /* first: what callers get */
     dlist_node node;
-    lmtext_digest digest; /* of the version; the key has its image's */
-    lmtext_cache_key key;
+    lmtext_cache_key key; /* with the image's digest; the version's own is in pub */
     MemoryContext memory; /* of what was bound */
     lmtext_image *image;
     Oid base;          /* version that a head is built on, or InvalidOid */
@@ -62,7 +61,6 @@ typedef struct last_use {
     lmtext_model *model;
 } last_use;
 
-static MemoryContext memory;
 static HTAB *entries;
 static dlist_head all_entries = DLIST_STATIC_INIT(all_entries);
 static cache_pin *pins; /* newest last */
@@ -71,7 +69,6 @@ static last_use last;
 static bool sweep_needed;
 static uint64 departures_seen;
 static uint64 builds;
-static lm_embed_counts session_counts;
 static int isa_setting = LM_LEVEL_COUNT;
 
 static const struct config_enum_entry isa_options[] = {
@@ -112,8 +109,8 @@ static void cache_setup(void);
 static void define_settings(void);
 static void assign_isa(int value, void *extra);
 static void relation_changed(Datum argument, Oid relid);
-static void owner_released(ResourceReleasePhase phase, bool commit, bool top_level, void *argument);
-static void process_exits(int code, Datum argument);
+static void owner_released(void);
+static void drop_private(void);
 
 /*
  * The fast way answers when nothing has changed since the last question: same table, user and
@@ -185,7 +182,7 @@ use_base(cache_entry *entry, int depth)
     base = entry_use(entry->base, InvalidOid, depth + 1);
     if (entry->base_build != base->pub.build)
         check_base(entry, base);
-    entry->pub.model.base = &base->pub.model;
+    entry->pub.encoder = &base->pub;
 }
 
 /*
@@ -195,12 +192,16 @@ use_base(cache_entry *entry, int depth)
 static void
 check_base(cache_entry *entry, const cache_entry *base)
 {
+    lmtext_call *call = &entry->pub.call;
+
     if (entry->base_build == 0)
-        entry->base_digest = base->digest;
-    else if (memcmp(&entry->base_digest, &base->digest, sizeof(lmtext_digest)) != 0)
+        entry->base_digest = base->pub.identity.digest;
+    else if (memcmp(&entry->base_digest, &base->pub.identity.digest, sizeof(lmtext_digest)) != 0)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("model \"%s\" was trained on other weights than \"%s\" has now",
                                entry->pub.name, base->pub.name)));
+    lmtext_check(call, lm_model_set_base(&call->ctx, &entry->pub.model, &base->pub.model),
+                 entry->pub.name);
     entry->base_build = base->pub.build;
 }
 
@@ -233,7 +234,7 @@ entry_revalidate(cache_entry *entry)
     LMTEXT_FAULT_POINT("revalidating");
     MemoryContextDelete(scratch);
     same = memcmp(&key, &entry->key, sizeof key) == 0 &&
-           memcmp(&digest, &entry->digest, sizeof digest) == 0 &&
+           memcmp(&digest, &entry->pub.identity.digest, sizeof digest) == 0 &&
            entry->base == lmtext_catalog_base(entry->pub.relid);
     if (same) {
         char *name = lmtext_catalog_display_name(entry->pub.relid);
@@ -261,10 +262,13 @@ entry_lookup(Oid relid)
 static cache_entry *
 entry_create(Oid relid)
 {
-    cache_entry *entry = MemoryContextAllocZero(memory, sizeof *entry);
+    cache_entry *entry = MemoryContextAllocZero(lmtext_memory(), sizeof *entry);
     cache_slot *slot;
 
     entry->pub.relid = relid;
+    entry->pub.identity.relid = relid;
+    entry->pub.identity.name = entry->pub.name;
+    entry->pub.encoder = &entry->pub;
     dlist_push_tail(&all_entries, &entry->node);
     slot = hash_search(entries, &relid, HASH_ENTER, NULL);
     slot->entry = entry;
@@ -320,7 +324,7 @@ entry_build(cache_entry *entry)
     strlcpy(entry->pub.name, name, sizeof entry->pub.name);
     pfree(name);
     manifest = read_key(relid, scratch, &entry->key);
-    entry->digest = manifest->digest;
+    entry->pub.identity.digest = manifest->digest;
     entry->base = lmtext_catalog_base(relid);
     LMTEXT_FAULT_POINT("manifest_known");
     entry->image = lmtext_image_open(&entry->key, relid, manifest);
@@ -345,7 +349,8 @@ entry_bind(cache_entry *entry, const lmtext_manifest *manifest)
 {
     lmtext_call *call = &entry->pub.call;
 
-    entry->memory = AllocSetContextCreate(memory, "lmtext bound model", ALLOCSET_DEFAULT_SIZES);
+    entry->memory =
+        AllocSetContextCreate(lmtext_memory(), "lmtext bound model", ALLOCSET_DEFAULT_SIZES);
     lmtext_call_init(call, entry->memory);
     lmtext_check(
         call,
@@ -356,13 +361,12 @@ entry_bind(cache_entry *entry, const lmtext_manifest *manifest)
     lm_model_set_dimensions(&entry->pub.model, lmtext_manifest_dimensions(manifest));
     LMTEXT_FAULT_POINT("mid_bind");
     lmtext_check(call, lm_session_create(&call->ctx, &entry->pub.session), entry->pub.name);
-    if (entry->pub.model.has_head != OidIsValid(entry->base))
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        entry->pub.model.has_head
-                            ? errmsg("model \"%s\" is a classifier's head but names no base",
-                                     entry->pub.name)
-                            : errmsg("model \"%s\" names a base but is not a classifier's head",
-                                     entry->pub.name)));
+    if (lm_model_needs_base(&entry->pub.model) != OidIsValid(entry->base))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 lm_model_needs_base(&entry->pub.model)
+                     ? errmsg("model \"%s\" is a head but names no base", entry->pub.name)
+                     : errmsg("model \"%s\" names a base but is not a head", entry->pub.name)));
 }
 
 /* Back to an entry that has nothing. Only while unpinned, or by the one who is building it. */
@@ -450,7 +454,7 @@ pins_reserve(void)
     if (pin_count < pin_limit)
         return;
     if (pins == NULL)
-        pins = MemoryContextAlloc(memory, 16 * sizeof *pins);
+        pins = MemoryContextAlloc(lmtext_memory(), 16 * sizeof *pins);
     else
         pins = repalloc(pins, 2 * pin_limit * sizeof *pins);
     pin_limit = pin_limit == 0 ? 16 : 2 * pin_limit;
@@ -517,8 +521,8 @@ retire_image(cache_entry *entry)
  * Before another private copy is made: a session with many models and no shared memory keeps one,
  * and those in use.
  */
-void
-lmtext_cache_drop_private(void)
+static void
+drop_private(void)
 {
     dlist_mutable_iter iter;
 
@@ -579,24 +583,15 @@ void
 lmtext_count(lmtext_model *model, const lm_embed_counts *counts)
 {
     lmtext_image_count(((cache_entry *)model)->image, counts);
-    session_counts.texts += counts->texts;
-    session_counts.tokens += counts->tokens;
-    session_counts.truncated += counts->truncated;
-    session_counts.forwards += counts->forwards;
     lmtext_stats_add(counts);
 }
 
-const lmtext_digest *
-lmtext_model_digest(const lmtext_model *model)
-{
-    return &((const cache_entry *)model)->digest;
-}
-
-/* For tests, which count forward passes, and for whoever wonders what a statement computed. */
+/* For tests, which count forward passes, and for users who want to know what a statement computed.
+ */
 void
 lmtext_session_counts(lmtext_counters *counters)
 {
-    counters->embed = session_counts;
+    counters->embed = *lmtext_stats_session();
     counters->loads = lmtext_images_loaded;
     counters->attaches = lmtext_images_attached;
 }
@@ -606,13 +601,11 @@ void
 lmtext_cache_init(void)
 {
     define_settings();
-    UnregisterResourceReleaseCallback(owner_released, NULL);
-    RegisterResourceReleaseCallback(owner_released, NULL);
-    lmtext_progress_init();
-    lmtext_stats_init();
+    lmtext_images_init(drop_private);
+    lmtext_registry_init();
+    lmtext_at_release(owner_released);
     /* What cannot be taken back comes last, and needs no memory. */
     CacheRegisterRelcacheCallback(relation_changed, (Datum)0);
-    lmtext_registry_init();
 }
 
 /*
@@ -661,15 +654,11 @@ relation_changed(Datum argument, Oid relid)
     }
 }
 
-/* The server calls this for every resource owner, with CurrentResourceOwner set to it. */
 static void
-owner_released(ResourceReleasePhase phase, bool commit, bool top_level, void *argument)
+owner_released(void)
 {
     int kept = 0;
 
-    if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
-        return;
-    lmtext_stats_flush();
     if (last.owner == CurrentResourceOwner)
         last.relid = InvalidOid;
     for (int i = 0; i < pin_count; i++) {
@@ -690,39 +679,6 @@ cache_setup(void)
     if (entries != NULL)
         return;
     LMTEXT_FAULT_POINT("first_use");
-    control.hcxt = lmtext_cache_memory();
-    lmtext_cache_watch_exit();
+    control.hcxt = lmtext_memory();
     entries = hash_create("lmtext models", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-/* Lives as long as the process; everything that this room keeps hangs below it. */
-MemoryContext
-lmtext_cache_memory(void)
-{
-    if (memory == NULL)
-        memory = AllocSetContextCreate(TopMemoryContext, "lmtext models", ALLOCSET_SMALL_SIZES);
-    return memory;
-}
-
-/*
- * Not at load time: a preloaded library is loaded in the postmaster, whose callbacks children drop.
- */
-void
-lmtext_cache_watch_exit(void)
-{
-    static bool watching;
-
-    if (!watching)
-        before_shmem_exit(process_exits, (Datum)0);
-    watching = true;
-}
-
-/* Comes before the transaction's abort, which then finds nothing left to release. */
-static void
-process_exits(int code, Datum argument)
-{
-    lmtext_images_give_back();
-    pin_count = 0;
-    lmtext_progress_exit();
-    lmtext_stats_exit();
 }

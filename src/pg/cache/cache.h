@@ -6,13 +6,16 @@
 #define LMTEXT_CACHE_H
 
 #include "pg/catalog/catalog.h"
+#include "pg/watch/stats.h"
 
 /* A model version ready for use in this backend. */
 typedef struct lmtext_model {
     Oid relid;
     char name[NAMEDATALEN * 2 + 2]; /* for messages */
     lm_model model;                 /* head's base already set */
+    struct lmtext_model *encoder;   /* whose encoder runs: itself, or a head's base */
     lm_session *session;            /* scratch of this backend for this model */
+    lmtext_identity identity; /* for statistics; the digest is that of files, window and base */
     uint64 build;     /* of this backend: two of one number hold the same weights and kernels */
     lmtext_call call; /* the context that the session allocates from */
 } lmtext_model;
@@ -33,36 +36,14 @@ bool lmtext_cache_unload(Oid relid);
 /* Give back the memory of models whose table or database is gone. */
 void lmtext_cache_retire_orphans(void);
 
-/*
- * Run something that can fail, without a subtransaction (parallel workers have none): NULL, or what
- * was raised, palloc'd. What it took under the resource owner is released, and so are lightweight
- * locks, of which the caller holds none. A cancel goes through.
- */
-ErrorData *lmtext_contain(void (*run)(void *argument), void *argument);
-
 /* What was computed with a model, which is in use; callers of lm_embed add the counts of each call,
  * also of one that failed. */
 void lmtext_count(lmtext_model *model, const lm_embed_counts *counts);
-/* What a model's files, window and base come to; never shown. */
-const lmtext_digest *lmtext_model_digest(const lmtext_model *model);
 /* What this backend has computed with all models. */
 typedef struct lmtext_counters {
     lm_embed_counts embed;
     int64 loads, attaches; /* of images */
 } lmtext_counters;
 void lmtext_session_counts(lmtext_counters *counters);
-
-/* Shared slots that show running trainings to other sessions. */
-typedef struct lmtext_progress {
-    char model[NAMEDATALEN];
-    char phase[32];    /* "reading", "embedding", "training", "storing", "done", "failed" */
-    int64 done, total; /* rows */
-    int step, max_steps;
-    double loss, held_out_loss, held_out_accuracy; /* NaN: not known */
-} lmtext_progress;
-/* The run's number; 0: it is not seen, as a training in another's query is not. */
-int64 lmtext_progress_begin(const char *model);
-void lmtext_progress_update(int64 run, const lmtext_progress *progress); /* keeps a log of steps */
-void lmtext_progress_end(int64 run); /* well; failures are seen by the transaction's abort */
 
 #endif

@@ -11,19 +11,16 @@
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "storage/bufmgr.h"
-#include "storage/condition_variable.h"
 #include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/proc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
 #include "base/size.h"
 #include "kernels/kernels.h"
 #include "pg/cache/image.h"
+#include "pg/cache/loader.h"
+#include "pg/glue/backend.h"
+#include "pg/glue/try.h"
 
 /* Why a model is not shared. */
 typedef enum obstacle {
@@ -48,15 +45,7 @@ typedef struct image_load {
     Oid relid;
     const lmtext_manifest *manifest;
     lmtext_image *image;
-    const char *name;
-    MemoryContext scratch;
-    lmtext_call call;
-    lm_arena arena;
-    lm_source source;
-    lmtext_chunks *chunks;
-    lm_model_plan *plan;
-    size_t size;      /* of the image */
-    size_t allocated; /* with room to align it */
+    lmtext_loader loader;
     instr_time start;
     obstacle obstacle;
     const char *detail;
@@ -71,6 +60,7 @@ int64 lmtext_images_loaded, lmtext_images_attached;
 bool lmtext_private_models = true;
 
 static dlist_head images = DLIST_STATIC_INIT(images);
+static void (*drop_private_copies)(void);
 
 static lmtext_image *find_image(const lmtext_cache_key *key);
 static lmtext_image *image_new(const lmtext_cache_key *key);
@@ -86,8 +76,14 @@ static dsm_segment *load_segment(image_load *load);
 static void segment_create(void *argument);
 static void load_private(image_load *load);
 static void report_obstacle(const image_load *load);
-static void load_fill(image_load *load, void *memory);
 static int64 load_elapsed(const image_load *load);
+static void process_exits(void);
+
+void
+lmtext_images_init(void (*drop_private)(void))
+{
+    drop_private_copies = drop_private;
+}
 
 /*
  * Three ways, cheapest first: mapped here already (by another table with the same contents), loaded
@@ -104,6 +100,7 @@ lmtext_image_open(const lmtext_cache_key *key, Oid relid, const lmtext_manifest 
         image->references++;
         return image;
     }
+    lmtext_at_exit(process_exits);
     image = image_new(key);
     LMTEXT_FAULT_POINT("image_listed");
     registry = lmtext_registry_get(&why);
@@ -146,7 +143,7 @@ find_image(const lmtext_cache_key *key)
 static lmtext_image *
 image_new(const lmtext_cache_key *key)
 {
-    lmtext_image *image = MemoryContextAllocZero(lmtext_cache_memory(), sizeof *image);
+    lmtext_image *image = MemoryContextAllocZero(lmtext_memory(), sizeof *image);
 
     image->key = *key;
     image->slot.index = -1;
@@ -194,12 +191,10 @@ image_load_new(lmtext_image *image, Oid relid, const lmtext_manifest *manifest, 
 static void
 load_run(image_load *load)
 {
-    MemoryContext old;
-
-    load->scratch =
+    MemoryContext scratch =
         AllocSetContextCreate(CurrentMemoryContext, "lmtext load", ALLOCSET_DEFAULT_SIZES);
-    old = MemoryContextSwitchTo(load->scratch);
-    load->name = lmtext_catalog_display_name(load->relid);
+    MemoryContext old = MemoryContextSwitchTo(scratch);
+
     INSTR_TIME_SET_CURRENT(load->start);
     LMTEXT_FAULT_POINT("after_claim");
     load_plan(load);
@@ -209,7 +204,7 @@ load_run(image_load *load)
     if (load->obstacle != OBSTACLE_NONE)
         load_private(load);
     MemoryContextSwitchTo(old);
-    MemoryContextDelete(load->scratch);
+    MemoryContextDelete(scratch);
 }
 
 /* Into a segment; the slot is free again where none can be had. */
@@ -224,7 +219,7 @@ load_shared(image_load *load)
         image->slot.index = -1;
         return;
     }
-    load_fill(load, dsm_segment_address(segment));
+    lmtext_loader_fill(&load->loader, dsm_segment_address(segment));
     LMTEXT_FAULT_POINT("before_publish");
     lmtext_registry_publish(&image->slot, segment, load->relid, load_elapsed(load));
     image->pins = 1;
@@ -242,47 +237,35 @@ load_abandon(int code, Datum argument)
         lmtext_registry_abandon(slot);
 }
 
-/*
- * Reads settings and headers, so that a model that cannot be served is refused before memory for it
- * is asked for. The window and the precision were chosen at import.
- */
+/* The window and the precision were chosen at import. */
 static void
 load_plan(image_load *load)
 {
     lm_model_options options = lmtext_manifest_options(load->manifest);
 
     options.precision = load->image->key.precision;
-    lmtext_call_init(&load->call, load->scratch);
-    lm_arena_init(&load->arena, &load->call.ctx);
-    load->chunks = lmtext_chunks_open(load->relid, load->manifest, &load->source);
-    lmtext_check(&load->call,
-                 lm_model_plan_make(&load->call.ctx, &load->arena, &load->source, &options,
-                                    lm_kernels_active(), &load->plan, NULL, NULL),
-                 load->name);
-    load->size = lm_model_plan_size(load->plan);
-    if (lm_add_overflows(load->size, LM_ALIGNMENT, &load->allocated) ||
-        load->allocated > MaxAllocHugeSize)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("model \"%s\" is too large to be loaded", load->name)));
+    lmtext_loader_open(&load->loader, load->relid, load->manifest,
+                       lmtext_catalog_display_name(load->relid));
+    lmtext_loader_plan(&load->loader, &options, lm_kernels_active(), NULL, NULL);
 }
 
 /* Room under lmtext.cache_size and a segment, owned by the resource owner, or NULL and why. */
 static dsm_segment *
 load_segment(image_load *load)
 {
-    segment_request request = {load->allocated, NULL};
+    segment_request request = {load->loader.room, NULL};
     ErrorData *error;
 
     lmtext_cache_retire_orphans();
-    if (!lmtext_registry_reserve(&load->image->slot, load->allocated)) {
+    if (!lmtext_registry_reserve(&load->image->slot, load->loader.room)) {
         load->obstacle = OBSTACLE_CACHE_SIZE;
         load->detail = psprintf("It needs %zu kB of the %d kB of lmtext.cache_size, and models in "
                                 "use cannot be evicted.",
-                                load->allocated / 1024, lmtext_cache_size);
+                                load->loader.room / 1024, lmtext_cache_size);
         return NULL;
     }
     LMTEXT_FAULT_POINT("after_reserve");
-    error = lmtext_contain(segment_create, &request);
+    error = lmtext_try(segment_create, &request);
     if (request.segment != NULL) {
         dsm_unpin_mapping(request.segment); /* until published: an error releases it */
         LMTEXT_FAULT_POINT("after_segment");
@@ -321,18 +304,18 @@ load_private(image_load *load)
     void *memory;
 
     report_obstacle(load);
-    lmtext_cache_drop_private();
+    drop_private_copies();
     image->memory =
-        AllocSetContextCreate(lmtext_cache_memory(), "lmtext private model", ALLOCSET_SMALL_SIZES);
-    memory = MemoryContextAllocExtended(image->memory, load->allocated,
+        AllocSetContextCreate(lmtext_memory(), "lmtext private model", ALLOCSET_SMALL_SIZES);
+    memory = MemoryContextAllocExtended(image->memory, load->loader.room,
                                         MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
     if (memory == NULL)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY),
-                        errmsg("out of memory for model \"%s\"", load->name),
-                        errdetail("A private copy takes %zu kB.", load->allocated / 1024)));
-    load_fill(load, memory);
+                        errmsg("out of memory for model \"%s\"", load->loader.name),
+                        errdetail("A private copy takes %zu kB.", load->loader.room / 1024)));
+    lmtext_loader_fill(&load->loader, memory);
     LMTEXT_FAULT_POINT("private_filled");
-    image_set(image, memory, load->size);
+    image_set(image, memory, load->loader.size);
     image->pins = 1;
     image->load_us = load_elapsed(load);
 }
@@ -344,26 +327,14 @@ load_private(image_load *load)
 static void
 report_obstacle(const image_load *load)
 {
-    ereport(
-        lmtext_private_models ? WARNING : ERROR,
-        (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-         lmtext_private_models
-             ? errmsg("model \"%s\" is loaded into the private memory of this session", load->name)
-             : errmsg("model \"%s\" cannot be loaded into shared memory", load->name),
-         errdetail_internal("%s", load->detail), errhint("%s", obstacle_hints[load->obstacle])));
-}
-
-/*
- * Hashes are compared after the last byte and before anybody sees the image: what was changed in
- * the table since its import is never served, not even once.
- */
-static void
-load_fill(image_load *load, void *memory)
-{
-    void *address = (void *)TYPEALIGN(LM_ALIGNMENT, memory);
-
-    lmtext_check(&load->call, lm_model_fill(&load->call.ctx, load->plan, address), load->name);
-    lmtext_chunks_verify_and_close(load->chunks);
+    ereport(lmtext_private_models ? WARNING : ERROR,
+            (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+             lmtext_private_models
+                 ? errmsg("model \"%s\" is loaded into the private memory of this session",
+                          load->loader.name)
+                 : errmsg("model \"%s\" cannot be loaded into shared memory", load->loader.name),
+             errdetail_internal("%s", load->detail),
+             errhint("%s", obstacle_hints[load->obstacle])));
 }
 
 static int64
@@ -383,7 +354,7 @@ lmtext_image_is_private(const lmtext_image *image)
 }
 
 /*
- * The shared count tells of backends, not of pins: it rises with the first and falls with the last.
+ * The shared count counts backends, not pins: it rises with the first and falls with the last.
  */
 bool
 lmtext_image_pin(lmtext_image *image)
@@ -461,8 +432,8 @@ image_close(lmtext_image *image)
 }
 
 /* Mappings are left to the process's end: the transaction's abort may still look at them. */
-void
-lmtext_images_give_back(void)
+static void
+process_exits(void)
 {
     dlist_iter iter;
 
@@ -508,49 +479,4 @@ lmtext_cache_snapshot(int *count)
             };
     }
     return views;
-}
-
-/* What an abort gives back that no resource owner knows. The caller holds no LWLock. */
-static void
-release_shared(void)
-{
-    LWLockReleaseAll();
-    pgstat_report_wait_end();
-    UnlockBuffers();
-    ConditionVariableCancelSleep();
-    LockErrorCleanup();
-}
-
-/*
- * A failed attempt leaves half-made descriptors with its resource owner; releasing that owner as on
- * an abort takes them away without a warning of a leak. Locks of shared memory it leaves as well.
- */
-ErrorData *
-lmtext_contain(void (*run)(void *argument), void *argument)
-{
-    ResourceOwner outer = CurrentResourceOwner;
-    ResourceOwner inner = ResourceOwnerCreate(outer, "lmtext");
-    MemoryContext memory = CurrentMemoryContext;
-    ErrorData *volatile error = NULL;
-
-    CurrentResourceOwner = inner;
-    PG_TRY();
-    {
-        run(argument);
-    }
-    PG_CATCH();
-    {
-        release_shared();
-        MemoryContextSwitchTo(memory);
-        error = CopyErrorData();
-        FlushErrorState();
-    }
-    PG_END_TRY();
-    for (int phase = RESOURCE_RELEASE_BEFORE_LOCKS; phase <= RESOURCE_RELEASE_AFTER_LOCKS; phase++)
-        ResourceOwnerRelease(inner, phase, error == NULL, false);
-    CurrentResourceOwner = outer;
-    ResourceOwnerDelete(inner);
-    if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-        ReThrowError(error);
-    return error;
 }

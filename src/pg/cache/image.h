@@ -39,18 +39,13 @@ bool lmtext_image_is_private(const lmtext_image *image);
 /* Add to what was computed with a pinned image. */
 void lmtext_image_count(lmtext_image *image, const lm_embed_counts *counts);
 
-void lmtext_images_sweep(void);     /* close what failed loads have left */
-void lmtext_images_give_back(void); /* all pins: this process ends */
+void lmtext_images_sweep(void); /* close what failed loads have left */
 
 /* How many images this backend has loaded and attached to so far. */
 extern int64 lmtext_images_loaded, lmtext_images_attached;
 
-/* In cache.c: forget the private copies that are not in use. */
-void lmtext_cache_drop_private(void);
-/* In cache.c: parent of all that this room keeps between statements. */
-MemoryContext lmtext_cache_memory(void);
-/* In cache.c: see to it that this process gives back what it holds when it ends. */
-void lmtext_cache_watch_exit(void);
+/* What to do before a private copy is made: forget those that are not in use. */
+void lmtext_images_init(void (*drop_private)(void));
 
 extern bool lmtext_private_models;
 

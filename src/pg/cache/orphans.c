@@ -16,8 +16,8 @@
 #include "pg/cache/registry.h"
 
 /* Of another database only its own end can be seen from here. */
-static bool
-is_orphan(const lmtext_slot_view *view)
+bool
+lmtext_cache_is_orphan(const lmtext_slot_view *view)
 {
     if (view->database == MyDatabaseId)
         return !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(view->relid));
@@ -32,7 +32,7 @@ lmtext_cache_retire_orphans(void)
     int count = lmtext_registry_snapshot(views);
 
     for (int i = 0; i < count; i++)
-        if (views[i].pins == 0 && is_orphan(&views[i]))
+        if (views[i].pins == 0 && lmtext_cache_is_orphan(&views[i]))
             lmtext_registry_retire(&views[i].ref);
     pfree(views);
 }

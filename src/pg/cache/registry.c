@@ -10,34 +10,21 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "storage/ipc.h"
-#include "storage/shmem.h"
 #include "utils/timestamp.h"
 
-#include "pg/cache/image.h"
-#include "pg/glue/once.h"
-
-#if LMTEXT_NAMED_DSM
-#include "storage/dsm_registry.h"
-#endif
-
-#define REGISTRY_NAME_2(layout) "lmtext registry " #layout
-#define REGISTRY_NAME_1(layout) REGISTRY_NAME_2(layout)
-#define REGISTRY_NAME REGISTRY_NAME_1(LMTEXT_REGISTRY_LAYOUT)
+#include "pg/cache/registry.h"
+#include "pg/shmem/area.h"
+#include "pg/watch/waits.h"
 
 int lmtext_cache_size = 1024 * 1024;
 
+static void registry_make(void *memory, int tranche);
+static lmtext_area area = {.name = "registry",
+                           .layout = LMTEXT_REGISTRY_LAYOUT,
+                           .size = sizeof(lmtext_registry),
+                           .main = true,
+                           .make = registry_make};
 static lmtext_registry *shared; /* in this process */
-
-static void registry_make(void *memory);
-static void registry_attach(void *unused);
-#if !LMTEXT_NAMED_DSM
-static shmem_request_hook_type next_request_hook;
-static shmem_startup_hook_type next_startup_hook;
-static void registry_request(void);
-static void registry_startup(void);
-#endif
 
 /* What one look at the slots came to. */
 typedef enum take_result { TAKE_LOADER, TAKE_AGAIN, TAKE_WAIT, TAKE_FULL } take_result;
@@ -55,98 +42,27 @@ static bool room_for(uint64 bytes, uint64 limit, uint64 *held);
 static dsm_segment *map_segment(dsm_handle handle);
 static void view_slot(const lmtext_slot *slot, lmtext_slot_view *view);
 
-/* Only a preloaded library can have memory set aside for it; from 17 on there is no need to. */
 void
 lmtext_registry_init(void)
 {
-#if !LMTEXT_NAMED_DSM
-    if (process_shared_preload_libraries_in_progress) {
-        LMTEXT_HOOK(shmem_request_hook, next_request_hook, registry_request);
-        LMTEXT_HOOK(shmem_startup_hook, next_startup_hook, registry_startup);
-    }
-#endif
+    lmtext_area_reserve(&area);
 }
 
-/* Asked anew each time that there is none: memory may have become free. */
 lmtext_registry *
 lmtext_registry_get(const char **why)
 {
-    ErrorData *error;
-
-    if (shared != NULL)
-        return shared;
-    error = lmtext_contain(registry_attach, NULL);
-    if (error == NULL)
-        return shared;
-    shared = NULL;
-    if (why != NULL)
-        *why = pstrdup(error->message);
-    FreeErrorData(error);
-    return NULL;
+    shared = lmtext_area_get(&area, why);
+    return shared;
 }
 
-#if LMTEXT_NAMED_DSM
-/* A failure inside leaves locks of the server's own directory of segments to lmtext_contain. */
 static void
-registry_attach(void *unused)
-{
-    bool found;
-
-    shared = GetNamedDSMSegment(REGISTRY_NAME, sizeof(lmtext_registry), registry_make, &found);
-    LWLockRegisterTranche(shared->tranche, "lmtext");
-}
-#else
-/* Hooks are chained: other libraries may have set theirs before. */
-static void
-registry_request(void)
-{
-    if (next_request_hook)
-        next_request_hook();
-    RequestAddinShmemSpace(MAXALIGN(sizeof(lmtext_registry)));
-}
-
-/* Take what was reserved before the lock table can grow into it. */
-static void
-registry_startup(void)
-{
-    if (next_startup_hook)
-        next_startup_hook();
-    registry_attach(NULL);
-}
-
-/* Without preload the struct lies in the slack of main shared memory, first come first served. */
-static void
-registry_attach(void *unused)
-{
-    lmtext_registry *registry;
-    bool found;
-
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    LMTEXT_FAULT_POINT("registry_locked");
-    registry = ShmemInitStruct(REGISTRY_NAME, sizeof(lmtext_registry), &found);
-    if (!found)
-        registry_make(registry);
-    LWLockRelease(AddinShmemInitLock);
-    LWLockRegisterTranche(registry->tranche, "lmtext");
-    shared = registry;
-}
-#endif
-
-/*
- * The first process fills the struct, under the server's lock for new structs. A tranche id is
- * given out once and stored: every process registers its name for the same number.
- */
-static void
-registry_make(void *memory)
+registry_make(void *memory, int tranche)
 {
     lmtext_registry *registry = memory;
 
-    memset(registry, 0, sizeof *registry);
-    registry->tranche = LWLockNewTrancheId();
-    LWLockInitialize(&registry->lock, registry->tranche);
+    LWLockInitialize(&registry->lock, tranche);
     ConditionVariableInit(&registry->changed);
     pg_atomic_init_u64(&registry->departures, 0);
-    registry->stats = DSM_HANDLE_INVALID;
     for (int i = 0; i < LMTEXT_SLOTS; i++) {
         pg_atomic_init_u32(&registry->slots[i].pins, 0);
         pg_atomic_init_u64(&registry->slots[i].hits, 0);
@@ -173,7 +89,7 @@ lmtext_registry_claim(lmtext_registry *registry, const lmtext_cache_key *key, lm
         }
         result = try_take(key, ref);
         if (result == TAKE_WAIT) /* until a load ends; another one may then have to take over */
-            ConditionVariableSleep(&registry->changed, PG_WAIT_EXTENSION);
+            ConditionVariableSleep(&registry->changed, lmtext_wait_event(LMTEXT_WAIT_LOAD));
         else if (result != TAKE_AGAIN) {
             ConditionVariableCancelSleep();
             return result == TAKE_LOADER ? LMTEXT_CLAIM_LOADER : LMTEXT_CLAIM_FULL;
@@ -451,7 +367,7 @@ lmtext_registry_unload(lmtext_registry *registry, const lmtext_cache_key *key)
     bool unloaded = false;
 
     while (try_unload(key, &unloaded) == TAKE_WAIT)
-        ConditionVariableSleep(&registry->changed, PG_WAIT_EXTENSION);
+        ConditionVariableSleep(&registry->changed, lmtext_wait_event(LMTEXT_WAIT_UNLOAD));
     ConditionVariableCancelSleep();
     return unloaded;
 }

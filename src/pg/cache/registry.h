@@ -1,7 +1,7 @@
 /*
- * registry.h - the directory of loaded models in shared memory: which model lies in which segment,
- * who uses it, what may be evicted, and which trainings run. Outside this room only the views of
- * fn/monitoring.c look at it. The locking law is in README.md.
+ * registry.h - the list of loaded models in shared memory: which model lies in which segment, who
+ * uses it, what may be evicted. Outside this room only the views of fn/monitoring.c look at it. The
+ * locking law is in README.md.
  */
 #ifndef LMTEXT_REGISTRY_H
 #define LMTEXT_REGISTRY_H
@@ -16,15 +16,13 @@
 
 #include "pg/cache/cache.h"
 
-/* Changes with every change of the structs below: it is part of the name in shared memory. */
-#define LMTEXT_REGISTRY_LAYOUT 5
+/* Changes with every change of the structs below: two libraries may run in one server. */
+#define LMTEXT_REGISTRY_LAYOUT 6
 
 #define LMTEXT_SLOTS 64
-#define LMTEXT_PROGRESS_SLOTS 8
-#define LMTEXT_PROGRESS_POINTS 128
 
-/* What an image is made of; equal keys mean equal bytes, but for the window that the image holds,
- * which is its loader's. No padding: compared as bytes. */
+/* What an image is made of; equal keys mean equal bytes, except for the window that the image
+ * holds, which is its loader's. No padding: compared as bytes. */
 typedef struct lmtext_cache_key {
     lmtext_digest image;
     uint32 image_layout; /* LM_IMAGE_LAYOUT */
@@ -57,40 +55,11 @@ typedef struct lmtext_slot {
     pg_atomic_uint64 last_used;     /* TimestampTz */
 } lmtext_slot;
 
-typedef enum lmtext_run_state {
-    LMTEXT_RUN_NONE,
-    LMTEXT_RUN_ACTIVE,
-    LMTEXT_RUN_DONE,
-    LMTEXT_RUN_FAILED
-} lmtext_run_state;
-
-/* One point of a training's curve. */
-typedef struct lmtext_progress_point {
-    TimestampTz at;
-    int32 step;
-    float loss, held_out_loss, held_out_accuracy; /* NaN: not known */
-} lmtext_progress_point;
-
-typedef struct lmtext_run {
-    lmtext_run_state state;
-    int64 id;
-    int pid;
-    Oid database, role;
-    TimestampTz started_at, updated_at, finished_at;
-    lmtext_progress progress;
-    int32 points, stride; /* least distance of steps that are kept */
-    lmtext_progress_point log[LMTEXT_PROGRESS_POINTS];
-} lmtext_run;
-
 typedef struct lmtext_registry {
     LWLock lock; /* guards all that is not atomic; never held while reading, filling or waiting */
-    int tranche;
     ConditionVariable changed;   /* a load ended, well or not */
     pg_atomic_uint64 departures; /* slots freed so far: tells backends to look at their mappings */
-    int64 last_run;
-    dsm_handle stats; /* segment of stats.c; set once */
     lmtext_slot slots[LMTEXT_SLOTS];
-    lmtext_run runs[LMTEXT_PROGRESS_SLOTS];
 } lmtext_registry;
 
 /* One occupancy of a slot. */
@@ -107,7 +76,7 @@ typedef enum lmtext_claim {
 
 /* The registry, or NULL where shared memory for it could not be had; *why then says why. */
 lmtext_registry *lmtext_registry_get(const char **why);
-void lmtext_registry_init(void); /* from lmtext_cache_init: reserves memory when preloaded */
+void lmtext_registry_init(void); /* from lmtext_cache_init */
 
 /* Find or take the slot of a key; waits, interruptibly, while another backend loads it. */
 lmtext_claim lmtext_registry_claim(lmtext_registry *registry, const lmtext_cache_key *key,
@@ -144,12 +113,8 @@ typedef struct lmtext_slot_view {
 int lmtext_registry_snapshot(lmtext_slot_view *views); /* room for LMTEXT_SLOTS */
 /* Registered and loading models, then the private copies of this backend; palloc'd. */
 lmtext_slot_view *lmtext_cache_snapshot(int *count);
-
-/* palloc'd copies of the runs that are known. */
-lmtext_run *lmtext_progress_snapshot(int *count);
-const char *lmtext_run_state_name(lmtext_run_state state);
-void lmtext_progress_init(void);
-void lmtext_progress_exit(void); /* this process ends */
+/* The table that it was loaded from, or its database, is gone. */
+bool lmtext_cache_is_orphan(const lmtext_slot_view *view);
 
 extern int lmtext_cache_size; /* kB */
 

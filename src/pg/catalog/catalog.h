@@ -14,11 +14,6 @@
 #include "utils/jsonb.h"
 
 #define LMTEXT_CHUNK_BYTES (1024 * 1024)
-#define LMTEXT_DIGEST_BYTES 32
-
-typedef struct lmtext_digest {
-    uint8 bytes[LMTEXT_DIGEST_BYTES]; /* SHA-256; manifest.c says over what */
-} lmtext_digest;
 
 /* Resolve 'minilm', 'ml.minilm', 'minilm@3' by search_path; 42704 with a hint when there is none.
  */
@@ -43,6 +38,9 @@ bool lmtext_catalog_version_of(Oid relid, char *model, int *version);
 /* For lists, which wait for no lock: does the bare name mean this version? False: it cannot be told
  * now. */
 bool lmtext_catalog_peek_deployed(Oid relid, const char *model, int version, bool *deployed);
+/* For estimates: what a name seems to mean, or InvalidOid. Waits for no lock and leaves none; a
+ * name that is none, or not allowed, is an error. */
+Oid lmtext_catalog_peek(const char *name);
 
 typedef struct lmtext_manifest {
     lmtext_digest digest; /* of files, window, precision, base: of one digest, versions are equal */
@@ -71,10 +69,12 @@ typedef struct lmtext_manifest {
  * Allocated in the current memory context.
  */
 lmtext_manifest *lmtext_manifest_read(Oid relid);
-/* At most so many dimensions does the version's embedding have, for lm_model_options. */
+/* The greatest number of dimensions of the version's embedding, for lm_model_options. */
 int lmtext_manifest_dimensions(const lmtext_manifest *manifest);
 /* How the version's files are read, in the precision that it has. */
 struct lm_model_options lmtext_manifest_options(const lmtext_manifest *manifest);
+/* Whether the task is embedding. */
+bool lmtext_manifest_embeds(const lmtext_manifest *manifest);
 /* What a list can say of a version. */
 typedef enum lmtext_peek {
     LMTEXT_PEEK_READ,
@@ -97,7 +97,7 @@ typedef enum lmtext_rows {
 } lmtext_rows;
 lmtext_rows lmtext_rows_compare(Oid relid, const lmtext_manifest *manifest);
 
-/* The same as the digest but for the window: versions of one share an image. */
+/* The digest without the window: versions of one share an image. */
 lmtext_digest lmtext_manifest_image(const lmtext_manifest *manifest);
 
 /* A source over a version's chunks that hashes every byte as it passes; reads front to back. */
@@ -113,7 +113,9 @@ void lmtext_chunks_verify_and_close(lmtext_chunks *chunks);
 typedef struct lmtext_version_options {
     int max_tokens;    /* 0: not given */
     int dimensions;    /* of the embedding, at most; 0: what the files say */
-    bool as_embedding; /* a model with another head is taken for embedding */
+    bool as_embedding; /* a model with a head is taken for embedding */
+    const char *task;  /* that it must be for; NULL: what its files say */
+    bool task_given;   /* because somebody said so */
     bool plain_class;  /* config.json does not tell the tokenizer's class */
     lm_precision precision;
     const lm_text *calibration; /* of int8; NULL: the texts that ship with lmtext */
@@ -124,45 +126,14 @@ typedef struct lmtext_version_options {
     bool stored; /* the files are a version's: what only imports refuse is a warning */
 } lmtext_version_options;
 
-/*
- * Make the next version of `name` ([schema.]model) from files of a source: the table, its chunks
- * and manifest, in this transaction; deploys it when the name has no deployed version. Validates
- * what was stored by reading it back. `base` may be InvalidOid. Returns the version's table and
- * number. Text in `names` lists the files, settings first.
- */
-Oid lmtext_version_create(const char *name, const lm_source *source, Oid base,
-                          const lmtext_version_options *options, int *version);
-
-/* The errors of a bad name, schema or owner, before the work that leads to a version. */
-void lmtext_version_check_name(const char *name);
-/* Make a version the one that the bare name means; 42704 when it is not there. Owner only. */
-void lmtext_version_deploy(const char *name, int version);
-/* Drop 'm@N', or 'm' with all its versions; what depends on them is an error of PostgreSQL's. */
-void lmtext_version_drop(const char *name);
-
 /* Versions that 'm@N' or 'm' (all that are there) means to commands; a list of Oids, or 42704. */
-List *lmtext_version_list(const char *name);
+List *lmtext_name_list(const char *name);
 
 /* GRANT or REVOKE, as the current user, of "use" (SELECT on the column file) or "export" (SELECT
  * on all columns). */
 void lmtext_catalog_grant(const char *model, Oid role, const char *privilege);
 void lmtext_catalog_revoke(const char *model, Oid role, const char *privilege);
 
-/* Write a version's files into a new directory of the server, all or nothing. */
-void lmtext_catalog_export(Oid relid, const char *directory);
-
-/* Where an import reads from. After an error nothing is left open. */
-typedef struct lmtext_origin {
-    lmtext_call call;
-    lm_source source; /* pass it the context of any lmtext_call */
-    void (*close)(struct lmtext_origin *origin);
-} lmtext_origin;
-/* A directory of the server: pg_read_server_files, or below lmtext.model_directory. */
-lmtext_origin *lmtext_origin_directory(const char *path);
-/* {"config.json": <oid of a large object>, …}, privileges checked as lo_open does. */
-lmtext_origin *lmtext_origin_objects(Jsonb *files);
-void lmtext_origin_close(lmtext_origin *origin);
-
-void lmtext_catalog_init(void); /* from _PG_init: lmtext.model_directory, the hook for bases */
+void lmtext_catalog_init(void); /* from _PG_init: what depends on a head depends on its base */
 
 #endif

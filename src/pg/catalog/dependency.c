@@ -22,7 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/catalog/names.h"
-#include "pg/glue/once.h"
+#include "pg/glue/init_once.h"
 
 static object_access_hook_type next_access_hook;
 
@@ -31,7 +31,7 @@ static List *bases_of(Oid relid);
 
 /* Hooks are chained: other libraries may have set theirs before. */
 void
-lmtext_dependency_init(void)
+lmtext_catalog_init(void)
 {
     LMTEXT_HOOK(object_access_hook, next_access_hook, object_accessed);
 }

@@ -1,6 +1,6 @@
 /*
- * digest.h - inside this room: SHA-256 by PostgreSQL's own implementation, and its hexadecimal
- * form.
+ * digest.h - for those who read and make versions: SHA-256 by PostgreSQL's own implementation, and
+ * its hexadecimal form.
  */
 #ifndef LMTEXT_DIGEST_H
 #define LMTEXT_DIGEST_H

@@ -29,13 +29,13 @@ static void warn_if_kept(List *versions, Oid role, const char *privilege);
 void
 lmtext_catalog_grant(const char *model, Oid role, const char *privilege)
 {
-    run_grant("GRANT", "TO", lmtext_version_list(model), role, privilege);
+    run_grant("GRANT", "TO", lmtext_name_list(model), role, privilege);
 }
 
 void
 lmtext_catalog_revoke(const char *model, Oid role, const char *privilege)
 {
-    List *versions = lmtext_version_list(model);
+    List *versions = lmtext_name_list(model);
 
     run_grant("REVOKE", "FROM", versions, role, privilege);
     warn_if_kept(versions, role, privilege);

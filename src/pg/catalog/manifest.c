@@ -215,11 +215,12 @@ fetch_row(Relation table, Snapshot snapshot)
 /* ---- Parsing ---- */
 /*
  * The engine's JSON reader refuses duplicate keys, bad UTF-8 and deep nesting; here types and
- * ranges are checked. Nothing in this part throws but for lack of memory: lists go on with the next
- * table. Strings for people (family, task) are shown lossily, names of files are kept as they are.
+ * ranges are checked. Nothing in this part throws except for lack of memory: lists go on with the
+ * next table. Strings for people (family, task) are shown lossily, names of files are kept as they
+ * are.
  */
 
-/* What is wrong with a manifest is told by the key. */
+/* An error in a manifest names the key. */
 static lm_status
 broken(lm_context *ctx, const char *key)
 {
@@ -371,13 +372,14 @@ parse_manifest(lm_context *ctx, const char *json, size_t length, lmtext_manifest
 /*
  * Two versions of one image digest are one model to the cache, whoever owns them. What enters must
  * therefore be all that a loaded image is made of: the bytes of the files, the precision, the base
- * under a head, and whether config.json tells the tokenizer's class. float32 is not written down:
- * versions were made before there was another. The digest of the version has the window too (the
- * option and the files decide it together, so the outcome is what counts), and what the embedding
- * is cut to (0.2 did not read that from the files).
+ * under a head, the task of a head among the files (on a base it classifies, or the task is said),
+ * and whether config.json tells the tokenizer's class. float32 is not written down: versions were
+ * made before there was another. The digest of the version has the window too (the option and the
+ * files decide it together, so the outcome is what counts), and what the embedding is cut to (0.2
+ * did not read that from the files).
  */
 
-/* A base is whole by itself: a chain of bases would have no end that is known. */
+/* A base has no base: a chain of bases would have no known end. */
 static void
 check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
 {
@@ -403,6 +405,14 @@ check_digest(Oid relid, const char *name, const lmtext_manifest *manifest)
                  "The digest in its manifest does not match the files that the manifest lists.")));
 }
 
+/* Its files may have a head that it leaves out, because it was asked to, or made before lmtext knew
+ * that head. */
+bool
+lmtext_manifest_embeds(const lmtext_manifest *manifest)
+{
+    return strcmp(manifest->task, "embedding") == 0;
+}
+
 /* Order of the digest's listing, by bytes. */
 static int
 compare_files(const void *a, const void *b)
@@ -410,8 +420,8 @@ compare_files(const void *a, const void *b)
     return strcmp(((const manifest_file *)a)->name, ((const manifest_file *)b)->name);
 }
 
-/* Files sorted by name, one a line, each name led by its length so that no name can look like the
- * next line. */
+/* Files sorted by name, one a line. Names and the task are led by their length, so that none can
+ * look like the next line. */
 static void
 list_contents(const lmtext_manifest *manifest, StringInfo listing)
 {
@@ -422,7 +432,7 @@ list_contents(const lmtext_manifest *manifest, StringInfo listing)
     if (bytes > 0)
         memcpy(files, manifest->files, bytes);
     qsort(files, manifest->file_count, sizeof(manifest_file), compare_files);
-    if (manifest->precision != LM_PRECISION_F32)
+    if (!lm_precisions[manifest->precision].exact)
         appendStringInfo(listing, "precision %s\n", lm_precision_name(manifest->precision));
     if (manifest->implied_class)
         appendStringInfoString(listing, "implied_class\n");
@@ -430,6 +440,8 @@ list_contents(const lmtext_manifest *manifest, StringInfo listing)
         lmtext_hex_write(manifest->base.bytes, hex);
         appendStringInfo(listing, "base %s\n", hex);
     }
+    if (strcmp(manifest->task, manifest->has_base ? "classification" : "embedding") != 0)
+        appendStringInfo(listing, "task %zu %s\n", strlen(manifest->task), manifest->task);
     for (int i = 0; i < manifest->file_count; i++) {
         lmtext_hex_write(files[i].sha256, hex);
         appendStringInfo(listing, "file %zu %s " INT64_FORMAT " %s\n", strlen(files[i].name),
@@ -464,7 +476,7 @@ lmtext_manifest_digest(const lmtext_manifest *manifest)
     return digest_contents(manifest, &listing);
 }
 
-/* A version that says nothing of it is not cut: it was made by 0.2, or its files do not ask for it.
+/* A version without the member is not cut: 0.2 made it, or its files do not ask for it.
  */
 int
 lmtext_manifest_dimensions(const lmtext_manifest *manifest)
@@ -477,6 +489,8 @@ lmtext_manifest_options(const lmtext_manifest *manifest)
 {
     return (lm_model_options){.max_tokens = manifest->max_tokens,
                               .dimensions = lmtext_manifest_dimensions(manifest),
+                              .as_embedding = lmtext_manifest_embeds(manifest),
+                              .task = manifest->task,
                               .plain_class = !manifest->implied_class,
                               .precision = manifest->precision};
 }
@@ -563,12 +577,26 @@ write_labels(manifest_writer *w, const lm_model_info *info)
     appendStringInfoChar(&w->json, ']');
 }
 
+/*
+ * For planners and lists: nothing that is loaded depends on it, and versions of 0.3 do not say it.
+ * A head costs what its base does.
+ */
+static void
+write_kind(manifest_writer *w, const lm_model_info *info)
+{
+    write_string(w, "kind", info->kind);
+    if (info->flops_per_token > 0)
+        appendStringInfo(&w->json, ",\"flops_per_token\":" UINT64_FORMAT, info->flops_per_token);
+    appendStringInfo(&w->json, ",\"details\":%s", info->details);
+}
+
 /* What the engine found in the files. */
 static void
 write_info(manifest_writer *w, const lmtext_manifest *manifest, const lm_model_info *info)
 {
     write_string(w, "family", info->family);
     write_string(w, "task", info->task);
+    write_kind(w, info);
     write_string(w, "precision", lm_precision_name(manifest->precision));
     appendStringInfo(&w->json, ",\"dimensions\":%d,\"max_tokens\":%d", info->dimensions,
                      info->max_tokens);
@@ -592,8 +620,9 @@ write_options(manifest_writer *w, const lmtext_version_options *options)
     appendStringInfoString(&w->json, ",\"options\":{");
     if (options->max_tokens > 0)
         appendStringInfo(&w->json, "\"max_tokens\":%d", options->max_tokens);
-    if (options->as_embedding)
-        appendStringInfo(&w->json, "%s\"task\":\"embedding\"", options->max_tokens > 0 ? "," : "");
+    if (options->task_given)
+        appendStringInfo(&w->json, "%s\"task\":\"%s\"", options->max_tokens > 0 ? "," : "",
+                         options->task);
     appendStringInfoChar(&w->json, '}');
 }
 

@@ -1,5 +1,5 @@
 /*
- * manifest.h - inside this room: making a manifest.
+ * manifest.h - for those who make versions: making a manifest.
  */
 #ifndef LMTEXT_MANIFEST_H
 #define LMTEXT_MANIFEST_H

@@ -42,6 +42,8 @@
 static void check_spelling(const char *name);
 static Oid resolve_deployed(const lmtext_name *name);
 static Oid lock_version(Oid schema, const char *model, int version);
+static List *name_schemas(const lmtext_name *name);
+static Oid model_part_type(void);
 
 /* ---- Resolving ---- */
 /*
@@ -88,7 +90,7 @@ resolve_deployed(const lmtext_name *name)
     ListCell *cell;
     bool idle = false; /* a schema has versions, but none is deployed */
 
-    foreach (cell, lmtext_name_schemas(name)) {
+    foreach (cell, name_schemas(name)) {
         Oid schema = lfirst_oid(cell);
         lmtext_name_row row;
         Oid relid;
@@ -214,9 +216,12 @@ lock_version(Oid schema, const char *model, int version)
     return relid;
 }
 
-/* A schema that is not there has no models; one that may not be used is an error, as for tables. */
-List *
-lmtext_name_schemas(const lmtext_name *name)
+/*
+ * Schemas to look in for a name: its own, or those of search_path. A schema that is not there has
+ * no models; one that may not be used is an error, as for tables.
+ */
+static List *
+name_schemas(const lmtext_name *name)
 {
     Oid schema;
 
@@ -226,6 +231,44 @@ lmtext_name_schemas(const lmtext_name *name)
     return OidIsValid(schema) ? list_make1_oid(schema) : NIL;
 }
 
+/* The schema whose model a name means, for changes: the first with a deployment or a version. */
+Oid
+lmtext_name_owner_schema(const lmtext_name *name)
+{
+    ListCell *cell;
+
+    foreach (cell, name_schemas(name)) {
+        Oid schema = lfirst_oid(cell);
+        lmtext_name_row row;
+
+        lmtext_name_read(get_namespace_name(schema), name->model, &row);
+        if (row.deployed > 0 || lmtext_name_versions(schema, name->model) != NIL)
+            return schema;
+    }
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name->model),
+             errhint("The view lmtext.models lists the models that you may use.")));
+}
+
+List *
+lmtext_name_list(const char *name)
+{
+    List *versions = NIL;
+    lmtext_name parsed;
+    ListCell *cell;
+
+    lmtext_name_parse(name, &parsed);
+    if (parsed.version > 0)
+        return list_make1_oid(lmtext_name_find(&parsed, NoLock));
+    foreach (cell, lmtext_name_versions(lmtext_name_owner_schema(&parsed), parsed.model))
+        versions = lappend_oid(versions, ((const lmtext_version_ref *)lfirst(cell))->relid);
+    if (versions == NIL)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("model \"%s\" does not exist", parsed.model),
+                        errhint("The view lmtext.models lists the models that you may use.")));
+    return versions;
+}
+
 /* ---- Parsing ---- */
 /*
  * A model's name is an identifier without "@", so that the table's name, "model@version", can be
@@ -233,8 +276,15 @@ lmtext_name_schemas(const lmtext_name *name)
  * (their type says so) that can be used by regclass, but they have no number.
  */
 
+void
+lmtext_name_refuse(const char *name, const char *why)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+                    errmsg("invalid model name \"%s\"", lmtext_clip(name)), errdetail("%s", why)));
+}
+
 static void
-refuse_name(const char *name)
+refuse_spelling(const char *name)
 {
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_NAME), errmsg("invalid model name \"%s\"", lmtext_clip(name)),
@@ -242,7 +292,7 @@ refuse_name(const char *name)
                      "lmtext.embed('a text', 'minilm'); one version of it is \"minilm@3\".")));
 }
 
-/* A list of at most three identifiers; what is none is most often a text, or a hub's name. */
+/* A list of at most three identifiers; any other string is most often a text, or a hub's name. */
 static void
 check_spelling(const char *name)
 {
@@ -250,7 +300,7 @@ check_spelling(const char *name)
 
     if (!SplitIdentifierString(pstrdup(name), '.', &parts) || parts == NIL ||
         list_length(parts) > 3)
-        refuse_name(name);
+        refuse_spelling(name);
 }
 
 /* PostgreSQL's own rules for identifiers, then the "@". */
@@ -270,7 +320,7 @@ lmtext_name_parse(const char *name, lmtext_name *out)
     if (lmtext_name_split(out->relation, out->model, &out->version))
         return;
     if (out->relation[0] == '\0' || strchr(out->relation, '@') != NULL)
-        refuse_name(name);
+        refuse_spelling(name);
     strlcpy(out->model, out->relation, NAMEDATALEN);
     out->version = 0;
 }
@@ -399,6 +449,54 @@ name_peek(const char *schema, const char *model, lmtext_name_row *row)
     return true;
 }
 
+/* The deployed version of a row, where its table is gone; else NULL. */
+static char *
+dangling_name(HeapTuple tuple, TupleDesc columns)
+{
+    const char *schema, *model;
+    Datum deployed;
+    Oid namespace;
+    bool null;
+
+    schema = NameStr(*DatumGetName(heap_getattr(tuple, ANUM_NAME_SCHEMA, columns, &null)));
+    model = NameStr(*DatumGetName(heap_getattr(tuple, ANUM_NAME_MODEL, columns, &null)));
+    deployed = heap_getattr(tuple, ANUM_NAME_DEPLOYED, columns, &null);
+    if (null)
+        return NULL;
+    namespace = get_namespace_oid(schema, true);
+    if (OidIsValid(namespace) &&
+        OidIsValid(lmtext_name_version(namespace, model, DatumGetInt32(deployed))))
+        return NULL;
+    return psprintf("%s.%s@%d", schema, model, DatumGetInt32(deployed));
+}
+
+List *
+lmtext_names_dangling(void)
+{
+    Oid relid = lmtext_relation_oid("model_name");
+    List *names = NIL;
+    Snapshot snapshot;
+    Relation table;
+    SysScanDesc scan;
+    HeapTuple tuple;
+
+    if (!ConditionalLockRelationOid(relid, AccessShareLock))
+        return NIL;
+    table = table_open(relid, NoLock);
+    snapshot = lmtext_read_snapshot();
+    scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        char *name = dangling_name(tuple, RelationGetDescr(table));
+
+        if (name != NULL)
+            names = lappend(names, name);
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(table, AccessShareLock);
+    return names;
+}
+
 /* ---- What is there ---- */
 /*
  * The versions of a name are found in pg_class rather than counted from model_name: versions come
@@ -410,7 +508,7 @@ List *
 lmtext_name_versions(Oid schema, const char *model)
 {
     Relation classes = table_open(RelationRelationId, AccessShareLock);
-    Oid type = lmtext_model_part_type();
+    Oid type = model_part_type();
     List *versions = NIL;
     NameData low, high;
     ScanKeyData keys[3];
@@ -458,9 +556,12 @@ lmtext_relation_oid(const char *name)
     return relid;
 }
 
-/* A syscache look-up; an OID that was kept would outlive DROP EXTENSION. */
-Oid
-lmtext_model_part_type(void)
+/*
+ * InvalidOid when the extension is gone. A syscache look-up; an OID that was kept would outlive
+ * DROP EXTENSION.
+ */
+static Oid
+model_part_type(void)
 {
     return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("model_part"),
                            ObjectIdGetDatum(lmtext_schema_oid()));
@@ -469,9 +570,9 @@ lmtext_model_part_type(void)
 /* ---- Privileges ---- */
 /*
  * SELECT on the column file is the privilege to use a version. It is a privilege that tables have
- * anyway, so GRANT, pg_dump and information_schema know it; who may copy the weights is told by the
- * other columns. Checked here, since scans do not check, of the role that is current: inside a
- * SECURITY DEFINER function or an index build that is another role than the session's.
+ * anyway, so GRANT, pg_dump and information_schema know it; the other columns say
+ * who may copy the weights. Checked here, since scans do not check, of the role that is current:
+ * inside a SECURITY DEFINER function or an index build that is another role than the session's.
  */
 
 /*
@@ -487,7 +588,7 @@ class_is_model(HeapTuple tuple)
         return false;
     class = (Form_pg_class)GETSTRUCT(tuple);
     return class->relkind == RELKIND_RELATION && class->relpersistence != RELPERSISTENCE_TEMP &&
-           OidIsValid(class->reloftype) && class->reloftype == lmtext_model_part_type();
+           OidIsValid(class->reloftype) && class->reloftype == model_part_type();
 }
 
 /* The type of the table decides, not its name: names can be chosen by anybody. */
@@ -663,4 +764,28 @@ lmtext_catalog_peek_deployed(Oid relid, const char *model, int version, bool *de
         return false;
     *deployed = row.deployed == version;
     return true;
+}
+
+/* Locks of tables that are only named are not waited for, so that what is found may go. */
+Oid
+lmtext_catalog_peek(const char *name)
+{
+    lmtext_name parsed;
+    ListCell *cell;
+
+    lmtext_name_parse(name, &parsed);
+    if (parsed.version > 0) {
+        RangeVar *table = makeRangeVar(parsed.schema, parsed.relation, -1);
+        Oid relid = RangeVarGetRelid(table, NoLock, true);
+
+        return OidIsValid(relid) && lmtext_catalog_is_model(relid) ? relid : InvalidOid;
+    }
+    foreach (cell, name_schemas(&parsed)) {
+        char *schema = get_namespace_name(lfirst_oid(cell));
+        lmtext_name_row row;
+
+        if (schema != NULL && name_peek(schema, parsed.model, &row) && row.deployed > 0)
+            return lmtext_name_version(lfirst_oid(cell), parsed.model, row.deployed);
+    }
+    return InvalidOid;
 }

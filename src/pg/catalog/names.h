@@ -1,5 +1,6 @@
 /*
- * names.h - inside this room: names of models and versions, and the table lmtext.model_name.
+ * names.h - for those who read and make versions: names of models and versions, and the table
+ * lmtext.model_name.
  */
 #ifndef LMTEXT_NAMES_H
 #define LMTEXT_NAMES_H
@@ -22,11 +23,10 @@ typedef struct lmtext_name {
     int version;                /* 0: none was written */
 } lmtext_name;
 
-/* [schema.]model[@version] by the rules of identifiers; 42602 where it is none. */
+/* [schema.]model[@version] by the rules of identifiers; 42602 where it is malformed. */
 void lmtext_name_parse(const char *name, lmtext_name *out);
-
-/* What depends on a head depends on its base, too. */
-void lmtext_dependency_init(void);
+/* 42602 with a reason. */
+void lmtext_name_refuse(const char *name, const char *why);
 
 /* Row of lmtext.model_name. */
 typedef struct lmtext_name_row {
@@ -35,6 +35,8 @@ typedef struct lmtext_name_row {
     int last_version;
 } lmtext_name_row;
 void lmtext_name_read(const char *schema, const char *model, lmtext_name_row *row);
+/* 'schema.model@3' for each deployed version that is gone; none where the table is locked. */
+List *lmtext_names_dangling(void);
 
 /* Table of a name that has a version, by search_path; 42704 when there is none. */
 Oid lmtext_name_find(const lmtext_name *name, LOCKMODE lock);
@@ -45,7 +47,7 @@ Oid lmtext_name_find(const lmtext_name *name, LOCKMODE lock);
  */
 Oid lmtext_name_near(const char *relation, Oid table);
 
-/* Table of a version in a schema, or InvalidOid when there is none that is a model version. */
+/* Table of a version in a schema, or InvalidOid when no table of that name is a model version. */
 Oid lmtext_name_version(Oid schema, const char *model, int version);
 
 typedef struct lmtext_version_ref {
@@ -55,8 +57,9 @@ typedef struct lmtext_version_ref {
 /* All versions of a model in a schema, as a list of lmtext_version_ref. */
 List *lmtext_name_versions(Oid schema, const char *model);
 
-/* Schemas to look in for a name: its own, or those of search_path. */
-List *lmtext_name_schemas(const lmtext_name *name);
+/* The schema whose model a name means, for changes: the first of search_path (or its own) with a
+ * deployment or a version of it; 42704. */
+Oid lmtext_name_owner_schema(const lmtext_name *name);
 
 /* Split "m@3"; false when relation is not of that form. model has room for NAMEDATALEN. */
 bool lmtext_name_split(const char *relation, char *model, int *version);
@@ -82,11 +85,7 @@ char *lmtext_catalog_call_name(Oid relid, bool with_version);
 /* errhint: how the owner lets a role use a version. */
 int lmtext_catalog_grant_hint(Oid relid, Oid role);
 
-/* A NOTICE that lists what is pinned to other versions of a model than the deployed one. */
-void lmtext_pinned_notice(Oid schema, const char *model, int deployed);
-
 Oid lmtext_schema_oid(void);               /* of lmtext itself */
-Oid lmtext_model_part_type(void);          /* InvalidOid when the extension is gone */
 Oid lmtext_relation_oid(const char *name); /* a table of the extension, XX000 when it is gone */
 
 #endif

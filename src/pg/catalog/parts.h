@@ -1,5 +1,6 @@
 /*
- * parts.h - inside this room: the rows of a version's table, visited in heap order.
+ * parts.h - for those who read and make versions: the rows of a version's table, visited in heap
+ * order.
  *
  * The heap of a version is small (its bytes are TOASTed), so one scan of it finds every row without
  * an index: a restore computes generated columns and indexes before it makes primary keys.
@@ -13,6 +14,7 @@
 #include "pg/catalog/catalog.h"
 
 #define LMTEXT_MANIFEST_FILE "manifest.json"
+#define LMTEXT_GOLDEN_FILE "golden.json"
 
 /* One row; pointers are valid during the visit. */
 typedef struct lmtext_part {

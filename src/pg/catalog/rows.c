@@ -12,7 +12,6 @@
 #include "utils/snapmgr.h"
 
 #include "pg/catalog/digest.h"
-#include "pg/catalog/golden.h"
 #include "pg/catalog/manifest.h"
 #include "pg/catalog/names.h"
 #include "pg/catalog/parts.h"

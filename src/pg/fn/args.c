@@ -6,125 +6,29 @@
 #include <ctype.h>
 #include <limits.h>
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "storage/proc.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
-#include "port/pg_bitutils.h"
-
-#include "pg/compat.h"
 #include "pg/fn/args.h"
 #include "pg/glue/expr.h"
-#include "pg/glue/once.h"
-
-/* Measured on all-MiniLM-L6-v2: smaller batches are slower, larger ones only take memory. */
-#define BATCH_TOKENS_DEFAULT 512
-#define BATCH_TOKENS_MIN 16
-#define BATCH_TOKENS_MAX 65536
-
-/* What becomes of a text without a token. */
-enum { ON_EMPTY_ERROR, ON_EMPTY_NULL };
-
-int lmtext_batch_tokens = BATCH_TOKENS_DEFAULT;
-static int on_long_setting = LM_LONG_TRUNCATE;
-static int on_empty_setting = ON_EMPTY_ERROR;
-static char *embedding_model = NULL;
-static char *classification_model = NULL;
-
-static const struct config_enum_entry on_long_values[] = {
-    {"truncate", LM_LONG_TRUNCATE, false},
-    {"error", LM_LONG_ERROR, false},
-    {"mean", LM_LONG_MEAN, false},
-    {NULL, 0, false},
-};
-
-static const struct config_enum_entry on_empty_values[] = {
-    {"error", ON_EMPTY_ERROR, false},
-    {"null", ON_EMPTY_NULL, false},
-    {NULL, 0, false},
-};
-
-/* Defaults by lmtext_default. */
-static const struct {
-    char **value;
-    const char *name;
-    const char *example; /* for hints */
-} model_settings[] = {
-    [LMTEXT_DEFAULT_EMBEDDING] = {&embedding_model, "lmtext.embedding_model", "minilm"},
-    [LMTEXT_DEFAULT_CLASSIFICATION] = {&classification_model, "lmtext.classification_model",
-                                       "topic"},
-};
-
-/*
- * What a name's meaning depends on beside the name. Statements inside a function get new snapshots
- * while the command of the transaction stays the same; of one xmax, transactions only go.
- */
-typedef struct name_guard {
-    TransactionId xmin, xmax; /* of the snapshot */
-    uint32 running, running_children;
-    CommandId seen; /* of this transaction's commands */
-    LocalTransactionId transaction;
-    SubTransactionId subtransaction; /* a rollback to a savepoint takes no number of commands */
-    CommandId command;
-    Oid user;
-    TimestampTz statement;
-} name_guard;
-
-/* Space that is used again for the next value. */
-typedef struct memo_buffer {
-    char *bytes;
-    size_t size, space;
-} memo_buffer;
-
-typedef struct memo {
-    bool valid;
-    memo_buffer key; /* for each part: its length, then its bytes */
-    memo_buffer value;
-} memo;
-
-/* Where the argument may change from row to row, larger memos are not kept. */
-#define MEMO_BYTES ((size_t)1024 * 1024)
-
-/*
- * The statement's latest memos of this backend, for other calls of the same function: in
- * `ORDER BY v <=> lmtext.embed('words')` an index scan and the target list each have their own,
- * a function in SQL has new ones each time that it is called, and (lmtext.classify_scored(body)).*
- * is a call for each column. Texts of rows have places of their own, where nothing is pushed out by
- * them: of each function the last.
- */
-#define SHARED_MEMOS 4
-#define SHARED_ROW_MEMOS 2
-#define SHARED_BYTES ((size_t)64 * 1024) /* larger ones are not shared */
-
-typedef struct shared_memo {
-    Oid function;
-    int slot;
-    uint64 used; /* the one with the lowest number makes room */
-    name_guard guard;
-    memo memo;
-} shared_memo;
-
-static shared_memo shared_memos[SHARED_MEMOS], shared_row_memos[SHARED_ROW_MEMOS];
-static uint64 shared_uses = 0;
+#include "pg/service/lookahead.h"
+#include "pg/service/resolver.h"
+#include "pg/service/tasks.h"
 
 /* Everything that hangs on one FmgrInfo; zeroed when made. */
 typedef struct arg_state {
+    const lmtext_entry *entry; /* NULL: not called yet */
+    const lm_task *task;       /* the entry's */
+    int32 number;              /* of the entry, for statistics */
     bool type_known, pinned;
     uint64 looked_at, stable, steady; /* a bit for each argument (glue/expr.h) */
-    Oid version;                      /* what `name` was resolved to, under guard and path */
-    name_guard guard;
-    char *name;
-    char *path;
-    memo memos[LMTEXT_MEMO_SLOTS];
+    lmtext_resolver resolver;
+    uint64 fits; /* build of the model that was found to have the entry's task */
+    lmtext_memo memos[LMTEXT_MEMO_SLOTS];
+    lmtext_empty_texts empty;
     void *space;
-    void *tally; /* lmtext_stats_model's */
 } arg_state;
 
 static arg_state *
@@ -132,9 +36,31 @@ state_of(FunctionCallInfo fcinfo)
 {
     FmgrInfo *function = fcinfo->flinfo;
 
-    if (function->fn_extra == NULL)
-        function->fn_extra = MemoryContextAllocZero(function->fn_mcxt, sizeof(arg_state));
+    if (function->fn_extra == NULL) {
+        arg_state *state = MemoryContextAllocZero(function->fn_mcxt, sizeof(arg_state));
+
+        state->resolver.memory = function->fn_mcxt;
+        function->fn_extra = state;
+    }
     return function->fn_extra;
+}
+
+Datum
+lmtext_entry_call(FunctionCallInfo fcinfo, const lmtext_entry *entry, PGFunction work)
+{
+    arg_state *state = state_of(fcinfo);
+    Datum result;
+    int call;
+
+    if (state->entry == NULL) {
+        state->number = lmtext_entry_number(entry->name);
+        state->task = entry->task != NULL ? lm_task_find(entry->task) : NULL;
+        state->entry = entry;
+    }
+    call = lmtext_stats_begin(state->number);
+    result = work(fcinfo);
+    lmtext_stats_end(call);
+    return result;
 }
 
 bool
@@ -145,107 +71,23 @@ lmtext_arg_is_null(FunctionCallInfo fcinfo, int argno)
 
 /* The declared type, not that of the call's expression: calls without one exist. */
 bool
-lmtext_arg_pinned(FunctionCallInfo fcinfo, int argno)
+lmtext_arg_pinned(FunctionCallInfo fcinfo)
 {
     arg_state *state = state_of(fcinfo);
+    int argno = lmtext_entry_model(state->entry);
     Oid *types;
     int count;
 
     if (!state->type_known) {
         get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
-        state->pinned = argno >= 0 && argno < count && types[argno] == REGCLASSOID;
+        state->pinned = argno < count && types[argno] == REGCLASSOID;
         state->type_known = true;
         pfree(types);
     }
     return state->pinned;
 }
 
-static name_guard
-guard_now(void)
-{
-    name_guard guard;
-
-    memset(&guard, 0, sizeof(guard));
-    if (ActiveSnapshotSet()) {
-        Snapshot snapshot = GetActiveSnapshot();
-
-        guard.xmin = snapshot->xmin;
-        guard.xmax = snapshot->xmax;
-        guard.running = snapshot->xcnt;
-        guard.running_children = (uint32)snapshot->subxcnt;
-        guard.seen = snapshot->curcid;
-    }
-    guard.transaction = LMTEXT_LXID;
-    guard.subtransaction = GetCurrentSubTransactionId();
-    guard.command = GetCurrentCommandId(false);
-    guard.statement = GetCurrentStatementStartTimestamp();
-    guard.user = GetUserId();
-    return guard;
-}
-
-/* Replace a string of the state by a copy that lives as long as the FmgrInfo. */
-static void
-keep_string(FunctionCallInfo fcinfo, char **kept, const char *string)
-{
-    char *copy = MemoryContextStrdup(fcinfo->flinfo->fn_mcxt, string);
-
-    if (*kept != NULL)
-        pfree(*kept);
-    *kept = copy;
-}
-
-static Oid
-resolve_anew(FunctionCallInfo fcinfo, const char *name, Oid table, name_guard guard)
-{
-    arg_state *state = state_of(fcinfo);
-    Oid version;
-
-    state->version = InvalidOid;
-    version =
-        OidIsValid(table) ? lmtext_catalog_resolve_near(name, table) : lmtext_catalog_resolve(name);
-    LMTEXT_FAULT_POINT("name_resolved");
-    keep_string(fcinfo, &state->name, name);
-    keep_string(fcinfo, &state->path, namespace_search_path);
-    state->guard = guard;
-    state->version = version;
-    return version;
-}
-
-static bool
-same_name(const char *kept, const char *bytes, size_t length)
-{
-    return kept != NULL && strlen(kept) == length && memcmp(kept, bytes, length) == 0;
-}
-
-/*
- * The version that a name means; looked up anew only when the answer could be another one. table:
- * of a trigger, whose FmgrInfo is this table's, or InvalidOid.
- */
-static Oid
-resolve_name(FunctionCallInfo fcinfo, const char *bytes, size_t length, Oid table)
-{
-    arg_state *state = state_of(fcinfo);
-    name_guard guard = guard_now();
-
-    if (OidIsValid(state->version) && same_name(state->name, bytes, length) &&
-        memcmp(&state->guard, &guard, sizeof(guard)) == 0 &&
-        strcmp(state->path, namespace_search_path) == 0)
-        return state->version;
-    return resolve_anew(fcinfo, pnstrdup(bytes, length), table, guard);
-}
-
-static Oid
-resolve_default(FunctionCallInfo fcinfo, lmtext_default which)
-{
-    const char *name = *model_settings[which].value;
-
-    if (name == NULL || name[0] == '\0')
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("no model was given and %s is not set", model_settings[which].name),
-                        errhint("Name a model in the call, or set the default: SET %s = '%s'.",
-                                model_settings[which].name, model_settings[which].example)));
-    return resolve_name(fcinfo, name, strlen(name), InvalidOid);
-}
+/* ---- Which model ---- */
 
 static Oid
 pinned_version(FunctionCallInfo fcinfo, int argno)
@@ -299,183 +141,77 @@ resolve_argument(FunctionCallInfo fcinfo, int argno)
     Oid version;
 
     error_context_stack = &explain;
-    version = resolve_name(fcinfo, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), InvalidOid);
+    version = lmtext_resolver_named(&state_of(fcinfo)->resolver, VARDATA_ANY(name),
+                                    VARSIZE_ANY_EXHDR(name));
     error_context_stack = explain.previous;
     return version;
 }
 
-static lmtext_model *use_model(FunctionCallInfo fcinfo, Oid version);
-
-lmtext_model *
-lmtext_arg_model(FunctionCallInfo fcinfo, int argno, lmtext_default which)
+static lmtext_model *
+default_model(FunctionCallInfo fcinfo, const lm_task *task)
 {
-    Oid version;
-
-    if (lmtext_arg_pinned(fcinfo, argno)) {
-        version = pinned_version(fcinfo, argno);
-    } else if (lmtext_arg_is_null(fcinfo, argno)) {
-        version = resolve_default(fcinfo, which);
-    } else {
-        version = resolve_argument(fcinfo, argno);
-    }
-    return use_model(fcinfo, version);
+    return lmtext_named_model(fcinfo, lmtext_task_default(task));
 }
 
-/* From here on the call counts under its model; one that failed before counts under none. */
-static lmtext_model *
-use_model(FunctionCallInfo fcinfo, Oid version)
+lmtext_model *
+lmtext_arg_model(FunctionCallInfo fcinfo)
 {
-    lmtext_model *model = lmtext_model_use(version);
+    arg_state *state = state_of(fcinfo);
+    const lmtext_entry *entry = state->entry;
+    int argno = lmtext_entry_model(entry);
+    lmtext_model *model;
 
-    lmtext_stats_model(model, &state_of(fcinfo)->tally);
+    if (lmtext_arg_pinned(fcinfo))
+        model = lmtext_resolver_use(&state->resolver, pinned_version(fcinfo, argno));
+    else if (lmtext_arg_is_null(fcinfo, argno))
+        model = default_model(fcinfo, state->task);
+    else
+        model = lmtext_resolver_use(&state->resolver, resolve_argument(fcinfo, argno));
+    if (!entry->any_task && !entry->any_encoder && state->fits != model->build) {
+        lmtext_task_check(model, entry->task);
+        state->fits = model->build;
+    }
     return model;
+}
+
+lmtext_model *
+lmtext_default_model(FunctionCallInfo fcinfo, const char *task)
+{
+    return default_model(fcinfo, lm_task_find(task));
 }
 
 lmtext_model *
 lmtext_named_model(FunctionCallInfo fcinfo, const char *name)
 {
-    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name), InvalidOid));
+    lmtext_resolver *resolver = &state_of(fcinfo)->resolver;
+
+    return lmtext_resolver_use(resolver, lmtext_resolver_named(resolver, name, strlen(name)));
 }
 
 lmtext_model *
 lmtext_trigger_model(FunctionCallInfo fcinfo, const char *name, Oid table)
 {
-    return use_model(fcinfo, resolve_name(fcinfo, name, strlen(name), table));
+    lmtext_resolver *resolver = &state_of(fcinfo)->resolver;
+
+    return lmtext_resolver_use(resolver, lmtext_resolver_near(resolver, name, table));
 }
 
-static lm_on_long
-parse_on_long(const char *word)
-{
-    const struct config_enum_entry *entry;
-
-    for (entry = on_long_values; entry->name != NULL; entry++)
-        if (strcmp(entry->name, word) == 0)
-            return entry->val;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("invalid value for on_long: \"%s\"", lmtext_clip(word)),
-                    errhint("Allowed values: truncate, error, mean.")));
-}
+/* ---- Values ---- */
 
 lm_on_long
-lmtext_arg_on_long(FunctionCallInfo fcinfo, int model_argno, int argno)
+lmtext_arg_on_long(FunctionCallInfo fcinfo, int argno)
 {
-    if (!lmtext_arg_pinned(fcinfo, model_argno))
-        return on_long_setting;
+    if (!lmtext_arg_pinned(fcinfo))
+        return lmtext_on_long();
     if (lmtext_arg_is_null(fcinfo, argno))
         return LM_LONG_TRUNCATE;
-    return parse_on_long(text_to_cstring(PG_GETARG_TEXT_PP(argno)));
+    return lmtext_on_long_named(text_to_cstring(PG_GETARG_TEXT_PP(argno)));
 }
 
-void
-lmtext_embed_defaults(lm_embed_options *options, lm_on_long on_long)
-{
-    memset(options, 0, sizeof(*options));
-    options->on_long = on_long;
-    options->batch_tokens = lmtext_batch_tokens;
-}
-
-static void check_embeds(const lmtext_model *model);
-
-int
-lmtext_embed_width(lmtext_model *model, const lm_embed_options *options)
-{
-    int width = 0;
-
-    check_embeds(model);
-    lmtext_check(&model->call, lm_embed_width(&model->call.ctx, &model->model, options, &width),
-                 model->name);
-    return width;
-}
-
-/*
- * A classifier computes an embedding on its way, but who may use it was granted labels, not the
- * vectors of its base; and vectors of the two would meet under two names.
+/* As the row holds them; a value out of line is not worth being fetched: nobody has read it ahead.
  */
-static void
-check_embeds(const lmtext_model *model)
-{
-    if (model->model.has_head)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("model \"%s\" cannot compute embeddings", model->name),
-                        errdetail("Its task is %s.", model->model.info.task),
-                        errhint("Use lmtext.classify with it; to embed, name the model that it is "
-                                "built on: column base of lmtext.models.")));
-}
-
-/* *done is how many of the texts were computed, in their order. */
-static lm_status
-embed_counted(lmtext_model *model, const lm_text *texts, size_t count,
-              const lm_embed_options *options, float *out, size_t *done)
-{
-    lm_embed_counts counts = {0};
-    lm_status status = lm_embed(&model->call.ctx, model->session, &model->model, texts, count,
-                                options, out, &counts);
-
-    lmtext_count(model, &counts);
-    *done = (size_t)counts.texts;
-    return status;
-}
-
-void
-lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,
-                   const lm_embed_options *options, float *out)
-{
-    size_t done;
-    lm_status status = embed_counted(model, texts, count, options, out, &done);
-
-    lmtext_check(&model->call, status, model->name);
-    LMTEXT_FAULT_POINT("embedded");
-}
-
-/* Warned of once, and then at 10, 100, and so on, so that a table of them is not a table of
- * warnings. */
-static void
-warn_of_empty(FunctionCallInfo fcinfo)
-{
-    int64 *empty = lmtext_arg_space(fcinfo, 2 * sizeof(int64)), *next = empty + 1;
-
-    if (++*empty < *next)
-        return;
-    *next = *empty * 10;
-    ereport(WARNING,
-            (errmsg_plural("%lld text without a token has no vector: the result is null",
-                           "%lld texts without a token have no vector: the results are null",
-                           (unsigned long)*empty, (long long)*empty)));
-}
-
-bool
-lmtext_embed_text(FunctionCallInfo fcinfo, int model_argno, lmtext_model *model, lm_text text,
-                  const lm_embed_options *options, float *out)
-{
-    size_t done;
-    lm_status status = embed_counted(model, &text, 1, options, out, &done);
-
-    if (status == LM_NO_TOKEN && on_empty_setting == ON_EMPTY_NULL &&
-        model->call.interrupt == NULL && !lmtext_arg_pinned(fcinfo, model_argno)) {
-        warn_of_empty(fcinfo);
-        return false;
-    }
-    lmtext_check(&model->call, status, model->name);
-    LMTEXT_FAULT_POINT("embedded");
-    return true;
-}
-
-/* A cancel is nobody else's: it was taken, and must be thrown. */
-size_t
-lmtext_embed_some(lmtext_model *model, const lm_text *texts, size_t count,
-                  const lm_embed_options *options, float *out)
-{
-    size_t done;
-    lm_status status = embed_counted(model, texts, count, options, out, &done);
-
-    if (status == LM_CANCELLED || model->call.interrupt != NULL)
-        lmtext_check(&model->call, status, model->name);
-    return done;
-}
-
-/* A value out of line is not worth being fetched for this: nobody has read it ahead. */
-lm_text
-lmtext_arg_bytes(FunctionCallInfo fcinfo, int argno)
+static lm_text
+arg_bytes(FunctionCallInfo fcinfo, int argno)
 {
     struct varlena *value = (struct varlena *)PG_GETARG_POINTER(argno);
 
@@ -505,6 +241,20 @@ bool
 lmtext_arg_bool(FunctionCallInfo fcinfo, int argno, bool fallback)
 {
     return lmtext_arg_is_null(fcinfo, argno) ? fallback : PG_GETARG_BOOL(argno);
+}
+
+lm_side
+lmtext_arg_side(FunctionCallInfo fcinfo, int argno)
+{
+    const char *role = lmtext_arg_cstring(fcinfo, argno);
+
+    if (role == NULL || strcmp(role, "document") == 0)
+        return LM_SIDE_DOCUMENT;
+    if (strcmp(role, "query") == 0)
+        return LM_SIDE_QUERY;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("invalid value for role: \"%s\"", lmtext_clip(role)),
+                    errhint("Allowed values: query, document.")));
 }
 
 int
@@ -565,184 +315,151 @@ lmtext_args_stable(FunctionCallInfo fcinfo, int first, int last)
     return true;
 }
 
-static size_t
-key_size(const lm_text *parts, int count)
+/* ---- Results ---- */
+
+lmtext_memo *
+lmtext_arg_memo(FunctionCallInfo fcinfo, int argno)
 {
-    size_t size = 0;
-    int i;
+    lmtext_memo *memo = &state_of(fcinfo)->memos[argno];
 
-    for (i = 0; i < count; i++)
-        size = add_size(size, add_size(sizeof(size_t), parts[i].length));
-    return size;
-}
-
-static bool
-key_equals(const memo *kept, const lm_text *parts, int count)
-{
-    const char *at = kept->key.bytes;
-    int i;
-
-    for (i = 0; i < count; i++) {
-        size_t length;
-
-        memcpy(&length, at, sizeof(length));
-        if (length != parts[i].length ||
-            (length > 0 && memcmp(at + sizeof(length), parts[i].bytes, length) != 0))
-            return false;
-        at += sizeof(length) + length;
+    if (memo->memory == NULL) {
+        memo->function = fcinfo->flinfo->fn_oid;
+        memo->argno = argno;
+        memo->stable = arg_stable(fcinfo, argno);
+        memo->steady = arg_steady(fcinfo, argno);
+        memo->memory = fcinfo->flinfo->fn_mcxt;
     }
-    return true;
-}
-
-static bool
-memo_matches(const memo *kept, const lm_text *parts, int count)
-{
-    return kept->valid && kept->key.size == key_size(parts, count) &&
-           key_equals(kept, parts, count);
-}
-
-/* Room for so many bytes. Small buffers grow by doubling, large ones do not outlive their value. */
-static void
-reserve(memo_buffer *buffer, MemoryContext memory, size_t size)
-{
-    buffer->size = size;
-    if (size <= buffer->space && buffer->space <= MEMO_BYTES)
-        return;
-    if (buffer->bytes != NULL)
-        pfree(buffer->bytes);
-    buffer->bytes = NULL;
-    buffer->space = 0;
-    size = size < MEMO_BYTES ? pg_nextpower2_64(Max(size, 64)) : size;
-    buffer->bytes = MemoryContextAllocHuge(memory, size);
-    buffer->space = size;
-}
-
-static void
-remember(memo *kept, MemoryContext memory, const lm_text *parts, int count, const void *value,
-         size_t size)
-{
-    char *at;
-    int i;
-
-    kept->valid = false; /* until it is whole */
-    reserve(&kept->key, memory, key_size(parts, count));
-    at = kept->key.bytes;
-    for (i = 0; i < count; i++) {
-        memcpy(at, &parts[i].length, sizeof(size_t));
-        if (parts[i].length > 0)
-            memcpy(at + sizeof(size_t), parts[i].bytes, parts[i].length);
-        at += sizeof(size_t) + parts[i].length;
-    }
-    LMTEXT_FAULT_POINT("memo_half_kept");
-    reserve(&kept->value, memory, size);
-    memcpy(kept->value.bytes, value, size);
-    kept->valid = true;
-}
-
-static bool
-shared_for(const shared_memo *shared, FunctionCallInfo fcinfo, int slot)
-{
-    return shared->function == fcinfo->flinfo->fn_oid && shared->slot == slot;
-}
-
-static const memo *
-find_in(shared_memo *memos, int places, FunctionCallInfo fcinfo, int slot, const lm_text *parts,
-        int count)
-{
-    name_guard guard;
-    int i;
-
-    for (i = 0; i < places; i++) {
-        if (!shared_for(&memos[i], fcinfo, slot) || !memo_matches(&memos[i].memo, parts, count))
-            continue;
-        guard = guard_now();
-        if (memcmp(&memos[i].guard, &guard, sizeof(guard)) != 0)
-            continue;
-        memos[i].used = ++shared_uses;
-        return &memos[i].memo;
-    }
-    return NULL;
-}
-
-/* What another call of this function has computed in this statement from the same bytes. */
-static const memo *
-find_shared(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count)
-{
-    if (arg_steady(fcinfo, slot))
-        return find_in(shared_memos, SHARED_MEMOS, fcinfo, slot, parts, count);
-    return find_in(shared_row_memos, SHARED_ROW_MEMOS, fcinfo, slot, parts, count);
-}
-
-static shared_memo *
-least_recently_used(shared_memo *memos, int places)
-{
-    shared_memo *oldest = &memos[0];
-    int i;
-
-    for (i = 1; i < places; i++)
-        if (memos[i].used < oldest->used)
-            oldest = &memos[i];
-    return oldest;
-}
-
-static shared_memo *
-place_to_share(FunctionCallInfo fcinfo, int slot)
-{
-    int i;
-
-    if (arg_steady(fcinfo, slot))
-        return least_recently_used(shared_memos, SHARED_MEMOS);
-    for (i = 0; i < SHARED_ROW_MEMOS; i++)
-        if (shared_for(&shared_row_memos[i], fcinfo, slot))
-            return &shared_row_memos[i];
-    return least_recently_used(shared_row_memos, SHARED_ROW_MEMOS);
-}
-
-static void
-share(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count, const void *value,
-      size_t size)
-{
-    shared_memo *shared = place_to_share(fcinfo, slot);
-
-    remember(&shared->memo, TopMemoryContext, parts, count, value, size);
-    shared->guard = guard_now();
-    shared->slot = slot;
-    shared->function = fcinfo->flinfo->fn_oid;
-    shared->used = ++shared_uses;
+    return memo;
 }
 
 const void *
-lmtext_memo_find(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count, size_t *size)
+lmtext_arg_ahead(FunctionCallInfo fcinfo, int argno, const lmtext_inference *inference,
+                 size_t item_size)
 {
-    memo *kept = &state_of(fcinfo)->memos[slot];
+    const void *item = lmtext_lookahead_item(fcinfo->flinfo->fn_expr, argno,
+                                             arg_bytes(fcinfo, argno), inference, item_size);
 
-    if (!memo_matches(kept, parts, count)) {
-        const memo *found = find_shared(fcinfo, slot, parts, count);
+    if (item != NULL)
+        lmtext_stats_computed();
+    return item;
+}
 
-        if (found == NULL)
+/* May the text be another in the next row, while all that is no text stays the same? */
+static bool
+may_be_ahead(FunctionCallInfo fcinfo, int argno)
+{
+    int texts = state_of(fcinfo)->entry->texts;
+
+    return !state_of(fcinfo)->entry->any_encoder && !arg_stable(fcinfo, argno) &&
+           lmtext_args_stable(fcinfo, texts, PG_NARGS() - 1);
+}
+
+const void *
+lmtext_arg_result(FunctionCallInfo fcinfo, int argno, const lmtext_inference *inference)
+{
+    lm_text text = lmtext_arg_text(fcinfo, argno), parts[LMTEXT_INFER_PARTS];
+    lmtext_memo *memo = lmtext_arg_memo(fcinfo, argno);
+    const void *result;
+    size_t size;
+
+    lmtext_infer_parts(inference, text, parts);
+    result = lmtext_memo_find(memo, parts, LMTEXT_INFER_PARTS);
+    if (result != NULL)
+        return result;
+    size = inference->kind->size(inference);
+    if (may_be_ahead(fcinfo, argno))
+        result = lmtext_arg_ahead(fcinfo, argno, inference, size);
+    if (result == NULL) {
+        void *made = palloc(size);
+
+        if (!lmtext_arg_infer(fcinfo, inference, text, made))
             return NULL;
-        remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, found->value.bytes,
-                 found->value.size);
+        result = made;
     }
-    lmtext_stats_hit();
-    if (size != NULL)
-        *size = kept->value.size;
-    return kept->value.bytes;
+    if (inference->kind->length != NULL) {
+        result = *(const void *const *)result;
+        size = inference->kind->length(result);
+    }
+    return lmtext_memo_keep(memo, parts, LMTEXT_INFER_PARTS, result, size);
+}
+
+/* The pair's memo lies where that of a first text would be: no entry has both. */
+static lmtext_memo *
+pair_memo(FunctionCallInfo fcinfo)
+{
+    lmtext_memo *memo = lmtext_arg_memo(fcinfo, 0);
+
+    memo->stable = arg_stable(fcinfo, 0) && arg_stable(fcinfo, 1);
+    memo->steady = arg_steady(fcinfo, 0) && arg_steady(fcinfo, 1);
+    return memo;
+}
+
+/* Other calls of the row may be on the same encoder. */
+static lmtext_inference
+share(FunctionCallInfo fcinfo, const lmtext_inference *inference)
+{
+    lmtext_inference shared = *inference;
+
+    shared.options.states = lmtext_lookahead_states(fcinfo->flinfo->fn_expr, inference->model);
+    return shared;
+}
+
+/* A pair's result that was made with those of the rows after it. */
+static const void *
+pair_ahead(FunctionCallInfo fcinfo, const lm_text pair[2], const lmtext_inference *inference,
+           size_t size)
+{
+    const bool stable[] = {arg_stable(fcinfo, 0), arg_stable(fcinfo, 1)};
+    const lm_text bytes[] = {arg_bytes(fcinfo, 0), arg_bytes(fcinfo, 1)};
+    const lm_text *const same[] = {stable[0] ? &pair[0] : NULL, stable[1] ? &pair[1] : NULL};
+    const void *item;
+
+    if ((stable[0] && stable[1]) || !lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1))
+        return NULL;
+    item = lmtext_lookahead_pair(fcinfo->flinfo->fn_expr, bytes, same, inference, size);
+    if (item != NULL)
+        lmtext_stats_computed();
+    return item;
 }
 
 const void *
-lmtext_memo_keep(FunctionCallInfo fcinfo, int slot, const lm_text *parts, int count,
-                 const void *value, size_t size)
+lmtext_arg_pair(FunctionCallInfo fcinfo, const lmtext_inference *inference)
 {
-    memo *kept = &state_of(fcinfo)->memos[slot];
-    size_t all = add_size(size, key_size(parts, count));
+    const lm_text pair[] = {lmtext_arg_text(fcinfo, 0), lmtext_arg_text(fcinfo, 1)};
+    lm_text parts[LMTEXT_INFER_PARTS + 1];
+    lmtext_memo *memo = pair_memo(fcinfo);
+    const void *result;
+    size_t size;
 
-    if (all > MEMO_BYTES && !arg_stable(fcinfo, slot))
-        return value;
-    remember(kept, fcinfo->flinfo->fn_mcxt, parts, count, value, size);
-    if (all <= SHARED_BYTES)
-        share(fcinfo, slot, parts, count, value, size);
-    return kept->value.bytes;
+    lmtext_infer_parts(inference, pair[0], parts);
+    parts[LMTEXT_INFER_PARTS] = pair[1];
+    result = lmtext_memo_find(memo, parts, LMTEXT_INFER_PARTS + 1);
+    if (result != NULL)
+        return result;
+    size = inference->kind->size(inference);
+    result = pair_ahead(fcinfo, pair, inference, size);
+    if (result == NULL) {
+        const lmtext_inference shared = share(fcinfo, inference);
+        void *made = palloc(size);
+
+        lmtext_infer(&shared, pair, 1, made);
+        result = made;
+    }
+    if (inference->kind->length != NULL) {
+        result = *(const void *const *)result;
+        size = inference->kind->length(result);
+    }
+    return lmtext_memo_keep(memo, parts, LMTEXT_INFER_PARTS + 1, result, size);
+}
+
+bool
+lmtext_arg_infer(FunctionCallInfo fcinfo, const lmtext_inference *inference, lm_text text,
+                 void *result)
+{
+    const lmtext_inference shared = share(fcinfo, inference);
+    bool may_be_null = inference->kind->may_be_null && !lmtext_arg_pinned(fcinfo);
+
+    return lmtext_infer_text(&shared, text, result, may_be_null ? &state_of(fcinfo)->empty : NULL);
 }
 
 void *
@@ -753,35 +470,4 @@ lmtext_arg_space(FunctionCallInfo fcinfo, size_t size)
     if (state->space == NULL)
         state->space = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, size);
     return state->space;
-}
-
-static void
-define_model_setting(const char *name, const char *purpose, char **value)
-{
-    LMTEXT_SETTING(
-        String, name, purpose,
-        "The name is looked up by search_path, as a table is. An empty string means none.", value,
-        "", PGC_USERSET, 0, NULL, NULL, NULL);
-}
-
-void
-lmtext_fn_init(void)
-{
-    define_model_setting("lmtext.embedding_model",
-                         "Sets the model of calls that embed and name no model.", &embedding_model);
-    define_model_setting("lmtext.classification_model",
-                         "Sets the model of calls that classify and name no model.",
-                         &classification_model);
-    LMTEXT_SETTING(Enum, "lmtext.on_long",
-                   "Sets how a text that is longer than the model's window is read.",
-                   "It does not apply to calls that are pinned to a version.", &on_long_setting,
-                   LM_LONG_TRUNCATE, on_long_values, PGC_USERSET, 0, NULL, NULL, NULL);
-    LMTEXT_SETTING(Enum, "lmtext.on_empty",
-                   "Sets the result for a text without a token, if the tokenizer adds none.",
-                   "It does not apply to calls that are pinned to a version.", &on_empty_setting,
-                   ON_EMPTY_ERROR, on_empty_values, PGC_USERSET, 0, NULL, NULL, NULL);
-    LMTEXT_SETTING(Int, "lmtext.batch_tokens",
-                   "Sets the number of tokens that are computed as one batch.", NULL,
-                   &lmtext_batch_tokens, BATCH_TOKENS_DEFAULT, BATCH_TOKENS_MIN, BATCH_TOKENS_MAX,
-                   PGC_USERSET, 0, NULL, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * embed.c - lmtext.embed, similarity and distance: text to vector, and the distance between texts.
  *
- * A text that was the last one too is not computed again (memo in args.h). An array of texts is one
+ * A text that was the last one too is not computed again (service/memo.h). An array of texts is one
  * run of packed batches, and so are the texts of rows that a plan has read ahead.
  */
 #include "postgres.h"
@@ -13,28 +13,22 @@
 
 #include "search/distance.h"
 #include "pg/fn/args.h"
-#include "pg/glue/ahead.h"
 
-/* What a remembered vector depends on beside the text; compared byte by byte. */
-typedef struct embed_key {
-    uint64 build; /* of the model */
-    int32 dimensions;
-    int32 on_long;
-    bool named, prompted; /* NULL is not the empty string */
-} embed_key;
-
-#define EMBED_PARTS 4
-
-LMTEXT_COUNTED(lmtext_embed, LMTEXT_FUNCTION_EMBED);
-LMTEXT_COUNTED(lmtext_embed_array, LMTEXT_FUNCTION_EMBED);
-LMTEXT_COUNTED(lmtext_similarity, LMTEXT_FUNCTION_SIMILARITY);
-LMTEXT_COUNTED(lmtext_text_distance, LMTEXT_FUNCTION_DISTANCE);
+LMTEXT_ENTRY(lmtext_embed, .name = "embed", .task = "embedding", .texts = 1);
+LMTEXT_ENTRY(lmtext_embed_array, .name = "embed", .task = "embedding", .texts = 1);
+LMTEXT_ENTRY(lmtext_embed_query, .name = "embed_query", .task = "embedding", .texts = 1);
+LMTEXT_ENTRY(lmtext_embed_query_array, .name = "embed_query", .task = "embedding", .texts = 1);
+LMTEXT_ENTRY(lmtext_embed_document, .name = "embed_document", .task = "embedding", .texts = 1);
+LMTEXT_ENTRY(lmtext_embed_document_array, .name = "embed_document", .task = "embedding",
+             .texts = 1);
+LMTEXT_ENTRY(lmtext_similarity, .name = "similarity", .task = "embedding", .texts = 2);
+LMTEXT_ENTRY(lmtext_text_distance, .name = "distance", .task = "embedding", .texts = 2);
 
 /* embed(text, model, prompt_name, prompt, dimensions[, on_long]) */
 static void
 embed_options(FunctionCallInfo fcinfo, lm_embed_options *options)
 {
-    lmtext_embed_defaults(options, lmtext_arg_on_long(fcinfo, 1, 5));
+    lmtext_embed_defaults(options, lmtext_arg_on_long(fcinfo, 5));
     options->prompt_name = lmtext_arg_cstring(fcinfo, 2);
     if (!lmtext_arg_is_null(fcinfo, 3)) {
         lm_text prompt = lmtext_arg_text(fcinfo, 3);
@@ -45,94 +39,27 @@ embed_options(FunctionCallInfo fcinfo, lm_embed_options *options)
     options->dimensions = lmtext_arg_int(fcinfo, 4, "dimensions", 0, 1, INT_MAX);
 }
 
-/* NULL for a text without a token, where that is no error. */
-static ArrayType *
-embed_one(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
-          const lm_embed_options *options)
-{
-    float *values;
-    ArrayType *vector = lmtext_vector_new(lmtext_embed_width(model, options), &values);
-
-    return lmtext_embed_text(fcinfo, 1, model, text, options, values) ? vector : NULL;
-}
-
-/* All that a vector is made from, as the parts of a memo's key. */
+/* embed_query or embed_document(text, model, dimensions[, on_long]) */
 static void
-embed_parts(const lmtext_model *model, const lm_embed_options *options, lm_text text,
-            embed_key *key, lm_text parts[EMBED_PARTS])
+side_options(FunctionCallInfo fcinfo, lm_side side, lm_embed_options *options)
 {
-    memset(key, 0, sizeof(*key));
-    key->build = model->build;
-    key->dimensions = options->dimensions;
-    key->on_long = options->on_long;
-    key->named = options->prompt_name != NULL;
-    key->prompted = options->prompt != NULL;
-    parts[0] = (lm_text){(const char *)key, sizeof(*key)};
-    parts[1] = text;
-    parts[2] = (lm_text){options->prompt_name, key->named ? strlen(options->prompt_name) : 0};
-    parts[3] = (lm_text){options->prompt, options->prompt_length};
+    lmtext_embed_defaults(options, lmtext_arg_on_long(fcinfo, 3));
+    options->dimensions = lmtext_arg_int(fcinfo, 2, "dimensions", 0, 1, INT_MAX);
+    options->side = side;
 }
 
-/* ---- Texts of rows to come (pg/glue/ahead.h) ---- */
-
-typedef struct vector_maker {
-    lmtext_model *model;
-    const lm_embed_options *options;
-} vector_maker;
-
-static size_t
-make_vectors(void *opaque, const lm_text *texts, size_t count, void *vectors)
+/* What a call asks for. */
+static void
+embed_begin(FunctionCallInfo fcinfo, lm_side side, lmtext_inference *inference)
 {
-    vector_maker *maker = opaque;
+    lmtext_model *model = lmtext_arg_model(fcinfo);
 
-    return lmtext_embed_some(maker->model, texts, count, maker->options, vectors);
+    if (side == LM_SIDE_NONE)
+        embed_options(fcinfo, &inference->options);
+    else
+        side_options(fcinfo, side, &inference->options);
+    lmtext_infer_init(inference, &lmtext_vectors, model);
 }
-
-/*
- * The vector of the text at hand, or NULL. The key leaves the words of a prompt out: the call's
- * other arguments, but for its texts, are constant.
- */
-static const float *
-vector_ahead(FunctionCallInfo fcinfo, int argno, lmtext_model *model,
-             const lm_embed_options *options, const embed_key *key, size_t width)
-{
-    vector_maker maker = {model, options};
-    lmtext_ahead_task task = {.compute = make_vectors,
-                              .opaque = &maker,
-                              .key = key,
-                              .key_size = sizeof *key,
-                              .item_size = width * sizeof(float)};
-
-    const float *vector;
-
-    StaticAssertStmt(sizeof *key <= LMTEXT_AHEAD_KEY, "a key has room");
-    vector =
-        lmtext_ahead_item(fcinfo->flinfo->fn_expr, argno, lmtext_arg_bytes(fcinfo, argno), &task);
-    if (vector != NULL)
-        lmtext_stats_computed();
-    return vector;
-}
-
-/* A text that may be another in the next row. */
-static ArrayType *
-embed_row(FunctionCallInfo fcinfo, lmtext_model *model, lm_text text,
-          const lm_embed_options *options, const embed_key *key)
-{
-    int width = lmtext_embed_width(model, options);
-    const float *values = lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1)
-                              ? vector_ahead(fcinfo, 0, model, options, key, width)
-                              : NULL;
-    ArrayType *vector;
-    float *out;
-
-    if (values == NULL)
-        return embed_one(fcinfo, model, text, options);
-    vector = lmtext_vector_new(width, &out);
-    memcpy(out, values, width * sizeof(float));
-    return vector;
-}
-
-/* ---- One text ---- */
 
 /* What was found of a memo, to be returned: the memo may be another one in the next row. */
 static Datum
@@ -143,40 +70,58 @@ found_array(const ArrayType *kept, bool stable)
 
 /* What was computed, to be remembered and returned. */
 static Datum
-made_array(FunctionCallInfo fcinfo, const lm_text parts[EMBED_PARTS], ArrayType *made, bool stable)
+made_array(FunctionCallInfo fcinfo, const lm_text parts[LMTEXT_INFER_PARTS], ArrayType *made,
+           bool stable)
 {
-    const void *kept = lmtext_memo_keep(fcinfo, 0, parts, EMBED_PARTS, made, VARSIZE(made));
+    const void *kept = lmtext_memo_keep(lmtext_arg_memo(fcinfo, 0), parts, LMTEXT_INFER_PARTS, made,
+                                        VARSIZE(made));
 
     return PointerGetDatum(stable ? kept : made);
 }
 
-static Datum
-lmtext_embed_call(PG_FUNCTION_ARGS)
+/* NULL for a text without a token, where that is no error. */
+static ArrayType *
+embed_one(FunctionCallInfo fcinfo, const lmtext_inference *inference, lm_text text, bool stable)
 {
-    lmtext_model *model;
-    lm_embed_options options;
-    lm_text text, parts[EMBED_PARTS];
-    embed_key key;
+    int width = lmtext_embed_width(inference->model, &inference->options);
+    size_t size = width * sizeof(float);
+    float *values;
+    ArrayType *vector = lmtext_vector_new(width, &values);
+    const float *ahead = !stable && lmtext_args_stable(fcinfo, 1, PG_NARGS() - 1)
+                             ? lmtext_arg_ahead(fcinfo, 0, inference, size)
+                             : NULL;
+
+    if (ahead == NULL)
+        return lmtext_arg_infer(fcinfo, inference, text, values) ? vector : NULL;
+    memcpy(values, ahead, size);
+    return vector;
+}
+
+static Datum
+embed_text(FunctionCallInfo fcinfo, lm_side side)
+{
+    lmtext_inference inference;
+    lm_text text, parts[LMTEXT_INFER_PARTS];
     const ArrayType *kept;
     ArrayType *made;
     bool stable;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
-    embed_options(fcinfo, &options);
+    embed_begin(fcinfo, side, &inference);
     text = lmtext_arg_text(fcinfo, 0);
     stable = lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1);
-    embed_parts(model, &options, text, &key, parts);
-    kept = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
+    lmtext_infer_parts(&inference, text, parts);
+    kept = lmtext_memo_find(lmtext_arg_memo(fcinfo, 0), parts, LMTEXT_INFER_PARTS);
     if (kept != NULL)
         PG_RETURN_DATUM(found_array(kept, stable));
-    made = stable ? embed_one(fcinfo, model, text, &options)
-                  : embed_row(fcinfo, model, text, &options, &key);
+    made = embed_one(fcinfo, &inference, text, stable);
     if (made == NULL)
         PG_RETURN_NULL();
     PG_RETURN_DATUM(made_array(fcinfo, parts, made, stable));
 }
+
+/* ---- An array of texts ---- */
 
 static void
 refuse_nulls(const bool *nulls, int count)
@@ -195,7 +140,7 @@ refuse_nulls(const bool *nulls, int count)
 }
 
 static ArrayType *
-embed_all(lmtext_model *model, ArrayType *array, const lm_embed_options *options)
+embed_all(const lmtext_inference *inference, ArrayType *array)
 {
     lm_text *texts;
     bool *nulls;
@@ -205,83 +150,106 @@ embed_all(lmtext_model *model, ArrayType *array, const lm_embed_options *options
 
     lmtext_texts_from_array(array, &texts, &nulls, &count);
     refuse_nulls(nulls, count);
-    matrix = lmtext_matrix_new(count, lmtext_embed_width(model, options), &values);
-    lmtext_embed_texts(model, texts, count, options, values);
+    matrix = lmtext_matrix_new(count, lmtext_embed_width(inference->model, &inference->options),
+                               &values);
+    lmtext_infer(inference, texts, count, values);
     return matrix;
 }
 
 static Datum
-lmtext_embed_array_call(PG_FUNCTION_ARGS)
+embed_array(FunctionCallInfo fcinfo, lm_side side)
 {
-    lmtext_model *model;
-    lm_embed_options options;
+    lmtext_inference inference;
     ArrayType *array;
-    lm_text parts[EMBED_PARTS];
-    embed_key key;
+    lm_text parts[LMTEXT_INFER_PARTS];
     const ArrayType *kept;
     bool stable;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
-    embed_options(fcinfo, &options);
+    embed_begin(fcinfo, side, &inference);
     array = PG_GETARG_ARRAYTYPE_P(0);
     stable = lmtext_args_stable(fcinfo, 0, PG_NARGS() - 1);
-    embed_parts(model, &options, (lm_text){(const char *)array, VARSIZE(array)}, &key, parts);
-    kept = lmtext_memo_find(fcinfo, 0, parts, EMBED_PARTS, NULL);
+    lmtext_infer_parts(&inference, (lm_text){(const char *)array, VARSIZE(array)}, parts);
+    kept = lmtext_memo_find(lmtext_arg_memo(fcinfo, 0), parts, LMTEXT_INFER_PARTS);
     if (kept != NULL)
         PG_RETURN_DATUM(found_array(kept, stable));
-    PG_RETURN_DATUM(made_array(fcinfo, parts, embed_all(model, array, &options), stable));
+    PG_RETURN_DATUM(made_array(fcinfo, parts, embed_all(&inference, array), stable));
 }
 
-/*
- * The vector of text argument `argno`, NULL where it has none; argument `argno` is memo slot
- * `argno`: in `body <=> 'words'` the words are embedded once for all rows.
- */
-static const float *
-embed_side(FunctionCallInfo fcinfo, int argno, int model_argno, lmtext_model *model,
-           const lm_embed_options *options, int width)
+/* ---- Entries for one side or none ---- */
+
+static Datum
+lmtext_embed_call(PG_FUNCTION_ARGS)
 {
-    lm_text text = lmtext_arg_text(fcinfo, argno);
-    lm_text parts[EMBED_PARTS];
-    size_t size = width * sizeof(float);
-    embed_key key;
-    const float *vector;
-    float *made;
-
-    embed_parts(model, options, text, &key, parts);
-    vector = lmtext_memo_find(fcinfo, argno, parts, EMBED_PARTS, NULL);
-    if (vector != NULL)
-        return vector;
-    if (lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1) && !lmtext_args_stable(fcinfo, argno, argno))
-        vector = vector_ahead(fcinfo, argno, model, options, &key, width);
-    if (vector == NULL) {
-        vector = made = palloc(size);
-        if (!lmtext_embed_text(fcinfo, model_argno, model, text, options, made))
-            return NULL;
-    }
-    return lmtext_memo_keep(fcinfo, argno, parts, EMBED_PARTS, vector, size);
+    return embed_text(fcinfo, LM_SIDE_NONE);
 }
 
+static Datum
+lmtext_embed_array_call(PG_FUNCTION_ARGS)
+{
+    return embed_array(fcinfo, LM_SIDE_NONE);
+}
+
+static Datum
+lmtext_embed_query_call(PG_FUNCTION_ARGS)
+{
+    return embed_text(fcinfo, LM_SIDE_QUERY);
+}
+
+static Datum
+lmtext_embed_query_array_call(PG_FUNCTION_ARGS)
+{
+    return embed_array(fcinfo, LM_SIDE_QUERY);
+}
+
+static Datum
+lmtext_embed_document_call(PG_FUNCTION_ARGS)
+{
+    return embed_text(fcinfo, LM_SIDE_DOCUMENT);
+}
+
+static Datum
+lmtext_embed_document_array_call(PG_FUNCTION_ARGS)
+{
+    return embed_array(fcinfo, LM_SIDE_DOCUMENT);
+}
+
+/* ---- Two texts ---- */
+
 /*
- * Cosine distance of the texts in arguments 0 and 1; the model is argument `model_argno` or −1.
- * False where one of them has no vector.
+ * Which sides two texts are on where a model has ways of their own for these: what does not change
+ * in the statement are the words that are searched for; else the second text is.
  */
+static void
+choose_sides(FunctionCallInfo fcinfo, const lmtext_model *model, lm_side sides[2])
+{
+    int words = lmtext_args_stable(fcinfo, 0, 0) && !lmtext_args_stable(fcinfo, 1, 1) ? 0 : 1;
+
+    sides[words] = model->model.routes != NULL ? LM_SIDE_QUERY : LM_SIDE_NONE;
+    sides[1 - words] = model->model.routes != NULL ? LM_SIDE_DOCUMENT : LM_SIDE_NONE;
+}
+
+/* Cosine distance of the texts in arguments 0 and 1; false where one of them has no vector. */
 static bool
-text_distance(FunctionCallInfo fcinfo, int model_argno, double *distance)
+text_distance(FunctionCallInfo fcinfo, double *distance)
 {
-    lmtext_model *model = lmtext_arg_model(fcinfo, model_argno, LMTEXT_DEFAULT_EMBEDDING);
-    lm_embed_options options;
-    const float *a, *b;
-    int width;
+    lmtext_model *model = lmtext_arg_model(fcinfo);
+    lmtext_inference inferences[2];
+    const float *vectors[2];
+    lm_side sides[2];
 
-    lmtext_embed_defaults(&options, lmtext_arg_on_long(fcinfo, model_argno, 3));
-    width = lmtext_embed_width(model, &options);
-    a = embed_side(fcinfo, 0, model_argno, model, &options, width);
-    b = embed_side(fcinfo, 1, model_argno, model, &options, width);
-    if (a == NULL || b == NULL)
+    choose_sides(fcinfo, model, sides);
+    for (int i = 0; i < 2; i++) {
+        lmtext_embed_defaults(&inferences[i].options, lmtext_arg_on_long(fcinfo, 3));
+        inferences[i].options.side = sides[i];
+        lmtext_infer_init(&inferences[i], &lmtext_vectors, model);
+        vectors[i] = lmtext_arg_result(fcinfo, i, &inferences[i]);
+    }
+    if (vectors[0] == NULL || vectors[1] == NULL)
         return false;
-    *distance = lm_cosine_distance(width, a, b);
+    *distance = lm_cosine_distance(lmtext_embed_width(model, &inferences[0].options), vectors[0],
+                                   vectors[1]);
     return true;
 }
 
@@ -290,7 +258,7 @@ lmtext_similarity_call(PG_FUNCTION_ARGS)
 {
     double distance;
 
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !text_distance(fcinfo, 2, &distance))
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !text_distance(fcinfo, &distance))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(1.0 - distance);
 }
@@ -300,7 +268,7 @@ lmtext_text_distance_call(PG_FUNCTION_ARGS)
 {
     double distance;
 
-    if (!text_distance(fcinfo, -1, &distance))
+    if (!text_distance(fcinfo, &distance))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(distance);
 }

@@ -25,6 +25,9 @@
 /* What follows the text in a key. */
 #define TAIL_BYTES (1 + sizeof(uint32))
 
+/* Room at first: there is a state for each group of an aggregate. */
+#define FIRST_LABELS 4
+
 /* A value, and its place among those that were seen. */
 typedef struct value_entry {
     Datum value;
@@ -143,7 +146,7 @@ make_finder(lmtext_labels *labels)
         labels->tree = rbt_create(sizeof(value_node), compare_nodes, combine_nodes, allocate_node,
                                   NULL, labels);
     else
-        labels->table = value_table_create(labels->memory, 64, labels);
+        labels->table = value_table_create(labels->memory, FIRST_LABELS, labels);
     MemoryContextSwitchTo(caller);
 }
 
@@ -229,7 +232,7 @@ static void
 keep_value(lmtext_labels *labels, Datum value)
 {
     if (labels->count == labels->room) {
-        uint32 room = Max(labels->room * 2, 64);
+        uint32 room = Max(labels->room * 2, FIRST_LABELS);
         size_t size = mul_size(room, sizeof *labels->seen);
 
         if (room > INT32_MAX)

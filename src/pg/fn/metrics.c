@@ -1,12 +1,14 @@
 /*
- * metrics.c - the aggregates accuracy and f1, and reports over a query's pairs of labels.
+ * metrics.c - the entries of aggregates that measure, and reports over a query's pairs of labels.
  *
- * One rule for all: labels are values of any type, and equal where the type's own equality says so
- * (labels.h). accuracy keeps two counts in a bigint[]; f1 counts pairs of labels, in a state that
- * parallel workers hand over serialised. Rows in which either label is NULL are no pairs: they are
- * left out everywhere.
+ * Every metric of the engine's table has the same five entries, made by one macro: what they count,
+ * and what comes of it, is the engine's. accuracy alone counts here, since it needs only the
+ * equality of a type. One rule for all: labels are values of any type, and equal where the type's
+ * own equality says so (labels.h). Rows in which a column is NULL are left out everywhere.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -26,41 +28,32 @@ typedef struct accuracy_counts {
     int64 right, total;
 } accuracy_counts;
 
-/* State of f1, in the aggregate's memory context. */
-typedef struct f1_state {
-    lmtext_call call; /* counts are allocated by it */
-    lm_confusion *confusion;
-    lmtext_labels *labels; /* keys of which are counted */
-    char *average;         /* of the first row; all rows must agree */
-    lm_text label;         /* for "binary": key of the label whose F1; else no bytes at NULL */
-} f1_state;
+/*
+ * State of a metric, in the aggregate's memory context, and small: there is one for each group. The
+ * call, which is not, is shared by all that one function of a plan has made, and lives as long as
+ * the plan.
+ */
+typedef struct metric_state {
+    const lm_metric *metric;
+    lmtext_call *call;
+    MemoryContext memory;
+    void *counts;              /* the engine's */
+    lmtext_labels *labels;     /* keys of which are counted; NULL: no column is a label */
+    lm_metric_value *settings; /* of the first row; all rows must agree */
+} metric_state;
 
 #define BATCH_ROWS 4096
 
 PG_FUNCTION_INFO_V1(lmtext_accuracy_accum);
 PG_FUNCTION_INFO_V1(lmtext_accuracy_combine);
 PG_FUNCTION_INFO_V1(lmtext_accuracy_final);
-PG_FUNCTION_INFO_V1(lmtext_f1_accum);
-PG_FUNCTION_INFO_V1(lmtext_f1_combine);
-PG_FUNCTION_INFO_V1(lmtext_f1_serialize);
-PG_FUNCTION_INFO_V1(lmtext_f1_deserialize);
-PG_FUNCTION_INFO_V1(lmtext_f1_final);
 PG_FUNCTION_INFO_V1(lmtext_classification_report);
 PG_FUNCTION_INFO_V1(lmtext_confusion_matrix);
 
 static ArrayType *counts_to_change(FunctionCallInfo fcinfo);
 static accuracy_counts *counts_of(ArrayType *array);
 static bool equal_arguments(FunctionCallInfo fcinfo);
-static f1_state *f1_state_new(MemoryContext memory, lmtext_labels *labels);
-static lmtext_labels *argument_labels(FunctionCallInfo fcinfo, MemoryContext memory);
-static void count_pair(f1_state *state, Datum actual, Datum predicted);
-static void set_average(FunctionCallInfo fcinfo, f1_state *state);
-static void keep_average(f1_state *state, const char *average, lm_text label);
-static void check_average(const char *average, bool labelled);
-static void merge_state(f1_state *into, const f1_state *from);
-static double f1_of_average(f1_state *state, const lm_label_score *scores, size_t count);
-static double f1_of_label(lm_text label, const lm_label_score *scores, size_t count);
-static f1_state *count_query(FunctionCallInfo fcinfo, const char *function);
+static metric_state *count_query(FunctionCallInfo fcinfo, const char *function);
 static void emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool summary);
 
 /* ---- accuracy ---- */
@@ -138,7 +131,7 @@ equal_arguments(FunctionCallInfo fcinfo)
                                           PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)));
 }
 
-/* ---- f1 ---- */
+/* ---- States of metrics ---- */
 
 /*
  * Where a state lives that outlasts a row. States are pointers: no call but an aggregate's has
@@ -154,331 +147,376 @@ aggregate_memory(FunctionCallInfo fcinfo)
     return memory;
 }
 
-/* The engine's counts are allocated in the same context, and go with it. */
-static f1_state *
-f1_state_new(MemoryContext memory, lmtext_labels *labels)
+/* That of all states which this function makes. */
+static lmtext_call *
+shared_call(FunctionCallInfo fcinfo)
 {
-    f1_state *state = MemoryContextAllocZero(memory, sizeof(*state));
+    lmtext_call *call = fcinfo->flinfo->fn_extra;
 
-    lmtext_call_init(&state->call, memory);
-    lmtext_check(&state->call, lm_confusion_create(&state->call.ctx, &state->confusion), NULL);
+    if (call == NULL) {
+        call = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof *call);
+        lmtext_call_init(call, fcinfo->flinfo->fn_mcxt);
+        fcinfo->flinfo->fn_extra = call;
+    }
+    return call;
+}
+
+/* A status of the engine's about a state. */
+static void
+check(metric_state *state, lm_status status)
+{
+    lmtext_check(state->call, status, NULL);
+}
+
+/* Before each call of the engine: allocations go to where the state lives, and with it. */
+static void
+use_state(metric_state *state)
+{
+    state->call->memory = state->memory;
+}
+
+static int
+count_columns(const lm_metric_column *columns)
+{
+    int count = 0;
+
+    while (columns != NULL && columns[count].name != NULL)
+        count++;
+    return count;
+}
+
+static metric_state *
+state_new(const lm_metric *metric, lmtext_call *call, MemoryContext memory, lmtext_labels *labels)
+{
+    metric_state *state = MemoryContextAllocZero(memory, sizeof(*state));
+
+    state->metric = metric;
+    state->call = call;
+    state->memory = memory;
     state->labels = labels;
+    use_state(state);
+    check(state, metric->counts->create(&call->ctx, &state->counts));
     return state;
 }
 
-/* f1_accum(state, actual, predicted[, average[, label]]) */
-Datum
-lmtext_f1_accum(PG_FUNCTION_ARGS)
+/* NULL where no column is a label, else of the type that the labels have in common. */
+static lmtext_labels *
+argument_labels(FunctionCallInfo fcinfo, const lm_metric *metric, MemoryContext memory)
+{
+    for (int i = 0; metric->counts->columns[i].name != NULL; i++)
+        if (metric->counts->columns[i].type == LM_METRIC_LABEL) {
+            Oid type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
+
+            if (!OidIsValid(type))
+                elog(ERROR, "could not determine the type of the arguments");
+            return lmtext_labels_new(memory, type, PG_GET_COLLATION());
+        }
+    return NULL;
+}
+
+/* An argument that is not null, as the engine takes it. */
+static lm_metric_value
+value_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
+{
+    lm_text bytes = {NULL, 0};
+
+    switch (type) {
+    case LM_METRIC_LABEL:
+        bytes = lmtext_labels_key(labels, PG_GETARG_DATUM(argno));
+        break;
+    case LM_METRIC_TEXT:
+        bytes = lmtext_utf8_from_text(PG_GETARG_TEXT_PP(argno));
+        break;
+    case LM_METRIC_NUMBER:
+        return (lm_metric_value){.number = PG_GETARG_FLOAT8(argno)};
+    case LM_METRIC_WHOLE:
+        return (lm_metric_value){.whole = PG_GETARG_INT64(argno)};
+    }
+    return (lm_metric_value){.bytes = bytes.bytes, .length = bytes.length};
+}
+
+/* ---- Settings ---- */
+
+/* "average and label of f1 must not be null" */
+static void
+refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
+{
+    StringInfoData names;
+
+    initStringInfo(&names);
+    for (int i = 0; metric->settings[i].name != NULL; i++)
+        appendStringInfo(&names, "%s%s", i > 0 ? " and " : "", metric->settings[i].name);
+    ereport(ERROR, (errcode(sqlstate), errmsg("%s of %s must %s", names.data, metric->name, must)));
+}
+
+/* Those of this row; an aggregate may be declared without some of the last. */
+static void
+read_settings(FunctionCallInfo fcinfo, metric_state *state, lm_metric_value *settings)
+{
+    const lm_metric *metric = state->metric;
+    int first = 1 + count_columns(metric->counts->columns);
+
+    memset(settings, 0, LM_METRIC_SETTINGS_MAX * sizeof *settings);
+    for (int i = 0; first + i < PG_NARGS(); i++) {
+        if (PG_ARGISNULL(first + i))
+            refuse_settings(metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
+        settings[i] = value_of(fcinfo, first + i, metric->settings[i].type, state->labels);
+    }
+}
+
+/* One that was not given equals only itself. */
+static bool
+same_setting(const lm_metric_value *a, const lm_metric_value *b)
+{
+    if (a->bytes == NULL || b->bytes == NULL)
+        return a->bytes == b->bytes;
+    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* Where there are settings already, see that these are the same. */
+static void
+keep_settings(metric_state *state, const lm_metric_value *settings)
+{
+    int count = count_columns(state->metric->settings);
+
+    if (state->settings == NULL) {
+        state->settings = MemoryContextAlloc(state->memory, count * sizeof *settings);
+        for (int i = 0; i < count; i++) {
+            state->settings[i] = settings[i];
+            if (settings[i].bytes == NULL)
+                continue;
+            state->settings[i].bytes =
+                MemoryContextAllocHuge(state->memory, settings[i].length + 1);
+            memcpy(unconstify(char *, state->settings[i].bytes), settings[i].bytes,
+                   settings[i].length);
+        }
+        return;
+    }
+    for (int i = 0; i < count; i++)
+        if (!same_setting(&state->settings[i], &settings[i]))
+            refuse_settings(state->metric, ERRCODE_INVALID_PARAMETER_VALUE,
+                            "be the same in all rows");
+}
+
+/* Keep the settings of the first row, and see that later rows say the same. */
+static void
+take_settings(FunctionCallInfo fcinfo, metric_state *state)
+{
+    lm_metric_value settings[LM_METRIC_SETTINGS_MAX];
+    bool given = PG_NARGS() > 1 + count_columns(state->metric->counts->columns);
+
+    if (state->metric->settings == NULL || (!given && state->settings != NULL))
+        return;
+    read_settings(fcinfo, state, settings);
+    if (state->settings == NULL)
+        check(state, state->metric->check(&state->call->ctx, settings));
+    keep_settings(state, settings);
+}
+
+/* ---- The entries ---- */
+
+/* accum(state, columns …[, settings …]) */
+static Datum
+metric_accum(FunctionCallInfo fcinfo, const lm_metric *metric)
 {
     MemoryContext memory = aggregate_memory(fcinfo);
-    f1_state *state = PG_ARGISNULL(0) ? NULL : (f1_state *)PG_GETARG_POINTER(0);
+    metric_state *state = PG_ARGISNULL(0) ? NULL : (metric_state *)PG_GETARG_POINTER(0);
+    const lm_metric_column *columns = metric->counts->columns;
+    lm_metric_value row[LM_METRIC_COLUMNS_MAX];
 
-    if (PG_ARGISNULL(1) || PG_ARGISNULL(2)) {
-        if (state == NULL)
-            PG_RETURN_NULL();
-        PG_RETURN_POINTER(state);
-    }
+    for (int i = 0; columns[i].name != NULL; i++)
+        if (PG_ARGISNULL(i + 1)) {
+            if (state == NULL)
+                PG_RETURN_NULL();
+            PG_RETURN_POINTER(state);
+        }
     if (state == NULL)
-        state = f1_state_new(memory, argument_labels(fcinfo, memory));
-    set_average(fcinfo, state);
-    count_pair(state, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
+        state =
+            state_new(metric, shared_call(fcinfo), memory, argument_labels(fcinfo, metric, memory));
+    take_settings(fcinfo, state);
+    for (int i = 0; columns[i].name != NULL; i++)
+        row[i] = value_of(fcinfo, i + 1, columns[i].type, state->labels);
+    use_state(state);
+    check(state, metric->counts->add(state->counts, row));
     PG_RETURN_POINTER(state);
 }
 
-/* Of the type that the labels among the arguments have in common. */
-static lmtext_labels *
-argument_labels(FunctionCallInfo fcinfo, MemoryContext memory)
-{
-    Oid type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+/* Two states number the same labels in different ways. */
+typedef struct label_translation {
+    const lmtext_labels *labels; /* of the one */
+    lm_text *keys;               /* in the other */
+} label_translation;
 
-    if (!OidIsValid(type))
-        elog(ERROR, "could not determine the type of the arguments");
-    return lmtext_labels_new(memory, type, PG_GET_COLLATION());
-}
-
+/* Called from inside the engine: must not throw. */
 static void
-count_pair(f1_state *state, Datum actual, Datum predicted)
+translate_label(void *opaque, const char **bytes, size_t *length)
 {
-    lm_text a = lmtext_labels_key(state->labels, actual);
-    lm_text p = lmtext_labels_key(state->labels, predicted);
+    const label_translation *t = opaque;
+    lm_text key = lmtext_labels_translated(t->labels, t->keys, *bytes, *length);
 
-    lmtext_check(&state->call,
-                 lm_confusion_add(state->confusion, a.bytes, a.length, p.bytes, p.length, 1), NULL);
+    *bytes = key.bytes;
+    *length = key.length;
 }
 
+/* The settings of a state that is to become part of another. */
 static void
-refuse_null_setting(void)
+merge_settings(metric_state *into, const metric_state *from, label_translation *translation)
 {
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                    errmsg("average and label of f1 must not be null")));
-}
+    lm_metric_value settings[LM_METRIC_SETTINGS_MAX];
 
-/* "macro" where the aggregate has no such argument. */
-static char *
-average_argument(FunctionCallInfo fcinfo)
-{
-    if (PG_NARGS() <= 3)
-        return "macro";
-    if (PG_ARGISNULL(3))
-        refuse_null_setting();
-    return text_to_cstring(PG_GETARG_TEXT_PP(3));
-}
-
-/* No bytes at NULL where the aggregate has no such argument. */
-static lm_text
-label_argument(FunctionCallInfo fcinfo, f1_state *state)
-{
-    if (PG_NARGS() <= 4)
-        return (lm_text){NULL, 0};
-    if (PG_ARGISNULL(4))
-        refuse_null_setting();
-    return lmtext_labels_key(state->labels, PG_GETARG_DATUM(4));
-}
-
-/* No label equals no label only. */
-static bool
-same_label(lm_text a, lm_text b)
-{
-    if (a.bytes == NULL || b.bytes == NULL)
-        return a.bytes == b.bytes;
-    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
-}
-
-/* Keep the average and label of the first row, and see that later rows say the same. */
-static void
-set_average(FunctionCallInfo fcinfo, f1_state *state)
-{
-    char *average;
-    lm_text label;
-
-    if (PG_NARGS() <= 3 && state->average != NULL)
+    if (from->settings == NULL)
         return;
-    average = average_argument(fcinfo);
-    label = label_argument(fcinfo, state);
-    if (state->average == NULL)
-        check_average(average, label.bytes != NULL);
-    keep_average(state, average, label);
-}
-
-/* Where there is an average already, see that it is the same. */
-static void
-keep_average(f1_state *state, const char *average, lm_text label)
-{
-    if (state->average == NULL) {
-        char *bytes = NULL;
-
-        if (label.bytes != NULL) {
-            bytes = MemoryContextAllocHuge(state->call.memory, label.length + 1);
-            memcpy(bytes, label.bytes, label.length);
-        }
-        state->label = (lm_text){bytes, label.length};
-        state->average = MemoryContextStrdup(state->call.memory, average);
-    } else if (strcmp(state->average, average) != 0 || !same_label(state->label, label))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("average and label of f1 must be the same in all rows")));
-}
-
-/* Averages over labels, and where their F1 stands among those of the engine. */
-enum { MICRO, MACRO, WEIGHTED, AVERAGES };
-static const char *const average_names[AVERAGES] = {"micro", "macro", "weighted"};
-
-/* Found at the first row, not at the end of a long scan. */
-static void
-check_average(const char *average, bool labelled)
-{
-    if (strcmp(average, "binary") == 0) {
-        if (!labelled)
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("f1 with the average \"binary\" needs a label"),
-                            errhint("Use f1(actual, predicted, 'binary', 'label').")));
-        return;
+    for (int i = 0; into->metric->settings[i].name != NULL; i++) {
+        settings[i] = from->settings[i];
+        if (settings[i].bytes != NULL && into->metric->settings[i].type == LM_METRIC_LABEL)
+            translate_label(translation, &settings[i].bytes, &settings[i].length);
     }
-    if (labelled)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("f1 takes a label only with the average \"binary\", not \"%s\"",
-                               lmtext_clip(average))));
-    for (int i = 0; i < AVERAGES; i++)
-        if (strcmp(average, average_names[i]) == 0)
-            return;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("invalid average for f1: \"%s\"", lmtext_clip(average)),
-                    errhint("Allowed values: micro, macro, weighted, binary.")));
+    keep_settings(into, settings);
 }
 
-/* Either state may be absent: a worker that saw no pair. */
-Datum
-lmtext_f1_combine(PG_FUNCTION_ARGS)
+static void
+merge_state(metric_state *into, const metric_state *from)
+{
+    label_translation translation = {from->labels, NULL};
+    lm_label_map map = {translate_label, &translation};
+
+    if (from->labels != NULL)
+        translation.keys = lmtext_labels_translate(into->labels, from->labels);
+    merge_settings(into, from, &translation);
+    use_state(into);
+    check(into, into->metric->counts->merge(into->counts, from->counts,
+                                            from->labels != NULL ? &map : NULL));
+    if (translation.keys != NULL)
+        pfree(translation.keys);
+}
+
+/* Either state may be absent: a worker that saw no row. */
+static Datum
+metric_combine(FunctionCallInfo fcinfo, const lm_metric *metric)
 {
     MemoryContext memory = aggregate_memory(fcinfo);
-    f1_state *into = PG_ARGISNULL(0) ? NULL : (f1_state *)PG_GETARG_POINTER(0);
-    const f1_state *from = PG_ARGISNULL(1) ? NULL : (const f1_state *)PG_GETARG_POINTER(1);
+    metric_state *into = PG_ARGISNULL(0) ? NULL : (metric_state *)PG_GETARG_POINTER(0);
+    const metric_state *from = PG_ARGISNULL(1) ? NULL : (const metric_state *)PG_GETARG_POINTER(1);
 
     if (from == NULL && into == NULL)
         PG_RETURN_NULL();
     if (from == NULL)
         PG_RETURN_POINTER(into);
     if (into == NULL)
-        into = f1_state_new(memory, lmtext_labels_like(memory, from->labels));
+        into = state_new(metric, shared_call(fcinfo), memory,
+                         from->labels != NULL ? lmtext_labels_like(memory, from->labels) : NULL);
     merge_state(into, from);
     PG_RETURN_POINTER(into);
 }
 
-/* What adding the pairs of one state to another needs; status is that of the first that failed. */
-typedef struct pair_adder {
-    f1_state *into;
-    const lmtext_labels *labels; /* of the pairs */
-    const lm_text *keys;         /* in `into`, of these labels */
-    lm_status status;
-} pair_adder;
-
-/* Called from inside the engine: must not throw. */
+/* A setting: whether it was given, and its bytes after their length. */
 static void
-add_translated(void *opaque, const char *actual, size_t actual_length, const char *predicted,
-               size_t predicted_length, uint64_t count)
+send_setting(StringInfo out, const lm_metric_value *setting)
 {
-    pair_adder *adder = opaque;
-    lm_text a = lmtext_labels_translated(adder->labels, adder->keys, actual, actual_length);
-    lm_text p = lmtext_labels_translated(adder->labels, adder->keys, predicted, predicted_length);
-
-    if (adder->status == LM_OK)
-        adder->status =
-            lm_confusion_add(adder->into->confusion, a.bytes, a.length, p.bytes, p.length, count);
-}
-
-/* Two states number the same labels in different ways. */
-static void
-merge_state(f1_state *into, const f1_state *from)
-{
-    lm_text *keys = lmtext_labels_translate(into->labels, from->labels), label = from->label;
-    pair_adder adder = {into, from->labels, keys, LM_OK};
-
-    if (label.bytes != NULL)
-        label = lmtext_labels_translated(from->labels, keys, label.bytes, label.length);
-    keep_average(into, from->average, label);
-    lmtext_check(&into->call, lm_confusion_visit(from->confusion, add_translated, &adder), NULL);
-    lmtext_check(&into->call, adder.status, NULL);
-    pfree(keys);
-}
-
-/* A string after its length: labels may hold any byte. */
-static void
-send_bytes(StringInfo out, const char *bytes, size_t length)
-{
-    pq_sendint32(out, (uint32)length);
-    pq_sendbytes(out, bytes, (int)length);
-}
-
-static void
-send_pair(void *opaque, const char *actual, size_t actual_length, const char *predicted,
-          size_t predicted_length, uint64_t count)
-{
-    send_bytes(opaque, actual, actual_length);
-    send_bytes(opaque, predicted, predicted_length);
-    pq_sendint64(opaque, count);
-}
-
-/* Labels, average, label, then the pairs up to the end; each string after its length. */
-Datum
-lmtext_f1_serialize(PG_FUNCTION_ARGS)
-{
-    f1_state *state;
-    StringInfoData out;
-
-    aggregate_memory(fcinfo);
-    state = (f1_state *)PG_GETARG_POINTER(0);
-    pq_begintypsend(&out);
-    lmtext_labels_send(state->labels, &out);
-    send_bytes(&out, state->average, strlen(state->average));
-    pq_sendbyte(&out, state->label.bytes != NULL);
-    send_bytes(&out, state->label.bytes ? state->label.bytes : "", state->label.length);
-    lmtext_check(&state->call, lm_confusion_visit(state->confusion, send_pair, &out), NULL);
-    PG_RETURN_BYTEA_P(pq_endtypsend(&out));
+    pq_sendbyte(out, setting->bytes != NULL);
+    pq_sendint32(out, (uint32)setting->length);
+    pq_sendbytes(out, setting->bytes != NULL ? setting->bytes : "", (int)setting->length);
 }
 
 /* Points into the message; pq_getmsgbytes checks that the bytes are there. */
-static lm_text
-receive_bytes(StringInfo in)
+static lm_metric_value
+receive_setting(StringInfo in)
 {
+    bool given = pq_getmsgbyte(in) != 0;
     int length = (int)pq_getmsgint(in, 4);
+    const char *bytes = pq_getmsgbytes(in, length);
 
-    return (lm_text){pq_getmsgbytes(in, length), length};
+    return (lm_metric_value){.bytes = given ? bytes : NULL, .length = length};
 }
 
-Datum
-lmtext_f1_deserialize(PG_FUNCTION_ARGS)
+/* Labels, settings, then the engine's counts. */
+static Datum
+metric_serialize(FunctionCallInfo fcinfo, const lm_metric *metric)
 {
-    f1_state *state;
+    int settings = count_columns(metric->settings);
+    metric_state *state;
+    StringInfoData out;
+    lm_buffer counts;
+
+    aggregate_memory(fcinfo);
+    state = (metric_state *)PG_GETARG_POINTER(0);
+    pq_begintypsend(&out);
+    pq_sendbyte(&out, state->labels != NULL);
+    if (state->labels != NULL)
+        lmtext_labels_send(state->labels, &out);
+    for (int i = 0; i < settings; i++)
+        send_setting(&out, &state->settings[i]);
+    state->call->memory = CurrentMemoryContext;
+    lm_buffer_init(&counts, &state->call->ctx);
+    check(state, metric->counts->write(state->counts, &counts));
+    if (counts.size > MaxAllocSize)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the state of %s is too large for a parallel plan", metric->name)));
+    appendBinaryStringInfo(&out, counts.data != NULL ? counts.data : "", (int)counts.size);
+    lm_buffer_free(&counts);
+    PG_RETURN_BYTEA_P(pq_endtypsend(&out));
+}
+
+static Datum
+metric_deserialize(FunctionCallInfo fcinfo, const lm_metric *metric)
+{
+    int settings = count_columns(metric->settings);
+    lm_metric_value received[LM_METRIC_SETTINGS_MAX];
+    lmtext_labels *labels = NULL;
+    metric_state *state;
     bytea *bytes;
     StringInfoData in;
-    lm_text average, label;
-    bool labelled;
 
     aggregate_memory(fcinfo);
     bytes = PG_GETARG_BYTEA_PP(0);
     initStringInfo(&in);
     appendBinaryStringInfo(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-    state = f1_state_new(CurrentMemoryContext, lmtext_labels_receive(CurrentMemoryContext, &in));
-    average = receive_bytes(&in);
-    labelled = pq_getmsgbyte(&in) != 0;
-    label = receive_bytes(&in);
-    keep_average(state, pnstrdup(average.bytes, average.length),
-                 labelled ? label : (lm_text){NULL, 0});
-    while (in.cursor < in.len) {
-        lm_text actual = receive_bytes(&in), predicted = receive_bytes(&in);
-        uint64 count = (uint64)pq_getmsgint64(&in);
-
-        lmtext_check(&state->call,
-                     lm_confusion_add(state->confusion, actual.bytes, actual.length,
-                                      predicted.bytes, predicted.length, count),
-                     NULL);
-    }
-    pq_getmsgend(&in);
+    if (pq_getmsgbyte(&in) != 0)
+        labels = lmtext_labels_receive(CurrentMemoryContext, &in);
+    state = state_new(metric, shared_call(fcinfo), CurrentMemoryContext, labels);
+    for (int i = 0; i < settings; i++)
+        received[i] = receive_setting(&in);
+    if (settings > 0)
+        keep_settings(state, received);
+    check(state, metric->counts->read(state->counts, in.data + in.cursor, in.len - in.cursor));
     pfree(in.data);
     PG_RETURN_POINTER(state);
 }
 
-Datum
-lmtext_f1_final(PG_FUNCTION_ARGS)
+/* NULL over no rows, and where the measure is undefined. */
+static Datum
+metric_final(FunctionCallInfo fcinfo, const lm_metric *metric)
 {
-    f1_state *state;
-    lm_label_score *scores;
-    size_t count;
-    double result;
+    metric_state *state;
+    double value;
 
     aggregate_memory(fcinfo);
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    state = (f1_state *)PG_GETARG_POINTER(0);
-    lmtext_check(&state->call, lm_confusion_scores(state->confusion, &scores, &count), NULL);
-    result = state->label.bytes != NULL ? f1_of_label(state->label, scores, count)
-                                        : f1_of_average(state, scores, count);
-    lm_free(&state->call.ctx, scores);
-    PG_RETURN_FLOAT8(result);
+    state = (metric_state *)PG_GETARG_POINTER(0);
+    use_state(state);
+    check(state, metric->result(state->counts, state->settings, &value));
+    if (isnan(value))
+        PG_RETURN_NULL();
+    PG_RETURN_FLOAT8(value);
 }
 
-/* The average was checked when it was kept. */
-static double
-f1_of_average(f1_state *state, const lm_label_score *scores, size_t count)
-{
-    lm_average averages[AVERAGES];
+#define METRIC_ENTRY(name, phase)                                     \
+    PG_FUNCTION_INFO_V1(lmtext_##name##_##phase);                     \
+    Datum lmtext_##name##_##phase(PG_FUNCTION_ARGS)                   \
+    {                                                                 \
+        return metric_##phase(fcinfo, &lm_metrics[LM_METRIC_##name]); \
+    }
 
-    lm_confusion_averages(state->confusion, scores, count, &averages[MICRO], &averages[MACRO],
-                          &averages[WEIGHTED]);
-    for (int i = 0; i < AVERAGES; i++)
-        if (strcmp(state->average, average_names[i]) == 0)
-            return averages[i].f1;
-    elog(ERROR, "f1 has no average \"%s\"", state->average);
-}
+/* The entries of a metric: lmtext_NAME_accum and so on. */
+#define METRIC_ENTRIES(name, ...)   \
+    METRIC_ENTRY(name, accum)       \
+    METRIC_ENTRY(name, combine)     \
+    METRIC_ENTRY(name, serialize)   \
+    METRIC_ENTRY(name, deserialize) \
+    METRIC_ENTRY(name, final)
 
-/* A label that was neither there nor predicted has the score 0. */
-static double
-f1_of_label(lm_text label, const lm_label_score *scores, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (same_label((lm_text){scores[i].label, scores[i].length}, label))
-            return scores[i].f1;
-    return 0;
-}
+LM_METRICS(METRIC_ENTRIES)
 
 /* ---- Reports ---- */
 
@@ -486,18 +524,17 @@ Datum
 lmtext_classification_report(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
-    lm_average averages[AVERAGES];
+    lm_averages means;
     lm_label_score *scores;
-    f1_state *state;
+    metric_state *state;
     size_t count;
 
     InitMaterializedSRF(fcinfo, 0);
     state = count_query(fcinfo, "lmtext.classification_report");
-    if (lm_confusion_total(state->confusion) == 0)
+    if (lm_confusion_total(state->counts) == 0)
         return (Datum)0;
-    lmtext_check(&state->call, lm_confusion_scores(state->confusion, &scores, &count), NULL);
-    lm_confusion_averages(state->confusion, scores, count, &averages[MICRO], &averages[MACRO],
-                          &averages[WEIGHTED]);
+    check(state, lm_confusion_scores(state->counts, &scores, &count));
+    check(state, lm_confusion_averages(state->counts, scores, count, &means));
     for (size_t i = 0; i < count; i++) {
         const lm_average score = {scores[i].precision, scores[i].recall, scores[i].f1,
                                   scores[i].support};
@@ -506,9 +543,9 @@ lmtext_classification_report(PG_FUNCTION_ARGS)
         emit_score(result, lmtext_labels_shown(state->labels, scores[i].label, scores[i].length),
                    &score, false);
     }
-    for (int i = 0; i < AVERAGES; i++)
-        emit_score(result, cstring_to_text(psprintf("%s avg", average_names[i])), &averages[i],
-                   true);
+    emit_score(result, cstring_to_text("micro avg"), &means.micro, true);
+    emit_score(result, cstring_to_text("macro avg"), &means.macro, true);
+    emit_score(result, cstring_to_text("weighted avg"), &means.weighted, true);
     return (Datum)0;
 }
 
@@ -551,43 +588,62 @@ emit_pair(void *opaque, const char *actual, size_t actual_length, const char *pr
 Datum
 lmtext_confusion_matrix(PG_FUNCTION_ARGS)
 {
-    f1_state *state;
+    metric_state *state;
     pair_output to;
 
     InitMaterializedSRF(fcinfo, 0);
     state = count_query(fcinfo, "lmtext.confusion_matrix");
     to = (pair_output){(ReturnSetInfo *)fcinfo->resultinfo, state->labels};
-    lmtext_check(&state->call, lm_confusion_visit(state->confusion, emit_pair, &to), NULL);
+    check(state, lm_confusion_visit(state->counts, emit_pair, &to));
     return (Datum)0;
 }
 
-/* Count the pairs of the query in argument 0. */
-static f1_state *
+/* A row without one of its labels is no pair. */
+static void
+count_pair(metric_state *state, const lmtext_query_row *pair)
+{
+    lm_metric_value row[LM_METRIC_COLUMNS_MAX];
+
+    for (int i = 0; i < 2; i++) {
+        lm_text key;
+
+        if (pair->fields[i].value.isnull)
+            return;
+        key = lmtext_labels_key(state->labels, pair->fields[i].value.value);
+        row[i] = (lm_metric_value){.bytes = key.bytes, .length = key.length};
+    }
+    check(state, state->metric->counts->add(state->counts, row));
+}
+
+/* Count the pairs of the query in argument 0, as f1 does. */
+static metric_state *
 count_query(FunctionCallInfo fcinfo, const char *function)
 {
     static const lmtext_column columns[2] = {{"actual label", LMTEXT_COLUMN_ANY},
                                              {"predicted label", LMTEXT_COLUMN_ANY}};
     MemoryContext memory = CurrentMemoryContext, batch;
+    lmtext_call *call = palloc(sizeof *call);
     char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    f1_state *state;
-    lmtext_pair *pairs;
-    lmtext_pairs reader;
+    metric_state *state;
+    lmtext_query_row *pairs;
+    lmtext_query reader;
     int count;
 
+    lmtext_call_init(call, memory);
     SPI_connect();
     pairs = palloc(BATCH_ROWS * sizeof(*pairs));
     batch = AllocSetContextCreate(CurrentMemoryContext, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
-    lmtext_pairs_open(&reader, function, query, columns);
-    state = f1_state_new(memory, lmtext_labels_new(memory, reader.type, reader.collation));
+    lmtext_query_open(&reader, function, query, columns, 2);
+    state = state_new(&lm_metrics[LM_METRIC_f1], call, memory,
+                      lmtext_labels_new(memory, reader.type, reader.collation));
     MemoryContextSwitchTo(batch);
-    while ((count = lmtext_pairs_fetch(&reader, BATCH_ROWS, pairs)) > 0) {
+    while ((count = lmtext_query_fetch(&reader, BATCH_ROWS, pairs)) > 0) {
         CHECK_FOR_INTERRUPTS();
         for (int i = 0; i < count; i++)
-            if (!pairs[i].values[0].isnull && !pairs[i].values[1].isnull)
-                count_pair(state, pairs[i].values[0].value, pairs[i].values[1].value);
+            count_pair(state, &pairs[i]);
         MemoryContextReset(batch);
     }
-    lmtext_pairs_close(&reader);
+    lmtext_query_close(&reader);
     SPI_finish();
     return state;
 }

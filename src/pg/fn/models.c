@@ -1,6 +1,5 @@
 /*
- * models.c - SQL entries that import, export, quantize, deploy, drop, grant and describe models,
- * and families.
+ * models.c - SQL entries that import, export, quantize, deploy, drop, grant and describe models.
  *
  * What an entry does itself is options and rows; the work is the catalog's. describe_model serves
  * the view lmtext.models: it shows what a manifest says and never fails because of it.
@@ -24,11 +23,16 @@
 
 #include "family/family.h"
 #include "format/json.h"
+#include "format/pytorch.h"
+#include "format/word_vectors.h"
+#include "task/tasks.h"
 #include "pg/cache/cache.h"
 #include "pg/glue/options.h"
+#include "pg/version/version.h"
 
 PG_FUNCTION_INFO_V1(lmtext_import_model_directory);
 PG_FUNCTION_INFO_V1(lmtext_import_model_objects);
+PG_FUNCTION_INFO_V1(lmtext_add_head);
 PG_FUNCTION_INFO_V1(lmtext_quantize);
 PG_FUNCTION_INFO_V1(lmtext_deploy);
 PG_FUNCTION_INFO_V1(lmtext_drop_model);
@@ -36,10 +40,12 @@ PG_FUNCTION_INFO_V1(lmtext_grant_model);
 PG_FUNCTION_INFO_V1(lmtext_revoke_model);
 PG_FUNCTION_INFO_V1(lmtext_export_model);
 PG_FUNCTION_INFO_V1(lmtext_describe_model);
-PG_FUNCTION_INFO_V1(lmtext_family_list);
 
 /* Values of precision, for messages. */
 #define PRECISIONS "fp32, bf16, int8 or auto"
+
+/* Values of tokenizer, likewise. */
+#define TOKENIZERS "\"words\" or \"whitespace\""
 
 /* Options of import_model as they are read. */
 typedef struct import_options {
@@ -47,14 +53,33 @@ typedef struct import_options {
     char *precision; /* NULL: fp32 */
     char *task;      /* NULL: what the files say */
     char *licence;   /* in the database's encoding */
+    /* Of word vectors alone; 0, LM_LOWERCASE_AS_FILE, NULL: not given. */
+    int64_t limit;
+    unsigned char lowercase;
+    char *tokenizer;
 } import_options;
 
-static const lmtext_option option_table[] = {
-    {"max_tokens", LMTEXT_OPTION_INT, offsetof(import_options, max_tokens), 1, INT_MAX,
-     "a whole number of at least 1"},
-    {"precision", LMTEXT_OPTION_TEXT, offsetof(import_options, precision), 0, 0, PRECISIONS},
-    {"task", LMTEXT_OPTION_TEXT, offsetof(import_options, task), 0, 0, "embedding"},
-    {"licence", LMTEXT_OPTION_TEXT, offsetof(import_options, licence), 0, 0, "a string"},
+/* What of them is for word vectors. */
+typedef struct word_options {
+    lm_word_options options;
+    const char *given; /* the key of one of them; NULL: none */
+} word_options;
+
+static const lm_option option_table[] = {
+    LM_OPTION(import_options, max_tokens, INT, 1, INT_MAX, "a whole number of at least 1"),
+    LM_OPTION(import_options, precision, TEXT, 0, 0, PRECISIONS),
+    LM_OPTION(import_options, task, TEXT, 0, 0, "a task of lmtext.families"),
+    LM_OPTION(import_options, licence, TEXT, 0, 0, "a string"),
+    LM_OPTION(import_options, limit, INT, 1, LM_WORDS_MOST, "a whole number from 1 to 4000000"),
+    LM_OPTION(import_options, lowercase, BOOL, 0, 0, "true or false"),
+    LM_OPTION(import_options, tokenizer, TEXT, 0, 0, TOKENIZERS),
+};
+
+/* Of add_head: the precision is the base's. */
+static const lm_option head_option_table[] = {
+    LM_OPTION(import_options, max_tokens, INT, 1, INT_MAX, "a whole number of at least 1"),
+    LM_OPTION(import_options, task, TEXT, 0, 0, "a task of lmtext.families"),
+    LM_OPTION(import_options, licence, TEXT, 0, 0, "a string"),
 };
 
 /* Doing nothing for a NULL would look like success. */
@@ -95,29 +120,70 @@ precision_named(const char *name)
     return precision;
 }
 
-/* A model is imported for what its files say; another task can be asked for only here. */
+/* A task that a folder's model may have. */
 static bool
-check_task(const char *task)
+is_imported(const lm_task *task)
 {
-    if (strcmp(task, "embedding") != 0)
+    return (task->needs & LM_CAP_ENCODER) != 0 && !task->borrowed;
+}
+
+/* A model is imported for what its files say; another task can be asked for only here. */
+static const char *
+check_task(const char *name)
+{
+    const lm_task *task = lm_task_find(name);
+    StringInfoData known;
+
+    if (task != NULL && is_imported(task))
+        return task->name;
+    initStringInfo(&known);
+    for (int i = 0; i < LM_TASK_COUNT; i++)
+        if (is_imported(&lm_tasks[i]))
+            appendStringInfo(&known, "%s%s", known.len > 0 ? ", " : "", lm_tasks[i].name);
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("unknown task \"%s\"", lmtext_clip(name)),
+                    errhint("Allowed values: %s.", known.data)));
+}
+
+static void
+read_task(const char *word, lmtext_version_options *options)
+{
+    options->task = check_task(word);
+    options->task_given = true;
+    options->as_embedding = options->task == lm_tasks[LM_TASK_EMBEDDING].name;
+}
+
+static void
+read_word_options(const import_options *read, word_options *words)
+{
+    words->options.limit = (uint64_t)read->limit;
+    words->options.lowercase = read->lowercase;
+    words->options.whitespace =
+        read->tokenizer != NULL && strcmp(read->tokenizer, "whitespace") == 0;
+    if (read->tokenizer != NULL && !words->options.whitespace &&
+        strcmp(read->tokenizer, "words") != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("unknown task \"%s\"", lmtext_clip(task)),
-                        errhint("Allowed values: embedding.")));
-    return true;
+                        errmsg("option \"tokenizer\" must be %s", TOKENIZERS)));
+    words->given = read->limit > 0                           ? "limit"
+                   : read->lowercase != LM_LOWERCASE_AS_FILE ? "lowercase"
+                   : read->tokenizer != NULL                 ? "tokenizer"
+                                                             : NULL;
 }
 
 /* Options become UTF-8 here, since a manifest is. */
 static void
-read_options(Jsonb *json, lmtext_version_options *options)
+read_options(Jsonb *json, const lm_option *table, int count, lmtext_version_options *options,
+             word_options *words)
 {
-    import_options read = {0};
+    import_options read = {.lowercase = LM_LOWERCASE_AS_FILE};
 
-    lmtext_options_read(json, option_table, lengthof(option_table), &read);
+    lmtext_options_read(json, &(lmtext_option_set){table, count, &read}, 1);
+    read_word_options(&read, words);
     options->max_tokens = (int)read.max_tokens;
     if (read.precision != NULL)
         options->precision = precision_named(read.precision);
     if (read.task != NULL)
-        options->as_embedding = check_task(read.task);
+        read_task(read.task, options);
     if (read.licence != NULL) {
         lm_text licence = lmtext_utf8_from_bytes(read.licence, strlen(read.licence));
 
@@ -125,16 +191,43 @@ read_options(Jsonb *json, lmtext_version_options *options)
     }
 }
 
-/* What both forms share; the origin was opened before the options are read, and is cheap. */
+/* The name of a file of word vectors or NULL; other models have a tokenizer of their own. */
+static const char *
+find_words(lmtext_origin *origin, const word_options *options)
+{
+    const char *file = lmtext_origin_words(origin);
+
+    if (file == NULL && options->given != NULL)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("option \"%s\" is for files of word vectors only", options->given)));
+    return file;
+}
+
+/*
+ * What both forms share; the origin was opened before the options are read, and is cheap. Weights
+ * of torch.save and word vectors become safetensors here: no version has a pickle.
+ */
 static int
 import(FunctionCallInfo fcinfo, lmtext_origin *origin)
 {
     lmtext_version_options options = {0};
+    word_options words;
+    const char *file;
+    lm_word_vectors vectors;
+    lm_pytorch_files files;
+    lm_source source;
+    lm_arena arena;
     int version;
 
-    read_options(PG_GETARG_JSONB_P(2), &options);
-    lmtext_version_create(text_to_cstring(PG_GETARG_TEXT_PP(0)), &origin->source, InvalidOid,
-                          &options, &version);
+    read_options(PG_GETARG_JSONB_P(2), option_table, lengthof(option_table), &options, &words);
+    file = find_words(origin, &words);
+    lm_arena_init(&arena, &origin->call.ctx);
+    source = file != NULL
+                 ? lm_word_vectors_source(&vectors, &arena, &origin->source, file, &words.options)
+                 : lm_pytorch_source(&files, &arena, &origin->source);
+    lmtext_version_create(text_to_cstring(PG_GETARG_TEXT_PP(0)), &source, InvalidOid, &options,
+                          &version);
+    lm_arena_free(&arena);
     lmtext_origin_close(origin);
     return version;
 }
@@ -153,6 +246,32 @@ lmtext_import_model_objects(PG_FUNCTION_ARGS)
 {
     check_change(fcinfo, "lmtext.import_model");
     PG_RETURN_INT32(import(fcinfo, lmtext_origin_objects(PG_GETARG_JSONB_P(1))));
+}
+
+/* add_head(name, base, source, options): the encoder is the base's, stored and loaded once. */
+Datum
+lmtext_add_head(PG_FUNCTION_ARGS)
+{
+    lmtext_version_options options = {0};
+    word_options words; /* its table has none of them */
+    lmtext_origin *origin;
+    lm_pytorch_files files;
+    lm_source source;
+    lm_arena arena;
+    int version;
+
+    check_change(fcinfo, "lmtext.add_head");
+    origin = lmtext_origin_directory(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+    read_options(PG_GETARG_JSONB_P(3), head_option_table, lengthof(head_option_table), &options,
+                 &words);
+    lm_arena_init(&arena, &origin->call.ctx);
+    source = lm_pytorch_source(&files, &arena, &origin->source);
+    lmtext_version_add_head(text_to_cstring(PG_GETARG_TEXT_PP(0)), &source,
+                            lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(1))), &options,
+                            &version);
+    lm_arena_free(&arena);
+    lmtext_origin_close(origin);
+    PG_RETURN_INT32(version);
 }
 
 /* ---- Another precision ---- */
@@ -174,12 +293,14 @@ static void
 copy_options(const lmtext_manifest *manifest, lmtext_version_options *options)
 {
     const lm_json *licence = lm_json_get(manifest->root, "licence");
+    const lm_task *task = lm_task_find(manifest->task);
 
     options->max_tokens = manifest->max_tokens;
     options->dimensions = lmtext_manifest_dimensions(manifest);
     options->plain_class = !manifest->implied_class;
-    options->as_embedding =
-        lm_json_is_string(lm_json_get(lm_json_get(manifest->root, "options"), "task"), "embedding");
+    options->as_embedding = lmtext_manifest_embeds(manifest);
+    options->task = task != NULL ? task->name : NULL;
+    options->task_given = lm_json_get(lm_json_get(manifest->root, "options"), "task") != NULL;
     options->stored = true;
     if (licence != NULL && licence->type == LM_JSON_STRING)
         options->licence = pnstrdup(licence->as.string.bytes, licence->as.string.length);
@@ -191,10 +312,10 @@ refuse_head(Oid relid)
     if (OidIsValid(lmtext_catalog_base(relid)))
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("model \"%s\" cannot be quantized: it is a classifier on another model",
+                 errmsg("model \"%s\" cannot be quantized: it is a head on another model",
                         lmtext_catalog_display_name(relid)),
                  errhint("Quantize the model that it is built on (column base of lmtext.models), "
-                         "and train it again on the result.")));
+                         "and train or add it again on the result.")));
 }
 
 /* Texts to calibrate on; nulls are left out. */
@@ -205,7 +326,7 @@ read_calibration(ArrayType *array, lmtext_version_options *options)
     bool *nulls;
     int count, kept = 0;
 
-    if (options->precision != LM_PRECISION_INT8)
+    if (!lm_precisions[options->precision].coded)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("calibration texts can be given only for precision int8")));
     lmtext_texts_from_array(array, &texts, &nulls, &count);
@@ -292,7 +413,7 @@ Datum
 lmtext_export_model(PG_FUNCTION_ARGS)
 {
     refuse_nulls(fcinfo, PG_NARGS());
-    lmtext_catalog_export(lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0))),
+    lmtext_version_export(lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0))),
                           text_to_cstring(PG_GETARG_TEXT_PP(1)));
     PG_RETURN_VOID();
 }
@@ -440,6 +561,14 @@ put_name(description *row, Oid relid, const char *relation)
         put(row, COLUMN_DEPLOYED, BoolGetDatum(deployed));
 }
 
+/* Of a model without an embedding, or without a window, the manifest says 0. */
+static void
+put_size(description *row, int column, int size)
+{
+    if (size > 0)
+        put(row, column, Int32GetDatum(size));
+}
+
 /* The columns that a manifest fills. */
 static void
 put_manifest(description *row, const lmtext_manifest *manifest)
@@ -451,9 +580,10 @@ put_manifest(description *row, const lmtext_manifest *manifest)
         snprintf(hex + 2 * i, 3, "%02x", manifest->digest.bytes[i]);
     put(row, COLUMN_FAMILY, CStringGetTextDatum(manifest->family));
     put(row, COLUMN_TASK, CStringGetTextDatum(manifest->task));
-    put(row, COLUMN_PRECISION, CStringGetTextDatum(lm_precision_name(manifest->precision)));
-    put(row, COLUMN_DIMENSIONS, Int32GetDatum(manifest->dimensions));
-    put(row, COLUMN_MAX_TOKENS, Int32GetDatum(manifest->max_tokens));
+    if (manifest->dimensions > 0) /* counts of words have none */
+        put(row, COLUMN_PRECISION, CStringGetTextDatum(lm_precision_name(manifest->precision)));
+    put_size(row, COLUMN_DIMENSIONS, manifest->dimensions);
+    put_size(row, COLUMN_MAX_TOKENS, manifest->max_tokens);
     put(row, COLUMN_PARAMETERS, Int64GetDatum(manifest->parameters));
     put(row, COLUMN_BYTES, Int64GetDatum(manifest->bytes));
     put(row, COLUMN_SHA256, CStringGetTextDatum(hex));
@@ -471,7 +601,8 @@ static const char *const status_names[] = {
     [LMTEXT_PEEK_DAMAGED] = "damaged",
 };
 
-/* One row, or none where the version is gone, is none, or is not the caller's to use. */
+/* One row; no row where the version is gone, the table is no version, or the caller may not use it.
+ */
 Datum
 lmtext_describe_model(PG_FUNCTION_ARGS)
 {
@@ -496,63 +627,5 @@ lmtext_describe_model(PG_FUNCTION_ARGS)
         put(&row, COLUMN_BASE, ObjectIdGetDatum(base));
     put(&row, COLUMN_STATUS, CStringGetTextDatum(status_names[outcome]));
     tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
-    PG_RETURN_VOID();
-}
-
-/* ---- Families ---- */
-
-/* What tasks a family's capabilities give. */
-static const struct {
-    uint32 caps;
-    const char *task;
-} family_tasks[] = {
-    {LM_CAP_ENCODER, "embedding"},
-    {LM_CAP_ENCODER, "classification"},
-};
-
-/* text[] of these. */
-static Datum
-text_array(Datum *texts, int count)
-{
-    return PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-/* Values of model_type that the family reads. */
-static Datum
-family_types(const lm_family *family)
-{
-    Datum *texts;
-    int count = 0;
-
-    while (family->model_types[count] != NULL)
-        count++;
-    texts = palloc(Max(count, 1) * sizeof(Datum));
-    for (int i = 0; i < count; i++)
-        texts[i] = CStringGetTextDatum(family->model_types[i]);
-    return text_array(texts, count);
-}
-
-/* Straight from the engine's table. */
-Datum
-lmtext_family_list(PG_FUNCTION_ARGS)
-{
-    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
-
-    InitMaterializedSRF(fcinfo, 0);
-    for (int i = 0; lm_families[i] != NULL; i++) {
-        const lm_family *family = lm_families[i];
-        Datum tasks[lengthof(family_tasks)];
-        Datum values[3];
-        bool nulls[3] = {false, false, false};
-        int count = 0;
-
-        for (int t = 0; t < lengthof(family_tasks); t++)
-            if ((family->caps & family_tasks[t].caps) == family_tasks[t].caps)
-                tasks[count++] = CStringGetTextDatum(family_tasks[t].task);
-        values[0] = CStringGetTextDatum(family->name);
-        values[1] = family_types(family);
-        values[2] = text_array(tasks, count);
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
     PG_RETURN_VOID();
 }

@@ -13,20 +13,20 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "storage/fd.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "kernels/kernels.h"
 #include "pg/cache/registry.h"
-#include "pg/cache/stats.h"
+#include "pg/fn/sees.h"
+#include "pg/service/entry.h"
+#include "pg/watch/progress.h"
+#include "pg/watch/stats.h"
 
 /* A row under construction: columns are appended in order. */
 typedef struct row {
@@ -39,12 +39,13 @@ typedef struct row {
 static void name_models(lmtext_slot_view *views, Oid *models, int count, bool all);
 static void match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count);
 static void emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model);
-static bool sees_everything(void);
-static bool sees_role(Oid database, Oid role);
-static void emit_run(ReturnSetInfo *result, const lmtext_run *run);
-static void emit_point(ReturnSetInfo *result, const lmtext_run *run,
+static void emit_run(ReturnSetInfo *result, const lmtext_training *run);
+static void emit_point(ReturnSetInfo *result, const lmtext_training *run,
                        const lmtext_progress_point *point);
 static void emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry);
+static void add_caller(row *row, const lmtext_stats_entry *entry, Oid version);
+static void emit_bucket(ReturnSetInfo *result, const lmtext_stats_entry *entry, Oid version,
+                        int bucket);
 static Oid version_of_entry(const lmtext_stats_entry *entry);
 static int count_threads(void);
 static void row_begin(row *row, ReturnSetInfo *result);
@@ -254,7 +255,7 @@ PG_FUNCTION_INFO_V1(lmtext_get_train_runs);
 Datum
 lmtext_get_train_runs(PG_FUNCTION_ARGS)
 {
-    lmtext_run *runs;
+    lmtext_training *runs;
     int count;
 
     InitMaterializedSRF(fcinfo, 0);
@@ -269,7 +270,7 @@ PG_FUNCTION_INFO_V1(lmtext_get_train_log);
 Datum
 lmtext_get_train_log(PG_FUNCTION_ARGS)
 {
-    lmtext_run *runs;
+    lmtext_training *runs;
     int count;
 
     InitMaterializedSRF(fcinfo, 0);
@@ -280,23 +281,9 @@ lmtext_get_train_log(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-/* Superusers are members of every role. */
-static bool
-sees_everything(void)
-{
-    return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
-}
-
-/* Names of models and numbers of rows are told to those who could have done it themselves. */
-static bool
-sees_role(Oid database, Oid role)
-{
-    return sees_everything() || (database == MyDatabaseId && has_privs_of_role(GetUserId(), role));
-}
-
 /* Columns in the order of lmtext_internal.get_train_runs. */
 static void
-emit_run(ReturnSetInfo *result, const lmtext_run *run)
+emit_run(ReturnSetInfo *result, const lmtext_training *run)
 {
     const lmtext_progress *progress = &run->progress;
     row row;
@@ -304,7 +291,7 @@ emit_run(ReturnSetInfo *result, const lmtext_run *run)
     row_begin(&row, result);
     add_datum(&row, Int64GetDatum(run->id));
     add_text(&row, progress->model);
-    add_text(&row, lmtext_run_state_name(run->state));
+    add_text(&row, lmtext_training_state_name(run->state));
     add_text(&row, progress->phase[0] != '\0' ? progress->phase : NULL);
     add_datum(&row, Int64GetDatum(progress->done));
     add_known(&row, progress->total > 0, Int64GetDatum(progress->total));
@@ -324,7 +311,7 @@ emit_run(ReturnSetInfo *result, const lmtext_run *run)
 
 /* Columns in the order of lmtext_internal.get_train_log. */
 static void
-emit_point(ReturnSetInfo *result, const lmtext_run *run, const lmtext_progress_point *point)
+emit_point(ReturnSetInfo *result, const lmtext_training *run, const lmtext_progress_point *point)
 {
     row row;
 
@@ -360,20 +347,10 @@ emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry)
 {
     static const double quantiles[] = {0.5, 0.95, 0.99};
     const lmtext_stats_counts *counts = &entry->counts;
-    Oid version = version_of_entry(entry);
     row row;
 
     row_begin(&row, result);
-    add_text(&row, GetUserNameFromId(entry->key.role, true));
-    add_database(&row, entry->key.database);
-    if (OidIsValid(version)) {
-        add_datum(&row, ObjectIdGetDatum(version));
-        add_text(&row, lmtext_catalog_display_name(version));
-    } else {
-        add_null(&row);
-        add_text(&row, entry->version[0] != '\0' ? entry->version : NULL);
-    }
-    add_text(&row, lmtext_function_name((lmtext_function)entry->key.function));
+    add_caller(&row, entry, version_of_entry(entry));
     add_datum(&row, Int64GetDatum((int64)counts->calls));
     add_datum(&row, Int64GetDatum((int64)counts->rows));
     add_datum(&row, Int64GetDatum((int64)counts->tokens));
@@ -386,6 +363,60 @@ emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry)
         add_ms(&row, counts->calls > 0 ? lmtext_stats_quantile_ns(entry, quantiles[i]) / 1e6 : NAN);
     add_time(&row, entry->since);
     add_time(&row, entry->last_used);
+    row_end(&row);
+}
+
+/* Role, database, model, version, function. */
+static void
+add_caller(row *row, const lmtext_stats_entry *entry, Oid version)
+{
+    add_text(row, GetUserNameFromId(entry->key.role, true));
+    add_database(row, entry->key.database);
+    if (OidIsValid(version)) {
+        add_datum(row, ObjectIdGetDatum(version));
+        add_text(row, lmtext_catalog_display_name(version));
+    } else {
+        add_null(row);
+        add_text(row, entry->version[0] != '\0' ? entry->version : NULL);
+    }
+    add_text(row, lmtext_entry_name(entry->key.function));
+}
+
+PG_FUNCTION_INFO_V1(lmtext_latency_histogram);
+Datum
+lmtext_latency_histogram(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    lmtext_stats_info info;
+    const char *why;
+    lmtext_stats_entry *entries = lmtext_stats_snapshot(&info, &why);
+
+    InitMaterializedSRF(fcinfo, 0);
+    for (int i = 0; i < info.entries; i++) {
+        Oid version;
+
+        if (!sees_role(entries[i].key.database, entries[i].key.role))
+            continue;
+        version = version_of_entry(&entries[i]);
+        for (int bucket = 0; bucket < LMTEXT_STATS_BUCKETS; bucket++)
+            if (entries[i].buckets[bucket] > 0)
+                emit_bucket(result, &entries[i], version, bucket);
+    }
+    return (Datum)0;
+}
+
+/* Columns in the order of lmtext.latency_histogram. */
+static void
+emit_bucket(ReturnSetInfo *result, const lmtext_stats_entry *entry, Oid version, int bucket)
+{
+    row row;
+
+    row_begin(&row, result);
+    add_caller(&row, entry, version);
+    add_datum(&row, Int32GetDatum(bucket));
+    add_float(&row, lmtext_stats_bound_ns(bucket) / 1e6);
+    add_float(&row, lmtext_stats_bound_ns(bucket + 1) / 1e6);
+    add_datum(&row, Int64GetDatum((int64)entry->buckets[bucket]));
     row_end(&row);
 }
 

@@ -1,5 +1,5 @@
 /*
- * query.c - reading a query of two columns; the contract is in query.h.
+ * query.c - reading a query of some columns; the contract is in query.h.
  */
 #include "postgres.h"
 
@@ -20,79 +20,213 @@
 static SPIPlanPtr prepare(const char *function, const char *query);
 static void refuse_statement(const char *function);
 static void check_reads_only(const char *function, SPIPlanPtr plan);
-static void check_columns(const char *function, TupleDesc row, const lmtext_column columns[2]);
-static bool fits(Form_pg_attribute column, lmtext_column_kind kind);
-static bool is_text(Oid type, bool or_enum);
-static Node *as_vector(Form_pg_attribute column);
-static void open_values(lmtext_pairs *pairs, const char *function);
+static void check_columns(const char *function, TupleDesc row, const lmtext_column *columns,
+                          int count);
+static void open_common(lmtext_query *rows, const char *function);
 static Node *column_value(Form_pg_attribute column);
 static ExprState *compile(Node *conversion);
-static NullableDatum value_of(const lmtext_pairs *pairs, uint64 row, int column);
-static NullableDatum kept_value(const lmtext_pairs *pairs, uint64 row, int column);
-static ArrayType *vector_of(const lmtext_pairs *pairs, uint64 row);
-static char *text_of(const lmtext_pairs *pairs, uint64 row, int column);
+static NullableDatum value_of(const lmtext_query *rows, uint64 row, int column);
+
+/* ---- Kinds of columns ---- */
+
+static bool is_text(Oid type, bool or_enum);
+static Node *as_vector(Form_pg_attribute column);
+static char *text_of(const lmtext_query *rows, uint64 row, int column);
+
+static bool
+fits_input(Form_pg_attribute column)
+{
+    return is_text(column->atttypid, false) || as_vector(column) != NULL;
+}
+
+static bool
+fits_label(Form_pg_attribute column)
+{
+    return is_text(column->atttypid, true);
+}
+
+static bool
+fits_text(Form_pg_attribute column)
+{
+    return is_text(column->atttypid, false);
+}
+
+/* Whether all are of one type is seen by open_common. */
+static bool
+fits_any(Form_pg_attribute column)
+{
+    return true;
+}
+
+static void
+open_text(lmtext_column_reader *reader, Form_pg_attribute column)
+{
+    Oid output;
+    bool varlena;
+
+    getTypeOutputInfo(column->atttypid, &output, &varlena);
+    fmgr_info(output, &reader->output);
+    reader->padded = getBaseType(column->atttypid) == BPCHAROID;
+}
+
+static void
+open_input(lmtext_column_reader *reader, Form_pg_attribute column)
+{
+    reader->is_vector = !is_text(column->atttypid, false);
+    if (reader->is_vector)
+        reader->convert = compile(as_vector(column));
+    else
+        open_text(reader, column);
+}
+
+static void
+open_any(lmtext_column_reader *reader, Form_pg_attribute column)
+{
+}
+
+static void
+fetch_text(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *field)
+{
+    field->text = text_of(rows, row, column);
+}
+
+static void
+fetch_input(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *field)
+{
+    NullableDatum value;
+
+    if (!rows->columns[column].is_vector) {
+        fetch_text(rows, row, column, field);
+        return;
+    }
+    value = value_of(rows, row, column);
+    field->vector = value.isnull ? NULL : DatumGetArrayTypePCopy(value.value);
+}
+
+/* To outlive the row. */
+static void
+fetch_any(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *field)
+{
+    field->value = value_of(rows, row, column);
+    if (!field->value.isnull)
+        field->value.value = datumCopy(field->value.value, rows->by_value, rows->length);
+}
+
+/* What a kind takes, how it is got ready, and how it is read. */
+static const struct {
+    const char *must; /* be, for messages */
+    const char *hint; /* more than that a column can be cast to text */
+    bool (*fits)(Form_pg_attribute column);
+    void (*open)(lmtext_column_reader *reader, Form_pg_attribute column);
+    void (*fetch)(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *field);
+} kinds[] = {
+    [LMTEXT_COLUMN_INPUT] = {"text or a vector",
+                             " A vector is of type real[], or of a type with an assignment cast "
+                             "to it.",
+                             fits_input, open_input, fetch_input},
+    [LMTEXT_COLUMN_LABEL] = {"text", "", fits_label, open_text, fetch_text},
+    [LMTEXT_COLUMN_TEXT] = {"text", "", fits_text, open_text, fetch_text},
+    [LMTEXT_COLUMN_ANY] = {"of any type", "", fits_any, open_any, fetch_any},
+};
+
+/* By the category of the type, so that domains and types of extensions take part. */
+static bool
+is_text(Oid type, bool or_enum)
+{
+    char category;
+    bool preferred;
+
+    get_type_category_preferred(getBaseType(type), &category, &preferred);
+    return category == TYPCATEGORY_STRING || (or_enum && category == TYPCATEGORY_ENUM);
+}
+
+/* As INSERT would convert the column into one of type real[]; NULL where it would not. */
+static Node *
+as_vector(Form_pg_attribute column)
+{
+    return coerce_to_target_type(NULL, column_value(column), column->atttypid, FLOAT4ARRAYOID, -1,
+                                 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+}
+
+/* The text form of a column; palloc'd, or NULL. */
+static char *
+text_of(const lmtext_query *rows, uint64 row, int column)
+{
+    NullableDatum value = value_of(rows, row, column);
+    char *text;
+
+    if (value.isnull)
+        return NULL;
+    text = OutputFunctionCall(unconstify(FmgrInfo *, &rows->columns[column].output), value.value);
+    if (rows->columns[column].padded) {
+        size_t length = strlen(text);
+
+        while (length > 0 && text[length - 1] == ' ')
+            text[--length] = '\0';
+    }
+    return text;
+}
+
+/* ---- Starting ---- */
 
 void
-lmtext_pairs_open(lmtext_pairs *pairs, const char *function, const char *query,
-                  const lmtext_column columns[2])
+lmtext_query_open(lmtext_query *rows, const char *function, const char *query,
+                  const lmtext_column *columns, int count)
 {
     SPIPlanPtr plan = prepare(function, query);
     TupleDesc row;
 
-    memset(pairs, 0, sizeof *pairs);
+    memset(rows, 0, sizeof *rows);
     /* read_only: the snapshot that the caller runs in, and no command of its own. */
-    pairs->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-    pairs->expected = linitial_node(PlannedStmt, pairs->portal->stmts)->planTree->plan_rows;
-    row = pairs->portal->tupDesc;
-    check_columns(function, row, columns);
-    pairs->scratch = CreateStandaloneExprContext();
-    if (columns[0].kind == LMTEXT_COLUMN_ANY) {
-        open_values(pairs, function);
-        return;
+    rows->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+    rows->expected = linitial_node(PlannedStmt, rows->portal->stmts)->planTree->plan_rows;
+    row = rows->portal->tupDesc;
+    check_columns(function, row, columns, count);
+    rows->scratch = CreateStandaloneExprContext();
+    rows->column_count = count;
+    for (int i = 0; i < count; i++) {
+        rows->columns[i].kind = columns[i].kind;
+        kinds[columns[i].kind].open(&rows->columns[i], TupleDescAttr(row, i));
     }
-    pairs->vectors = !is_text(TupleDescAttr(row, 0)->atttypid, false);
-    if (pairs->vectors)
-        pairs->convert[0] = compile(as_vector(TupleDescAttr(row, 0)));
-    for (int i = 0; i < 2; i++) {
-        Oid type = TupleDescAttr(row, i)->atttypid, output;
-        bool varlena;
-
-        getTypeOutputInfo(type, &output, &varlena);
-        fmgr_info(output, &pairs->output[i]);
-        pairs->padded[i] = getBaseType(type) == BPCHAROID;
-    }
+    if (columns[0].kind == LMTEXT_COLUMN_ANY)
+        open_common(rows, function);
 }
 
-/* The type that both columns become, as `=` and lmtext.accuracy choose it. */
+/* The first columns that have no type in common; both are of kind ANY. */
 static void
-open_values(lmtext_pairs *pairs, const char *function)
+refuse_types(const char *function, Form_pg_attribute a, Form_pg_attribute b)
 {
-    TupleDesc row = pairs->portal->tupDesc;
-    Node *columns[2] = {column_value(TupleDescAttr(row, 0)), column_value(TupleDescAttr(row, 1))};
-    List *both = list_make2(columns[0], columns[1]);
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("the columns of the query of %s have no common type", function),
+                    errdetail("They are of types %s and %s.", format_type_be(a->atttypid),
+                              format_type_be(b->atttypid)),
+                    errhint("Cast one of them: %s::%s.", quote_identifier(NameStr(a->attname)),
+                            format_type_be(b->atttypid))));
+}
 
-    pairs->values = true;
-    pairs->type = select_common_type(NULL, both, NULL, NULL);
-    for (int i = 0; i < 2; i++) {
-        Node *same =
-            OidIsValid(pairs->type)
-                ? coerce_to_target_type(NULL, columns[i], exprType(columns[i]), pairs->type, -1,
-                                        COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1)
-                : NULL;
+/* The type that all columns become, as `=` and lmtext.accuracy choose it. */
+static void
+open_common(lmtext_query *rows, const char *function)
+{
+    TupleDesc row = rows->portal->tupDesc;
+    List *all = NIL;
+
+    for (int i = 0; i < rows->column_count; i++)
+        all = lappend(all, column_value(TupleDescAttr(row, i)));
+    rows->type = select_common_type(NULL, all, NULL, NULL);
+    for (int i = 0; i < rows->column_count; i++) {
+        Node *value = list_nth(all, i);
+        Node *same = OidIsValid(rows->type)
+                         ? coerce_to_target_type(NULL, value, exprType(value), rows->type, -1,
+                                                 COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1)
+                         : NULL;
 
         if (same == NULL)
-            ereport(ERROR,
-                    (errcode(ERRCODE_DATATYPE_MISMATCH),
-                     errmsg("the columns of the query of %s have no common type", function),
-                     errdetail("They are of types %s and %s.", format_type_be(exprType(columns[0])),
-                               format_type_be(exprType(columns[1]))),
-                     errhint("Cast one of them: %s::%s.",
-                             quote_identifier(NameStr(TupleDescAttr(row, 0)->attname)),
-                             format_type_be(exprType(columns[1])))));
-        pairs->convert[i] = compile(same);
+            refuse_types(function, TupleDescAttr(row, 0), TupleDescAttr(row, 1));
+        rows->columns[i].convert = compile(same);
     }
-    pairs->collation = select_common_collation(NULL, both, true);
-    get_typlenbyval(pairs->type, &pairs->length, &pairs->by_value);
+    rows->collation = select_common_collation(NULL, all, true);
+    get_typlenbyval(rows->type, &rows->length, &rows->by_value);
 }
 
 /* A column's value in an expression: what the context's caseValue holds. */
@@ -159,78 +293,59 @@ check_reads_only(const char *function, SPIPlanPtr plan)
     }
 }
 
+/* "two columns, text and label" */
+static char *
+wanted_columns(const lmtext_column *columns, int count)
+{
+    static const char *const numbers[LMTEXT_COLUMNS_MAX + 1] = {"no", "one", "two", "three",
+                                                                "four"};
+    StringInfoData text;
+
+    initStringInfo(&text);
+    appendStringInfo(&text, "%s column%s", numbers[count], count == 1 ? "" : "s");
+    for (int i = 0; i < count; i++)
+        appendStringInfo(&text, "%s%s", i > 0 && i == count - 1 ? " and " : ", ", columns[i].role);
+    return text.data;
+}
+
 /* Number and types, known before the first row is fetched. */
 static void
-check_columns(const char *function, TupleDesc row, const lmtext_column columns[2])
+check_columns(const char *function, TupleDesc row, const lmtext_column *columns, int count)
 {
-    if (row->natts != 2)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("the query of %s must have two columns, %s and %s", function,
-                               columns[0].role, columns[1].role),
-                        errdetail("It returns %d.", row->natts)));
-    for (int i = 0; i < 2; i++) {
+    if (row->natts != count)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("the query of %s must have %s", function, wanted_columns(columns, count)),
+                 errdetail("It returns %d.", row->natts)));
+    for (int i = 0; i < count; i++) {
         Form_pg_attribute column = TupleDescAttr(row, i);
 
-        if (!fits(column, columns[i].kind))
-            ereport(ERROR,
-                    (errcode(ERRCODE_DATATYPE_MISMATCH),
-                     errmsg("column %d of the query of %s, the %s, must be text%s", i + 1, function,
-                            columns[i].role,
-                            columns[i].kind == LMTEXT_COLUMN_INPUT ? " or a vector" : ""),
-                     errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
-                               format_type_be(column->atttypid)),
-                     errhint("Cast the column to text: %s::text.%s",
-                             quote_identifier(NameStr(column->attname)),
-                             columns[i].kind == LMTEXT_COLUMN_INPUT
-                                 ? " A vector is of type real[], or of a type with an assignment "
-                                   "cast to it."
-                                 : "")));
+        if (!kinds[columns[i].kind].fits(column))
+            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                            errmsg("column %d of the query of %s, the %s, must be %s", i + 1,
+                                   function, columns[i].role, kinds[columns[i].kind].must),
+                            errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
+                                      format_type_be(column->atttypid)),
+                            errhint("Cast the column to text: %s::text.%s",
+                                    quote_identifier(NameStr(column->attname)),
+                                    kinds[columns[i].kind].hint)));
     }
 }
 
-static bool
-fits(Form_pg_attribute column, lmtext_column_kind kind)
-{
-    return kind == LMTEXT_COLUMN_ANY || is_text(column->atttypid, kind == LMTEXT_COLUMN_LABEL) ||
-           (kind == LMTEXT_COLUMN_INPUT && as_vector(column) != NULL);
-}
-
-/* By the category of the type, so that domains and types of extensions take part. */
-static bool
-is_text(Oid type, bool or_enum)
-{
-    char category;
-    bool preferred;
-
-    get_type_category_preferred(getBaseType(type), &category, &preferred);
-    return category == TYPCATEGORY_STRING || (or_enum && category == TYPCATEGORY_ENUM);
-}
-
-/* As INSERT would convert the column into one of type real[]; NULL where it would not. */
-static Node *
-as_vector(Form_pg_attribute column)
-{
-    return coerce_to_target_type(NULL, column_value(column), column->atttypid, FLOAT4ARRAYOID, -1,
-                                 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
-}
+/* ---- Reading ---- */
 
 int
-lmtext_pairs_fetch(lmtext_pairs *pairs, int limit, lmtext_pair *rows)
+lmtext_query_fetch(lmtext_query *rows, int limit, lmtext_query_row *batch)
 {
     int count;
 
-    SPI_cursor_fetch(pairs->portal, true, limit);
+    SPI_cursor_fetch(rows->portal, true, limit);
     count = (int)SPI_processed;
-    memset(rows, 0, count * sizeof *rows);
+    memset(batch, 0, count * sizeof *batch);
     for (int i = 0; i < count; i++) {
-        for (int column = 0; column < 2; column++)
-            if (pairs->values)
-                rows[i].values[column] = kept_value(pairs, i, column);
-            else if (column == 1 || !pairs->vectors)
-                rows[i].texts[column] = text_of(pairs, i, column);
-        if (pairs->vectors)
-            rows[i].vector = vector_of(pairs, i);
-        ResetExprContext(pairs->scratch);
+        for (int column = 0; column < rows->column_count; column++)
+            kinds[rows->columns[column].kind].fetch(rows, i, column, &batch[i].fields[column]);
+        ResetExprContext(rows->scratch);
     }
     SPI_freetuptable(SPI_tuptable);
     return count;
@@ -238,62 +353,24 @@ lmtext_pairs_fetch(lmtext_pairs *pairs, int limit, lmtext_pair *rows)
 
 /* A column, converted; in the row or in the scratch context. */
 static NullableDatum
-value_of(const lmtext_pairs *pairs, uint64 row, int column)
+value_of(const lmtext_query *rows, uint64 row, int column)
 {
+    ExprState *convert = rows->columns[column].convert;
     NullableDatum value;
 
     value.value =
         SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column + 1, &value.isnull);
-    if (!value.isnull && pairs->convert[column] != NULL) {
-        pairs->scratch->caseValue_datum = value.value;
-        pairs->scratch->caseValue_isNull = false;
-        value.value =
-            ExecEvalExprSwitchContext(pairs->convert[column], pairs->scratch, &value.isnull);
+    if (!value.isnull && convert != NULL) {
+        rows->scratch->caseValue_datum = value.value;
+        rows->scratch->caseValue_isNull = false;
+        value.value = ExecEvalExprSwitchContext(convert, rows->scratch, &value.isnull);
     }
     return value;
-}
-
-/* The same to outlive the row. */
-static NullableDatum
-kept_value(const lmtext_pairs *pairs, uint64 row, int column)
-{
-    NullableDatum value = value_of(pairs, row, column);
-
-    if (!value.isnull)
-        value.value = datumCopy(value.value, pairs->by_value, pairs->length);
-    return value;
-}
-
-static ArrayType *
-vector_of(const lmtext_pairs *pairs, uint64 row)
-{
-    NullableDatum value = value_of(pairs, row, 0);
-
-    return value.isnull ? NULL : DatumGetArrayTypePCopy(value.value);
-}
-
-/* The text form of a column; palloc'd, or NULL. */
-static char *
-text_of(const lmtext_pairs *pairs, uint64 row, int column)
-{
-    NullableDatum value = value_of(pairs, row, column);
-    char *text;
-
-    if (value.isnull)
-        return NULL;
-    text = OutputFunctionCall(unconstify(FmgrInfo *, &pairs->output[column]), value.value);
-    if (pairs->padded[column]) {
-        size_t length = strlen(text);
-
-        while (length > 0 && text[length - 1] == ' ')
-            text[--length] = '\0';
-    }
-    return text;
 }
 
 void
-lmtext_pairs_close(lmtext_pairs *pairs)
+lmtext_query_close(lmtext_query *rows)
 {
-    FreeExprContext(pairs->scratch, true);
-    SPI_cursor_close(pairs->portal);
+    FreeExprContext(rows->scratch, true);
+    SPI_cursor_close(rows->portal);
 }

@@ -1,5 +1,5 @@
 /*
- * query.h - a query of two columns, read through a cursor in batches: what lmtext.train and the
+ * query.h - a query of some columns, read through a cursor in batches: what lmtext.train and the
  * reports take as an argument.
  *
  * The query runs as the current user, in the snapshot of the calling statement, and must only read.
@@ -14,11 +14,14 @@
 
 #include "pg/glue/glue.h"
 
-/* What a column may hold. */
+#define LMTEXT_COLUMNS_MAX 4
+
+/* What a column may hold: each has a row in query.c. */
 typedef enum lmtext_column_kind {
     LMTEXT_COLUMN_INPUT, /* text, varchar, char and domains over them; or what becomes a real[] */
     LMTEXT_COLUMN_LABEL, /* text and its like, and enums */
-    LMTEXT_COLUMN_ANY    /* any type, of which both columns have one in common, as in `a = b` */
+    LMTEXT_COLUMN_TEXT,  /* text and its like */
+    LMTEXT_COLUMN_ANY    /* any type, of which all columns have one in common, as in `a = b` */
 } lmtext_column_kind;
 
 typedef struct lmtext_column {
@@ -26,32 +29,42 @@ typedef struct lmtext_column {
     lmtext_column_kind kind;
 } lmtext_column;
 
-typedef struct lmtext_pairs {
+/* A column as it is read. */
+typedef struct lmtext_column_reader {
+    lmtext_column_kind kind;
+    bool is_vector;     /* an INPUT that is one */
+    ExprState *convert; /* to real[] or the common type; NULL: is of it */
+    FmgrInfo output;    /* of texts */
+    bool padded;        /* char(n), whose trailing blanks mean nothing */
+} lmtext_column_reader;
+
+typedef struct lmtext_query {
     Portal portal;
-    double expected;       /* rows, by the planner's estimate */
-    bool vectors;          /* the first column is a vector */
-    bool values;           /* both columns are ANY */
-    Oid type, collation;   /* of both, where they are ANY */
-    int16 length;          /* of that type */
-    bool by_value;         /* is that type passed */
-    ExprState *convert[2]; /* to real[] or the common type; NULL: is of it */
-    ExprContext *scratch;  /* of conversions */
-    FmgrInfo output[2];
-    bool padded[2]; /* char(n), whose trailing blanks mean nothing */
-} lmtext_pairs;
+    double expected; /* rows, by the planner's estimate */
+    int column_count;
+    lmtext_column_reader columns[LMTEXT_COLUMNS_MAX];
+    Oid type, collation;  /* of ANY columns */
+    int16 length;         /* of that type */
+    bool by_value;        /* is that type passed */
+    ExprContext *scratch; /* of conversions */
+} lmtext_query;
 
-/* One row. */
-typedef struct lmtext_pair {
-    char *texts[2];          /* in the database's encoding. NULL: null, or given as below */
-    ArrayType *vector;       /* the first column where it is one; NULL: null */
-    NullableDatum values[2]; /* where the columns are ANY */
-} lmtext_pair;
+/* A column of a row, by its kind; all are NULL where the column is. */
+typedef struct lmtext_query_field {
+    char *text;          /* in the database's encoding */
+    ArrayType *vector;   /* an INPUT that is one */
+    NullableDatum value; /* of ANY */
+} lmtext_query_field;
 
-/* Check and start a query; `function` is named in messages. */
-void lmtext_pairs_open(lmtext_pairs *pairs, const char *function, const char *query,
-                       const lmtext_column columns[2]);
-/* The next rows, at most `limit`; their number, 0 at the end. rows has room for `limit`. */
-int lmtext_pairs_fetch(lmtext_pairs *pairs, int limit, lmtext_pair *rows);
-void lmtext_pairs_close(lmtext_pairs *pairs);
+typedef struct lmtext_query_row {
+    lmtext_query_field fields[LMTEXT_COLUMNS_MAX];
+} lmtext_query_row;
+
+/* Check and start a query of `count` columns; `function` is named in messages. */
+void lmtext_query_open(lmtext_query *rows, const char *function, const char *query,
+                       const lmtext_column *columns, int count);
+/* The next rows, at most `limit`; their number, 0 at the end. batch has room for `limit`. */
+int lmtext_query_fetch(lmtext_query *rows, int limit, lmtext_query_row *batch);
+void lmtext_query_close(lmtext_query *rows);
 
 #endif

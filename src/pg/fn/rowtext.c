@@ -126,7 +126,7 @@ is_plain_list(const List *statements)
     return equal(select, &empty);
 }
 
-/* Expressions as the grammar has them; "*" is none. */
+/* Expressions as the grammar has them; "*" is not one. */
 static List *
 parse_argument(const char *query)
 {
@@ -211,7 +211,7 @@ read_column(lmtext_row_text *source, Relation relation, const char *name)
 
 /* ---- Expressions ---- */
 
-/* In pg_catalog alone; temporary tables last, so that nobody's come first. */
+/* In pg_catalog alone; temporary tables last, so that none of them comes first. */
 static int
 restrict_path(void)
 {

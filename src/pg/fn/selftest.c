@@ -3,7 +3,7 @@
  *
  * One row a check: true, false, or NULL where there is nothing to compare with. What is wrong with
  * the version is a row; only what keeps the test itself from running is an error. Texts are the
- * engine's own (task/probe.h), so they are not counted as work.
+ * engine's own (task/golden.h), so they are not counted as work.
  */
 #include "postgres.h"
 
@@ -14,8 +14,11 @@
 
 #include "format/json.h"
 #include "kernels/kernels.h"
+#include "task/tasks.h"
 #include "pg/cache/cache.h"
-#include "pg/catalog/golden.h"
+#include "pg/cache/loader.h"
+#include "pg/glue/try.h"
+#include "pg/version/golden.h"
 
 PG_FUNCTION_INFO_V1(lmtext_selftest);
 
@@ -42,7 +45,7 @@ typedef struct selftest {
     lmtext_model *model;
     lmtext_call call;
     lm_arena arena;
-    lm_probe now; /* as every statement computes: the loaded copy, its level, one batch */
+    lm_golden now; /* as every statement computes: the loaded copy, its level, one batch */
 } selftest;
 
 static bool check_files(selftest *test);
@@ -102,7 +105,7 @@ lmtext_selftest(PG_FUNCTION_ARGS)
 static bool
 check_files(selftest *test)
 {
-    ErrorData *error = lmtext_contain(hash_files, test);
+    ErrorData *error = lmtext_try(hash_files, test);
 
     if (error != NULL && error->sqlerrcode != ERRCODE_DATA_CORRUPTED)
         ReThrowError(error);
@@ -155,7 +158,7 @@ check_fidelity(selftest *test)
     const lm_json *fidelity = lm_json_get(metrics, "fidelity");
     const lm_json *least = lm_json_get(fidelity, "cosine_min");
 
-    if (test->manifest->precision == LM_PRECISION_F32)
+    if (lm_precisions[test->manifest->precision].exact)
         return;
     if (least == NULL || least->type != LM_JSON_NUMBER)
         report(test, "fidelity to fp32", -1, -1);
@@ -173,12 +176,12 @@ bound(const selftest *test)
     return bounds[(test->base_manifest ? test->base_manifest : test->manifest)->precision];
 }
 
-/* A probe that is not finite is an answer; whatever else goes wrong is an error. */
+/* A vector that is not finite is an answer; whatever else goes wrong is an error. */
 static bool
-probe(selftest *test, lmtext_call *call, lm_session *session, const lm_model *model, bool alone,
-      lm_probe *result)
+compute(selftest *test, lmtext_call *call, lm_session *session, const lm_model *model, bool alone,
+        lm_golden *result)
 {
-    lm_status status = lm_probe_run(&call->ctx, &test->arena, session, model, alone, result);
+    lm_status status = lm_golden_run(&call->ctx, &test->arena, session, model, alone, result);
 
     if (status == LM_BAD_MODEL && call->interrupt == NULL)
         return false;
@@ -192,11 +195,11 @@ check_now(selftest *test)
     bool finite;
 
     test->model = lmtext_model_use(test->relid);
-    finite = probe(test, &test->model->call, test->model->session, &test->model->model, false,
-                   &test->now);
+    finite = compute(test, &test->model->call, test->model->session, &test->model->model, false,
+                     &test->now);
     report(test, "loaded copy", -1,
-           memcmp(lmtext_model_digest(test->model), &test->manifest->digest,
-                  sizeof(lmtext_digest)) == 0);
+           memcmp(&test->model->identity.digest, &test->manifest->digest, sizeof(lmtext_digest)) ==
+               0);
     report(test, "finite", -1, finite);
     return finite;
 }
@@ -205,7 +208,8 @@ check_now(selftest *test)
 static void
 check_golden(selftest *test)
 {
-    lm_probe golden;
+    const lm_task *task = lm_task_of(&test->model->model);
+    lm_golden golden;
     lmtext_golden stored;
     double error;
 
@@ -216,26 +220,34 @@ check_golden(selftest *test)
         report(test, "golden values", -1, stored == LMTEXT_GOLDEN_READ);
     if (stored != LMTEXT_GOLDEN_READ)
         return;
-    error = lm_probe_error(&test->now, &golden);
-    report(test, "token ids", -1, lm_probe_same_ids(&test->now, &golden));
-    report(test, test->model->model.has_head ? "scores" : "embeddings", error,
-           error <= bound(test));
-    if (test->model->model.has_head)
-        report(test, "labels", -1, lm_probe_same_labels(&test->now, &golden));
+    error = lm_golden_error(&test->now, &golden);
+    if (lm_model_tokenizer(&test->model->model) != NULL)
+        report(test, "token ids", -1, lm_golden_same_ids(&test->now, &golden));
+    report(test, task->yields, error, error <= bound(test));
+    if (task->labelled)
+        report(test, "labels", -1, lm_golden_same_labels(&test->now, &golden));
 }
 
 static void
 check_alone(selftest *test)
 {
-    lm_probe alone = {0};
+    lm_golden alone = {0};
     bool finite =
-        probe(test, &test->model->call, test->model->session, &test->model->model, true, &alone);
+        compute(test, &test->model->call, test->model->session, &test->model->model, true, &alone);
 
-    report(test, "alone as in a batch", finite ? lm_probe_error(&alone, &test->now) : -1,
-           finite && lm_probe_same_bits(&alone, &test->now));
+    report(test, "alone as in a batch", finite ? lm_golden_error(&alone, &test->now) : -1,
+           finite && lm_golden_same_bits(&alone, &test->now));
 }
 
 /* ---- Instruction levels ---- */
+
+/* As the shared copies have it. */
+static void
+set_base(selftest *test, lmtext_copy *copy, const lmtext_copy *base)
+{
+    lmtext_check(&copy->call, lm_model_set_base(&copy->call.ctx, &copy->model, &base->model),
+                 test->model->name);
+}
 
 /* By copies of its own, which are gone afterwards: shared memory keeps what is in use. */
 static void
@@ -246,16 +258,16 @@ check_level(selftest *test, lm_level level)
         AllocSetContextCreate(CurrentMemoryContext, "lmtext selftest", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(memory);
     lmtext_copy *copy = lmtext_copy_load(test->relid, test->manifest, kernels);
-    lm_probe there = {0};
+    lm_golden there = {0};
     double error;
     bool finite;
 
     if (OidIsValid(test->base))
-        copy->model.base = &lmtext_copy_load(test->base, test->base_manifest, kernels)->model;
-    finite = probe(test, &copy->call, copy->session, &copy->model, false, &there);
-    error = finite ? lm_probe_error(&there, &test->now) : -1;
+        set_base(test, copy, lmtext_copy_load(test->base, test->base_manifest, kernels));
+    finite = compute(test, &copy->call, copy->session, &copy->model, false, &there);
+    error = finite ? lm_golden_error(&there, &test->now) : -1;
     MemoryContextSwitchTo(old);
     report(test, psprintf("instruction level %s", lm_level_name(level)), error,
-           finite && error <= bound(test) && lm_probe_same_labels(&there, &test->now));
+           finite && error <= bound(test) && lm_golden_same_labels(&there, &test->now));
     MemoryContextDelete(memory);
 }

@@ -45,17 +45,26 @@ typedef struct token_call {
     lm_token_options options;
 } token_call;
 
-LMTEXT_COUNTED(lmtext_tokenize, LMTEXT_FUNCTION_TOKENIZE);
-LMTEXT_COUNTED(lmtext_tokenize_array, LMTEXT_FUNCTION_TOKENIZE);
-LMTEXT_COUNTED(lmtext_token_ids, LMTEXT_FUNCTION_TOKEN_IDS);
-LMTEXT_COUNTED(lmtext_token_ids_array, LMTEXT_FUNCTION_TOKEN_IDS);
-LMTEXT_COUNTED(lmtext_detokenize, LMTEXT_FUNCTION_DETOKENIZE);
-LMTEXT_COUNTED(lmtext_tokens, LMTEXT_FUNCTION_TOKENS);
-LMTEXT_COUNTED(lmtext_tokens_array, LMTEXT_FUNCTION_TOKENS);
-LMTEXT_COUNTED(lmtext_count_tokens, LMTEXT_FUNCTION_COUNT_TOKENS);
-LMTEXT_COUNTED(lmtext_count_tokens_array, LMTEXT_FUNCTION_COUNT_TOKENS);
-LMTEXT_COUNTED(lmtext_chunk, LMTEXT_FUNCTION_CHUNK);
-LMTEXT_COUNTED(lmtext_chunk_array, LMTEXT_FUNCTION_CHUNK);
+LMTEXT_ENTRY(lmtext_tokenize, .name = "tokenize", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_tokenize_array, .name = "tokenize", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_token_ids, .name = "token_ids", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_token_ids_array, .name = "token_ids", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_detokenize, .name = "detokenize", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_tokens, .name = "tokens", .task = "embedding", .texts = 1, .any_task = true);
+LMTEXT_ENTRY(lmtext_tokens_array, .name = "tokens", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_count_tokens, .name = "count_tokens", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_count_tokens_array, .name = "count_tokens", .task = "embedding", .texts = 1,
+             .any_task = true);
+LMTEXT_ENTRY(lmtext_chunk, .name = "chunk", .task = "embedding", .texts = 1, .any_task = true);
+LMTEXT_ENTRY(lmtext_chunk_array, .name = "chunk", .task = "embedding", .texts = 1,
+             .any_task = true);
 
 static void
 work_release(void)
@@ -79,12 +88,25 @@ work_prepare(const char *model)
         lmtext_check(&work.call, lm_token_scratch_create(&work.call.ctx, &work.scratch), model);
 }
 
-/* The model of argument 1 and the options of a call; parse_special is argument `parse_argno`. */
+/* Not every kind of model has one. */
+static const lm_tokenizer *
+tokenizer_of(const lmtext_model *model)
+{
+    const lm_tokenizer *tokenizer = lm_model_tokenizer(&model->model);
+
+    if (tokenizer == NULL)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("model \"%s\" has no tokenizer", model->name),
+                        errdetail("Its task is %s.", model->model.info.task)));
+    return tokenizer;
+}
+
+/* The model and the options of a call; parse_special is argument `parse_argno`. */
 static void
 tokens_begin(FunctionCallInfo fcinfo, bool add_special, int parse_argno, token_call *call)
 {
-    call->model = lmtext_arg_model(fcinfo, 1, LMTEXT_DEFAULT_EMBEDDING);
-    call->tokenizer = &lm_model_encoder(&call->model->model)->tokenizer;
+    call->model = lmtext_arg_model(fcinfo);
+    call->tokenizer = tokenizer_of(call->model);
     memset(&call->options, 0, sizeof(call->options));
     call->options.add_special = add_special;
     call->options.parse_special = lmtext_arg_bool(fcinfo, parse_argno, true);
@@ -465,7 +487,7 @@ put_tokens(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum 
 static void
 chunks_begin(FunctionCallInfo fcinfo, const token_call *call, lm_text text)
 {
-    int window = lm_model_encoder(&call->model->model)->info.max_tokens -
+    int window = lm_model_of_documents(&call->model->model)->info.max_tokens -
                  lm_tokenizer_special_count(call->tokenizer, false);
     int max_tokens = lmtext_arg_int(fcinfo, 2, "max_tokens", Max(window, 1), 1, INT_MAX);
     int overlap = lmtext_arg_int(fcinfo, 3, "overlap", 0, 0, max_tokens - 1);

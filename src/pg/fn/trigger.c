@@ -48,7 +48,7 @@ typedef struct trigger_plan {
     void *rules; /* domain_check's */
 } trigger_plan;
 
-LMTEXT_COUNTED(lmtext_embed_trigger, LMTEXT_FUNCTION_EMBED_TRIGGER);
+LMTEXT_ENTRY(lmtext_embed_trigger, .name = "embed_trigger");
 
 static void
 check_call(FunctionCallInfo fcinfo)
@@ -193,7 +193,7 @@ row_name(trigger_plan *plan, Relation relation, HeapTuple row)
     return name.data;
 }
 
-/* What an error is told with. */
+/* What the context of an error needs. */
 typedef struct row_context {
     const TriggerData *data;
     char *name;

@@ -56,7 +56,7 @@ lmtext_utf8_from_text(const text *value)
     return lmtext_utf8_from_bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
-/* False: a character has no counterpart, or the bytes are none of the encoding's. */
+/* False: a character has no counterpart, or the bytes are malformed in the encoding. */
 static bool
 convert_to_utf8(int encoding, lm_text *text)
 {

@@ -10,7 +10,7 @@
 #include "utils/guc.h"
 
 #include "pg/glue/fault.h"
-#include "pg/glue/once.h"
+#include "pg/glue/init_once.h"
 
 typedef enum fault_kind {
     FAULT_NONE,

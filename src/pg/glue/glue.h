@@ -17,6 +17,12 @@
 #include "base/context.h"
 #include "task/embed.h"
 
+#define LMTEXT_DIGEST_BYTES 32
+
+typedef struct lmtext_digest {
+    uint8 bytes[LMTEXT_DIGEST_BYTES]; /* SHA-256; a version's: catalog/manifest.c says over what */
+} lmtext_digest;
+
 typedef struct lmtext_call {
     lm_context ctx;       /* first: an lm_context * is an lmtext_call * */
     MemoryContext memory; /* where the engine allocates */

@@ -1,5 +1,5 @@
 /*
- * options.c - reading a jsonb argument of options by a table; the contract is in options.h.
+ * options.c - reading a jsonb argument of options by tables; the contract is in options.h.
  */
 #include "postgres.h"
 
@@ -9,13 +9,16 @@
 
 #include "pg/glue/options.h"
 
-static const lmtext_option *find_option(const char *key, const lmtext_option *table, int count);
-static void set_option(const lmtext_option *option, const JsonbValue *value, void *fields);
-static double number_in_range(const lmtext_option *option, const JsonbValue *value);
-static void refuse_value(const lmtext_option *option) __attribute__((noreturn));
+static void read_option(const char *key, const JsonbValue *value, const lmtext_option_set *sets,
+                        int count);
+static void refuse_key(const char *key, const lmtext_option_set *sets, int count)
+    __attribute__((noreturn));
+static void set_option(const lm_option *option, const JsonbValue *value, void *fields);
+static double number_in_range(const lm_option *option, const JsonbValue *value);
+static void refuse_value(const lm_option *option) __attribute__((noreturn));
 
 void
-lmtext_options_read(Jsonb *json, const lmtext_option *table, int count, void *fields)
+lmtext_options_read(Jsonb *json, const lmtext_option_set *sets, int count)
 {
     JsonbIterator *iterator;
     JsonbIteratorToken token;
@@ -30,22 +33,44 @@ lmtext_options_read(Jsonb *json, const lmtext_option *table, int count, void *fi
         if (token == WJB_KEY)
             key = pnstrdup(value.val.string.val, value.val.string.len);
         else if (token == WJB_VALUE)
-            set_option(find_option(key, table, count), &value, fields);
+            read_option(key, &value, sets, count);
     }
 }
 
+char *
+lmtext_options_word(Jsonb *json, const char *key)
+{
+    JsonbValue *value = NULL;
+
+    if (JB_ROOT_IS_OBJECT(json))
+        value = getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL);
+    return value != NULL && value->type == jbvString
+               ? pnstrdup(value->val.string.val, value->val.string.len)
+               : NULL;
+}
+
+static void
+read_option(const char *key, const JsonbValue *value, const lmtext_option_set *sets, int count)
+{
+    for (int set = 0; set < count; set++)
+        for (int i = 0; i < sets[set].count; i++)
+            if (strcmp(sets[set].table[i].key, key) == 0) {
+                set_option(&sets[set].table[i], value, sets[set].fields);
+                return;
+            }
+    refuse_key(key, sets, count);
+}
+
 /* The hint lists what there is: a slip of the pen is seen at once. */
-static const lmtext_option *
-find_option(const char *key, const lmtext_option *table, int count)
+static void
+refuse_key(const char *key, const lmtext_option_set *sets, int count)
 {
     StringInfoData known;
 
-    for (int i = 0; i < count; i++)
-        if (strcmp(table[i].key, key) == 0)
-            return &table[i];
     initStringInfo(&known);
-    for (int i = 0; i < count; i++)
-        appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", table[i].key);
+    for (int set = 0; set < count; set++)
+        for (int i = 0; i < sets[set].count; i++)
+            appendStringInfo(&known, "%s%s", known.len > 0 ? ", " : "", sets[set].table[i].key);
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("unknown option \"%s\"", lmtext_clip(key)),
                     errhint("Available options: %s.", known.data)));
@@ -53,25 +78,25 @@ find_option(const char *key, const lmtext_option *table, int count)
 
 /* JSON null leaves the default, so that callers can pass on what they do not know. */
 static void
-set_option(const lmtext_option *option, const JsonbValue *value, void *fields)
+set_option(const lm_option *option, const JsonbValue *value, void *fields)
 {
     void *field = (char *)fields + option->offset;
 
     if (value->type == jbvNull)
         return;
     switch (option->type) {
-    case LMTEXT_OPTION_BOOL:
+    case LM_OPTION_BOOL:
         if (value->type != jbvBool)
             refuse_value(option);
         *(bool *)field = value->val.boolean;
         break;
-    case LMTEXT_OPTION_INT:
+    case LM_OPTION_INT:
         *(int64 *)field = (int64)number_in_range(option, value);
         break;
-    case LMTEXT_OPTION_FLOAT:
+    case LM_OPTION_FLOAT:
         *(double *)field = number_in_range(option, value);
         break;
-    case LMTEXT_OPTION_TEXT:
+    case LM_OPTION_TEXT:
         if (value->type != jbvString)
             refuse_value(option);
         *(char **)field = pnstrdup(value->val.string.val, value->val.string.len);
@@ -81,7 +106,7 @@ set_option(const lmtext_option *option, const JsonbValue *value, void *fields)
 
 /* A number beyond double is beyond every range: its conversion must not be what fails. */
 static double
-number_in_range(const lmtext_option *option, const JsonbValue *value)
+number_in_range(const lm_option *option, const JsonbValue *value)
 {
     double number;
 
@@ -90,14 +115,14 @@ number_in_range(const lmtext_option *option, const JsonbValue *value)
     number = DatumGetFloat8(
         DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
     if (!(number >= option->low && number <= option->high) ||
-        (option->type == LMTEXT_OPTION_INT && number != (double)(int64)number))
+        (option->type == LM_OPTION_INT && number != (double)(int64)number))
         refuse_value(option);
     return number;
 }
 
 /* One sentence for every kind of wrong value; the table says what is wanted. */
 static void
-refuse_value(const lmtext_option *option)
+refuse_value(const lm_option *option)
 {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("option \"%s\" must be %s", option->key, option->wanted)));

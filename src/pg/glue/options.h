@@ -1,32 +1,28 @@
 /*
- * options.h - a jsonb argument of options, read by a table: one row per key says its type, its
- * range and where its value goes. An unknown key is 22023 and lists the known ones.
+ * options.h - a jsonb argument of options, read by tables (base/option.h). An unknown key is 22023
+ * and lists the known ones.
  */
 #ifndef LMTEXT_OPTIONS_H
 #define LMTEXT_OPTIONS_H
 
+#include "base/option.h"
 #include "pg/glue/glue.h"
 #include "utils/jsonb.h"
 
-typedef enum lmtext_option_type {
-    LMTEXT_OPTION_BOOL,  /* bool */
-    LMTEXT_OPTION_INT,   /* int64, a number without fraction */
-    LMTEXT_OPTION_FLOAT, /* double */
-    LMTEXT_OPTION_TEXT   /* char *, in the database's encoding */
-} lmtext_option_type;
-
-typedef struct lmtext_option {
-    const char *key;
-    lmtext_option_type type;
-    size_t offset;      /* of the field in the caller's struct */
-    double low, high;   /* of numbers, inclusive */
-    const char *wanted; /* for the message: "a number from 0 to 0.5" */
-} lmtext_option;
+/* Some options, and the struct that they go to. */
+typedef struct lmtext_option_set {
+    const lm_option *table;
+    int count;
+    void *fields;
+} lmtext_option_set;
 
 /*
- * Read an object into fields, which hold the defaults: a key that is left out or null changes
- * nothing. Strings are palloc'd in the current memory context.
+ * Read an object into the fields of one of `count` sets, which hold the defaults: a key that is
+ * left out or null changes nothing. Strings are palloc'd in the current memory context, in the
+ * database's encoding.
  */
-void lmtext_options_read(Jsonb *json, const lmtext_option *table, int count, void *fields);
+void lmtext_options_read(Jsonb *json, const lmtext_option_set *sets, int count);
+/* The string of one key, before it is known which options there are; NULL: there is none. */
+char *lmtext_options_word(Jsonb *json, const char *key);
 
 #endif

@@ -12,7 +12,7 @@
 #include "utils/guc.h"
 
 #include "pg/compat.h"
-#include "pg/glue/once.h"
+#include "pg/glue/init_once.h"
 #include "pg/glue/tell.h"
 
 #define INTERVAL_MS 5000

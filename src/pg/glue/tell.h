@@ -26,7 +26,8 @@ typedef struct lmtext_phase {
 /* False inside another command, whose it stays; then the calls below do nothing to it. */
 bool lmtext_tell_begin(const char *model);
 void lmtext_tell_phase(const lmtext_phase *phase);
-/* So much is done, of so much; total 0 is that of the phase. Says nothing yet, and never throws. */
+/* `done` of `total` are done; total 0 stands for that of the phase. Says nothing yet, and never
+ * throws. */
 void lmtext_tell_progress(double done, double total);
 /* The same from lm_progress, which a phase may not be about. */
 void lmtext_tell_by_engine(double done, double total);

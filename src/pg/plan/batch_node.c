@@ -1,10 +1,10 @@
 /*
  * batch_node.c - Custom Scan (LmtextBatch): reads rows ahead and says which texts come
- * (pg/glue/ahead.h), to the calls in its target list or to those of a node above.
+ * (pg/service/lookahead.h), to the calls in its target list or to those of a node above.
  *
  * All that a row shows is computed when the row is asked for, by PostgreSQL: privileges, errors,
  * statistics and order are those of the plan without this node. Rows ahead double from one on, so
- * that who stops early has not waited for many; the bound that a LIMIT sets is kept.
+ * a query that stops early has waited for few of them; the bound that a LIMIT sets is kept.
  */
 #include "postgres.h"
 
@@ -22,7 +22,7 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/ruleutils.h"
 
-#include "pg/glue/ahead.h"
+#include "pg/service/lookahead.h"
 #include "pg/plan/plan.h"
 
 #define NODE_NAME "LmtextBatch"
@@ -41,15 +41,16 @@
 typedef struct batch_state {
     CustomScanState scan;
     MemoryContext memory; /* of the rows that are held */
-    MinimalTuple rows[LMTEXT_AHEAD_TEXTS];
+    MinimalTuple rows[LMTEXT_LOOKAHEAD_TEXTS];
     int count, at;         /* rows held; the next to be returned */
     int ahead;             /* rows to be held next */
     int64 bound, returned; /* negative: no bound */
     bool ended;            /* the node below has no more */
     int count_texts;
-    lmtext_ahead **texts; /* for each text of a call */
-    const Node **calls;   /* which; NULL: one of another node */
-    AttrNumber *columns;  /* where it is */
+    lmtext_shared *shared;    /* what calls on one encoder share */
+    lmtext_lookahead **texts; /* for each text of a call */
+    const Node **calls;       /* which; NULL: one of another node */
+    AttrNumber *columns;      /* where it is */
 } batch_state;
 
 static Node *create_state(CustomScan *scan);
@@ -170,7 +171,7 @@ add_column(batch_state *state, const Node *call, int argno, AttrNumber column)
     state->calls[state->count_texts] = call;
     state->columns[state->count_texts] = column;
     state->texts[state->count_texts++] =
-        lmtext_ahead_open(call, argno, state->scan.ss.ps.state->es_query_cxt);
+        lmtext_lookahead_open(call, argno, state->scan.ss.ps.state->es_query_cxt, state->shared);
 }
 
 static void
@@ -203,12 +204,13 @@ begin(CustomScanState *node, EState *estate, int eflags)
     state->memory =
         AllocSetContextCreate(estate->es_query_cxt, "lmtext rows ahead", ALLOCSET_DEFAULT_SIZES);
     state->ahead = 1;
+    state->shared = lmtext_shared_open(estate->es_query_cxt);
     add_columns(state, lmtext_batch_texts(plan->targetlist), lent_columns((CustomScan *)plan));
 }
 
 /* A text in the row in the slot, unless it is long or elsewhere; its size, about. */
 static Size
-add_text(lmtext_ahead *ahead, TupleTableSlot *slot, AttrNumber column)
+add_text(lmtext_lookahead *ahead, TupleTableSlot *slot, AttrNumber column, int row)
 {
     struct varlena *value = (struct varlena *)DatumGetPointer(slot->tts_values[column - 1]);
     Size size;
@@ -217,7 +219,7 @@ add_text(lmtext_ahead *ahead, TupleTableSlot *slot, AttrNumber column)
         return BATCH_BYTES;
     size = VARSIZE_ANY_EXHDR(value);
     if (size < LONG_BYTES)
-        lmtext_ahead_add(ahead, (lm_text){VARDATA_ANY(value), size});
+        lmtext_lookahead_add(ahead, (lm_text){VARDATA_ANY(value), size}, row);
     return size;
 }
 
@@ -242,7 +244,7 @@ add_texts(batch_state *state, MinimalTuple row)
     ExecForceStoreMinimalTuple(row, slot, false);
     for (int i = 0; i < state->count_texts; i++) {
         if (is_computed(state, i, slot)) {
-            Size size = add_text(state->texts[i], slot, state->columns[i]);
+            Size size = add_text(state->texts[i], slot, state->columns[i], state->count);
 
             most = Max(most, size);
         }
@@ -255,7 +257,7 @@ forget_rows(batch_state *state)
 {
     ExecClearTuple(state->scan.ss.ss_ScanTupleSlot);
     for (int i = 0; i < state->count_texts; i++)
-        lmtext_ahead_clear(state->texts[i]);
+        lmtext_lookahead_clear(state->texts[i]);
     state->count = state->at = 0;
     MemoryContextReset(state->memory);
 }
@@ -300,7 +302,7 @@ read_rows(batch_state *state)
     }
     if (state->count > 0)
         InstrCountTuples2(&state->scan.ss.ps, 1);
-    state->ahead = Min(2 * state->ahead, LMTEXT_AHEAD_TEXTS);
+    state->ahead = Min(2 * state->ahead, LMTEXT_LOOKAHEAD_TEXTS);
 }
 
 static TupleTableSlot *

@@ -1,17 +1,18 @@
 /*
- * cost.c - planner support functions: what a call of lmtext costs, by the width of its text.
+ * cost.c - planner support functions: what a call of lmtext costs, by its model and the width of
+ * its text.
  *
- * A forward pass costs by the token, tokenizing by the byte; both are measured in sequential page
- * reads, PostgreSQL's unit. A call whose text and model do not change within the statement is
- * computed once, so that its rows cost next to nothing. The support functions also load the library
- * while the first statement of a backend is planned, in time for the hooks of this room.
+ * A forward pass costs by the token and by what the model computes for one, tokenizing by the byte;
+ * both are measured in sequential page reads, PostgreSQL's unit. A call whose text and model do not
+ * change within the statement is computed once, so that its rows cost next to nothing. The support
+ * functions also load the library while the first statement of a backend is planned, in time for
+ * the hooks of this room.
  */
 #include "postgres.h"
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
@@ -20,35 +21,28 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
 #include "parser/parsetree.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "pg/glue/expr.h"
 #include "pg/plan/plan.h"
+#include "pg/service/flops.h"
+#include "pg/service/tasks.h"
 
 /*
- * A token of a small encoder takes about 0.2 ms of one core, a parallel worker about 10 ms to start
- * (parallel_setup_cost, 1000): 10 units a token err towards the serial plan.
+ * A token of all-MiniLM-L6-v2, of 21.3 million operations, takes about 0.2 ms of one core, a
+ * parallel worker about 10 ms to start (parallel_setup_cost, 1000): 10 units for it err towards the
+ * serial plan. That is the cost where the model is not known.
  */
 #define UNITS_PER_TOKEN 10.0
+#define UNITS_PER_FLOP (UNITS_PER_TOKEN / 21.3e6)
+#define UNITS_PER_TEXT 1.0   /* what a pass takes beside its tokens */
 #define UNITS_PER_BYTE 0.005 /* tokenizing, some 10 MB/s */
 #define BYTES_PER_TOKEN 4.5
 #define SPECIAL_TOKENS 2
 #define WINDOW_TOKENS 256 /* what most encoders read of a text, and so the most that is paid */
-
-/* How one kind of function is paid for. `symbol` is the support function's own name in C. */
-typedef struct call_kind {
-    const char *symbol;
-    int texts; /* arguments that are texts, the first ones */
-    bool forwards;
-} call_kind;
-
-static const call_kind embed_kind = {"lmtext_embed_support", 1, true};
-static const call_kind distance_kind = {"lmtext_distance_support", 2, true};
-static const call_kind token_kind = {"lmtext_token_support", 1, false};
-static const call_kind *const call_kinds[] = {&embed_kind, &distance_kind, &token_kind};
 
 static bool for_nothing = false; /* lmtext's calls are not to be counted */
 
@@ -126,189 +120,152 @@ text_width(PlannerInfo *root, Node *argument)
     return width > 0.0 ? width : get_typavgwidth(exprType(argument), exprTypmod(argument));
 }
 
+/* ---- The price of a token ---- */
+
+/* What names the model of a call, where that is known while a statement is planned; or NULL. */
+static const char *
+model_name(const lmtext_entry *entry, Const *argument)
+{
+    if (argument != NULL && !argument->constisnull)
+        return argument->consttype == TEXTOID ? TextDatumGetCString(argument->constvalue) : NULL;
+    return entry->task != NULL ? lmtext_task_setting(lm_task_find(entry->task)) : NULL;
+}
+
+/* Floating-point operations for a token of a call's model; 0: it is not known. */
+static double
+model_flops(const lmtext_entry *entry, List *arguments)
+{
+    int argno = lmtext_entry_model(entry);
+    Node *argument = argno < list_length(arguments) ? list_nth(arguments, argno) : NULL;
+    Const *constant = (Const *)argument;
+    const char *name;
+
+    if (argument != NULL && !IsA(argument, Const))
+        return 0.0;
+    if (argument != NULL && constant->consttype == REGCLASSOID && !constant->constisnull)
+        return lmtext_flops(DatumGetObjectId(constant->constvalue));
+    name = model_name(entry, constant);
+    return name != NULL && name[0] != '\0' ? lmtext_flops_named(name) : 0.0;
+}
+
+static Cost
+token_cost(const lmtext_entry *entry, List *arguments)
+{
+    double flops = entry->any_task ? 0.0 : model_flops(entry, arguments);
+
+    if (entry->any_task)
+        return 0.0;
+    return flops > 0.0 ? flops * UNITS_PER_FLOP : UNITS_PER_TOKEN;
+}
+
+/* ---- Calls ---- */
+
 /* Units for one text of this width. */
 static Cost
-text_cost(const call_kind *kind, double width)
+text_cost(Cost per_token, double width)
 {
     double tokens = Min(width / BYTES_PER_TOKEN + SPECIAL_TOKENS, WINDOW_TOKENS);
 
-    return width * UNITS_PER_BYTE + (kind->forwards ? tokens * UNITS_PER_TOKEN : 0.0);
+    return width * UNITS_PER_BYTE + (per_token > 0.0 ? UNITS_PER_TEXT : 0.0) + tokens * per_token;
+}
+
+/* How often the texts of a call are computed: each time, for each element of an array that is
+ * known.
+ */
+static double
+passes(const lmtext_entry *entry, List *arguments)
+{
+    Node *array = entry->each > 0 && entry->each < list_length(arguments)
+                      ? list_nth(arguments, entry->each)
+                      : NULL;
+    double count = 1.0;
+
+    if (array != NULL && IsA(array, ArrayExpr))
+        count = list_length(((ArrayExpr *)array)->elements);
+    if (array != NULL && IsA(array, Const) && !((Const *)array)->constisnull) {
+        ArrayType *value = DatumGetArrayTypeP(((Const *)array)->constvalue);
+
+        count = ArrayGetNItems(ARR_NDIM(value), ARR_DIMS(value));
+    }
+    return Max(count, 1.0) * Max(entry->times, 1);
+}
+
+/* Whether a text of a call is paid once: of a pair both have to stay the same. */
+static bool
+is_paid_once(const lmtext_entry *entry, List *arguments, int text)
+{
+    int first = entry->pair ? 0 : text, last = entry->pair ? entry->texts - 1 : text;
+
+    for (int i = first; i <= last; i++)
+        if (i >= list_length(arguments) || !lmtext_is_steady(list_nth(arguments, i)))
+            return false;
+    return true;
 }
 
 /* Cost of a call: texts that stay the same are paid at the start, the others for every row. */
 static void
-call_cost(const call_kind *kind, SupportRequestCost *request)
+call_cost(const lmtext_entry *entry, SupportRequestCost *request)
 {
     List *arguments = lmtext_call_arguments(request->node);
-    bool same = true;
-    int i;
+    Cost per_token = token_cost(entry, arguments);
+    double times = passes(entry, arguments);
+    bool same = per_token > 0.0;
 
     request->startup = 0.0;
-    request->per_tuple = for_nothing ? 0.0 : cpu_operator_cost;
-    if (for_nothing)
-        return;
-    for (i = kind->texts; i < list_length(arguments); i++)
+    request->per_tuple = cpu_operator_cost;
+    for (int i = entry->texts; i < list_length(arguments); i++)
         same = same && lmtext_is_steady(list_nth(arguments, i));
-    for (i = 0; i < kind->texts; i++) {
+    for (int i = 0; i < entry->texts; i++) {
         Node *argument = i < list_length(arguments) ? list_nth(arguments, i) : NULL;
         double width =
             argument ? text_width(request->root, argument) : get_typavgwidth(TEXTOID, -1);
 
-        if (kind->forwards && same && argument && lmtext_is_steady(argument))
-            request->startup += text_cost(kind, width);
+        if (same && is_paid_once(entry, arguments, i))
+            request->startup += times * text_cost(per_token, width);
         else
-            request->per_tuple += text_cost(kind, width);
+            request->per_tuple += times * text_cost(per_token, width);
     }
 }
 
+/* A function that is no entry has its own COST. */
 static Datum
-support(FunctionCallInfo fcinfo, const call_kind *kind)
+support(FunctionCallInfo fcinfo)
 {
-    Node *request = (Node *)PG_GETARG_POINTER(0);
+    SupportRequestCost *request = (SupportRequestCost *)PG_GETARG_POINTER(0);
+    const lmtext_entry *entry;
 
     if (!IsA(request, SupportRequestCost))
         PG_RETURN_POINTER(NULL);
+    entry = lmtext_plan_function(request->funcid);
+    if (entry == NULL)
+        PG_RETURN_POINTER(NULL);
     LMTEXT_FAULT_POINT("call_priced");
-    call_cost(kind, (SupportRequestCost *)request);
+    request->startup = request->per_tuple = 0.0;
+    if (!for_nothing)
+        call_cost(entry, request);
     PG_RETURN_POINTER(request);
 }
 
+/* One answer under the names that the extension's versions have given it. */
 Datum
 lmtext_embed_support(PG_FUNCTION_ARGS)
 {
-    return support(fcinfo, &embed_kind);
+    return support(fcinfo);
 }
 
 Datum
 lmtext_distance_support(PG_FUNCTION_ARGS)
 {
-    return support(fcinfo, &distance_kind);
+    return support(fcinfo);
 }
 
 Datum
 lmtext_token_support(PG_FUNCTION_ARGS)
 {
-    return support(fcinfo, &token_kind);
+    return support(fcinfo);
 }
 
-/* The kind of calls that a support function is for, or NULL when it is not one of this library. */
-static const call_kind *
-supported_kind(Oid function)
-{
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    const call_kind *kind = NULL;
-    bool is_null;
-    char *symbol;
-    Datum source;
-    int i;
-
-    if (!HeapTupleIsValid(tuple))
-        return NULL;
-    source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
-    symbol = is_null ? pstrdup("") : TextDatumGetCString(source);
-    for (i = 0; i < lengthof(call_kinds); i++)
-        if (strcmp(call_kinds[i]->symbol, symbol) == 0)
-            kind = call_kinds[i];
-    pfree(symbol);
-    ReleaseSysCache(tuple);
-    return kind;
-}
-
-/* ---- What is known of functions ---- */
-
-/*
- * Every executor that starts asks this of all functions in its plan. A function's entry is where
- * its Oid says; another one that comes there takes the place.
- */
-#define KNOWN_FUNCTIONS 512 /* a power of two */
-
-static struct known_function {
-    Oid function;
-    const call_kind *kind;
-} known_functions[KNOWN_FUNCTIONS];
-static uint64 times_forgotten = 0;
-
-/* Of a function that changed, or of any that supports one: which it is does not matter. */
-static void
-forget_functions(Datum unused, int cache, uint32 hash)
-{
-    memset(known_functions, 0, sizeof known_functions);
-    times_forgotten++;
-}
-
-/* What is looked up may change while it is: then it is not kept. */
-static const call_kind *
-kind_of_function(Oid function)
-{
-    struct known_function *known = &known_functions[function & (KNOWN_FUNCTIONS - 1)];
-    uint64 before = times_forgotten;
-    Oid support_function;
-    const call_kind *kind;
-
-    if (known->function == function)
-        return known->kind;
-    support_function = get_func_support(function);
-    kind = OidIsValid(support_function) ? supported_kind(support_function) : NULL;
-    if (before == times_forgotten)
-        *known = (struct known_function){function, kind};
-    return kind;
-}
-
-static void
-watch_functions(void)
-{
-    static bool watched = false;
-
-    if (!watched)
-        CacheRegisterSyscacheCallback(PROCOID, forget_functions, (Datum)0);
-    watched = true;
-}
-
-/* The kind of a node that is a call of lmtext, and its function; or NULL. */
-static const call_kind *
-kind_of_call(Node *node, Oid *called)
-{
-    Oid function = InvalidOid;
-
-    if (IsA(node, FuncExpr)) {
-        function = ((FuncExpr *)node)->funcid;
-    } else if (IsA(node, OpExpr)) {
-        set_opfuncid((OpExpr *)node);
-        function = ((OpExpr *)node)->opfuncid;
-    }
-    *called = function;
-    return OidIsValid(function) ? kind_of_function(function) : NULL;
-}
-
-static bool
-find_call(Node *node, void *unused)
-{
-    Oid function;
-
-    if (node == NULL)
-        return false;
-    if (kind_of_call(node, &function) != NULL)
-        return true;
-    return expression_tree_walker(node, find_call, unused);
-}
-
-int
-lmtext_plan_texts(Node *node, List **arguments)
-{
-    Oid function;
-    const call_kind *kind = kind_of_call(node, &function);
-
-    if (kind == NULL || !kind->forwards)
-        return 0;
-    *arguments = lmtext_call_arguments(node);
-    return Min(kind->texts, list_length(*arguments));
-}
-
-bool
-lmtext_plan_has_calls(Node *expression)
-{
-    return find_call(expression, NULL);
-}
+/* ---- Expressions ---- */
 
 typedef struct cost_walk {
     PlannerInfo *root;
@@ -330,7 +287,7 @@ add_calls(Node *node, void *context)
 
     if (node == NULL)
         return false;
-    if (kind_of_call(node, &function) != NULL && reads(walk, node))
+    if (lmtext_plan_entry(node, &function) != NULL && reads(walk, node))
         add_function_cost(walk->root, function, node, &walk->cost);
     return expression_tree_walker(node, add_calls, context);
 }
@@ -375,13 +332,4 @@ lmtext_plan_others_cost(List *expressions)
     }
     PG_END_TRY();
     return cost;
-}
-
-void
-lmtext_plan_init(void)
-{
-    watch_functions();
-    lmtext_parallel_init();
-    lmtext_batch_init(); /* before jit.c, which starts first then and sees the plan as it was */
-    lmtext_jit_init();
 }

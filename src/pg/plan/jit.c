@@ -24,7 +24,7 @@
 #include "parser/parsetree.h"
 #include "utils/syscache.h"
 
-#include "pg/glue/once.h"
+#include "pg/glue/init_once.h"
 #include "pg/plan/plan.h"
 
 static ExecutorStart_hook_type previous_start = NULL;
@@ -152,19 +152,6 @@ add_subplans(Node *node, void *context)
         sum->surplus += (1.0 - sum->walk->free[subplan->plan_id - 1]) * subplan->per_call_cost;
     }
     return expression_tree_walker(node, add_subplans, context);
-}
-
-/* Its functions in FROM are computed for each row of an outer side. */
-List *
-lmtext_plan_conditions(Plan *plan)
-{
-    List *expressions = list_copy(plan->qual);
-
-    if (IsA(plan, FunctionScan))
-        expressions = list_concat(expressions, ((FunctionScan *)plan)->functions);
-    if (IsA(plan, NestLoop) || IsA(plan, HashJoin) || IsA(plan, MergeJoin))
-        expressions = list_concat(expressions, ((Join *)plan)->joinqual);
-    return expressions;
 }
 
 /* Cost for each row of a node's functions that are not lmtext's. */
@@ -304,7 +291,7 @@ start_executor(QueryDesc *query, int eflags)
 {
     PlannedStmt *statement = query->plannedstmt;
 
-    /* A worker is told by its leader. */
+    /* A worker gets it from its leader. */
     if ((statement->jitFlags & PGJIT_PERFORM) != 0 && !IsParallelWorker()) {
         jit_walk walk = {statement, NULL};
         int flags;

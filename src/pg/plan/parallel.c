@@ -17,7 +17,7 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
-#include "pg/glue/once.h"
+#include "pg/glue/init_once.h"
 #include "pg/plan/plan.h"
 
 /* A worker is worth its start when it saves this many times what that costs. */

@@ -12,33 +12,46 @@
 
 #include "pg/compat.h"
 #include "pg/glue/fault.h"
+#include "pg/service/entry.h"
 
 void lmtext_plan_init(void); /* from _PG_init: hooks */
 
-/* For the files of this room. */
+/* ---- For the files of this room, each of which calls only those above it ---- */
+
+/* calls.c: the entry that a function is, if its texts are priced; or NULL. */
+const lmtext_entry *lmtext_plan_function(Oid function);
+/* The same of a node that is a call, and its function. */
+const lmtext_entry *lmtext_plan_entry(Node *node, Oid *function);
+/* Does an expression hold such a call? NULL and lists are fine. */
+bool lmtext_plan_has_calls(Node *expression);
+/* How many texts a node computes with a model, its first arguments; 0: it is no such call. */
+int lmtext_plan_texts(Node *node, List **arguments);
+/* Expressions that a node computes for each row beside its target list. */
+List *lmtext_plan_conditions(Plan *plan);
+void lmtext_calls_init(void);
 
 /*
- * How many texts a node that is a call of lmtext computes, its first arguments; 0: it is no such
- * call.
- */
-int lmtext_plan_texts(Node *node, List **arguments);
-/* Does an expression hold a call of lmtext that has a support function? NULL and lists are fine. */
-bool lmtext_plan_has_calls(Node *expression);
-/*
- * Cost of one evaluation of the lmtext calls in an expression, its other functions left out; only
- * those that read columns of `relids`, unless that is NULL.
+ * cost.c: cost of one evaluation of the lmtext calls in an expression, its other functions left
+ * out; only those that read columns of `relids`, unless that is NULL.
  */
 Cost lmtext_plan_calls_cost(PlannerInfo *root, Node *expression, Relids relids);
 /* The same for an expression of a finished plan, with what is paid once. */
 QualCost lmtext_plan_finished_cost(List *range_table, Node *expression);
-/* Expressions that a node computes for each row beside its target list. */
-List *lmtext_plan_conditions(Plan *plan);
 /* Cost of expressions without lmtext's calls. */
 QualCost lmtext_plan_others_cost(List *expressions);
 
 void lmtext_parallel_init(void);
 void lmtext_jit_init(void);
-void lmtext_batch_init(void);
+
+/* batch_texts.c: a text of a call in a target list that is evaluated for each row. */
+typedef struct lmtext_batch_text {
+    Node *call;
+    Node *text; /* its argument */
+    int argno;
+} lmtext_batch_text;
+List *lmtext_batch_texts(List *targetlist);
+/* Numbers of the columns of the node below whose texts `plan` computes for each row. */
+List *lmtext_batch_lent(Plan *plan);
 
 /* batch_node.c: the node that batch.c puts into plans. */
 void lmtext_batch_node_init(void);
@@ -49,12 +62,7 @@ void lmtext_batch_node_init(void);
 Plan *lmtext_batch_node(Plan *source, List *targetlist, int64 bound);
 /* The same that passes rows on as they are; texts, for calls elsewhere, are in these columns. */
 Plan *lmtext_batch_through(Plan *source, List *columns);
-/* A text of a call in a target list that is evaluated for each row and may be read ahead. */
-typedef struct lmtext_batch_text {
-    Node *call;
-    Node *text; /* its argument */
-    int argno;
-} lmtext_batch_text;
-List *lmtext_batch_texts(List *targetlist);
+
+void lmtext_batch_init(void);
 
 #endif

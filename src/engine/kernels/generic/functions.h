@@ -11,7 +11,7 @@
 #ifndef LM_GENERIC_FUNCTIONS_H
 #define LM_GENERIC_FUNCTIONS_H
 
-#include "kernels/generic/cuts.h"
+#include "kernels/generic/blocking.h"
 #include "kernels/generic/partial.h"
 #include "kernels/kernels.h"
 
@@ -115,7 +115,7 @@ greatest(size_t count, const float *x)
     return v_maximum(v_max(m0, m1));
 }
 
-/* Lanes j … of a row, n of which are there. */
+/* To lanes j … of a row, n of which are there. */
 typedef void (*store_lanes)(float *row, size_t j, size_t n, vf x);
 
 LM_INLINE void
@@ -127,15 +127,16 @@ store_floats(float *row, size_t j, size_t n, vf x)
 typedef enum power {
     POWER_OF_E,
     POWER_OF_2,
-    POWER_OF_2_ROUGH,
+    POWER_OF_2_APPROX,
 } power;
 
 /*
- * x = f(x − max x) for f = 2^ or e^, stored at or before where it was; returns the sum. Lanes
- * behind the last number are zeros. A NaN, or a row of nothing but −∞, makes the sum NaN.
+ * out = f(x − max x) for f = 2^ or e^; returns the sum. No number may be stored behind the place
+ * that it came from. Lanes behind the last number are zeros. A NaN, or a row of nothing but −∞,
+ * makes the sum NaN.
  */
 LM_INLINE float
-exponentials(power what, store_lanes store, size_t count, float *x)
+exponentials(power what, store_lanes store, size_t count, const float *x, float *out)
 {
     float max = greatest(count, x);
     vf m = v_set(max), sum = v_zero();
@@ -147,12 +148,12 @@ exponentials(power what, store_lanes store, size_t count, float *x)
 
         y = what == POWER_OF_E   ? q_exp(y)
             : what == POWER_OF_2 ? q_exp2(y)
-                                 : q_exp2_rough(q_max(lowest, y));
+                                 : q_exp2_approx(q_max(lowest, y));
         sums = q_add(sums, y);
-        store(x, j, VW, y.a);
-        store(x, j + VW, VW, y.b);
-        store(x, j + 2 * VW, VW, y.c);
-        store(x, j + 3 * VW, VW, y.d);
+        store(out, j, VW, y.a);
+        store(out, j + VW, VW, y.b);
+        store(out, j + 2 * VW, VW, y.c);
+        store(out, j + 3 * VW, VW, y.d);
     }
     for (; j < count; j += VW) {
         size_t n = at_most(VW, count - j);
@@ -160,11 +161,11 @@ exponentials(power what, store_lanes store, size_t count, float *x)
 
         y = what == POWER_OF_E   ? v_exp(y)
             : what == POWER_OF_2 ? v_exp2(y)
-                                 : v_exp2_rough(v_max(lowest.a, y));
+                                 : v_exp2_approx(v_max(lowest.a, y));
         if (n < VW)
             y = v_keep(y, n, v_zero());
         sum = v_add(sum, y);
-        store(x, j, n, y);
+        store(out, j, n, y);
     }
     return v_sum(v_add(sum, v_add(v_add(sums.a, sums.b), v_add(sums.c, sums.d))));
 }

@@ -23,7 +23,7 @@ F(exp2)(T x)
 
 /* The same within 1e-4 of the result, for −127 < x: for numbers that are rounded afterwards. */
 LM_INLINE T
-F(exp2_rough)(T x)
+F(exp2_approx)(T x)
 {
     T n = F(round)(x), f = F(sub)(x, n), p;
 
@@ -76,7 +76,7 @@ F(gelu)(T x)
 /* The same within 3e-5, by degree 4, whose value stays above −60: for what is rounded afterwards.
  */
 LM_INLINE T
-F(gelu_rough)(T x)
+F(gelu_approx)(T x)
 {
     T a = F(min)(F(set)(16), F(abs)(x)), q;
 
@@ -84,7 +84,7 @@ F(gelu_rough)(T x)
     q = F(fma)(q, a, F(set)(-0.464930445f));
     q = F(fma)(q, a, F(set)(-1.14956701f));
     q = F(fma)(q, a, F(set)(-1));
-    return F(fnma)(a, F(exp2_rough)(q), F(max)(F(zero)(), x));
+    return F(fnma)(a, F(exp2_approx)(q), F(max)(F(zero)(), x));
 }
 
 /* x / (1 + 2^y): a sigmoid by its exponent in bits. */

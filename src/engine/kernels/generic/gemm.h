@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "kernels/generic/finish.h"
+#include "kernels/generic/epilogue.h"
 #include "kernels/generic/tiles.h"
 #include "kernels/levels.h"
 

@@ -67,8 +67,8 @@ typedef struct int8_parts {
     uint16_t *notes;
     float *scales;
     int32_t *columns; /* sums of a column's codes */
-    float *offset;
-    float *gain;
+    float *bias_correction;
+    float *smooth_scale;
 } int8_parts;
 
 static size_t
@@ -88,8 +88,8 @@ int8_parts_of(const void *packed, size_t n, size_t k)
     return (int8_parts){.notes = (uint16_t *)notes,
                         .scales = scales,
                         .columns = (int32_t *)(scales + columns),
-                        .offset = scales + 2 * columns,
-                        .gain = scales + 3 * columns};
+                        .bias_correction = scales + 2 * columns,
+                        .smooth_scale = scales + 3 * columns};
 }
 
 /* The notes of the panel that column j begins. */
@@ -116,10 +116,10 @@ LM_NAME(pack_int8)(const lm_matrix *w, size_t first, size_t end, void *packed)
     if (first == 0) {
         memset(packed, 0, LM_NAME(packed_size_int8)(w->n, w->k));
         memcpy(parts.scales, w->scales, w->n * sizeof(float));
-        if (w->offset)
-            memcpy(parts.offset, w->offset, w->n * sizeof(float));
+        if (w->bias_correction)
+            memcpy(parts.bias_correction, w->bias_correction, w->n * sizeof(float));
         for (size_t i = 0; i < w->k; i++)
-            parts.gain[i] = w->gain ? w->gain[i] : 1;
+            parts.smooth_scale[i] = w->smooth_scale ? w->smooth_scale[i] : 1;
     }
     for (size_t j = first; j < end; j++)
         for (size_t i = 0; i < w->k; i++)
@@ -150,14 +150,14 @@ LM_NAME(scratch_size_int8)(size_t m, size_t k)
 
 /* A row of A before it is coded. */
 typedef struct int8_row {
-    const float *x, *gain;
+    const float *x, *smooth_scale;
 } int8_row;
 
-/* Lanes j … of x · gain; n of them are there. */
+/* Lanes j … of x · smooth_scale; n of them are there. */
 LM_INLINE vf
 take_inputs(const int8_row *row, size_t j, size_t n)
 {
-    return v_mul(v_load_some(row->x + j, n), v_load_some(row->gain + j, n));
+    return v_mul(v_load_some(row->x + j, n), v_load_some(row->smooth_scale + j, n));
 }
 
 /* The least and the greatest of a row and 0; *spoilt is NaN where the row holds one or an ∞. */
@@ -189,7 +189,7 @@ find_range(size_t k, const int8_row *row, float *low, float *high, float *spoilt
     *spoilt = v_sum(v_add(s0, s1));
 }
 
-/* Codes j … of so many vectors, of which k − j lanes are there. */
+/* Codes j … of some vectors, with k − j lanes in them. */
 LM_INLINE void
 quantize_vectors(const int8_row *row, size_t j, size_t k, float inverse, int32_t zero,
                  int8_code *codes)
@@ -263,7 +263,7 @@ panel_int8(const lm_gemm *args, size_t i, size_t rows, size_t j, const row_code 
     take_steps(&tile, args->k, panel_notes(&parts, j, args->k));
     take_bias(args, j, width, INT8_PANEL, bias);
     for (size_t x = 0; x < INT8_PANEL; x += VW)
-        v_store(bias + x, v_add(v_load(bias + x), v_load(parts.offset + j + x)));
+        v_store(bias + x, v_add(v_load(bias + x), v_load(parts.bias_correction + j + x)));
     for (size_t done = 0, now; done < rows; done += now) {
         now = tile_rows(rows - done, INT8_ROWS);
         fetch_residual(args, i + done, j, now, width);
@@ -285,7 +285,7 @@ LM_NAME(gemm_int8)(const lm_gemm *args)
         row_code *codes = (row_code *)((char *)args->scratch + rows * ld);
 
         for (size_t r = 0; r < rows; r++) {
-            const int8_row row = {args->a + (i + r) * args->lda, parts.gain};
+            const int8_row row = {args->a + (i + r) * args->lda, parts.smooth_scale};
 
             codes[r] = quantize_row(args->k, &row, (int8_code *)((char *)args->scratch + r * ld));
         }

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-#include "kernels/generic/cuts.h"
-#include "kernels/generic/finish.h"
+#include "kernels/generic/blocking.h"
+#include "kernels/generic/epilogue.h"
 #include "kernels/levels.h"
 
 /* Converted rows of one block take at most this much of the second-level cache. */

@@ -50,20 +50,20 @@ total(term what, size_t width, const float *a, const float *b, float mean)
     return v_sum(v_add(v_add(s0, s1), v_add(s2, s3)));
 }
 
-LM_TARGET float
-LM_NAME(dot_f32)(size_t width, const float *a, const float *b)
+static LM_TARGET float
+dot_f32(size_t width, const float *a, const float *b)
 {
     return total(TERM_PRODUCT, width, a, b, 0);
 }
 
-LM_TARGET float
-LM_NAME(l2_squared_f32)(size_t width, const float *a, const float *b)
+static LM_TARGET float
+l2_squared_f32(size_t width, const float *a, const float *b)
 {
     return total(TERM_DIFFERENCE, width, a, b, 0);
 }
 
-LM_TARGET void
-LM_NAME(cosine_parts_f32)(size_t width, const float *a, const float *b, float parts[3])
+static LM_TARGET void
+cosine_parts_f32(size_t width, const float *a, const float *b, float parts[3])
 {
     vf ab[2] = {v_zero(), v_zero()}, aa[2] = {v_zero(), v_zero()}, bb[2] = {v_zero(), v_zero()};
     size_t j = 0;
@@ -94,13 +94,13 @@ LM_NAME(cosine_parts_f32)(size_t width, const float *a, const float *b, float pa
 LM_TARGET float
 LM_NAME(exponentials_f32)(size_t count, float *x)
 {
-    return exponentials(POWER_OF_2, store_floats, count, x);
+    return exponentials(POWER_OF_2, store_floats, count, x, x);
 }
 
 LM_TARGET float
-LM_NAME(exponentials_rough)(size_t count, float *x)
+LM_NAME(exponentials_approx)(size_t count, float *x)
 {
-    return exponentials(POWER_OF_2_ROUGH, store_floats, count, x);
+    return exponentials(POWER_OF_2_APPROX, store_floats, count, x, x);
 }
 
 LM_INLINE void
@@ -112,14 +112,14 @@ divide(size_t count, float *x, float divisor)
         v_store_some(x + j, count - j, v_div(v_load_some(x + j, count - j), d));
 }
 
-LM_TARGET void
-LM_NAME(softmax_f32)(size_t count, float *x)
+static LM_TARGET void
+softmax_f32(size_t count, float *x)
 {
-    divide(count, x, exponentials(POWER_OF_E, store_floats, count, x));
+    divide(count, x, exponentials(POWER_OF_E, store_floats, count, x, x));
 }
 
-LM_TARGET void
-LM_NAME(l2_normalize_f32)(size_t width, float *x, float eps)
+static LM_TARGET void
+l2_normalize_f32(size_t width, float *x, float eps)
 {
     float norm = sqrtf(total(TERM_PRODUCT, width, x, x, 0));
 
@@ -128,8 +128,8 @@ LM_NAME(l2_normalize_f32)(size_t width, float *x, float eps)
 
 /* Two passes, mean first: a variance by E[x²] − E[x]² would cancel. The row stays in the cache. */
 LM_INLINE void
-layer_norm_row(size_t width, const float *x, const float *gain, const float *bias, float eps,
-               float *out)
+layer_norm_row(size_t width, const float *x, const float *gain, bool biased, const float *bias,
+               float eps, float *out)
 {
     float mean = total(TERM_VALUE, width, x, x, 0) / (float)width;
     float variance = total(TERM_DEVIATION, width, x, x, mean) / (float)width;
@@ -139,17 +139,78 @@ layer_norm_row(size_t width, const float *x, const float *gain, const float *bia
         size_t n = width - j;
         vf y = v_mul(v_sub(v_load_some(x + j, n), m), scale);
 
-        y = v_fma(y, v_load_some(gain + j, n), v_load_some(bias + j, n));
+        y = v_fma(y, v_load_some(gain + j, n), biased ? v_load_some(bias + j, n) : v_zero());
         v_store_some(out + j, n, y);
     }
 }
 
-LM_TARGET void
-LM_NAME(layer_norm_f32)(size_t rows, size_t width, const float *x, const float *gain,
-                        const float *bias, float eps, float *out)
+static LM_TARGET void
+layer_norm_f32(size_t rows, size_t width, const float *x, const float *gain, const float *bias,
+               float eps, float *out)
 {
-    for (size_t i = 0; i < rows; i++)
-        layer_norm_row(width, x + i * width, gain, bias, eps, out + i * width);
+    for (size_t i = 0; i < rows && bias; i++)
+        layer_norm_row(width, x + i * width, gain, true, bias, eps, out + i * width);
+    for (size_t i = 0; i < rows && !bias; i++)
+        layer_norm_row(width, x + i * width, gain, false, NULL, eps, out + i * width);
+}
+
+static LM_TARGET void
+rms_norm_f32(size_t rows, size_t width, const float *x, const float *gain, float eps, float *out)
+{
+    for (size_t i = 0; i < rows; i++, x += width, out += width) {
+        float mean = total(TERM_PRODUCT, width, x, x, 0) / (float)width;
+        vf scale = v_set(1 / sqrtf(mean + eps));
+
+        for (size_t j = 0; j < width; j += VW) {
+            size_t n = width - j;
+
+            v_store_some(out + j, n,
+                         v_mul(v_mul(v_load_some(x + j, n), scale), v_load_some(gain + j, n)));
+        }
+    }
+}
+
+/* The pairs (j, j + half) of one head. */
+LM_INLINE void
+rotate_halves(size_t half, const float *cosines, const float *sines, float *x)
+{
+    for (size_t j = 0; j < half; j += VW) {
+        size_t n = half - j;
+        vf a = v_load_some(x + j, n), b = v_load_some(x + half + j, n);
+        vf c = v_load_some(cosines + j, n), s = v_load_some(sines + j, n);
+
+        v_store_some(x + j, n, v_fnma(b, s, v_mul(a, c)));
+        v_store_some(x + half + j, n, v_fma(a, s, v_mul(b, c)));
+    }
+}
+
+/* The pairs (2 j, 2 j + 1) of one head. */
+LM_INLINE void
+rotate_interleaved(size_t half, const float *cosines, const float *sines, float *x)
+{
+    for (size_t j = 0; j < half; j++, x += 2) {
+        float a = x[0], b = x[1];
+
+        x[0] = a * cosines[j] - b * sines[j];
+        x[1] = b * cosines[j] + a * sines[j];
+    }
+}
+
+static LM_TARGET void
+rope_f32(const lm_rope *args)
+{
+    size_t half = args->turned / 2;
+
+    for (size_t i = 0; i < args->rows; i++) {
+        const float *cosines = args->cosines + i * half, *sines = args->sines + i * half;
+        float *x = args->x + i * args->ld;
+
+        for (size_t h = 0; h < args->heads; h++, x += args->head_dim)
+            if (args->interleaved)
+                rotate_interleaved(half, cosines, sines, x);
+            else
+                rotate_halves(half, cosines, sines, x);
+    }
 }
 
 #define DEFINE_ACTIVATE(act, name)                                                   \
@@ -163,11 +224,35 @@ LM_NAME(layer_norm_f32)(size_t rows, size_t width, const float *x, const float *
             v_store_some(x + j, count - j, v_##name(v_load_some(x + j, count - j))); \
     }
 LM_EACH_ACTIVATION(DEFINE_ACTIVATE)
-DEFINE_ACTIVATE(LM_ACT_GELU, gelu_rough)
+DEFINE_ACTIVATE(LM_ACT_GELU, gelu_approx)
+
+#define DEFINE_GATE(act, name)                                                                  \
+    static LM_TARGET void gate_##name(size_t count, const float *a, const float *b, float *out) \
+    {                                                                                           \
+        size_t j = 0;                                                                           \
+                                                                                                \
+        for (; j + QUAD <= count; j += QUAD)                                                    \
+            q_store(out + j, q_mul(q_##name(q_load(a + j)), q_load(b + j)));                    \
+        for (; j < count; j += VW)                                                              \
+            v_store_some(                                                                       \
+                out + j, count - j,                                                             \
+                v_mul(v_##name(v_load_some(a + j, count - j)), v_load_some(b + j, count - j))); \
+    }
+LM_EACH_ACTIVATION(DEFINE_GATE)
 
 #define ACTIVATE_ENTRY(act, name) [act] = activate_##name,
 static void (*const activations[LM_ACT_COUNT])(size_t count,
                                                float *x) = {LM_EACH_ACTIVATION(ACTIVATE_ENTRY)};
+
+#define GATE_ENTRY(act, name) [act] = gate_##name,
+static void (*const gates[LM_ACT_COUNT])(size_t count, const float *a, const float *b,
+                                         float *out) = {LM_EACH_ACTIVATION(GATE_ENTRY)};
+
+static void
+gate_f32(lm_activation act, size_t count, const float *a, const float *b, float *out)
+{
+    gates[act](count, a, b, out);
+}
 
 void
 LM_NAME(activate_f32)(lm_activation act, size_t count, float *x)
@@ -176,16 +261,16 @@ LM_NAME(activate_f32)(lm_activation act, size_t count, float *x)
 }
 
 void
-LM_NAME(activate_rough)(lm_activation act, size_t count, float *x)
+LM_NAME(activate_approx)(lm_activation act, size_t count, float *x)
 {
     if (act == LM_ACT_GELU)
-        activate_gelu_rough(count, x);
+        activate_gelu_approx(count, x);
     else
         activations[act](count, x);
 }
 
-LM_TARGET void
-LM_NAME(add_f32)(size_t width, const float *a, const float *b, const float *c, float *out)
+static LM_TARGET void
+add_f32(size_t width, const float *a, const float *b, const float *c, float *out)
 {
     for (size_t j = 0; j < width; j += VW) {
         size_t n = width - j;
@@ -203,8 +288,8 @@ load_bf16_some(const uint16_t *p, size_t n)
     return n >= VW ? v_load_bf16(p) : v_load_bf16_part(p, n);
 }
 
-LM_TARGET void
-LM_NAME(add_bf16)(size_t width, const uint16_t *a, const uint16_t *b, const uint16_t *c, float *out)
+static LM_TARGET void
+add_bf16(size_t width, const uint16_t *a, const uint16_t *b, const uint16_t *c, float *out)
 {
     for (size_t j = 0; j < width; j += VW) {
         size_t n = width - j;
@@ -217,8 +302,8 @@ LM_NAME(add_bf16)(size_t width, const uint16_t *a, const uint16_t *b, const uint
 }
 
 /* Four columns of vectors at a time: each is one chain of adds down the rows. */
-LM_TARGET void
-LM_NAME(mean_rows_f32)(size_t rows, size_t width, const float *x, float *out)
+static LM_TARGET void
+mean_rows_f32(size_t rows, size_t width, const float *x, float *out)
 {
     vf count = v_set((float)rows);
     size_t j = 0;
@@ -246,4 +331,22 @@ LM_NAME(mean_rows_f32)(size_t rows, size_t width, const float *x, float *out)
             sum = v_add(sum, v_load_some(x + i * width + j, width - j));
         v_store_some(out + j, width - j, v_div(sum, count));
     }
+}
+
+void
+LM_NAME(fill_rows)(lm_kernels *table)
+{
+    table->layer_norm_f32 = layer_norm_f32;
+    table->rms_norm_f32 = rms_norm_f32;
+    table->rope_f32 = rope_f32;
+    table->activate_f32 = LM_NAME(activate_f32);
+    table->gate_f32 = gate_f32;
+    table->softmax_f32 = softmax_f32;
+    table->add_f32 = add_f32;
+    table->add_bf16 = add_bf16;
+    table->mean_rows_f32 = mean_rows_f32;
+    table->l2_normalize_f32 = l2_normalize_f32;
+    table->dot_f32 = dot_f32;
+    table->l2_squared_f32 = l2_squared_f32;
+    table->cosine_parts_f32 = cosine_parts_f32;
 }

@@ -5,7 +5,7 @@
 #ifndef LM_GENERIC_TILES_H
 #define LM_GENERIC_TILES_H
 
-#include "kernels/generic/cuts.h"
+#include "kernels/generic/blocking.h"
 #include "kernels/levels.h"
 
 #ifndef ELEMENT_TILES

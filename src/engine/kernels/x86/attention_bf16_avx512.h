@@ -92,13 +92,15 @@ store_halves(float *row, size_t j, size_t n, vf x)
 }
 
 /*
- * A row of scores to weights, in place. Always rough, since they are rounded; their sum is of the
- * numbers before that.
+ * Scores from `first` on to weights, in place. Always by the approximate 2^x, since they are
+ * rounded; their sum is of the numbers before that.
  */
 static LM_TARGET float
-weights_of(bool rough, size_t count, float *scores)
+weights_of(bool approx, size_t first, size_t count, float *scores)
 {
-    return exponentials(POWER_OF_2_ROUGH, store_halves, count, scores);
+    float *halves = (float *)((uint16_t *)scores + first);
+
+    return exponentials(POWER_OF_2_APPROX, store_halves, count, scores + first, halves);
 }
 
 #include "kernels/generic/attention.h"

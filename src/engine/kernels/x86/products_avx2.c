@@ -8,9 +8,9 @@
  * int8: tiles of 5 × 16. vpmaddubsw adds two products of u8 and s8 in 16 bits, and one addition
  * more makes sums of four, before vpmaddwd widens them: five instructions for eight k's of a
  * vector, where vpmaddwd alone would take eight. Sums fit where the weights of one sign are at most
- * 128 together. So packing couples steps of four k's that go together in all columns of a panel,
- * wherever they are, and takes the four in the one of three orders that fits. A's codes wait in all
- * three. For steps that go with no other, B is widened to 16 bits on its way in, and vpmaddwd
+ * 128 together. So packing interleaves steps of four k's that fit each other in all columns of a
+ * panel, wherever they are, and takes the four in the one of three orders that fits. A's codes wait
+ * in all three. For steps that fit no other, B is widened to 16 bits on its way in, and vpmaddwd
  * multiplies A's codes of 16 bits. All sums are exact, whatever the weights.
  *
  * Inline assembly of one instruction, as in gemm_avx2.c; scripts/check-spills looks at the result.
@@ -18,7 +18,7 @@
 #if defined(__x86_64__)
 #include "kernels/x86/vector_avx2.h"
 
-#include "kernels/generic/cuts.h"
+#include "kernels/generic/blocking.h"
 #include "kernels/levels.h"
 
 typedef __m256i vi;
@@ -107,8 +107,8 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
 #define ADD(c, t) __asm__("vpaddd %1, %0, %0" : "+x"(c) : "x"(t))
 
 #define DECLARE_INT8(r, at) vi c##r##_0 = _mm256_setzero_si256(), c##r##_1 = c##r##_0;
-/* A couple: weights of one step and of the other, in b0 and from memory. */
-#define STEP_COUPLE(r, at)                       \
+/* Two interleaved steps: weights of one step and of the other, in b0 and from memory. */
+#define STEP_INTERLEAVED(r, at)                  \
     {                                            \
         vi x, y, s, t;                           \
                                                  \
@@ -145,7 +145,7 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
     {                                                                         \
         size_t lda = t->lda, ldc = t->ldc;                                    \
         const uint16_t *at = t->at, *end = at + t->steps;                     \
-        const char *codes = (const char *)t->a + t->coupled, *b = t->b;       \
+        const char *codes = (const char *)t->a + t->interleaved, *b = t->b;   \
         const vi ones = _mm256_set1_epi16(1);                                 \
         int32_t *c = t->c;                                                    \
         vi b0, b1;                                                            \
@@ -157,7 +157,7 @@ enum { BF16_GROUP = 2, BF16_ROWS = 6, BF16_COLS = 2, INT8_GROUP = 4, INT8_ROWS =
             const char *other = codes + (size_t)4 * at[1];                    \
                                                                               \
             LOAD(b0, b);                                                      \
-            LM_ROWS_##rows(STEP_COUPLE, "");                                  \
+            LM_ROWS_##rows(STEP_INTERLEAVED, "");                             \
         }                                                                     \
         for (end = at + t->wide_steps; at < end; at++, b += 2 * sizeof(vi)) { \
             const char *a = (const char *)t->a + (size_t)8 * *at;             \
@@ -183,7 +183,7 @@ TILES(TILE_INT8)
 static const lm_tile_reduced lm_tiles_bf16_avx2[BF16_ROWS] = {ENTRIES(bf16), lm_gemm_bf16_6x2_avx2};
 static const lm_tile_reduced lm_tiles_int8_avx2[INT8_ROWS] = {ENTRIES(int8)};
 
-#include "kernels/x86/couples_avx2.h"
+#include "kernels/x86/interleave_avx2.h"
 
 #include "kernels/generic/product_bf16.h"
 #include "kernels/generic/product_int8.h"

@@ -6,7 +6,7 @@
 #if defined(__x86_64__)
 #include "kernels/x86/steps_avx512.h"
 
-#include "kernels/generic/finish.h" /* by the names of level AVX-512 */
+#include "kernels/generic/epilogue.h" /* by the names of level AVX-512 */
 
 #include "kernels/x86/rounding_avx512_bf16.h"
 

@@ -6,7 +6,7 @@
 #define LM_HAVE_VNNI
 #include "kernels/x86/steps_avx512.h"
 
-#include "kernels/generic/finish.h" /* by the names of level AVX-512 */
+#include "kernels/generic/epilogue.h" /* by the names of level AVX-512 */
 
 #undef LM_NAME
 #define LM_NAME(op) lm_##op##_avx512_vnni

@@ -8,7 +8,7 @@
 #ifndef LM_TILES_AVX512_H
 #define LM_TILES_AVX512_H
 
-#include "kernels/generic/cuts.h"
+#include "kernels/generic/blocking.h"
 #include "kernels/levels.h"
 
 #define ROW_0(x, at) BROADCAST(x, a0, at, 0)

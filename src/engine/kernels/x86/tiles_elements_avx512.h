@@ -10,7 +10,7 @@
 #ifndef LM_TILES_ELEMENTS_AVX512_H
 #define LM_TILES_ELEMENTS_AVX512_H
 
-#include "kernels/generic/cuts.h"
+#include "kernels/generic/blocking.h"
 #include "kernels/levels.h"
 
 #define DECLARE_1(r) vf c##r##_0 = v_load(bias);

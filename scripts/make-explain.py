@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Record attributions of the reference: test/golden/explain.json, from the models of models/tiny.
+
+Integrated gradients by torch.autograd in float64: the output of the word embeddings is put in by a hook, so that every
+family is treated alike. Models without a head get one of numbers that the test makes too. And scores with each word left
+out of the text. Running this again with the pinned versions (make-golden.py) gives the same file.
+
+    python3 scripts/make-explain.py
+"""
+import json
+import math
+import os
+
+import numpy
+import sentence_transformers
+import torch
+import transformers
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+TINY = os.path.join(ROOT, "models", "tiny")
+OUT = os.path.join(ROOT, "test", "golden", "explain.json")
+
+STEPS = 12
+LABELS = 3
+TEXTS = ["the cat sat on mats", "Databases, 42 queries: indexing?"]
+HEADED = ["bert-sequence", "bert-multi-label", "bert-regression", "distilbert-sequence", "roberta-sequence",
+          "electra-sequence", "albert-sequence", "modernbert-sequence", "big_bird-sequence", "roformer-sequence",
+          "ernie-sequence", "roberta-nli"]
+EMBEDDING = ["bert-st6-lists", "bert-st6-steps", "bert-st6-max", "bert-st6-weighted", "bert-st6-last", "bert-st5-sqrt",
+             "bert-st6-labse", "distilbert-st6-distiluse", "mpnet-st6", "t5-st6", "qwen3-st6", "roberta-xlm-st6"]
+
+
+def shorten(values):
+    return [float(f"{float(value):.7g}") for value in values]
+
+
+def scoring(config):
+    if config.problem_type == "regression":
+        return lambda logits: logits
+    if config.problem_type == "multi_label_classification" or config.num_labels == 1:
+        return torch.sigmoid
+    return lambda logits: torch.softmax(logits, -1)
+
+
+class Headed:
+    """A checkpoint with a classification head."""
+
+    def __init__(self, folder):
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        self.model = transformers.AutoModelForSequenceClassification.from_pretrained(
+            folder, attn_implementation="eager").double().eval()
+        self.words = self.model.get_input_embeddings()
+        self.function = scoring(self.model.config)
+
+    def scores(self, text):
+        inputs = self.tokenizer(text, truncation=True, return_tensors="pt")
+        return self.function(self.model(**inputs).logits[0])
+
+
+class Embedding:
+    """An embedding model, and a head of softmax over it."""
+
+    def __init__(self, folder):
+        self.model = sentence_transformers.SentenceTransformer(folder, device="cpu").double().eval()
+        self.tokenizer = self.model.tokenizer
+        inner = self.model[0].model  # T5's encoder has a module of its own over the shared table
+        self.words = getattr(getattr(inner, "encoder", None), "embed_tokens", None) or inner.get_input_embeddings()
+
+    def scores(self, text):
+        inputs = self.model.preprocess([text])
+        vector = self.model(inputs)["sentence_embedding"][0]
+        width = vector.shape[0]
+        weight = torch.tensor([[math.sin(1 + c * width + i) for i in range(width)] for c in range(LABELS)]).double()
+        return torch.softmax(weight @ vector + torch.tensor([0.1 * c for c in range(LABELS)]).double(), -1)
+
+
+def tokens_of(each, text):
+    """Ids, and which are the text's own: (start, stop) or None."""
+    encoding = each.tokenizer(text, truncation=True, return_offsets_mapping=True, return_special_tokens_mask=True)
+    return encoding["input_ids"], [None if special else tuple(at) for at, special in
+                                   zip(encoding["offset_mapping"], encoding["special_tokens_mask"])]
+
+
+def pad_row(each, words):
+    vocabulary = each.tokenizer.get_vocab()
+    for name in ("[PAD]", "<pad>"):
+        if name in vocabulary:
+            return words[vocabulary[name]]
+    return torch.zeros_like(words[0])
+
+
+def integrated(each, text, label):
+    """A value for each of the text's tokens."""
+    ids, ranges = tokens_of(each, text)
+    held = {}
+
+    def replace(module, inputs, output):
+        return held["input"].reshape(output.shape)
+
+    with torch.no_grad():
+        everything = each.words(torch.arange(each.words.weight.shape[0]))
+        actual = everything[torch.tensor(ids)]
+        base = actual.clone()
+        for i, at in enumerate(ranges):
+            if at is not None:
+                base[i] = pad_row(each, everything)
+    hook = each.words.register_forward_hook(replace)
+    nodes, weights = numpy.polynomial.legendre.leggauss(STEPS)
+    values = torch.zeros(len(ids)).double()
+    for node, weight in zip((nodes + 1) / 2, weights / 2):
+        held["input"] = (base + node * (actual - base)).requires_grad_(True)
+        gradient, = torch.autograd.grad(each.scores(text)[label], held["input"])
+        values += weight * ((actual - base) * gradient).sum(-1)
+    hook.remove()
+    return [[*at, float(f"{value:.7g}")] for at, value in zip(ranges, values.tolist()) if at is not None]
+
+
+def words_of(each, text):
+    """Characters of words, as lmtext joins tokens."""
+    ids, ranges = tokens_of(each, text)
+    prefix = json.loads(each.tokenizer.backend_tokenizer.to_str())["model"].get("continuing_subword_prefix")
+    words = []
+    for token, at in zip(each.tokenizer.convert_ids_to_tokens(ids), ranges):
+        if at is None:
+            continue
+        if token == each.tokenizer.unk_token:
+            piece = False
+        elif prefix:
+            piece = len(token) != at[1] - at[0]
+        else:
+            piece = at[0] > 0 and " " not in text[at[0] - 1:at[0] + 1]
+        if piece and words:
+            words[-1][1] = at[1]
+        else:
+            words.append(list(at))
+    return words
+
+
+def left_out(each, text, label):
+    with torch.no_grad():
+        whole = each.scores(text)[label]
+        values = []
+        for start, stop in words_of(each, text):
+            begin, end = start, stop
+            if start > 0 and text[start - 1] == " ":
+                begin -= 1
+            elif start == 0 and text[stop:stop + 1] == " ":
+                end += 1
+            rest = text[:begin] + text[end:]
+            values.append([start, stop, float(f"{float(whole - each.scores(rest)[label]):.7g}")])
+    return values
+
+
+def record(name, kind):
+    each = kind(os.path.join(TINY, name))
+    cases = []
+    for text in TEXTS:
+        with torch.no_grad():
+            scores = each.scores(text)
+        label = int(scores.argmax())
+        cases.append({"text": text, "label": label, "scores": shorten(scores),
+                      "tokens": integrated(each, text, label), "words": left_out(each, text, label)})
+    return {"folder": name, "headed": kind is Headed, "cases": cases}
+
+
+def main():
+    models = [record(name, kind) for kind, names in ((Headed, HEADED), (Embedding, EMBEDDING)) for name in names]
+    with open(OUT, "w", encoding="utf-8") as file:
+        file.write('{"steps": %d, "labels": %d, "models": [\n' % (STEPS, LABELS))
+        file.write(",\n".join(json.dumps(model) for model in models))
+        file.write("\n]}\n")
+
+
+if __name__ == "__main__":
+    main()

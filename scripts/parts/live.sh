@@ -1,0 +1,153 @@
+# live.sh - comparisons with the reference libraries, on the Debian corpus and its translations and on what is drawn at random.
+#
+# In CI a tenth of everything, which the commit chooses; a third where what is compared has changed since the commit that
+# test/compared.txt names, whose whole comparison passed. (A checkout may not have that commit: then a tenth.)
+
+# Without torch, which the tokenizers do not need. A later sentence-transformers is for whoever raises the number: its new
+# keys turn this part red.
+step reference "" need_venv reference transformers==5.23.0 tokenizers==0.23.3 numpy sentencepiece==0.2.3 protobuf==7.36.2
+step live "" need_venv live torch==2.13.0 transformers==5.23.0 tokenizers==0.23.3 numpy sentence-transformers==6.2.0
+# Version 5 has no pipeline for questions. All else that it needs is the later venv's: torch is large.
+step old-reference "live" make_old_reference
+step corpus "" fetch_corpus
+step mpnet "" fetch_mpnet
+
+make_old_reference() {
+    need_venv old --no-deps transformers==4.57.6 'huggingface-hub<1.0' 'tokenizers<0.23' requests urllib3 idna certifi charset-normalizer
+    "$BUILD/live/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$BUILD/old.pth"
+    cp "$BUILD/old.pth" "$("$BUILD/old/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_live.pth"
+}
+
+fetch_corpus() {
+    corpus=$BUILD/corpus-all
+    [ -s "$corpus/corpus.jsonl" ] || python3 scripts/debian-corpus.py --out-dir "$corpus"
+}
+
+fetch_mpnet() {
+    sh models/fetch.sh mpnet >"$LOGS/mpnet.log"
+}
+
+# PATH …: has any of them changed since the last whole comparison?
+changed_since_compared() {
+    compared=$(sed -n '/^[0-9a-f]\{40\}$/p' test/compared.txt)
+    git cat-file -e "$compared^{commit}" 2>/dev/null || return 1
+    ! git diff --quiet "$compared" -- "$@"
+}
+
+# PATH …: the share of the texts, K/N. (Without paths a tenth in any case: of comparisons whose reference takes seconds a text.)
+share_of() {
+    parts=10
+    [ $# = 0 ] || ! changed_since_compared "$@" || parts=3
+    [ "$LMTEXT_EFFORT" = ci ] || parts=1
+    echo "$(($(commit_number) % parts))/$parts"
+}
+
+TOKENIZER_ROOMS="src/engine/token src/engine/base"
+# The real model's sets of texts, and the small tokenizers.
+LIVE_SETS="scalars words torture fuzz long options debian speed $(basename -s .tokenizer.json test/golden/tokenizer/*.tokenizer.json | tr '\n' ' ')"
+MODEL_ROOMS="src/engine/family src/engine/nn src/engine/kernels src/engine/model src/engine/task"
+
+part_live() {
+    texts=$(share_of $TOKENIZER_ROOMS)
+    for set in $LIVE_SETS; do
+        job "live-tokenizer/$set" "reference unit-programs model corpus" compare_tokenizers "$set" "$texts"
+    done
+    job live-random-tokenizers "reference unit-programs" compare_drawn random-tokenizers 1000 "$texts"
+    job live-regex "reference unit-programs" compare_drawn regex 1000 "$texts"
+    job live-tokenizer-files "reference unit-programs" compare_drawn tokenizer-files 400 "$texts"
+    job live-older-tokenizers "reference unit-programs" compare_drawn older-tokenizers 300 "$texts"
+    job live-keys "live unit-programs model" compare_keys
+    texts=$(share_of $TOKENIZER_ROOMS $MODEL_ROOMS)
+    job live-embedding "live pg-15 fixtures corpus" compare_embeddings "$texts"
+    job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
+    job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
+    job live-folders "live pg-15 fixtures" compare_folders
+    # It fetches 400 MB and takes minutes.
+    case $LMTEXT_EFFORT in
+    all | long) job live-real "live mpnet pg-15 corpus" compare_real ;;
+    esac
+}
+
+# Headers of safetensors files: what the reference rejects is rejected.
+part_headers() {
+    job headers "reference unit-programs" compare_headers
+}
+
+# VENV SCRIPT ARGUMENT …: what is imported is compiled once.
+by_python() {
+    venv=$1
+    shift
+    env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX="$BUILD/pycache" "$BUILD/$venv/bin/python" "$@"
+}
+
+# IN_CI ELSE LONG
+texts_of_each() {
+    case $LMTEXT_EFFORT in
+    ci) echo "$1" ;;
+    long) echo "$3" ;;
+    *) echo "$2" ;;
+    esac
+}
+
+live_effort() {
+    texts_of_each "$1" "$1" "$2"
+}
+
+# SET SHARE. With --long every translation and every character.
+compare_tokenizers() {
+    # shellcheck disable=SC2046 # an option or nothing
+    check_lines "live-tokenizer/$1" by_python reference scripts/compare-tokenizers.py $(live_effort "" --long) \
+        --program "$BUILD/unit/tools/tokenize_lines" --model "$LMTEXT_MINILM" --cache "$BUILD/corpus-all" \
+        --only "$1" --share "$2"
+}
+
+# SCRIPT COUNT SHARE: each commit draws others.
+compare_drawn() {
+    count=$(live_effort "$2" "${2}0")
+    seed=13
+    [ "$3" = 0/1 ] || seed=$(commit_number) count=$((count / 10))
+    check_lines "live-$1" by_python reference "scripts/compare-$1.py" \
+        --program "$BUILD/unit/tools/tokenize_lines" --count "$count" --seed "$seed"
+}
+
+compare_keys() {
+    check_lines live-keys by_python live scripts/compare-keys.py \
+        --program "$BUILD/unit/tools/list_keys" --model "$LMTEXT_MINILM"
+}
+
+compare_embeddings() {
+    start_server 15
+    check_lines live-embedding by_python live scripts/compare-embeddings.py --model "$LMTEXT_MINILM" \
+        --corpus "$BUILD/corpus-all/corpus.jsonl" --each "$(texts_of_each 12 40 100)" --share "$1"
+}
+
+compare_tags() {
+    start_server 15
+    check_lines live-tags by_python live scripts/compare-tags.py --model "$LMTEXT_MINILM" \
+        --corpus "$BUILD/corpus-all/corpus.jsonl" --each "$(texts_of_each 1 10 50)" --share "$1"
+}
+
+compare_pairs() {
+    start_server 15
+    check_lines live-pairs by_python live scripts/compare-pairs.py --model "$LMTEXT_MINILM" \
+        --corpus "$BUILD/corpus-all/corpus.jsonl" --each "$(live_effort 1 5)" --share "$1" --old "$BUILD/old/bin/python"
+}
+
+compare_folders() {
+    start_server 15
+    check_lines live-folders by_python live scripts/compare-folders.py --model "$LMTEXT_MINILM"
+}
+
+compare_real() {
+    start_server 15
+    check_lines live-real by_python live scripts/compare-real.py --model "$BUILD/models/mpnet" \
+        --corpus "$BUILD/corpus-all/corpus.jsonl" --count 200
+}
+
+compare_headers() {
+    count=$(live_effort 20000 100000)
+    seed=1
+    [ "$LMTEXT_EFFORT" != ci ] || seed=$(commit_number) count=2000
+    check_lines headers by_python reference scripts/compare-safetensors.py \
+        --program "$BUILD/unit/tools/check_headers" --count "$count" --seed "$seed"
+}

@@ -1,0 +1,12 @@
+/*
+ * metrics.c - the table of metrics.
+ */
+#include "metrics/metrics.h"
+
+#include "metrics/classification.h"
+#include "metrics/cross_entropy.h"
+
+#define ROW(name, counts, result, settings, check) \
+    [LM_METRIC_##name] = {#name, &(counts), result, settings, check},
+
+const lm_metric lm_metrics[LM_METRIC_COUNT] = {LM_METRICS(ROW)};

@@ -1,0 +1,68 @@
+/*
+ * tokenizer_section.c - the section of a compiled tokenizer.
+ */
+#include "model/sections.h"
+
+/* Ids are bound by the rows of the embedding: a tokenizer with more would read past them. */
+static lm_status
+plan_tokenizer(lm_planner *p, lm_planned_section *section)
+{
+    const lm_checkpoint *checkpoint = &p->plan->checkpoint;
+    const int32_t planned = p->plan->vocabulary;
+    const lm_dims *dims = planned ? NULL : lm_planned_weights(p)->config;
+    lm_tokenizer_files files = {.tokenizer = checkpoint->tokenizer,
+                                .config = checkpoint->tokenizer_config,
+                                .special_map = checkpoint->special_map,
+                                .added = checkpoint->added_tokens,
+                                .model_config = p->options->plain_class ? NULL : checkpoint->config,
+                                .vocab_lines = checkpoint->vocab_lines,
+                                .vocab_json = checkpoint->vocab_json,
+                                .merges = checkpoint->merges,
+                                .spm = checkpoint->spm};
+    lm_buffer bytes;
+    lm_status status;
+
+    LM_TRY(lm_tokenizer_from_older(p->ctx, p->arena, &files));
+    if (!files.tokenizer)
+        return lm_checkpoint_no_tokenizer(p->ctx, p->arena, &p->plan->source, checkpoint);
+    p->plan->info.implied_class = lm_tokenizer_class_implied(&files);
+    lm_buffer_init(&bytes, p->ctx);
+    status = lm_tokenizer_compile_files(p->ctx, &files, planned ? planned : dims->vocab, &bytes,
+                                        p->notes);
+    if (status == LM_OK)
+        status = lm_section_keep(p, &bytes, section);
+    lm_buffer_free(&bytes);
+    return status;
+}
+
+static lm_status
+bind_tokenizer(lm_context *ctx, const void *bytes, size_t size, lm_model *model)
+{
+    lm_tokenizer *tokenizer = lm_alloc(ctx, sizeof *tokenizer);
+    lm_status status;
+
+    if (!tokenizer)
+        return LM_NO_MEMORY;
+    status = lm_tokenizer_bind(ctx, bytes, size, tokenizer);
+    if (status == LM_OK)
+        model->views[LM_SECTION_TOKENIZER] = tokenizer;
+    else
+        lm_free(ctx, tokenizer);
+    return status;
+}
+
+static void
+unbind_tokenizer(lm_context *ctx, lm_model *model)
+{
+    lm_free(ctx, (void *)(uintptr_t)model->views[LM_SECTION_TOKENIZER]);
+}
+
+const lm_section_kind lm_section_tokenizer = {
+    .name = "tokenizer",
+    .id = LM_SECTION_TOKENIZER,
+    .layout = 1,
+    .plan = plan_tokenizer,
+    .fill = lm_section_copy,
+    .bind = bind_tokenizer,
+    .unbind = unbind_tokenizer,
+};

@@ -1,0 +1,61 @@
+/*
+ * block_grad.h - a layer of a stack (stack.h) with its backward pass, over plain weights.
+ */
+#ifndef LM_NN_BLOCK_GRAD_H
+#define LM_NN_BLOCK_GRAD_H
+
+#include "nn/grad.h"
+#include "nn/stack.h"
+
+/* The norms of one half of a layer; one without a gain is not done. */
+typedef struct lm_part_weights {
+    lm_norm before, inside, after;
+} lm_part_weights;
+
+/* A layer's weights as rows of float32; what the layer lacks is NULL. */
+typedef struct lm_block_weights {
+    lm_part_weights attention, ffn;
+    const float *qkv, *qkv_bias, *output, *output_bias, *query_gain, *key_gain;
+    const float *up, *up_bias, *down, *down_bias;
+} lm_block_weights;
+
+typedef struct lm_norm_gradients {
+    float *gain, *bias;
+} lm_norm_gradients;
+
+typedef struct lm_part_gradients {
+    lm_norm_gradients before, inside, after;
+} lm_part_gradients;
+
+/* Their gradients, which are added to; NULL: not wanted. */
+typedef struct lm_block_gradients {
+    lm_part_gradients attention, ffn;
+    float *qkv, *qkv_bias, *output, *output_bias, *query_gain, *key_gain;
+    float *up, *up_bias, *down, *down_bias;
+    float *position_bias;
+} lm_block_gradients;
+
+/* A layer over packed texts. */
+typedef struct lm_block_run {
+    lm_context *ctx;
+    const lm_kernels *kernels;
+    const lm_block *block;
+    const lm_block_weights *weights;
+    size_t width; /* D */
+    size_t tokens, texts, longest;
+    const size_t *offsets;        /* (texts + 1) */
+    const float *cosines, *sines; /* of ROPE, for `longest` positions */
+    const float *bias;            /* of BIAS, for `longest` positions */
+    float *tape;                  /* lm_block_tape numbers */
+} lm_block_run;
+
+/* Numbers that a layer keeps between the two passes, and works with. */
+size_t lm_block_tape(const lm_block *block, size_t width, size_t tokens, size_t longest);
+
+/* x and y are (tokens, D), and not the same. */
+lm_status lm_block_forward(const lm_block_run *run, const float *x, float *y);
+/* Behind the forward pass of the same x with the same tape; dx is not dy. */
+lm_status lm_block_backward(const lm_block_run *run, const float *x, const float *dy, float *dx,
+                            const lm_block_gradients *gradients);
+
+#endif

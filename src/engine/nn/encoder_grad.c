@@ -1,0 +1,453 @@
+/*
+ * encoder_grad.c - embeddings' scale, norm and projection, the stack, and its final norm, there and
+ * back.
+ */
+#include "nn/encoder_grad.h"
+
+#include <string.h>
+
+#include "base/size.h"
+
+/* Where things stand in the workspace. */
+typedef struct grad_space {
+    float *scaled;   /* (T, E): behind the scale */
+    float *embedded; /* (T, E): behind the norm; of embeddings that are projected */
+    float *states;   /* (L + 1, T, D): the input of each layer, and the last one's output */
+    float *hidden;   /* (T, D): behind the final norm */
+    float *flow;     /* (T, D) */
+    float
+        *matrix[4]; /* a layer's, unpacked: qkv, output, up, down; the first also a projection's */
+    float *cosines[LM_BLOCK_KINDS], *sines[LM_BLOCK_KINDS];
+    float *bias;
+    float *tape;
+    size_t size;
+} grad_space;
+
+/* ---- The workspace ---- */
+
+static size_t
+greater(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t
+kind_count(const lm_stack *stack)
+{
+    return stack->every > 0 ? LM_BLOCK_KINDS : 1;
+}
+
+size_t
+lm_encoder_sum_width(const lm_encoder *encoder)
+{
+    return encoder->embedding.more ? encoder->embedding.width : encoder->stack.width;
+}
+
+/* Rows and columns of a layer's matrices, in the order of grad_space. */
+static void
+shapes_of(const lm_block *block, size_t width, size_t shapes[4][2])
+{
+    size_t mixed = block->heads * block->head_dim;
+    const size_t all[4][2] = {
+        {mixed + 2 * block->kv_heads * block->head_dim, width},
+        {width, mixed},
+        {block->gated ? 2 * block->inner : block->inner, width},
+        {width, block->inner},
+    };
+
+    memcpy(shapes, all, sizeof all);
+}
+
+static void
+lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, float *base, grad_space *space)
+{
+    const lm_stack *stack = &encoder->stack;
+    size_t most[4] = {stack->width * lm_encoder_sum_width(encoder)}, tape = 0, shapes[4][2];
+
+    for (size_t kind = 0; kind < kind_count(stack); kind++) {
+        const lm_block *block = &stack->blocks[kind];
+        size_t angles = longest * block->turned / 2;
+
+        shapes_of(block, stack->width, shapes);
+        for (int i = 0; i < 4; i++)
+            most[i] = greater(most[i], shapes[i][0] * shapes[i][1]);
+        tape = greater(tape, lm_block_tape(block, stack->width, tokens, longest));
+        space->cosines[kind] = lm_lay_floats(base, &space->size, angles);
+        space->sines[kind] = lm_lay_floats(base, &space->size, angles);
+    }
+    for (int i = 0; i < 4; i++)
+        space->matrix[i] = lm_lay_floats(base, &space->size, most[i]);
+    space->bias = lm_lay_floats(base, &space->size,
+                                stack->bias >= 0 ? stack->blocks[0].heads * 2 * longest : 0);
+    space->tape = lm_lay_floats(base, &space->size, tape);
+}
+
+/* As in stack.c, numbers of a description and of a batch are small enough for the sums. */
+static grad_space
+lay_space(const lm_encoder *encoder, size_t tokens, size_t longest, float *base)
+{
+    size_t count = tokens * encoder->stack.width, sums = tokens * lm_encoder_sum_width(encoder);
+    grad_space space = {.size = 0};
+
+    space.scaled = lm_lay_floats(base, &space.size, sums);
+    space.embedded = lm_lay_floats(base, &space.size, sums);
+    space.states = lm_lay_floats(base, &space.size, (encoder->stack.layers + 1) * count);
+    space.hidden = lm_lay_floats(base, &space.size, count);
+    space.flow = lm_lay_floats(base, &space.size, greater(count, sums));
+    lay_layers(encoder, tokens, longest, base, &space);
+    return space;
+}
+
+size_t
+lm_encoder_grad_size(const lm_encoder *encoder, size_t tokens, size_t longest)
+{
+    return lay_space(encoder, tokens, longest, NULL).size;
+}
+
+static grad_space
+space_of(const lm_encoder_grad *run)
+{
+    return lay_space(run->encoder, run->tokens, run->longest, run->workspace);
+}
+
+/* ---- What there is no backward pass of ---- */
+
+/* NULL: all of it has one. */
+static const char *
+without_gradients(const lm_encoder *encoder)
+{
+    const lm_stack *stack = &encoder->stack;
+
+    if (stack->places)
+        return "disentangled attention";
+    if (stack->own_bias)
+        return "a bias of each layer's own";
+    if (stack->linear_bias)
+        return "a bias that falls with the distance";
+    return stack->blocks[0].narrow ? "layers in a narrower width" : NULL;
+}
+
+lm_status
+lm_encoder_grad_check(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights)
+{
+    const char *found = without_gradients(encoder);
+
+    if (found) {
+        lm_raise(ctx, LM_UNSUPPORTED, "there are no gradients of the model's layers");
+        lm_detail_found(ctx, "%s", found);
+        return lm_detail_allowed(ctx, "attention without positions of its own, with rotary ones, "
+                                      "or with a bias that all layers share");
+    }
+    if (lm_precisions[weights->precision].coded) {
+        lm_raise(ctx, LM_UNSUPPORTED, "there are no gradients of a model of this precision");
+        lm_detail_found(ctx, "%s", lm_precision_name(weights->precision));
+        return lm_detail_allowed(ctx, "fp32, bf16");
+    }
+    return LM_OK;
+}
+
+/* ---- Weights ---- */
+
+static size_t
+kind_of(const lm_encoder_grad *run, size_t layer)
+{
+    const lm_stack *stack = &run->encoder->stack;
+
+    return stack->every > 0 && layer % stack->every == stack->at;
+}
+
+static lm_status
+unpack(const lm_encoder_grad *run, const void *packed, size_t n, size_t k, float *values)
+{
+    return lm_unpack(run->ctx, run->weights->kernels, run->weights->precision, packed, n, k,
+                     values);
+}
+
+/* A layer's weights as they are, before matrices are unpacked. */
+static const void *
+layer_weight(const lm_encoder_grad *run, size_t layer, int target)
+{
+    return lm_layer_weight(run->weights, run->encoder->stack.shared ? 0 : layer, target);
+}
+
+static lm_norm
+layer_norm(const lm_encoder_grad *run, size_t layer, const lm_block *block, lm_norm_targets targets)
+{
+    return (lm_norm){
+        .kind = block->norm,
+        .gain = layer_weight(run, layer, targets.gain),
+        .bias = layer_weight(run, layer, targets.bias),
+        .eps = block->eps,
+    };
+}
+
+static lm_part_weights
+part_norms(const lm_encoder_grad *run, size_t layer, const lm_block *block,
+           const lm_block_norms *norms)
+{
+    return (lm_part_weights){
+        .before = layer_norm(run, layer, block, norms->before),
+        .inside = layer_norm(run, layer, block, norms->inside),
+        .after = layer_norm(run, layer, block, norms->after),
+    };
+}
+
+static lm_status
+unpack_layer(const lm_encoder_grad *run, const grad_space *space, size_t layer)
+{
+    const lm_block *block = &run->encoder->stack.blocks[kind_of(run, layer)];
+    const int targets[] = {block->qkv, block->output, block->up, block->down};
+    size_t shapes[4][2];
+
+    shapes_of(block, run->encoder->stack.width, shapes);
+    for (int i = 0; i < 4; i++)
+        LM_TRY(unpack(run, layer_weight(run, layer, targets[i]), shapes[i][0], shapes[i][1],
+                      space->matrix[i]));
+    return LM_OK;
+}
+
+static lm_block_weights
+layer_weights(const lm_encoder_grad *run, const grad_space *space, size_t layer)
+{
+    const lm_block *block = &run->encoder->stack.blocks[kind_of(run, layer)];
+
+    return (lm_block_weights){
+        .attention = part_norms(run, layer, block, &block->attention_norms),
+        .ffn = part_norms(run, layer, block, &block->ffn_norms),
+        .qkv = space->matrix[0],
+        .qkv_bias = layer_weight(run, layer, block->qkv_bias),
+        .output = space->matrix[1],
+        .output_bias = layer_weight(run, layer, block->output_bias),
+        .query_gain = block->normed ? layer_weight(run, layer, block->query_gain) : NULL,
+        .key_gain = block->normed ? layer_weight(run, layer, block->key_gain) : NULL,
+        .up = space->matrix[2],
+        .up_bias = layer_weight(run, layer, block->up_bias),
+        .down = space->matrix[3],
+        .down_bias = layer_weight(run, layer, block->down_bias),
+    };
+}
+
+static lm_block_run
+block_run(const lm_encoder_grad *run, const grad_space *space, size_t layer,
+          const lm_block_weights *weights)
+{
+    size_t kind = kind_of(run, layer);
+
+    return (lm_block_run){
+        .ctx = run->ctx,
+        .kernels = run->weights->kernels,
+        .block = &run->encoder->stack.blocks[kind],
+        .weights = weights,
+        .width = run->encoder->stack.width,
+        .tokens = run->tokens,
+        .texts = run->texts,
+        .longest = run->longest,
+        .offsets = run->offsets,
+        .cosines = space->cosines[kind],
+        .sines = space->sines[kind],
+        .bias = space->bias,
+        .tape = space->tape,
+    };
+}
+
+/* ---- Embeddings ---- */
+
+lm_status
+lm_encoder_sums(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights,
+                const lm_batch *batch, float *sums)
+{
+    const lm_nn_embedding args = lm_encoder_tables(encoder, weights, batch);
+
+    return lm_nn_embed(ctx, weights->kernels, &args, sums);
+}
+
+static lm_norm
+embedding_norm(const lm_encoder_grad *run)
+{
+    const lm_embedding *embedding = &run->encoder->embedding;
+
+    return (lm_norm){
+        .kind = embedding->norm_kind,
+        .gain = lm_model_weight(run->weights, embedding->norm.gain),
+        .bias = lm_model_weight(run->weights, embedding->norm.bias),
+        .eps = embedding->eps,
+    };
+}
+
+static float
+embedding_scale(const lm_encoder_grad *run)
+{
+    float scale = run->encoder->embedding.scale;
+
+    return scale > 0 ? scale : 1;
+}
+
+/* NULL: embeddings are the stack's input. */
+static const void *
+projection_of(const lm_encoder_grad *run)
+{
+    const lm_embedding *embedding = &run->encoder->embedding;
+
+    return embedding->more ? lm_model_weight(run->weights, embedding->projection) : NULL;
+}
+
+static lm_linear
+projection(const lm_encoder_grad *run, const grad_space *space)
+{
+    return (lm_linear){
+        .rows = run->tokens,
+        .in = lm_encoder_sum_width(run->encoder),
+        .out = run->encoder->stack.width,
+        .weight = space->matrix[0],
+        .bias = lm_model_weight(run->weights, run->encoder->embedding.projection_bias),
+    };
+}
+
+static lm_status
+embed_forward(const lm_encoder_grad *run, const grad_space *space, const float *sums)
+{
+    const size_t width = lm_encoder_sum_width(run->encoder), count = run->tokens * width;
+    const lm_linear linear = projection(run, space);
+    const lm_norm norm = embedding_norm(run);
+    float scale = embedding_scale(run);
+    float *out = projection_of(run) ? space->embedded : space->states;
+
+    for (size_t i = 0; i < count; i++)
+        space->scaled[i] = scale * sums[i];
+    if (norm.gain)
+        lm_nn_norm(run->weights->kernels, &norm, run->tokens, width, space->scaled, out);
+    else
+        memcpy(out, space->scaled, count * sizeof *out);
+    if (!projection_of(run))
+        return LM_OK;
+    LM_TRY(unpack(run, projection_of(run), linear.out, linear.in, space->matrix[0]));
+    return lm_linear_forward(run->ctx, &linear, out, space->states);
+}
+
+static lm_status
+embed_backward(const lm_encoder_grad *run, const grad_space *space, const float *dx, float *dsums)
+{
+    const size_t width = lm_encoder_sum_width(run->encoder), count = run->tokens * width;
+    const lm_linear linear = projection(run, space);
+    const lm_norm norm = embedding_norm(run);
+    float scale = embedding_scale(run);
+
+    if (projection_of(run)) {
+        LM_TRY(unpack(run, projection_of(run), linear.out, linear.in, space->matrix[0]));
+        LM_TRY(lm_linear_backward(run->ctx, &linear, space->embedded, dx, dsums, NULL, NULL));
+    } else
+        memcpy(dsums, dx, count * sizeof *dsums);
+    if (norm.gain)
+        lm_norm_backward(&norm, run->tokens, width, space->scaled, dsums, dsums, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        dsums[i] *= scale;
+    return LM_OK;
+}
+
+/* ---- The stack ---- */
+
+/* The tables of positions, as stack.c has them. */
+static lm_status
+fill_positions(const lm_encoder_grad *run, const grad_space *space)
+{
+    const lm_stack *stack = &run->encoder->stack;
+    const lm_nn_buckets buckets = {
+        .count = stack->buckets,
+        .farthest = stack->farthest,
+        .heads = stack->blocks[0].heads,
+        .table = lm_model_weight(run->weights, stack->bias),
+    };
+
+    for (size_t i = 0; i < kind_count(stack); i++) {
+        const lm_block *block = &stack->blocks[i];
+
+        if (block->position == LM_POSITION_ROPE)
+            LM_TRY((block->exact_angles ? lm_nn_exact_rope_table : lm_nn_rope_table)(
+                run->ctx, block->theta, block->turned, run->longest, space->cosines[i],
+                space->sines[i]));
+    }
+    if (buckets.table)
+        lm_nn_bucket_bias(&buckets, run->longest, space->bias);
+    return LM_OK;
+}
+
+static lm_norm
+final_norm(const lm_encoder_grad *run)
+{
+    const lm_stack *stack = &run->encoder->stack;
+
+    return (lm_norm){
+        .kind = stack->blocks[0].norm,
+        .gain = lm_model_weight(run->weights, stack->final.gain),
+        .bias = lm_model_weight(run->weights, stack->final.bias),
+        .eps = stack->blocks[0].eps,
+    };
+}
+
+static float *
+state_of(const lm_encoder_grad *run, const grad_space *space, size_t layer)
+{
+    return space->states + layer * run->tokens * run->encoder->stack.width;
+}
+
+static lm_status
+layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
+{
+    const lm_block_weights weights = layer_weights(run, space, layer);
+    const lm_block_run block = block_run(run, space, layer, &weights);
+
+    LM_TRY(unpack_layer(run, space, layer));
+    return lm_block_forward(&block, state_of(run, space, layer), state_of(run, space, layer + 1));
+}
+
+/* What the layer's tape had is gone, and computed again; what it gives stands there already. */
+static lm_status
+layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer, const float *dy,
+               float *dx)
+{
+    const lm_block_gradients none = {.qkv = NULL};
+    const lm_block_weights weights = layer_weights(run, space, layer);
+    const lm_block_run block = block_run(run, space, layer, &weights);
+
+    LM_TRY(layer_forward(run, space, layer));
+    return lm_block_backward(&block, state_of(run, space, layer), dy, dx, &none);
+}
+
+lm_status
+lm_encoder_grad_forward(const lm_encoder_grad *run, const float *sums, const float **hidden)
+{
+    const grad_space space = space_of(run);
+    const lm_stack *stack = &run->encoder->stack;
+    const lm_norm final = final_norm(run);
+
+    LM_TRY(embed_forward(run, &space, sums));
+    LM_TRY(fill_positions(run, &space));
+    for (size_t layer = 0; layer < stack->layers; layer++)
+        LM_TRY(layer_forward(run, &space, layer));
+    *hidden = state_of(run, &space, stack->layers);
+    if (final.gain) {
+        lm_nn_norm(run->weights->kernels, &final, run->tokens, stack->width, *hidden, space.hidden);
+        *hidden = space.hidden;
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_encoder_grad_backward(const lm_encoder_grad *run, float *dhidden, float *dsums)
+{
+    const grad_space space = space_of(run);
+    const lm_stack *stack = &run->encoder->stack;
+    const lm_norm final = final_norm(run);
+    float *dy = dhidden, *dx = space.flow, *done;
+
+    if (final.gain)
+        lm_norm_backward(&final, run->tokens, stack->width, state_of(run, &space, stack->layers),
+                         dy, dy, NULL, NULL);
+    for (size_t layer = stack->layers; layer-- > 0;) {
+        LM_TRY(layer_backward(run, &space, layer, dy, dx));
+        done = dy;
+        dy = dx;
+        dx = done;
+    }
+    return embed_backward(run, &space, dy, dsums);
+}

@@ -1,0 +1,83 @@
+/*
+ * score.c - one or two layers on a vector, and what makes scores of their numbers.
+ */
+#include "task/score.h"
+
+static void
+softmax(const lm_kernels *kernels, size_t count, float *x)
+{
+    kernels->softmax_f32(count, x);
+}
+
+/* 1 / (1 + e^−x), which is the softmax of x beside 0. */
+static void
+sigmoid(const lm_kernels *kernels, size_t count, float *x)
+{
+    for (size_t i = 0; i < count; i++) {
+        float pair[] = {x[i], 0};
+
+        kernels->softmax_f32(2, pair);
+        x[i] = pair[0];
+    }
+}
+
+static void
+keep_raw(const lm_kernels *kernels, size_t count, float *x)
+{
+}
+
+static void (*const scorings[LM_SCORING_COUNT])(const lm_kernels *kernels, size_t count,
+                                                float *x) = {
+    [LM_SCORING_SOFTMAX] = softmax,
+    [LM_SCORING_SIGMOID] = sigmoid,
+    [LM_SCORING_RAW] = keep_raw,
+};
+
+/* out (rows) = W (rows, width) · x + bias, or without. Products of single rows: the same bits in
+ * any batch. */
+static void
+multiply(const lm_kernels *kernels, size_t rows, size_t width, const float *w, const float *bias,
+         const float *x, float *out)
+{
+    for (size_t i = 0; i < rows; i++)
+        out[i] = kernels->dot_f32(width, w + i * width, x) + (bias ? bias[i] : 0);
+}
+
+const float *
+lm_head_transform(const lm_kernels *kernels, const lm_head *head, const float *x, float *room)
+{
+    const size_t inner = (size_t)head->inner;
+
+    if (!head->dense)
+        return x;
+    multiply(kernels, inner, (size_t)head->width, head->dense, head->dense_bias, x, room);
+    kernels->activate_f32(head->act, inner, room);
+    if (head->norm_gain)
+        kernels->layer_norm_f32(1, inner, room, head->norm_gain, head->norm_bias, head->eps, room);
+    return room;
+}
+
+void
+lm_head_logits(const lm_kernels *kernels, const lm_head *head, const float *x, float *room,
+               float *logits)
+{
+    size_t labels = (size_t)head->labels;
+
+    if (!head->late)
+        x = lm_head_transform(kernels, head, x, room);
+    multiply(kernels, labels, (size_t)head->inner, head->weight, head->bias, x, logits);
+}
+
+void
+lm_score(const lm_kernels *kernels, lm_scoring scoring, size_t count, float *x)
+{
+    scorings[scoring](kernels, count, x);
+}
+
+void
+lm_head_score(const lm_kernels *kernels, const lm_head *head, const float *x, float *room,
+              float *scores)
+{
+    lm_head_logits(kernels, head, x, room, scores);
+    lm_score(kernels, head->scoring, (size_t)head->labels, scores);
+}

@@ -1,0 +1,29 @@
+/*
+ * score_grad.h - a label's score with its gradient, back through the head, the modules and the
+ * poolings to the hidden states of a text (private to task/).
+ */
+#ifndef LM_TASK_SCORE_GRAD_H
+#define LM_TASK_SCORE_GRAD_H
+
+#include "task/steps.h"
+
+/* From hidden states to a score: what the model does behind its encoder. */
+typedef struct lm_score_path {
+    lm_context *ctx;
+    const lm_kernels *kernels;
+    const lm_steps *steps;
+    bool normalize; /* the embedding has length 1, by the model's files */
+    const lm_head *head;
+    size_t hidden;   /* D */
+    size_t excluded; /* first tokens that pooling leaves out */
+    int label;
+    float *room; /* lm_score_path_room numbers */
+} lm_score_path;
+
+size_t lm_score_path_room(const lm_steps *steps, const lm_head *head);
+
+/* The label's score of a text's hidden states x (rows, D); gradient (rows, D): NULL, or set. */
+lm_status lm_score_path_run(const lm_score_path *path, const float *x, size_t rows, float *score,
+                            float *gradient);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * tag.c - the best label of each token. One list serves for the text under way.
+ */
+#include "task/tag.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "task/classify.h"
+#include "task/token_scores.h"
+
+/* One call. */
+typedef struct tag_run {
+    int labels;
+    lm_buffer tags; /* of the text under way */
+    float *means;   /* (texts, labels); NULL: not wanted */
+    lm_tag_sink sink;
+    void *opaque;
+} tag_run;
+
+/* Behind those of the text's tokens before it. */
+static lm_status
+tag_token(void *opaque, const lm_scored_token *scored)
+{
+    tag_run *run = opaque;
+    const int label = lm_classify_best(scored->scores, run->labels);
+    const lm_tag tag = {scored->token, scored->start, scored->stop, label, scored->scores[label]};
+
+    for (int i = 0; run->means && i < run->labels; i++)
+        run->means[scored->text * (size_t)run->labels + (size_t)i] += scored->scores[i];
+    return lm_buffer_append(&run->tags, &tag, sizeof tag);
+}
+
+/* From sum to mean. */
+static void
+finish_mean(const tag_run *run, size_t text, size_t count)
+{
+    float *means = run->means + text * (size_t)run->labels;
+
+    for (int i = 0; count > 0 && i < run->labels; i++)
+        means[i] /= (float)count;
+}
+
+static lm_status
+finish_text(void *opaque, size_t text)
+{
+    tag_run *run = opaque;
+    const size_t count = run->tags.size / sizeof(lm_tag);
+
+    run->tags.size = 0;
+    if (run->means)
+        finish_mean(run, text, count);
+    return run->sink(run->opaque, text, (const lm_tag *)run->tags.data, count);
+}
+
+static lm_status
+run_texts(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+          size_t count, const lm_embed_options *options, tag_run *run, lm_embed_counts *counts)
+{
+    const lm_token_receiver receiver = {tag_token, finish_text, run};
+    lm_status status;
+
+    run->labels = model->info.label_count;
+    lm_buffer_init(&run->tags, ctx);
+    status = lm_token_scores(ctx, session, model, texts, count, options, &receiver, counts);
+    lm_buffer_free(&run->tags);
+    return status;
+}
+
+lm_status
+lm_tag_texts(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+             size_t count, const lm_embed_options *options, lm_tag_sink sink, void *opaque,
+             lm_embed_counts *counts)
+{
+    tag_run run = {.sink = sink, .opaque = opaque};
+
+    return run_texts(ctx, session, model, texts, count, options, &run, counts);
+}
+
+static lm_status
+ignore(void *opaque, size_t text, const lm_tag *tags, size_t count)
+{
+    return LM_OK;
+}
+
+lm_status
+lm_tag_means(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+             size_t count, const lm_embed_options *options, float *out)
+{
+    tag_run run = {.means = out, .sink = ignore};
+
+    memset(out, 0, count * (size_t)model->info.label_count * sizeof *out);
+    return run_texts(ctx, session, model, texts, count, options, &run, NULL);
+}
+
+/* ---- Words ---- */
+
+/* The byte of a character, from where the cursor is; back again too, which costs as little. */
+static size_t
+byte_of(lm_text text, size_t character, lm_tag_cursor *at)
+{
+    while (at->character > character) {
+        do
+            at->byte--;
+        while (((unsigned char)text.bytes[at->byte] & 0xc0) == 0x80);
+        at->character--;
+    }
+    while (at->character < character && at->byte < text.length) {
+        int bytes;
+
+        lm_utf8_decode(text.bytes + at->byte, &bytes);
+        at->byte += (size_t)bytes;
+        at->character++;
+    }
+    return at->byte;
+}
+
+lm_text
+lm_tag_cut(lm_text text, int32_t start, int32_t stop, lm_tag_cursor *at)
+{
+    const char *bytes = text.bytes + byte_of(text, (size_t)start, at);
+
+    return (lm_text){bytes, (size_t)(text.bytes + byte_of(text, (size_t)stop, at) - bytes)};
+}
+
+/* Whether there is no space in a token, nor right before it. */
+static bool
+touches(lm_text text, int32_t start, lm_tag_cursor *at)
+{
+    lm_text near;
+
+    if (start == 0)
+        return false;
+    near = lm_tag_cut(text, start - 1, start + 1, at);
+    return memchr(near.bytes, ' ', near.length) == NULL;
+}
+
+bool
+lm_tag_is_piece(const lm_tokenizer *tokenizer, int32_t token, int32_t start, int32_t stop,
+                lm_text text, lm_tag_cursor *at)
+{
+    lm_text written;
+
+    if (token == lm_token_unknown(tokenizer))
+        return false;
+    if (!lm_tokenizer_marks_pieces(tokenizer))
+        return touches(text, start, at);
+    written.bytes = lm_token_text(tokenizer, token, &written.length);
+    return lm_utf8_count(written.bytes, written.length) != (size_t)(stop - start);
+}
+
+lm_text
+lm_tag_word(const lm_tokenizer *tokenizer, const lm_tag *tag, lm_text text, lm_tag_cursor *at)
+{
+    lm_text word;
+
+    if (tag->token != lm_token_unknown(tokenizer)) {
+        word.bytes = lm_token_text(tokenizer, tag->token, &word.length);
+        return word;
+    }
+    return lm_tag_cut(text, tag->start, tag->stop, at);
+}

@@ -1,0 +1,21 @@
+/*
+ * methods.c - the table of methods.
+ */
+#include "train/methods.h"
+
+#include <string.h>
+
+#include "train/linear.h"
+#include "train/unigram.h"
+
+const lm_method *const lm_methods[] = {&lm_method_linear, &lm_method_unigram, NULL};
+
+const lm_method *
+lm_method_find(const char *task, const char *name)
+{
+    for (int i = 0; lm_methods[i]; i++)
+        if (strcmp(lm_methods[i]->task, task) == 0 &&
+            (!name || strcmp(lm_methods[i]->name, name) == 0))
+            return lm_methods[i];
+    return NULL;
+}

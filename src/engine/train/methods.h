@@ -1,0 +1,96 @@
+/*
+ * methods.h - ways of learning from the rows of a query: a table with one row for each. What
+ * lmtext.train reads, which options it takes and what it stores follow from a method's row.
+ *
+ * Rows come in batches, in the order of the query, and only what a method keeps of them stays in
+ * memory. The same rows, options and CPU level give the same bits.
+ */
+#ifndef LM_METHODS_H
+#define LM_METHODS_H
+
+#include "base/buffer.h"
+#include "base/option.h"
+#include "base/text.h"
+
+/* What a column of the query holds. */
+typedef enum lm_train_kind {
+    LM_TRAIN_INPUT, /* texts, of which the base makes vectors, or these vectors */
+    LM_TRAIN_LABEL, /* a word */
+    LM_TRAIN_TEXT   /* texts as they are */
+} lm_train_kind;
+
+typedef struct lm_train_column {
+    const char *role; /* for messages: "text", "label" */
+    lm_train_kind kind;
+} lm_train_column;
+
+#define LM_TRAIN_COLUMNS_MAX 2
+
+/* A batch: rows in which no column is null. */
+typedef struct lm_train_rows {
+    size_t count;
+    const float *vectors;                       /* (count, width) of the input */
+    const lm_text *texts[LM_TRAIN_COLUMNS_MAX]; /* (count) of each column that has texts */
+} lm_train_rows;
+
+/* A figure by its name: NaN where it is not known. */
+typedef struct lm_train_value {
+    const char *name;
+    double value;
+    bool is_bool; /* shown as true or false */
+} lm_train_value;
+
+/* How far a fit is: told after each step. */
+typedef struct lm_train_progress {
+    int step, steps; /* of at most */
+    const lm_train_value *values;
+    int value_count;
+} lm_train_progress;
+
+/* Told from inside the engine: `report` must not throw. */
+typedef struct lm_train_watch {
+    void (*report)(void *opaque, const lm_train_progress *progress);
+    void *opaque;
+} lm_train_watch;
+
+#define LM_TRAIN_VALUES_MAX 12
+#define LM_TRAIN_FILES_MAX 2
+
+/* What came of it. */
+typedef struct lm_train_outcome {
+    struct {
+        const char *name;
+        lm_buffer bytes;
+    } files[LM_TRAIN_FILES_MAX]; /* of the model */
+    int file_count;
+    lm_train_value values[LM_TRAIN_VALUES_MAX]; /* figures that are kept with it */
+    int value_count;
+    char summary[160]; /* after "trained on 10 rows ": "with 2 labels: accuracy …" */
+} lm_train_outcome;
+
+typedef struct lm_method {
+    const char *name, *task;
+    bool needs_base; /* a model whose embeddings it learns from */
+    const lm_train_column *columns;
+    int column_count;
+    const lm_option *options;
+    int option_count;
+    size_t options_size;
+    void (*defaults)(void *options);
+    /* `width` is that of the base's embedding. What is opened must be closed. */
+    lm_status (*open)(lm_context *ctx, const void *options, size_t width, void **training);
+    lm_status (*add_rows)(void *training, const lm_train_rows *rows);
+    /* What is wrong with the rows, after "the query …", and a hint; NULL: they will do. */
+    const char *(*lacking)(const void *training, const char **hint);
+    lm_status (*fit)(void *training, const lm_train_watch *watch);
+    /* Files are allocated from the context. */
+    lm_status (*write)(void *training, lm_train_outcome *outcome);
+    void (*close)(void *training); /* may be NULL */
+} lm_method;
+
+extern const lm_method *const lm_methods[]; /* ends with NULL */
+
+/* The method of that name for a task, or its first where `name` is NULL; NULL: there is none. */
+const lm_method *lm_method_find(const char *task, const char *name);
+
+#endif

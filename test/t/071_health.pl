@@ -1,0 +1,199 @@
+# 071_health.pl - lmtext.health: each check passes on a healthy server, and says what is wrong on another.
+use strict;
+use warnings;
+
+use Lmtext;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+my $node = start_node('health', conf => "max_locks_per_transaction = 10\nlmtext.cache_size = 8MB\nhuge_pages = try\n");
+
+sub checks
+{
+    my ($where, $before) = @_;
+    return value(($before // '') . "SELECT string_agg(\"check\" || ' ' || status, ', ' ORDER BY \"check\") FROM lmtext.health() WHERE $where");
+}
+
+# Status and detail of a check, after other statements of the session.
+sub check
+{
+    my ($check, $before, @options) = @_;
+    my $out = value(($before // '') . "SELECT status || ': ' || detail || coalesce(' / ' || hint, '') FROM lmtext.health() WHERE \"check\" = '$check'",
+        'postgres', @options);
+    return (split /\n/, $out)[-1];
+}
+
+sub reload
+{
+    my (@settings) = @_;
+    $node->append_conf('postgresql.conf', "$_\n") for @settings;
+    $node->reload;
+}
+
+sub restart
+{
+    my (@settings) = @_;
+    $node->append_conf('postgresql.conf', "$_\n") for @settings;
+    $node->restart;
+    expect_restart();
+}
+
+value(qq{
+    CREATE EXTENSION lmtext;
+    SELECT lmtext.import_model('m', '$tiny');
+    SELECT lmtext.load_model('m');
+    ALTER DATABASE postgres SET lmtext.embedding_model = 'm'});
+value(q{SELECT lmtext.embed('a') IS NOT NULL});
+
+# ---- A healthy server ----
+
+is(checks(q{status <> 'pass'}), '', 'a healthy server passes every check');
+is(value(q{SELECT string_agg("check", ' ') FROM lmtext.health()}),
+    'library instructions shared_memory cache_size dev_shm huge_pages private_copies orphans damaged contents not_deployed '
+      . 'names settings statistics errors truncated', 'of which there are these');
+is(value(q{SELECT count(*) FROM lmtext.health() WHERE detail = '' OR hint IS NOT NULL}), 0, 'each says something, and gives no advice');
+
+# ---- Library and machine ----
+
+like(check('library', q{BEGIN; UPDATE pg_extension SET extversion = '0.0' WHERE extname = 'lmtext'; }),
+    qr/^fail: .*extension of version 0\.0.* ALTER EXTENSION lmtext UPDATE/, 'an extension of another version than the library');
+SKIP:
+{
+    skip 'the processor has one level', 1 if value('SELECT best_instruction_level FROM lmtext.device') eq 'scalar';
+    like(check('instructions', 'SET lmtext.isa = scalar; '), qr/^warn: .*level scalar;.*RESET lmtext.isa/, 'a level that is capped');
+}
+
+# ---- Versions ----
+
+{
+    value(qq{SELECT lmtext.import_model('m', '@{[ variant($tiny, 1) ]}')});
+    like(check('not_deployed'), qr/^warn: Versions newer than what is deployed \(1\): m\@2 .*lmtext.deploy/, 'a version that nobody deployed');
+    value(q{SELECT lmtext.deploy('m', 2)});
+    like(check('not_deployed'), qr/^pass/, 'an older one is kept for going back to');
+    value(q{CREATE SCHEMA other; SET search_path = other, lmtext; SELECT lmtext.import_model('other.m', '} . $tiny . q{');
+            ALTER TABLE other."m@1" RENAME TO renamed});
+    like(check('not_deployed'), qr/^pass/, 'a version without a number is deployed under no name');
+    like(check('names'), qr/^fail: Deployed versions that were dropped \(1\): other\.m\@1 .*lmtext.deploy/, 'a name that means a version that is gone');
+    my $holder = session();
+    say_in($holder, 'BEGIN; LOCK TABLE lmtext.model_name');
+    like(check('names'), qr/^pass/, 'a table that is locked is not waited for');
+    $holder->quit;
+    value(q{DROP SCHEMA other CASCADE});
+    like(check('names'), qr/^fail: .*other\.m\@1/, 'its schema may be gone too');
+    value(q{DELETE FROM lmtext.model_name WHERE schema = 'other'; UPDATE lmtext.model_name SET deployed = NULL});
+    like(check('not_deployed'), qr/^warn: .*\(2\): m\@1, m\@2 /, 'versions of which none is deployed');
+    like(check('names'), qr/^pass/, 'mean nothing');
+    like(check('cache_size'), qr/^pass: The deployed models need at least 0 MB/, 'and need no memory');
+    like(check('settings'), qr/^fail: .*lmtext.embedding_model = 'm'/, 'nor may a default name them');
+    value(q{SELECT lmtext.deploy('m', 2)});
+
+    value(qq{SELECT lmtext.import_model('d$_', '$tiny') }) for 1 .. 7;
+    value(qq{DELETE FROM "d$_\@1" WHERE file = 'manifest.json'}) for 1 .. 6;
+    like(check('damaged'), qr/^fail: Manifests that cannot be read \(6\): (d\d\@1, ){5}\.\.\. .*import it again/, 'versions without a manifest');
+    value(qq{DROP TABLE "d$_\@1"}) for 1 .. 6;
+    value(q{DELETE FROM lmtext.model_name WHERE model IN ('d1', 'd2', 'd3', 'd4', 'd5', 'd6')});
+    like(check('contents'), qr/^pass/, 'rows as they were made');
+    value(q{UPDATE "d7@1" SET data = data || ' ' WHERE file = 'golden.json'});
+    like(check('contents'), qr/^fail: .*\(1\): d7\@1 .*lmtext.selftest/, 'golden values that were changed by hand');
+    is(value(q{SELECT ok FROM lmtext.selftest('d7') WHERE "check" = 'digest of the table''s rows'}), 'f', 'as the self-test sees it');
+    value(q{UPDATE "d7@1" SET data = '[' WHERE file = 'manifest.json'});
+    like(check('damaged'), qr/^fail: .*\(1\): d7\@1/, 'a manifest that is none');
+    like(check('contents'), qr/^pass/, 'is not looked at further');
+    $holder = session();
+    say_in($holder, 'BEGIN; LOCK TABLE "d7@1"');
+    like(check('damaged'), qr/^pass/, 'a version that is being changed is not waited for');
+    $holder->quit;
+    value(q{SELECT lmtext.drop_model('d7')});
+    is(checks(q{status <> 'pass'}), '', 'all is well again');
+}
+
+# ---- Settings ----
+
+like(check('settings', "SET lmtext.$_->[0] = '$_->[1]'; "), qr/^fail: Defaults of this session that name no model \(1\): lmtext\.$_->[0] = '\Q$_->[1]\E' /,
+    "a default '$_->[1]'") for ([ embedding_model => 'gone' ], [ rerank_model => 'm@9' ], [ classification_model => 'x@y@z' ],
+    [ embedding_model => 'noschema.m' ]);
+like(check('settings', "SET lmtext.$_; "), qr/^pass/, "a default $_") for (q{embedding_model = ''}, q{embedding_model = 'm@1'}, q{fill_mask_model = 'public.m'});
+
+# ---- Memory ----
+
+{
+    # Loaded by a session that has ended, and dropped by one that never used it.
+    value(qq{SELECT lmtext.import_model('lost', '@{[ variant($tiny, 2) ]}')});
+    value(q{SELECT lmtext.load_model('lost')});
+    value(q{DROP TABLE "lost@1"});
+    value(q{DELETE FROM lmtext.model_name WHERE model = 'lost'});
+    like(check('orphans'), qr/^warn: 1 loaded models, of 1 MB, are of dropped versions/, 'a loaded model of a dropped version');
+    value(q{CREATE ROLE plain});
+    like(check('orphans', 'SET ROLE plain; '), qr/^pass/, 'which is not told to everybody');
+    value(q{SELECT lmtext.unload_model('m')});
+    like(check('orphans'), qr/^pass/, 'and is freed');
+
+    reload('lmtext.cache_size = 20kB');
+    $node->poll_query_until('postgres', q{LOAD 'lmtext'; SELECT current_setting('lmtext.cache_size') = '20kB'}, "LOAD\nt");
+    like(check('cache_size'), qr/^warn: The deployed models need at least 1 MB; lmtext.cache_size is 1 MB\. .*Raise lmtext.cache_size/,
+        'a cache that is too small, before anything is loaded');
+    my $before = q{SET client_min_messages = error; SELECT lmtext.embed('a') IS NOT NULL; };
+    like(check('private_copies', $before), qr/^warn: This session has 1 models of its own, of 1 MB/, 'so that a session has a copy of its own');
+    like(check('cache_size', $before), qr/^warn/, 'whose size is known then');
+    like(check('orphans', $before), qr/^pass/, 'and which is of a version');
+    like(check('private_copies'), qr/^pass/, 'other sessions have none');
+    reload('lmtext.cache_size = 8MB');
+    $node->poll_query_until('postgres', q{LOAD 'lmtext'; SELECT current_setting('lmtext.cache_size') = '8MB'}, "LOAD\nt");
+
+    # All of /dev/shm is not free: this server has some of it.
+    my ($size, $free) = (split ' ', (split /\n/, qx{df -k --output=size,avail /dev/shm})[1]);
+    cmp_ok($free, '<', $size, '/dev/shm is in use');
+    for my $limit ($size, 2 * $size)
+    {
+        reload("lmtext.cache_size = ${limit}kB");
+        $node->poll_query_until('postgres', qq{LOAD 'lmtext'; SELECT setting = '$limit' FROM pg_settings WHERE name = 'lmtext.cache_size'}, "LOAD\nt");
+        like(check('dev_shm'), qr/^warn: \d+ MB of \d+ MB are free; models may still take \d+ MB .*--shm-size/, "/dev/shm of $size kB for $limit kB");
+    }
+    restart('dynamic_shared_memory_type = mmap');
+    like(check('dev_shm'), qr/^pass: Loaded models do not need/, 'elsewhere than in /dev/shm there is no such bound');
+    restart('dynamic_shared_memory_type = posix', 'lmtext.cache_size = 8MB', 'min_dynamic_shared_memory = 8MB');
+    like(check('dev_shm'), qr/^pass: Loaded models do not need/, 'nor for memory that is reserved');
+    my $main = slurp_file('/proc/' . (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0] . '/maps');
+    like(check('huge_pages'), $main =~ /anon_hugepage/ ? qr/^pass: Models/ : qr/^warn: .*small pages\. .*nr_hugepages/, 'huge pages, or none, for what is reserved');
+    restart('huge_pages = off');
+    like(check('huge_pages'), qr/^pass: No huge pages/, 'nobody asked for them');
+    is(checks(q{status <> 'pass'}), '', 'all is well again');
+}
+
+# ---- Calls ----
+
+{
+    value(q{SELECT lmtext.stats_reset()});
+    like(check('statistics', 'SET lmtext.track = off; '), qr/^warn: .*lmtext.track is off/, 'calls that are not counted');
+    my $failing = q{DO $$ BEGIN FOR i IN 1 .. 25 LOOP BEGIN PERFORM lmtext.embed('a', %s);
+        EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $$; };
+    value(sprintf $failing, q{'m', dimensions => 1000});
+    like(check('errors'), qr/^warn: More than a tenth of the calls failed \(1\): embed with m\@2 .*log of the server/, 'calls that fail');
+    value(sprintf $failing, q{'nosuch'});
+    like(check('errors'), qr/^warn: .*\(2\): .*embed with no model/, 'with an unknown model as well');
+    like(check('errors', 'SET ROLE plain; '), qr/^pass/, 'which others do not see');
+    value(q{CREATE ROLE watcher; GRANT pg_monitor TO watcher});
+    like(check('errors', 'SET ROLE watcher; '), qr/^warn: .*\(2\)/, 'but members of pg_monitor');
+    value(q{SELECT count(lmtext.embed(body, 'm')) FROM (SELECT 'word ' || i AS body FROM generate_series(1, 1000) i) x});
+    like(check('errors'), qr/^warn: .*\(1\): embed with no model/, 'among many that do not they are few');
+    like(check('truncated'), qr/^pass/, 'short texts');
+    value(q{SELECT lmtext.stats_reset(); SELECT count(lmtext.embed(repeat('word ', 2000) || i, 'm')) FROM generate_series(1, 19) i});
+    like(check('truncated'), qr/^pass/, 'some long ones');
+    value(q{SELECT lmtext.embed(repeat('word ', 2000), 'm') IS NOT NULL});
+    like(check('truncated'), qr/^warn: .*\(1\): embed with m\@2 .*lmtext.chunk/, 'many of them');
+    value(q{SELECT lmtext.stats_reset()});
+}
+
+# ---- Who sees what ----
+
+{
+    value(qq{SELECT lmtext.import_model('m', '@{[ variant($tiny, 3) ]}'); CREATE TABLE "locked\@1" OF lmtext.model_part});
+    like(check('not_deployed'), qr/\(2\)/, 'two versions that nobody deployed') or diag(check('not_deployed'));
+    like(check('not_deployed', 'SET ROLE watcher; '), qr/\(2\)/, 'of which a monitor is told');
+    like(check('not_deployed', 'SET ROLE plain; '), qr/^pass/, 'and others who may use neither are not');
+    value(q{SELECT lmtext.grant_model('m@3', 'plain')});
+    like(check('not_deployed', 'SET ROLE plain; '), qr/^warn: .*\(1\): m\@3/, 'those who may use one are');
+    safe('after looks of all roles');
+}
+
+done();
