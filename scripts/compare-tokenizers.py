@@ -5,7 +5,7 @@ Prints "ok NAME" or "not ok NAME" for each set of texts, the first differences, 
 on one thread, by processor time. --share 3/10 takes each tenth text from the fourth on.
 
 usage: compare-tokenizers.py --program build/unit/tools/tokenize_lines --model DIR
-                             [--cache DIR] [--corpus FILE.jsonl] [--fixtures DIR] [--only SET] [--share K/N] [--long]
+                             [--cache DIR] [--corpus FILE.jsonl] [--fixtures DIR] [--only SET,…] [--share K/N] [--long]
 """
 import argparse
 import array
@@ -250,7 +250,7 @@ def main():
     parser.add_argument("--corpus", help="JSON lines with a body and a lang")
     parser.add_argument("--fixtures", default=os.path.join(HERE, "../test/golden/tokenizer"))
     parser.add_argument("--long", action="store_true", help="every character with every fixture, every translation")
-    parser.add_argument("--only", default="", help="this set alone")
+    parser.add_argument("--only", default="", help="these sets alone, between commas")
     parser.add_argument("--share", default="0/1", help="K/N: each N-th text of a set, from number K on")
     args = parser.parse_args()
     global FIRST, STEP
@@ -260,9 +260,10 @@ def main():
     found = list(compare_model(args, path))
     for fixture in sorted(glob.glob(os.path.join(args.fixtures, "*.tokenizer.json"))):
         found += compare_fixture(args, fixture)
-    jobs.extend(job for job in found if args.only in ("", job[0]))
-    results = list(run_all(1 if args.only else os.cpu_count()))
-    if args.only in ("", "speed") and (args.corpus or args.cache):
+    only = set(args.only.split(",")) if args.only else None
+    jobs.extend(job for job in found if only is None or job[0] in only)
+    results = list(run_all(1 if only else os.cpu_count()))
+    if (only is None or "speed" in only) and (args.corpus or args.cache):
         texts = debian_texts(args, 10, 0)
         results.append(compare_speed(Program(args.program, path), load_library(path), texts))
     sys.exit(0 if results and all(results) else 1)

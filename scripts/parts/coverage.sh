@@ -4,7 +4,7 @@
 # speed: kernels are measured by their own check and that of levels, the other rooms of the engine by its tests, src/pg by a server's. What
 # these tests say is judged where all is compiled as always, since some look at the clock; here only the loops of faults
 # are. A run that ends early shows in the counts.
-COVERAGE_FLAGS="--coverage -O0 -DUNIT_STRIDE=16"
+COVERAGE_FLAGS="--coverage -O0"
 # Vectors that stay in memory between two instructions cost the kernels thirty times as much.
 KERNEL_COVERAGE_FLAGS="--coverage -O1"
 
@@ -12,6 +12,7 @@ step coverage-programs "engine" build_coverage_programs
 step coverage-server "engine" build_coverage_server
 
 part_coverage() {
+    in_turn 0 2 || return 0
     job coverage-units coverage-programs count_units
     job coverage-kernels coverage-programs count_kernels
     job coverage-sql "coverage-server model" count_sql
@@ -57,7 +58,7 @@ count_units() {
     find_coverage
     for program in "$units"/unit/test_*; do
         case $program in *.d | *.gc*) continue ;; esac
-        "$program" -blocks >"$LOGS/coverage-$(basename "$program").log" 2>&1 || true
+        LMTEXT_STRIDE=16 "$program" -blocks >"$LOGS/coverage-$(basename "$program").log" 2>&1 || true
     done
 }
 

@@ -62,7 +62,16 @@ unit_jobs() {
 }
 
 run_unit() {
-    check_lines "$1/$2" "$BUILD/$1/unit/$2"
+    check_lines "$1/$2" env LMTEXT_TURN="$(commit_number)" LMTEXT_STRIDE="$(stride_of "$1")" "$BUILD/$1/unit/$2"
+}
+
+# FOLDER: of inputs that go one way each n-th (test/unit/unit.h).
+stride_of() {
+    case $1/$LMTEXT_EFFORT in
+    unit/quick | unit/ci) echo 4 ;;
+    unit/*) echo 1 ;;
+    *) echo 8 ;;
+    esac
 }
 
 part_kernels() {

@@ -2,7 +2,7 @@
 # minutes, of which three are apt's: in CI each fifth commit, and while what makes the package differs from the last whole run's.
 
 part_package() {
-    [ "$LMTEXT_EFFORT" != ci ] || [ $(($(commit_number) % 5)) = 1 ] ||
+    in_turn 1 5 ||
         changed_since_compared debian Dockerfile META.json lmtext.control test/package || return 0
     job package "" check_package
 }

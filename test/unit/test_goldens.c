@@ -18,7 +18,8 @@ takes_level(int folder, int level)
         all += lm_kernels_at((lm_level)i) != NULL;
         before += i < level && lm_kernels_at((lm_level)i);
     }
-    return lm_kernels_at((lm_level)level) && (UNIT_STRIDE == 1 || folder % all == before);
+    return lm_kernels_at((lm_level)level) &&
+           (unit_stride() == 1 || ((size_t)folder + unit_turn()) % (size_t)all == (size_t)before);
 }
 
 /* Those whose golden.json has the section: static embeddings have no hidden states. */

@@ -29,7 +29,7 @@ static const size_t lower_stride[LM_LEVEL_COUNT] = {16, 3, 3, 3, 1};
 static size_t
 value_stride(int level)
 {
-    size_t stride = (level == (int)lm_kernels_best() ? 1 : lower_stride[level]) * UNIT_STRIDE;
+    size_t stride = (level == (int)lm_kernels_best() ? 1 : lower_stride[level]) * unit_stride();
 
     return stride < MOST_STRIDE ? stride : MOST_STRIDE;
 }
@@ -205,7 +205,7 @@ embeddings(void)
 
         if (!load_real(&r, level, LM_PRECISION_F32, &loaded, &session))
             continue;
-        for (size_t i = 0; i < r.count; i += value_stride(level)) {
+        for (size_t i = unit_turn() % value_stride(level); i < r.count; i += value_stride(level)) {
             CHECK_OK(&r.ctx, lm_embed(&r.ctx, session, &loaded.model, &r.texts[i], 1,
                                       &(lm_embed_options){.dimensions = 0}, out, NULL));
             worst = fmax(worst, distance(out, r.vectors + i * WIDTH, WIDTH));
@@ -248,7 +248,8 @@ check_fidelity(recorded *r, int level, lm_precision precision, double min_cosine
     if (!load_real(r, level, precision, &loaded, &session))
         return;
     CHECK_EQ_INT(loaded.model.info.precision, precision);
-    for (size_t i = 0; i < r->count; i += value_stride(level), count++) {
+    for (size_t i = unit_turn() % value_stride(level); i < r->count;
+         i += value_stride(level), count++) {
         double value;
 
         CHECK_OK(&r->ctx, lm_embed(&r->ctx, session, &loaded.model, &r->texts[i], 1,
@@ -457,7 +458,7 @@ check_level(recorded *r, const loaded_model *loaded, lm_session *session, size_t
     static float alone[MAX_TEXTS * WIDTH];
     size_t order[MAX_TEXTS], count = 0;
 
-    for (size_t i = 0; i < r->count; i += stride) {
+    for (size_t i = unit_turn() % stride; i < r->count; i += stride) {
         order[count++] = i;
         CHECK_OK(&r->ctx,
                  lm_embed(&r->ctx, session, &loaded->model, &r->texts[i], 1,

@@ -617,9 +617,9 @@ test_full_text(void)
         given g;
 
         open_given(&g, &good[i].folder);
-        for (size_t length = 1; length < sizeof text; length += 3 * UNIT_STRIDE)
+        for (size_t length = 1; length < sizeof text; length += 3 * unit_stride())
             refused += fill_text(&g.files, text + sizeof text - 1 - length, length);
-        CHECK(refused > 500 / UNIT_STRIDE);
+        CHECK((size_t)refused > 500 / unit_stride());
         close_given(&g);
     }
 }

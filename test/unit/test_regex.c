@@ -413,8 +413,8 @@ linear_time(void)
         double few, many;
 
         compile(&a, hostile[i].pattern, false);
-        few = steps_for(&a, hostile[i].part, 20000 / UNIT_STRIDE);
-        many = steps_for(&a, hostile[i].part, 200000 / UNIT_STRIDE);
+        few = steps_for(&a, hostile[i].part, 20000 / unit_stride());
+        many = steps_for(&a, hostile[i].part, 200000 / unit_stride());
         if (few > 136 || many > 136 || many > few * 1.1 + 1)
             UNIT_FAIL("/%s/ takes %.1f steps a unit, and %.1f of ten times as many",
                       hostile[i].pattern, few, many);

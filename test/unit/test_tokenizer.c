@@ -495,7 +495,7 @@ check_blocks(const char *name)
         uint32_t got_alone = 0, got_inside = 0;
 
         CHECK(sscanf(line, "%lx %lx %lx", &block, &alone, &inside) == 3);
-        if (blocks % UNIT_STRIDE != 0)
+        if ((blocks + unit_turn()) % unit_stride() != 0)
             continue;
         for (uint32_t c = (uint32_t)block << 8; c < (uint32_t)(block + 1) << 8; c++) {
             char text[8] = "a";
@@ -627,7 +627,8 @@ test_scalars_agree(void)
         if (!open_named(&f, with_fast_path[n]))
             return;
         copy = staged_copy(&f, &staged);
-        for (uint32_t first = 0; first < 0x110000; first += 64 * UNIT_STRIDE) {
+        for (uint32_t first = 64 * (uint32_t)(unit_turn() % unit_stride()); first < 0x110000;
+             first += 64 * (uint32_t)unit_stride()) {
             char text[64 * 12], *end = text;
 
             for (uint32_t c = first; c < first + 64; c++)

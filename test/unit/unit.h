@@ -15,18 +15,39 @@
 
 #include "base/notes.h"
 
-/*
- * Of many inputs that take the same way each n-th is enough under sanitizers and where ways are
- * counted (scripts/parts/coverage.sh): these look at the accesses and at the ways, not at the
- * values, and take ten times as long.
- */
-#ifndef UNIT_STRIDE
 #ifdef __SANITIZE_ADDRESS__
 #define UNIT_STRIDE 8
 #else
 #define UNIT_STRIDE 1
 #endif
-#endif
+
+static inline size_t
+unit_number(const char *variable, size_t fallback)
+{
+    const char *value = getenv(variable);
+
+    return value ? strtoul(value, NULL, 10) : fallback;
+}
+
+/*
+ * Of many inputs that take the same way each n-th is enough under sanitizers and where ways are
+ * counted (scripts/parts/coverage.sh): these look at the accesses and at the ways, not at the
+ * values, and take ten times as long. In CI LMTEXT_STRIDE is n, and commits take turns
+ * (LMTEXT_TURN) at which ones it takes.
+ */
+static inline size_t
+unit_stride(void)
+{
+    size_t stride = unit_number("LMTEXT_STRIDE", UNIT_STRIDE);
+
+    return stride ? stride : 1;
+}
+
+static inline size_t
+unit_turn(void)
+{
+    return unit_number("LMTEXT_TURN", 0);
+}
 
 static int unit_failures; /* of the running case */
 
