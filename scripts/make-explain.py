@@ -7,14 +7,19 @@ out of the text. Running this again with the pinned versions (make-golden.py) gi
 
     python3 scripts/make-explain.py
 """
+import contextlib
 import json
 import math
 import os
+import shutil
+import tempfile
 
 import numpy
 import sentence_transformers
 import torch
 import transformers
+
+import jina_bert  # beside this file
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TINY = os.path.join(ROOT, "models", "tiny")
@@ -25,9 +30,10 @@ LABELS = 3
 TEXTS = ["the cat sat on mats", "Databases, 42 queries: indexing?"]
 HEADED = ["bert-sequence", "bert-multi-label", "bert-regression", "distilbert-sequence", "roberta-sequence",
           "electra-sequence", "albert-sequence", "modernbert-sequence", "big_bird-sequence", "roformer-sequence",
-          "ernie-sequence", "roberta-nli"]
+          "ernie-sequence", "roberta-nli", "deberta-v2-sequence", "deberta-v2-nli"]
 EMBEDDING = ["bert-st6-lists", "bert-st6-steps", "bert-st6-max", "bert-st6-weighted", "bert-st6-last", "bert-st5-sqrt",
-             "bert-st6-labse", "distilbert-st6-distiluse", "mpnet-st6", "t5-st6", "qwen3-st6", "roberta-xlm-st6"]
+             "bert-st6-labse", "distilbert-st6-distiluse", "mpnet-st6", "t5-st6", "qwen3-st6", "roberta-xlm-st6",
+             "deberta-v2-one-way", "umt5", "jina_bert-heads3"]
 
 
 def shorten(values):
@@ -40,6 +46,24 @@ def scoring(config):
     if config.problem_type == "multi_label_classification" or config.num_labels == 1:
         return torch.sigmoid
     return lambda logits: torch.softmax(logits, -1)
+
+
+@contextlib.contextmanager
+def readable(folder):
+    """The folder; of JinaBERT, which no version of transformers has, one that says our class."""
+    path = os.path.join(folder, "config.json")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    if "auto_map" not in config:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        del config["auto_map"], config["attn_implementation"]
+        config["model_type"] = jina_bert.JinaBertConfig.model_type
+        with open(os.path.join(copy, "config.json"), "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        yield copy
 
 
 class Headed:
@@ -61,10 +85,14 @@ class Embedding:
     """An embedding model, and a head of softmax over it."""
 
     def __init__(self, folder):
-        self.model = sentence_transformers.SentenceTransformer(folder, device="cpu").double().eval()
+        with readable(folder) as path:
+            self.model = sentence_transformers.SentenceTransformer(path, device="cpu").double().eval()
         self.tokenizer = self.model.tokenizer
         inner = self.model[0].model  # T5's encoder has a module of its own over the shared table
-        self.words = getattr(getattr(inner, "encoder", None), "embed_tokens", None) or inner.get_input_embeddings()
+        if isinstance(inner, jina_bert.JinaBertModel):
+            self.words = inner.embeddings["word_embeddings"]
+        else:
+            self.words = getattr(getattr(inner, "encoder", None), "embed_tokens", None) or inner.get_input_embeddings()
 
     def scores(self, text):
         inputs = self.model.preprocess([text])

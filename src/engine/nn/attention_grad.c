@@ -18,12 +18,13 @@ typedef struct query_block {
     size_t q, k, v;   /* columns */
     float *weights;   /* (rows, tokens) */
     float *gradients; /* the same of them, behind */
+    float *placed;    /* what places add to scores */
 } query_block;
 
 size_t
 lm_attend_room(size_t tokens)
 {
-    return 2 * QUERIES * tokens;
+    return 3 * QUERIES * tokens;
 }
 
 static query_block
@@ -43,6 +44,7 @@ block_of(const lm_attend *args, size_t head, size_t first)
         .v = keys + args->kv_heads * args->head_dim,
         .weights = args->room,
         .gradients = args->room + QUERIES * args->tokens,
+        .placed = args->room + 2 * QUERIES * args->tokens,
     };
 }
 
@@ -84,6 +86,29 @@ multiply_keys(lm_context *ctx, const query_block *b, float scale, const float *r
     return lm_blas_sgemm(&product);
 }
 
+/* Scores get what the distances of some queries from all keys add. */
+static void
+add_places(const query_block *b, const float *qkv)
+{
+    lm_nn_disentangled places = *b->args->places;
+    lm_attention call = {
+        .queries = b->rows,
+        .keys = b->args->tokens,
+        .head_dim = b->args->head_dim,
+        .q = qkv + b->first * b->ld + b->q,
+        .ldq = b->ld,
+        .k = qkv + b->k,
+        .ldkv = b->ld,
+        .first_query = b->first,
+        .scale = b->args->scale,
+    };
+    const lm_kernels *kernels = b->args->kernels;
+
+    places.bias = b->placed;
+    lm_nn_disentangle(kernels, &places, b->head, &call);
+    kernels->add_f32(b->rows * b->args->tokens, b->weights, b->placed, NULL, b->weights);
+}
+
 /* From scores to weights: bias, mask and softmax. */
 static void
 weigh(const query_block *b)
@@ -111,6 +136,8 @@ compute_weights(lm_context *ctx, const query_block *b, const float *qkv)
 {
     LM_TRY(multiply_keys(ctx, b, b->args->scale, qkv + b->first * b->ld + b->q, b->ld, qkv + b->k,
                          b->weights));
+    if (b->args->places)
+        add_places(b, qkv);
     weigh(b);
     return LM_OK;
 }
@@ -196,6 +223,39 @@ scores_backward(const query_block *b, float *dbias)
     }
 }
 
+/* out (width) += scale · x. */
+static void
+add_scaled(size_t width, float scale, const float *x, float *out)
+{
+    for (size_t i = 0; i < width; i++)
+        out[i] += scale * x[i];
+}
+
+/* What scores of places are to queries and keys of tokens. */
+static void
+places_backward(const query_block *b, float *dqkv)
+{
+    const lm_attend *args = b->args;
+    const lm_nn_disentangled *places = args->places;
+    const size_t width = args->head_dim;
+
+    for (size_t i = 0; i < b->rows; i++) {
+        const int32_t *index = places->index + places->positions - 1 + b->first + i;
+        const float *gradients = b->gradients + i * args->tokens;
+
+        for (size_t j = 0; j < args->tokens; j++) {
+            const float *row = places->rows + b->q + (size_t) * (index - j) * places->ld;
+            float gradient = args->scale * gradients[j];
+
+            if (places->content_to_place)
+                add_scaled(width, gradient, row + places->key_column,
+                           dqkv + (b->first + i) * b->ld + b->q);
+            if (places->place_to_content)
+                add_scaled(width, gradient, row, dqkv + j * b->ld + b->k);
+        }
+    }
+}
+
 static lm_status
 block_backward(lm_context *ctx, const query_block *b, const float *qkv, const float *dout,
                float *dqkv, float *dbias)
@@ -210,8 +270,11 @@ block_backward(lm_context *ctx, const query_block *b, const float *qkv, const fl
     scores_backward(b, dbias);
     LM_TRY(
         mix_rows(ctx, b, scale, b->gradients, qkv + b->k, dqkv + b->first * b->ld + b->q, b->ld));
-    return add_to_keys(ctx, b, scale, b->gradients, qkv + b->first * b->ld + b->q, b->ld,
-                       dqkv + b->k);
+    LM_TRY(add_to_keys(ctx, b, scale, b->gradients, qkv + b->first * b->ld + b->q, b->ld,
+                       dqkv + b->k));
+    if (b->args->places)
+        places_backward(b, dqkv);
+    return LM_OK;
 }
 
 /* Heads that share keys add up in these. */

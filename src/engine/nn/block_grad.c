@@ -159,6 +159,7 @@ attend_of(const lm_block_run *run, const block_tape *tape, size_t text)
         .scale = block->scale,
         .bias = block->position == LM_POSITION_BIAS ? run->bias : NULL,
         .bias_positions = run->longest,
+        .places = block->position == LM_POSITION_PLACE ? run->places : NULL,
         .room = tape->room,
     };
 }

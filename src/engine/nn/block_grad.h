@@ -27,7 +27,10 @@ typedef struct lm_part_gradients {
     lm_norm_gradients before, inside, after;
 } lm_part_gradients;
 
-/* Their gradients, which are added to; NULL: not wanted. */
+/*
+ * Their gradients, which are added to; NULL: not wanted. With PLACE those of qkv lack what comes by
+ * places, which are taken as they are.
+ */
 typedef struct lm_block_gradients {
     lm_part_gradients attention, ffn;
     float *qkv, *qkv_bias, *output, *output_bias, *query_gain, *key_gain;
@@ -43,10 +46,11 @@ typedef struct lm_block_run {
     const lm_block_weights *weights;
     size_t width; /* D */
     size_t tokens, texts, longest;
-    const size_t *offsets;        /* (texts + 1) */
-    const float *cosines, *sines; /* of ROPE, for `longest` positions */
-    const float *bias;            /* of BIAS, for `longest` positions */
-    float *tape;                  /* lm_block_tape numbers */
+    const size_t *offsets;            /* (texts + 1) */
+    const float *cosines, *sines;     /* of ROPE, for `longest` positions */
+    const float *bias;                /* of BIAS, for `longest` positions */
+    const lm_nn_disentangled *places; /* of PLACE */
+    float *tape;                      /* lm_block_tape numbers */
 } lm_block_run;
 
 /* Numbers that a layer keeps between the two passes, and works with. */

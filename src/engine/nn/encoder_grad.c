@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "nn/tables.h"
 
 /* Where things stand in the workspace. */
 typedef struct grad_space {
@@ -17,8 +18,8 @@ typedef struct grad_space {
     float *flow;     /* (T, D) */
     float
         *matrix[4]; /* a layer's, unpacked: qkv, output, up, down; the first also a projection's */
-    float *cosines[LM_BLOCK_KINDS], *sines[LM_BLOCK_KINDS];
-    float *bias;
+    lm_position_tables tables;
+    float *placed; /* (places, qkv): of a layer */
     float *tape;
     size_t size;
 } grad_space;
@@ -29,12 +30,6 @@ static size_t
 greater(size_t a, size_t b)
 {
     return a > b ? a : b;
-}
-
-static size_t
-kind_count(const lm_stack *stack)
-{
-    return stack->every > 0 ? LM_BLOCK_KINDS : 1;
 }
 
 size_t
@@ -58,13 +53,30 @@ shapes_of(const lm_block *block, size_t width, size_t shapes[4][2])
     memcpy(shapes, all, sizeof all);
 }
 
+/* What distances add to scores. */
+static void
+lay_relative(const lm_stack *stack, size_t longest, float *base, grad_space *space)
+{
+    lm_position_tables *tables = &space->tables;
+    bool biased = stack->bias >= 0 || stack->linear_bias;
+
+    tables->longest = longest;
+    tables->places = lm_place_rows(stack, longest);
+    tables->bias =
+        lm_lay_floats(base, &space->size, biased ? stack->blocks[0].heads * 2 * longest : 0);
+    tables->index = (int32_t *)lm_lay_floats(base, &space->size, tables->places ? 2 * longest : 0);
+    tables->place = lm_lay_floats(base, &space->size, tables->places * stack->width);
+    space->placed =
+        lm_lay_floats(base, &space->size, tables->places * lm_block_qkv_width(&stack->blocks[0]));
+}
+
 static void
 lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, float *base, grad_space *space)
 {
     const lm_stack *stack = &encoder->stack;
     size_t most[4] = {stack->width * lm_encoder_sum_width(encoder)}, tape = 0, shapes[4][2];
 
-    for (size_t kind = 0; kind < kind_count(stack); kind++) {
+    for (size_t kind = 0; kind < lm_stack_kinds(stack); kind++) {
         const lm_block *block = &stack->blocks[kind];
         size_t angles = longest * block->turned / 2;
 
@@ -72,13 +84,12 @@ lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, float *base
         for (int i = 0; i < 4; i++)
             most[i] = greater(most[i], shapes[i][0] * shapes[i][1]);
         tape = greater(tape, lm_block_tape(block, stack->width, tokens, longest));
-        space->cosines[kind] = lm_lay_floats(base, &space->size, angles);
-        space->sines[kind] = lm_lay_floats(base, &space->size, angles);
+        space->tables.cosines[kind] = lm_lay_floats(base, &space->size, angles);
+        space->tables.sines[kind] = lm_lay_floats(base, &space->size, angles);
     }
     for (int i = 0; i < 4; i++)
         space->matrix[i] = lm_lay_floats(base, &space->size, most[i]);
-    space->bias = lm_lay_floats(base, &space->size,
-                                stack->bias >= 0 ? stack->blocks[0].heads * 2 * longest : 0);
+    lay_relative(stack, longest, base, space);
     space->tape = lm_lay_floats(base, &space->size, tape);
 }
 
@@ -118,12 +129,6 @@ without_gradients(const lm_encoder *encoder)
 {
     const lm_stack *stack = &encoder->stack;
 
-    if (stack->places)
-        return "disentangled attention";
-    if (stack->own_bias)
-        return "a bias of each layer's own";
-    if (stack->linear_bias)
-        return "a bias that falls with the distance";
     return stack->blocks[0].narrow ? "layers in a narrower width" : NULL;
 }
 
@@ -135,8 +140,7 @@ lm_encoder_grad_check(lm_context *ctx, const lm_encoder *encoder, const lm_nn_we
     if (found) {
         lm_raise(ctx, LM_UNSUPPORTED, "there are no gradients of the model's layers");
         lm_detail_found(ctx, "%s", found);
-        return lm_detail_allowed(ctx, "attention without positions of its own, with rotary ones, "
-                                      "or with a bias that all layers share");
+        return lm_detail_allowed(ctx, "layers in the width of the hidden states");
     }
     if (lm_precisions[weights->precision].coded) {
         lm_raise(ctx, LM_UNSUPPORTED, "there are no gradients of a model of this precision");
@@ -151,9 +155,7 @@ lm_encoder_grad_check(lm_context *ctx, const lm_encoder *encoder, const lm_nn_we
 static size_t
 kind_of(const lm_encoder_grad *run, size_t layer)
 {
-    const lm_stack *stack = &run->encoder->stack;
-
-    return stack->every > 0 && layer % stack->every == stack->at;
+    return lm_stack_kind(&run->encoder->stack, layer);
 }
 
 static lm_status
@@ -229,7 +231,7 @@ layer_weights(const lm_encoder_grad *run, const grad_space *space, size_t layer)
 
 static lm_block_run
 block_run(const lm_encoder_grad *run, const grad_space *space, size_t layer,
-          const lm_block_weights *weights)
+          const lm_block_weights *weights, const lm_nn_disentangled *places)
 {
     size_t kind = kind_of(run, layer);
 
@@ -243,9 +245,10 @@ block_run(const lm_encoder_grad *run, const grad_space *space, size_t layer,
         .texts = run->texts,
         .longest = run->longest,
         .offsets = run->offsets,
-        .cosines = space->cosines[kind],
-        .sines = space->sines[kind],
-        .bias = space->bias,
+        .cosines = space->tables.cosines[kind],
+        .sines = space->tables.sines[kind],
+        .bias = space->tables.bias,
+        .places = places,
         .tape = space->tape,
     };
 }
@@ -346,31 +349,6 @@ embed_backward(const lm_encoder_grad *run, const grad_space *space, const float 
 
 /* ---- The stack ---- */
 
-/* The tables of positions, as stack.c has them. */
-static lm_status
-fill_positions(const lm_encoder_grad *run, const grad_space *space)
-{
-    const lm_stack *stack = &run->encoder->stack;
-    const lm_nn_buckets buckets = {
-        .count = stack->buckets,
-        .farthest = stack->farthest,
-        .heads = stack->blocks[0].heads,
-        .table = lm_model_weight(run->weights, stack->bias),
-    };
-
-    for (size_t i = 0; i < kind_count(stack); i++) {
-        const lm_block *block = &stack->blocks[i];
-
-        if (block->position == LM_POSITION_ROPE)
-            LM_TRY((block->exact_angles ? lm_nn_exact_rope_table : lm_nn_rope_table)(
-                run->ctx, block->theta, block->turned, run->longest, space->cosines[i],
-                space->sines[i]));
-    }
-    if (buckets.table)
-        lm_nn_bucket_bias(&buckets, run->longest, space->bias);
-    return LM_OK;
-}
-
 static lm_norm
 final_norm(const lm_encoder_grad *run)
 {
@@ -390,13 +368,53 @@ state_of(const lm_encoder_grad *run, const grad_space *space, size_t layer)
     return space->states + layer * run->tokens * run->encoder->stack.width;
 }
 
+/* Queries and keys of places, by the layer's own matrix. */
+static lm_nn_disentangled
+layer_places(const lm_encoder_grad *run, const grad_space *space)
+{
+    const lm_stack *stack = &run->encoder->stack;
+
+    return (lm_nn_disentangled){
+        .positions = space->tables.longest,
+        .index = space->tables.index,
+        .rows = space->placed,
+        .key_column = lm_block_mixed_width(&stack->blocks[0]),
+        .ld = lm_block_qkv_width(&stack->blocks[0]),
+        .content_to_place = stack->content_to_place,
+        .place_to_content = stack->place_to_content,
+    };
+}
+
+/* What distances add in this layer, where it is not the same in all. */
+static lm_status
+fill_layer(const lm_encoder_grad *run, const grad_space *space, size_t layer,
+           const lm_block_weights *weights)
+{
+    const lm_stack *stack = &run->encoder->stack;
+    const lm_linear linear = {
+        .rows = space->tables.places,
+        .in = stack->width,
+        .out = lm_block_qkv_width(&stack->blocks[0]),
+        .weight = weights->qkv,
+        .bias = weights->qkv_bias,
+    };
+
+    if (stack->own_bias)
+        lm_fill_bias(stack, layer_weight(run, layer, stack->bias), &space->tables);
+    if (space->tables.places == 0)
+        return LM_OK;
+    return lm_linear_forward(run->ctx, &linear, space->tables.place, space->placed);
+}
+
 static lm_status
 layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
 {
     const lm_block_weights weights = layer_weights(run, space, layer);
-    const lm_block_run block = block_run(run, space, layer, &weights);
+    const lm_nn_disentangled places = layer_places(run, space);
+    const lm_block_run block = block_run(run, space, layer, &weights, &places);
 
     LM_TRY(unpack_layer(run, space, layer));
+    LM_TRY(fill_layer(run, space, layer, &weights));
     return lm_block_forward(&block, state_of(run, space, layer), state_of(run, space, layer + 1));
 }
 
@@ -407,7 +425,8 @@ layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer
 {
     const lm_block_gradients none = {.qkv = NULL};
     const lm_block_weights weights = layer_weights(run, space, layer);
-    const lm_block_run block = block_run(run, space, layer, &weights);
+    const lm_nn_disentangled places = layer_places(run, space);
+    const lm_block_run block = block_run(run, space, layer, &weights, &places);
 
     LM_TRY(layer_forward(run, space, layer));
     return lm_block_backward(&block, state_of(run, space, layer), dy, dx, &none);
@@ -421,7 +440,7 @@ lm_encoder_grad_forward(const lm_encoder_grad *run, const float *sums, const flo
     const lm_norm final = final_norm(run);
 
     LM_TRY(embed_forward(run, &space, sums));
-    LM_TRY(fill_positions(run, &space));
+    LM_TRY(lm_fill_positions(run->ctx, stack, run->weights, &space.tables));
     for (size_t layer = 0; layer < stack->layers; layer++)
         LM_TRY(layer_forward(run, &space, layer));
     *hidden = state_of(run, &space, stack->layers);

@@ -56,7 +56,8 @@ typedef struct lm_attend {
     float scale;
     const float *bias; /* NULL, or lm_nn_bucket_bias's for `bias_positions` */
     size_t bias_positions;
-    float *room; /* lm_attend_room numbers */
+    const lm_nn_disentangled *places; /* NULL, or what distances add; it needs no room */
+    float *room;                      /* lm_attend_room numbers */
 } lm_attend;
 
 /* Numbers of room, which grow with the tokens, not with their square. */
@@ -64,7 +65,7 @@ size_t lm_attend_room(size_t tokens);
 
 /* qkv (tokens, (heads + 2 kv_heads)·head_dim), out (tokens, heads·head_dim). */
 lm_status lm_attend_forward(lm_context *ctx, const lm_attend *args, const float *qkv, float *out);
-/* dbias is shaped as the bias. */
+/* dbias is shaped as the bias. Queries and keys of places are taken as they are. */
 lm_status lm_attend_backward(lm_context *ctx, const lm_attend *args, const float *qkv,
                              const float *dout, float *dqkv, float *dbias);
 

@@ -4,7 +4,7 @@
 #ifndef LM_LAYER_H
 #define LM_LAYER_H
 
-#include "nn/stack.h"
+#include "nn/tables.h"
 
 /* A forward pass: what every step of it needs. */
 typedef struct stack_pass {
@@ -12,12 +12,8 @@ typedef struct stack_pass {
     const lm_stack *stack;
     const lm_nn_weights *weights;
     const lm_batch *batch;
-    size_t longest;
-    float *hidden, *attention, *wide, *normed;
-    float *cosines[LM_BLOCK_KINDS], *sines[LM_BLOCK_KINDS], *bias;
-    int32_t *index;
-    float *place, *placed;
-    size_t places; /* rows of them */
+    lm_position_tables tables;
+    float *hidden, *attention, *wide, *normed, *placed;
     void *scratch;
 } stack_pass;
 

@@ -51,12 +51,6 @@ smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t
-kind_count(const lm_stack *stack)
-{
-    return stack->every > 0 ? LM_BLOCK_KINDS : 1;
-}
-
 /* Whether something of the block is made beside the hidden states. */
 static bool
 norms_aside(const lm_block *block)
@@ -83,25 +77,6 @@ rows_of(size_t tokens, size_t longest)
     };
 }
 
-static lm_nn_places
-places_of(const lm_stack *stack, const lm_nn_weights *weights)
-{
-    return (lm_nn_places){
-        .span = stack->buckets,
-        .farthest = stack->farthest,
-        .table = weights ? lm_model_weight(weights, stack->place) : NULL,
-    };
-}
-
-/* Rows of places that texts of so many tokens need. */
-static size_t
-place_rows(const lm_stack *stack, size_t longest)
-{
-    const lm_nn_places places = places_of(stack, NULL);
-
-    return stack->places && longest > 0 ? lm_nn_places_rows(&places, longest) : 0;
-}
-
 /* The most that attention or one of a block's products asks for. */
 static size_t
 scratch_size(const lm_stack *stack, const lm_block *block, const lm_nn_weights *weights,
@@ -111,7 +86,7 @@ scratch_size(const lm_stack *stack, const lm_block *block, const lm_nn_weights *
     const size_t sizes[] = {
         weights->attention->scratch_size(rows->longest, block->head_dim),
         of(greater(rows->group, rows->block), stack->width),
-        of(place_rows(stack, rows->longest), stack->width),
+        of(lm_place_rows(stack, rows->longest), stack->width),
         of(greater(rows->group, rows->block), lm_block_mixed_width(block)),
         of(rows->block, block->inner),
     };
@@ -127,7 +102,7 @@ scratch_size(const lm_stack *stack, const lm_block *block, const lm_nn_weights *
 static void
 plan_places(const lm_stack *stack, size_t longest, stack_space *space)
 {
-    size_t rows = place_rows(stack, longest);
+    size_t rows = lm_place_rows(stack, longest);
 
     space->bias = lm_lay_bytes(&space->size, longest * longest * sizeof(float));
     space->index = lm_lay_bytes(&space->size, 2 * longest * sizeof(int32_t));
@@ -140,7 +115,7 @@ plan_places(const lm_stack *stack, size_t longest, stack_space *space)
 static void
 plan_positions(const lm_stack *stack, size_t longest, stack_space *space)
 {
-    for (size_t i = 0; i < kind_count(stack); i++) {
+    for (size_t i = 0; i < lm_stack_kinds(stack); i++) {
         const lm_block *block = &stack->blocks[i];
         size_t angles = longest * block->turned / 2 * sizeof(float);
 
@@ -166,7 +141,7 @@ plan_space(const lm_stack *stack, const lm_nn_weights *weights, const stack_rows
     size_t attention = 0, wide = 0, normed = 0, scratch = 0;
     stack_space space = {.size = 0};
 
-    for (size_t i = 0; i < kind_count(stack); i++) {
+    for (size_t i = 0; i < lm_stack_kinds(stack); i++) {
         const lm_block *block = &stack->blocks[i];
 
         attention = greater(attention, lm_block_mixed_width(block));
@@ -201,7 +176,7 @@ static stack_layer
 layer_of(const stack_pass *pass, size_t layer, const size_t *outputs)
 {
     const lm_stack *stack = pass->stack;
-    size_t kind = stack->every > 0 && layer % stack->every == stack->at;
+    size_t kind = lm_stack_kind(stack, layer);
 
     return (stack_layer){pass, &stack->blocks[kind], kind, stack->shared ? 0 : layer, outputs};
 }
@@ -247,8 +222,8 @@ rotate(const stack_layer *l, size_t first, size_t end)
         .head_dim = block->head_dim,
         .turned = block->turned,
         .interleaved = block->interleaved,
-        .cosines = pass->cosines[l->kind],
-        .sines = pass->sines[l->kind],
+        .cosines = pass->tables.cosines[l->kind],
+        .sines = pass->tables.sines[l->kind],
         .ld = lm_block_qkv_width(block),
     };
 
@@ -314,10 +289,10 @@ project_places(const stack_layer *l)
 {
     const stack_pass *pass = l->pass;
     const lm_gemm args = {
-        .m = pass->places,
+        .m = pass->tables.places,
         .n = lm_block_qkv_width(l->block),
         .k = pass->stack->width,
-        .a = pass->place,
+        .a = pass->tables.place,
         .lda = pass->stack->width,
         .packed = lm_weight_of(l, l->block->qkv),
         .bias = lm_weight_of(l, l->block->qkv_bias),
@@ -335,14 +310,14 @@ disentangled_of(const stack_layer *l)
     const stack_pass *pass = l->pass;
 
     return (lm_nn_disentangled){
-        .positions = pass->longest,
-        .index = pass->index,
+        .positions = pass->tables.longest,
+        .index = pass->tables.index,
         .rows = pass->placed,
         .key_column = lm_block_mixed_width(l->block),
         .ld = lm_block_qkv_width(l->block),
         .content_to_place = pass->stack->content_to_place,
         .place_to_content = pass->stack->place_to_content,
-        .bias = pass->bias,
+        .bias = pass->tables.bias,
     };
 }
 
@@ -372,8 +347,8 @@ attend(const stack_layer *l, size_t first, size_t end)
         .scratch = pass->scratch,
         .outputs = l->outputs,
         .keys = pass->batch->keys,
-        .bias = block->position == LM_POSITION_BIAS ? pass->bias : NULL,
-        .bias_positions = pass->longest,
+        .bias = block->position == LM_POSITION_BIAS ? pass->tables.bias : NULL,
+        .bias_positions = pass->tables.longest,
         .places = block->position == LM_POSITION_PLACE ? &places : NULL,
     };
 
@@ -481,21 +456,6 @@ block_rows(size_t count)
     return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
 }
 
-/* What each distance adds to scores, by a table of buckets. */
-static void
-fill_bias(const stack_pass *pass, const float *table)
-{
-    const lm_nn_buckets buckets = {
-        .count = pass->stack->buckets,
-        .farthest = pass->stack->farthest,
-        .heads = pass->stack->blocks[0].heads,
-        .table = table,
-    };
-
-    if (pass->longest > 0)
-        lm_nn_bucket_bias(&buckets, pass->longest, pass->bias);
-}
-
 /*
  * Attention needs all rows of a text and so comes first, group by group; the rest goes block by
  * block, for the outputs alone where only they are asked for.
@@ -510,7 +470,7 @@ run_layer(const stack_layer *l)
     if (l->block->position == LM_POSITION_PLACE)
         LM_TRY(project_places(l));
     if (pass->stack->own_bias)
-        fill_bias(pass, lm_weight_of(l, pass->stack->bias));
+        lm_fill_bias(pass->stack, lm_weight_of(l, pass->stack->bias), &pass->tables);
     for (size_t first = 0, end; first < batch->texts; first = end) {
         end = group_end(batch, first);
         LM_TRY(attend(l, first, end));
@@ -550,68 +510,24 @@ make_pass(lm_context *ctx, const lm_stack *stack, const lm_nn_weights *weights,
         .stack = stack,
         .weights = weights,
         .batch = batch,
-        .longest = rows.longest,
-        .places = place_rows(stack, rows.longest),
         .hidden = (float *)(base + space.hidden),
         .attention = (float *)(base + space.attention),
         .wide = (float *)(base + space.wide),
         .normed = (float *)(base + space.normed),
-        .bias = (float *)(base + space.bias),
-        .index = (int32_t *)(base + space.index),
-        .place = (float *)(base + space.place),
+        .tables = {.longest = rows.longest,
+                   .bias = (float *)(base + space.bias),
+                   .places = lm_place_rows(stack, rows.longest),
+                   .index = (int32_t *)(base + space.index),
+                   .place = (float *)(base + space.place)},
         .placed = (float *)(base + space.placed),
         .scratch = base + space.scratch,
     };
 
     for (size_t i = 0; i < LM_BLOCK_KINDS; i++) {
-        pass.cosines[i] = (float *)(base + space.cosines[i]);
-        pass.sines[i] = (float *)(base + space.sines[i]);
+        pass.tables.cosines[i] = (float *)(base + space.cosines[i]);
+        pass.tables.sines[i] = (float *)(base + space.sines[i]);
     }
     return pass;
-}
-
-/* Embeddings of the distances that the batch has, normed where they are. */
-static lm_status
-fill_places(const stack_pass *pass)
-{
-    const lm_stack *stack = pass->stack;
-    const lm_nn_places places = places_of(stack, pass->weights);
-    const lm_norm norm = {
-        .kind = stack->blocks[0].norm,
-        .gain = lm_model_weight(pass->weights, stack->place_norm.gain),
-        .bias = lm_model_weight(pass->weights, stack->place_norm.bias),
-        .eps = stack->blocks[0].eps,
-    };
-
-    LM_TRY(lm_nn_places_fill(pass->ctx, &places, pass->longest, stack->width, pass->index,
-                             pass->place));
-    if (norm.gain)
-        lm_nn_norm(pass->weights->kernels, &norm, pass->places, stack->width, pass->place,
-                   pass->place);
-    return LM_OK;
-}
-
-/* The tables that plan_positions has room for; a bias of a layer's own is filled with the layer. */
-static lm_status
-fill_positions(const stack_pass *pass)
-{
-    const lm_stack *stack = pass->stack;
-
-    for (size_t i = 0; i < kind_count(stack); i++) {
-        const lm_block *block = &stack->blocks[i];
-
-        if (block->position == LM_POSITION_ROPE)
-            LM_TRY((block->exact_angles ? lm_nn_exact_rope_table : lm_nn_rope_table)(
-                pass->ctx, block->theta, block->turned, pass->longest, pass->cosines[i],
-                pass->sines[i]));
-    }
-    if (stack->linear_bias && pass->longest > 0)
-        lm_nn_linear_bias(stack->blocks[0].heads, pass->longest, pass->bias);
-    if (stack->bias >= 0 && !stack->own_bias)
-        fill_bias(pass, lm_model_weight(pass->weights, stack->bias));
-    if (stack->places && pass->longest > 0)
-        LM_TRY(fill_places(pass));
-    return LM_OK;
 }
 
 static void
@@ -677,7 +593,7 @@ lm_stack_run(lm_context *ctx, const lm_stack *stack, const lm_nn_weights *weight
     const stack_pass pass = make_pass(ctx, stack, weights, batch, workspace);
 
     if (layers > 0)
-        LM_TRY(fill_positions(&pass));
+        LM_TRY(lm_fill_positions(ctx, stack, weights, &pass.tables));
     else if (batch->outputs)
         gather_outputs(&pass, batch->outputs);
     if (batch->mix)
