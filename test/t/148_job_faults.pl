@@ -52,11 +52,11 @@ SQL
 # ---- All are bad ----
 
 {
-    my $rows = effort(300, 10_000, 10_000);
+    my $rows = effort(300, 1000, 10_000);
     value(<<"SQL");
 CREATE TABLE bad AS SELECT i AS id, repeat($texts || ' ', 300) AS body FROM generate_series(1, $rows) i;
 ALTER TABLE bad ADD PRIMARY KEY (id);
-SELECT lmtext.create_job('bad', 'bad', 'body', 'embed', 'm', 'v', '{"on_long": "error"}');
+SELECT lmtext.create_job('bad', 'bad', 'body', 'embed', 'm', 'v', '{"on_long": "error", "retry_after": "1 day"}');
 SQL
     my $from = -s $node->logfile;
     like(complaint(q{CALL lmtext.run_job('bad')}), qr/job "bad" ended: 0 rows done, $rows errors/, 'a run of bad rows ends');
