@@ -225,6 +225,7 @@ SELECT lmtext.create_job('nightly', 'news', 'body', 'classify', 'section', 'sect
 CALL lmtext.run_job('nightly');
 INSERT INTO news VALUES (3, 'header files for developing programs that parse XML');
 CALL lmtext.run_job('nightly');
+SELECT run, status, total, done, errors FROM lmtext.job_runs WHERE job = 'nightly' ORDER BY run;
 SELECT body, section FROM news ORDER BY id;
 SQL
 }

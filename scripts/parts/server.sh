@@ -155,7 +155,7 @@ stage_version() {
     for locale in $(missing_locales $TAP_LOCALES); do
         as_root localedef -i "$locale" -f UTF-8 "$locale.UTF-8"
     done
-    stage_tap "$1" test/t/*.p[lm] test/t/*.list
+    stage_tap "$1" test/t/*.p[lm] test/t/*.list docs/opinions.md
 }
 
 # FOLDER VERSION FILE. On other versions than 15 loops are short.

@@ -50,7 +50,7 @@ value(q{SELECT lmtext.embed('a') IS NOT NULL});
 is(checks(q{status <> 'pass'}), '', 'a healthy server passes every check');
 is(value(q{SELECT string_agg("check", ' ') FROM lmtext.health()}),
     'library instructions shared_memory cache_size dev_shm huge_pages private_copies orphans damaged contents not_deployed '
-      . 'names settings statistics errors truncated', 'of which there are these');
+      . 'names settings statistics errors truncated jobs job_errors stale', 'of which there are these');
 is(value(q{SELECT count(*) FROM lmtext.health() WHERE detail = '' OR hint IS NOT NULL}), 0, 'each says something, and gives no advice');
 
 # ---- Library and machine ----
@@ -182,6 +182,70 @@ like(check('settings', "SET lmtext.$_; "), qr/^pass/, "a default $_") for (q{emb
     value(q{SELECT lmtext.embed(repeat('word ', 2000), 'm') IS NOT NULL});
     like(check('truncated'), qr/^warn: .*\(1\): embed with m\@2 .*lmtext.chunk/, 'many of them');
     value(q{SELECT lmtext.stats_reset()});
+}
+
+# ---- Jobs ----
+
+{
+    value(q{CREATE TABLE texts (id int PRIMARY KEY, body text); INSERT INTO texts SELECT i, 'text ' || i FROM generate_series(1, 20) i;
+        SELECT lmtext.create_job('nightly', 'texts', 'body', 'embed', 'm', 'v', '{"on_long": "error", "retries": 0}')});
+    is(checks(q{"check" IN ('jobs', 'job_errors', 'stale') AND status <> 'pass'}), '', 'a job that has never run');
+    value(q{CALL lmtext.run_job('nightly')});
+    is(checks(q{"check" IN ('jobs', 'job_errors', 'stale') AND status <> 'pass'}), '', 'and one that has done all');
+
+    value(q{UPDATE texts SET body = repeat('word ', 2000) WHERE id = 7; CALL lmtext.run_job('nightly')});
+    like(check('job_errors'), qr/^warn: Jobs with rows that failed \(1\): nightly .*lmtext.retry_errors/, 'a row that failed');
+    like(check('jobs'), qr/^pass/, 'does not fail the run');
+    value(q{CALL lmtext.run_job('nightly')});
+    like(check('job_errors'), qr/^warn/, 'and stays after a run that has nothing to do');
+    like(check('job_errors', 'SET ROLE plain; '), qr/^pass/, 'others are told nothing');
+    like(check('job_errors', 'SET ROLE watcher; '), qr/^warn: .*nightly/, 'but members of pg_monitor, who may not read the table');
+    my $holder = session();
+    say_in($holder, 'BEGIN; LOCK TABLE "nightly@job"');
+    like(check('job_errors'), qr/^pass/, 'a table that is locked is not waited for');
+    say_in($holder, 'ROLLBACK; BEGIN; LOCK TABLE lmtext.job_run');
+    like(check('job_errors'), qr/^pass/, 'nor is the history');
+    say_in($holder, 'ROLLBACK; BEGIN; LOCK TABLE lmtext.job');
+    like(check('job_errors'), qr/^pass/, 'nor the list of jobs');
+    say_in($holder, q{ROLLBACK; BEGIN; REINDEX INDEX "nightly@job_position_idx1"});
+    like(check('job_errors'), qr/^pass/, 'nor an index');
+    say_in($holder, 'ROLLBACK');
+    $holder->quit;
+    value(q{UPDATE texts SET body = 'short' WHERE id = 7; CALL lmtext.run_job('nightly')});
+    like(check('job_errors'), qr/^pass/, 'a text that can be done mends it');
+
+    value(q{SELECT lmtext.deploy('m', 1)});
+    like(check('stale'), qr/^warn: Jobs that have left rows to be done \(1\): nightly \(not with m\@1\) .*lmtext.run_job/, 'another version');
+    like(check('stale', 'SET ROLE plain; '), qr/^pass/, 'of which others are not told');
+    value(q{CALL lmtext.run_job('nightly')});
+    like(check('stale'), qr/^pass/, 'is done by a run');
+    value(q{SELECT lmtext.deploy('m', 2); CALL lmtext.run_job('nightly'); UPDATE texts SET body = body || '!'});
+    $holder = session();
+    say_in($holder, 'BEGIN; UPDATE texts SET body = body WHERE id = 20');
+    my $runner = session();
+    my $pid = begin_in($runner, q{CALL lmtext.run_job('nightly');});
+    $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'}) or die 'nobody waits';
+    is(checks(q{"check" IN ('jobs', 'stale') AND status <> 'pass'}), '', 'a run that goes on');
+    value("SELECT pg_cancel_backend($pid)");
+    like(end_in($runner), qr/57014/, 'is cancelled');
+    like(check('stale'), qr/^warn: .*nightly \(cancelled\)/, 'and leaves rows');
+    $pid = begin_in($runner, q{CALL lmtext.run_job('nightly');});
+    $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'}) or die 'nobody waits';
+    value("SELECT pg_terminate_backend($pid)");
+    ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid"), 'a session that is ended');
+    eval { $runner->quit };
+    like(check('jobs'), qr/^fail: Jobs whose last run failed \(1\): nightly \(interrupted\) .*lmtext.job_runs/, 'interrupts its run');
+    $holder->quit;
+    value(q{ALTER TABLE texts RENAME v TO w});
+    is(state_of(q{CALL lmtext.run_job('nightly')}), '42703', 'a run that fails');
+    like(check('jobs'), qr/^fail: .*nightly \(42703\)/, 'tells why');
+    like(check('jobs', 'SET ROLE plain; '), qr/^pass/, 'not to everybody');
+    value(q{ALTER TABLE texts RENAME w TO v; CALL lmtext.run_job('nightly')});
+    is(checks(q{"check" IN ('jobs', 'job_errors', 'stale') AND status <> 'pass'}), '', 'all is well again');
+    value(q{DROP INDEX "nightly@job_position_idx1"});
+    like(check('job_errors'), qr/^pass/, 'a table of work that was changed by hand');
+    value(q{DROP TABLE "nightly@job"});
+    is(checks(q{"check" IN ('jobs', 'job_errors', 'stale') AND status <> 'pass'}), '', 'and one that is gone');
 }
 
 # ---- Who sees what ----

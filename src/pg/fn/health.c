@@ -12,9 +12,12 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
+#include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "storage/dsm_impl.h"
@@ -26,6 +29,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "kernels/kernels.h"
@@ -57,11 +61,21 @@ typedef struct seen_version {
     bool deployed;
 } seen_version;
 
+/* A job that the caller sees, and how it stands. */
+typedef struct seen_job {
+    const char *name, *model; /* as it was given */
+    const char *status;       /* of its last run; "" before the first */
+    const char *sqlstate;     /* of its last run, or NULL */
+    Oid work;                 /* its table */
+    Oid done_with;            /* version of its last run that did all, or InvalidOid */
+} seen_job;
+
 typedef struct health {
     ReturnSetInfo *result;
     const struct health_check *check; /* that is running */
     bool everything;
     List *versions; /* of seen_version */
+    List *jobs;     /* of seen_job */
     lmtext_slot_view *slots;
     int slot_count;
     lmtext_stats_entry *calls; /* NULL: no_stats says why */
@@ -76,6 +90,7 @@ typedef struct health_check {
 } health_check;
 
 typedef bool (*version_test)(const health *health, const seen_version *version);
+typedef const char *(*job_fault)(const seen_job *job); /* NULL: none */
 typedef bool (*counts_test)(const lmtext_stats_counts *counts);
 
 /* Names for a message. */
@@ -100,6 +115,9 @@ static void check_settings(const health *health);
 static void check_statistics(const health *health);
 static void check_errors(const health *health);
 static void check_truncated(const health *health);
+static void check_jobs(const health *health);
+static void check_job_errors(const health *health);
+static void check_stale(const health *health);
 
 static const health_check checks[] = {
     {"library", check_library,
@@ -133,10 +151,18 @@ static const health_check checks[] = {
     {"errors", check_errors, "Look for the errors in the log of the server."},
     {"truncated", check_truncated,
      "Embed pieces of lmtext.chunk, or set lmtext.on_long to average or error."},
+    {"jobs", check_jobs,
+     "See lmtext.job_runs, whose messages the owner of the job may read. When the cause is gone, "
+     "lmtext.run_job goes on from there."},
+    {"job_errors", check_job_errors,
+     "See lmtext.job_errors as the owner of the job. lmtext.retry_errors makes the rows due "
+     "again."},
+    {"stale", check_stale, "Let lmtext.run_job do them; lmtext.stale lists the rows."},
 };
 
 static void list_versions(health *health);
 static void add_version(health *health, Oid relid);
+static void list_jobs(health *health);
 
 PG_FUNCTION_INFO_V1(lmtext_health);
 Datum
@@ -147,6 +173,7 @@ lmtext_health(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     health.everything = sees_everything();
     list_versions(&health);
+    list_jobs(&health);
     health.slots = lmtext_cache_snapshot(&health.slot_count);
     health.calls = lmtext_stats_snapshot(&health.stats, &health.no_stats);
     for (int i = 0; i < lengthof(checks); i++) {
@@ -190,6 +217,76 @@ add_version(health *health, Oid relid)
     else
         version->model[0] = '\0';
     health->versions = lappend(health->versions, version);
+}
+
+/* In the caller's memory, not SPI's. */
+static char *
+job_text(MemoryContext memory, HeapTuple tuple, TupleDesc columns, int column)
+{
+    char *value = SPI_getvalue(tuple, columns, column);
+
+    return value == NULL ? NULL : MemoryContextStrdup(memory, value);
+}
+
+static Oid
+job_oid(HeapTuple tuple, TupleDesc columns, int column)
+{
+    bool null;
+    Datum value = SPI_getbinval(tuple, columns, column, &null);
+
+    return null ? InvalidOid : DatumGetObjectId(value);
+}
+
+static seen_job *
+make_job(MemoryContext memory, HeapTuple tuple, TupleDesc columns)
+{
+    seen_job *job = MemoryContextAllocZero(memory, sizeof *job);
+    char *status = job_text(memory, tuple, columns, 3);
+
+    job->name = job_text(memory, tuple, columns, 1);
+    job->model = job_text(memory, tuple, columns, 2);
+    job->status = status == NULL ? "" : status;
+    job->sqlstate = job_text(memory, tuple, columns, 4);
+    job->work = job_oid(tuple, columns, 5);
+    job->done_with = job_oid(tuple, columns, 6);
+    return job;
+}
+
+/* False where somebody keeps readers out of the tables; else they are locked. */
+static bool
+lock_job_tables(void)
+{
+    static const char *const tables[] = {"job", "job_run"};
+
+    for (int i = 0; i < lengthof(tables); i++)
+        if (!ConditionalLockRelationOid(lmtext_relation_oid(tables[i]), AccessShareLock))
+            return false;
+    return true;
+}
+
+static void
+list_jobs(health *health)
+{
+    MemoryContext memory = CurrentMemoryContext;
+
+    if (!lock_job_tables())
+        return;
+    SPI_connect();
+    SPI_execute("SELECT j.name, j.model, j.status, j.sqlstate, j.work::pg_catalog.oid, "
+                "j.done_with::pg_catalog.oid, j.owner "
+                "FROM lmtext_internal.job_states j ORDER BY j.name COLLATE \"C\"",
+                true, 0);
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        HeapTuple tuple = SPI_tuptable->vals[i];
+        MemoryContext spi;
+
+        if (!sees_role(MyDatabaseId, job_oid(tuple, SPI_tuptable->tupdesc, 7)))
+            continue;
+        spi = MemoryContextSwitchTo(memory);
+        health->jobs = lappend(health->jobs, make_job(memory, tuple, SPI_tuptable->tupdesc));
+        MemoryContextSwitchTo(spi);
+    }
+    SPI_finish();
 }
 
 /* ---- What is said ---- */
@@ -649,4 +746,128 @@ check_truncated(const health *health)
 {
     report_calls(health, often_cuts, "More than a tenth of the texts were longer than the window",
                  "Less than a tenth of the texts of any function were longer than the window.");
+}
+
+/* ---- Jobs ---- */
+
+static void
+report_jobs(const health *health, health_status status, job_fault fault, const char *what,
+            const char *none)
+{
+    name_list names = {.count = 0};
+    ListCell *cell;
+
+    foreach (cell, health->jobs) {
+        const seen_job *job = lfirst(cell);
+        const char *found = fault(job);
+
+        if (found != NULL)
+            add_name(&names, psprintf("%s%s", job->name, found));
+    }
+    report_names(health, status, &names, what, none);
+}
+
+/* Sessions of the primary are not those of a standby, so that a run that goes on looks interrupted
+ * there. */
+static const char *
+how_it_failed(const seen_job *job)
+{
+    if (strcmp(job->status, "failed") == 0)
+        return psprintf(" (%s)", job->sqlstate == NULL ? "no SQLSTATE" : job->sqlstate);
+    if (strcmp(job->status, "interrupted") == 0 && !RecoveryInProgress())
+        return " (interrupted)";
+    return NULL;
+}
+
+static void
+check_jobs(const health *health)
+{
+    report_jobs(health, FAIL, how_it_failed, "Jobs whose last run failed",
+                "No last run of a job has failed.");
+}
+
+/* The index on rows that failed, which create_job made; InvalidOid if it is gone. */
+static Oid
+failed_rows_index(Relation work)
+{
+    Oid found = InvalidOid;
+    ListCell *cell;
+
+    foreach (cell, RelationGetIndexList(work)) {
+        Relation index;
+        List *predicate;
+
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
+            continue;
+        index = index_open(lfirst_oid(cell), NoLock);
+        predicate = RelationGetIndexPredicate(index);
+        if (predicate != NIL && IsA(linitial(predicate), NullTest))
+            found = lfirst_oid(cell);
+        index_close(index, AccessShareLock);
+    }
+    return found;
+}
+
+/* No key is compared and nothing is evaluated, so that no code of the owner's runs. */
+static bool
+has_failed_rows(Relation work)
+{
+    Oid index = failed_rows_index(work);
+    bool found = false;
+
+    if (OidIsValid(index)) {
+        Snapshot snapshot = lmtext_read_snapshot();
+        SysScanDesc scan = systable_beginscan(work, index, true, snapshot, 0, NULL);
+
+        found = HeapTupleIsValid(systable_getnext(scan));
+        systable_endscan(scan);
+        UnregisterSnapshot(snapshot);
+    }
+    return found;
+}
+
+static const char *
+has_errors(const seen_job *job)
+{
+    Relation work;
+    bool found;
+
+    if (!ConditionalLockRelationOid(job->work, AccessShareLock))
+        return NULL;
+    work = try_relation_open(job->work, NoLock);
+    if (work == NULL) {
+        UnlockRelationOid(job->work, AccessShareLock);
+        return NULL;
+    }
+    found = has_failed_rows(work);
+    relation_close(work, AccessShareLock);
+    return found ? "" : NULL;
+}
+
+static void
+check_job_errors(const health *health)
+{
+    report_jobs(health, WARN, has_errors, "Jobs with rows that failed",
+                "No row that a job did has failed.");
+}
+
+/* Of a model that is not there, or that the caller may not look for, nothing is said. */
+static const char *
+what_is_stale(const seen_job *job)
+{
+    lookup lookup = {.name = job->model};
+
+    if (strcmp(job->status, "cancelled") == 0 || strcmp(job->status, "paused") == 0)
+        return psprintf(" (%s)", job->status);
+    if (!OidIsValid(job->done_with) || lmtext_try(look_up, &lookup) != NULL ||
+        !OidIsValid(lookup.found) || lookup.found == job->done_with)
+        return NULL;
+    return psprintf(" (not with %s)", lmtext_catalog_display_name(lookup.found));
+}
+
+static void
+check_stale(const health *health)
+{
+    report_jobs(health, WARN, what_is_stale, "Jobs that have left rows to be done",
+                "The last run of each job did all, with the version that is deployed.");
 }
