@@ -19,7 +19,6 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/params.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
@@ -88,23 +87,22 @@ analyze(Relation relation, const char *expression)
 {
     ParseState *state = make_parsestate(NULL);
     ErrorContextCallback callback = {error_context_stack, relocate, (void *)expression};
-    Node *node, *text;
+    TypeCast *text = makeNode(TypeCast);
+    Node *node;
 
     error_context_stack = &callback;
     state->p_sourcetext = psprintf(SELECT_AND "%s", expression);
     addNSItemToQuery(
         state, addRangeTableEntryForRelation(state, relation, AccessShareLock, NULL, false, true),
         true, true, true);
-    node = transformExpr(state, parse(expression), EXPR_KIND_ALTER_COL_TRANSFORM);
-    text = coerce_to_target_type(state, node, exprType(node), TEXTOID, -1, COERCION_EXPLICIT,
-                                 COERCE_EXPLICIT_CAST, -1);
-    if (text == NULL)
-        ereport(ERROR, (errcode(ERRCODE_CANNOT_COERCE),
-                        errmsg("cannot cast type %s to text", format_type_be(exprType(node)))));
-    assign_expr_collations(state, text);
+    text->arg = parse(expression);
+    text->typeName = makeTypeNameFromOid(TEXTOID, -1);
+    text->location = -1;
+    node = transformExpr(state, (Node *)text, EXPR_KIND_ALTER_COL_TRANSFORM);
+    assign_expr_collations(state, node);
     error_context_stack = callback.previous;
     free_parsestate(state);
-    return text;
+    return node;
 }
 
 /* Under pg_catalog alone, until AtEOXact_GUC. */
