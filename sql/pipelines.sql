@@ -119,7 +119,8 @@ SELECT done FROM lmtext.job_runs WHERE job = 'made' ORDER BY run;
 SELECT lmtext.detach('made');
 -- What it means does not depend on the search_path, nor on what others put there.
 CREATE SCHEMA trap;
-CREATE FUNCTION trap.coalesced(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT coalesce($1, $2) $$;
+CREATE FUNCTION helper(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT coalesce($1, $2) $$;
+CREATE FUNCTION trap.coalesced(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT helper($1, $2) $$;
 CREATE FUNCTION trap.lower(varchar) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'code of another role'; END $$;
 CREATE FUNCTION trap.upper(varchar) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN pg_catalog.upper($1); END $$;
 CREATE TABLE short (id int PRIMARY KEY, word varchar(10), day date);
@@ -155,7 +156,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
-SELECT t AS text, refused(t) FROM unnest('{"", "word word", "word, word", "word AS x", "word; word", "word FROM short", "*", "short.*", "short", "word)", "words",
+SELECT t AS text, refused(t) FROM unnest('{"", "word word", "word, word", "word AS x", "word; word", "word; SELECT word", "word FROM short", "*", "short.*", "short", "word)", "words",
     "(SELECT word)", "max(word)", "regexp_split_to_table(word, ''a'')", "row_number() OVER ()", "random()::text || word", "ctid::text", "''words''", "word || 1/", "word = 1",
     "CREATE", "$1", "pg_catalog.nothing(word)"}'::text[]) t;
 SELECT refused('word', 'word'), refused(NULL), refused('word', target => 'word');

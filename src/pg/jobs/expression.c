@@ -105,7 +105,7 @@ analyze(Relation relation, const char *expression)
     return node;
 }
 
-/* Under pg_catalog alone, until AtEOXact_GUC. */
+/* Under pg_catalog alone, until AtEOXact_GUC; temporary tables last. */
 static int
 restrict_search_path(void)
 {
@@ -114,6 +114,29 @@ restrict_search_path(void)
     set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
                       GUC_ACTION_SAVE, true, 0, false);
     return level;
+}
+
+/* An expression that was kept. It is planned under the session's own path, as SQL functions run. */
+static Node *
+analyze_kept(Relation relation, const char *expression)
+{
+    int level = restrict_search_path();
+    Node *node = analyze(relation, expression);
+
+    AtEOXact_GUC(true, level);
+    return node;
+}
+
+static char *
+kept_form(Relation relation, Node *node)
+{
+    int level = restrict_search_path();
+    char *kept = deparse_expression(
+        node, deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation)),
+        false, false);
+
+    AtEOXact_GUC(true, level);
+    return kept;
 }
 
 /* Numbers of the columns that an expression uses, in their order. */
@@ -166,23 +189,17 @@ Datum
 lmtext_parse_text(PG_FUNCTION_ARGS)
 {
     Relation relation = table_open(PG_GETARG_OID(0), AccessShareLock);
-    char *expression = text_to_cstring(PG_GETARG_TEXT_PP(1)), *kept;
-    bool stored = PG_GETARG_BOOL(2), nulls[2] = {false, false};
-    int level = stored ? restrict_search_path() : 0;
-    Node *node = analyze(relation, expression);
+    char *expression = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    Node *node =
+        PG_GETARG_BOOL(2) ? analyze_kept(relation, expression) : analyze(relation, expression);
+    bool nulls[2] = {false, false};
     Datum values[2];
     TupleDesc row;
 
     if (contain_volatile_functions(planned(node)))
         ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                         errmsg("the text of a job cannot use a volatile function")));
-    if (!stored)
-        level = restrict_search_path();
-    kept = deparse_expression(
-        node, deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation)),
-        false, false);
-    AtEOXact_GUC(true, level);
-    values[0] = CStringGetTextDatum(kept);
+    values[0] = CStringGetTextDatum(kept_form(relation, node));
     values[1] = names_of(relation, columns_of(node));
     table_close(relation, NoLock);
     get_call_result_type(fcinfo, NULL, &row);
@@ -245,20 +262,17 @@ prepare(FunctionCallInfo fcinfo)
     Relation relation;
     List *columns;
     Node *node;
-    int level;
 
     if (!get_fn_expr_arg_stable(fcinfo->flinfo, 0) || !get_fn_expr_arg_stable(fcinfo->flinfo, 1))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("the table and the expression must be the same for all rows")));
     relation = table_open(PG_GETARG_OID(0), AccessShareLock);
-    level = restrict_search_path();
-    node = analyze(relation, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    node = analyze_kept(relation, text_to_cstring(PG_GETARG_TEXT_PP(1)));
     columns = columns_of(node);
     prepared->context = CreateStandaloneExprContext();
     prepared->context->ecxt_param_list_info = params_for(fcinfo, relation, columns);
     prepared->state = ExecInitExprWithParams((Expr *)parametrize(planned(node), columns),
                                              prepared->context->ecxt_param_list_info);
-    AtEOXact_GUC(true, level);
     table_close(relation, NoLock);
     MemoryContextSwitchTo(caller);
     return fcinfo->flinfo->fn_extra = prepared;
