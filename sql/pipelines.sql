@@ -215,6 +215,8 @@ SELECT lmtext.create_job('x', 'story', 'body', 'embed', 'm', 'x', '{"after": "x"
 SELECT lmtext.create_job('x', 'story', 'body', 'embed', 'm', 'x', '{"then": "nothing"}');
 SELECT lmtext.create_job('x', 'story', 'body', 'embed', 'm', 'x', '{"then": "refused"}');
 SELECT lmtext.create_job('x', 'story', 'body', 'embed', 'm', 'x', '{"then": "a b c"}');
+SELECT lmtext.create_job('x', 'story', 'body', 'embed', 'm', 'x', '{"then": "nowhere.tell"}');
+SELECT lmtext.create_job('x', 'story', 'body', 'embed', 'm', 'x', '{"then": "test_pipelines.tell.x"}');
 DROP TABLE "first@job";
 SELECT lmtext.create_job('first', 'story', 'body', 'embed', 'm', 'v', '{"after": "third"}');
 SELECT lmtext.drop_job('third'), lmtext.drop_job('second');

@@ -910,7 +910,7 @@ BEGIN
             DETAIL = 'What a job runs, triggers of its table among it, has the privileges of the role that runs it.',
             HINT = pg_catalog.format('Log in as %I. SET ROLE is not enough protection: code of the job can RESET ROLE.', owner);
     END IF;
-    IF found_job.author OPERATOR(pg_catalog.<>) CURRENT_USER AND found_job.options OPERATOR(pg_catalog.?|) '{text,then}'::text[] THEN
+    IF found_job.author OPERATOR(pg_catalog.<>) CURRENT_USER AND found_job.options OPERATOR(pg_catalog.?|) '{text,then}'::pg_catalog.text[] THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = pg_catalog.format('job "%s" runs code that another role has written', job_name),
             DETAIL = pg_catalog.format('Its options "text" and "then" are those of role %I.', found_job.author),
@@ -1237,13 +1237,16 @@ COMMENT ON FUNCTION lmtext_internal.check_after(text, text) IS 'refuses a job th
 CREATE FUNCTION lmtext_internal.then_procedure(name text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
 DECLARE
+    parts text[] := pg_catalog.parse_ident(then_procedure.name);
     qualified text;
     procedure oid;
 BEGIN
     SELECT pg_catalog.format('%I.%I', n.nspname, p.proname), p.oid INTO qualified, procedure
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-    WHERE p.oid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure(pg_catalog.concat(then_procedure.name, '(pg_catalog.text, pg_catalog.int8)'))::pg_catalog.oid
-        AND p.prokind OPERATOR(pg_catalog.=) 'p';
+    WHERE p.oid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure(pg_catalog.concat((SELECT pg_catalog.string_agg(pg_catalog.quote_ident(i.part), '.' ORDER BY i.n)
+            FROM ROWS FROM (pg_catalog.unnest(parts)) WITH ORDINALITY i (part, n)
+            WHERE i.n OPERATOR(pg_catalog.<) 3), '(pg_catalog.text, pg_catalog.int8)'))::pg_catalog.oid
+        AND pg_catalog.cardinality(parts) OPERATOR(pg_catalog.<) 3 AND p.prokind OPERATOR(pg_catalog.=) 'p';
     IF qualified IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_function',
             MESSAGE = pg_catalog.format('procedure %s(text, bigint) does not exist', then_procedure.name),
@@ -1304,7 +1307,7 @@ CREATE FUNCTION lmtext_internal.work_comment(job lmtext.job) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
     SELECT pg_catalog.format('lmtext job %s: what was done for each row (%s)', (job).name, pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
         pg_catalog.convert_to(pg_catalog.jsonb_build_array(lmtext_internal.table_name((job).relation), (job).key, (job).text_column, (job).task, (job).model,
-            (job).target_column, (job).options OPERATOR(pg_catalog.-) '{after,then,batch_size,retries,retry_after}'::text[])::text, 'UTF8')), 'hex'), 16));
+            (job).target_column, (job).options OPERATOR(pg_catalog.-) '{after,then,batch_size,retries,retry_after}'::pg_catalog.text[])::pg_catalog.text, 'UTF8')), 'hex'), 16));
 $$;
 COMMENT ON FUNCTION lmtext_internal.work_comment(lmtext.job) IS 'comment of the table of work of a job, which says what job it is';
 
@@ -1376,6 +1379,7 @@ CREATE FUNCTION lmtext.create_job(
 #variable_conflict use_column
 DECLARE
     job lmtext.job;
+    fixed jsonb;
     data jsonb;
     key name[];
     target regclass;
@@ -1403,18 +1407,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'a job needs a text: a column, or the option "text", and not both';
     END IF;
-    create_job.options := lmtext_internal.fixed_options(create_job.name, create_job.relation, create_job.options);
+    fixed := lmtext_internal.fixed_options(create_job.name, create_job.relation, create_job.options);
     data := pg_catalog.jsonb_build_object('name', create_job.name, 'relation', create_job.relation::pg_catalog.oid::pg_catalog.text,
         'text_column', create_job.text_column, 'task', create_job.task,
         'model', lmtext_internal.qualified_model(create_job.model, create_job.task), 'target_column', create_job.target_column,
-        'key', key, 'options', create_job.options, 'paused', false, 'attached', false);
+        'key', key, 'options', fixed, 'paused', false, 'attached', false);
     job := pg_catalog.jsonb_populate_record(NULL::lmtext.job, data);
     PERFORM lmtext_internal.check_targets(job);
     -- One text, computed: whether the models have the tasks, and the options their values.
     EXECUTE pg_catalog.format('SELECT %s FROM (SELECT pg_catalog.text ''a'' AS body) t',
         lmtext_internal.job_expressions(job, lmtext_internal.job_versions(job)));
     EXECUTE pg_catalog.format('EXPLAIN SELECT %s FROM %s r', lmtext_internal.job_body(job), lmtext_internal.table_name(job.relation));
-    target := lmtext_internal.make_target(job, create_job.options OPERATOR(pg_catalog.->>) 'side_table');
+    target := lmtext_internal.make_target(job, fixed OPERATOR(pg_catalog.->>) 'side_table');
     work := lmtext_internal.make_work(job);
     PERFORM lmtext_internal.write_job(work, 'forget', '{}');
     PERFORM lmtext_internal.write_job(work, 'create', data OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
@@ -1777,7 +1781,7 @@ DECLARE
 BEGIN
     SELECT pg_catalog.string_agg(pg_catalog.format('ROW(%s)::lmtext_internal.job_value', (SELECT pg_catalog.string_agg(
             CASE WHEN s.slot OPERATOR(pg_catalog.=) t.slot THEN pg_catalog.format('v.v%s', t.n) ELSE 'NULL' END, ', ' ORDER BY s.n)
-        FROM ROWS FROM (pg_catalog.unnest('{vector,label,object,number}'::text[])) WITH ORDINALITY s (slot, n))), ', ' ORDER BY t.n)
+        FROM ROWS FROM (pg_catalog.unnest('{vector,label,object,number}'::pg_catalog.text[])) WITH ORDINALITY s (slot, n))), ', ' ORDER BY t.n)
     INTO computed FROM lmtext_internal.job_targets(job) t;
     RETURN pg_catalog.format(
         'WITH t AS MATERIALIZED (SELECT s.body, pg_catalog.array_agg(s.position) AS places FROM (SELECT w.position, %1$s COLLATE "C" AS body'
