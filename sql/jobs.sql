@@ -371,7 +371,7 @@ CREATE DOMAIN a_domain AS text;
 CREATE FUNCTION added(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE command;
-    PERFORM lmtext_internal.scan_job(lmtext_internal.own_job('body'), 'm@2');
+    PERFORM lmtext_internal.scan_job(lmtext_internal.own_job('body'), ARRAY['m@2'::regclass]);
     RETURN 'nothing';
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ' ' || SQLERRM;

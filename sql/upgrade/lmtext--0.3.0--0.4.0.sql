@@ -706,7 +706,7 @@ CREATE TABLE lmtext.job (
     name text NOT NULL PRIMARY KEY,
     work regclass NOT NULL UNIQUE,
     relation regclass NOT NULL,
-    text_column name NOT NULL,
+    text_column name,
     task text NOT NULL,
     model text NOT NULL,
     target regclass NOT NULL,
@@ -715,7 +715,8 @@ CREATE TABLE lmtext.job (
     options jsonb NOT NULL,
     paused boolean NOT NULL,
     attached boolean NOT NULL,
-    scanned regclass
+    scanned regclass[],
+    author name NOT NULL
 );
 COMMENT ON TABLE lmtext.job IS 'jobs; the view lmtext.jobs shows them';
 GRANT SELECT ON lmtext.job TO PUBLIC;
@@ -727,7 +728,8 @@ CREATE TABLE lmtext.job_run (
     work regclass NOT NULL,
     parent bigint,
     pid integer NOT NULL,
-    model regclass NOT NULL,
+    model regclass,
+    also regclass[],
     started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     finished_at timestamptz,
@@ -741,7 +743,7 @@ CREATE TABLE lmtext.job_run (
 CREATE INDEX job_run_work ON lmtext.job_run (work);
 COMMENT ON TABLE lmtext.job_run IS 'runs of jobs; the view lmtext.job_runs shows them';
 -- A message may repeat the text of a row.
-GRANT SELECT (id, work, parent, pid, model, started_at, updated_at, finished_at, status, total, done, errors, sqlstate)
+GRANT SELECT (id, work, parent, pid, model, also, started_at, updated_at, finished_at, status, total, done, errors, sqlstate)
     ON lmtext.job_run TO PUBLIC;
 
 CREATE VIEW lmtext_internal.own_messages AS
@@ -774,6 +776,19 @@ CREATE FUNCTION lmtext_internal.resolve_model(model text) RETURNS regclass
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION lmtext_internal.resolve_model(text) IS 'version that a model''s name means now';
 
+-- Each name in what is returned is qualified, but those of pg_catalog, under which alone a stored expression is read.
+CREATE FUNCTION lmtext_internal.parse_text(relation regclass, expression text, stored boolean, OUT canonical text, OUT columns name[])
+    AS 'MODULE_PATHNAME', 'lmtext_parse_text'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION lmtext_internal.parse_text(regclass, text, boolean) IS
+    'expression over columns of a table as a job keeps it, and the columns that it uses';
+
+CREATE FUNCTION lmtext_internal.row_text(relation regclass, expression text, VARIADIC columns "any") RETURNS text
+    AS 'MODULE_PATHNAME', 'lmtext_row_text'
+    LANGUAGE C STABLE PARALLEL UNSAFE COST 10;
+COMMENT ON FUNCTION lmtext_internal.row_text(regclass, text, "any") IS
+    'text of a row, of the columns that the expression of a job uses';
+
 -- ---- What a job can do ----
 
 -- A row for each task: its type, what computes it (%s: the arguments), and the options of that function.
@@ -797,6 +812,26 @@ CREATE FUNCTION lmtext_internal.job_tasks(
         ('log_probability', 'language_model', 'double precision', 'lmtext.log_probability(%s)', '{}');
 $$;
 COMMENT ON FUNCTION lmtext_internal.job_tasks() IS 'tasks that a job can have, their types and options';
+
+-- What a job writes: its own target, and those of the option also. A batch keeps values of different types, each in its slot.
+CREATE FUNCTION lmtext_internal.job_targets(
+    job lmtext.job, OUT n bigint, OUT task text, OUT model text, OUT target_column name, OUT options jsonb, OUT type text, OUT slot text)
+    RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE COST 1000 ROWS 2 AS $$
+    SELECT a.n, t.task, a.target OPERATOR(pg_catalog.->>) 'model', (a.target OPERATOR(pg_catalog.->>) 'target')::pg_catalog.name,
+        a.target, t.type, '{"real[]": "vector", "text": "label", "jsonb": "object", "double precision": "number"}'::pg_catalog.jsonb
+            OPERATOR(pg_catalog.->>) t.type
+    FROM pg_catalog.jsonb_array_elements(pg_catalog.jsonb_build_array((job).options OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
+            'task', (job).task, 'model', (job).model, 'target', (job).target_column))
+        OPERATOR(pg_catalog.||) COALESCE((job).options OPERATOR(pg_catalog.->) 'also', '[]')) WITH ORDINALITY a (target, n)
+    JOIN lmtext_internal.job_tasks() t ON t.task OPERATOR(pg_catalog.=) (a.target OPERATOR(pg_catalog.->>) 'task');
+$$;
+COMMENT ON FUNCTION lmtext_internal.job_targets(lmtext.job) IS 'columns that a job writes, and how';
+
+CREATE FUNCTION lmtext_internal.job_versions(job lmtext.job) RETURNS regclass[]
+    LANGUAGE sql STABLE PARALLEL SAFE COST 10000 AS $$
+    SELECT pg_catalog.array_agg(lmtext_internal.resolve_model(t.model) ORDER BY t.n) FROM lmtext_internal.job_targets(job) t;
+$$;
+COMMENT ON FUNCTION lmtext_internal.job_versions(lmtext.job) IS 'versions that the names of a job''s models mean now';
 
 -- ---- Finding a job ----
 
@@ -875,6 +910,12 @@ BEGIN
             DETAIL = 'What a job runs, triggers of its table among it, has the privileges of the role that runs it.',
             HINT = pg_catalog.format('Log in as %I. SET ROLE is not enough protection: code of the job can RESET ROLE.', owner);
     END IF;
+    IF found_job.author OPERATOR(pg_catalog.<>) CURRENT_USER AND found_job.options OPERATOR(pg_catalog.?|) '{text,then}'::pg_catalog.text[] THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = pg_catalog.format('job "%s" runs code that another role has written', job_name),
+            DETAIL = pg_catalog.format('Its options "text" and "then" are those of role %I.', found_job.author),
+            HINT = pg_catalog.format('Drop table %s and create the job again.', found_job.work);
+    END IF;
     PERFORM lmtext_internal.check_plain(found_job, found_job.work);
     RETURN found_job;
 END $$;
@@ -897,6 +938,23 @@ BEGIN
     RETURN qualified;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.table_name(regclass) IS 'qualified name of a table';
+
+-- The text of a row r, and the columns that it is made of.
+CREATE FUNCTION lmtext_internal.job_columns(job lmtext.job) RETURNS name[]
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
+    SELECT CASE WHEN (job).text_column IS NOT NULL THEN ARRAY[(job).text_column]
+        ELSE (SELECT p.columns FROM lmtext_internal.parse_text((job).relation, (job).options OPERATOR(pg_catalog.->>) 'text', true) p) END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.job_columns(lmtext.job) IS 'columns that the text of a job is made of';
+
+CREATE FUNCTION lmtext_internal.job_body(job lmtext.job) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
+    SELECT CASE WHEN (job).text_column IS NOT NULL THEN pg_catalog.format('r.%I::pg_catalog.text', (job).text_column)
+        ELSE pg_catalog.format('lmtext_internal.row_text(%L::pg_catalog.regclass, %L%s)', (job).relation::pg_catalog.oid,
+            (job).options OPERATOR(pg_catalog.->>) 'text', (SELECT pg_catalog.string_agg(pg_catalog.format(', r.%I', c.name), '' ORDER BY c.n)
+                FROM ROWS FROM (pg_catalog.unnest(lmtext_internal.job_columns(job))) WITH ORDINALITY c (name, n))) END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.job_body(lmtext.job) IS 'expression of the text of a row';
 
 -- Pieces of a job's statements: w is a row of work, r one of the relation. A table is read without its
 -- children, which its primary key does not cover. Keys are equal as the primary key sees it.
@@ -934,28 +992,34 @@ BEGIN
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace;
     key_text := CASE WHEN pg_catalog.cardinality(job.key) OPERATOR(pg_catalog.=) 1 THEN 'w.k1::pg_catalog.text'
         ELSE pg_catalog.format('ROW(%s)::pg_catalog.text', work_keys) END;
-    body := pg_catalog.format('r.%I::pg_catalog.text', job.text_column);
+    body := lmtext_internal.job_body(job);
     hash := pg_catalog.format('pg_catalog.hashtextextended(%s COLLATE "C", 0)', body);
-    stale := pg_catalog.format('(NOT w.due OR w.retry_at IS NOT NULL) AND (w.model IS NULL OR w.model::pg_catalog.oid OPERATOR(pg_catalog.<>) $1::pg_catalog.oid'
-        ' OR COALESCE(w.hash OPERATOR(pg_catalog.<>) %s, (w.hash IS NULL) OPERATOR(pg_catalog.<>) (%s IS NULL))%s)', hash, body,
-        CASE WHEN job.target OPERATOR(pg_catalog.=) job.relation
-            THEN pg_catalog.format(' OR w.sqlstate IS NULL AND NOT w.blank AND r.%I IS NULL', job.target_column) END);
+    SELECT pg_catalog.format('(NOT w.due OR w.retry_at IS NOT NULL)'
+        ' AND (w.model IS NULL OR w.model::pg_catalog.oid OPERATOR(pg_catalog.<>) ($1)[1]::pg_catalog.oid%s'
+        ' OR COALESCE(w.hash OPERATOR(pg_catalog.<>) %s, (w.hash IS NULL) OPERATOR(pg_catalog.<>) (%s IS NULL))%s)',
+        CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) 1
+            THEN ' OR COALESCE(w.also::pg_catalog.oid[] OPERATOR(pg_catalog.<>) ($1)[2:]::pg_catalog.oid[], true)' END, hash, body,
+        CASE WHEN job.target OPERATOR(pg_catalog.=) job.relation THEN pg_catalog.format(' OR w.sqlstate IS NULL AND (%s)',
+            pg_catalog.string_agg(pg_catalog.format('(w.blank OPERATOR(pg_catalog.>>) %s) OPERATOR(pg_catalog.%%) 2 OPERATOR(pg_catalog.=) 0'
+                ' AND r.%I IS NULL', t.n OPERATOR(pg_catalog.-) 1, t.target_column), ' OR ' ORDER BY t.n)) END)
+    INTO stale FROM lmtext_internal.job_targets(job) t;
     to_do := pg_catalog.format('%s r LEFT JOIN %s w ON %s WHERE w.position IS NULL OR w.due AND (w.retry_at IS NULL'
         ' OR w.retry_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) OR %s', relation, work, matches, stale);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.job_parts(lmtext.job) IS 'pieces of the statements of a job';
 
--- What computes a text (t.body) with a version.
-CREATE FUNCTION lmtext_internal.job_expression(job lmtext.job, model regclass) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
-    SELECT pg_catalog.format(t.expression, pg_catalog.format('t.body, %L::pg_catalog.regclass%s', model::pg_catalog.oid,
+-- What computes a text (t.body) for each target: columns v1, v2, and so on.
+CREATE FUNCTION lmtext_internal.job_expressions(job lmtext.job, versions regclass[]) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE COST 10000 AS $$
+    SELECT pg_catalog.string_agg(pg_catalog.format(pg_catalog.concat(k.expression, ' AS v%s'), pg_catalog.format('t.body, %L::pg_catalog.regclass%s',
+        versions[t.n]::pg_catalog.oid,
         (SELECT pg_catalog.string_agg(pg_catalog.format(', %I => %L', o.key, o.value), '' ORDER BY o.key)
-         FROM pg_catalog.jsonb_each_text((job).options) o
-         WHERE o.key OPERATOR(pg_catalog.=) ANY (t.options) AND o.value IS NOT NULL)))
-    FROM lmtext_internal.job_tasks() t WHERE t.task OPERATOR(pg_catalog.=) (job).task;
+         FROM pg_catalog.jsonb_each_text(t.options) o
+         WHERE o.key OPERATOR(pg_catalog.=) ANY (k.options) AND o.value IS NOT NULL)), t.n), ', ' ORDER BY t.n)
+    FROM lmtext_internal.job_targets(job) t JOIN lmtext_internal.job_tasks() k ON k.task OPERATOR(pg_catalog.=) t.task;
 $$;
-COMMENT ON FUNCTION lmtext_internal.job_expression(lmtext.job, regclass) IS
-    'expression that computes a text of a job';
+COMMENT ON FUNCTION lmtext_internal.job_expressions(lmtext.job, regclass[]) IS
+    'expressions that compute a text of a job';
 
 CREATE FUNCTION lmtext_internal.job_option(job lmtext.job, option text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10 AS $$
@@ -966,29 +1030,57 @@ COMMENT ON FUNCTION lmtext_internal.job_option(lmtext.job, text) IS 'option of a
 
 -- ---- Making and dropping ----
 
-CREATE FUNCTION lmtext_internal.check_job_options(task text, options jsonb) RETURNS void
+CREATE FUNCTION lmtext_internal.check_task_options(task text, options jsonb, known text[]) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
 DECLARE
-    known text[] := '{batch_size,retries,retry_after,side_table}';
-    job_options jsonb := options;
     wrong text;
 BEGIN
     SELECT pg_catalog.array_cat(known, t.options) INTO known FROM lmtext_internal.job_tasks() t
-    WHERE t.task OPERATOR(pg_catalog.=) check_job_options.task;
+    WHERE t.task OPERATOR(pg_catalog.=) check_task_options.task;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = pg_catalog.format('unknown task "%s" of a job', lmtext_internal.shown(task)),
             HINT = pg_catalog.format('Available tasks: %s.',
                 (SELECT pg_catalog.string_agg(t.task, ', ') FROM lmtext_internal.job_tasks() t));
     END IF;
-    IF pg_catalog.jsonb_typeof(job_options) OPERATOR(pg_catalog.<>) 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'options must be a JSON object';
-    END IF;
-    SELECT o INTO wrong FROM pg_catalog.jsonb_object_keys(job_options) o WHERE o OPERATOR(pg_catalog.<>) ALL (known);
+    SELECT o INTO wrong FROM pg_catalog.jsonb_object_keys(check_task_options.options) o WHERE o OPERATOR(pg_catalog.<>) ALL (known);
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = pg_catalog.format('unknown option "%s"', lmtext_internal.shown(wrong)),
             HINT = pg_catalog.format('Available options: %s.', pg_catalog.array_to_string(known, ', '));
+    END IF;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.check_task_options(text, jsonb, text[]) IS 'refuses a task or options that no target of a job can have';
+
+-- Other targets of the job: an array of objects, each with its task and its column.
+CREATE FUNCTION lmtext_internal.check_also(also jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    target jsonb;
+BEGIN
+    IF pg_catalog.jsonb_typeof(also) OPERATOR(pg_catalog.<>) 'array' OR pg_catalog.jsonb_path_exists(also, 'strict $[*] ? (@.type() != "object")')
+            OR pg_catalog.jsonb_array_length(also) OPERATOR(pg_catalog.>) 15 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'option "also" must be an array of at most 15 objects',
+            HINT = 'Each has a task and a target: [{"task": "classify", "model": "section", "target": "label"}].';
+    END IF;
+    FOR target IN SELECT a.value FROM pg_catalog.jsonb_array_elements(also) a LOOP
+        IF NOT pg_catalog.jsonb_path_match(target, 'exists($ ? (@.task.type() == "string" && @.target.type() == "string"))') THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a target of option "also" needs "task" and "target"';
+        END IF;
+        PERFORM lmtext_internal.check_task_options(target OPERATOR(pg_catalog.->>) 'task', target, '{task,model,target}');
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.check_also(jsonb) IS 'refuses targets that no job can have';
+
+CREATE FUNCTION lmtext_internal.check_job_options(task text, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+BEGIN
+    IF pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.<>) 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'options must be a JSON object';
+    END IF;
+    PERFORM lmtext_internal.check_task_options(task, options, '{text,side_table,also,after,then,batch_size,retries,retry_after}');
+    IF options OPERATOR(pg_catalog.?) 'also' THEN
+        PERFORM lmtext_internal.check_also(options OPERATOR(pg_catalog.->) 'also');
     END IF;
     IF NOT COALESCE((options OPERATOR(pg_catalog.->>) 'batch_size')::int, 256)
             OPERATOR(pg_catalog.<@) pg_catalog.int4range(1, 100000, '[]') THEN
@@ -1072,14 +1164,16 @@ CREATE FUNCTION lmtext_internal.make_target(job lmtext.job, side_table text) RET
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
 DECLARE
     relation_row pg_catalog.pg_class;
-    type text;
     target text;
     keys text;
+    columns text;
+    nulls text;
+    sets text;
+    one record;
 BEGIN
     IF job.relation IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a job needs a table';
     END IF;
-    SELECT t.type INTO type FROM lmtext_internal.job_tasks() t WHERE t.task OPERATOR(pg_catalog.=) job.task;
     SELECT c.* INTO relation_row FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) job.relation;
     SELECT pg_catalog.string_agg(pg_catalog.format('%I', k.name), ', ' ORDER BY k.n) INTO keys
     FROM ROWS FROM (pg_catalog.unnest(job.key)) WITH ORDINALITY k (name, n);
@@ -1099,32 +1193,155 @@ BEGIN
                 MESSAGE = pg_catalog.format('table "%s" is there already, and another role''s', side_table);
         END IF;
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+    FOR one IN SELECT t.* FROM lmtext_internal.job_targets(job) t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
             WHERE a.attrelid OPERATOR(pg_catalog.=) target::pg_catalog.regclass
-                AND a.attname OPERATOR(pg_catalog.=) job.target_column AND NOT a.attisdropped) THEN
-        EXECUTE pg_catalog.format('ALTER TABLE %s ADD %I %s', target, job.target_column, type);
-    END IF;
+                AND a.attname OPERATOR(pg_catalog.=) t.target_column AND NOT a.attisdropped) LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE %s ADD %I %s', target, one.target_column, one.type);
+    END LOOP;
+    SELECT pg_catalog.string_agg(pg_catalog.format('%I', t.target_column), ', ' ORDER BY t.n),
+           pg_catalog.string_agg(pg_catalog.format('NULL::%s', t.type), ', ' ORDER BY t.n),
+           pg_catalog.string_agg(pg_catalog.format(CASE WHEN side_table IS NULL THEN '%1$I = NULL::%2$s' ELSE '%1$I = excluded.%1$I' END,
+               t.target_column, t.type), ', ' ORDER BY t.n)
+    INTO columns, nulls, sets FROM lmtext_internal.job_targets(job) t;
     IF side_table IS NULL THEN
-        EXECUTE pg_catalog.format('EXPLAIN UPDATE %s SET %I = NULL::%s', target, job.target_column, type);
+        EXECUTE pg_catalog.format('EXPLAIN UPDATE %s SET %s', target, sets);
     ELSE
         EXECUTE pg_catalog.format(
-            'EXPLAIN INSERT INTO %1$s (%2$s, %3$I) SELECT %2$s, NULL::%4$s FROM %5$s ON CONFLICT (%2$s) DO UPDATE SET %3$I = excluded.%3$I',
-            target, keys, job.target_column, type, lmtext_internal.table_name(job.relation));
+            'EXPLAIN INSERT INTO %1$s (%2$s, %3$s) SELECT %2$s, %4$s FROM %5$s ON CONFLICT (%2$s) DO UPDATE SET %6$s',
+            target, keys, columns, nulls, lmtext_internal.table_name(job.relation), sets);
     END IF;
     RETURN target::pg_catalog.regclass;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.make_target(lmtext.job, text) IS
-    'table and column that a job writes, made if missing';
+    'table that a job writes, it and its columns made if missing';
+
+-- A job may follow one of the same owner; it cannot follow itself.
+CREATE FUNCTION lmtext_internal.check_after(name text, after text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    leader lmtext.job := lmtext_internal.own_job(after);
+BEGIN
+    LOOP
+        IF leader.name OPERATOR(pg_catalog.=) check_after.name OR leader.options OPERATOR(pg_catalog.->>) 'after' OPERATOR(pg_catalog.=) check_after.name THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = pg_catalog.format('job "%s" would follow itself', check_after.name),
+                DETAIL = pg_catalog.format('Job "%s" follows it.', leader.name);
+        END IF;
+        SELECT j.* INTO leader FROM lmtext.job j WHERE j.name OPERATOR(pg_catalog.=) (leader.options OPERATOR(pg_catalog.->>) 'after');
+        EXIT WHEN leader.name IS NULL;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.check_after(text, text) IS 'refuses a job that would follow itself';
+
+-- The qualified name of a procedure that takes a job and a run.
+CREATE FUNCTION lmtext_internal.then_procedure(name text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    parts text[] := pg_catalog.parse_ident(then_procedure.name);
+    qualified text;
+    procedure oid;
+BEGIN
+    SELECT pg_catalog.format('%I.%I', n.nspname, p.proname), p.oid INTO qualified, procedure
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+    WHERE p.oid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure(pg_catalog.concat((SELECT pg_catalog.string_agg(pg_catalog.quote_ident(i.part), '.' ORDER BY i.n)
+            FROM ROWS FROM (pg_catalog.unnest(parts)) WITH ORDINALITY i (part, n)
+            WHERE i.n OPERATOR(pg_catalog.<) 3), '(pg_catalog.text, pg_catalog.int8)'))::pg_catalog.oid
+        AND pg_catalog.cardinality(parts) OPERATOR(pg_catalog.<) 3 AND p.prokind OPERATOR(pg_catalog.=) 'p';
+    IF qualified IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_function',
+            MESSAGE = pg_catalog.format('procedure %s(text, bigint) does not exist', then_procedure.name),
+            HINT = 'Option "then" names a procedure that takes the name of the job and the number of the run.';
+    ELSIF NOT pg_catalog.has_function_privilege(procedure, 'EXECUTE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = pg_catalog.format('permission denied for procedure %s', qualified);
+    END IF;
+    RETURN qualified;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.then_procedure(text) IS 'procedure that is called at the end of a run';
+
+-- Options as a job keeps them: names mean the same under every search_path.
+CREATE FUNCTION lmtext_internal.fixed_options(name text, relation regclass, options jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    fixed jsonb := pg_catalog.jsonb_strip_nulls(options);
+BEGIN
+    IF fixed OPERATOR(pg_catalog.?) 'text' THEN
+        fixed := pg_catalog.jsonb_set(fixed, '{text}', (SELECT pg_catalog.to_jsonb(p.canonical)
+            FROM lmtext_internal.parse_text(relation, fixed OPERATOR(pg_catalog.->>) 'text', false) p));
+    END IF;
+    IF fixed OPERATOR(pg_catalog.?) 'also' THEN
+        fixed := pg_catalog.jsonb_set(fixed, '{also}', (SELECT COALESCE(pg_catalog.jsonb_agg(a.value OPERATOR(pg_catalog.||)
+            pg_catalog.jsonb_build_object('model', lmtext_internal.qualified_model(a.value OPERATOR(pg_catalog.->>) 'model',
+                a.value OPERATOR(pg_catalog.->>) 'task')) ORDER BY a.n), '[]')
+            FROM pg_catalog.jsonb_array_elements(fixed OPERATOR(pg_catalog.->) 'also') WITH ORDINALITY a (value, n)));
+    END IF;
+    IF fixed OPERATOR(pg_catalog.?) 'after' THEN
+        PERFORM lmtext_internal.check_after(name, fixed OPERATOR(pg_catalog.->>) 'after');
+    END IF;
+    IF fixed OPERATOR(pg_catalog.?) 'then' THEN
+        fixed := pg_catalog.jsonb_set(fixed, '{then}', pg_catalog.to_jsonb(lmtext_internal.then_procedure(fixed OPERATOR(pg_catalog.->>) 'then')));
+    END IF;
+    RETURN fixed;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.fixed_options(text, regclass, jsonb) IS 'options of a job as it keeps them';
+
+CREATE FUNCTION lmtext_internal.check_targets(job lmtext.job) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN SELECT t.target_column, pg_catalog.count(*) AS times FROM lmtext_internal.job_targets(job) t GROUP BY t.target_column LOOP
+        IF one.target_column OPERATOR(pg_catalog.=) ANY (pg_catalog.array_cat(job.key, lmtext_internal.job_columns(job))) THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = pg_catalog.format('column "%s" cannot be the target: the job reads it', one.target_column);
+        ELSIF one.times OPERATOR(pg_catalog.>) 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = pg_catalog.format('column "%s" is the target of two tasks', one.target_column);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.check_targets(lmtext.job) IS 'refuses columns that a job cannot write';
+
+-- What a table of work is of: one that a dump has brought along is taken up by the same job alone.
+CREATE FUNCTION lmtext_internal.work_comment(job lmtext.job) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
+    SELECT pg_catalog.format('lmtext job %s: what was done for each row (%s)', (job).name, pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
+        pg_catalog.convert_to(pg_catalog.jsonb_build_array(lmtext_internal.table_name((job).relation), (job).key, (job).text_column, (job).task, (job).model,
+            (job).target_column, (job).options OPERATOR(pg_catalog.-) '{after,then,batch_size,retries,retry_after}'::pg_catalog.text[])::pg_catalog.text, 'UTF8')), 'hex'), 16));
+$$;
+COMMENT ON FUNCTION lmtext_internal.work_comment(lmtext.job) IS 'comment of the table of work of a job, which says what job it is';
+
+CREATE FUNCTION lmtext_internal.check_old_work(job lmtext.job, old regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+BEGIN
+    IF (SELECT pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.<>) CURRENT_USER FROM pg_catalog.pg_class c
+                WHERE c.oid OPERATOR(pg_catalog.=) old)
+            OR EXISTS (SELECT FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) old::pg_catalog.oid)
+            OR COALESCE(pg_catalog.obj_description(old, 'pg_class'), '') OPERATOR(pg_catalog.<>) lmtext_internal.work_comment(job) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
+            MESSAGE = pg_catalog.format('table %s is there already, and not of such a job', old),
+            HINT = 'Create the job that it is of, with the same texts, models and targets, or drop the table.';
+    END IF;
+    job.work := old;
+    PERFORM lmtext_internal.check_plain(job, old);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.check_old_work(lmtext.job, regclass) IS 'refuses a table of work that is not of a job';
 
 CREATE FUNCTION lmtext_internal.make_work(job lmtext.job) RETURNS regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
 DECLARE
     work text;
+    old regclass;
     columns text;
     keys text;
 BEGIN
     SELECT pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, pg_catalog.concat(job.name, '@job')) INTO work
     FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) job.relation;
+    old := pg_catalog.to_regclass(work);
+    IF old IS NOT NULL THEN
+        PERFORM lmtext_internal.check_old_work(job, old);
+        EXECUTE pg_catalog.format('ALTER TABLE %s RENAME TO %I', work, pg_catalog.concat(job.name, '@old'));
+    END IF;
     SELECT pg_catalog.string_agg(pg_catalog.format('%I AS k%s', k.name, k.n), ', ' ORDER BY k.n),
            pg_catalog.string_agg(pg_catalog.format('k%s', k.n), ', ' ORDER BY k.n) INTO columns, keys
     FROM ROWS FROM (pg_catalog.unnest(job.key)) WITH ORDINALITY k (name, n);
@@ -1132,13 +1349,19 @@ BEGIN
         work, columns, lmtext_internal.table_name(job.relation));
     EXECUTE pg_catalog.format(
         'ALTER TABLE %s ADD PRIMARY KEY (%s), ADD position bigint GENERATED ALWAYS AS IDENTITY, '
-        'ADD due boolean NOT NULL DEFAULT true, ADD blank boolean, ADD hash bigint, ADD model regclass, ADD at timestamptz, '
+        'ADD due boolean NOT NULL DEFAULT true, ADD blank integer, ADD hash bigint, ADD model regclass, ADD also regclass[], ADD at timestamptz, '
         'ADD tries smallint NOT NULL DEFAULT 0, ADD retry_at timestamptz, ADD key text, ADD sqlstate text, ADD message text',
         work, keys);
     EXECUTE pg_catalog.format('CREATE INDEX ON %s (position) WHERE due', work);
     EXECUTE pg_catalog.format('CREATE INDEX ON %s (position) WHERE sqlstate IS NOT NULL', work);
-    EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', work,
-        pg_catalog.format('lmtext job %s: what was done for each row', job.name));
+    EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', work, lmtext_internal.work_comment(job));
+    IF old IS NOT NULL THEN
+        columns := pg_catalog.concat(keys, ', position, due, blank, hash, model, also, at, tries, retry_at, key, sqlstate, message');
+        EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM %3$s', work, columns, lmtext_internal.table_name(old));
+        EXECUTE pg_catalog.format('SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%L, ''position''), COALESCE(pg_catalog.max(w.position), 0)'
+            ' OPERATOR(pg_catalog.+) 1, false) FROM %1$s w', work);
+        EXECUTE pg_catalog.format('DROP TABLE %s', lmtext_internal.table_name(old));
+    END IF;
     RETURN work::pg_catalog.regclass;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.make_work(lmtext.job) IS 'table of what a job has done for each row';
@@ -1156,15 +1379,16 @@ CREATE FUNCTION lmtext.create_job(
 #variable_conflict use_column
 DECLARE
     job lmtext.job;
+    fixed jsonb;
     data jsonb;
     key name[];
     target regclass;
     work regclass;
 BEGIN
-    IF create_job.name IS NULL OR create_job.relation IS NULL OR create_job.text_column IS NULL
-            OR create_job.task IS NULL OR create_job.target_column IS NULL OR create_job.options IS NULL THEN
+    IF create_job.name IS NULL OR create_job.relation IS NULL OR create_job.task IS NULL
+            OR create_job.target_column IS NULL OR create_job.options IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
-            MESSAGE = 'a job needs a name, a table, two columns, a task and options';
+            MESSAGE = 'a job needs a name, a table, a task, a target and options';
     END IF;
     IF pg_catalog.octet_length(create_job.name) OPERATOR(pg_catalog.>) 57
             OR create_job.name OPERATOR(pg_catalog.=) '' OR create_job.name OPERATOR(pg_catalog.~) '@' THEN
@@ -1179,35 +1403,49 @@ BEGIN
     END IF;
     PERFORM lmtext_internal.check_job_options(create_job.task, create_job.options);
     key := lmtext_internal.job_key(create_job.relation);
-    IF create_job.target_column OPERATOR(pg_catalog.=) ANY (key)
-            OR create_job.target_column OPERATOR(pg_catalog.=) create_job.text_column THEN
+    IF (create_job.text_column IS NULL) OPERATOR(pg_catalog.=) ((create_job.options OPERATOR(pg_catalog.->>) 'text') IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = pg_catalog.format('column "%s" cannot be the target: the job reads it', create_job.target_column);
+            MESSAGE = 'a job needs a text: a column, or the option "text", and not both';
     END IF;
+    fixed := lmtext_internal.fixed_options(create_job.name, create_job.relation, create_job.options);
     data := pg_catalog.jsonb_build_object('name', create_job.name, 'relation', create_job.relation::pg_catalog.oid::pg_catalog.text,
         'text_column', create_job.text_column, 'task', create_job.task,
         'model', lmtext_internal.qualified_model(create_job.model, create_job.task), 'target_column', create_job.target_column,
-        'key', key, 'options', create_job.options, 'paused', false, 'attached', false);
+        'key', key, 'options', fixed, 'paused', false, 'attached', false);
     job := pg_catalog.jsonb_populate_record(NULL::lmtext.job, data);
-    -- One text, computed: whether the model has the task, and the options their values.
+    PERFORM lmtext_internal.check_targets(job);
+    -- One text, computed: whether the models have the tasks, and the options their values.
     EXECUTE pg_catalog.format('SELECT %s FROM (SELECT pg_catalog.text ''a'' AS body) t',
-        lmtext_internal.job_expression(job, lmtext_internal.resolve_model(job.model)));
-    EXECUTE pg_catalog.format('EXPLAIN SELECT %I::pg_catalog.text FROM %s', job.text_column,
-        lmtext_internal.table_name(job.relation));
-    target := lmtext_internal.make_target(job, create_job.options OPERATOR(pg_catalog.->>) 'side_table');
+        lmtext_internal.job_expressions(job, lmtext_internal.job_versions(job)));
+    EXECUTE pg_catalog.format('EXPLAIN SELECT %s FROM %s r', lmtext_internal.job_body(job), lmtext_internal.table_name(job.relation));
+    target := lmtext_internal.make_target(job, fixed OPERATOR(pg_catalog.->>) 'side_table');
     work := lmtext_internal.make_work(job);
     PERFORM lmtext_internal.write_job(work, 'forget', '{}');
     PERFORM lmtext_internal.write_job(work, 'create', data OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
         'work', work::pg_catalog.oid::pg_catalog.text, 'target', target::pg_catalog.oid::pg_catalog.text));
 END $$;
 COMMENT ON FUNCTION lmtext.create_job(text, regclass, name, text, text, name, jsonb) IS
-    'create a job: a task of a model over a text column, into a column or a side table';
+    'create a job: a task of a model over a text of each row, into a column or a side table';
+
+CREATE FUNCTION lmtext_internal.job_followers(name text) RETURNS SETOF lmtext.job
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 ROWS 1 AS $$
+    SELECT j.* FROM lmtext.job j JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) j.work
+    WHERE j.options OPERATOR(pg_catalog.->>) 'after' OPERATOR(pg_catalog.=) job_followers.name
+        AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.=) CURRENT_USER ORDER BY j.name;
+$$;
+COMMENT ON FUNCTION lmtext_internal.job_followers(text) IS 'jobs of the current user that follow a job';
 
 CREATE FUNCTION lmtext.drop_job(name text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
 DECLARE
     job lmtext.job := lmtext_internal.own_job(drop_job.name);
+    follower text;
 BEGIN
+    SELECT j.name INTO follower FROM lmtext_internal.job_followers(job.name) j LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = pg_catalog.format('job "%s" follows job "%s"', follower, job.name), HINT = 'Drop that one first.';
+    END IF;
     PERFORM lmtext.detach(job.name);
     PERFORM lmtext_internal.write_job(job.work, 'drop', '{}');
     EXECUTE pg_catalog.format('DROP TABLE %s', lmtext_internal.table_name(job.work));
@@ -1257,22 +1495,24 @@ COMMENT ON FUNCTION lmtext_internal.queue_row() IS 'trigger of a job in live mod
 -- The triggers of a job: suffix of the name, event, which row, and when. Values are compared byte by byte: an operator = may be
 -- another role's, may call two spellings equal, and json has none.
 CREATE FUNCTION lmtext_internal.job_triggers(
-    job lmtext.job, OUT name text, OUT event text, OUT side text, OUT condition text)
+    job lmtext.job, columns name[], OUT name text, OUT event text, OUT side text, OUT condition text)
     RETURNS SETOF record LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 ROWS 5 AS $$
 DECLARE
     changed CONSTANT text := 'pg_catalog.record_image_ne(ROW(OLD.%1$I), ROW(NEW.%1$I))';
     other_key text;
+    other_text text;
 BEGIN
     SELECT pg_catalog.string_agg(pg_catalog.format(changed, k), ' OR ') INTO other_key FROM pg_catalog.unnest(job.key) k;
+    SELECT pg_catalog.string_agg(pg_catalog.format(changed, k), ' OR ') INTO other_text FROM pg_catalog.unnest(columns) k;
     RETURN QUERY SELECT pg_catalog.concat(job.name, '@', t.suffix), t.event, t.side, t.condition
     FROM (VALUES
         ('i', 'INSERT', 'new', NULL),
-        ('u', 'UPDATE', 'new', pg_catalog.concat(pg_catalog.format(changed, job.text_column), ' OR ', other_key)),
+        ('u', 'UPDATE', 'new', pg_catalog.concat(other_text, ' OR ', other_key)),
         ('k', 'UPDATE', 'old', other_key),
         ('d', 'DELETE', 'old', NULL),
         ('t', 'TRUNCATE', NULL, NULL)) t (suffix, event, side, condition);
 END $$;
-COMMENT ON FUNCTION lmtext_internal.job_triggers(lmtext.job) IS 'triggers of a job in live mode';
+COMMENT ON FUNCTION lmtext_internal.job_triggers(lmtext.job, name[]) IS 'triggers of a job in live mode';
 
 -- Against another scan, attach or detach, until the end of the transaction. What was read of the job before may be old.
 CREATE FUNCTION lmtext_internal.locked_job(job lmtext.job) RETURNS lmtext.job
@@ -1286,10 +1526,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.locked_job(lmtext.job) IS 'job as it is now, and until the end of the transaction';
 
+-- A table of another role may have the name by now.
+CREATE FUNCTION lmtext_internal.drop_queue(job lmtext.job) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_class c
+            WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(lmtext_internal.queue_name(job))::pg_catalog.oid
+                AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.=) CURRENT_USER) THEN
+        EXECUTE pg_catalog.format('DROP TABLE %s', lmtext_internal.queue_name(job));
+    END IF;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.drop_queue(lmtext.job) IS 'drop the queue of a job, if it is the current user''s';
+
 CREATE FUNCTION lmtext.attach(name text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 AS $$
 DECLARE
     job lmtext.job := lmtext_internal.locked_job(lmtext_internal.own_job(attach.name));
+    said text := pg_catalog.format('lmtext job %s: keys of rows that have changed', job.name);
     keys text;
     one record;
 BEGIN
@@ -1299,14 +1552,19 @@ BEGIN
     END IF;
     SELECT pg_catalog.string_agg(pg_catalog.format('w.k%s', n), ', ' ORDER BY n) INTO keys
     FROM pg_catalog.generate_subscripts(job.key, 1) n;
+    -- One that a dump has brought along: the whole table is looked at.
+    IF pg_catalog.obj_description(pg_catalog.to_regclass(lmtext_internal.queue_name(job)), 'pg_class') OPERATOR(pg_catalog.=) said THEN
+        PERFORM lmtext_internal.drop_queue(job);
+    END IF;
     EXECUTE pg_catalog.format('CREATE TABLE %s AS SELECT %s FROM %s w WITH NO DATA',
         lmtext_internal.queue_name(job), keys, lmtext_internal.table_name(job.work));
+    EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', lmtext_internal.queue_name(job), said);
     EXECUTE pg_catalog.format('GRANT INSERT ON %s TO PUBLIC', lmtext_internal.queue_name(job));
     SELECT pg_catalog.string_agg(pg_catalog.format(', %L', k.name), '' ORDER BY k.n) INTO keys
     FROM ROWS FROM (pg_catalog.unnest(job.key)) WITH ORDINALITY k (name, n);
-    FOR one IN SELECT t.* FROM lmtext_internal.job_triggers(job) t LOOP
+    FOR one IN SELECT t.* FROM lmtext_internal.job_triggers(job, lmtext_internal.job_columns(job)) t LOOP
         EXECUTE pg_catalog.format(
-            'CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s %s EXECUTE FUNCTION lmtext_internal.queue_row(%L, %L, %L%s)',
+            'CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH %s %s EXECUTE FUNCTION lmtext_internal.queue_row(%L, %L, %L%s)',
             one.name, one.event, lmtext_internal.table_name(job.relation),
             CASE WHEN one.side IS NULL THEN 'STATEMENT' ELSE 'ROW' END, pg_catalog.format(
                 CASE WHEN one.condition IS NOT NULL THEN 'WHEN (%s)' ELSE '' END, one.condition),
@@ -1328,16 +1586,11 @@ BEGIN
         RETURN;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) job.relation) THEN
-        FOR one IN SELECT t.* FROM lmtext_internal.job_triggers(job) t LOOP
+        FOR one IN SELECT t.* FROM lmtext_internal.job_triggers(job, '{}') t LOOP
             EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS %I ON %s', one.name, lmtext_internal.table_name(job.relation));
         END LOOP;
     END IF;
-    -- A table of another role may have the name by now.
-    IF EXISTS (SELECT FROM pg_catalog.pg_class c
-            WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(lmtext_internal.queue_name(job))::pg_catalog.oid
-                AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.=) CURRENT_USER) THEN
-        EXECUTE pg_catalog.format('DROP TABLE %s', lmtext_internal.queue_name(job));
-    END IF;
+    PERFORM lmtext_internal.drop_queue(job);
     PERFORM lmtext_internal.write_job(job.work, 'set', '{"attached": false, "scanned": null}');
 END $$;
 COMMENT ON FUNCTION lmtext.detach(text) IS 'remove the triggers of a job; its runs look at the whole table again';
@@ -1346,7 +1599,7 @@ COMMENT ON FUNCTION lmtext.detach(text) IS 'remove the triggers of a job; its ru
 
 -- Rows of work follow the relation: new ones come in, in the order of the key, those of rows that are gone leave, and what was
 -- done with another text or another version is due again.
-CREATE FUNCTION lmtext_internal.scan_relation(job lmtext.job, model regclass, parts lmtext_internal.job_pieces) RETURNS void
+CREATE FUNCTION lmtext_internal.scan_relation(job lmtext.job, versions regclass[], parts lmtext_internal.job_pieces) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 AS $$
 DECLARE
     added bigint;
@@ -1361,12 +1614,12 @@ BEGIN
     GET DIAGNOSTICS added = ROW_COUNT;
     EXECUTE pg_catalog.format(
         'UPDATE %s w SET due = true, tries = 0, retry_at = NULL, sqlstate = NULL, message = NULL FROM %s r'
-        ' WHERE %s AND %s', parts.work, parts.relation, parts.matches, parts.stale) USING model;
+        ' WHERE %s AND %s', parts.work, parts.relation, parts.matches, parts.stale) USING versions;
     IF added OPERATOR(pg_catalog.>) 0 THEN
         EXECUTE pg_catalog.format('ANALYZE %s', parts.work);
     END IF;
 END $$;
-COMMENT ON FUNCTION lmtext_internal.scan_relation(lmtext.job, regclass, lmtext_internal.job_pieces) IS 'bring the table of work up to date with the relation';
+COMMENT ON FUNCTION lmtext_internal.scan_relation(lmtext.job, regclass[], lmtext_internal.job_pieces) IS 'bring the table of work up to date with the relation';
 
 -- The same for the keys that triggers have queued, in one statement, so that what is taken from the queue is what is looked at.
 -- False where the table was truncated: that takes a scan.
@@ -1401,7 +1654,7 @@ COMMENT ON FUNCTION lmtext_internal.drain_queue(lmtext.job, lmtext_internal.job_
 
 -- One session looks at a time; batches go on. Where a run with another version goes on, too, rows behind it are of that version,
 -- and the next run looks at the whole table.
-CREATE FUNCTION lmtext_internal.scan_job(job lmtext.job, model regclass) RETURNS bigint
+CREATE FUNCTION lmtext_internal.scan_job(job lmtext.job, versions regclass[]) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 AS $$
 DECLARE
     parts lmtext_internal.job_pieces := lmtext_internal.job_parts(job);
@@ -1411,21 +1664,21 @@ BEGIN
     job := lmtext_internal.locked_job(job);
     IF job.attached THEN
         drained := lmtext_internal.drain_queue(job, parts) AND job.scanned IS NOT NULL
-            AND job.scanned::pg_catalog.oid OPERATOR(pg_catalog.=) model::pg_catalog.oid;
+            AND job.scanned::pg_catalog.oid[] OPERATOR(pg_catalog.=) versions::pg_catalog.oid[];
     END IF;
     IF NOT drained THEN
-        PERFORM lmtext_internal.scan_relation(job, model, parts);
+        PERFORM lmtext_internal.scan_relation(job, versions, parts);
         PERFORM lmtext_internal.write_job(job.work, 'set', pg_catalog.jsonb_build_object('scanned', CASE WHEN NOT EXISTS (
             SELECT FROM lmtext.job_run r JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) r.pid
             WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid AND r.status OPERATOR(pg_catalog.=) 'running'
-                AND r.model::pg_catalog.oid OPERATOR(pg_catalog.<>) scan_job.model::pg_catalog.oid)
-            THEN scan_job.model::pg_catalog.oid::pg_catalog.text END));
+                AND pg_catalog.array_prepend(r.model, r.also)::pg_catalog.oid[] OPERATOR(pg_catalog.<>) versions::pg_catalog.oid[])
+            THEN versions::pg_catalog.oid[]::pg_catalog.text END));
     END IF;
     EXECUTE pg_catalog.format('SELECT pg_catalog.count(*) FROM %s w WHERE w.due'
         ' AND (w.retry_at IS NULL OR w.retry_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())', parts.work) INTO due;
     RETURN due;
 END $$;
-COMMENT ON FUNCTION lmtext_internal.scan_job(lmtext.job, regclass) IS
+COMMENT ON FUNCTION lmtext_internal.scan_job(lmtext.job, regclass[]) IS
     'bring the table of work up to date; returns the number of rows that are due';
 
 -- Keys of rows that a run would do now, as text.
@@ -1440,21 +1693,32 @@ BEGIN
              THEN pg_catalog.concat(parts.relation_keys, '::pg_catalog.text')
              ELSE pg_catalog.format('ROW(%s)::pg_catalog.text', parts.relation_keys) END,
         parts.to_do, parts.relation_keys)
-        USING lmtext_internal.resolve_model(job.model);
+        USING lmtext_internal.job_versions(job);
 END $$;
 COMMENT ON FUNCTION lmtext.stale(text) IS
     'keys of rows that a run of a job would do: new ones, changed ones, and those of another model version';
 
--- A sample of texts is counted and computed; a text that fails takes no time.
-CREATE FUNCTION lmtext.job_plan(name text, OUT rows bigint, OUT tokens bigint, OUT minutes double precision)
+-- Minutes that texts of so many tokens have taken, if enough have been computed here; what several targets share is not known.
+CREATE FUNCTION lmtext_internal.known_minutes(job lmtext.job, version regclass, tokens bigint) RETURNS double precision
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
+    SELECT pg_catalog.sum(s.total_ms) OPERATOR(pg_catalog./) pg_catalog.sum(s.tokens)::pg_catalog.float8 OPERATOR(pg_catalog.*) known_minutes.tokens::pg_catalog.float8
+        OPERATOR(pg_catalog./) 60000::pg_catalog.float8
+    FROM lmtext.stats s WHERE s.model::pg_catalog.oid OPERATOR(pg_catalog.=) known_minutes.version::pg_catalog.oid AND s.function OPERATOR(pg_catalog.=) (job).task
+        AND NOT (job).options OPERATOR(pg_catalog.?) 'also'
+    HAVING pg_catalog.sum(s.rows) OPERATOR(pg_catalog.>=) 1000 AND pg_catalog.sum(s.tokens) OPERATOR(pg_catalog.>) 0;
+$$;
+COMMENT ON FUNCTION lmtext_internal.known_minutes(lmtext.job, regclass, bigint) IS 'time that a job will take, by what lmtext.stats has counted';
+
+-- A sample of texts is counted, and computed if no statistics say how long it takes; a text that fails takes no time.
+CREATE FUNCTION lmtext.job_plan(name text, OUT rows bigint, OUT tokens bigint, OUT minutes double precision, OUT source text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 AS $$
 DECLARE
     sample_size CONSTANT int := 64;
     job lmtext.job := lmtext_internal.own_job(job_plan.name);
-    model regclass := lmtext_internal.resolve_model(job.model);
+    versions regclass[] := lmtext_internal.job_versions(job);
     parts record := lmtext_internal.job_parts(job);
-    compute text := pg_catalog.format('SELECT pg_catalog.count(v.value) FROM (SELECT %s AS value'
-        ' FROM pg_catalog.unnest($1) t (body)) v', lmtext_internal.job_expression(job, model));
+    compute text := pg_catalog.format('SELECT pg_catalog.count(v) FROM (SELECT %s FROM pg_catalog.unnest($1) t (body)) v',
+        lmtext_internal.job_expressions(job, versions));
     texts text[];
     counted bigint := 0;
     began timestamptz;
@@ -1462,11 +1726,16 @@ DECLARE
 BEGIN
     EXECUTE pg_catalog.format('SELECT pg_catalog.count(*), (pg_catalog.array_agg(s.body ORDER BY s.hash))[:%s]'
         ' FROM (SELECT %s AS body, %s AS hash FROM %s) s', sample_size, parts.body, parts.hash, parts.to_do)
-        INTO rows, texts USING model;
+        INTO rows, texts USING versions;
     EXECUTE pg_catalog.format('SELECT pg_catalog.sum(LEAST(lmtext.count_tokens(t.body, %L::pg_catalog.regclass),'
-        ' (SELECT m.max_tokens FROM lmtext.models m WHERE m.model::pg_catalog.oid OPERATOR(pg_catalog.=) %1$L::pg_catalog.oid))) FROM pg_catalog.unnest($1) t (body)', model::pg_catalog.oid)
+        ' (SELECT m.max_tokens FROM lmtext.models m WHERE m.model::pg_catalog.oid OPERATOR(pg_catalog.=) %1$L::pg_catalog.oid))) FROM pg_catalog.unnest($1) t (body)', versions[1]::pg_catalog.oid)
         INTO counted USING texts;
     tokens := COALESCE(counted OPERATOR(pg_catalog.*) rows OPERATOR(pg_catalog./) GREATEST(pg_catalog.cardinality(texts), 1), 0);
+    minutes := lmtext_internal.known_minutes(job, versions[1], tokens);
+    source := CASE WHEN minutes IS NULL THEN 'sample' ELSE 'stats' END;
+    IF minutes IS NOT NULL THEN
+        RETURN;
+    END IF;
     EXECUTE compute USING ARRAY['a'];
     began := pg_catalog.clock_timestamp();
     BEGIN
@@ -1491,74 +1760,84 @@ BEGIN
         OPERATOR(pg_catalog./) 60::pg_catalog.float8, 0);
 END $$;
 COMMENT ON FUNCTION lmtext.job_plan(text) IS
-    'what a run of a job would do: rows, tokens, and minutes of one session on this machine, from a sample';
+    'what a run of a job would do: rows, tokens, and minutes of one session on this machine, by lmtext.stats or from a sample';
 
 -- ---- One batch ----
 
--- What was computed for a row, in the column of the task's type.
-CREATE TYPE lmtext_internal.job_result AS (
-    position bigint, hash bigint, vector real[], label text, object jsonb, number double precision
-);
+-- What was computed for a target, in the column of its type, and for a row.
+CREATE TYPE lmtext_internal.job_value AS (vector real[], label text, object jsonb, number double precision);
+COMMENT ON TYPE lmtext_internal.job_value IS 'what a job has computed for one target';
+CREATE TYPE lmtext_internal.job_result AS (position bigint, hash bigint, computed lmtext_internal.job_value[]);
 COMMENT ON TYPE lmtext_internal.job_result IS 'what a job has computed for a row';
 
--- The two statements of a batch; $1 are positions in work that are locked. The first computes, in the order of length: a SELECT of
--- its own, for calls of an UPDATE's rows are not computed in batches.
-CREATE FUNCTION lmtext_internal.compute_statement(job lmtext.job, model regclass) RETURNS text
+-- The two statements of a batch; $1 are positions in work that are locked. The first computes, in the order of length, each text
+-- once: a SELECT of its own, for calls of an UPDATE's rows are not computed in batches. Targets are one target list, whose calls
+-- share what they have in common.
+CREATE FUNCTION lmtext_internal.compute_statement(job lmtext.job, versions regclass[]) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 AS $$
 DECLARE
     parts record := lmtext_internal.job_parts(job);
-    type text;
+    computed text;
 BEGIN
-    SELECT t.type INTO type FROM lmtext_internal.job_tasks() t WHERE t.task OPERATOR(pg_catalog.=) job.task;
+    SELECT pg_catalog.string_agg(pg_catalog.format('ROW(%s)::lmtext_internal.job_value', (SELECT pg_catalog.string_agg(
+            CASE WHEN s.slot OPERATOR(pg_catalog.=) t.slot THEN pg_catalog.format('v.v%s', t.n) ELSE 'NULL' END, ', ' ORDER BY s.n)
+        FROM ROWS FROM (pg_catalog.unnest('{vector,label,object,number}'::pg_catalog.text[])) WITH ORDINALITY s (slot, n))), ', ' ORDER BY t.n)
+    INTO computed FROM lmtext_internal.job_targets(job) t;
     RETURN pg_catalog.format(
-        'WITH t AS MATERIALIZED (SELECT w.position, %1$s AS body FROM %2$s w JOIN %3$s r ON %4$s'
-        ' WHERE w.due AND w.position OPERATOR(pg_catalog.=) ANY ($1) ORDER BY pg_catalog.length(%1$s)),'
-        ' v AS MATERIALIZED (SELECT t.position, pg_catalog.hashtextextended(t.body COLLATE "C", 0) AS hash, %5$s AS value FROM t)'
-        ' SELECT pg_catalog.array_agg(ROW(v.position, v.hash, %6$s)::lmtext_internal.job_result) FROM v',
-        parts.body, parts.work, parts.relation, parts.matches, lmtext_internal.job_expression(job, model),
-        CASE WHEN type OPERATOR(pg_catalog.=) 'real[]' THEN 'v.value, NULL, NULL, NULL'
-             WHEN type OPERATOR(pg_catalog.=) 'text' THEN 'NULL, v.value, NULL, NULL'
-             WHEN type OPERATOR(pg_catalog.=) 'jsonb' THEN 'NULL, NULL, v.value, NULL' ELSE 'NULL, NULL, NULL, v.value' END);
+        'WITH t AS MATERIALIZED (SELECT s.body, pg_catalog.array_agg(s.position) AS places FROM (SELECT w.position, %1$s COLLATE "C" AS body'
+        ' FROM %2$s w JOIN %3$s r ON %4$s WHERE w.due AND w.position OPERATOR(pg_catalog.=) ANY ($1)) s'
+        ' GROUP BY s.body ORDER BY pg_catalog.length(s.body)),'
+        ' v AS MATERIALIZED (SELECT t.places, pg_catalog.hashtextextended(t.body, 0) AS hash, %5$s FROM t)'
+        ' SELECT pg_catalog.array_agg(ROW(p.place, v.hash, ARRAY[%6$s])::lmtext_internal.job_result) FROM v, pg_catalog.unnest(v.places) p (place)',
+        parts.body, parts.work, parts.relation, parts.matches, lmtext_internal.job_expressions(job, versions), computed);
 END $$;
-COMMENT ON FUNCTION lmtext_internal.compute_statement(lmtext.job, regclass) IS 'statement that computes a batch of a job';
+COMMENT ON FUNCTION lmtext_internal.compute_statement(lmtext.job, regclass[]) IS 'statement that computes a batch of a job';
 
--- The second writes the target and notes what was done, all in one; $2 is the version, $5 what was computed. Its joins are by keys,
--- whose statistics last. What a trigger or a policy kept from being written is an error. Rows that are gone leave work with the
--- next scan.
+-- The second writes the targets and notes what was done, all in one; $2 are the versions, $5 what was computed. Its joins are by
+-- keys, whose statistics last. What a trigger or a policy kept from being written is an error. Rows that are gone leave work with
+-- the next scan.
 CREATE FUNCTION lmtext_internal.write_statement(job lmtext.job) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 AS $$
 DECLARE
     parts record := lmtext_internal.job_parts(job);
-    type text;
+    aside boolean := job.target OPERATOR(pg_catalog.<>) job.relation;
+    columns text;
+    computed text;
+    written text;
+    sets text;
+    blank text;
     write text;
 BEGIN
-    SELECT t.type INTO type FROM lmtext_internal.job_tasks() t WHERE t.task OPERATOR(pg_catalog.=) job.task;
-    write := CASE WHEN job.target OPERATOR(pg_catalog.=) job.relation THEN
-        'UPDATE %1$s r SET %2$I = w.value FROM v w WHERE %3$s RETURNING w.position'
-    ELSE
-        'INSERT INTO %6$s (%4$s, %2$I) SELECT %5$s, w.value FROM v w ON CONFLICT (%4$s) DO UPDATE SET %2$I = excluded.%2$I'
-    END;
-    write := pg_catalog.format(write, parts.relation, job.target_column, parts.matches, parts.key_names,
-        parts.work_keys, lmtext_internal.table_name(job.target));
+    SELECT pg_catalog.string_agg(pg_catalog.format('%I', t.target_column), ', ' ORDER BY t.n),
+           pg_catalog.string_agg(pg_catalog.format('((c.computed)[%s]).%s AS v%1$s', t.n, t.slot), ', ' ORDER BY t.n),
+           pg_catalog.string_agg(pg_catalog.format('w.v%s', t.n), ', ' ORDER BY t.n),
+           pg_catalog.string_agg(pg_catalog.format(CASE WHEN aside THEN '%1$I = excluded.%1$I' ELSE '%1$I = w.v%2$s' END,
+               t.target_column, t.n), ', ' ORDER BY t.n),
+           pg_catalog.string_agg(pg_catalog.format('CASE WHEN d.v%s IS NULL THEN %s ELSE 0 END', t.n,
+               1 OPERATOR(pg_catalog.<<) (t.n OPERATOR(pg_catalog.-) 1)::int), ' OPERATOR(pg_catalog.+) ' ORDER BY t.n)
+    INTO columns, computed, written, sets, blank FROM lmtext_internal.job_targets(job) t;
+    write := pg_catalog.format(CASE WHEN aside THEN
+            'side AS (INSERT INTO %1$s AS r (%2$s, %3$s) SELECT %4$s, %5$s FROM v w ON CONFLICT (%2$s) DO UPDATE SET %6$s RETURNING %9$s),'
+            ' written AS (SELECT w.position FROM v w JOIN side r ON %8$s)'
+        ELSE 'written AS (UPDATE %7$s r SET %6$s FROM v w WHERE %8$s RETURNING w.position)' END, lmtext_internal.table_name(job.target), parts.key_names,
+        columns, parts.work_keys, written, sets, parts.relation, parts.matches, parts.relation_keys);
     RETURN pg_catalog.format(
-        'WITH v AS MATERIALIZED (SELECT w.position, %1$s, c.hash, c.%2$s AS value FROM %3$s w'
+        'WITH v AS MATERIALIZED (SELECT w.position, %1$s, c.hash, %2$s FROM %3$s w'
         ' JOIN pg_catalog.unnest($5) c ON c.position OPERATOR(pg_catalog.=) w.position'
         ' WHERE w.due AND w.position OPERATOR(pg_catalog.=) ANY ($1) AND EXISTS (SELECT FROM %4$s r WHERE %5$s)),'
-        ' written AS (%6$s),'
-        ' noted AS (UPDATE %3$s w SET due = s.position IS NULL AND w.tries OPERATOR(pg_catalog.<) $3, hash = d.hash, model = $2, blank = d.value IS NULL,'
+        ' %6$s,'
+        ' noted AS (UPDATE %3$s w SET due = s.position IS NULL AND w.tries OPERATOR(pg_catalog.<) $3, hash = d.hash, model = ($2)[1],'
+        ' also = CASE WHEN pg_catalog.cardinality($2) OPERATOR(pg_catalog.>) 1 THEN ($2)[2:] END, blank = %9$s,'
         ' at = pg_catalog.clock_timestamp(), tries = CASE WHEN s.position IS NULL THEN w.tries OPERATOR(pg_catalog.+) 1 ELSE 0 END,'
         ' retry_at = CASE WHEN s.position IS NULL THEN $4 END, key = CASE WHEN s.position IS NULL THEN %7$s END,'
         ' sqlstate = CASE WHEN s.position IS NULL THEN ''27000'' END,'
         ' message = CASE WHEN s.position IS NULL THEN ''the row was not updated: a trigger or row security keeps it'' END'
-        ' FROM v d LEFT JOIN %8$s s ON s.position OPERATOR(pg_catalog.=) d.position WHERE %9$s RETURNING w.sqlstate),'
+        ' FROM v d LEFT JOIN written s ON s.position OPERATOR(pg_catalog.=) d.position WHERE %8$s RETURNING w.sqlstate),'
         ' gone AS (UPDATE %3$s w SET due = false, model = NULL WHERE w.due AND w.position OPERATOR(pg_catalog.=) ANY ($1)'
         ' AND NOT EXISTS (SELECT FROM v d WHERE d.position OPERATOR(pg_catalog.=) w.position))'
         ' SELECT pg_catalog.count(*) FILTER (WHERE n.sqlstate IS NULL), pg_catalog.count(n.sqlstate) FROM noted n',
-        parts.work_keys,
-        CASE WHEN type OPERATOR(pg_catalog.=) 'real[]' THEN 'vector' WHEN type OPERATOR(pg_catalog.=) 'text' THEN 'label'
-             WHEN type OPERATOR(pg_catalog.=) 'jsonb' THEN 'object' ELSE 'number' END,
-        parts.work, parts.relation, parts.matches, write, parts.key_text,
-        CASE WHEN job.target OPERATOR(pg_catalog.=) job.relation THEN 'written' ELSE 'v' END, parts.same_keys);
+        parts.work_keys, computed, parts.work, parts.relation, parts.matches, write, parts.key_text,
+        parts.same_keys, blank);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.write_statement(lmtext.job) IS 'statement that writes what a batch of a job has computed';
 
@@ -1584,27 +1863,28 @@ COMMENT ON FUNCTION lmtext_internal.hash_of(lmtext.job, bigint) IS 'hash of the 
 
 -- A row that failed: tried again after a while that doubles, then left until retry_errors or another text.
 CREATE FUNCTION lmtext_internal.note_error(
-    job lmtext.job, model regclass, place bigint, hash bigint, state text, said text) RETURNS void
+    job lmtext.job, versions regclass[], place bigint, hash bigint, state text, said text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
 DECLARE
     parts record := lmtext_internal.job_parts(job);
 BEGIN
     EXECUTE pg_catalog.format(
-        'UPDATE %1$s w SET due = w.tries OPERATOR(pg_catalog.<) $2, tries = w.tries OPERATOR(pg_catalog.+) 1, model = $3,'
+        'UPDATE %1$s w SET due = w.tries OPERATOR(pg_catalog.<) $2, tries = w.tries OPERATOR(pg_catalog.+) 1,'
+        ' model = ($3)[1], also = CASE WHEN pg_catalog.cardinality($3) OPERATOR(pg_catalog.>) 1 THEN ($3)[2:] END,'
         ' retry_at = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) ($4 OPERATOR(pg_catalog.*) pg_catalog.power(2, w.tries)),'
         ' at = pg_catalog.clock_timestamp(), key = %2$s, sqlstate = $5, message = $6,'
         ' hash = $7 WHERE w.due AND w.position OPERATOR(pg_catalog.=) $1',
         parts.work, parts.key_text)
-        USING place, lmtext_internal.job_option(job, 'retries')::int, model,
+        USING place, lmtext_internal.job_option(job, 'retries')::int, versions,
             lmtext_internal.job_option(job, 'retry_after')::interval, state, pg_catalog.left(said, 1000), hash;
 END $$;
-COMMENT ON FUNCTION lmtext_internal.note_error(lmtext.job, regclass, bigint, bigint, text, text) IS 'note an error of a row of a job';
+COMMENT ON FUNCTION lmtext_internal.note_error(lmtext.job, regclass[], bigint, bigint, text, text) IS 'note an error of a row of a job';
 
 -- Claims rows behind a place, in order, that no other session has, and does them. A batch with a bad row is undone;
 -- its rows come again in groups of CAREFUL, and those of a group that fails one by one, each in a subtransaction: so a
 -- transaction never has many. `careful` is the last place of such a batch. After a deadlock (`failed`) what is left comes again.
 CREATE FUNCTION lmtext_internal.do_batch(
-    job lmtext.job, model regclass, compute text, write text, INOUT place bigint, INOUT careful bigint,
+    job lmtext.job, versions regclass[], compute text, write text, INOUT place bigint, INOUT careful bigint,
     OUT claimed integer, OUT done bigint, OUT errors bigint, OUT failed text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 AS $$
 DECLARE
@@ -1637,7 +1917,7 @@ BEGIN
     last := places[claimed];
     BEGIN
         EXECUTE compute INTO results USING places;
-        EXECUTE write INTO done, errors USING places, model, retries, again_at, results;
+        EXECUTE write INTO done, errors USING places, versions, retries, again_at, results;
         place := last;
         RETURN;
     EXCEPTION WHEN assert_failure OR OTHERS THEN
@@ -1658,7 +1938,7 @@ BEGIN
         row_hash := lmtext_internal.hash_of(job, one);
         BEGIN
             EXECUTE compute INTO results USING ARRAY[one];
-            EXECUTE write INTO row_done, row_errors USING ARRAY[one], model, retries, again_at, results;
+            EXECUTE write INTO row_done, row_errors USING ARRAY[one], versions, retries, again_at, results;
             done := done OPERATOR(pg_catalog.+) row_done;
             errors := errors OPERATOR(pg_catalog.+) row_errors;
         EXCEPTION WHEN assert_failure OR OTHERS THEN
@@ -1668,13 +1948,13 @@ BEGIN
             ELSIF NOT lmtext_internal.is_row_error(SQLSTATE) THEN
                 RAISE;
             END IF;
-            PERFORM lmtext_internal.note_error(job, model, one, row_hash, SQLSTATE, SQLERRM);
+            PERFORM lmtext_internal.note_error(job, versions, one, row_hash, SQLSTATE, SQLERRM);
             errors := errors OPERATOR(pg_catalog.+) 1;
         END;
     END LOOP;
     place := last;
 END $$;
-COMMENT ON FUNCTION lmtext_internal.do_batch(lmtext.job, regclass, text, text, bigint, bigint) IS 'claim and do the next batch of a job';
+COMMENT ON FUNCTION lmtext_internal.do_batch(lmtext.job, regclass[], text, text, bigint, bigint) IS 'claim and do the next batch of a job';
 
 -- ---- Runs ----
 
@@ -1684,6 +1964,13 @@ CREATE FUNCTION lmtext_internal.notify_job(job text, run bigint, event text, dat
         OPERATOR(pg_catalog.||) data)::pg_catalog.text);
 $$;
 COMMENT ON FUNCTION lmtext_internal.notify_job(text, bigint, text, jsonb) IS 'tell who listens what a job does';
+
+CREATE FUNCTION lmtext_internal.begin_run(job lmtext.job, versions regclass[], parent bigint) RETURNS bigint
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
+    SELECT lmtext_internal.write_job((job).work, 'begin', pg_catalog.jsonb_build_object('parent', parent,
+        'model', versions[1]::pg_catalog.oid::pg_catalog.text, 'also', versions[2:]::pg_catalog.oid[]::pg_catalog.text));
+$$;
+COMMENT ON FUNCTION lmtext_internal.begin_run(lmtext.job, regclass[], bigint) IS 'note the begin of a run of a job';
 
 -- A line every few seconds, as a training says; the time of the last line.
 CREATE FUNCTION lmtext_internal.tell_job(job text, began timestamptz, told timestamptz, done bigint, total bigint, errors bigint)
@@ -1704,23 +1991,89 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.tell_job(text, timestamptz, timestamptz, bigint, bigint, bigint) IS 'notice of the progress of a job';
 
--- The end of a run, for whoever looks and listens.
+-- The end of a run, for whoever looks and listens. Where it is not done, jobs that follow are not either.
 CREATE FUNCTION lmtext_internal.end_run(job lmtext.job, run bigint, done bigint, errors bigint, status text, state text, said text)
-    RETURNS void LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
-    SELECT lmtext_internal.notify_job((job).name, run, CASE WHEN state IS NULL THEN 'end' ELSE 'failure' END,
-        pg_catalog.jsonb_build_object('status', end_run.status, 'done', end_run.done, 'errors', end_run.errors, 'sqlstate', state))
-    FROM lmtext.job_run r WHERE r.id OPERATOR(pg_catalog.=) run AND r.parent IS NULL;
-    SELECT lmtext_internal.write_job((job).work, 'step', pg_catalog.jsonb_build_object('id', run, 'done', done, 'errors', errors,
-            'status', status, 'sqlstate', state, 'message', said));
-$$;
+    RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
+DECLARE
+    follower lmtext.job;
+BEGIN
+    PERFORM lmtext_internal.write_job(job.work, 'step', pg_catalog.jsonb_build_object('id', run, 'done', done, 'errors', errors,
+        'status', status, 'sqlstate', state, 'message', said));
+    IF EXISTS (SELECT FROM lmtext.job_run r WHERE r.id OPERATOR(pg_catalog.=) run AND r.parent IS NOT NULL) THEN
+        RETURN;
+    END IF;
+    PERFORM lmtext_internal.notify_job(job.name, run, CASE WHEN status OPERATOR(pg_catalog.=) 'skipped' THEN 'skipped'
+            WHEN state IS NULL THEN 'end' ELSE 'failure' END,
+        pg_catalog.jsonb_build_object('status', status, 'done', done, 'errors', errors, 'sqlstate', state));
+    IF status OPERATOR(pg_catalog.<>) 'done' THEN
+        FOR follower IN SELECT j.* FROM lmtext_internal.job_followers(job.name) j LOOP
+            PERFORM lmtext_internal.skip_job(follower, pg_catalog.format('job "%s" was not done: %s', job.name, status));
+        END LOOP;
+    END IF;
+END $$;
 COMMENT ON FUNCTION lmtext_internal.end_run(lmtext.job, bigint, bigint, bigint, text, text, text) IS 'note the end of a run of a job';
+
+CREATE FUNCTION lmtext_internal.skip_job(job lmtext.job, said text) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
+    SELECT lmtext_internal.end_run(job, lmtext_internal.begin_run(job, NULL, NULL), 0, 0, 'skipped', NULL, said);
+$$;
+COMMENT ON FUNCTION lmtext_internal.skip_job(lmtext.job, text) IS 'note that a job is not run, nor those that follow it';
+
+CREATE FUNCTION lmtext_internal.run_status(status text, state text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1 AS $$
+    SELECT CASE WHEN state IS NULL THEN status WHEN state OPERATOR(pg_catalog.=) '57014' THEN 'cancelled' ELSE 'failed' END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.run_status(text, text) IS 'status of a run that ends, by its error';
+
+CREATE FUNCTION lmtext_internal.then_failed(job lmtext.job, done bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1 AS $$
+    SELECT pg_catalog.format('Procedure %s failed at the end of job "%s", whose %s rows are done.',
+        (job).options OPERATOR(pg_catalog.->>) 'then', (job).name, done);
+$$;
+COMMENT ON FUNCTION lmtext_internal.then_failed(lmtext.job, bigint) IS 'detail of an error of the procedure behind a run';
+
+-- The procedure behind a run that is done; an error of it is the run's, whose rows stay.
+CREATE FUNCTION lmtext_internal.call_then(job lmtext.job, run bigint, OUT state text, OUT said text)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 AS $$
+BEGIN
+    IF job.options OPERATOR(pg_catalog.?) 'then' THEN
+        EXECUTE pg_catalog.format('CALL %s($1, $2)', job.options OPERATOR(pg_catalog.->>) 'then') USING job.name, run;
+    END IF;
+EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
+    state := SQLSTATE;
+    said := SQLERRM;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.call_then(lmtext.job, bigint) IS 'call the procedure of a job at the end of its run';
+
+-- Those that follow what this session has run just now, if all was done.
+CREATE FUNCTION lmtext_internal.next_jobs(job lmtext.job) RETURNS text[]
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
+DECLARE
+    follower lmtext.job;
+    status text;
+    names text[] := '{}';
+BEGIN
+    SELECT r.status INTO status FROM lmtext.job_run r WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid
+        AND r.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND r.parent IS NULL ORDER BY r.id DESC LIMIT 1;
+    IF status OPERATOR(pg_catalog.=) 'done' THEN
+        FOR follower IN SELECT j.* FROM lmtext_internal.job_followers(job.name) j LOOP
+            IF follower.paused THEN
+                PERFORM lmtext_internal.skip_job(follower, 'the job is paused');
+            ELSE
+                names := pg_catalog.array_append(names, follower.name);
+            END IF;
+        END LOOP;
+    END IF;
+    RETURN names;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.next_jobs(lmtext.job) IS 'jobs that are run behind a job';
 
 -- Batches until nothing is due. A row that another session had claimed, and lost, is met in the last pass.
 CREATE PROCEDURE lmtext_internal.run_batches(job_name text, parent bigint)
     LANGUAGE plpgsql AS $$
 DECLARE
     job lmtext.job;
-    model regclass;
+    versions regclass[];
     compute text;
     write text;
     run bigint;
@@ -1742,10 +2095,10 @@ BEGIN
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     job := lmtext_internal.own_job(job_name);
-    model := lmtext_internal.resolve_model(job.model);
-    compute := lmtext_internal.compute_statement(job, model);
+    versions := lmtext_internal.job_versions(job);
+    compute := lmtext_internal.compute_statement(job, versions);
     write := lmtext_internal.write_statement(job);
-    run := lmtext_internal.write_job(job.work, 'begin', pg_catalog.jsonb_build_object('parent', parent, 'model', model::pg_catalog.oid::pg_catalog.text));
+    run := lmtext_internal.begin_run(job, versions, parent);
     IF parent IS NULL THEN
         PERFORM lmtext_internal.notify_job(job.name, run, 'start');
         PERFORM lmtext_internal.write_job(job.work, 'prune', '{"age": "90 days"}');
@@ -1762,22 +2115,21 @@ BEGIN
         END IF;
         BEGIN
             IF total IS NULL THEN
-                total := lmtext_internal.scan_job(job, model);
+                total := lmtext_internal.scan_job(job, versions);
                 step := NULL;
             ELSE
                 IF collisions OPERATOR(pg_catalog.>) 0 THEN
                     PERFORM pg_catalog.pg_sleep(0.02 OPERATOR(pg_catalog.*)
                         (pg_catalog.random() OPERATOR(pg_catalog.*) pg_catalog.power(2, collisions)));
                 END IF;
-                step := lmtext_internal.do_batch(job, model, compute, write, place, careful);
+                step := lmtext_internal.do_batch(job, versions, compute, write, place, careful);
             END IF;
         EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
             state := SQLSTATE;
             said := SQLERRM;
         END;
         IF state IS NOT NULL THEN
-            PERFORM lmtext_internal.end_run(job, run, done, errors,
-                CASE WHEN state OPERATOR(pg_catalog.=) '57014' THEN 'cancelled' ELSE 'failed' END, state, said);
+            PERFORM lmtext_internal.end_run(job, run, done, errors, lmtext_internal.run_status(status, state), state, said);
             COMMIT;
             RAISE EXCEPTION USING ERRCODE = state, MESSAGE = said, DETAIL = pg_catalog.format(
                 'Job "%s" ended early; %s rows are done, and the next run goes on from there.', job.name, done);
@@ -1811,8 +2163,14 @@ BEGIN
         END IF;
         COMMIT;
     END LOOP;
-    PERFORM lmtext_internal.end_run(job, run, done, errors, status, NULL, NULL);
+    IF parent IS NULL AND status OPERATOR(pg_catalog.=) 'done' THEN
+        SELECT c.state, c.said INTO state, said FROM lmtext_internal.call_then(job, run) c;
+    END IF;
+    PERFORM lmtext_internal.end_run(job, run, done, errors, lmtext_internal.run_status(status, state), state, said);
     COMMIT;
+    IF state IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = said, DETAIL = lmtext_internal.then_failed(job, done);
+    END IF;
     IF parent IS NULL THEN
         RAISE NOTICE USING MESSAGE = pg_catalog.format('job "%s" %s: %s rows done, %s errors', job.name,
             CASE WHEN status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused' ELSE 'ended' END, done, errors);
@@ -1842,7 +2200,7 @@ CREATE PROCEDURE lmtext_internal.run_workers(job_name text, workers integer)
     LANGUAGE plpgsql AS $$
 DECLARE
     job lmtext.job;
-    model regclass;
+    versions regclass[];
     run bigint;
     total bigint;
     started int;
@@ -1852,12 +2210,13 @@ DECLARE
     told timestamptz := began;
     state text;
     said text;
+    detail text;
 BEGIN
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     job := lmtext_internal.own_job(job_name);
-    model := lmtext_internal.resolve_model(job.model);
-    run := lmtext_internal.write_job(job.work, 'begin', pg_catalog.jsonb_build_object('model', model::pg_catalog.oid::pg_catalog.text));
+    versions := lmtext_internal.job_versions(job);
+    run := lmtext_internal.begin_run(job, versions, NULL);
     PERFORM lmtext_internal.notify_job(job.name, run, 'start');
     PERFORM lmtext_internal.write_job(job.work, 'prune', '{"age": "90 days"}');
     COMMIT;
@@ -1865,7 +2224,7 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         BEGIN
             IF total IS NULL THEN
-                total := lmtext_internal.scan_job(job, model);
+                total := lmtext_internal.scan_job(job, versions);
             ELSIF started IS NULL THEN
                 started := lmtext_internal.start_job_workers(job.name, run, workers);
                 IF started OPERATOR(pg_catalog.=) 0 THEN
@@ -1901,45 +2260,59 @@ BEGIN
         told := lmtext_internal.tell_job(job.name, began, told, sums.done, total, sums.errors);
         COMMIT;
     END LOOP;
-    PERFORM lmtext_internal.end_run(job, run, sums.done, sums.errors,
-        CASE WHEN state IS NULL THEN sums.status WHEN state OPERATOR(pg_catalog.=) '57014' THEN 'cancelled' ELSE 'failed' END,
-        state, said);
+    IF state IS NULL AND sums.status OPERATOR(pg_catalog.=) 'done' THEN
+        SELECT c.state, c.said, lmtext_internal.then_failed(job, sums.done) INTO state, said, detail
+        FROM lmtext_internal.call_then(job, run) c;
+    END IF;
+    PERFORM lmtext_internal.end_run(job, run, sums.done, sums.errors, lmtext_internal.run_status(sums.status, state), state, said);
     COMMIT;
     IF state IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = said, DETAIL = pg_catalog.format(
-            'Job "%s" ended early; %s rows are done, and the next run goes on from there.', job.name, sums.done);
+        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = said, DETAIL = COALESCE(detail, pg_catalog.format(
+            'Job "%s" ended early; %s rows are done, and the next run goes on from there.', job.name, sums.done));
     END IF;
     RAISE NOTICE USING MESSAGE = pg_catalog.format('job "%s" %s: %s rows done by %s workers, %s errors', job.name,
         CASE WHEN sums.status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused' ELSE 'ended' END, sums.done, started, sums.errors);
 END $$;
 COMMENT ON PROCEDURE lmtext_internal.run_workers(text, integer) IS 'a run of a job by background workers';
 
-CREATE PROCEDURE lmtext.run_job(name text, workers integer DEFAULT 0)
-    LANGUAGE plpgsql AS $$
-DECLARE
-    job lmtext.job := lmtext_internal.own_job(run_job.name);
+CREATE FUNCTION lmtext_internal.check_run(job lmtext.job, workers integer) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
 BEGIN
     IF job.paused THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = pg_catalog.format('job "%s" is paused', job.name),
             HINT = pg_catalog.format('SELECT lmtext.resume_job(%L);', job.name);
     END IF;
-    IF COALESCE(workers, 0) OPERATOR(pg_catalog.=) 0 THEN
-        CALL lmtext_internal.run_batches(job.name, NULL);
-        RETURN;
-    END IF;
-    IF NOT workers OPERATOR(pg_catalog.<@) pg_catalog.int4range(1, 64, '[]') THEN
+    IF NOT workers OPERATOR(pg_catalog.<@) pg_catalog.int4range(0, 64, '[]') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'workers must be from 0 to 64';
     END IF;
-    IF NOT (SELECT r.rolcanlogin FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER) THEN
+    IF workers OPERATOR(pg_catalog.>) 0
+            AND NOT (SELECT r.rolcanlogin FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER) THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = pg_catalog.format('role "%s" may not log in, so no worker can run as it', CURRENT_USER),
             HINT = 'Run the job in this session: workers => 0. Several sessions may run one job at once.';
     END IF;
-    CALL lmtext_internal.run_workers(job.name, workers);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.check_run(lmtext.job, integer) IS 'refuses a run that cannot begin';
+
+CREATE PROCEDURE lmtext.run_job(name text, workers integer DEFAULT 0)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    job lmtext.job := lmtext_internal.own_job(run_job.name);
+    follower text;
+BEGIN
+    PERFORM lmtext_internal.check_run(job, workers);
+    IF COALESCE(workers, 0) OPERATOR(pg_catalog.=) 0 THEN
+        CALL lmtext_internal.run_batches(job.name, NULL);
+    ELSE
+        CALL lmtext_internal.run_workers(job.name, workers);
+    END IF;
+    FOREACH follower IN ARRAY lmtext_internal.next_jobs(job) LOOP
+        CALL lmtext.run_job(follower, workers);
+    END LOOP;
 END $$;
 COMMENT ON PROCEDURE lmtext.run_job(text, integer) IS
-    'do what is to be done for a job, batch by batch, each in a transaction of its own';
+    'do what is to be done for a job, batch by batch, each in a transaction of its own; then the jobs that follow it';
 
 -- ---- Pause, errors ----
 
@@ -1981,6 +2354,7 @@ CREATE VIEW lmtext.jobs AS
            j.target, j.target_column, j.key, j.options, j.paused, j.attached, j.work
     FROM lmtext.job j JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) j.work;
 COMMENT ON VIEW lmtext.jobs IS 'jobs of this database';
+COMMENT ON COLUMN lmtext.jobs.text_column IS 'column of the text; NULL where it is an expression, the option text';
 COMMENT ON COLUMN lmtext.jobs.model IS 'the model, whose deployed version is used, or one version';
 COMMENT ON COLUMN lmtext.jobs.target IS 'table that is written: the relation or a side table';
 COMMENT ON COLUMN lmtext.jobs.key IS 'columns of the primary key of the relation';
@@ -1997,7 +2371,7 @@ CREATE VIEW lmtext.job_runs AS
     WHERE r.parent IS NULL;
 COMMENT ON VIEW lmtext.job_runs IS 'runs of jobs on this server';
 COMMENT ON COLUMN lmtext.job_runs.status IS
-    'running, done, paused, cancelled, failed, or interrupted where the session ended without a word';
+    'running, done, paused, cancelled, failed, skipped where the job that it follows was not done, or interrupted where the session ended without a word';
 COMMENT ON COLUMN lmtext.job_runs.total IS 'rows that were due when the run began';
 COMMENT ON COLUMN lmtext.job_runs.errors IS 'attempts at rows that failed';
 COMMENT ON COLUMN lmtext.job_runs.message IS 'error that ended the run, for whoever has the rights of the owner; it may repeat a text';

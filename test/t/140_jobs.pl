@@ -228,7 +228,7 @@ safe('cancels');
     like(end_in($runner), qr/ended: 0 rows done, 1 errors/, 'a row fails while another session changes it');
     is(value("SELECT key FROM lmtext.stale('fails')"), 1, 'and its new text is due');
     # What a scan notes is not of before an attach.
-    $writer->query("BEGIN; SELECT lmtext_internal.scan_job(lmtext_internal.own_job('fails'), lmtext_internal.resolve_model('m'))");
+    $writer->query("BEGIN; SELECT lmtext_internal.scan_job(j, lmtext_internal.job_versions(j)) FROM lmtext_internal.own_job('fails') j");
     begin_in($runner, "SELECT lmtext.attach('fails');");
     ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'relation'}), 'attach waits for a scan');
     $writer->query('COMMIT');

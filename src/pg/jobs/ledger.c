@@ -28,9 +28,12 @@ static const struct {
     {"forget", "DELETE FROM lmtext.job j WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c "
                "WHERE c.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid) "
                "AND $1 IS NOT NULL AND $2 IS NOT NULL"},
-    {"create", "INSERT INTO lmtext.job SELECT j.* "
-               "FROM pg_catalog.jsonb_populate_record(NULL::lmtext.job, $2) j "
-               "WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1"},
+    {"create", "INSERT INTO lmtext.job SELECT j.* FROM pg_catalog.pg_class c, "
+               "pg_catalog.jsonb_populate_record(NULL::lmtext.job, $2 OPERATOR(pg_catalog.||) "
+               "pg_catalog.jsonb_build_object('author', "
+               "pg_catalog.pg_get_userbyid(c.relowner))) j "
+               "WHERE c.oid OPERATOR(pg_catalog.=) $1 "
+               "AND j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1"},
     {"drop", "WITH r AS (DELETE FROM lmtext.job_run r "
              "WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1) "
              "DELETE FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
@@ -40,8 +43,8 @@ static const struct {
             "attached = "
             "COALESCE(($2 OPERATOR(pg_catalog.->>) 'attached')::pg_catalog.bool, j.attached), "
             "scanned = CASE WHEN $2 OPERATOR(pg_catalog.?) 'scanned' "
-            "THEN ($2 OPERATOR(pg_catalog.->>) 'scanned')::pg_catalog.oid "
-            "ELSE j.scanned::pg_catalog.oid END "
+            "THEN ($2 OPERATOR(pg_catalog.->>) 'scanned')::pg_catalog.oid[] "
+            "ELSE j.scanned::pg_catalog.oid[] END "
             "WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1"},
     /* A cancel between two batches leaves a run of this session that runs no more. */
     {"begin", "WITH o AS (UPDATE lmtext.job_run r SET status = 'interrupted', "
@@ -49,10 +52,12 @@ static const struct {
               "WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
               "AND r.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() "
               "AND r.status OPERATOR(pg_catalog.=) 'running') "
-              "INSERT INTO lmtext.job_run (work, parent, pid, model, status) "
+              "INSERT INTO lmtext.job_run (work, parent, pid, model, also, status) "
               "SELECT $1, ($2 OPERATOR(pg_catalog.->>) 'parent')::pg_catalog.int8, "
               "pg_catalog.pg_backend_pid(), "
-              "($2 OPERATOR(pg_catalog.->>) 'model')::pg_catalog.oid, 'running' RETURNING id"},
+              "($2 OPERATOR(pg_catalog.->>) 'model')::pg_catalog.oid, "
+              "($2 OPERATOR(pg_catalog.->>) 'also')::pg_catalog.oid[], 'running' "
+              "RETURNING id"},
     {"step",
      "UPDATE lmtext.job_run r SET "
      "total = COALESCE(($2 OPERATOR(pg_catalog.->>) 'total')::pg_catalog.int8, r.total), "

@@ -1,0 +1,307 @@
+/*
+ * expression.c - the text of a job as an expression over columns of its table.
+ *
+ * What a user has written is read once, under the search_path of the session, and kept with every
+ * name qualified that is not in pg_catalog. From then on it is read under pg_catalog alone, so that
+ * it means the same whatever search_path a run, or a trigger in it, has. A row's text is computed
+ * by a function that is given the columns that the expression uses; it does not see the row.
+ */
+#include "postgres.h"
+#include "fmgr.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "funcapi.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/params.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+
+#include "pg/compat.h"
+
+#define SELECT_AND "SELECT "
+
+/* ---- Reading ---- */
+
+/* Where an error is, in the expression and not in the statement that called us. */
+static void
+relocate(void *expression)
+{
+    int at = geterrposition();
+
+    if (at <= (int)strlen(SELECT_AND))
+        return;
+    errposition(0);
+    internalerrposition(at - (int)strlen(SELECT_AND));
+    internalerrquery(expression);
+}
+
+/* A statement that is nothing but SELECT and one expression. */
+static bool
+is_lone(List *statements)
+{
+    SelectStmt *given, *plain = makeNode(SelectStmt);
+    ResTarget *target;
+
+    if (list_length(statements) != 1)
+        return false;
+    given = (SelectStmt *)linitial_node(RawStmt, statements)->stmt;
+    if (!IsA(given, SelectStmt) || list_length(given->targetList) != 1)
+        return false;
+    plain->targetList = given->targetList;
+    target = linitial_node(ResTarget, given->targetList);
+    return equal(plain, given) && target->name == NULL &&
+           !(IsA(target->val, ColumnRef) && IsA(llast(((ColumnRef *)target->val)->fields), A_Star));
+}
+
+static Node *
+parse(const char *expression)
+{
+    List *statements = raw_parser(psprintf(SELECT_AND "%s", expression), RAW_PARSE_DEFAULT);
+
+    if (!is_lone(statements))
+        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+                        errmsg("the text of a job must be one expression over columns")));
+    return linitial_node(ResTarget,
+                         ((SelectStmt *)linitial_node(RawStmt, statements)->stmt)->targetList)
+        ->val;
+}
+
+/* As text; neither subqueries nor aggregates, window functions or sets. */
+static Node *
+analyze(Relation relation, const char *expression)
+{
+    ParseState *state = make_parsestate(NULL);
+    ErrorContextCallback callback = {error_context_stack, relocate, (void *)expression};
+    TypeCast *text = makeNode(TypeCast);
+    Node *node;
+
+    error_context_stack = &callback;
+    state->p_sourcetext = psprintf(SELECT_AND "%s", expression);
+    addNSItemToQuery(
+        state, addRangeTableEntryForRelation(state, relation, AccessShareLock, NULL, false, true),
+        true, true, true);
+    text->arg = parse(expression);
+    text->typeName = makeTypeNameFromOid(TEXTOID, -1);
+    text->location = -1;
+    node = transformExpr(state, (Node *)text, EXPR_KIND_ALTER_COL_TRANSFORM);
+    assign_expr_collations(state, node);
+    error_context_stack = callback.previous;
+    free_parsestate(state);
+    return node;
+}
+
+/* Under pg_catalog alone, until AtEOXact_GUC; temporary tables last. */
+static int
+restrict_search_path(void)
+{
+    int level = NewGUCNestLevel();
+
+    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                      GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
+/* An expression that was kept. It is planned under the session's own path, as SQL functions run. */
+static Node *
+analyze_kept(Relation relation, const char *expression)
+{
+    int level = restrict_search_path();
+    Node *node = analyze(relation, expression);
+
+    AtEOXact_GUC(true, level);
+    return node;
+}
+
+static char *
+kept_form(Relation relation, Node *node)
+{
+    int level = restrict_search_path();
+    char *kept = deparse_expression(
+        node, deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation)),
+        false, false);
+
+    AtEOXact_GUC(true, level);
+    return kept;
+}
+
+/* Numbers of the columns that an expression uses, in their order. */
+static List *
+columns_of(Node *node)
+{
+    Bitmapset *used = NULL;
+    List *columns = NIL;
+    int member = -1;
+
+    pull_varattnos(node, 1, &used);
+    while ((member = bms_next_member(used, member)) >= 0) {
+        int column = member + FirstLowInvalidHeapAttributeNumber;
+
+        if (column <= 0)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("the text of a job cannot use a whole row or a system column")));
+        columns = lappend_int(columns, column);
+    }
+    if (columns == NIL)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("the text of a job must use a column of its table")));
+    return columns;
+}
+
+/* ---- What is kept of it ---- */
+
+static Datum
+names_of(Relation relation, List *columns)
+{
+    Datum *names = palloc(list_length(columns) * sizeof(Datum));
+    int count = 0;
+    ListCell *cell;
+
+    foreach (cell, columns)
+        names[count++] =
+            NameGetDatum(&TupleDescAttr(RelationGetDescr(relation), lfirst_int(cell) - 1)->attname);
+    return PointerGetDatum(construct_array(names, count, NAMEOID, NAMEDATALEN, false, 'c'));
+}
+
+static Node *
+planned(Node *node)
+{
+    return (Node *)expression_planner((Expr *)copyObject(node));
+}
+
+/* The expression as it is kept, and its columns; `stored` says that it is one that was kept. */
+PG_FUNCTION_INFO_V1(lmtext_parse_text);
+Datum
+lmtext_parse_text(PG_FUNCTION_ARGS)
+{
+    Relation relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+    char *expression = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    Node *node =
+        PG_GETARG_BOOL(2) ? analyze_kept(relation, expression) : analyze(relation, expression);
+    bool nulls[2] = {false, false};
+    Datum values[2];
+    TupleDesc row;
+
+    if (contain_volatile_functions(planned(node)))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                        errmsg("the text of a job cannot use a volatile function")));
+    values[0] = CStringGetTextDatum(kept_form(relation, node));
+    values[1] = names_of(relation, columns_of(node));
+    table_close(relation, NoLock);
+    get_call_result_type(fcinfo, NULL, &row);
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* ---- A row ---- */
+
+typedef struct row_text {
+    ExprState *state;
+    ExprContext *context;
+} row_text;
+
+/* The columns stand for the parameters 1, 2, … */
+static Node *
+parametrize(Node *node, void *columns)
+{
+    if (node != NULL && IsA(node, Var)) {
+        Var *column = (Var *)node;
+        Param *param = makeNode(Param);
+        int place = 0;
+
+        while (list_nth_int(columns, place) != column->varattno)
+            place++;
+        param->paramkind = PARAM_EXTERN;
+        param->paramid = place + 1;
+        param->paramtype = column->vartype;
+        param->paramtypmod = column->vartypmod;
+        param->paramcollid = column->varcollid;
+        param->location = -1;
+        return (Node *)param;
+    }
+    return expression_tree_mutator(node, parametrize, columns);
+}
+
+/* What is passed must be what the expression takes: columns of other types would be misread. */
+static ParamListInfo
+params_for(FunctionCallInfo fcinfo, Relation relation, List *columns)
+{
+    int count = list_length(columns);
+    ParamListInfo params = makeParamList(count);
+    bool fits = PG_NARGS() == count + 2 && !get_fn_expr_variadic(fcinfo->flinfo);
+
+    for (int i = 0; i < count && fits; i++) {
+        params->params[i].ptype =
+            TupleDescAttr(RelationGetDescr(relation), list_nth_int(columns, i) - 1)->atttypid;
+        fits = get_fn_expr_argtype(fcinfo->flinfo, i + 2) == params->params[i].ptype;
+    }
+    if (!fits)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("the columns are not those that the expression uses")));
+    return params;
+}
+
+static row_text *
+prepare(FunctionCallInfo fcinfo)
+{
+    MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+    row_text *prepared = palloc(sizeof *prepared);
+    Relation relation;
+    List *columns;
+    Node *node;
+
+    if (!get_fn_expr_arg_stable(fcinfo->flinfo, 0) || !get_fn_expr_arg_stable(fcinfo->flinfo, 1))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("the table and the expression must be the same for all rows")));
+    relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+    node = analyze_kept(relation, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    columns = columns_of(node);
+    prepared->context = CreateStandaloneExprContext();
+    prepared->context->ecxt_param_list_info = params_for(fcinfo, relation, columns);
+    prepared->state = ExecInitExprWithParams((Expr *)parametrize(planned(node), columns),
+                                             prepared->context->ecxt_param_list_info);
+    table_close(relation, NoLock);
+    MemoryContextSwitchTo(caller);
+    return fcinfo->flinfo->fn_extra = prepared;
+}
+
+/* The text of a row, of a table, an expression that was kept and the columns that it uses. */
+PG_FUNCTION_INFO_V1(lmtext_row_text);
+Datum
+lmtext_row_text(PG_FUNCTION_ARGS)
+{
+    row_text *prepared = fcinfo->flinfo->fn_extra;
+    ParamListInfo params;
+    Datum text;
+    bool null;
+
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    if (prepared == NULL)
+        prepared = prepare(fcinfo);
+    params = prepared->context->ecxt_param_list_info;
+    for (int i = 0; i < params->numParams; i++) {
+        params->params[i].value = fcinfo->args[i + 2].value;
+        params->params[i].isnull = fcinfo->args[i + 2].isnull;
+    }
+    text = ExecEvalExprSwitchContext(prepared->state, prepared->context, &null);
+    if (!null)
+        text = datumCopy(text, false, -1);
+    ReScanExprContext(prepared->context);
+    if (null)
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(text);
+}
