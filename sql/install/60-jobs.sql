@@ -326,7 +326,7 @@ COMMENT ON FUNCTION lmtext_internal.job_expressions(lmtext.job, regclass[]) IS
 CREATE FUNCTION lmtext_internal.job_option(job lmtext.job, option text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10 AS $$
     SELECT COALESCE((job).options OPERATOR(pg_catalog.->>) option,
-        '{"batch_size": 256, "retries": 3, "retry_after": "1 minute"}'::pg_catalog.jsonb OPERATOR(pg_catalog.->>) option);
+        '{"batch_size": 256, "retries": 3, "retry_after": "1 minute", "min_workers": 1, "max_workers": 1, "missed_runs": "once"}'::pg_catalog.jsonb OPERATOR(pg_catalog.->>) option);
 $$;
 COMMENT ON FUNCTION lmtext_internal.job_option(lmtext.job, text) IS 'option of a job, or its default';
 
@@ -376,11 +376,15 @@ COMMENT ON FUNCTION lmtext_internal.check_also(jsonb) IS 'refuses targets that n
 
 CREATE FUNCTION lmtext_internal.check_job_options(task text, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    least int;
+    most int;
 BEGIN
     IF pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.<>) 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'options must be a JSON object';
     END IF;
-    PERFORM lmtext_internal.check_task_options(task, options, '{text,side_table,also,after,then,batch_size,retries,retry_after}');
+    PERFORM lmtext_internal.check_task_options(task, options,
+        '{text,side_table,also,after,then,batch_size,retries,retry_after,min_workers,max_workers,missed_runs}');
     IF options OPERATOR(pg_catalog.?) 'also' THEN
         PERFORM lmtext_internal.check_also(options OPERATOR(pg_catalog.->) 'also');
     END IF;
@@ -394,6 +398,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'option "retries" must be from 0 to 20';
     END IF;
     PERFORM (options OPERATOR(pg_catalog.->>) 'retry_after')::interval;
+    least := COALESCE((options OPERATOR(pg_catalog.->>) 'min_workers')::int, 1);
+    most := COALESCE((options OPERATOR(pg_catalog.->>) 'max_workers')::int, 1);
+    IF least OPERATOR(pg_catalog.<) 1 OR most OPERATOR(pg_catalog.<) least OR most OPERATOR(pg_catalog.>) 64 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'options "min_workers" and "max_workers" must be from 1 to 64, the first not above the second';
+    END IF;
+    IF COALESCE(options OPERATOR(pg_catalog.->>) 'missed_runs', 'once') OPERATOR(pg_catalog.<>) ALL ('{once,skip}'::pg_catalog.text[]) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'option "missed_runs" must be once or skip';
+    END IF;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.check_job_options(text, jsonb) IS 'refuses a task or options that no job can have';
 
@@ -609,7 +622,8 @@ CREATE FUNCTION lmtext_internal.work_comment(job lmtext.job) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
     SELECT pg_catalog.format('lmtext job %s: what was done for each row (%s)', (job).name, pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
         pg_catalog.convert_to(pg_catalog.jsonb_build_array(lmtext_internal.table_name((job).relation), (job).key, (job).text_column, (job).task, (job).model,
-            (job).target_column, (job).options OPERATOR(pg_catalog.-) '{after,then,batch_size,retries,retry_after}'::pg_catalog.text[])::pg_catalog.text, 'UTF8')), 'hex'), 16));
+            (job).target_column, (job).options
+            OPERATOR(pg_catalog.-) '{after,then,batch_size,retries,retry_after,min_workers,max_workers,missed_runs}'::pg_catalog.text[])::pg_catalog.text, 'UTF8')), 'hex'), 16));
 $$;
 COMMENT ON FUNCTION lmtext_internal.work_comment(lmtext.job) IS 'comment of the table of work of a job, which says what job it is';
 
@@ -1293,6 +1307,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.tell_job(text, timestamptz, timestamptz, bigint, bigint, bigint) IS 'notice of the progress of a job';
 
+CREATE FUNCTION lmtext_internal.told_end(status text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1 AS $$
+    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused'
+        WHEN status OPERATOR(pg_catalog.=) 'stopped' THEN 'stopped at the end of its window' ELSE 'ended' END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.told_end(text) IS 'how a run ended, in a notice';
+
 -- The end of a run, for whoever looks and listens. Where it is not done, jobs that follow are not either.
 CREATE FUNCTION lmtext_internal.end_run(job lmtext.job, run bigint, done bigint, errors bigint, status text, state text, said text)
     RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
@@ -1370,6 +1391,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.next_jobs(lmtext.job) IS 'jobs that are run behind a job';
 
+CREATE FUNCTION lmtext_internal.run_is_over() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'lmtext_run_is_over' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1;
+COMMENT ON FUNCTION lmtext_internal.run_is_over() IS 'whether the window of this worker''s run is over';
+
+-- What a run of a job would end as now: done where it goes on.
+CREATE FUNCTION lmtext_internal.status_now(work regclass) RETURNS text
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100 AS $$
+    SELECT CASE WHEN (SELECT j.paused FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) status_now.work::pg_catalog.oid)
+        THEN 'paused' WHEN lmtext_internal.run_is_over() THEN 'stopped' ELSE 'done' END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.status_now(regclass) IS 'whether a run of a job is to end because of a pause or its window';
+
+-- Before a batch, when nothing is locked.
+CREATE FUNCTION lmtext_internal.rest_since(began timestamptz) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
+DECLARE
+    share int := COALESCE(pg_catalog.current_setting('lmtext.job_cpu_share', true)::int, 100);
+BEGIN
+    IF share OPERATOR(pg_catalog.<) 100 THEN
+        PERFORM pg_catalog.pg_sleep_for((pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) began)
+            OPERATOR(pg_catalog.*) (100::pg_catalog.float8 OPERATOR(pg_catalog./) share::pg_catalog.float8
+                OPERATOR(pg_catalog.-) 1::pg_catalog.float8));
+    END IF;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.rest_since(timestamptz) IS 'sleep so long that the time since is no more than lmtext.job_cpu_share of all';
+
 -- Batches until nothing is due. A row that another session had claimed, and lost, is met in the last pass.
 CREATE PROCEDURE lmtext_internal.run_batches(job_name text, parent bigint)
     LANGUAGE plpgsql AS $$
@@ -1386,10 +1433,10 @@ DECLARE
     careful bigint := 0;
     in_pass bigint := 0;
     collisions int := 0;
-    paused boolean;
     status text := 'done';
     began timestamptz := pg_catalog.clock_timestamp();
     told timestamptz := began;
+    batch_began timestamptz := began;
     state text;
     said text;
     step record;
@@ -1410,13 +1457,13 @@ BEGIN
     COMMIT;
     LOOP
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        SELECT j.paused INTO paused FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid;
-        IF paused THEN
-            status := 'paused';
-            EXIT;
-        END IF;
         BEGIN
-            IF total IS NULL THEN
+            PERFORM lmtext_internal.rest_since(batch_began);
+            batch_began := pg_catalog.clock_timestamp();
+            status := lmtext_internal.status_now(job.work);
+            IF status OPERATOR(pg_catalog.<>) 'done' THEN
+                step := NULL;
+            ELSIF total IS NULL THEN
                 total := lmtext_internal.scan_job(job, versions);
                 step := NULL;
             ELSE
@@ -1436,6 +1483,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = state, MESSAGE = said, DETAIL = pg_catalog.format(
                 'Job "%s" ended early; %s rows are done, and the next run goes on from there.', job.name, done);
         END IF;
+        EXIT WHEN status OPERATOR(pg_catalog.<>) 'done';
         IF step IS NULL THEN
             PERFORM lmtext_internal.write_job(job.work, 'step', pg_catalog.jsonb_build_object('id', run, 'total', total));
         ELSIF step.claimed OPERATOR(pg_catalog.=) 0 THEN
@@ -1475,7 +1523,7 @@ BEGIN
     END IF;
     IF parent IS NULL THEN
         RAISE NOTICE USING MESSAGE = pg_catalog.format('job "%s" %s: %s rows done, %s errors', job.name,
-            CASE WHEN status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused' ELSE 'ended' END, done, errors);
+            lmtext_internal.told_end(status), done, errors);
     END IF;
 END $$;
 COMMENT ON PROCEDURE lmtext_internal.run_batches(text, bigint) IS 'one session''s part of a run of a job';
@@ -1487,7 +1535,8 @@ CREATE FUNCTION lmtext_internal.sum_workers(
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
     SELECT COALESCE(pg_catalog.sum(r.done), 0)::bigint, COALESCE(pg_catalog.sum(r.errors), 0)::bigint, pg_catalog.count(*),
         CASE WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'running') THEN 'running'
-             WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'paused') THEN 'paused' ELSE 'done' END,
+             WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'paused') THEN 'paused'
+             WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'stopped') THEN 'stopped' ELSE 'done' END,
         (pg_catalog.array_agg(r.sqlstate ORDER BY r.id) FILTER (WHERE r.sqlstate IS NOT NULL))[1],
         (pg_catalog.array_agg(m.message ORDER BY r.id) FILTER (WHERE r.sqlstate IS NOT NULL))[1]
     FROM lmtext.job_run r JOIN lmtext.job_run p ON p.id OPERATOR(pg_catalog.=) r.parent
@@ -1497,8 +1546,9 @@ CREATE FUNCTION lmtext_internal.sum_workers(
 $$;
 COMMENT ON FUNCTION lmtext_internal.sum_workers(bigint) IS 'what the workers of a run have done';
 
--- Scans, starts workers, and waits for them. An error here or there ends all of them.
-CREATE PROCEDURE lmtext_internal.run_workers(job_name text, workers integer)
+-- Scans, starts workers, and waits for them. An error here or there ends all of them. Where they are to fit the work there is one
+-- for each batch, from min_workers to so many; each ends when no row is left to claim.
+CREATE PROCEDURE lmtext_internal.run_workers(job_name text, workers integer, fit boolean DEFAULT false)
     LANGUAGE plpgsql AS $$
 DECLARE
     job lmtext.job;
@@ -1527,6 +1577,10 @@ BEGIN
         BEGIN
             IF total IS NULL THEN
                 total := lmtext_internal.scan_job(job, versions);
+                IF fit THEN
+                    workers := LEAST(workers, GREATEST(lmtext_internal.job_option(job, 'min_workers')::int, pg_catalog.ceil(
+                        total::pg_catalog.float8 OPERATOR(pg_catalog./) lmtext_internal.job_option(job, 'batch_size')::pg_catalog.float8)::int));
+                END IF;
             ELSIF started IS NULL THEN
                 started := lmtext_internal.start_job_workers(job.name, run, workers);
                 IF started OPERATOR(pg_catalog.=) 0 THEN
@@ -1573,9 +1627,9 @@ BEGIN
             'Job "%s" ended early; %s rows are done, and the next run goes on from there.', job.name, sums.done));
     END IF;
     RAISE NOTICE USING MESSAGE = pg_catalog.format('job "%s" %s: %s rows done by %s workers, %s errors', job.name,
-        CASE WHEN sums.status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused' ELSE 'ended' END, sums.done, started, sums.errors);
+        lmtext_internal.told_end(sums.status), sums.done, started, sums.errors);
 END $$;
-COMMENT ON PROCEDURE lmtext_internal.run_workers(text, integer) IS 'a run of a job by background workers';
+COMMENT ON PROCEDURE lmtext_internal.run_workers(text, integer, boolean) IS 'a run of a job by background workers';
 
 CREATE FUNCTION lmtext_internal.check_run(job lmtext.job, workers integer) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
@@ -1673,7 +1727,7 @@ CREATE VIEW lmtext.job_runs AS
     WHERE r.parent IS NULL;
 COMMENT ON VIEW lmtext.job_runs IS 'runs of jobs on this server';
 COMMENT ON COLUMN lmtext.job_runs.status IS
-    'running, done, paused, cancelled, failed, skipped where the job that it follows was not done, or interrupted where the session ended without a word';
+    'running, done, paused, stopped (by its window), cancelled, failed, skipped where the job that it follows was not done, or interrupted where the session ended without a word';
 COMMENT ON COLUMN lmtext.job_runs.total IS 'rows that were due when the run began';
 COMMENT ON COLUMN lmtext.job_runs.errors IS 'attempts at rows that failed';
 COMMENT ON COLUMN lmtext.job_runs.message IS 'error that ended the run, for whoever has the rights of the owner; it may repeat a text';

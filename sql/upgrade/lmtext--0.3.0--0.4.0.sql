@@ -1024,7 +1024,7 @@ COMMENT ON FUNCTION lmtext_internal.job_expressions(lmtext.job, regclass[]) IS
 CREATE FUNCTION lmtext_internal.job_option(job lmtext.job, option text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10 AS $$
     SELECT COALESCE((job).options OPERATOR(pg_catalog.->>) option,
-        '{"batch_size": 256, "retries": 3, "retry_after": "1 minute"}'::pg_catalog.jsonb OPERATOR(pg_catalog.->>) option);
+        '{"batch_size": 256, "retries": 3, "retry_after": "1 minute", "min_workers": 1, "max_workers": 1, "missed_runs": "once"}'::pg_catalog.jsonb OPERATOR(pg_catalog.->>) option);
 $$;
 COMMENT ON FUNCTION lmtext_internal.job_option(lmtext.job, text) IS 'option of a job, or its default';
 
@@ -1074,11 +1074,15 @@ COMMENT ON FUNCTION lmtext_internal.check_also(jsonb) IS 'refuses targets that n
 
 CREATE FUNCTION lmtext_internal.check_job_options(task text, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    least int;
+    most int;
 BEGIN
     IF pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.<>) 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'options must be a JSON object';
     END IF;
-    PERFORM lmtext_internal.check_task_options(task, options, '{text,side_table,also,after,then,batch_size,retries,retry_after}');
+    PERFORM lmtext_internal.check_task_options(task, options,
+        '{text,side_table,also,after,then,batch_size,retries,retry_after,min_workers,max_workers,missed_runs}');
     IF options OPERATOR(pg_catalog.?) 'also' THEN
         PERFORM lmtext_internal.check_also(options OPERATOR(pg_catalog.->) 'also');
     END IF;
@@ -1092,6 +1096,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'option "retries" must be from 0 to 20';
     END IF;
     PERFORM (options OPERATOR(pg_catalog.->>) 'retry_after')::interval;
+    least := COALESCE((options OPERATOR(pg_catalog.->>) 'min_workers')::int, 1);
+    most := COALESCE((options OPERATOR(pg_catalog.->>) 'max_workers')::int, 1);
+    IF least OPERATOR(pg_catalog.<) 1 OR most OPERATOR(pg_catalog.<) least OR most OPERATOR(pg_catalog.>) 64 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'options "min_workers" and "max_workers" must be from 1 to 64, the first not above the second';
+    END IF;
+    IF COALESCE(options OPERATOR(pg_catalog.->>) 'missed_runs', 'once') OPERATOR(pg_catalog.<>) ALL ('{once,skip}'::pg_catalog.text[]) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'option "missed_runs" must be once or skip';
+    END IF;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.check_job_options(text, jsonb) IS 'refuses a task or options that no job can have';
 
@@ -1307,7 +1320,8 @@ CREATE FUNCTION lmtext_internal.work_comment(job lmtext.job) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
     SELECT pg_catalog.format('lmtext job %s: what was done for each row (%s)', (job).name, pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
         pg_catalog.convert_to(pg_catalog.jsonb_build_array(lmtext_internal.table_name((job).relation), (job).key, (job).text_column, (job).task, (job).model,
-            (job).target_column, (job).options OPERATOR(pg_catalog.-) '{after,then,batch_size,retries,retry_after}'::pg_catalog.text[])::pg_catalog.text, 'UTF8')), 'hex'), 16));
+            (job).target_column, (job).options
+            OPERATOR(pg_catalog.-) '{after,then,batch_size,retries,retry_after,min_workers,max_workers,missed_runs}'::pg_catalog.text[])::pg_catalog.text, 'UTF8')), 'hex'), 16));
 $$;
 COMMENT ON FUNCTION lmtext_internal.work_comment(lmtext.job) IS 'comment of the table of work of a job, which says what job it is';
 
@@ -1991,6 +2005,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.tell_job(text, timestamptz, timestamptz, bigint, bigint, bigint) IS 'notice of the progress of a job';
 
+CREATE FUNCTION lmtext_internal.told_end(status text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1 AS $$
+    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused'
+        WHEN status OPERATOR(pg_catalog.=) 'stopped' THEN 'stopped at the end of its window' ELSE 'ended' END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.told_end(text) IS 'how a run ended, in a notice';
+
 -- The end of a run, for whoever looks and listens. Where it is not done, jobs that follow are not either.
 CREATE FUNCTION lmtext_internal.end_run(job lmtext.job, run bigint, done bigint, errors bigint, status text, state text, said text)
     RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
@@ -2068,6 +2089,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.next_jobs(lmtext.job) IS 'jobs that are run behind a job';
 
+CREATE FUNCTION lmtext_internal.run_is_over() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'lmtext_run_is_over' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1;
+COMMENT ON FUNCTION lmtext_internal.run_is_over() IS 'whether the window of this worker''s run is over';
+
+-- What a run of a job would end as now: done where it goes on.
+CREATE FUNCTION lmtext_internal.status_now(work regclass) RETURNS text
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100 AS $$
+    SELECT CASE WHEN (SELECT j.paused FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) status_now.work::pg_catalog.oid)
+        THEN 'paused' WHEN lmtext_internal.run_is_over() THEN 'stopped' ELSE 'done' END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.status_now(regclass) IS 'whether a run of a job is to end because of a pause or its window';
+
+-- Before a batch, when nothing is locked.
+CREATE FUNCTION lmtext_internal.rest_since(began timestamptz) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 AS $$
+DECLARE
+    share int := COALESCE(pg_catalog.current_setting('lmtext.job_cpu_share', true)::int, 100);
+BEGIN
+    IF share OPERATOR(pg_catalog.<) 100 THEN
+        PERFORM pg_catalog.pg_sleep_for((pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) began)
+            OPERATOR(pg_catalog.*) (100::pg_catalog.float8 OPERATOR(pg_catalog./) share::pg_catalog.float8
+                OPERATOR(pg_catalog.-) 1::pg_catalog.float8));
+    END IF;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.rest_since(timestamptz) IS 'sleep so long that the time since is no more than lmtext.job_cpu_share of all';
+
 -- Batches until nothing is due. A row that another session had claimed, and lost, is met in the last pass.
 CREATE PROCEDURE lmtext_internal.run_batches(job_name text, parent bigint)
     LANGUAGE plpgsql AS $$
@@ -2084,10 +2131,10 @@ DECLARE
     careful bigint := 0;
     in_pass bigint := 0;
     collisions int := 0;
-    paused boolean;
     status text := 'done';
     began timestamptz := pg_catalog.clock_timestamp();
     told timestamptz := began;
+    batch_began timestamptz := began;
     state text;
     said text;
     step record;
@@ -2108,13 +2155,13 @@ BEGIN
     COMMIT;
     LOOP
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        SELECT j.paused INTO paused FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid;
-        IF paused THEN
-            status := 'paused';
-            EXIT;
-        END IF;
         BEGIN
-            IF total IS NULL THEN
+            PERFORM lmtext_internal.rest_since(batch_began);
+            batch_began := pg_catalog.clock_timestamp();
+            status := lmtext_internal.status_now(job.work);
+            IF status OPERATOR(pg_catalog.<>) 'done' THEN
+                step := NULL;
+            ELSIF total IS NULL THEN
                 total := lmtext_internal.scan_job(job, versions);
                 step := NULL;
             ELSE
@@ -2134,6 +2181,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = state, MESSAGE = said, DETAIL = pg_catalog.format(
                 'Job "%s" ended early; %s rows are done, and the next run goes on from there.', job.name, done);
         END IF;
+        EXIT WHEN status OPERATOR(pg_catalog.<>) 'done';
         IF step IS NULL THEN
             PERFORM lmtext_internal.write_job(job.work, 'step', pg_catalog.jsonb_build_object('id', run, 'total', total));
         ELSIF step.claimed OPERATOR(pg_catalog.=) 0 THEN
@@ -2173,7 +2221,7 @@ BEGIN
     END IF;
     IF parent IS NULL THEN
         RAISE NOTICE USING MESSAGE = pg_catalog.format('job "%s" %s: %s rows done, %s errors', job.name,
-            CASE WHEN status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused' ELSE 'ended' END, done, errors);
+            lmtext_internal.told_end(status), done, errors);
     END IF;
 END $$;
 COMMENT ON PROCEDURE lmtext_internal.run_batches(text, bigint) IS 'one session''s part of a run of a job';
@@ -2185,7 +2233,8 @@ CREATE FUNCTION lmtext_internal.sum_workers(
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
     SELECT COALESCE(pg_catalog.sum(r.done), 0)::bigint, COALESCE(pg_catalog.sum(r.errors), 0)::bigint, pg_catalog.count(*),
         CASE WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'running') THEN 'running'
-             WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'paused') THEN 'paused' ELSE 'done' END,
+             WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'paused') THEN 'paused'
+             WHEN pg_catalog.bool_or(r.status OPERATOR(pg_catalog.=) 'stopped') THEN 'stopped' ELSE 'done' END,
         (pg_catalog.array_agg(r.sqlstate ORDER BY r.id) FILTER (WHERE r.sqlstate IS NOT NULL))[1],
         (pg_catalog.array_agg(m.message ORDER BY r.id) FILTER (WHERE r.sqlstate IS NOT NULL))[1]
     FROM lmtext.job_run r JOIN lmtext.job_run p ON p.id OPERATOR(pg_catalog.=) r.parent
@@ -2195,8 +2244,9 @@ CREATE FUNCTION lmtext_internal.sum_workers(
 $$;
 COMMENT ON FUNCTION lmtext_internal.sum_workers(bigint) IS 'what the workers of a run have done';
 
--- Scans, starts workers, and waits for them. An error here or there ends all of them.
-CREATE PROCEDURE lmtext_internal.run_workers(job_name text, workers integer)
+-- Scans, starts workers, and waits for them. An error here or there ends all of them. Where they are to fit the work there is one
+-- for each batch, from min_workers to so many; each ends when no row is left to claim.
+CREATE PROCEDURE lmtext_internal.run_workers(job_name text, workers integer, fit boolean DEFAULT false)
     LANGUAGE plpgsql AS $$
 DECLARE
     job lmtext.job;
@@ -2225,6 +2275,10 @@ BEGIN
         BEGIN
             IF total IS NULL THEN
                 total := lmtext_internal.scan_job(job, versions);
+                IF fit THEN
+                    workers := LEAST(workers, GREATEST(lmtext_internal.job_option(job, 'min_workers')::int, pg_catalog.ceil(
+                        total::pg_catalog.float8 OPERATOR(pg_catalog./) lmtext_internal.job_option(job, 'batch_size')::pg_catalog.float8)::int));
+                END IF;
             ELSIF started IS NULL THEN
                 started := lmtext_internal.start_job_workers(job.name, run, workers);
                 IF started OPERATOR(pg_catalog.=) 0 THEN
@@ -2271,9 +2325,9 @@ BEGIN
             'Job "%s" ended early; %s rows are done, and the next run goes on from there.', job.name, sums.done));
     END IF;
     RAISE NOTICE USING MESSAGE = pg_catalog.format('job "%s" %s: %s rows done by %s workers, %s errors', job.name,
-        CASE WHEN sums.status OPERATOR(pg_catalog.=) 'paused' THEN 'was paused' ELSE 'ended' END, sums.done, started, sums.errors);
+        lmtext_internal.told_end(sums.status), sums.done, started, sums.errors);
 END $$;
-COMMENT ON PROCEDURE lmtext_internal.run_workers(text, integer) IS 'a run of a job by background workers';
+COMMENT ON PROCEDURE lmtext_internal.run_workers(text, integer, boolean) IS 'a run of a job by background workers';
 
 CREATE FUNCTION lmtext_internal.check_run(job lmtext.job, workers integer) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
@@ -2371,7 +2425,7 @@ CREATE VIEW lmtext.job_runs AS
     WHERE r.parent IS NULL;
 COMMENT ON VIEW lmtext.job_runs IS 'runs of jobs on this server';
 COMMENT ON COLUMN lmtext.job_runs.status IS
-    'running, done, paused, cancelled, failed, skipped where the job that it follows was not done, or interrupted where the session ended without a word';
+    'running, done, paused, stopped (by its window), cancelled, failed, skipped where the job that it follows was not done, or interrupted where the session ended without a word';
 COMMENT ON COLUMN lmtext.job_runs.total IS 'rows that were due when the run began';
 COMMENT ON COLUMN lmtext.job_runs.errors IS 'attempts at rows that failed';
 COMMENT ON COLUMN lmtext.job_runs.message IS 'error that ended the run, for whoever has the rights of the owner; it may repeat a text';
@@ -2548,6 +2602,302 @@ COMMENT ON COLUMN lmtext.alerts.row IS 'row of the query, as an object';
 COMMENT ON COLUMN lmtext.alerts.at IS 'when it was found';
 COMMENT ON COLUMN lmtext.alerts.holds IS 'whether the condition held at the last check';
 GRANT SELECT ON lmtext.alerts TO PUBLIC;
+
+-- 61-schedule: when jobs run by themselves. The launcher (src/pg/jobs/launcher.c) looks at these tables in short visits to each
+-- database, as the superuser that made the cluster: what it calls is here, reads and writes tables of lmtext only, and sets search_path.
+
+-- Written by lmtext_internal.write_job, and by lmtext_internal.due_work.
+CREATE TABLE lmtext.job_schedule (
+    work regclass NOT NULL PRIMARY KEY REFERENCES lmtext.job (work) ON DELETE CASCADE,
+    cron text NOT NULL,
+    time_zone text NOT NULL,
+    not_before time,
+    not_after time,
+    next_run timestamptz,
+    last_run timestamptz,
+    missed bigint NOT NULL DEFAULT 0,
+    tries integer NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE lmtext.job_schedule IS 'when jobs run by themselves; the view lmtext.schedules shows it';
+GRANT SELECT ON lmtext.job_schedule TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('lmtext.job_schedule', '');
+
+-- ---- Times ----
+
+CREATE FUNCTION lmtext_internal.next_time(
+    cron text, time_zone text, after timestamptz, not_before time DEFAULT NULL, not_after time DEFAULT NULL)
+    RETURNS timestamptz AS 'MODULE_PATHNAME', 'lmtext_next_time' LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION lmtext_internal.next_time(text, text, timestamptz, time, time) IS
+    'first time of a schedule behind another, within a window of the day; NULL where none comes in nine years';
+
+CREATE FUNCTION lmtext_internal.count_times(
+    cron text, time_zone text, behind timestamptz, until timestamptz, not_before time DEFAULT NULL, not_after time DEFAULT NULL)
+    RETURNS bigint AS 'MODULE_PATHNAME', 'lmtext_count_times' LANGUAGE C STABLE PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION lmtext_internal.count_times(text, text, timestamptz, timestamptz, time, time) IS
+    'number of times of a schedule behind one time and up to another, 1000 at most';
+
+-- When a clock on the wall shows a time of the day next.
+CREATE FUNCTION lmtext_internal.next_clock(time_zone text, clock time, after timestamptz) RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT min(t.at) FROM (SELECT ((after AT TIME ZONE time_zone)::date + d + clock) AT TIME ZONE time_zone AS at
+        FROM generate_series(-1, 2) d) t WHERE t.at > after;
+$$;
+COMMENT ON FUNCTION lmtext_internal.next_clock(text, time, timestamptz) IS 'when a clock in a time zone shows a time of the day next';
+
+CREATE FUNCTION lmtext_internal.in_window(time_zone text, not_before time, not_after time, at timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN time_zone IS NULL THEN true
+        WHEN COALESCE(not_before, '00:00') < COALESCE(not_after, '24:00')
+            THEN w.clock >= COALESCE(not_before, '00:00') AND w.clock < COALESCE(not_after, '24:00')
+        ELSE w.clock >= COALESCE(not_before, '00:00') OR w.clock < COALESCE(not_after, '24:00') END
+    FROM (SELECT (at AT TIME ZONE time_zone)::time AS clock) w;
+$$;
+COMMENT ON FUNCTION lmtext_internal.in_window(text, time, time, timestamptz) IS 'whether a time is in a window of the day';
+
+-- ---- Scheduling ----
+
+CREATE FUNCTION lmtext.schedule_job(
+    name text, cron text, time_zone text DEFAULT NULL, not_before time DEFAULT NULL, not_after time DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
+DECLARE
+    job lmtext.job := lmtext_internal.own_job(schedule_job.name);
+    zone text := COALESCE(schedule_job.time_zone, pg_catalog.current_setting('TimeZone'));
+BEGIN
+    IF cron IS NULL THEN
+        PERFORM lmtext_internal.write_job(job.work, 'unschedule', '{}');
+        RETURN;
+    END IF;
+    IF not_before OPERATOR(pg_catalog.=) not_after THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = pg_catalog.format('a window from %s to %s has no time in it', not_before, not_after);
+    END IF;
+    IF lmtext_internal.next_time(cron, zone, pg_catalog.clock_timestamp(), not_before, not_after) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = pg_catalog.format('schedule "%s" never comes', cron),
+            DETAIL = 'No such day is in the calendar, or no such time in the window, in the next nine years.';
+    END IF;
+    PERFORM lmtext_internal.write_job(job.work, 'schedule', pg_catalog.jsonb_build_object('cron', cron, 'time_zone', zone,
+        'not_before', not_before, 'not_after', not_after));
+END $$;
+COMMENT ON FUNCTION lmtext.schedule_job(text, text, text, time, time) IS
+    'let a job run by itself at times given as cron has them, in a time zone, within a window of the day; NULL ends that';
+
+CREATE VIEW lmtext.schedules AS
+    SELECT j.name AS job, s.cron, s.time_zone, s.not_before, s.not_after, s.next_run, s.last_run, s.missed
+    FROM lmtext.job_schedule s JOIN lmtext.job j ON j.work::pg_catalog.oid OPERATOR(pg_catalog.=) s.work::pg_catalog.oid
+    JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.work;
+COMMENT ON VIEW lmtext.schedules IS 'when jobs run by themselves';
+COMMENT ON COLUMN lmtext.schedules.not_before IS 'a run does not start before this time of the day';
+COMMENT ON COLUMN lmtext.schedules.not_after IS 'nor after this one, at which a run stops';
+COMMENT ON COLUMN lmtext.schedules.next_run IS 'when it is due; in the past while it runs, or waits for its window or a worker';
+COMMENT ON COLUMN lmtext.schedules.last_run IS 'when the last run by schedule, or of what was queued, began';
+COMMENT ON COLUMN lmtext.schedules.missed IS 'times that passed without a run: the server was down, or the last run went on';
+GRANT SELECT ON lmtext.schedules TO PUBLIC;
+
+-- ---- What the launcher's visits find ----
+
+CREATE FUNCTION lmtext_internal.queue_is_filled(queue regclass) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'lmtext_queue_is_filled' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION lmtext_internal.queue_is_filled(regclass) IS
+    'whether a table has a row, read without running anything of it; false where it is locked; needs ownership';
+
+-- Why no worker can run as a role, NULL where one can. From 17 on a worker needs no right to log in.
+CREATE FUNCTION lmtext_internal.worker_obstacle(role oid, OUT state text, OUT said text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('server_version_num')::int < 170000 AND NOT (SELECT r.rolcanlogin FROM pg_roles r WHERE r.oid = role) THEN
+        state := '0A000';
+        said := format('role "%s" may not log in, so no worker can run as it', pg_get_userbyid(role));
+    ELSIF NOT has_database_privilege(role, current_database(), 'CONNECT') THEN
+        state := '42501';
+        said := format('role "%s" may not connect to this database, so no worker can run as it', pg_get_userbyid(role));
+    END IF;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.worker_obstacle(oid) IS 'why no background worker can run as a role';
+
+-- A run that is over was for all times until now; one that was skipped was not for its own.
+CREATE FUNCTION lmtext_internal.put_off(job regclass, skipped integer) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE lmtext.job_schedule s SET tries = 0 WHERE s.work = job AND s.tries > 0;
+    UPDATE lmtext.job_schedule s SET
+        next_run = lmtext_internal.next_time(s.cron, s.time_zone, clock_timestamp(), s.not_before, s.not_after),
+        missed = s.missed + skipped
+            + lmtext_internal.count_times(s.cron, s.time_zone, s.next_run, clock_timestamp(), s.not_before, s.not_after)
+    WHERE s.work = job AND s.next_run <= clock_timestamp();
+$$;
+COMMENT ON FUNCTION lmtext_internal.put_off(regclass, integer) IS 'wait for the next time of a schedule';
+
+-- A run that could not begin.
+CREATE FUNCTION lmtext_internal.note_failure(job text, work regclass, state text, said text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run bigint;
+BEGIN
+    INSERT INTO lmtext.job_run (work, pid, model, status, finished_at, sqlstate, message)
+    VALUES (work, pg_backend_pid(), 0::oid, 'failed', clock_timestamp(), state, said) RETURNING id INTO run;
+    PERFORM lmtext_internal.notify_job(job, run, 'failure', jsonb_build_object('status', 'failed', 'done', 0, 'errors', 0, 'sqlstate', state));
+    PERFORM lmtext_internal.put_off(work, 0);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.note_failure(text, regclass, text, text) IS 'note a run of a job that could not begin';
+
+CREATE VIEW lmtext_internal.watched_jobs AS
+    SELECT j.name, j.work, c.relowner AS owner, s.time_zone, s.not_before, s.not_after, s.next_run, s.tries,
+        lmtext_internal.job_option(j, 'missed_runs') OPERATOR(pg_catalog.=) 'skip' AS skips, j.attached, j.scanned IS NULL AS unseen,
+        pg_catalog.to_regclass(lmtext_internal.queue_name(j)) AS queue, r.started_at, r.status,
+        EXISTS (SELECT FROM lmtext.job_run o JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) o.pid
+            AND a.backend_start OPERATOR(pg_catalog.<=) o.started_at
+            WHERE o.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid
+                AND o.status OPERATOR(pg_catalog.=) 'running') AS running
+    FROM lmtext.job j JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) j.work
+    LEFT JOIN lmtext.job_schedule s ON s.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid
+    LEFT JOIN LATERAL (SELECT o.started_at, o.status FROM lmtext.job_run o
+        WHERE o.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid AND o.parent IS NULL
+        ORDER BY o.id DESC LIMIT 1) r ON true
+    WHERE NOT j.paused AND (j.attached OR s.next_run IS NOT NULL);
+COMMENT ON VIEW lmtext_internal.watched_jobs IS 'jobs that may be due, and their last run';
+GRANT SELECT ON lmtext_internal.watched_jobs TO PUBLIC;
+
+-- Whether rows wait in the queue of an attached job. After a run it rests for a while, so that a trigger that changes the text
+-- does not keep it going, and longer after one that failed.
+CREATE FUNCTION lmtext_internal.queue_waits(job lmtext_internal.watched_jobs, naptime interval) RETURNS boolean
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT job.attached AND COALESCE(clock_timestamp() >= job.started_at + naptime
+            + CASE WHEN job.status = 'failed' THEN interval '10 minutes' ELSE '0' END, true)
+        AND (job.unseen OR EXISTS (SELECT FROM pg_class c WHERE c.oid = job.queue AND c.relowner = job.owner
+            AND c.relkind = 'r' AND lmtext_internal.queue_is_filled(job.queue)));
+$$;
+COMMENT ON FUNCTION lmtext_internal.queue_waits(lmtext_internal.watched_jobs, interval) IS 'whether an attached job has something to do';
+
+-- What a worker is to do (null: nothing), and when to look again. A time that was missed by more than five minutes while nothing ran
+-- is made up for once, or skipped. A run that ends its server five times without having done anything is not started a sixth time.
+CREATE FUNCTION lmtext_internal.due_job(
+    job lmtext_internal.watched_jobs, naptime interval, OUT starts boolean, OUT until timestamptz, OUT look timestamptz)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    now timestamptz := clock_timestamp();
+    due boolean := COALESCE(job.next_run <= now, false);
+    obstacle record;
+BEGIN
+    starts := false;
+    IF due AND NOT job.running AND job.skips AND job.tries = 0 AND job.next_run < now - interval '5 minutes' THEN
+        PERFORM lmtext_internal.put_off(job.work, 1);
+        due := false;
+        look := now + naptime;
+    ELSIF due AND NOT job.running AND job.tries >= 5 THEN
+        PERFORM lmtext_internal.note_failure(job.name, job.work, '57P01', 'five workers ended without a word');
+        due := false;
+        look := now + naptime;
+    ELSIF NOT due THEN
+        look := job.next_run;
+    END IF;
+    IF job.attached THEN
+        look := LEAST(look, now + naptime);
+    END IF;
+    IF NOT due AND (job.running OR NOT lmtext_internal.queue_waits(job, naptime)) THEN
+        RETURN;
+    END IF;
+    look := LEAST(look, now + naptime);
+    IF job.running THEN
+        RETURN;
+    END IF;
+    IF NOT lmtext_internal.in_window(job.time_zone, job.not_before, job.not_after, now) THEN
+        look := lmtext_internal.next_clock(job.time_zone, COALESCE(job.not_before, '00:00'), now);
+        RETURN;
+    END IF;
+    obstacle := lmtext_internal.worker_obstacle(job.owner);
+    IF obstacle.state IS NOT NULL THEN
+        PERFORM lmtext_internal.note_failure(job.name, job.work, obstacle.state, obstacle.said);
+        RETURN;
+    END IF;
+    starts := true;
+    until := lmtext_internal.next_clock(job.time_zone, job.not_after, now);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.due_job(lmtext_internal.watched_jobs, interval) IS
+    'whether a run of a job is to begin, when it is to stop, and when to look again';
+
+-- Rows "run" and "alerts" are work for a worker of that role, and the last says when to look again.
+CREATE FUNCTION lmtext_internal.due_work(naptime interval, OUT errand text, OUT role oid, OUT job text, OUT at timestamptz)
+    RETURNS SETOF record LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    one lmtext_internal.watched_jobs;
+    found record;
+    look timestamptz;
+BEGIN
+    FOR one IN SELECT w.* FROM lmtext_internal.watched_jobs w ORDER BY w.next_run, w.name LOOP
+        BEGIN
+            found := lmtext_internal.due_job(one, naptime);
+            look := LEAST(look, found.look);
+            IF found.starts THEN
+                errand := 'run';
+                role := one.owner;
+                job := one.name;
+                at := found.until;
+                RETURN NEXT;
+            END IF;
+        EXCEPTION WHEN OTHERS THEN -- a time zone that the server has no more: others are not kept back
+            RAISE LOG USING ERRCODE = SQLSTATE, MESSAGE = format('job "%s" could not be looked at: %s', one.name, SQLERRM);
+        END;
+    END LOOP;
+    job := '';
+    at := NULL;
+    errand := 'alerts';
+    FOR role IN SELECT DISTINCT c.relowner FROM lmtext.alert a JOIN pg_class c ON c.oid = a.fired
+            WHERE pg_get_userbyid(c.relowner) = a.author AND (lmtext_internal.worker_obstacle(c.relowner)).state IS NULL LOOP
+        look := LEAST(look, clock_timestamp() + naptime);
+        RETURN NEXT;
+    END LOOP;
+    errand := 'look';
+    role := 0;
+    at := look;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.due_work(interval) IS 'what workers are to do in this database now, and when to look again';
+
+-- ---- What workers do ----
+
+-- As the owner: no search_path is set here, since triggers of the user's see it.
+CREATE PROCEDURE lmtext_internal.run_scheduled(job_name text)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    job lmtext.job := lmtext_internal.own_job(job_name);
+    most int := lmtext_internal.job_option(job, 'max_workers')::int;
+BEGIN
+    PERFORM lmtext_internal.write_job(job.work, 'start', '{}');
+    COMMIT;
+    IF most OPERATOR(pg_catalog.>) 1 THEN
+        CALL lmtext_internal.run_workers(job.name, most, true);
+    ELSE
+        CALL lmtext_internal.run_batches(job.name, NULL);
+    END IF;
+END $$;
+COMMENT ON PROCEDURE lmtext_internal.run_scheduled(text) IS 'a run of a job that the launcher has begun';
+
+CREATE FUNCTION lmtext_internal.end_scheduled(job_name text, state text, said text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
+DECLARE
+    job lmtext.job;
+BEGIN
+    SELECT j.* INTO job FROM lmtext.job j WHERE j.name OPERATOR(pg_catalog.=) job_name;
+    IF state IS NOT NULL AND NOT EXISTS (SELECT FROM lmtext.job_run r
+            WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid
+                AND r.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND r.sqlstate OPERATOR(pg_catalog.=) state) THEN
+        PERFORM lmtext_internal.end_run(job, lmtext_internal.write_job(job.work, 'begin', '{"model": "0"}'), 0, 0, 'failed', state, said);
+    END IF;
+    PERFORM lmtext_internal.write_job(job.work, 'over', '{}');
+END $$;
+COMMENT ON FUNCTION lmtext_internal.end_scheduled(text, text, text) IS 'note the end of a run that the launcher has begun';
+
+-- ---- When there is something new to look at ----
+
+CREATE FUNCTION lmtext_internal.wake_launcher() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'lmtext_wake_launcher' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION lmtext_internal.wake_launcher() IS 'trigger: the launcher looks at this database when the transaction has committed';
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE ON lmtext.job_schedule
+    FOR EACH STATEMENT EXECUTE FUNCTION lmtext_internal.wake_launcher();
+CREATE TRIGGER wake AFTER INSERT ON lmtext.alert
+    FOR EACH STATEMENT EXECUTE FUNCTION lmtext_internal.wake_launcher();
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OF attached, paused ON lmtext.job
+    FOR EACH STATEMENT EXECUTE FUNCTION lmtext_internal.wake_launcher();
 
 -- 64-opinions: whether what is counted in a window of time is beyond chance.
 CREATE FUNCTION lmtext.surge(negative bigint, total bigint, base_negative bigint, base_total bigint)

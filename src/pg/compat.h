@@ -99,6 +99,14 @@ lmtext_repalloc(void *pointer, Size size)
     PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, NULL)
 #endif
 
+/* A worker's session as a role that may not log in (include postmaster/bgworker.h); before 17 none.
+ */
+#if PG_VERSION_NUM >= 170000
+#define LMTEXT_BYPASS_LOGIN BGWORKER_BYPASS_ROLELOGINCHECK
+#else
+#define LMTEXT_BYPASS_LOGIN 0
+#endif
+
 /* Shared memory without preload: by a name in the server's own directory of segments. */
 #define LMTEXT_NAMED_DSM (PG_VERSION_NUM >= 170000)
 

@@ -7,6 +7,7 @@
 
 #include "pg/cache/cache.h"
 #include "pg/glue/tell.h"
+#include "pg/jobs/jobs.h"
 #include "pg/plan/plan.h"
 #include "pg/service/service.h"
 #include "pg/shmem/area.h"
@@ -19,9 +20,9 @@ PGDLLEXPORT void _PG_init(void);
 
 /* Each may be called again until it has succeeded once (pg/glue/init_once.h). */
 static void (*const rooms[])(void) = {
-    lmtext_shmem_init,   lmtext_catalog_init, lmtext_progress_init,
-    lmtext_stats_init,   lmtext_cache_init,   lmtext_version_init,
-    lmtext_service_init, lmtext_plan_init,    lmtext_tell_init};
+    lmtext_shmem_init, lmtext_catalog_init, lmtext_progress_init, lmtext_stats_init,
+    lmtext_cache_init, lmtext_version_init, lmtext_service_init,  lmtext_plan_init,
+    lmtext_tell_init,  lmtext_jobs_init};
 
 /* After an error PostgreSQL calls this again: hooks that are set must not be set twice. */
 void

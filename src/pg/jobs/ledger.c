@@ -1,6 +1,6 @@
 /*
- * ledger.c - the tables lmtext.job, lmtext.job_run and lmtext.alert, which are written here alone,
- * as their owner.
+ * ledger.c - the tables lmtext.job, lmtext.job_run, lmtext.job_schedule and lmtext.alert, as their
+ * owner. Sessions of users write them here alone.
  *
  * A job is its table of work, as a model version is its table: who owns that owns the job, and may
  * write what the ledger says of it. Each command sees rows of that one job only.
@@ -75,6 +75,27 @@ static const struct {
               "WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
               "AND r.started_at OPERATOR(pg_catalog.<) (pg_catalog.now() "
               "OPERATOR(pg_catalog.-) ($2 OPERATOR(pg_catalog.->>) 'age')::pg_catalog.interval)"},
+    /* When it runs by itself: sql/install/61-schedule.sql. */
+    {"schedule",
+     "INSERT INTO lmtext.job_schedule AS s "
+     "(work, cron, time_zone, not_before, not_after, next_run) "
+     "SELECT $1, d.cron, d.time_zone, d.not_before, d.not_after, lmtext_internal.next_time(d.cron, "
+     "d.time_zone, pg_catalog.clock_timestamp(), d.not_before, d.not_after) "
+     "FROM pg_catalog.jsonb_populate_record(NULL::lmtext.job_schedule, $2) d "
+     "ON CONFLICT (work) DO UPDATE SET cron = excluded.cron, time_zone = excluded.time_zone, "
+     "not_before = excluded.not_before, not_after = excluded.not_after, "
+     "next_run = excluded.next_run, tries = 0"},
+    {"unschedule", "DELETE FROM lmtext.job_schedule s "
+                   "WHERE s.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1 AND $2 IS NOT NULL"},
+    /* A try that did something before it ended counts as none. */
+    {"start",
+     "UPDATE lmtext.job_schedule s SET last_run = pg_catalog.clock_timestamp(), "
+     "tries = 1 OPERATOR(pg_catalog.+) CASE WHEN EXISTS (SELECT FROM lmtext.job_run r "
+     "WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
+     "AND r.started_at OPERATOR(pg_catalog.>=) s.last_run AND r.done OPERATOR(pg_catalog.>) 0) "
+     "THEN 0 ELSE s.tries END "
+     "WHERE s.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1 AND $2 IS NOT NULL"},
+    {"over", "SELECT lmtext_internal.put_off($1::pg_catalog.regclass, 0) WHERE $2 IS NOT NULL"},
     {"forget alerts",
      "DELETE FROM lmtext.alert a WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c "
      "WHERE c.oid OPERATOR(pg_catalog.=) a.fired::pg_catalog.oid) "

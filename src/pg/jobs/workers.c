@@ -1,6 +1,6 @@
 /*
- * workers.c - background workers of a run: sessions of the job's owner that each do batches and
- * end. They are registered while the server runs, so nothing is preloaded.
+ * workers.c - background workers: sessions of a job's owner that do batches of a run, a whole run,
+ * or check alerts, and end. They are registered while the server runs, so nothing is preloaded.
  *
  * A worker is told what to do by its entry's extra bytes, and runs one CALL as a client would, by a
  * portal: a procedure may commit there. What came of it stands in lmtext.job_run. The session that
@@ -21,29 +21,42 @@
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "pg/compat.h"
 #include "pg/glue/backend.h"
+#include "pg/jobs/workers.h"
 
 #define MAX_WORKERS 64
 
-/* What a worker is told. */
-typedef struct order {
-    Oid database, user;
-    int64 run;
-    char job[NAMEDATALEN];
-} order;
+StaticAssertDecl(sizeof(lmtext_order) <= BGW_EXTRALEN, "an order fits into a worker's entry");
 
-StaticAssertDecl(sizeof(order) <= BGW_EXTRALEN, "an order fits into a worker's entry");
+static void run_batches(const char *job);
+static void run_scheduled(const char *job);
+static void check_alerts(const char *unused);
+
+/* By lmtext_errand: the worker's name, and what it does. */
+static const struct {
+    const char *name;
+    void (*run)(const char *job);
+} errands[] = {
+    [LMTEXT_BATCHES] = {"lmtext job %s", run_batches},
+    [LMTEXT_RUN] = {"lmtext job %s", run_scheduled},
+    [LMTEXT_ALERTS] = {"lmtext alerts%s", check_alerts},
+};
 
 /* Those that this session has started, until it has seen their end. */
 static struct {
     int count;
     BackgroundWorkerHandle *handles[MAX_WORKERS];
 } mine;
+
+/* In a worker: what it was told. */
+static lmtext_order told;
 
 PGDLLEXPORT void lmtext_job_worker(Datum unused);
 
@@ -90,9 +103,8 @@ sweep(void)
     mine.count = left;
 }
 
-/* False where the server has no place left for one. */
-static bool
-start_one(const order *what)
+bool
+lmtext_worker_start(const lmtext_order *what, BackgroundWorkerHandle **handle)
 {
     MemoryContext caller = MemoryContextSwitchTo(lmtext_memory());
     BackgroundWorker worker = {0};
@@ -105,10 +117,9 @@ start_one(const order *what)
     strlcpy(worker.bgw_library_name, "$libdir/lmtext", sizeof worker.bgw_library_name);
     strlcpy(worker.bgw_function_name, "lmtext_job_worker", sizeof worker.bgw_function_name);
     strlcpy(worker.bgw_type, "lmtext job", BGW_MAXLEN);
-    snprintf(worker.bgw_name, BGW_MAXLEN, "lmtext job %s", what->job);
+    snprintf(worker.bgw_name, BGW_MAXLEN, errands[what->errand].name, what->job);
     memcpy(worker.bgw_extra, what, sizeof *what);
-    started = RegisterDynamicBackgroundWorker(&worker, &mine.handles[mine.count]);
-    mine.count += started;
+    started = RegisterDynamicBackgroundWorker(&worker, handle);
     MemoryContextSwitchTo(caller);
     return started;
 }
@@ -129,15 +140,23 @@ PG_FUNCTION_INFO_V1(lmtext_start_job_workers);
 Datum
 lmtext_start_job_workers(PG_FUNCTION_ARGS)
 {
-    order what = {.database = MyDatabaseId, .user = GetUserId(), .run = PG_GETARG_INT64(1)};
+    lmtext_order what = {.errand = LMTEXT_BATCHES,
+                         .launched = told.launched,
+                         .database = MyDatabaseId,
+                         .user = GetUserId(),
+                         .run = PG_GETARG_INT64(1),
+                         .until = told.until};
     int wanted = PG_GETARG_INT32(2), started = 0;
 
     check_job(PG_GETARG_DATUM(0));
     strlcpy(what.job, text_to_cstring(PG_GETARG_TEXT_PP(0)), sizeof what.job);
     watch_end();
     sweep();
-    while (started < wanted && mine.count < MAX_WORKERS && start_one(&what))
+    while (started < wanted && mine.count < MAX_WORKERS &&
+           lmtext_worker_start(&what, &mine.handles[mine.count])) {
+        mine.count++;
         started++;
+    }
     PG_RETURN_INT32(started);
 }
 
@@ -179,6 +198,7 @@ run_command(const char *command)
     List *plans;
 
     SetCurrentStatementStartTimestamp();
+    pgstat_report_activity(STATE_RUNNING, command);
     StartTransactionCommand();
     MemoryContextSwitchTo(lmtext_memory());
     raw = linitial_node(RawStmt, pg_parse_query(command));
@@ -190,22 +210,83 @@ run_command(const char *command)
     LMTEXT_RUN_PORTAL(portal);
     PortalDrop(portal, false);
     CommitTransactionCommand();
+    pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* Of a worker whose run has a window. */
+PG_FUNCTION_INFO_V1(lmtext_run_is_over);
+Datum
+lmtext_run_is_over(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_BOOL(told.until != 0 && GetCurrentTimestamp() >= told.until);
+}
+
+/*
+ * A run that failed has said so in lmtext.job_runs, to who may read it: its message may repeat a
+ * text, and does not go to the server's log.
+ */
+static ErrorData *
+run_and_catch(const char *command)
+{
+    ErrorData *volatile error = NULL;
+
+    PG_TRY();
+    {
+        run_command(command);
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(lmtext_memory());
+        error = CopyErrorData();
+        HOLD_INTERRUPTS();
+        AbortOutOfAnyTransaction();
+        PortalErrorCleanup();
+        FlushErrorState();
+        RESUME_INTERRUPTS();
+        ereport(LOG, (errcode(error->sqlerrcode),
+                      errmsg("%s failed with SQLSTATE %s", MyBgworkerEntry->bgw_name,
+                             unpack_sql_state(error->sqlerrcode))));
+    }
+    PG_END_TRY();
+    return error;
+}
+
+static void
+run_scheduled(const char *job)
+{
+    ErrorData *error = run_and_catch(psprintf("CALL lmtext_internal.run_scheduled(%s)", job));
+    const char *state = "NULL", *said = "NULL";
+
+    if (error != NULL) {
+        state = quote_literal_cstr(unpack_sql_state(error->sqlerrcode));
+        said = quote_literal_cstr(error->message);
+    }
+    /* What came of it is noted whatever the settings of the database say. */
+    SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+    run_command(psprintf("SELECT lmtext_internal.end_scheduled(%s, %s, %s)", job, state, said));
+}
+
+static void
+run_batches(const char *job)
+{
+    run_command(psprintf("CALL lmtext_internal.run_batches(%s, " INT64_FORMAT ")", job, told.run));
+}
+
+static void
+check_alerts(const char *unused)
+{
+    (void)run_and_catch("CALL lmtext.check_alerts()");
 }
 
 void
 lmtext_job_worker(Datum unused)
 {
-    order what;
-    const char *command;
-
-    memcpy(&what, MyBgworkerEntry->bgw_extra, sizeof what);
+    memcpy(&told, MyBgworkerEntry->bgw_extra, sizeof told);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(what.database, what.user, 0);
+    BackgroundWorkerInitializeConnectionByOid(told.database, told.user,
+                                              told.launched ? LMTEXT_BYPASS_LOGIN : 0);
     MemoryContextSwitchTo(lmtext_memory());
-    command = psprintf("CALL lmtext_internal.run_batches(%s, " INT64_FORMAT ")",
-                       quote_literal_cstr(what.job), what.run);
-    pgstat_report_activity(STATE_RUNNING, command);
-    run_command(command);
-    pgstat_report_activity(STATE_IDLE, NULL);
+    errands[told.errand].run(quote_literal_cstr(told.job));
 }
