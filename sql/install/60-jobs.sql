@@ -1240,6 +1240,13 @@ CREATE PROCEDURE lmtext.run_job(name text, workers integer DEFAULT 0)
 DECLARE
     job lmtext.job := lmtext_internal.own_job(run_job.name);
 BEGIN
+    IF pg_catalog.current_setting('transaction_read_only')::bool THEN
+        RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction',
+            MESSAGE = 'cannot execute lmtext.run_job() in a read-only transaction',
+            HINT = CASE WHEN pg_catalog.pg_is_in_recovery()
+                THEN 'This server is a standby. Run the job on the primary, or here after promotion: it goes on where it was.'
+                ELSE 'SET default_transaction_read_only = off;' END;
+    END IF;
     IF job.paused THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = pg_catalog.format('job "%s" is paused', job.name),
