@@ -7,19 +7,19 @@ ROWS = 1000
 BATCH = 256
 
 
-def worker(reader, writer, peer):
+def worker(reader, writer, peer, table="bench_text", rows_of_it="true"):
     """As such workers are written: a server-side cursor, batches, COPY into a temporary table, one UPDATE."""
     with reader.transaction(), reader.cursor("rows") as rows, writer.transaction():
         writer.execute("CREATE TEMP TABLE made (id int, e real[]) ON COMMIT DROP")
         rows.itersize = BATCH
-        rows.execute("SELECT id, body FROM bench_text")
+        rows.execute(f"SELECT id, body FROM {table} WHERE {rows_of_it}")
         while batch := rows.fetchmany(BATCH):
             vectors = peer.embed([body for _, body in batch])
             with writer.cursor().copy("COPY made FROM STDIN (FORMAT binary)") as copy:
                 copy.set_types(["int4", "float4[]"])
                 for (key, _), vector in zip(batch, vectors):
                     copy.write_row((key, vector.tolist()))
-        writer.execute("UPDATE bench_text t SET e = made.e FROM made WHERE made.id = t.id")
+        writer.execute(f"UPDATE {table} t SET e = made.e FROM made WHERE made.id = t.id")
 
 
 def main():

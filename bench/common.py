@@ -57,6 +57,12 @@ def prepare(precisions=("fp32",), version=15):
     return connection
 
 
+def import_tiny(connection):
+    """A model that computes next to nothing: what is left is what surrounds it."""
+    if connection.execute("SELECT count(*) FROM lmtext.models WHERE name = 'tiny'").fetchone()[0] == 0:
+        connection.execute("SELECT lmtext.import_model('tiny', %s)", (str(MODEL.parent / "tiny"),))
+
+
 def load_texts(connection, table, texts):
     """A table of texts, with a column for their vectors."""
     connection.execute(f"DROP TABLE IF EXISTS {table}")
@@ -85,10 +91,11 @@ def backend_seconds(pid):
 
 class Work:
     """Something to time. `server` is the connection whose backend does the work; without it, this
-    process does, unless the work itself returns the processor seconds that it took elsewhere."""
+    process does, unless the work itself returns the processor seconds that it took elsewhere. `before`
+    prepares each time, and is not timed."""
 
-    def __init__(self, call, server=None):
-        self.call, self.server = call, server
+    def __init__(self, call, server=None, before=None):
+        self.call, self.server, self.before = call, server, before
 
     def clock(self):
         if self.server is None:
@@ -97,6 +104,8 @@ class Work:
 
     def time(self):
         """(seconds, processor seconds)"""
+        if self.before:
+            self.before()
         started, used = time.perf_counter(), self.clock()
         result = self.call()
         taken, used = time.perf_counter() - started, self.clock() - used
@@ -112,8 +121,8 @@ def seconds(work):
     return time.perf_counter() - start
 
 
-def interleaved(contenders, rounds=5, warm=1):
-    """{name: Work} → {name: Time}, median wall clock and least processor time; every round runs each once.
+def interleaved(contenders, rounds=5, warm=1, check=None):
+    """{name: Work} → {name: Time}, median wall clock and least processor time; every round runs each once, and checks it by its name.
 
     Other processes on the machine stretch the wall clock at random; ratios of work on one thread
     are therefore taken of processor time, which on a quiet machine is the same. They stretch that
@@ -123,6 +132,8 @@ def interleaved(contenders, rounds=5, warm=1):
     for turn in range(rounds + warm):
         for name, work in contenders.items():
             taken = work.time()
+            if check:
+                check(name)
             if turn >= warm:
                 times[name].append(taken)
     return {name: Time(statistics.median(wall for wall, _ in values), min(cpu for _, cpu in values))

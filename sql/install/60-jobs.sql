@@ -1086,9 +1086,9 @@ COMMENT ON TYPE lmtext_internal.job_value IS 'what a job has computed for one ta
 CREATE TYPE lmtext_internal.job_result AS (position bigint, hash bigint, computed lmtext_internal.job_value[]);
 COMMENT ON TYPE lmtext_internal.job_result IS 'what a job has computed for a row';
 
--- The two statements of a batch; $1 are positions in work that are locked. The first computes, in the order of length, each text
--- once: a SELECT of its own, for calls of an UPDATE's rows are not computed in batches. Targets are one target list, whose calls
--- share what they have in common.
+-- The two statements of a batch; $1 are positions in work that are locked. The first computes each text once, the longest first, for
+-- what is wrong with a text is mostly its length: a SELECT of its own, for calls of an UPDATE's rows are not computed in batches.
+-- Targets are one target list, whose calls share what they have in common.
 CREATE FUNCTION lmtext_internal.compute_statement(job lmtext.job, versions regclass[]) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 AS $$
 DECLARE
@@ -1102,7 +1102,7 @@ BEGIN
     RETURN pg_catalog.format(
         'WITH t AS MATERIALIZED (SELECT s.body, pg_catalog.array_agg(s.position) AS places FROM (SELECT w.position, %1$s COLLATE "C" AS body'
         ' FROM %2$s w JOIN %3$s r ON %4$s WHERE w.due AND w.position OPERATOR(pg_catalog.=) ANY ($1)) s'
-        ' GROUP BY s.body ORDER BY pg_catalog.length(s.body)),'
+        ' GROUP BY s.body ORDER BY pg_catalog.length(s.body) DESC),'
         ' v AS MATERIALIZED (SELECT t.places, pg_catalog.hashtextextended(t.body, 0) AS hash, %5$s FROM t)'
         ' SELECT pg_catalog.array_agg(ROW(p.place, v.hash, ARRAY[%6$s])::lmtext_internal.job_result) FROM v, pg_catalog.unnest(v.places) p (place)',
         parts.body, parts.work, parts.relation, parts.matches, lmtext_internal.job_expressions(job, versions), computed);
@@ -1110,8 +1110,8 @@ END $$;
 COMMENT ON FUNCTION lmtext_internal.compute_statement(lmtext.job, regclass[]) IS 'statement that computes a batch of a job';
 
 -- The second writes the targets and notes what was done, all in one; $2 are the versions, $5 what was computed. Its joins are by
--- keys, whose statistics last. What a trigger or a policy kept from being written is an error. Rows that are gone leave work with
--- the next scan.
+-- keys, whose statistics last; what was written is looked up, since a join of what has no statistics may be a loop in a loop. What
+-- a trigger or a policy kept from being written is an error. Rows that are gone leave work with the next scan.
 CREATE FUNCTION lmtext_internal.write_statement(job lmtext.job) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 AS $$
 DECLARE
@@ -1142,13 +1142,14 @@ BEGIN
         ' JOIN pg_catalog.unnest($5) c ON c.position OPERATOR(pg_catalog.=) w.position'
         ' WHERE w.due AND w.position OPERATOR(pg_catalog.=) ANY ($1) AND EXISTS (SELECT FROM %4$s r WHERE %5$s)),'
         ' %6$s,'
-        ' noted AS (UPDATE %3$s w SET due = s.position IS NULL AND w.tries OPERATOR(pg_catalog.<) $3, hash = d.hash, model = ($2)[1],'
+        ' noted AS (UPDATE %3$s w SET due = NOT d.written AND w.tries OPERATOR(pg_catalog.<) $3, hash = d.hash, model = ($2)[1],'
         ' also = CASE WHEN pg_catalog.cardinality($2) OPERATOR(pg_catalog.>) 1 THEN ($2)[2:] END, blank = %9$s,'
-        ' at = pg_catalog.clock_timestamp(), tries = CASE WHEN s.position IS NULL THEN w.tries OPERATOR(pg_catalog.+) 1 ELSE 0 END,'
-        ' retry_at = CASE WHEN s.position IS NULL THEN $4 END, key = CASE WHEN s.position IS NULL THEN %7$s END,'
-        ' sqlstate = CASE WHEN s.position IS NULL THEN ''27000'' END,'
-        ' message = CASE WHEN s.position IS NULL THEN ''the row was not updated: a trigger or row security keeps it'' END'
-        ' FROM v d LEFT JOIN written s ON s.position OPERATOR(pg_catalog.=) d.position WHERE %8$s RETURNING w.sqlstate),'
+        ' at = pg_catalog.clock_timestamp(), tries = CASE WHEN NOT d.written THEN w.tries OPERATOR(pg_catalog.+) 1 ELSE 0 END,'
+        ' retry_at = CASE WHEN NOT d.written THEN $4 END, key = CASE WHEN NOT d.written THEN %7$s END,'
+        ' sqlstate = CASE WHEN NOT d.written THEN ''27000'' END,'
+        ' message = CASE WHEN NOT d.written THEN ''the row was not updated: a trigger or row security keeps it'' END'
+        ' FROM (SELECT v.*, v.position OPERATOR(pg_catalog.=) ANY (SELECT s.position FROM written s) AS written FROM v OFFSET 0) d'
+        ' WHERE %8$s RETURNING w.sqlstate),'
         ' gone AS (UPDATE %3$s w SET due = false, model = NULL WHERE w.due AND w.position OPERATOR(pg_catalog.=) ANY ($1)'
         ' AND NOT EXISTS (SELECT FROM v d WHERE d.position OPERATOR(pg_catalog.=) w.position))'
         ' SELECT pg_catalog.count(*) FILTER (WHERE n.sqlstate IS NULL), pg_catalog.count(n.sqlstate) FROM noted n',
@@ -1197,8 +1198,8 @@ END $$;
 COMMENT ON FUNCTION lmtext_internal.note_error(lmtext.job, regclass[], bigint, bigint, text, text) IS 'note an error of a row of a job';
 
 -- Claims rows behind a place, in order, that no other session has, and does them. A batch with a bad row is undone;
--- its rows come again in groups of CAREFUL, and those of a group that fails one by one, each in a subtransaction: so a
--- transaction never has many. `careful` is the last place of such a batch. After a deadlock (`failed`) what is left comes again.
+-- its rows come again in groups of CAREFUL, and a group that fails in halves, down to the row, each in a subtransaction: so a
+-- transaction never has many. Where a write failed, what was computed is kept. `careful` is the last place of such a batch. After a deadlock (`failed`) what is left comes again.
 CREATE FUNCTION lmtext_internal.do_batch(
     job lmtext.job, versions regclass[], compute text, write text, INOUT place bigint, INOUT careful bigint,
     OUT claimed integer, OUT done bigint, OUT errors bigint, OUT failed text)
@@ -1210,9 +1211,12 @@ DECLARE
     again_at timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) lmtext_internal.job_option(job, 'retry_after')::interval;
     places bigint[];
     results lmtext_internal.job_result[];
-    one bigint;
-    row_done bigint;
-    row_errors bigint;
+    made lmtext_internal.job_result[];
+    ranges int[];
+    part bigint[];
+    middle int;
+    part_done bigint;
+    part_errors bigint;
     row_hash bigint;
     last bigint;
 BEGIN
@@ -1250,22 +1254,37 @@ BEGIN
     END IF;
     done := 0;
     errors := 0;
-    FOREACH one IN ARRAY places LOOP
-        row_hash := lmtext_internal.hash_of(job, one);
+    middle := claimed OPERATOR(pg_catalog./) 2;
+    ranges := CASE WHEN middle OPERATOR(pg_catalog.=) 0 THEN '{1,1}' ELSE ARRAY[1, middle, middle OPERATOR(pg_catalog.+) 1, claimed] END;
+    WHILE ranges OPERATOR(pg_catalog.<>) '{}' LOOP
+        part := places[ranges[1]:ranges[2]];
+        middle := (ranges[1] OPERATOR(pg_catalog.+) ranges[2]) OPERATOR(pg_catalog./) 2;
+        IF pg_catalog.cardinality(part) OPERATOR(pg_catalog.=) 1 THEN
+            row_hash := CASE WHEN results IS NULL THEN lmtext_internal.hash_of(job, part[1])
+                ELSE (SELECT r.hash FROM pg_catalog.unnest(results) r WHERE r.position OPERATOR(pg_catalog.=) part[1]) END;
+        END IF;
         BEGIN
-            EXECUTE compute INTO results USING ARRAY[one];
-            EXECUTE write INTO row_done, row_errors USING ARRAY[one], versions, retries, again_at, results;
-            done := done OPERATOR(pg_catalog.+) row_done;
-            errors := errors OPERATOR(pg_catalog.+) row_errors;
+            made := results;
+            IF made IS NULL THEN
+                EXECUTE compute INTO made USING part;
+            END IF;
+            EXECUTE write INTO part_done, part_errors USING part, versions, retries, again_at, made;
+            done := done OPERATOR(pg_catalog.+) part_done;
+            errors := errors OPERATOR(pg_catalog.+) part_errors;
+            ranges := ranges[3:];
         EXCEPTION WHEN assert_failure OR OTHERS THEN
             IF pg_catalog.left(SQLSTATE, 2) OPERATOR(pg_catalog.=) '40' THEN
                 failed := SQLSTATE;
                 RETURN;
             ELSIF NOT lmtext_internal.is_row_error(SQLSTATE) THEN
                 RAISE;
+            ELSIF pg_catalog.cardinality(part) OPERATOR(pg_catalog.=) 1 THEN
+                PERFORM lmtext_internal.note_error(job, versions, part[1], row_hash, SQLSTATE, SQLERRM);
+                errors := errors OPERATOR(pg_catalog.+) 1;
+                ranges := ranges[3:];
+            ELSE
+                ranges := pg_catalog.array_cat(ARRAY[ranges[1], middle, middle OPERATOR(pg_catalog.+) 1, ranges[2]], ranges[3:]);
             END IF;
-            PERFORM lmtext_internal.note_error(job, versions, one, row_hash, SQLSTATE, SQLERRM);
-            errors := errors OPERATOR(pg_catalog.+) 1;
         END;
     END LOOP;
     place := last;
@@ -1634,6 +1653,13 @@ COMMENT ON PROCEDURE lmtext_internal.run_workers(text, integer, boolean) IS 'a r
 CREATE FUNCTION lmtext_internal.check_run(job lmtext.job, workers integer) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
 BEGIN
+    IF pg_catalog.current_setting('transaction_read_only')::bool THEN
+        RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction',
+            MESSAGE = 'cannot execute lmtext.run_job() in a read-only transaction',
+            HINT = CASE WHEN pg_catalog.pg_is_in_recovery()
+                THEN 'This server is a standby. Run the job on the primary, or here after promotion: it goes on where it was.'
+                ELSE 'SET default_transaction_read_only = off;' END;
+    END IF;
     IF job.paused THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = pg_catalog.format('job "%s" is paused', job.name),

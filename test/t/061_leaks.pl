@@ -25,7 +25,8 @@ system("chmod -R a+rX '$broken'");
 value(qq{
     CREATE EXTENSION lmtext;
     SELECT lmtext.import_model('tiny', '$tiny'), lmtext.import_model('ner', '$tiny-token'),
-        lmtext.import_model('masks', '$tiny-mask', '{"task": "fill_mask"}'), lmtext.import_model('splade', '$tiny-splade'), lmtext.import_model('static', '$tiny/../static-st');
+        lmtext.import_model('masks', '$tiny-mask', '{"task": "fill_mask"}'), lmtext.import_model('splade', '$tiny-splade'), lmtext.import_model('static', '$tiny/../static-st'),
+        lmtext.import_model('late', '$tiny-late'), lmtext.import_model('weights', '$tiny/../sparse-static');
     SELECT lmtext.import_model('other', '@{[ variant($tiny, 1) ]}');
     CREATE TABLE doc AS SELECT i AS id, 'text number ' || i AS body, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS topic
         FROM generate_series(1, 1000) i;
@@ -153,7 +154,16 @@ flat('tags, entities, masks and hidden states', effort(20, 100, 1000), sub {
         SELECT count(*) FROM doc, lmtext.hidden_states(body, 'tiny', 1) WHERE id <= 50;
         SELECT count(lmtext.sparse(body, 'splade')), sum(lmtext.sparse_similarity('$_[0]', body, 'splade')) FROM doc WHERE id <= 50;
         SELECT lmtext.sparse_vector(array_agg(body), 'splade') FROM doc WHERE id <= 50;
+        SELECT lmtext.sparse_vector(array_agg(body), 'weights'), lmtext.sparse_similarity('$_[0]', array_agg(body), 'weights') FROM doc WHERE id <= 50;
+        SELECT count(lmtext.sparse(body, 'weights')) FROM doc WHERE id <= 50;
         SELECT count(lmtext.embed_query(body, 'tiny')), count(lmtext.embed_document(body, 'static')) FROM doc WHERE id <= 50} }) });
+
+flat('token vectors and their scores', effort(20, 100, 1000), sub {
+    quiet_each($_[0], sub { qq{SELECT count(lmtext.token_vectors(body, 'late')), sum(lmtext.maxsim('words $_[0]', body, 'late')) FROM doc WHERE id <= 50;
+        SELECT sum(cardinality(v.vectors)) FROM (SELECT array_agg(body) AS bodies FROM doc WHERE id <= 50) x, lmtext.token_vectors(bodies, 'late') v;
+        SELECT lmtext.maxsim('words $_[0]', array_agg(body), 'late') FROM doc WHERE id <= 50;
+        SELECT sum(lmtext.maxsim('words $_[0]', v, 'late')), sum(lmtext.maxsim(v, v))
+        FROM (SELECT lmtext.token_vectors(body, 'late') AS v FROM doc WHERE id <= 20 OFFSET 0) x} }) });
 
 # ---- Errors ----
 
@@ -168,6 +178,8 @@ flat('errors of embed in subtransactions', effort(300, 1_000, 10_000), sub {
     quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''tiny'', prompt_name => ''none'')', '42704')}) });
 flat('errors of fill_mask in subtransactions', effort(300, 1_000, 10_000), sub {
     quiet(qq{CALL attempts($_[0], 'SELECT lmtext.fill_mask(''a'', ''masks'')', '22023')}) });
+flat('errors of maxsim in subtransactions', effort(300, 1_000, 10_000), sub {
+    quiet(qq{CALL attempts($_[0], 'SELECT lmtext.maxsim(''a'', ''{{1,2},{3,4}}''::real[], ''late'')', '22000')}) });
 flat('names of no model', effort(300, 1_000, 10_000), sub {
     quiet(qq{CALL attempts($_[0], 'SELECT lmtext.embed(''a'', ''none'')', '42704')}) });
 

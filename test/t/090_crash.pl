@@ -55,31 +55,6 @@ my @phases = sort keys %phase;
 
 # ---- Shared memory of this server ----
 
-sub postmaster
-{
-    my ($pid) = slurp_file("$data/postmaster.pid") =~ /^(\d+)/;
-    return $pid;
-}
-
-# Segments that the control segment lists (dsm_control_header and dsm_control_item of PostgreSQL's
-# dsm.c), and itself.
-sub segments
-{
-    return glob("$data/pg_dynshmem/mmap.*") if value('SHOW dynamic_shared_memory_type') eq 'mmap';
-    my ($control) = slurp_file('/proc/' . postmaster() . '/maps') =~ m{(/dev/shm/PostgreSQL\.\d+)};
-    my $bytes = slurp_file($control);
-    my ($magic, $items) = unpack 'L L', $bytes;
-    die 'not a control segment' unless $magic == 0x9a503d32;
-    my @found = ($control);
-    for my $item (0 .. $items - 1)
-    {
-        my ($handle, $references) = unpack 'L L', substr $bytes, 16 + 40 * $item, 8;
-        # An even handle lies in the main segment; 1 reference means a slot that is being freed.
-        push @found, "/dev/shm/PostgreSQL.$handle" if $references > 0 && -e "/dev/shm/PostgreSQL.$handle";
-    }
-    return @found;
-}
-
 sub large
 {
     return scalar grep { (-s $_ // 0) > 50_000_000 } @_;
@@ -98,19 +73,6 @@ sub answers
     local $ENV{PGHOST} = $node->host;
     local $ENV{PGPORT} = $node->port;
     return system("psql -XAtqc 'SELECT 1' postgres >/dev/null 2>&1") == 0;
-}
-
-# Seconds until a condition holds.
-sub seconds_until
-{
-    my ($condition) = @_;
-    my $start = time;
-    until ($condition->())
-    {
-        die 'the server does not come back' if time - $start > 120;
-        sleep 0.02;
-    }
-    return time - $start;
 }
 
 # A session in the middle of a phase, stopped, and its process.
@@ -136,7 +98,7 @@ sub intact
     my @wrong;
     push @wrong, 'models in the registry' if value('SELECT count(*) FROM lmtext.model_cache') != 0;
     push @wrong, 'segments are left: ' . join(' ', grep { -e } @before) if grep { -e } @before;
-    push @wrong, 'a large segment is there' if large(segments());
+    push @wrong, 'a large segment is there' if large(shared_segments());
     push @wrong, 'temporary files' if glob("$data/base/pgsql_tmp/*");
     push @wrong, 'rows are lost' if value('SELECT count(*) FROM journal') != $journal;
     push @wrong, 'other vectors' if value($vector) ne $vectors;
@@ -160,7 +122,7 @@ sub crash_rounds
         my $name = $phases[ ($round - 1) % @phases ];
         my $signal = (qw(KILL KILL SEGV KILL ABRT))[ $round % 5 ];
         my ($session, $pid) = victim($name);
-        my @before = segments();
+        my @before = shared_segments();
         $blind++ if $name =~ /embed|train/ && !large(@before);
         my $count = restarts();
         kill $signal, $pid;
@@ -185,7 +147,7 @@ sub postmaster_rounds
     {
         my $name = $phases[ ($round - 1) % @phases ];
         my ($session, $pid) = victim($name);
-        my @before = segments();
+        my @before = shared_segments();
         my $how = $round % 2 ? 'immediate shutdown' : 'SIGKILL of the postmaster';
         if ($round % 2)
         {
@@ -198,11 +160,7 @@ sub postmaster_rounds
             kill 'CONT', $pid;
         }
         eval { $session->quit };
-        my $start = time;
-        # As long as a session or a parallel worker of the former postmaster computes, the next one does not start.
-        seconds_until(sub { system("pg_ctl -w -s -D '$data' -l '" . $node->logfile . "' start >/dev/null 2>&1") == 0 });
-        $node->_update_pid(1);
-        push @started, time - $start;
+        push @started, start_again();
         cmp_ok($started[-1], '<', 30, "$type: $how in $name: who computes meets the postmaster's end") if $round % 2 == 0;
         intact(sprintf('%s: %s in %s, ready after %.2f s', $type, $how, $name, $started[-1]), @before);
         expect_restart();
@@ -216,14 +174,14 @@ safe('crashes with posix shared memory');
 # ---- The same, with shared memory in files of the server ----
 
 $node->append_conf('postgresql.conf', "dynamic_shared_memory_type = mmap\n");
-my @posix = segments();
+my @posix = shared_segments();
 $node->restart;
 expect_restart();
 is(scalar(grep { -e } @posix), 0, 'a restart leaves no segment');
 crash_rounds('mmap', effort(1, 4, 150));
 postmaster_rounds('mmap', effort(1, 2, 20));
 value($vector);
-is(large(segments()), 1, 'a model is one segment');
+is(large(shared_segments()), 1, 'a model is one segment');
 safe('crashes with segments in files');
 $node->stop;
 is(join(' ', glob("$data/pg_dynshmem/*")), '', 'after a stop no segment is left');

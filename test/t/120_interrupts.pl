@@ -18,7 +18,8 @@ my $rounds = effort(8, 25, 500);
 value(<<SQL);
 CREATE EXTENSION lmtext;
 SELECT lmtext.import_model('minilm', '$real'), lmtext.import_model('ner', '$tiny-token'),
-    lmtext.import_model('masks', '$tiny-mask', '{"task": "fill_mask"}'), lmtext.import_model('splade', '$tiny-splade'), lmtext.import_model('static', '$tiny/../static-model2vec');
+    lmtext.import_model('masks', '$tiny-mask', '{"task": "fill_mask"}'), lmtext.import_model('splade', '$tiny-splade'), lmtext.import_model('static', '$tiny/../static-model2vec'),
+    lmtext.import_model('colbert', '$tiny-late'), lmtext.import_model('weights', '$tiny/../sparse-static');
 ALTER DATABASE postgres SET lmtext.embedding_model = 'minilm';
 SET lmtext.embedding_model = 'minilm';
 ALTER DATABASE postgres SET max_parallel_workers_per_gather = 0;
@@ -30,6 +31,11 @@ CREATE TABLE texts AS SELECT repeat('word ', 200) || i AS body FROM generate_ser
 CREATE TABLE labelled AS SELECT 'number ' || i AS body, (i % 40)::text AS label FROM generate_series(1, 600) i;
 CREATE TABLE vectors AS SELECT lmtext.embed(body) AS embedding, label FROM labelled, generate_series(1, 5);
 CALL lmtext.train('head', 'SELECT body, label FROM labelled', '{"base": "minilm", "hold_out": 0}');
+CREATE TABLE token_vectors AS SELECT array_agg(x) AS v FROM (SELECT (SELECT array_agg(e) FROM unnest(v[i:i]) e) AS x
+    FROM (SELECT lmtext.token_vectors(repeat('word ', 30), 'colbert') AS v OFFSET 0) t, generate_series(1, 10) i, generate_series(1, 2000)) r;
+CREATE TABLE scanned (id int PRIMARY KEY, body text);
+INSERT INTO scanned SELECT i, 'number ' || i FROM generate_series(1, 300000) i;
+SELECT lmtext.create_job('scanned', 'scanned', 'body', 'embed', 'static', 'v');
 CREATE SEQUENCE round;
 CREATE TABLE obeyed (what text, round int, at timestamptz, cpu bigint);
 CREATE TABLE asked (what text, round int, at timestamptz, cpu bigint);
@@ -87,6 +93,12 @@ my @long = (
     [ 'quantize', q{SELECT lmtext.quantize('minilm', 'int8')}, 3 ],
     [ 'load', q{SELECT lmtext.unload_model('minilm'), lmtext.load_model('minilm')}, 0.4 ],
     [ 'train on texts', q{CALL lmtext.train('t', 'SELECT body, label FROM labelled')}, 0.8 ],
+    [ 'token_vectors of an array', q{SELECT count(*) FROM (SELECT array_agg('cat ' || i) AS t FROM generate_series(1, 100000) i) x, lmtext.token_vectors(t, 'colbert')}, 0.5 ],
+    [ 'maxsim of rows', q{SELECT sum(lmtext.maxsim('some words', body, 'colbert')) FROM texts, generate_series(1, 20)}, 0.5 ],
+    [ 'maxsim of an array', q{SELECT lmtext.maxsim('some words', array_agg('cat ' || i), 'colbert') FROM generate_series(1, 100000) i}, 0.5 ],
+    [ 'maxsim of stored vectors', q{SELECT lmtext.maxsim(v, v) FROM token_vectors}, 0.5 ],
+    [ 'static sparse vector of 100 MB', q{SELECT lmtext.sparse_vector(body, '"weights@1"'::regclass, on_long => 'mean') FROM huge}, 1.5 ],
+    [ 'stale of a job', q{SELECT count(*) FROM lmtext.stale('scanned')}, 0.5 ],
     [ 'train on vectors', q{CALL lmtext.train('t', 'SELECT embedding, label FROM vectors', '{"base": "minilm"}')}, 0.8 ],
 );
 

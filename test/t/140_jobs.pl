@@ -1,5 +1,5 @@
-# 140_jobs.pl - jobs under kills of backends and of the postmaster, several sessions and workers at once, cancels, pauses,
-# a collision with somebody's UPDATE, a standby, and dump and restore: every good row exactly once, every bad one listed.
+# 140_jobs.pl - jobs in several sessions and workers at once, under cancels, pauses, a collision with somebody's UPDATE, on a
+# standby, through dump and restore: every good row exactly once, every bad one listed. (146_kills.pl kills them.)
 use strict;
 use warnings;
 
@@ -50,40 +50,6 @@ sub wait_for_rows
     $node->poll_query_until('postgres', "SELECT count(*) >= $rows FROM $name WHERE v IS NOT NULL") or die "$name: no progress";
     return;
 }
-
-# ---- kill -9 ----
-
-fresh_job('killed', 'minilm', 2000);
-for my $round (1 .. 3)
-{
-    my $session = session();
-    my $pid = begin_in($session, "CALL lmtext.run_job('killed');");
-    wait_for_rows('killed', 300 * $round + int(rand 100));
-    if ($round == 2)
-    {
-        my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-        kill 'KILL', $postmaster;
-        eval { $session->quit };
-        $node->{_pid} = undef;
-        # Its children notice, and let go of the memory that the next one needs.
-        my $left = 600;
-        sleep 0.1 while kill(0, $pid) && $left-- > 0;
-        sleep 0.1 until eval { $node->start(fail_ok => 1) } || $left-- < 0;
-    }
-    else
-    {
-        crash($pid, "round $round: the server restarts");
-        eval { $session->quit };
-    }
-    expect_restart();
-    is(value("SELECT status FROM lmtext.job_runs ORDER BY run DESC LIMIT 1"), 'interrupted', "round $round: a run that was killed is seen as such");
-    cmp_ok(value('SELECT count(v) FROM killed'), '<', 1980, "round $round: it was killed in the middle");
-    is(value('SELECT count(*) FROM killed WHERE times > 1'), 0, "round $round: nothing was done twice");
-}
-like(complaint("CALL lmtext.run_job('killed')"), qr/NOTICE.*job "killed" ended: \d+ rows done, \d+ errors/, 'the last run ends');
-done_once('killed', 'after kills');
-is(value("SELECT count(*) FROM killed WHERE v = lmtext.embed(body, 'minilm')"), 1980, 'and the vectors are those of the model');
-safe('kills');
 
 # ---- Several sessions, workers ----
 
@@ -247,12 +213,15 @@ $node->backup('base');
     $standby->start;
     adopt_node($standby);
     $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
-    is(state_of("CALL lmtext.run_job('changed')"), '25006', 'a standby does not run jobs');
+    is(state_of("CALL lmtext.run_job('changed', $_)"), '25006', "a standby does not run jobs ($_ workers)") for 0, 2;
+    like(complaint("CALL lmtext.run_job('changed')"), qr/lmtext\.run_job\(\) in a read-only transaction\nHINT:  This server is a standby/, 'and says why');
+    is(value(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'lmtext job'}), 0, 'no worker is started');
     is(value("SELECT count(*) FROM lmtext.stale('changed')"), 0, 'but says what is to be done');
     cmp_ok(value("SELECT count(*) FROM lmtext.job_errors"), '>', 20, 'and what failed');
     $standby->promote;
     $standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'no promotion';
-    value("UPDATE changed SET body = 'after promotion' WHERE id = 8; CALL lmtext.run_job('changed')");
+    like(complaint("SET default_transaction_read_only = on; CALL lmtext.run_job('changed')"), qr/25006.*\nHINT:  SET default_transaction_read_only = off;/, 'nor does who only reads');
+    value("UPDATE changed SET body = 'after promotion' WHERE id = 8; CALL lmtext.run_job('changed', 2)");
     is(value("SELECT v = lmtext.embed(body, 'minilm') FROM changed WHERE id = 8"), 't', 'promoted, it does');
     safe('a standby', $standby);
     $standby->stop;

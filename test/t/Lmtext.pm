@@ -20,11 +20,12 @@ use Exporter 'import';
 use File::Basename qw(basename dirname);
 use File::Spec;
 use POSIX ();
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 our @EXPORT = (
     @Test::More::EXPORT, qw($real $tiny start_node adopt_node use_node value state_of complaint
-      session say_in begin_in end_in wait_for stopped_loader variant effort processor_seconds safe crash expect_restart done slurp_file));
+      session say_in begin_in end_in wait_for stopped_loader variant effort processor_seconds safe crash postmaster shared_segments seconds_until start_again
+      expect_restart done slurp_file));
 
 our $real = $ENV{LMTEXT_MINILM} or die 'LMTEXT_MINILM is not set';
 our $tiny = "$ENV{LMTEXT_SOURCE_DIR}/models/tiny/bert";
@@ -233,6 +234,56 @@ sub crash
     sleep 0.1 until $restarted->() || $left-- <= 0;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return ok($left > 0, $what // 'the server restarts');
+}
+
+# ---- The postmaster, and shared memory of its server ----
+
+sub postmaster
+{
+    my ($pid) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+    return $pid;
+}
+
+# Segments that the control segment lists (dsm_control_header and dsm_control_item of PostgreSQL's
+# dsm.c), and itself.
+sub shared_segments
+{
+    return glob($node->data_dir . '/pg_dynshmem/mmap.*') if value('SHOW dynamic_shared_memory_type') eq 'mmap';
+    my ($control) = slurp_file('/proc/' . postmaster() . '/maps') =~ m{(/dev/shm/PostgreSQL\.\d+)};
+    my $bytes = slurp_file($control);
+    my ($magic, $items) = unpack 'L L', $bytes;
+    die 'not a control segment' unless $magic == 0x9a503d32;
+    my @found = ($control);
+    for my $item (0 .. $items - 1)
+    {
+        my ($handle, $references) = unpack 'L L', substr $bytes, 16 + 40 * $item, 8;
+        # An even handle lies in the main segment; 1 reference means a slot that is being freed.
+        push @found, "/dev/shm/PostgreSQL.$handle" if $references > 0 && -e "/dev/shm/PostgreSQL.$handle";
+    }
+    return @found;
+}
+
+# Seconds until a condition holds.
+sub seconds_until
+{
+    my ($condition) = @_;
+    my $start = time;
+    until ($condition->())
+    {
+        die 'the server does not come back' if time - $start > 120;
+        sleep 0.02;
+    }
+    return time - $start;
+}
+
+# Start a server whose postmaster has ended; the seconds that it took. As long as a session or a worker of the former one
+# computes, the next one does not start.
+sub start_again
+{
+    my @command = ('pg_ctl', '-w', '-s', '-D', $node->data_dir, '-l', $node->logfile, 'start');
+    my $seconds = seconds_until(sub { system("@command >/dev/null 2>&1") == 0 });
+    $node->_update_pid(1);
+    return $seconds;
 }
 
 # What happened so far was meant: judge from here on.

@@ -579,6 +579,64 @@ weights(void)
     tear_down(&f);
 }
 
+/* "the cat " so many times, as one text. */
+static char *
+repeated(size_t times)
+{
+    static const char word[] = "the cat ";
+    const size_t length = sizeof word - 1;
+    char *text = malloc(times * length);
+
+    for (size_t i = 0; text && i < times; i++)
+        memcpy(text + i * length, word, length);
+    return text;
+}
+
+/* All tokens of a long text, the same as of a short one. What takes as long as it is can be
+ * cancelled at each poll, and has one for some thousands of tokens; memory that is refused leaves
+ * nothing behind. */
+static void
+long_weights(void)
+{
+    enum { TIMES = 20000 };
+    const lm_embed_options options = {.side = LM_SIDE_QUERY, .on_long = LM_LONG_MEAN};
+    char *bytes = repeated(TIMES);
+    const lm_text text = {bytes, 8 * TIMES}, little = {bytes, 8};
+    lm_status status = LM_CANCELLED;
+    lm_embed_counts counts = {0};
+    kept_items kept, expected;
+    fixture f;
+    long live;
+
+    set_up(&f, "sparse-static");
+    CHECK_OK(&f.ctx, lm_sparse(&f.ctx, f.session, &f.loaded.model, &little, 1, &options, keep,
+                               &expected, NULL));
+    CHECK_OK(&f.ctx, lm_sparse(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, keep, &kept,
+                               &counts));
+    CHECK_EQ_INT(counts.tokens, 2 * TIMES);
+    CHECK(kept.count == expected.count && kept.count > 0);
+    CHECK(memcmp(kept.items, expected.items, kept.count * sizeof *kept.items) == 0);
+    live = f.memory.live;
+    for (int at = 1; status == LM_CANCELLED; at++) {
+        f.memory.polls = 0;
+        f.memory.stop_at = at;
+        status =
+            lm_sparse(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, keep, &kept, NULL);
+        CHECK_EQ_INT(f.memory.live, live);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    CHECK(f.memory.polls > TIMES / 1000);
+    f.memory.stop_at = 0;
+    f.memory.calls = 0;
+    f.memory.fail_at = 1;
+    CHECK_EQ_INT(
+        lm_sparse(&f.ctx, f.session, &f.loaded.model, &text, 1, &options, keep, &kept, NULL),
+        LM_NO_MEMORY);
+    CHECK_EQ_INT(f.memory.live, live);
+    tear_down(&f);
+    free(bytes);
+}
+
 /* The name of a tensor in a header, and spaces behind it. */
 static void
 rename_tensor(fixture *f, const char *file, const char *from, const char *to)
@@ -850,6 +908,7 @@ static const unit_case cases[] = {
     {"values", values},
     {"no layers", no_layers},
     {"weights", weights},
+    {"long weights", long_weights},
     {"shortage", shortage},
     {"queries alone", queries_alone},
     {"listed", listed},

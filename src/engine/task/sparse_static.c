@@ -4,10 +4,12 @@
  */
 #include "task/sparse_static.h"
 
-#include <stdlib.h>
-
+#include "base/sort.h"
 #include "task/prompt.h"
 #include "task/static_embed.h"
+
+/* Tokens between two polls. */
+#define TOKENS_PER_POLL 8192
 
 bool
 lm_sparse_is_static(const lm_model *model)
@@ -31,29 +33,52 @@ compare_items(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The tokens of the session's encoding that weigh something, in its order. */
+static lm_status
+weigh(const lm_static_run *run, lm_sparse_item *items, size_t *kept)
+{
+    const lm_encoding *encoding = &run->session->encoding;
+
+    *kept = 0;
+    for (size_t i = 0; i < encoding->count; i++) {
+        const float weight = run->vectors->table[encoding->ids[i]];
+
+        if (i % TOKENS_PER_POLL == 0)
+            LM_TRY(lm_poll(run->ctx));
+        if (weight != 0)
+            items[(*kept)++] = (lm_sparse_item){encoding->ids[i], weight};
+    }
+    return LM_OK;
+}
+
+/* Each of the sorted items once. */
+static lm_status
+drop_repeated(lm_context *ctx, lm_sparse_item *items, size_t kept, size_t *count)
+{
+    *count = kept > 0;
+    for (size_t i = 1; i < kept; i++) {
+        if (i % TOKENS_PER_POLL == 0)
+            LM_TRY(lm_poll(ctx));
+        if (items[i].token != items[*count - 1].token)
+            items[(*count)++] = items[i];
+    }
+    return LM_OK;
+}
+
 /* The tokens of the session's encoding by id, each once; those of weight 0 are left out. */
 static lm_status
 collect(const lm_static_run *run, lm_sparse_item **items, size_t *count)
 {
-    const lm_encoding *encoding = &run->session->encoding;
-    size_t tokens = encoding->count, kept = 0;
+    const size_t tokens = run->session->encoding.count;
+    size_t kept;
 
     LM_TRY(lm_session_grow(run->ctx, run->session, &run->session->vectors,
                            &run->session->vector_capacity,
                            (tokens + 1) * (sizeof **items / sizeof(float)), sizeof(float)));
     *items = (lm_sparse_item *)(void *)run->session->vectors;
-    for (size_t i = 0; i < tokens; i++) {
-        const float weight = run->vectors->table[encoding->ids[i]];
-
-        if (weight != 0)
-            (*items)[kept++] = (lm_sparse_item){encoding->ids[i], weight};
-    }
-    qsort(*items, kept, sizeof **items, compare_items);
-    *count = kept > 0;
-    for (size_t i = 1; i < kept; i++)
-        if ((*items)[i].token != (*items)[*count - 1].token)
-            (*items)[(*count)++] = (*items)[i];
-    return LM_OK;
+    LM_TRY(weigh(run, *items, &kept));
+    LM_TRY(lm_sort(run->ctx, *items, kept, sizeof **items, compare_items));
+    return drop_repeated(run->ctx, *items, kept, count);
 }
 
 static lm_status
