@@ -19,6 +19,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/snapmgr.h"
 
 #include "pg/catalog/names.h"
 #include "pg/glue/expr.h"
@@ -254,13 +255,23 @@ differs(watch *watch, const lmtext_source *column, const lmtext_source *other)
     return false;
 }
 
+/* As new as can be had: it may have waited for a lock of who changed the answer, and will run after
+ * that. */
 static bool
 compare(watch *watch, const lmtext_source *a, const lmtext_source *b)
 {
+    Snapshot snapshot;
+    bool said;
+
     if (a->call != NULL && b->call != NULL)
         return false;
     watch->compares = true;
-    return a->call == NULL ? differs(watch, a, b) : differs(watch, b, a);
+    snapshot = lmtext_version_snapshot();
+    PushActiveSnapshot(snapshot);
+    said = a->call == NULL ? differs(watch, a, b) : differs(watch, b, a);
+    PopActiveSnapshot();
+    UnregisterSnapshot(snapshot);
+    return said;
 }
 
 /* May two values of the type be vectors? Others, of which most comparisons are, end here. */
