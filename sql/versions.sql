@@ -198,6 +198,8 @@ SELECT lmtext.switch_job('new', 'v');
 DROP TRIGGER keeps ON page;
 SELECT lmtext.switch_job('new', 'none');
 SELECT lmtext.switch_job('new', 'w');
+SELECT lmtext.switch_job('new', 'body');
+SELECT lmtext.switch_job('new', 'id');
 SELECT lmtext.switch_job('new', 'ctid');
 SELECT lmtext.switch_job('none', 'v');
 SELECT lmtext.switch_job('new', NULL);

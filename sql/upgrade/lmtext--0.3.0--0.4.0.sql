@@ -2338,7 +2338,8 @@ BEGIN
         keep_as := COALESCE(switch_job.options OPERATOR(pg_catalog.->>) 'keep_as',
             pg_catalog.concat(pg_catalog.left(switch_job.replaces::text, 59), '_old'));
     END IF;
-    IF switch_job.replaces OPERATOR(pg_catalog.=) job.target_column OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+    IF switch_job.replaces OPERATOR(pg_catalog.=) ANY (ARRAY[job.target_column, job.text_column] OPERATOR(pg_catalog.||) job.key)
+            OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
             WHERE a.attrelid OPERATOR(pg_catalog.=) job.target AND a.attname OPERATOR(pg_catalog.=) switch_job.replaces
                 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
