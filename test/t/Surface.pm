@@ -54,11 +54,12 @@ my %by_routine = (
     'maxsim query' => 'g.t', 'maxsim vectors' => '{{1,0,0,0,0,0,0,0,0}}', 'maxsim document' => 'g.t', # as wide as late's
     'train query' => 'SELECT body, label FROM doc', 'train name' => 'fresh',
     'train options' => '{"base": "m", "hold_out": 0}',
-    (map { ("$_ name" => 'nightly') } qw(run_job drop_job pause_job resume_job retry_errors stale job_plan attach detach)), 'create_alert query' => 'SELECT 1 AS n', 'create_alert condition' => 'n > 0', 'run_job workers' => 0,
+    (map { ("$_ name" => 'nightly') } qw(run_job drop_job pause_job resume_job retry_errors stale job_plan attach detach switch_job)),
+    'map_vectors query' => 'SELECT body FROM doc', 'map_vectors name' => 'fresh', 'mapped map' => 'fresh', 'create_alert query' => 'SELECT 1 AS n', 'create_alert condition' => 'n > 0', 'run_job workers' => 0,
     'classification_report query' => 'SELECT label, label FROM doc',
     'confusion_matrix query' => 'SELECT label, label FROM doc', 'f1 average' => 'macro');
 my %by_name = (
-    model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',
+    model => 'm', from_model => 'm', to_model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',
     role => 'r_plain', privilege => 'use', max_tokens => 8, overlap => 1, average => 'weighted',
     label => 'a', aggregation => 'simple', layer => -1, ids => '{1,2}', precision => 'bf16');
 my %by_type = (

@@ -14,6 +14,8 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -46,6 +48,9 @@ static const struct {
             "THEN ($2 OPERATOR(pg_catalog.->>) 'scanned')::pg_catalog.oid[] "
             "ELSE j.scanned::pg_catalog.oid[] END "
             "WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1"},
+    {"retarget", "UPDATE lmtext.job j SET "
+                 "target_column = ($2 OPERATOR(pg_catalog.->>) 'target_column')::pg_catalog.name "
+                 "WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1"},
     /* A cancel between two batches leaves a run of this session that runs no more. */
     {"begin", "WITH o AS (UPDATE lmtext.job_run r SET status = 'interrupted', "
               "finished_at = pg_catalog.clock_timestamp() "
@@ -158,12 +163,27 @@ run_as_owner(const char *command, Datum *values)
     return answer;
 }
 
+/* Plans that were looked at with the versions of a job's column (plan/guard.c) are made anew. */
+static void
+tell_plans(const char *entry, Datum data)
+{
+    static const char *const telling[] = {"create", "drop", "begin", "retarget"};
+    Datum status = CStringGetTextDatum("status");
+    bool tells =
+        strcmp(entry, "step") == 0 && DatumGetBool(DirectFunctionCall2(jsonb_exists, data, status));
+
+    for (int i = 0; i < lengthof(telling); i++)
+        tells |= strcmp(entry, telling[i]) == 0;
+    if (tells)
+        CacheInvalidateRelcacheByRelid(lmtext_relation_oid("job"));
+}
+
 PG_FUNCTION_INFO_V1(lmtext_write_ledger);
 Datum
 lmtext_write_ledger(PG_FUNCTION_ARGS)
 {
     Oid work = PG_GETARG_OID(0);
-    const char *command = command_of(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    const char *entry = text_to_cstring(PG_GETARG_TEXT_PP(1)), *command = command_of(entry);
     Datum values[2] = {ObjectIdGetDatum(work), PG_GETARG_DATUM(2)};
 
     if (get_rel_name(work) == NULL)
@@ -172,6 +192,7 @@ lmtext_write_ledger(PG_FUNCTION_ARGS)
     if (!LMTEXT_OWNS_TABLE(work, GetUserId()))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of table \"%s\"", get_rel_name(work))));
+    tell_plans(entry, values[1]);
     PG_RETURN_INT64(run_as_owner(command, values));
 }
 

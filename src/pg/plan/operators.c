@@ -95,6 +95,7 @@ simplify(FunctionCallInfo fcinfo, const char *name)
 
     if (!IsA(request, SupportRequestSimplify) || list_length(request->fcall->args) != 2)
         PG_RETURN_POINTER(NULL);
+    lmtext_guard_late(request->root);
     left = linitial(request->fcall->args);
     right = lsecond(request->fcall->args);
     uncast = under_implicit_cast(left);

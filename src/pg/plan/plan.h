@@ -43,6 +43,28 @@ QualCost lmtext_plan_others_cost(List *expressions);
 void lmtext_parallel_init(void);
 void lmtext_jit_init(void);
 
+/* trace.c: a query, and those around it, whose columns its expressions may name. */
+typedef struct lmtext_scope {
+    Query *query;
+    const struct lmtext_scope *outer;
+} lmtext_scope;
+/* Where a vector comes from: a column of a table, or a call that embeds, or maps what it is given.
+ */
+typedef struct lmtext_source {
+    Oid relation;
+    AttrNumber column;
+    FuncExpr *call;            /* NULL: a column */
+    const lmtext_entry *entry; /* NULL: a map, */
+    List *mapped;              /* and sources of what it maps */
+} lmtext_source;
+/* The argument at a place, which may be given by name; NULL: it is left to its default. */
+Node *lmtext_plan_argument(List *arguments, int number);
+List *lmtext_plan_sources(Node *node, const lmtext_scope *scope);
+
+/* guard.c: for support functions: has the query that is being planned been looked at? */
+void lmtext_guard_late(PlannerInfo *root);
+void lmtext_guard_init(void);
+
 /* batch_texts.c: a text of a call in a target list that is evaluated for each row. */
 typedef struct lmtext_batch_text {
     Node *call;

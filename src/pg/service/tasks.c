@@ -5,6 +5,7 @@
 
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 
 #include "pg/glue/init_once.h"
 #include "pg/service/tasks.h"
@@ -87,6 +88,8 @@ static const struct {
 
 static char *names[LM_TASK_COUNT];    /* of settings; NULL: not defined yet */
 static char *settings[LM_TASK_COUNT]; /* their values */
+
+static bool planned = false; /* a plan depends on one of them */
 
 static int
 number_of(const lm_task *task)
@@ -174,6 +177,19 @@ setting_name(const char *task)
     return psprintf("lmtext.%s%s", task, there ? "" : suffix);
 }
 
+void
+lmtext_task_planned(void)
+{
+    planned = true;
+}
+
+static void
+assign_setting(const char *value, void *extra)
+{
+    if (planned)
+        ResetPlanCache();
+}
+
 /* The strings live as long as the setting. */
 static void
 define_setting(int task)
@@ -189,7 +205,7 @@ define_setting(int task)
     LMTEXT_SETTING(
         String, names[task], purpose,
         "The name is looked up by search_path, as a table is. An empty string means none.",
-        &settings[task], "", PGC_USERSET, 0, NULL, NULL, NULL);
+        &settings[task], "", PGC_USERSET, 0, NULL, assign_setting, NULL);
 }
 
 void

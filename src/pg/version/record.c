@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -57,6 +58,8 @@ lmtext_record_update(const char *schema, const char *model, int deployed, int la
                    "WHERE schema OPERATOR(pg_catalog.=) $1::pg_catalog.name "
                    "AND model OPERATOR(pg_catalog.=) $2::pg_catalog.name",
                    4, types, values, SPI_OK_UPDATE);
+    /* Plans that were looked at with what the name meant (plan/guard.c) are made anew. */
+    CacheInvalidateRelcacheByRelid(lmtext_relation_oid("model_name"));
 }
 
 /* The row as it is now: another session may have changed it since the statement began. */

@@ -1,0 +1,381 @@
+/*
+ * guard.c - a column that lmtext keeps is not compared with an embedding of another version.
+ *
+ * The query is looked at before it is planned: afterwards a pinned embedding is a constant that
+ * says nothing of its model. A comparison is any function or operator of two vectors that gives a
+ * double precision, lmtext's or another type's. What a name means and what a job has done changes
+ * without the query: plans that were looked at depend on the tables that say so (relationOids), and
+ * are made anew, and looked at again, when those say something else (lmtext_guard_changed).
+ *
+ * A session's first use of lmtext may load the library while its query is planned; the support
+ * function of the distance then has the query looked at.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+
+#include "pg/catalog/names.h"
+#include "pg/glue/expr.h"
+#include "pg/glue/init_once.h"
+#include "pg/glue/try.h"
+#include "pg/plan/plan.h"
+#include "pg/service/kept.h"
+#include "pg/service/maps.h"
+#include "pg/service/tasks.h"
+
+enum { GUARD_OFF, GUARD_WARNING, GUARD_ERROR };
+
+static const struct config_enum_entry guard_values[] = {
+    {"error", GUARD_ERROR, false},
+    {"warning", GUARD_WARNING, false},
+    {"off", GUARD_OFF, false},
+    {NULL, 0, false},
+};
+
+static int guard_setting = GUARD_ERROR;
+static bool hooked = false; /* a planning has begun with the hook */
+static planner_hook_type previous_planner = NULL;
+
+/* One query that is looked at. */
+typedef struct watch {
+    ParamListInfo parameters;
+    bool compares; /* a column with something that comes from lmtext */
+    bool said;
+} watch;
+
+/* A part of it. */
+typedef struct place {
+    watch *watch;
+    const lmtext_scope *scope;
+} place;
+
+/* A map by its name. */
+typedef struct map_inquiry {
+    const char *name;
+    Oid from, to;
+} map_inquiry;
+
+static List *versions_of(const watch *watch, const lmtext_source *source);
+static void check_mapped(const map_inquiry *map, Oid version);
+
+/* ---- Versions of both sides ---- */
+
+/* A value that is known before planning; false: it is not. A null is given as NULL. */
+static bool
+known_name(Node *node, const ParamListInfo parameters, Const *value)
+{
+    ParamExternData space, *parameter;
+
+    while (IsA(node, RelabelType))
+        node = (Node *)((RelabelType *)node)->arg;
+    if (IsA(node, Const)) {
+        *value = *(const Const *)node;
+        return true;
+    }
+    if (!IsA(node, Param) || ((Param *)node)->paramkind != PARAM_EXTERN || parameters == NULL ||
+        ((Param *)node)->paramid > parameters->numParams)
+        return false;
+    parameter = parameters->paramFetch != NULL
+                    ? parameters->paramFetch(parameters, ((Param *)node)->paramid, true, &space)
+                    : &parameters->params[((Param *)node)->paramid - 1];
+    *value = (Const){.consttype = parameter->ptype,
+                     .constvalue = parameter->value,
+                     .constisnull = parameter->isnull};
+    return OidIsValid(parameter->ptype);
+}
+
+/* The version that a call embeds by, or InvalidOid where it is not known yet. */
+static Oid
+version_of_call(const watch *watch, const lmtext_source *source)
+{
+    Node *argument = lmtext_plan_argument(source->call->args, lmtext_entry_model(source->entry));
+    Const value = {.constisnull = true};
+    const char *name;
+
+    lmtext_task_planned();
+    if (argument != NULL && !known_name(argument, watch->parameters, &value))
+        return InvalidOid;
+    if (!value.constisnull && value.consttype == REGCLASSOID)
+        return DatumGetObjectId(value.constvalue);
+    name = value.constisnull ? lmtext_task_setting(lm_task_find(source->entry->task))
+                             : TextDatumGetCString(value.constvalue);
+    return name[0] != '\0' ? lmtext_kept_named(name) : InvalidOid;
+}
+
+/* Which versions a map goes between, or that is not known. */
+static void
+find_map(void *argument)
+{
+    map_inquiry *asked = argument;
+    const lmtext_map *map = lmtext_map_read(asked->name);
+
+    asked->from = map->from;
+    asked->to = map->to;
+}
+
+static map_inquiry
+map_of(const watch *watch, const lmtext_source *source)
+{
+    Node *argument = lmtext_plan_argument(source->call->args, 1);
+    MemoryContext caller = CurrentMemoryContext;
+    map_inquiry asked = {0};
+    Const value;
+
+    if (argument == NULL || !known_name(argument, watch->parameters, &value) || value.constisnull)
+        return asked;
+    asked.name = TextDatumGetCString(value.constvalue);
+    if (lmtext_try(find_map, &asked) != NULL)
+        asked = (map_inquiry){0};
+    MemoryContextSwitchTo(caller);
+    return asked;
+}
+
+/* What comes out of a map, if what goes into it is what it is for. */
+static Oid
+version_of_map(const watch *watch, const lmtext_source *source)
+{
+    const map_inquiry map = map_of(watch, source);
+    ListCell *cell, *version;
+
+    foreach (cell, OidIsValid(map.to) ? source->mapped : NIL)
+        foreach (version, versions_of(watch, lfirst(cell)))
+            check_mapped(&map, ((const lmtext_column_version *)lfirst(version))->version);
+    return map.to;
+}
+
+static List *
+versions_of(const watch *watch, const lmtext_source *source)
+{
+    lmtext_column_version *one;
+
+    if (source->call == NULL)
+        return lmtext_kept_versions(source->relation, source->column);
+    one = palloc0(sizeof(*one));
+    one->version =
+        source->entry != NULL ? version_of_call(watch, source) : version_of_map(watch, source);
+    return OidIsValid(one->version) ? list_make1(one) : NIL;
+}
+
+/* ---- What is said ---- */
+
+static char *
+quoted(Oid version)
+{
+    return psprintf("\"%s\"", lmtext_catalog_display_name(version));
+}
+
+static int
+keeper_detail(const lmtext_column_version *kept, bool mixed)
+{
+    static const char *const words[] = {
+        [LMTEXT_KEPT_GENERATED] = "The column is generated.%s",
+        [LMTEXT_KEPT_TRIGGER] = "Trigger \"%s\" keeps the column.",
+        [LMTEXT_KEPT_JOB] = "Job \"%s\" keeps the column.",
+        [LMTEXT_KEPT_FOLLOWING] = "Job \"%s\" keeps the column.",
+    };
+    const char *name = kept->name != NULL ? kept->name : "";
+    char *said = psprintf(words[kept->keeper], name); /* NOLINT: a row for each keeper */
+
+    return errdetail("%s %s", said,
+                     mixed ? "Some of its rows are of one version, some of another."
+                           : "Numbers that compare vectors of two versions mean nothing.");
+}
+
+static int
+way_out(const lmtext_column_version *kept, bool mixed, Oid other, bool is_query)
+{
+    const char *name = quote_literal_cstr(lmtext_catalog_call_name(kept->version, true));
+
+    if (!is_query)
+        return errhint("Make both columns by one version.");
+    if (kept->keeper == LMTEXT_KEPT_FOLLOWING && mixed)
+        return errhint("When a run of the job has ended, it is one version: CALL "
+                       "lmtext.run_job(%s).",
+                       quote_literal_cstr(kept->name));
+    if (kept->keeper == LMTEXT_KEPT_FOLLOWING && kept->next == other)
+        return errhint("Embed by %s, or have the column made by %s: CALL lmtext.run_job(%s).", name,
+                       quoted(other), quote_literal_cstr(kept->name));
+    return errhint("Embed by %s, or have a column made by %s: a job into a new column, then "
+                   "lmtext.switch_job.",
+                   name, quoted(other));
+}
+
+static void
+say(const lmtext_source *column, const lmtext_column_version *kept, bool mixed, Oid other,
+    bool is_query)
+{
+    ereport(guard_setting == GUARD_ERROR ? ERROR : WARNING,
+            (errcode(ERRCODE_DATATYPE_MISMATCH),
+             errmsg("column \"%s\" of \"%s\" has vectors of model %s, and is compared with one "
+                    "of %s",
+                    get_attname(column->relation, column->column, false),
+                    get_rel_name(column->relation), quoted(kept->version), quoted(other)),
+             keeper_detail(kept, mixed), way_out(kept, mixed, other, is_query)));
+}
+
+static void
+check_mapped(const map_inquiry *map, Oid version)
+{
+    if (lmtext_kept_same(map->from, version))
+        return;
+    ereport(guard_setting == GUARD_ERROR ? ERROR : WARNING,
+            (errcode(ERRCODE_DATATYPE_MISMATCH),
+             errmsg("map \"%s\" takes vectors of model %s, not of %s", map->name, quoted(map->from),
+                    quoted(version)),
+             errhint("Embed by %s, or fit another map with lmtext.map_vectors.",
+                     quote_literal_cstr(lmtext_catalog_call_name(map->from, true)))));
+}
+
+/* ---- Comparisons ---- */
+
+/* Each version of a column with each of the other side, until one differs. */
+static bool
+differs(watch *watch, const lmtext_source *column, const lmtext_source *other)
+{
+    List *kept = versions_of(watch, column), *others = versions_of(watch, other);
+    ListCell *mine, *yours;
+
+    foreach (mine, kept) {
+        foreach (yours, others) {
+            const lmtext_column_version *a = lfirst(mine), *b = lfirst(yours);
+
+            if (lmtext_kept_same(a->version, b->version))
+                continue;
+            say(column, a, list_length(kept) > 1, b->version, other->call != NULL);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As new as can be had: it may have waited for a lock of who changed the answer, and will run after
+ * that. */
+static bool
+compare(watch *watch, const lmtext_source *a, const lmtext_source *b)
+{
+    Snapshot snapshot;
+    bool said;
+
+    if (a->call != NULL && b->call != NULL)
+        return false;
+    watch->compares = true;
+    snapshot = lmtext_version_snapshot();
+    PushActiveSnapshot(snapshot);
+    said = a->call == NULL ? differs(watch, a, b) : differs(watch, b, a);
+    PopActiveSnapshot();
+    UnregisterSnapshot(snapshot);
+    return said;
+}
+
+/* May two values of the type be vectors? Others, of which most comparisons are, end here. */
+static bool
+is_vector(Node *node)
+{
+    Oid type = exprType(node);
+
+    return type == FLOAT4ARRAYOID || type >= FirstNormalObjectId;
+}
+
+static bool
+judge(Node *left, Node *right, const place *at)
+{
+    List *lefts, *rights;
+    ListCell *a, *b;
+
+    if (!is_vector(left) || !is_vector(right))
+        return false;
+    lefts = lmtext_plan_sources(left, at->scope);
+    rights = lmtext_plan_sources(right, at->scope);
+    foreach (a, lefts)
+        foreach (b, rights)
+            if (compare(at->watch, lfirst(a), lfirst(b)))
+                return true;
+    return false;
+}
+
+static bool
+find_comparison(Node *node, void *argument)
+{
+    const place *at = argument;
+    List *arguments;
+
+    if (node == NULL || at->watch->said)
+        return false;
+    if (IsA(node, Query)) {
+        const lmtext_scope scope = {(Query *)node, at->scope};
+        place inner = {at->watch, &scope};
+
+        return query_tree_walker((Query *)node, find_comparison, &inner, QTW_IGNORE_JOINALIASES);
+    }
+    arguments = lmtext_call_arguments(node);
+    if (list_length(arguments) == 2 && exprType(node) == FLOAT8OID)
+        at->watch->said = judge(linitial(arguments), lsecond(arguments), at);
+    return expression_tree_walker(node, find_comparison, argument);
+}
+
+/* Tables that the plan depends on, beside its own. */
+static List *
+look_at(Query *query, ParamListInfo parameters)
+{
+    watch watch = {parameters, false, false};
+    place whole = {&watch, NULL};
+
+    if (guard_setting == GUARD_OFF)
+        return NIL;
+    (void)find_comparison((Node *)query, &whole);
+    return watch.compares ? lmtext_kept_sources() : NIL;
+}
+
+/* ---- When ---- */
+
+void
+lmtext_guard_late(PlannerInfo *root)
+{
+    if (hooked || root == NULL)
+        return;
+    hooked = true;
+    while (root->parent_root != NULL)
+        root = root->parent_root;
+    root->glob->relationOids = list_concat_unique_oid(
+        root->glob->relationOids, look_at(root->parse, root->glob->boundParams));
+}
+
+static PlannedStmt *
+plan_query(Query *query, const char *source, int options, ParamListInfo parameters)
+{
+    List *tables;
+    PlannedStmt *statement;
+
+    hooked = true;
+    tables = look_at(query, parameters);
+    statement = previous_planner != NULL ? previous_planner(query, source, options, parameters)
+                                         : standard_planner(query, source, options, parameters);
+    statement->relationOids = list_concat_unique_oid(statement->relationOids, tables);
+    return statement;
+}
+
+/* Plans that were made under another setting are made anew. */
+static void
+assign_guard(int value, void *extra)
+{
+    if (value != guard_setting)
+        ResetPlanCache();
+}
+
+void
+lmtext_guard_init(void)
+{
+    LMTEXT_SETTING(
+        Enum, "lmtext.version_guard",
+        "Sets what is done where a column that lmtext keeps is compared with an embedding of "
+        "another model version.",
+        NULL, &guard_setting, GUARD_ERROR, guard_values, PGC_USERSET, 0, NULL, assign_guard, NULL);
+    LMTEXT_HOOK(planner_hook, previous_planner, plan_query);
+}
