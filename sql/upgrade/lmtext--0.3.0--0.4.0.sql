@@ -2668,7 +2668,7 @@ COMMENT ON FUNCTION lmtext.nearest_query(regclass, name, real[], integer) IS
     'text of a query for the rows whose vectors are nearest: the k nearest of each partition, and of those the k nearest';
 
 CREATE FUNCTION lmtext.search_partitions(relation anyelement, "column" name, query real[], k integer DEFAULT 10)
-    RETURNS TABLE ("row" anyelement, distance double precision)
+    RETURNS TABLE (item anyelement, distance double precision)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     of_table regclass := (SELECT t.typrelid FROM pg_type t WHERE t.oid = pg_typeof(relation) AND t.typrelid <> 0);
@@ -2720,7 +2720,7 @@ EXCEPTION
     WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL;
         PERFORM lmtext_internal.remote_close(lib, connection);
-        RETURN NEXT jsonb_build_object('status', 'unreachable', 'message', concat_ws(E'\n', SQLERRM, NULLIF(said, '')));
+        RETURN QUERY SELECT jsonb_build_object('status', 'unreachable', 'message', concat_ws(E'\n', SQLERRM, NULLIF(said, '')));
 END $$;
 COMMENT ON FUNCTION lmtext_internal.server_jobs(text, name) IS 'jobs of the database of a foreign server, or why they are not known';
 

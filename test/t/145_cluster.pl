@@ -6,13 +6,12 @@ use warnings;
 
 use Lmtext;
 
-my $there = start_node('there', streaming => 'logical', conf => "max_prepared_transactions = 2\n");
+my $there = start_node('there', streaming => 'logical');
 my $here = start_node('here', conf => "log_statement = none\n");
 my $contrib = value("SELECT count(*) FROM pg_available_extensions WHERE name IN ('dblink', 'postgres_fdw')") == 2;
 note('PostgreSQL ' . $here->pg_version . ($contrib ? ', with dblink and postgres_fdw' : ', without dblink'));
 my $secret = 'Zq9secretZq9';
-my $link = sprintf "host=%s port=%s dbname=postgres user=postgres", $there->host, $there->port;
-$link =~ s/user=postgres/'user=' . $there->safe_psql('postgres', 'SELECT current_user')/e;
+my $link = sprintf 'host=%s port=%s dbname=postgres user=%s', $there->host, $there->port, $there->safe_psql('postgres', 'SELECT current_user');
 my $names = "SELECT coalesce(string_agg(model::text, ' ' ORDER BY model::text COLLATE \"C\"), 'none') FROM lmtext.models";
 my $facts = q{SELECT string_agg(to_jsonb(m)::text, E'\n' ORDER BY name, version)
     FROM (SELECT name, version, family, task, precision, dimensions, bytes, sha256, labels, licence, base::text, created_at, metrics,
@@ -41,7 +40,7 @@ CREATE TABLE doc AS SELECT i AS id, translate(i::text, '0123456789', 'abcdefghij
 CALL lmtext.train('head', 'SELECT body, (id % 2)::text FROM doc', '{"base": "m"}');
 SQL
 value('CREATE EXTENSION lmtext');
-like(complaint(pull('m')), qr/0A000: .*needs? the extension dblink|42501/, 'without dblink there is a hint');
+like(complaint(pull('m')), qr/0A000: .*need the extension dblink.*CREATE EXTENSION dblink/s, 'without dblink there is a hint');
 is(state_of(q{SELECT * FROM lmtext.cluster_jobs()}), '0A000', 'cluster_jobs needs it as well');
 is(state_of(q{SELECT * FROM lmtext.cluster_enable()}), '0A000', 'and a database without Citus is told what to do');
 
@@ -58,8 +57,8 @@ sub copy
     return qq{BEGIN; SELECT lmtext_internal.begin_copy('copy', 7, $base); INSERT INTO "copy\@7" (file, part, data) SELECT file, part, data
         FROM "$from"; } . ($change // '') . qq{; SELECT lmtext_internal.end_copy('copy\@7', '$sha256'); COMMIT};
 }
-is(value(copy('m@1', 'NULL', $digest) . q{; SELECT lmtext.embed('a', 'copy') = lmtext.embed('a', 'm')}), "BEGIN\ncopy\@7\nINSERT 0 6\n7\nCOMMIT\nt"
-      =~ s/BEGIN\n|INSERT.*\n|COMMIT\n//gr =~ s/^copy/"copy/r =~ s/\@7\n/\@7"\n/r, 'rows that were copied are a version');
+is(value(copy('m@1', 'NULL', $digest) . q{; SELECT lmtext.embed('a', 'copy') = lmtext.embed('a', 'm')}), qq{"copy\@7"\n7\nt},
+    'rows that were copied are a version');
 is(value(q{SELECT lmtext_internal.begin_copy('copy', 3, NULL); DROP TABLE "copy@8"}), '"copy@8"', 'no number is used again');
 for my $bad (
     [ 'another digest', copy('m@1', 'NULL', $head), 'XX001' ],
@@ -232,8 +231,8 @@ SQL
         FROM generate_series(0, 99) i; INSERT INTO doc VALUES (5, 'no vector', NULL)});
     my $nearest = q{lmtext.search_partitions(NULL::doc, 'v', lmtext.embed('cb sat', 'm@1'), 9)};
     my $exact = value(q{SELECT string_agg(id::text, ' ') FROM (SELECT id FROM doc ORDER BY v <=> lmtext.embed('cb sat', 'm@1') LIMIT 9) s});
-    is(value("SELECT string_agg((s.row).id::text, ' ') FROM $nearest s"), $exact, 'the nearest of all partitions');
-    is(value("SELECT bool_and((s.row).v <=> lmtext.embed('cb sat', 'm\@1') = s.distance AND (s.row).body LIKE '% sat') FROM $nearest s"), 't', 'with their columns and distances');
+    is(value("SELECT string_agg((s.item).id::text, ' ') FROM $nearest s"), $exact, 'the nearest of all partitions');
+    is(value("SELECT bool_and((s.item).v <=> lmtext.embed('cb sat', 'm\@1') = s.distance AND (s.item).body LIKE '% sat') FROM $nearest s"), 't', 'with their columns and distances');
     is(value(q{SELECT count(*) FROM lmtext.search_partitions(NULL::doc_a, 'v', lmtext.embed('cb sat', 'm@1'), 1000)}), 20, 'a partition alone, but the row without a vector');
     is(value(q{CREATE TABLE plain_doc AS SELECT id, v FROM doc_a; SELECT count(*) FROM lmtext.search_partitions(NULL::plain_doc, 'v', lmtext.embed('a', 'm@1'))}), 10, 'a table that is not partitioned');
     is(value(q{CREATE TABLE empty_doc (v real[]) PARTITION BY LIST (v); SELECT count(*) FROM lmtext.search_partitions(NULL::empty_doc, 'v', '{1}')}), 0, 'a table without partitions');
