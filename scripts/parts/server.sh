@@ -183,6 +183,25 @@ run_tap() (
     return 1
 )
 
+# ---- Citus ----
+
+# Debian has no package of it: its test runs where somebody has installed it.
+part_citus() {
+    job citus "tap-15" check_citus
+}
+
+check_citus() {
+    PG_MAJOR=15
+    pg_layout
+    find_fixtures
+    if [ ! -e "$("$PG_CONFIG" --sharedir)/extension/citus.control" ]; then
+        echo "Citus is not installed for PostgreSQL 15: its test was not run"
+        return 0
+    fi
+    stage_tap citus test/t/*.pm test/citus/citus.pl
+    check_lines citus run_tap "$(server_home)/tap-citus/t/citus.pl"
+}
+
 # ---- Other versions of PostgreSQL ----
 
 # What has taken different ways on different versions: shared memory, crashes, rights, dumps, upgrades, replicas, plans.

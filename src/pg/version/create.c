@@ -77,7 +77,6 @@ static void check_stored(creation *new, const lmtext_version_options *options);
 static void check_base(creation *new);
 static void store_manifest(creation *new, const lmtext_version_options *options);
 static void describe_table(const creation *new);
-static void record_version(creation *new);
 static void notice_waiting(const creation *new);
 
 Oid
@@ -122,7 +121,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     store_manifest(new, options);
     LMTEXT_FAULT_POINT("manifest_stored");
     describe_table(new);
-    record_version(new);
+    new->deployed = lmtext_record_add(new->schema, new->name.model, new->version);
     LMTEXT_FAULT_POINT("version_recorded");
     SPI_finish();
     lmtext_tell_end(told);
@@ -132,6 +131,37 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(memory);
     return relid;
+}
+
+/*
+ * The table alone, for rows that come from another database as they are (adopt.c has the end). The
+ * number is `wanted`, which a version has elsewhere, unless it or a later one was ever used here.
+ */
+Oid
+lmtext_version_create_table(const char *name, int wanted, Oid base)
+{
+    creation new = {.base = base};
+
+    parse_name(&new, name);
+    if (OidIsValid(base))
+        lmtext_catalog_check_use(base);
+    SPI_connect();
+    new.version = Max(take_number(&new), Min(wanted, LMTEXT_VERSION_MAX));
+    check_base_open(&new);
+    make_table(&new);
+    SPI_finish();
+    return new.relid;
+}
+
+/* Where a version of this name would be made; schema and model are palloc'd. */
+void
+lmtext_version_place(const char *name, char **schema, char **model)
+{
+    creation new = {0};
+
+    parse_name(&new, name);
+    *schema = new.schema_name;
+    *model = pstrdup(new.name.model);
 }
 
 /* What lmtext_version_create finds out first, for callers with hours of work before it. */
@@ -585,20 +615,6 @@ describe_table(const creation *new)
         append_labels(&text, info);
     lmtext_run_command(
         psprintf("COMMENT ON TABLE %s IS %s", new->table, quote_literal_cstr(text.data)));
-}
-
-/* The first version of a name answers to it at once; later ones wait for lmtext.deploy. */
-static void
-record_version(creation *new)
-{
-    lmtext_name_row row;
-
-    lmtext_record_read(new->schema_name, new->name.model, &row);
-    new->deployed = row.deployed;
-    if (row.deployed == 0 ||
-        !OidIsValid(lmtext_name_version(new->schema, new->name.model, row.deployed)))
-        new->deployed = new->version;
-    lmtext_record_update(new->schema_name, new->name.model, new->deployed, new->version);
 }
 
 /* Who has just made a version expects it to answer; with an old one there is nothing to see. */

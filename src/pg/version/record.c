@@ -72,6 +72,23 @@ lmtext_record_read(const char *schema, const char *model, lmtext_name_row *row)
 }
 
 /*
+ * The first version of a name answers to it at once; later ones wait for lmtext.deploy. Returns
+ * what the name means. The row is locked and there.
+ */
+int
+lmtext_record_add(Oid schema, const char *model, int version)
+{
+    char *schema_name = get_namespace_name(schema);
+    lmtext_name_row row;
+
+    lmtext_record_read(schema_name, model, &row);
+    if (row.deployed == 0 || !OidIsValid(lmtext_name_version(schema, model, row.deployed)))
+        row.deployed = version;
+    lmtext_record_update(schema_name, model, row.deployed, version);
+    return row.deployed;
+}
+
+/*
  * Run one command on lmtext.model_name as its owner, whose privilege it is; the caller was checked
  * before. Commands here call only functions and operators of pg_catalog.
  */

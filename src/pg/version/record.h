@@ -14,6 +14,9 @@ void lmtext_record_read(const char *schema, const char *model, lmtext_name_row *
 /* Set its deployment (0: none) and raise its last number. */
 void lmtext_record_update(const char *schema, const char *model, int deployed, int last_version);
 
+/* A version that was made; returns the deployed one, which it is where there was none. */
+int lmtext_record_add(Oid schema, const char *model, int version);
+
 /* 42501 unless the current user owns the version. */
 void lmtext_record_check_owner(Oid relid);
 /* The same for all versions of a name: their highest number, and who owns them. */

@@ -22,6 +22,16 @@ Oid lmtext_version_create(const char *name, const lm_source *source, Oid base,
 Oid lmtext_version_add_head(const char *name, const lm_source *folder, Oid base,
                             lmtext_version_options *options, int *version);
 
+/*
+ * A version of rows that come from another database: its table, of number `wanted` or else the next
+ * one; and its end, when the rows are in it: XX001 unless they are those that made a version of
+ * this digest (64 hexadecimal digits). Returns the number.
+ */
+Oid lmtext_version_create_table(const char *name, int wanted, Oid base);
+int lmtext_version_adopt(Oid relid, const char *digest);
+/* Schema and name of a version that would be made; palloc'd. */
+void lmtext_version_place(const char *name, char **schema, char **model);
+
 /* The errors of a bad name, schema or owner, before the work that leads to a version. */
 void lmtext_version_check_name(const char *name);
 /* Make a version the one that the bare name means; 42704 when it is not there. Owner only. */
