@@ -197,7 +197,7 @@ TABLE cases \gexec
 TRUNCATE case_of;
 SELECT nearest('text 7'), nearest_sql('text 7'), away('text 7', e) = away_sql('text 7', e) AS same FROM doc WHERE id = 9;
 
--- A column of changing texts: each is computed, neighbours that are equal once; with batches and without, the counts are the same.
+-- A column of changing texts: each is computed, neighbours that are equal once; in a batch others that are equal too.
 CREATE TABLE mixed AS SELECT i, w, CASE WHEN i % 2 = 0 THEN 'tiny' ELSE 'prompted' END AS m
 FROM unnest('{a,a,a,b,a,b,b,c,c,c,c,a,NULL,a,NULL,b,"",""}'::text[]) WITH ORDINALITY u (w, i);
 SELECT texts, hits FROM counted('SELECT lmtext.embed(w) FROM mixed');

@@ -336,12 +336,8 @@ const void *
 lmtext_arg_ahead(FunctionCallInfo fcinfo, int argno, const lmtext_inference *inference,
                  size_t item_size)
 {
-    const void *item = lmtext_lookahead_item(fcinfo->flinfo->fn_expr, argno,
-                                             arg_bytes(fcinfo, argno), inference, item_size);
-
-    if (item != NULL)
-        lmtext_stats_computed();
-    return item;
+    return lmtext_lookahead_item(fcinfo->flinfo->fn_expr, argno, arg_bytes(fcinfo, argno),
+                                 inference, item_size);
 }
 
 /* May the text be another in the next row, while all that is no text stays the same? */
@@ -412,14 +408,10 @@ pair_ahead(FunctionCallInfo fcinfo, const lm_text pair[2], const lmtext_inferenc
     const bool stable[] = {arg_stable(fcinfo, 0), arg_stable(fcinfo, 1)};
     const lm_text bytes[] = {arg_bytes(fcinfo, 0), arg_bytes(fcinfo, 1)};
     const lm_text *const same[] = {stable[0] ? &pair[0] : NULL, stable[1] ? &pair[1] : NULL};
-    const void *item;
 
     if ((stable[0] && stable[1]) || !lmtext_args_stable(fcinfo, 2, PG_NARGS() - 1))
         return NULL;
-    item = lmtext_lookahead_pair(fcinfo->flinfo->fn_expr, bytes, same, inference, size);
-    if (item != NULL)
-        lmtext_stats_computed();
-    return item;
+    return lmtext_lookahead_pair(fcinfo->flinfo->fn_expr, bytes, same, inference, size);
 }
 
 const void *

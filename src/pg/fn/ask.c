@@ -30,8 +30,11 @@ static size_t result_size(const lmtext_inference *inference);
 static void emit_answers(ReturnSetInfo *result, int64 ordinality, lm_text context,
                          const lmtext_list *list);
 
-static const lmtext_infer_kind answers_of_pairs = {
-    .run = run_answer, .size = result_size, .length = lmtext_list_length, .pairs = true};
+static const lmtext_infer_kind answers_of_pairs = {.run = run_answer,
+                                                   .size = result_size,
+                                                   .length = lmtext_list_length,
+                                                   .pairs = true,
+                                                   .kept_as = "answer"};
 
 /* answer(question, context, model, k, no_answer) */
 static Datum

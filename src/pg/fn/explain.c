@@ -44,8 +44,8 @@ run_explain(lmtext_model *model, const lm_text *texts, size_t count,
                       &explain, keep_words, results, counts);
 }
 
-static const lmtext_infer_kind words_of_texts = {run_explain, result_size, false,
-                                                 lmtext_list_length};
+static const lmtext_infer_kind words_of_texts = {
+    .run = run_explain, .size = result_size, .length = lmtext_list_length, .kept_as = "explain"};
 
 /* ---- Arguments ---- */
 

@@ -55,8 +55,10 @@ result_size(const lmtext_inference *inference)
     return sizeof(lmtext_list *);
 }
 
-static const lmtext_infer_kind masks_of_texts = {run_fill_mask, result_size, false,
-                                                 lmtext_list_length};
+static const lmtext_infer_kind masks_of_texts = {.run = run_fill_mask,
+                                                 .size = result_size,
+                                                 .length = lmtext_list_length,
+                                                 .kept_as = "fill_mask"};
 
 /* fill_mask(text, model, k) */
 static void

@@ -64,8 +64,10 @@ result_size(const lmtext_inference *inference)
     return sizeof(lmtext_list *);
 }
 
-static const lmtext_infer_kind vectors_of_tokens = {run_token_vectors, result_size, false,
-                                                    lmtext_list_length};
+static const lmtext_infer_kind vectors_of_tokens = {.run = run_token_vectors,
+                                                    .size = result_size,
+                                                    .length = lmtext_list_length,
+                                                    .kept_as = "token_vectors"};
 
 /* Texts of one side, with the model's argument and on_long's. */
 static void

@@ -103,11 +103,14 @@ hypotheses_size(const lmtext_inference *inference)
     return lm_hypotheses_count(inference->options.own) * sizeof(float);
 }
 
-static const lmtext_infer_kind reranked = {.run = run_rerank, .size = number_size, .pairs = true};
+static const lmtext_infer_kind reranked = {
+    .run = run_rerank, .size = number_size, .pairs = true, .kept_as = "rerank"};
 static const lmtext_infer_kind next_sentences = {
-    .run = run_next_sentence, .size = number_size, .pairs = true};
-static const lmtext_infer_kind entailed = {.run = run_entails, .size = labels_size, .pairs = true};
-static const lmtext_infer_kind zero_shots = {.run = run_zero_shot, .size = hypotheses_size};
+    .run = run_next_sentence, .size = number_size, .pairs = true, .kept_as = "next_sentence"};
+static const lmtext_infer_kind entailed = {
+    .run = run_entails, .size = labels_size, .pairs = true, .kept_as = "entails"};
+static const lmtext_infer_kind zero_shots = {
+    .run = run_zero_shot, .size = hypotheses_size, .kept_as = "zero_shot"};
 
 /* ---- Arrays ---- */
 

@@ -49,7 +49,11 @@ result_size(const lmtext_inference *inference)
     return sizeof(lmtext_list *);
 }
 
-static const lmtext_infer_kind sparse_vectors = {run_sparse, result_size, true, lmtext_list_length};
+static const lmtext_infer_kind sparse_vectors = {.run = run_sparse,
+                                                 .size = result_size,
+                                                 .may_be_null = true,
+                                                 .length = lmtext_list_length,
+                                                 .kept_as = "sparse"};
 
 /* Argument 3 of all forms is on_long. */
 static void

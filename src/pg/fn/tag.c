@@ -38,7 +38,8 @@ run_tag(lmtext_model *model, const lm_text *texts, size_t count, const lm_embed_
                         keep_tags, results, counts);
 }
 
-static const lmtext_infer_kind tags_of_tokens = {run_tag, result_size, false, lmtext_list_length};
+static const lmtext_infer_kind tags_of_tokens = {
+    .run = run_tag, .size = result_size, .length = lmtext_list_length, .kept_as = "tag"};
 
 /* tag(text, model[, on_long]) */
 static void
@@ -106,8 +107,8 @@ run_entities(lmtext_model *model, const lm_text *texts, size_t count,
                        keep_entities, results, counts);
 }
 
-static const lmtext_infer_kind entities_of_texts = {run_entities, result_size, false,
-                                                    lmtext_list_length};
+static const lmtext_infer_kind entities_of_texts = {
+    .run = run_entities, .size = result_size, .length = lmtext_list_length, .kept_as = "entities"};
 
 /* NULL: the default of the function. */
 static lm_aggregation

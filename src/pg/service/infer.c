@@ -8,6 +8,7 @@
 #include "task/classify.h"
 #include "pg/glue/init_once.h"
 #include "pg/service/infer.h"
+#include "pg/service/reuse.h"
 #include "pg/service/tasks.h"
 
 /* Measured on all-MiniLM-L6-v2: smaller batches are slower, larger ones only take memory. */
@@ -103,8 +104,10 @@ scores_size(const lmtext_inference *inference)
     return inference->model->model.info.label_count * sizeof(float);
 }
 
-const lmtext_infer_kind lmtext_vectors = {run_embed, vector_size, true, NULL};
-const lmtext_infer_kind lmtext_scores = {run_classify, scores_size, false, NULL};
+const lmtext_infer_kind lmtext_vectors = {
+    .run = run_embed, .size = vector_size, .may_be_null = true, .kept_as = "embed"};
+const lmtext_infer_kind lmtext_scores = {
+    .run = run_classify, .size = scores_size, .kept_as = "class_scores"};
 
 void
 lmtext_infer_parts(const lmtext_inference *inference, lm_text text,
@@ -137,11 +140,24 @@ run_counted(const lmtext_inference *inference, const lm_text *texts, size_t coun
     return status;
 }
 
+/* What stands twice is computed once, and what the prediction cache has is not. */
+static lm_status
+run_what_is_left(const lmtext_inference *inference, const lm_text *texts, size_t count,
+                 void *results, bool *found, size_t *done)
+{
+    lm_text parts[LMTEXT_INFER_PARTS];
+
+    if (!lmtext_reuse_wanted(inference, count))
+        return run_counted(inference, texts, count, results, done);
+    lmtext_infer_parts(inference, texts[0], parts);
+    return lmtext_reuse(inference, parts, run_counted, texts, count, results, found, done);
+}
+
 void
 lmtext_infer(const lmtext_inference *inference, const lm_text *texts, size_t count, void *results)
 {
     size_t done;
-    lm_status status = run_counted(inference, texts, count, results, &done);
+    lm_status status = run_what_is_left(inference, texts, count, results, NULL, &done);
 
     lmtext_check(&inference->model->call, status, inference->model->name);
     LMTEXT_FAULT_POINT("inferred");
@@ -166,7 +182,7 @@ lmtext_infer_text(const lmtext_inference *inference, lm_text text, void *result,
                   lmtext_empty_texts *empty)
 {
     size_t done;
-    lm_status status = run_counted(inference, &text, 1, result, &done);
+    lm_status status = run_what_is_left(inference, &text, 1, result, NULL, &done);
 
     if (status == LM_NO_TOKEN && on_empty_setting == ON_EMPTY_NULL &&
         inference->model->call.interrupt == NULL && empty != NULL) {
@@ -181,11 +197,11 @@ lmtext_infer_text(const lmtext_inference *inference, lm_text text, void *result,
 /* A cancel was consumed here, so it must be thrown here. */
 size_t
 lmtext_infer_some(const lmtext_inference *inference, const lm_text *texts, size_t count,
-                  void *results)
+                  void *results, bool *found)
 {
     lmtext_model *model = inference->model;
     size_t done;
-    lm_status status = run_counted(inference, texts, count, results, &done);
+    lm_status status = run_what_is_left(inference, texts, count, results, found, &done);
 
     if (status == LM_CANCELLED || model->call.interrupt != NULL)
         lmtext_check(&model->call, status, model->name);

@@ -29,6 +29,11 @@ typedef struct lmtext_infer_kind {
      */
     size_t (*length)(const void *allocated);
     bool pairs; /* a result is of two texts, which stand one behind the other */
+    /*
+     * The function whose results these are in the prediction cache: bytes that mean the same in
+     * each process. NULL: they are computed always, since that is quick, or they are long.
+     */
+    const char *kept_as;
 } lmtext_infer_kind;
 
 extern const lmtext_infer_kind lmtext_vectors; /* embeddings */
@@ -79,9 +84,12 @@ void lmtext_infer(const lmtext_inference *inference, const lm_text *texts, size_
  */
 bool lmtext_infer_text(const lmtext_inference *inference, lm_text text, void *result,
                        lmtext_empty_texts *empty);
-/* The same as lmtext_infer as far as it goes: how many texts were computed before one failed. */
+/*
+ * The same as lmtext_infer as far as it goes: how many texts were computed before one failed. found
+ * receives which of the results the prediction cache had.
+ */
 size_t lmtext_infer_some(const lmtext_inference *inference, const lm_text *texts, size_t count,
-                         void *results);
+                         void *results, bool *found);
 
 /* Embed into out (count, width). */
 void lmtext_embed_texts(lmtext_model *model, const lm_text *texts, size_t count,

@@ -228,7 +228,8 @@ compute_batch(const row_texts *row, const lmtext_inference *inference, size_t it
     MemoryContextReset(ahead->beside);
     caller = MemoryContextSwitchTo(ahead->beside);
     shared.options.states = lmtext_shared_states(&ahead->sharer, inference->model);
-    made = lmtext_infer_some(&shared, texts, count, ahead->items);
+    memset(ahead->found, 0, sizeof ahead->found);
+    made = lmtext_infer_some(&shared, texts, count, ahead->items, ahead->found);
     MemoryContextSwitchTo(caller);
     while (stop > ahead->first && (size_t)ahead->item_of[stop - 1] >= made)
         stop--;
@@ -247,6 +248,10 @@ item_of_row(const row_texts *row, const lmtext_inference *inference, size_t item
         compute_batch(row, inference, item_size);
         item = ready_item(ahead, inference, item_size);
     }
+    if (item != NULL && ahead->found[ahead->item_of[ahead->at]])
+        lmtext_stats_hit();
+    else if (item != NULL)
+        lmtext_stats_computed();
     return item;
 }
 

@@ -34,7 +34,8 @@ typedef struct lmtext_lookahead {
      */
     int first, ready;
     int item_of[LMTEXT_LOOKAHEAD_TEXTS];
-    bool failed; /* no further batch of these texts */
+    bool found[LMTEXT_LOOKAHEAD_TEXTS]; /* the prediction cache had the item */
+    bool failed;                        /* no further batch of these texts */
     const lmtext_infer_kind *kind;
     lmtext_infer_key key;
     size_t item_size;
@@ -52,9 +53,9 @@ void lmtext_lookahead_add(lmtext_lookahead *ahead, lm_text text, int row);
 
 /*
  * For a function: the item of the text whose bytes argument `argno` of its call has, or NULL: to be
- * computed alone, with whatever error it has. Valid until the function returns. Each text is
- * computed once where neighbours are the same. The key leaves the words of a prompt out: the call's
- * other arguments, but for its texts, are constant.
+ * computed alone, with whatever error it has. Valid until the function returns; counted. Each text
+ * is computed once where neighbours are the same. The key leaves the words of a prompt out: the
+ * call's other arguments, but for its texts, are constant.
  */
 const void *lmtext_lookahead_item(const Node *call, int argno, lm_text bytes,
                                   const lmtext_inference *inference, size_t item_size);

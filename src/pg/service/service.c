@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "pg/service/infer.h"
+#include "pg/service/predictions.h"
 #include "pg/service/service.h"
 #include "pg/service/tasks.h"
 
@@ -12,4 +13,5 @@ lmtext_service_init(void)
 {
     lmtext_task_settings();
     lmtext_infer_settings();
+    lmtext_predictions_settings();
 }

@@ -236,6 +236,18 @@ lmtext_stats_hit(void)
 }
 
 void
+lmtext_stats_recalled(uint64 texts)
+{
+    open_call *call = open_count > 0 ? &open_calls[open_count - 1] : NULL;
+
+    if (call == NULL || call->tally == NULL)
+        return;
+    call->remembered = true;
+    call->tally->counts.rows += texts;
+    call->tally->dirty = dirty = true;
+}
+
+void
 lmtext_stats_computed(void)
 {
     (void)current();

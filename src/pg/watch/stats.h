@@ -38,6 +38,11 @@ void lmtext_stats_tokenized(uint64 texts, uint64 tokens);
  * no call but a cached one, whose time would only hide that of the others.
  */
 void lmtext_stats_hit(void);
+/*
+ * The same of texts whose results were found elsewhere, in the prediction cache or twice in the
+ * call: they count as rows.
+ */
+void lmtext_stats_recalled(uint64 texts);
 /* It took what an earlier call has computed for it. */
 void lmtext_stats_computed(void);
 
