@@ -306,6 +306,7 @@ static const struct {
     {"(?:(?:a*){2})+", "an unlimited repeat of what may be empty"},
     {"(?:a|b?){2,}", "an unlimited repeat of what may be empty"},
     {"(?:(?:\\S*)??| ){2}\\w+", "a repeat of what may be empty before it is longer"},
+    {"(?:(?!a|b)\\w?){2}", "a repeat of what may be empty before it is longer"},
     {"(?:b?|ab){1,2}?c", "a repeat of what may be empty before it is longer"},
     {"(?:a(?:b?\?)?|(?:c?\?)?){3}c", "a repeat of what may be empty before it is longer"},
     {"(?:a*(?:b?\?)){2}c", "a repeat of what may be empty before it is longer"},

@@ -73,7 +73,7 @@ lm_regex_is_empty_last(const lm_regex_node *node)
     case LM_REGEX_REPEAT:
         return !(node->lazy && node->low == 0) && lm_regex_is_empty_last(node->items);
     default:
-        return true;
+        return node->kind != LM_REGEX_LOOK;
     }
 }
 

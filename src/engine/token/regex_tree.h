@@ -33,7 +33,7 @@ typedef struct lm_regex_node {
 /* Whether it can match without taking a character. */
 bool lm_regex_is_nullable(const lm_regex_node *node);
 
-/* Whether it takes nothing, if at all, only after all other ways have failed. */
+/* Whether it never takes nothing, or may do so at any place, after all other ways have failed. */
 bool lm_regex_is_empty_last(const lm_regex_node *node);
 
 /*
