@@ -25,8 +25,10 @@ from sentence_transformers.base.modules import Dense, Normalize, Router, Transfo
 from sentence_transformers.base.modules import transformer as transformer_source
 from sentence_transformers.multi_vector_encoder import model as late_source
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
-from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Pooling, WeightedLayerPooling
+from sentence_transformers.sentence_transformer.modules import (BoW, Dropout, LayerNorm, Pooling, WeightedLayerPooling,
+                                                               WordEmbeddings, WordWeights)
 from sentence_transformers.sentence_transformer.modules import pooling as pooling_source
+from sentence_transformers.sentence_transformer.modules.tokenizer import WhitespaceTokenizer
 from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
 from transformers import masking_utils
 from transformers.configuration_utils import PreTrainedConfig
@@ -37,7 +39,7 @@ import jina_bert  # beside this file
 MODULE_TABLES = ("2_Dense", "3_LayerNorm", "4_Dropout", "5_Normalize")
 
 # Modules that `written` has not, and what each may have in its config.json.
-OTHER_MODULES = (SpladePooling, MultiVectorMask, WeightedLayerPooling, SparseStaticEmbedding)
+OTHER_MODULES = (SpladePooling, MultiVectorMask, WeightedLayerPooling, SparseStaticEmbedding, WordEmbeddings, WordWeights, BoW)
 
 # What the libraries read and no file of a model holds: places, revisions and credentials of a download.
 ARGUMENTS = {"self", "model_name_or_path", "backend", "args", "kwargs"}
@@ -165,6 +167,7 @@ def library_keys(model):
     for module in OTHER_MODULES:
         keys[module.__name__] |= set(module.config_keys) | set(getattr(module, "config_key_renames", ())) \
             | (arguments(module.__init__) & set(module.config_keys)) | keys_read(module.load, "config")
+    keys["WhitespaceTokenizer"] |= arguments(WhitespaceTokenizer.__init__)
     keys["query_expansion"] |= set(transformer_source._VALID_QUERY_EXPANSION_KEYS)
     keys["router_config.json"] |= keys_read(Router.load, "config")
     keys["router_config.json parameters"] |= set(Router.config_keys)

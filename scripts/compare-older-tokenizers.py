@@ -154,7 +154,7 @@ KINDS = list(MODELS) + (list(SPM) if has_sentencepiece() else [])
 
 def draw(seed, number):
     rng = random.Random(f"{seed}/{number}")
-    kind = rng.choice(KINDS)
+    kind = KINDS[number % len(KINDS)]
     if kind in SPM:
         data, pieces = draw_spm(rng, kind)
         MODELS[kind] = {"vocab": {piece: i for i, piece in enumerate(pieces)}}
@@ -239,7 +239,10 @@ def main():
         good = good and not different
     print("  " + ", ".join(f"{count} {what}" for what, count in sorted(found.items())))
     print("  refused: " + ", ".join(f"{what} {count}" for what, count in sorted(refused.items())))
-    good = good and all(found[f"{kind} equal"] > len(numbers) / 40 for kind in KINDS) or args.only is not None
+    # Most must be compared, or nothing is shown; and of many folders some of each kind.
+    equal = [found[f"{kind} equal"] for kind in KINDS]
+    shown = sum(equal) > len(numbers) / 2 and (len(numbers) < 100 or min(equal) > len(numbers) / 40)
+    good = good and shown or args.only is not None
     print(f"{'ok' if good else 'not ok'} older-tokenizers: {len(numbers)} folders of seed {args.seed}")
     sys.exit(not good)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the golden models of sentence-transformers' rarer modules: models/tiny/router-*, sparse-static*.
+"""Make the golden models of sentence-transformers' rarer modules: models/tiny/router-*, sparse-static*, words*.
 
 Random weights beside transformers of other golden models, in the folders that the library writes, with what it computes of
 them. Needs make-golden.py beside it, and its versions.
@@ -19,7 +19,9 @@ import tokenizers
 import torch
 import transformers
 from sentence_transformers.base.modules import Dense, Normalize, Router, Transformer
-from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding, WeightedLayerPooling
+from sentence_transformers.sentence_transformer.modules import (BoW, Pooling, StaticEmbedding, WeightedLayerPooling,
+                                                               WordEmbeddings, WordWeights)
+from sentence_transformers.sentence_transformer.modules.tokenizer import WhitespaceTokenizer
 from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -112,6 +114,69 @@ def layers(name, first, **pooling):
             Pooling(width, **pooling)]
 
 
+# Words with another form in lower case, with punctuation that is theirs, in other scripts, and one that is a stop word.
+WORDS = ["PADDING_TOKEN", "cat", "Cat", "mat", "the", "The", "sat", "U.S.", "u.s", "don't", "a-b", "σας", "σοφοσ", "İs", "i̇s", "naïve",
+         "-", "'", "猫", "dog", "Dog", "dogs", "well", "straße", "x" * 40]
+WORD_TEXTS = ["the cat sat on the mat", "The Cat, (the DOG) and DOGS!", "U.S. u.s. U.S U.S.!", "don't DON'T 'don't' dont", "a-b -a-b- A-B - --",
+              "ΣΑΣ σας ΣΟΦΟΣ. ΣΟΦΟΣ'Σ σοφοσ", "İS i̇s İs", "NAÏVE naïve Naïve", "猫 猫。 dog猫", "cat\x1cmat\x1fsat dog\u00a0cat\u2003mat\u0085sat",
+              "well... Well, WELL well-well", "STRASSE straße STRAßE", "cat " * 40, "\tcat\n\r\n mat ", "' cat '", "X" * 40 + " dog"]
+
+
+def word_embeddings(more=0, **tokenizer):
+    table = random(len(WORDS), 11, more=more)
+    table[0] = 0
+    return WordEmbeddings(WhitespaceTokenizer(WORDS, **tokenizer), table)
+
+
+def words_alone():
+    """As the library makes it of a file of word vectors."""
+    return [word_embeddings(), Pooling(11)]
+
+
+def words_lower():
+    words = word_embeddings(1, stop_words=["the", "sat", "", "i̇s"], do_lower_case=True)
+    words.max_seq_length = 30
+    return [words, Pooling(11, pooling_mode="mean_sqrt_len_tokens"), Normalize()]
+
+
+def words_weighted():
+    """Every pooling that the library has for words, and weights by lower case, by default, and of both signs."""
+    weights = {"cat": 0.25, "u.s": 1.5, "dog": -0.5, "The": 3, "well": 0, "unknown": 7}
+    modes = ["mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+    return [word_embeddings(2), WordWeights(WORDS, weights, unknown_word_weight=0.75), Pooling(11, pooling_mode=modes), dense(9, 55)]
+
+
+def words_placed():
+    return [word_embeddings(3, stop_words=[]), Pooling(11, pooling_mode=["weightedmean", "max", "lasttoken"])]
+
+
+def bag():
+    return [BoW(WORDS, {"cat": 2.5, "dog": -1}, unknown_word_weight=0.5)]
+
+
+def bag_once():
+    return [BoW(WORDS, {"the": 2.5}, cumulative_term_frequency=False), dense(7, len(WORDS)), Normalize()]
+
+
+def as_before_5(folder):
+    """The folders and class paths of version 2."""
+    first = os.path.join(folder, "0_WordEmbeddings")
+    os.makedirs(first)
+    for name in ("wordembedding_config.json", "whitespacetokenizer_config.json"):
+        os.rename(os.path.join(folder, name), os.path.join(first, name))
+    os.rename(os.path.join(folder, "model.safetensors"), os.path.join(first, "model.safetensors"))
+    path = os.path.join(folder, "modules.json")
+    with open(path, encoding="utf-8") as file:
+        modules = json.load(file)
+    modules[0].update(path="0_WordEmbeddings", type="sentence_transformers.models.WordEmbeddings")
+    golden.write_json(path, modules)
+    path = os.path.join(first, "wordembedding_config.json")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    config["tokenizer_class"] = "sentence_transformers.models.tokenizer.WhitespaceTokenizer.WhitespaceTokenizer"
+    golden.write_json(path, config)
+
+
 def as_asym(folder):
     """The names of version 4 and before."""
     os.rename(os.path.join(folder, "router_config.json"), os.path.join(folder, "config.json"))
@@ -139,6 +204,12 @@ FOLDERS = {
     "static-dense": dict(modules=static_dense, sections=("texts",)),
     "bert-layers": dict(modules=lambda: layers("bert-sides", 0), sections=("texts",)),
     "modernbert-layers": dict(modules=lambda: layers("modernbert", 1, pooling_mode="cls"), sections=("texts",)),
+    "words": dict(modules=words_alone, sections=("texts",), texts=WORD_TEXTS, after=as_before_5),
+    "words-lower": dict(modules=words_lower, sections=("texts",), texts=WORD_TEXTS, prompts={"query": "cat "}),
+    "words-weighted": dict(modules=words_weighted, sections=("texts",), texts=WORD_TEXTS),
+    "words-placed": dict(modules=words_placed, sections=("texts",), texts=WORD_TEXTS),
+    "words-bag": dict(modules=bag, sections=("texts",), texts=WORD_TEXTS),
+    "words-bag-once": dict(modules=bag_once, single=True, sections=("texts",), texts=WORD_TEXTS),
     "sparse-static": dict(modules=sparse_alone, sparse=True, sections=("sparse",)),
 }
 
@@ -150,11 +221,18 @@ def encode(model, text, **options):
     return model.encode(text, show_progress_bar=False, **options)
 
 
+def has_tokens(model, text):
+    """The library's vector of no word is 0, or not finite."""
+    words = isinstance(model[0], (BoW, WordEmbeddings))
+    return bool(model[0].tokenizer.tokenize(text)) if words else text not in SKIPPED
+
+
 def make_texts(folder, spec):
-    model = sentence_transformers.SentenceTransformer(folder, device="cpu").double()
+    model = sentence_transformers.SentenceTransformer(folder, device="cpu")
+    model = model if spec.get("single") else model.double()
     return {"noise": 0, "cases": [{"text": text, **({"prompt_name": name} if name else {}),
                                    "embedding": golden.shorten(torch.from_numpy(encode(model, text, prompt_name=name)))}
-                                  for text in golden.TEXTS if text not in SKIPPED
+                                  for text in spec.get("texts", golden.TEXTS) if has_tokens(model, text)
                                   for name in [None, *spec.get("prompts", {})]]}
 
 

@@ -63,6 +63,9 @@ part_live() {
     job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
     job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
     job live-folders "live pg-15 fixtures" compare_folders
+    for kind in static sparse late explain; do
+        job "live-drawn-$kind" "live pg-15 fixtures" compare_drawn_models "$kind" "$texts"
+    done
     # It fetches 400 MB and takes minutes.
     case $LMTEXT_EFFORT in
     all | long) job live-real "live mpnet pg-15 corpus" compare_real ;;
@@ -142,6 +145,15 @@ compare_pairs() {
 compare_folders() {
     start_server 15
     check_lines live-folders by_python live scripts/compare-folders.py --model "$LMTEXT_MINILM"
+}
+
+# KIND SHARE: each commit draws others.
+compare_drawn_models() {
+    start_server 15
+    count=$(live_effort 40 400)
+    seed=13
+    [ "$2" = 0/1 ] || seed=$(commit_number) count=$((count / 10))
+    check_lines "live-drawn-$1" by_python live scripts/compare-drawn-models.py --kind "$1" --count "$count" --seed "$seed"
 }
 
 compare_real() {

@@ -150,6 +150,32 @@ def sparse(models):
     yield Case("splade-no-settings", UNSUPPORTED, {SENTENCE: MISSING, MODULES: dump([FIRST, splade])}, (MODULES, "type"), SPARSE)
 
 
+def words(models):
+    """Words between white space: their list, stop words, weights, and counts of them."""
+    listed, bag = "whitespacetokenizer_config.json", "0_BoW/config.json"
+    for what, state, changes, *said in (
+            ("no-words", BAD_MODEL, {"vocab": []}, "vocab"), ("null", BAD_MODEL, {"vocab": None}, "vocab"),
+            ("number", BAD_MODEL, {"vocab": ["a", 5]}, "vocab"), ("object", BAD_MODEL, {"vocab": {"a": 0}}, "vocab"),
+            ("repeated", ACCEPTED, {"vocab": ["the", "cat", "the"]}), ("empty-word", ACCEPTED, {"vocab": ["", "the", "cat", "a"]}),
+            ("nul", ACCEPTED, {"vocab": ["a\0b", "the", "cat"]}), ("long-word", ACCEPTED, {"vocab": ["x" * 900_000, "the", "cat"]}),
+            ("more-words", BAD_MODEL, {"vocab": [f"w{i}" for i in range(26)]}, "vocab"),
+            ("many-words", BAD_MODEL, {"vocab": [f"w{i}" for i in range(70_000)]}, "vocab"),
+            ("stop-null", BAD_MODEL, {"stop_words": None}, "stop_words"), ("stop-number", BAD_MODEL, {"stop_words": [1]}, "stop_words"),
+            ("stop-all", ACCEPTED, {"stop_words": ["the", "the", "cat", ""]}),
+            ("lower-text", BAD_MODEL, {"do_lower_case": "yes"}, "do_lower_case"), ("unknown-key", ACCEPTED, {"x": [[[]]]})):
+        yield Case(f"whitespace-{what}", state, {listed: models["words-lower"].edited(listed, lambda json: json.update(changes))},
+                   (listed, *said) if state != ACCEPTED else (), "words-lower")
+    for what, state, changes, *said in (
+            ("no-words", BAD_MODEL, {"vocab": []}, "vocab"), ("number", BAD_MODEL, {"vocab": [5]}, "vocab"),
+            ("wide", UNSUPPORTED, {"vocab": [f"w{i}" for i in range(70_000)]}, "70000"),
+            ("weights-list", BAD_MODEL, {"word_weights": [1]}, "word_weights"), ("weight-text", BAD_MODEL, {"word_weights": {"a": "b"}}, "a"),
+            ("weight-huge", BAD_MODEL, {"word_weights": {"a": 1e39}}, "a"), ("weight-null", BAD_MODEL, {"word_weights": {"a": None}}, "a"),
+            ("other-text", BAD_MODEL, {"unknown_word_weight": "1"}, "unknown_word_weight")):
+        yield Case(f"bag-{what}", state, {bag: models["words-bag"].edited(bag, lambda json: json.update(changes))}, (bag, *said), "words-bag")
+    yield Case("bag-missing", NO_FILE, {bag: MISSING}, (bag,), "words-bag")
+    yield Case("whitespace-missing", NO_FILE, {listed: MISSING}, (listed,), "words-lower")
+
+
 def windows(models):
     old, new = models[OLD], models[NEW]
     for what, state, key, value in (
@@ -207,5 +233,5 @@ def prompts(models):
 
 
 def cases(models, effort):
-    for part in (pipelines, pooling, dense, sparse, windows, prompts):
+    for part in (pipelines, pooling, dense, sparse, words, windows, prompts):
         yield from part(models)

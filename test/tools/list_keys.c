@@ -49,6 +49,10 @@ main(void)
     print_table("SpladePooling", lm_splade_keys);
     print_table("WeightedLayerPooling", lm_mix_keys);
     print_table("SparseStaticEmbedding", lm_sparse_static_keys);
+    print_table("WordEmbeddings", lm_word_embeddings_keys);
+    print_table("WordWeights", lm_word_weights_keys);
+    print_table("BoW", lm_bow_keys);
+    print_table("WhitespaceTokenizer", lm_whitespace_keys);
     print_table("router_config.json", lm_router_keys);
     print_table("router_config.json parameters", lm_route_keys);
     for (int i = 0; lm_families[i]; i++) {

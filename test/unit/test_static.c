@@ -555,8 +555,9 @@ damaged_section(void)
     lm_context_init(&ctx);
     memset(bytes, 0, 2 * LM_ALIGNMENT);
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        const lm_vectors head = {
-            headers[i].rows, headers[i].width, false, headers[i].token_chars, false, NULL};
+        const lm_vectors head = {.rows = headers[i].rows,
+                                 .width = headers[i].width,
+                                 .token_chars = headers[i].token_chars};
         lm_model model = {0};
 
         memcpy(bytes, &head, sizeof head);

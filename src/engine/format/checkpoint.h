@@ -86,6 +86,12 @@ typedef struct lm_mix_spec {
     lm_tensors tensors;
 } lm_mix_spec;
 
+/* Of models whose tokens are words, without a transformer. */
+typedef struct lm_word_spec {
+    const lm_json *weights; /* config.json of WordWeights; NULL: words count alike */
+    const char *file;       /* its name */
+} lm_word_spec;
+
 #define LM_STEP_LIMIT 12
 #define LM_POOLING_LIMIT 8
 
@@ -125,6 +131,7 @@ typedef struct lm_sentence_transformers {
     int prompt_count;
     const char *default_prompt; /* name or NULL */
     lm_late_spec late;
+    lm_word_spec words;
 } lm_sentence_transformers;
 
 /* An entry of modules.json. */
@@ -159,6 +166,9 @@ typedef struct lm_checkpoint {
     const lm_json *vocab_json;  /* vocab.json */
     const lm_json *merges;      /* merges.txt, as vocab.txt */
     lm_spm_file spm[LM_SPM_NAMES];
+    /* Of a WordEmbeddings: whitespacetokenizer_config.json; NULL when absent. */
+    const lm_json *words;
+    const char *words_file;
     lm_sentence_transformers sentence;
     lm_module modules[LM_MODULE_LIMIT]; /* in the pipeline's order */
     int module_count;
@@ -208,6 +218,11 @@ lm_status lm_checkpoint_open(lm_context *ctx, lm_arena *arena, const lm_source *
 
 /* Whether its first module makes a vector of tokens at once: there is no transformer. */
 bool lm_checkpoint_is_static(const lm_checkpoint *checkpoint);
+
+/* Whether texts are counted words, of which there are no weights but those in config.json: BoW. */
+bool lm_checkpoint_is_bag(const lm_checkpoint *checkpoint);
+/* Whether words have vectors: WordEmbeddings. */
+bool lm_checkpoint_has_words(const lm_checkpoint *checkpoint);
 
 /* Whether its first module is of a class, by its name alone. */
 bool lm_checkpoint_starts_with(const lm_checkpoint *checkpoint, const char *class_name);

@@ -13,6 +13,7 @@
 #include "format/container.h"
 #include "format/late_interaction.h"
 #include "format/modules.h"
+#include "format/sentence_keys.h"
 #include "format/sentence_transformers.h"
 
 #define CONFIG_FILE "config.json"
@@ -34,6 +35,9 @@ static const lm_known_file spm_files[LM_SPM_NAMES] = {
     [LM_SPM_SPM] = {"spm.model", 64 * LM_MB},
     [LM_SPM_TOKENIZER] = {"tokenizer.model", 64 * LM_MB},
 };
+
+/* Of a model whose tokens are words. */
+static const lm_known_file words_file = {"whitespacetokenizer_config.json", 128 * LM_MB};
 
 static const lm_known_file tokenizer_config_file = {"tokenizer_config.json", 16 * LM_MB};
 static const lm_known_file special_map_file = {"special_tokens_map.json", 16 * LM_MB};
@@ -188,13 +192,33 @@ open_weights(const lm_reader *r, lm_checkpoint *checkpoint)
                : lm_tensors_open(r->ctx, r->arena, r->source, r->folder, &checkpoint->tensors);
 }
 
+/* A model that has no transformer may do without; a bag of words is all in it. */
+static bool
+needs_config(const lm_checkpoint *checkpoint)
+{
+    return !lm_checkpoint_is_static(checkpoint) || lm_checkpoint_is_bag(checkpoint);
+}
+
+static lm_status
+open_words(const lm_reader *r, lm_checkpoint *checkpoint)
+{
+    lm_known_file found;
+
+    if (!lm_checkpoint_has_words(checkpoint))
+        return LM_OK;
+    LM_TRY(lm_reader_locate(r, &words_file, &found));
+    checkpoint->words_file = found.name;
+    LM_TRY(lm_reader_json(r, &found, true, LM_JSON_OBJECT, &checkpoint->words));
+    return lm_keys_check(r->ctx, r->notes, found.name, "", checkpoint->words, lm_whitespace_keys);
+}
+
 /* Settings of the transformer and of its tokenizer. */
 static lm_status
 open_settings(const lm_reader *r, lm_checkpoint *checkpoint)
 {
     LM_TRY(lm_source_join(r->ctx, r->arena, r->folder, CONFIG_FILE, &checkpoint->config_file));
-    LM_TRY(lm_reader_object(r, &config_file, !lm_checkpoint_is_static(checkpoint),
-                            &checkpoint->config));
+    LM_TRY(lm_reader_object(r, &config_file, needs_config(checkpoint), &checkpoint->config));
+    LM_TRY(open_words(r, checkpoint));
     LM_TRY(lm_reader_object(r, &tokenizer_file, false, &checkpoint->tokenizer));
     LM_TRY(open_older(r, checkpoint));
     LM_TRY(lm_reader_object(r, &tokenizer_config_file, false, &checkpoint->tokenizer_config));
@@ -213,6 +237,8 @@ copy_settings(const lm_checkpoint *before, lm_checkpoint *checkpoint)
     checkpoint->vocab_json = before->vocab_json;
     checkpoint->merges = before->merges;
     memcpy(checkpoint->spm, before->spm, sizeof checkpoint->spm);
+    checkpoint->words = before->words;
+    checkpoint->words_file = before->words_file;
     checkpoint->tokenizer_config = before->tokenizer_config;
     checkpoint->special_map = before->special_map;
     checkpoint->added_tokens = before->added_tokens;
@@ -247,6 +273,8 @@ open_route(lm_reader *r, const lm_checkpoint *routes, lm_checkpoint *checkpoint)
         checkpoint->tensors = before->tensors;
         return LM_OK;
     }
+    if (lm_checkpoint_is_bag(checkpoint))
+        return LM_OK;
     return open_weights(r, checkpoint);
 }
 
@@ -345,7 +373,9 @@ list_pipeline(const lm_reader *r, const lm_checkpoint *checkpoint, lm_name_list 
 static lm_status
 list_settings(const lm_reader *r, const lm_checkpoint *checkpoint, lm_name_list *list)
 {
-    LM_TRY(add_in_folder(r, list, &config_file, !lm_checkpoint_is_static(checkpoint)));
+    LM_TRY(add_in_folder(r, list, &config_file, needs_config(checkpoint)));
+    if (lm_checkpoint_has_words(checkpoint))
+        LM_TRY(add_in_folder(r, list, &words_file, true));
     LM_TRY(list_tokenizer(r, list));
     LM_TRY(add_in_folder(r, list, &tokenizer_config_file, false));
     LM_TRY(add_in_folder(r, list, &special_map_file, false));
@@ -365,6 +395,8 @@ list_route(lm_reader *r, const lm_checkpoint *checkpoint, lm_name_list *names)
 
     r->folder = checkpoint->folder;
     LM_TRY(list_settings(r, checkpoint, names));
+    if (lm_checkpoint_is_bag(checkpoint))
+        return LM_OK;
     LM_TRY(find_head_tensors(r, &alone));
     if (alone)
         return lm_name_list_weights(r, names, head, 1);

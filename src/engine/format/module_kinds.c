@@ -306,30 +306,86 @@ read_mix(const lm_members *s, lm_sentence_transformers *spec)
     return read_first_layer(s, &spec->mix.first);
 }
 
+/* ---- Words ---- */
+
+#define WORD_FILE "wordembedding_config.json"
+
+/* Words, and a number for each: in sentences of JSON some 30 bytes. */
+#define WORDS_LIMIT (128 * LM_MB)
+
+/* The words of PhraseTokenizer are those of the package NLTK. */
+static lm_status
+read_word_embeddings(const lm_members *s, lm_sentence_transformers *spec)
+{
+    static const char package[] = "sentence_transformers.", name[] = "WhitespaceTokenizer";
+    const char *path = "", *dot;
+
+    LM_TRY(lm_members_string(s, "tokenizer_class", &path));
+    dot = strrchr(path, '.');
+    if (strncmp(path, package, sizeof package - 1) != 0 || strcmp(dot + 1, name) != 0)
+        return lm_members_refuse(s, LM_UNSUPPORTED, "tokenizer_class",
+                                 "sentence_transformers' WhitespaceTokenizer");
+    return lm_members_positive(s, "max_seq_length", &spec->max_seq_length);
+}
+
+static lm_status
+read_word_weights(const lm_members *s, lm_sentence_transformers *spec)
+{
+    if (spec->words.weights)
+        return lm_members_refuse(s, LM_UNSUPPORTED, "word_weights", "one WordWeights");
+    spec->words = (lm_word_spec){s->json, s->file};
+    return LM_OK;
+}
+
+/* There is no vector of a first token: the library fails. */
+static lm_status
+read_word_pooling(const lm_members *s, lm_sentence_transformers *spec)
+{
+    bool first;
+
+    LM_TRY(read_pooling(s, spec));
+    first = spec->pooling == LM_POOL_CLS;
+    for (int i = 0; i < spec->more_count; i++)
+        first |= spec->more_poolings[i] == LM_POOL_CLS;
+    return first ? lm_members_refuse(s, LM_UNSUPPORTED, "pooling_mode",
+                                     "another pooling than cls, behind WordEmbeddings")
+                 : LM_OK;
+}
+
 /* ---- Kinds ---- */
 
 const lm_module_kind lm_module_kinds[] = {
-    {"Transformer", LM_STAGE_START, LM_STAGE_TOKENS, NULL, false, NULL, false},
-    {"MLMTransformer", LM_STAGE_START, LM_STAGE_TOKENS, NULL, false, NULL, false},
-    {"SpladePooling", LM_STAGE_TOKENS, LM_STAGE_SPARSE, lm_splade_keys, true, read_splade, false},
-    {"WeightedLayerPooling", LM_STAGE_TOKENS, LM_STAGE_TOKENS, lm_mix_keys, true, read_mix, true},
-    {"Pooling", LM_STAGE_TOKENS, LM_STAGE_POOLED, lm_pooling_keys, true, read_pooling, false},
-    {"StaticEmbedding", LM_STAGE_START, LM_STAGE_POOLED, NULL, false, NULL, false},
-    {"SparseStaticEmbedding", LM_STAGE_START, LM_STAGE_SPARSE, NULL, false, NULL, false},
-    {"Dense", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_dense_keys, true, read_dense, true},
-    {"LayerNorm", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_layer_norm_keys, true, read_layer_norm,
-     true},
+    {"Transformer", LM_STAGE_START, LM_STAGE_TOKENS, NULL, false, NULL, false, NULL, 0},
+    {"MLMTransformer", LM_STAGE_START, LM_STAGE_TOKENS, NULL, false, NULL, false, NULL, 0},
+    {"SpladePooling", LM_STAGE_TOKENS, LM_STAGE_SPARSE, lm_splade_keys, true, read_splade, false,
+     NULL, 0},
+    {"WeightedLayerPooling", LM_STAGE_TOKENS, LM_STAGE_TOKENS, lm_mix_keys, true, read_mix, true,
+     NULL, 0},
+    {"Pooling", LM_STAGE_TOKENS, LM_STAGE_POOLED, lm_pooling_keys, true, read_pooling, false, NULL,
+     0},
+    {"StaticEmbedding", LM_STAGE_START, LM_STAGE_POOLED, NULL, false, NULL, false, NULL, 0},
+    {"SparseStaticEmbedding", LM_STAGE_START, LM_STAGE_SPARSE, NULL, false, NULL, false, NULL, 0},
+    {"BoW", LM_STAGE_START, LM_STAGE_POOLED, NULL, false, NULL, false, NULL, 0},
+    {"WordEmbeddings", LM_STAGE_START, LM_STAGE_WORDS, lm_word_embeddings_keys, true,
+     read_word_embeddings, false, WORD_FILE, 0},
+    {"WordWeights", LM_STAGE_WORDS, LM_STAGE_WORDS, lm_word_weights_keys, true, read_word_weights,
+     false, NULL, WORDS_LIMIT},
+    {"Pooling", LM_STAGE_WORDS, LM_STAGE_POOLED, lm_pooling_keys, true, read_word_pooling, false,
+     NULL, 0},
+    {"Dense", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_dense_keys, true, read_dense, true, NULL, 0},
+    {"LayerNorm", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_layer_norm_keys, true, read_layer_norm, true,
+     NULL, 0},
     /* Does nothing but in training. */
-    {"Dropout", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_dropout_keys, false, NULL, false},
-    {"Normalize", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_normalize_keys, false, read_normalize,
-     false},
+    {"Dropout", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_dropout_keys, false, NULL, false, NULL, 0},
+    {"Normalize", LM_STAGE_POOLED, LM_STAGE_POOLED, lm_normalize_keys, false, read_normalize, false,
+     NULL, 0},
     /* Of late interaction: each works on the vectors of all tokens. */
-    {"Transformer", LM_STAGE_LATE, LM_STAGE_TOKEN_VECTORS, NULL, false, NULL, false},
+    {"Transformer", LM_STAGE_LATE, LM_STAGE_TOKEN_VECTORS, NULL, false, NULL, false, NULL, 0},
     {"Dense", LM_STAGE_TOKEN_VECTORS, LM_STAGE_TOKEN_VECTORS, lm_dense_keys, true, read_token_dense,
-     true},
+     true, NULL, 0},
     {"MultiVectorMask", LM_STAGE_TOKEN_VECTORS, LM_STAGE_TOKEN_VECTORS, lm_mask_keys, true,
-     lm_late_read_mask, false},
+     lm_late_read_mask, false, NULL, 0},
     {"Normalize", LM_STAGE_TOKEN_VECTORS, LM_STAGE_TOKEN_VECTORS, lm_normalize_keys, true,
-     read_token_normalize, false},
+     read_token_normalize, false, NULL, 0},
     {0},
 };

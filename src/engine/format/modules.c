@@ -20,7 +20,8 @@ static const lm_known_file modules_file = {LM_MODULES_FILE, 64 * LM_KB};
 
 #define LM_MODULE_NAMES                                                                           \
     "Transformer, Pooling, Dense, LayerNorm, Dropout, Normalize, MLMTransformer, SpladePooling, " \
-    "WeightedLayerPooling, StaticEmbedding, SparseStaticEmbedding, Router"
+    "WeightedLayerPooling, StaticEmbedding, SparseStaticEmbedding, Router, WordEmbeddings, "      \
+    "WordWeights, BoW"
 #define LM_MODULE_ORDER                                                                          \
     "a Transformer, a Pooling, and then Dense, LayerNorm, Dropout, Normalize; or a Transformer " \
     "and a SpladePooling"
@@ -158,7 +159,8 @@ add_module(const lm_members *s, const char *key, const char *type, module_list *
     if (module.folder[0])
         LM_TRY(lm_source_check_name(r->ctx, module.folder));
     if (module.kind->keys)
-        LM_TRY(lm_source_join(r->ctx, r->arena, module.folder, MODULE_FILE, &module.file));
+        LM_TRY(lm_source_join(r->ctx, r->arena, module.folder,
+                              module.kind->file ? module.kind->file : MODULE_FILE, &module.file));
     LM_TRY(check_neighbours(s, list, &module));
     list->modules[list->count++] = module;
     return LM_OK;
@@ -256,13 +258,14 @@ lm_pipeline_read(const lm_reader *r, lm_late_writer late, lm_pipeline *pipeline)
     return LM_OK;
 }
 
-/* The first module, before which there is nothing, gives vectors of whole texts. */
+/* The first module, before which there is nothing, gives vectors of whole texts, or of words. */
 bool
 lm_checkpoint_is_static(const lm_checkpoint *checkpoint)
 {
     const lm_module_kind *first = checkpoint->module_count > 0 ? checkpoint->modules[0].kind : NULL;
 
-    return first && (first->after == LM_STAGE_POOLED || first->after == LM_STAGE_SPARSE);
+    return first && (first->after == LM_STAGE_POOLED || first->after == LM_STAGE_SPARSE ||
+                     first->after == LM_STAGE_WORDS);
 }
 
 bool
@@ -270,6 +273,18 @@ lm_checkpoint_starts_with(const lm_checkpoint *checkpoint, const char *class_nam
 {
     return checkpoint->module_count > 0 &&
            strcmp(checkpoint->modules[0].kind->class_name, class_name) == 0;
+}
+
+bool
+lm_checkpoint_is_bag(const lm_checkpoint *checkpoint)
+{
+    return lm_checkpoint_starts_with(checkpoint, "BoW");
+}
+
+bool
+lm_checkpoint_has_words(const lm_checkpoint *checkpoint)
+{
+    return lm_checkpoint_starts_with(checkpoint, "WordEmbeddings");
 }
 
 bool
@@ -297,7 +312,7 @@ configure(const lm_reader *r, const lm_checkpoint *routes, lm_checkpoint *checkp
           lm_module *module)
 {
     const lm_module_kind *kind = module->kind;
-    const lm_known_file file = {module->file, MODULE_FILE_LIMIT};
+    const lm_known_file file = {module->file, kind->limit ? kind->limit : MODULE_FILE_LIMIT};
     lm_sentence_transformers *spec = &checkpoint->sentence;
     lm_members s = {r, module->file, NULL};
     int steps = spec->step_count;

@@ -16,6 +16,7 @@ typedef enum lm_module_stage {
     LM_STAGE_START,
     LM_STAGE_LATE, /* where a model for late interaction starts */
     LM_STAGE_TOKENS,
+    LM_STAGE_WORDS, /* vectors of words, without a transformer */
     LM_STAGE_POOLED,
     LM_STAGE_SPARSE,       /* a weight for each word: the last */
     LM_STAGE_TOKEN_VECTORS /* of which late interaction is made */
@@ -30,6 +31,8 @@ typedef struct lm_module_kind {
     /* Reads it; NULL: nothing in it counts. A step is added to the specification's. */
     lm_status (*read)(const lm_members *s, lm_sentence_transformers *spec);
     bool has_tensors; /* in its folder */
+    const char *file; /* in place of config.json; NULL: that */
+    size_t limit;     /* of that file; 0: that of most */
 } lm_module_kind;
 
 extern const lm_module_kind lm_module_kinds[]; /* ends with a class_name of NULL */

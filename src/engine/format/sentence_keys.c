@@ -141,6 +141,35 @@ const lm_key_rule lm_sparse_static_keys[] = {
     {0},
 };
 
+const lm_key_rule lm_word_embeddings_keys[] = {
+    {"tokenizer_class", LM_KEY_OBEYED, NULL},
+    {"max_seq_length", LM_KEY_OBEYED, NULL},
+    {"update_embeddings", LM_KEY_HARMLESS, NULL}, /* of training */
+    {0},
+};
+
+const lm_key_rule lm_whitespace_keys[] = {
+    {"vocab", LM_KEY_OBEYED, NULL},
+    {"stop_words", LM_KEY_OBEYED, NULL},
+    {"do_lower_case", LM_KEY_OBEYED, NULL},
+    {0},
+};
+
+const lm_key_rule lm_word_weights_keys[] = {
+    {"vocab", LM_KEY_OBEYED, NULL},
+    {"word_weights", LM_KEY_OBEYED, NULL},
+    {"unknown_word_weight", LM_KEY_OBEYED, NULL},
+    {0},
+};
+
+const lm_key_rule lm_bow_keys[] = {
+    {"vocab", LM_KEY_OBEYED, NULL},
+    {"word_weights", LM_KEY_OBEYED, NULL},
+    {"unknown_word_weight", LM_KEY_OBEYED, NULL},
+    {"cumulative_term_frequency", LM_KEY_OBEYED, NULL},
+    {0},
+};
+
 const lm_key_rule lm_normalize_keys[] = {
     {"module_input_name", LM_KEY_OBEYED, NULL},
     {"module_output_name", LM_KEY_OBEYED, NULL},

@@ -56,4 +56,7 @@ lm_planned_weights(const lm_planner *p)
 /* The width of the embedding, uncut; the section of steps is planned by then. */
 size_t lm_planned_width(const lm_planner *p);
 
+/* Of a model that has no layers: how many of these its embedding has, by options and files. */
+lm_status lm_plan_dimensions(lm_planner *p);
+
 #endif

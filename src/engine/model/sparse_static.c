@@ -10,8 +10,7 @@
 #include "model/window.h"
 
 #define CLASS "SparseStaticEmbedding"
-/* Where no file says how long a text may be: longer ones do not fit a batch. */
-#define UNLIMITED (1 << 20)
+#define UNLIMITED LM_WINDOW_UNLIMITED
 
 static bool
 claims(const lm_checkpoint *checkpoint)

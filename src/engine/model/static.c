@@ -9,8 +9,7 @@
 #include "model/vectors.h"
 #include "model/window.h"
 
-/* Where no file says how long a text may be: longer ones do not fit a batch. */
-#define UNLIMITED (1 << 20)
+#define UNLIMITED LM_WINDOW_UNLIMITED
 /* Where model2vec's config.json does not say it. */
 #define MODEL2VEC_WINDOW 512
 
@@ -44,7 +43,8 @@ is_model2vec(const lm_checkpoint *checkpoint)
     return lm_json_is_string(lm_json_get(checkpoint->config, "model_type"), MODEL2VEC);
 }
 
-/* Its modules, or the config.json of model2vec, tell; other folders with such tensors are not. */
+/* Its modules, or the config.json of model2vec, tell; other folders with such tensors are not. The
+ * kinds of words were asked before. */
 static bool
 claims(const lm_checkpoint *checkpoint)
 {
@@ -185,18 +185,6 @@ check_tokenizer(lm_planner *p)
 
 /* ---- Description ---- */
 
-static lm_status
-check_dimensions(lm_planner *p)
-{
-    const int width = (int)lm_planned_width(p);
-    const lm_json *truncate = p->plan->checkpoint.sentence.truncate_dim;
-    int most = p->options->dimensions > 0 ? p->options->dimensions : tokens_of(truncate);
-
-    p->plan->info.cut = most > 0 && most < width;
-    p->plan->info.dimensions = p->plan->info.cut ? most : width;
-    return LM_OK;
-}
-
 /* A token costs an addition for each dimension. */
 static lm_status
 describe(lm_planner *p, lm_buffer *details)
@@ -219,7 +207,7 @@ const lm_model_kind lm_kind_static = {
         {
             {&lm_section_settings, NULL},
             {&lm_section_tokenizer, check_tokenizer},
-            {&lm_section_steps, check_dimensions},
+            {&lm_section_steps, lm_plan_dimensions},
             {&lm_section_vectors, NULL},
         },
     .claims = claims,

@@ -233,12 +233,13 @@ planned_input(const lm_planner *p)
 {
     const lm_vectors_plan *vectors = p->plan->sections[LM_SECTION_VECTORS].state;
 
-    return vectors ? (uint64_t)vectors->shape.width
-                   : (uint64_t)((const lm_dims *)lm_planned_weights(p)->config)->hidden;
+    if (vectors)
+        return (uint64_t)(vectors->shape.bag ? vectors->shape.rows : vectors->shape.width);
+    return (uint64_t)((const lm_dims *)lm_planned_weights(p)->config)->hidden;
 }
 
 /* The encoder's weights, or the tokens' vectors, are planned by then. Late interaction takes each
- * token for itself, and a static embedding has pooled already. */
+ * token for itself, and of vectors only those of words are pooled by a module. */
 static lm_status
 plan_steps(lm_planner *p, lm_planned_section *section)
 {
@@ -250,7 +251,8 @@ plan_steps(lm_planner *p, lm_planned_section *section)
     if (!plan)
         return LM_NO_MEMORY;
     plan->head.pooled = planned_input(p);
-    if (weights && sentence->late.writer == LM_LATE_NONE)
+    if ((weights && sentence->late.writer == LM_LATE_NONE) ||
+        lm_checkpoint_has_words(&p->plan->checkpoint))
         plan_poolings(sentence, &plan->head);
     plan->head.width = plan->head.widest = plan->head.pooled;
     if (weights)
@@ -267,6 +269,21 @@ lm_planned_width(const lm_planner *p)
     const steps_plan *plan = p->plan->sections[LM_SECTION_STEPS].state;
 
     return (size_t)plan->head.width;
+}
+
+lm_status
+lm_plan_dimensions(lm_planner *p)
+{
+    const lm_json *truncate = p->plan->checkpoint.sentence.truncate_dim;
+    const int width = (int)lm_planned_width(p);
+    int most = p->options->dimensions;
+
+    if (most <= 0 && truncate && truncate->type == LM_JSON_NUMBER && truncate->is_integer &&
+        truncate->integer >= 1 && truncate->integer < width)
+        most = (int)truncate->integer;
+    p->plan->info.cut = most > 0 && most < width;
+    p->plan->info.dimensions = p->plan->info.cut ? most : width;
+    return LM_OK;
 }
 
 /* ---- Fill ---- */

@@ -3,6 +3,38 @@
  */
 #include "model/sections.h"
 
+/* Into the arena. */
+static lm_status
+compile(lm_planner *p, const lm_tokenizer_files *files, int32_t most, lm_notes *notes,
+        lm_planned_section *section)
+{
+    lm_buffer bytes;
+    lm_status status;
+
+    lm_buffer_init(&bytes, p->ctx);
+    status = lm_tokenizer_compile_files(p->ctx, files, most, &bytes, notes);
+    if (status == LM_OK)
+        status = lm_section_keep(p, &bytes, section);
+    lm_buffer_free(&bytes);
+    return status;
+}
+
+/* Of words, the settings that name them. */
+static lm_status
+plan_words(lm_planner *p, lm_planned_section *section)
+{
+    const lm_checkpoint *checkpoint = &p->plan->checkpoint;
+    const bool bag = lm_checkpoint_is_bag(checkpoint);
+    const char *file = bag ? checkpoint->config_file : checkpoint->words_file;
+    lm_tokenizer_files files = {.tokenizer = NULL};
+    lm_status status;
+
+    LM_TRY(lm_whitespace_tokenizer(p->ctx, p->arena, bag ? checkpoint->config : checkpoint->words,
+                                   file, bag, &files.tokenizer));
+    status = compile(p, &files, p->plan->vocabulary, NULL, section);
+    return status == LM_OK ? LM_OK : lm_detail_file(p->ctx, file);
+}
+
 /* Ids are bound by the rows of the embedding: a tokenizer with more would read past them. */
 static lm_status
 plan_tokenizer(lm_planner *p, lm_planned_section *section)
@@ -19,20 +51,14 @@ plan_tokenizer(lm_planner *p, lm_planned_section *section)
                                 .vocab_json = checkpoint->vocab_json,
                                 .merges = checkpoint->merges,
                                 .spm = checkpoint->spm};
-    lm_buffer bytes;
-    lm_status status;
 
+    if (lm_checkpoint_has_words(checkpoint) || lm_checkpoint_is_bag(checkpoint))
+        return plan_words(p, section);
     LM_TRY(lm_tokenizer_from_older(p->ctx, p->arena, &files));
     if (!files.tokenizer)
         return lm_checkpoint_no_tokenizer(p->ctx, p->arena, &p->plan->source, checkpoint);
     p->plan->info.implied_class = lm_tokenizer_class_implied(&files);
-    lm_buffer_init(&bytes, p->ctx);
-    status = lm_tokenizer_compile_files(p->ctx, &files, planned ? planned : dims->vocab, &bytes,
-                                        p->notes);
-    if (status == LM_OK)
-        status = lm_section_keep(p, &bytes, section);
-    lm_buffer_free(&bytes);
-    return status;
+    return compile(p, &files, planned ? planned : dims->vocab, p->notes, section);
 }
 
 static lm_status

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "model/word_weights.h"
 
 #define MAX_ROWS (1 << 24)
 #define MAX_WIDTH (1 << 16)
@@ -25,6 +26,8 @@ _Static_assert(sizeof(lm_vectors) <= TABLE_OFFSET, "the section's header has no 
 /* As sentence-transformers and as model2vec call it. */
 #define TABLE "embedding.weight"
 #define OTHER_TABLE "embeddings"
+/* Of WordEmbeddings. */
+#define WORD_TABLE "emb_layer.weight"
 /* Of SparseStaticEmbedding, a weight for each token. */
 #define WEIGHT_TABLE "weight"
 
@@ -32,6 +35,12 @@ bool
 lm_vectors_are_there(const lm_tensors *tensors)
 {
     return lm_tensors_find(tensors, TABLE) || lm_tensors_find(tensors, OTHER_TABLE);
+}
+
+bool
+lm_vectors_are_of_words(const lm_tensors *tensors)
+{
+    return lm_tensors_find(tensors, WORD_TABLE) != NULL;
 }
 
 bool
@@ -98,10 +107,60 @@ find_weights(lm_planner *p, const lm_tensor *weight, lm_vectors_plan *plan)
     return lm_tensor_check_dtype(p->ctx, weight);
 }
 
+/* Ids are below the rows of the table, and of the weights. */
+static lm_status
+find_words(lm_planner *p, lm_vectors_plan *plan)
+{
+    const lm_checkpoint *checkpoint = &p->plan->checkpoint;
+    const lm_word_spec *words = &checkpoint->sentence.words;
+    size_t rows, weights;
+
+    plan->table = lm_tensors_find(&checkpoint->tensors, WORD_TABLE);
+    LM_TRY(check_table(p->ctx, plan->table));
+    rows = weights = (size_t)plan->table->shape[0];
+    plan->shape = (lm_vectors){.rows = (int32_t)rows,
+                               .width = (int32_t)plan->table->shape[1],
+                               .weighted = words->weights != NULL};
+    if (words->weights)
+        LM_TRY(lm_word_weights(p, words->file, words->weights, rows, &weights, &plan->numbers));
+    p->plan->vocabulary = (int32_t)(weights < rows ? weights : rows);
+    return LM_OK;
+}
+
+/* As many dimensions as words. */
+static lm_status
+find_bag(lm_planner *p, lm_vectors_plan *plan)
+{
+    const lm_checkpoint *checkpoint = &p->plan->checkpoint;
+    const char *file = checkpoint->config_file;
+    const lm_json *sum = lm_json_get(checkpoint->config, "cumulative_term_frequency");
+    size_t rows;
+
+    LM_TRY(lm_word_weights(p, file, checkpoint->config, 0, &rows, &plan->numbers));
+    if (rows > MAX_WIDTH) {
+        lm_raise(p->ctx, LM_UNSUPPORTED, "a bag of words has too many dimensions");
+        lm_detail_file(p->ctx, file);
+        lm_detail_key(p->ctx, "vocab");
+        lm_detail_found(p->ctx, "%zu words", rows);
+        return lm_detail_allowed(p->ctx, "at most %d", MAX_WIDTH);
+    }
+    plan->shape = (lm_vectors){
+        .rows = (int32_t)rows,
+        .width = 1,
+        .bag = sum && sum->type == LM_JSON_BOOL && !sum->boolean ? LM_BAG_ONCE : LM_BAG_SUM};
+    p->plan->vocabulary = plan->shape.rows;
+    return LM_OK;
+}
+
 static lm_status
 find_tensors(lm_planner *p, lm_vectors_plan *plan)
 {
     const lm_tensors *tensors = &p->plan->checkpoint.tensors;
+
+    if (lm_checkpoint_is_bag(&p->plan->checkpoint))
+        return find_bag(p, plan);
+    if (lm_checkpoint_has_words(&p->plan->checkpoint))
+        return find_words(p, plan);
 
     if (lm_checkpoint_starts_with(&p->plan->checkpoint, "SparseStaticEmbedding"))
         return find_weights(p, lm_tensors_find(tensors, WEIGHT_TABLE), plan);
@@ -120,20 +179,27 @@ find_tensors(lm_planner *p, lm_vectors_plan *plan)
     return check_by_token(p->ctx, plan->weights, plan->shape.rows);
 }
 
+/* Bytes of a row in the section: its vector, and its weight. */
+static size_t
+row_bytes(const lm_vectors *shape)
+{
+    return ((size_t)shape->width + shape->weighted) * sizeof(float);
+}
+
 static lm_status
 plan_vectors(lm_planner *p, lm_planned_section *section)
 {
     lm_vectors_plan *plan = lm_arena_zero(p->arena, sizeof *plan);
-    size_t values, bytes;
+    size_t bytes;
 
     if (!plan)
         return LM_NO_MEMORY;
     LM_TRY(find_tensors(p, plan));
-    if (lm_mul_overflows((size_t)plan->shape.rows, (size_t)plan->shape.width, &values) ||
-        lm_mul_overflows(values, sizeof(float), &bytes) ||
+    if (lm_mul_overflows((size_t)plan->shape.rows, row_bytes(&plan->shape), &bytes) ||
         lm_add_overflows(bytes, TABLE_OFFSET + LM_ALIGNMENT, &bytes))
         return lm_raise(p->ctx, LM_TOO_LARGE, "the model is too large");
-    p->plan->vocabulary = plan->shape.rows;
+    if (p->plan->vocabulary == 0)
+        p->plan->vocabulary = plan->shape.rows;
     *section = (lm_planned_section){plan, lm_align_up(bytes - LM_ALIGNMENT)};
     return LM_OK;
 }
@@ -211,25 +277,20 @@ fold(lm_context *ctx, const lm_vectors_plan *plan, const extras *more, float *ta
     return LM_OK;
 }
 
+/* The table, of files that may have its parts. */
 static lm_status
-fill_vectors(lm_context *ctx, const lm_model_plan *whole, const lm_planned_section *section,
-             void *bytes)
+read_table(lm_context *ctx, const lm_vectors_plan *plan, const lm_source *source, float *table)
 {
-    const lm_vectors_plan *plan = section->state;
-    float *table = (float *)(void *)((char *)bytes + TABLE_OFFSET);
     extras more = {.stored = NULL};
-    lm_status status;
+    lm_status status = take_memory(ctx, plan->mapping ? plan->table : NULL, &more.stored);
 
-    memset(bytes, 0, TABLE_OFFSET);
-    memcpy(bytes, &plan->shape, sizeof plan->shape);
-    status = take_memory(ctx, plan->mapping ? plan->table : NULL, &more.stored);
     if (status == LM_OK)
         status = take_memory(ctx, plan->mapping, &more.mapping);
     if (status == LM_OK)
         status = take_memory(ctx, plan->weights, &more.weights);
     if (status == LM_OK)
         status = read_tensors(
-            ctx, plan, &whole->source,
+            ctx, plan, source,
             (float *const[]){more.stored ? more.stored : table, more.mapping, more.weights});
     if (status == LM_OK && (more.mapping || more.weights))
         status = fold(ctx, plan, &more, table);
@@ -237,6 +298,23 @@ fill_vectors(lm_context *ctx, const lm_model_plan *whole, const lm_planned_secti
     lm_free(ctx, more.mapping);
     lm_free(ctx, more.weights);
     return status;
+}
+
+/* Header, table, and behind it the weights of words. */
+static lm_status
+fill_vectors(lm_context *ctx, const lm_model_plan *whole, const lm_planned_section *section,
+             void *bytes)
+{
+    const lm_vectors_plan *plan = section->state;
+    const size_t rows = (size_t)plan->shape.rows;
+    float *table = (float *)(void *)((char *)bytes + TABLE_OFFSET);
+
+    memset(bytes, 0, TABLE_OFFSET);
+    memcpy(bytes, &plan->shape, sizeof plan->shape);
+    if (plan->numbers)
+        memcpy(plan->table ? table + rows * (size_t)plan->shape.width : table, plan->numbers,
+               rows * sizeof *table);
+    return plan->table ? read_table(ctx, plan, &whole->source, table) : LM_OK;
 }
 
 /* ---- Bind ---- */
@@ -250,14 +328,16 @@ bind_vectors(lm_context *ctx, const void *bytes, size_t size, lm_model *model)
         return lm_raise(ctx, LM_INTERNAL, "the vectors in the image are truncated");
     memcpy(&head, bytes, sizeof head);
     if (head.rows < 1 || head.rows > MAX_ROWS || head.width < 1 || head.width > MAX_WIDTH ||
-        head.token_chars < 0 ||
-        (size - TABLE_OFFSET) / sizeof(float) / (size_t)head.width < (size_t)head.rows)
+        head.token_chars < 0 || head.bag > LM_BAG_ONCE ||
+        (size - TABLE_OFFSET) / row_bytes(&head) < (size_t)head.rows)
         return lm_raise(ctx, LM_INTERNAL, "the vectors of the image are not valid");
     view = lm_alloc(ctx, sizeof *view);
     if (!view)
         return LM_NO_MEMORY;
     *view = head;
     view->table = (const float *)(const void *)((const char *)bytes + TABLE_OFFSET);
+    if (head.weighted)
+        view->weights = view->table + (size_t)head.rows * (size_t)head.width;
     model->views[LM_SECTION_VECTORS] = view;
     return LM_OK;
 }
@@ -271,7 +351,7 @@ unbind_vectors(lm_context *ctx, lm_model *model)
 const lm_section_kind lm_section_vectors = {
     .name = "vectors",
     .id = LM_SECTION_VECTORS,
-    .layout = 2,
+    .layout = 3,
     .plan = plan_vectors,
     .fill = fill_vectors,
     .bind = bind_vectors,

@@ -6,6 +6,9 @@
 
 #include "token/tokenizer.h"
 
+/* Where no file says how long a text may be: longer ones do not fit a batch. */
+#define LM_WINDOW_UNLIMITED (1 << 20)
+
 /* The special tokens, and one besides. */
 int lm_window_least(const lm_tokenizer *tokenizer);
 

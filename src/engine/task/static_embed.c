@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "model/vectors.h"
 #include "task/steps.h"
+#include "task/word_pooling.h"
 
 /* torch.nn.functional.normalize's lower bound of a norm. */
 #define NORM_EPS 1e-12f
@@ -139,19 +140,34 @@ check_finite(const lm_static_run *run, const float *vector)
     return LM_OK;
 }
 
-/* From the sum to the mean, and to what the modules behind it make of that. */
+/* One vector of the text's tokens into the session's vectors. */
 static lm_status
-run_modules(const lm_static_run *run, size_t tokens, float **vector)
+pool(const lm_static_run *run, size_t tokens)
 {
     const size_t width = (size_t)run->vectors->width;
-    float *mean = run->session->vectors, *room = mean + width;
+    float *mean = run->session->vectors;
 
+    if (run->vectors->bag)
+        return lm_word_count(run, tokens, mean);
+    if (run->steps->pooling_count > 0)
+        return lm_word_pool(run, tokens, mean);
+    LM_TRY(add_up(run, tokens));
     for (size_t i = 0; i < width; i++)
         mean[i] /= (float)tokens;
-    *vector = mean;
-    return run->steps->count == 0 ? LM_OK
-                                  : lm_steps_of_row(run->ctx, run->model->kernels, run->steps, mean,
-                                                    room, room + run->steps->widest, vector);
+    return LM_OK;
+}
+
+/* From there to what the modules behind it make of that. */
+static lm_status
+run_modules(const lm_static_run *run, float **vector)
+{
+    float *pooled = run->session->vectors, *room = pooled + run->steps->pooled;
+
+    *vector = pooled;
+    return run->steps->count == 0
+               ? LM_OK
+               : lm_steps_of_row(run->ctx, run->model->kernels, run->steps, pooled, room,
+                                 room + run->steps->widest, vector);
 }
 
 /* To the result: as embed.c's, cut and then normalised again. */
@@ -176,12 +192,12 @@ embed_text(const lm_static_run *run, const lm_text *text, float *out)
 
     LM_TRY(lm_static_tokenize(run, text));
     tokens = run->vectors->drops_unknown ? drop_unknown(run) : run->session->encoding.count;
-    LM_TRY(add_up(run, tokens));
     if (tokens == 0)
         return lm_raise(run->ctx, LM_NO_TOKEN,
                         "the text has no token that the model has a vector "
                         "for");
-    LM_TRY(run_modules(run, tokens, &vector));
+    LM_TRY(pool(run, tokens));
+    LM_TRY(run_modules(run, &vector));
     LM_TRY(check_finite(run, vector));
     finish(run, vector, out);
     if (run->counts) {
@@ -200,9 +216,8 @@ lm_static_embed(lm_context *ctx, lm_session *session, const lm_model *model, con
         ctx,  session, model, lm_model_view(model, LM_SECTION_VECTORS), lm_model_steps(model),
         call, counts,
     };
-    lm_status status =
-        lm_session_grow(ctx, session, &session->vectors, &session->vector_capacity,
-                        (size_t)run.vectors->width + 2 * run.steps->widest, sizeof(float));
+    lm_status status = lm_session_grow(ctx, session, &session->vectors, &session->vector_capacity,
+                                       run.steps->pooled + 2 * run.steps->widest, sizeof(float));
 
     for (size_t i = 0; i < count && status == LM_OK; i++)
         status = embed_text(&run, &texts[i], out + i * call->width);

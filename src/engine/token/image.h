@@ -12,7 +12,7 @@
 #include "base/size.h"
 
 #define LM_TOKEN_MAGIC UINT32_C(0x4b544d4c) /* "LMTK" */
-#define LM_TOKEN_LAYOUT UINT32_C(6)
+#define LM_TOKEN_LAYOUT UINT32_C(7)
 
 typedef struct lm_span {
     uint64_t offset;

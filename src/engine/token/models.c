@@ -7,11 +7,13 @@
 
 #include "token/bpe.h"
 #include "token/unigram_model.h"
+#include "token/whitespace.h"
 #include "token/wordlevel.h"
 #include "token/wordpiece.h"
 
 const lm_token_model *const lm_token_models[] = {
-    &lm_wordpiece_model, &lm_wordlevel_model, &lm_bpe_model, &lm_unigram_model, NULL,
+    &lm_wordpiece_model, &lm_wordlevel_model,  &lm_bpe_model,
+    &lm_unigram_model,   &lm_whitespace_model, NULL,
 };
 
 #define MODEL_COUNT (sizeof lm_token_models / sizeof lm_token_models[0] - 1)

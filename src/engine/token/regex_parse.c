@@ -683,6 +683,10 @@ make_repeat(parser *p, node *item, interval times, bool lazy, node **out)
         return refuse(p, "an interval that ends before it begins");
     if (times.high == LM_REGEX_MANY && lm_regex_is_nullable(item))
         return refuse(p, "an unlimited repeat of what may be empty");
+    /* Oniguruma leaves a loop, unless that is short, with the first empty round: others follow
+     * here. */
+    if (times.high > 1 && !lm_regex_is_empty_last(item))
+        return refuse(p, "a repeat of what may be empty before it is longer");
     LM_TRY(make_list(p, LM_REGEX_REPEAT, item, NULL, out));
     (*out)->low = times.low;
     (*out)->high = times.high;

@@ -41,6 +41,42 @@ lm_regex_is_nullable(const lm_regex_node *node)
     }
 }
 
+static bool
+all_empty_last(const lm_regex_node *items)
+{
+    for (; items; items = items->next)
+        if (!lm_regex_is_empty_last(items))
+            return false;
+    return true;
+}
+
+/* Of alternatives the last one alone may take nothing. */
+static bool
+last_is_empty_last(const lm_regex_node *items)
+{
+    for (; items->next; items = items->next)
+        if (lm_regex_is_nullable(items))
+            return false;
+    return lm_regex_is_empty_last(items);
+}
+
+bool
+lm_regex_is_empty_last(const lm_regex_node *node)
+{
+    if (!lm_regex_is_nullable(node))
+        return true;
+    switch (node->kind) {
+    case LM_REGEX_CAT:
+        return all_empty_last(node->items);
+    case LM_REGEX_ALT:
+        return last_is_empty_last(node->items);
+    case LM_REGEX_REPEAT:
+        return !(node->lazy && node->low == 0) && lm_regex_is_empty_last(node->items);
+    default:
+        return node->kind != LM_REGEX_LOOK;
+    }
+}
+
 static lm_regex_node *
 one_character(lm_arena *arena, uint32_t c)
 {

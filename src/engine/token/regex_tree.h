@@ -33,6 +33,9 @@ typedef struct lm_regex_node {
 /* Whether it can match without taking a character. */
 bool lm_regex_is_nullable(const lm_regex_node *node);
 
+/* Whether it never takes nothing, or may do so at any place, after all other ways have failed. */
+bool lm_regex_is_empty_last(const lm_regex_node *node);
+
 /*
  * Read a pattern (valid UTF-8) in the syntax of Oniguruma. LM_UNSUPPORTED, with the pattern as
  * found, for what Oniguruma refuses, for what would need backtracking, and for what is not known.

@@ -54,6 +54,15 @@ typedef struct lm_tokenizer_files {
  */
 lm_status lm_tokenizer_from_older(lm_context *ctx, lm_arena *arena, lm_tokenizer_files *files);
 
+/*
+ * The tokenizer.json of a WhitespaceTokenizer of sentence-transformers, made of its settings: an
+ * array of words `vocab`, and where these are there `stop_words` and `do_lower_case`. Of equal
+ * words the last one is found. `unique`: it is a bag's, where the first one is, and the others are
+ * not counted. `file` is the settings', for messages.
+ */
+lm_status lm_whitespace_tokenizer(lm_context *ctx, lm_arena *arena, const lm_json *settings,
+                                  const char *file, bool unique, const lm_json **tokenizer);
+
 /* Does config.json tell the class, and does that set stages of the tokenizer? */
 bool lm_tokenizer_class_implied(const lm_tokenizer_files *files);
 
