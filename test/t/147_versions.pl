@@ -1,4 +1,4 @@
-# 143_versions.pl - a column's change of model while others read and write: no search sees two versions, no row is lost; the
+# 147_versions.pl - a column's change of model while others read and write: no search sees two versions, no row is lost; the
 # guard in other sessions, after dump and restore, and on a standby; maps between versions of the real model.
 use strict;
 use warnings;
