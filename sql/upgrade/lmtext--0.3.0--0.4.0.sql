@@ -2632,9 +2632,10 @@ GRANT SELECT ON lmtext.alerts TO PUBLIC;
 -- 61-schedule: when jobs run by themselves. The launcher (src/pg/jobs/launcher.c) looks at these tables in short visits to each
 -- database, as the superuser that made the cluster: what it calls is here, reads and writes tables of lmtext only, and sets search_path.
 
--- Written by lmtext_internal.write_job, and by lmtext_internal.due_work.
+-- Written by lmtext_internal.write_job, and by lmtext_internal.due_work. It has no foreign key: a parallel pg_restore would load it
+-- before lmtext.job.
 CREATE TABLE lmtext.job_schedule (
-    work regclass NOT NULL PRIMARY KEY REFERENCES lmtext.job (work) ON DELETE CASCADE,
+    work regclass NOT NULL PRIMARY KEY,
     cron text NOT NULL,
     time_zone text NOT NULL,
     not_before time,

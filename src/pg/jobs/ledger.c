@@ -27,7 +27,10 @@ static const struct {
     const char *name, *command;
 } entries[] = {
     /* Jobs whose table was dropped without them go first: their names are free. */
-    {"forget", "DELETE FROM lmtext.job j WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c "
+    {"forget", "WITH s AS (DELETE FROM lmtext.job_schedule s WHERE NOT EXISTS "
+               "(SELECT FROM pg_catalog.pg_class c "
+               "WHERE c.oid OPERATOR(pg_catalog.=) s.work::pg_catalog.oid)) "
+               "DELETE FROM lmtext.job j WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c "
                "WHERE c.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid) "
                "AND $1 IS NOT NULL AND $2 IS NOT NULL"},
     {"create", "INSERT INTO lmtext.job SELECT j.* FROM pg_catalog.pg_class c, "
@@ -37,7 +40,9 @@ static const struct {
                "WHERE c.oid OPERATOR(pg_catalog.=) $1 "
                "AND j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1"},
     {"drop", "WITH r AS (DELETE FROM lmtext.job_run r "
-             "WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1) "
+             "WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1), "
+             "s AS (DELETE FROM lmtext.job_schedule s "
+             "WHERE s.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1) "
              "DELETE FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
              "AND $2 IS NOT NULL"},
     {"set", "UPDATE lmtext.job j SET "
@@ -87,6 +92,8 @@ static const struct {
      "SELECT $1, d.cron, d.time_zone, d.not_before, d.not_after, lmtext_internal.next_time(d.cron, "
      "d.time_zone, pg_catalog.clock_timestamp(), d.not_before, d.not_after) "
      "FROM pg_catalog.jsonb_populate_record(NULL::lmtext.job_schedule, $2) d "
+     "WHERE EXISTS (SELECT FROM lmtext.job j WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) "
+     "$1) "
      "ON CONFLICT (work) DO UPDATE SET cron = excluded.cron, time_zone = excluded.time_zone, "
      "not_before = excluded.not_before, not_after = excluded.not_after, "
      "next_run = excluded.next_run, tries = 0"},
