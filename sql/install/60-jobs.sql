@@ -1653,7 +1653,7 @@ COMMENT ON PROCEDURE lmtext_internal.run_workers(text, integer, boolean) IS 'a r
 CREATE FUNCTION lmtext_internal.check_run(job lmtext.job, workers integer) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
 BEGIN
-    IF pg_catalog.current_setting('transaction_read_only')::bool THEN
+    IF pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool THEN
         RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction',
             MESSAGE = 'cannot execute lmtext.run_job() in a read-only transaction',
             HINT = CASE WHEN pg_catalog.pg_is_in_recovery()

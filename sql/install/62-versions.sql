@@ -15,7 +15,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'options must be a JSON object';
     END IF;
     SELECT o.key, known OPERATOR(pg_catalog.->>) o.key AS type INTO wrong FROM pg_catalog.jsonb_each(given) o
-    WHERE pg_catalog.jsonb_typeof(o.value) IS DISTINCT FROM (known OPERATOR(pg_catalog.->>) o.key) ORDER BY o.key LIMIT 1;
+    WHERE COALESCE(pg_catalog.jsonb_typeof(o.value) OPERATOR(pg_catalog.<>) (known OPERATOR(pg_catalog.->>) o.key), true)
+    ORDER BY o.key LIMIT 1;
     IF FOUND AND wrong.type IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = pg_catalog.format('unknown option "%s"', lmtext_internal.shown(wrong.key)),
@@ -61,7 +62,7 @@ BEGIN
     SELECT t.tgname INTO reader FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
     WHERE t.tgrelid OPERATOR(pg_catalog.=) relation AND p.prosrc OPERATOR(pg_catalog.=) 'lmtext_embed_trigger'
         AND pg_catalog.split_part(pg_catalog.encode(t.tgargs, 'escape'), '\000', 2) OPERATOR(pg_catalog.=)
-            pg_catalog.encode(pg_catalog.convert_to(column_name::text, pg_catalog.getdatabaseencoding()), 'escape') LIMIT 1;
+            pg_catalog.encode(pg_catalog.convert_to(column_name::pg_catalog.text, pg_catalog.getdatabaseencoding()), 'escape') LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = pg_catalog.format('trigger "%s" keeps column "%s"', reader, column_name),
@@ -159,7 +160,7 @@ BEGIN
     allow_errors := COALESCE((switch_job.options OPERATOR(pg_catalog.->>) 'allow_errors')::boolean, false);
     IF NOT COALESCE((switch_job.options OPERATOR(pg_catalog.->>) 'drop_old')::boolean, false) THEN
         keep_as := COALESCE(switch_job.options OPERATOR(pg_catalog.->>) 'keep_as',
-            pg_catalog.concat(pg_catalog.left(switch_job.replaces::text, 59), '_old'));
+            pg_catalog.concat(pg_catalog.left(switch_job.replaces::pg_catalog.text, 59), '_old'));
     END IF;
     IF switch_job.replaces OPERATOR(pg_catalog.=) ANY (ARRAY[job.target_column, job.text_column] OPERATOR(pg_catalog.||) job.key)
             OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
@@ -275,7 +276,7 @@ BEGIN
     IF pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.<>) 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'options must be a JSON object';
     END IF;
-    SELECT o INTO wrong FROM pg_catalog.jsonb_object_keys(options) o WHERE o OPERATOR(pg_catalog.<>) ALL ('{sample,seconds}'::text[]);
+    SELECT o INTO wrong FROM pg_catalog.jsonb_object_keys(options) o WHERE o OPERATOR(pg_catalog.<>) ALL ('{sample,seconds}'::pg_catalog.text[]);
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = pg_catalog.format('unknown option "%s"', lmtext_internal.shown(wrong)),
