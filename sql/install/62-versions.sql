@@ -36,7 +36,7 @@ DECLARE
     left_over bigint;
 BEGIN
     EXECUTE pg_catalog.format('SELECT pg_catalog.count(*) FROM %s', parts.to_do) INTO left_over
-        USING lmtext_internal.resolve_model(job.model);
+        USING lmtext_internal.job_versions(job);
     IF left_over OPERATOR(pg_catalog.>) 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = pg_catalog.format('job "%s" has %s rows left to do', job.name, left_over),
