@@ -213,6 +213,15 @@ like(check('settings', "SET lmtext.$_; "), qr/^pass/, "a default $_") for (q{emb
     $holder->quit;
     value(q{UPDATE texts SET body = 'short' WHERE id = 7; CALL lmtext.run_job('nightly')});
     like(check('job_errors'), qr/^pass/, 'a text that can be done mends it');
+    # Whoever owns the table of a job may index it, and nobody who looks runs what the index says.
+    value(q{CREATE FUNCTION loud(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+        CREATE INDEX of_others ON "nightly@job" (position) WHERE loud('x') IS NOT NULL;
+        CREATE INDEX of_all ON "nightly@job" (position) WHERE position IS NOT NULL;
+        CREATE INDEX of_none ON "nightly@job" (position) WHERE sqlstate IS NULL;
+        CREATE INDEX in_blocks ON "nightly@job" USING brin (position) WHERE sqlstate IS NOT NULL;
+        CREATE OR REPLACE FUNCTION loud(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''loud''; END'});
+    like(check('job_errors'), qr/^pass/, 'further indexes on its table are not read');
+    value('DROP INDEX of_others, of_all, of_none, in_blocks');
 
     value(q{SELECT lmtext.deploy('m', 1)});
     like(check('stale'), qr/^warn: Jobs that have left rows to be done \(1\): nightly \(not with m\@1\) .*lmtext.run_job/, 'another version');

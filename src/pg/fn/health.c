@@ -15,8 +15,10 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xlog.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -786,22 +788,42 @@ check_jobs(const health *health)
                 "No last run of a job has failed.");
 }
 
+/*
+ * Whether an index is a B-tree over the rows whose sqlstate is not null. The predicate is read as
+ * it stands: RelationGetIndexPredicate would evaluate what an owner has written there.
+ */
+static bool
+holds_failed_rows(Relation index, AttrNumber sqlstate)
+{
+    bool is_null;
+    Datum predicate;
+    NullTest *test;
+
+    if (index->rd_rel->relam != BTREE_AM_OID || !index->rd_index->indisvalid)
+        return false;
+    predicate = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &is_null);
+    if (is_null)
+        return false;
+    test = stringToNode(TextDatumGetCString(predicate));
+    return IsA(test, NullTest) && test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
+           ((Var *)test->arg)->varattno == sqlstate;
+}
+
 /* The index on rows that failed, which create_job made; InvalidOid if it is gone. */
 static Oid
 failed_rows_index(Relation work)
 {
+    AttrNumber sqlstate = get_attnum(RelationGetRelid(work), "sqlstate");
     Oid found = InvalidOid;
     ListCell *cell;
 
     foreach (cell, RelationGetIndexList(work)) {
         Relation index;
-        List *predicate;
 
         if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
             continue;
         index = index_open(lfirst_oid(cell), NoLock);
-        predicate = RelationGetIndexPredicate(index);
-        if (predicate != NIL && IsA(linitial(predicate), NullTest))
+        if (holds_failed_rows(index, sqlstate))
             found = lfirst_oid(cell);
         index_close(index, AccessShareLock);
     }
