@@ -60,7 +60,7 @@ sub errors_of
 {
     my ($statement, @cases) = @_;
     my %errors;
-    while (my @some = splice @cases, 0, 100)
+    while (my @some = splice @cases, 0, 40)
     {
         my $err = say_in($session, join '', map { "\\warn case $_->{number}\n" . $statement->($_) . ";\n" } @some);
         %errors = (%errors, $err =~ /case (\d+)\n(.*?)(?=case \d+\n|\z)/gs);
