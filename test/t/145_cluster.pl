@@ -92,21 +92,38 @@ nothing_is_left('what came before');
 if ($contrib)
 {
     value('CREATE SCHEMA tools; CREATE EXTENSION dblink SCHEMA tools');
+    there(q{CREATE TABLE "far@77" OF lmtext.model_part (PRIMARY KEY (file, part)); INSERT INTO "far@77" SELECT * FROM "m@1";
+        CREATE TABLE "on_far@7" OF lmtext.model_part (base WITH OPTIONS DEFAULT 'far@77'::regclass, PRIMARY KEY (file, part));
+        INSERT INTO "on_far@7" (file, part, data) SELECT file, part, data FROM "head@1"});
+    is(value(pull('on_far@7')), 7, 'a new name keeps its number');
+    is(value($names), '"far@1" "on_far@7"', 'but the number of a base is not believed');
+    value(q{SELECT lmtext.drop_model('on_far'); SELECT lmtext.drop_model('far'); DELETE FROM lmtext.model_name});
     is(value('SET client_min_messages = warning;' . pull('head')), 1, 'a head is pulled');
     is(value($names), '"head@1" "m@1"', 'with what it is built on');
     is(value('SET client_min_messages = warning;' . pull('m@2')), 2, 'another version too');
     is(value($vector), there($vector), 'and all compute the same');
-    is(value("$facts true"), there("$facts true"), 'what is known of them came along');
+    is(value("$facts true"), there("$facts name IN ('m', 'head')"), 'what is known of them came along');
     is(value(q{SELECT count(*) FROM lmtext.selftest('m@2') WHERE NOT ok}), 0, 'golden values are met');
     is(value(pull('m') . ';' . pull('head') . ';' . pull('m@2')), "1\n1\n2", 'again copies nothing');
     is(value(q{SELECT count(*) FROM pg_class WHERE relname LIKE '%@%' AND relkind = 'r'}), 3, 'so there are three tables');
     is(value(q{CREATE SCHEMA ml; SET client_min_messages = warning;} . pull('head', 'ml.kopf')), 1, 'under another name');
     is(value(q{SELECT base FROM lmtext.models WHERE name = 'kopf'}), '"m@1"', 'on the base that is there');
     like(complaint(pull('m@2', 'kopf') . ';' . pull('m@1', 'kopf')), qr/another one is still deployed.*deploy\('public\.kopf', 3\)/s, 'a later version waits');
-    like(complaint(pull('m@1', 'ml.kopf') ), qr/version 1 of model "kopf" is version 2 here/, 'a number that is used is not used again');
+    like(complaint(pull('far@77', 'ml.kopf')), qr/version 77 of model "kopf" is version 2 here/, 'a name that has versions gets the next number');
+    there('DROP TABLE "on_far@7"; DROP TABLE "far@77"');
     value(q{SELECT lmtext.drop_model('ml.kopf'); SELECT lmtext.drop_model('kopf'); SELECT lmtext.drop_model('head'); SELECT lmtext.drop_model('m');
         DELETE FROM lmtext.model_name; CREATE ROLE owner SUPERUSER; GRANT EXECUTE ON FUNCTION lmtext.pull_model TO plain; GRANT USAGE ON SCHEMA tools TO plain});
     nothing_is_left('dropping all');
+
+    my ($first, $second) = (session(), session());
+    $first->query('BEGIN;' . pull('m'));
+    my $waiter = begin_in($second, pull('m') . ';');
+    wait_for("SELECT count(*) > 0 FROM pg_locks WHERE pid = $waiter AND NOT granted", 'who pulls the same waits');
+    $first->query('COMMIT');
+    like(end_in($second), qr/^1$/m, 'and finds what came meanwhile');
+    $_->quit for $first, $second;
+    is(value(q{SELECT string_agg(relname, ' ') FROM pg_class WHERE relname LIKE '%@%' AND relkind = 'r'}), 'm@1', 'with no second table');
+    value(q{SELECT lmtext.drop_model('m'); DELETE FROM lmtext.model_name});
 
     # Damage there is met here.
     there(q{CREATE TABLE "bad@1" OF lmtext.model_part (PRIMARY KEY (file, part)); INSERT INTO "bad@1" SELECT * FROM "m@1";
@@ -194,6 +211,23 @@ SQL
         SELECT lmtext.drop_model('slow'); DROP TABLE "bad@1"; DELETE FROM lmtext.model_name WHERE model = 'bad'},
         $here->host, $here->port, value('SELECT current_user'), $secret, $secret);
     my $sync = q{SELECT string_agg(concat_ws(' ', model, copied, deployed), ', ') FROM lmtext.sync_models('shard'%s)};
+    my $as_reader = q{SELECT dblink_connect('s', 'shard'); SET ROLE guest; SELECT * FROM lmtext_internal.push_models('public', 's', '{head@1}')};
+    value(q{GRANT SELECT ON "head@1" TO guest});
+    is(state_of($as_reader), '55000', 'a head whose base the caller does not copy');
+    value(q{REVOKE SELECT (file) ON "m@1" FROM guest});
+    is(state_of($as_reader), '42501', 'or may not use');
+    use_node($here);
+    nothing_is_left('either');
+    $first = session();
+    $first->query('BEGIN;' . pull('m'));
+    use_node($there);
+    $second = session();
+    begin_in($second, (sprintf $sync, q{, '{m}'}) . ';');
+    ok($here->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE NOT granted}), 'who copies the same waits');
+    $first->query('COMMIT');
+    like(end_in($second), qr/"m\@1" f f/, 'and finds what came meanwhile');
+    $_->quit for $first, $second;
+    $here->safe_psql('postgres', q{SELECT lmtext.drop_model('m@1'); DELETE FROM lmtext.model_name});
     is(value(sprintf $sync, q{, '{head}'}), '"m@1" t f, "head@1" t f', 'a head goes with its base');
     is(value(sprintf $sync, ''), '"m@1" f f, "m@2" t f, "head@1" f f', 'then what lacks');
     is(value(sprintf $sync, ''), '"m@1" f f, "m@2" f f, "head@1" f f', 'then nothing');
@@ -207,6 +241,8 @@ SQL
     is(state_of(sprintf $sync, ''), '42710', 'a number that is used there for another version is refused');
     is($here->safe_psql('postgres', q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname ~ '^m@' AND relkind = 'r'}),
         'm@1 m@2 m@3', 'and nothing was made');
+    is($here->safe_psql('postgres', 'SET client_min_messages = warning;' . pull('m@3')), 4, 'it can be pulled there, as another number');
+    like(complaint(sprintf $sync, ''), qr/42710: .*pinned to one must not be sent/s, 'and the same number still means another version there');
     is(value('SELECT dblink_get_connections() IS NULL'), 't', 'no connection stays');
     is(state_of(q{SELECT lmtext.sync_models('none')}), '42704', 'an unknown server');
     is(state_of(q{SELECT lmtext.sync_models('shard', '{none}')}), '42704', 'an unknown model');
