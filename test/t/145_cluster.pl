@@ -60,6 +60,7 @@ sub copy
 is(value(copy('m@1', 'NULL', $digest) . q{; SELECT lmtext.embed('a', 'copy') = lmtext.embed('a', 'm')}), qq{"copy\@7"\n7\nt},
     'rows that were copied are a version');
 is(value(q{SELECT lmtext_internal.begin_copy('copy', 3, NULL); DROP TABLE "copy@8"}), '"copy@8"', 'no number is used again');
+value(q{SELECT lmtext.drop_model('copy'); DELETE FROM lmtext.model_name WHERE model = 'copy'});
 for my $bad (
     [ 'another digest', copy('m@1', 'NULL', $head), 'XX001' ],
     [ 'a head without its base', copy('head@1', 'NULL', $head), 'XX001' ],
@@ -78,8 +79,6 @@ for my $bad (
     [ 'a read-only transaction at the end', q{SET default_transaction_read_only = on; SELECT lmtext_internal.end_copy('m@1', '')}, '25006' ])
 {
     my ($what, $sql, $state) = @$bad;
-    value(q{SELECT lmtext.drop_model('copy')}) if value(q{SELECT count(*) FROM lmtext.models WHERE name = 'copy'});
-    value(q{DELETE FROM lmtext.model_name WHERE model = 'copy'});
     is(state_of($sql), $state, "refused: $what");
 }
 value(copy('m@1', 'NULL', $digest) . q{; UPDATE lmtext.model_name SET last_version = 999999 WHERE model = 'copy'});
