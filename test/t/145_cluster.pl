@@ -22,6 +22,18 @@ my $vector = q{SELECT lmtext.embed('the cat sat on the mat', 'm@1'), lmtext.embe
 sub there { return $there->safe_psql('postgres', $_[0]); }
 sub pull { my $arguments = join ', ', map { "'$_'" } @_; return qq{SELECT lmtext.pull_model('$link', $arguments)}; }
 
+# Cases of a name, a script and the SQLSTATE that ends it, in one session.
+sub fails
+{
+    my ($server, $what, @cases) = @_;
+    my $script = join '', map { "\\set LAST_ERROR_SQLSTATE none\n$_->[1];\n\\echo :LAST_ERROR_SQLSTATE\nROLLBACK;\nDISCARD ALL;\n" } @cases;
+    my ($status, $out) = $server->psql('postgres', $script, on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+    my @states = grep { /^(?:\w{5}|none)$/ } split /\n/, $out;
+    is(shift @states, $_->[2], "$what: $_->[0]") for @cases;
+    is(scalar @states, 0, "$what: and no more");
+    return;
+}
+
 sub nothing_is_left
 {
     my ($what) = @_;
@@ -61,7 +73,7 @@ is(value(copy('m@1', 'NULL', $digest) . q{; SELECT lmtext.embed('a', 'copy') = l
     'rows that were copied are a version');
 is(value(q{SELECT lmtext_internal.begin_copy('copy', 3, NULL); DROP TABLE "copy@8"}), '"copy@8"', 'no number is used again');
 value(q{SELECT lmtext.drop_model('copy'); DELETE FROM lmtext.model_name WHERE model = 'copy'});
-for my $bad (
+fails($here, 'refused',
     [ 'another digest', copy('m@1', 'NULL', $head), 'XX001' ],
     [ 'a head without its base', copy('head@1', 'NULL', $head), 'XX001' ],
     [ 'a model on a base', copy('m@1', q{'m@1'}, $digest), 'XX001' ],
@@ -76,11 +88,7 @@ for my $bad (
     [ 'no name', q{SELECT lmtext_internal.begin_copy(NULL, 7, NULL)}, '22004' ],
     [ 'no number', q{SELECT lmtext_internal.begin_copy('x', NULL, NULL)}, '22004' ],
     [ 'a read-only transaction', q{SET default_transaction_read_only = on; SELECT lmtext_internal.begin_copy('x', 1, NULL)}, '25006' ],
-    [ 'a read-only transaction at the end', q{SET default_transaction_read_only = on; SELECT lmtext_internal.end_copy('m@1', '')}, '25006' ])
-{
-    my ($what, $sql, $state) = @$bad;
-    is(state_of($sql), $state, "refused: $what");
-}
+    [ 'a read-only transaction at the end', q{SET default_transaction_read_only = on; SELECT lmtext_internal.end_copy('m@1', '')}, '25006' ]);
 value(copy('m@1', 'NULL', $digest) . q{; UPDATE lmtext.model_name SET last_version = 999999 WHERE model = 'copy'});
 is(state_of(q{SELECT lmtext_internal.begin_copy('copy', 1000000, NULL)}), '54000', 'numbers end');
 value(q{SELECT lmtext.drop_model('copy'); DROP TABLE doc; SELECT lmtext.drop_model('head'); SELECT lmtext.drop_model('m'); DELETE FROM lmtext.model_name});
@@ -138,7 +146,7 @@ if ($contrib)
     there("CREATE ROLE guest LOGIN; CREATE DATABASE older; CREATE DATABASE bare");
     $there->safe_psql('older', q{CREATE EXTENSION lmtext; UPDATE pg_extension SET extversion = '0.3.0' WHERE extname = 'lmtext'});
     my $as_guest = $link =~ s/user=\w+/user=guest/r;
-    for my $case (
+    fails($here, 'pull_model',
         [ 'an unknown model', pull('nothing'), '42704' ], [ 'a NULL', q{SELECT lmtext.pull_model(NULL, 'm')}, '22004' ],
         [ 'a name that is none', pull('m', 'a.b.c.d'), '42602' ], [ 'a number in the new name', pull('m', 'x@3'), '42602' ],
         [ 'a schema that is not there', pull('m', 'nowhere.m'), '3F000' ],
@@ -146,10 +154,7 @@ if ($contrib)
         [ 'a database without lmtext', pull('m') =~ s/dbname=postgres/dbname=bare/r, '55000' ],
         [ 'a role that may not use it', "SELECT lmtext.pull_model('$as_guest', 'm')", '42501' ],
         [ 'a read-only transaction', 'SET default_transaction_read_only = on;' . pull('m'), '25006' ],
-        [ 'a role without a password', 'SET ROLE plain;' . pull('m'), '2F003' ])
-    {
-        is(state_of($case->[1]), $case->[2], "pull_model: $case->[0]");
-    }
+        [ 'a role without a password', 'SET ROLE plain;' . pull('m'), '2F003' ]);
     there(q{GRANT SELECT (file) ON "m@1" TO guest});
     is(state_of("SELECT lmtext.pull_model('$as_guest', 'm')"), '42501', 'to use a model is not to have it');
     my $from = -s $here->logfile;
@@ -275,11 +280,9 @@ SQL
     is(value("SET search_path = pg_catalog; SELECT string_agg(id::text, ' ') FROM ($query) s"), $exact, 'the text of the query means the same everywhere');
     is(value("CREATE VIEW nearest AS $query; SELECT count(*) FROM nearest"), 9, 'and can be a view');
     like(value("EXPLAIN (VERBOSE, COSTS OFF) $query"), qr/Remote SQL: .*ORDER BY \(v OPERATOR\(public\.<=>\) .*LIMIT 9/, 'each server sorts and cuts its own');
-    for my $bad ([ q{NULL::doc, 'x', '{1}'}, '42703' ], [ q{NULL::doc, 'body', '{1}'}, '42804' ], [ q{1, 'v', '{1}'}, '42804' ],
-        [ q{NULL::doc, 'v', NULL}, '22023' ], [ q{NULL::doc, 'v', '{1}', 0}, '22023' ], [ q{NULL::doc, NULL, '{1}'}, '22023' ])
-    {
-        is(state_of("SELECT lmtext.search_partitions($bad->[0])"), $bad->[1], "search_partitions($bad->[0])");
-    }
+    fails($there, 'search_partitions', map { [ $_->[0], "SELECT lmtext.search_partitions($_->[0])", $_->[1] ] }
+        [ q{NULL::doc, 'x', '{1}'}, '42703' ], [ q{NULL::doc, 'body', '{1}'}, '42804' ], [ q{1, 'v', '{1}'}, '42804' ],
+        [ q{NULL::doc, 'v', NULL}, '22023' ], [ q{NULL::doc, 'v', '{1}', 0}, '22023' ], [ q{NULL::doc, NULL, '{1}'}, '22023' ]);
     my $where = q{doc_c WHERE lmtext.classify(body, 'public.head@1'::regclass) = '1'};
     like(value("EXPLAIN (VERBOSE, COSTS OFF) SELECT count(*) FROM $where"), qr/Remote SQL: .*lmtext\.classify\(body, 'public\."head\@1"'::regclass/,
         'a pinned call in WHERE runs on the shard');
