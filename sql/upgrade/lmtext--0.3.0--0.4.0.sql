@@ -3407,7 +3407,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.remote_close(text, text) IS 'close a connection to another database, if it is open';
 
--- Waits in steps that a cancel ends, whatever the other side does.
+-- Waits for a result in steps that a cancel ends. Opening a connection, and sending while the other side reads nothing, are libpq's
+-- and dblink's: there only connect_timeout and tcp_user_timeout of the connection help.
 CREATE FUNCTION lmtext_internal.remote_send(lib text, connection text, command text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -3499,13 +3500,15 @@ CREATE FUNCTION lmtext_internal.version_card(relation regclass) RETURNS jsonb
 $$;
 COMMENT ON FUNCTION lmtext_internal.version_card(regclass) IS 'what a version is, for the other end of a copy';
 
-CREATE FUNCTION lmtext_internal.find_copy(schema text, model text, digest text) RETURNS regclass
+CREATE FUNCTION lmtext_internal.find_copy(schema text, model text, digest text, number integer) RETURNS regclass
     LANGUAGE sql STABLE PARALLEL SAFE COST 10000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.model FROM lmtext.models m JOIN pg_class c ON c.oid = m.model JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = schema AND m.name = find_copy.model AND m.sha256 = digest AND m.status = 'ready'
+        AND (number IS NULL OR m.version = number)
     ORDER BY m.deployed DESC, m.version DESC LIMIT 1
 $$;
-COMMENT ON FUNCTION lmtext_internal.find_copy(text, text, text) IS 'version of a model that has a digest';
+COMMENT ON FUNCTION lmtext_internal.find_copy(text, text, text, integer) IS
+    'version of a model that has a digest, and a number unless that is NULL';
 
 -- The base of a head: any version of its digest serves.
 CREATE FUNCTION lmtext_internal.find_base(model text, digest text) RETURNS regclass
@@ -3520,7 +3523,7 @@ CREATE FUNCTION lmtext_internal.check_card(card jsonb, model text) RETURNS void
 BEGIN
     IF card IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('permission denied for model "%s" of the other database', lmtext_internal.shown(model));
+            MESSAGE = format('permission denied for model "%s"', lmtext_internal.shown(model));
     ELSIF card ->> 'status' <> 'ready' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('model "%s" cannot be copied: its status is %s', lmtext_internal.shown(model), card ->> 'status');
@@ -3574,15 +3577,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.tell_copy(jsonb, jsonb) IS 'say what number a copy has, and that another version is deployed';
 
-CREATE FUNCTION lmtext_internal.pull_version(lib text, connection text, card jsonb, schema text, model text) RETURNS regclass
+-- The number is what another server says, and a high one leaves no others: it is taken for a name that the caller gave and that was
+-- never used here. 0 is the next one.
+CREATE FUNCTION lmtext_internal.free_number(card jsonb, schema text, model text, is_base boolean) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN is_base OR EXISTS (SELECT FROM lmtext.model_name n WHERE n.schema = free_number.schema AND n.model = free_number.model)
+        THEN 0 ELSE (card ->> 'version')::integer END
+$$;
+COMMENT ON FUNCTION lmtext_internal.free_number(jsonb, text, text, boolean) IS 'number that a copy is to have, 0 for the next one';
+
+CREATE FUNCTION lmtext_internal.pull_version(lib text, connection text, card jsonb, schema text, model text, is_base boolean)
+    RETURNS regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found regclass;
     base regclass;
     base_card jsonb;
+    wanted integer := lmtext_internal.free_number(card, schema, model, is_base);
+    made regclass;
 BEGIN
     PERFORM lmtext_internal.check_card(card, model);
-    found := lmtext_internal.find_copy(schema, model, card ->> 'sha256');
+    found := lmtext_internal.find_copy(schema, model, card ->> 'sha256', NULL);
     IF found IS NOT NULL THEN
         RETURN found;
     END IF;
@@ -3590,19 +3605,25 @@ BEGIN
         base_card := lmtext_internal.remote_value(lib, connection,
             format('SELECT lmtext_internal.version_card(%L)::pg_catalog.text', card ->> 'base'))::jsonb;
         base := COALESCE(lmtext_internal.find_base(base_card ->> 'name', base_card ->> 'sha256'),
-            lmtext_internal.pull_version(lib, connection, base_card, schema, base_card ->> 'name'));
+            lmtext_internal.pull_version(lib, connection, base_card, schema, base_card ->> 'name', true));
     END IF;
-    found := lmtext_internal.begin_copy(format('%I.%I', schema, model), (card ->> 'version')::integer, base);
-    PERFORM lmtext_internal.pull_rows(lib, connection, card ->> 'table', lmtext_internal.table_name(found));
-    PERFORM lmtext_internal.set_comment(lmtext_internal.table_name(found), card ->> 'comment');
-    PERFORM lmtext_internal.end_copy(found, card ->> 'sha256');
-    PERFORM lmtext_internal.tell_copy(card, lmtext_internal.version_card(found));
-    RETURN found;
+    made := lmtext_internal.begin_copy(format('%I.%I', schema, model), wanted, base);
+    found := lmtext_internal.find_copy(schema, model, card ->> 'sha256', NULL); -- while it waited for the name
+    IF found IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %s', lmtext_internal.table_name(made));
+        RETURN found;
+    END IF;
+    PERFORM lmtext_internal.pull_rows(lib, connection, card ->> 'table', lmtext_internal.table_name(made));
+    PERFORM lmtext_internal.set_comment(lmtext_internal.table_name(made), card ->> 'comment');
+    PERFORM lmtext_internal.end_copy(made, card ->> 'sha256');
+    PERFORM lmtext_internal.tell_copy(card, lmtext_internal.version_card(made));
+    RETURN made;
 END $$;
-COMMENT ON FUNCTION lmtext_internal.pull_version(text, text, jsonb, text, text) IS
+COMMENT ON FUNCTION lmtext_internal.pull_version(text, text, jsonb, text, text, boolean) IS
     'copy a version from another database, and what it is built on, unless they are here';
 
--- No search_path is set: a name without a schema is of the caller's.
+-- No search_path is set: a name without a schema is of the caller's. It is not PUBLIC's, as import_model is not; that is no barrier.
+-- Who may create tables may make a version of rows, as a restore does, and so the functions above are PUBLIC's.
 CREATE FUNCTION lmtext.pull_model(conninfo text, model text, name text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 AS $$
 DECLARE
@@ -3625,7 +3646,7 @@ BEGIN
     card := lmtext_internal.remote_value(lib, connection, pg_catalog.format(
         'SELECT lmtext_internal.version_card(lmtext_internal.resolve_model(%L))::pg_catalog.text', model))::pg_catalog.jsonb;
     place := lmtext_internal.copy_place(COALESCE(name, pg_catalog.quote_ident(card OPERATOR(pg_catalog.->>) 'name'), model));
-    version := lmtext_internal.pull_version(lib, connection, card, place[1], place[2]);
+    version := lmtext_internal.pull_version(lib, connection, card, place[1], place[2], false);
     PERFORM lmtext_internal.remote_close(lib, connection);
     RETURN (lmtext_internal.version_card(version) OPERATOR(pg_catalog.->>) 'version')::pg_catalog.int4;
 EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
@@ -3650,19 +3671,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.push_rows(text, text, text, text) IS 'copy the rows of a version to another database';
 
--- A column that is named by its number there would be another version's: the number must be the same.
+-- A call or a column that is pinned to a number would be another version's there: the number must be the same. Waiting for the
+-- name, another session may have made what is wanted: NULL.
 CREATE FUNCTION lmtext_internal.push_table(lib text, connection text, card jsonb, base text) RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made text := lmtext_internal.remote_value(lib, connection, format('SELECT lmtext_internal.begin_copy(%L, %s, %L)::pg_catalog.oid',
         format('%I.%I', card ->> 'schema', card ->> 'name'), card ->> 'version', base));
-    target text := lmtext_internal.remote_value(lib, connection, format('SELECT lmtext_internal.table_name(%s)', made));
+    target text;
 BEGIN
+    IF lmtext_internal.find_remote(lib, connection, card) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    target := lmtext_internal.remote_value(lib, connection, format('SELECT lmtext_internal.table_name(%s)', made));
     IF target <> card ->> 'table' THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('version %s of model "%s" cannot be made in the other database', card ->> 'version', card ->> 'name'),
             DETAIL = 'It has used that number, or a higher one, for another version.',
-            HINT = 'Call lmtext.pull_model there, which takes the next number, or drop the model there.';
+            HINT = 'Make it here under another name, or with a number that is free there. lmtext.pull_model there takes the next number,'
+                ' but then numbers differ: calls that are pinned to one must not be sent to that server, where they mean another version.';
     END IF;
     RETURN target;
 END $$;
@@ -3671,29 +3698,54 @@ COMMENT ON FUNCTION lmtext_internal.push_table(text, text, jsonb, text) IS 'make
 CREATE FUNCTION lmtext_internal.find_remote(lib text, connection text, card jsonb) RETURNS text
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT lmtext_internal.remote_value(lib, connection, format(
-        'SELECT lmtext_internal.table_name(lmtext_internal.find_copy(%L, %L, %L))', card ->> 'schema', card ->> 'name', card ->> 'sha256'))
+        'SELECT lmtext_internal.table_name(lmtext_internal.find_copy(%L, %L, %L, %s))', card ->> 'schema', card ->> 'name',
+        card ->> 'sha256', card ->> 'version'))
 $$;
-COMMENT ON FUNCTION lmtext_internal.find_remote(text, text, jsonb) IS 'version of a digest in another database';
+COMMENT ON FUNCTION lmtext_internal.find_remote(text, text, jsonb) IS 'version of the same number and digest in another database';
 
--- Its base is there, since versions without one go first. What was done there stays done: it commits by version.
-CREATE FUNCTION lmtext_internal.push_version(lib text, connection text, card jsonb) RETURNS void
+-- Its base is there, since versions without one go first, unless the caller may use it but not copy it.
+CREATE FUNCTION lmtext_internal.remote_base(lib text, connection text, card jsonb) RETURNS text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base text := card ->> 'base';
+    base_card jsonb := lmtext_internal.version_card(base::regclass);
+    found text;
+BEGIN
+    IF base IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM lmtext_internal.check_card(base_card, base);
+    found := lmtext_internal.find_remote(lib, connection, base_card);
+    IF found IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('model "%s" cannot be copied: its base %s is not in the other database', card ->> 'name', base),
+            HINT = 'Copy the base first, as a role that may SELECT it.';
+    END IF;
+    RETURN found;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.remote_base(text, text, jsonb) IS 'the base of a version in another database, NULL if it has none';
+
+-- What was done there stays done: it commits by version.
+CREATE FUNCTION lmtext_internal.push_version(lib text, connection text, card jsonb) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    base text;
     target text;
 BEGIN
-    PERFORM lmtext_internal.remote_value(lib, connection, 'BEGIN');
-    IF card ->> 'base' IS NOT NULL THEN
-        base := lmtext_internal.find_remote(lib, connection, lmtext_internal.version_card((card ->> 'base')::regclass));
+    PERFORM lmtext_internal.remote_value(lib, connection, 'BEGIN ISOLATION LEVEL READ COMMITTED');
+    target := lmtext_internal.push_table(lib, connection, card, lmtext_internal.remote_base(lib, connection, card));
+    IF target IS NULL THEN
+        PERFORM lmtext_internal.remote_value(lib, connection, 'ROLLBACK');
+        RETURN false;
     END IF;
-    target := lmtext_internal.push_table(lib, connection, card, base);
     PERFORM lmtext_internal.push_rows(lib, connection, card ->> 'table', target);
     PERFORM lmtext_internal.remote_value(lib, connection, format('COMMENT ON TABLE %s IS %L', target, card ->> 'comment'));
     PERFORM lmtext_internal.remote_value(lib, connection,
         format('SELECT lmtext_internal.end_copy(%L, %L)', target, card ->> 'sha256'));
     PERFORM lmtext_internal.remote_value(lib, connection, 'COMMIT');
+    RETURN true;
 END $$;
-COMMENT ON FUNCTION lmtext_internal.push_version(text, text, jsonb) IS 'copy a version to another database';
+COMMENT ON FUNCTION lmtext_internal.push_version(text, text, jsonb) IS
+    'copy a version to another database, unless another session did so meanwhile';
 
 -- A name means there what it means here.
 CREATE FUNCTION lmtext_internal.push_deployment(lib text, connection text, card jsonb) RETURNS boolean
@@ -3743,7 +3795,7 @@ BEGIN
         PERFORM lmtext_internal.check_card(card, lmtext_internal.table_name(model));
         copied := lmtext_internal.find_remote(lib, connection, card) IS NULL;
         IF copied THEN
-            PERFORM lmtext_internal.push_version(lib, connection, card);
+            copied := lmtext_internal.push_version(lib, connection, card);
         END IF;
         deployed := lmtext_internal.push_deployment(lib, connection, card);
         RETURN NEXT;
@@ -3779,7 +3831,7 @@ EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
     RAISE;
 END $$;
 COMMENT ON FUNCTION lmtext.sync_models(name, text[]) IS
-    'copy versions of models to the database of a foreign server, if no version of their digest is there, and deploy there what is deployed here; what was copied stays, whatever becomes of the transaction';
+    'copy versions of models to the database of a foreign server, if they are not there under the same number, and deploy there what is deployed here; what was copied stays, whatever becomes of the transaction';
 
 -- ---- Tables of several parts ----
 
@@ -3933,7 +3985,8 @@ COMMENT ON FUNCTION lmtext.cluster_jobs(name[]) IS
 
 -- ---- Citus ----
 
--- Citus keeps no type of a table (OF) on its workers, and that is how a version is known: so each node gets tables of its own.
+-- Each node gets tables of its own. A reference table would need its type (OF) on the workers, since that is how a version is known;
+-- Citus is taken not to keep it there, which was not tried.
 CREATE FUNCTION lmtext_internal.citus_nodes() RETURNS SETOF text
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -3941,7 +3994,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'this database has no Citus',
             HINT = 'With Citus, run CREATE EXTENSION citus; first. With postgres_fdw, call lmtext.sync_models(server) for each server.';
     END IF;
-    RETURN QUERY EXECUTE 'SELECT format(''host=%s port=%s'', n.nodename, n.nodeport)'
+    RETURN QUERY EXECUTE 'SELECT format(''host=%s port=%s'', lmtext_internal.conninfo_value(n.nodename), n.nodeport)'
         ' FROM pg_dist_node n WHERE n.isactive AND n.noderole::text = ''primary'''
         ' AND n.groupid <> (SELECT l.groupid FROM pg_dist_local_group l) ORDER BY n.nodename, n.nodeport';
 END $$;

@@ -22,6 +22,18 @@ my $vector = q{SELECT lmtext.embed('the cat sat on the mat', 'm@1'), lmtext.embe
 sub there { return $there->safe_psql('postgres', $_[0]); }
 sub pull { my $arguments = join ', ', map { "'$_'" } @_; return qq{SELECT lmtext.pull_model('$link', $arguments)}; }
 
+# Cases of a name, a script and the SQLSTATE that ends it, in one session.
+sub fails
+{
+    my ($server, $what, @cases) = @_;
+    my $script = join '', map { "\\set LAST_ERROR_SQLSTATE none\n$_->[1];\n\\echo :LAST_ERROR_SQLSTATE\nROLLBACK;\nDISCARD ALL;\n" } @cases;
+    my ($status, $out) = $server->psql('postgres', $script, on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+    my @states = grep { /^(?:\w{5}|none)$/ } split /\n/, $out;
+    is(shift @states, $_->[2], "$what: $_->[0]") for @cases;
+    is(scalar @states, 0, "$what: and no more");
+    return;
+}
+
 sub nothing_is_left
 {
     my ($what) = @_;
@@ -60,7 +72,8 @@ sub copy
 is(value(copy('m@1', 'NULL', $digest) . q{; SELECT lmtext.embed('a', 'copy') = lmtext.embed('a', 'm')}), qq{"copy\@7"\n7\nt},
     'rows that were copied are a version');
 is(value(q{SELECT lmtext_internal.begin_copy('copy', 3, NULL); DROP TABLE "copy@8"}), '"copy@8"', 'no number is used again');
-for my $bad (
+value(q{SELECT lmtext.drop_model('copy'); DELETE FROM lmtext.model_name WHERE model = 'copy'});
+fails($here, 'refused',
     [ 'another digest', copy('m@1', 'NULL', $head), 'XX001' ],
     [ 'a head without its base', copy('head@1', 'NULL', $head), 'XX001' ],
     [ 'a model on a base', copy('m@1', q{'m@1'}, $digest), 'XX001' ],
@@ -75,13 +88,7 @@ for my $bad (
     [ 'no name', q{SELECT lmtext_internal.begin_copy(NULL, 7, NULL)}, '22004' ],
     [ 'no number', q{SELECT lmtext_internal.begin_copy('x', NULL, NULL)}, '22004' ],
     [ 'a read-only transaction', q{SET default_transaction_read_only = on; SELECT lmtext_internal.begin_copy('x', 1, NULL)}, '25006' ],
-    [ 'a read-only transaction at the end', q{SET default_transaction_read_only = on; SELECT lmtext_internal.end_copy('m@1', '')}, '25006' ])
-{
-    my ($what, $sql, $state) = @$bad;
-    value(q{SELECT lmtext.drop_model('copy')}) if value(q{SELECT count(*) FROM lmtext.models WHERE name = 'copy'});
-    value(q{DELETE FROM lmtext.model_name WHERE model = 'copy'});
-    is(state_of($sql), $state, "refused: $what");
-}
+    [ 'a read-only transaction at the end', q{SET default_transaction_read_only = on; SELECT lmtext_internal.end_copy('m@1', '')}, '25006' ]);
 value(copy('m@1', 'NULL', $digest) . q{; UPDATE lmtext.model_name SET last_version = 999999 WHERE model = 'copy'});
 is(state_of(q{SELECT lmtext_internal.begin_copy('copy', 1000000, NULL)}), '54000', 'numbers end');
 value(q{SELECT lmtext.drop_model('copy'); DROP TABLE doc; SELECT lmtext.drop_model('head'); SELECT lmtext.drop_model('m'); DELETE FROM lmtext.model_name});
@@ -92,21 +99,38 @@ nothing_is_left('what came before');
 if ($contrib)
 {
     value('CREATE SCHEMA tools; CREATE EXTENSION dblink SCHEMA tools');
+    there(q{CREATE TABLE "far@77" OF lmtext.model_part (PRIMARY KEY (file, part)); INSERT INTO "far@77" SELECT * FROM "m@1";
+        CREATE TABLE "on_far@7" OF lmtext.model_part (base WITH OPTIONS DEFAULT 'far@77'::regclass, PRIMARY KEY (file, part));
+        INSERT INTO "on_far@7" (file, part, data) SELECT file, part, data FROM "head@1"});
+    is(value(pull('on_far@7')), 7, 'a new name keeps its number');
+    is(value($names), '"far@1" "on_far@7"', 'but the number of a base is not believed');
+    value(q{SELECT lmtext.drop_model('on_far'); SELECT lmtext.drop_model('far'); DELETE FROM lmtext.model_name});
     is(value('SET client_min_messages = warning;' . pull('head')), 1, 'a head is pulled');
     is(value($names), '"head@1" "m@1"', 'with what it is built on');
     is(value('SET client_min_messages = warning;' . pull('m@2')), 2, 'another version too');
     is(value($vector), there($vector), 'and all compute the same');
-    is(value("$facts true"), there("$facts true"), 'what is known of them came along');
+    is(value("$facts true"), there("$facts name IN ('m', 'head')"), 'what is known of them came along');
     is(value(q{SELECT count(*) FROM lmtext.selftest('m@2') WHERE NOT ok}), 0, 'golden values are met');
     is(value(pull('m') . ';' . pull('head') . ';' . pull('m@2')), "1\n1\n2", 'again copies nothing');
     is(value(q{SELECT count(*) FROM pg_class WHERE relname LIKE '%@%' AND relkind = 'r'}), 3, 'so there are three tables');
     is(value(q{CREATE SCHEMA ml; SET client_min_messages = warning;} . pull('head', 'ml.kopf')), 1, 'under another name');
     is(value(q{SELECT base FROM lmtext.models WHERE name = 'kopf'}), '"m@1"', 'on the base that is there');
     like(complaint(pull('m@2', 'kopf') . ';' . pull('m@1', 'kopf')), qr/another one is still deployed.*deploy\('public\.kopf', 3\)/s, 'a later version waits');
-    like(complaint(pull('m@1', 'ml.kopf') ), qr/version 1 of model "kopf" is version 2 here/, 'a number that is used is not used again');
+    like(complaint(pull('far@77', 'ml.kopf')), qr/version 77 of model "kopf" is version 2 here/, 'a name that has versions gets the next number');
+    there('DROP TABLE "on_far@7"; DROP TABLE "far@77"');
     value(q{SELECT lmtext.drop_model('ml.kopf'); SELECT lmtext.drop_model('kopf'); SELECT lmtext.drop_model('head'); SELECT lmtext.drop_model('m');
         DELETE FROM lmtext.model_name; CREATE ROLE owner SUPERUSER; GRANT EXECUTE ON FUNCTION lmtext.pull_model TO plain; GRANT USAGE ON SCHEMA tools TO plain});
     nothing_is_left('dropping all');
+
+    my ($first, $second) = (session(), session());
+    $first->query('BEGIN;' . pull('m'));
+    my $waiter = begin_in($second, pull('m') . ';');
+    wait_for("SELECT count(*) > 0 FROM pg_locks WHERE pid = $waiter AND NOT granted", 'who pulls the same waits');
+    $first->query('COMMIT');
+    like(end_in($second), qr/^1$/m, 'and finds what came meanwhile');
+    $_->quit for $first, $second;
+    is(value(q{SELECT string_agg(relname, ' ') FROM pg_class WHERE relname LIKE '%@%' AND relkind = 'r'}), 'm@1', 'with no second table');
+    value(q{SELECT lmtext.drop_model('m'); DELETE FROM lmtext.model_name});
 
     # Damage there is met here.
     there(q{CREATE TABLE "bad@1" OF lmtext.model_part (PRIMARY KEY (file, part)); INSERT INTO "bad@1" SELECT * FROM "m@1";
@@ -122,7 +146,7 @@ if ($contrib)
     there("CREATE ROLE guest LOGIN; CREATE DATABASE older; CREATE DATABASE bare");
     $there->safe_psql('older', q{CREATE EXTENSION lmtext; UPDATE pg_extension SET extversion = '0.3.0' WHERE extname = 'lmtext'});
     my $as_guest = $link =~ s/user=\w+/user=guest/r;
-    for my $case (
+    fails($here, 'pull_model',
         [ 'an unknown model', pull('nothing'), '42704' ], [ 'a NULL', q{SELECT lmtext.pull_model(NULL, 'm')}, '22004' ],
         [ 'a name that is none', pull('m', 'a.b.c.d'), '42602' ], [ 'a number in the new name', pull('m', 'x@3'), '42602' ],
         [ 'a schema that is not there', pull('m', 'nowhere.m'), '3F000' ],
@@ -130,10 +154,7 @@ if ($contrib)
         [ 'a database without lmtext', pull('m') =~ s/dbname=postgres/dbname=bare/r, '55000' ],
         [ 'a role that may not use it', "SELECT lmtext.pull_model('$as_guest', 'm')", '42501' ],
         [ 'a read-only transaction', 'SET default_transaction_read_only = on;' . pull('m'), '25006' ],
-        [ 'a role without a password', 'SET ROLE plain;' . pull('m'), '2F003' ])
-    {
-        is(state_of($case->[1]), $case->[2], "pull_model: $case->[0]");
-    }
+        [ 'a role without a password', 'SET ROLE plain;' . pull('m'), '2F003' ]);
     there(q{GRANT SELECT (file) ON "m@1" TO guest});
     is(state_of("SELECT lmtext.pull_model('$as_guest', 'm')"), '42501', 'to use a model is not to have it');
     my $from = -s $here->logfile;
@@ -194,6 +215,23 @@ SQL
         SELECT lmtext.drop_model('slow'); DROP TABLE "bad@1"; DELETE FROM lmtext.model_name WHERE model = 'bad'},
         $here->host, $here->port, value('SELECT current_user'), $secret, $secret);
     my $sync = q{SELECT string_agg(concat_ws(' ', model, copied, deployed), ', ') FROM lmtext.sync_models('shard'%s)};
+    my $as_reader = q{SELECT dblink_connect('s', 'shard'); SET ROLE guest; SELECT * FROM lmtext_internal.push_models('public', 's', '{head@1}')};
+    value(q{GRANT SELECT ON "head@1" TO guest});
+    is(state_of($as_reader), '55000', 'a head whose base the caller does not copy');
+    value(q{REVOKE SELECT (file) ON "m@1" FROM guest});
+    is(state_of($as_reader), '42501', 'or may not use');
+    use_node($here);
+    nothing_is_left('either');
+    $first = session();
+    $first->query('BEGIN;' . pull('m'));
+    use_node($there);
+    $second = session();
+    begin_in($second, (sprintf $sync, q{, '{m}'}) . ';');
+    ok($here->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE NOT granted}), 'who copies the same waits');
+    $first->query('COMMIT');
+    like(end_in($second), qr/"m\@1" f f/, 'and finds what came meanwhile');
+    $_->quit for $first, $second;
+    $here->safe_psql('postgres', q{SELECT lmtext.drop_model('m@1'); DELETE FROM lmtext.model_name});
     is(value(sprintf $sync, q{, '{head}'}), '"m@1" t f, "head@1" t f', 'a head goes with its base');
     is(value(sprintf $sync, ''), '"m@1" f f, "m@2" t f, "head@1" f f', 'then what lacks');
     is(value(sprintf $sync, ''), '"m@1" f f, "m@2" f f, "head@1" f f', 'then nothing');
@@ -207,6 +245,8 @@ SQL
     is(state_of(sprintf $sync, ''), '42710', 'a number that is used there for another version is refused');
     is($here->safe_psql('postgres', q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname ~ '^m@' AND relkind = 'r'}),
         'm@1 m@2 m@3', 'and nothing was made');
+    is($here->safe_psql('postgres', 'SET client_min_messages = warning;' . pull('m@3')), 4, 'it can be pulled there, as another number');
+    like(complaint(sprintf $sync, ''), qr/42710: .*pinned to one must not be sent/s, 'and the same number still means another version there');
     is(value('SELECT dblink_get_connections() IS NULL'), 't', 'no connection stays');
     is(state_of(q{SELECT lmtext.sync_models('none')}), '42704', 'an unknown server');
     is(state_of(q{SELECT lmtext.sync_models('shard', '{none}')}), '42704', 'an unknown model');
@@ -240,11 +280,9 @@ SQL
     is(value("SET search_path = pg_catalog; SELECT string_agg(id::text, ' ') FROM ($query) s"), $exact, 'the text of the query means the same everywhere');
     is(value("CREATE VIEW nearest AS $query; SELECT count(*) FROM nearest"), 9, 'and can be a view');
     like(value("EXPLAIN (VERBOSE, COSTS OFF) $query"), qr/Remote SQL: .*ORDER BY \(v OPERATOR\(public\.<=>\) .*LIMIT 9/, 'each server sorts and cuts its own');
-    for my $bad ([ q{NULL::doc, 'x', '{1}'}, '42703' ], [ q{NULL::doc, 'body', '{1}'}, '42804' ], [ q{1, 'v', '{1}'}, '42804' ],
-        [ q{NULL::doc, 'v', NULL}, '22023' ], [ q{NULL::doc, 'v', '{1}', 0}, '22023' ], [ q{NULL::doc, NULL, '{1}'}, '22023' ])
-    {
-        is(state_of("SELECT lmtext.search_partitions($bad->[0])"), $bad->[1], "search_partitions($bad->[0])");
-    }
+    fails($there, 'search_partitions', map { [ $_->[0], "SELECT lmtext.search_partitions($_->[0])", $_->[1] ] }
+        [ q{NULL::doc, 'x', '{1}'}, '42703' ], [ q{NULL::doc, 'body', '{1}'}, '42804' ], [ q{1, 'v', '{1}'}, '42804' ],
+        [ q{NULL::doc, 'v', NULL}, '22023' ], [ q{NULL::doc, 'v', '{1}', 0}, '22023' ], [ q{NULL::doc, NULL, '{1}'}, '22023' ]);
     my $where = q{doc_c WHERE lmtext.classify(body, 'public.head@1'::regclass) = '1'};
     like(value("EXPLAIN (VERBOSE, COSTS OFF) SELECT count(*) FROM $where"), qr/Remote SQL: .*lmtext\.classify\(body, 'public\."head\@1"'::regclass/,
         'a pinned call in WHERE runs on the shard');
