@@ -68,6 +68,20 @@ BEGIN;
 SET LOCAL lmtext.embedding_model = '';
 EXPLAIN (COSTS off) SELECT by_job <=> lmtext.embed('words') FROM doc;
 ROLLBACK;
+-- A version as a number, as a domain and as a parameter, which may be of any such type; what is no version is nobody's.
+CREATE DOMAIN version AS regclass;
+SELECT '"m@2"'::regclass::oid::int AS number \gset
+SELECT count(*) FROM doc WHERE by_job <=> lmtext.embed('words', :number::regclass) < 1;
+SELECT count(*) FROM doc WHERE by_job <=> lmtext.embed('words', '"m@2"'::regclass::oid::regclass) < 1;
+EXPLAIN (COSTS off) SELECT by_job <=> lmtext.embed(body, 16384::regclass) FROM doc;
+EXPLAIN (COSTS off) SELECT by_job <=> lmtext.embed(body, '"m@2"'::version) FROM doc;
+PREPARE by_oid(oid) AS SELECT count(by_job <=> lmtext.embed('words', $1::regclass)) FROM doc;
+PREPARE by_number(int) AS SELECT count(by_job <=> lmtext.embed('words', $1::regclass)) FROM doc;
+PREPARE by_version(version) AS SELECT count(by_job <=> lmtext.embed('words', $1)) FROM doc;
+EXECUTE by_oid('"m@2"'::regclass);
+EXECUTE by_number(:number);
+EXECUTE by_version('"m@2"'::regclass);
+EXECUTE by_version('"m@1"'::regclass);
 -- Nor is what is no comparison.
 SELECT count(*) FROM doc WHERE by_job = lmtext.embed(body, 'm@2');
 
@@ -285,6 +299,10 @@ SELECT lmtext.mapped('{1}', 'a.b.c.d');
 SELECT lmtext.mapped('{1}', '');
 CREATE TABLE "no@map" (a int);
 SELECT lmtext.mapped('{1}', 'no');
+CREATE TABLE "parts@map" OF lmtext.vector_map PARTITION BY LIST (from_model);
+SELECT lmtext.mapped('{1}', 'parts');
+CREATE TEMP TABLE "temporary@map" OF lmtext.vector_map;
+SELECT lmtext.mapped('{1}', 'temporary');
 GRANT USAGE ON SCHEMA test_versions TO test_versions_reader;
 SET ROLE test_versions_reader;
 SELECT lmtext.mapped('{1}', 'next');
@@ -314,6 +332,8 @@ SELECT lmtext.map_vectors('few', 'm@2', 'm@1', 'SELECT body FROM sample', '{"sam
 SELECT lmtext.map_vectors('few', 'm@2', 'm@1', 'SELECT body FROM sample', '{"seconds": "x"}');
 SET search_path = '';
 SELECT lmtext.map_vectors('few', 'test_versions.m@2', 'test_versions.m@1', 'SELECT body FROM test_versions.sample');
+SET search_path = pg_temp, test_versions;
+SELECT lmtext.map_vectors('few', 'm@2', 'm@1', 'SELECT body FROM sample');
 SET search_path = test_versions, public;
 SELECT lmtext_internal.fit_map('{{1},{2}}', '{{1}}');
 SELECT lmtext_internal.fit_map('{1}', '{{1}}');

@@ -327,6 +327,11 @@ BEGIN
     IF pg_catalog.current_schema() IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name', MESSAGE = 'no schema has been selected to create in';
     END IF;
+    IF pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) ANY (SELECT n.oid FROM pg_catalog.pg_namespace n
+            WHERE n.nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition', MESSAGE = 'a map cannot be a temporary table',
+            HINT = 'Put another schema first into search_path.';
+    END IF;
     map := pg_catalog.format('%I.%I', pg_catalog.current_schema(), pg_catalog.concat(map_vectors.name, '@map'));
     IF pg_catalog.to_regclass(map) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_table', MESSAGE = pg_catalog.format('map "%s" already exists', map_vectors.name),

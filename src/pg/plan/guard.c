@@ -67,14 +67,11 @@ static void check_mapped(const map_inquiry *map, Oid version);
 
 /* ---- Versions of both sides ---- */
 
-/* A value that is known before planning; false: it is not. A null is given as NULL. */
 static bool
-known_name(Node *node, const ParamListInfo parameters, Const *value)
+known_value(Node *node, const ParamListInfo parameters, Const *value)
 {
     ParamExternData space, *parameter;
 
-    while (IsA(node, RelabelType))
-        node = (Node *)((RelabelType *)node)->arg;
     if (IsA(node, Const)) {
         *value = *(const Const *)node;
         return true;
@@ -85,10 +82,26 @@ known_name(Node *node, const ParamListInfo parameters, Const *value)
     parameter = parameters->paramFetch != NULL
                     ? parameters->paramFetch(parameters, ((Param *)node)->paramid, true, &space)
                     : &parameters->params[((Param *)node)->paramid - 1];
-    *value = (Const){.consttype = parameter->ptype,
-                     .constvalue = parameter->value,
-                     .constisnull = parameter->isnull};
-    return OidIsValid(parameter->ptype);
+    *value = (Const){.constvalue = parameter->value, .constisnull = parameter->isnull};
+    return OidIsValid(parameter->ptype) && parameter->ptype == ((Param *)node)->paramtype;
+}
+
+/*
+ * A value that is known before planning, of the type that the call takes: below a relabelling there
+ * may be another, as the integer in 16384::regclass. False: it is not known, or is neither a name
+ * nor a version. A null is given as well.
+ */
+static bool
+known_name(Node *node, const ParamListInfo parameters, Const *value)
+{
+    Oid type = getBaseType(exprType(node));
+    bool known;
+
+    while (IsA(node, RelabelType))
+        node = (Node *)((RelabelType *)node)->arg;
+    known = known_value(node, parameters, value);
+    value->consttype = type;
+    return known && (type == REGCLASSOID || type == TEXTOID);
 }
 
 /* The version that a call embeds by, or InvalidOid where it is not known yet. */
@@ -128,7 +141,8 @@ map_of(const watch *watch, const lmtext_source *source)
     map_inquiry asked = {0};
     Const value;
 
-    if (argument == NULL || !known_name(argument, watch->parameters, &value) || value.constisnull)
+    if (argument == NULL || !known_name(argument, watch->parameters, &value) ||
+        value.consttype != TEXTOID || value.constisnull)
         return asked;
     asked.name = TextDatumGetCString(value.constvalue);
     if (lmtext_try(find_map, &asked) != NULL)

@@ -31,17 +31,23 @@
 /* Columns of lmtext.vector_map. */
 enum { COLUMN_FROM = 1, COLUMN_TO, COLUMN_MATRIX };
 
+/* A partitioned table has no rows of its own, and a temporary one parallel workers cannot read. */
 static bool
 is_map(Oid table)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
     Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("vector_map"),
                                ObjectIdGetDatum(lmtext_schema_oid()));
-    bool result = HeapTupleIsValid(tuple) && OidIsValid(type) &&
-                  ((Form_pg_class)GETSTRUCT(tuple))->reloftype == type;
+    bool result = false;
 
-    if (HeapTupleIsValid(tuple))
+    if (HeapTupleIsValid(tuple)) {
+        Form_pg_class class = (Form_pg_class)GETSTRUCT(tuple);
+
+        result = class->relkind == RELKIND_RELATION &&
+                 class->relpersistence != RELPERSISTENCE_TEMP && OidIsValid(type) &&
+                 class->reloftype == type;
         ReleaseSysCache(tuple);
+    }
     return result;
 }
 
