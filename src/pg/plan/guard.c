@@ -5,7 +5,7 @@
  * says nothing of its model. A comparison is any function or operator of two vectors that gives a
  * double precision, lmtext's or another type's. What a name means and what a job has done changes
  * without the query: plans that were looked at depend on the tables that say so (relationOids), and
- * are made anew, and looked at again, when those say something else (lmtext_guard_changed).
+ * are made anew, and looked at again, when those say something else.
  *
  * A session's first use of lmtext may load the library while its query is planned; the support
  * function of the distance then has the query looked at.
@@ -83,7 +83,7 @@ known_value(Node *node, const ParamListInfo parameters, Const *value)
                     ? parameters->paramFetch(parameters, ((Param *)node)->paramid, true, &space)
                     : &parameters->params[((Param *)node)->paramid - 1];
     *value = (Const){.constvalue = parameter->value, .constisnull = parameter->isnull};
-    return OidIsValid(parameter->ptype) && parameter->ptype == ((Param *)node)->paramtype;
+    return parameter->ptype == ((Param *)node)->paramtype;
 }
 
 /*
@@ -249,24 +249,59 @@ check_mapped(const map_inquiry *map, Oid version)
 
 /* ---- Comparisons ---- */
 
-/* Each version of a column with each of the other side, until one differs. */
+static bool
+is_mixed(const List *kept)
+{
+    ListCell *cell;
+
+    foreach (cell, kept)
+        if (((const lmtext_column_version *)lfirst(cell))->version !=
+            ((const lmtext_column_version *)linitial(kept))->version)
+            return true;
+    return false;
+}
+
+/*
+ * Two versions, one of each side, that differ. Triggers and jobs of one version may keep some rows
+ * each, which a query can tell: one of them that matches is enough. A job that follows a model has
+ * all rows of its versions.
+ */
+static bool
+find_difference(const List *kept, const List *others, const lmtext_column_version **mine,
+                const lmtext_column_version **yours)
+{
+    bool matches = false, follows = false;
+    ListCell *one, *two;
+
+    *mine = *yours = NULL;
+    foreach (one, kept) {
+        foreach (two, others) {
+            const lmtext_column_version *a = lfirst(one), *b = lfirst(two);
+
+            if (lmtext_kept_same(a->version, b->version)) {
+                matches = true;
+                continue;
+            }
+            follows |= a->keeper == LMTEXT_KEPT_FOLLOWING || b->keeper == LMTEXT_KEPT_FOLLOWING;
+            if (*mine == NULL) {
+                *mine = a;
+                *yours = b;
+            }
+        }
+    }
+    return *mine != NULL && (follows || !matches);
+}
+
 static bool
 differs(watch *watch, const lmtext_source *column, const lmtext_source *other)
 {
-    List *kept = versions_of(watch, column), *others = versions_of(watch, other);
-    ListCell *mine, *yours;
+    List *kept = versions_of(watch, column);
+    const lmtext_column_version *mine, *yours;
 
-    foreach (mine, kept) {
-        foreach (yours, others) {
-            const lmtext_column_version *a = lfirst(mine), *b = lfirst(yours);
-
-            if (lmtext_kept_same(a->version, b->version))
-                continue;
-            say(column, a, list_length(kept) > 1, b->version, other->call != NULL);
-            return true;
-        }
-    }
-    return false;
+    if (!find_difference(kept, versions_of(watch, other), &mine, &yours))
+        return false;
+    say(column, mine, is_mixed(kept), yours->version, other->call != NULL);
+    return true;
 }
 
 /* As new as can be had: it may have waited for a lock of who changed the answer, and will run after
