@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -51,15 +52,15 @@ is_map(Oid table)
     return result;
 }
 
-/* The table, locked as a query's are. */
+/* The table, in a lock mode of a query, or NoLock. */
 static Oid
-find_map(const char *name)
+find_map(const char *name, LOCKMODE lock)
 {
     RangeVar *table = makeRangeVarFromNameList(LMTEXT_QUALIFIED_NAMES(name));
     Oid relid;
 
     table->relname = psprintf("%s@map", table->relname);
-    relid = RangeVarGetRelid(table, AccessShareLock, true);
+    relid = RangeVarGetRelid(table, lock, true);
     if (!OidIsValid(relid) || !is_map(relid))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("map \"%s\" does not exist", lmtext_clip(name)),
@@ -70,6 +71,44 @@ find_map(const char *name)
                         errhint("Its owner can let a role use it: GRANT SELECT ON %s TO role;",
                                 quote_identifier(table->relname))));
     return relid;
+}
+
+/* The row, of which a matrix that is stored elsewhere is not read. */
+static void
+take_ends(Relation table, lmtext_map_ends *ends)
+{
+    Snapshot snapshot = lmtext_version_snapshot();
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
+    HeapTuple row = systable_getnext(scan);
+    bool is_null;
+    Datum value;
+
+    if (HeapTupleIsValid(row)) {
+        value = heap_getattr(row, COLUMN_FROM, RelationGetDescr(table), &is_null);
+        ends->from = is_null ? InvalidOid : DatumGetObjectId(value);
+        value = heap_getattr(row, COLUMN_TO, RelationGetDescr(table), &is_null);
+        ends->to = is_null ? InvalidOid : DatumGetObjectId(value);
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+}
+
+/* What was found may be gone, or be something else, once it is locked. */
+lmtext_map_ends
+lmtext_map_peek(const char *name)
+{
+    lmtext_map_ends ends = {.table = find_map(name, NoLock)};
+    Relation table;
+
+    if (!ConditionalLockRelationOid(ends.table, AccessShareLock))
+        return ends;
+    table = is_map(ends.table) ? table_open(ends.table, NoLock) : NULL;
+    if (table != NULL) {
+        take_ends(table, &ends);
+        table_close(table, NoLock);
+    }
+    UnlockRelationOid(ends.table, AccessShareLock);
+    return ends;
 }
 
 static bool
@@ -104,7 +143,7 @@ take_row(HeapTuple row, TupleDesc columns, lmtext_map *map)
 lmtext_map *
 lmtext_map_read(const char *name)
 {
-    Relation table = table_open(find_map(name), NoLock);
+    Relation table = table_open(find_map(name, AccessShareLock), NoLock);
     Snapshot snapshot = lmtext_version_snapshot();
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
     HeapTuple row = systable_getnext(scan);
