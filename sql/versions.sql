@@ -105,6 +105,12 @@ EXECUTE by_oid('"m@2"'::regclass);
 EXECUTE by_number(:number);
 EXECUTE by_version('"m@2"'::regclass);
 EXECUTE by_version('"m@1"'::regclass);
+CREATE FUNCTION by_number(text text, model oid) RETURNS real[] AS '$libdir/lmtext', 'lmtext_embed' LANGUAGE C STABLE
+    SUPPORT lmtext_internal.embed_support;
+SELECT count(by_job <=> by_number(body, 16384)) FROM doc WHERE id < 0;
+CREATE FUNCTION lmtext.mapped(real[], regclass) RETURNS real[] LANGUAGE sql AS 'SELECT $1';
+SELECT count(by_job <=> lmtext.mapped(generated, '"m@2"'::regclass)) FROM doc;
+DROP FUNCTION lmtext.mapped(real[], regclass);
 -- Types without a cast from or to real[] hold no vectors; others do, as domains of them do.
 CREATE TYPE pair AS (x real, y real);
 CREATE FUNCTION apart(pair, pair) RETURNS float LANGUAGE sql AS 'SELECT 1::float';
@@ -234,6 +240,10 @@ CALL lmtext.run_job('new');
 CREATE VIEW reads AS SELECT v FROM page;
 SELECT lmtext.switch_job('new', 'v');
 DROP VIEW reads;
+BEGIN;
+ALTER TABLE page ADD first real GENERATED ALWAYS AS (v[1]) STORED;
+SELECT lmtext.switch_job('new', 'v');
+ROLLBACK;
 CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER "of" BEFORE UPDATE OF v ON page FOR EACH ROW EXECUTE FUNCTION own();
 SELECT lmtext.switch_job('new', 'v');
@@ -257,6 +267,7 @@ SELECT lmtext.switch_job('new', 'v');
 ROLLBACK;
 -- A switch that is undone leaves all as it was.
 BEGIN;
+ALTER TABLE page ALTER v SET DEFAULT '{}';
 SELECT lmtext.switch_job('new', 'v', '{"keep_as": "before"}');
 SELECT name, target_column, attached FROM lmtext.job WHERE relation = 'page'::regclass;
 SELECT count(v <=> lmtext.embed('words', 'm@2')), count(before) FROM page;

@@ -52,15 +52,19 @@ is_map(Oid table)
     return result;
 }
 
-/* The table, in a lock mode of a query, or NoLock. */
 static Oid
-find_map(const char *name, LOCKMODE lock)
+find_table(const char *name, LOCKMODE lock)
 {
     RangeVar *table = makeRangeVarFromNameList(LMTEXT_QUALIFIED_NAMES(name));
-    Oid relid;
 
     table->relname = psprintf("%s@map", table->relname);
-    relid = RangeVarGetRelid(table, lock, true);
+    return RangeVarGetRelid(table, lock, true);
+}
+
+/* A table that is locked, or InvalidOid: is it a map, and one that the current user may read? */
+static void
+check_map(const char *name, Oid relid)
+{
     if (!OidIsValid(relid) || !is_map(relid))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("map \"%s\" does not exist", lmtext_clip(name)),
@@ -69,8 +73,7 @@ find_map(const char *name, LOCKMODE lock)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for map \"%s\"", lmtext_clip(name)),
                         errhint("Its owner can let a role use it: GRANT SELECT ON %s TO role;",
-                                quote_identifier(table->relname))));
-    return relid;
+                                quote_identifier(get_rel_name(relid)))));
 }
 
 /* The row, of which a matrix that is stored elsewhere is not read. */
@@ -97,16 +100,15 @@ take_ends(Relation table, lmtext_map_ends *ends)
 lmtext_map_ends
 lmtext_map_peek(const char *name)
 {
-    lmtext_map_ends ends = {.table = find_map(name, NoLock)};
+    lmtext_map_ends ends = {.table = find_table(name, NoLock)};
     Relation table;
 
-    if (!ConditionalLockRelationOid(ends.table, AccessShareLock))
+    if (OidIsValid(ends.table) && !ConditionalLockRelationOid(ends.table, AccessShareLock))
         return ends;
-    table = is_map(ends.table) ? table_open(ends.table, NoLock) : NULL;
-    if (table != NULL) {
-        take_ends(table, &ends);
-        table_close(table, NoLock);
-    }
+    check_map(name, ends.table);
+    table = table_open(ends.table, NoLock);
+    take_ends(table, &ends);
+    table_close(table, NoLock);
     UnlockRelationOid(ends.table, AccessShareLock);
     return ends;
 }
@@ -143,13 +145,20 @@ take_row(HeapTuple row, TupleDesc columns, lmtext_map *map)
 lmtext_map *
 lmtext_map_read(const char *name)
 {
-    Relation table = table_open(find_map(name, AccessShareLock), NoLock);
-    Snapshot snapshot = lmtext_version_snapshot();
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
-    HeapTuple row = systable_getnext(scan);
+    Oid relid = find_table(name, AccessShareLock);
     lmtext_map *map = palloc0(sizeof(*map));
-    bool good = HeapTupleIsValid(row) && take_row(row, RelationGetDescr(table), map);
+    Relation table;
+    Snapshot snapshot;
+    SysScanDesc scan;
+    HeapTuple row;
+    bool good;
 
+    check_map(name, relid);
+    table = table_open(relid, NoLock);
+    snapshot = lmtext_version_snapshot();
+    scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
+    row = systable_getnext(scan);
+    good = HeapTupleIsValid(row) && take_row(row, RelationGetDescr(table), map);
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
     table_close(table, NoLock);
