@@ -117,6 +117,9 @@ CREATE FUNCTION apart(pair, pair) RETURNS float LANGUAGE sql AS 'SELECT 1::float
 CREATE FUNCTION apart(real[], pair) RETURNS float LANGUAGE sql AS 'SELECT 1::float';
 CREATE DOMAIN vector36 AS real[];
 SELECT count(*) FROM doc WHERE apart((1, 2), (1, 2)) > apart(lmtext.embed('words', 'm@2'), (1, 2));
+CREATE FUNCTION to_pair(real[]) RETURNS pair LANGUAGE sql AS 'SELECT ROW($1[1], $1[2])::pair';
+CREATE CAST (real[] AS pair) WITH FUNCTION to_pair(real[]);
+SELECT count(*) FROM doc WHERE apart(by_job::pair, lmtext.embed('words', 'm@2')::pair) > 0;
 SELECT count(*) FROM doc WHERE by_job::vector36 <=> lmtext.embed('words', 'm@2')::vector36 < 1;
 -- Nor is what is no comparison.
 SELECT count(*) FROM doc WHERE by_job = lmtext.embed(body, 'm@2');
