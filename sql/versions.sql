@@ -177,6 +177,8 @@ CALL lmtext.run_job('follows');
 EXECUTE search;
 SET lmtext.embedding_model = 'other';
 EXECUTE search;
+SET lmtext.embedding_model = 'other';
+EXECUTE search;
 SET lmtext.version_guard = off;
 EXECUTE search;
 RESET lmtext.version_guard;
