@@ -38,6 +38,8 @@ SELECT id FROM doc WHERE lmtext.inner_product(lmtext.l2_normalize(by_job), lmtex
 SELECT id FROM doc WHERE by_job[1:8] <=> (lmtext.embed('words', 'm@2'::varchar))[1:8] < 1;
 SELECT a.id FROM doc a, doc b WHERE a.generated <=> b.by_trigger > 5;
 SELECT lmtext.create_job('second', 'doc', 'body', 'embed', 'm@2', 'by_second');
+SELECT a.id FROM doc a, doc b WHERE a.generated <=> b.by_second > 5; -- it has made nothing yet
+CALL lmtext.run_job('second');
 SELECT a.id FROM doc a, doc b WHERE a.generated <=> b.by_second > 5;
 
 -- It is followed through views, joins, subqueries, WITH, UNION, VALUES, functions in FROM and grouping.
@@ -56,7 +58,29 @@ WITH RECURSIVE r (id, v) AS (SELECT id, by_job FROM doc UNION ALL SELECT id + 1,
 CREATE TABLE parted (id int PRIMARY KEY, body text) PARTITION BY RANGE (id);
 CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (100);
 SELECT lmtext.create_job('parted', 'parted', 'body', 'embed', 'm@1', 'v');
+INSERT INTO parted VALUES (1, 'words');
+CALL lmtext.run_job('parted');
 SELECT id FROM part ORDER BY v <=> lmtext.embed('words', 'm@2') LIMIT 1;
+
+-- Triggers that keep some rows each: one that matches is enough; one that is disabled keeps none.
+CREATE TABLE tongues (id int PRIMARY KEY, lang text, body text, v real[]);
+CREATE TRIGGER one BEFORE INSERT ON tongues FOR EACH ROW WHEN (NEW.lang = 'one') EXECUTE FUNCTION lmtext.embed_trigger('body', 'v', 'm@1');
+CREATE TRIGGER two BEFORE INSERT ON tongues FOR EACH ROW WHEN (NEW.lang = 'two') EXECUTE FUNCTION lmtext.embed_trigger('body', 'v', 'm@2');
+INSERT INTO tongues VALUES (1, 'one', 'words'), (2, 'two', 'words');
+SELECT id FROM tongues WHERE lang = 'two' ORDER BY v <=> lmtext.embed('words', 'm@2') LIMIT 1;
+SELECT id FROM tongues ORDER BY v <=> lmtext.embed('words', 'other') LIMIT 1;
+PREPARE tongue AS SELECT id FROM tongues WHERE lang = 'two' ORDER BY v <=> lmtext.embed('words', 'm@2') LIMIT 1;
+EXECUTE tongue;
+ALTER TABLE tongues DISABLE TRIGGER two;
+EXECUTE tongue;
+ALTER TABLE tongues DISABLE TRIGGER one;
+EXECUTE tongue;
+ALTER TABLE tongues ENABLE TRIGGER ALL;
+SELECT lmtext.create_job('tongues', 'tongues', 'body', 'embed', 'm', 'v');
+CALL lmtext.run_job('tongues');
+EXECUTE tongue; -- the job has done all rows
+DROP TABLE tongues;
+SELECT lmtext.drop_job('tongues');
 
 -- What is not known is not judged: other columns, models of rows, other computations, names that mean nothing.
 ALTER TABLE doc ADD model text DEFAULT 'm@2', ADD free real[] DEFAULT '{1}';
@@ -68,6 +92,35 @@ BEGIN;
 SET LOCAL lmtext.embedding_model = '';
 EXPLAIN (COSTS off) SELECT by_job <=> lmtext.embed('words') FROM doc;
 ROLLBACK;
+-- A version as a number, as a domain and as a parameter, which may be of any such type; what is no version is nobody's.
+CREATE DOMAIN version AS regclass;
+SELECT '"m@2"'::regclass::oid::int AS number \gset
+SELECT count(*) FROM doc WHERE by_job <=> lmtext.embed('words', :number::regclass) < 1;
+SELECT count(*) FROM doc WHERE by_job <=> lmtext.embed('words', '"m@2"'::regclass::oid::regclass) < 1;
+SELECT count(by_job <=> lmtext.embed(body, 16384::regclass)) + count(by_job <=> lmtext.embed(body, '"m@2"'::version)) FROM doc WHERE id < 0;
+PREPARE by_oid(oid) AS SELECT count(by_job <=> lmtext.embed('words', $1::regclass)) FROM doc;
+PREPARE by_number(int) AS SELECT count(by_job <=> lmtext.embed('words', $1::regclass)) FROM doc;
+PREPARE by_version(version) AS SELECT count(by_job <=> lmtext.embed('words', $1)) FROM doc;
+EXECUTE by_oid('"m@2"'::regclass);
+EXECUTE by_number(:number);
+EXECUTE by_version('"m@2"'::regclass);
+EXECUTE by_version('"m@1"'::regclass);
+CREATE FUNCTION by_number(text text, model oid) RETURNS real[] AS '$libdir/lmtext', 'lmtext_embed' LANGUAGE C STABLE
+    SUPPORT lmtext_internal.embed_support;
+SELECT count(by_job <=> by_number(body, 16384)) FROM doc WHERE id < 0;
+CREATE FUNCTION lmtext.mapped(real[], regclass) RETURNS real[] LANGUAGE sql AS 'SELECT $1';
+SELECT count(by_job <=> lmtext.mapped(generated, '"m@2"'::regclass)) FROM doc;
+DROP FUNCTION lmtext.mapped(real[], regclass);
+-- Types without a cast from or to real[] hold no vectors; others do, as domains of them do.
+CREATE TYPE pair AS (x real, y real);
+CREATE FUNCTION apart(pair, pair) RETURNS float LANGUAGE sql AS 'SELECT 1::float';
+CREATE FUNCTION apart(real[], pair) RETURNS float LANGUAGE sql AS 'SELECT 1::float';
+CREATE DOMAIN vector36 AS real[];
+SELECT count(*) FROM doc WHERE apart((1, 2), (1, 2)) > apart(lmtext.embed('words', 'm@2'), (1, 2));
+CREATE FUNCTION to_pair(real[]) RETURNS pair LANGUAGE sql AS 'SELECT ROW($1[1], $1[2])::pair';
+CREATE CAST (real[] AS pair) WITH FUNCTION to_pair(real[]);
+SELECT count(*) FROM doc WHERE apart(by_job::pair, lmtext.embed('words', 'm@2')::pair) > 0;
+SELECT count(*) FROM doc WHERE by_job::vector36 <=> lmtext.embed('words', 'm@2')::vector36 < 1;
 -- Nor is what is no comparison.
 SELECT count(*) FROM doc WHERE by_job = lmtext.embed(body, 'm@2');
 
@@ -102,6 +155,7 @@ DROP TRIGGER stop ON doc;
 CALL lmtext.run_job('follows');
 SELECT count(following <=> lmtext.embed('words')) FROM doc;
 SELECT count(following <=> lmtext.embed('words', 'm@1')) FROM doc;
+SELECT count(a.by_job <=> b.following) FROM doc a, doc b;
 
 -- A warning, or nothing.
 SET lmtext.version_guard = warning;
@@ -120,6 +174,8 @@ EXECUTE search;
 SELECT lmtext.deploy('m', 1);
 EXECUTE search;
 CALL lmtext.run_job('follows');
+EXECUTE search;
+SET lmtext.embedding_model = 'other';
 EXECUTE search;
 SET lmtext.embedding_model = 'other';
 EXECUTE search;
@@ -189,6 +245,10 @@ CALL lmtext.run_job('new');
 CREATE VIEW reads AS SELECT v FROM page;
 SELECT lmtext.switch_job('new', 'v');
 DROP VIEW reads;
+BEGIN;
+ALTER TABLE page ADD first real GENERATED ALWAYS AS (v[1]) STORED;
+SELECT lmtext.switch_job('new', 'v');
+ROLLBACK;
 CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER "of" BEFORE UPDATE OF v ON page FOR EACH ROW EXECUTE FUNCTION own();
 SELECT lmtext.switch_job('new', 'v');
@@ -212,6 +272,7 @@ SELECT lmtext.switch_job('new', 'v');
 ROLLBACK;
 -- A switch that is undone leaves all as it was.
 BEGIN;
+ALTER TABLE page ALTER v SET DEFAULT '{}';
 SELECT lmtext.switch_job('new', 'v', '{"keep_as": "before"}');
 SELECT name, target_column, attached FROM lmtext.job WHERE relation = 'page'::regclass;
 SELECT count(v <=> lmtext.embed('words', 'm@2')), count(before) FROM page;
@@ -259,6 +320,24 @@ SELECT count(generated <=> lmtext.mapped(lmtext.embed('words', 'm@2'), 'next')) 
 SELECT count(generated <=> lmtext.mapped(map => 'next', vector => lmtext.embed('words', 'm@1'))) FROM doc;
 SELECT count(v <=> lmtext.mapped(lmtext.embed('words', 'm@2'), 'next')) FROM page;
 SELECT count(a.generated <=> lmtext.mapped(b.v, 'next')) FROM doc a, page b WHERE a.id = b.id;
+-- Plans are looked at again with another map of the name.
+SET plan_cache_mode = force_generic_plan;
+PREPARE by_map AS SELECT count(generated <=> lmtext.mapped(lmtext.embed('words', 'm@2'), 'next')) FROM doc;
+EXECUTE by_map;
+BEGIN;
+DROP TABLE "next@map";
+CREATE TABLE "next@map" OF lmtext.vector_map;
+INSERT INTO "next@map" VALUES ('"m@1"', '"m@2"', '{{1}}');
+EXECUTE by_map;
+ROLLBACK;
+EXECUTE by_map;
+BEGIN;
+UPDATE "next@map" SET from_model = NULL, to_model = NULL;
+EXPLAIN (COSTS off) SELECT generated <=> lmtext.mapped(lmtext.embed('words', 'm@1'), 'next') FROM doc;
+TRUNCATE "next@map";
+EXPLAIN (COSTS off) SELECT generated <=> lmtext.mapped(lmtext.embed('words', 'm@1'), 'next') FROM doc;
+ROLLBACK;
+RESET plan_cache_mode;
 SELECT count(lmtext.mapped(lmtext.embed('words', 'm@2'), map) <=> generated) FROM doc, (VALUES ('next')) t (map);
 EXPLAIN (COSTS off) SELECT generated <=> lmtext.mapped(lmtext.embed('words', 'm@2'), 'none') FROM doc;
 -- It is the product of matrix and vector, for one vector and another, one map and another.
@@ -285,6 +364,10 @@ SELECT lmtext.mapped('{1}', 'a.b.c.d');
 SELECT lmtext.mapped('{1}', '');
 CREATE TABLE "no@map" (a int);
 SELECT lmtext.mapped('{1}', 'no');
+CREATE TABLE "parts@map" OF lmtext.vector_map PARTITION BY LIST (from_model);
+SELECT lmtext.mapped('{1}', 'parts');
+CREATE TEMP TABLE "temporary@map" OF lmtext.vector_map;
+SELECT lmtext.mapped('{1}', 'temporary');
 GRANT USAGE ON SCHEMA test_versions TO test_versions_reader;
 SET ROLE test_versions_reader;
 SELECT lmtext.mapped('{1}', 'next');
@@ -314,6 +397,8 @@ SELECT lmtext.map_vectors('few', 'm@2', 'm@1', 'SELECT body FROM sample', '{"sam
 SELECT lmtext.map_vectors('few', 'm@2', 'm@1', 'SELECT body FROM sample', '{"seconds": "x"}');
 SET search_path = '';
 SELECT lmtext.map_vectors('few', 'test_versions.m@2', 'test_versions.m@1', 'SELECT body FROM test_versions.sample');
+SET search_path = pg_temp, test_versions;
+SELECT lmtext.map_vectors('few', 'm@2', 'm@1', 'SELECT body FROM sample');
 SET search_path = test_versions, public;
 SELECT lmtext_internal.fit_map('{{1},{2}}', '{{1}}');
 SELECT lmtext_internal.fit_map('{1}', '{{1}}');

@@ -77,6 +77,17 @@ BEGIN
             'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_policy'::pg_catalog.regclass,
             'pg_catalog.pg_trigger'::pg_catalog.regclass, 'pg_catalog.pg_publication_rel'::pg_catalog.regclass])
     ORDER BY d.classid, d.objid LIMIT 1;
+    IF NOT FOUND THEN
+        SELECT pg_catalog.format('generated column "%s"', g.attname) INTO reader
+        FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.refobjid
+            AND a.attnum OPERATOR(pg_catalog.=) d.refobjsubid
+        JOIN pg_catalog.pg_attrdef e ON e.oid OPERATOR(pg_catalog.=) d.objid AND e.adnum OPERATOR(pg_catalog.<>) a.attnum
+        JOIN pg_catalog.pg_attribute g ON g.attrelid OPERATOR(pg_catalog.=) e.adrelid AND g.attnum OPERATOR(pg_catalog.=) e.adnum
+        WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+            AND d.refobjid OPERATOR(pg_catalog.=) relation AND a.attname OPERATOR(pg_catalog.=) column_name
+        ORDER BY g.attnum LIMIT 1;
+    END IF;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = pg_catalog.format('%s would go on reading the old column "%s"', reader, column_name),
@@ -326,6 +337,11 @@ BEGIN
     PERFORM lmtext_internal.check_map(map_vectors.name, map_vectors.options);
     IF pg_catalog.current_schema() IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name', MESSAGE = 'no schema has been selected to create in';
+    END IF;
+    IF pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) ANY (SELECT n.oid FROM pg_catalog.pg_namespace n
+            WHERE n.nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition', MESSAGE = 'a map cannot be a temporary table',
+            HINT = 'Put another schema first into search_path.';
     END IF;
     map := pg_catalog.format('%I.%I', pg_catalog.current_schema(), pg_catalog.concat(map_vectors.name, '@map'));
     IF pg_catalog.to_regclass(map) IS NOT NULL THEN

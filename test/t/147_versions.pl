@@ -122,6 +122,23 @@ my @looks = (
     [q{SELECT count(f <=> lmtext.mapped(lmtext.embed('a', 'm@2'), 'map')) FROM doc}, '42804', 'what the map is not for'],
     [q{SELECT count(f <=> lmtext.embed('a')) FROM doc}, '', 'the version itself']);
 is(state_of($_->[0]), $_->[1], $_->[2]) for @looks;
+# Planning waits for nothing that is only named: of what is locked nothing is known.
+{
+    my $locking = session();
+    my $at_once = q{SET lock_timeout = '50ms'; EXPLAIN SELECT f <=> };
+    my $mapped = qq{$at_once lmtext.mapped(lmtext.embed('a', 'm\@2'), 'map') FROM doc};
+    my $pinned = qq{$at_once lmtext.embed(body, 'm\@1') FROM doc};
+    is(state_of($_), '42804', 'nothing is locked') for $mapped, $pinned;
+    say_in($locking, 'BEGIN; LOCK TABLE "map@map";');
+    is(state_of($mapped), '', 'a map that is locked');
+    for my $version ('m@1', 'm@2')
+    {
+        say_in($locking, qq{COMMIT; BEGIN; LOCK TABLE "$version";});
+        is(state_of($pinned), '', "and version $version");
+    }
+    say_in($locking, 'COMMIT;');
+    $locking->quit;
+}
 {
     my $file = File::Spec->rel2abs(PostgreSQL::Test::Utils::tempdir()) . '/dump';
     my $port = ['-h', $node->host, '-p', $node->port];

@@ -5,7 +5,7 @@
  * says nothing of its model. A comparison is any function or operator of two vectors that gives a
  * double precision, lmtext's or another type's. What a name means and what a job has done changes
  * without the query: plans that were looked at depend on the tables that say so (relationOids), and
- * are made anew, and looked at again, when those say something else (lmtext_guard_changed).
+ * are made anew, and looked at again, when those say something else.
  *
  * A session's first use of lmtext may load the library while its query is planned; the support
  * function of the distance then has the query looked at.
@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -40,7 +41,8 @@ static const struct config_enum_entry guard_values[] = {
 };
 
 static int guard_setting = GUARD_ERROR;
-static bool hooked = false; /* a planning has begun with the hook */
+static bool hooked = false;  /* a planning has begun with the hook */
+static bool decided = false; /* a plan is what it is by the setting */
 static planner_hook_type previous_planner = NULL;
 
 /* One query that is looked at. */
@@ -48,6 +50,7 @@ typedef struct watch {
     ParamListInfo parameters;
     bool compares; /* a column with something that comes from lmtext */
     bool said;
+    List *maps; /* their tables */
 } watch;
 
 /* A part of it. */
@@ -59,22 +62,19 @@ typedef struct place {
 /* A map by its name. */
 typedef struct map_inquiry {
     const char *name;
-    Oid from, to;
+    lmtext_map_ends ends;
 } map_inquiry;
 
-static List *versions_of(const watch *watch, const lmtext_source *source);
-static void check_mapped(const map_inquiry *map, Oid version);
+static List *versions_of(watch *watch, const lmtext_source *source);
+static void say_mapped(const map_inquiry *map, Oid version);
 
 /* ---- Versions of both sides ---- */
 
-/* A value that is known before planning; false: it is not. A null is given as NULL. */
 static bool
-known_name(Node *node, const ParamListInfo parameters, Const *value)
+known_value(Node *node, const ParamListInfo parameters, Const *value)
 {
     ParamExternData space, *parameter;
 
-    while (IsA(node, RelabelType))
-        node = (Node *)((RelabelType *)node)->arg;
     if (IsA(node, Const)) {
         *value = *(const Const *)node;
         return true;
@@ -85,10 +85,26 @@ known_name(Node *node, const ParamListInfo parameters, Const *value)
     parameter = parameters->paramFetch != NULL
                     ? parameters->paramFetch(parameters, ((Param *)node)->paramid, true, &space)
                     : &parameters->params[((Param *)node)->paramid - 1];
-    *value = (Const){.consttype = parameter->ptype,
-                     .constvalue = parameter->value,
-                     .constisnull = parameter->isnull};
-    return OidIsValid(parameter->ptype);
+    *value = (Const){.constvalue = parameter->value, .constisnull = parameter->isnull};
+    return parameter->ptype == ((Param *)node)->paramtype;
+}
+
+/*
+ * A value that is known before planning, of the type that the call takes: below a relabelling there
+ * may be another, as the integer in 16384::regclass. False: it is not known, or is neither a name
+ * nor a version. A null is given as well.
+ */
+static bool
+known_name(Node *node, const ParamListInfo parameters, Const *value)
+{
+    Oid type = getBaseType(exprType(node));
+    bool known;
+
+    while (IsA(node, RelabelType))
+        node = (Node *)((RelabelType *)node)->arg;
+    known = known_value(node, parameters, value);
+    value->consttype = type;
+    return known && (type == REGCLASSOID || type == TEXTOID);
 }
 
 /* The version that a call embeds by, or InvalidOid where it is not known yet. */
@@ -99,13 +115,11 @@ version_of_call(const watch *watch, const lmtext_source *source)
     Const value = {.constisnull = true};
     const char *name;
 
-    lmtext_task_planned();
     if (argument != NULL && !known_name(argument, watch->parameters, &value))
         return InvalidOid;
     if (!value.constisnull && value.consttype == REGCLASSOID)
         return DatumGetObjectId(value.constvalue);
-    name = value.constisnull ? lmtext_task_setting(lm_task_find(source->entry->task))
-                             : TextDatumGetCString(value.constvalue);
+    name = value.constisnull ? lmtext_task_planned() : TextDatumGetCString(value.constvalue);
     return name[0] != '\0' ? lmtext_kept_named(name) : InvalidOid;
 }
 
@@ -114,44 +128,78 @@ static void
 find_map(void *argument)
 {
     map_inquiry *asked = argument;
-    const lmtext_map *map = lmtext_map_read(asked->name);
 
-    asked->from = map->from;
-    asked->to = map->to;
+    asked->ends = lmtext_map_peek(asked->name);
 }
 
 static map_inquiry
-map_of(const watch *watch, const lmtext_source *source)
+map_of(watch *watch, const lmtext_source *source)
 {
     Node *argument = lmtext_plan_argument(source->call->args, 1);
     MemoryContext caller = CurrentMemoryContext;
     map_inquiry asked = {0};
     Const value;
 
-    if (argument == NULL || !known_name(argument, watch->parameters, &value) || value.constisnull)
+    if (argument == NULL || !known_name(argument, watch->parameters, &value) ||
+        value.consttype != TEXTOID || value.constisnull)
         return asked;
     asked.name = TextDatumGetCString(value.constvalue);
     if (lmtext_try(find_map, &asked) != NULL)
         asked = (map_inquiry){0};
     MemoryContextSwitchTo(caller);
+    if (OidIsValid(asked.ends.table))
+        watch->maps = list_append_unique_oid(watch->maps, asked.ends.table);
     return asked;
+}
+
+/*
+ * Two versions, one of each side, that differ. Triggers and jobs of one version may keep some rows
+ * each, which a query can tell: one of them that matches is enough. A job that follows a model has
+ * all rows of its versions.
+ */
+static bool
+find_difference(const List *kept, const List *others, const lmtext_column_version **mine,
+                const lmtext_column_version **yours)
+{
+    bool matches = false, follows = false;
+    ListCell *one, *two;
+
+    *mine = *yours = NULL;
+    foreach (one, kept) {
+        foreach (two, others) {
+            const lmtext_column_version *a = lfirst(one), *b = lfirst(two);
+
+            if (lmtext_kept_same(a->version, b->version)) {
+                matches = true;
+                continue;
+            }
+            follows |= a->keeper == LMTEXT_KEPT_FOLLOWING || b->keeper == LMTEXT_KEPT_FOLLOWING;
+            if (*mine == NULL) {
+                *mine = a;
+                *yours = b;
+            }
+        }
+    }
+    return *mine != NULL && (follows || !matches);
 }
 
 /* What comes out of a map, if what goes into it is what it is for. */
 static Oid
-version_of_map(const watch *watch, const lmtext_source *source)
+version_of_map(watch *watch, const lmtext_source *source)
 {
     const map_inquiry map = map_of(watch, source);
-    ListCell *cell, *version;
+    lmtext_column_version takes = {.version = map.ends.from};
+    const lmtext_column_version *given, *wanted;
+    ListCell *cell;
 
-    foreach (cell, OidIsValid(map.to) ? source->mapped : NIL)
-        foreach (version, versions_of(watch, lfirst(cell)))
-            check_mapped(&map, ((const lmtext_column_version *)lfirst(version))->version);
-    return map.to;
+    foreach (cell, OidIsValid(takes.version) ? source->mapped : NIL)
+        if (find_difference(versions_of(watch, lfirst(cell)), list_make1(&takes), &given, &wanted))
+            say_mapped(&map, given->version);
+    return map.ends.to;
 }
 
 static List *
-versions_of(const watch *watch, const lmtext_source *source)
+versions_of(watch *watch, const lmtext_source *source)
 {
     lmtext_column_version *one;
 
@@ -221,38 +269,40 @@ say(const lmtext_source *column, const lmtext_column_version *kept, bool mixed, 
 }
 
 static void
-check_mapped(const map_inquiry *map, Oid version)
+say_mapped(const map_inquiry *map, Oid version)
 {
-    if (lmtext_kept_same(map->from, version))
-        return;
     ereport(guard_setting == GUARD_ERROR ? ERROR : WARNING,
             (errcode(ERRCODE_DATATYPE_MISMATCH),
-             errmsg("map \"%s\" takes vectors of model %s, not of %s", map->name, quoted(map->from),
-                    quoted(version)),
+             errmsg("map \"%s\" takes vectors of model %s, not of %s", map->name,
+                    quoted(map->ends.from), quoted(version)),
              errhint("Embed by %s, or fit another map with lmtext.map_vectors.",
-                     quote_literal_cstr(lmtext_catalog_call_name(map->from, true)))));
+                     quote_literal_cstr(lmtext_catalog_call_name(map->ends.from, true)))));
 }
 
 /* ---- Comparisons ---- */
 
-/* Each version of a column with each of the other side, until one differs. */
+static bool
+is_mixed(const List *kept)
+{
+    ListCell *cell;
+
+    foreach (cell, kept)
+        if (((const lmtext_column_version *)lfirst(cell))->version !=
+            ((const lmtext_column_version *)linitial(kept))->version)
+            return true;
+    return false;
+}
+
 static bool
 differs(watch *watch, const lmtext_source *column, const lmtext_source *other)
 {
-    List *kept = versions_of(watch, column), *others = versions_of(watch, other);
-    ListCell *mine, *yours;
+    List *kept = versions_of(watch, column);
+    const lmtext_column_version *mine, *yours;
 
-    foreach (mine, kept) {
-        foreach (yours, others) {
-            const lmtext_column_version *a = lfirst(mine), *b = lfirst(yours);
-
-            if (lmtext_kept_same(a->version, b->version))
-                continue;
-            say(column, a, list_length(kept) > 1, b->version, other->call != NULL);
-            return true;
-        }
-    }
-    return false;
+    if (!find_difference(kept, versions_of(watch, other), &mine, &yours))
+        return false;
+    say(column, mine, is_mixed(kept), yours->version, other->call != NULL);
+    return true;
 }
 
 /* As new as can be had: it may have waited for a lock of who changed the answer, and will run after
@@ -274,13 +324,25 @@ compare(watch *watch, const lmtext_source *a, const lmtext_source *b)
     return said;
 }
 
-/* May two values of the type be vectors? Others, of which most comparisons are, end here. */
+/* Is there a cast that is no detour by text? */
+static bool
+is_cast(Oid from, Oid to)
+{
+    Oid function;
+    CoercionPathType path = find_coercion_pathway(to, from, COERCION_EXPLICIT, &function);
+
+    return path != COERCION_PATH_NONE && path != COERCION_PATH_COERCEVIAIO;
+}
+
+/* May values of the type be vectors? Others, of which most comparisons are, end here. */
 static bool
 is_vector(Node *node)
 {
     Oid type = exprType(node);
 
-    return type == FLOAT4ARRAYOID || type >= FirstNormalObjectId;
+    return type == FLOAT4ARRAYOID ||
+           (type >= FirstNormalObjectId &&
+            (is_cast(FLOAT4ARRAYOID, type) || is_cast(type, FLOAT4ARRAYOID)));
 }
 
 static bool
@@ -324,13 +386,13 @@ find_comparison(Node *node, void *argument)
 static List *
 look_at(Query *query, ParamListInfo parameters)
 {
-    watch watch = {parameters, false, false};
+    watch watch = {.parameters = parameters};
     place whole = {&watch, NULL};
 
-    if (guard_setting == GUARD_OFF)
-        return NIL;
-    (void)find_comparison((Node *)query, &whole);
-    return watch.compares ? lmtext_kept_sources() : NIL;
+    if (guard_setting != GUARD_OFF)
+        (void)find_comparison((Node *)query, &whole);
+    decided |= watch.compares || guard_setting == GUARD_OFF;
+    return watch.compares ? list_concat(lmtext_kept_sources(), watch.maps) : NIL;
 }
 
 /* ---- When ---- */
@@ -365,7 +427,7 @@ plan_query(Query *query, const char *source, int options, ParamListInfo paramete
 static void
 assign_guard(int value, void *extra)
 {
-    if (value != guard_setting)
+    if (decided && value != guard_setting)
         ResetPlanCache();
 }
 

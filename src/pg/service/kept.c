@@ -2,9 +2,10 @@
  * kept.c - which versions a column's vectors are of; the contract is in kept.h.
  *
  * Laws: relation cache, system caches and scans of the extension's own tables, never SPI, as in
- * catalog/names.c. A job of one version has vectors of that. One that follows a model's deployment
- * has those of its last run that ended, and of runs that have begun since with another version; a
- * server that knows no run (they are not dumped) asks the first rows of the table of work.
+ * catalog/names.c. A job of one version has vectors of that, once it has any. One that follows a
+ * model's deployment has those of its last run that ended, and of runs that have begun since with
+ * another version; a server that knows no run (they are not dumped) asks the first rows of the
+ * table of work.
  */
 #include "postgres.h"
 
@@ -38,7 +39,7 @@
 typedef struct inquiry {
     const char *name;
     Oid a, b;
-    bool pinned, same;
+    bool pinned, differ;
 } inquiry;
 
 /* What fails here fails again when it is used, and is reported then. */
@@ -85,7 +86,7 @@ compare_digests(void *argument)
     const lmtext_manifest *a = lmtext_manifest_peek(asked->a, NULL, &outcome);
     const lmtext_manifest *b = lmtext_manifest_peek(asked->b, NULL, &outcome);
 
-    asked->same = a != NULL && b != NULL && memcmp(&a->digest, &b->digest, sizeof a->digest) == 0;
+    asked->differ = a != NULL && b != NULL && memcmp(&a->digest, &b->digest, sizeof a->digest) != 0;
 }
 
 bool
@@ -95,7 +96,7 @@ lmtext_kept_same(Oid a, Oid b)
 
     if (a != b)
         ask(compare_digests, &asked);
-    return a == b || asked.same;
+    return !asked.differ;
 }
 
 /* Of an extension that is older than this library a table may be missing. */
@@ -122,18 +123,20 @@ lmtext_kept_sources(void)
     return tables;
 }
 
-/* Each version once. */
+/* Each version of a kind of keeper once. */
 static List *
 add(List *kept, Oid version, lmtext_column_version keeper)
 {
     lmtext_column_version *one;
     ListCell *cell;
 
-    foreach (cell, kept)
-        if (((const lmtext_column_version *)lfirst(cell))->version == version)
-            return kept;
     if (!OidIsValid(version))
         return kept;
+    foreach (cell, kept) {
+        one = lfirst(cell);
+        if (one->version == version && one->keeper == keeper.keeper)
+            return kept;
+    }
     one = palloc(sizeof(*one));
     *one = keeper;
     one->version = version;
@@ -170,7 +173,8 @@ trigger_version(Relation table, const Trigger *trigger, const char *column)
     char model[NAMEDATALEN];
     int version;
 
-    if (trigger->tgnargs < 3 || strcmp(trigger->tgargs[1], column) != 0)
+    if (trigger->tgenabled == TRIGGER_DISABLED || trigger->tgnargs < 3 ||
+        strcmp(trigger->tgargs[1], column) != 0)
         return InvalidOid;
     entry = entry_of(trigger->tgfoid);
     if (entry == NULL || strcmp(entry->name, "embed_trigger") != 0)
@@ -337,9 +341,9 @@ add_runs(List **kept, Relation runs, Relation index, Oid work, lmtext_column_ver
     return whole;
 }
 
-/* What a job that follows a model has made so far. */
+/* What a job has made so far. */
 static List *
-add_following(List *kept, Oid work, lmtext_column_version job)
+add_made(List *kept, Oid work, lmtext_column_version job)
 {
     Oid ledger = own_table("job_run"), index = own_table("job_run_pkey");
     bool known = false;
@@ -368,13 +372,17 @@ add_job(List *kept, HeapTuple job, Relation jobs)
     Oid work = oid_field(job, jobs, "work");
     inquiry asked = {.name = text_field(job, jobs, "model")};
     lmtext_column_version keeper = {.name = text_field(job, jobs, "name")};
+    List *made;
 
     if (!embeds(text_field(job, jobs, "task")) || get_rel_name(work) == NULL)
         return kept;
     ask(find_name, &asked);
     keeper.keeper = asked.pinned ? LMTEXT_KEPT_JOB : LMTEXT_KEPT_FOLLOWING;
     keeper.next = asked.a;
-    return asked.pinned ? add(kept, asked.a, keeper) : add_following(kept, work, keeper);
+    made = add_made(asked.pinned ? NIL : kept, work, keeper);
+    if (!asked.pinned)
+        return made;
+    return made != NIL ? add(kept, asked.a, keeper) : kept;
 }
 
 static bool

@@ -33,7 +33,8 @@ List *lmtext_kept_versions(Oid relation, AttrNumber column);
 /* The version of a name, as statements that are planned now will find it; or InvalidOid. */
 Oid lmtext_kept_named(const char *name);
 
-/* Do two versions make the same vectors: are they one, or of one digest? */
+/* Do two versions make the same vectors: are they one, or of one digest? What cannot be told of a
+ * version that is locked, damaged or gone is not held against it. */
 bool lmtext_kept_same(Oid a, Oid b);
 
 /* Tables of the extension that decide on these answers, for plans that depend on them. */

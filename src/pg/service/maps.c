@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -31,29 +32,39 @@
 /* Columns of lmtext.vector_map. */
 enum { COLUMN_FROM = 1, COLUMN_TO, COLUMN_MATRIX };
 
+/* A partitioned table has no rows of its own, and a temporary one parallel workers cannot read. */
 static bool
 is_map(Oid table)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
     Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("vector_map"),
                                ObjectIdGetDatum(lmtext_schema_oid()));
-    bool result = HeapTupleIsValid(tuple) && OidIsValid(type) &&
-                  ((Form_pg_class)GETSTRUCT(tuple))->reloftype == type;
+    bool result = false;
 
-    if (HeapTupleIsValid(tuple))
+    if (HeapTupleIsValid(tuple)) {
+        Form_pg_class class = (Form_pg_class)GETSTRUCT(tuple);
+
+        result = class->relkind == RELKIND_RELATION &&
+                 class->relpersistence != RELPERSISTENCE_TEMP && OidIsValid(type) &&
+                 class->reloftype == type;
         ReleaseSysCache(tuple);
+    }
     return result;
 }
 
-/* The table, locked as a query's are. */
 static Oid
-find_map(const char *name)
+find_table(const char *name, LOCKMODE lock)
 {
     RangeVar *table = makeRangeVarFromNameList(LMTEXT_QUALIFIED_NAMES(name));
-    Oid relid;
 
     table->relname = psprintf("%s@map", table->relname);
-    relid = RangeVarGetRelid(table, AccessShareLock, true);
+    return RangeVarGetRelid(table, lock, true);
+}
+
+/* A table that is locked, or InvalidOid: is it a map, and one that the current user may read? */
+static void
+check_map(const char *name, Oid relid)
+{
     if (!OidIsValid(relid) || !is_map(relid))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("map \"%s\" does not exist", lmtext_clip(name)),
@@ -62,8 +73,44 @@ find_map(const char *name)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for map \"%s\"", lmtext_clip(name)),
                         errhint("Its owner can let a role use it: GRANT SELECT ON %s TO role;",
-                                quote_identifier(table->relname))));
-    return relid;
+                                quote_identifier(get_rel_name(relid)))));
+}
+
+/* The row, of which a matrix that is stored elsewhere is not read. */
+static void
+take_ends(Relation table, lmtext_map_ends *ends)
+{
+    Snapshot snapshot = lmtext_version_snapshot();
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
+    HeapTuple row = systable_getnext(scan);
+    bool is_null;
+    Datum value;
+
+    if (HeapTupleIsValid(row)) {
+        value = heap_getattr(row, COLUMN_FROM, RelationGetDescr(table), &is_null);
+        ends->from = is_null ? InvalidOid : DatumGetObjectId(value);
+        value = heap_getattr(row, COLUMN_TO, RelationGetDescr(table), &is_null);
+        ends->to = is_null ? InvalidOid : DatumGetObjectId(value);
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+}
+
+/* What was found may be gone, or be something else, once it is locked. */
+lmtext_map_ends
+lmtext_map_peek(const char *name)
+{
+    lmtext_map_ends ends = {.table = find_table(name, NoLock)};
+    Relation table;
+
+    if (OidIsValid(ends.table) && !ConditionalLockRelationOid(ends.table, AccessShareLock))
+        return ends;
+    check_map(name, ends.table);
+    table = table_open(ends.table, NoLock);
+    take_ends(table, &ends);
+    table_close(table, NoLock);
+    UnlockRelationOid(ends.table, AccessShareLock);
+    return ends;
 }
 
 static bool
@@ -98,13 +145,20 @@ take_row(HeapTuple row, TupleDesc columns, lmtext_map *map)
 lmtext_map *
 lmtext_map_read(const char *name)
 {
-    Relation table = table_open(find_map(name), NoLock);
-    Snapshot snapshot = lmtext_version_snapshot();
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
-    HeapTuple row = systable_getnext(scan);
+    Oid relid = find_table(name, AccessShareLock);
     lmtext_map *map = palloc0(sizeof(*map));
-    bool good = HeapTupleIsValid(row) && take_row(row, RelationGetDescr(table), map);
+    Relation table;
+    Snapshot snapshot;
+    SysScanDesc scan;
+    HeapTuple row;
+    bool good;
 
+    check_map(name, relid);
+    table = table_open(relid, NoLock);
+    snapshot = lmtext_version_snapshot();
+    scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
+    row = systable_getnext(scan);
+    good = HeapTupleIsValid(row) && take_row(row, RelationGetDescr(table), map);
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
     table_close(table, NoLock);

@@ -20,4 +20,16 @@ typedef struct lmtext_map {
  */
 lmtext_map *lmtext_map_read(const char *name);
 
+/* What is asked while statements are planned; InvalidOid: it is not known. */
+typedef struct lmtext_map_ends {
+    Oid table;
+    Oid from, to;
+} lmtext_map_ends;
+
+/*
+ * Fails as lmtext_map_read does, except for the row. Waits for no lock and leaves none; of a map
+ * that is locked only the table is known.
+ */
+lmtext_map_ends lmtext_map_peek(const char *name);
+
 #endif

@@ -89,7 +89,7 @@ static const struct {
 static char *names[LM_TASK_COUNT];    /* of settings; NULL: not defined yet */
 static char *settings[LM_TASK_COUNT]; /* their values */
 
-static bool planned = false; /* a plan depends on one of them */
+static bool planned = false; /* a plan depends on the default for embedding */
 
 static int
 number_of(const lm_task *task)
@@ -177,16 +177,17 @@ setting_name(const char *task)
     return psprintf("lmtext.%s%s", task, there ? "" : suffix);
 }
 
-void
+const char *
 lmtext_task_planned(void)
 {
     planned = true;
+    return settings[LM_TASK_EMBEDDING];
 }
 
 static void
-assign_setting(const char *value, void *extra)
+assign_embedding(const char *value, void *extra)
 {
-    if (planned)
+    if (planned && strcmp(value, settings[LM_TASK_EMBEDDING]) != 0)
         ResetPlanCache();
 }
 
@@ -205,7 +206,8 @@ define_setting(int task)
     LMTEXT_SETTING(
         String, names[task], purpose,
         "The name is looked up by search_path, as a table is. An empty string means none.",
-        &settings[task], "", PGC_USERSET, 0, NULL, assign_setting, NULL);
+        &settings[task], "", PGC_USERSET, 0, NULL,
+        task == LM_TASK_EMBEDDING ? assign_embedding : NULL, NULL);
 }
 
 void

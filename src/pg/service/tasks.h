@@ -15,8 +15,9 @@
 const char *lmtext_task_setting(const lm_task *task);
 /* How that setting is called. */
 const char *lmtext_task_setting_name(const lm_task *task);
-/* A plan was made with what the settings say: it is made anew when one of them is changed. */
-void lmtext_task_planned(void);
+/* The default model for embedding, of which a plan is made, "": none. The session's plans are made
+ * anew when it changes. */
+const char *lmtext_task_planned(void);
 /* Its value, or 42704 where it is not set. */
 const char *lmtext_task_default(const lm_task *task);
 
