@@ -116,12 +116,14 @@ sub say_in
     return "$out$err";
 }
 
+my %begun;    # what a quick statement said before its start was seen
+
 # Start a statement and do not wait for it; returns the backend's process id.
 sub begin_in
 {
     my ($session, $sql) = @_;
     my $pid = $session->query('SELECT pg_backend_pid()');
-    $session->query_until(qr/started/, "\\echo started\n$sql\n");
+    ($begun{$session}) = $session->query_until(qr/started\n/, "\\echo started\n$sql\n") =~ /started\n(.*)/s;
     return $pid;
 }
 
@@ -129,7 +131,7 @@ sub begin_in
 sub end_in
 {
     my ($session) = @_;
-    return say_in($session, 'SELECT 1 WHERE false;');
+    return (delete $begun{$session} // '') . say_in($session, 'SELECT 1 WHERE false;');
 }
 
 # A session that is stopped in the middle of loading the real model, and its process id; nobody has it loaded. $before is
