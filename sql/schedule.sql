@@ -239,9 +239,18 @@ SELECT lmtext_internal.queue_is_filled('lmtext.jobs');
 SELECT lmtext_internal.queue_is_filled(1::oid::regclass);
 SELECT lmtext_internal.wake_launcher();
 
--- It goes with the job.
-SELECT lmtext.schedule_job('nightly', '@daily');
-SELECT lmtext.drop_job('nightly'), lmtext.drop_job('other');
+-- It goes over to a job that takes the place of another, and with the job.
+SELECT lmtext.schedule_job('nightly', '0 3 * * *', 'Europe/Berlin', '22:00', '06:00');
+SELECT lmtext.create_job('next', 'doc', 'body', 'embed', 'm', 'next');
+CALL lmtext.run_job('next');
+SELECT lmtext.switch_job('next', 'v', '{"drop_old": true}');
+SELECT job, cron, time_zone, not_before, not_after, next_run > now() AS comes, last_run, missed FROM lmtext.schedules;
+SELECT lmtext.create_job('last', 'doc', 'body', 'embed', 'm', 'last');
+SELECT lmtext.schedule_job('last', '@daily', 'UTC');
+CALL lmtext.run_job('last');
+SELECT lmtext.switch_job('last', 'v', '{"drop_old": true}');
+SELECT job, cron FROM lmtext.schedules;
+SELECT lmtext.drop_job('last'), lmtext.drop_job('other');
 SELECT count(*) FROM lmtext.job_schedule;
 SET client_min_messages = warning;
 SELECT lmtext.drop_model('m');
