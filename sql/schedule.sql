@@ -66,6 +66,7 @@ FROM (VALUES ('0 3 * * *', timestamptz '2026-01-03 03:00+00'), ('0 3 * * *', '20
 SELECT lmtext_internal.count_times('@daily', 'UTC', '2026-01-01 00:00+00', '2026-01-08 00:00+00', '01:00', '02:00') AS outside,
     lmtext_internal.count_times(NULL, 'UTC', now(), now()) AS nothing, lmtext_internal.next_time('@daily', NULL, now()) AS nowhere;
 SELECT lmtext_internal.next_clock('Europe/Berlin', '06:00', '2026-03-28 22:00+00'), lmtext_internal.next_clock('UTC', '24:00', '2026-03-28 22:00+00');
+SELECT lmtext_internal.next_clock('UTC', '06:00', '294276-12-31 12:00+00') AS behind_all_times;
 SELECT w.not_before, w.not_after, lmtext_internal.in_window('Europe/Berlin', w.not_before, w.not_after, '2026-01-14 22:30+00') AS inside
 FROM (VALUES (time '22:00', time '06:00'), ('06:00', '22:00'), ('23:30', '23:31'), (NULL, '23:30'), ('23:31', NULL), (NULL, NULL), (NULL, '00:00')) w (not_before, not_after);
 SELECT lmtext_internal.in_window(NULL, NULL, NULL, now()), lmtext_internal.in_window('UTC', NULL, NULL, NULL) AS nothing;
@@ -131,7 +132,11 @@ SELECT count(*) FROM lmtext_internal.due_work('1 second') WHERE errand = 'run';
 SELECT lmtext_internal.put_off(work, 0) FROM lmtext.job_schedule;
 CREATE TEMP TABLE mine (x int);
 CREATE TRIGGER wake AFTER INSERT ON mine EXECUTE FUNCTION lmtext_internal.wake_launcher();
-SELECT lmtext_internal.parse_text('pg_authid', 'rolname', false), lmtext_internal.parse_text('pg_class', 'relname', false);
+SELECT lmtext_internal.parse_text('pg_authid', 'rolname', false);
+SELECT lmtext_internal.parse_text('lmtext.job_run', 'status', false) AS of_one_column;
+REVOKE ALL ON mine FROM CURRENT_USER;
+SELECT lmtext_internal.parse_text('mine', 'x', false) AS of_the_owner;
+SELECT lmtext_internal.parse_text(1::oid::regclass, 'x', false);
 DROP TABLE mine;
 RESET ROLE;
 DROP ROLE not_the_owner;

@@ -282,6 +282,23 @@ is(runs('killed', 'count(*)'), 4, 'and starts nothing');
 $node->append_conf('postgresql.conf', 'lmtext.scheduler = on');
 $node->reload;
 has_run('killed', 5, 'turned on again it does');
+# A visit for a job is none for alerts that were checked in this naptime.
+$node->append_conf('postgresql.conf', 'lmtext.job_naptime = 1h');
+$node->reload;
+wait_for(q{SELECT current_setting('lmtext.job_naptime') = '1h'}, 'a long naptime');
+owner(q{SELECT lmtext.create_alert('seen', 'SELECT 1 AS key', 'true')});
+wait_for(q{SELECT count(*) = 1 FROM "seen@alert"}, 'an alert that is new is checked');
+owner(q{DELETE FROM "seen@alert"});
+make_due('killed');
+has_run('killed', 6, 'a job runs');
+is(value(q{SELECT count(*) FROM "seen@alert"}), 0, 'and the alert waits for its naptime');
+$node->append_conf('postgresql.conf', 'lmtext.job_naptime = 1');
+$node->reload;
+wait_for(q{SELECT current_setting('lmtext.job_naptime') = '1s'}, 'a short one again');
+make_due('killed');
+wait_for(q{SELECT count(*) = 1 FROM "seen@alert"}, 'then it is checked');
+owner(q{SELECT lmtext.drop_alert('seen')});
+has_run('killed', 7, 'all ended');
 
 # ---- No place for a worker ----
 
