@@ -66,9 +66,16 @@ FROM (VALUES ('0 3 * * *', timestamptz '2026-01-03 03:00+00'), ('0 3 * * *', '20
 SELECT lmtext_internal.count_times('@daily', 'UTC', '2026-01-01 00:00+00', '2026-01-08 00:00+00', '01:00', '02:00') AS outside,
     lmtext_internal.count_times(NULL, 'UTC', now(), now()) AS nothing, lmtext_internal.next_time('@daily', NULL, now()) AS nowhere;
 SELECT lmtext_internal.next_clock('Europe/Berlin', '06:00', '2026-03-28 22:00+00'), lmtext_internal.next_clock('UTC', '24:00', '2026-03-28 22:00+00');
+SELECT lmtext_internal.next_clock('UTC', '06:00', '294276-12-31 12:00+00') AS behind_all_times;
 SELECT w.not_before, w.not_after, lmtext_internal.in_window('Europe/Berlin', w.not_before, w.not_after, '2026-01-14 22:30+00') AS inside
 FROM (VALUES (time '22:00', time '06:00'), ('06:00', '22:00'), ('23:30', '23:31'), (NULL, '23:30'), ('23:31', NULL), (NULL, NULL), (NULL, '00:00')) w (not_before, not_after);
-SELECT lmtext_internal.in_window(NULL, NULL, NULL, now());
+SELECT lmtext_internal.in_window(NULL, NULL, NULL, now()), lmtext_internal.in_window('UTC', NULL, NULL, NULL) AS nothing;
+SELECT lmtext_internal.in_window('Mars', '06:00', '22:00', now());
+-- CET is a zone that has summer time, and an abbreviation that has none: one reading for a schedule and its window, to the microsecond.
+SELECT lmtext_internal.next_time('30 14 * * *', 'CET', '2026-07-01 12:00+00', '14:00', '15:00') AS next,
+    lmtext_internal.in_window('CET', '14:00', '14:30:00.5', '2026-07-01 12:30:00.499999+00') AS inside,
+    lmtext_internal.in_window('CET', '14:00', '14:30:00.5', '2026-07-01 12:30:00.5+00') AS behind,
+    lmtext_internal.next_clock('CET', '14:30:00.5', '2026-07-01 12:30+00') AS ends, lmtext_internal.next_clock('CET', '24:00', '2026-07-01 12:30+00') AS midnight;
 
 -- What cron does not have. The message names the field, what was found and what is allowed.
 \set VERBOSITY default
@@ -123,6 +130,14 @@ SELECT lmtext.schedule_job('nightly', NULL);
 SELECT lmtext_internal.queue_is_filled('scheduled.doc');
 SELECT count(*) FROM lmtext_internal.due_work('1 second') WHERE errand = 'run';
 SELECT lmtext_internal.put_off(work, 0) FROM lmtext.job_schedule;
+CREATE TEMP TABLE mine (x int);
+CREATE TRIGGER wake AFTER INSERT ON mine EXECUTE FUNCTION lmtext_internal.wake_launcher();
+SELECT lmtext_internal.parse_text('pg_authid', 'rolname', false);
+SELECT lmtext_internal.parse_text('lmtext.job_run', 'status', false) AS of_one_column;
+REVOKE ALL ON mine FROM CURRENT_USER;
+SELECT lmtext_internal.parse_text('mine', 'x', false) AS of_the_owner;
+SELECT lmtext_internal.parse_text(1::oid::regclass, 'x', false);
+DROP TABLE mine;
 RESET ROLE;
 DROP ROLE not_the_owner;
 SELECT lmtext.schedule_job('nightly', NULL);
@@ -157,6 +172,36 @@ SET client_min_messages = warning;
 SELECT errand, job FROM lmtext_internal.due_work('1 minute');
 SELECT job, missed BETWEEN 1 AND 3 AS skipped, next_run > now() AS comes FROM lmtext.schedules WHERE job = 'other';
 RESET client_min_messages;
+-- A job that follows one which could not begin is skipped; and what is older than 90 days goes.
+SELECT lmtext.create_job('behind', 'doc', 'body', 'embed', 'm', 'z', '{"after": "other"}');
+UPDATE lmtext.job_run SET started_at = now() - interval '91 days' WHERE id = (SELECT min(id) FROM lmtext.job_run);
+UPDATE lmtext.job_schedule SET next_run = now() - interval '1 minute', tries = 5, time_zone = 'UTC';
+SELECT errand, job FROM lmtext_internal.due_work('1 minute');
+SELECT job, status, sqlstate, message, finished_at IS NOT NULL AS over FROM lmtext.job_runs ORDER BY run;
+SELECT lmtext.drop_job('behind');
+-- What its former owner's triggers do a new owner has not asked for.
+CREATE ROLE new_owner;
+GRANT ALL ON SCHEMA scheduled TO new_owner;
+GRANT ALL ON doc TO new_owner;
+ALTER TABLE "other@job" OWNER TO new_owner;
+ALTER ROLE new_owner LOGIN;
+DELETE FROM lmtext.job_run;
+UPDATE lmtext.job_schedule SET next_run = now() - interval '1 minute';
+SELECT errand, job FROM lmtext_internal.due_work('1 minute');
+SELECT job, status, sqlstate, message FROM lmtext.job_runs WHERE job = 'other';
+GRANT SELECT ON "m@1" TO new_owner;
+SET SESSION AUTHORIZATION new_owner;
+CALL lmtext_internal.run_scheduled('other');
+SELECT lmtext.schedule_job('other', '0 3 * * *', 'UTC');
+RESET SESSION AUTHORIZATION;
+SELECT author FROM lmtext.job WHERE name = 'other';
+UPDATE lmtext.job_schedule SET next_run = now() - interval '1 minute' WHERE work = '"other@job"'::regclass;
+SELECT errand, role::regrole, job FROM lmtext_internal.due_work('1 minute');
+ALTER TABLE "other@job" OWNER TO CURRENT_USER;
+REVOKE ALL ON SCHEMA scheduled FROM new_owner;
+REVOKE ALL ON doc FROM new_owner;
+REVOKE ALL ON "m@1" FROM new_owner;
+DROP ROLE new_owner;
 -- The queue of an attached job.
 SELECT lmtext.schedule_job('nightly', NULL), lmtext.schedule_job('other', NULL);
 SELECT lmtext.attach('nightly');
@@ -169,14 +214,48 @@ SELECT errand, job FROM lmtext_internal.due_work('0');
 SELECT errand, job FROM lmtext_internal.due_work('1 hour');
 UPDATE lmtext.job_run SET status = 'failed';
 SELECT errand, job FROM lmtext_internal.due_work('0');
+-- What a run has taken from the queue is not lost with the run; a bad end is followed by a rest.
+DELETE FROM "nightly@queue";
+CREATE FUNCTION pg_temp.orders(ended text, ago interval) RETURNS bigint LANGUAGE sql AS $$
+UPDATE lmtext.job_run SET status = ended, started_at = clock_timestamp() - ago, pid = 0, done = 0;
+SELECT count(*) FROM lmtext_internal.due_work('0') WHERE errand = 'run';
+$$;
+SELECT s.status, pg_temp.orders(s.status, '1 second') AS now, pg_temp.orders(s.status, '11 minutes') AS after_a_rest
+FROM unnest('{done,stopped,paused,running,interrupted,cancelled,failed}'::text[]) s (status);
+-- A fifth worker that ended without a word is the last one, until another run has ended; one that was skipped says nothing.
+INSERT INTO lmtext.job_run (work, pid, status) SELECT '"nightly@job"', 0, 'running' FROM generate_series(1, 3);
+SELECT pg_temp.orders('interrupted', '11 minutes');
+INSERT INTO lmtext.job_run (work, pid, status) VALUES ('"nightly@job"', 0, 'running');
+SELECT pg_temp.orders('interrupted', '11 minutes');
+INSERT INTO lmtext.job_run (work, pid, status) VALUES ('"nightly@job"', 0, 'skipped');
+SELECT count(*) FROM lmtext_internal.due_work('0') WHERE errand = 'run';
+SELECT status, sqlstate, count(*) FROM lmtext.job_runs WHERE job = 'nightly' GROUP BY 1, 2 ORDER BY 1;
+UPDATE lmtext.job_run SET started_at = now() - interval '11 minutes';
+SELECT count(*) FROM lmtext_internal.due_work('0') WHERE errand = 'run';
+UPDATE lmtext.job_run SET done = 1 WHERE sqlstate = '57P01';
+SELECT count(*) FROM lmtext_internal.due_work('0') WHERE errand = 'run';
+-- A run of a session that is at another statement by now is over: its last commit failed.
+DELETE FROM lmtext.job_run;
+INSERT INTO lmtext.job_run (work, pid, status) VALUES ('"nightly@job"', pg_backend_pid(), 'running');
+SELECT status FROM lmtext.job_runs WHERE job = 'nightly';
+INSERT INTO doc VALUES (2, 'another text');
 SELECT lmtext_internal.queue_is_filled('"nightly@queue"'), lmtext_internal.queue_is_filled('"nightly@job"');
 SELECT lmtext_internal.queue_is_filled('lmtext.jobs');
 SELECT lmtext_internal.queue_is_filled(1::oid::regclass);
 SELECT lmtext_internal.wake_launcher();
 
--- It goes with the job.
-SELECT lmtext.schedule_job('nightly', '@daily');
-SELECT lmtext.drop_job('nightly'), lmtext.drop_job('other');
+-- It goes over to a job that takes the place of another, and with the job.
+SELECT lmtext.schedule_job('nightly', '0 3 * * *', 'Europe/Berlin', '22:00', '06:00');
+SELECT lmtext.create_job('next', 'doc', 'body', 'embed', 'm', 'next');
+CALL lmtext.run_job('next');
+SELECT lmtext.switch_job('next', 'v', '{"drop_old": true}');
+SELECT job, cron, time_zone, not_before, not_after, next_run > now() AS comes, last_run, missed FROM lmtext.schedules;
+SELECT lmtext.create_job('last', 'doc', 'body', 'embed', 'm', 'last');
+SELECT lmtext.schedule_job('last', '@daily', 'UTC');
+CALL lmtext.run_job('last');
+SELECT lmtext.switch_job('last', 'v', '{"drop_old": true}');
+SELECT job, cron FROM lmtext.schedules;
+SELECT lmtext.drop_job('last'), lmtext.drop_job('other');
 SELECT count(*) FROM lmtext.job_schedule;
 SET client_min_messages = warning;
 SELECT lmtext.drop_model('m');

@@ -11,7 +11,7 @@ CREATE TEMP VIEW routine AS
            p.proname IN ('import_model', 'add_head', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
                'load_model', 'unload_model', 'train', 'stats_reset', 'prediction_cache_reset', 'create_job', 'pull_model') AS changes,
            p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset',
-               'prediction_cache_reset', 'pull_model') AS closed,
+               'prediction_cache_reset', 'pull_model', 'wake_launcher') AS closed,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass

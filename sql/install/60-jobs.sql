@@ -48,6 +48,15 @@ COMMENT ON TABLE lmtext.job_run IS 'runs of jobs; the view lmtext.job_runs shows
 GRANT SELECT (id, work, parent, pid, model, also, started_at, updated_at, finished_at, status, total, done, errors, sqlstate)
     ON lmtext.job_run TO PUBLIC;
 
+-- Runs that go on: their session is still at the statement that began them. Of sessions of other roles no more is known than that they are there.
+CREATE VIEW lmtext_internal.live_runs AS
+    SELECT r.id, r.work, r.model, r.also FROM lmtext.job_run r JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) r.pid
+    WHERE r.status OPERATOR(pg_catalog.=) 'running' AND a.state IS DISTINCT FROM 'idle'
+        AND COALESCE(a.backend_start OPERATOR(pg_catalog.<=) r.started_at, true)
+        AND COALESCE(a.query_start OPERATOR(pg_catalog.<=) r.started_at, true);
+COMMENT ON VIEW lmtext_internal.live_runs IS 'runs whose session goes on with them';
+GRANT SELECT ON lmtext_internal.live_runs TO PUBLIC;
+
 CREATE VIEW lmtext_internal.own_messages AS
     SELECT r.id, CASE WHEN (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) r.work::pg_catalog.oid) THEN r.message END AS message
@@ -985,8 +994,8 @@ BEGIN
     IF NOT drained THEN
         PERFORM lmtext_internal.scan_relation(job, versions, parts);
         PERFORM lmtext_internal.write_job(job.work, 'set', pg_catalog.jsonb_build_object('scanned', CASE WHEN NOT EXISTS (
-            SELECT FROM lmtext.job_run r JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) r.pid
-            WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid AND r.status OPERATOR(pg_catalog.=) 'running'
+            SELECT FROM lmtext_internal.live_runs r
+            WHERE r.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid
                 AND pg_catalog.array_prepend(r.model, r.also)::pg_catalog.oid[] OPERATOR(pg_catalog.<>) versions::pg_catalog.oid[])
             THEN versions::pg_catalog.oid[]::pg_catalog.text END));
     END IF;
@@ -1745,7 +1754,7 @@ COMMENT ON COLUMN lmtext.jobs.work IS 'table of what was done for each row; who 
 CREATE VIEW lmtext.job_runs AS
     SELECT j.name AS job, r.id AS run, r.started_at, r.finished_at,
            CASE WHEN r.status OPERATOR(pg_catalog.=) 'running'
-                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) r.pid)
+                    AND NOT EXISTS (SELECT FROM lmtext_internal.live_runs l WHERE l.id OPERATOR(pg_catalog.=) r.id)
                 THEN 'interrupted' ELSE r.status END AS status,
            r.total, r.done, r.errors, r.model, r.pid, r.updated_at, r.sqlstate, m.message
     FROM lmtext.job_run r JOIN lmtext.job j ON j.work::pg_catalog.oid OPERATOR(pg_catalog.=) r.work::pg_catalog.oid

@@ -32,22 +32,13 @@ CREATE FUNCTION lmtext_internal.count_times(
 COMMENT ON FUNCTION lmtext_internal.count_times(text, text, timestamptz, timestamptz, time, time) IS
     'number of times of a schedule behind one time and up to another, 1000 at most';
 
--- When a clock on the wall shows a time of the day next.
+-- In the zone as next_time reads it: AT TIME ZONE takes CET and the like for an offset all the year.
 CREATE FUNCTION lmtext_internal.next_clock(time_zone text, clock time, after timestamptz) RETURNS timestamptz
-    LANGUAGE sql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT min(t.at) FROM (SELECT ((after AT TIME ZONE time_zone)::date + d + clock) AT TIME ZONE time_zone AS at
-        FROM generate_series(-1, 2) d) t WHERE t.at > after;
-$$;
+    AS 'MODULE_PATHNAME', 'lmtext_next_clock' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION lmtext_internal.next_clock(text, time, timestamptz) IS 'when a clock in a time zone shows a time of the day next';
 
 CREATE FUNCTION lmtext_internal.in_window(time_zone text, not_before time, not_after time, at timestamptz) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN time_zone IS NULL THEN true
-        WHEN COALESCE(not_before, '00:00') < COALESCE(not_after, '24:00')
-            THEN w.clock >= COALESCE(not_before, '00:00') AND w.clock < COALESCE(not_after, '24:00')
-        ELSE w.clock >= COALESCE(not_before, '00:00') OR w.clock < COALESCE(not_after, '24:00') END
-    FROM (SELECT (at AT TIME ZONE time_zone)::time AS clock) w;
-$$;
+    AS 'MODULE_PATHNAME', 'lmtext_in_window' LANGUAGE C STABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION lmtext_internal.in_window(text, time, time, timestamptz) IS 'whether a time is in a window of the day';
 
 -- ---- Scheduling ----
@@ -120,52 +111,77 @@ CREATE FUNCTION lmtext_internal.put_off(job regclass, skipped integer) RETURNS v
         missed = s.missed + skipped
             + lmtext_internal.count_times(s.cron, s.time_zone, s.next_run, clock_timestamp(), s.not_before, s.not_after)
     WHERE s.work = job AND s.next_run <= clock_timestamp();
+    DELETE FROM lmtext.job_run r WHERE r.work = job AND r.started_at < now() - interval '90 days'; -- a run that begins prunes; but where none can
 $$;
 COMMENT ON FUNCTION lmtext_internal.put_off(regclass, integer) IS 'wait for the next time of a schedule';
 
--- A run that could not begin.
+-- A run that could not begin, and so those of the jobs that follow.
 CREATE FUNCTION lmtext_internal.note_failure(job text, work regclass, state text, said text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    one record;
     run bigint;
 BEGIN
-    INSERT INTO lmtext.job_run (work, pid, model, status, finished_at, sqlstate, message)
-    VALUES (work, pg_backend_pid(), 0::oid, 'failed', clock_timestamp(), state, said) RETURNING id INTO run;
-    PERFORM lmtext_internal.notify_job(job, run, 'failure', jsonb_build_object('status', 'failed', 'done', 0, 'errors', 0, 'sqlstate', state));
+    FOR one IN WITH RECURSIVE failed (name, work, leader) AS (
+            SELECT note_failure.job, note_failure.work, NULL
+            UNION SELECT j.name, j.work, f.name FROM failed f JOIN lmtext.job j ON j.options ->> 'after' = f.name
+                JOIN pg_class c ON c.oid = j.work
+            WHERE c.relowner = (SELECT o.relowner FROM pg_class o WHERE o.oid = note_failure.work))
+            SELECT f.name, f.work, CASE WHEN f.leader IS NULL THEN note_failure.said
+                    ELSE format('job "%s" was not done: %s', f.leader, CASE WHEN f.leader = note_failure.job THEN 'failed' ELSE 'skipped' END) END AS said,
+                CASE WHEN f.leader IS NULL THEN note_failure.state END AS state, CASE WHEN f.leader IS NULL THEN 'failed' ELSE 'skipped' END AS status,
+                CASE WHEN f.leader IS NULL THEN 'failure' ELSE 'skipped' END AS event
+            FROM failed f LOOP
+        INSERT INTO lmtext.job_run (work, pid, model, status, finished_at, sqlstate, message)
+        VALUES (one.work, pg_backend_pid(), 0::oid, one.status, clock_timestamp(), one.state, one.said) RETURNING id INTO run;
+        PERFORM lmtext_internal.notify_job(one.name, run, one.event,
+            jsonb_build_object('status', one.status, 'done', 0, 'errors', 0, 'sqlstate', one.state));
+    END LOOP;
     PERFORM lmtext_internal.put_off(work, 0);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.note_failure(text, regclass, text, text) IS 'note a run of a job that could not begin';
 
+-- A run that is skipped says nothing of the one before. `crashes`: of the last five runs those that ended without a word and without a row.
 CREATE VIEW lmtext_internal.watched_jobs AS
-    SELECT j.name, j.work, c.relowner AS owner, s.time_zone, s.not_before, s.not_after, s.next_run, s.tries,
+    SELECT j.name, j.work, c.relowner AS owner, j.author OPERATOR(pg_catalog.=) pg_catalog.pg_get_userbyid(c.relowner) AS trusted,
+        s.time_zone, s.not_before, s.not_after, s.next_run, s.tries,
         lmtext_internal.job_option(j, 'missed_runs') OPERATOR(pg_catalog.=) 'skip' AS skips, j.attached, j.scanned IS NULL AS unseen,
-        pg_catalog.to_regclass(lmtext_internal.queue_name(j)) AS queue, r.started_at, r.status,
-        EXISTS (SELECT FROM lmtext.job_run o JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) o.pid
-            AND a.backend_start OPERATOR(pg_catalog.<=) o.started_at
-            WHERE o.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid
-                AND o.status OPERATOR(pg_catalog.=) 'running') AS running
+        pg_catalog.to_regclass(lmtext_internal.queue_name(j)) AS queue, r.started_at, r.status, r.crashes,
+        EXISTS (SELECT FROM lmtext_internal.live_runs l WHERE l.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid) AS running
     FROM lmtext.job j JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) j.work
     LEFT JOIN lmtext.job_schedule s ON s.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid
-    LEFT JOIN LATERAL (SELECT o.started_at, o.status FROM lmtext.job_run o
-        WHERE o.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid AND o.parent IS NULL
-        ORDER BY o.id DESC LIMIT 1) r ON true
+    LEFT JOIN LATERAL (SELECT (pg_catalog.array_agg(o.started_at ORDER BY o.id DESC))[1] AS started_at,
+            (pg_catalog.array_agg(o.status ORDER BY o.id DESC))[1] AS status,
+            pg_catalog.count(*) FILTER (WHERE o.done OPERATOR(pg_catalog.=) 0 AND (o.status OPERATOR(pg_catalog.=) ANY ('{running,interrupted}'::pg_catalog.text[])
+                OR o.sqlstate OPERATOR(pg_catalog.=) '57P01')) AS crashes
+        FROM (SELECT n.* FROM lmtext.job_run n WHERE n.work::pg_catalog.oid OPERATOR(pg_catalog.=) j.work::pg_catalog.oid AND n.parent IS NULL
+            AND n.status OPERATOR(pg_catalog.<>) 'skipped' ORDER BY n.id DESC LIMIT 5) o) r ON true
     WHERE NOT j.paused AND (j.attached OR s.next_run IS NOT NULL);
 COMMENT ON VIEW lmtext_internal.watched_jobs IS 'jobs that may be due, and their last run';
 GRANT SELECT ON lmtext_internal.watched_jobs TO PUBLIC;
 
--- Whether rows wait in the queue of an attached job. After a run it rests for a while, so that a trigger that changes the text
--- does not keep it going, and longer after one that failed.
+-- Whether an attached job has something to do: rows wait in its queue, or its last run has taken them from there and not done them. After a
+-- run it rests for a while, so that a trigger that changes the text does not keep it going, and longer after one that came to a bad end.
 CREATE FUNCTION lmtext_internal.queue_waits(job lmtext_internal.watched_jobs, naptime interval) RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT job.attached AND COALESCE(clock_timestamp() >= job.started_at + naptime
-            + CASE WHEN job.status = 'failed' THEN interval '10 minutes' ELSE '0' END, true)
-        AND (job.unseen OR EXISTS (SELECT FROM pg_class c WHERE c.oid = job.queue AND c.relowner = job.owner
+    SELECT job.attached AND job.trusted AND COALESCE(clock_timestamp() >= job.started_at + naptime
+            + CASE WHEN job.status = ANY ('{failed,cancelled,running,interrupted}') THEN interval '10 minutes' ELSE '0' END, true)
+        AND (job.unseen OR job.status <> 'done' OR EXISTS (SELECT FROM pg_class c WHERE c.oid = job.queue AND c.relowner = job.owner
             AND c.relkind = 'r' AND lmtext_internal.queue_is_filled(job.queue)));
 $$;
 COMMENT ON FUNCTION lmtext_internal.queue_waits(lmtext_internal.watched_jobs, interval) IS 'whether an attached job has something to do';
 
+-- Who owned a job before may have left triggers and policies: they run as the new owner when that role says so, not by themselves.
+CREATE FUNCTION lmtext_internal.run_obstacle(job lmtext_internal.watched_jobs, OUT state text, OUT said text)
+    LANGUAGE sql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN job.trusted THEN o.state ELSE '55000' END, CASE WHEN job.trusted THEN o.said ELSE 'the job was scheduled by another role' END
+    FROM lmtext_internal.worker_obstacle(job.owner) o;
+$$;
+COMMENT ON FUNCTION lmtext_internal.run_obstacle(lmtext_internal.watched_jobs) IS 'why no run of a job can begin by itself, NULL where one can';
+
 -- What a worker is to do (null: nothing), and when to look again. A time that was missed by more than five minutes while nothing ran
--- is made up for once, or skipped. A run that ends its server five times without having done anything is not started a sixth time.
+-- is made up for once, or skipped. A run that ends its server five times without having done anything is not started a sixth time: by a
+-- schedule not before the next time, and not by what is queued until another run has ended.
 CREATE FUNCTION lmtext_internal.due_job(
     job lmtext_internal.watched_jobs, naptime interval, OUT starts boolean, OUT until timestamptz, OUT look timestamptz)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 SET search_path = pg_catalog, pg_temp AS $$
@@ -181,6 +197,7 @@ BEGIN
         look := now + naptime;
     ELSIF due AND NOT job.running AND job.tries >= 5 THEN
         PERFORM lmtext_internal.note_failure(job.name, job.work, '57P01', 'five workers ended without a word');
+        job.status := 'failed';
         due := false;
         look := now + naptime;
     ELSIF NOT due THEN
@@ -191,6 +208,11 @@ BEGIN
     END IF;
     IF NOT due AND (job.running OR NOT lmtext_internal.queue_waits(job, naptime)) THEN
         RETURN;
+    ELSIF NOT due AND job.crashes >= 5 THEN
+        IF job.status <> 'failed' THEN
+            PERFORM lmtext_internal.note_failure(job.name, job.work, '57P01', 'five workers ended without a word');
+        END IF;
+        RETURN;
     END IF;
     look := LEAST(look, now + naptime);
     IF job.running THEN
@@ -200,7 +222,7 @@ BEGIN
         look := lmtext_internal.next_clock(job.time_zone, COALESCE(job.not_before, '00:00'), now);
         RETURN;
     END IF;
-    obstacle := lmtext_internal.worker_obstacle(job.owner);
+    obstacle := lmtext_internal.run_obstacle(job);
     IF obstacle.state IS NOT NULL THEN
         PERFORM lmtext_internal.note_failure(job.name, job.work, obstacle.state, obstacle.said);
         RETURN;
@@ -258,6 +280,11 @@ DECLARE
     job lmtext.job := lmtext_internal.own_job(job_name);
     most int := lmtext_internal.job_option(job, 'max_workers')::int;
 BEGIN
+    IF job.author OPERATOR(pg_catalog.<>) CURRENT_USER THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = pg_catalog.format('job "%s" was scheduled by another role', job.name),
+            HINT = pg_catalog.format('Look at the triggers of %s, and call lmtext.schedule_job or lmtext.attach.', job.target);
+    END IF;
     PERFORM lmtext_internal.write_job(job.work, 'start', '{}');
     COMMIT;
     IF most OPERATOR(pg_catalog.>) 1 THEN
@@ -268,8 +295,9 @@ BEGIN
 END $$;
 COMMENT ON PROCEDURE lmtext_internal.run_scheduled(text) IS 'a run of a job that the launcher has begun';
 
-CREATE FUNCTION lmtext_internal.end_scheduled(job_name text, state text, said text) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
+-- Returns the jobs that follow: the worker runs each in the same way.
+CREATE FUNCTION lmtext_internal.end_scheduled(job_name text, state text, said text) RETURNS SETOF text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1 AS $$
 DECLARE
     job lmtext.job;
 BEGIN
@@ -280,14 +308,16 @@ BEGIN
         PERFORM lmtext_internal.end_run(job, lmtext_internal.write_job(job.work, 'begin', '{"model": "0"}'), 0, 0, 'failed', state, said);
     END IF;
     PERFORM lmtext_internal.write_job(job.work, 'over', '{}');
+    RETURN QUERY SELECT n.name FROM pg_catalog.unnest(lmtext_internal.next_jobs(job)) n (name);
 END $$;
-COMMENT ON FUNCTION lmtext_internal.end_scheduled(text, text, text) IS 'note the end of a run that the launcher has begun';
+COMMENT ON FUNCTION lmtext_internal.end_scheduled(text, text, text) IS 'note the end of a run that the launcher has begun; returns the jobs that follow it';
 
 -- ---- When there is something new to look at ----
 
 CREATE FUNCTION lmtext_internal.wake_launcher() RETURNS trigger
     AS 'MODULE_PATHNAME', 'lmtext_wake_launcher' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION lmtext_internal.wake_launcher() IS 'trigger: the launcher looks at this database when the transaction has committed';
+REVOKE EXECUTE ON FUNCTION lmtext_internal.wake_launcher() FROM PUBLIC; -- a trigger of anybody's table would keep it going
 CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE ON lmtext.job_schedule
     FOR EACH STATEMENT EXECUTE FUNCTION lmtext_internal.wake_launcher();
 CREATE TRIGGER wake AFTER INSERT ON lmtext.alert

@@ -198,6 +198,9 @@ BEGIN
     PERFORM lmtext_internal.check_complete(job, allow_errors);
     FOREACH old_job IN ARRAY old_jobs LOOP
         attached := attached OR old_job.attached;
+        PERFORM lmtext_internal.write_job(job.work, 'schedule', pg_catalog.to_jsonb(s)) FROM lmtext.job_schedule s
+        WHERE s.work::pg_catalog.oid OPERATOR(pg_catalog.=) old_job.work::pg_catalog.oid AND NOT EXISTS (SELECT FROM lmtext.job_schedule n
+            WHERE n.work::pg_catalog.oid OPERATOR(pg_catalog.=) job.work::pg_catalog.oid);
         PERFORM lmtext.drop_job(old_job.name);
     END LOOP;
     IF lmtext_internal.count_indexes(job.target, switch_job.replaces) OPERATOR(pg_catalog.>) 0

@@ -238,6 +238,11 @@ like(check('settings', "SET lmtext.$_; "), qr/^pass/, "a default $_") for (q{emb
     value("SELECT pg_cancel_backend($pid)");
     like(end_in($runner), qr/57014/, 'is cancelled');
     like(check('stale'), qr/^warn: .*nightly \(cancelled\)/, 'and leaves rows');
+    for my $early (qw(stopped skipped paused))
+    {
+        value("UPDATE lmtext.job_run SET status = '$early' WHERE id = (SELECT max(id) FROM lmtext.job_run)");
+        like(check('stale'), qr/^warn: .*nightly \($early\)/, "as one that was $early");
+    }
     $pid = begin_in($runner, q{CALL lmtext.run_job('nightly');});
     $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'}) or die 'nobody waits';
     value("SELECT pg_terminate_backend($pid)");

@@ -106,16 +106,25 @@ has_run('plain', 3, 'another one is run beside it');
 is(runs('slow', 'count(*), bool_and(finished_at IS NULL)'), '1|t', 'but it is not started again');
 make_due('slow2');
 wait_for(sprintf($held, 2), 'two jobs run');
-make_due('plain');
+fresh_job('never', 1, '{}');
+make_due($_) for qw(plain never);
 owner(q{SELECT lmtext.create_alert('seen', 'SELECT 1 AS key', 'true')});
 wait_for(q{SELECT count(*) = 1 FROM "seen@alert"}, 'alerts are checked, as their owner');
 is(runs('plain', 'count(*)'), 3, 'a third one waits');
+# A visit from its beginning lies before the third check.
+owner(q{SELECT lmtext.pause_job('never')});
+for my $n (1 .. 3)
+{
+    owner(q{DELETE FROM "seen@alert"});
+    wait_for(q{SELECT count(*) = 1 FROM "seen@alert"}, 'alerts are checked again');
+}
 $holder->query('SELECT pg_advisory_unlock(1)');
 $holder->quit;
 has_run('slow', 1, 'the first ends');
 has_run('plain', 4, 'and the third begins');
 owner(q{SELECT lmtext.drop_alert('seen')});
 has_run('slow2', 1, 'all ended');
+is(runs('never', 'count(*)'), 0, 'but what was paused while it waited does not begin');
 safe('jobs that are due');
 
 # ---- A window ----
@@ -192,6 +201,26 @@ wait_for(q{SELECT v IS NOT NULL FROM many WHERE id = 37}, 'and what is queued is
 owner(q{SELECT lmtext.detach('many')});
 safe('errors, workers, queues');
 
+# ---- Jobs that follow ----
+
+fresh_job('leader', 5, '{}');
+owner(qq{SELECT lmtext.create_job('$_->[0]', 'leader', 'body', 'embed', 'm', '$_->[0]', '{"after": "$_->[1]"}')}) for ['second', 'leader'], ['third', 'second'], ['other', 'leader'];
+my $of_all = q{SELECT string_agg(job || ' ' || status || coalesce(' ' || sqlstate, ''), ', ' ORDER BY run) FROM lmtext.job_runs WHERE run > %d AND job IN ('leader', 'second', 'third', 'other')};
+my $so_far = value('SELECT max(run) FROM lmtext.job_runs');
+make_due('leader');
+wait_for(sprintf("SELECT ($of_all) = 'leader done, other done, second done, third done'", $so_far), 'behind a job that is due those run that follow it');
+is(value(q{SELECT count(DISTINCT r.pid) FROM lmtext.job_runs r WHERE r.job IN ('leader', 'third')}), 1, 'in the same session');
+is(value('SELECT count(*) FROM leader WHERE second IS NOT NULL AND third IS NOT NULL AND other IS NOT NULL'), 5, 'and do their work');
+owner('CREATE TRIGGER who BEFORE UPDATE ON "second@job" FOR EACH ROW EXECUTE FUNCTION who()');
+$so_far = value('SELECT max(run) FROM lmtext.job_runs');
+make_due('leader');
+wait_for(sprintf("SELECT ($of_all) = 'leader done, other done, second failed 55000, third skipped'", $so_far), 'one of them that cannot begin says so itself, and keeps no other back');
+owner('CREATE TRIGGER fail BEFORE UPDATE ON leader FOR EACH ROW EXECUTE FUNCTION fail()');
+owner('DROP TRIGGER who ON "second@job"; ALTER TABLE leader DISABLE TRIGGER fail; UPDATE leader SET v = NULL; ALTER TABLE leader ENABLE TRIGGER fail');
+$so_far = value('SELECT max(run) FROM lmtext.job_runs');
+make_due('leader');
+wait_for(sprintf("SELECT ($of_all) = 'leader failed 58000, other skipped, second skipped, third skipped'", $so_far), 'behind one that fails none runs');
+
 # ---- Crashes ----
 
 # Stopped in the middle, and killed.
@@ -229,6 +258,16 @@ value(qq{CREATE EXTENSION lmtext; SELECT lmtext.import_model('m', '$tiny'); CREA
 ok($node->poll_query_until('other', 'SELECT v IS NOT NULL FROM doc'), 'a database that is new is seen');
 value(q{ALTER DATABASE other SET default_transaction_read_only = on; INSERT INTO doc VALUES (2, 'b')}, 'other');
 ok($node->poll_query_until('other', q{SELECT count(*) = 1 FROM lmtext.job_runs WHERE sqlstate = '25006'}), 'a job that may not write there says so');
+my $due_work = value(q{SELECT pg_get_functiondef('lmtext_internal.due_work'::regproc)}, 'other');
+value('ALTER DATABASE other RESET default_transaction_read_only');
+value(q{CREATE OR REPLACE FUNCTION lmtext_internal.due_work(naptime interval, OUT errand text, OUT role oid, OUT job text, OUT at timestamptz)
+    RETURNS SETOF record LANGUAGE sql AS 'SELECT NULL, 0::oid, NULL, now() FROM pg_sleep(3600)'}, 'other');
+wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'lmtext visit' AND wait_event = 'PgSleep'}, 'a visit hangs');
+make_due('killed');
+has_run('killed', 4, 'but is ended, and others go on');
+like(slurp_file($node->logfile), qr/a visit to the database with OID \d+ takes too long/, 'as the log says');
+value($due_work, 'other');
+wait_for(q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'lmtext visit' AND wait_event = 'PgSleep'}, 'all is well');
 is(state_of('DROP DATABASE other'), '', 'and may be dropped while the launcher looks at it');
 is(state_of('DROP DATABASE trap'), '', 'as any other');
 
@@ -239,10 +278,27 @@ $node->reload;
 wait_for(q{SELECT current_setting('lmtext.scheduler') = 'off'}, 'the launcher is turned off');
 make_due('killed');
 $node->backup('base');
-is(runs('killed', 'count(*)'), 3, 'and starts nothing');
+is(runs('killed', 'count(*)'), 4, 'and starts nothing');
 $node->append_conf('postgresql.conf', 'lmtext.scheduler = on');
 $node->reload;
-has_run('killed', 4, 'turned on again it does');
+has_run('killed', 5, 'turned on again it does');
+# A visit for a job is none for alerts that were checked in this naptime.
+$node->append_conf('postgresql.conf', 'lmtext.job_naptime = 1h');
+$node->reload;
+wait_for(q{SELECT current_setting('lmtext.job_naptime') = '1h'}, 'a long naptime');
+owner(q{SELECT lmtext.create_alert('seen', 'SELECT 1 AS key', 'true')});
+wait_for(q{SELECT count(*) = 1 FROM "seen@alert"}, 'an alert that is new is checked');
+owner(q{DELETE FROM "seen@alert"});
+make_due('killed');
+has_run('killed', 6, 'a job runs');
+is(value(q{SELECT count(*) FROM "seen@alert"}), 0, 'and the alert waits for its naptime');
+$node->append_conf('postgresql.conf', 'lmtext.job_naptime = 1');
+$node->reload;
+wait_for(q{SELECT current_setting('lmtext.job_naptime') = '1s'}, 'a short one again');
+make_due('killed');
+wait_for(q{SELECT count(*) = 1 FROM "seen@alert"}, 'then it is checked');
+owner(q{SELECT lmtext.drop_alert('seen')});
+has_run('killed', 7, 'all ended');
 
 # ---- No place for a worker ----
 

@@ -877,10 +877,12 @@ check_job_errors(const health *health)
 static const char *
 what_is_stale(const seen_job *job)
 {
+    static const char *const early[] = {"cancelled", "paused", "stopped", "skipped"};
     lookup lookup = {.name = job->model};
 
-    if (strcmp(job->status, "cancelled") == 0 || strcmp(job->status, "paused") == 0)
-        return psprintf(" (%s)", job->status);
+    for (int i = 0; i < lengthof(early); i++)
+        if (strcmp(job->status, early[i]) == 0)
+            return psprintf(" (%s)", job->status);
     if (!OidIsValid(job->done_with) || lmtext_try(look_up, &lookup) != NULL ||
         !OidIsValid(lookup.found) || lookup.found == job->done_with)
         return NULL;

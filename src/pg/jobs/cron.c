@@ -211,9 +211,9 @@ local_time(const lmtext_cron *cron, TimestampTz at, struct pg_tm *tm, fsec_t *fr
 }
 
 static bool
-is_open(const lmtext_cron *cron, const struct pg_tm *tm)
+is_open(const lmtext_cron *cron, const struct pg_tm *tm, fsec_t fraction)
 {
-    TimeADT now = ((tm->tm_hour * 60 + tm->tm_min) * 60 + tm->tm_sec) * USECS_PER_SEC;
+    TimeADT now = ((tm->tm_hour * 60 + tm->tm_min) * 60 + tm->tm_sec) * USECS_PER_SEC + fraction;
 
     if (cron->opens == cron->closes)
         return true;
@@ -246,7 +246,7 @@ next_by_clock(const lmtext_cron *cron, TimestampTz after, TimestampTz *next)
             at += (60 - tm.tm_min) * ONE_MINUTE;
             continue;
         }
-        if (has(cron->minutes, tm.tm_min) && is_open(cron, &tm)) {
+        if (has(cron->minutes, tm.tm_min) && is_open(cron, &tm, fraction)) {
             *next = at;
             return true;
         }
@@ -282,7 +282,7 @@ first_of_day(const lmtext_cron *cron, struct pg_tm day, TimestampTz after, Times
         if (!instant_of(cron, &tm, &at) || at <= after || at >= *next)
             continue;
         local_time(cron, at, &shown, &fraction);
-        if (is_open(cron, &shown)) {
+        if (is_open(cron, &shown, fraction)) {
             *next = at;
             found = true;
         }
@@ -319,6 +319,34 @@ lmtext_cron_next(const lmtext_cron *cron, TimestampTz after, TimestampTz *next)
     return cron->any_hour ? next_by_clock(cron, after, next) : next_by_day(cron, after, next);
 }
 
+/* ---- The clock on the wall ---- */
+
+/* The first behind a time at which the clock shows another. */
+static bool
+next_clock(const lmtext_cron *cron, TimeADT clock, TimestampTz after, TimestampTz *next)
+{
+    struct pg_tm tm;
+    fsec_t fraction;
+    int today;
+
+    local_time(cron, after, &tm, &fraction);
+    today = julian_day(&tm);
+    *next = DT_NOEND;
+    for (int day = today - 1; day <= today + 2; day++) {
+        struct pg_tm date = {0};
+        TimestampTz at;
+
+        j2date(clock == USECS_PER_DAY ? day + 1 : day, &date.tm_year, &date.tm_mon, &date.tm_mday);
+        if (clock != USECS_PER_DAY)
+            dt2time(clock, &date.tm_hour, &date.tm_min, &date.tm_sec, &fraction);
+        else
+            fraction = 0;
+        if (instant_of(cron, &date, &at) && (at += fraction) > after)
+            *next = Min(*next, at);
+    }
+    return *next != DT_NOEND;
+}
+
 /* ---- SQL ---- */
 
 static pg_tz *
@@ -332,8 +360,17 @@ zone_of(const char *name)
     return zone;
 }
 
-/* Of the arguments cron and zone, and two of the window, the first of which has the number given.
- */
+/* Two arguments, the first of which has the number given; without them all day. */
+static void
+read_window(FunctionCallInfo fcinfo, int window, lmtext_cron *cron)
+{
+    if (PG_ARGISNULL(window) && PG_ARGISNULL(window + 1))
+        return;
+    cron->opens = PG_ARGISNULL(window) ? 0 : PG_GETARG_TIMEADT(window);
+    cron->closes = PG_ARGISNULL(window + 1) ? USECS_PER_DAY : PG_GETARG_TIMEADT(window + 1);
+}
+
+/* Of the arguments cron and zone, and of the window. */
 static lmtext_cron
 read_arguments(FunctionCallInfo fcinfo, int window)
 {
@@ -341,10 +378,7 @@ read_arguments(FunctionCallInfo fcinfo, int window)
 
     lmtext_cron_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)), &cron);
     cron.zone = zone_of(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-    if (PG_ARGISNULL(window) && PG_ARGISNULL(window + 1))
-        return cron;
-    cron.opens = PG_ARGISNULL(window) ? 0 : PG_GETARG_TIMEADT(window);
-    cron.closes = PG_ARGISNULL(window + 1) ? USECS_PER_DAY : PG_GETARG_TIMEADT(window + 1);
+    read_window(fcinfo, window, &cron);
     return cron;
 }
 
@@ -380,4 +414,36 @@ lmtext_count_times(PG_FUNCTION_ARGS)
     while (count < COUNTED && lmtext_cron_next(&cron, at, &at) && at <= PG_GETARG_TIMESTAMPTZ(3))
         count++;
     PG_RETURN_INT64(count);
+}
+
+/* (zone, clock, after) */
+PG_FUNCTION_INFO_V1(lmtext_next_clock);
+Datum
+lmtext_next_clock(PG_FUNCTION_ARGS)
+{
+    lmtext_cron cron = {.zone = zone_of(text_to_cstring(PG_GETARG_TEXT_PP(0)))};
+    TimestampTz next;
+
+    if (!next_clock(&cron, PG_GETARG_TIMEADT(1), PG_GETARG_TIMESTAMPTZ(2), &next))
+        PG_RETURN_NULL();
+    PG_RETURN_TIMESTAMPTZ(next);
+}
+
+/* (zone, not_before, not_after, at): without a zone always. */
+PG_FUNCTION_INFO_V1(lmtext_in_window);
+Datum
+lmtext_in_window(PG_FUNCTION_ARGS)
+{
+    lmtext_cron cron = {0};
+    struct pg_tm tm;
+    fsec_t fraction;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_BOOL(true);
+    if (PG_ARGISNULL(3))
+        PG_RETURN_NULL();
+    cron.zone = zone_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    read_window(fcinfo, 1, &cron);
+    local_time(&cron, PG_GETARG_TIMESTAMPTZ(3), &tm, &fraction);
+    PG_RETURN_BOOL(is_open(&cron, &tm, fraction));
 }

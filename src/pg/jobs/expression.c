@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/params.h"
@@ -23,6 +24,7 @@
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -34,6 +36,20 @@
 #include "pg/compat.h"
 
 #define SELECT_AND "SELECT "
+
+/* What is said of columns, and the lock, are for who may read one of them, or owns the table. */
+static Relation
+open_readable(Oid relid)
+{
+    Oid role = GetUserId();
+
+    if (pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK &&
+        pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK &&
+        !LMTEXT_OWNS_TABLE(relid, role))
+        aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
+                       get_rel_name(relid));
+    return table_open(relid, AccessShareLock);
+}
 
 /* ---- Reading ---- */
 
@@ -188,7 +204,7 @@ PG_FUNCTION_INFO_V1(lmtext_parse_text);
 Datum
 lmtext_parse_text(PG_FUNCTION_ARGS)
 {
-    Relation relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+    Relation relation = open_readable(PG_GETARG_OID(0));
     char *expression = text_to_cstring(PG_GETARG_TEXT_PP(1));
     Node *node =
         PG_GETARG_BOOL(2) ? analyze_kept(relation, expression) : analyze(relation, expression);
@@ -266,7 +282,7 @@ prepare(FunctionCallInfo fcinfo)
     if (!get_fn_expr_arg_stable(fcinfo->flinfo, 0) || !get_fn_expr_arg_stable(fcinfo->flinfo, 1))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("the table and the expression must be the same for all rows")));
-    relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+    relation = open_readable(PG_GETARG_OID(0));
     node = analyze_kept(relation, text_to_cstring(PG_GETARG_TEXT_PP(1)));
     columns = columns_of(node);
     prepared->context = CreateStandaloneExprContext();

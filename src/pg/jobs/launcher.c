@@ -39,11 +39,15 @@
 #define RARELY_MS 3600000 /* between looks where nothing is due by itself */
 #define LIST_MS 60000     /* between looks at the list of databases */
 #define NO_PLACE_MS 5000  /* until the server may have a place for a worker */
+#define VISIT_MS 30000    /* at most */
+#define APART_MS 1000     /* between two visits of one database, whoever asks for them */
 
 typedef struct database {
     Oid oid;
-    TimestampTz next; /* when to look into it */
-    bool seen;        /* in the list of databases */
+    TimestampTz next;    /* when to look into it */
+    TimestampTz visited; /* the last time */
+    TimestampTz alerted; /* the visit that had alerts checked */
+    bool seen;           /* in the list of databases */
 } database;
 
 typedef struct task {
@@ -57,8 +61,9 @@ static List *databases, *tasks;
 static struct {
     BackgroundWorkerHandle *handle; /* NULL: none is under way */
     Oid database;
-    bool again; /* something came meanwhile */
-    bool stale; /* a run ended meanwhile, which it may have seen as due */
+    TimestampTz began; /* or was told to end */
+    bool again;        /* something came meanwhile */
+    bool stale;        /* a run ended meanwhile, which it may have seen as due */
 } visit;
 static TimestampTz listed, no_place;
 
@@ -148,6 +153,12 @@ list_databases(TimestampTz now)
     listed = now;
 }
 
+static TimestampTz
+due_at(const database *one)
+{
+    return Max(one->next, later(one->visited, APART_MS));
+}
+
 /* ---- Messages ---- */
 
 static bool
@@ -172,6 +183,21 @@ add_task(const lmtext_order *order)
     new->order = *order;
     tasks = lappend(tasks, new);
     MemoryContextSwitchTo(caller);
+}
+
+/* They are checked once in a naptime, however often somebody has the launcher look. */
+static bool
+alerts_are_due(const lmtext_order *order)
+{
+    database *one = add_database(order->database);
+
+    if (order->errand != LMTEXT_ALERTS)
+        return true;
+    if (one->alerted != one->visited &&
+        one->visited < later(one->alerted, 1000 * (int64)lmtext_job_naptime))
+        return false;
+    one->alerted = one->visited;
+    return true;
 }
 
 static void
@@ -204,7 +230,7 @@ take_messages(TimestampTz now)
             look_at(message.order.database);
         else if (message.word == LMTEXT_NEXT)
             look_again(&message.order, now);
-        else if (!visit.stale)
+        else if (!visit.stale && alerts_are_due(&message.order))
             add_task(&message.order);
     }
 }
@@ -253,13 +279,30 @@ sweep_tasks(void)
     }
 }
 
+/* One that hangs, behind a lock or in a large queue, does not keep the other databases waiting. */
+static void
+end_long_visit(TimestampTz now)
+{
+    if (now < later(visit.began, VISIT_MS))
+        return;
+    ereport(LOG, (errcode(ERRCODE_QUERY_CANCELED),
+                  errmsg("lmtext launcher: a visit to the database with OID %u takes too long",
+                         visit.database)));
+    TerminateBackgroundWorker(visit.handle);
+    visit.began = now;
+}
+
 static void
 sweep_visit(TimestampTz now)
 {
     database *one;
 
-    if (visit.handle == NULL || !has_ended(visit.handle))
+    if (visit.handle == NULL)
         return;
+    if (!has_ended(visit.handle)) {
+        end_long_visit(now);
+        return;
+    }
     take_messages(now); /* all that it has posted */
     pfree(visit.handle);
     visit.handle = NULL;
@@ -309,28 +352,59 @@ start_tasks(TimestampTz now)
     }
 }
 
-/* Where it says nothing (the database is being dropped) the next is after a while. */
+/* Those of a database, or of all (InvalidOid), that wait for a place. */
 static void
-start_visit(TimestampTz now)
+drop_waiting(Oid oid)
 {
+    ListCell *cell;
+
+    foreach (cell, tasks) {
+        task *one = lfirst(cell);
+
+        if (one->handle != NULL || (OidIsValid(oid) && one->order.database != oid))
+            continue;
+        tasks = foreach_delete_current(tasks, cell);
+        pfree(one);
+    }
+}
+
+/* Of those that are due that which was visited the longest ago. */
+static database *
+next_database(TimestampTz now)
+{
+    database *next = NULL;
     ListCell *cell;
 
     foreach (cell, databases) {
         database *one = lfirst(cell);
-        bool started;
 
-        if (visit.handle != NULL || no_place > now)
-            return;
-        if (one->next > now)
-            continue;
-        started = lmtext_visit_start(one->oid, &visit.handle);
-        note_place(started, now);
-        if (!started)
-            return;
-        visit.database = one->oid;
-        visit.again = visit.stale = false;
-        one->next = later(now, 1000 * (int64)lmtext_job_naptime);
+        if (due_at(one) <= now && (next == NULL || one->visited < next->visited))
+            next = one;
     }
+    return next;
+}
+
+/*
+ * Where it says nothing (the database is being dropped) the next is after a while. It orders anew
+ * what still waits: a job may have been paused or dropped, or its window may be over.
+ */
+static void
+start_visit(TimestampTz now)
+{
+    database *one = next_database(now);
+    bool started;
+
+    if (one == NULL || visit.handle != NULL || no_place > now)
+        return;
+    started = lmtext_visit_start(one->oid, &visit.handle);
+    note_place(started, now);
+    if (!started)
+        return;
+    drop_waiting(one->oid);
+    visit.database = one->oid;
+    visit.began = one->visited = now;
+    visit.again = visit.stale = false;
+    one->next = later(now, 1000 * (int64)lmtext_job_naptime);
 }
 
 /* ---- The loop ---- */
@@ -346,19 +420,10 @@ milliseconds_to_wait(TimestampTz now)
         until = Min(until, no_place);
     else if (visit.handle == NULL)
         foreach (cell, databases)
-            until = Min(until, ((database *)lfirst(cell))->next);
+            until = Min(until, due_at(lfirst(cell)));
+    if (visit.handle != NULL)
+        until = Min(until, later(visit.began, VISIT_MS));
     return Max(1, TimestampDifferenceMilliseconds(now, until));
-}
-
-static bool
-is_visit_due(TimestampTz now)
-{
-    ListCell *cell;
-
-    foreach (cell, databases)
-        if (((database *)lfirst(cell))->next <= now)
-            return true;
-    return false;
 }
 
 /* The list first, so that a database that was dropped is not visited. */
@@ -368,7 +433,7 @@ go_round(void)
     TimestampTz now = GetCurrentTimestamp();
 
     take_messages(now);
-    if (listed == 0 || now >= later(listed, LIST_MS) || now < listed || is_visit_due(now))
+    if (listed == 0 || now >= later(listed, LIST_MS) || now < listed || next_database(now) != NULL)
         list_databases(now);
     sweep_visit(now);
     sweep_tasks();
@@ -394,6 +459,7 @@ work(void)
     if (!lmtext_scheduler) {
         sweep_visit(GetCurrentTimestamp());
         sweep_tasks();
+        drop_waiting(InvalidOid);
         return LIST_MS;
     }
     go_round();

@@ -22,6 +22,15 @@
 #include "pg/catalog/names.h"
 #include "pg/compat.h"
 
+/*
+ * A new owner who lets a job run by itself takes its triggers for granted, and stands for it from
+ * then on; but what another role has written (text, then) stays that role's.
+ */
+#define CONSENTING_AUTHOR                                                                       \
+    "(SELECT CASE WHEN j.options OPERATOR(pg_catalog.?|) '{text,then}'::pg_catalog.text[] "     \
+    "THEN j.author ELSE pg_catalog.pg_get_userbyid(c.relowner) END FROM pg_catalog.pg_class c " \
+    "WHERE c.oid OPERATOR(pg_catalog.=) $1)"
+
 /* $1 is the table of work, $2 an object with what is written. All is qualified. */
 static const struct {
     const char *name, *command;
@@ -51,7 +60,9 @@ static const struct {
             "COALESCE(($2 OPERATOR(pg_catalog.->>) 'attached')::pg_catalog.bool, j.attached), "
             "scanned = CASE WHEN $2 OPERATOR(pg_catalog.?) 'scanned' "
             "THEN ($2 OPERATOR(pg_catalog.->>) 'scanned')::pg_catalog.oid[] "
-            "ELSE j.scanned::pg_catalog.oid[] END "
+            "ELSE j.scanned::pg_catalog.oid[] END, "
+            "author = CASE WHEN ($2 OPERATOR(pg_catalog.->>) 'attached')::pg_catalog.bool "
+            "THEN " CONSENTING_AUTHOR " ELSE j.author END "
             "WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1"},
     {"retarget", "UPDATE lmtext.job j SET "
                  "target_column = ($2 OPERATOR(pg_catalog.->>) 'target_column')::pg_catalog.name "
@@ -87,6 +98,8 @@ static const struct {
               "OPERATOR(pg_catalog.-) ($2 OPERATOR(pg_catalog.->>) 'age')::pg_catalog.interval)"},
     /* When it runs by itself: sql/install/61-schedule.sql. */
     {"schedule",
+     "WITH a AS (UPDATE lmtext.job j SET author = " CONSENTING_AUTHOR " "
+     "WHERE j.work::pg_catalog.oid OPERATOR(pg_catalog.=) $1) "
      "INSERT INTO lmtext.job_schedule AS s "
      "(work, cron, time_zone, not_before, not_after, next_run) "
      "SELECT $1, d.cron, d.time_zone, d.not_before, d.not_after, lmtext_internal.next_time(d.cron, "

@@ -180,13 +180,13 @@ lmtext_visit(Datum database)
 
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
+    /* One database that somebody has locked does not keep the others waiting. */
+    SetConfigOption("lock_timeout", "2s", PGC_SUSET, PGC_S_OVERRIDE);
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
     MemoryContextSwitchTo(lmtext_memory());
     if (!lmtext_board_find())
         return;
     nothing.order.database = MyDatabaseId;
-    /* One database that somebody has locked does not keep the others waiting. */
-    SetConfigOption("lock_timeout", "2s", PGC_SUSET, PGC_S_OVERRIDE);
     messages = look_around(&count);
     for (uint64 i = 0; i < count; i++)
         lmtext_board_post(&messages[i]);

@@ -251,12 +251,45 @@ run_and_catch(const char *command)
     return error;
 }
 
+/* Names of jobs; in the caller's memory. */
+static List *
+ask_for_names(const char *question)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    List *names = NIL;
+
+    SetCurrentStatementStartTimestamp();
+    pgstat_report_activity(STATE_RUNNING, question);
+    StartTransactionCommand();
+    SPI_connect();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    if (SPI_execute(question, false, 0) != SPI_OK_SELECT)
+        elog(ERROR, "lmtext: no answer about the jobs that follow");
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        const char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+        MemoryContext spi = MemoryContextSwitchTo(caller);
+
+        names = lappend(names, pstrdup(name));
+        MemoryContextSwitchTo(spi);
+    }
+    SPI_finish();
+    PopActiveSnapshot();
+    CommitTransactionCommand();
+    MemoryContextSwitchTo(caller);
+    pgstat_report_activity(STATE_IDLE, NULL);
+    return names;
+}
+
+/* Then the jobs that follow, each in the same way. */
 static void
 run_scheduled(const char *job)
 {
+    ListCell *follower;
     ErrorData *error = run_and_catch(psprintf("CALL lmtext_internal.run_scheduled(%s)", job));
     const char *state = "NULL", *said = "NULL";
+    List *followers;
 
+    check_stack_depth();
     if (error != NULL) {
         state = quote_literal_cstr(unpack_sql_state(error->sqlerrcode));
         said = quote_literal_cstr(error->message);
@@ -264,7 +297,10 @@ run_scheduled(const char *job)
     /* What came of it is noted whatever the settings of the database say. */
     SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
-    run_command(psprintf("SELECT lmtext_internal.end_scheduled(%s, %s, %s)", job, state, said));
+    followers = ask_for_names(
+        psprintf("SELECT lmtext_internal.end_scheduled(%s, %s, %s)", job, state, said));
+    foreach (follower, followers)
+        run_scheduled(quote_literal_cstr(lfirst(follower)));
 }
 
 static void
