@@ -51,7 +51,7 @@ GRANT SELECT (id, work, parent, pid, model, also, started_at, updated_at, finish
 -- Runs that go on: their session is still at the statement that began them. Of sessions of other roles no more is known than that they are there.
 CREATE VIEW lmtext_internal.live_runs AS
     SELECT r.id, r.work, r.model, r.also FROM lmtext.job_run r JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) r.pid
-    WHERE r.status OPERATOR(pg_catalog.=) 'running' AND a.state IS DISTINCT FROM 'idle'
+    WHERE r.status OPERATOR(pg_catalog.=) 'running' AND COALESCE(a.state OPERATOR(pg_catalog.<>) 'idle', true)
         AND COALESCE(a.backend_start OPERATOR(pg_catalog.<=) r.started_at, true)
         AND COALESCE(a.query_start OPERATOR(pg_catalog.<=) r.started_at, true);
 COMMENT ON VIEW lmtext_internal.live_runs IS 'runs whose session goes on with them';
