@@ -174,7 +174,7 @@ SELECT job, missed BETWEEN 1 AND 3 AS skipped, next_run > now() AS comes FROM lm
 RESET client_min_messages;
 -- A job that follows one which could not begin is skipped; and what is older than 90 days goes.
 SELECT lmtext.create_job('behind', 'doc', 'body', 'embed', 'm', 'z', '{"after": "other"}');
-UPDATE lmtext.job_run SET started_at = now() - interval '91 days' WHERE id = (SELECT min(id) FROM lmtext.job_run);
+UPDATE lmtext.job_run SET started_at = now() - interval '91 days' WHERE id = (SELECT min(run) FROM lmtext.job_runs WHERE job = 'nightly');
 UPDATE lmtext.job_schedule SET next_run = now() - interval '1 minute', tries = 5, time_zone = 'UTC';
 SELECT errand, job FROM lmtext_internal.due_work('1 minute');
 SELECT job, status, sqlstate, message, finished_at IS NOT NULL AS over FROM lmtext.job_runs ORDER BY run;
