@@ -63,8 +63,10 @@ part_live() {
     job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
     job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
     job live-folders "live pg-15 fixtures" compare_folders
+    turn=0
     for kind in static sparse late explain; do
-        job "live-drawn-$kind" "live pg-15 fixtures" compare_drawn_models "$kind" "$texts"
+        ! in_turn $turn 4 || job "live-drawn-$kind" "live pg-15 fixtures" compare_drawn_models "$kind" "$texts"
+        turn=$((turn + 1))
     done
     # It fetches 400 MB and takes minutes.
     case $LMTEXT_EFFORT in

@@ -453,6 +453,7 @@ value(qq{
     $poor->restart;
     expect_restart();
     $poor->psql('postgres', $eat, stderr => \$err);
+    $poor->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'});
     ($status, $out, $errors) = $poor->psql('postgres', $use);
     is($errors, '', 'preloaded, the registry has its memory');
     is($poor->safe_psql('postgres', 'SELECT state FROM lmtext.model_cache'), 'ready', 'and shares');

@@ -297,7 +297,7 @@ sub worker
     {
         my $batch = join "\n", map { $deeds{ $weights[ rand @weights ] }->() } 1 .. 25;
         my ($status, $out, $err) = $node->psql('postgres', $batch, on_error_stop => 0,
-            extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+            extra_params => [ '-v', 'VERBOSITY=sqlstate', map { ('-v', "$_=none") } 'before', 'first', 'word' ]);
         $counts{batches}++;
         for my $line (split /\n/, "$out\n$err")
         {
