@@ -368,23 +368,6 @@ state_of(const lm_encoder_grad *run, const grad_space *space, size_t layer)
     return space->states + layer * run->tokens * run->encoder->stack.width;
 }
 
-/* Queries and keys of places, by the layer's own matrix. */
-static lm_nn_disentangled
-layer_places(const lm_encoder_grad *run, const grad_space *space)
-{
-    const lm_stack *stack = &run->encoder->stack;
-
-    return (lm_nn_disentangled){
-        .positions = space->tables.longest,
-        .index = space->tables.index,
-        .rows = space->placed,
-        .key_column = lm_block_mixed_width(&stack->blocks[0]),
-        .ld = lm_block_qkv_width(&stack->blocks[0]),
-        .content_to_place = stack->content_to_place,
-        .place_to_content = stack->place_to_content,
-    };
-}
-
 /* What distances add in this layer, where it is not the same in all. */
 static lm_status
 fill_layer(const lm_encoder_grad *run, const grad_space *space, size_t layer,
@@ -410,7 +393,8 @@ static lm_status
 layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
 {
     const lm_block_weights weights = layer_weights(run, space, layer);
-    const lm_nn_disentangled places = layer_places(run, space);
+    const lm_nn_disentangled places =
+        lm_layer_places(&run->encoder->stack, &space->tables, space->placed);
     const lm_block_run block = block_run(run, space, layer, &weights, &places);
 
     LM_TRY(unpack_layer(run, space, layer));
@@ -425,7 +409,8 @@ layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer
 {
     const lm_block_gradients none = {.qkv = NULL};
     const lm_block_weights weights = layer_weights(run, space, layer);
-    const lm_nn_disentangled places = layer_places(run, space);
+    const lm_nn_disentangled places =
+        lm_layer_places(&run->encoder->stack, &space->tables, space->placed);
     const lm_block_run block = block_run(run, space, layer, &weights, &places);
 
     LM_TRY(layer_forward(run, space, layer));

@@ -304,23 +304,6 @@ project_places(const stack_layer *l)
     return lm_nn_linear(pass->ctx, pass->weights->product, &args);
 }
 
-static lm_nn_disentangled
-disentangled_of(const stack_layer *l)
-{
-    const stack_pass *pass = l->pass;
-
-    return (lm_nn_disentangled){
-        .positions = pass->tables.longest,
-        .index = pass->tables.index,
-        .rows = pass->placed,
-        .key_column = lm_block_mixed_width(l->block),
-        .ld = lm_block_qkv_width(l->block),
-        .content_to_place = pass->stack->content_to_place,
-        .place_to_content = pass->stack->place_to_content,
-        .bias = pass->tables.bias,
-    };
-}
-
 /*
  * pass->attention = attention of texts `first` … `end` − 1 over pass->hidden; of the outputs, one
  * after the other, unless these are NULL.
@@ -330,7 +313,7 @@ attend(const stack_layer *l, size_t first, size_t end)
 {
     const stack_pass *pass = l->pass;
     const lm_block *block = l->block;
-    const lm_nn_disentangled places = disentangled_of(l);
+    const lm_nn_disentangled places = lm_layer_places(pass->stack, &pass->tables, pass->placed);
     const lm_nn_attention args = {
         .kernel = pass->weights->attention,
         .first = first,

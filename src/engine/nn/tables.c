@@ -42,6 +42,21 @@ fill_places(lm_context *ctx, const lm_stack *stack, const lm_nn_weights *weights
     return LM_OK;
 }
 
+lm_nn_disentangled
+lm_layer_places(const lm_stack *stack, const lm_position_tables *tables, const float *placed)
+{
+    return (lm_nn_disentangled){
+        .positions = tables->longest,
+        .index = tables->index,
+        .rows = placed,
+        .key_column = lm_block_mixed_width(&stack->blocks[0]),
+        .ld = lm_block_qkv_width(&stack->blocks[0]),
+        .content_to_place = stack->content_to_place,
+        .place_to_content = stack->place_to_content,
+        .bias = tables->bias,
+    };
+}
+
 void
 lm_fill_bias(const lm_stack *stack, const float *buckets, const lm_position_tables *tables)
 {

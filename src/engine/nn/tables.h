@@ -37,6 +37,10 @@ size_t lm_place_rows(const lm_stack *stack, size_t longest);
 lm_status lm_fill_positions(lm_context *ctx, const lm_stack *stack, const lm_nn_weights *weights,
                             const lm_position_tables *tables);
 
+/* What places add in a layer whose own matrix has made `placed` of them: (places, qkv). */
+lm_nn_disentangled lm_layer_places(const lm_stack *stack, const lm_position_tables *tables,
+                                   const float *placed);
+
 /* The bias of (buckets, heads). */
 void lm_fill_bias(const lm_stack *stack, const float *buckets, const lm_position_tables *tables);
 

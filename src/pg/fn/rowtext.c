@@ -22,7 +22,6 @@
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
-#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
@@ -31,6 +30,7 @@
 #include "utils/rel.h"
 
 #include "pg/fn/rowtext.h"
+#include "pg/glue/expr.h"
 
 struct lmtext_row_text {
     int column; /* 0: an expression */
@@ -107,43 +107,16 @@ refuse_argument(void)
                             "'model@version'), or columns as in 'title, body'.")));
 }
 
-/* SELECT and a list, nothing else: no other clause, no second statement. */
-static bool
-is_plain_list(const List *statements)
-{
-    SelectStmt empty, *select;
-
-    if (list_length(statements) != 1)
-        return false;
-    select = (SelectStmt *)linitial_node(RawStmt, statements)->stmt;
-    if (!IsA(select, SelectStmt))
-        return false;
-    memset(&empty, 0, sizeof(empty));
-    empty.type = T_SelectStmt;
-    empty.targetList = select->targetList;
-    empty.limitOption = select->limitOption;
-    empty.groupDistinct = select->groupDistinct;
-    return equal(select, &empty);
-}
-
-/* Expressions as the grammar has them; "*" is not one. */
 static List *
 parse_argument(const char *query)
 {
-    List *statements = raw_parser(query, RAW_PARSE_DEFAULT), *elements = NIL;
+    List *targets = lmtext_plain_targets(query), *elements = NIL;
     ListCell *cell;
 
-    if (!is_plain_list(statements))
+    if (targets == NIL)
         refuse_argument();
-    foreach (cell, ((SelectStmt *)linitial_node(RawStmt, statements)->stmt)->targetList) {
-        Node *element = lfirst_node(ResTarget, cell)->val;
-
-        if (IsA(element, ColumnRef) && IsA(llast(((ColumnRef *)element)->fields), A_Star))
-            refuse_argument();
-        elements = lappend(elements, element);
-    }
-    if (elements == NIL)
-        refuse_argument();
+    foreach (cell, targets)
+        elements = lappend(elements, lfirst_node(ResTarget, cell)->val);
     return elements;
 }
 

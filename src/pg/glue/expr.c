@@ -1,11 +1,14 @@
 /*
- * expr.c - arguments of calls and whether they change; the contract is in expr.h.
+ * expr.c - arguments of calls and whether they change, and lists of expressions; the contract is in
+ * expr.h.
  */
 #include "postgres.h"
 
 #include "catalog/pg_proc.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
+#include "parser/parser.h"
 #include "utils/lsyscache.h"
 
 #include "pg/glue/expr.h"
@@ -91,4 +94,41 @@ reads_row(Node *node, void *unused)
     default:
         return expression_tree_walker(node, reads_row, NULL);
     }
+}
+
+/* SELECT and a list, nothing else. */
+static bool
+is_plain_list(const SelectStmt *select)
+{
+    SelectStmt empty;
+
+    if (!IsA(select, SelectStmt))
+        return false;
+    memset(&empty, 0, sizeof(empty));
+    empty.type = T_SelectStmt;
+    empty.targetList = select->targetList;
+    empty.limitOption = select->limitOption;
+    empty.groupDistinct = select->groupDistinct;
+    return equal(select, &empty);
+}
+
+List *
+lmtext_plain_targets(const char *query)
+{
+    List *statements = raw_parser(query, RAW_PARSE_DEFAULT);
+    const SelectStmt *select;
+    ListCell *cell;
+
+    if (list_length(statements) != 1)
+        return NIL;
+    select = (const SelectStmt *)linitial_node(RawStmt, statements)->stmt;
+    if (!is_plain_list(select))
+        return NIL;
+    foreach (cell, select->targetList) {
+        const Node *value = lfirst_node(ResTarget, cell)->val;
+
+        if (IsA(value, ColumnRef) && IsA(llast(((const ColumnRef *)value)->fields), A_Star))
+            return NIL;
+    }
+    return select->targetList;
 }

@@ -1,6 +1,6 @@
 /*
  * expr.h - what an expression says of itself: the arguments of a call, and whether one of them is
- * the same for all rows.
+ * the same for all rows; and what a user has written as one.
  *
  * The functions (room fn) ask at run time and the planner's hooks (room plan) before it. Both ask
  * here, so that cost, batches and memos agree.
@@ -29,5 +29,11 @@ bool lmtext_is_stable(const Node *argument);
  * taken for the same because of it.
  */
 bool lmtext_is_steady(const Node *argument);
+
+/*
+ * Targets (ResTarget) of a statement that is SELECT and a list of expressions: no other clause, no
+ * second statement, no "*". NIL for any other; the parser's errors are raised.
+ */
+List *lmtext_plain_targets(const char *query);
 
 #endif

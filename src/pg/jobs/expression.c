@@ -23,7 +23,6 @@
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
-#include "parser/parser.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -34,6 +33,7 @@
 #include "utils/ruleutils.h"
 
 #include "pg/compat.h"
+#include "pg/glue/expr.h"
 
 #define SELECT_AND "SELECT "
 
@@ -66,35 +66,15 @@ relocate(void *expression)
     internalerrquery(expression);
 }
 
-/* A statement that is nothing but SELECT and one expression. */
-static bool
-is_lone(List *statements)
-{
-    SelectStmt *given, *plain = makeNode(SelectStmt);
-    ResTarget *target;
-
-    if (list_length(statements) != 1)
-        return false;
-    given = (SelectStmt *)linitial_node(RawStmt, statements)->stmt;
-    if (!IsA(given, SelectStmt) || list_length(given->targetList) != 1)
-        return false;
-    plain->targetList = given->targetList;
-    target = linitial_node(ResTarget, given->targetList);
-    return equal(plain, given) && target->name == NULL &&
-           !(IsA(target->val, ColumnRef) && IsA(llast(((ColumnRef *)target->val)->fields), A_Star));
-}
-
 static Node *
 parse(const char *expression)
 {
-    List *statements = raw_parser(psprintf(SELECT_AND "%s", expression), RAW_PARSE_DEFAULT);
+    List *targets = lmtext_plain_targets(psprintf(SELECT_AND "%s", expression));
 
-    if (!is_lone(statements))
+    if (list_length(targets) != 1 || linitial_node(ResTarget, targets)->name != NULL)
         ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
                         errmsg("the text of a job must be one expression over columns")));
-    return linitial_node(ResTarget,
-                         ((SelectStmt *)linitial_node(RawStmt, statements)->stmt)->targetList)
-        ->val;
+    return linitial_node(ResTarget, targets)->val;
 }
 
 /* As text; neither subqueries nor aggregates, window functions or sets. */
