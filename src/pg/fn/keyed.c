@@ -32,8 +32,6 @@ make_key_room(lmtext_keyed *k, int64 rows)
         return;
     k->room = Max(2 * k->room, k->count + rows);
     k->keys = grow(k->memory, k->keys, mul_size(k->room, sizeof(char *)));
-    if (k->keep_texts)
-        k->texts = grow(k->memory, k->texts, mul_size(k->room, sizeof(char *)));
 }
 
 static void
@@ -94,9 +92,9 @@ take_vectors(lmtext_keyed *k, const lmtext_query_row *rows, int count)
 }
 
 static void
-open_model(keyed_model *m)
+open_model(const lmtext_keyed *k, keyed_model *m)
 {
-    m->model = lmtext_arg_model(m->fcinfo);
+    m->model = k->model != NULL ? k->model : lmtext_arg_model(m->fcinfo);
     lmtext_embed_defaults(&m->options, lmtext_on_long());
 }
 
@@ -106,7 +104,7 @@ embed_texts(lmtext_keyed *k, keyed_model *m, const lmtext_query_row *rows, int c
     lm_text *texts = palloc(count * sizeof *texts);
 
     if (m->model == NULL)
-        open_model(m);
+        open_model(k, m);
     set_width(k, lmtext_embed_width(m->model, &m->options));
     for (int i = 0; i < count; i++)
         texts[i] = lmtext_utf8_from_bytes(rows[i].fields[1].text, strlen(rows[i].fields[1].text));
@@ -138,20 +136,14 @@ take_rows(lmtext_keyed *k, keyed_model *m, lmtext_query_row *rows, int count)
     else
         embed_texts(k, m, rows, count);
     make_key_room(k, count);
-    for (int i = 0; i < count; i++) {
-        const char *text = rows[i].fields[1].text;
-
-        k->keys[k->count] = MemoryContextStrdup(k->memory, rows[i].fields[0].text);
-        if (k->keep_texts)
-            k->texts[k->count] = text == NULL ? NULL : MemoryContextStrdup(k->memory, text);
-        k->count++;
-    }
+    for (int i = 0; i < count; i++)
+        k->keys[k->count++] = MemoryContextStrdup(k->memory, rows[i].fields[0].text);
 }
 
 void
 lmtext_keyed_read(lmtext_keyed *keyed, FunctionCallInfo fcinfo, const char *query)
 {
-    static const lmtext_column columns[] = {{"key", LMTEXT_COLUMN_TEXT},
+    static const lmtext_column columns[] = {{"key", LMTEXT_COLUMN_KEY},
                                             {"text", LMTEXT_COLUMN_INPUT}};
     MemoryContext outer = CurrentMemoryContext;
     MemoryContext memory = AllocSetContextCreate(outer, "lmtext batch", ALLOCSET_DEFAULT_SIZES);

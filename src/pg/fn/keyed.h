@@ -20,10 +20,9 @@ typedef struct lmtext_keyed {
     int64 count;
     int width; /* 0: no row yet */
     char **keys;
-    bool keep_texts;
-    char **texts;  /* where they are asked for; NULL for a vector */
-    int64 room;    /* rows for which there is place, of keys */
-    float *values; /* (count, width), or the rows that are not in the file yet */
+    lmtext_model *model; /* of texts; NULL: that of the call's arguments */
+    int64 room;          /* rows for which there is place, of keys */
+    float *values;       /* (count, width), or the rows that are not in the file yet */
     int64 value_room, unwritten;
     BufFile *file; /* NULL: all is in memory */
 } lmtext_keyed;

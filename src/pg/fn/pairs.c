@@ -115,12 +115,12 @@ side_query(FunctionCallInfo fcinfo, int relation_argno, int key_argno)
     const char *column = quote_identifier(NameStr(*PG_GETARG_NAME(relation_argno + 1)));
     int count;
     char *key = key_columns(fcinfo, key_argno, table, &count);
-    char *query = psprintf(
-        "SELECT %s(%s)::pg_catalog.text, r.%s FROM %s AS r WHERE r.%s IS NOT NULL ORDER BY %s",
-        count > 1 ? "ROW" : "", key, column,
-        quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-                                   RelationGetRelationName(relation)),
-        column, key);
+    char *query =
+        psprintf("SELECT %s(%s), r.%s FROM %s AS r WHERE r.%s IS NOT NULL ORDER BY %s",
+                 count > 1 ? "ROW" : "", key, column,
+                 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+                                            RelationGetRelationName(relation)),
+                 column, key);
 
     relation_close(relation, NoLock);
     return query;
