@@ -102,5 +102,34 @@ SELECT * FROM lmtext.keywords('of the', k => 3);
 SELECT * FROM lmtext.keywords(NULL);
 SELECT refusal('SELECT * FROM lmtext.keywords(''a text'', ' || a || ')') FROM unnest(ARRAY['k => 0', 'words => 11', 'model => ''nobody''', 'stop_words => ''nothing''', 'model => ''section''']) a;
 
+-- Forms of a text: as Python's unicodedata and html have them (test_text_form.c has more).
+SELECT lmtext.normalize_text(U&'e\0301') = U&'\00E9' AS nfc, lmtext.normalize_text(U&'\00E9', '{"form": "nfd"}') = U&'e\0301' AS nfd,
+       lmtext.normalize_text(U&'\FB01x\00B2', '{"form": "nfkc"}') AS nfkc, lmtext.normalize_text(U&'\FB01', '{"form": "nfkd"}') AS nfkd,
+       lmtext.normalize_text(U&'e\0301', '{"form": "none"}') = U&'e\0301' AS none;
+SELECT lmtext.normalize_text('Fish &amp; chips &lt;3 &#8364; &notit;', '{"html": true}') = U&'Fish & chips <3 \20AC \00ACit;' AS html,
+       lmtext.normalize_text(U&'Cr\00E8me Br\00FBl\00E9e', '{"accents": true}') AS accents,
+       lmtext.normalize_text(E' a \t\n b ', '{"whitespace": true}') AS whitespace, lmtext.normalize_text(E'a\x01b\tc', '{"controls": true}') = E'ab\tc' AS controls;
+SELECT lmtext.normalize_text('', '{"html": true, "accents": true, "controls": true, "whitespace": true}') = '' AS empty, lmtext.normalize_text(NULL) IS NULL AS null;
+SELECT refusal('SELECT lmtext.normalize_text(''a'', ' || quote_literal(o) || ')') FROM unnest(ARRAY['{"form": "nfx"}', '{"html": 1}', '{"lower": true}', '[]']) o;
+
+-- Variants of a text, which are the same for a seed.
+\set options '{"share": 0.3, "synonyms": "SELECT word, other FROM synonym", "with": "one two three four five"}'
+CREATE TABLE synonym (word text, other text);
+INSERT INTO synonym VALUES ('quick', 'fast'), ('LAZY', 'idle'), ('dog', 'hound'), ('dog', 'puppy'), ('fox', NULL);
+SELECT op, lmtext.augment('The quick brown fox jumps over the lazy dog', ARRAY[op], 2, 7, :'options')
+FROM unnest('{swap,delete,insert,synonyms,keyboard,crop,mix}'::text[]) WITH ORDINALITY o (op, n) ORDER BY n;
+SELECT a = b AS same_for_a_seed, a <> c AS other_for_another
+FROM (SELECT (SELECT array_agg(v) FROM lmtext.augment(t, '{swap,keyboard,delete}', 20, 1) v) a, (SELECT array_agg(v) FROM lmtext.augment(t, '{swap,keyboard,delete}', 20, 1) v) b,
+             (SELECT array_agg(v) FROM lmtext.augment(t, '{swap,keyboard,delete}', 20, 2) v) c FROM (VALUES ('The quick brown fox jumps over the lazy dog')) x (t)) s;
+SELECT count(DISTINCT v) > 30 AS many, bool_and(array_length(string_to_array(v, ' '), 1) = 6) AS of_as_many_words
+FROM lmtext.augment(U&'Stra\00DFe und \00FCber \00C4pfel 123 Z!', '{keyboard,swap}', 50, 3, '{"share": 1}') v;
+SELECT lmtext.augment(E'  one \n', '{swap,delete,crop,synonyms,mix}', 2, 0, '{"share": 1, "synonyms": "SELECT word, other FROM synonym", "with": "one"}') AS a_word;
+SELECT lmtext.augment(' ', '{swap,delete,insert,crop,keyboard}') = '' AS no_word, lmtext.augment(' a  b ', '{}') AS no_operation;
+SELECT count(*) AS none FROM lmtext.augment('a', '{swap}', 0);
+SELECT count(*) AS none FROM lmtext.augment(NULL, '{swap}');
+SELECT array_length(string_to_array(v, ' '), 1) AS words FROM lmtext.augment(repeat('a b ', 40), '{insert}', 1, 0, '{"share": 1}') v;
+SELECT refusal('SELECT lmtext.augment(''a b'', ' || a || ')') FROM unnest(ARRAY['''{shout}''', '''{NULL}''', '''{synonyms}''', '''{mix}''', '''{mix}'', 1, 0, ''{"with": " "}''', '''{swap}'', -1',
+    '''{swap}'', 1, 0, ''{"share": 2}''', '''{synonyms}'', 1, 0, ''{"synonyms": "SELECT 1"}''', '''{synonyms}'', 1, 0, ''{"synonyms": "DELETE FROM synonym"}''']) a;
+
 SET client_min_messages = warning;
 DROP SCHEMA test_explore CASCADE;

@@ -87,3 +87,19 @@ CREATE FUNCTION lmtext.keywords(
     AS 'MODULE_PATHNAME', 'lmtext_keywords' LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 5;
 COMMENT ON FUNCTION lmtext.keywords(text, text, integer, integer, regdictionary) IS
     'words and phrases of a text whose embedding is nearest to that of the text';
+
+CREATE FUNCTION lmtext.normalize_text(text text, options jsonb DEFAULT '{}') RETURNS text
+    AS 'MODULE_PATHNAME', 'lmtext_normalize_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.normalize_text(text, jsonb) IS
+    'a text in a normal form of Unicode, and on request without character references, accents, controls or odd white space';
+
+CREATE FUNCTION lmtext.augment(
+    text text,
+    ops text[],
+    n integer DEFAULT 1,
+    seed bigint DEFAULT 0,
+    options jsonb DEFAULT '{}')
+    RETURNS SETOF text
+    AS 'MODULE_PATHNAME', 'lmtext_augment' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION lmtext.augment(text, text[], integer, bigint, jsonb) IS
+    'variants of a text: words swapped, deleted, inserted, replaced, mistyped, cropped, mixed with another text';
