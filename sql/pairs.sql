@@ -21,8 +21,8 @@ CREATE TABLE v (id int PRIMARY KEY, e real[]);
 INSERT INTO v SELECT i, (SELECT array_agg(((sin(i % 40 * j) + (i % 7) * 0.1 * sin(i * j * 7)) *
                                            CASE WHEN i % 90 = 0 THEN 0 WHEN i % 50 = 0 THEN -1 ELSE i END)::real ORDER BY j)
                          FROM generate_series(1, 160) j)
-FROM generate_series(1, 900) i;
-INSERT INTO v VALUES (901, NULL);
+FROM generate_series(1, 600) i;
+INSERT INTO v VALUES (601, NULL);
 
 -- Every pair of brute force and no other, with the same similarity; also where a threshold is one of the similarities.
 CREATE TABLE brute AS
@@ -32,7 +32,7 @@ CREATE FUNCTION differences(threshold float8) RETURNS TABLE (brute bigint, wrong
 $$SELECT count(b.a), count(*) FILTER (WHERE b.similarity IS DISTINCT FROM n.similarity)
   FROM (SELECT * FROM brute WHERE similarity >= threshold) b
        FULL JOIN lmtext.near_duplicates('v', 'e', threshold) n ON n.a = b.a::text AND n.b = b.b::text$$;
-SELECT t, brute > 500 AS many, wrong FROM unnest('{0.5,0.9,0.95,0.99,1}'::float8[]) t, differences(t);
+SELECT t, brute > 100 AS many, wrong FROM unnest('{0.5,0.9,0.95,0.99,1}'::float8[]) t, differences(t);
 SELECT bool_and(brute > 0) AS found, sum(wrong) AS wrong
 FROM (SELECT similarity FROM brute WHERE similarity > 0.9 ORDER BY a * 7 % 100, b LIMIT 5) t, differences(t.similarity);
 SELECT count(*) = (SELECT count(*) FROM brute) AS all_that_have_one FROM lmtext.near_duplicates('v', 'e', -1);
@@ -44,13 +44,13 @@ CREATE TABLE nearest_small AS SELECT * FROM lmtext.join('v', 'e', 'v', 'e', 3, 0
 RESET maintenance_work_mem;
 
 -- A join: the nearest of each row, the more similar first, then the earlier; or all above a threshold.
-CREATE TABLE other AS SELECT id, e FROM v WHERE id % 3 = 1 AND id <= 900;
+CREATE TABLE other AS SELECT id, e FROM v WHERE id % 3 = 1 AND id <= 600;
 ALTER TABLE other ADD PRIMARY KEY (id);
 CREATE VIEW by_hand AS
     SELECT x.id::text AS a, y.id::text AS b, 1 - lmtext.cosine_distance(x.e, y.e) AS similarity,
            row_number() OVER (PARTITION BY x.id ORDER BY 1 - lmtext.cosine_distance(x.e, y.e) DESC, y.id) AS place
     FROM v x, other y WHERE lmtext.cosine_distance(x.e, y.e) <> 'NaN';
-SELECT count(*) FILTER (WHERE h.similarity IS DISTINCT FROM j.similarity) AS wrong, count(h.a) > 600 AS many
+SELECT count(*) FILTER (WHERE h.similarity IS DISTINCT FROM j.similarity) AS wrong, count(h.a) > 400 AS many
 FROM (SELECT * FROM by_hand WHERE place <= 4) h FULL JOIN lmtext.join('v', 'e', 'other', 'e', 4) j USING (a, b);
 SELECT count(*) FILTER (WHERE h.similarity IS DISTINCT FROM j.similarity) AS wrong, count(h.a) > 1000 AS many
 FROM (SELECT * FROM by_hand WHERE similarity >= 0.8) h
@@ -103,6 +103,12 @@ UPDATE none SET e = '{1,NaN}' WHERE id = 2;
 SELECT refusal($$SELECT * FROM lmtext.near_duplicates('none', 'e')$$);
 UPDATE none SET e = '{}' WHERE id = 2;
 SELECT refusal($$SELECT * FROM lmtext.near_duplicates('none', 'e')$$);
+
+-- It ends when it is asked to: all four million pairs would take seconds.
+CREATE TABLE many AS SELECT i AS id, ARRAY[1, i]::real[] AS e FROM generate_series(1, 3000) i;
+SET statement_timeout = '100ms';
+SELECT count(*) FROM lmtext.near_duplicates('many', 'e', -1, key => 'id');
+RESET statement_timeout;
 
 -- The rights are the caller's, and so are the rows that he sees.
 CREATE ROLE lmtext_test_pairs;

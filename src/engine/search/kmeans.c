@@ -300,7 +300,7 @@ fill_cluster(kmeans *k, size_t cluster)
     k->distance[farthest] = -1;
 }
 
-static void
+static lm_status
 fill_clusters(kmeans *k)
 {
     bool empty[64];
@@ -313,9 +313,12 @@ fill_clusters(kmeans *k)
         for (size_t c = 0; c < some; c++)
             empty[c] = k->counts[first + c] == 0;
         for (size_t c = 0; c < some; c++)
-            if (empty[c])
+            if (empty[c]) {
+                LM_TRY(lm_poll(k->ctx));
                 fill_cluster(k, first + c);
+            }
     }
+    return LM_OK;
 }
 
 /* Means become the centres; the sum of squares of how far these move. */
@@ -356,7 +359,7 @@ iterate(kmeans *k)
     for (size_t turn = 0; turn < k->options->iterations; turn++) {
         LM_TRY(assign(k));
         LM_TRY(add_rows(k));
-        fill_clusters(k);
+        LM_TRY(fill_clusters(k));
         if (move_centres(k) <= enough && memcmp(k->labels, k->before, bytes) != 0)
             break;
         if (memcmp(k->labels, k->before, bytes) == 0)

@@ -22,6 +22,9 @@
 /* Columns that are looked at together. */
 #define CHUNK ((size_t)64)
 
+/* What a row's nearest ones have at least, most often: for the choice of a sketch only. */
+#define LIKELY_NEAREST 0.6
+
 /* Numbers of pairs that are computed in float between two polls. */
 #define LOOK_WORK ((size_t)1 << 22)
 
@@ -82,6 +85,13 @@ allocate(lm_pairs *p)
     return LM_OK;
 }
 
+/* A row's nearest ones are more alike than nothing, whatever threshold there is beside. */
+static double
+likely_threshold(const lm_pairs_options *options)
+{
+    return options->nearest > 0 ? fmax(options->threshold, LIKELY_NEAREST) : options->threshold;
+}
+
 lm_status
 lm_pairs_open(lm_context *ctx, const lm_pairs_options *options, lm_pairs **pairs)
 {
@@ -90,10 +100,15 @@ lm_pairs_open(lm_context *ctx, const lm_pairs_options *options, lm_pairs **pairs
     if (!p)
         return LM_NO_MEMORY;
     p->ctx = p->sketch.ctx = ctx;
+    if (options->width > LM_INT8_MAX_K) {
+        lm_raise(ctx, LM_TOO_LARGE, "vectors have too many dimensions");
+        lm_detail_found(ctx, "%zu", options->width);
+        return lm_detail_allowed(ctx, "at most %zu", LM_INT8_MAX_K);
+    }
     p->options = *options;
     p->product = &lm_kernels_active()->products[LM_PRECISION_INT8];
     LM_TRY(lm_sketch_open(ctx, options->width, options->sample_rows, options->sample,
-                          options->threshold, &p->sketch));
+                          likely_threshold(options), &p->sketch));
     return allocate(p);
 }
 
@@ -390,6 +405,16 @@ meet(lm_pairs *p, size_t i, size_t rows, const right_rows *right)
     return LM_OK;
 }
 
+/* Rows of a tile: fewer where they are long, so that a cancel is seen in time. */
+static size_t
+tile_rows(const lm_pairs *p)
+{
+    const double row = 2.0 * (double)RIGHT * (double)p->sketch.kept;
+    const double rows = p->product->poll_flops / row;
+
+    return rows < 1 ? 1 : rows < (double)LEFT ? (size_t)rows : LEFT;
+}
+
 /* Columns that a tile does not have are looked at with the others. */
 static void
 clear_products(lm_pairs *p)
@@ -401,15 +426,17 @@ clear_products(lm_pairs *p)
 lm_status
 lm_pairs_right(lm_pairs *pairs, size_t first, size_t rows, const float *values)
 {
+    const size_t step = tile_rows(pairs);
+
     for (size_t j = 0; j < rows; j += RIGHT) {
         const right_rows right = {first + j, least(RIGHT, rows - j),
                                   values + j * pairs->options.width};
 
         LM_TRY(make_right(pairs, &right));
         clear_products(pairs);
-        for (size_t i = 0; i < pairs->rows; i += LEFT)
+        for (size_t i = 0; i < pairs->rows; i += step)
             if (!pairs->options.same || pairs->first + i < right.first + right.rows)
-                LM_TRY(meet(pairs, i, least(LEFT, pairs->rows - i), &right));
+                LM_TRY(meet(pairs, i, least(step, pairs->rows - i), &right));
     }
     return LM_OK;
 }

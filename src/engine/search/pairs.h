@@ -30,7 +30,7 @@ typedef struct lm_pairs_options {
 
 typedef struct lm_pairs lm_pairs;
 
-/* *pairs is to be closed also where this fails. */
+/* *pairs is to be closed also where this fails. LM_TOO_LARGE: wider than LM_INT8_MAX_K. */
 lm_status lm_pairs_open(lm_context *ctx, const lm_pairs_options *options, lm_pairs **pairs);
 /*
  * Rows `first` … of the left, finite vectors (rows, width) that stay where they are until the next
