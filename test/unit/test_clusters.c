@@ -178,6 +178,29 @@ test_borders(void)
     CHECK(labels[2] == LM_NO_CLUSTER && labels[5] == LM_NO_CLUSTER && labels[6] == LM_NO_CLUSTER);
 }
 
+/* A row between two cores, at 0 and at 55 degrees with what is around them: it is the nearer's. */
+static void
+test_between(void)
+{
+    static const double degrees[] = {0, -30, -31, -32, 25, 55, 85, 86, 87, 31};
+    float x[20];
+    int32_t labels[10];
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (int i = 0; i < 10; i++) {
+        x[2 * i] = (float)cos(degrees[i] * 3.14159265358979 / 180);
+        x[2 * i + 1] = (float)sin(degrees[i] * 3.14159265358979 / 180);
+    }
+    for (size_t rows = 9; rows <= 10; rows++) {
+        CHECK_OK(&ctx, lm_dense_clusters(&ctx, &(lm_vector_rows){rows, 2, x},
+                                         cos(35 * 3.14159265358979 / 180), 5, labels));
+        for (int i = 0; i < 9; i++)
+            CHECK_EQ_INT(labels[i], i < 5 ? 0 : 1);
+    }
+    CHECK_EQ_INT(labels[9], 1);
+}
+
 /* ---- Principal components ---- */
 
 static void
@@ -304,11 +327,12 @@ test_failures(void)
 }
 
 static const unit_case cases[] = {
-    {"kmeans", test_kmeans},       {"empty clusters", test_empty_clusters},
-    {"seeds", test_seeds},         {"same rows", test_same_rows},
-    {"density", test_density},     {"borders", test_borders},
-    {"principal", test_principal}, {"wide", test_wide},
-    {"spread", test_spread},       {"failures", test_failures},
+    {"kmeans", test_kmeans},     {"empty clusters", test_empty_clusters},
+    {"seeds", test_seeds},       {"same rows", test_same_rows},
+    {"density", test_density},   {"borders", test_borders},
+    {"between", test_between},   {"principal", test_principal},
+    {"wide", test_wide},         {"spread", test_spread},
+    {"failures", test_failures},
 };
 
 UNIT_MAIN(cases)
