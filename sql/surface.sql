@@ -6,13 +6,13 @@ RESET client_min_messages;
 -- Functions for users, with the names of their arguments; those of lmtext_internal are left out.
 CREATE TEMP VIEW routine AS
     SELECT p.*, pg_get_function_identity_arguments(p.oid) AS arguments,
-           'regclass'::regtype = ANY (p.proargtypes) AND p.proname <> 'nearest_query' AS pinned,
+           'regclass'::regtype = ANY (p.proargtypes) AND p.proname NOT IN ('nearest_query', 'near_duplicates', 'join') AS pinned,
            p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
            p.proname IN ('import_model', 'add_head', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
                'load_model', 'unload_model', 'train', 'stats_reset', 'prediction_cache_reset', 'create_job', 'pull_model') AS changes,
            p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset',
                'prediction_cache_reset', 'pull_model', 'wake_launcher') AS closed,
-           'model' = ANY (p.proargnames[:p.pronargs]) AS named
+           'model' = ANY (p.proargnames[:p.pronargs]) AND p.proname NOT IN ('near_duplicates', 'join', 'cluster', 'project', 'label_queue', 'keywords') AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass
     WHERE e.extname = 'lmtext';
