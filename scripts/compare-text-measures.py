@@ -32,6 +32,11 @@ und Straße Äpfel ÉCOLE naïve İstanbul ΟΔΟΣ ΣΑΣ σας приве́т
 — – “z” „w” … 。 、 ！ （全） ＡＢ ａ€ ± © a_b _ __ # @me /path \\\\ ` ~ ^ | * + = \u2001 \u2a00x \u2fa1 \uff01""".split(" ")
 WORDS = [word for words in WORDS for word in words.split("\n") if word]
 SPACES = [" "] * 24 + ["  ", "\t", "\n", " \n", "-\n", "\u3000", "\xa0", "\x1c", "\u2028", "\t\t", "\n-", "\r\n"]
+FAMILIES = [family.split() for family in """cat cats feline|hop hops hopped hopping|relate related relational relation|happy happily happiness
+glad|fly flies flying run|general generalize generalization generally|operate operator operating operates|hope hopeful hopefulness
+hopefully|control controlled controlling controller|die dies died dying|agree agreed agreement agrees|mat mats|the der""".split("|")]
+WORDS += [word for family in FAMILIES for word in family]
+KIN = {word: family for family in FAMILIES for word in family}
 SYNONYMS = ["cat feline mat", "run hop fli", "happi glad sat", "der the"]
 
 
@@ -41,15 +46,17 @@ def join(draw, words):
 
 
 def changed(draw, words):
-    """Words with some left out, put in, changed, and a run moved."""
+    """Words with some left out, put in, changed, inflected, and a run moved."""
     words = list(words)
     for _ in range(draw.choice([0, 0, 1, 2, 4, 8])):
         place = draw.randrange(len(words) + 1)
-        kind = draw.randrange(4)
+        kind = draw.randrange(5)
         if kind == 0:
             words.insert(place, draw.choice(WORDS))
         elif kind == 1 and place < len(words):
             del words[place]
+        elif kind == 4:
+            words = [draw.choice(KIN.get(word, [word])) for word in words]
         elif kind == 2 and place < len(words):
             words[place] = draw.choice(WORDS)
         elif kind == 3 and len(words) > 2:
@@ -66,7 +73,7 @@ def draw_rows(count, seed):
     for _ in range(count):
         few = draw.random() < 0.4
         pool = draw.sample(WORDS, 8) if few else WORDS
-        reference = [draw.choice(pool) for _ in range(draw.choice([0, 1, 2, 3, 5, 8, 13, 21, 40, 90]))]
+        reference = [draw.choice(pool) for _ in range(draw.choice([0, 1, 2, 3, 5, 8, 13, 21, 40, 90, 160]))]
         hypothesis = changed(draw, reference) if draw.random() < 0.9 else [draw.choice(pool) for _ in range(draw.randrange(30))]
         others = [changed(draw, reference) for _ in range(draw.randrange(3))]
         rows.append((join(draw, hypothesis), [join(draw, words) for words in [reference] + others]))
