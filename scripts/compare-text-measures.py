@@ -67,10 +67,19 @@ def changed(draw, words):
     return words
 
 
+def hard_rows(draw):
+    """Orders without a match; TER with a wide band, with more moves than are tried, and with one beyond the end."""
+    few = [draw.choice("abcd") for _ in range(70)]
+    return [("the cats hop over here now", ["the cat hops over there", "cats sat"]),
+            ("hop mat", [" ".join(draw.choice(WORDS) for _ in range(130)).replace("\n", " ")]),
+            (" ".join(few), [" ".join(draw.sample(few, len(few)))]),
+            ("c d e f a b", ["a b c d e f", "x a b c d e f y"])]
+
+
 def draw_rows(count, seed):
     draw = random.Random(seed)
-    rows = []
-    for _ in range(count):
+    rows = hard_rows(draw)
+    for _ in range(count - len(rows)):
         few = draw.random() < 0.4
         pool = draw.sample(WORDS, 8) if few else WORDS
         reference = [draw.choice(pool) for _ in range(draw.choice([0, 1, 2, 3, 5, 8, 13, 21, 40, 90, 160]))]

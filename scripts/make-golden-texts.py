@@ -14,7 +14,7 @@ from nltk.stem import porter
 compare = importlib.import_module("compare-text-measures")
 
 ROWS, SEED = 24, 6
-ROW = 12  # for functions of one row
+ROW = 0  # for functions of one row: some orders have no match
 
 
 def c_string(text):

@@ -160,13 +160,16 @@ drops_l(const stem_word *word, size_t stem)
 
 /* ---- Rules ---- */
 
-static const suffix_rule plurals[] = {
-    {"sses", "ss", NULL}, {"ies", "i", NULL}, {"ss", "ss", NULL}, {"s", "", NULL}, {NULL}};
+static const suffix_rule plurals[] = {{"sses", "ss", NULL},
+                                      {"ies", "i", NULL},
+                                      {"ss", "ss", NULL},
+                                      {"s", "", NULL},
+                                      {NULL, NULL, NULL}};
 
 static const suffix_rule mended[] = {
-    {"at", "ate", NULL}, {"bl", "ble", NULL}, {"iz", "ize", NULL}, {NULL}};
+    {"at", "ate", NULL}, {"bl", "ble", NULL}, {"iz", "ize", NULL}, {NULL, NULL, NULL}};
 
-static const suffix_rule ys[] = {{"y", "i", turns_y}, {NULL}};
+static const suffix_rule ys[] = {{"y", "i", turns_y}, {NULL, NULL, NULL}};
 
 static const suffix_rule doubles[] = {{"ational", "ate", measure_above_0},
                                       {"tional", "tion", measure_above_0},
@@ -190,13 +193,13 @@ static const suffix_rule doubles[] = {{"ational", "ate", measure_above_0},
                                       {"biliti", "ble", measure_above_0},
                                       {"fulli", "ful", measure_above_0},
                                       {"logi", "log", drops_logi},
-                                      {NULL}};
+                                      {NULL, NULL, NULL}};
 
 static const suffix_rule endings[] = {
     {"icate", "ic", measure_above_0}, {"ative", "", measure_above_0},
     {"alize", "al", measure_above_0}, {"iciti", "ic", measure_above_0},
     {"ical", "ic", measure_above_0},  {"ful", "", measure_above_0},
-    {"ness", "", measure_above_0},    {NULL}};
+    {"ness", "", measure_above_0},    {NULL, NULL, NULL}};
 
 static const suffix_rule last_endings[] = {
     {"al", "", measure_above_1},    {"ance", "", measure_above_1},
@@ -208,9 +211,9 @@ static const suffix_rule last_endings[] = {
     {"ou", "", measure_above_1},    {"ism", "", measure_above_1},
     {"ate", "", measure_above_1},   {"iti", "", measure_above_1},
     {"ous", "", measure_above_1},   {"ive", "", measure_above_1},
-    {"ize", "", measure_above_1},   {NULL}};
+    {"ize", "", measure_above_1},   {NULL, NULL, NULL}};
 
-static const suffix_rule double_ls[] = {{"ll", "l", drops_l}, {NULL}};
+static const suffix_rule double_ls[] = {{"ll", "l", drops_l}, {NULL, NULL, NULL}};
 
 /* Words that no rule stems well: nltk's list. */
 static const struct {
