@@ -353,7 +353,7 @@ is_quadratic(const golden_measure *golden)
 static void
 long_texts_can_be_cancelled(void)
 {
-    char *a = long_text(70000, true, 1), *b = long_text(70000, true, 2);
+    char *a = long_text(15000, true, 1), *b = long_text(15000, true, 2);
     char *c = long_text(1500, true, 1), *d = long_text(1500, true, 2);
     char *e = few_words(300, 1), *f = few_words(300, 2);
     char *solid = long_text(15000, false, 3), *blank = malloc(140001);
