@@ -7,6 +7,7 @@
 # keys turn this part red.
 step reference "" need_venv reference transformers==5.23.0 tokenizers==0.23.3 numpy sentencepiece==0.2.3 protobuf==7.36.2
 step live "" need_venv live torch==2.13.0 transformers==5.23.0 tokenizers==0.23.3 numpy sentence-transformers==6.2.0
+step text-measures "" need_venv text-measures sacrebleu==2.6.0 rouge-score==0.1.2 nltk==3.10.4 jiwer==4.0.0
 # Version 5 has no pipeline for questions. All else that it needs is the later venv's: torch is large.
 step old-reference "live" make_old_reference
 step corpus "" fetch_corpus
@@ -63,6 +64,7 @@ part_live() {
     job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
     job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
     job live-folders "live pg-15 fixtures" compare_folders
+    job live-text-measures "text-measures pg-15 fixtures" compare_text_measures "$(share_of src/engine/metrics src/engine/base)"
     turn=0
     for kind in static sparse late explain; do
         ! in_turn $turn 4 || job "live-drawn-$kind" "live pg-15 fixtures" compare_drawn_models "$kind" "$texts"
@@ -156,6 +158,15 @@ compare_drawn_models() {
     seed=13
     [ "$2" = 0/1 ] || seed=$(commit_number) count=$((count / 10))
     check_lines "live-drawn-$1" by_python live scripts/compare-drawn-models.py --kind "$1" --count "$count" --seed "$seed"
+}
+
+# SHARE: each commit draws others. (The references take seconds for a hundred texts.)
+compare_text_measures() {
+    start_server 15
+    count=$(live_effort 250 2500)
+    seed=1
+    [ "$1" = 0/1 ] || seed=$(commit_number) count=$((count / 10))
+    check_lines live-text-measures by_python text-measures scripts/compare-text-measures.py --count "$count" --seed "$seed"
 }
 
 compare_real() {

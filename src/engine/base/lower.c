@@ -109,14 +109,18 @@ lm_lower_append(lm_buffer *to, const char *text, size_t length)
 {
     uint32_t *c = lm_alloc_array(to->ctx, length + 1, sizeof *c);
     size_t count = 0;
-    lm_status status;
+    lm_status status = LM_OK;
     int bytes;
 
     if (!c)
         return LM_NO_MEMORY;
-    for (size_t at = 0; at < length; at += (size_t)bytes)
+    for (size_t at = 0; at < length && status == LM_OK; at += (size_t)bytes) {
         c[count++] = lm_utf8_decode(text + at, &bytes);
-    status = append_lower(to, c, count);
+        if (count % CHARS_PER_POLL == 0)
+            status = lm_poll(to->ctx);
+    }
+    if (status == LM_OK)
+        status = append_lower(to, c, count);
     lm_free(to->ctx, c);
     return status;
 }

@@ -109,3 +109,11 @@ lm_cross_entropy_result(void *counts, const lm_metric_value *settings, double *v
         losses->sums.tokens > 0 ? -losses->sums.log_probability / (double)losses->sums.tokens : NAN;
     return LM_OK;
 }
+
+lm_status
+lm_perplexity_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    LM_TRY(lm_cross_entropy_result(counts, settings, value));
+    *value = exp(*value);
+    return LM_OK;
+}

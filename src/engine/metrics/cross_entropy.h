@@ -11,5 +11,7 @@ extern const lm_metric_counts lm_token_losses;
 
 /* The mean negative log probability of a token; undefined where there is no token. */
 lm_status lm_cross_entropy_result(void *counts, const lm_metric_value *settings, double *value);
+/* e to the power of it: between how many tokens the model wavers. */
+lm_status lm_perplexity_result(void *counts, const lm_metric_value *settings, double *value);
 
 #endif

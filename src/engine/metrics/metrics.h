@@ -10,12 +10,15 @@
 #define LM_METRICS_H
 
 #include "base/buffer.h"
+#include "base/text.h"
 
 typedef enum lm_metric_type {
     LM_METRIC_LABEL,  /* bytes: equal labels have the same */
     LM_METRIC_TEXT,   /* UTF-8 */
     LM_METRIC_NUMBER, /* a double */
-    LM_METRIC_WHOLE   /* an int64_t */
+    LM_METRIC_WHOLE,  /* an int64_t */
+    LM_METRIC_TEXTS,  /* a text or several; a row without one is left out */
+    LM_METRIC_FLAG    /* whole: 0 or 1 */
 } lm_metric_type;
 
 typedef struct lm_metric_column {
@@ -29,6 +32,8 @@ typedef struct lm_metric_value {
     size_t length;
     double number;
     int64_t whole;
+    const lm_text *texts; /* of LM_METRIC_TEXTS */
+    size_t count;
 } lm_metric_value;
 
 /* What labels of one state are called in another, where values of a type have keys. */
@@ -38,9 +43,10 @@ typedef struct lm_label_map {
 } lm_label_map;
 
 /*
- * Counts are allocated from the context that made them, which outlives them. `write` appends bytes
- * for `read`, which takes them into counts that are empty: LM_CORRUPT where they are not whole.
- * merge's map is NULL where labels have the same bytes in both.
+ * Counts are allocated from the context that made them, which outlives them. A row that is added
+ * has the columns and then the metric's settings, for counts that depend on them. `write` appends
+ * bytes for `read`, which takes them into counts that are empty: LM_CORRUPT where they are not
+ * whole. merge's map is NULL where labels have the same bytes in both.
  */
 typedef struct lm_metric_counts {
     const lm_metric_column *columns;
@@ -53,7 +59,8 @@ typedef struct lm_metric_counts {
 } lm_metric_counts;
 
 #define LM_METRIC_COLUMNS_MAX 2
-#define LM_METRIC_SETTINGS_MAX 2
+#define LM_METRIC_SETTINGS_MAX 3
+#define LM_METRIC_ROW_MAX (LM_METRIC_COLUMNS_MAX + LM_METRIC_SETTINGS_MAX)
 
 typedef struct lm_metric {
     const char *name;
@@ -70,13 +77,37 @@ typedef struct lm_metric {
 #define LM_METRICS(METRIC) \
     METRIC(f1, lm_label_pairs, lm_f1_result, lm_f1_settings, lm_f1_check) \
     METRIC(matthews, lm_label_pairs, lm_matthews_result, NULL, NULL) \
-    METRIC(cross_entropy, lm_token_losses, lm_cross_entropy_result, NULL, NULL)
+    METRIC(cross_entropy, lm_token_losses, lm_cross_entropy_result, NULL, NULL) \
+    METRIC(perplexity, lm_token_losses, lm_perplexity_result, NULL, NULL) \
+    METRIC(bleu, lm_bleu_sums, lm_bleu_result, lm_bleu_settings, lm_bleu_check) \
+    METRIC(chrf, lm_chrf_sums, lm_chrf_result, lm_chrf_settings, lm_chrf_check) \
+    METRIC(ter, lm_ter_sums, lm_ter_result, lm_ter_settings, lm_ter_check) \
+    METRIC(wer, lm_wer_sums, lm_error_rate_result, NULL, NULL) \
+    METRIC(cer, lm_cer_sums, lm_error_rate_result, NULL, NULL) \
+    METRIC(rouge, lm_rouge_sums, lm_mean_result, lm_rouge_settings, lm_rouge_check) \
+    METRIC(meteor, lm_meteor_sums, lm_mean_result, lm_meteor_settings, lm_meteor_check) \
+    METRIC(exact_match, lm_exact_match_sums, lm_percent_result, NULL, NULL) \
+    METRIC(squad_f1, lm_squad_f1_sums, lm_percent_result, NULL, NULL) \
+    METRIC(distinct_n, lm_distinct_ngrams, lm_distinct_n_result, lm_distinct_n_settings, lm_distinct_n_check)
+
+/* Those of a single row, by functions that are no aggregates. */
+#define LM_ROW_METRICS(METRIC) \
+    METRIC(sentence_bleu, lm_bleu_sums, lm_sentence_bleu_result, lm_bleu_settings, lm_bleu_check) \
+    METRIC(sentence_chrf, lm_chrf_sums, lm_chrf_result, lm_chrf_settings, lm_chrf_check) \
+    METRIC(sentence_ter, lm_ter_sums, lm_ter_result, lm_ter_settings, lm_ter_check) \
+    METRIC(sentence_wer, lm_wer_sums, lm_error_rate_result, NULL, NULL) \
+    METRIC(sentence_cer, lm_cer_sums, lm_error_rate_result, NULL, NULL) \
+    METRIC(sentence_rouge, lm_rouge_sums, lm_mean_result, lm_rouge_settings, lm_rouge_check) \
+    METRIC(sentence_meteor, lm_meteor_sums, lm_mean_result, lm_meteor_settings, lm_meteor_check)
 
 /* clang-format on */
 
 #define LM_METRIC_ID(name, ...) LM_METRIC_##name,
 typedef enum lm_metric_id { LM_METRICS(LM_METRIC_ID) LM_METRIC_COUNT } lm_metric_id;
 
+typedef enum lm_row_metric_id { LM_ROW_METRICS(LM_METRIC_ID) LM_ROW_METRIC_COUNT } lm_row_metric_id;
+
 extern const lm_metric lm_metrics[LM_METRIC_COUNT];
+extern const lm_metric lm_row_metrics[LM_ROW_METRIC_COUNT];
 
 #endif

@@ -214,6 +214,25 @@ argument_labels(FunctionCallInfo fcinfo, const lm_metric *metric, MemoryContext 
     return NULL;
 }
 
+/* One text, or those of an array that are not null. */
+static lm_metric_value
+texts_of(FunctionCallInfo fcinfo, int argno)
+{
+    lm_text *texts = palloc(sizeof *texts);
+    bool *nulls;
+    int count, kept = 0;
+
+    if (get_fn_expr_argtype(fcinfo->flinfo, argno) != TEXTARRAYOID) {
+        texts[0] = lmtext_utf8_from_text(PG_GETARG_TEXT_PP(argno));
+        return (lm_metric_value){.texts = texts, .count = 1};
+    }
+    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(argno), &texts, &nulls, &count);
+    for (int i = 0; i < count; i++)
+        if (!nulls[i])
+            texts[kept++] = texts[i];
+    return (lm_metric_value){.texts = texts, .count = kept};
+}
+
 /* An argument that is not null, as the engine takes it. */
 static lm_metric_value
 value_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
@@ -231,6 +250,10 @@ value_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels 
         return (lm_metric_value){.number = PG_GETARG_FLOAT8(argno)};
     case LM_METRIC_WHOLE:
         return (lm_metric_value){.whole = PG_GETARG_INT64(argno)};
+    case LM_METRIC_TEXTS:
+        return texts_of(fcinfo, argno);
+    case LM_METRIC_FLAG:
+        return (lm_metric_value){.whole = PG_GETARG_BOOL(argno)};
     }
     return (lm_metric_value){.bytes = bytes.bytes, .length = bytes.length};
 }
@@ -249,18 +272,36 @@ refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
     ereport(ERROR, (errcode(sqlstate), errmsg("%s of %s must %s", names.data, metric->name, must)));
 }
 
-/* Those of this row; an aggregate may be declared without some of the last. */
-static void
-read_settings(FunctionCallInfo fcinfo, metric_state *state, lm_metric_value *settings)
+static bool
+is_counted_type(lm_metric_type type)
 {
-    const lm_metric *metric = state->metric;
-    int first = 1 + count_columns(metric->counts->columns);
+    return type == LM_METRIC_WHOLE || type == LM_METRIC_FLAG;
+}
 
+/* A setting that is a number has bytes as well: by them it is given, compared, kept and sent. */
+static lm_metric_value
+setting_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
+{
+    lm_metric_value setting = value_of(fcinfo, argno, type, labels);
+
+    if (is_counted_type(type)) {
+        setting.length = sizeof setting.whole;
+        setting.bytes = memcpy(palloc(setting.length), &setting.whole, setting.length);
+    }
+    return setting;
+}
+
+/* Those of this row, from argument `first` on; an aggregate may be declared without some of the
+ * last. */
+static void
+read_settings(FunctionCallInfo fcinfo, const lm_metric *metric, int first, lmtext_labels *labels,
+              lm_metric_value *settings)
+{
     memset(settings, 0, LM_METRIC_SETTINGS_MAX * sizeof *settings);
     for (int i = 0; first + i < PG_NARGS(); i++) {
         if (PG_ARGISNULL(first + i))
             refuse_settings(metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
-        settings[i] = value_of(fcinfo, first + i, metric->settings[i].type, state->labels);
+        settings[i] = setting_of(fcinfo, first + i, metric->settings[i].type, labels);
     }
 }
 
@@ -303,17 +344,42 @@ static void
 take_settings(FunctionCallInfo fcinfo, metric_state *state)
 {
     lm_metric_value settings[LM_METRIC_SETTINGS_MAX];
-    bool given = PG_NARGS() > 1 + count_columns(state->metric->counts->columns);
+    int first = 1 + count_columns(state->metric->counts->columns);
 
-    if (state->metric->settings == NULL || (!given && state->settings != NULL))
+    if (state->metric->settings == NULL || (PG_NARGS() <= first && state->settings != NULL))
         return;
-    read_settings(fcinfo, state, settings);
+    read_settings(fcinfo, state->metric, first, state->labels, settings);
     if (state->settings == NULL)
         check(state, state->metric->check(&state->call->ctx, settings));
     keep_settings(state, settings);
 }
 
 /* ---- The entries ---- */
+
+/* Columns from argument `first` on; false where one has no text. */
+static bool
+read_columns(FunctionCallInfo fcinfo, const lm_metric *metric, int first, lmtext_labels *labels,
+             lm_metric_value *row)
+{
+    const lm_metric_column *columns = metric->counts->columns;
+    bool whole = true;
+
+    for (int i = 0; columns[i].name != NULL; i++) {
+        row[i] = value_of(fcinfo, first + i, columns[i].type, labels);
+        whole = whole && (columns[i].type != LM_METRIC_TEXTS || row[i].count > 0);
+    }
+    return whole;
+}
+
+/* Behind the columns, as counts read them. */
+static void
+append_settings(const lm_metric *metric, const lm_metric_value *settings, lm_metric_value *row)
+{
+    int count = count_columns(metric->settings);
+
+    if (count > 0)
+        memcpy(row + count_columns(metric->counts->columns), settings, count * sizeof *settings);
+}
 
 /* accum(state, columns …[, settings …]) */
 static Datum
@@ -322,7 +388,7 @@ metric_accum(FunctionCallInfo fcinfo, const lm_metric *metric)
     MemoryContext memory = aggregate_memory(fcinfo);
     metric_state *state = PG_ARGISNULL(0) ? NULL : (metric_state *)PG_GETARG_POINTER(0);
     const lm_metric_column *columns = metric->counts->columns;
-    lm_metric_value row[LM_METRIC_COLUMNS_MAX];
+    lm_metric_value row[LM_METRIC_ROW_MAX];
 
     for (int i = 0; columns[i].name != NULL; i++)
         if (PG_ARGISNULL(i + 1)) {
@@ -334,8 +400,9 @@ metric_accum(FunctionCallInfo fcinfo, const lm_metric *metric)
         state =
             state_new(metric, shared_call(fcinfo), memory, argument_labels(fcinfo, metric, memory));
     take_settings(fcinfo, state);
-    for (int i = 0; columns[i].name != NULL; i++)
-        row[i] = value_of(fcinfo, i + 1, columns[i].type, state->labels);
+    if (!read_columns(fcinfo, metric, 1, state->labels, row))
+        PG_RETURN_POINTER(state);
+    append_settings(metric, state->settings, row);
     use_state(state);
     check(state, metric->counts->add(state->counts, row));
     PG_RETURN_POINTER(state);
@@ -420,13 +487,16 @@ send_setting(StringInfo out, const lm_metric_value *setting)
 
 /* Points into the message; pq_getmsgbytes checks that the bytes are there. */
 static lm_metric_value
-receive_setting(StringInfo in)
+receive_setting(StringInfo in, lm_metric_type type)
 {
     bool given = pq_getmsgbyte(in) != 0;
     int length = (int)pq_getmsgint(in, 4);
     const char *bytes = pq_getmsgbytes(in, length);
+    lm_metric_value setting = {.bytes = given ? bytes : NULL, .length = length};
 
-    return (lm_metric_value){.bytes = given ? bytes : NULL, .length = length};
+    if (given && is_counted_type(type) && length == sizeof setting.whole)
+        memcpy(&setting.whole, bytes, length);
+    return setting;
 }
 
 /* Labels, settings, then the engine's counts. */
@@ -475,7 +545,7 @@ metric_deserialize(FunctionCallInfo fcinfo, const lm_metric *metric)
         labels = lmtext_labels_receive(CurrentMemoryContext, &in);
     state = state_new(metric, shared_call(fcinfo), CurrentMemoryContext, labels);
     for (int i = 0; i < settings; i++)
-        received[i] = receive_setting(&in);
+        received[i] = receive_setting(&in, metric->settings[i].type);
     if (settings > 0)
         keep_settings(state, received);
     check(state, metric->counts->read(state->counts, in.data + in.cursor, in.len - in.cursor));
@@ -517,6 +587,41 @@ metric_final(FunctionCallInfo fcinfo, const lm_metric *metric)
     METRIC_ENTRY(name, final)
 
 LM_METRICS(METRIC_ENTRIES)
+
+/* ---- Measures of one row ---- */
+
+/* NAME(columns …[, settings …]), strict. */
+static Datum
+metric_of_row(FunctionCallInfo fcinfo, const lm_metric *metric)
+{
+    lm_metric_value row[LM_METRIC_ROW_MAX], settings[LM_METRIC_SETTINGS_MAX];
+    lmtext_call call;
+    void *counts;
+    double value;
+
+    lmtext_call_init(&call, CurrentMemoryContext);
+    if (!read_columns(fcinfo, metric, 0, NULL, row))
+        PG_RETURN_NULL();
+    if (metric->settings != NULL) {
+        read_settings(fcinfo, metric, count_columns(metric->counts->columns), NULL, settings);
+        lmtext_check(&call, metric->check(&call.ctx, settings), NULL);
+        append_settings(metric, settings, row);
+    }
+    lmtext_check(&call, metric->counts->create(&call.ctx, &counts), NULL);
+    lmtext_check(&call, metric->counts->add(counts, row), NULL);
+    lmtext_check(&call, metric->result(counts, settings, &value), NULL);
+    metric->counts->free(counts);
+    PG_RETURN_FLOAT8(value);
+}
+
+#define ROW_METRIC_ENTRY(name, ...)                                      \
+    PG_FUNCTION_INFO_V1(lmtext_##name);                                  \
+    Datum lmtext_##name(PG_FUNCTION_ARGS)                                \
+    {                                                                    \
+        return metric_of_row(fcinfo, &lm_row_metrics[LM_METRIC_##name]); \
+    }
+
+LM_ROW_METRICS(ROW_METRIC_ENTRY)
 
 /* ---- Reports ---- */
 
