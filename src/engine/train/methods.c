@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "train/linear.h"
+#include "train/ngram.h"
 #include "train/unigram.h"
 
-const lm_method *const lm_methods[] = {&lm_method_linear, &lm_method_unigram, NULL};
+const lm_method *const lm_methods[] = {&lm_method_linear, &lm_method_ngram, &lm_method_combined,
+                                       &lm_method_unigram, NULL};
 
 const lm_method *
 lm_method_find(const char *task, const char *name)
