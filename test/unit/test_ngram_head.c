@@ -12,6 +12,7 @@
 #include "task/explain.h"
 #include "task/pair.h"
 #include "task/tasks.h"
+#include "train/auto.h"
 #include "train/ngram.h"
 #include "train/ngram_fit.h"
 
@@ -326,7 +327,7 @@ the_same_bytes(void)
 
     check_same(&lm_method_ngram, &chosen);
     chosen.hold_out = 0.2;
-    chosen.hash_bits = 10;
+    chosen.features.hash_bits = 10;
     check_same(&lm_method_combined, &chosen);
 }
 
@@ -383,23 +384,107 @@ beside_vectors(void)
     free_outcome(&outcome);
 }
 
+/* ---- The choice among methods ---- */
+
+/* As lmtext.train would set them. */
+typedef struct auto_options {
+    double time_budget, hold_out;
+    int64_t seed;
+} auto_options;
+
+static void
+look_away(void *opaque, const lm_train_progress *progress)
+{
+}
+
+static lm_status
+choose(lm_context *ctx, const auto_options *chosen, lm_train_outcome *outcome)
+{
+    const lm_method *method = &lm_method_auto;
+    void *training;
+    lm_status status = method->open(ctx, chosen, WIDTH, &training);
+
+    outcome->file_count = 0;
+    if (status == LM_OK)
+        status = add_rows(method, training, 8);
+    if (status == LM_OK)
+        status = method->fit(training, &(lm_train_watch){look_away, NULL});
+    if (status == LM_OK)
+        status = method->write(training, outcome);
+    method->close(training);
+    return status;
+}
+
+static void
+the_best_is_chosen(void)
+{
+    auto_options options = {1000, 0.2, 1};
+    const char *hint = NULL;
+    lm_context ctx;
+    lm_train_outcome outcome;
+    void *training;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, choose(&ctx, &options, &outcome));
+    CHECK_EQ_INT(outcome.trial_count, 3);
+    CHECK_STR(outcome.trials[1].name, "ngram");
+    CHECK(outcome.trials[1].accuracy > outcome.trials[0].accuracy);
+    CHECK(outcome.trials[1].chosen != outcome.trials[2].chosen && !outcome.trials[0].chosen);
+    CHECK(outcome.without_base == outcome.trials[1].chosen);
+    CHECK_STR(outcome.files[0].name, LM_NGRAM_HEAD_JSON);
+    free_outcome(&outcome);
+    options.time_budget = 0;
+    CHECK_OK(&ctx, choose(&ctx, &options, &outcome));
+    CHECK_EQ_INT(outcome.trial_count, 1);
+    CHECK(!outcome.without_base && outcome.trials[0].chosen);
+    CHECK_STR(outcome.files[0].name, LM_HEAD_JSON);
+    CHECK_NEAR(value_of(&outcome, "held_out_accuracy"), outcome.trials[0].accuracy, 0);
+    free_outcome(&outcome);
+    CHECK_OK(&ctx, lm_method_auto.open(&ctx, &options, WIDTH, &training));
+    CHECK_STR(lm_method_auto.lacking(training, &hint), "returned only one label");
+    lm_method_auto.close(training);
+    lm_method_auto.close(NULL);
+}
+
+static void
+every_choice_fails(void)
+{
+    for (int budget = 0; budget < 2; budget++)
+        for (int polls = 0; polls < 2; polls++) {
+            const auto_options options = {budget * 1000, 0.2, 1};
+            const lm_status wanted = polls ? LM_CANCELLED : LM_NO_MEMORY;
+            lm_status status = wanted;
+
+            for (int i = 1; status == wanted && i < 20000; i += 1 + i / 20) {
+                fake_memory memory = {.fail_at = polls ? 0 : i, .stop_at = polls ? i : 0};
+                lm_train_outcome outcome;
+                lm_context ctx;
+
+                fake_context(&ctx, &memory);
+                status = choose(&ctx, &options, &outcome);
+                free_outcome(&outcome);
+                CHECK_EQ_INT(memory.live, 0);
+            }
+            CHECK_EQ_INT(status, LM_OK);
+        }
+}
+
 /* ---- Refusals of training ---- */
 
 static void
 bad_options(void)
 {
+#define WORDS .ngrams = "word", .words = "words"
     static const struct {
         lm_ngram_fit_options options;
         const char *key;
     } bad[] = {
         {{.learner = "tree"}, "learner"},
-        {{.learner = "svm", .ngrams = "byte"}, "ngrams"},
-        {{.learner = "svm", .ngrams = "word", .words = "x"}, "words"},
-        {{.learner = "svm", .ngrams = "word", .words = "words", .norm = "l3"}, "norm"},
-        {{.learner = "svm", .ngrams = "word", .words = "words", .norm = "l2", .ngram_min = 2},
-         "ngram_max"},
-        {{.learner = "svm", .ngrams = "word", .words = "words", .norm = "l2", .hash_bits = 4},
-         "hash_bits"},
+        {{.learner = "svm", .features = {.ngrams = "byte"}}, "ngrams"},
+        {{.learner = "svm", .features = {.ngrams = "word", .words = "x"}}, "words"},
+        {{.learner = "svm", .features = {WORDS, .norm = "l3"}}, "norm"},
+        {{.learner = "svm", .features = {WORDS, .norm = "l2", .ngram_min = 2}}, "ngram_max"},
+        {{.learner = "svm", .features = {WORDS, .norm = "l2", .hash_bits = 4}}, "hash_bits"},
     };
     lm_ngram_fit_options bayes = options_of("complement_nb");
     const char *hint = NULL;
@@ -790,6 +875,8 @@ static const unit_case cases[] = {
     {"explained", explained},
     {"the same bytes", the_same_bytes},
     {"beside vectors", beside_vectors},
+    {"the best is chosen", the_best_is_chosen},
+    {"every choice fails", every_choice_fails},
     {"bad options", bad_options},
     {"bad settings", bad_settings},
     {"bad forms", bad_forms},

@@ -135,6 +135,5 @@ const lm_model_kind lm_kind_combined_head = {
             {&lm_section_ngram_head, NULL},
         },
     .claims = claims_combined,
-    .begin = begin,
     .describe = describe,
 };

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "features/tfidf.h"
 #include "train/ngram_fit.h"
 
 static void
@@ -74,26 +73,7 @@ ngram_write(void *training, lm_train_outcome *outcome)
 static const lm_option options[] = {
     LM_OPTION(lm_ngram_fit_options, learner, TEXT, 0, 0,
               "svm, logistic, multinomial_nb or complement_nb"),
-    LM_OPTION(lm_ngram_fit_options, ngrams, TEXT, 0, 0, "word, char or char_wb"),
-    LM_OPTION(lm_ngram_fit_options, words, TEXT, 0, 0, "words, unicode or whitespace"),
-    LM_OPTION(lm_ngram_fit_options, ngram_min, INT, 1, LM_NGRAM_LONGEST,
-              "a whole number from 1 to 32"),
-    LM_OPTION(lm_ngram_fit_options, ngram_max, INT, 1, LM_NGRAM_LONGEST,
-              "a whole number from 1 to 32"),
-    LM_OPTION(lm_ngram_fit_options, lowercase, BOOL, 0, 0, "true or false"),
-    LM_OPTION(lm_ngram_fit_options, hash_bits, INT, 0, LM_HASH_BITS_MAX,
-              "0, or a whole number from 8 to 24"),
-    LM_OPTION(lm_ngram_fit_options, min_df, FLOAT, 0, 1e9,
-              "a share of the texts below 1, or a number of texts"),
-    LM_OPTION(lm_ngram_fit_options, max_df, FLOAT, 0, 1e9,
-              "a share of the texts up to 1, or a number of texts"),
-    LM_OPTION(lm_ngram_fit_options, max_features, INT, 1, LM_FEATURES_MAX,
-              "a whole number from 1 to 67108864"),
-    LM_OPTION(lm_ngram_fit_options, binary, BOOL, 0, 0, "true or false"),
-    LM_OPTION(lm_ngram_fit_options, sublinear, BOOL, 0, 0, "true or false"),
-    LM_OPTION(lm_ngram_fit_options, idf, BOOL, 0, 0, "true or false"),
-    LM_OPTION(lm_ngram_fit_options, smooth_idf, BOOL, 0, 0, "true or false"),
-    LM_OPTION(lm_ngram_fit_options, norm, TEXT, 0, 0, "none, l1 or l2"),
+    LM_TFIDF_OPTIONS(offsetof(lm_ngram_fit_options, features)),
     LM_OPTION(lm_ngram_fit_options, c, FLOAT, 1e-6, 1e6, "a number from 0.000001 to 1000000"),
     LM_OPTION(lm_ngram_fit_options, alpha, FLOAT, 1e-10, 1e6,
               "a number from 0.0000000001 to 1000000"),

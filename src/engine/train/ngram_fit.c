@@ -117,75 +117,31 @@ void
 lm_ngram_fit_defaults(lm_ngram_fit_options *options)
 {
     *options = (lm_ngram_fit_options){.learner = "svm",
-                                      .ngrams = "word",
-                                      .words = "words",
-                                      .norm = "l2",
-                                      .ngram_min = 1,
-                                      .ngram_max = 2,
-                                      .max_features = (int64_t)1 << 21,
                                       .max_steps = 1000,
                                       .seed = 42,
                                       .c = 1,
                                       .alpha = 1,
-                                      .min_df = 1,
-                                      .max_df = 1,
                                       .tolerance = 0.01,
                                       .hold_out = 0.1,
                                       .weight = 0.5,
-                                      .lowercase = true,
-                                      .sublinear = true,
-                                      .idf = true,
-                                      .smooth_idf = true,
                                       .refit = true};
+    lm_tfidf_spec_defaults(&options->features);
+    options->features.ngram_max = 2;
+    options->features.sublinear = true;
 }
 
 static lm_status
-refuse(lm_ngram_fit *f, const char *key, const char *found, const char *allowed)
+check_learner(lm_ngram_fit *f)
 {
-    lm_raise(f->ctx, LM_BAD_ARGUMENT, "a training option is out of range");
-    lm_detail_key(f->ctx, "%s", key);
-    lm_detail_found(f->ctx, "%s", found);
+    const char *allowed = f->width > 0 ? "svm, logistic: vectors have negative numbers"
+                                       : "svm, logistic, multinomial_nb, complement_nb";
+
+    if (learner_of(f)->name && (f->width == 0 || learner_of(f)->linear))
+        return LM_OK;
+    lm_raise(f->ctx, LM_BAD_ARGUMENT, "a value of an option is not valid");
+    lm_detail_key(f->ctx, "learner");
+    lm_detail_found(f->ctx, "%s", f->options.learner);
     return lm_detail_allowed(f->ctx, "%s", allowed);
-}
-
-/* Options that are words, and what depends on two of them. */
-static lm_status
-read_words(lm_ngram_fit *f, lm_tfidf_options *o)
-{
-    const lm_ngram_fit_options *options = &f->options;
-    int norm = 0;
-
-    if (!learner_of(f)->name)
-        return refuse(f, "learner", options->learner,
-                      "svm, logistic, multinomial_nb, complement_nb");
-    if (f->width > 0 && !learner_of(f)->linear)
-        return refuse(f, "learner", options->learner,
-                      "svm, logistic: vectors have negative numbers");
-    if (!(o->ngrams.kind = lm_ngram_kind_find(options->ngrams)))
-        return refuse(f, "ngrams", options->ngrams, "word, char, char_wb");
-    if (!(o->ngrams.words = lm_word_kind_find(options->words)))
-        return refuse(f, "words", options->words, "words, unicode, whitespace");
-    while (norm < LM_ROW_NORM_COUNT && strcmp(lm_row_norm_names[norm], options->norm) != 0)
-        norm++;
-    if (norm == LM_ROW_NORM_COUNT)
-        return refuse(f, "norm", options->norm, "none, l1, l2");
-    o->norm = (lm_row_norm)norm;
-    return LM_OK;
-}
-
-static lm_status
-check_numbers(lm_ngram_fit *f)
-{
-    const lm_ngram_fit_options *o = &f->options;
-    char found[64];
-
-    snprintf(found, sizeof found, "%" PRId64, o->ngram_max);
-    if (o->ngram_max < o->ngram_min)
-        return refuse(f, "ngram_max", found, "at least ngram_min");
-    snprintf(found, sizeof found, "%" PRId64, o->hash_bits);
-    if (o->hash_bits > 0 && o->hash_bits < LM_HASH_BITS_MIN)
-        return refuse(f, "hash_bits", found, "0, or 8 to 24");
-    return LM_OK;
 }
 
 /* ---- Rows ---- */
@@ -199,23 +155,12 @@ lm_ngram_fit_open(lm_ngram_fit *fit, lm_context *ctx, const lm_ngram_fit_options
 
     *fit = (lm_ngram_fit){.ctx = ctx, .options = *options, .width = width, .scale = 1};
     lm_tfidf_defaults(&features);
-    status = read_words(fit, &features);
-    features.ngrams.low = (int)options->ngram_min;
-    features.ngrams.high = (int)options->ngram_max;
-    features.ngrams.lowercase = options->lowercase;
-    features.hash_bits = (int)options->hash_bits;
-    features.binary = options->binary;
-    features.sublinear = options->sublinear;
-    features.idf = options->idf;
-    features.smooth = options->smooth_idf;
-    features.min_df = options->min_df;
-    features.max_df = options->max_df;
-    features.max_features = (uint32_t)options->max_features;
-    if (features.max_features > features.max_counted / 2)
-        features.max_counted = 2 * features.max_features;
+    status = check_learner(fit);
+    if (status == LM_OK)
+        status = lm_tfidf_spec_read(ctx, &options->features, &features);
     lm_tfidf_init(&fit->tfidf, ctx, &features);
     lm_train_labels_init(&fit->labels, ctx);
-    return status != LM_OK ? status : check_numbers(fit);
+    return status;
 }
 
 void
@@ -316,11 +261,15 @@ typedef struct held_out {
     const int32_t *y;
 } held_out;
 
-/* −ln of the softmax of a row at its label, and how that changes with the factor. */
+/*
+ * −ln of the softmax of a row at its label. Its slope by the factor is that of a target which
+ * leaves `doubt` to all labels alike, as Platt's does: rows that are all right leave it finite.
+ */
 static double
-row_loss(const float *scores, size_t labels, size_t label, double scale, double *slope)
+row_loss(const float *scores, size_t labels, size_t label, double scale, double doubt,
+         double *slope)
 {
-    double best = scores[0], sum = 0, mean = 0;
+    double best = scores[0], sum = 0, mean = 0, target = (1 - doubt) * scores[label];
 
     for (size_t i = 1; i < labels; i++)
         best = fmax(best, scores[i]);
@@ -328,15 +277,18 @@ row_loss(const float *scores, size_t labels, size_t label, double scale, double 
         double p = exp(scale * (scores[i] - best));
 
         sum += p;
-        mean += p * (scores[i] - best);
+        mean += p * scores[i];
+        target += doubt / (double)labels * scores[i];
     }
-    *slope = mean / sum - (scores[label] - best);
+    *slope = mean / sum - target;
     return log(sum) - scale * (scores[label] - best);
 }
 
 static lm_status
 loss_at(lm_context *ctx, const held_out *h, double scale, double *loss, double *slope)
 {
+    const double doubt = 1 / ((double)h->count + 2);
+
     *loss = *slope = 0;
     for (size_t i = 0; i < h->count; i++) {
         double of_row;
@@ -344,7 +296,7 @@ loss_at(lm_context *ctx, const held_out *h, double scale, double *loss, double *
         if (i % POLL_EVERY == 0)
             LM_TRY(lm_poll(ctx));
         *loss += row_loss(h->scores + i * h->labels, h->labels, (size_t)h->y[h->rows[i]], scale,
-                          &of_row);
+                          doubt, &of_row);
         *slope += of_row;
     }
     *loss /= (double)h->count;

@@ -5,17 +5,18 @@
 #ifndef LM_NGRAM_FIT_H
 #define LM_NGRAM_FIT_H
 
-#include "features/tfidf.h"
+#include "features/spec.h"
 #include "train/dual.h"
 #include "train/labels.h"
 #include "train/methods.h"
 
 /* As SQL gives them. */
 typedef struct lm_ngram_fit_options {
-    char *learner, *ngrams, *words, *norm;
-    int64_t ngram_min, ngram_max, hash_bits, max_features, max_steps, seed;
-    double c, alpha, min_df, max_df, tolerance, hold_out, weight;
-    bool lowercase, binary, sublinear, idf, smooth_idf, refit;
+    lm_tfidf_spec features;
+    char *learner;
+    int64_t max_steps, seed;
+    double c, alpha, tolerance, hold_out, weight;
+    bool refit;
 } lm_ngram_fit_options;
 
 void lm_ngram_fit_defaults(lm_ngram_fit_options *options);

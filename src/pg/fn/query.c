@@ -126,6 +126,7 @@ static const struct {
                              fits_input, open_input, fetch_input},
     [LMTEXT_COLUMN_LABEL] = {"text", "", fits_label, open_text, fetch_text},
     [LMTEXT_COLUMN_TEXT] = {"text", "", fits_text, open_text, fetch_text},
+    [LMTEXT_COLUMN_KEY] = {"of any type", "", fits_any, open_text, fetch_text},
     [LMTEXT_COLUMN_ANY] = {"of any type", "", fits_any, open_any, fetch_any},
 };
 

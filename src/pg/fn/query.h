@@ -21,6 +21,7 @@ typedef enum lmtext_column_kind {
     LMTEXT_COLUMN_INPUT, /* text, varchar, char and domains over them; or what becomes a real[] */
     LMTEXT_COLUMN_LABEL, /* text and its like, and enums */
     LMTEXT_COLUMN_TEXT,  /* text and its like */
+    LMTEXT_COLUMN_KEY,   /* any type, of which the text form counts */
     LMTEXT_COLUMN_ANY    /* any type, of which all columns have one in common, as in `a = b` */
 } lmtext_column_kind;
 
