@@ -175,7 +175,7 @@ many_numbers(void)
     lm_numbers_init(&numbers, &ctx);
     for (uint32_t i = 0; i < 3000; i++)
         CHECK_OK(&ctx, lm_numbers_add(&numbers, i % 1000 * 4294967u));
-    lm_numbers_count(&numbers);
+    CHECK_OK(&ctx, lm_numbers_count(&numbers));
     CHECK_EQ_INT(numbers.count, 1000);
     for (size_t i = 0; i < numbers.count; i++) {
         CHECK_EQ_INT(numbers.items[i], i * 4294967u);

@@ -129,12 +129,15 @@ cut_characters(const lm_ngram_options *options, lm_ngram_room *room, lm_text tex
         const char *here = text.bytes + at;
         size_t spaces = 0, behind = at;
 
-        if (++seen % POLL_EVERY == 0)
-            LM_TRY(lm_poll(room->units.ctx));
         lm_utf8_decode(here, &bytes);
         for (; behind < text.length && lm_is_space(lm_utf8_decode(text.bytes + behind, &next));
-             spaces++)
+             spaces++) {
             behind += (size_t)next;
+            if (++seen % POLL_EVERY == 0)
+                LM_TRY(lm_poll(room->units.ctx));
+        }
+        if (++seen % POLL_EVERY == 0)
+            LM_TRY(lm_poll(room->units.ctx));
         if (spaces < 2)
             LM_TRY(add_unit(room, here, (size_t)bytes));
         else {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SMALL 40 /* so many are sorted by insertion */
+#define POLL_EVERY ((size_t)1 << 20)
 #define DIGIT 11 /* bits of a pass of radix sort */
 
 /* ---- Rows ---- */
@@ -130,43 +131,55 @@ sort_small(uint32_t *items, size_t count)
     }
 }
 
-/* One pass of radix sort, by the digit at `shift`. */
-static void
-sort_digit(const uint32_t *from, uint32_t *to, size_t count, int shift)
+/* Before every so many of a long list. */
+static lm_status
+poll_at(const lm_numbers *n, size_t i)
 {
-    uint32_t starts[1 << DIGIT] = {0}, sum = 0;
+    return i % POLL_EVERY == POLL_EVERY - 1 ? lm_poll(n->ctx) : LM_OK;
+}
 
-    for (size_t i = 0; i < count; i++)
-        starts[from[i] >> shift & ((1 << DIGIT) - 1)]++;
-    for (size_t d = 0; d < 1 << DIGIT; d++) {
-        uint32_t here = starts[d];
+/* One pass of radix sort, by the digit at `shift`. */
+static lm_status
+sort_digit(const lm_numbers *n, const uint32_t *from, uint32_t *to, int shift)
+{
+    const uint32_t mask = (1 << DIGIT) - 1;
+    size_t starts[1 << DIGIT] = {0}, sum = 0;
+
+    for (size_t i = 0; i < n->count; i++)
+        starts[from[i] >> shift & mask]++;
+    for (size_t d = 0; d <= mask; d++) {
+        size_t here = starts[d];
 
         starts[d] = sum;
         sum += here;
     }
-    for (size_t i = 0; i < count; i++)
-        to[starts[from[i] >> shift & ((1 << DIGIT) - 1)]++] = from[i];
+    for (size_t i = 0; i < n->count; i++) {
+        LM_TRY(poll_at(n, i));
+        to[starts[from[i] >> shift & mask]++] = from[i];
+    }
+    return LM_OK;
 }
 
-static void
+static lm_status
 sort_numbers(lm_numbers *n)
 {
     if (n->count <= SMALL) {
         sort_small(n->items, n->count);
-        return;
+        return LM_OK;
     }
-    sort_digit(n->items, n->spare, n->count, 0);
-    sort_digit(n->spare, n->items, n->count, DIGIT);
-    sort_digit(n->items, n->spare, n->count, 2 * DIGIT);
+    LM_TRY(sort_digit(n, n->items, n->spare, 0));
+    LM_TRY(sort_digit(n, n->spare, n->items, DIGIT));
+    LM_TRY(sort_digit(n, n->items, n->spare, 2 * DIGIT));
     memcpy(n->items, n->spare, n->count * sizeof *n->items);
+    return LM_OK;
 }
 
-void
+lm_status
 lm_numbers_count(lm_numbers *numbers)
 {
     size_t kept = 0;
 
-    sort_numbers(numbers);
+    LM_TRY(sort_numbers(numbers));
     for (size_t i = 0; i < numbers->count;) {
         uint32_t number = numbers->items[i];
         size_t first = i;
@@ -177,4 +190,5 @@ lm_numbers_count(lm_numbers *numbers)
         numbers->counts[kept++] = (float)(i - first);
     }
     numbers->count = kept;
+    return LM_OK;
 }

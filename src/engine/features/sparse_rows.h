@@ -34,7 +34,7 @@ typedef struct lm_numbers {
 void lm_numbers_init(lm_numbers *numbers, lm_context *ctx);
 void lm_numbers_free(lm_numbers *numbers);
 lm_status lm_numbers_add(lm_numbers *numbers, uint32_t number);
-/* Sort what was added, once each, with how often it was there in `counts`. */
-void lm_numbers_count(lm_numbers *numbers);
+/* Sort what was added, once each, with how often it was there in `counts`. Polls cancel. */
+lm_status lm_numbers_count(lm_numbers *numbers);
 
 #endif

@@ -122,7 +122,7 @@ lm_tfidf_add(lm_tfidf *tfidf, lm_text text)
     numbers->count = 0;
     LM_TRY(lm_ngrams_each(&tfidf->options.ngrams, &tfidf->room, text,
                           hashed ? take_bucket : take_name, tfidf));
-    lm_numbers_count(numbers);
+    LM_TRY(lm_numbers_count(numbers));
     LM_TRY(grow_counts(tfidf, hashed ? (size_t)1 << tfidf->options.hash_bits : tfidf->names.count));
     for (size_t i = 0; i < numbers->count; i++) {
         tfidf->df[numbers->items[i]]++;
@@ -230,24 +230,36 @@ weigh_features(lm_tfidf *t)
 
 /* ---- Rows by feature ---- */
 
-/* The entries of a row that are features, each as often as it was there. */
-static lm_status
-gather_row(lm_tfidf *t, const uint32_t *features, size_t start, size_t stop)
-{
-    t->numbers.count = 0;
-    for (size_t i = start; i < stop; i++) {
-        uint32_t feature = features[t->rows.index[i]];
+/* What rows are rewritten by. */
+typedef struct renumbering {
+    uint32_t *features; /* by number; NO_FEATURE: it is none */
+    float *counts;      /* by feature, of the row under way */
+} renumbering;
 
-        for (float left = t->rows.value[i]; feature != NO_FEATURE && left > 0; left--)
-            LM_TRY(lm_numbers_add(&t->numbers, feature));
+/* The entries of a row that are features, in the order of these. */
+static lm_status
+gather_row(lm_tfidf *t, const renumbering *by, size_t start, size_t stop)
+{
+    lm_numbers *numbers = &t->numbers;
+
+    numbers->count = 0;
+    for (size_t i = start; i < stop; i++) {
+        uint32_t feature = by->features[t->rows.index[i]];
+
+        if (feature == NO_FEATURE)
+            continue;
+        by->counts[feature] = t->rows.value[i];
+        LM_TRY(lm_numbers_add(numbers, feature));
     }
-    lm_numbers_count(&t->numbers);
+    LM_TRY(lm_numbers_count(numbers));
+    for (size_t i = 0; i < numbers->count; i++)
+        numbers->counts[i] = by->counts[numbers->items[i]];
     return LM_OK;
 }
 
 /* A row gets no longer, so it is written where it was read, or before. */
 static lm_status
-rewrite_rows(lm_tfidf *t, const uint32_t *features)
+rewrite_rows(lm_tfidf *t, const renumbering *by)
 {
     lm_sparse_rows *rows = &t->rows;
     size_t start = 0, to = 0;
@@ -257,7 +269,7 @@ rewrite_rows(lm_tfidf *t, const uint32_t *features)
 
         if (row % POLL_EVERY == 0)
             LM_TRY(lm_poll(t->ctx));
-        LM_TRY(gather_row(t, features, start, stop));
+        LM_TRY(gather_row(t, by, start, stop));
         count = t->numbers.count;
         lm_tfidf_weigh(&t->options, t->idf, t->numbers.items, t->numbers.counts, count);
         if (count > 0) {
@@ -274,17 +286,20 @@ rewrite_rows(lm_tfidf *t, const uint32_t *features)
 static lm_status
 renumber(lm_tfidf *t)
 {
-    uint32_t *features = lm_alloc_array(t->ctx, t->counted + 1, sizeof *features);
-    lm_status status;
+    renumbering by = {.features = lm_alloc_array(t->ctx, t->counted + 1, sizeof *by.features)};
+    lm_status status = LM_NO_MEMORY;
 
-    if (!features)
-        return LM_NO_MEMORY;
-    for (size_t i = 0; i < t->counted; i++)
-        features[i] = NO_FEATURE;
-    for (uint32_t i = 0; i < t->count; i++)
-        features[t->order[i]] = i;
-    status = rewrite_rows(t, features);
-    lm_free(t->ctx, features);
+    if (by.features)
+        by.counts = lm_alloc_array(t->ctx, t->count, sizeof *by.counts);
+    if (by.counts) {
+        for (size_t i = 0; i < t->counted; i++)
+            by.features[i] = NO_FEATURE;
+        for (uint32_t i = 0; i < t->count; i++)
+            by.features[t->order[i]] = i;
+        status = rewrite_rows(t, &by);
+    }
+    lm_free(t->ctx, by.counts);
+    lm_free(t->ctx, by.features);
     return status;
 }
 

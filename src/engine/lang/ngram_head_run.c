@@ -9,6 +9,7 @@
 
 #define POLL_EVERY 8192u /* rows of weights, probes */
 #define LANES 16         /* floats of a step: rows are padded to so many */
+#define FETCHED 256      /* floats of a row that are asked for ahead */
 
 void
 lm_ngram_head_room_init(lm_ngram_head_room *room, lm_context *ctx)
@@ -93,6 +94,14 @@ add_row(float *sums, const float *row, size_t padded, float value)
             sums[block + i] += value * row[block + i];
 }
 
+/* Rows lie anywhere: the next one is on its way while one is added. */
+static void
+fetch_row(const float *row, size_t padded)
+{
+    for (size_t at = 0; at < padded && at < FETCHED; at += LANES)
+        __builtin_prefetch(row + at);
+}
+
 static lm_status
 add_features(const lm_ngram_head *head, lm_ngram_head_room *room)
 {
@@ -101,6 +110,8 @@ add_features(const lm_ngram_head *head, lm_ngram_head_room *room)
     size_t work = 0;
 
     for (size_t i = 0; i < numbers->count; i++) {
+        if (i + 2 < numbers->count)
+            fetch_row(head->weight + numbers->items[i + 2] * padded, padded);
         add_row(room->sums, head->weight + numbers->items[i] * padded, padded, numbers->counts[i]);
         if ((work += padded) >= poll) {
             work = 0;
@@ -122,7 +133,7 @@ lm_ngram_head_run(const lm_kernels *kernels, const lm_ngram_head *head, lm_ngram
     LM_TRY(grow_sums(room, (size_t)head->padded));
     LM_TRY(lm_ngrams_each(&head->options.ngrams, &room->ngrams, text,
                           head->options.hash_bits > 0 ? take_bucket : take_name, room));
-    lm_numbers_count(numbers);
+    LM_TRY(lm_numbers_count(numbers));
     lm_tfidf_weigh(&head->options, head->idf, numbers->items, numbers->counts, numbers->count);
     memcpy(room->sums, head->bias, (size_t)head->padded * sizeof *room->sums);
     LM_TRY(add_features(head, room));

@@ -150,16 +150,19 @@ add_row(dual *d, size_t row, double times)
 }
 
 /* Fisher and Yates. */
-static void
+static lm_status
 shuffle(dual *d, size_t count)
 {
     for (size_t i = 0; i + 1 < count; i++) {
         size_t other = i + lm_rng_below(&d->rng, count - i);
         uint32_t kept = d->active[i];
 
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            LM_TRY(lm_poll(d->ctx));
         d->active[i] = d->active[other];
         d->active[other] = kept;
     }
+    return LM_OK;
 }
 
 /* ---- Squared hinge ---- */
@@ -198,7 +201,7 @@ static lm_status
 hinge_pass(dual *d, size_t *active, const bounds *old, bounds *seen)
 {
     *seen = no_bounds;
-    shuffle(d, *active);
+    LM_TRY(shuffle(d, *active));
     for (size_t i = 0; i < *active; i++) {
         uint32_t at = d->active[i];
 
@@ -274,7 +277,7 @@ logistic_pass(dual *d, double *most)
     const double c = d->options->c;
 
     *most = 0;
-    shuffle(d, d->count);
+    LM_TRY(shuffle(d, d->count));
     for (size_t i = 0; i < d->count; i++) {
         const uint32_t at = d->active[i];
         const size_t row = d->rows[at];
@@ -339,14 +342,20 @@ order_features(dual *d, occurrence *list)
 
     for (uint32_t i = 0; i < features; i++)
         list[i] = (occurrence){0, i};
-    for (size_t i = 0; i < sparse->used; i++)
+    for (size_t i = 0; i < sparse->used; i++) {
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            LM_TRY(lm_poll(d->ctx));
         list[sparse->index[i]].count++;
+    }
     LM_TRY(lm_sort(d->ctx, list, features, sizeof *list, compare_occurrences));
     for (uint32_t i = 0; i < features; i++)
         d->places[list[i].feature] = i;
-    for (size_t i = 0; i < sparse->used; i++)
+    for (size_t i = 0; i < sparse->used; i++) {
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            LM_TRY(lm_poll(d->ctx));
         d->index[i] = d->places[sparse->index[i]];
-    return lm_poll(d->ctx);
+    }
+    return LM_OK;
 }
 
 static lm_status
@@ -369,7 +378,7 @@ static const struct {
     [LM_DUAL_LOGISTIC] = {fit_logistic, logistic_loss},
 };
 
-static void
+static lm_status
 measure_rows(dual *d)
 {
     const lm_design *design = d->design;
@@ -380,12 +389,14 @@ measure_rows(dual *d)
         const float *dense = dense_row(design, row);
         double sum = 1, of_dense = 0;
 
+        LM_TRY(count_row(d, row));
         for (size_t i = sparse->starts[row]; i < sparse->starts[row + 1]; i++)
             sum += (double)sparse->value[i] * sparse->value[i];
         for (size_t i = 0; i < design->width; i++)
             of_dense += (double)dense[i] * dense[i];
         d->squares[at] = sum + design->scale * design->scale * of_dense;
     }
+    return LM_OK;
 }
 
 /* What was minimised, with the weights as they are. */
@@ -438,7 +449,7 @@ fit_labels(dual *d, lm_dual_progress progress, void *opaque, lm_linear_model *mo
 
     *sum = 0;
     LM_TRY(place_features(d));
-    measure_rows(d);
+    LM_TRY(measure_rows(d));
     for (size_t label = two ? 1 : 0; label < model->labels; label++) {
         double objective;
 
