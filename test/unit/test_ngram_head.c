@@ -767,6 +767,36 @@ too_large(void)
     lm_arena_free(&arena);
 }
 
+/* N-grams of more bytes than an image may have. */
+static void
+too_long(void)
+{
+    const uint64_t bytes = (uint64_t)LM_FEATURE_BYTES_MAX + 1;
+    lm_tensor list[] = {
+        {.name = "bias", .dtype = LM_F32, .rank = 1, .shape = {2}, .count = 2},
+        {.name = "dense", .dtype = LM_F32, .rank = 2, .shape = {2, 1}, .count = 2},
+        {.name = "ends", .dtype = LM_U32, .rank = 1, .shape = {2}, .count = 2},
+        {.name = "idf", .dtype = LM_F32, .rank = 1, .shape = {2}, .count = 2},
+        {.name = "names", .dtype = LM_U8, .rank = 1, .shape = {bytes}, .count = bytes},
+        {.name = "weight", .dtype = LM_F32, .rank = 2, .shape = {2, 2}, .count = 4},
+    };
+    lm_checkpoint checkpoint = {.tensors = {.items = list, .count = 6}};
+    lm_ngram_head_plan plan;
+    lm_context ctx;
+    lm_arena arena;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, GOOD, strlen(GOOD), LM_NGRAM_HEAD_JSON,
+                                 &checkpoint.settings));
+    CHECK_EQ_INT(lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan), LM_BAD_MODEL);
+    CHECK_STR(ctx.error.message, "the n-grams of the classifier are too long");
+    list[4].shape[0] = list[4].count = 3;
+    CHECK_OK(&ctx, lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan));
+    CHECK_EQ_INT(plan.slots, 4);
+    lm_arena_free(&arena);
+}
+
 static void
 bad_section(void)
 {
@@ -883,6 +913,7 @@ static const unit_case cases[] = {
     {"bad contents", bad_contents},
     {"bad buckets", bad_buckets},
     {"too large", too_large},
+    {"too long", too_long},
     {"bad section", bad_section},
     {"every allocation", every_allocation},
     {"every poll", every_poll},
