@@ -99,6 +99,15 @@ def files_of(path):
             yield os.path.relpath(name, path), read(name)
 
 
+def ngram_head(bits, names):
+    """A classifier on n-grams with two features and two labels, with words or with buckets."""
+    settings = (f'{{"format":1,"task":"classification","labels":["a","b"],"ngrams":"word","words":"unicode","low":1,"high":2,'
+                f'"lowercase":true,"hash_bits":{bits},"hash_seed":0,"binary":false,"sublinear":true,"norm":"l2","dimensions":0}}')
+    header = ('{"weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"bias":{"dtype":"F32","shape":[2],"data_offsets":[16,24]},'
+              f'"idf":{{"dtype":"F32","shape":[2],"data_offsets":[24,32]}},{names}}}')
+    return [("ngram_head.json", settings.encode()), ("ngram_head.safetensors", header.encode())]
+
+
 def seeds_of_models():
     for path in FOLDERS:
         name = os.path.basename(path)
@@ -135,6 +144,9 @@ def seeds_of_models():
              ("head.safetensors", head)]
     write("config", "head", folder(parts))
     write("model", "head", folder(parts))
+    write("model", "ngram_head", folder(ngram_head(0, '"ends":{"dtype":"U32","shape":[2],"data_offsets":[32,40]},'
+                                                      '"names":{"dtype":"U8","shape":[3],"data_offsets":[40,43]}')))
+    write("model", "ngram_head-buckets", folder(ngram_head(8, '"buckets":{"dtype":"U32","shape":[2],"data_offsets":[32,40]}')))
     write("tensors", "empty", struct.pack("<Q", 2) + b"{}")
     write("tensors", "raw", struct.pack("<Q", len(head)) + head + bytes(range(32)))
     for dtype, size in [("F64", 8), ("F16", 2), ("BF16", 2), ("I64", 8), ("U8", 1), ("BOOL", 1), ("F8_E4M3", 1)]:

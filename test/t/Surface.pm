@@ -57,6 +57,8 @@ my %by_routine = (
     (map { ("$_ name" => 'nightly') } qw(run_job drop_job pause_job resume_job retry_errors stale job_plan attach detach switch_job)),
     'map_vectors query' => 'SELECT body FROM doc', 'map_vectors name' => 'fresh', 'mapped map' => 'fresh', 'create_alert query' => 'SELECT 1 AS n', 'create_alert condition' => 'n > 0', 'run_job workers' => 0,
     'classification_report query' => 'SELECT label, label FROM doc',
+    (map { ("$_ query" => 'SELECT label, label FROM doc') } qw(tfidf bag_of_words)),
+    'build_vocabulary query' => 'SELECT label FROM doc', 'build_vocabulary specials' => '{a}',
     'confusion_matrix query' => 'SELECT label, label FROM doc', 'f1 average' => 'macro');
 my %by_name = (
     model => 'm', from_model => 'm', to_model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',

@@ -10,8 +10,8 @@
 #define CHECK_BYTES ((size_t)1 << 20) /* between two polls */
 
 /* A piece may end inside a character, of which at most three bytes are left for the next. */
-static lm_status
-check_text(lm_context *ctx, lm_text text)
+lm_status
+lm_words_check(lm_context *ctx, lm_text text)
 {
     for (size_t at = 0; at < text.length;) {
         size_t left = text.length - at, piece = left < CHECK_BYTES ? left : CHECK_BYTES;
@@ -31,7 +31,7 @@ lm_status
 lm_words_open(lm_words *words, lm_text text, lm_buffer *word)
 {
     *words = (lm_words){.text = text, .word = word};
-    return check_text(word->ctx, text);
+    return lm_words_check(word->ctx, text);
 }
 
 static lm_status

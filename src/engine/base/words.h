@@ -18,6 +18,9 @@ typedef struct lm_words {
     lm_buffer *word; /* the caller's: the word that was found last */
 } lm_words;
 
+/* LM_BAD_TEXT, with its place, where a text is not UTF-8. Polls cancel. */
+lm_status lm_words_check(lm_context *ctx, lm_text text);
+
 /* `word` is used again by each word, so that a warm one allocates nothing. LM_BAD_TEXT: not UTF-8.
  */
 lm_status lm_words_open(lm_words *words, lm_text text, lm_buffer *word);

@@ -199,6 +199,10 @@ typedef struct lm_checkpoint {
 #define LM_NGRAM_JSON "ngram.json"
 #define LM_NGRAM_TENSORS "ngram.safetensors"
 
+/* A classifier on n-grams that lmtext trained. */
+#define LM_NGRAM_HEAD_JSON "ngram_head.json"
+#define LM_NGRAM_HEAD_TENSORS "ngram_head.safetensors"
+
 /* Names of the files that make the model, in reading order: settings first, then weights. */
 typedef struct lm_file_list {
     const char *const *names;

@@ -16,6 +16,7 @@ typedef struct own_files {
 static const own_files kinds[] = {
     {{LM_HEAD_JSON, 16 * LM_MB}, LM_HEAD_TENSORS},
     {{LM_NGRAM_JSON, 64 * LM_KB}, LM_NGRAM_TENSORS},
+    {{LM_NGRAM_HEAD_JSON, 16 * LM_MB}, LM_NGRAM_HEAD_TENSORS},
 };
 
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])

@@ -102,6 +102,7 @@ typedef enum lm_section_id {
     LM_SECTION_STEPS,
     LM_SECTION_VECTORS,
     LM_SECTION_LATE,
+    LM_SECTION_NGRAM_HEAD,
     LM_SECTION_COUNT
 } lm_section_id;
 
@@ -140,7 +141,8 @@ lm_status lm_model_set_base(lm_context *ctx, lm_model *model, const lm_model *ba
 /* Numbers of an embedding before it is cut; 0: the model computes none. */
 int lm_model_width(const lm_model *model);
 
-/* Whether it is a head on the embedding of its base, and not on the hidden states. */
+/* Whether it is a head on the embedding of its base, and not on the hidden states; also where it
+ * reads n-grams beside it. */
 static inline bool
 lm_model_reads_embedding(const lm_model *model)
 {
@@ -222,6 +224,13 @@ static inline const lm_head *
 lm_model_head(const lm_model *model)
 {
     return lm_model_view(model, LM_SECTION_HEAD);
+}
+
+/* What classifies by n-grams; NULL: the model does not. */
+static inline const struct lm_ngram_head *
+lm_model_ngram_head(const lm_model *model)
+{
+    return model->views[LM_SECTION_NGRAM_HEAD];
 }
 
 static inline const struct lm_unigram *

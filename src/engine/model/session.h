@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "lang/ngram_head.h"
 #include "model/model.h"
 
 /*
@@ -36,7 +37,8 @@ typedef struct lm_session {
     lm_context *ctx; /* allocates everything here */
     lm_token_scratch *scratch;
     lm_encoding encoding, prompt_encoding;
-    lm_buffer text; /* prompt and text, joined */
+    lm_buffer text;            /* prompt and text, joined */
+    lm_ngram_head_room ngrams; /* of a classifier on n-grams */
 
     int32_t *ids, *types;
     size_t token_capacity;

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "lang/ngram_head.h"
 #include "model/session.h"
 #include "task/score.h"
 
@@ -52,23 +53,94 @@ score_all(lm_context *ctx, const lm_model *model, const float *embeddings, size_
     return LM_OK;
 }
 
+/* ---- n-grams ---- */
+
+/* How wide the embeddings of a block are, and how many labels: of either kind of head. */
+static size_t
+width_of(const lm_model *model)
+{
+    const lm_ngram_head *ngrams = lm_model_ngram_head(model);
+
+    return (size_t)(ngrams ? ngrams->width : lm_model_head(model)->width);
+}
+
+static size_t
+labels_of(const lm_model *model)
+{
+    const lm_ngram_head *ngrams = lm_model_ngram_head(model);
+
+    return (size_t)(ngrams ? ngrams->labels : lm_model_head(model)->labels);
+}
+
+/* The base is bound by the caller, so its width can be checked here at the earliest. */
+static lm_status
+check_ngrams(lm_context *ctx, const lm_model *model, bool pairs)
+{
+    const lm_ngram_head *head = lm_model_ngram_head(model);
+
+    if (pairs)
+        return lm_raise(ctx, LM_UNSUPPORTED, "the model has no head for pairs of texts");
+    if (head->width == 0 || (model->base && model->base->info.dimensions == head->width))
+        return LM_OK;
+    lm_raise(ctx, LM_BAD_MODEL, "the head does not fit its base model");
+    lm_detail_key(ctx, "dimensions");
+    lm_detail_found(ctx, "%d", head->width);
+    return lm_detail_allowed(ctx, "%d", model->base ? model->base->info.dimensions : 0);
+}
+
+/* Scores of texts, and of their embeddings where these have a width; *done counts texts. */
+static lm_status
+score_ngrams(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+             size_t count, const float *embeddings, lm_scoring scoring, float *scores,
+             lm_embed_counts *counts)
+{
+    const lm_ngram_head *head = lm_model_ngram_head(model);
+    const lm_kernels *kernels = lm_kernels_active();
+
+    for (size_t i = 0; i < count; i++) {
+        const float *embedding = head->width > 0 ? embeddings + i * (size_t)head->width : NULL;
+        float *row = scores + i * (size_t)head->labels;
+
+        LM_TRY(lm_poll(ctx));
+        LM_TRY(lm_ngram_head_run(kernels, head, &session->ngrams, texts[i], embedding, row));
+        lm_score(kernels, scoring, (size_t)head->labels, row);
+        if (head->width == 0) {
+            counts->texts++;
+            counts->tokens += session->ngrams.seen;
+        }
+    }
+    return LM_OK;
+}
+
 /* ---- Texts ---- */
 
 /* Where a text fails, those before it that were embedded still get their scores. The session's
  * embeddings begin with room for one that is between layers. */
+static lm_status
+classify_embedded(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+                  size_t done, lm_scoring scoring, float *room, float *scores)
+{
+    const float *embeddings = room + width_of(model);
+
+    if (lm_model_ngram_head(model))
+        return score_ngrams(ctx, session, model, texts, done, embeddings, scoring, scores, NULL);
+    return score_all(ctx, model, embeddings, done, scoring, room, scores);
+}
+
 static lm_status
 classify_block(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
                size_t count, const lm_embed_options *options, lm_scoring scoring, float *scores,
                lm_embed_counts *counts)
 {
     lm_embed_counts done = {0};
-    float *room = session->embeddings, *embeddings = room + lm_model_head(model)->width;
+    float *room = session->embeddings, *embeddings = room + width_of(model);
     lm_status status = lm_embed(ctx, session, model, texts, count, options, embeddings, &done);
     lm_status scored = LM_OK;
 
     lm_embed_counts_add(counts, &done);
     if (status != LM_CANCELLED)
-        scored = score_all(ctx, model, embeddings, (size_t)done.texts, scoring, room, scores);
+        scored = classify_embedded(ctx, session, model, texts, (size_t)done.texts, scoring, room,
+                                   scores);
     return scored != LM_OK ? scored : status;
 }
 
@@ -76,9 +148,26 @@ lm_status
 lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
             size_t count, const lm_embed_options *options, float *scores, lm_embed_counts *counts)
 {
-    LM_TRY(check_head(ctx, model));
-    return lm_classify_as(ctx, session, model, texts, count, options, lm_model_head(model)->scoring,
+    if (!lm_model_ngram_head(model))
+        LM_TRY(check_head(ctx, model));
+    return lm_classify_as(ctx, session, model, texts, count, options,
+                          lm_model_ngram_head(model) ? LM_SCORING_SOFTMAX
+                                                     : lm_model_head(model)->scoring,
                           scores, counts);
+}
+
+/* By n-grams alone. Buffers are given back as by lm_embed. */
+static lm_status
+classify_ngrams(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+                size_t count, lm_scoring scoring, float *scores, lm_embed_counts *counts)
+{
+    lm_embed_counts done = {0};
+    lm_status status =
+        score_ngrams(ctx, session, model, texts, count, NULL, scoring, scores, &done);
+
+    lm_embed_counts_add(counts, &done);
+    lm_session_trim(session);
+    return status;
 }
 
 /* The embedding is taken whole, whatever `dimensions` says: the head was trained on all of it. */
@@ -88,19 +177,21 @@ lm_classify_as(lm_context *ctx, lm_session *session, const lm_model *model, cons
                lm_embed_counts *counts)
 {
     lm_embed_options whole = *options;
-    const lm_head *head = lm_model_head(model);
     size_t block = count < BLOCK_TEXTS ? count : BLOCK_TEXTS;
     size_t each = options->pairs ? 2 : 1;
 
-    LM_TRY(check_head(ctx, model));
+    LM_TRY(lm_model_ngram_head(model) ? check_ngrams(ctx, model, options->pairs)
+                                      : check_head(ctx, model));
+    if (width_of(model) == 0)
+        return classify_ngrams(ctx, session, model, texts, count, scoring, scores, counts);
     whole.dimensions = 0;
     LM_TRY(lm_session_grow(ctx, session, &session->embeddings, &session->embedding_capacity,
-                           (block + 1) * (size_t)head->width, sizeof(float)));
+                           (block + 1) * width_of(model), sizeof(float)));
     for (size_t first = 0; first < count; first += block) {
         size_t texts_here = count - first < block ? count - first : block;
 
         LM_TRY(classify_block(ctx, session, model, texts + each * first, texts_here, &whole,
-                              scoring, scores + first * (size_t)head->labels, counts));
+                              scoring, scores + first * labels_of(model), counts));
     }
     return LM_OK;
 }
@@ -111,6 +202,11 @@ lm_classify_as(lm_context *ctx, lm_session *session, const lm_model *model, cons
 static lm_status
 check_takes_vectors(lm_context *ctx, const lm_model *model)
 {
+    if (lm_model_ngram_head(model)) {
+        lm_raise(ctx, LM_UNSUPPORTED, "the model classifies texts only, not vectors");
+        return lm_detail_hint(ctx, "It reads the n-grams of a text. Vectors can be classified by a "
+                                   "model that lmtext.train made with the method linear.");
+    }
     if (lm_model_reads_embedding(model))
         return LM_OK;
     lm_raise(ctx, LM_UNSUPPORTED, "the model classifies texts only, not vectors");
@@ -144,7 +240,8 @@ lm_status
 lm_classify_vector(lm_context *ctx, const lm_model *model, const float *vector, int width,
                    float *scores)
 {
-    LM_TRY(check_head(ctx, model));
+    if (!lm_model_ngram_head(model))
+        LM_TRY(check_head(ctx, model));
     LM_TRY(check_takes_vectors(ctx, model));
     LM_TRY(check_vector(ctx, vector, width, lm_model_head(model)->width));
     return score_all(ctx, model, vector, 1, lm_model_head(model)->scoring, NULL, scores);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/unicode.h"
+#include "base/utf8.h"
 #include "task/classify.h"
 #include "task/integrated.h"
 #include "task/tag.h"
@@ -51,8 +53,9 @@ join_words(explain_run *run, const lm_shared_token *tokens, size_t count)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
         const lm_shared_token *token = &tokens[i];
-        bool joins = run->word_count > 0 && lm_tag_is_piece(tokenizer, token->token, token->start,
-                                                            token->stop, run->text, &at);
+        bool joins =
+            tokenizer && run->word_count > 0 &&
+            lm_tag_is_piece(tokenizer, token->token, token->start, token->stop, run->text, &at);
 
         sum = joins ? sum + token->value : token->value;
         if (!joins)
@@ -124,6 +127,33 @@ leave_out_block(explain_run *run, size_t first, size_t count, char *copies, floa
     return LM_OK;
 }
 
+/* Of a model without tokens: stretches without white space. The text was classified, so it is
+ * valid. */
+static lm_status
+read_words(explain_run *run, lm_shared_token **tokens, size_t *count)
+{
+    const lm_text text = run->text;
+    bool inside = false;
+    int32_t at = 0; /* characters */
+    int bytes;
+
+    *count = 0;
+    *tokens = lm_arena_array(&run->arena, text.length / 2 + 1, sizeof **tokens);
+    if (!*tokens)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < text.length; i += (size_t)bytes, at++) {
+        unsigned flags = lm_unicode_flags(lm_utf8_decode(text.bytes + i, &bytes));
+        bool word = (flags & LM_UNICODE_SPACE) == 0;
+
+        if (word && !inside)
+            (*tokens)[(*count)++] = (lm_shared_token){0, at, at + 1, 0};
+        else if (word)
+            (*tokens)[*count - 1].stop = at + 1;
+        inside = word;
+    }
+    return LM_OK;
+}
+
 /* The text's tokens, without special ones; of a window, unless windows are averaged. */
 static lm_status
 read_tokens(explain_run *run, lm_shared_token **tokens, size_t *count)
@@ -155,6 +185,7 @@ static lm_status
 leave_words_out(explain_run *run)
 {
     const size_t length = run->text.length > 0 ? run->text.length : 1;
+    const bool has_tokens = lm_model_tokenizer(run->model) != NULL;
     const float whole = run->scores[run->explain.label];
     size_t block = BLOCK_BYTES / length, count;
     lm_shared_token *tokens;
@@ -162,7 +193,7 @@ leave_words_out(explain_run *run)
     char *copies;
 
     block = block < 1 ? 1 : block < BLOCK_TEXTS ? block : BLOCK_TEXTS;
-    LM_TRY(read_tokens(run, &tokens, &count));
+    LM_TRY(has_tokens ? read_tokens(run, &tokens, &count) : read_words(run, &tokens, &count));
     LM_TRY(join_words(run, tokens, count));
     copies = lm_arena_array(&run->arena, block, length);
     if (!copies)
@@ -183,6 +214,10 @@ share_gradients(explain_run *run)
     lm_shared_token *tokens;
     size_t count;
 
+    if (lm_model_ngram_head(run->model)) {
+        lm_raise(run->ctx, LM_UNSUPPORTED, "there are no gradients of n-grams");
+        return lm_detail_hint(run->ctx, "Use the method leave_one_out.");
+    }
     LM_TRY(lm_integrated_gradients(run->ctx, &run->arena, run->session, run->model, &run->text,
                                    run->options, &run->explain, &tokens, &count, &run->counts));
     return join_words(run, tokens, count);
@@ -221,7 +256,7 @@ check_options(lm_context *ctx, const lm_model *model, const lm_explain_options *
 {
     const int labels = model->info.label_count;
 
-    if (lm_model_head(model) && explain->label >= labels) {
+    if (explain->label >= labels && (lm_model_head(model) || lm_model_ngram_head(model))) {
         lm_raise(ctx, LM_BAD_ARGUMENT, "the model has no such label");
         lm_detail_found(ctx, "%d", explain->label);
         return lm_detail_allowed(ctx, "0 to %d", labels - 1);

@@ -10,12 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/intern.h"
 #include "base/size.h"
 #include "model/head.h"
+#include "train/labels.h"
 #include "train/softmax.h"
-
-#define POLL_EVERY 8192 /* rows */
 
 /* As SQL gives them; the ranges are those of softmax.h. */
 typedef struct linear_options {
@@ -30,17 +28,14 @@ typedef struct linear {
     lm_context *ctx;
     linear_options options;
     size_t width;
-    lm_intern labels;
+    lm_train_labels labels;
     float *vectors; /* (rows, width) */
-    int32_t *y;     /* (rows): numbers of labels in the order of first sight, then of bytes */
     size_t rows, room;
-    uint32_t *order; /* of labels; NULL before the fit */
     const lm_train_watch *watch;
     lm_softmax_result result;
 } linear;
 
 static lm_status make_room(linear *l, size_t more);
-static lm_status number_labels(linear *l);
 static void report_step(void *opaque, const lm_softmax_progress *step);
 static lm_status write_head(const linear *l, lm_arena *arena, lm_train_outcome *outcome);
 static void add_value(lm_train_outcome *outcome, const char *name, double value);
@@ -71,7 +66,7 @@ linear_open(lm_context *ctx, const void *options, size_t width, void **training)
     l->ctx = ctx;
     l->options = *(const linear_options *)options;
     l->width = width;
-    lm_intern_init(&l->labels, ctx, "labels");
+    lm_train_labels_init(&l->labels, ctx);
     return LM_OK;
 }
 
@@ -82,10 +77,8 @@ linear_close(void *training)
 
     if (!l)
         return;
-    lm_intern_free(&l->labels);
+    lm_train_labels_free(&l->labels);
     lm_free(l->ctx, l->vectors);
-    lm_free(l->ctx, l->y);
-    lm_free(l->ctx, l->order);
     lm_free(l->ctx, l->result.weight);
     lm_free(l->ctx, l->result.bias);
     lm_free(l->ctx, l);
@@ -97,13 +90,7 @@ linear_add_rows(void *training, const lm_train_rows *rows)
     linear *l = training;
 
     LM_TRY(make_room(l, rows->count));
-    for (size_t i = 0; i < rows->count; i++) {
-        const lm_text *label = &rows->texts[1][i];
-        uint32_t number;
-
-        LM_TRY(lm_intern_add(&l->labels, label->bytes, label->length, &number));
-        l->y[l->rows + i] = (int32_t)number;
-    }
+    LM_TRY(lm_train_labels_add(&l->labels, rows->texts[1], rows->count));
     memcpy(l->vectors + l->rows * l->width, rows->vectors,
            rows->count * l->width * sizeof *l->vectors);
     l->rows += rows->count;
@@ -117,7 +104,6 @@ make_room(linear *l, size_t more)
     size_t room = l->room * 2 > l->rows + more ? l->room * 2 : l->rows + more;
     size_t numbers, bytes;
     float *vectors;
-    int32_t *y;
 
     if (l->rows + more <= l->room)
         return LM_OK;
@@ -127,9 +113,6 @@ make_room(linear *l, size_t more)
     if (!(vectors = lm_realloc(l->ctx, l->vectors, bytes)))
         return LM_NO_MEMORY;
     l->vectors = vectors;
-    if (!(y = lm_realloc(l->ctx, l->y, room * sizeof *y)))
-        return LM_NO_MEMORY;
-    l->y = y;
     l->room = room;
     return LM_OK;
 }
@@ -137,7 +120,7 @@ make_room(linear *l, size_t more)
 static const char *
 linear_lacking(const void *training, const char **hint)
 {
-    if (((const linear *)training)->labels.count > 1)
+    if (((const linear *)training)->labels.names.count > 1)
         return NULL;
     *hint = "A classifier needs at least two labels.";
     return "returned only one label";
@@ -155,30 +138,9 @@ linear_fit(void *training, const lm_train_watch *watch)
                                         .refit = l->options.refit};
 
     l->watch = watch;
-    LM_TRY(number_labels(l));
-    return lm_softmax_train(l->ctx, l->vectors, l->y, l->rows, l->width, (int)l->labels.count,
-                            &options, report_step, l, &l->result);
-}
-
-/* Number the labels anew, in the order of their bytes. */
-static lm_status
-number_labels(linear *l)
-{
-    uint32_t count = l->labels.count, *ranks;
-    lm_status status = LM_OK;
-
-    LM_TRY(lm_intern_sort(&l->labels, &l->order));
-    if (!(ranks = lm_alloc_array(l->ctx, (size_t)count + 1, sizeof *ranks)))
-        return LM_NO_MEMORY;
-    for (uint32_t i = 0; i < count; i++)
-        ranks[l->order[i]] = i;
-    for (size_t i = 0; status == LM_OK && i < l->rows; i++) {
-        l->y[i] = (int32_t)ranks[l->y[i]];
-        if (i % POLL_EVERY == 0)
-            status = lm_poll(l->ctx);
-    }
-    lm_free(l->ctx, ranks);
-    return status;
+    LM_TRY(lm_train_labels_sort(&l->labels));
+    return lm_softmax_train(l->ctx, l->vectors, l->labels.y, l->rows, l->width,
+                            (int)l->labels.names.count, &options, report_step, l, &l->result);
 }
 
 static void
@@ -207,7 +169,7 @@ linear_write(void *training, lm_train_outcome *outcome)
     lm_arena_init(&arena, l->ctx);
     status = write_head(l, &arena, outcome);
     lm_arena_free(&arena);
-    add_value(outcome, "labels", l->labels.count);
+    add_value(outcome, "labels", l->labels.names.count);
     add_value(outcome, "held_out", (double)result->held_out);
     add_value(outcome, "held_out_accuracy", result->held_out_accuracy);
     add_value(outcome, "held_out_loss", result->held_out_loss);
@@ -225,23 +187,14 @@ linear_write(void *training, lm_train_outcome *outcome)
 static lm_status
 write_head(const linear *l, lm_arena *arena, lm_train_outcome *outcome)
 {
-    uint32_t count = l->labels.count;
-    const char **names = lm_arena_array(arena, (size_t)count + 1, sizeof *names);
-    const lm_head head = {.labels = (int)count,
-                          .width = (int)l->width,
-                          .weight = l->result.weight,
-                          .bias = l->result.bias,
-                          .names = names};
+    const char *const *names;
+    lm_head head = {.labels = (int)l->labels.names.count,
+                    .width = (int)l->width,
+                    .weight = l->result.weight,
+                    .bias = l->result.bias};
 
-    if (!names)
-        return LM_NO_MEMORY;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t length;
-        const char *bytes = lm_intern_bytes(&l->labels, l->order[i], &length);
-
-        if (!(names[i] = lm_arena_copy(arena, bytes, length)))
-            return LM_NO_MEMORY;
-    }
+    LM_TRY(lm_train_labels_names(&l->labels, arena, &names));
+    head.names = names;
     outcome->file_count = 2;
     outcome->files[0].name = LM_HEAD_JSON;
     outcome->files[1].name = LM_HEAD_TENSORS;
@@ -262,10 +215,12 @@ summarize(const linear *l, char *line, size_t size)
     const lm_softmax_result *result = &l->result;
 
     if (isnan(result->held_out_accuracy))
-        snprintf(line, size, "with %u labels: no row was held out to measure it", l->labels.count);
+        snprintf(line, size, "with %u labels: no row was held out to measure it",
+                 l->labels.names.count);
     else
-        snprintf(line, size, "with %u labels: accuracy %.4f on %zu held-out row%s", l->labels.count,
-                 result->held_out_accuracy, result->held_out, result->held_out == 1 ? "" : "s");
+        snprintf(line, size, "with %u labels: accuracy %.4f on %zu held-out row%s",
+                 l->labels.names.count, result->held_out_accuracy, result->held_out,
+                 result->held_out == 1 ? "" : "s");
 }
 
 static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT}, {"label", LM_TRAIN_LABEL}};

@@ -16,7 +16,8 @@
 typedef enum lm_train_kind {
     LM_TRAIN_INPUT, /* texts, of which the base makes vectors, or these vectors */
     LM_TRAIN_LABEL, /* a word */
-    LM_TRAIN_TEXT   /* texts as they are */
+    LM_TRAIN_TEXT,  /* texts as they are */
+    LM_TRAIN_BOTH   /* texts as they are, and the vectors that the base makes of them */
 } lm_train_kind;
 
 typedef struct lm_train_column {
@@ -53,8 +54,17 @@ typedef struct lm_train_watch {
     void *opaque;
 } lm_train_watch;
 
-#define LM_TRAIN_VALUES_MAX 12
+#define LM_TRAIN_VALUES_MAX 16
+#define LM_TRAIN_TRIALS_MAX 8
 #define LM_TRAIN_FILES_MAX 2
+
+/* A way that was tried, where a method chooses among some. */
+typedef struct lm_train_trial {
+    const char *name;
+    double accuracy; /* on held-out rows; NaN where there are none */
+    double seconds;
+    bool chosen;
+} lm_train_trial;
 
 /* What came of it. */
 typedef struct lm_train_outcome {
@@ -65,6 +75,9 @@ typedef struct lm_train_outcome {
     int file_count;
     lm_train_value values[LM_TRAIN_VALUES_MAX]; /* figures that are kept with it */
     int value_count;
+    lm_train_trial trials[LM_TRAIN_TRIALS_MAX];
+    int trial_count;
+    bool without_base; /* the base was only tried: the model does not need it */
     char summary[160]; /* after "trained on 10 rows ": "with 2 labels: accuracy …" */
 } lm_train_outcome;
 

@@ -14,11 +14,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "base/size.h"
 #include "kernels/kernels.h"
 #include "train/lbfgs.h"
 #include "train/softmax.h"
+#include "train/split.h"
 
 #define BLOCK_FLOPS ((size_t)1 << 27)
 #define BLOCK_ROWS 1024
@@ -117,7 +117,6 @@ static lm_status trainer_allocate(trainer *t, size_t weights);
 static void trainer_close(trainer *t);
 static lm_status measure_spread(trainer *t);
 static lm_status split_rows(trainer *t);
-static lm_status mark_held_out(trainer *t, size_t *starts, size_t *by_label, bool *held);
 static lm_status choose_penalty(trainer *t, choice *c);
 static lm_status fit_all(trainer *t, const choice *c);
 static lm_status run_fit(fit *f, int max_steps, choice *end);
@@ -311,62 +310,17 @@ measure_spread(trainer *t)
     return LM_OK;
 }
 
-/* Fill `order`: rows to train on in ascending order, then rows held out. */
+/* Rows to train on, then rows held out. */
 static lm_status
 split_rows(trainer *t)
 {
-    size_t *starts = lm_alloc_zero(t->ctx, (t->labels + 1) * sizeof *starts);
-    bool *held = starts ? lm_alloc_zero(t->ctx, t->rows) : NULL;
-    lm_status status = held ? mark_held_out(t, starts, t->order, held) : LM_NO_MEMORY;
-    size_t next = 0;
+    size_t trained;
 
-    for (int part = 0; part < 2 && status == LM_OK; part++) {
-        for (size_t i = 0; i < t->rows; i++)
-            if (held[i] == (part == 1))
-                t->order[next++] = i;
-        if (part == 0)
-            t->train = (row_list){t->order, next};
-    }
-    t->held_out = (row_list){t->order + t->train.count, t->rows - t->train.count};
+    LM_TRY(lm_split_rows(t->ctx, t->y, t->rows, t->labels, t->options->hold_out, t->options->seed,
+                         t->order, &trained));
+    t->train = (row_list){t->order, trained};
+    t->held_out = (row_list){t->order + trained, t->rows - trained};
     t->all = (row_list){t->order, t->rows};
-    lm_free(t->ctx, held);
-    lm_free(t->ctx, starts);
-    return status;
-}
-
-/*
- * Mark the rows to hold out: of each label its share, chosen at random, but never its last row.
- * What rounding takes from one label goes to the next, so that many small labels add up.
- */
-static lm_status
-mark_held_out(trainer *t, size_t *starts, size_t *by_label, bool *held)
-{
-    double owed = 0;
-    lm_rng rng;
-
-    /* Sort row numbers by label: counts, then ends, which the filling turns into starts. */
-    for (size_t i = 0; i < t->rows; i++)
-        starts[t->y[i]]++;
-    for (size_t label = 0; label < t->labels; label++) {
-        if (starts[label] == 0)
-            return lm_raise(t->ctx, LM_BAD_ARGUMENT, "label %zu has no row", label);
-        starts[label] += label > 0 ? starts[label - 1] : 0;
-    }
-    starts[t->labels] = t->rows;
-    for (size_t i = t->rows; i-- > 0;)
-        by_label[--starts[t->y[i]]] = i;
-    lm_rng_seed(&rng, t->options->seed);
-    for (size_t label = 0; label < t->labels; label++) {
-        size_t *rows = by_label + starts[label], count = starts[label + 1] - starts[label];
-
-        owed += (double)count * t->options->hold_out;
-        for (size_t taken = 0; owed >= 1 && taken + 1 < count; taken++, owed--) {
-            size_t pick = taken + lm_rng_below(&rng, count - taken), row = rows[pick];
-
-            rows[pick] = rows[taken];
-            held[row] = true;
-        }
-    }
     return LM_OK;
 }
 

@@ -87,6 +87,7 @@ static int store(training *t, lm_train_outcome *outcome);
 static char *metrics_json(const training *t, const lm_train_outcome *outcome);
 static void add_value(StringInfo json, const lm_train_value *value);
 static void add_number(StringInfo json, const char *key, double value);
+static void add_trials(StringInfo json, const lm_train_outcome *outcome);
 static lm_status stat_file(lm_context *ctx, void *opaque, const char *name, bool *found,
                            uint64_t *size);
 static lm_status read_file(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
@@ -257,6 +258,7 @@ query_columns(const lm_method *method)
         [LM_TRAIN_INPUT] = LMTEXT_COLUMN_INPUT,
         [LM_TRAIN_LABEL] = LMTEXT_COLUMN_LABEL,
         [LM_TRAIN_TEXT] = LMTEXT_COLUMN_TEXT,
+        [LM_TRAIN_BOTH] = LMTEXT_COLUMN_TEXT,
     };
     lmtext_column *columns = palloc(method->column_count * sizeof *columns);
 
@@ -340,6 +342,12 @@ is_whole(const training *t, const lmtext_query_row *row)
     return true;
 }
 
+static bool
+is_embedded(lm_train_kind kind)
+{
+    return kind == LM_TRAIN_INPUT || kind == LM_TRAIN_BOTH;
+}
+
 /* A row behind those of the batch; texts of the input wait to be embedded. */
 static void
 take_row(const training *t, const lmtext_query_row *row, train_batch *batch)
@@ -352,7 +360,7 @@ take_row(const training *t, const lmtext_query_row *row, train_batch *batch)
         else {
             batch->texts[i][batch->count] =
                 lmtext_utf8_from_bytes(field->text, strlen(field->text));
-            if (t->base != NULL && t->method->columns[i].kind == LM_TRAIN_INPUT)
+            if (is_embedded(t->method->columns[i].kind))
                 batch->to_embed[batch->embed_count++] = batch->texts[i][batch->count];
         }
     }
@@ -465,15 +473,18 @@ report_phase(training *t, const char *phase)
 static int
 store(training *t, lm_train_outcome *outcome)
 {
-    lmtext_version_options options = {.base_model = t->base != NULL ? &t->base->model : NULL};
+    lmtext_version_options options = {0};
     lm_source source = {outcome, stat_file, read_file};
+    const lmtext_model *base;
     int version;
 
     report_phase(t, "storing");
     lmtext_check(&t->call, t->method->write(t->state, outcome), t->name);
     t->method->close(t->state);
+    base = outcome->without_base ? NULL : t->base;
+    options.base_model = base != NULL ? &base->model : NULL;
     options.metrics = metrics_json(t, outcome);
-    lmtext_version_create(t->name, &source, t->base != NULL ? t->base->relid : InvalidOid, &options,
+    lmtext_version_create(t->name, &source, base != NULL ? base->relid : InvalidOid, &options,
                           &version);
     return version;
 }
@@ -492,10 +503,28 @@ metrics_json(const training *t, const lm_train_outcome *outcome)
     add_number(&json, "skipped", (double)t->skipped);
     for (int i = 0; i < outcome->value_count; i++)
         add_value(&json, &outcome->values[i]);
+    add_trials(&json, outcome);
     add_number(&json, t->base != NULL ? "embed_seconds" : "read_seconds", t->read_seconds);
     add_number(&json, "train_seconds", t->train_seconds);
     appendStringInfoChar(&json, '}');
     return json.data;
+}
+
+/* Names are the methods' own: they need no escapes. */
+static void
+add_trials(StringInfo json, const lm_train_outcome *outcome)
+{
+    for (int i = 0; i < outcome->trial_count; i++) {
+        const lm_train_trial *trial = &outcome->trials[i];
+
+        appendStringInfo(json, "%s{\"method\": \"%s\"", i == 0 ? ", \"tried\": [" : ", ",
+                         trial->name);
+        add_number(json, "held_out_accuracy", trial->accuracy);
+        add_number(json, "seconds", trial->seconds);
+        appendStringInfo(json, ", \"chosen\": %s}", trial->chosen ? "true" : "false");
+    }
+    if (outcome->trial_count > 0)
+        appendStringInfoChar(json, ']');
 }
 
 static void

@@ -1,0 +1,144 @@
+/*
+ * ngram_head_run.c - the numbers of labels for a text: its n-grams looked up, counted, weighed, and
+ * the rows of their weights added. Allocates nothing once the room has grown.
+ */
+#include <string.h>
+
+#include "base/hash.h"
+#include "lang/ngram_head.h"
+
+#define POLL_EVERY 8192u /* rows of weights, probes */
+#define LANES 16         /* floats of a step: rows are padded to so many */
+#define FETCHED 256      /* floats of a row that are asked for ahead */
+
+void
+lm_ngram_head_room_init(lm_ngram_head_room *room, lm_context *ctx)
+{
+    *room = (lm_ngram_head_room){.sums = NULL};
+    lm_ngram_room_init(&room->ngrams, ctx);
+    lm_numbers_init(&room->numbers, ctx);
+}
+
+void
+lm_ngram_head_room_free(lm_ngram_head_room *room)
+{
+    lm_context *ctx = room->numbers.ctx;
+
+    lm_ngram_room_free(&room->ngrams);
+    lm_numbers_free(&room->numbers);
+    lm_free(ctx, room->sums);
+    lm_ngram_head_room_init(room, ctx);
+}
+
+size_t
+lm_ngram_head_room_bytes(const lm_ngram_head_room *room)
+{
+    return lm_ngram_room_bytes(&room->ngrams) + room->numbers.room * 3 * sizeof(uint32_t) +
+           room->sum_room * sizeof(float);
+}
+
+/* ---- Looking up ---- */
+
+static lm_status
+take_bucket(void *opaque, const char *bytes, size_t length)
+{
+    lm_ngram_head_room *room = opaque;
+    const lm_ngram_head *head = room->head;
+    uint32_t feature = head->slot[lm_tfidf_bucket(&head->options, bytes, length)];
+
+    room->seen++;
+    return feature == 0 ? LM_OK : lm_numbers_add(&room->numbers, feature - 1);
+}
+
+static lm_status
+take_name(void *opaque, const char *bytes, size_t length)
+{
+    lm_ngram_head_room *room = opaque;
+    const lm_ngram_head *head = room->head;
+    uint32_t at = (uint32_t)lm_hash_bytes(bytes, length, head->seed), feature, steps = 1;
+
+    room->seen++;
+    for (; (feature = head->slot[at & (head->slots - 1)]) != 0; at++, steps++) {
+        uint32_t start = feature > 1 ? head->ends[feature - 2] : 0;
+
+        if (head->ends[feature - 1] - start == length &&
+            memcmp(head->names + start, bytes, length) == 0)
+            return lm_numbers_add(&room->numbers, feature - 1);
+        if (steps % POLL_EVERY == 0)
+            LM_TRY(lm_poll(room->numbers.ctx));
+    }
+    return LM_OK;
+}
+
+/* ---- Adding up ---- */
+
+static lm_status
+grow_sums(lm_ngram_head_room *room, size_t need)
+{
+    float *sums;
+
+    if (need <= room->sum_room)
+        return LM_OK;
+    if (!(sums = lm_realloc(room->numbers.ctx, room->sums, need * sizeof *sums)))
+        return LM_NO_MEMORY;
+    room->sums = sums;
+    room->sum_room = need;
+    return LM_OK;
+}
+
+static void
+add_row(float *sums, const float *row, size_t padded, float value)
+{
+    for (size_t block = 0; block < padded; block += LANES)
+        for (size_t i = 0; i < LANES; i++)
+            sums[block + i] += value * row[block + i];
+}
+
+/* Rows lie anywhere: the next one is on its way while one is added. */
+static void
+fetch_row(const float *row, size_t padded)
+{
+    for (size_t at = 0; at < padded && at < FETCHED; at += LANES)
+        __builtin_prefetch(row + at);
+}
+
+static lm_status
+add_features(const lm_ngram_head *head, lm_ngram_head_room *room)
+{
+    const lm_numbers *numbers = &room->numbers;
+    const size_t padded = (size_t)head->padded, poll = (size_t)1 << 22;
+    size_t work = 0;
+
+    for (size_t i = 0; i < numbers->count; i++) {
+        if (i + 2 < numbers->count)
+            fetch_row(head->weight + numbers->items[i + 2] * padded, padded);
+        add_row(room->sums, head->weight + numbers->items[i] * padded, padded, numbers->counts[i]);
+        if ((work += padded) >= poll) {
+            work = 0;
+            LM_TRY(lm_poll(numbers->ctx));
+        }
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_ngram_head_run(const lm_kernels *kernels, const lm_ngram_head *head, lm_ngram_head_room *room,
+                  lm_text text, const float *embedding, float *out)
+{
+    const size_t width = (size_t)head->width;
+    lm_numbers *numbers = &room->numbers;
+
+    room->head = head;
+    room->seen = numbers->count = 0;
+    LM_TRY(grow_sums(room, (size_t)head->padded));
+    LM_TRY(lm_ngrams_each(&head->options.ngrams, &room->ngrams, text,
+                          head->options.hash_bits > 0 ? take_bucket : take_name, room));
+    LM_TRY(lm_numbers_count(numbers));
+    lm_tfidf_weigh(&head->options, head->idf, numbers->items, numbers->counts, numbers->count);
+    memcpy(room->sums, head->bias, (size_t)head->padded * sizeof *room->sums);
+    LM_TRY(add_features(head, room));
+    for (size_t i = 0; i < (size_t)head->labels; i++)
+        out[i] = room->sums[i] +
+                 (embedding ? kernels->dot_f32(width, head->dense + i * width, embedding) : 0);
+    return LM_OK;
+}

@@ -1,0 +1,482 @@
+/*
+ * ngram_fit.c - fitting classifiers on n-grams.
+ *
+ * Features are learnt from all rows, held-out ones included: they know nothing of labels. Margins
+ * of the linear learners are no probabilities; one factor for all of them, chosen on the held-out
+ * rows, makes their softmax as good a guess as it can be, and moves no label before another.
+ */
+#include "train/ngram_fit.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "lang/ngram_head.h"
+#include "train/bayes.h"
+#include "train/split.h"
+
+#define POLL_EVERY 64         /* rows */
+#define MOST_CALIBRATED 16384 /* rows that the factor is chosen on */
+#define MOST_SCORES ((size_t)1 << 25)
+#define PLAIN_SCALE 4.0 /* where there is nothing to choose it on */
+#define SCALE_STEPS 40
+
+/* ---- Learners ---- */
+
+static lm_status fit_dual(lm_ngram_fit *f, const lm_design *design, const size_t *rows,
+                          size_t count, lm_dual_loss loss);
+static lm_status fit_bayes(lm_ngram_fit *f, const lm_design *design, const size_t *rows,
+                           size_t count, bool complement);
+
+static lm_status
+fit_svm(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count)
+{
+    return fit_dual(f, design, rows, count, LM_DUAL_SQUARED_HINGE);
+}
+
+static lm_status
+fit_logistic(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count)
+{
+    return fit_dual(f, design, rows, count, LM_DUAL_LOGISTIC);
+}
+
+static lm_status
+fit_multinomial(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count)
+{
+    return fit_bayes(f, design, rows, count, false);
+}
+
+static lm_status
+fit_complement(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count)
+{
+    return fit_bayes(f, design, rows, count, true);
+}
+
+typedef struct learner {
+    const char *name;
+    lm_status (*fit)(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count);
+    bool linear; /* reads vectors, and its scores are scaled; else they are logarithms already */
+} learner;
+
+static const learner learners[] = {
+    {"svm", fit_svm, true},
+    {"logistic", fit_logistic, true},
+    {"multinomial_nb", fit_multinomial, false},
+    {"complement_nb", fit_complement, false},
+    {NULL, NULL, false},
+};
+
+static const learner *
+learner_of(const lm_ngram_fit *f)
+{
+    const learner *row = learners;
+
+    while (row->name && strcmp(row->name, f->options.learner) != 0)
+        row++;
+    return row;
+}
+
+static void
+report_label(void *opaque, int labels, double objective)
+{
+    const lm_ngram_fit *f = opaque;
+    const lm_train_value loss = {"loss", objective / (double)f->labels.rows, false};
+
+    f->watch->report(f->watch->opaque,
+                     &(lm_train_progress){labels, (int)f->labels.names.count, &loss, 1});
+}
+
+static lm_status
+fit_dual(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count,
+         lm_dual_loss loss)
+{
+    const lm_dual_options options = {.loss = loss,
+                                     .c = f->options.c,
+                                     .tolerance = f->options.tolerance,
+                                     .max_steps = (int)f->options.max_steps,
+                                     .seed = (uint64_t)f->options.seed};
+
+    return lm_dual_train(f->ctx, design, rows, count, f->labels.y, &options, report_label, f,
+                         &f->model, &f->objective);
+}
+
+static lm_status
+fit_bayes(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count,
+          bool complement)
+{
+    f->objective = NAN;
+    return lm_bayes_train(f->ctx, design, rows, count, f->labels.y, f->options.alpha, complement,
+                          &f->model);
+}
+
+/* ---- Options ---- */
+
+void
+lm_ngram_fit_defaults(lm_ngram_fit_options *options)
+{
+    *options = (lm_ngram_fit_options){.learner = "svm",
+                                      .max_steps = 1000,
+                                      .seed = 42,
+                                      .c = 1,
+                                      .alpha = 1,
+                                      .tolerance = 0.01,
+                                      .hold_out = 0.1,
+                                      .weight = 0.5,
+                                      .refit = true};
+    lm_tfidf_spec_defaults(&options->features);
+    options->features.ngram_max = 2;
+    options->features.sublinear = true;
+}
+
+static lm_status
+check_learner(lm_ngram_fit *f)
+{
+    const char *allowed = f->width > 0 ? "svm, logistic: vectors have negative numbers"
+                                       : "svm, logistic, multinomial_nb, complement_nb";
+
+    if (learner_of(f)->name && (f->width == 0 || learner_of(f)->linear))
+        return LM_OK;
+    lm_raise(f->ctx, LM_BAD_ARGUMENT, "a value of an option is not valid");
+    lm_detail_key(f->ctx, "learner");
+    lm_detail_found(f->ctx, "%s", f->options.learner);
+    return lm_detail_allowed(f->ctx, "%s", allowed);
+}
+
+/* ---- Rows ---- */
+
+lm_status
+lm_ngram_fit_open(lm_ngram_fit *fit, lm_context *ctx, const lm_ngram_fit_options *options,
+                  size_t width)
+{
+    lm_tfidf_options features;
+    lm_status status;
+
+    *fit = (lm_ngram_fit){.ctx = ctx, .options = *options, .width = width, .scale = 1};
+    lm_tfidf_defaults(&features);
+    status = check_learner(fit);
+    if (status == LM_OK)
+        status = lm_tfidf_spec_read(ctx, &options->features, &features);
+    lm_tfidf_init(&fit->tfidf, ctx, &features);
+    lm_train_labels_init(&fit->labels, ctx);
+    return status;
+}
+
+void
+lm_ngram_fit_close(lm_ngram_fit *fit)
+{
+    lm_tfidf_free(&fit->tfidf);
+    lm_train_labels_free(&fit->labels);
+    lm_linear_model_free(fit->ctx, &fit->model);
+    lm_free(fit->ctx, fit->vectors);
+    lm_free(fit->ctx, fit->order);
+}
+
+static lm_status
+keep_vectors(lm_ngram_fit *f, const lm_train_rows *rows)
+{
+    size_t used = f->labels.rows, need = used + rows->count, numbers, bytes;
+    size_t room = 2 * f->room > need ? 2 * f->room : need;
+    float *vectors;
+
+    if (need > f->room) {
+        if (lm_mul_overflows(room, f->width, &numbers) ||
+            lm_mul_overflows(numbers, sizeof *vectors, &bytes))
+            return lm_raise(f->ctx, LM_TOO_LARGE, "too many rows to train on");
+        if (!(vectors = lm_realloc(f->ctx, f->vectors, bytes)))
+            return LM_NO_MEMORY;
+        f->vectors = vectors;
+        f->room = room;
+    }
+    memcpy(f->vectors + used * f->width, rows->vectors, rows->count * f->width * sizeof *vectors);
+    return LM_OK;
+}
+
+lm_status
+lm_ngram_fit_add(lm_ngram_fit *fit, const lm_train_rows *rows)
+{
+    if (fit->width > 0 && rows->count > 0)
+        LM_TRY(keep_vectors(fit, rows));
+    for (size_t i = 0; i < rows->count; i++)
+        LM_TRY(lm_tfidf_add(&fit->tfidf, rows->texts[0][i]));
+    return lm_train_labels_add(&fit->labels, rows->texts[1], rows->count);
+}
+
+/* ---- Fitting ---- */
+
+static lm_design
+design_of(const lm_ngram_fit *f, bool with_vectors)
+{
+    return (lm_design){.sparse = &f->tfidf.rows,
+                       .features = f->tfidf.count,
+                       .dense = with_vectors ? f->vectors : NULL,
+                       .width = with_vectors ? f->width : 0,
+                       .scale = f->options.weight};
+}
+
+static lm_status
+check_size(const lm_ngram_fit *f)
+{
+    size_t labels = lm_ngram_head_padded(f->labels.names.count);
+    size_t most = LM_NGRAM_HEAD_WEIGHTS_MAX / labels;
+
+    if (f->tfidf.count <= most)
+        return LM_OK;
+    lm_raise(f->ctx, LM_TOO_LARGE, "the classifier would have too many weights");
+    lm_detail_found(f->ctx, "%" PRIu32 " features of %" PRIu32 " labels", f->tfidf.count,
+                    f->labels.names.count);
+    lm_detail_allowed(f->ctx, "%zu features", most);
+    return lm_detail_hint(f->ctx, "Lower max_features, raise min_df, or set hash_bits.");
+}
+
+lm_status
+lm_ngram_fit_prepare(lm_ngram_fit *fit)
+{
+    LM_TRY(lm_train_labels_sort(&fit->labels));
+    LM_TRY(lm_tfidf_finish(&fit->tfidf));
+    fit->order = lm_alloc_array(fit->ctx, fit->labels.rows, sizeof *fit->order);
+    if (!fit->order)
+        return LM_NO_MEMORY;
+    return check_size(fit);
+}
+
+static lm_status
+fit_rows(lm_ngram_fit *f, bool with_vectors, size_t count)
+{
+    const lm_design design = design_of(f, with_vectors);
+
+    lm_linear_model_free(f->ctx, &f->model);
+    LM_TRY(lm_linear_model_open(f->ctx, &design, f->labels.names.count, &f->model));
+    return learner_of(f)->fit(f, &design, f->order, count);
+}
+
+/* ---- Held-out rows ---- */
+
+/* Scores of held-out rows that the factor is chosen on. */
+typedef struct held_out {
+    float *scores; /* (count, labels) */
+    const size_t *rows;
+    size_t count, labels;
+    const int32_t *y;
+} held_out;
+
+/*
+ * −ln of the softmax of a row at its label. Its slope by the factor is that of a target which
+ * leaves `doubt` to all labels alike, as Platt's does: rows that are all right leave it finite.
+ */
+static double
+row_loss(const float *scores, size_t labels, size_t label, double scale, double doubt,
+         double *slope)
+{
+    double best = scores[0], sum = 0, mean = 0, target = (1 - doubt) * scores[label];
+
+    for (size_t i = 1; i < labels; i++)
+        best = fmax(best, scores[i]);
+    for (size_t i = 0; i < labels; i++) {
+        double p = exp(scale * (scores[i] - best));
+
+        sum += p;
+        mean += p * scores[i];
+        target += doubt / (double)labels * scores[i];
+    }
+    *slope = mean / sum - target;
+    return log(sum) - scale * (scores[label] - best);
+}
+
+static lm_status
+loss_at(lm_context *ctx, const held_out *h, double scale, double *loss, double *slope)
+{
+    const double doubt = 1 / ((double)h->count + 2);
+
+    *loss = *slope = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        double of_row;
+
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(ctx));
+        *loss += row_loss(h->scores + i * h->labels, h->labels, (size_t)h->y[h->rows[i]], scale,
+                          doubt, &of_row);
+        *slope += of_row;
+    }
+    *loss /= (double)h->count;
+    return LM_OK;
+}
+
+/* The loss is convex in the factor: bisection of its slope, by the logarithm. */
+static lm_status
+choose_scale(lm_context *ctx, const held_out *h, double *scale)
+{
+    double low = 0.1, high = 1000, loss, slope;
+
+    for (int step = 0; step < SCALE_STEPS && high / low > 1.0001; step++) {
+        double middle = sqrt(low * high);
+
+        LM_TRY(loss_at(ctx, h, middle, &loss, &slope));
+        *(slope > 0 ? &high : &low) = middle;
+    }
+    *scale = sqrt(low * high);
+    return LM_OK;
+}
+
+static size_t
+best_of(const float *scores, size_t labels)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < labels; i++)
+        if (scores[i] > scores[best])
+            best = i;
+    return best;
+}
+
+/* All held-out rows are counted; the first of them are kept for the factor. */
+static lm_status
+score_held_out(lm_ngram_fit *f, const lm_design *design, held_out *h)
+{
+    const size_t *rows = f->order + f->trained;
+    size_t right = 0;
+
+    for (size_t i = 0; i < f->held_out; i++) {
+        float *scores = h->scores + (i < h->count ? i : h->count) * h->labels;
+
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(f->ctx));
+        lm_linear_model_scores(&f->model, design, rows[i], scores);
+        right += best_of(scores, h->labels) == (size_t)f->labels.y[rows[i]];
+    }
+    f->held_out_accuracy = (double)right / (double)f->held_out;
+    return LM_OK;
+}
+
+static lm_status
+measure_scores(lm_ngram_fit *f, const lm_design *design, held_out *h)
+{
+    double slope;
+
+    LM_TRY(score_held_out(f, design, h));
+    f->scale = 1;
+    if (learner_of(f)->linear)
+        LM_TRY(choose_scale(f->ctx, h, &f->scale));
+    return loss_at(f->ctx, h, f->scale, &f->held_out_loss, &slope);
+}
+
+static lm_status
+measure(lm_ngram_fit *f, bool with_vectors)
+{
+    const lm_design design = design_of(f, with_vectors);
+    held_out h = {.labels = f->labels.names.count, .y = f->labels.y, .rows = f->order + f->trained};
+    size_t most = MOST_SCORES / h.labels + 1;
+    lm_status status;
+
+    f->held_out_accuracy = f->held_out_loss = NAN;
+    f->scale = learner_of(f)->linear ? PLAIN_SCALE : 1;
+    if (f->held_out == 0)
+        return LM_OK;
+    most = most < MOST_CALIBRATED ? most : MOST_CALIBRATED;
+    h.count = f->held_out < most ? f->held_out : most;
+    if (!(h.scores = lm_alloc_array(f->ctx, (h.count + 1) * h.labels, sizeof *h.scores)))
+        return LM_NO_MEMORY;
+    status = measure_scores(f, &design, &h);
+    lm_free(f->ctx, h.scores);
+    return status;
+}
+
+lm_status
+lm_ngram_fit_try(lm_ngram_fit *fit, bool with_vectors, uint64_t seed)
+{
+    LM_TRY(lm_split_rows(fit->ctx, fit->labels.y, fit->labels.rows, fit->labels.names.count,
+                         fit->options.hold_out, seed, fit->order, &fit->trained));
+    fit->held_out = fit->labels.rows - fit->trained;
+    LM_TRY(fit_rows(fit, with_vectors, fit->trained));
+    return measure(fit, with_vectors);
+}
+
+lm_status
+lm_ngram_fit_all(lm_ngram_fit *fit, bool with_vectors)
+{
+    return fit_rows(fit, with_vectors, fit->labels.rows);
+}
+
+/* ---- Outcome ---- */
+
+static void
+scale_all(float *numbers, size_t count, double scale)
+{
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = (float)(numbers[i] * scale);
+}
+
+static void
+scale_model(lm_ngram_fit *f, bool with_vectors)
+{
+    lm_linear_model *m = &f->model;
+
+    scale_all(m->weight, f->tfidf.count * m->labels, f->scale);
+    scale_all(m->bias, m->labels, f->scale);
+    if (with_vectors)
+        scale_all(m->dense, f->width * m->labels, f->scale);
+}
+
+static lm_status
+write_files(lm_ngram_fit *f, bool with_vectors, lm_arena *arena, lm_train_outcome *outcome)
+{
+    lm_ngram_head_parts parts = {.tfidf = &f->tfidf,
+                                 .label_count = (int)f->labels.names.count,
+                                 .width = with_vectors ? (int)f->width : 0,
+                                 .weight = f->model.weight,
+                                 .bias = f->model.bias,
+                                 .dense = f->model.dense};
+
+    LM_TRY(lm_train_labels_names(&f->labels, arena, &parts.labels));
+    outcome->file_count = 2;
+    outcome->files[0].name = LM_NGRAM_HEAD_JSON;
+    outcome->files[1].name = LM_NGRAM_HEAD_TENSORS;
+    for (int i = 0; i < 2; i++)
+        lm_buffer_init(&outcome->files[i].bytes, f->ctx);
+    return lm_ngram_head_write(f->ctx, &parts, &outcome->files[0].bytes, &outcome->files[1].bytes);
+}
+
+static void
+add_value(lm_train_outcome *outcome, const char *name, double value)
+{
+    outcome->values[outcome->value_count++] = (lm_train_value){.name = name, .value = value};
+}
+
+static void
+summarize(const lm_ngram_fit *f, char *line, size_t size)
+{
+    if (f->held_out == 0)
+        snprintf(line, size, "with %u labels and %u n-grams: no row was held out to measure it",
+                 f->labels.names.count, f->tfidf.count);
+    else
+        snprintf(line, size, "with %u labels and %u n-grams: accuracy %.4f on %zu held-out row%s",
+                 f->labels.names.count, f->tfidf.count, f->held_out_accuracy, f->held_out,
+                 f->held_out == 1 ? "" : "s");
+}
+
+lm_status
+lm_ngram_fit_write(lm_ngram_fit *fit, bool with_vectors, lm_train_outcome *outcome)
+{
+    lm_arena arena;
+    lm_status status;
+
+    scale_model(fit, with_vectors);
+    lm_arena_init(&arena, fit->ctx);
+    status = write_files(fit, with_vectors, &arena, outcome);
+    lm_arena_free(&arena);
+    add_value(outcome, "labels", fit->labels.names.count);
+    add_value(outcome, "features", fit->tfidf.count);
+    add_value(outcome, "held_out", (double)fit->held_out);
+    add_value(outcome, "held_out_accuracy", fit->held_out_accuracy);
+    add_value(outcome, "held_out_loss", fit->held_out_loss);
+    add_value(outcome, "objective", fit->objective);
+    add_value(outcome, learner_of(fit)->linear ? "c" : "alpha",
+              learner_of(fit)->linear ? fit->options.c : fit->options.alpha);
+    add_value(outcome, "scale", fit->scale);
+    add_value(outcome, "seed", (double)fit->options.seed);
+    add_value(outcome, "refit", fit->options.refit);
+    outcome->values[outcome->value_count - 1].is_bool = true;
+    summarize(fit, outcome->summary, sizeof outcome->summary);
+    return status;
+}

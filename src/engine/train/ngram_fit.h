@@ -1,0 +1,62 @@
+/*
+ * ngram_fit.h - a classifier on weighed n-grams, and on vectors beside them, from rows that are
+ * taken: what the methods "ngram", "combined" and "auto" share.
+ */
+#ifndef LM_NGRAM_FIT_H
+#define LM_NGRAM_FIT_H
+
+#include "features/spec.h"
+#include "train/dual.h"
+#include "train/labels.h"
+#include "train/methods.h"
+
+/* As SQL gives them. */
+typedef struct lm_ngram_fit_options {
+    lm_tfidf_spec features;
+    char *learner;
+    int64_t max_steps, seed;
+    double c, alpha, tolerance, hold_out, weight;
+    bool refit;
+} lm_ngram_fit_options;
+
+void lm_ngram_fit_defaults(lm_ngram_fit_options *options);
+
+/* The rows, and what came of them. */
+typedef struct lm_ngram_fit {
+    lm_context *ctx;
+    lm_ngram_fit_options options;
+    lm_tfidf tfidf;
+    lm_train_labels labels;
+    size_t width;   /* of vectors; 0: none are kept */
+    float *vectors; /* (rows, width) */
+    size_t room;    /* rows */
+    lm_linear_model model;
+    size_t *order; /* (rows): rows trained on, then rows held out */
+    size_t trained, held_out;
+    double held_out_accuracy, held_out_loss; /* NaN: nothing was held out */
+    double objective;                        /* of the last fit; NaN of naive Bayes */
+    double scale;                            /* by which scores were multiplied */
+    const lm_train_watch *watch;
+} lm_ngram_fit;
+
+/* LM_BAD_ARGUMENT for words that mean nothing. What is opened must be closed, also where this
+ * fails.
+ */
+lm_status lm_ngram_fit_open(lm_ngram_fit *fit, lm_context *ctx, const lm_ngram_fit_options *options,
+                            size_t width);
+void lm_ngram_fit_close(lm_ngram_fit *fit);
+/* Columns: text, label. */
+lm_status lm_ngram_fit_add(lm_ngram_fit *fit, const lm_train_rows *rows);
+/* Choose the features, number the labels: once, before what follows. */
+lm_status lm_ngram_fit_prepare(lm_ngram_fit *fit);
+/*
+ * Fit to what a split by `seed` leaves, and measure on the rest; with or without the vectors. The
+ * model is that of the rows trained on.
+ */
+lm_status lm_ngram_fit_try(lm_ngram_fit *fit, bool with_vectors, uint64_t seed);
+/* Fit to all rows; scores are scaled as the last try found. */
+lm_status lm_ngram_fit_all(lm_ngram_fit *fit, bool with_vectors);
+/* Files and figures of the model. */
+lm_status lm_ngram_fit_write(lm_ngram_fit *fit, bool with_vectors, lm_train_outcome *outcome);
+
+#endif
