@@ -147,18 +147,23 @@ aggregate_memory(FunctionCallInfo fcinfo)
     return memory;
 }
 
-/* That of all states which this function makes. */
-static lmtext_call *
-shared_call(FunctionCallInfo fcinfo)
-{
-    lmtext_call *call = fcinfo->flinfo->fn_extra;
+/* What all states that this function of a plan makes share. */
+typedef struct shared {
+    lmtext_call call;
+    lmtext_labels *labels; /* none: their type only; NULL: not known yet, or no column is a label */
+} shared;
 
-    if (call == NULL) {
-        call = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof *call);
-        lmtext_call_init(call, fcinfo->flinfo->fn_mcxt);
-        fcinfo->flinfo->fn_extra = call;
+static shared *
+shared_of(FunctionCallInfo fcinfo)
+{
+    shared *s = fcinfo->flinfo->fn_extra;
+
+    if (s == NULL) {
+        s = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof *s);
+        lmtext_call_init(&s->call, fcinfo->flinfo->fn_mcxt);
+        fcinfo->flinfo->fn_extra = s;
     }
-    return call;
+    return s;
 }
 
 /* A status of the engine's about a state. */
@@ -199,40 +204,108 @@ state_new(const lm_metric *metric, lmtext_call *call, MemoryContext memory, lmte
     return state;
 }
 
+/* Elements of an array, none of which may be null. */
+static void
+refuse_nulls(ArrayType *array)
+{
+    if (ARR_NDIM(array) > 1)
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("array of a measure must be one-dimensional")));
+    if (array_contains_nulls(array))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("array of a measure must not contain nulls")));
+}
+
+static lm_metric_value
+numbers_of(Datum datum, lmtext_labels *labels)
+{
+    ArrayType *array = DatumGetArrayTypeP(datum);
+
+    refuse_nulls(array);
+    return (lm_metric_value){.numbers = (const double *)ARR_DATA_PTR(array),
+                             .count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))};
+}
+
+static lm_metric_value
+labels_of(Datum datum, lmtext_labels *labels)
+{
+    ArrayType *array = DatumGetArrayTypeP(datum);
+    lm_text *keys;
+    Datum *elements;
+    int count;
+
+    refuse_nulls(array);
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
+    keys = palloc(Max(count, 1) * sizeof *keys);
+    for (int i = 0; i < count; i++)
+        keys[i] = lmtext_labels_key(labels, elements[i]);
+    return (lm_metric_value){.labels = keys, .count = count};
+}
+
+static lm_metric_value
+label_of(Datum datum, lmtext_labels *labels)
+{
+    lm_text key = lmtext_labels_key(labels, datum);
+
+    return (lm_metric_value){.bytes = key.bytes, .length = key.length};
+}
+
+static lm_metric_value
+text_of(Datum datum, lmtext_labels *labels)
+{
+    lm_text utf8 = lmtext_utf8_from_text(DatumGetTextPP(datum));
+
+    return (lm_metric_value){.bytes = utf8.bytes, .length = utf8.length};
+}
+
+static lm_metric_value
+number_of(Datum datum, lmtext_labels *labels)
+{
+    return (lm_metric_value){.number = DatumGetFloat8(datum)};
+}
+
+static lm_metric_value
+whole_of(Datum datum, lmtext_labels *labels)
+{
+    return (lm_metric_value){.whole = DatumGetInt64(datum)};
+}
+
+static lm_metric_value
+bool_of(Datum datum, lmtext_labels *labels)
+{
+    return (lm_metric_value){.whole = DatumGetBool(datum)};
+}
+
+/* Types of columns: how a value that is not null becomes the engine's. */
+static const struct {
+    lm_metric_value (*read)(Datum datum, lmtext_labels *labels);
+    bool is_label;
+} types[] = {
+    [LM_METRIC_LABEL] = {label_of, true},    [LM_METRIC_TEXT] = {text_of, false},
+    [LM_METRIC_NUMBER] = {number_of, false}, [LM_METRIC_WHOLE] = {whole_of, false},
+    [LM_METRIC_BOOL] = {bool_of, false},     [LM_METRIC_NUMBERS] = {numbers_of, false},
+    [LM_METRIC_LABELS] = {labels_of, true},
+};
+
 /* NULL where no column is a label, else of the type that the labels have in common. */
 static lmtext_labels *
-argument_labels(FunctionCallInfo fcinfo, const lm_metric *metric, MemoryContext memory)
+argument_labels(FunctionCallInfo fcinfo, const lm_metric *metric)
 {
     for (int i = 0; metric->counts->columns[i].name != NULL; i++)
-        if (metric->counts->columns[i].type == LM_METRIC_LABEL) {
+        if (types[metric->counts->columns[i].type].is_label) {
             Oid type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
 
             if (!OidIsValid(type))
                 elog(ERROR, "could not determine the type of the arguments");
-            return lmtext_labels_new(memory, type, PG_GET_COLLATION());
+            return lmtext_labels_new(fcinfo->flinfo->fn_mcxt, type, PG_GET_COLLATION());
         }
     return NULL;
 }
 
-/* An argument that is not null, as the engine takes it. */
 static lm_metric_value
 value_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
 {
-    lm_text bytes = {NULL, 0};
-
-    switch (type) {
-    case LM_METRIC_LABEL:
-        bytes = lmtext_labels_key(labels, PG_GETARG_DATUM(argno));
-        break;
-    case LM_METRIC_TEXT:
-        bytes = lmtext_utf8_from_text(PG_GETARG_TEXT_PP(argno));
-        break;
-    case LM_METRIC_NUMBER:
-        return (lm_metric_value){.number = PG_GETARG_FLOAT8(argno)};
-    case LM_METRIC_WHOLE:
-        return (lm_metric_value){.whole = PG_GETARG_INT64(argno)};
-    }
-    return (lm_metric_value){.bytes = bytes.bytes, .length = bytes.length};
+    return types[type].read(PG_GETARG_DATUM(argno), labels);
 }
 
 /* ---- Settings ---- */
@@ -249,6 +322,32 @@ refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
     ereport(ERROR, (errcode(sqlstate), errmsg("%s of %s must %s", names.data, metric->name, must)));
 }
 
+/* A setting that is a number has its bytes, too. */
+static void
+point_to_number(lm_metric_value *setting, lm_metric_type type)
+{
+    if (type == LM_METRIC_NUMBER) {
+        setting->bytes = (const char *)&setting->number;
+        setting->length = sizeof setting->number;
+    } else if (type == LM_METRIC_WHOLE || type == LM_METRIC_BOOL) {
+        setting->bytes = (const char *)&setting->whole;
+        setting->length = sizeof setting->whole;
+    }
+}
+
+/* The number of a setting of which only the bytes have come. */
+static void
+take_number(lm_metric_value *setting, lm_metric_type type)
+{
+    if (setting->bytes == NULL)
+        return;
+    if (type == LM_METRIC_NUMBER && setting->length == sizeof setting->number)
+        memcpy(&setting->number, setting->bytes, sizeof setting->number);
+    if ((type == LM_METRIC_WHOLE || type == LM_METRIC_BOOL) &&
+        setting->length == sizeof setting->whole)
+        memcpy(&setting->whole, setting->bytes, sizeof setting->whole);
+}
+
 /* Those of this row; an aggregate may be declared without some of the last. */
 static void
 read_settings(FunctionCallInfo fcinfo, metric_state *state, lm_metric_value *settings)
@@ -261,6 +360,7 @@ read_settings(FunctionCallInfo fcinfo, metric_state *state, lm_metric_value *set
         if (PG_ARGISNULL(first + i))
             refuse_settings(metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
         settings[i] = value_of(fcinfo, first + i, metric->settings[i].type, state->labels);
+        point_to_number(&settings[i], metric->settings[i].type);
     }
 }
 
@@ -315,6 +415,16 @@ take_settings(FunctionCallInfo fcinfo, metric_state *state)
 
 /* ---- The entries ---- */
 
+/* The state of a group, of whose labels the type is known. */
+static metric_state *
+group_state(FunctionCallInfo fcinfo, const lm_metric *metric, MemoryContext memory)
+{
+    shared *s = shared_of(fcinfo);
+
+    return state_new(metric, &s->call, memory,
+                     s->labels != NULL ? lmtext_labels_like(memory, s->labels) : NULL);
+}
+
 /* accum(state, columns …[, settings …]) */
 static Datum
 metric_accum(FunctionCallInfo fcinfo, const lm_metric *metric)
@@ -330,9 +440,10 @@ metric_accum(FunctionCallInfo fcinfo, const lm_metric *metric)
                 PG_RETURN_NULL();
             PG_RETURN_POINTER(state);
         }
+    if (shared_of(fcinfo)->labels == NULL)
+        shared_of(fcinfo)->labels = argument_labels(fcinfo, metric);
     if (state == NULL)
-        state =
-            state_new(metric, shared_call(fcinfo), memory, argument_labels(fcinfo, metric, memory));
+        state = group_state(fcinfo, metric, memory);
     take_settings(fcinfo, state);
     for (int i = 0; columns[i].name != NULL; i++)
         row[i] = value_of(fcinfo, i + 1, columns[i].type, state->labels);
@@ -402,9 +513,10 @@ metric_combine(FunctionCallInfo fcinfo, const lm_metric *metric)
         PG_RETURN_NULL();
     if (from == NULL)
         PG_RETURN_POINTER(into);
+    if (shared_of(fcinfo)->labels == NULL && from->labels != NULL)
+        shared_of(fcinfo)->labels = lmtext_labels_anew(fcinfo->flinfo->fn_mcxt, from->labels);
     if (into == NULL)
-        into = state_new(metric, shared_call(fcinfo), memory,
-                         from->labels != NULL ? lmtext_labels_like(memory, from->labels) : NULL);
+        into = group_state(fcinfo, metric, memory);
     merge_state(into, from);
     PG_RETURN_POINTER(into);
 }
@@ -420,13 +532,15 @@ send_setting(StringInfo out, const lm_metric_value *setting)
 
 /* Points into the message; pq_getmsgbytes checks that the bytes are there. */
 static lm_metric_value
-receive_setting(StringInfo in)
+receive_setting(StringInfo in, lm_metric_type type)
 {
     bool given = pq_getmsgbyte(in) != 0;
     int length = (int)pq_getmsgint(in, 4);
     const char *bytes = pq_getmsgbytes(in, length);
+    lm_metric_value setting = {.bytes = given ? bytes : NULL, .length = length};
 
-    return (lm_metric_value){.bytes = given ? bytes : NULL, .length = length};
+    take_number(&setting, type);
+    return setting;
 }
 
 /* Labels, settings, then the engine's counts. */
@@ -473,14 +587,43 @@ metric_deserialize(FunctionCallInfo fcinfo, const lm_metric *metric)
     appendBinaryStringInfo(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
     if (pq_getmsgbyte(&in) != 0)
         labels = lmtext_labels_receive(CurrentMemoryContext, &in);
-    state = state_new(metric, shared_call(fcinfo), CurrentMemoryContext, labels);
+    state = state_new(metric, &shared_of(fcinfo)->call, CurrentMemoryContext, labels);
     for (int i = 0; i < settings; i++)
-        received[i] = receive_setting(&in);
+        received[i] = receive_setting(&in, metric->settings[i].type);
     if (settings > 0)
         keep_settings(state, received);
     check(state, metric->counts->read(state->counts, in.data + in.cursor, in.len - in.cursor));
     pfree(in.data);
     PG_RETURN_POINTER(state);
+}
+
+static uint32
+rank_of_key(void *opaque, const char *bytes, size_t length)
+{
+    return lmtext_labels_rank(opaque, bytes, length);
+}
+
+/* The result, of labels in the order of their type where that matters. */
+static double
+metric_value(metric_state *state)
+{
+    const lm_metric *metric = state->metric;
+    lm_label_ranks ranks = {rank_of_key, NULL};
+    lm_status status;
+    double value;
+
+    if (metric->counts->rank != NULL)
+        ranks.opaque = lmtext_labels_ranks(state->labels);
+    use_state(state);
+    if (ranks.opaque != NULL)
+        metric->counts->rank(state->counts, &ranks);
+    status = metric->result(state->counts, state->settings, &value);
+    if (ranks.opaque != NULL) {
+        metric->counts->rank(state->counts, NULL);
+        pfree(ranks.opaque);
+    }
+    check(state, status);
+    return value;
 }
 
 /* NULL over no rows, and where the measure is undefined. */
@@ -494,8 +637,7 @@ metric_final(FunctionCallInfo fcinfo, const lm_metric *metric)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     state = (metric_state *)PG_GETARG_POINTER(0);
-    use_state(state);
-    check(state, metric->result(state->counts, state->settings, &value));
+    value = metric_value(state);
     if (isnan(value))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(value);
