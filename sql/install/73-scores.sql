@@ -730,3 +730,22 @@ CREATE AGGREGATE lmtext.kendall(x double precision, y double precision) (
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.kendall(double precision, double precision) IS
     'rank correlation of two numbers (Kendall, tau-b)';
+
+-- ---- Reports ----
+-- These run a query as the caller, who could run it as well; they write nothing.
+
+CREATE FUNCTION lmtext.entity_report(query text, scheme text DEFAULT NULL)
+    RETURNS TABLE (label text, "precision" double precision, recall double precision,
+                   f1 double precision, support bigint, summary boolean)
+    AS 'MODULE_PATHNAME', 'lmtext_entity_report' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    COST 100000 ROWS 10;
+COMMENT ON FUNCTION lmtext.entity_report(text, text) IS
+    'precision, recall and F1 of each type of entity over a query of two sequences of tags, then their averages, marked by the column summary';
+
+CREATE FUNCTION lmtext.token_report(query text)
+    RETURNS TABLE (label text, "precision" double precision, recall double precision,
+                   f1 double precision, support bigint, summary boolean)
+    AS 'MODULE_PATHNAME', 'lmtext_token_report' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    COST 100000 ROWS 20;
+COMMENT ON FUNCTION lmtext.token_report(text) IS
+    'precision, recall and F1 of each tag over the tokens of a query of two sequences of tags, then their averages, marked by the column summary';

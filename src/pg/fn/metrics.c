@@ -21,6 +21,7 @@
 
 #include "metrics/classification.h"
 #include "pg/fn/labels.h"
+#include "pg/fn/measure.h"
 #include "pg/fn/query.h"
 
 /* State of accuracy, as the elements of a bigint[]. */
@@ -54,7 +55,6 @@ static ArrayType *counts_to_change(FunctionCallInfo fcinfo);
 static accuracy_counts *counts_of(ArrayType *array);
 static bool equal_arguments(FunctionCallInfo fcinfo);
 static metric_state *count_query(FunctionCallInfo fcinfo, const char *function);
-static void emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool summary);
 
 /* ---- accuracy ---- */
 
@@ -302,10 +302,10 @@ argument_labels(FunctionCallInfo fcinfo, const lm_metric *metric)
     return NULL;
 }
 
-static lm_metric_value
-value_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
+lm_metric_value
+lmtext_metric_value(Datum datum, lm_metric_type type, lmtext_labels *labels)
 {
-    return types[type].read(PG_GETARG_DATUM(argno), labels);
+    return types[type].read(datum, labels);
 }
 
 /* ---- Settings ---- */
@@ -322,10 +322,12 @@ refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
     ereport(ERROR, (errcode(sqlstate), errmsg("%s of %s must %s", names.data, metric->name, must)));
 }
 
-/* A setting that is a number has its bytes, too. */
-static void
-point_to_number(lm_metric_value *setting, lm_metric_type type)
+/* That of a number points into itself. */
+void
+lmtext_metric_setting(Datum datum, lm_metric_type type, lmtext_labels *labels,
+                      lm_metric_value *setting)
 {
+    *setting = lmtext_metric_value(datum, type, labels);
     if (type == LM_METRIC_NUMBER) {
         setting->bytes = (const char *)&setting->number;
         setting->length = sizeof setting->number;
@@ -359,14 +361,13 @@ read_settings(FunctionCallInfo fcinfo, metric_state *state, lm_metric_value *set
     for (int i = 0; first + i < PG_NARGS(); i++) {
         if (PG_ARGISNULL(first + i))
             refuse_settings(metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
-        settings[i] = value_of(fcinfo, first + i, metric->settings[i].type, state->labels);
-        point_to_number(&settings[i], metric->settings[i].type);
+        lmtext_metric_setting(PG_GETARG_DATUM(first + i), metric->settings[i].type, state->labels,
+                              &settings[i]);
     }
 }
 
-/* One that was not given equals only itself. */
-static bool
-same_setting(const lm_metric_value *a, const lm_metric_value *b)
+bool
+lmtext_same_setting(const lm_metric_value *a, const lm_metric_value *b)
 {
     if (a->bytes == NULL || b->bytes == NULL)
         return a->bytes == b->bytes;
@@ -393,7 +394,7 @@ keep_settings(metric_state *state, const lm_metric_value *settings)
         return;
     }
     for (int i = 0; i < count; i++)
-        if (!same_setting(&state->settings[i], &settings[i]))
+        if (!lmtext_same_setting(&state->settings[i], &settings[i]))
             refuse_settings(state->metric, ERRCODE_INVALID_PARAMETER_VALUE,
                             "be the same in all rows");
 }
@@ -446,7 +447,7 @@ metric_accum(FunctionCallInfo fcinfo, const lm_metric *metric)
         state = group_state(fcinfo, metric, memory);
     take_settings(fcinfo, state);
     for (int i = 0; columns[i].name != NULL; i++)
-        row[i] = value_of(fcinfo, i + 1, columns[i].type, state->labels);
+        row[i] = lmtext_metric_value(PG_GETARG_DATUM(i + 1), columns[i].type, state->labels);
     use_state(state);
     check(state, metric->counts->add(state->counts, row));
     PG_RETURN_POINTER(state);
@@ -603,26 +604,24 @@ rank_of_key(void *opaque, const char *bytes, size_t length)
     return lmtext_labels_rank(opaque, bytes, length);
 }
 
-/* The result, of labels in the order of their type where that matters. */
-static double
-metric_value(metric_state *state)
+double
+lmtext_metric_result(lmtext_call *call, const lm_metric *metric, void *counts,
+                     const lmtext_labels *labels, const lm_metric_value *settings)
 {
-    const lm_metric *metric = state->metric;
     lm_label_ranks ranks = {rank_of_key, NULL};
     lm_status status;
     double value;
 
     if (metric->counts->rank != NULL)
-        ranks.opaque = lmtext_labels_ranks(state->labels);
-    use_state(state);
+        ranks.opaque = lmtext_labels_ranks(labels);
     if (ranks.opaque != NULL)
-        metric->counts->rank(state->counts, &ranks);
-    status = metric->result(state->counts, state->settings, &value);
+        metric->counts->rank(counts, &ranks);
+    status = metric->result(counts, settings, &value);
     if (ranks.opaque != NULL) {
-        metric->counts->rank(state->counts, NULL);
+        metric->counts->rank(counts, NULL);
         pfree(ranks.opaque);
     }
-    check(state, status);
+    lmtext_check(call, status, NULL);
     return value;
 }
 
@@ -637,7 +636,9 @@ metric_final(FunctionCallInfo fcinfo, const lm_metric *metric)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     state = (metric_state *)PG_GETARG_POINTER(0);
-    value = metric_value(state);
+    use_state(state);
+    value =
+        lmtext_metric_result(state->call, metric, state->counts, state->labels, state->settings);
     if (isnan(value))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(value);
@@ -682,18 +683,17 @@ lmtext_classification_report(PG_FUNCTION_ARGS)
                                   scores[i].support};
 
         CHECK_FOR_INTERRUPTS();
-        emit_score(result, lmtext_labels_shown(state->labels, scores[i].label, scores[i].length),
-                   &score, false);
+        lmtext_emit_score(result,
+                          lmtext_labels_shown(state->labels, scores[i].label, scores[i].length),
+                          &score, false);
     }
-    emit_score(result, cstring_to_text("micro avg"), &means.micro, true);
-    emit_score(result, cstring_to_text("macro avg"), &means.macro, true);
-    emit_score(result, cstring_to_text("weighted avg"), &means.weighted, true);
+    lmtext_emit_averages(result, &means);
     return (Datum)0;
 }
 
-/* One row of classification_report: a label's, or a mean's, which a label may be called like. */
-static void
-emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool summary)
+/* A label's, or a mean's, which a label may be called like. */
+void
+lmtext_emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool summary)
 {
     Datum values[6] = {PointerGetDatum(label),
                        Float8GetDatum(score->precision),
@@ -704,6 +704,14 @@ emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool sum
     bool nulls[6] = {false};
 
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+void
+lmtext_emit_averages(ReturnSetInfo *result, const lm_averages *means)
+{
+    lmtext_emit_score(result, cstring_to_text("micro avg"), &means->micro, true);
+    lmtext_emit_score(result, cstring_to_text("macro avg"), &means->macro, true);
+    lmtext_emit_score(result, cstring_to_text("weighted avg"), &means->weighted, true);
 }
 
 /* Where the pairs of a query go. */
