@@ -698,6 +698,72 @@ CREATE AGGREGATE lmtext.spearman(x double precision, y double precision) (
 COMMENT ON AGGREGATE lmtext.spearman(double precision, double precision) IS
     'correlation of the ranks of two numbers (Spearman)';
 
+CREATE FUNCTION lmtext_internal.ks_accum(state internal, current boolean, score double precision)
+    RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION lmtext_internal.ks_accum(internal, boolean, double precision) IS
+    'internal: part of the aggregate ks';
+
+CREATE FUNCTION lmtext_internal.ks_combine(state internal, more internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_combine(internal, internal) IS 'internal: part of the aggregate ks';
+
+CREATE FUNCTION lmtext_internal.ks_serialize(state internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'lmtext_ks_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_serialize(internal) IS 'internal: part of the aggregate ks';
+
+CREATE FUNCTION lmtext_internal.ks_deserialize(state bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_deserialize(bytea, internal) IS 'internal: part of the aggregate ks';
+
+CREATE FUNCTION lmtext_internal.ks_final(state internal) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_ks_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_final(internal) IS 'internal: part of the aggregate ks';
+
+CREATE AGGREGATE lmtext.ks(current boolean, score double precision) (
+    SFUNC = lmtext_internal.ks_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.ks_combine,
+    SERIALFUNC = lmtext_internal.ks_serialize,
+    DESERIALFUNC = lmtext_internal.ks_deserialize,
+    FINALFUNC = lmtext_internal.ks_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.ks(boolean, double precision) IS
+    'largest distance of the distributions of current scores and of the others (Kolmogorov and Smirnov)';
+
+CREATE FUNCTION lmtext_internal.psi_accum(state internal, current boolean, score double precision)
+    RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_psi_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION lmtext_internal.psi_accum(internal, boolean, double precision) IS
+    'internal: part of the aggregate psi';
+
+CREATE FUNCTION lmtext_internal.psi_combine(state internal, more internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_psi_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.psi_combine(internal, internal) IS 'internal: part of the aggregate psi';
+
+CREATE FUNCTION lmtext_internal.psi_serialize(state internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'lmtext_psi_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.psi_serialize(internal) IS 'internal: part of the aggregate psi';
+
+CREATE FUNCTION lmtext_internal.psi_deserialize(state bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_psi_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.psi_deserialize(bytea, internal) IS 'internal: part of the aggregate psi';
+
+CREATE FUNCTION lmtext_internal.psi_final(state internal) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_psi_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.psi_final(internal) IS 'internal: part of the aggregate psi';
+
+CREATE AGGREGATE lmtext.psi(current boolean, score double precision) (
+    SFUNC = lmtext_internal.psi_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.psi_combine,
+    SERIALFUNC = lmtext_internal.psi_serialize,
+    DESERIALFUNC = lmtext_internal.psi_deserialize,
+    FINALFUNC = lmtext_internal.psi_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.psi(boolean, double precision) IS
+    'population stability index of current scores over the tenths of the others';
+
 CREATE FUNCTION lmtext_internal.kendall_accum(state internal, x double precision, y double precision)
     RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_kendall_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
@@ -749,3 +815,290 @@ CREATE FUNCTION lmtext.token_report(query text)
     COST 100000 ROWS 20;
 COMMENT ON FUNCTION lmtext.token_report(text) IS
     'precision, recall and F1 of each tag over the tokens of a query of two sequences of tags, then their averages, marked by the column summary';
+
+CREATE FUNCTION lmtext.bootstrap(query text, metric text, n integer DEFAULT 1000, seed bigint DEFAULT 1)
+    RETURNS TABLE (estimate double precision, low double precision, high double precision)
+    AS 'MODULE_PATHNAME', 'lmtext_bootstrap' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    COST 1000000 ROWS 1;
+COMMENT ON FUNCTION lmtext.bootstrap(text, text, integer, bigint) IS
+    'a measure over a query of its arguments, and where 95 % of n resamples of the rows have it';
+
+CREATE FUNCTION lmtext.compare(query text)
+    RETURNS TABLE (measure text, value double precision, p double precision)
+    AS 'MODULE_PATHNAME', 'lmtext_compare' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    COST 100000 ROWS 13;
+COMMENT ON FUNCTION lmtext.compare(text) IS
+    'which of two predictions is better, over a query of (actual, predicted_a, predicted_b), and whether that may be chance';
+
+-- ---- Models ----
+-- These put the user's query into one of their own, and run it as the caller: no search_path is set, since the query sees it, and all
+-- that is ours is named in full.
+
+CREATE FUNCTION lmtext_internal.query_columns(function text, query text) RETURNS regtype[]
+    AS 'MODULE_PATHNAME', 'lmtext_query_columns' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION lmtext_internal.query_columns(text, text) IS
+    'types of the columns of a query, which must be a single SELECT that only reads';
+
+CREATE FUNCTION lmtext_internal.version_of(model text) RETURNS lmtext.models
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found lmtext.models;
+BEGIN
+    SELECT m.* INTO found FROM lmtext.models m
+    WHERE (m.name = model AND m.deployed) OR concat(m.name, '@', m.version) = model;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('model "%s" does not exist', model);
+    END IF;
+    RETURN found;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.version_of(text) IS 'the version that a name means';
+
+-- What a query's columns ask for: 'class' (text, label), 'labels' (text, text[]), 'number' (text, number), 'tags' (text[], text[]),
+-- 'pair' (text, text, number).
+CREATE FUNCTION lmtext_internal.evaluation_of(version lmtext.models, columns regtype[]) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    numbers regtype[] := '{smallint,integer,bigint,real,double precision,numeric}';
+BEGIN
+    IF cardinality(columns) = 3 AND columns[3] = ANY (numbers) THEN
+        RETURN 'pair';
+    ELSIF cardinality(columns) = 2 AND columns[1] = 'text[]'::regtype AND columns[2] = 'text[]'::regtype THEN
+        RETURN 'tags';
+    ELSIF cardinality(columns) = 2 AND columns[2] = 'text[]'::regtype THEN
+        RETURN 'labels';
+    ELSIF cardinality(columns) = 2 AND columns[2] = ANY (numbers) AND cardinality(version.labels) = 1 THEN
+        RETURN 'number';
+    ELSIF cardinality(columns) = 2 THEN
+        RETURN 'class';
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+        MESSAGE = 'the columns of the query of lmtext.evaluate fit no task',
+        DETAIL = format('It returns %s.', coalesce(nullif(array_to_string(columns, ', '), ''), 'no column')),
+        HINT = 'Columns are (text, label), (text, text[]), (text, number), (words text[], tags text[]) or (text, text, number).';
+END $$;
+COMMENT ON FUNCTION lmtext_internal.evaluation_of(lmtext.models, regtype[]) IS 'how a model is judged by a query of such columns';
+
+CREATE FUNCTION lmtext_internal.evaluate_class(model text, query text) RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
+BEGIN
+    RETURN QUERY EXECUTE pg_catalog.format($q$
+        WITH guess AS MATERIALIZED (
+            SELECT q.label::pg_catalog.text AS label, s.labels, s.scores, s.labels[1] AS best, s.scores[1] AS score,
+                   s.labels[1] OPERATOR(pg_catalog.=) q.label::pg_catalog.text AS correct
+            FROM (%2$s
+            ) q (input, label)
+            CROSS JOIN LATERAL (
+                SELECT pg_catalog.array_agg(c.label ORDER BY c.score DESC, c.label COLLATE "C") AS labels,
+                       pg_catalog.array_agg(c.score::pg_catalog.float8 ORDER BY c.score DESC, c.label COLLATE "C") AS scores
+                FROM lmtext.class_scores(q.input, %1$L) c) s
+            WHERE q.label IS NOT NULL AND s.labels IS NOT NULL)
+        SELECT m.measure, m.value FROM (
+            SELECT pg_catalog.count(*)::pg_catalog.float8 AS rows, lmtext.accuracy(label, best) AS accuracy,
+                   lmtext.balanced_accuracy(label, best) AS balanced, lmtext.precision_score(label, best) AS p,
+                   lmtext.recall_score(label, best) AS r, lmtext.f1(label, best) AS f1, lmtext.f1(label, best, 'weighted') AS weighted,
+                   lmtext.matthews(label, best) AS matthews,
+                   lmtext.log_loss(label, labels, scores) FILTER (WHERE label OPERATOR(pg_catalog.=) ANY (labels)) AS log_loss,
+                   lmtext.ece(correct, score) FILTER (WHERE score BETWEEN 0 AND 1) AS ece,
+                   lmtext.coverage_at(correct, score, 0.95) AS coverage
+            FROM guess) g
+        CROSS JOIN LATERAL (VALUES ('rows', g.rows), ('accuracy', g.accuracy), ('balanced_accuracy', g.balanced), ('precision', g.p),
+            ('recall', g.r), ('f1', g.f1), ('f1_weighted', g.weighted), ('matthews', g.matthews), ('log_loss', g.log_loss),
+            ('ece', g.ece), ('coverage_at_0.95', g.coverage)) m (measure, value)$q$, model, query);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.evaluate_class(text, text) IS 'measures of a classifier';
+
+CREATE FUNCTION lmtext_internal.evaluate_labels(model text, query text) RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
+BEGIN
+    RETURN QUERY EXECUTE pg_catalog.format($q$
+        WITH answer AS MATERIALIZED (
+            SELECT q.id, c.label, c.score::pg_catalog.float8 AS score, c.label OPERATOR(pg_catalog.=) ANY (q.labels) AS actual,
+                   c.score OPERATOR(pg_catalog.>=) 0.5 AS predicted
+            FROM (SELECT pg_catalog.row_number() OVER () AS id, o.* FROM (%2$s
+                ) o (input, labels)) q
+            CROSS JOIN LATERAL lmtext.class_scores(q.input, %1$L) c
+            WHERE q.labels IS NOT NULL),
+        by_label AS (
+            SELECT lmtext.f1(actual, predicted, 'binary', true) AS f1, lmtext.average_precision(actual, score) AS precision
+            FROM answer GROUP BY label),
+        by_row AS (SELECT pg_catalog.bool_and(actual OPERATOR(pg_catalog.=) predicted) AS whole FROM answer GROUP BY id)
+        SELECT m.measure, m.value FROM (VALUES
+            ('rows', (SELECT pg_catalog.count(*)::pg_catalog.float8 FROM by_row)),
+            ('subset_accuracy', (SELECT lmtext.accuracy(whole, true) FROM by_row)),
+            ('precision_micro', (SELECT lmtext.precision_score(actual, predicted, 'binary', true) FROM answer)),
+            ('recall_micro', (SELECT lmtext.recall_score(actual, predicted, 'binary', true) FROM answer)),
+            ('f1_micro', (SELECT lmtext.f1(actual, predicted, 'binary', true) FROM answer)),
+            ('f1', (SELECT pg_catalog.avg(f1) FROM by_label)),
+            ('average_precision', (SELECT pg_catalog.avg(precision) FROM by_label))) m (measure, value)$q$, model, query);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.evaluate_labels(text, text) IS 'measures of a model that gives a text several labels';
+
+CREATE FUNCTION lmtext_internal.evaluate_numbers(query text) RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
+BEGIN
+    RETURN QUERY EXECUTE pg_catalog.format($q$
+        SELECT m.measure, m.value FROM (
+            SELECT pg_catalog.count(*)::pg_catalog.float8 AS rows,
+                   pg_catalog.avg(pg_catalog.abs(pg_catalog.float8mi(actual, predicted))) AS mae,
+                   pg_catalog.avg(pg_catalog.dpow(pg_catalog.float8mi(actual, predicted), 2)) AS mse,
+                   pg_catalog.var_pop(actual) AS variance, lmtext.pearson(actual, predicted) AS pearson,
+                   lmtext.spearman(actual, predicted) AS spearman, lmtext.kendall(actual, predicted) AS kendall
+            FROM (%s
+            ) q (actual, predicted)
+            WHERE actual IS NOT NULL AND predicted IS NOT NULL) g
+        CROSS JOIN LATERAL (VALUES ('rows', g.rows), ('mae', g.mae), ('rmse', pg_catalog.dsqrt(g.mse)),
+            ('r2', pg_catalog.float8mi(1, pg_catalog.float8div(g.mse, nullif(g.variance, 0)))), ('pearson', g.pearson),
+            ('spearman', g.spearman), ('kendall', g.kendall)) m (measure, value)$q$, query);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.evaluate_numbers(text) IS 'measures of numbers that were predicted';
+
+-- A word has the tag of the token that begins where it does, in the words with blanks between them.
+CREATE FUNCTION lmtext_internal.word_tags(words text[], model text) RETURNS text[]
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(coalesce(t.tag, 'O') ORDER BY w.i)
+    FROM (SELECT o.i, sum(length(o.word) + 1) OVER (ORDER BY o.i) - length(o.word) - 1 AS start
+          FROM unnest(words) WITH ORDINALITY o (word, i)) w
+    LEFT JOIN lmtext.tag(array_to_string(words, ' '), model) t ON t.start = w.start
+$$;
+COMMENT ON FUNCTION lmtext_internal.word_tags(text[], text) IS 'a tag for each word of a text';
+
+CREATE FUNCTION lmtext_internal.evaluate_tags(model text, query text) RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
+DECLARE
+    pairs text := pg_catalog.format(
+        'SELECT q.tags, lmtext_internal.word_tags(q.words, %L) FROM (%s
+        ) q (words, tags) WHERE q.words IS NOT NULL', model, query);
+BEGIN
+    RETURN QUERY SELECT m.measure, m.value FROM lmtext.token_report(pairs) t
+        CROSS JOIN LATERAL (VALUES ('tokens', t.support::pg_catalog.float8), ('accuracy', t.f1)) m (measure, value)
+        WHERE t.summary AND t.label OPERATOR(pg_catalog.=) 'micro avg';
+    RETURN QUERY SELECT m.measure, m.value FROM lmtext.entity_report(pairs) t
+        CROSS JOIN LATERAL (VALUES ('entities', t.support::pg_catalog.float8), ('precision', t.precision), ('recall', t.recall),
+            ('f1', t.f1)) m (measure, value)
+        WHERE t.summary AND t.label OPERATOR(pg_catalog.=) 'micro avg';
+END $$;
+COMMENT ON FUNCTION lmtext_internal.evaluate_tags(text, text) IS 'measures of a tagger';
+
+CREATE FUNCTION lmtext.evaluate(model text, query text) RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
+DECLARE
+    version lmtext.models := lmtext_internal.version_of(model);
+    form text := lmtext_internal.evaluation_of(version, lmtext_internal.query_columns('lmtext.evaluate', query));
+BEGIN
+    CASE form
+        WHEN 'class' THEN
+            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_class(model, query) e;
+        WHEN 'labels' THEN
+            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_labels(model, query) e;
+        WHEN 'tags' THEN
+            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_tags(model, query) e;
+        WHEN 'number' THEN
+            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
+                'SELECT q.number::pg_catalog.float8, (SELECT c.score::pg_catalog.float8 FROM lmtext.class_scores(q.input, %L) c)
+                FROM (%s
+                ) q (input, number)', model, query)) e;
+        ELSE
+            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
+                'SELECT q.number::pg_catalog.float8, lmtext.%I(q.a, q.b, %L)::pg_catalog.float8 FROM (%s
+                ) q (a, b, number)',
+                CASE version.task WHEN 'rerank' THEN 'rerank' ELSE 'similarity' END, model, query)) e;
+    END CASE;
+END $$;
+COMMENT ON FUNCTION lmtext.evaluate(text, text) IS
+    'how good a model is on the rows of a query, whose columns say what it is to tell';
+
+CREATE FUNCTION lmtext.evaluate(model text, queries text[]) RETURNS TABLE (query integer, measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 30 AS $$
+BEGIN
+    FOR i IN 1 .. pg_catalog.cardinality(queries) LOOP
+        RETURN QUERY SELECT i, e.measure, e.value FROM lmtext.evaluate(model, queries[i]) e;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION lmtext.evaluate(text, text[]) IS 'how good a model is on the rows of each of several queries';
+
+CREATE FUNCTION lmtext_internal.drift_of_labels(model text, samples text) RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10 AS $$
+BEGIN
+    RETURN QUERY EXECUTE pg_catalog.format($q$
+        WITH guess AS MATERIALIZED (
+            SELECT s.current, (s.guess).label AS label, (s.guess).score::pg_catalog.float8 AS score
+            FROM (SELECT o.current, lmtext.classify_scored(o.input, %L) AS guess FROM (%s) o) s),
+        shares AS (
+            SELECT pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE NOT g.current), t.before) AS before,
+                   pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE g.current), t.now) AS now
+            FROM guess g CROSS JOIN (
+                SELECT nullif(pg_catalog.count(*) FILTER (WHERE NOT current), 0) AS before,
+                       nullif(pg_catalog.count(*) FILTER (WHERE current), 0) AS now FROM guess WHERE label IS NOT NULL) t
+            WHERE g.label IS NOT NULL GROUP BY g.label, t.before, t.now)
+        SELECT m.measure, m.value FROM (VALUES
+            ('score_psi', (SELECT lmtext.psi(current, score) FROM guess)),
+            ('score_ks', (SELECT lmtext.ks(current, score) FROM guess)),
+            ('label_psi', (SELECT pg_catalog.sum(lmtext_internal.psi_of(before, now)) FROM shares)),
+            ('label_js', (SELECT pg_catalog.dsqrt(pg_catalog.sum(lmtext_internal.js_of(before, now))) FROM shares)),
+            ('label_shift', (SELECT pg_catalog.max(pg_catalog.abs(pg_catalog.float8mi(now, before))) FROM shares))) m (measure, value)
+        $q$, model, samples);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.drift_of_labels(text, text) IS 'how the labels of a classifier and their scores have moved';
+
+CREATE FUNCTION lmtext_internal.psi_of(before double precision, now double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (greatest(now, 1e-4) - greatest(before, 1e-4)) * ln(greatest(now, 1e-4) / greatest(before, 1e-4))
+$$;
+COMMENT ON FUNCTION lmtext_internal.psi_of(double precision, double precision) IS 'what a label adds to the population stability index';
+
+CREATE FUNCTION lmtext_internal.js_of(before double precision, now double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (CASE WHEN before > 0 THEN before * ln(2 * before / (before + now)) ELSE 0 END
+          + CASE WHEN now > 0 THEN now * ln(2 * now / (before + now)) ELSE 0 END) / 2
+$$;
+COMMENT ON FUNCTION lmtext_internal.js_of(double precision, double precision) IS 'what a label adds to the divergence of Jensen and Shannon';
+
+CREATE FUNCTION lmtext_internal.drift_of_embeddings(version lmtext.models, samples text)
+    RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 2 AS $$
+BEGIN
+    RETURN QUERY EXECUTE pg_catalog.format($q$
+        WITH means AS (
+            SELECT v.i, pg_catalog.avg(v.x) FILTER (WHERE NOT s.current) AS before, pg_catalog.avg(v.x) FILTER (WHERE s.current) AS now
+            FROM (%2$s) s
+            CROSS JOIN LATERAL pg_catalog.unnest(lmtext.embed(s.input, %1$L::pg_catalog.regclass)) WITH ORDINALITY v (x, i)
+            GROUP BY v.i)
+        SELECT m.measure, m.value FROM (
+            SELECT pg_catalog.sum(pg_catalog.float8mul(before, now)) AS product,
+                   pg_catalog.sum(pg_catalog.float8mul(before, before)) AS before, pg_catalog.sum(pg_catalog.float8mul(now, now)) AS now,
+                   pg_catalog.sum(pg_catalog.dpow(pg_catalog.float8mi(now, before), 2)) AS square FROM means) s
+        CROSS JOIN LATERAL (VALUES
+            ('embedding_shift', pg_catalog.float8mi(1, pg_catalog.float8div(s.product,
+                nullif(pg_catalog.dsqrt(pg_catalog.float8mul(s.before, s.now)), 0)))),
+            ('embedding_distance', pg_catalog.dsqrt(s.square))) m (measure, value)$q$, coalesce(version.base, version.model), samples);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.drift_of_embeddings(lmtext.models, text) IS 'how far the mean embedding has moved';
+
+CREATE FUNCTION lmtext.drift(model text, baseline text, current text) RETURNS TABLE (measure text, value double precision)
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 10 AS $$
+DECLARE
+    version lmtext.models := lmtext_internal.version_of(model);
+    samples text := pg_catalog.format('SELECT false AS current, b.input FROM (%s
+        ) b (input) UNION ALL SELECT true, c.input FROM (%s
+        ) c (input)', baseline, current);
+    each text;
+BEGIN
+    FOREACH each IN ARRAY ARRAY[baseline, current] LOOP
+        IF pg_catalog.cardinality(lmtext_internal.query_columns('lmtext.drift', each)) OPERATOR(pg_catalog.<>) 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = 'the queries of lmtext.drift must have one column, the text';
+        END IF;
+    END LOOP;
+    RETURN QUERY EXECUTE pg_catalog.format(
+        'SELECT m.measure, m.value FROM (SELECT pg_catalog.count(*) FILTER (WHERE NOT current) AS before,
+            pg_catalog.count(*) FILTER (WHERE current) AS now FROM (%s) s) c
+        CROSS JOIN LATERAL (VALUES (''rows_baseline'', c.before::pg_catalog.float8), (''rows_current'', c.now)) m (measure, value)',
+        samples);
+    IF version.labels IS NOT NULL THEN
+        RETURN QUERY SELECT d.measure, d.value FROM lmtext_internal.drift_of_labels(model, samples) d;
+    END IF;
+    IF version.base IS NOT NULL OR version.labels IS NULL THEN
+        RETURN QUERY SELECT d.measure, d.value FROM lmtext_internal.drift_of_embeddings(version, samples) d;
+    END IF;
+END $$;
+COMMENT ON FUNCTION lmtext.drift(text, text, text) IS
+    'how far what a model sees and says has moved, from the texts of one query to those of another';

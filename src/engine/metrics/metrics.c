@@ -10,6 +10,7 @@
 #include "metrics/classification.h"
 #include "metrics/correlation.h"
 #include "metrics/cross_entropy.h"
+#include "metrics/drift.h"
 #include "metrics/ranking.h"
 
 #define ROW(name, counts, result, settings, check) \

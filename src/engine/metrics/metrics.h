@@ -109,7 +109,9 @@ typedef struct lm_metric {
     METRIC(ndcg, lm_scored_gains, lm_ndcg_result, lm_rank_settings, lm_rank_check) \
     METRIC(pearson, lm_moments, lm_pearson_result, NULL, NULL) \
     METRIC(spearman, lm_number_pairs, lm_spearman_result, NULL, NULL) \
-    METRIC(kendall, lm_number_pairs, lm_kendall_result, NULL, NULL)
+    METRIC(kendall, lm_number_pairs, lm_kendall_result, NULL, NULL) \
+    METRIC(ks, lm_scored_flags, lm_ks_result, NULL, NULL) \
+    METRIC(psi, lm_scored_flags, lm_psi_result, NULL, NULL)
 
 /* clang-format on */
 

@@ -411,9 +411,11 @@ check_columns(const char *function, TupleDesc row, const lmtext_column *columns,
 int
 lmtext_query_fetch(lmtext_query *rows, int limit, lmtext_query_row *batch)
 {
+    MemoryContext caller = CurrentMemoryContext;
     int count;
 
     SPI_cursor_fetch(rows->portal, true, limit);
+    MemoryContextSwitchTo(caller); /* from SPI's own, where it leaves us */
     count = (int)SPI_processed;
     memset(batch, 0, count * sizeof *batch);
     for (int i = 0; i < count; i++) {
