@@ -840,16 +840,13 @@ COMMENT ON FUNCTION lmtext_internal.query_columns(text, text) IS
     'types of the columns of a query, which must be a single SELECT that only reads';
 
 CREATE FUNCTION lmtext_internal.version_of(model text) RETURNS lmtext.models
-    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
 DECLARE
-    found lmtext.models;
+    named regclass := lmtext_internal.resolve_model(model);
+    version lmtext.models;
 BEGIN
-    SELECT m.* INTO found FROM lmtext.models m
-    WHERE (m.name = model AND m.deployed) OR concat(m.name, '@', m.version) = model;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('model "%s" does not exist', model);
-    END IF;
-    RETURN found;
+    SELECT m.* INTO version FROM lmtext.models m WHERE m.model OPERATOR(pg_catalog.=) named;
+    RETURN version;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.version_of(text) IS 'the version that a name means';
 
@@ -890,7 +887,7 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT pg_catalog.array_agg(c.label ORDER BY c.score DESC, c.label COLLATE "C") AS labels,
                        pg_catalog.array_agg(c.score::pg_catalog.float8 ORDER BY c.score DESC, c.label COLLATE "C") AS scores
-                FROM lmtext.class_scores(q.input, %1$L) c) s
+                FROM lmtext.class_scores(q.input, %1$L::pg_catalog.regclass) c) s
             WHERE q.label IS NOT NULL AND s.labels IS NOT NULL)
         SELECT m.measure, m.value FROM (
             SELECT pg_catalog.count(*)::pg_catalog.float8 AS rows, lmtext.accuracy(label, best) AS accuracy,
@@ -916,7 +913,7 @@ BEGIN
                    c.score OPERATOR(pg_catalog.>=) 0.5 AS predicted
             FROM (SELECT pg_catalog.row_number() OVER () AS id, o.* FROM (%2$s
                 ) o (input, labels)) q
-            CROSS JOIN LATERAL lmtext.class_scores(q.input, %1$L) c
+            CROSS JOIN LATERAL lmtext.class_scores(q.input, %1$L::pg_catalog.regclass) c
             WHERE q.labels IS NOT NULL),
         by_label AS (
             SELECT lmtext.f1(actual, predicted, 'binary', true) AS f1, lmtext.average_precision(actual, score) AS precision
@@ -953,20 +950,20 @@ END $$;
 COMMENT ON FUNCTION lmtext_internal.evaluate_numbers(text) IS 'measures of numbers that were predicted';
 
 -- A word has the tag of the token that begins where it does, in the words with blanks between them.
-CREATE FUNCTION lmtext_internal.word_tags(words text[], model text) RETURNS text[]
+CREATE FUNCTION lmtext_internal.word_tags(words text[], model regclass) RETURNS text[]
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(coalesce(t.tag, 'O') ORDER BY w.i)
     FROM (SELECT o.i, sum(length(o.word) + 1) OVER (ORDER BY o.i) - length(o.word) - 1 AS start
           FROM unnest(words) WITH ORDINALITY o (word, i)) w
     LEFT JOIN lmtext.tag(array_to_string(words, ' '), model) t ON t.start = w.start
 $$;
-COMMENT ON FUNCTION lmtext_internal.word_tags(text[], text) IS 'a tag for each word of a text';
+COMMENT ON FUNCTION lmtext_internal.word_tags(text[], regclass) IS 'a tag for each word of a text';
 
 CREATE FUNCTION lmtext_internal.evaluate_tags(model text, query text) RETURNS TABLE (measure text, value double precision)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
 DECLARE
     pairs text := pg_catalog.format(
-        'SELECT q.tags, lmtext_internal.word_tags(q.words, %L) FROM (%s
+        'SELECT q.tags, lmtext_internal.word_tags(q.words, %L::pg_catalog.regclass) FROM (%s
         ) q (words, tags) WHERE q.words IS NOT NULL', model, query);
 BEGIN
     RETURN QUERY SELECT m.measure, m.value FROM lmtext.token_report(pairs) t
@@ -985,6 +982,8 @@ DECLARE
     version lmtext.models := lmtext_internal.version_of(model);
     form text := lmtext_internal.evaluation_of(version, lmtext_internal.query_columns('lmtext.evaluate', query));
 BEGIN
+    model := version.model::pg_catalog.oid::pg_catalog.text;
+    query := pg_catalog.rtrim(query, E'; \t\r\n');
     CASE form
         WHEN 'class' THEN
             RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_class(model, query) e;
@@ -994,12 +993,12 @@ BEGIN
             RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_tags(model, query) e;
         WHEN 'number' THEN
             RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
-                'SELECT q.number::pg_catalog.float8, (SELECT c.score::pg_catalog.float8 FROM lmtext.class_scores(q.input, %L) c)
+                'SELECT q.number::pg_catalog.float8, (SELECT c.score::pg_catalog.float8 FROM lmtext.class_scores(q.input, %L::pg_catalog.regclass) c)
                 FROM (%s
                 ) q (input, number)', model, query)) e;
         ELSE
             RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
-                'SELECT q.number::pg_catalog.float8, lmtext.%I(q.a, q.b, %L)::pg_catalog.float8 FROM (%s
+                'SELECT q.number::pg_catalog.float8, lmtext.%I(q.a, q.b, %L::pg_catalog.regclass)::pg_catalog.float8 FROM (%s
                 ) q (a, b, number)',
                 CASE version.task WHEN 'rerank' THEN 'rerank' ELSE 'similarity' END, model, query)) e;
     END CASE;
@@ -1022,7 +1021,7 @@ BEGIN
     RETURN QUERY EXECUTE pg_catalog.format($q$
         WITH guess AS MATERIALIZED (
             SELECT s.current, (s.guess).label AS label, (s.guess).score::pg_catalog.float8 AS score
-            FROM (SELECT o.current, lmtext.classify_scored(o.input, %L) AS guess FROM (%s) o) s),
+            FROM (SELECT o.current, lmtext.classify_scored(o.input, %L::pg_catalog.regclass) AS guess FROM (%s) o) s),
         shares AS (
             SELECT pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE NOT g.current), t.before) AS before,
                    pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE g.current), t.now) AS now
@@ -1070,7 +1069,7 @@ BEGIN
         CROSS JOIN LATERAL (VALUES
             ('embedding_shift', pg_catalog.float8mi(1, pg_catalog.float8div(s.product,
                 nullif(pg_catalog.dsqrt(pg_catalog.float8mul(s.before, s.now)), 0)))),
-            ('embedding_distance', pg_catalog.dsqrt(s.square))) m (measure, value)$q$, coalesce(version.base, version.model), samples);
+            ('embedding_distance', pg_catalog.dsqrt(s.square))) m (measure, value)$q$, coalesce(version.base, version.model)::pg_catalog.oid, samples);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.drift_of_embeddings(lmtext.models, text) IS 'how far the mean embedding has moved';
 
@@ -1080,7 +1079,7 @@ DECLARE
     version lmtext.models := lmtext_internal.version_of(model);
     samples text := pg_catalog.format('SELECT false AS current, b.input FROM (%s
         ) b (input) UNION ALL SELECT true, c.input FROM (%s
-        ) c (input)', baseline, current);
+        ) c (input)', pg_catalog.rtrim(baseline, E'; \t\r\n'), pg_catalog.rtrim(current, E'; \t\r\n'));
     each text;
 BEGIN
     FOREACH each IN ARRAY ARRAY[baseline, current] LOOP
@@ -1094,7 +1093,7 @@ BEGIN
         CROSS JOIN LATERAL (VALUES (''rows_baseline'', c.before::pg_catalog.float8), (''rows_current'', c.now)) m (measure, value)',
         samples);
     IF version.labels IS NOT NULL THEN
-        RETURN QUERY SELECT d.measure, d.value FROM lmtext_internal.drift_of_labels(model, samples) d;
+        RETURN QUERY SELECT d.measure, d.value FROM lmtext_internal.drift_of_labels(version.model::pg_catalog.oid::pg_catalog.text, samples) d;
     END IF;
     IF version.base IS NOT NULL OR version.labels IS NULL THEN
         RETURN QUERY SELECT d.measure, d.value FROM lmtext_internal.drift_of_embeddings(version, samples) d;

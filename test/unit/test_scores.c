@@ -8,6 +8,7 @@
 #include "metrics/class_scores.h"
 #include "metrics/classification.h"
 #include "metrics/correlation.h"
+#include "metrics/drift.h"
 #include "metrics/ranking.h"
 #include "unit.h"
 
@@ -159,6 +160,8 @@ static const struct {
     {LM_METRIC_pearson, {{0}}, 0.0225526960245299},
     {LM_METRIC_spearman, {{0}}, 0.0287601277571651},
     {LM_METRIC_kendall, {{0}}, 0.0201637708151487},
+    {LM_METRIC_ks, {{0}}, 0.0707322055300737},
+    {LM_METRIC_psi, {{0}}, 0.146985006009131},
 };
 #define COUNT ((int)(sizeof cases_of / sizeof cases_of[0]))
 
@@ -341,6 +344,9 @@ undefined(void)
     CHECK_NEAR(VALUE(balanced_accuracy, same, 2, none), 1, 0);
     CHECK(isnan(VALUE(balanced_accuracy, same, 0, none)));
     CHECK(isnan(VALUE(brier, yes, 0, none)));
+    CHECK(isnan(VALUE(ks, yes, 2, none)));
+    CHECK(isnan(VALUE(psi, yes, 2, none)));
+    CHECK(isnan(VALUE(psi, no, 2, none)));
     CHECK(isnan(VALUE(ece, yes, 0, none)));
 }
 

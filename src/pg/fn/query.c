@@ -251,10 +251,22 @@ lmtext_query_bind(lmtext_query *rows, const char *function, const lmtext_column 
         open_common(rows, function);
 }
 
-/* The first columns that have no type in common; both are of kind ANY. */
+/* The first column of kind ANY, and the first of another type. */
 static void
-refuse_types(const char *function, Form_pg_attribute a, Form_pg_attribute b)
+refuse_types(const lmtext_query *rows, const char *function)
 {
+    Form_pg_attribute a = NULL, b = NULL;
+
+    for (int i = 0; i < rows->column_count; i++) {
+        Form_pg_attribute column = TupleDescAttr(rows->portal->tupDesc, i);
+
+        if (rows->columns[i].kind != LMTEXT_COLUMN_ANY)
+            continue;
+        if (a == NULL)
+            a = column;
+        if (b == NULL || b->atttypid == a->atttypid)
+            b = column;
+    }
     ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                     errmsg("the columns of the query of %s have no common type", function),
                     errdetail("They are of types %s and %s.", format_type_be(a->atttypid),
@@ -283,7 +295,6 @@ open_common(lmtext_query *rows, const char *function)
 {
     TupleDesc row = rows->portal->tupDesc;
     List *all = NIL;
-    int first = -1;
 
     for (int i = 0; i < rows->column_count; i++)
         if (rows->columns[i].kind == LMTEXT_COLUMN_ANY)
@@ -293,9 +304,7 @@ open_common(lmtext_query *rows, const char *function)
         if (rows->columns[i].kind != LMTEXT_COLUMN_ANY)
             continue;
         if (!open_as_common(&rows->columns[i], TupleDescAttr(row, i), rows->type))
-            refuse_types(function, TupleDescAttr(row, Max(first, 0)),
-                         TupleDescAttr(row, Max(i, 1)));
-        first = first < 0 ? i : first;
+            refuse_types(rows, function);
     }
     rows->collation = select_common_collation(NULL, all, true);
     get_typlenbyval(rows->type, &rows->length, &rows->by_value);
