@@ -7,6 +7,7 @@
 # keys turn this part red.
 step reference "" need_venv reference transformers==5.23.0 tokenizers==0.23.3 numpy sentencepiece==0.2.3 protobuf==7.36.2
 step live "" need_venv live torch==2.13.0 transformers==5.23.0 tokenizers==0.23.3 numpy sentence-transformers==6.2.0
+step scores "" need_venv scores scikit-learn==1.9.1 scipy==1.17.1 seqeval==1.2.2
 # Version 5 has no pipeline for questions. All else that it needs is the later venv's: torch is large.
 step old-reference "live" make_old_reference
 step corpus "" fetch_corpus
@@ -63,6 +64,7 @@ part_live() {
     job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
     job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
     job live-folders "live pg-15 fixtures" compare_folders
+    job live-scores "scores pg-15 fixtures" compare_scores
     turn=0
     for kind in static sparse late explain; do
         ! in_turn $turn 4 || job "live-drawn-$kind" "live pg-15 fixtures" compare_drawn_models "$kind" "$texts"
@@ -147,6 +149,13 @@ compare_pairs() {
 compare_folders() {
     start_server 15
     check_lines live-folders by_python live scripts/compare-folders.py --model "$LMTEXT_MINILM"
+}
+
+# Each commit draws others.
+compare_scores() {
+    start_server 15
+    check_lines live-scores by_python scores scripts/compare-scores.py --count "$(texts_of_each 40 200 2000)" \
+        --seed "$(($(commit_number) + 1))"
 }
 
 # KIND SHARE: each commit draws others.

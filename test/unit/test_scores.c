@@ -260,7 +260,7 @@ damaged(void)
         const lm_metric_counts *kind = lm_metrics[cases_of[i].metric].counts;
         lm_buffer sent;
         void *counts, *read;
-        size_t step = unit_stride(), refused = 0;
+        size_t step = unit_stride() | 1, refused = 0;
 
         lm_buffer_init(&sent, &ctx);
         CHECK_OK(&ctx, kind->create(&ctx, &counts));
