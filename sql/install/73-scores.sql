@@ -885,8 +885,8 @@ BEGIN
             FROM (%2$s
             ) q (input, label)
             CROSS JOIN LATERAL (
-                SELECT pg_catalog.array_agg(c.label ORDER BY c.score DESC, c.label COLLATE "C") AS labels,
-                       pg_catalog.array_agg(c.score::pg_catalog.float8 ORDER BY c.score DESC, c.label COLLATE "C") AS scores
+                SELECT pg_catalog.array_agg(c.label ORDER BY c.score DESC, c.label COLLATE pg_catalog."C") AS labels,
+                       pg_catalog.array_agg(c.score::pg_catalog.float8 ORDER BY c.score DESC, c.label COLLATE pg_catalog."C") AS scores
                 FROM lmtext.class_scores(q.input, %1$L::pg_catalog.regclass) c) s
             WHERE q.label IS NOT NULL AND s.labels IS NOT NULL)
         SELECT m.measure, m.value FROM (
@@ -895,7 +895,7 @@ BEGIN
                    lmtext.recall_score(label, best) AS r, lmtext.f1(label, best) AS f1, lmtext.f1(label, best, 'weighted') AS weighted,
                    lmtext.matthews(label, best) AS matthews,
                    lmtext.log_loss(label, labels, scores) FILTER (WHERE label OPERATOR(pg_catalog.=) ANY (labels)) AS log_loss,
-                   lmtext.ece(correct, score) FILTER (WHERE score BETWEEN 0 AND 1) AS ece,
+                   lmtext.ece(correct, score) FILTER (WHERE score OPERATOR(pg_catalog.>=) 0 AND score OPERATOR(pg_catalog.<=) 1) AS ece,
                    lmtext.coverage_at(correct, score, 0.95) AS coverage
             FROM guess) g
         CROSS JOIN LATERAL (VALUES ('rows', g.rows), ('accuracy', g.accuracy), ('balanced_accuracy', g.balanced), ('precision', g.p),
@@ -984,24 +984,23 @@ DECLARE
 BEGIN
     model := version.model::pg_catalog.oid::pg_catalog.text;
     query := pg_catalog.rtrim(query, E'; \t\r\n');
-    CASE form
-        WHEN 'class' THEN
-            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_class(model, query) e;
-        WHEN 'labels' THEN
-            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_labels(model, query) e;
-        WHEN 'tags' THEN
-            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_tags(model, query) e;
-        WHEN 'number' THEN
-            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
+    IF form OPERATOR(pg_catalog.=) 'class' THEN
+        RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_class(model, query) e;
+    ELSIF form OPERATOR(pg_catalog.=) 'labels' THEN
+        RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_labels(model, query) e;
+    ELSIF form OPERATOR(pg_catalog.=) 'tags' THEN
+        RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_tags(model, query) e;
+    ELSIF form OPERATOR(pg_catalog.=) 'number' THEN
+        RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
                 'SELECT q.number::pg_catalog.float8, (SELECT c.score::pg_catalog.float8 FROM lmtext.class_scores(q.input, %L::pg_catalog.regclass) c)
                 FROM (%s
                 ) q (input, number)', model, query)) e;
-        ELSE
-            RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
+    ELSE
+        RETURN QUERY SELECT e.measure, e.value FROM lmtext_internal.evaluate_numbers(pg_catalog.format(
                 'SELECT q.number::pg_catalog.float8, lmtext.%I(q.a, q.b, %L::pg_catalog.regclass)::pg_catalog.float8 FROM (%s
                 ) q (a, b, number)',
-                CASE version.task WHEN 'rerank' THEN 'rerank' ELSE 'similarity' END, model, query)) e;
-    END CASE;
+                CASE WHEN version.task OPERATOR(pg_catalog.=) 'rerank' THEN 'rerank' ELSE 'similarity' END, model, query)) e;
+    END IF;
 END $$;
 COMMENT ON FUNCTION lmtext.evaluate(text, text) IS
     'how good a model is on the rows of a query, whose columns say what it is to tell';

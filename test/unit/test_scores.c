@@ -316,6 +316,8 @@ undefined(void)
     const lm_metric_value no[][3] = {{{.whole = 0}, {.number = .5}}, {{.whole = 0}, {.number = 1}}};
     const lm_metric_value flat[][3] = {{{.number = 0}, {.number = 3}},
                                        {{.number = 0}, {.number = 4}}};
+    const lm_metric_value level[][3] = {{{.number = 0}, {.number = 3}},
+                                        {{.number = 1}, {.number = 3}}};
     const lm_metric_value huge[][3] = {{{.number = 1e300}, {.number = 3}},
                                        {{.number = -1e300}, {.number = 4}}};
     const lm_metric_value far[][3] = {{{.number = 1e15 + 1}, {.number = 3}},
@@ -345,6 +347,8 @@ undefined(void)
     CHECK(isnan(VALUE(balanced_accuracy, same, 0, none)));
     CHECK(isnan(VALUE(brier, yes, 0, none)));
     CHECK(isnan(VALUE(ks, yes, 2, none)));
+    CHECK(isnan(VALUE(ks, no, 2, none)));
+    CHECK(isnan(VALUE(pearson, level, 2, none)));
     CHECK(isnan(VALUE(psi, yes, 2, none)));
     CHECK(isnan(VALUE(psi, no, 2, none)));
     CHECK(isnan(VALUE(ece, yes, 0, none)));
@@ -542,6 +546,67 @@ merges_refuse_other_labels(void)
     kind->free(c);
 }
 
+static double
+value_after(void *counts, lm_status (*result)(void *, const lm_metric_value *, double *))
+{
+    double value = NAN;
+
+    CHECK_EQ_INT(result(counts, NULL, &value), LM_OK);
+    return value;
+}
+
+/* Counts of no row merge, travel and are undefined. */
+static void
+empty_counts(void)
+{
+    const lm_metric_counts *kinds[] = {&lm_scored_flags, &lm_class_scores, &lm_moments};
+    lm_context ctx;
+    lm_buffer sent;
+    void *a, *b;
+
+    lm_context_init(&ctx);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        lm_buffer_init(&sent, &ctx);
+        CHECK_OK(&ctx, kinds[i]->create(&ctx, &a));
+        CHECK_OK(&ctx, kinds[i]->create(&ctx, &b));
+        CHECK_OK(&ctx, kinds[i]->write(a, &sent));
+        CHECK_OK(&ctx, kinds[i]->read(b, sent.data, sent.size));
+        CHECK_OK(&ctx, kinds[i]->merge(a, b, NULL));
+        kinds[i]->free(a);
+        kinds[i]->free(b);
+        lm_buffer_free(&sent);
+    }
+    CHECK_OK(&ctx, lm_label_pairs.create(&ctx, &a));
+    CHECK_OK(&ctx, lm_metric_find("accuracy", 2)->result(a, NULL, &(double){0}));
+    CHECK_OK(&ctx, lm_confusion_add(a, "x", 1, "x", 1, 3));
+    CHECK_OK(&ctx, lm_confusion_add(a, "x", 1, "y", 1, 1));
+    CHECK_NEAR(value_after(a, lm_accuracy_result), .75, 0);
+    lm_label_pairs.free(a);
+}
+
+/* 20,000 rows of one score, of which one is relevant: each rank is as likely; polls on the way. */
+static void
+one_large_tie(void)
+{
+    const lm_metric_counts *kind = &lm_scored_flags;
+    const lm_metric_value none[LM_METRIC_SETTINGS_MAX] = {{0}};
+    lm_context ctx;
+    double value, harmonic = 0;
+    void *counts;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, kind->create(&ctx, &counts));
+    for (int i = 0; i < 20000; i++) {
+        const lm_metric_value row[] = {{.whole = i == 77}, {.number = 1}};
+
+        CHECK_OK(&ctx, kind->add(counts, row));
+        harmonic += 1.0 / (i + 1);
+    }
+    CHECK_OK(&ctx, lm_mrr_result(counts, none, &value));
+    CHECK_NEAR(value, harmonic / 20000, 1e-12);
+    kind->free(counts);
+}
+
 static void
 names_find_metrics(void)
 {
@@ -563,6 +628,8 @@ static const unit_case cases[] = {
     {"scores refuse settings", refused_settings},
     {"kappa takes an order", kappa_takes_an_order},
     {"class scores refuse other labels", merges_refuse_other_labels},
+    {"empty counts", empty_counts},
+    {"one large tie", one_large_tie},
     {"names find metrics", names_find_metrics},
 };
 

@@ -61,9 +61,8 @@ reserve(class_scores *s)
 
     if (s->count < s->room)
         return LM_OK;
-    if (lm_mul_overflows(room, width(s), &bytes) || lm_mul_overflows(bytes, sizeof *rows, &bytes))
-        return lm_raise(s->ctx, LM_TOO_LARGE, "too many rows to keep");
-    if (!(rows = lm_realloc(s->ctx, s->rows, bytes)))
+    if (lm_mul_overflows(room, width(s), &bytes) || lm_mul_overflows(bytes, sizeof *rows, &bytes) ||
+        !(rows = lm_realloc(s->ctx, s->rows, bytes)))
         return LM_NO_MEMORY;
     s->rows = rows;
     s->room = room;

@@ -36,21 +36,24 @@ lm_samples_free(void *counts)
     lm_free(samples->ctx, samples);
 }
 
+static size_t
+larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static lm_status
 reserve(lm_samples *samples, size_t more)
 {
-    size_t wanted, bytes, room = samples->room ? samples->room : FIRST_ROOM;
+    size_t room, bytes;
     lm_sample *items;
 
-    if (lm_add_overflows(samples->count, more, &wanted))
-        return lm_raise(samples->ctx, LM_TOO_LARGE, "too many rows to keep");
-    if (wanted <= samples->room)
+    if (more <= samples->room - samples->count)
         return LM_OK;
-    while (room < wanted)
-        room = room > SIZE_MAX / 2 ? wanted : room * 2;
-    if (lm_mul_overflows(room, sizeof *items, &bytes))
-        return lm_raise(samples->ctx, LM_TOO_LARGE, "too many rows to keep");
-    if (!(items = lm_realloc(samples->ctx, samples->items, bytes)))
+    /* Both counts are of items in memory: their sum is small. */
+    room = larger(samples->count + more, larger(2 * samples->room, FIRST_ROOM));
+    if (lm_mul_overflows(room, sizeof *items, &bytes) ||
+        !(items = lm_realloc(samples->ctx, samples->items, bytes)))
         return LM_NO_MEMORY;
     samples->items = items;
     samples->room = room;
