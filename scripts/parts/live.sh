@@ -8,6 +8,7 @@
 step reference "" need_venv reference transformers==5.23.0 tokenizers==0.23.3 numpy sentencepiece==0.2.3 protobuf==7.36.2
 step live "" need_venv live torch==2.13.0 transformers==5.23.0 tokenizers==0.23.3 numpy sentence-transformers==6.2.0
 step text-measures "" need_venv text-measures sacrebleu==2.6.0 rouge-score==0.1.2 nltk==3.10.4 jiwer==4.0.0
+step scores "" need_venv scores scikit-learn==1.9.1 scipy==1.17.1 seqeval==1.2.2
 # Version 5 has no pipeline for questions. All else that it needs is the later venv's: torch is large.
 step old-reference "live" make_old_reference
 step corpus "" fetch_corpus
@@ -65,6 +66,7 @@ part_live() {
     job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
     job live-folders "live pg-15 fixtures" compare_folders
     job live-text-measures "text-measures pg-15 fixtures" compare_text_measures "$(share_of src/engine/metrics src/engine/base)"
+    job live-scores "scores pg-15 fixtures" compare_scores
     turn=0
     for kind in static sparse late explain; do
         ! in_turn $turn 4 || job "live-drawn-$kind" "live pg-15 fixtures" compare_drawn_models "$kind" "$texts"
@@ -149,6 +151,13 @@ compare_pairs() {
 compare_folders() {
     start_server 15
     check_lines live-folders by_python live scripts/compare-folders.py --model "$LMTEXT_MINILM"
+}
+
+# Each commit draws others.
+compare_scores() {
+    start_server 15
+    check_lines live-scores by_python scores scripts/compare-scores.py --count "$(texts_of_each 40 200 2000)" \
+        --seed "$(($(commit_number) + 1))"
 }
 
 # KIND SHARE: each commit draws others.

@@ -68,15 +68,19 @@ same_bytes(const lm_intern_entry *entry, const char *bytes, size_t length)
     return memcmp(bytes_of(entry), bytes, length) == 0;
 }
 
-/* The table grows before it is searched, so that a free bucket ends every search. */
+/* At most half full, so that a free bucket ends every search. It grows for new bytes only: a group
+ * of four labels stays as small as it is. */
 lm_status
 lm_intern_add(lm_intern *intern, const char *bytes, size_t length, uint32_t *number)
 {
-    uint32_t hash = hash_of(bytes, length, intern->seed), bucket;
+    uint32_t hash = hash_of(bytes, length, intern->seed), bucket = 0;
 
-    if (intern->count == intern->room)
+    if (intern->room > 0)
+        LM_TRY(find_bucket(intern, bytes, length, hash, &bucket));
+    if (intern->room == 0 || (intern->buckets[bucket] == 0 && intern->count == intern->room)) {
         LM_TRY(grow(intern));
-    LM_TRY(find_bucket(intern, bytes, length, hash, &bucket));
+        LM_TRY(find_bucket(intern, bytes, length, hash, &bucket));
+    }
     if (intern->buckets[bucket] == 0) {
         LM_TRY(append(intern, bytes, length, hash));
         intern->buckets[bucket] = intern->count;

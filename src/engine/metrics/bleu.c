@@ -86,7 +86,7 @@ LM_SUMS_COUNTS(lm_bleu_sums, SUMS, columns, bleu_add);
 
 const lm_metric_column lm_bleu_settings[] = {{"tokenizer", LM_METRIC_TEXT},
                                              {"smooth", LM_METRIC_TEXT},
-                                             {"lowercase", LM_METRIC_FLAG},
+                                             {"lowercase", LM_METRIC_BOOL},
                                              {NULL, 0}};
 
 lm_status

@@ -8,6 +8,7 @@
 #include "metrics/classification.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/intern.h"
@@ -33,6 +34,7 @@ struct lm_confusion {
     uint64_t *counts; /* by pair */
     uint32_t totals_room, counts_room;
     uint64_t total, hits;
+    const lm_label_ranks *order; /* of labels; NULL: that of their bytes */
 };
 
 static lm_status number_of_label(lm_confusion *c, const char *bytes, size_t length,
@@ -506,37 +508,57 @@ const lm_metric_counts lm_label_pairs = {.columns = pair_columns,
                                          .write = pairs_write,
                                          .read = pairs_read};
 
-/* ---- F1 ---- */
+static void
+pairs_rank(void *counts, const lm_label_ranks *ranks)
+{
+    ((lm_confusion *)counts)->order = ranks;
+}
+
+const lm_metric_counts lm_ordered_pairs = {.columns = pair_columns,
+                                           .create = pairs_create,
+                                           .free = pairs_free,
+                                           .add = pairs_add,
+                                           .merge = pairs_merge,
+                                           .write = pairs_write,
+                                           .read = pairs_read,
+                                           .rank = pairs_rank};
+
+/* ---- Precision, recall and F1 ---- */
 
 /* Settings. */
 enum { AVERAGE, LABEL };
 const lm_metric_column lm_f1_settings[] = {
     [AVERAGE] = {"average", LM_METRIC_TEXT}, [LABEL] = {"label", LM_METRIC_LABEL}, {NULL, 0}};
 
-static double
-f1_micro(const lm_averages *averages)
-{
-    return averages->micro.f1;
-}
-
-static double
-f1_macro(const lm_averages *averages)
-{
-    return averages->macro.f1;
-}
-
-static double
-f1_weighted(const lm_averages *averages)
-{
-    return averages->weighted.f1;
-}
-
 static const struct {
     const char *name;
-    double (*f1)(const lm_averages *averages);
-} averages[] = {{"macro", f1_macro}, {"micro", f1_micro}, {"weighted", f1_weighted}};
+    size_t at;
+} averages[] = {{"macro", offsetof(lm_averages, macro)},
+                {"micro", offsetof(lm_averages, micro)},
+                {"weighted", offsetof(lm_averages, weighted)}};
 #define AVERAGES ((int)(sizeof averages / sizeof averages[0]))
 #define MACRO 0 /* where none is given */
+
+/* The scores of the table of metrics, and where they stand. */
+typedef struct score_kind {
+    const char *name;
+    size_t in_average, in_label;
+} score_kind;
+
+static const score_kind precision_kind = {"precision_score", offsetof(lm_average, precision),
+                                          offsetof(lm_label_score, precision)};
+static const score_kind recall_kind = {"recall_score", offsetof(lm_average, recall),
+                                       offsetof(lm_label_score, recall)};
+static const score_kind f1_kind = {"f1", offsetof(lm_average, f1), offsetof(lm_label_score, f1)};
+
+static double
+member(const void *of, size_t at)
+{
+    double value;
+
+    memcpy(&value, (const char *)of + at, sizeof value);
+    return value;
+}
 
 static bool
 is_word(const lm_metric_value *value, const char *word)
@@ -554,8 +576,8 @@ average_of(const lm_metric_value *setting)
     return -1;
 }
 
-lm_status
-lm_f1_check(lm_context *ctx, const lm_metric_value *settings)
+static lm_status
+check_average(lm_context *ctx, const score_kind *kind, const lm_metric_value *settings)
 {
     const lm_metric_value *average = &settings[AVERAGE];
     bool labelled = settings[LABEL].bytes != NULL;
@@ -565,41 +587,43 @@ lm_f1_check(lm_context *ctx, const lm_metric_value *settings)
     if (is_word(average, "binary")) {
         if (labelled)
             return LM_OK;
-        lm_raise(ctx, LM_BAD_ARGUMENT, "f1 with the average \"binary\" needs a label");
-        return lm_detail_hint(ctx, "Use f1(actual, predicted, 'binary', 'label').");
+        lm_raise(ctx, LM_BAD_ARGUMENT, "%s with the average \"binary\" needs a label", kind->name);
+        return lm_detail_hint(ctx, "Use %s(actual, predicted, 'binary', 'label').", kind->name);
     }
     if (labelled)
         return lm_raise(ctx, LM_BAD_ARGUMENT,
-                        "f1 takes a label only with the average \"binary\", not \"%.*s\"",
-                        (int)average->length, average->bytes);
+                        "%s takes a label only with the average \"binary\", not \"%.*s\"",
+                        kind->name, (int)average->length, average->bytes);
     if (average_of(average) >= 0)
         return LM_OK;
-    lm_raise(ctx, LM_BAD_ARGUMENT, "invalid average for f1: \"%.*s\"", (int)average->length,
-             average->bytes);
+    lm_raise(ctx, LM_BAD_ARGUMENT, "invalid average for %s: \"%.*s\"", kind->name,
+             (int)average->length, average->bytes);
     return lm_detail_hint(ctx, "Allowed values: micro, macro, weighted, binary.");
 }
 
 /* That of one label; 0 where it was neither there nor predicted. */
 static lm_status
-f1_of_label(const lm_confusion *c, const lm_metric_value *label, double *value)
+score_of_label(const lm_confusion *c, const score_kind *kind, const lm_metric_value *label,
+               double *value)
 {
-    *value = 0;
-    for (uint32_t i = 0; i < c->labels.count; i++) {
-        size_t length;
-        const char *bytes = lm_intern_bytes(&c->labels, i, &length);
+    lm_label_score score;
+    uint32_t number;
+    bool found;
 
-        if (length == label->length && memcmp(bytes, label->bytes, length) == 0)
-            *value = score_of(c, i).f1;
-        LM_TRY(poll_at(c->ctx, i));
+    LM_TRY(lm_intern_find(&c->labels, label->bytes, label->length, &found, &number));
+    *value = 0;
+    if (found) {
+        score = score_of(c, number);
+        *value = member(&score, kind->in_label);
     }
     return LM_OK;
 }
 
 /* Sums run over labels in their order, so that workers and one process give the same bits. */
-lm_status
-lm_f1_result(void *counts, const lm_metric_value *settings, double *value)
+static lm_status
+score_result(lm_confusion *c, const score_kind *kind, const lm_metric_value *settings,
+             double *value)
 {
-    lm_confusion *c = counts;
     int average = settings[AVERAGE].bytes ? average_of(&settings[AVERAGE]) : MACRO;
     lm_label_score *scores;
     lm_averages means;
@@ -607,11 +631,75 @@ lm_f1_result(void *counts, const lm_metric_value *settings, double *value)
     lm_status status;
 
     if (average < 0)
-        return f1_of_label(c, &settings[LABEL], value);
+        return score_of_label(c, kind, &settings[LABEL], value);
     LM_TRY(lm_confusion_scores(c, &scores, &count));
     status = lm_confusion_averages(c, scores, count, &means);
-    *value = averages[average].f1(&means);
+    *value = member((const char *)&means + averages[average].at, kind->in_average);
     lm_free(c->ctx, scores);
+    return status;
+}
+
+lm_status
+lm_f1_check(lm_context *ctx, const lm_metric_value *settings)
+{
+    return check_average(ctx, &f1_kind, settings);
+}
+
+lm_status
+lm_f1_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    return score_result(counts, &f1_kind, settings, value);
+}
+
+lm_status
+lm_precision_check(lm_context *ctx, const lm_metric_value *settings)
+{
+    return check_average(ctx, &precision_kind, settings);
+}
+
+lm_status
+lm_precision_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    return score_result(counts, &precision_kind, settings, value);
+}
+
+lm_status
+lm_recall_check(lm_context *ctx, const lm_metric_value *settings)
+{
+    return check_average(ctx, &recall_kind, settings);
+}
+
+lm_status
+lm_recall_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    return score_result(counts, &recall_kind, settings, value);
+}
+
+lm_status
+lm_accuracy_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    *value = ((const lm_confusion *)counts)->total > 0 ? lm_confusion_accuracy(counts) : NAN;
+    return LM_OK;
+}
+
+/* In the order of labels, as all sums. */
+lm_status
+lm_balanced_accuracy_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    lm_confusion *c = counts;
+    lm_label_score *scores;
+    size_t count, actual = 0;
+    double sum = 0;
+    lm_status status = LM_OK;
+
+    LM_TRY(lm_confusion_scores(c, &scores, &count));
+    for (size_t i = 0; status == LM_OK && i < count; i++) {
+        actual += scores[i].support > 0;
+        sum += scores[i].recall;
+        status = poll_at(c->ctx, i);
+    }
+    lm_free(c->ctx, scores);
+    *value = actual > 0 ? sum / (double)actual : NAN;
     return status;
 }
 
@@ -639,4 +727,219 @@ lm_matthews_result(void *counts, const lm_metric_value *settings, double *value)
     *value = (rows * (double)c->hits - both) /
              (sqrt(rows * rows - actual) * sqrt(rows * rows - predicted));
     return LM_OK;
+}
+
+/* ---- Cohen's kappa ---- */
+
+const lm_metric_column lm_kappa_settings[] = {{"weights", LM_METRIC_TEXT}, {NULL, 0}};
+
+/*
+ * What is observed and what chance would give, in units of rows times weight: kappa is one minus
+ * their quotient. Chance is Σ w(i, j) t(i) p(j) / s over all pairs of ranks, where t and p are the
+ * totals of actual and predicted labels; each weight has a form of it that takes one pass.
+ */
+typedef struct disagreement {
+    double observed, chance;
+} disagreement;
+
+/* Totals in the order of ranks. */
+typedef struct ranked {
+    const lm_confusion *c;
+    uint32_t *ranks;  /* by label */
+    totals *in_order; /* by rank */
+} ranked;
+
+static double
+distance(const ranked *r, uint32_t number)
+{
+    pair p = pair_of(r->c, number);
+
+    return fabs((double)r->ranks[p.actual] - (double)r->ranks[p.predicted]);
+}
+
+static double
+weigh_none(double distance)
+{
+    return distance > 0;
+}
+
+static double
+weigh_linear(double distance)
+{
+    return distance;
+}
+
+static double
+weigh_quadratic(double distance)
+{
+    return distance * distance;
+}
+
+/* All pairs but those of equal labels. */
+static lm_status
+chance_none(const ranked *r, double *sum)
+{
+    double rows = (double)r->c->total, same = 0;
+
+    for (uint32_t i = 0; i < r->c->labels.count; i++) {
+        same += (double)r->in_order[i].actual * (double)r->in_order[i].predicted;
+        LM_TRY(poll_at(r->c->ctx, i));
+    }
+    *sum = rows * rows - same;
+    return LM_OK;
+}
+
+/* A distance is the number of borders between two ranks: of each, the pairs that lie across it. */
+static lm_status
+chance_linear(const ranked *r, double *sum)
+{
+    double rows = (double)r->c->total, actual = 0, predicted = 0;
+
+    *sum = 0;
+    for (uint32_t i = 0; i < r->c->labels.count; i++) {
+        actual += (double)r->in_order[i].actual;
+        predicted += (double)r->in_order[i].predicted;
+        *sum += actual * (rows - predicted) + predicted * (rows - actual);
+        LM_TRY(poll_at(r->c->ctx, i));
+    }
+    return LM_OK;
+}
+
+/* (i − j)² = i² − 2ij + j² */
+static lm_status
+chance_quadratic(const ranked *r, double *sum)
+{
+    double squares = 0, actual = 0, predicted = 0;
+
+    for (uint32_t i = 0; i < r->c->labels.count; i++) {
+        double t = (double)r->in_order[i].actual, p = (double)r->in_order[i].predicted;
+
+        squares += (double)i * i * (t + p);
+        actual += i * t;
+        predicted += i * p;
+        LM_TRY(poll_at(r->c->ctx, i));
+    }
+    *sum = (double)r->c->total * squares - 2 * actual * predicted;
+    return LM_OK;
+}
+
+static const struct {
+    const char *name;
+    double (*weigh)(double distance);
+    lm_status (*chance)(const ranked *r, double *sum);
+} weights[] = {{"none", weigh_none, chance_none},
+               {"linear", weigh_linear, chance_linear},
+               {"quadratic", weigh_quadratic, chance_quadratic}};
+#define WEIGHTS ((int)(sizeof weights / sizeof weights[0]))
+
+/* The row that is meant; −1: none. */
+static int
+weights_of(const lm_metric_value *setting)
+{
+    if (!setting->bytes)
+        return 0;
+    for (int i = 0; i < WEIGHTS; i++)
+        if (is_word(setting, weights[i].name))
+            return i;
+    return -1;
+}
+
+lm_status
+lm_kappa_check(lm_context *ctx, const lm_metric_value *settings)
+{
+    if (weights_of(settings) >= 0)
+        return LM_OK;
+    lm_raise(ctx, LM_BAD_ARGUMENT, "invalid weights for cohen_kappa: \"%.*s\"",
+             (int)settings->length, settings->bytes);
+    return lm_detail_hint(ctx, "Allowed values: none, linear, quadratic.");
+}
+
+/* The ranks of labels in the order that the caller gave. */
+static lm_status
+given_ranks(const lm_confusion *c, uint32_t *ranks)
+{
+    for (uint32_t i = 0; i < c->labels.count; i++) {
+        size_t length;
+        const char *bytes = lm_intern_bytes(&c->labels, i, &length);
+
+        ranks[i] = c->order->rank(c->order->opaque, bytes, length);
+        LM_TRY(poll_at(c->ctx, i));
+    }
+    return LM_OK;
+}
+
+/*
+ * Not every value of a type that the caller ranks is a label here (a setting is one as well), so
+ * ranks are made whole: labels in their order, without gaps.
+ */
+static lm_status
+close_gaps(const lm_confusion *c, uint32_t *ranks)
+{
+    visit_key *keys = lm_alloc_array(c->ctx, (size_t)c->labels.count + 1, sizeof *keys);
+    lm_status status = keys ? LM_OK : LM_NO_MEMORY;
+
+    for (uint32_t i = 0; keys && i < c->labels.count; i++)
+        keys[i] = (visit_key){ranks[i], i};
+    if (status == LM_OK)
+        status = lm_sort(c->ctx, keys, c->labels.count, sizeof *keys, compare_visits);
+    for (uint32_t i = 0; status == LM_OK && i < c->labels.count; i++) {
+        ranks[keys[i].pair] = i;
+        status = poll_at(c->ctx, i);
+    }
+    lm_free(c->ctx, keys);
+    return status;
+}
+
+/* *ranks is to be freed. */
+static lm_status
+order_labels(const lm_confusion *c, uint32_t **ranks)
+{
+    lm_status status;
+
+    if (!c->order)
+        return rank_labels(c, ranks);
+    *ranks = lm_alloc_array(c->ctx, (size_t)c->labels.count + 1, sizeof **ranks);
+    if (!*ranks)
+        return LM_NO_MEMORY;
+    status = given_ranks(c, *ranks);
+    if (status == LM_OK)
+        status = close_gaps(c, *ranks);
+    if (status != LM_OK)
+        lm_free(c->ctx, *ranks);
+    return status;
+}
+
+/* Sums of whole numbers below 2^53 are exact, in whatever order. */
+static lm_status
+disagree(const ranked *r, int weight, disagreement *d)
+{
+    for (uint32_t i = 0; i < r->c->labels.count; i++) {
+        r->in_order[r->ranks[i]] = r->c->totals[i];
+        LM_TRY(poll_at(r->c->ctx, i));
+    }
+    d->observed = 0;
+    for (uint32_t i = 0; i < r->c->pairs.count; i++) {
+        d->observed += weights[weight].weigh(distance(r, i)) * (double)r->c->counts[i];
+        LM_TRY(poll_at(r->c->ctx, i));
+    }
+    return weights[weight].chance(r, &d->chance);
+}
+
+lm_status
+lm_kappa_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    lm_confusion *c = counts;
+    ranked r = {.c = c};
+    disagreement d;
+    lm_status status = LM_NO_MEMORY;
+
+    LM_TRY(order_labels(c, &r.ranks));
+    r.in_order = lm_alloc_array(c->ctx, (size_t)c->labels.count + 1, sizeof *r.in_order);
+    if (r.in_order)
+        status = disagree(&r, weights_of(settings), &d);
+    lm_free(c->ctx, r.in_order);
+    lm_free(c->ctx, r.ranks);
+    if (status == LM_OK)
+        *value = d.chance > 0 ? 1 - d.observed * (double)c->total / d.chance : NAN;
+    return status;
 }

@@ -54,10 +54,27 @@ lm_status lm_confusion_visit(lm_confusion *confusion,
 /* Columns actual and predicted; the counts are an lm_confusion. */
 extern const lm_metric_counts lm_label_pairs;
 
+/* The same, where the order of labels matters. */
+extern const lm_metric_counts lm_ordered_pairs;
+
 /* Settings average ("macro" where none is given) and, for "binary", label. */
 extern const lm_metric_column lm_f1_settings[];
 lm_status lm_f1_check(lm_context *ctx, const lm_metric_value *settings);
 lm_status lm_f1_result(void *counts, const lm_metric_value *settings, double *value);
+lm_status lm_precision_check(lm_context *ctx, const lm_metric_value *settings);
+lm_status lm_precision_result(void *counts, const lm_metric_value *settings, double *value);
+lm_status lm_recall_check(lm_context *ctx, const lm_metric_value *settings);
+lm_status lm_recall_result(void *counts, const lm_metric_value *settings, double *value);
+
+lm_status lm_accuracy_result(void *counts, const lm_metric_value *settings, double *value);
+/* The mean recall of the labels that are actual ones. */
+lm_status lm_balanced_accuracy_result(void *counts, const lm_metric_value *settings, double *value);
 lm_status lm_matthews_result(void *counts, const lm_metric_value *settings, double *value);
+
+/* Setting weights: "none" where none is given, "linear", "quadratic" by the distance of ranks. */
+extern const lm_metric_column lm_kappa_settings[];
+lm_status lm_kappa_check(lm_context *ctx, const lm_metric_value *settings);
+/* Undefined where chance alone would make no error. */
+lm_status lm_kappa_result(void *counts, const lm_metric_value *settings, double *value);
 
 #endif

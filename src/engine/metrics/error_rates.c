@@ -64,9 +64,9 @@ static const lm_metric_column ter_columns[] = {
 
 LM_SUMS_COUNTS(lm_ter_sums, SUMS, ter_columns, ter_add);
 
-const lm_metric_column lm_ter_settings[] = {{"normalized", LM_METRIC_FLAG},
-                                            {"no_punct", LM_METRIC_FLAG},
-                                            {"case_sensitive", LM_METRIC_FLAG},
+const lm_metric_column lm_ter_settings[] = {{"normalized", LM_METRIC_BOOL},
+                                            {"no_punct", LM_METRIC_BOOL},
+                                            {"case_sensitive", LM_METRIC_BOOL},
                                             {NULL, 0}};
 
 /* Flags are never wrong. */

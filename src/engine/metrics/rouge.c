@@ -322,7 +322,7 @@ static const lm_metric_column columns[] = {
 LM_SUMS_COUNTS(lm_rouge_sums, 1, columns, rouge_add);
 
 const lm_metric_column lm_rouge_settings[] = {{"variant", LM_METRIC_TEXT},
-                                              {"stem", LM_METRIC_FLAG},
+                                              {"stem", LM_METRIC_BOOL},
                                               {"tokenizer", LM_METRIC_TEXT},
                                               {NULL, 0}};
 

@@ -1,7 +1,8 @@
 /*
  * labels.c - keys of labels; the contract is in labels.h.
  *
- * A table by hash and equality of the type finds the value that was seen first. Its key is its
+ * Labels that are few are compared one by one. Of many, a table by hash and equality of the type
+ * finds the value that was seen first. Its key is its
  * text, then a zero byte and its number: texts contain no zero byte, so keys are in the order of
  * texts, and two values whose texts are the same (double precision with few digits) stay two
  * labels. Where the type has no hash function (bit, money, anonymous records) a tree in its order
@@ -10,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/binaryheap.h"
 #include "lib/rbtree.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
@@ -27,6 +29,9 @@
 
 /* Room at first: there is a state for each group of an aggregate. */
 #define FIRST_LABELS 4
+
+/* So many are compared one by one, and need no table. */
+#define FEW_LABELS 8
 
 /* A value, and its place among those that were seen. */
 typedef struct value_entry {
@@ -48,6 +53,15 @@ typedef struct seen_label {
     lm_text key;
 } seen_label;
 
+/* What is to know of a type, which labels of many groups share. */
+typedef struct label_type {
+    Oid type, collation;
+    bool is_bytes; /* keys are the bytes of the values, and nothing is kept of these */
+    TypeCacheEntry *cache;
+    FmgrInfo output;
+    bool padded; /* char(n), whose trailing blanks mean nothing */
+} label_type;
+
 static void make_finder(lmtext_labels *labels);
 static uint32 hash_value(const lmtext_labels *labels, Datum value);
 static bool equal_values(const lmtext_labels *labels, Datum a, Datum b);
@@ -67,14 +81,10 @@ static bool equal_values(const lmtext_labels *labels, Datum a, Datum b);
 
 struct lmtext_labels {
     MemoryContext memory;
-    Oid type, collation;
-    bool is_bytes; /* keys are the bytes of the values: nothing below is used */
-    TypeCacheEntry *cache;
-    FmgrInfo output;
-    bool padded; /* char(n), whose trailing blanks mean nothing */
-    value_table_hash *table;
-    RBTree *tree;     /* instead of the table; NULL: the table is used */
-    seen_label *seen; /* by number */
+    const label_type *type;
+    value_table_hash *table; /* NULL while labels are few, and where the tree is used */
+    RBTree *tree;            /* where the type has no hash function */
+    seen_label *seen;        /* by number */
     uint32 count, room;
 };
 
@@ -86,33 +96,65 @@ compares_bytes(Oid type, Oid collation)
            get_collation_isdeterministic(collation);
 }
 
-lmtext_labels *
-lmtext_labels_new(MemoryContext memory, Oid type, Oid collation)
+/* Equality comes with a hash function or an order. */
+static void
+look_up(label_type *type)
 {
-    lmtext_labels *labels = MemoryContextAllocZero(memory, sizeof *labels);
+    type->cache = lookup_type_cache(type->type, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
+                                                    TYPECACHE_CMP_PROC_FINFO);
+    if (!OidIsValid(type->cache->eq_opr_finfo.fn_oid) ||
+        (!OidIsValid(type->cache->hash_proc_finfo.fn_oid) &&
+         !OidIsValid(type->cache->cmp_proc_finfo.fn_oid)))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg("could not identify an equality operator for type %s",
+                               format_type_be(type->type))));
+}
+
+static const label_type *
+type_new(MemoryContext memory, Oid oid, Oid collation)
+{
+    label_type *type = MemoryContextAllocZero(memory, sizeof *type);
     Oid output;
     bool varlena;
 
+    type->type = oid;
+    type->collation = collation;
+    type->is_bytes = compares_bytes(getBaseType(oid), collation);
+    if (type->is_bytes)
+        return type;
+    look_up(type);
+    getTypeOutputInfo(oid, &output, &varlena);
+    fmgr_info_cxt(output, &type->output, memory);
+    type->padded = getBaseType(oid) == BPCHAROID;
+    return type;
+}
+
+static lmtext_labels *
+labels_of_type(MemoryContext memory, const label_type *type)
+{
+    lmtext_labels *labels = MemoryContextAllocZero(memory, sizeof *labels);
+
     labels->memory = memory;
     labels->type = type;
-    labels->collation = collation;
-    labels->is_bytes = compares_bytes(getBaseType(type), collation);
-    if (labels->is_bytes)
-        return labels;
-    labels->cache = lookup_type_cache(type, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
-                                                TYPECACHE_CMP_PROC_FINFO);
-    /* Equality comes with a hash function or an order. */
-    if (!OidIsValid(labels->cache->eq_opr_finfo.fn_oid) ||
-        (!OidIsValid(labels->cache->hash_proc_finfo.fn_oid) &&
-         !OidIsValid(labels->cache->cmp_proc_finfo.fn_oid)))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                        errmsg("could not identify an equality operator for type %s",
-                               format_type_be(type))));
-    getTypeOutputInfo(type, &output, &varlena);
-    fmgr_info_cxt(output, &labels->output, memory);
-    labels->padded = getBaseType(type) == BPCHAROID;
-    make_finder(labels);
     return labels;
+}
+
+lmtext_labels *
+lmtext_labels_new(MemoryContext memory, Oid type, Oid collation)
+{
+    return labels_of_type(memory, type_new(memory, type, collation));
+}
+
+lmtext_labels *
+lmtext_labels_like(MemoryContext memory, lmtext_labels *labels)
+{
+    return labels->type->is_bytes ? labels : labels_of_type(memory, labels->type);
+}
+
+lmtext_labels *
+lmtext_labels_anew(MemoryContext memory, const lmtext_labels *labels)
+{
+    return lmtext_labels_new(memory, labels->type->type, labels->type->collation);
 }
 
 static int
@@ -120,7 +162,7 @@ compare_nodes(const RBTNode *a, const RBTNode *b, void *labels)
 {
     const lmtext_labels *l = labels;
 
-    return DatumGetInt32(FunctionCall2Coll(&l->cache->cmp_proc_finfo, l->collation,
+    return DatumGetInt32(FunctionCall2Coll(&l->type->cache->cmp_proc_finfo, l->type->collation,
                                            ((const value_node *)a)->value,
                                            ((const value_node *)b)->value));
 }
@@ -137,17 +179,29 @@ allocate_node(void *labels)
     return MemoryContextAlloc(((lmtext_labels *)labels)->memory, sizeof(value_node));
 }
 
+/* For labels that have become many. */
 static void
 make_finder(lmtext_labels *labels)
 {
     MemoryContext caller = MemoryContextSwitchTo(labels->memory);
 
-    if (!OidIsValid(labels->cache->hash_proc_finfo.fn_oid))
+    if (!OidIsValid(labels->type->cache->hash_proc_finfo.fn_oid))
         labels->tree = rbt_create(sizeof(value_node), compare_nodes, combine_nodes, allocate_node,
                                   NULL, labels);
     else
-        labels->table = value_table_create(labels->memory, FIRST_LABELS, labels);
+        labels->table = value_table_create(labels->memory, 2 * FEW_LABELS, labels);
     MemoryContextSwitchTo(caller);
+}
+
+/* The number of labels where the value was not seen. */
+static uint32
+find_among_few(const lmtext_labels *labels, Datum value)
+{
+    uint32 number = 0;
+
+    while (number < labels->count && !equal_values(labels, labels->seen[number].value, value))
+        number++;
+    return number;
 }
 
 /* False where the value was not seen. */
@@ -157,19 +211,19 @@ find_value(const lmtext_labels *labels, Datum value, uint32 *number)
     if (labels->tree != NULL) {
         value_node key = {.value = value}, *node = (value_node *)rbt_find(labels->tree, &key.node);
 
-        *number = node != NULL ? node->number : 0;
-        return node != NULL;
-    } else {
+        *number = node != NULL ? node->number : labels->count;
+    } else if (labels->table != NULL) {
         value_entry *entry = value_table_lookup(labels->table, value);
 
-        *number = entry != NULL ? entry->number : 0;
-        return entry != NULL;
-    }
+        *number = entry != NULL ? entry->number : labels->count;
+    } else
+        *number = find_among_few(labels, value);
+    return *number < labels->count;
 }
 
-/* A value that was not seen, in memory for good. */
+/* One that was not found, in memory for good. */
 static void
-add_value(lmtext_labels *labels, Datum value, uint32 number)
+insert_value(lmtext_labels *labels, Datum value, uint32 number)
 {
     bool found;
 
@@ -181,33 +235,44 @@ add_value(lmtext_labels *labels, Datum value, uint32 number)
         value_table_insert(labels->table, value, &found)->number = number;
 }
 
-lmtext_labels *
-lmtext_labels_like(MemoryContext memory, const lmtext_labels *labels)
+/* The last of the labels becomes one that is found; all of them, once they are not few. */
+static void
+index_last(lmtext_labels *labels)
 {
-    return lmtext_labels_new(memory, labels->type, labels->collation);
+    uint32 first = labels->count - 1;
+
+    if (labels->count <= FEW_LABELS)
+        return;
+    if (labels->table == NULL && labels->tree == NULL) {
+        make_finder(labels);
+        first = 0;
+    }
+    for (uint32 i = first; i < labels->count; i++)
+        insert_value(labels, labels->seen[i].value, i);
 }
 
 static uint32
 hash_value(const lmtext_labels *labels, Datum value)
 {
     return DatumGetUInt32(
-        FunctionCall1Coll(&labels->cache->hash_proc_finfo, labels->collation, value));
+        FunctionCall1Coll(&labels->type->cache->hash_proc_finfo, labels->type->collation, value));
 }
 
 static bool
 equal_values(const lmtext_labels *labels, Datum a, Datum b)
 {
-    return DatumGetBool(FunctionCall2Coll(&labels->cache->eq_opr_finfo, labels->collation, a, b));
+    return DatumGetBool(
+        FunctionCall2Coll(&labels->type->cache->eq_opr_finfo, labels->type->collation, a, b));
 }
 
 /* Text, a zero byte, and the number with its high byte first, so that keys sort by it. */
 static lm_text
 make_key(lmtext_labels *labels, Datum value, uint32 number)
 {
-    char *text = OutputFunctionCall(&labels->output, value), *key;
+    char *text = OutputFunctionCall(unconstify(FmgrInfo *, &labels->type->output), value), *key;
     size_t length = strlen(text);
 
-    while (labels->padded && length > 0 && text[length - 1] == ' ')
+    while (labels->type->padded && length > 0 && text[length - 1] == ' ')
         length--;
     key = MemoryContextAllocHuge(labels->memory, length + TAIL_BYTES);
     memcpy(key, text, length);
@@ -253,12 +318,12 @@ copy_value(const lmtext_labels *labels, Datum value)
 {
     MemoryContext caller;
 
-    if (labels->cache->typbyval)
+    if (labels->type->cache->typbyval)
         return value;
-    if (labels->cache->typlen == -1)
+    if (labels->type->cache->typlen == -1)
         value = PointerGetDatum(PG_DETOAST_DATUM(value));
     caller = MemoryContextSwitchTo(labels->memory);
-    value = datumCopy(value, false, labels->cache->typlen);
+    value = datumCopy(value, false, labels->type->cache->typlen);
     MemoryContextSwitchTo(caller);
     return value;
 }
@@ -268,7 +333,7 @@ lmtext_labels_key(lmtext_labels *labels, Datum value)
 {
     uint32 number;
 
-    if (labels->is_bytes) {
+    if (labels->type->is_bytes) {
         const text *bytes = DatumGetTextPP(value);
 
         return (lm_text){VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)};
@@ -277,7 +342,7 @@ lmtext_labels_key(lmtext_labels *labels, Datum value)
         number = labels->count;
         value = copy_value(labels, value);
         keep_value(labels, value);
-        add_value(labels, value, number);
+        index_last(labels);
     }
     return labels->seen[number].key;
 }
@@ -285,7 +350,8 @@ lmtext_labels_key(lmtext_labels *labels, Datum value)
 text *
 lmtext_labels_shown(const lmtext_labels *labels, const char *key, size_t length)
 {
-    return cstring_to_text_with_len(key, (int)(labels->is_bytes ? length : length - TAIL_BYTES));
+    return cstring_to_text_with_len(key,
+                                    (int)(labels->type->is_bytes ? length : length - TAIL_BYTES));
 }
 
 lm_text *
@@ -293,8 +359,8 @@ lmtext_labels_translate(lmtext_labels *into, const lmtext_labels *from)
 {
     lm_text *keys;
 
-    if (into->type != from->type || into->collation != from->collation)
-        elog(ERROR, "labels of types %u and %u do not mix", into->type, from->type);
+    if (into->type->type != from->type->type || into->type->collation != from->type->collation)
+        elog(ERROR, "labels of types %u and %u do not mix", into->type->type, from->type->type);
     keys = MemoryContextAllocHuge(CurrentMemoryContext,
                                   mul_size((size_t)from->count + 1, sizeof *keys));
     for (uint32 i = 0; i < from->count; i++) {
@@ -308,18 +374,64 @@ lm_text
 lmtext_labels_translated(const lmtext_labels *from, const lm_text *keys, const char *key,
                          size_t length)
 {
-    return from->is_bytes ? (lm_text){key, length} : keys[number_of_key(key, length)];
+    return from->type->is_bytes ? (lm_text){key, length} : keys[number_of_key(key, length)];
+}
+
+/* The larger one is first on a heap: that of the smallest value is first here. */
+static int
+compare_seen(Datum a, Datum b, void *labels)
+{
+    const lmtext_labels *l = labels;
+
+    return DatumGetInt32(FunctionCall2Coll(&l->type->cache->cmp_proc_finfo, l->type->collation,
+                                           l->seen[DatumGetUInt32(b)].value,
+                                           l->seen[DatumGetUInt32(a)].value));
+}
+
+/* A heap, since PostgreSQL's sort cannot be cancelled, and the engine's must not be thrown out of.
+ */
+uint32 *
+lmtext_labels_ranks(const lmtext_labels *labels)
+{
+    binaryheap *heap;
+    uint32 *ranks;
+
+    if (labels->type->is_bytes || !OidIsValid(labels->type->cache->cmp_proc_finfo.fn_oid))
+        return NULL;
+    if (mul_size(labels->count, sizeof(Datum)) > MaxAllocSize / 2)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("too many different labels to sort")));
+    ranks = MemoryContextAllocHuge(CurrentMemoryContext,
+                                   mul_size((size_t)labels->count + 1, sizeof *ranks));
+    heap = binaryheap_allocate(Max((int)labels->count, 1), compare_seen,
+                               unconstify(lmtext_labels *, labels));
+    for (uint32 i = 0; i < labels->count; i++) {
+        CHECK_FOR_INTERRUPTS();
+        binaryheap_add(heap, UInt32GetDatum(i));
+    }
+    for (uint32 i = 0; i < labels->count; i++) {
+        CHECK_FOR_INTERRUPTS();
+        ranks[DatumGetUInt32(binaryheap_remove_first(heap))] = i;
+    }
+    binaryheap_free(heap);
+    return ranks;
+}
+
+uint32
+lmtext_labels_rank(const uint32 *ranks, const char *key, size_t length)
+{
+    return ranks[number_of_key(key, length)];
 }
 
 /* Keys are made anew by who receives the values. */
 void
 lmtext_labels_send(const lmtext_labels *labels, StringInfo out)
 {
-    pq_sendint32(out, labels->type);
-    pq_sendint32(out, labels->collation);
+    pq_sendint32(out, labels->type->type);
+    pq_sendint32(out, labels->type->collation);
     pq_sendint32(out, labels->count);
     for (uint32 i = 0; i < labels->count; i++) {
-        const TypeCacheEntry *cache = labels->cache;
+        const TypeCacheEntry *cache = labels->type->cache;
         Datum value = labels->seen[i].value;
         Size size = datumEstimateSpace(value, false, cache->typbyval, cache->typlen);
         char *at;

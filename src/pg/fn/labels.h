@@ -17,8 +17,11 @@ typedef struct lmtext_labels lmtext_labels;
 
 /* Labels of a type, which live in `memory`; 42883 where the type has no equality. */
 lmtext_labels *lmtext_labels_new(MemoryContext memory, Oid type, Oid collation);
-/* None yet, of the same type and collation. */
-lmtext_labels *lmtext_labels_like(MemoryContext memory, const lmtext_labels *labels);
+/* None yet, of the same type and collation. `like` shares what is known of these with the labels,
+ * which outlive it, and takes little memory; it is the same labels where nothing is kept of them.
+ */
+lmtext_labels *lmtext_labels_like(MemoryContext memory, lmtext_labels *labels);
+lmtext_labels *lmtext_labels_anew(MemoryContext memory, const lmtext_labels *labels);
 /* The key of a value that is not null; it lives as long as the value and the labels do. */
 lm_text lmtext_labels_key(lmtext_labels *labels, Datum value);
 /* The part of a key that is shown, in the database's encoding. */
@@ -31,6 +34,13 @@ text *lmtext_labels_shown(const lmtext_labels *labels, const char *key, size_t l
 lm_text *lmtext_labels_translate(lmtext_labels *into, const lmtext_labels *from);
 lm_text lmtext_labels_translated(const lmtext_labels *from, const lm_text *keys, const char *key,
                                  size_t length);
+
+/*
+ * The place of each label in the order of its type, palloc'd; NULL where the order of keys is that
+ * of labels, or their type has none. rank looks one up.
+ */
+uint32 *lmtext_labels_ranks(const lmtext_labels *labels);
+uint32 lmtext_labels_rank(const uint32 *ranks, const char *key, size_t length);
 
 /* To a process of the same server and back, values included. */
 void lmtext_labels_send(const lmtext_labels *labels, StringInfo out);

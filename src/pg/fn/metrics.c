@@ -21,6 +21,7 @@
 
 #include "metrics/classification.h"
 #include "pg/fn/labels.h"
+#include "pg/fn/measure.h"
 #include "pg/fn/query.h"
 
 /* State of accuracy, as the elements of a bigint[]. */
@@ -54,7 +55,6 @@ static ArrayType *counts_to_change(FunctionCallInfo fcinfo);
 static accuracy_counts *counts_of(ArrayType *array);
 static bool equal_arguments(FunctionCallInfo fcinfo);
 static metric_state *count_query(FunctionCallInfo fcinfo, const char *function);
-static void emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool summary);
 
 /* ---- accuracy ---- */
 
@@ -147,18 +147,23 @@ aggregate_memory(FunctionCallInfo fcinfo)
     return memory;
 }
 
-/* That of all states which this function makes. */
-static lmtext_call *
-shared_call(FunctionCallInfo fcinfo)
-{
-    lmtext_call *call = fcinfo->flinfo->fn_extra;
+/* What all states that this function of a plan makes share. */
+typedef struct shared {
+    lmtext_call call;
+    lmtext_labels *labels; /* none: their type only; NULL: not known yet, or no column is a label */
+} shared;
 
-    if (call == NULL) {
-        call = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof *call);
-        lmtext_call_init(call, fcinfo->flinfo->fn_mcxt);
-        fcinfo->flinfo->fn_extra = call;
+static shared *
+shared_of(FunctionCallInfo fcinfo)
+{
+    shared *s = fcinfo->flinfo->fn_extra;
+
+    if (s == NULL) {
+        s = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof *s);
+        lmtext_call_init(&s->call, fcinfo->flinfo->fn_mcxt);
+        fcinfo->flinfo->fn_extra = s;
     }
-    return call;
+    return s;
 }
 
 /* A status of the engine's about a state. */
@@ -199,63 +204,141 @@ state_new(const lm_metric *metric, lmtext_call *call, MemoryContext memory, lmte
     return state;
 }
 
-/* NULL where no column is a label, else of the type that the labels have in common. */
-static lmtext_labels *
-argument_labels(FunctionCallInfo fcinfo, const lm_metric *metric, MemoryContext memory)
+/* Elements of an array, none of which may be null. */
+static void
+refuse_nulls(ArrayType *array)
 {
-    for (int i = 0; metric->counts->columns[i].name != NULL; i++)
-        if (metric->counts->columns[i].type == LM_METRIC_LABEL) {
-            Oid type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
-
-            if (!OidIsValid(type))
-                elog(ERROR, "could not determine the type of the arguments");
-            return lmtext_labels_new(memory, type, PG_GET_COLLATION());
-        }
-    return NULL;
+    if (ARR_NDIM(array) > 1)
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("array of a measure must be one-dimensional")));
+    if (array_contains_nulls(array))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("array of a measure must not contain nulls")));
 }
 
-/* One text, or those of an array that are not null. */
 static lm_metric_value
-texts_of(FunctionCallInfo fcinfo, int argno)
+numbers_of(Datum datum, lmtext_labels *labels)
 {
-    lm_text *texts = palloc(sizeof *texts);
+    ArrayType *array = DatumGetArrayTypeP(datum);
+
+    refuse_nulls(array);
+    return (lm_metric_value){.numbers = (const double *)ARR_DATA_PTR(array),
+                             .count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))};
+}
+
+static lm_metric_value
+labels_of(Datum datum, lmtext_labels *labels)
+{
+    ArrayType *array = DatumGetArrayTypeP(datum);
+    lm_text *keys;
+    Datum *elements;
+    int count;
+
+    refuse_nulls(array);
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
+    keys = palloc(Max(count, 1) * sizeof *keys);
+    for (int i = 0; i < count; i++)
+        keys[i] = lmtext_labels_key(labels, elements[i]);
+    return (lm_metric_value){.labels = keys, .count = count};
+}
+
+static lm_metric_value
+label_of(Datum datum, lmtext_labels *labels)
+{
+    lm_text key = lmtext_labels_key(labels, datum);
+
+    return (lm_metric_value){.bytes = key.bytes, .length = key.length};
+}
+
+static lm_metric_value
+text_of(Datum datum, lmtext_labels *labels)
+{
+    lm_text utf8 = lmtext_utf8_from_text(DatumGetTextPP(datum));
+
+    return (lm_metric_value){.bytes = utf8.bytes, .length = utf8.length};
+}
+
+static lm_metric_value
+number_of(Datum datum, lmtext_labels *labels)
+{
+    return (lm_metric_value){.number = DatumGetFloat8(datum)};
+}
+
+static lm_metric_value
+whole_of(Datum datum, lmtext_labels *labels)
+{
+    return (lm_metric_value){.whole = DatumGetInt64(datum)};
+}
+
+static lm_metric_value
+bool_of(Datum datum, lmtext_labels *labels)
+{
+    return (lm_metric_value){.whole = DatumGetBool(datum)};
+}
+
+/* Those that are not null. */
+static lm_metric_value
+texts_of(Datum datum, lmtext_labels *labels)
+{
+    lm_text *texts;
     bool *nulls;
     int count, kept = 0;
 
-    if (get_fn_expr_argtype(fcinfo->flinfo, argno) != TEXTARRAYOID) {
-        texts[0] = lmtext_utf8_from_text(PG_GETARG_TEXT_PP(argno));
-        return (lm_metric_value){.texts = texts, .count = 1};
-    }
-    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(argno), &texts, &nulls, &count);
+    lmtext_texts_from_array(DatumGetArrayTypeP(datum), &texts, &nulls, &count);
     for (int i = 0; i < count; i++)
         if (!nulls[i])
             texts[kept++] = texts[i];
     return (lm_metric_value){.texts = texts, .count = kept};
 }
 
-/* An argument that is not null, as the engine takes it. */
-static lm_metric_value
-value_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
-{
-    lm_text bytes = {NULL, 0};
+/* Types of columns: how a value that is not null becomes the engine's. */
+static const struct {
+    lm_metric_value (*read)(Datum datum, lmtext_labels *labels);
+    bool is_label;
+} types[] = {
+    [LM_METRIC_LABEL] = {label_of, true},    [LM_METRIC_TEXT] = {text_of, false},
+    [LM_METRIC_NUMBER] = {number_of, false}, [LM_METRIC_WHOLE] = {whole_of, false},
+    [LM_METRIC_BOOL] = {bool_of, false},     [LM_METRIC_NUMBERS] = {numbers_of, false},
+    [LM_METRIC_LABELS] = {labels_of, true},  [LM_METRIC_TEXTS] = {texts_of, false},
+};
 
-    switch (type) {
-    case LM_METRIC_LABEL:
-        bytes = lmtext_labels_key(labels, PG_GETARG_DATUM(argno));
-        break;
-    case LM_METRIC_TEXT:
-        bytes = lmtext_utf8_from_text(PG_GETARG_TEXT_PP(argno));
-        break;
-    case LM_METRIC_NUMBER:
-        return (lm_metric_value){.number = PG_GETARG_FLOAT8(argno)};
-    case LM_METRIC_WHOLE:
-        return (lm_metric_value){.whole = PG_GETARG_INT64(argno)};
-    case LM_METRIC_TEXTS:
-        return texts_of(fcinfo, argno);
-    case LM_METRIC_FLAG:
-        return (lm_metric_value){.whole = PG_GETARG_BOOL(argno)};
-    }
-    return (lm_metric_value){.bytes = bytes.bytes, .length = bytes.length};
+/* NULL where no column is a label, else of the type that the labels have in common. */
+static lmtext_labels *
+argument_labels(FunctionCallInfo fcinfo, const lm_metric *metric)
+{
+    for (int i = 0; metric->counts->columns[i].name != NULL; i++)
+        if (types[metric->counts->columns[i].type].is_label) {
+            Oid type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
+
+            if (!OidIsValid(type))
+                elog(ERROR, "could not determine the type of the arguments");
+            return lmtext_labels_new(fcinfo->flinfo->fn_mcxt, type, PG_GET_COLLATION());
+        }
+    return NULL;
+}
+
+lm_metric_value
+lmtext_metric_value(Datum datum, lm_metric_type type, lmtext_labels *labels)
+{
+    return types[type].read(datum, labels);
+}
+
+lm_metric_value
+lmtext_metric_one_text(Datum datum)
+{
+    lm_text *one = palloc(sizeof *one);
+
+    *one = lmtext_utf8_from_text(DatumGetTextPP(datum));
+    return (lm_metric_value){.texts = one, .count = 1};
+}
+
+/* An argument that is not null. What may be several texts may be one. */
+static lm_metric_value
+argument_value(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
+{
+    if (type == LM_METRIC_TEXTS && get_fn_expr_argtype(fcinfo->flinfo, argno) != TEXTARRAYOID)
+        return lmtext_metric_one_text(PG_GETARG_DATUM(argno));
+    return lmtext_metric_value(PG_GETARG_DATUM(argno), type, labels);
 }
 
 /* ---- Settings ---- */
@@ -272,23 +355,32 @@ refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
     ereport(ERROR, (errcode(sqlstate), errmsg("%s of %s must %s", names.data, metric->name, must)));
 }
 
-static bool
-is_counted_type(lm_metric_type type)
+/* That of a number points into itself. */
+void
+lmtext_metric_setting(Datum datum, lm_metric_type type, lmtext_labels *labels,
+                      lm_metric_value *setting)
 {
-    return type == LM_METRIC_WHOLE || type == LM_METRIC_FLAG;
+    *setting = lmtext_metric_value(datum, type, labels);
+    if (type == LM_METRIC_NUMBER) {
+        setting->bytes = (const char *)&setting->number;
+        setting->length = sizeof setting->number;
+    } else if (type == LM_METRIC_WHOLE || type == LM_METRIC_BOOL) {
+        setting->bytes = (const char *)&setting->whole;
+        setting->length = sizeof setting->whole;
+    }
 }
 
-/* A setting that is a number has bytes as well: by them it is given, compared, kept and sent. */
-static lm_metric_value
-setting_of(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_labels *labels)
+/* The number of a setting of which only the bytes have come. */
+static void
+take_number(lm_metric_value *setting, lm_metric_type type)
 {
-    lm_metric_value setting = value_of(fcinfo, argno, type, labels);
-
-    if (is_counted_type(type)) {
-        setting.length = sizeof setting.whole;
-        setting.bytes = memcpy(palloc(setting.length), &setting.whole, setting.length);
-    }
-    return setting;
+    if (setting->bytes == NULL)
+        return;
+    if (type == LM_METRIC_NUMBER && setting->length == sizeof setting->number)
+        memcpy(&setting->number, setting->bytes, sizeof setting->number);
+    if ((type == LM_METRIC_WHOLE || type == LM_METRIC_BOOL) &&
+        setting->length == sizeof setting->whole)
+        memcpy(&setting->whole, setting->bytes, sizeof setting->whole);
 }
 
 /* Those of this row, from argument `first` on; an aggregate may be declared without some of the
@@ -301,13 +393,13 @@ read_settings(FunctionCallInfo fcinfo, const lm_metric *metric, int first, lmtex
     for (int i = 0; first + i < PG_NARGS(); i++) {
         if (PG_ARGISNULL(first + i))
             refuse_settings(metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
-        settings[i] = setting_of(fcinfo, first + i, metric->settings[i].type, labels);
+        lmtext_metric_setting(PG_GETARG_DATUM(first + i), metric->settings[i].type, labels,
+                              &settings[i]);
     }
 }
 
-/* One that was not given equals only itself. */
-static bool
-same_setting(const lm_metric_value *a, const lm_metric_value *b)
+bool
+lmtext_same_setting(const lm_metric_value *a, const lm_metric_value *b)
 {
     if (a->bytes == NULL || b->bytes == NULL)
         return a->bytes == b->bytes;
@@ -334,7 +426,7 @@ keep_settings(metric_state *state, const lm_metric_value *settings)
         return;
     }
     for (int i = 0; i < count; i++)
-        if (!same_setting(&state->settings[i], &settings[i]))
+        if (!lmtext_same_setting(&state->settings[i], &settings[i]))
             refuse_settings(state->metric, ERRCODE_INVALID_PARAMETER_VALUE,
                             "be the same in all rows");
 }
@@ -365,7 +457,7 @@ read_columns(FunctionCallInfo fcinfo, const lm_metric *metric, int first, lmtext
     bool whole = true;
 
     for (int i = 0; columns[i].name != NULL; i++) {
-        row[i] = value_of(fcinfo, first + i, columns[i].type, labels);
+        row[i] = argument_value(fcinfo, first + i, columns[i].type, labels);
         whole = whole && (columns[i].type != LM_METRIC_TEXTS || row[i].count > 0);
     }
     return whole;
@@ -379,6 +471,16 @@ append_settings(const lm_metric *metric, const lm_metric_value *settings, lm_met
 
     if (count > 0)
         memcpy(row + count_columns(metric->counts->columns), settings, count * sizeof *settings);
+}
+
+/* The state of a group, of whose labels the type is known. */
+static metric_state *
+group_state(FunctionCallInfo fcinfo, const lm_metric *metric, MemoryContext memory)
+{
+    shared *s = shared_of(fcinfo);
+
+    return state_new(metric, &s->call, memory,
+                     s->labels != NULL ? lmtext_labels_like(memory, s->labels) : NULL);
 }
 
 /* accum(state, columns …[, settings …]) */
@@ -396,9 +498,10 @@ metric_accum(FunctionCallInfo fcinfo, const lm_metric *metric)
                 PG_RETURN_NULL();
             PG_RETURN_POINTER(state);
         }
+    if (shared_of(fcinfo)->labels == NULL)
+        shared_of(fcinfo)->labels = argument_labels(fcinfo, metric);
     if (state == NULL)
-        state =
-            state_new(metric, shared_call(fcinfo), memory, argument_labels(fcinfo, metric, memory));
+        state = group_state(fcinfo, metric, memory);
     take_settings(fcinfo, state);
     if (!read_columns(fcinfo, metric, 1, state->labels, row))
         PG_RETURN_POINTER(state);
@@ -469,9 +572,10 @@ metric_combine(FunctionCallInfo fcinfo, const lm_metric *metric)
         PG_RETURN_NULL();
     if (from == NULL)
         PG_RETURN_POINTER(into);
+    if (shared_of(fcinfo)->labels == NULL && from->labels != NULL)
+        shared_of(fcinfo)->labels = lmtext_labels_anew(fcinfo->flinfo->fn_mcxt, from->labels);
     if (into == NULL)
-        into = state_new(metric, shared_call(fcinfo), memory,
-                         from->labels != NULL ? lmtext_labels_like(memory, from->labels) : NULL);
+        into = group_state(fcinfo, metric, memory);
     merge_state(into, from);
     PG_RETURN_POINTER(into);
 }
@@ -494,8 +598,7 @@ receive_setting(StringInfo in, lm_metric_type type)
     const char *bytes = pq_getmsgbytes(in, length);
     lm_metric_value setting = {.bytes = given ? bytes : NULL, .length = length};
 
-    if (given && is_counted_type(type) && length == sizeof setting.whole)
-        memcpy(&setting.whole, bytes, length);
+    take_number(&setting, type);
     return setting;
 }
 
@@ -543,7 +646,7 @@ metric_deserialize(FunctionCallInfo fcinfo, const lm_metric *metric)
     appendBinaryStringInfo(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
     if (pq_getmsgbyte(&in) != 0)
         labels = lmtext_labels_receive(CurrentMemoryContext, &in);
-    state = state_new(metric, shared_call(fcinfo), CurrentMemoryContext, labels);
+    state = state_new(metric, &shared_of(fcinfo)->call, CurrentMemoryContext, labels);
     for (int i = 0; i < settings; i++)
         received[i] = receive_setting(&in, metric->settings[i].type);
     if (settings > 0)
@@ -551,6 +654,33 @@ metric_deserialize(FunctionCallInfo fcinfo, const lm_metric *metric)
     check(state, metric->counts->read(state->counts, in.data + in.cursor, in.len - in.cursor));
     pfree(in.data);
     PG_RETURN_POINTER(state);
+}
+
+static uint32
+rank_of_key(void *opaque, const char *bytes, size_t length)
+{
+    return lmtext_labels_rank(opaque, bytes, length);
+}
+
+double
+lmtext_metric_result(lmtext_call *call, const lm_metric *metric, void *counts,
+                     const lmtext_labels *labels, const lm_metric_value *settings)
+{
+    lm_label_ranks ranks = {rank_of_key, NULL};
+    lm_status status;
+    double value;
+
+    if (metric->counts->rank != NULL)
+        ranks.opaque = lmtext_labels_ranks(labels);
+    if (ranks.opaque != NULL)
+        metric->counts->rank(counts, &ranks);
+    status = metric->result(counts, settings, &value);
+    if (ranks.opaque != NULL) {
+        metric->counts->rank(counts, NULL);
+        pfree(ranks.opaque);
+    }
+    lmtext_check(call, status, NULL);
+    return value;
 }
 
 /* NULL over no rows, and where the measure is undefined. */
@@ -565,7 +695,8 @@ metric_final(FunctionCallInfo fcinfo, const lm_metric *metric)
         PG_RETURN_NULL();
     state = (metric_state *)PG_GETARG_POINTER(0);
     use_state(state);
-    check(state, metric->result(state->counts, state->settings, &value));
+    value =
+        lmtext_metric_result(state->call, metric, state->counts, state->labels, state->settings);
     if (isnan(value))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(value);
@@ -645,18 +776,17 @@ lmtext_classification_report(PG_FUNCTION_ARGS)
                                   scores[i].support};
 
         CHECK_FOR_INTERRUPTS();
-        emit_score(result, lmtext_labels_shown(state->labels, scores[i].label, scores[i].length),
-                   &score, false);
+        lmtext_emit_score(result,
+                          lmtext_labels_shown(state->labels, scores[i].label, scores[i].length),
+                          &score, false);
     }
-    emit_score(result, cstring_to_text("micro avg"), &means.micro, true);
-    emit_score(result, cstring_to_text("macro avg"), &means.macro, true);
-    emit_score(result, cstring_to_text("weighted avg"), &means.weighted, true);
+    lmtext_emit_averages(result, &means);
     return (Datum)0;
 }
 
-/* One row of classification_report: a label's, or a mean's, which a label may be called like. */
-static void
-emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool summary)
+/* A label's, or a mean's, which a label may be called like. */
+void
+lmtext_emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool summary)
 {
     Datum values[6] = {PointerGetDatum(label),
                        Float8GetDatum(score->precision),
@@ -667,6 +797,14 @@ emit_score(ReturnSetInfo *result, text *label, const lm_average *score, bool sum
     bool nulls[6] = {false};
 
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+void
+lmtext_emit_averages(ReturnSetInfo *result, const lm_averages *means)
+{
+    lmtext_emit_score(result, cstring_to_text("micro avg"), &means->micro, true);
+    lmtext_emit_score(result, cstring_to_text("macro avg"), &means->macro, true);
+    lmtext_emit_score(result, cstring_to_text("weighted avg"), &means->weighted, true);
 }
 
 /* Where the pairs of a query go. */

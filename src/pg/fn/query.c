@@ -30,6 +30,7 @@ static NullableDatum value_of(const lmtext_query *rows, uint64 row, int column);
 /* ---- Kinds of columns ---- */
 
 static bool is_text(Oid type, bool or_enum);
+static Node *as_type(Form_pg_attribute column, Oid type);
 static Node *as_vector(Form_pg_attribute column);
 static char *text_of(const lmtext_query *rows, uint64 row, int column);
 
@@ -112,10 +113,49 @@ fetch_any(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *
         field->value.value = datumCopy(field->value.value, rows->by_value, rows->length);
 }
 
+/* As INSERT would convert the column; NULL where it would not. */
+static Node *
+as_type(Form_pg_attribute column, Oid type)
+{
+    return coerce_to_target_type(NULL, column_value(column), column->atttypid, type, -1,
+                                 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+}
+
+#define KIND_OF_TYPE(name, oid)                                                     \
+    static bool fits_##name(Form_pg_attribute column)                               \
+    {                                                                               \
+        return as_type(column, oid) != NULL;                                        \
+    }                                                                               \
+    static void open_##name(lmtext_column_reader *reader, Form_pg_attribute column) \
+    {                                                                               \
+        reader->convert = compile(as_type(column, oid));                            \
+    }
+
+KIND_OF_TYPE(number, FLOAT8OID)
+KIND_OF_TYPE(whole, INT8OID)
+KIND_OF_TYPE(bool, BOOLOID)
+KIND_OF_TYPE(numbers, FLOAT8ARRAYOID)
+KIND_OF_TYPE(texts, TEXTARRAYOID)
+
+/* Passed by value. */
+static void
+fetch_plain(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *field)
+{
+    field->value = value_of(rows, row, column);
+}
+
+static void
+fetch_array(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *field)
+{
+    field->value = value_of(rows, row, column);
+    if (!field->value.isnull)
+        field->value.value = PointerGetDatum(DatumGetArrayTypePCopy(field->value.value));
+}
+
 /* What a kind takes, how it is got ready, and how it is read. */
 static const struct {
     const char *must; /* be, for messages */
-    const char *hint; /* more than that a column can be cast to text */
+    const char *hint; /* more than that a column can be cast to text; NULL: it is of no use */
     bool (*fits)(Form_pg_attribute column);
     void (*open)(lmtext_column_reader *reader, Form_pg_attribute column);
     void (*fetch)(const lmtext_query *rows, uint64 row, int column, lmtext_query_field *field);
@@ -128,6 +168,12 @@ static const struct {
     [LMTEXT_COLUMN_TEXT] = {"text", "", fits_text, open_text, fetch_text},
     [LMTEXT_COLUMN_KEY] = {"of any type", "", fits_any, open_text, fetch_text},
     [LMTEXT_COLUMN_ANY] = {"of any type", "", fits_any, open_any, fetch_any},
+    [LMTEXT_COLUMN_NUMBER] = {"a number", NULL, fits_number, open_number, fetch_plain},
+    [LMTEXT_COLUMN_WHOLE] = {"a whole number", NULL, fits_whole, open_whole, fetch_plain},
+    [LMTEXT_COLUMN_BOOL] = {"boolean", NULL, fits_bool, open_bool, fetch_plain},
+    [LMTEXT_COLUMN_NUMBERS] = {"an array of numbers", NULL, fits_numbers, open_numbers,
+                               fetch_array},
+    [LMTEXT_COLUMN_TEXTS] = {"an array of texts", NULL, fits_texts, open_texts, fetch_array},
 };
 
 /* By the category of the type, so that domains and types of extensions take part. */
@@ -141,12 +187,10 @@ is_text(Oid type, bool or_enum)
     return category == TYPCATEGORY_STRING || (or_enum && category == TYPCATEGORY_ENUM);
 }
 
-/* As INSERT would convert the column into one of type real[]; NULL where it would not. */
 static Node *
 as_vector(Form_pg_attribute column)
 {
-    return coerce_to_target_type(NULL, column_value(column), column->atttypid, FLOAT4ARRAYOID, -1,
-                                 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+    return as_type(column, FLOAT4ARRAYOID);
 }
 
 /* The text form of a column; palloc'd, or NULL. */
@@ -174,29 +218,56 @@ void
 lmtext_query_open(lmtext_query *rows, const char *function, const char *query,
                   const lmtext_column *columns, int count)
 {
+    lmtext_query_start(rows, function, query);
+    lmtext_query_bind(rows, function, columns, count);
+}
+
+int
+lmtext_query_start(lmtext_query *rows, const char *function, const char *query)
+{
     SPIPlanPtr plan = prepare(function, query);
-    TupleDesc row;
 
     memset(rows, 0, sizeof *rows);
     /* read_only: the snapshot that the caller runs in, and no command of its own. */
     rows->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
     rows->expected = linitial_node(PlannedStmt, rows->portal->stmts)->planTree->plan_rows;
-    row = rows->portal->tupDesc;
+    return rows->portal->tupDesc->natts;
+}
+
+void
+lmtext_query_bind(lmtext_query *rows, const char *function, const lmtext_column *columns, int count)
+{
+    TupleDesc row = rows->portal->tupDesc;
+    bool any = false;
+
     check_columns(function, row, columns, count);
     rows->scratch = CreateStandaloneExprContext();
     rows->column_count = count;
     for (int i = 0; i < count; i++) {
         rows->columns[i].kind = columns[i].kind;
         kinds[columns[i].kind].open(&rows->columns[i], TupleDescAttr(row, i));
+        any |= columns[i].kind == LMTEXT_COLUMN_ANY;
     }
-    if (columns[0].kind == LMTEXT_COLUMN_ANY)
+    if (any)
         open_common(rows, function);
 }
 
-/* The first columns that have no type in common; both are of kind ANY. */
+/* The first column of kind ANY, and the first of another type. */
 static void
-refuse_types(const char *function, Form_pg_attribute a, Form_pg_attribute b)
+refuse_types(const lmtext_query *rows, const char *function)
 {
+    Form_pg_attribute a = NULL, b = NULL;
+
+    for (int i = 0; i < rows->column_count; i++) {
+        Form_pg_attribute column = TupleDescAttr(rows->portal->tupDesc, i);
+
+        if (rows->columns[i].kind != LMTEXT_COLUMN_ANY)
+            continue;
+        if (a == NULL)
+            a = column;
+        if (b == NULL || b->atttypid == a->atttypid)
+            b = column;
+    }
     ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                     errmsg("the columns of the query of %s have no common type", function),
                     errdetail("They are of types %s and %s.", format_type_be(a->atttypid),
@@ -205,7 +276,21 @@ refuse_types(const char *function, Form_pg_attribute a, Form_pg_attribute b)
                             format_type_be(b->atttypid))));
 }
 
-/* The type that all columns become, as `=` and lmtext.accuracy choose it. */
+static bool
+open_as_common(lmtext_column_reader *reader, Form_pg_attribute column, Oid type)
+{
+    Node *value = column_value(column), *same;
+
+    if (!OidIsValid(type))
+        return false;
+    same = coerce_to_target_type(NULL, value, exprType(value), type, -1, COERCION_IMPLICIT,
+                                 COERCE_IMPLICIT_CAST, -1);
+    if (same != NULL)
+        reader->convert = compile(same);
+    return same != NULL;
+}
+
+/* The type that all columns of kind ANY become, as `=` and lmtext.accuracy choose it. */
 static void
 open_common(lmtext_query *rows, const char *function)
 {
@@ -213,18 +298,14 @@ open_common(lmtext_query *rows, const char *function)
     List *all = NIL;
 
     for (int i = 0; i < rows->column_count; i++)
-        all = lappend(all, column_value(TupleDescAttr(row, i)));
+        if (rows->columns[i].kind == LMTEXT_COLUMN_ANY)
+            all = lappend(all, column_value(TupleDescAttr(row, i)));
     rows->type = select_common_type(NULL, all, NULL, NULL);
     for (int i = 0; i < rows->column_count; i++) {
-        Node *value = list_nth(all, i);
-        Node *same = OidIsValid(rows->type)
-                         ? coerce_to_target_type(NULL, value, exprType(value), rows->type, -1,
-                                                 COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1)
-                         : NULL;
-
-        if (same == NULL)
-            refuse_types(function, TupleDescAttr(row, 0), TupleDescAttr(row, 1));
-        rows->columns[i].convert = compile(same);
+        if (rows->columns[i].kind != LMTEXT_COLUMN_ANY)
+            continue;
+        if (!open_as_common(&rows->columns[i], TupleDescAttr(row, i), rows->type))
+            refuse_types(rows, function);
     }
     rows->collation = select_common_collation(NULL, all, true);
     get_typlenbyval(rows->type, &rows->length, &rows->by_value);
@@ -298,8 +379,8 @@ check_reads_only(const char *function, SPIPlanPtr plan)
 static char *
 wanted_columns(const lmtext_column *columns, int count)
 {
-    static const char *const numbers[LMTEXT_COLUMNS_MAX + 1] = {"no", "one", "two", "three",
-                                                                "four"};
+    static const char *const numbers[LMTEXT_COLUMNS_MAX + 1] = {"no",   "one",  "two", "three",
+                                                                "four", "five", "six"};
     StringInfoData text;
 
     initStringInfo(&text);
@@ -327,9 +408,11 @@ check_columns(const char *function, TupleDesc row, const lmtext_column *columns,
                                    function, columns[i].role, kinds[columns[i].kind].must),
                             errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
                                       format_type_be(column->atttypid)),
-                            errhint("Cast the column to text: %s::text.%s",
-                                    quote_identifier(NameStr(column->attname)),
-                                    kinds[columns[i].kind].hint)));
+                            kinds[columns[i].kind].hint == NULL
+                                ? 0
+                                : errhint("Cast the column to text: %s::text.%s",
+                                          quote_identifier(NameStr(column->attname)),
+                                          kinds[columns[i].kind].hint)));
     }
 }
 
@@ -338,9 +421,11 @@ check_columns(const char *function, TupleDesc row, const lmtext_column *columns,
 int
 lmtext_query_fetch(lmtext_query *rows, int limit, lmtext_query_row *batch)
 {
+    MemoryContext caller = CurrentMemoryContext;
     int count;
 
     SPI_cursor_fetch(rows->portal, true, limit);
+    MemoryContextSwitchTo(caller); /* from SPI's own, where it leaves us */
     count = (int)SPI_processed;
     memset(batch, 0, count * sizeof *batch);
     for (int i = 0; i < count; i++) {

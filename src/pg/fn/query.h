@@ -14,7 +14,7 @@
 
 #include "pg/glue/glue.h"
 
-#define LMTEXT_COLUMNS_MAX 4
+#define LMTEXT_COLUMNS_MAX 6
 
 /* What a column may hold: each has a row in query.c. */
 typedef enum lmtext_column_kind {
@@ -22,7 +22,13 @@ typedef enum lmtext_column_kind {
     LMTEXT_COLUMN_LABEL, /* text and its like, and enums */
     LMTEXT_COLUMN_TEXT,  /* text and its like */
     LMTEXT_COLUMN_KEY,   /* any type, as text: what a row is called */
-    LMTEXT_COLUMN_ANY    /* any type, of which all columns have one in common, as in `a = b` */
+    LMTEXT_COLUMN_ANY,   /* any type, of which all of these have one in common, as in `a = b` */
+    /* What an INSERT would take for a column of such a type: */
+    LMTEXT_COLUMN_NUMBER,  /* double precision */
+    LMTEXT_COLUMN_WHOLE,   /* bigint */
+    LMTEXT_COLUMN_BOOL,    /* boolean */
+    LMTEXT_COLUMN_NUMBERS, /* double precision[] */
+    LMTEXT_COLUMN_TEXTS    /* text[] */
 } lmtext_column_kind;
 
 typedef struct lmtext_column {
@@ -34,7 +40,7 @@ typedef struct lmtext_column {
 typedef struct lmtext_column_reader {
     lmtext_column_kind kind;
     bool is_vector;     /* an INPUT that is one */
-    ExprState *convert; /* to real[] or the common type; NULL: is of it */
+    ExprState *convert; /* to real[], the common type or the kind's; NULL: is of it */
     FmgrInfo output;    /* of texts */
     bool padded;        /* char(n), whose trailing blanks mean nothing */
 } lmtext_column_reader;
@@ -54,7 +60,7 @@ typedef struct lmtext_query {
 typedef struct lmtext_query_field {
     char *text;          /* in the database's encoding */
     ArrayType *vector;   /* an INPUT that is one */
-    NullableDatum value; /* of ANY */
+    NullableDatum value; /* of ANY and the kinds after it */
 } lmtext_query_field;
 
 typedef struct lmtext_query_row {
@@ -64,6 +70,12 @@ typedef struct lmtext_query_row {
 /* Check and start a query of `count` columns; `function` is named in messages. */
 void lmtext_query_open(lmtext_query *rows, const char *function, const char *query,
                        const lmtext_column *columns, int count);
+/*
+ * The same in two steps, for whom the columns depend on their number: start returns it.
+ */
+int lmtext_query_start(lmtext_query *rows, const char *function, const char *query);
+void lmtext_query_bind(lmtext_query *rows, const char *function, const lmtext_column *columns,
+                       int count);
 /* The next rows, at most `limit`; their number, 0 at the end. batch has room for `limit`. */
 int lmtext_query_fetch(lmtext_query *rows, int limit, lmtext_query_row *batch);
 void lmtext_query_close(lmtext_query *rows);

@@ -1,0 +1,36 @@
+/*
+ * evaluate.c - what lmtext.evaluate and lmtext.drift have to know of a query before they put it
+ * into one of their own: that it is a single SELECT that only reads, and its columns.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "pg/fn/query.h"
+
+PG_FUNCTION_INFO_V1(lmtext_query_columns);
+
+/* query_columns(function, query) */
+Datum
+lmtext_query_columns(PG_FUNCTION_ARGS)
+{
+    char *function = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    MemoryContext memory = CurrentMemoryContext;
+    lmtext_query reader;
+    Datum *types;
+    int count;
+
+    SPI_connect();
+    count = lmtext_query_start(&reader, function, query);
+    types = MemoryContextAlloc(memory, Max(count, 1) * sizeof *types);
+    for (int i = 0; i < count; i++)
+        types[i] = ObjectIdGetDatum(TupleDescAttr(reader.portal->tupDesc, i)->atttypid);
+    SPI_cursor_close(reader.portal);
+    SPI_finish();
+    PG_RETURN_ARRAYTYPE_P(
+        construct_array(types, count, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT));
+}
