@@ -41,6 +41,17 @@ SELECT lmtext.create_job('second', 'doc', 'body', 'embed', 'm@2', 'by_second');
 SELECT a.id FROM doc a, doc b WHERE a.generated <=> b.by_second > 5; -- it has made nothing yet
 CALL lmtext.run_job('second');
 SELECT a.id FROM doc a, doc b WHERE a.generated <=> b.by_second > 5;
+-- So is one of a job's further targets, each by its own version.
+SELECT lmtext.create_job('several', 'doc', 'body', 'embed', 'm@2', 'first',
+    '{"also": [{"task": "embed", "model": "m@1", "target": "further"}, {"task": "embed", "model": "m", "target": "moving"}]}');
+SELECT count(further <=> lmtext.embed('words', 'm@2')) FROM doc; -- it has made nothing yet
+CALL lmtext.run_job('several');
+SELECT count(first <=> lmtext.embed('words', 'm@2')), count(further <=> lmtext.embed('words', 'm@1')), count(moving <=> lmtext.embed('words')) FROM doc;
+SELECT count(first <=> lmtext.embed('words', 'm@1')) FROM doc;
+SELECT count(further <=> lmtext.embed('words', 'm@2')) FROM doc;
+SELECT count(moving <=> lmtext.embed('words', 'm@2')) FROM doc;
+SELECT count(body_length) FROM (SELECT length(body) AS body_length FROM doc WHERE further <=> first > 5) d;
+SELECT lmtext.drop_job('several');
 
 -- It is followed through views, joins, subqueries, WITH, UNION, VALUES, functions in FROM and grouping.
 CREATE VIEW seen AS SELECT d.id, d.by_job AS v FROM doc d JOIN doc e USING (id);
