@@ -221,6 +221,21 @@ $so_far = value('SELECT max(run) FROM lmtext.job_runs');
 make_due('leader');
 wait_for(sprintf("SELECT ($of_all) = 'leader failed 58000, other skipped, second skipped, third skipped'", $so_far), 'behind one that fails none runs');
 
+# ---- A restart ----
+
+# What was taken back is nobody's business; a database that nobody may enter is not entered.
+owner(q{BEGIN; SELECT lmtext.schedule_job('leader', '0 0 2 1 *', 'UTC'); ROLLBACK});
+value('CREATE DATABASE closed ALLOW_CONNECTIONS false');
+owner('DROP TRIGGER fail ON leader; UPDATE leader SET v = NULL');
+value(q{SELECT lmtext.unload_model('m')});
+$node->restart;
+expect_restart();
+$so_far = value('SELECT max(run) FROM lmtext.job_runs');
+make_due('leader');
+wait_for(sprintf("SELECT ($of_all) LIKE 'leader done, %%'", $so_far), 'a server that was restarted does what is due');
+wait_for(sprintf("SELECT count(*) = 4 AND bool_and(status <> 'running') FROM lmtext.job_runs WHERE run > %d", $so_far), 'with all that follows');
+value('DROP DATABASE closed');
+
 # ---- Crashes ----
 
 # Stopped in the middle, and killed.

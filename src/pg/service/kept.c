@@ -435,8 +435,7 @@ find_other(HeapTuple job, Relation jobs, const char *column, job_target *target)
     JsonbValue key = {.type = jbvString,
                       .val.string = {.len = (int)strlen("also"), .val = (char[]){"also"}}};
     JsonbValue *also =
-        is_null ? NULL
-                : findJsonbValueFromContainer(&DatumGetJsonbP(options)->root, JB_FOBJECT, &key);
+        findJsonbValueFromContainer(&DatumGetJsonbP(options)->root, JB_FOBJECT, &key);
 
     if (also == NULL || also->type != jbvBinary)
         return false;
