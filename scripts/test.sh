@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 . scripts/queue.sh
 
 QUICK_PARTS="lint scripts unit sanitize hostile replay kernels symbols sql isolation docs tap"
-ALL_PARTS="$QUICK_PARTS citus package live coverage clang upgrade versions cassert shim shm pgspot headers linear parallel fuzz"
+ALL_PARTS="$QUICK_PARTS citus cron package live coverage clang upgrade versions cassert shim shm pgspot headers linear parallel fuzz"
 
 for file in scripts/leftovers.sh scripts/parts/*.sh; do
     # shellcheck disable=SC1090

@@ -184,23 +184,29 @@ run_tap() (
     return 1
 )
 
-# ---- Citus ----
+# ---- Citus, pg_cron ----
 
-# Debian has no package of it: its test runs where somebody has installed it.
+# Debian has no package of Citus: its test runs where somebody has installed it.
 part_citus() {
-    job citus "tap-15" check_citus
+    job citus "tap-15" check_with citus citus
 }
 
-check_citus() {
+# Debian's postgresql-15-cron, where it is installed.
+part_cron() {
+    job cron "tap-15" check_with cron pg_cron
+}
+
+# FOLDER EXTENSION: its test, where it is in the copy of the server.
+check_with() {
     PG_MAJOR=15
     pg_layout
     find_fixtures
-    if [ ! -e "$("$PG_CONFIG" --sharedir)/extension/citus.control" ]; then
-        echo "Citus is not installed for PostgreSQL 15: its test was not run"
+    if [ ! -e "$PG_DESTDIR$("$PG_CONFIG" --sharedir)/extension/$2.control" ]; then
+        echo "$2 is not installed for PostgreSQL 15: its test was not run"
         return 0
     fi
-    stage_tap citus test/t/*.pm test/citus/citus.pl
-    check_lines citus run_tap "$(server_home)/tap-citus/t/citus.pl"
+    stage_tap "$1" test/t/*.pm "test/$1/$2.pl"
+    check_lines "$1" run_tap "$(server_home)/tap-$1/t/$2.pl"
 }
 
 # ---- Other versions of PostgreSQL ----
