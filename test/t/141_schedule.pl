@@ -198,6 +198,13 @@ owner(q{SELECT lmtext.attach('many')});
 wait_for(q{SELECT count(*) = 3 FROM lmtext.job_runs WHERE job = 'many' AND status = 'done'}, 'an attached job is looked at');
 owner(q{INSERT INTO many VALUES (37, 'b')});
 wait_for(q{SELECT v IS NOT NULL FROM many WHERE id = 37}, 'and what is queued is done by itself');
+{
+    my $locker = session();
+    $locker->query('BEGIN; LOCK TABLE "many@queue"');
+    is(owner(q{SELECT lmtext_internal.queue_is_filled('"many@queue"')}), 'f', 'a queue that somebody has locked is left for the next visit');
+    $locker->query('ROLLBACK');
+    $locker->quit;
+}
 owner(q{SELECT lmtext.detach('many')});
 safe('errors, workers, queues');
 
@@ -260,7 +267,9 @@ value(q{CREATE SCHEMA lmtext; CREATE SCHEMA lmtext_internal; CREATE TABLE lmtext
 my $launcher = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'lmtext launcher'};
 $pid = value($launcher);
 value("SELECT pg_terminate_backend($pid)");
-wait_for("SELECT count(*) = 1 FROM ($launcher) l WHERE pid <> $pid", 'a launcher that was ended comes back');
+wait_for("SELECT count(*) = 0 FROM ($launcher) l WHERE pid = $pid", 'a launcher that was ended is gone');
+is(owner(q{SELECT lmtext.schedule_job('killed', '0 0 1 1 *', 'UTC')}), '', 'which keeps nobody from giving a schedule');
+wait_for("SELECT count(*) = 1 FROM ($launcher) l WHERE pid <> $pid", 'and comes back');
 make_due('killed');
 has_run('killed', 3, 'and starts what is due');
 is(value('SELECT count(*) FROM touched', 'trap'), 0, 'a trap is not touched');
