@@ -150,7 +150,7 @@ minutes() {
     echo "$(($1 / 60)):$(printf %02d $(($1 % 60)))"
 }
 
-# Run all jobs that the parts have named. Two more than there are processors, since many wait for servers and sleeps.
+# Run all jobs that the parts have named. Three more than there are processors, since many wait for servers and sleeps.
 run_queue() {
     QUEUE=$BUILD/queue
     rm -rf "$QUEUE"
@@ -159,7 +159,7 @@ run_queue() {
     grep -c . "$QUEUE/jobs" >"$QUEUE/count"
     : >"$QUEUE/ended"
     workers=
-    for worker in $(seq "${LMTEXT_WORKERS:-$(($(nproc) + 2))}"); do
+    for worker in $(seq "${LMTEXT_WORKERS:-$(($(nproc) + 3))}"); do
         work "$worker" &
         workers="$workers $!"
     done

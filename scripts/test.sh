@@ -2,7 +2,7 @@
 # test.sh - every test; the last line is "N passed, N failed" and the exit status says the same.
 #
 #   sh scripts/test.sh                what needs recorded files only
-#   sh scripts/test.sh --ci           all parts in a quarter of an hour, with short loops and samples (what CI runs)
+#   sh scripts/test.sh --ci           all parts in some 20 minutes, with short loops and samples (what CI runs)
 #   sh scripts/test.sh --all          all parts whole: also live comparisons with the reference libraries, clang, fuzzing,
 #                                     fault loops, PostgreSQL 16 and 18, a server with assertions, packages
 #   sh scripts/test.sh --long         the same with loops at full length (hours)
@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 . scripts/queue.sh
 
 QUICK_PARTS="lint scripts unit sanitize hostile replay kernels symbols sql isolation docs tap"
-ALL_PARTS="$QUICK_PARTS citus package live coverage clang upgrade versions cassert shim shm pgspot headers linear parallel fuzz"
+ALL_PARTS="$QUICK_PARTS citus cron package live coverage clang upgrade versions cassert shim shm pgspot headers linear parallel fuzz"
 
 for file in scripts/leftovers.sh scripts/parts/*.sh; do
     # shellcheck disable=SC1090
@@ -85,7 +85,7 @@ count() {
 
 # By what the jobs took last.
 expected_minutes() {
-    planned_jobs | awk -F '\t' -v workers="$(($(nproc) + 2))" '{ sum += $1 } END { print int(sum / workers / 60) + 1 }'
+    planned_jobs | awk -F '\t' -v workers="$(($(nproc) + 3))" '{ sum += $1 } END { print int(sum / workers / 60) + 1 }'
 }
 
 at_interrupt() {

@@ -144,10 +144,36 @@ SELECT lmtext.create_job('day', 'short', NULL, 'embed', 'm', 'v', '{"text": "day
 CALL lmtext.run_job('day');
 SELECT id, v = lmtext.embed('2026-01-03', 'm') AS same FROM short ORDER BY id;
 SELECT lmtext.drop_job('day');
--- A text that cannot be made ends the run, as it cannot be told whether it has changed.
-SELECT lmtext.create_job('day', 'short', NULL, 'embed', 'm', 'v', '{"text": "(10 / (id - 2))::text || word"}');
+-- A text that cannot be made is an error of its row, which is tried again when what it is made of has changed.
+INSERT INTO short VALUES (3, NULL, NULL), (4, 'Four', NULL);
+CREATE FUNCTION checked(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF $1 = 'Four' THEN RAISE EXCEPTION 'no fours' USING ERRCODE = 'data_exception'; END IF;
+    RETURN $1;
+END $$;
+SELECT lmtext.create_job('day', 'short', NULL, 'embed', 'm', 'w', '{"text": "(10 / (id - 2))::text || checked(word::text)", "retries": 0}');
+SELECT rows FROM lmtext.job_plan('day');
+CALL lmtext.run_job('day');
+SELECT key, sqlstate, message FROM lmtext.job_errors WHERE job = 'day' ORDER BY key;
+SELECT id, w IS NOT NULL AS done FROM short ORDER BY id;
+SELECT count(*) FROM lmtext.stale('day');
+CALL lmtext.run_job('day');
+UPDATE short SET word = 'Four.' WHERE id = 4;
+UPDATE short SET word = 'Four' WHERE id = 1;
+SELECT * FROM lmtext.stale('day');
+CALL lmtext.run_job('day');
+SELECT key, sqlstate, message FROM lmtext.job_errors WHERE job = 'day' ORDER BY key;
+SELECT w = lmtext.embed('5Four.', 'm') AS done FROM short WHERE id = 4;
+-- What is no error of a row still ends the run.
+CREATE OR REPLACE FUNCTION checked(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RAISE EXCEPTION 'no disk' USING ERRCODE = 'io_error';
+END $$;
 CALL lmtext.run_job('day');
 SELECT lmtext.drop_job('day');
+DELETE FROM short WHERE id > 2;
+UPDATE short SET word = 'One' WHERE id = 1;
+DROP FUNCTION checked;
 -- What is no text of a job.
 CREATE FUNCTION refused(text text, text_column name DEFAULT NULL, target name DEFAULT 'x') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -166,6 +192,7 @@ SELECT lmtext_internal.row_text('short'::regclass, 'word', 'a'::text);
 SELECT lmtext_internal.row_text('short'::regclass, 'word', 'a'::varchar, 'b'::varchar);
 SELECT lmtext_internal.row_text('short'::regclass, 'word', VARIADIC ARRAY['a'::varchar]);
 SELECT lmtext_internal.row_text('short'::regclass, w, 'a'::varchar) FROM unnest('{word}'::text[]) w;
+SELECT lmtext_internal.try_text(NULL, 'word', 'a'::varchar), lmtext_internal.try_text('short'::regclass, 'word || ''b''', NULL::varchar);
 SELECT lmtext_internal.row_text(NULL, 'word', 'a'::varchar), lmtext_internal.row_text('short'::regclass, 'word || ''b''', 'a'::varchar);
 
 -- Jobs that follow others, and a procedure behind them.

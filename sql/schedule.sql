@@ -243,6 +243,9 @@ SELECT lmtext_internal.queue_is_filled('"nightly@queue"'), lmtext_internal.queue
 SELECT lmtext_internal.queue_is_filled('lmtext.jobs');
 SELECT lmtext_internal.queue_is_filled(1::oid::regclass);
 SELECT lmtext_internal.wake_launcher();
+CREATE FUNCTION wake_launcher() RETURNS integer AS '$libdir/lmtext', 'lmtext_wake_launcher' LANGUAGE C;
+SELECT wake_launcher();
+DROP FUNCTION wake_launcher();
 
 -- It goes over to a job that takes the place of another, and with the job.
 SELECT lmtext.schedule_job('nightly', '0 3 * * *', 'Europe/Berlin', '22:00', '06:00');

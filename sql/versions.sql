@@ -41,6 +41,18 @@ SELECT lmtext.create_job('second', 'doc', 'body', 'embed', 'm@2', 'by_second');
 SELECT a.id FROM doc a, doc b WHERE a.generated <=> b.by_second > 5; -- it has made nothing yet
 CALL lmtext.run_job('second');
 SELECT a.id FROM doc a, doc b WHERE a.generated <=> b.by_second > 5;
+-- So is one of a job's further targets, each by its own version.
+SELECT lmtext.create_job('several', 'doc', 'body', 'embed', 'm@2', 'first',
+    '{"also": [{"task": "embed", "model": "m@1", "target": "further"}, {"task": "embed", "model": "m", "target": "moving"}]}');
+SELECT count(further <=> lmtext.embed('words', 'm@2')) FROM doc; -- it has made nothing yet
+CALL lmtext.run_job('several');
+SELECT count(first <=> lmtext.embed('words', 'm@2')), count(further <=> lmtext.embed('words', 'm@1')), count(moving <=> lmtext.embed('words')) FROM doc;
+SELECT count(first <=> lmtext.embed('words', 'm@1')) FROM doc;
+SELECT count(further <=> lmtext.embed('words', 'm@2')) FROM doc;
+SELECT count(moving <=> lmtext.embed('words', 'm@2')) FROM doc;
+SELECT count(by_trigger <=> lmtext.embed('words', 'm@2')) FROM doc;
+SELECT count(body_length) FROM (SELECT length(body) AS body_length FROM doc WHERE further <=> first > 5) d;
+SELECT lmtext.drop_job('several');
 
 -- It is followed through views, joins, subqueries, WITH, UNION, VALUES, functions in FROM and grouping.
 CREATE VIEW seen AS SELECT d.id, d.by_job AS v FROM doc d JOIN doc e USING (id);
@@ -81,6 +93,60 @@ CALL lmtext.run_job('tongues');
 EXECUTE tongue; -- the job has done all rows
 DROP TABLE tongues;
 SELECT lmtext.drop_job('tongues');
+
+-- Through texts and other types of numbers and back, and CTEs inside others; not through other functions, sets of rows and arrays.
+SELECT count(by_job::text::real[] <=> lmtext.embed('words', 'm@2')) FROM doc;
+SELECT count(by_job::float8[]::real[] <=> lmtext.embed('words', 'm@2')) FROM doc;
+WITH a AS (SELECT 1 AS one), d AS (SELECT id, by_job AS v FROM doc), e AS (SELECT (SELECT d.v FROM d WHERE d.id = 2) AS v FROM a)
+    SELECT count(e.v <=> lmtext.embed('words', 'm@2')) FROM e;
+SELECT count(a.v <=> lmtext.embed('words', 'm@2')) FROM (SELECT v FROM (SELECT by_trigger FROM doc EXCEPT (SELECT generated FROM doc UNION SELECT by_job FROM doc)) u (v)) a;
+CREATE FUNCTION constant() RETURNS real[] LANGUAGE sql IMMUTABLE AS $$ SELECT array_fill(1::real, ARRAY[36]) $$;
+CREATE FUNCTION l2_normalize(real[]) RETURNS real[] LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE FUNCTION listed(OUT n int, OUT v real[]) LANGUAGE sql IMMUTABLE AS $$ SELECT 1, array_fill(1::real, ARRAY[36]) $$;
+SELECT count(by_job <=> constant()) > 0 AND count(test_versions.l2_normalize(by_job) <=> lmtext.embed(body, 'm@2')) > 0
+    AND count(by_job <=> ARRAY(SELECT 1::real FROM generate_series(1, 36))) > 0 AS judged_by_none FROM doc;
+SELECT count(l.v <=> lmtext.embed(body, 'm@2')) > 0 AS judged_by_none FROM doc, listed() l (n, v);
+SELECT count(v <=> lmtext.embed('words', 'm@2')) > 0 AS judged_by_none FROM (SELECT by_job AS v FROM doc) a FULL JOIN (SELECT by_job AS v FROM doc) b USING (v);
+CREATE FUNCTION of_new() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE '% compared', (SELECT count(n.by_trigger <=> lmtext.embed('words', 'm@2')) FROM n);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER of_new AFTER INSERT ON doc REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION of_new();
+BEGIN;
+INSERT INTO doc VALUES (1000, 'words');
+ROLLBACK;
+DROP TRIGGER of_new ON doc;
+-- What keeps a column: a trigger's name that is no version, another function with the same arguments, a part of an embedding, a named argument.
+CREATE TABLE kept (id int PRIMARY KEY, body text, v real[], part real[] GENERATED ALWAYS AS ((lmtext.embed(body, 'm@1'::regclass))[1:36]) STORED,
+    named real[] GENERATED ALWAYS AS (lmtext.l2_normalize(lmtext.embed_query(body, model => 'm@1'::regclass, on_long => 'mean'))) STORED,
+    none real[] GENERATED ALWAYS AS (ARRAY[id::real, lmtext.count_tokens(body, 'm@2'::regclass)::real]) STORED);
+CREATE FUNCTION other_keeper() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER a_other BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION other_keeper('body', 'v', 'm@2');
+CREATE FUNCTION odd_keeper() RETURNS trigger AS '$libdir/lmtext', 'lmtext_embed' LANGUAGE C;
+CREATE TRIGGER a_odd BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION odd_keeper('body', 'v', 'm@2');
+CREATE TRIGGER b_named BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION lmtext.embed_trigger('body', 'v', 'm');
+SELECT count(v <=> lmtext.embed('words')) + count(part <=> lmtext.embed('words')) + count(named <=> lmtext.embed_query('words'))
+    + count(none <=> lmtext.embed(body, 'm@2')) AS counted FROM kept;
+SELECT count(v <=> lmtext.embed('words', 'm@2')) FROM kept;
+SELECT count(part <=> lmtext.embed('words', 'm@2')) FROM kept;
+SELECT count(named <=> lmtext.embed('words', 'm@2')) FROM kept;
+-- A job whose work is gone keeps nothing, nor does one of another task.
+DROP TRIGGER a_odd ON kept;
+DROP TRIGGER b_named ON kept;
+SELECT lmtext.create_job('gone', 'kept', 'body', 'embed', 'm@1', 'w');
+INSERT INTO kept (id, body) VALUES (1, 'words');
+CALL lmtext.run_job('gone');
+SELECT count(w <=> lmtext.embed('words', 'm@2')) FROM kept;
+DROP TABLE "gone@job";
+SELECT count(w <=> lmtext.embed('words', 'm@2')) FROM kept;
+\set late :source '/models/tiny/bert-late'
+SELECT lmtext.import_model('late', :'late');
+SELECT lmtext.create_job('tokens', 'kept', 'body', 'token_vectors', 'late', 'tokens');
+SELECT count(tokens <=> lmtext.embed('words', 'm@2')) FROM kept;
+SELECT lmtext.drop_job('tokens');
+SELECT lmtext.drop_model('late');
+DROP TABLE kept;
 
 -- What is not known is not judged: other columns, models of rows, other computations, names that mean nothing.
 ALTER TABLE doc ADD model text DEFAULT 'm@2', ADD free real[] DEFAULT '{1}';
@@ -145,6 +211,17 @@ SELECT count(following <=> lmtext.embed('words')) FROM doc;
 CALL lmtext.run_job('follows');
 SELECT count(following <=> lmtext.embed('words')) FROM doc;
 SELECT count(following <=> lmtext.embed('words', 'm@1')) FROM doc;
+-- A run that has made nothing does not count.
+CREATE TRIGGER stop_all BEFORE UPDATE OF following ON doc FOR EACH STATEMENT EXECUTE FUNCTION stop();
+SET client_min_messages = warning;
+SELECT lmtext.import_model('m', :'other');
+SELECT lmtext.deploy('m', 3);
+RESET client_min_messages;
+CALL lmtext.run_job('follows');
+SELECT count(following <=> lmtext.embed('words', 'm@2')) FROM doc;
+DROP TRIGGER stop_all ON doc;
+SELECT lmtext.deploy('m', 2);
+SELECT lmtext.drop_model('m@3');
 -- A server to which the database was restored knows no runs, but what was done with each row.
 \set VERBOSITY terse
 BEGIN;

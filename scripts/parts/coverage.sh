@@ -12,7 +12,7 @@ step coverage-programs "engine" build_coverage_programs
 step coverage-server "engine" build_coverage_server
 
 part_coverage() {
-    in_turn 0 2 || return 0
+    in_turn 0 3 || return 0
     job coverage-units coverage-programs count_units
     job coverage-kernels coverage-programs count_kernels
     job coverage-sql "coverage-server model" count_sql

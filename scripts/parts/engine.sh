@@ -45,20 +45,24 @@ part_lint() {
 }
 
 part_unit() {
-    unit_jobs unit unit-programs ""
+    for unit in $(unit_names); do
+        job "unit/$unit" "unit-programs model" run_unit unit "$unit"
+    done
 }
 
-# The real model goes the ways of the tiny models in minutes there, so only where there is time.
+unit_names() {
+    find test/unit -name 'test_*.c' -exec basename {} .c \; | sort
+}
+
+# In CI one half in one turn, the other in the next; in the third one the same programs count ways (coverage.sh). What the commit
+# changes does not wait. The real model goes the ways of the tiny models in minutes there, so only where there is time.
 part_sanitize() {
-    unit_jobs sanitize sanitized-programs test_minilm
-    [ "$LMTEXT_EFFORT" != long ] || job sanitize/test_minilm "sanitized-programs model" run_unit sanitize test_minilm
-}
-
-# FOLDER STEP WITHOUT
-unit_jobs() {
-    for file in test/unit/test_*.c; do
-        unit=$(basename "$file" .c)
-        [ "$unit" = "$3" ] || job "$1/$unit" "$2 model" run_unit "$1" "$unit"
+    turn=1
+    for unit in $(unit_names); do
+        turn=$((3 - turn))
+        [ "$unit" != test_minilm ] || [ "$LMTEXT_EFFORT" = long ] || continue
+        in_turn $turn 3 || commit_changes "test/unit/$unit.c" "src/engine/*/${unit#test_}.c" || continue
+        job "sanitize/$unit" "sanitized-programs model" run_unit sanitize "$unit"
     done
 }
 
@@ -69,13 +73,15 @@ run_unit() {
 # FOLDER: of inputs that go one way each n-th (test/unit/unit.h).
 stride_of() {
     case $1/$LMTEXT_EFFORT in
-    unit/quick | unit/ci) echo 4 ;;
+    unit/quick) echo 4 ;;
+    unit/ci) echo 8 ;;
     unit/*) echo 1 ;;
     *) echo 8 ;;
     esac
 }
 
 part_kernels() {
+    in_turn 1 3 || commit_changes src/engine/kernels test/kernels || return 0
     for kernels in check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 emulated_attention; do
         job "kernels/$kernels" unit-programs check_kernels $kernels
     done

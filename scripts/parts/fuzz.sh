@@ -18,8 +18,8 @@ build_fuzz() {
         { tail -n 40 "$LOGS/build-$folder.log"; die "the fuzz targets do not build ($folder)"; }
 }
 
-# Every file of the corpora, by gcc with ASan and UBSan, on a stack that no recursion fits into. In CI the part fuzz does it:
-# a target begins with its corpus.
+# Every file of the corpora, by gcc with ASan and UBSan, on a stack that no recursion fits into. In CI the part fuzz does it,
+# in its turn: a target begins with its corpus.
 part_replay() {
     [ "$LMTEXT_EFFORT" != ci ] || return 0
     for target in $(fuzz_targets); do
@@ -33,6 +33,7 @@ replay_corpus() {
 
 # LMTEXT_FUZZ_SECONDS overrides the time for each target.
 part_fuzz() {
+    in_turn 2 3 || return 0
     for target in $(fuzz_targets); do
         job "fuzz/$target" fuzz-programs check_lines "fuzz-$target" run_fuzzer "$target"
     done

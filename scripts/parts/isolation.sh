@@ -27,7 +27,7 @@ run_isolation() {
 }
 
 part_parallel() {
-    in_turn 1 2 || return 0
+    in_turn 1 3 || return 0
     job "parallel-$PG_MAJOR" "pg-$PG_MAJOR fixtures" run_parallel "$PG_MAJOR"
 }
 

@@ -1,6 +1,6 @@
 # live.sh - comparisons with the reference libraries, on the Debian corpus and its translations and on what is drawn at random.
 #
-# In CI a tenth of everything, which the commit chooses; a third where what is compared has changed since the commit that
+# In CI a tenth of everything, which the commit chooses; a fifth where what is compared has changed since the commit that
 # test/compared.txt names, whose whole comparison passed. (A checkout may not have that commit: then a tenth.)
 
 # Without torch, which the tokenizers do not need. A later sentence-transformers is for whoever raises the number: its new
@@ -39,7 +39,7 @@ changed_since_compared() {
 # PATH …: the share of the texts, K/N. (Without paths a tenth in any case: of comparisons whose reference takes seconds a text.)
 share_of() {
     parts=10
-    [ $# = 0 ] || ! changed_since_compared "$@" || parts=3
+    [ $# = 0 ] || ! changed_since_compared "$@" || parts=5
     [ "$LMTEXT_EFFORT" = ci ] || parts=1
     echo "$(($(commit_number) % parts))/$parts"
 }
@@ -59,14 +59,14 @@ part_live() {
     job live-regex "reference unit-programs" compare_drawn regex 1000 "$texts"
     job live-tokenizer-files "reference unit-programs" compare_drawn tokenizer-files 400 "$texts"
     job live-older-tokenizers "reference unit-programs" compare_drawn older-tokenizers 300 "$texts"
-    job live-keys "live unit-programs model" compare_keys
+    ! in_turn 1 3 || job live-keys "live unit-programs model" compare_keys
     texts=$(share_of $TOKENIZER_ROOMS $MODEL_ROOMS)
     job live-embedding "live pg-15 fixtures corpus" compare_embeddings "$texts"
-    job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
-    job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
-    job live-folders "live pg-15 fixtures" compare_folders
-    job live-text-measures "text-measures pg-15 fixtures" compare_text_measures "$(share_of src/engine/metrics src/engine/base)"
-    job live-scores "scores pg-15 fixtures" compare_scores
+    ! in_turn 0 3 || job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
+    ! in_turn 2 3 || job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
+    ! in_turn 1 3 || job live-folders "live pg-15 fixtures" compare_folders
+    ! in_turn 0 3 || job live-text-measures "text-measures pg-15 fixtures" compare_text_measures "$(share_of src/engine/metrics src/engine/base)"
+    ! in_turn 2 3 || job live-scores "scores pg-15 fixtures" compare_scores
     turn=0
     for kind in static sparse late explain; do
         ! in_turn $turn 4 || job "live-drawn-$kind" "live pg-15 fixtures" compare_drawn_models "$kind" "$texts"

@@ -158,10 +158,11 @@ stage_version() {
     stage_tap "$1" test/t/*.p[lm] test/t/*.list docs/opinions.md
 }
 
-# FOLDER VERSION FILE. On other versions than 15 loops are short.
+# FOLDER VERSION FILE. On other versions than 15 loops are short. In CI files with many cases draw theirs by the commit.
 check_tap() {
     tap=$(server_home)/tap-$1
     PG_MAJOR=$2
+    [ "$LMTEXT_EFFORT" != ci ] || LMTEXT_TURN=$(commit_number)
     [ "$2" = 15 ] || [ "$LMTEXT_EFFORT" = long ] || LMTEXT_EFFORT=quick
     pg_layout
     find_fixtures
@@ -176,30 +177,36 @@ run_tap() (
     as_server env PATH="$PG_BINDIR:$PATH" TESTDATADIR="$tap/data" TESTLOGDIR="$tap/log" \
         PG_REGRESS="$debian/regress/pg_regress" LMTEXT_SOURCE_DIR="$LMTEXT_SOURCE_DIR" LMTEXT_PG="$PG_MAJOR" \
         LMTEXT_MINILM="$LMTEXT_MINILM" LMTEXT_CHECK_SERVER="$LMTEXT_CHECK_SERVER" \
-        LMTEXT_EFFORT="$LMTEXT_EFFORT" \
+        LMTEXT_EFFORT="$LMTEXT_EFFORT" LMTEXT_TURN="${LMTEXT_TURN:-}" \
         perl -I "$debian/perl" -I "$tap/t" "$1" 9>&- && return 0
     # What ended a test before its first line stands only there.
     tail -n 20 "tmp_check/log/regress_log_$(basename "$1" .pl)"
     return 1
 )
 
-# ---- Citus ----
+# ---- Citus, pg_cron ----
 
-# Debian has no package of it: its test runs where somebody has installed it.
+# Debian has no package of Citus: its test runs where somebody has installed it.
 part_citus() {
-    job citus "tap-15" check_citus
+    job citus "tap-15" check_with citus citus
 }
 
-check_citus() {
+# Debian's postgresql-15-cron, where it is installed.
+part_cron() {
+    job cron "tap-15" check_with cron pg_cron
+}
+
+# FOLDER EXTENSION: its test, where it is in the copy of the server.
+check_with() {
     PG_MAJOR=15
     pg_layout
     find_fixtures
-    if [ ! -e "$("$PG_CONFIG" --sharedir)/extension/citus.control" ]; then
-        echo "Citus is not installed for PostgreSQL 15: its test was not run"
+    if [ ! -e "$PG_DESTDIR$("$PG_CONFIG" --sharedir)/extension/$2.control" ]; then
+        echo "$2 is not installed for PostgreSQL 15: its test was not run"
         return 0
     fi
-    stage_tap citus test/t/*.pm test/citus/citus.pl
-    check_lines citus run_tap "$(server_home)/tap-citus/t/citus.pl"
+    stage_tap "$1" test/t/*.pm "test/$1/$2.pl"
+    check_lines "$1" run_tap "$(server_home)/tap-$1/t/$2.pl"
 }
 
 # ---- Other versions of PostgreSQL ----
@@ -207,10 +214,9 @@ check_citus() {
 # What has taken different ways on different versions: shared memory, crashes, rights, dumps, upgrades, replicas, plans.
 SENSITIVE="141 143 147 010 011 020 040 080 081 082 090 091 092 093 100 101 102 110"
 
-# All that runs on 15. pgvector, a neighbour, is with these versions only. In CI what is not sensitive runs on one of the two
-# in each second commit, and not at all in those that count the ways (coverage.sh).
+# All that runs on 15. pgvector, a neighbour, is with these versions only.
 part_versions() {
-    turn=$(($(commit_number) / 2))
+    turn=$(commit_number)
     for PG_MAJOR in 16 18; do
         part_sql
         part_isolation
@@ -219,15 +225,19 @@ part_versions() {
     for file in $(tap_files); do
         turn=$((turn + 1))
         for version in 16 18; do
-            is_sensitive "$file" || takes_turn $turn $version || continue
-            tap_job "$file" $version
+            ! takes_turn "$file" $turn $version || tap_job "$file" $version
         done
     done
 }
 
-# TURN VERSION
+# FILE TURN VERSION. In CI a sensitive file runs on one of the two, in turn; any other on one of them, in each third commit.
 takes_turn() {
-    [ "$LMTEXT_EFFORT" != ci ] || { in_turn 1 2 && [ $(($1 % 2)) = $(($2 / 2 % 2)) ]; }
+    [ "$LMTEXT_EFFORT" = ci ] || return 0
+    if is_sensitive "$1"; then
+        [ $(($2 % 2)) = $(($3 / 2 % 2)) ]
+    else
+        [ $(($2 % 6)) = $(($3 / 2 % 2 * 3)) ]
+    fi
 }
 
 is_sensitive() {
@@ -237,9 +247,19 @@ is_sensitive() {
     esac
 }
 
-# K N: is it this commit's turn? In CI what is long and seldom fails is run by each N-th commit; else always.
+# KS N: is it this commit's turn, one of the named ones of N? In CI what is long and seldom fails waits for its turn; else always.
 in_turn() {
-    [ "$LMTEXT_EFFORT" != ci ] || [ $(($(commit_number) % $2)) = "$1" ]
+    [ "$LMTEXT_EFFORT" = ci ] || return 0
+    case " $1 " in
+    *" $(($(commit_number) % $2)) "*) ;;
+    *) return 1 ;;
+    esac
+}
+
+# PATH …: does the commit itself change any of them? (Of a merge, what came by it. Where there is no commit before: no.)
+commit_changes() {
+    git cat-file -e 'HEAD^^{commit}' 2>/dev/null || return 1
+    ! git diff --quiet 'HEAD^' HEAD -- "$@"
 }
 
 # What samples are drawn by: each commit has a number, and what one leaves out others take.

@@ -100,6 +100,12 @@ CREATE FUNCTION lmtext_internal.row_text(relation regclass, expression text, VAR
 COMMENT ON FUNCTION lmtext_internal.row_text(regclass, text, "any") IS
     'text of a row, of the columns that the expression of a job uses';
 
+CREATE FUNCTION lmtext_internal.try_text(relation regclass, expression text, VARIADIC columns "any") RETURNS text
+    AS 'MODULE_PATHNAME', 'lmtext_try_text'
+    LANGUAGE C STABLE PARALLEL UNSAFE COST 10;
+COMMENT ON FUNCTION lmtext_internal.try_text(regclass, text, "any") IS
+    'text of a row; where the expression fails for it, what tells the error';
+
 -- ---- What a job can do ----
 
 -- A row for each task: its type, what computes it (%s: the arguments), and the options of that function.
@@ -267,6 +273,14 @@ CREATE FUNCTION lmtext_internal.job_body(job lmtext.job) RETURNS text
 $$;
 COMMENT ON FUNCTION lmtext_internal.job_body(lmtext.job) IS 'expression of the text of a row';
 
+-- The same where rows are looked at and not done: one of which the text fails does not keep the others back.
+CREATE FUNCTION lmtext_internal.job_tried_body(job lmtext.job) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 AS $$
+    SELECT CASE WHEN (job).text_column IS NOT NULL THEN lmtext_internal.job_body(job)
+        ELSE pg_catalog.regexp_replace(lmtext_internal.job_body(job), '^lmtext_internal.row_text', 'lmtext_internal.try_text') END;
+$$;
+COMMENT ON FUNCTION lmtext_internal.job_tried_body(lmtext.job) IS 'expression of the text of a row, or of what tells its error';
+
 -- Pieces of a job's statements: w is a row of work, r one of the relation. A table is read without its
 -- children, which its primary key does not cover. Keys are equal as the primary key sees it.
 CREATE TYPE lmtext_internal.job_pieces AS (
@@ -280,6 +294,8 @@ CREATE FUNCTION lmtext_internal.job_parts(
     OUT work text, OUT relation text, OUT relation_keys text, OUT work_keys text, OUT key_names text,
     OUT key_text text, OUT matches text, OUT same_keys text, OUT body text, OUT hash text, OUT stale text, OUT to_do text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    tried text := lmtext_internal.job_tried_body(job);
 BEGIN
     work := lmtext_internal.table_name(job.work);
     SELECT pg_catalog.concat(CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' THEN 'ONLY ' END, lmtext_internal.table_name(job.relation))
@@ -304,12 +320,12 @@ BEGIN
     key_text := CASE WHEN pg_catalog.cardinality(job.key) OPERATOR(pg_catalog.=) 1 THEN 'w.k1::pg_catalog.text'
         ELSE pg_catalog.format('ROW(%s)::pg_catalog.text', work_keys) END;
     body := lmtext_internal.job_body(job);
-    hash := pg_catalog.format('pg_catalog.hashtextextended(%s COLLATE "C", 0)', body);
+    hash := pg_catalog.format('pg_catalog.hashtextextended(%s COLLATE "C", 0)', tried);
     SELECT pg_catalog.format('(NOT w.due OR w.retry_at IS NOT NULL)'
         ' AND (w.model IS NULL OR w.model::pg_catalog.oid OPERATOR(pg_catalog.<>) ($1)[1]::pg_catalog.oid%s'
         ' OR COALESCE(w.hash OPERATOR(pg_catalog.<>) %s, (w.hash IS NULL) OPERATOR(pg_catalog.<>) (%s IS NULL))%s)',
         CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) 1
-            THEN ' OR COALESCE(w.also::pg_catalog.oid[] OPERATOR(pg_catalog.<>) ($1)[2:]::pg_catalog.oid[], true)' END, hash, body,
+            THEN ' OR COALESCE(w.also::pg_catalog.oid[] OPERATOR(pg_catalog.<>) ($1)[2:]::pg_catalog.oid[], true)' END, hash, tried,
         CASE WHEN job.target OPERATOR(pg_catalog.=) job.relation THEN pg_catalog.format(' OR w.sqlstate IS NULL AND (%s)',
             pg_catalog.string_agg(pg_catalog.format('(w.blank OPERATOR(pg_catalog.>>) %s) OPERATOR(pg_catalog.%%) 2 OPERATOR(pg_catalog.=) 0'
                 ' AND r.%I IS NULL', t.n OPERATOR(pg_catalog.-) 1, t.target_column), ' OR ' ORDER BY t.n)) END)
@@ -1050,7 +1066,7 @@ DECLARE
     one text;
 BEGIN
     EXECUTE pg_catalog.format('SELECT pg_catalog.count(*), (pg_catalog.array_agg(s.body ORDER BY s.hash))[:%s]'
-        ' FROM (SELECT %s AS body, %s AS hash FROM %s) s', sample_size, parts.body, parts.hash, parts.to_do)
+        ' FROM (SELECT %s AS body, %s AS hash FROM %s) s', sample_size, lmtext_internal.job_tried_body(job), parts.hash, parts.to_do)
         INTO rows, texts USING versions;
     EXECUTE pg_catalog.format('SELECT pg_catalog.sum(LEAST(lmtext.count_tokens(t.body, %L::pg_catalog.regclass),'
         ' (SELECT m.max_tokens FROM lmtext.models m WHERE m.model::pg_catalog.oid OPERATOR(pg_catalog.=) %1$L::pg_catalog.oid))) FROM pg_catalog.unnest($1) t (body)', versions[1]::pg_catalog.oid)

@@ -128,7 +128,7 @@ nothing_left('sizes that lie');
 
 for my $room (qw(headers structure config values shards tokenizer sentence truncation quantized))
 {
-    import_refused($room, \&directory, grep { $_->{room} eq $room } @refused);
+    import_refused($room, \&directory, drawn(2, grep { $_->{room} eq $room } @refused));
     nothing_left($room);
 }
 is(value('SELECT count(*) FROM lmtext.model_cache'), 0, 'nothing was loaded into shared memory');

@@ -110,7 +110,7 @@ sub milliseconds
         FROM obeyed o JOIN asked a USING (what, round) WHERE what = '$what'");
 }
 
-for my $row (@long)
+for my $row (drawn(2, @long))
 {
     my ($what, $statement, $span) = @$row;
     my $n = $what =~ /100 MB/ ? int($rounds / 3) + 1 : $rounds;

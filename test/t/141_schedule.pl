@@ -198,6 +198,13 @@ owner(q{SELECT lmtext.attach('many')});
 wait_for(q{SELECT count(*) = 3 FROM lmtext.job_runs WHERE job = 'many' AND status = 'done'}, 'an attached job is looked at');
 owner(q{INSERT INTO many VALUES (37, 'b')});
 wait_for(q{SELECT v IS NOT NULL FROM many WHERE id = 37}, 'and what is queued is done by itself');
+{
+    my $locker = session();
+    $locker->query('BEGIN; LOCK TABLE "many@queue"');
+    is(owner(q{SELECT lmtext_internal.queue_is_filled('"many@queue"')}), 'f', 'a queue that somebody has locked is left for the next visit');
+    $locker->query('ROLLBACK');
+    $locker->quit;
+}
 owner(q{SELECT lmtext.detach('many')});
 safe('errors, workers, queues');
 
@@ -220,6 +227,21 @@ owner('DROP TRIGGER who ON "second@job"; ALTER TABLE leader DISABLE TRIGGER fail
 $so_far = value('SELECT max(run) FROM lmtext.job_runs');
 make_due('leader');
 wait_for(sprintf("SELECT ($of_all) = 'leader failed 58000, other skipped, second skipped, third skipped'", $so_far), 'behind one that fails none runs');
+
+# ---- A restart ----
+
+# What was taken back is nobody's business; a database that nobody may enter is not entered.
+owner(q{BEGIN; SELECT lmtext.schedule_job('leader', '0 0 2 1 *', 'UTC'); ROLLBACK});
+value('CREATE DATABASE closed ALLOW_CONNECTIONS false');
+owner('DROP TRIGGER fail ON leader; UPDATE leader SET v = NULL');
+value(q{SELECT lmtext.unload_model('m')});
+$node->restart;
+expect_restart();
+$so_far = value('SELECT max(run) FROM lmtext.job_runs');
+make_due('leader');
+wait_for(sprintf("SELECT ($of_all) LIKE 'leader done, %%'", $so_far), 'a server that was restarted does what is due');
+wait_for(sprintf("SELECT count(*) = 4 AND bool_and(status <> 'running') FROM lmtext.job_runs WHERE run > %d", $so_far), 'with all that follows');
+value('DROP DATABASE closed');
 
 # ---- Crashes ----
 
@@ -245,7 +267,9 @@ value(q{CREATE SCHEMA lmtext; CREATE SCHEMA lmtext_internal; CREATE TABLE lmtext
 my $launcher = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'lmtext launcher'};
 $pid = value($launcher);
 value("SELECT pg_terminate_backend($pid)");
-wait_for("SELECT count(*) = 1 FROM ($launcher) l WHERE pid <> $pid", 'a launcher that was ended comes back');
+wait_for("SELECT count(*) = 0 FROM ($launcher) l WHERE pid = $pid", 'a launcher that was ended is gone');
+is(owner(q{SELECT lmtext.schedule_job('killed', '0 0 1 1 *', 'UTC')}), '', 'which keeps nobody from giving a schedule');
+wait_for("SELECT count(*) = 1 FROM ($launcher) l WHERE pid <> $pid", 'and comes back');
 make_due('killed');
 has_run('killed', 3, 'and starts what is due');
 is(value('SELECT count(*) FROM touched', 'trap'), 0, 'a trap is not touched');

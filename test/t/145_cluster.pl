@@ -73,7 +73,11 @@ is(value(copy('m@1', 'NULL', $digest) . q{; SELECT lmtext.embed('a', 'copy') = l
     'rows that were copied are a version');
 is(value(q{SELECT lmtext_internal.begin_copy('copy', 3, NULL); DROP TABLE "copy@8"}), '"copy@8"', 'no number is used again');
 value(q{SELECT lmtext.drop_model('copy'); DELETE FROM lmtext.model_name WHERE model = 'copy'});
+# Another model as a base, and a table of a model by a name that is none of a version.
+value(qq{SELECT lmtext.import_model('other', '$tiny/../distilbert'); CREATE TABLE unnamed OF lmtext.model_part (PRIMARY KEY (file, part))});
 fails($here, 'refused',
+    [ 'a head on another base', copy('head@1', q{'other@1'}, $head), 'XX001' ],
+    [ 'no name of a version', q{SELECT lmtext_internal.end_copy('unnamed', '')}, '42704' ],
     [ 'another digest', copy('m@1', 'NULL', $head), 'XX001' ],
     [ 'a head without its base', copy('head@1', 'NULL', $head), 'XX001' ],
     [ 'a model on a base', copy('m@1', q{'m@1'}, $digest), 'XX001' ],
@@ -91,6 +95,7 @@ fails($here, 'refused',
     [ 'a read-only transaction at the end', q{SET default_transaction_read_only = on; SELECT lmtext_internal.end_copy('m@1', '')}, '25006' ]);
 value(copy('m@1', 'NULL', $digest) . q{; UPDATE lmtext.model_name SET last_version = 999999 WHERE model = 'copy'});
 is(state_of(q{SELECT lmtext_internal.begin_copy('copy', 1000000, NULL)}), '54000', 'numbers end');
+value(q{SELECT lmtext.drop_model('other'); DROP TABLE unnamed});
 value(q{SELECT lmtext.drop_model('copy'); DROP TABLE doc; SELECT lmtext.drop_model('head'); SELECT lmtext.drop_model('m'); DELETE FROM lmtext.model_name});
 nothing_is_left('what came before');
 

@@ -24,7 +24,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = (
     @Test::More::EXPORT, qw($real $tiny start_node adopt_node use_node value state_of complaint
-      session say_in begin_in end_in wait_for stopped_loader variant effort processor_seconds safe crash postmaster shared_segments seconds_until start_again
+      session say_in begin_in end_in wait_for stopped_loader variant effort drawn processor_seconds safe crash postmaster shared_segments seconds_until start_again
       expect_restart done slurp_file));
 
 our $real = $ENV{LMTEXT_MINILM} or die 'LMTEXT_MINILM is not set';
@@ -189,6 +189,14 @@ sub effort
     my ($quick, $all, $long) = @_;
     my $effort = $ENV{LMTEXT_EFFORT} // 'quick';
     return $effort eq 'long' ? $long : $effort eq 'all' ? $all : $quick;
+}
+
+# Of cases that cost much each n-th where the run is CI's, in turn by the commit; else all.
+sub drawn
+{
+    my ($n, @cases) = @_;
+    my $turn = $ENV{LMTEXT_TURN} || 0;
+    return $ENV{LMTEXT_TURN} ? @cases[ grep { ($_ + $turn) % $n == 0 } 0 .. $#cases ] : @cases;
 }
 
 # What a backend has computed so far: other jobs of a run do not count, as they do by the clock.

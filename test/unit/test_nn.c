@@ -163,7 +163,12 @@ static void
 check_linear(lm_context *ctx, fake_memory *memory, const lm_kernels *kernels)
 {
     for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
-        check_product(ctx, memory, &kernels->products[precision]);
+        lm_product product = kernels->products[precision];
+
+#ifdef __SANITIZE_ADDRESS__
+        product.poll_flops /= (double)unit_stride(); /* pieces of fewer rows */
+#endif
+        check_product(ctx, memory, &product);
         check_observer(ctx, &kernels->products[precision]);
     }
 }

@@ -731,7 +731,7 @@ shortage(void)
 
         open_folder(&f, folders[i]);
         live = f.memory.live;
-        for (int at = 1; status == LM_NO_MEMORY; at++) {
+        for (int at = 1; status == LM_NO_MEMORY; at = unit_next_fault(at)) {
             f.memory.calls = 0;
             f.memory.fail_at = at;
             status = whole(&f);
@@ -794,8 +794,8 @@ short_arenas(void)
         open_folder(&f, faulty[i]);
         f.ctx.alloc = refuse_second;
         live = f.memory.live;
-        for (size_t room = 16; room < 16384; room += 16) {
-            lm_status status = plan_and_list(&f, room);
+        for (int n = 1; n < 1024; n = unit_next_fault(n)) {
+            lm_status status = plan_and_list(&f, (size_t)n * 16);
 
             CHECK(status == LM_OK || status == LM_NO_MEMORY);
             CHECK_EQ_INT(f.memory.live, live);
@@ -816,7 +816,7 @@ unread(void)
 
         open_folder(&f, faulty[i]);
         live = f.memory.live;
-        for (int at = 1; status == LM_IO_ERROR; at++) {
+        for (int at = 1; status == LM_IO_ERROR; at = unit_next_fault(at)) {
             f.folder.files.calls = 0;
             f.folder.files.fail_at = at;
             status = plan_and_list(&f, 0);

@@ -174,14 +174,14 @@ fail_compile(const char *json)
     int n;
 
     parse(&p, json);
-    for (n = 1; status == LM_NO_MEMORY; n++) {
+    for (n = 1; status == LM_NO_MEMORY; n = unit_next_fault(n)) {
         fake_memory memory = {.fail_at = n};
 
         status = compile_with(p.root, &memory);
     }
     CHECK_EQ_INT(status, LM_OK);
     CHECK(n > 10);
-    for (n = 0, status = LM_CANCELLED; status == LM_CANCELLED; n++) {
+    for (n = 0, status = LM_CANCELLED; status == LM_CANCELLED; n = unit_next_fault(n)) {
         fake_memory memory = {.stop_at = n + 1};
 
         status = compile_with(p.root, &memory);
@@ -413,7 +413,7 @@ fail_allocations(const runner *r, const char *unit, size_t count)
     char *text = repeat(unit, count, &length);
     int n;
 
-    for (n = 1; status == LM_NO_MEMORY; n++) {
+    for (n = 1; status == LM_NO_MEMORY; n = unit_next_fault(n)) {
         fake_memory memory = {.fail_at = n};
 
         status = run_with(r, text, length, 0, &memory, &tokens);
@@ -432,7 +432,7 @@ fail_polls(const runner *r, const char *unit, size_t count)
     char *text = repeat(unit, count, &length);
     int n;
 
-    for (n = 0; status == LM_CANCELLED; n++) {
+    for (n = 0; status == LM_CANCELLED; n = unit_next_fault(n)) {
         fake_memory memory = {.stop_at = n + 1};
 
         status = run_with(r, text, length, 8, &memory, &tokens);
@@ -720,7 +720,7 @@ fail_decoding(const runner *r, const int32_t *ids, size_t count)
     lm_status status = LM_NO_MEMORY;
     int n;
 
-    for (n = 1; status == LM_NO_MEMORY; n++) {
+    for (n = 1; status == LM_NO_MEMORY; n = unit_next_fault(n)) {
         fake_memory memory = {.fail_at = n};
 
         status = decode_into(r, ids, count, &memory, room);
@@ -728,7 +728,7 @@ fail_decoding(const runner *r, const int32_t *ids, size_t count)
     }
     CHECK_EQ_INT(status, LM_OK);
     CHECK(n > 10);
-    for (n = 0, status = LM_CANCELLED; status == LM_CANCELLED; n++) {
+    for (n = 0, status = LM_CANCELLED; status == LM_CANCELLED; n = unit_next_fault(n)) {
         fake_memory memory = {.stop_at = n + 1};
 
         status = decode_into(r, ids, count, &memory, room);

@@ -155,7 +155,55 @@ test_tries(void)
     }
 }
 
+#define MANY_WORDS 18000
+
+static int polls_left;
+
+static bool
+no_poll_left(void *opaque)
+{
+    return polls_left-- <= 0;
+}
+
+/* The same of many words: each is found, and building the tries can be cancelled. */
+static void
+test_many_words(void)
+{
+    char word[80];
+    lm_buffer json;
+    fixture f;
+    int polls;
+
+    model = lm_wordlevel_model;
+    model.walk = NULL;
+    open_empty(&f);
+    lm_buffer_init(&json, &f.ctx);
+    lm_buffer_append_string(&json, "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\","
+                                   "\"vocab\":{\"u\":0");
+    for (int i = 1; i <= MANY_WORDS; i++)
+        lm_buffer_printf(&json, ",\"%05d%060d\":%d", i, 0, i);
+    lm_buffer_append_string(&json, "}},\"normalizer\":null,\"pre_tokenizer\":null}");
+    f.ctx.cancelled = no_poll_left;
+    polls_left = 1 << 30;
+    CHECK_OK(&f.ctx, compile_json(&f, json.data, json.size, NULL, MANY_WORDS + 1));
+    polls = (1 << 30) - polls_left;
+    CHECK_OK(&f.ctx, lm_tokenizer_bind(&f.ctx, f.image.data, f.image.size, &f.tokenizer));
+    CHECK_EQ_INT(((const lm_token_image *)f.tokenizer.image)->tries.count, 1);
+    for (int i = 1; i <= MANY_WORDS; i += 997) {
+        snprintf(word, sizeof word, "%05d%060d", i, 0);
+        CHECK_EQ_INT(lm_token_id(&f.tokenizer, word, strlen(word)), i);
+    }
+    CHECK(polls > 20);
+    f.image.size = 0;
+    polls_left = polls - 5;
+    CHECK_EQ_INT(compile_json(&f, json.data, json.size, NULL, MANY_WORDS + 1), LM_CANCELLED);
+    f.ctx.cancelled = NULL;
+    lm_buffer_free(&json);
+    close_fixture(&f);
+}
+
 static const unit_case cases[] = {
+    {"many_words", test_many_words},
     {"with_walk", test_with_walk},
     {"without_walk", test_without_walk},
     {"words", test_words},

@@ -67,7 +67,9 @@ fail_load(const char *name, lm_precision precision)
     }
     CHECK_EQ_INT(status, LM_OK);
     CHECK(n > 20);
-    for (size_t room = 0; room < 7000; room += 48) {
+    for (int place = 1; place <= 146; place = unit_next_fault(place)) {
+        size_t room = (size_t)(place - 1) * 48;
+
         status = LM_NO_MEMORY;
         for (n = 1; status == LM_NO_MEMORY; n++) {
             fake_memory memory = {.fail_at = n};

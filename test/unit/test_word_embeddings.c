@@ -272,6 +272,10 @@ static const struct {
      LM_UNSUPPORTED,
      EMBEDDINGS_JSON,
      "tokenizer_class"},
+    {{"words", EMBEDDINGS_JSON, "\"sentence_transformers.", "5, \"x\": \""},
+     LM_BAD_MODEL,
+     EMBEDDINGS_JSON,
+     "tokenizer_class"},
     {{"words", EMBEDDINGS_JSON, "1000000", "0"}, LM_BAD_MODEL, EMBEDDINGS_JSON, "max_seq_length"},
     {{"words", WORDS_JSON, "\"vocab\"", "\"vocob\""}, LM_BAD_MODEL, WORDS_JSON, "vocab"},
     {{"words", WORDS_JSON, "\"cat\"", "7"}, LM_BAD_MODEL, WORDS_JSON, "vocab"},
@@ -290,6 +294,10 @@ static const struct {
      "",
      "emb_layer.weight"},
     {{"words", "1_Pooling/config.json", "\"mean\"", "\"cls\""},
+     LM_UNSUPPORTED,
+     "1_Pooling/config.json",
+     "pooling_mode"},
+    {{"words", "1_Pooling/config.json", "\"mean\"", "7"},
      LM_UNSUPPORTED,
      "1_Pooling/config.json",
      "pooling_mode"},
@@ -453,13 +461,68 @@ cancel_and_memory(void)
         }
 }
 
+/* Opens a folder as it is stored, and lists its files. */
+static lm_status
+open_and_list(fixture *f, lm_file_list *list)
+{
+    lm_checkpoint checkpoint;
+    lm_arena arena;
+    lm_status status;
+
+    lm_arena_init(&arena, &f->ctx);
+    status = lm_checkpoint_open(&f->ctx, &arena, &f->folder.source, NULL, &checkpoint);
+    if (status == LM_OK)
+        status = lm_checkpoint_list(&f->ctx, &f->folder.arena, &f->folder.source, list);
+    lm_arena_free(&arena);
+    return status;
+}
+
+/* The words of a folder, and of a bag all that it has, are among its files; a read that fails ends
+ * both. */
+static void
+files_of_folders(void)
+{
+    static const char *const folders[] = {"words", "words-bag"};
+
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        lm_status status = LM_IO_ERROR;
+        lm_file_list list;
+        fixture f;
+        int live;
+
+        memset(&f, 0, sizeof f);
+        fake_context(&f.ctx, &f.memory);
+        golden_open(&f.ctx, folders[i], &f.folder);
+        live = f.memory.live;
+        for (int at = 1; status == LM_IO_ERROR; at++) {
+            f.folder.files.calls = 0;
+            f.folder.files.fail_at = at;
+            status = open_and_list(&f, &list);
+        }
+        CHECK_OK(&f.ctx, status);
+        CHECK(f.memory.live >= live);
+        CHECK_EQ_INT(list.count + 1, f.folder.files.count); /* golden.json */
+        for (size_t n = 0; n < list.count; n++)
+            CHECK(fake_find(&f.folder.files, list.names[n]) != NULL);
+        golden_close(&f.folder);
+        CHECK_EQ_INT(f.memory.live, 0);
+    }
+}
+
 static const unit_case cases[] = {
-    {"descriptions", descriptions}, {"tokens", tokens},
-    {"empty words", empty_words},   {"repeated words", repeated_words},
-    {"no word", no_word},           {"long texts", long_texts},
-    {"lower case", lower_case},     {"files that do not fit", files_that_do_not_fit},
-    {"more weights", more_weights}, {"window out of range", window_out_of_range},
-    {"large bag", large_bag},       {"cancel and memory", cancel_and_memory},
+    {"files of folders", files_of_folders},
+    {"descriptions", descriptions},
+    {"tokens", tokens},
+    {"empty words", empty_words},
+    {"repeated words", repeated_words},
+    {"no word", no_word},
+    {"long texts", long_texts},
+    {"lower case", lower_case},
+    {"files that do not fit", files_that_do_not_fit},
+    {"more weights", more_weights},
+    {"window out of range", window_out_of_range},
+    {"large bag", large_bag},
+    {"cancel and memory", cancel_and_memory},
 };
 
 UNIT_MAIN(cases)

@@ -49,6 +49,24 @@ unit_turn(void)
     return unit_number("LMTEXT_TURN", 0);
 }
 
+/*
+ * The place behind `at` where a loop lets something fail next, counted from 1: each of the first
+ * ones; then, under sanitizers alone, as above. (What is counted needs every place.)
+ */
+static inline int
+unit_next_fault(int at)
+{
+#ifdef __SANITIZE_ADDRESS__
+    enum { WHOLE = 24 };
+
+    if (at == WHOLE)
+        return at + 1 + (int)(unit_turn() % unit_stride());
+    if (at > WHOLE)
+        return at + (int)unit_stride();
+#endif
+    return at + 1;
+}
+
 static int unit_failures; /* of the running case */
 
 #define UNIT_FAIL(...)                                                \

@@ -55,12 +55,11 @@ add_trie(word_tries *tries, lm_trie_key *keys, size_t count)
     return status;
 }
 
+/* The words are of tokenizer.json, or of a file of WhitespaceTokenizer. */
 static lm_status
 refuse_large(lm_context *ctx, size_t count)
 {
     lm_raise(ctx, LM_TOO_LARGE, "the vocabulary is too large");
-    lm_detail_file(ctx, "tokenizer.json");
-    lm_detail_key(ctx, "model.vocab");
     lm_detail_found(ctx, "%zu words", count);
     return lm_detail_allowed(ctx, "some %u million bytes that the words before do not share",
                              (unsigned)((uint64_t)LM_WORD_TRIES * TRIE_NODES / 1000000));

@@ -47,8 +47,12 @@ state_of(FunctionCallInfo fcinfo)
 static bool
 same_bytes(const void *kept, const void *value)
 {
-    return kept != NULL && VARSIZE_ANY(kept) == VARSIZE_ANY(value) &&
-           memcmp(kept, value, VARSIZE_ANY(value)) == 0;
+    Size size = VARSIZE_ANY(value), kept_size;
+
+    if (kept == NULL)
+        return false;
+    kept_size = VARSIZE_ANY(kept);
+    return kept_size == size && memcmp(kept, value, size) == 0;
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "funcapi.h"
@@ -29,7 +30,9 @@
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/ruleutils.h"
 
 #include "pg/compat.h"
@@ -205,6 +208,7 @@ lmtext_parse_text(PG_FUNCTION_ARGS)
 /* ---- A row ---- */
 
 typedef struct row_text {
+    MemoryContext memory; /* all of it */
     ExprState *state;
     ExprContext *context;
 } row_text;
@@ -253,7 +257,9 @@ params_for(FunctionCallInfo fcinfo, Relation relation, List *columns)
 static row_text *
 prepare(FunctionCallInfo fcinfo)
 {
-    MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+    MemoryContext memory = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "lmtext text of a row",
+                                                 ALLOCSET_SMALL_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(memory);
     row_text *prepared = palloc(sizeof *prepared);
     Relation relation;
     List *columns;
@@ -265,6 +271,7 @@ prepare(FunctionCallInfo fcinfo)
     relation = open_readable(PG_GETARG_OID(0));
     node = analyze_kept(relation, text_to_cstring(PG_GETARG_TEXT_PP(1)));
     columns = columns_of(node);
+    prepared->memory = memory;
     prepared->context = CreateStandaloneExprContext();
     prepared->context->ecxt_param_list_info = params_for(fcinfo, relation, columns);
     prepared->state = ExecInitExprWithParams((Expr *)parametrize(planned(node), columns),
@@ -274,30 +281,110 @@ prepare(FunctionCallInfo fcinfo)
     return fcinfo->flinfo->fn_extra = prepared;
 }
 
+/* The text, or NULL for SQL's null. */
+static text *
+evaluate(const row_text *prepared, FunctionCallInfo fcinfo)
+{
+    ParamListInfo params = prepared->context->ecxt_param_list_info;
+    Datum result;
+    bool null;
+
+    for (int i = 0; i < params->numParams; i++) {
+        params->params[i].value = fcinfo->args[i + 2].value;
+        params->params[i].isnull = fcinfo->args[i + 2].isnull;
+    }
+    result = ExecEvalExprSwitchContext(prepared->state, prepared->context, &null);
+    if (!null)
+        result = datumCopy(result, false, -1);
+    ReScanExprContext(prepared->context);
+    return null ? NULL : DatumGetTextPP(result);
+}
+
 /* The text of a row, of a table, an expression that was kept and the columns that it uses. */
 PG_FUNCTION_INFO_V1(lmtext_row_text);
 Datum
 lmtext_row_text(PG_FUNCTION_ARGS)
 {
     row_text *prepared = fcinfo->flinfo->fn_extra;
-    ParamListInfo params;
-    Datum text;
-    bool null;
+    text *result;
 
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
-    if (prepared == NULL)
-        prepared = prepare(fcinfo);
-    params = prepared->context->ecxt_param_list_info;
-    for (int i = 0; i < params->numParams; i++) {
-        params->params[i].value = fcinfo->args[i + 2].value;
-        params->params[i].isnull = fcinfo->args[i + 2].isnull;
-    }
-    text = ExecEvalExprSwitchContext(prepared->state, prepared->context, &null);
-    if (!null)
-        text = datumCopy(text, false, -1);
-    ReScanExprContext(prepared->context);
-    if (null)
+    result = evaluate(prepared != NULL ? prepared : prepare(fcinfo), fcinfo);
+    if (result == NULL)
         PG_RETURN_NULL();
-    PG_RETURN_DATUM(text);
+    PG_RETURN_TEXT_P(result);
+}
+
+/* ---- A row whose text fails ---- */
+
+/* As is_row_error of 60-jobs.sql has them. */
+static bool
+belongs_to_row(int code)
+{
+    static const char *const classes[] = {"09", "21", "22", "23", "27",
+                                          "38", "39", "44", "54", "P0"};
+    const char *state = unpack_sql_state(code);
+
+    for (int i = 0; i < lengthof(classes); i++)
+        if (strncmp(state, classes[i], 2) == 0)
+            return true;
+    return false;
+}
+
+/* What stands for the text; what the expression has begun is given up, with all that was prepared.
+ */
+static text *
+say_failed(FunctionCallInfo fcinfo, row_text *prepared, ErrorData *error)
+{
+    if (!belongs_to_row(error->sqlerrcode))
+        ReThrowError(error);
+    fcinfo->flinfo->fn_extra = NULL;
+    MemoryContextDelete(prepared->memory);
+    return cstring_to_text(psprintf("\x01 %s", unpack_sql_state(error->sqlerrcode)));
+}
+
+/* In a subtransaction, since the expression may call code of the user's. */
+static text *
+try_to_evaluate(FunctionCallInfo fcinfo, row_text *prepared)
+{
+    MemoryContext memory = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    ErrorData *volatile error = NULL;
+    text *volatile result = NULL;
+
+    BeginInternalSubTransaction(NULL);
+    MemoryContextSwitchTo(memory);
+    PG_TRY();
+    {
+        result = evaluate(prepared, fcinfo);
+        ReleaseCurrentSubTransaction();
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(memory);
+        error = CopyErrorData();
+        FlushErrorState();
+        RollbackAndReleaseCurrentSubTransaction();
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(memory);
+    CurrentResourceOwner = owner;
+    return error != NULL ? say_failed(fcinfo, prepared, error) : result;
+}
+
+/* As lmtext_row_text; of a row whose text fails something by which the error is known again. */
+PG_FUNCTION_INFO_V1(lmtext_try_text);
+Datum
+lmtext_try_text(PG_FUNCTION_ARGS)
+{
+    row_text *prepared = fcinfo->flinfo->fn_extra;
+    text *result;
+
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    result = try_to_evaluate(fcinfo, prepared != NULL ? prepared : prepare(fcinfo));
+    if (result == NULL)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(result);
 }

@@ -20,11 +20,8 @@ static int job_cpu_share = 100; /* read by lmtext_internal.rest_since */
 static void
 register_launcher(void)
 {
-    static bool registered = false;
     BackgroundWorker worker = {0};
 
-    if (registered)
-        return;
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished; /* on a standby: when it is promoted */
     worker.bgw_restart_time = RESTART_SECONDS;
@@ -33,7 +30,6 @@ register_launcher(void)
     strlcpy(worker.bgw_type, "lmtext launcher", BGW_MAXLEN);
     strlcpy(worker.bgw_name, "lmtext launcher", BGW_MAXLEN);
     RegisterBackgroundWorker(&worker);
-    registered = true;
 }
 
 void

@@ -5,7 +5,8 @@
  * catalog/names.c. A job of one version has vectors of that, once it has any. One that follows a
  * model's deployment has those of its last run that ended, and of runs that have begun since with
  * another version; a server that knows no run (they are not dumped) asks the first rows of the
- * table of work.
+ * table of work. A job has its own target, and those of its option "also", whose versions stand
+ * beside that of its own one in the same order.
  */
 #include "postgres.h"
 
@@ -19,8 +20,10 @@
 #include "commands/trigger.h"
 #include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -260,6 +263,29 @@ oid_field(HeapTuple tuple, Relation table, const char *name)
     return is_null ? InvalidOid : DatumGetObjectId(value);
 }
 
+/* A column of what a job writes: its place is 0 for the job's own, and from 1 on among the others.
+ */
+typedef struct job_target {
+    const char *task, *model;
+    int place;
+} job_target;
+
+/* The version that a run, or a row of work, has for a target. */
+static Oid
+version_field(HeapTuple tuple, Relation table, const job_target *target)
+{
+    int place = target->place;
+    bool is_null;
+    Datum value;
+
+    if (place == 0)
+        return oid_field(tuple, table, "model");
+    value = field(tuple, table, "also", &is_null);
+    if (!is_null)
+        value = array_get_element(value, 1, &place, -1, sizeof(Oid), true, TYPALIGN_INT, &is_null);
+    return is_null ? InvalidOid : DatumGetObjectId(value);
+}
+
 static char *
 text_field(HeapTuple tuple, Relation table, const char *name)
 {
@@ -271,7 +297,7 @@ text_field(HeapTuple tuple, Relation table, const char *name)
 
 /* Versions in the first rows of a table of work; it may be gone, or busy. */
 static List *
-add_rows(List *kept, Oid work, lmtext_column_version job)
+add_rows(List *kept, Oid work, const job_target *target, lmtext_column_version job)
 {
     Relation table;
     Snapshot snapshot;
@@ -289,7 +315,7 @@ add_rows(List *kept, Oid work, lmtext_column_version job)
     snapshot = lmtext_read_snapshot();
     scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, NULL);
     while (read++ < ROWS_READ && HeapTupleIsValid(row = systable_getnext(scan)))
-        kept = add(kept, oid_field(row, table, "model"), job);
+        kept = add(kept, version_field(row, table, target), job);
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
     table_close(table, AccessShareLock);
@@ -319,7 +345,8 @@ is_whole(HeapTuple run, Relation table)
 
 /* From the newest run of a job back to one that was done; false: none was met. */
 static bool
-add_runs(List **kept, Relation runs, Relation index, Oid work, lmtext_column_version job)
+add_runs(List **kept, Relation runs, Relation index, Oid work, const job_target *target,
+         lmtext_column_version job)
 {
     Snapshot snapshot = lmtext_read_snapshot();
     SysScanDesc scan = systable_beginscan_ordered(runs, index, snapshot, 0, NULL);
@@ -334,7 +361,7 @@ add_runs(List **kept, Relation runs, Relation index, Oid work, lmtext_column_ver
             continue;
         whole = is_whole(run, runs);
         if (whole || has_done(run, runs))
-            *kept = add(*kept, oid_field(run, runs, "model"), job);
+            *kept = add(*kept, version_field(run, runs, target), job);
     }
     systable_endscan_ordered(scan);
     UnregisterSnapshot(snapshot);
@@ -343,7 +370,7 @@ add_runs(List **kept, Relation runs, Relation index, Oid work, lmtext_column_ver
 
 /* What a job has made so far. */
 static List *
-add_made(List *kept, Oid work, lmtext_column_version job)
+add_made(List *kept, Oid work, const job_target *target, lmtext_column_version job)
 {
     Oid ledger = own_table("job_run"), index = own_table("job_run_pkey");
     bool known = false;
@@ -352,11 +379,11 @@ add_made(List *kept, Oid work, lmtext_column_version job)
         Relation runs = table_open(ledger, AccessShareLock);
         Relation order = index_open(index, AccessShareLock);
 
-        known = add_runs(&kept, runs, order, work, job);
+        known = add_runs(&kept, runs, order, work, target, job);
         index_close(order, AccessShareLock);
         table_close(runs, AccessShareLock);
     }
-    return known ? kept : add_rows(kept, work, job);
+    return known ? kept : add_rows(kept, work, target, job);
 }
 
 /* Tasks whose results are compared as vectors. */
@@ -367,32 +394,76 @@ embeds(const char *task)
 }
 
 static List *
-add_job(List *kept, HeapTuple job, Relation jobs)
+add_job(List *kept, HeapTuple job, Relation jobs, const job_target *target)
 {
     Oid work = oid_field(job, jobs, "work");
-    inquiry asked = {.name = text_field(job, jobs, "model")};
+    inquiry asked = {.name = target->model};
     lmtext_column_version keeper = {.name = text_field(job, jobs, "name")};
     List *made;
 
-    if (!embeds(text_field(job, jobs, "task")) || get_rel_name(work) == NULL)
+    if (!embeds(target->task) || get_rel_name(work) == NULL)
         return kept;
     ask(find_name, &asked);
     keeper.keeper = asked.pinned ? LMTEXT_KEPT_JOB : LMTEXT_KEPT_FOLLOWING;
     keeper.next = asked.a;
-    made = add_made(asked.pinned ? NIL : kept, work, keeper);
+    made = add_made(asked.pinned ? NIL : kept, work, target, keeper);
     if (!asked.pinned)
         return made;
     return made != NIL ? add(kept, asked.a, keeper) : kept;
 }
 
+/* Of an object that create_job has written: its members are strings. */
+static const char *
+string_member(const JsonbValue *object, const char *name)
+{
+    JsonbValue key = {.type = jbvString,
+                      .val.string = {.len = (int)strlen(name), .val = unconstify(char *, name)}};
+    const JsonbValue *value =
+        findJsonbValueFromContainer(object->val.binary.data, JB_FOBJECT, &key);
+
+    return value != NULL && value->type == jbvString
+               ? pnstrdup(value->val.string.val, value->val.string.len)
+               : "";
+}
+
+/* The other targets of a job: is the column one of them? */
 static bool
-is_target(HeapTuple job, Relation jobs, const List *tables, const char *column)
+find_other(HeapTuple job, Relation jobs, const char *column, job_target *target)
 {
     bool is_null;
-    Datum target_column = field(job, jobs, "target_column", &is_null);
+    Datum options = field(job, jobs, "options", &is_null);
+    JsonbValue key = {.type = jbvString,
+                      .val.string = {.len = (int)strlen("also"), .val = (char[]){"also"}}};
+    JsonbValue *also =
+        findJsonbValueFromContainer(&DatumGetJsonbP(options)->root, JB_FOBJECT, &key);
 
-    return !is_null && list_member_oid(tables, oid_field(job, jobs, "target")) &&
-           strcmp(NameStr(*DatumGetName(target_column)), column) == 0;
+    if (also == NULL || also->type != jbvBinary)
+        return false;
+    for (uint32 i = 0; i < JsonContainerSize(also->val.binary.data); i++) {
+        const JsonbValue *one = getIthJsonbValueFromContainer(also->val.binary.data, i);
+
+        if (strcmp(string_member(one, "target"), column) != 0)
+            continue;
+        *target = (job_target){string_member(one, "task"), string_member(one, "model"), (int)i + 1};
+        return true;
+    }
+    return false;
+}
+
+/* The target that a column of one of the tables is of a job. */
+static bool
+find_target(HeapTuple job, Relation jobs, const List *tables, const char *column,
+            job_target *target)
+{
+    bool is_null;
+    Datum own = field(job, jobs, "target_column", &is_null);
+
+    if (is_null || !list_member_oid(tables, oid_field(job, jobs, "target")))
+        return false;
+    if (strcmp(NameStr(*DatumGetName(own)), column) != 0)
+        return find_other(job, jobs, column, target);
+    *target = (job_target){text_field(job, jobs, "task"), text_field(job, jobs, "model"), 0};
+    return true;
 }
 
 static List *
@@ -403,6 +474,7 @@ add_jobs(List *kept, const List *tables, const char *column)
     Snapshot snapshot;
     SysScanDesc scan;
     HeapTuple job;
+    job_target target;
 
     if (!OidIsValid(ledger))
         return kept;
@@ -410,8 +482,8 @@ add_jobs(List *kept, const List *tables, const char *column)
     snapshot = lmtext_read_snapshot();
     scan = systable_beginscan(jobs, InvalidOid, false, snapshot, 0, NULL);
     while (HeapTupleIsValid(job = systable_getnext(scan)))
-        if (is_target(job, jobs, tables, column))
-            kept = add_job(kept, job, jobs);
+        if (find_target(job, jobs, tables, column, &target))
+            kept = add_job(kept, job, jobs, &target);
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
     table_close(jobs, AccessShareLock);

@@ -107,11 +107,18 @@ lmtext_stats_end(int call)
         flush();
 }
 
+/* The call that was begun last and goes on, or NULL. */
+static open_call *
+innermost(void)
+{
+    return open_count > 0 ? &open_calls[open_count - 1] : NULL;
+}
+
 /* The hint is where the last call from the same place counted. */
 void
 lmtext_stats_version(const lmtext_identity *version, void **hint)
 {
-    open_call *call = open_count > 0 ? &open_calls[open_count - 1] : NULL;
+    open_call *call = innermost();
     lmtext_tally *tally = *hint;
 
     if (call == NULL || !call->counted || call->tally != NULL)
@@ -183,7 +190,7 @@ take_tally(void)
 static lmtext_tally *
 current(void)
 {
-    open_call *call = open_count > 0 ? &open_calls[open_count - 1] : NULL;
+    open_call *call = innermost();
 
     if (call == NULL || call->tally == NULL)
         return NULL;
@@ -231,14 +238,16 @@ lmtext_stats_tokenized(uint64 texts, uint64 tokens)
 void
 lmtext_stats_hit(void)
 {
-    if (open_count > 0)
-        open_calls[open_count - 1].remembered = true;
+    open_call *call = innermost();
+
+    if (call != NULL)
+        call->remembered = true;
 }
 
 void
 lmtext_stats_recalled(uint64 texts)
 {
-    open_call *call = open_count > 0 ? &open_calls[open_count - 1] : NULL;
+    open_call *call = innermost();
 
     if (call == NULL || call->tally == NULL)
         return;
