@@ -233,11 +233,13 @@ COMMENT ON FUNCTION lmtext_internal.indexed_words(regclass, name, regconfig) IS
 
 -- How the words of a row are read and ranked.
 CREATE FUNCTION lmtext_internal.search_words_of(
-    INOUT target lmtext_internal.search_target, text_column name, config regconfig, words_column name, words_by text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 SET search_path = pg_catalog, pg_temp AS $$
+    target lmtext_internal.search_target, text_column name, config regconfig, words_column name, words_by text)
+    RETURNS lmtext_internal.search_target LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source name := coalesce(text_column, CASE WHEN target.kind = 'text' THEN target.column_name
         ELSE lmtext_internal.text_of(target.relation, target.column_name) END);
+    reading regconfig := coalesce(config, get_current_ts_config());
+    body text;
     indexed text;
 BEGIN
     IF words_by IS NOT NULL AND words_by <> ALL ('{bm25,ts_rank_cd}') THEN
@@ -248,20 +250,17 @@ BEGIN
         IF (SELECT k.kind FROM lmtext_internal.search_kind(target.relation, source) k) <> 'text' THEN
             RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column "%s" has no text', source);
         END IF;
-        target.body := format('r.%I::pg_catalog.text', source);
+        body := format('r.%I::pg_catalog.text', source);
+        indexed := CASE WHEN words_column IS NULL THEN lmtext_internal.indexed_words(target.relation, source, reading) END;
     END IF;
-    target.config := coalesce(config, get_current_ts_config());
-    IF words_column IS NOT NULL THEN
-        IF (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = target.relation AND a.attname = words_column
-                AND a.attnum > 0 AND NOT a.attisdropped) IS DISTINCT FROM 'tsvector'::regtype THEN
-            RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column "%s" is no tsvector', words_column);
-        END IF;
-        target.words := format('r.%I', words_column);
-    ELSIF source IS NOT NULL THEN
-        indexed := lmtext_internal.indexed_words(target.relation, source, target.config);
-        target.words := coalesce(indexed, format('pg_catalog.to_tsvector(%L::pg_catalog.regconfig, %s)', target.config::oid, target.body));
+    IF words_column IS NOT NULL AND (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = target.relation AND a.attname = words_column
+            AND a.attnum > 0 AND NOT a.attisdropped) IS DISTINCT FROM 'tsvector'::regtype THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column "%s" is no tsvector', words_column);
     END IF;
-    target.ranking := coalesce(words_by, CASE WHEN indexed IS NULL THEN 'bm25' ELSE 'ts_rank_cd' END);
+    RETURN jsonb_populate_record(target, jsonb_build_object('body', body, 'config', reading::oid,
+        'words', CASE WHEN words_column IS NOT NULL THEN format('r.%I', words_column)
+            WHEN body IS NOT NULL THEN coalesce(indexed, format('pg_catalog.to_tsvector(%L::pg_catalog.regconfig, %s)', reading::oid, body)) END,
+        'ranking', coalesce(words_by, CASE WHEN indexed IS NULL THEN 'bm25' ELSE 'ts_rank_cd' END)));
 END $$;
 COMMENT ON FUNCTION lmtext_internal.search_words_of(lmtext_internal.search_target, name, regconfig, name, text) IS
     'a target with what its words need';
@@ -271,23 +270,26 @@ CREATE FUNCTION lmtext_internal.search_operator() RETURNS text
 COMMENT ON FUNCTION lmtext_internal.search_operator() IS 'cosine distance, qualified';
 
 -- How a row is compared with the words $1: an expression that an index can answer, and the vector of a row as real[].
-CREATE FUNCTION lmtext_internal.search_distance(INOUT target lmtext_internal.search_target, schema name)
+CREATE FUNCTION lmtext_internal.search_distance(target lmtext_internal.search_target, schema name) RETURNS lmtext_internal.search_target
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    on_long text := current_setting('lmtext.on_long');
     words text := format('lmtext.embed_query($1, %L::pg_catalog.regclass, %s, %L)', target.version::oid,
-        coalesce(target.dimensions::text, 'NULL'), current_setting('lmtext.on_long'));
+        coalesce(target.dimensions::text, 'NULL'), on_long);
+    operator text := lmtext_internal.search_operator();
+    distance text;
+    vector text := format('r.%I::pg_catalog.float4[]', target.column_name);
 BEGIN
     IF target.kind = 'text' THEN
-        target.distance := format('r.%I::pg_catalog.text %s $1', target.column_name, lmtext_internal.search_operator());
-        target.vector := format('lmtext.embed_document(r.%I::pg_catalog.text, %L::pg_catalog.regclass, NULL, %L)', target.column_name,
-            target.version::oid, current_setting('lmtext.on_long'));
+        distance := format('r.%I::pg_catalog.text %s $1', target.column_name, operator);
+        vector := format('lmtext.embed_document(r.%I::pg_catalog.text, %L::pg_catalog.regclass, NULL, %L)', target.column_name,
+            target.version::oid, on_long);
     ELSIF target.kind = 'real[]' THEN
-        target.distance := format('r.%I::pg_catalog.float4[] %s %s', target.column_name, lmtext_internal.search_operator(), words);
-        target.vector := format('r.%I::pg_catalog.float4[]', target.column_name);
+        distance := format('%s %s %s', vector, operator, words);
     ELSE
-        target.distance := format('r.%I OPERATOR(%I.<=>) %s::%2$I.%4$I', target.column_name, schema, words, target.kind);
-        target.vector := format('r.%I::pg_catalog.float4[]', target.column_name);
+        distance := format('r.%I OPERATOR(%I.<=>) %s::%2$I.%4$I', target.column_name, schema, words, target.kind);
     END IF;
+    RETURN jsonb_populate_record(target, jsonb_build_object('distance', distance, 'vector', vector));
 END $$;
 COMMENT ON FUNCTION lmtext_internal.search_distance(lmtext_internal.search_target, name) IS
     'a target with what its distance needs';
@@ -296,36 +298,35 @@ CREATE FUNCTION lmtext_internal.search_target(
     relation regclass, column_name name, model text, dimensions integer, key_columns name[], filter text)
     RETURNS lmtext_internal.search_target LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000 AS $$
 DECLARE
-    target lmtext_internal.search_target;
+    source text;
     what record;
+    key text;
+    placed boolean;
 BEGIN
     IF relation IS NULL OR column_name IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a search needs a relation and a column';
     END IF;
-    target.relation := relation;
-    target.column_name := column_name;
-    target.source := lmtext_internal.search_relation(relation);
+    source := lmtext_internal.search_relation(relation);
     what := lmtext_internal.search_kind(relation, column_name);
-    target.kind := what.kind;
-    target.key := lmtext_internal.search_key(relation, key_columns);
-    IF EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) relation AND a.attnum OPERATOR(pg_catalog.=) (-1))
-            AND pg_catalog.has_column_privilege(relation, 'ctid', 'SELECT') THEN
-        target.place := 'r.tableoid, r.ctid';
-    ELSIF target.key IS NULL THEN
+    key := lmtext_internal.search_key(relation, key_columns);
+    placed := EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) relation AND a.attnum OPERATOR(pg_catalog.=) (-1)
+        AND pg_catalog.has_column_privilege(relation, a.attnum, 'SELECT'));
+    IF NOT placed AND key IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = pg_catalog.format('rows of "%s" have no name that could be returned', relation),
+            MESSAGE = pg_catalog.format('rows of "%s" have no name that could be returned', lmtext_internal.bare_name(relation)),
             DETAIL = 'A view has neither a primary key nor ctid, and a table only for who may read them.',
             HINT = 'Name columns that tell rows apart: key_columns => ''{id}''.';
     END IF;
-    target.place := COALESCE(target.place, 'NULL::pg_catalog.oid, NULL::pg_catalog.tid');
-    target.key := COALESCE(target.key, 'NULL::pg_catalog.text');
-    target.version := CASE WHEN what.kind OPERATOR(pg_catalog.=) 'text'
-        THEN lmtext_internal.resolve_model(lmtext_internal.qualified_model(model, 'embed'))
-        ELSE lmtext_internal.search_version(relation, column_name, model) END;
-    target.dimensions := COALESCE(dimensions, what.dimensions, lmtext_internal.job_dimensions(relation, column_name));
-    target.indexed := lmtext_internal.has_ordering(relation, what.number);
-    target.condition := COALESCE(lmtext_internal.parse_filter(relation, filter, 'r'), 'true');
-    RETURN lmtext_internal.search_distance(target, what.schema);
+    RETURN lmtext_internal.search_distance(pg_catalog.jsonb_populate_record(NULL::lmtext_internal.search_target, pg_catalog.jsonb_build_object(
+        'relation', relation::pg_catalog.oid, 'column_name', column_name, 'source', source, 'kind', what.kind,
+        'place', CASE WHEN placed THEN 'r.tableoid, r.ctid' ELSE 'NULL::pg_catalog.oid, NULL::pg_catalog.tid' END,
+        'key', COALESCE(key, 'NULL::pg_catalog.text'),
+        'version', CASE WHEN what.kind OPERATOR(pg_catalog.=) 'text'
+            THEN lmtext_internal.resolve_model(lmtext_internal.qualified_model(model, 'embed'))
+            ELSE lmtext_internal.search_version(relation, column_name, model) END::pg_catalog.oid,
+        'dimensions', COALESCE(dimensions, what.dimensions, lmtext_internal.job_dimensions(relation, column_name)),
+        'indexed', lmtext_internal.has_ordering(relation, what.number),
+        'condition', COALESCE(lmtext_internal.parse_filter(relation, filter, 'r'), 'true'))), what.schema);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.search_target(regclass, name, text, integer, name[], text) IS
     'what a search of a column needs to know of it';
@@ -667,7 +668,7 @@ BEGIN
         drawn := lmtext_internal.sample_queries(target, sample);
     ELSE
         SELECT lmtext.embed_query(pg_catalog.array_remove(queries, NULL), target.version, target.dimensions) AS vectors,
-            NULL::oid[] AS tables, NULL::tid[] AS places INTO drawn;
+            NULL::pg_catalog.oid[] AS tables, NULL::pg_catalog.tid[] AS places INTO drawn;
     END IF;
     asked := COALESCE(pg_catalog.array_length(drawn.vectors, 1), 0);
     IF asked OPERATOR(pg_catalog.<) 20 THEN
@@ -882,7 +883,7 @@ BEGIN
         PERFORM lmtext.create_job((SELECT c.relname::pg_catalog.text FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) chunks),
             chunks, 'content', 'embed_document', version, 'embedding', '{}');
     ELSIF embedding OPERATOR(pg_catalog.=) 'trigger' THEN
-        prompt := lmtext_internal.document_prompt(version::regclass);
+        prompt := lmtext_internal.document_prompt(version::pg_catalog.regclass);
         IF prompt IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
                 MESSAGE = pg_catalog.format('a trigger cannot embed documents by model %s', version),
@@ -920,7 +921,7 @@ BEGIN
     FROM pg_catalog.unnest(lmtext_internal.job_key(relation)) WITH ORDINALITY u (k, n);
     EXECUTE pg_catalog.format('ALTER TABLE %s ALTER embedding SET STORAGE %s', lmtext_internal.table_name(chunks),
         (SELECT CASE WHEN m.dimensions OPERATOR(pg_catalog.<=) 1024 THEN 'PLAIN' ELSE 'EXTERNAL' END FROM lmtext.models m
-         WHERE m.model::pg_catalog.oid OPERATOR(pg_catalog.=) fill_chunks.version::regclass::pg_catalog.oid));
+         WHERE m.model::pg_catalog.oid OPERATOR(pg_catalog.=) fill_chunks.version::pg_catalog.regclass::pg_catalog.oid));
     EXECUTE pg_catalog.format('INSERT INTO %s SELECT %s, c.chunk, c.content, c.start, c.stop, c.tokens, %s'
         ' FROM %s%s d, LATERAL lmtext.chunk(d.%I::pg_catalog.text, %L::pg_catalog.regclass, %s, %s) c',
         lmtext_internal.table_name(chunks), keys,
@@ -1082,8 +1083,9 @@ BEGIN
     PERFORM lmtext_internal.check_search(search_chunks.mode, search_chunks.k, NULL, search_chunks.cutoff);
     target := lmtext_internal.search_words_of(target, 'content', search_chunks.config, NULL, NULL);
     IF search_chunks.filter IS NOT NULL THEN
-        target.condition := pg_catalog.format('EXISTS (SELECT FROM %s d WHERE %s AND (%s))', lmtext_internal.table_name(documents),
-            lmtext_internal.same_key(documents, 'd', 'r'), lmtext_internal.parse_filter(documents, search_chunks.filter, 'd'));
+        target := pg_catalog.jsonb_populate_record(target, pg_catalog.jsonb_build_object('condition', pg_catalog.format(
+            'EXISTS (SELECT FROM %s d WHERE %s AND (%s))', lmtext_internal.table_name(documents), lmtext_internal.same_key(documents, 'd', 'r'),
+            lmtext_internal.parse_filter(documents, search_chunks.filter, 'd'))));
     END IF;
     -- More chunks, until they are of enough documents or there are no more.
     LOOP

@@ -42,15 +42,21 @@ PG_FUNCTION_INFO_V1(lmtext_sentences);
 PG_FUNCTION_INFO_V1(lmtext_cosines);
 PG_FUNCTION_INFO_V1(lmtext_write_calibration);
 
+static void
+check_there(Oid relid)
+{
+    if (get_rel_name(relid) == NULL)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relid)));
+}
+
 /* What is said of columns, and the lock, are for who may read one of them. */
 static Relation
 open_readable(Oid relid)
 {
     Oid role = GetUserId();
 
-    if (get_rel_name(relid) == NULL)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("relation with OID %u does not exist", relid)));
+    check_there(relid);
     if (pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK &&
         pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
         aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
@@ -274,7 +280,8 @@ lmtext_write_calibration(PG_FUNCTION_ARGS)
     Oid relation = PG_GETARG_OID(0);
     Datum values[8];
 
-    if (get_rel_name(relation) == NULL || !LMTEXT_OWNS_TABLE(relation, GetUserId()))
+    check_there(relation);
+    if (!LMTEXT_OWNS_TABLE(relation, GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)),
                        get_rel_name(relation));
     for (int i = 0; i < lengthof(values); i++)
