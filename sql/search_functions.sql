@@ -262,8 +262,7 @@ SELECT refusal(c) FROM unnest(ARRAY[
     $$SELECT lmtext_internal.nearest(NULL, NULL, 'a', '{1,2}', '{{1,2}}', 0)$$, $$SELECT lmtext_internal.nearest(NULL, NULL, 'a', '{1,NaN}', '{{1,2}}', 1)$$,
     $$SELECT lmtext_internal.nearest(NULL, NULL, 'a', '{1,2}', '{{1,Infinity}}', 1)$$, $$SELECT lmtext_internal.nearest(NULL, NULL, 'a', '{1,2}', '{{1,NULL}}', 1)$$,
     $$SELECT lmtext_internal.bm25(NULL, NULL, 'a', 'a', true, '{{a}}', 1)$$, $$SELECT lmtext_internal.bm25(NULL, NULL, 'a', 'a', true, '{NULL}', 1)$$,
-    $$SELECT lmtext_internal.bm25(NULL, NULL, 'a', 'a', true, '{a}', 0)$$, $$SELECT lmtext_internal.nearest_final(NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$,
-    $$SELECT lmtext_internal.bm25_final(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$]) c;
+    $$SELECT lmtext_internal.bm25(NULL, NULL, 'a', 'a', true, '{a}', 0)$$]) c;
 -- Stripped words count once; a row that is not wanted counts all the same; longer documents have less.
 SELECT h.key, round(h.score::numeric, 4) AS score FROM (SELECT lmtext_internal.bm25(NULL, NULL, key, v, key <> 'c', '{b,zz}', 5) AS hits
     FROM (VALUES ('a', 'a b'::tsvector), ('b', 'b:1,2 c:3'), ('c', 'b'), ('d', 'zz'), ('e', 'q'), ('f', 'bb')) t (key, v)) s, unnest(s.hits) h;
