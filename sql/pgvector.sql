@@ -87,6 +87,11 @@ SELECT count(*) FILTER (WHERE name <> 'by_halfvec') AS exact, count(DISTINCT sha
        count(*) FILTER (WHERE name = 'by_halfvec') AS halves
 FROM lmtext.models WHERE name LIKE 'by%';
 
+-- lmtext.search of its types: by their own operator and index, and in one pass.
+SELECT c AS "column", m AS mode, array_agg(s.key::int ORDER BY s.semantic_rank) = (SELECT array_agg(id) FROM (SELECT id FROM v ORDER BY r <=> lmtext.embed_query('b c d'), id LIMIT 5) n) AS nearest
+FROM unnest('{r,v,h}'::name[]) c, unnest('{semantic,exact}'::text[]) m, LATERAL lmtext.search('v', c, 'b c d', 5, mode => m) s GROUP BY c, m ORDER BY c, m;
+SELECT lmtext_internal.has_ordering('v', 3::smallint) AS has_index,
+       (SELECT count(*) FROM lmtext.search('v', 'v', '{a,b c}'::text[], 3, filter => 'id > 10')) AS by_index;
 SET client_min_messages = warning;
 DROP SCHEMA test_pgvector CASCADE;
 DROP EXTENSION vector;

@@ -9,7 +9,8 @@ CREATE TEMP VIEW routine AS
            'regclass'::regtype = ANY (p.proargtypes) AND p.proname NOT IN ('nearest_query', 'near_duplicates', 'join') AS pinned,
            p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
            p.proname IN ('import_model', 'add_head', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
-               'load_model', 'unload_model', 'train', 'stats_reset', 'prediction_cache_reset', 'create_job', 'pull_model') AS changes,
+               'load_model', 'unload_model', 'train', 'stats_reset', 'prediction_cache_reset', 'create_job', 'pull_model',
+               'search', 'search_chunks', 'explain_search', 'highlight', 'calibrate_search', 'create_chunks', 'drop_chunks') AS changes, -- or are of a table
            p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset',
                'prediction_cache_reset', 'pull_model', 'wake_launcher') AS closed,
            'model' = ANY (p.proargnames[:p.pronargs]) AND p.proname NOT IN ('near_duplicates', 'join', 'cluster', 'project', 'label_queue', 'keywords') AS named

@@ -11,12 +11,10 @@
 
 #include <string.h>
 
+#include "base/sentence.h"
 #include "base/size.h"
 #include "base/unicode.h"
 #include "base/utf8.h"
-
-/* Quotation marks and brackets that may stand between a full stop and the next sentence. */
-#define CLOSING_MARKS 16
 
 enum { CUT_NONE, CUT_TOKEN, CUT_SPACE, CUT_SENTENCE, CUT_PARAGRAPH };
 
@@ -198,57 +196,13 @@ read_token(lm_chunker *c, int32_t stop)
     return LM_OK;
 }
 
-/* Full stops of scripts that put no space after them. */
-static bool
-is_wide_stop(uint32_t c)
-{
-    return c == 0x3002 || c == 0xff01 || c == 0xff1f || c == 0xff61;
-}
-
-/* Full stops of the scripts that have one, before white space. */
-static bool
-is_stop(uint32_t c)
-{
-    return c == '.' || c == '!' || c == '?' || c == 0x2026 || c == 0x0964 || c == 0x06d4 ||
-           c == 0x061f || is_wide_stop(c);
-}
-
-/*
- * Whether a sentence ends before byte `at`: a full stop, and closing marks after it. Not more of
- * them than CLOSING_MARKS, or a text of nothing else would take time quadratic in its length.
- */
-static bool
-ends_sentence(const lm_chunker *c, size_t at, bool space)
-{
-    static const uint32_t closing[] = {'"',  '\'',   ')',    ']',    0x201d, 0x2019,
-                                       0xbb, 0x300d, 0x300f, 0xff09, 0x201c, 0x203a};
-
-    for (int marks = 0; at > 0 && marks <= CLOSING_MARKS; marks++) {
-        bool closes = false;
-        uint32_t value;
-        int bytes;
-
-        do
-            at--;
-        while (((unsigned char)c->text[at] & 0xc0) == 0x80);
-        value = char_at(c, at, &bytes);
-        if (is_stop(value))
-            return space || is_wide_stop(value);
-        for (size_t i = 0; i < sizeof closing / sizeof closing[0]; i++)
-            closes |= value == closing[i];
-        if (!closes)
-            return false;
-    }
-    return false;
-}
-
 /* An empty line, a full stop, white space, or nothing of these. */
 static int
 rank_of(const lm_chunker *c, const lm_gap *g)
 {
     if (g->lines > 1)
         return CUT_PARAGRAPH;
-    if (ends_sentence(c, g->stop.byte, g->space))
+    if (lm_sentence_ends(c->text, g->stop.byte, g->space))
         return CUT_SENTENCE;
     return g->space ? CUT_SPACE : CUT_TOKEN;
 }
