@@ -139,8 +139,7 @@ take_part(kmeans *k, size_t empty)
             largest = i;
     while (k->list[row] != largest)
         row = row + 1 < k->rows ? row + 1 : 0;
-    k->count[empty] = k->count[largest] / 2;
-    k->count[largest] -= k->count[empty];
+    k->count[largest] = (k->count[largest] + 1) / 2; /* the rest is promised; it stays above 0 */
     memcpy(k->centroids + empty * width, k->x + row * width, width * sizeof(float));
 }
 
