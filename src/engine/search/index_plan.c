@@ -10,13 +10,14 @@
 /* Lists to look at, by how many rows there are: interpolated in the logarithm of rows. */
 static const struct {
     double rows, probes;
-} probes[] = {{1e4, 64}, {1e5, 64}, {1e6, 80}, {1e7, 128}, {1e8, 256}};
+} probes[] = {{1e4, 64}, {1e5, 96}, {1e6, 192}, {1e7, 320}, {1e8, 512}};
 
 #define PROBE_ROWS (sizeof probes / sizeof *probes)
 
 /* Candidates that int8 decides on at an effort of 1, for the ten results that most ask for: so many
  * and so many more for each result beyond. */
 #define RERANK_LEAST 200
+#define RERANK_LISTS 400 /* the same among more rows than a flat list has */
 #define RERANK_EACH 4
 #define RERANK_KNEE 10
 
@@ -56,10 +57,11 @@ lm_plan_search(uint64_t rows, size_t lists, size_t k, double effort)
 {
     const double by = fmin(fmax(effort, LM_EFFORT_LEAST), LM_EFFORT_MOST);
     const double more = k > RERANK_KNEE ? (double)(k - RERANK_KNEE) : 0;
+    const double least = rows > LM_FLAT_ROWS ? RERANK_LISTS : RERANK_LEAST;
     lm_search_plan plan;
 
     plan.probes = clamp(by * probes_at(rows), 1, lists);
-    plan.rerank = clamp(by * (RERANK_LEAST + RERANK_EACH * more), k, SIZE_MAX);
+    plan.rerank = clamp(by * (least + RERANK_EACH * more), k, SIZE_MAX);
     return plan;
 }
 
