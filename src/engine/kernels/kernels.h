@@ -173,6 +173,16 @@ typedef struct lm_rope {
     size_t ld;
 } lm_rope;
 
+/*
+ * What becomes of sums of table entries: base + add − scale · (sum · step + offset) by row, scale
+ * and add in bfloat16.
+ */
+typedef struct lm_code_estimate {
+    float step, offset;
+    float base;
+    float bound; /* rows below it are reported */
+} lm_code_estimate;
+
 typedef struct lm_kernels {
     lm_level level;
     const char *name;
@@ -213,6 +223,25 @@ typedef struct lm_kernels {
     float (*l2_squared_f32)(size_t width, const float *a, const float *b);
     /* a·b, a·a and b·b in one pass. */
     void (*cosine_parts_f32)(size_t width, const float *a, const float *b, float parts[3]);
+
+    /*
+     * Codes of an index (search/codes.h): the same bits at every level.
+     *
+     * x (n) = H x in place, n a power of two and at least 64, H the Hadamard matrix of ±1.
+     */
+    void (*hadamard_f32)(size_t n, float *x);
+    /*
+     * sums[row] += Σ over groups of tables[16 · group + code of the row]; groups is a multiple of
+     * 16. Of each 16 bytes of codes, byte j has the codes of rows j (lower half) and 16 + j.
+     */
+    void (*scan_codes)(size_t groups, const uint8_t *codes, const uint8_t *tables,
+                       uint32_t sums[32]);
+    /* Distances of 32 rows; returns those below the bound, row i as bit i. */
+    uint32_t (*estimate_codes)(const lm_code_estimate *args, const uint32_t sums[32],
+                               const uint16_t scale[32], const uint16_t add[32],
+                               float distances[32]);
+    /* Σ a·b; width is a multiple of 64, and |a| at most 16383. */
+    int64_t (*dot_s16_s8)(size_t width, const int16_t *a, const int8_t *b);
 } lm_kernels;
 
 /* The table in use. Never NULL: chosen at the first call, or by lm_kernels_select. */

@@ -121,6 +121,11 @@ LM_DECLARE_PRODUCT(int8, avx512_vnni)
 LM_DECLARE_PRODUCT(bf16, avx512_bf16)
 LM_DECLARE_ATTENTION(bf16, avx512_bf16)
 
+/* Kernels over codes of an index, all but the transform, which is one over rows. */
+void lm_fill_codes_scalar(lm_kernels *table);
+void lm_fill_codes_avx2(lm_kernels *table);
+void lm_fill_codes_avx512(lm_kernels *table);
+
 /* Each gets the table of the level below, and puts in what its own level does better. */
 void lm_fill_scalar(lm_kernels *table);
 void lm_fill_avx2(lm_kernels *table);

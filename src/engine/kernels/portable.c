@@ -146,4 +146,5 @@ lm_fill_scalar(lm_kernels *table)
     table->attention[LM_PRECISION_BF16] = LM_ATTENTION(f32, approx, scalar);
     table->attention[LM_PRECISION_INT8] = LM_ATTENTION(f32, approx, scalar);
     lm_fill_rows_scalar(table);
+    lm_fill_codes_scalar(table);
 }

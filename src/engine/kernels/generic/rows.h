@@ -3,6 +3,8 @@
  * pooling. Every sum is kept in four vectors and added up in a fixed order: its bits depend on the
  * width alone.
  */
+#include <string.h>
+
 #include "kernels/generic/functions.h"
 #include "kernels/levels.h"
 
@@ -333,6 +335,61 @@ mean_rows_f32(size_t rows, size_t width, const float *x, float *out)
     }
 }
 
+/*
+ * Hadamard transform: of pairs (a, b) that are 1, 2, 4 … numbers apart, a + b and a − b. Those of
+ * one vector of four lie side by side; where both come from one vector, b is turned round instead
+ * of subtracted, which gives the same bits.
+ */
+typedef float vf4 __attribute__((vector_size(16)));
+
+LM_INLINE void
+pairs_within_four(float *x)
+{
+    vf4 v;
+
+    memcpy(&v, x, sizeof(v));
+    v = __builtin_shufflevector(v, v, 1, 0, 3, 2) + v * (vf4){1, -1, 1, -1};
+    v = __builtin_shufflevector(v, v, 2, 3, 0, 1) + v * (vf4){1, 1, -1, -1};
+    memcpy(x, &v, sizeof(v));
+}
+
+LM_INLINE void
+pairs_of_fours(float *x, size_t apart)
+{
+    vf4 a, b, sum, difference;
+
+    memcpy(&a, x, sizeof(a));
+    memcpy(&b, x + apart, sizeof(b));
+    sum = a + b;
+    difference = a - b;
+    memcpy(x, &sum, sizeof(sum));
+    memcpy(x + apart, &difference, sizeof(difference));
+}
+
+LM_INLINE void
+pairs_of_vectors(float *x, size_t apart)
+{
+    vf a = v_load(x), b = v_load(x + apart);
+
+    v_store(x, v_add(a, b));
+    v_store(x + apart, v_sub(a, b));
+}
+
+static LM_TARGET void
+hadamard_f32(size_t n, float *x)
+{
+    for (size_t i = 0; i < n; i += 4)
+        pairs_within_four(x + i);
+    for (size_t apart = 4; apart < VW; apart *= 2)
+        for (size_t i = 0; i < n; i += 2 * apart)
+            for (size_t j = i; j < i + apart; j += 4)
+                pairs_of_fours(x + j, apart);
+    for (size_t apart = VW; apart < n; apart *= 2)
+        for (size_t i = 0; i < n; i += 2 * apart)
+            for (size_t j = i; j < i + apart; j += VW)
+                pairs_of_vectors(x + j, apart);
+}
+
 void
 LM_NAME(fill_rows)(lm_kernels *table)
 {
@@ -349,4 +406,5 @@ LM_NAME(fill_rows)(lm_kernels *table)
     table->dot_f32 = dot_f32;
     table->l2_squared_f32 = l2_squared_f32;
     table->cosine_parts_f32 = cosine_parts_f32;
+    table->hadamard_f32 = hadamard_f32;
 }

@@ -13,6 +13,7 @@ lm_fill_avx2(lm_kernels *table)
     table->attention[LM_PRECISION_BF16] = LM_ATTENTION(f32, approx, avx2);
     table->attention[LM_PRECISION_INT8] = LM_ATTENTION(f32, approx, avx2);
     lm_fill_rows_avx2(table);
+    lm_fill_codes_avx2(table);
 }
 
 #endif

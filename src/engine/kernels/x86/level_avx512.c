@@ -13,6 +13,7 @@ lm_fill_avx512(lm_kernels *table)
     table->attention[LM_PRECISION_BF16] = LM_ATTENTION(f32, approx, avx512);
     table->attention[LM_PRECISION_INT8] = LM_ATTENTION(f32, approx, avx512);
     lm_fill_rows_avx512(table);
+    lm_fill_codes_avx512(table);
 }
 
 #endif
