@@ -236,12 +236,12 @@ static void
 add_text(build *b, Datum value, ItemPointer tid)
 {
     MemoryContext caller = MemoryContextSwitchTo(b->batch);
-    lm_text text = lmtext_utf8_from_text(DatumGetTextPCopy(value));
+    lm_text copy = lmtext_utf8_from_text(DatumGetTextPCopy(value));
 
     MemoryContextSwitchTo(caller);
-    b->texts[b->waiting] = text;
+    b->texts[b->waiting] = copy;
     b->tids[b->waiting++] = *tid;
-    b->bytes += text.length;
+    b->bytes += copy.length;
     if (b->waiting == BATCH_ROWS || b->bytes >= BATCH_BYTES)
         embed_batch(b);
 }

@@ -13,6 +13,7 @@
 
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
 #include "utils/float.h"
 
 #include "pg/am/index.h"

@@ -204,8 +204,10 @@ typedef struct lmtext_store {
     bool building; /* nobody else sees the index yet, and it is logged at the end */
     lmtext_call *call;
     lm_space *space;
-    lm_lists *lists;        /* NULL: one list */
-    float *rotated;         /* (lists, padded) of the centroids */
+    lm_lists *lists;  /* NULL: one list */
+    float *centroids; /* (lists, width) */
+    float *rotated;   /* (lists, padded) */
+    lm_query *asking; /* for the list of a row */
     lmtext_layout layout;
 } lmtext_store;
 

@@ -108,18 +108,18 @@ take_over(insert_state *state, new_row *made)
 static bool
 embed(insert_state *state, Relation index, Datum value, new_row *made)
 {
-    lm_text text = lmtext_utf8_from_text(DatumGetTextPP(value));
+    lm_text words = lmtext_utf8_from_text(DatumGetTextPP(value));
     lmtext_embedder *embedder = &state->embedder;
     float *vector;
 
-    made->row.hash = lmtext_value_hash(&state->store.meta, text.bytes, text.length);
+    made->row.hash = lmtext_value_hash(&state->store.meta, words.bytes, words.length);
     if (take_over(state, made))
         return true;
     lmtext_embedder_rows(embedder, index);
     lmtext_embedder_check(embedder, index, &state->store.meta);
     made->width = lmtext_embed_width(embedder->inference.model, &embedder->inference.options);
     vector = palloc(made->width * sizeof(float));
-    return lmtext_infer_text(&embedder->inference, text, vector, &embedder->empty) &&
+    return lmtext_infer_text(&embedder->inference, words, vector, &embedder->empty) &&
            encode(state, index, vector, made);
 }
 

@@ -110,7 +110,7 @@ centroid_of(const lmtext_store *store, uint32 list, lm_centroid *space)
 {
     if (store->lists == NULL)
         return NULL;
-    space->values = store->lists->centroids + (size_t)list * store->space->width;
+    space->values = store->centroids + (size_t)list * store->space->width;
     space->rotated = store->rotated + (size_t)list * store->space->padded;
     return space;
 }
@@ -342,10 +342,20 @@ page_with_room(const lmtext_store *store, BlockNumber block, int *row)
     return append_page(store, buffer);
 }
 
+/* The list that a prepared vector belongs to. */
+static uint32
+list_of(const lmtext_store *store, const float *x)
+{
+    if (store->lists == NULL)
+        return 0;
+    lmtext_check(store->call, lm_query_set(&store->call->ctx, store->asking, x), NULL);
+    return lm_lists_assign_one(store->lists, store->asking);
+}
+
 uint64
 lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x)
 {
-    uint32 list = store->lists != NULL ? lm_lists_assign_one(store->lists, x) : 0;
+    uint32 list = list_of(store, x);
     lm_centroid space;
     row_code made = {.code = palloc(lm_code_bytes(store->space))};
     BlockNumber hint = lmtext_list_read(store, list).insert, block;

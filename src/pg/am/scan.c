@@ -344,7 +344,7 @@ nearest_lists(scan_state *state, uint32 **nearest, float **bases)
     }
     lmtext_check(state->store.call,
                  lm_lists_nearest(&state->store.call->ctx, state->store.lists,
-                                  state->query->vector, wanted, *nearest, *bases, &found),
+                                  state->query, wanted, *nearest, *bases, &found),
                  NULL);
     return found;
 }
@@ -390,8 +390,7 @@ by_distance(const void *a, const void *b)
 
     if (left->distance != right->distance)
         return left->distance < right->distance ? -1 : 1;
-    return ItemPointerCompare(unconstify(ItemPointer, &left->tid),
-                              unconstify(ItemPointer, &right->tid));
+    return ItemPointerCompare((ItemPointer)&left->tid, (ItemPointer)&right->tid);
 }
 
 /* What has been decided on so far, for the rounds to come. */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "pg/am/index.h"
@@ -31,7 +32,8 @@ typedef struct kept_space {
     lmtext_call call;
     lm_space *space;
     lm_lists *lists;
-    float *rotated;
+    float *centroids, *rotated;
+    lm_query *asking;
 } kept_space;
 
 static kept_space *kept_spaces = NULL;
@@ -285,19 +287,19 @@ lmtext_meta_set_buckets(lmtext_store *store, BlockNumber buckets)
 static void
 make_lists(kept_space *kept, Relation index, const lmtext_meta *meta)
 {
+    lm_context *ctx = &kept->call.ctx;
     size_t width = (size_t)meta->width, padded = kept->space->padded;
-    float *centroids = MemoryContextAllocHuge(kept->memory, width * meta->lists * sizeof(float));
 
-    read_floats(index, meta->centroids, centroids, width * meta->lists);
-    lmtext_check(&kept->call,
-                 lm_lists_create(&kept->call.ctx, (lm_metric)meta->metric, width, meta->lists,
-                                 centroids, &kept->lists),
-                 NULL);
-    pfree(centroids);
+    kept->centroids =
+        MemoryContextAllocHuge(kept->memory, width * meta->lists * sizeof(float));
     kept->rotated = MemoryContextAllocHuge(kept->memory, padded * meta->lists * sizeof(float));
+    read_floats(index, meta->centroids, kept->centroids, width * meta->lists);
+    lmtext_check(&kept->call,
+                 lm_lists_create(ctx, kept->space, meta->lists, kept->centroids, &kept->lists),
+                 NULL);
+    lmtext_check(&kept->call, lm_query_create(ctx, kept->space, &kept->asking), NULL);
     for (uint32 i = 0; i < meta->lists; i++)
-        lm_centroid_rotate(kept->space, kept->lists->centroids + i * width,
-                           kept->rotated + i * padded);
+        lm_centroid_rotate(kept->space, kept->centroids + i * width, kept->rotated + i * padded);
 }
 
 static void
@@ -404,7 +406,9 @@ lmtext_store_open(Relation index, lmtext_store *store)
     store->call = &kept->call;
     store->space = kept->space;
     store->lists = kept->lists;
+    store->centroids = kept->centroids;
     store->rotated = kept->rotated;
+    store->asking = kept->asking;
     if (!lmtext_layout_make(kept->space, &store->layout))
         lmtext_index_damaged(index, 0, "Its vectors are too wide.");
 }

@@ -19,16 +19,16 @@
 #define DELAY_POINT() vacuum_delay_point()
 #endif
 
-typedef struct vacuum {
+typedef struct vacuum_state {
     lmtext_store store;
     IndexBulkDeleteResult *stats;
     IndexBulkDeleteCallback callback; /* NULL: rows are counted only */
     void *state;
-} vacuum;
+} vacuum_state;
 
 /* Rows of a block that are dead, as bits. */
 static uint32
-dead_rows(const vacuum *v, ItemPointerData *tids, uint32 mask)
+dead_rows(const vacuum_state *v, ItemPointerData *tids, uint32 mask)
 {
     uint32 dead = 0;
 
@@ -42,7 +42,7 @@ dead_rows(const vacuum *v, ItemPointerData *tids, uint32 mask)
 }
 
 static bool
-find_dead(const vacuum *v, Page page, uint32 dead[LMTEXT_CODE_BLOCKS])
+find_dead(const vacuum_state *v, Page page, uint32 dead[LMTEXT_CODE_BLOCKS])
 {
     uint32 any = 0;
 
@@ -58,7 +58,7 @@ find_dead(const vacuum *v, Page page, uint32 dead[LMTEXT_CODE_BLOCKS])
 
 /* A page of codes; returns whether it has a free place. */
 static bool
-vacuum_page(vacuum *v, Buffer buffer)
+vacuum_page(vacuum_state *v, Buffer buffer)
 {
     uint32 dead[LMTEXT_CODE_BLOCKS], *mask = lmtext_codes_mask(BufferGetPage(buffer));
     bool room = false;
@@ -81,7 +81,7 @@ vacuum_page(vacuum *v, Buffer buffer)
 
 /* Inserts begin at the first page with a free place. */
 static void
-vacuum_list(vacuum *v, uint32 list, const lmtext_list *where)
+vacuum_list(vacuum_state *v, uint32 list, const lmtext_list *where)
 {
     BlockNumber block = where->first, room = InvalidBlockNumber;
     uint32 steps = 0;
@@ -104,7 +104,7 @@ static IndexBulkDeleteResult *
 vacuum_all(Relation index, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback,
            void *state)
 {
-    vacuum v = {.callback = callback, .state = state};
+    vacuum_state v = {.callback = callback, .state = state};
     lmtext_list *lists;
 
     v.stats = stats != NULL ? stats : palloc0(sizeof(*stats));

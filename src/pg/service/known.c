@@ -62,6 +62,12 @@ find_row(const lmtext_known *known, lm_text text, double *distance)
 }
 
 bool
+lmtext_known_any(void)
+{
+    return open_scans != NULL;
+}
+
+bool
 lmtext_known_find(const lmtext_model *model, lm_text words, lm_text text, double *distance)
 {
     for (const lmtext_known *known = open_scans; known != NULL; known = known->next)

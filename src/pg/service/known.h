@@ -31,6 +31,7 @@ typedef struct lmtext_known {
 void lmtext_known_open(lmtext_known *known, MemoryContext memory);
 void lmtext_known_add(lmtext_known *known, lm_hash128 text, double distance);
 
+bool lmtext_known_any(void); /* is there an open scan? */
 /* By texts that are cut at the model's window; counted as a hit. */
 bool lmtext_known_find(const lmtext_model *model, lm_text words, lm_text text, double *distance);
 
