@@ -1,5 +1,6 @@
 /*
- * am.h - the index access method lmtext: CREATE INDEX … USING lmtext (body). README.md has its laws.
+ * am.h - the index access method lmtext: CREATE INDEX … USING lmtext (body). README.md has its
+ * laws.
  */
 #ifndef LMTEXT_AM_H
 #define LMTEXT_AM_H

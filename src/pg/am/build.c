@@ -151,8 +151,8 @@ begin_spool(build *b)
 
     b->origin = mean_of_first(b);
     lmtext_check(&b->call,
-                 lm_space_create(&b->call.ctx, b->kind.metric, b->width, LMTEXT_INDEX_SEED, b->origin,
-                                 &b->space),
+                 lm_space_create(&b->call.ctx, b->kind.metric, b->width, LMTEXT_INDEX_SEED,
+                                 b->origin, &b->space),
                  NULL);
     b->row_bytes = lm_int8_row_bytes(b->space);
     b->record = palloc(sizeof(spooled) + b->row_bytes);
@@ -177,8 +177,8 @@ add_vector(build *b, const float *vector, int width, const spooled *row)
         b->first = MemoryContextAllocHuge(b->memory, (size_t)ORIGIN_ROWS * width * sizeof(float));
     }
     x = palloc(width * sizeof(float));
-    lmtext_check(&b->call,
-                 lm_space_prepare(&b->call.ctx, b->kind.metric, width, vector, x, &zero), NULL);
+    lmtext_check(&b->call, lm_space_prepare(&b->call.ctx, b->kind.metric, width, vector, x, &zero),
+                 NULL);
     if (zero && b->kind.metric == LM_METRIC_COSINE)
         return;
     if (b->space != NULL) {
@@ -197,8 +197,7 @@ add_embedded(build *b, int number, const float *vector, int width)
 {
     spooled row = {.tid = b->tids[number]};
 
-    row.hash =
-        lmtext_value_hash(&b->meta, b->texts[number].bytes, b->texts[number].length);
+    row.hash = lmtext_value_hash(&b->meta, b->texts[number].bytes, b->texts[number].length);
     add_vector(b, vector, width, &row);
 }
 
@@ -220,8 +219,8 @@ embed_batch(build *b)
         for (int i = 0; i < some; i++)
             add_embedded(b, done + i, vectors + (size_t)i * width, width);
         done += some;
-        if (done < b->waiting && lmtext_infer_text(&b->embedder.inference, b->texts[done], vectors,
-                                                   &b->embedder.empty))
+        if (done < b->waiting &&
+            lmtext_infer_text(&b->embedder.inference, b->texts[done], vectors, &b->embedder.empty))
             add_embedded(b, done, vectors, width);
         done = Min(done + 1, b->waiting);
         CHECK_FOR_INTERRUPTS();
@@ -290,8 +289,7 @@ group_init(group *g, lmtext_store *store)
     g->rows = palloc(store->layout.rows * sizeof(*g->rows));
     g->vectors = palloc(store->layout.rows * store->layout.row_bytes);
     g->last = InvalidBlockNumber;
-    g->memory =
-        AllocSetContextCreate(CurrentMemoryContext, "lmtext pages", ALLOCSET_DEFAULT_SIZES);
+    g->memory = AllocSetContextCreate(CurrentMemoryContext, "lmtext pages", ALLOCSET_DEFAULT_SIZES);
 }
 
 static void

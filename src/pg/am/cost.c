@@ -37,8 +37,8 @@ is_of_operators_model(PlannerInfo *root, Oid index)
         list_concat_unique_oid(root->glob->relationOids, lmtext_kept_sources());
     if (OidIsValid(version))
         root->glob->relationOids = list_append_unique_oid(root->glob->relationOids, version);
-    return OidIsValid(version) && OidIsValid(operators) &&
-           lmtext_on_long() == LM_LONG_TRUNCATE && lmtext_kept_same(version, operators);
+    return OidIsValid(version) && OidIsValid(operators) && lmtext_on_long() == LM_LONG_TRUNCATE &&
+           lmtext_kept_same(version, operators);
 }
 
 static bool
@@ -82,9 +82,9 @@ lmtext_am_cost(PlannerInfo *root, IndexPath *path, double loops, Cost *startup, 
     lists = lm_plan_lists((uint64)rows);
     plan = lm_plan_search((uint64)rows, (size_t)lists, 10, lmtext_search_effort);
     share = Min(plan.probes / lists, 1);
-    *startup = rows * share * width * CODE_NUMBER * cpu_operator_cost +
-               (plan.rerank + (lists > 1 ? lists / 4 : 0)) * width * INT8_NUMBER *
-                   cpu_operator_cost;
+    *startup =
+        rows * share * width * CODE_NUMBER * cpu_operator_cost +
+        (plan.rerank + (lists > 1 ? lists / 4 : 0)) * width * INT8_NUMBER * cpu_operator_cost;
     *total = *startup + rows * width * INT8_NUMBER * cpu_operator_cost;
     *pages = index->pages * share;
 }

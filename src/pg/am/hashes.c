@@ -53,8 +53,8 @@ hashes_of(Page page)
 static BlockNumber
 first_of_bucket(const lmtext_store *store, uint64 low)
 {
-    Buffer buffer = lmtext_page_read(store->index, store->meta.buckets, LMTEXT_PAGE_BUCKETS,
-                                     BUFFER_LOCK_SHARE);
+    Buffer buffer =
+        lmtext_page_read(store->index, store->meta.buckets, LMTEXT_PAGE_BUCKETS, BUFFER_LOCK_SHARE);
     const bucket_page *page = buckets_of(BufferGetPage(buffer));
     BlockNumber block;
 
@@ -86,8 +86,7 @@ row_has(const lmtext_store *store, uint64 item, lm_hash128 hash, uint8 *vector)
 static int
 matches_of(const lmtext_store *store, BlockNumber *block, uint64 low, uint64 *items, uint32 *steps)
 {
-    Buffer buffer =
-        lmtext_page_read(store->index, *block, LMTEXT_PAGE_HASHES, BUFFER_LOCK_SHARE);
+    Buffer buffer = lmtext_page_read(store->index, *block, LMTEXT_PAGE_HASHES, BUFFER_LOCK_SHARE);
     const hash_page *page = hashes_of(BufferGetPage(buffer));
     int found = 0;
 
@@ -243,8 +242,8 @@ lmtext_hashes_long(const lmtext_store *store, double rows)
 
     if (store->meta.buckets == InvalidBlockNumber)
         return false;
-    buffer = lmtext_page_read(store->index, store->meta.buckets, LMTEXT_PAGE_BUCKETS,
-                              BUFFER_LOCK_SHARE);
+    buffer =
+        lmtext_page_read(store->index, store->meta.buckets, LMTEXT_PAGE_BUCKETS, BUFFER_LOCK_SHARE);
     count = buckets_of(BufferGetPage(buffer))->count;
     UnlockReleaseBuffer(buffer);
     for (; looked < Min(count, LOOKED_AT); looked++) {

@@ -72,7 +72,7 @@ typedef struct lmtext_page_tail {
     uint32 magic;
     uint16 kind;
     uint16 version;
-    BlockNumber next; /* page of the same chain, or InvalidBlockNumber */
+    BlockNumber next;  /* page of the same chain, or InvalidBlockNumber */
     BlockNumber owner; /* vectors and strips: the page of codes; else block 0 */
 } lmtext_page_tail;
 
@@ -104,7 +104,8 @@ void lmtext_page_init(Page page, lmtext_page_kind kind, BlockNumber owner);
 /* A new block at the end, locked exclusively, not initialised. */
 Buffer lmtext_page_extend(Relation index, ForkNumber fork);
 
-/* ---- change.c: one change of some pages, in WAL or in a new index that is logged at its end ---- */
+/* ---- change.c: one change of some pages, in WAL or in a new index that is logged at its end ----
+ */
 
 typedef struct lmtext_change {
     GenericXLogState *log; /* NULL: the whole index is logged at the end, or never */
@@ -240,7 +241,8 @@ typedef struct lmtext_list {
 /* All of them: (meta.lists). */
 lmtext_list *lmtext_lists_read(const lmtext_store *store);
 lmtext_list lmtext_list_read(const lmtext_store *store, uint32 list);
-/* Set what is not InvalidBlockNumber; `first` only where there is none: false, another was there. */
+/* Set what is not InvalidBlockNumber; `first` only where there is none: false, another was there.
+ */
 bool lmtext_list_set(const lmtext_store *store, uint32 list, lmtext_list value);
 
 /* ---- value.c: what is indexed as vectors ---- */
@@ -307,17 +309,15 @@ bool lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer ti
                       IndexUniqueCheck unique, bool unchanged, IndexInfo *info);
 IndexBulkDeleteResult *lmtext_am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
                                             IndexBulkDeleteCallback callback, void *state);
-IndexBulkDeleteResult *lmtext_am_vacuumcleanup(IndexVacuumInfo *info,
-                                               IndexBulkDeleteResult *stats);
+IndexBulkDeleteResult *lmtext_am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 IndexScanDesc lmtext_am_beginscan(Relation index, int keys, int orders);
 void lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, int norders);
 bool lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction);
 void lmtext_am_endscan(IndexScanDesc scan);
 struct PlannerInfo;
 struct IndexPath;
-void lmtext_am_cost(struct PlannerInfo *root, struct IndexPath *path, double loops,
-                    Cost *startup, Cost *total, Selectivity *selectivity, double *correlation,
-                    double *pages);
+void lmtext_am_cost(struct PlannerInfo *root, struct IndexPath *path, double loops, Cost *startup,
+                    Cost *total, Selectivity *selectivity, double *correlation, double *pages);
 char *lmtext_am_phase(int64 phase);
 
 #endif

@@ -76,10 +76,10 @@ encode(insert_state *state, Relation index, const float *vector, new_row *made)
     bool zero;
 
     made->x = palloc(made->width * sizeof(float));
-    lmtext_check(&state->call,
-                 lm_space_prepare(&state->call.ctx, state->kind.metric, made->width, vector,
-                                  made->x, &zero),
-                 NULL);
+    lmtext_check(
+        &state->call,
+        lm_space_prepare(&state->call.ctx, state->kind.metric, made->width, vector, made->x, &zero),
+        NULL);
     if (zero && state->kind.metric == LM_METRIC_COSINE)
         return false;
     begin_index(state, index, made->width);

@@ -2,8 +2,8 @@
  * inspect.c - what is to be known of an index: its numbers, its recall, and whether it agrees with
  * its table.
  *
- * Who may ask is said where the functions are installed, as for PostgreSQL's own functions that read
- * relations whole. None of them shows what a row has.
+ * Who may ask is said where the functions are installed, as for PostgreSQL's own functions that
+ * read relations whole. None of them shows what a row has.
  */
 #include "postgres.h"
 
@@ -316,7 +316,7 @@ typedef struct checking {
     walk walk;
     entry *entries; /* sorted by TID */
     int64 count, space;
-    int64 twice;               /* TIDs that are there more than once */
+    int64 twice; /* TIDs that are there more than once */
     int64 compared, missing, stale;
     uint8 *vector;
     MemoryContext row;
@@ -407,10 +407,9 @@ agrees(checking *c, const entry *one, Datum value, bool *wanted)
     floats = lmtext_value_floats(value, store->meta.width, &width);
     x = palloc(width * sizeof(float));
     lmtext_call_init(&call, CurrentMemoryContext);
-    lmtext_check(&call,
-                 lm_space_prepare(&call.ctx, (lm_metric)store->meta.metric, width, floats, x,
-                                  &zero),
-                 NULL);
+    lmtext_check(
+        &call, lm_space_prepare(&call.ctx, (lm_metric)store->meta.metric, width, floats, x, &zero),
+        NULL);
     *wanted = !zero || store->meta.metric != LM_METRIC_COSINE;
     return one != NULL && is_near(c, one, x);
 }

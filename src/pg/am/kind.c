@@ -38,14 +38,17 @@ lmtext_index_kind(Relation index)
 static void
 check_name(Relation index, const char *name)
 {
+    Oid table = index->rd_index->indrelid, version;
     lmtext_name parsed;
-    Oid version;
 
     lmtext_name_parse(name, &parsed);
-    if (parsed.schema != NULL || OidIsValid(lmtext_name_near(parsed.relation,
-                                                             index->rd_index->indrelid)))
+    if (parsed.schema != NULL)
         return;
-    version = lmtext_name_find(&parsed, AccessShareLock);
+    version = lmtext_name_near(parsed.relation, table);
+    if (!OidIsValid(version))
+        version = lmtext_name_find(&parsed, AccessShareLock);
+    if (get_rel_namespace(version) == get_rel_namespace(table))
+        return;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("model \"%s\" is not in the schema of the table", name),
                     errdetail("The name would mean nothing to whoever writes rows with another "

@@ -23,8 +23,7 @@ place_parts(lmtext_layout *layout)
     size_t at = sizeof(uint32) * layout->blocks;
 
     layout->rows = layout->blocks * (int)LM_BLOCK_ROWS;
-    layout->vector_pages =
-        divided_up(layout->rows, layout->page_rows) * layout->row_pages;
+    layout->vector_pages = divided_up(layout->rows, layout->page_rows) * layout->row_pages;
     layout->vectors_at = at;
     at += sizeof(BlockNumber) * layout->vector_pages;
     layout->strips_at = at;
@@ -33,8 +32,8 @@ place_parts(lmtext_layout *layout)
     at += sizeof(lm_block_corrections) * layout->blocks;
     layout->tids_at = at;
     at += sizeof(ItemPointerData) * layout->rows;
-    layout->codes_at = TYPEALIGN(16, MAXALIGN(SizeOfPageHeaderData) + at) -
-                       MAXALIGN(SizeOfPageHeaderData);
+    layout->codes_at =
+        TYPEALIGN(16, MAXALIGN(SizeOfPageHeaderData) + at) - MAXALIGN(SizeOfPageHeaderData);
     return layout->codes_at;
 }
 

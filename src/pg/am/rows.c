@@ -75,12 +75,11 @@ read_pieces(const lmtext_store *store, const BlockNumber *blocks, BlockNumber ow
 }
 
 bool
-lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int row,
-                lm_hash128 *hash, uint8 *vector)
+lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int row, lm_hash128 *hash,
+                uint8 *vector)
 {
     const lmtext_layout *layout = &store->layout;
-    const BlockNumber *blocks =
-        lmtext_codes_vectors(layout, codes) + vector_page(layout, row);
+    const BlockNumber *blocks = lmtext_codes_vectors(layout, codes) + vector_page(layout, row);
     char *slot;
     bool found;
 
@@ -233,9 +232,8 @@ put_narrow(const lmtext_store *store, Buffer codes, int number, const lmtext_row
     BlockNumber owner = BufferGetBlockNumber(codes);
     int index = vector_page(layout, number);
     bool fresh;
-    Buffer vectors =
-        owned_page(store, lmtext_codes_vectors(layout, BufferGetPage(codes))[index],
-                   LMTEXT_PAGE_VECTORS, owner, &fresh);
+    Buffer vectors = owned_page(store, lmtext_codes_vectors(layout, BufferGetPage(codes))[index],
+                                LMTEXT_PAGE_VECTORS, owner, &fresh);
     lmtext_change change = lmtext_change_begin(store->index, store->building);
     Page page = lmtext_change_page(&change, codes, false);
     Page beside = change_owned(&change, vectors, fresh, LMTEXT_PAGE_VECTORS, owner);
@@ -446,14 +444,13 @@ write_codes(const lmtext_store *store, Page page, BlockNumber owner, const block
     memcpy(lmtext_codes_corrections(layout, page), made->corrections,
            layout->blocks * sizeof(lm_block_corrections));
     if (layout->strips == 0)
-        memcpy(lmtext_codes_codes(layout, page), made->codes,
-               layout->blocks * layout->block_bytes);
+        memcpy(lmtext_codes_codes(layout, page), made->codes, layout->blocks * layout->block_bytes);
     for (int i = 0; i < layout->strips; i++) {
         size_t at = LM_STRIP_BYTES(i * LMTEXT_STRIP_WIDTH);
 
-        lmtext_codes_strips(layout, page)[i] = write_owned(
-            store, 0, LMTEXT_PAGE_STRIP, owner, made->codes + at,
-            Min(layout->block_bytes - at, LM_STRIP_BYTES(LMTEXT_STRIP_WIDTH)));
+        lmtext_codes_strips(layout, page)[i] =
+            write_owned(store, 0, LMTEXT_PAGE_STRIP, owner, made->codes + at,
+                        Min(layout->block_bytes - at, LM_STRIP_BYTES(LMTEXT_STRIP_WIDTH)));
     }
 }
 

@@ -126,8 +126,8 @@ begin(IndexScanDesc scan, scan_state *state)
         state->search.memory = state->memory;
         state->search.strict = lmtext_ordering_strict;
         state->search.most = lmtext_max_scan_tuples;
-        lmtext_search_begin(&state->search, vector_of_query(state, scan->indexRelation,
-                                                            &scan->orderByData[0]));
+        lmtext_search_begin(&state->search,
+                            vector_of_query(state, scan->indexRelation, &scan->orderByData[0]));
     }
     state->begun = true;
     lmtext_stats_end(call);
@@ -143,8 +143,7 @@ lmtext_am_beginscan(Relation index, int keys, int orders)
     scan_state *state = palloc0(sizeof(*state));
 
     state->kind = lmtext_index_kind(index);
-    state->whole = AllocSetContextCreate(CurrentMemoryContext, "lmtext scan",
-                                         ALLOCSET_SMALL_SIZES);
+    state->whole = AllocSetContextCreate(CurrentMemoryContext, "lmtext scan", ALLOCSET_SMALL_SIZES);
     state->memory = AllocSetContextCreate(state->whole, "lmtext search", ALLOCSET_DEFAULT_SIZES);
     state->embedder.resolver.memory = state->operator.memory = state->whole;
     scan->opaque = state;

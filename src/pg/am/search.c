@@ -18,9 +18,10 @@
 #include "search/index_plan.h"
 #include "search/top.h"
 
-#define WANTED 10       /* rows that most queries want; the first round is planned for them */
-#define GROWTH 4        /* of a round to the next */
-#define RETURNED 2.0 / 5 /* of the candidates of a round */
+#define WANTED 10         /* rows that most queries want; the first round is planned for them */
+#define PLANNED_WIDTH 384 /* codes of narrower vectors say less: more rows are decided on */
+#define GROWTH 4          /* of a round to the next */
+#define RETURNED 2.0 / 5  /* of the candidates of a round */
 
 typedef struct seen_item {
     uint64 item;
@@ -46,8 +47,8 @@ add_candidate(lmtext_search *search, const lmtext_found *one)
     if (search->count == search->space) {
         search->space = Max(search->space * 2, 256);
         search->found = search->found == NULL
-                           ? MemoryContextAllocHuge(search->memory, search->space * sizeof(*one))
-                           : repalloc_huge(search->found, search->space * sizeof(*one));
+                            ? MemoryContextAllocHuge(search->memory, search->space * sizeof(*one))
+                            : repalloc_huge(search->found, search->space * sizeof(*one));
     }
     search->found[search->count++] = *one;
 }
@@ -163,12 +164,12 @@ scan_codes(const probe *p, Page page, BlockNumber block)
 
         if (mask == 0)
             continue;
-        below = layout->strips > 0
-                    ? scan_strips(p, page, block, distances)
-                    : lm_block_scan_below(p->search->query, p->base, p->top->bound,
-                                          lmtext_codes_codes(layout, page) +
-                                              i * layout->block_bytes,
-                                          lmtext_codes_corrections(layout, page) + i, distances);
+        below =
+            layout->strips > 0
+                ? scan_strips(p, page, block, distances)
+                : lm_block_scan_below(p->search->query, p->base, p->top->bound,
+                                      lmtext_codes_codes(layout, page) + i * layout->block_bytes,
+                                      lmtext_codes_corrections(layout, page) + i, distances);
         lm_top_offer_block(p->top, below & mask, distances, NULL,
                            LMTEXT_ITEM(block, i * LM_BLOCK_ROWS));
     }
@@ -217,8 +218,8 @@ nearest_lists(lmtext_search *search, uint32 **nearest, float **bases)
         return 1;
     }
     lmtext_check(search->store->call,
-                 lm_lists_nearest(&search->store->call->ctx, search->store->lists,
-                                  search->query, wanted, *nearest, *bases, &found),
+                 lm_lists_nearest(&search->store->call->ctx, search->store->lists, search->query,
+                                  wanted, *nearest, *bases, &found),
                  NULL);
     return found;
 }
@@ -289,7 +290,8 @@ run_round(lmtext_search *search)
         search_all(search);
     else
         search_codes(search);
-    qsort(search->found + search->at, search->count - search->at, sizeof(lmtext_found), by_distance);
+    qsort(search->found + search->at, search->count - search->at, sizeof(lmtext_found),
+          by_distance);
     search->limit = search->rerank * RETURNED;
 }
 
@@ -299,7 +301,7 @@ first_round(lmtext_search *search)
     lm_search_plan plan = lm_plan_search((uint64)search->rows, search->store->meta.lists, WANTED,
                                          lmtext_search_effort);
 
-    search->rerank = Max(plan.rerank, 1);
+    search->rerank = Max(plan.rerank, 1) * Max(PLANNED_WIDTH / search->store->space->padded, 1);
     search->probes = Max(plan.probes, 1);
     run_round(search);
 }
@@ -308,8 +310,7 @@ first_round(lmtext_search *search)
 static bool
 next_round(lmtext_search *search)
 {
-    if (search->final ||
-        (search->most > 0 && search->count >= (size_t)search->most))
+    if (search->final || (search->most > 0 && search->count >= (size_t)search->most))
         return false;
     note_seen(search);
     search->rerank *= GROWTH;

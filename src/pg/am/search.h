@@ -18,17 +18,17 @@ typedef struct lmtext_found {
 typedef struct lmtext_search {
     lmtext_store *store; /* of a width */
     MemoryContext memory;
-    bool strict;         /* a row that is found too late is left out */
-    bool exact;          /* look at all rows at once */
-    int most;            /* rows that are decided on before it ends; 0: no limit */
+    bool strict; /* a row that is found too late is left out */
+    bool exact;  /* look at all rows at once */
+    int most;    /* rows that are decided on before it ends; 0: no limit */
 
     lmtext_call call;
-    lm_query *query;       /* NULL: all distances are null, and rows come in any order */
-    double rows;           /* of the index, at most */
-    size_t probes, rerank; /* of this round */
-    bool final;            /* there is no further round */
+    lm_query *query;        /* NULL: all distances are null, and rows come in any order */
+    double rows;            /* of the index, at most */
+    size_t probes, rerank;  /* of this round */
+    bool final;             /* there is no further round */
     struct seen_hash *seen; /* items that have been decided on, from the second round on */
-    lmtext_found *found;   /* sorted from `at` on */
+    lmtext_found *found;    /* sorted from `at` on */
     size_t count, space, at;
     double limit; /* rows that are returned before the next round */
     float last;   /* distance of the row that was returned last */

@@ -1,9 +1,9 @@
 /*
  * store.c - an index opened for work: its meta page, and what is made of that.
  *
- * Space and centroids are made once a process and index, and kept: they change only when an index is
- * made anew, which gives it another build number. What is in use is not thrown away: whoever opens a
- * store uses it until the memory context that it was opened in goes.
+ * Space and centroids are made once a process and index, and kept: they change only when an index
+ * is made anew, which gives it another build number. What is in use is not thrown away: whoever
+ * opens a store uses it until the memory context that it was opened in goes.
  */
 #include "postgres.h"
 
@@ -199,8 +199,7 @@ lmtext_lists_read(const lmtext_store *store)
     BlockNumber block = store->meta.directory;
 
     for (uint32 first = 0; first < count; first += LMTEXT_LISTS_PER_PAGE) {
-        Buffer buffer =
-            lmtext_page_read(store->index, block, LMTEXT_PAGE_LISTS, BUFFER_LOCK_SHARE);
+        Buffer buffer = lmtext_page_read(store->index, block, LMTEXT_PAGE_LISTS, BUFFER_LOCK_SHARE);
 
         memcpy(all + first, lists_of(BufferGetPage(buffer)),
                Min(count - first, LMTEXT_LISTS_PER_PAGE) * sizeof(*all));
@@ -246,8 +245,8 @@ fill_meta(Relation index, lmtext_meta *meta, const lmtext_begin *begin, bool bui
     if (begin->origin != NULL)
         meta->origin = write_floats(index, begin->origin, begin->width, building);
     if (begin->lists > 1)
-        meta->centroids = write_floats(index, begin->centroids,
-                                       (size_t)begin->width * begin->lists, building);
+        meta->centroids =
+            write_floats(index, begin->centroids, (size_t)begin->width * begin->lists, building);
     meta->directory = write_lists(index, meta->lists, building);
 }
 
@@ -290,8 +289,7 @@ make_lists(kept_space *kept, Relation index, const lmtext_meta *meta)
     lm_context *ctx = &kept->call.ctx;
     size_t width = (size_t)meta->width, padded = kept->space->padded;
 
-    kept->centroids =
-        MemoryContextAllocHuge(kept->memory, width * meta->lists * sizeof(float));
+    kept->centroids = MemoryContextAllocHuge(kept->memory, width * meta->lists * sizeof(float));
     kept->rotated = MemoryContextAllocHuge(kept->memory, padded * meta->lists * sizeof(float));
     read_floats(index, meta->centroids, kept->centroids, width * meta->lists);
     lmtext_check(&kept->call,

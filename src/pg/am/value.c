@@ -17,8 +17,8 @@
 
 static const lmtext_entry index_entry = {
     .symbol = "lmtext_index", .name = "index", .task = "embedding"};
-static const lmtext_entry *const index_listed
-    __attribute__((used, section(LMTEXT_ENTRY_SECTION))) = &index_entry;
+static const lmtext_entry *const index_listed __attribute__((used, section(LMTEXT_ENTRY_SECTION))) =
+    &index_entry;
 
 int
 lmtext_index_stats_begin(void)
@@ -106,14 +106,13 @@ lmtext_value_floats(Datum value, int width, int *found)
 
     lmtext_check_finite(floats, *found);
     if (*found > (int)LM_SPACE_WIDEST)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("vector has %d dimensions", *found),
-                        errdetail("An index of method lmtext takes at most %d.",
-                                  (int)LM_SPACE_WIDEST)));
-    if (width != 0 && *found != width)
         ereport(ERROR,
-                (errcode(ERRCODE_DATA_EXCEPTION),
-                 errmsg("vectors have different dimensions: %d and %d", width, *found),
-                 errdetail("All vectors of an index have as many as its first.")));
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("vector has %d dimensions", *found),
+                 errdetail("An index of method lmtext takes at most %d.", (int)LM_SPACE_WIDEST)));
+    if (width != 0 && *found != width)
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                        errmsg("vectors have different dimensions: %d and %d", width, *found),
+                        errdetail("All vectors of an index have as many as its first.")));
     return floats;
 }

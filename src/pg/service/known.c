@@ -36,8 +36,7 @@ lmtext_known_open(lmtext_known *known, MemoryContext memory)
 void
 lmtext_known_add(lmtext_known *known, lm_hash128 text, double distance)
 {
-    known->rows[known->count++ % LMTEXT_KNOWN_ROWS] =
-        (struct lmtext_known_row){text, distance};
+    known->rows[known->count++ % LMTEXT_KNOWN_ROWS] = (struct lmtext_known_row){text, distance};
 }
 
 static bool
