@@ -42,7 +42,7 @@ typedef struct scene {
     lm_space *space;
     lm_query *query;
     size_t width, rows;
-    float *x, *origin, *values, *rotated, *wanted;
+    float *x, *origin, *values, *rotated;
     lm_centroid centroid;
 } scene;
 
@@ -208,10 +208,409 @@ test_estimates(void)
     }
 }
 
+/* Over many rotations the mean of one pair's estimates is its distance. */
+static void
+test_unbiased(void)
+{
+    enum { WIDTH = 100, SEEDS = 400 };
+    float *x = draw_vectors(17, 3, WIDTH, .5f);
+    double sum = 0, squares = 0, wanted;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    wanted = distance_of(LM_METRIC_L2, WIDTH, x, x + WIDTH);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        lm_space *space;
+        lm_query *query;
+        uint8_t code[16];
+        lm_correction correction;
+        double error;
+
+        CHECK_OK(&ctx, lm_space_create(&ctx, LM_METRIC_L2, WIDTH, seed, x + 2 * WIDTH, &space));
+        CHECK_OK(&ctx, lm_query_create(&ctx, space, &query));
+        CHECK_OK(&ctx, lm_query_set(&ctx, query, x + WIDTH));
+        lm_code_encode(space, NULL, x, code, &correction);
+        error = lm_code_scan(query, lm_query_base(query, NULL), code, correction) / wanted - 1;
+        sum += error;
+        squares += error * error;
+        lm_query_free(&ctx, query);
+        lm_space_free(&ctx, space);
+    }
+    CHECK(fabs(sum) < 4 * sqrt(squares)); /* four deviations of the mean */
+    free(x);
+}
+
+/* ---- Layouts ---- */
+
+/* Coded rows one behind the other, and the blocks that lm_blocks_encode makes of them. */
+typedef struct coded {
+    uint8_t *codes, *blocks;
+    lm_correction *corrections;
+    lm_block_corrections *of_blocks;
+    size_t bytes, count;
+} coded;
+
+static void
+encode_scene(scene *s, coded *c)
+{
+    c->bytes = lm_code_bytes(s->space);
+    c->count = (s->rows + LM_BLOCK_ROWS - 1) / LM_BLOCK_ROWS;
+    c->codes = malloc(s->rows * c->bytes);
+    c->corrections = malloc(s->rows * sizeof *c->corrections);
+    c->blocks = malloc(c->count * lm_block_bytes(s->space));
+    c->of_blocks = malloc(c->count * sizeof *c->of_blocks);
+    for (size_t i = 0; i < s->rows; i++)
+        lm_code_encode(s->space, &s->centroid, s->x + i * s->width, c->codes + i * c->bytes,
+                       c->corrections + i);
+    CHECK_OK(&s->ctx, lm_blocks_encode(&s->ctx, s->space, &s->centroid, s->x, s->rows, c->blocks,
+                                       c->of_blocks));
+}
+
+static void
+free_coded(coded *c)
+{
+    free(c->codes);
+    free(c->corrections);
+    free(c->blocks);
+    free(c->of_blocks);
+}
+
+/* Every row comes out of its block as it went in, and free places are zeros. */
+static void
+check_taken(const scene *s, const coded *c)
+{
+    uint8_t *code = malloc(c->bytes);
+    lm_correction correction;
+
+    for (size_t i = 0; i < c->count * LM_BLOCK_ROWS; i++) {
+        const size_t block = i / LM_BLOCK_ROWS;
+
+        lm_block_take(s->space, c->blocks + block * lm_block_bytes(s->space), c->of_blocks + block,
+                      i % LM_BLOCK_ROWS, code, &correction);
+        if (i < s->rows) {
+            CHECK(memcmp(code, c->codes + i * c->bytes, c->bytes) == 0);
+            CHECK(memcmp(&correction, c->corrections + i, sizeof correction) == 0);
+        } else {
+            CHECK(code[0] == 0 && code[c->bytes - 1] == 0 && correction.scale == 0);
+        }
+    }
+    free(code);
+}
+
+/* By strips of 64 numbers from the last to the first, put as such too. */
+static void
+check_strips(const scene *s, const coded *c, const float wanted[32])
+{
+    const float base = lm_query_base(s->query, s->values);
+    uint8_t strip[LM_STRIP_BYTES(64)] = {0}, *code = calloc(1, c->bytes);
+    uint32_t sums[32] = {0};
+    float distances[32];
+
+    for (size_t first = s->space->padded; (first -= first ? 64 : 0, true);) {
+        for (size_t place = 0; place < LM_BLOCK_ROWS; place++)
+            lm_strip_put(strip, first, 64, place, c->codes + place * c->bytes);
+        CHECK(memcmp(strip, c->blocks + LM_STRIP_BYTES(first), sizeof strip) == 0);
+        lm_strip_take(strip, first, 64, 21, code);
+        lm_strip_add(s->query, first, 64, strip, sums);
+        if (first == 0)
+            break;
+    }
+    CHECK(memcmp(code, c->codes + 21 * c->bytes, c->bytes) == 0);
+    CHECK_EQ_INT(lm_block_finish(s->query, base, INFINITY, sums, c->of_blocks, distances),
+                 UINT32_MAX);
+    CHECK(memcmp(distances, wanted, sizeof distances) == 0);
+    free(code);
+}
+
+/* A block's estimates are those of its rows alone; below a bound are those that are below it. */
+static void
+check_scans(const scene *s, const coded *c)
+{
+    const float base = lm_query_base(s->query, s->values);
+    float distances[32], bound, again[32];
+    uint32_t mask;
+
+    lm_block_scan(s->query, base, c->blocks, c->of_blocks, distances);
+    for (size_t i = 0; i < LM_BLOCK_ROWS; i++) {
+        const float alone =
+            lm_code_scan(s->query, base, c->codes + i * c->bytes, c->corrections[i]);
+
+        CHECK(memcmp(&alone, distances + i, sizeof alone) == 0);
+    }
+    bound = distances[7];
+    mask = lm_block_scan_below(s->query, base, bound, c->blocks, c->of_blocks, again);
+    for (size_t i = 0; i < LM_BLOCK_ROWS; i++)
+        CHECK_EQ_INT(mask >> i & 1, distances[i] < bound);
+    check_strips(s, c, distances);
+}
+
+static void
+test_blocks(void)
+{
+    for (size_t w = 0; w < WIDTHS; w++) {
+        scene s;
+        coded c;
+
+        open_scene(&s, (lm_metric)(w % LM_METRIC_COUNT), widths[w], 45, 0);
+        CHECK_EQ_INT(lm_block_bytes(s.space), 32 * lm_code_bytes(s.space));
+        encode_scene(&s, &c);
+        check_taken(&s, &c);
+        check_scans(&s, &c);
+        free_coded(&c);
+        close_scene(&s);
+    }
+}
+
+/* Everything that is stored or decided, as one hash. */
+static uint64_t
+hash_of(uint64_t hash, const void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static uint64_t
+hash_scene(lm_metric metric, size_t width)
+{
+    uint64_t hash = 1;
+    float distances[32];
+    scene s;
+    coded c;
+
+    open_scene(&s, metric, width, 32, .3f);
+    encode_scene(&s, &c);
+    hash = hash_of(hash, c.blocks, lm_block_bytes(s.space));
+    hash = hash_of(hash, c.of_blocks, sizeof *c.of_blocks);
+    hash = hash_of(hash, s.query->tables, s.space->padded * 4);
+    hash = hash_of(hash, s.query->numbers, s.space->padded * 2);
+    lm_block_scan(s.query, .25f, c.blocks, c.of_blocks, distances);
+    hash = hash_of(hash, distances, sizeof distances);
+    for (size_t i = 0; i < 32; i++) {
+        uint8_t row[16100];
+        int64_t product;
+
+        lm_int8_row_encode(s.space, s.x + i * width, row);
+        hash = hash_of(hash, row, lm_int8_row_bytes(s.space));
+        product = lm_int8_part_product(s.query, 0, s.space->padded,
+                                       (int8_t *)row + lm_int8_row_head(s.space));
+        hash = hash_of(hash, &product, sizeof product);
+    }
+    free_coded(&c);
+    close_scene(&s);
+    return hash;
+}
+
+/* A standby on another machine reads the same bytes, and finds the same rows. */
+static void
+test_levels(void)
+{
+    for (size_t w = 0; w < WIDTHS; w++) {
+        uint64_t wanted;
+
+        lm_kernels_select(LM_LEVEL_SCALAR);
+        wanted = hash_scene((lm_metric)(w % LM_METRIC_COUNT), widths[w]);
+        for (lm_level level = LM_LEVEL_AVX2; level <= lm_kernels_best(); level++) {
+            lm_kernels_select(level);
+            if (hash_scene((lm_metric)(w % LM_METRIC_COUNT), widths[w]) != wanted)
+                UNIT_FAIL("width %zu is not the same at %s", widths[w], lm_level_name(level));
+        }
+        lm_kernels_select(LM_LEVEL_COUNT);
+    }
+}
+
+/* ---- Vectors ---- */
+
+static void
+test_special_vectors(void)
+{
+    enum { WIDTH = 70 };
+    float x[WIDTH] = {0}, out[WIDTH], far[WIDTH];
+    uint8_t code[16], row[WIDTH + 80];
+    bool zero;
+    lm_correction correction;
+    scene s;
+
+    for (lm_metric metric = 0; metric < LM_METRIC_COUNT; metric++) {
+        open_scene(&s, metric, WIDTH, 1, 0);
+        CHECK_OK(&s.ctx, lm_space_prepare(&s.ctx, metric, WIDTH, x, out, &zero));
+        CHECK(zero && out[0] == 0);
+        lm_code_encode(s.space, &s.centroid, out, code, &correction);
+        CHECK(isfinite(lm_code_scan(s.query, 0, code, correction)));
+        CHECK_OK(&s.ctx, lm_query_set(&s.ctx, s.query, x));
+        CHECK(s.query->zero);
+        CHECK_NEAR(lm_query_exact(s.query, s.x), distance_of(metric, WIDTH, out, s.x), 1e-5);
+        /* The centroid itself has no difference from it, and is exact. */
+        lm_code_encode(s.space, &s.centroid, s.values, code, &correction);
+        CHECK_EQ_INT(correction.scale, 0);
+        CHECK_NEAR(lm_code_scan(s.query, 7, code, correction), 7, 0);
+        lm_int8_row_encode(s.space, s.origin, row);
+        CHECK_NEAR(lm_int8_row_distance(s.query, row), lm_query_base(s.query, NULL), 1e-6);
+        CHECK_OK(&s.ctx, lm_query_set(&s.ctx, s.query, s.origin));
+        CHECK_NEAR(lm_query_base(s.query, NULL), lm_query_exact(s.query, s.origin), 0);
+        for (int i = 0; i < WIDTH; i++)
+            far[i] = i % 3 ? 1e16f : -1e16f;
+        CHECK_OK(&s.ctx, lm_space_prepare(&s.ctx, metric, WIDTH, far, far, &zero));
+        CHECK_OK(&s.ctx, lm_query_set(&s.ctx, s.query, far));
+        lm_code_encode(s.space, &s.centroid, far, code, &correction);
+        CHECK(isfinite(lm_code_scan(s.query, lm_query_base(s.query, s.values), code, correction)));
+        close_scene(&s);
+    }
+}
+
+static void
+test_refused(void)
+{
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    float x[3] = {1, 2, 3}, out[3];
+    lm_space *space;
+    lm_query *query;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_EQ_INT(lm_space_create(&ctx, LM_METRIC_L2, 0, 1, NULL, &space), LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(lm_space_create(&ctx, LM_METRIC_L2, 16001, 1, NULL, &space), LM_BAD_ARGUMENT);
+    CHECK_OK(&ctx, lm_space_create(&ctx, LM_METRIC_COSINE, 3, 1, NULL, &space));
+    CHECK_OK(&ctx, lm_query_create(&ctx, space, &query));
+    for (int i = 0; i < 3; i++) {
+        lm_space *refused;
+
+        x[1] = bad[i];
+        for (lm_metric metric = 0; metric < LM_METRIC_COUNT; metric++)
+            CHECK_EQ_INT(lm_space_prepare(&ctx, metric, 3, x, out, NULL), LM_BAD_ARGUMENT);
+        CHECK_EQ_INT(lm_query_set(&ctx, query, x), LM_BAD_ARGUMENT);
+        CHECK_EQ_INT(lm_space_create(&ctx, LM_METRIC_L2, 3, 1, x, &refused), LM_BAD_ARGUMENT);
+        CHECK(strstr(ctx.error.message, "not finite") != NULL);
+    }
+    x[1] = 3e37f;
+    CHECK_OK(&ctx, lm_space_prepare(&ctx, LM_METRIC_COSINE, 3, x, out, NULL));
+    CHECK_NEAR(out[1], 1, 1e-6);
+    CHECK_EQ_INT(lm_space_prepare(&ctx, LM_METRIC_PRODUCT, 3, x, out, NULL), LM_BAD_ARGUMENT);
+    CHECK(strstr(ctx.error.message, "too long") != NULL);
+    CHECK_NEAR(lm_metric_shown(LM_METRIC_L2, 9), 3, 0);
+    CHECK_NEAR(lm_metric_shown(LM_METRIC_L2, -1e-9), 0, 0);
+    CHECK_NEAR(lm_metric_shown(LM_METRIC_PRODUCT, -4), -4, 0);
+    lm_query_free(&ctx, query);
+    lm_query_free(&ctx, NULL);
+    lm_space_free(&ctx, space);
+}
+
+/* ---- int8 ---- */
+
+/* Numbers of a rotated vector of width D are below about 3.5 / √D: steps of 3.5 / 127 of that. */
+static void
+check_int8(lm_metric metric, size_t width, float offset)
+{
+    scene s;
+    uint8_t *rows;
+    float *back, scanned[3];
+    size_t bytes, head;
+
+    open_scene(&s, metric, width, 3, offset);
+    bytes = lm_int8_row_bytes(s.space);
+    head = lm_int8_row_head(s.space);
+    CHECK_EQ_INT(head, metric == LM_METRIC_L2 ? 8 : 4);
+    CHECK_EQ_INT(bytes, s.space->padded + head);
+    rows = malloc(3 * bytes);
+    back = malloc(width * sizeof *back);
+    for (size_t i = 0; i < 3; i++) {
+        const float *x = s.x + i * width;
+        const double length = length_of(width, x) + length_of(width, s.origin);
+        uint8_t *row = rows + i * bytes;
+        const double unit = length * (length_of(width, s.query->vector) + length);
+        int64_t product = 0;
+
+        lm_int8_row_encode(s.space, x, row);
+        lm_int8_row_decode(s.space, row, back);
+        CHECK(sqrt(distance_of(LM_METRIC_L2, width, back, x)) < .02 * length);
+        CHECK_NEAR(lm_int8_row_distance(s.query, row),
+                   distance_of(metric, width, s.query->vector, x),
+                   unit * 2 * .01 * 4 / sqrt((double)width));
+        for (size_t first = 0; first < s.space->padded; first += 64)
+            product += lm_int8_part_product(s.query, first, 64, (int8_t *)row + head + first);
+        CHECK_NEAR(lm_int8_finish(s.query, row, product), lm_int8_row_distance(s.query, row), 0);
+        /* Near itself a vector is exact. */
+        CHECK_OK(&s.ctx, lm_query_set(&s.ctx, s.query, x));
+        CHECK_NEAR(lm_int8_row_distance(s.query, row), distance_of(metric, width, x, x),
+                   unit * 2e-5);
+        CHECK_OK(&s.ctx, lm_query_set(&s.ctx, s.query, s.x + 5 * width));
+    }
+    lm_int8_rows_scan(s.query, rows, bytes, 3, scanned);
+    CHECK_NEAR(scanned[2], lm_int8_row_distance(s.query, rows + 2 * bytes), 0);
+    free(back);
+    free(rows);
+    close_scene(&s);
+}
+
+static void
+test_int8(void)
+{
+    for (lm_metric metric = 0; metric < LM_METRIC_COUNT; metric++)
+        for (size_t w = 0; w < WIDTHS; w++) {
+            check_int8(metric, widths[w], 0);
+            check_int8(metric, widths[w], 1.5f);
+        }
+}
+
+/* ---- Faults ---- */
+
+static lm_status
+use_all(lm_context *ctx, const float *x)
+{
+    lm_space *space = NULL;
+    lm_query *query = NULL;
+    uint8_t blocks[2 * 4 * 64];
+    lm_block_corrections corrections[2];
+    lm_status status = lm_space_create(ctx, LM_METRIC_L2, 10, 1, x, &space);
+
+    if (status == LM_OK)
+        status = lm_query_create(ctx, space, &query);
+    if (status == LM_OK)
+        status = lm_query_set(ctx, query, x);
+    if (status == LM_OK)
+        status = lm_blocks_encode(ctx, space, NULL, x, 40, blocks, corrections);
+    lm_query_free(ctx, query);
+    lm_space_free(ctx, space);
+    return status;
+}
+
+static void
+test_faults(void)
+{
+    float *x = draw_vectors(1, 40, 10, 0);
+    fake_memory memory = {0};
+    lm_context ctx;
+    int calls, polls;
+
+    fake_context(&ctx, &memory);
+    CHECK_OK(&ctx, use_all(&ctx, x));
+    calls = memory.calls;
+    polls = memory.polls;
+    CHECK(calls > 1 && polls > 1);
+    for (int i = 1; i <= calls; i++) {
+        memory = (fake_memory){.fail_at = i};
+        CHECK_EQ_INT(use_all(&ctx, x), LM_NO_MEMORY);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+    for (int i = 1; i <= polls; i++) {
+        memory = (fake_memory){.stop_at = i};
+        CHECK_EQ_INT(use_all(&ctx, x), LM_CANCELLED);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+    free(x);
+}
+
 static const unit_case cases[] = {
     {"rotation", test_rotation},
     {"spread", test_spread},
     {"estimates", test_estimates},
+    {"unbiased", test_unbiased},
+    {"blocks", test_blocks},
+    {"levels", test_levels},
+    {"special vectors", test_special_vectors},
+    {"refused", test_refused},
+    {"int8", test_int8},
+    {"faults", test_faults},
 };
 
 UNIT_MAIN(cases)

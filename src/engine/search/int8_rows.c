@@ -39,6 +39,13 @@ quantise(size_t padded, const float *rotated, int8_t *codes)
     return product;
 }
 
+/* What rows are relative to. */
+static float
+origin_of(const lm_space *space, size_t i)
+{
+    return space->metric == LM_METRIC_L2 ? space->origin[i] : 0;
+}
+
 void
 lm_int8_row_encode(const lm_space *space, const float *x, void *row)
 {
@@ -46,7 +53,7 @@ lm_int8_row_encode(const lm_space *space, const float *x, void *row)
     double square = 0, product;
 
     for (size_t i = 0; i < space->width; i++) {
-        space->work[i] = x[i] - space->origin[i];
+        space->work[i] = x[i] - origin_of(space, i);
         square += (double)space->work[i] * space->work[i];
     }
     lm_space_rotate(space, space->work, space->spare);
@@ -67,7 +74,7 @@ lm_int8_row_decode(const lm_space *space, const void *row, float *x)
         space->spare[i] = scale * (float)codes[i];
     lm_space_rotate_back(space, space->spare, x);
     for (size_t i = 0; i < space->width; i++)
-        x[i] += space->origin[i];
+        x[i] += origin_of(space, i);
 }
 
 int64_t

@@ -1,8 +1,9 @@
 /*
  * int8_rows.h - vectors as int8 with a scale, for the second look at rows that codes of one bit
- * have found. What is stored is the rotated difference from the origin, whose numbers are all about
- * as large, so that one scale a row serves them; the scale is such that the product of a vector
- * with itself is exact, which makes cosines near 1 precise.
+ * have found. What is stored is the rotated vector (L2: its difference from the origin, of which
+ * the others' do not know), whose numbers are all about as large, so that one scale a row serves
+ * them; the scale is such that the product of a vector with itself is exact, which makes cosines
+ * near 1 precise.
  *
  * A row is lm_int8_row_bytes bytes: a float scale, for L2 a float squared length, then `padded`
  * codes. It needs no alignment.

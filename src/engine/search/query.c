@@ -125,6 +125,19 @@ number_source(lm_query *query)
     return space->work;
 }
 
+static float
+constant_of(const lm_query *query)
+{
+    switch (query->space->metric) {
+    case LM_METRIC_L2:
+        return lm_query_base(query, NULL);
+    case LM_METRIC_COSINE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 lm_status
 lm_query_set(lm_context *ctx, lm_query *query, const float *x)
 {
@@ -136,7 +149,7 @@ lm_query_set(lm_context *ctx, lm_query *query, const float *x)
     lm_space_rotate(space, space->work, query->rotated);
     make_tables(query);
     make_numbers(query, number_source(query));
-    query->constant = lm_query_base(query, NULL);
+    query->constant = constant_of(query);
     return LM_OK;
 }
 

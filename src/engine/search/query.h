@@ -16,7 +16,7 @@ typedef struct lm_query {
     float offset;
     int16_t *numbers; /* (padded) of the rotated query (L2: of its difference from the origin) */
     float step;       /* of numbers */
-    float constant;   /* what int8 distances add: by the query and the origin */
+    float constant;   /* what int8 distances begin with */
     bool zero;        /* the vector has zeros only */
     void *memory;     /* what all this lies in */
 } lm_query;
