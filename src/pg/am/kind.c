@@ -49,13 +49,13 @@ check_name(Relation index, const char *name)
         version = lmtext_name_find(&parsed, AccessShareLock);
     if (get_rel_namespace(version) == get_rel_namespace(table))
         return;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("model \"%s\" is not in the schema of the table", name),
-                    errdetail("The name would mean nothing to whoever writes rows with another "
-                              "search_path, or restores a dump."),
-                    errhint("Write its schema: WITH (model = '%s.%s').",
-                            quote_identifier(get_namespace_name(get_rel_namespace(version))),
-                            name)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("model \"%s\" is not in the schema of the table", name),
+             errdetail("The name would mean nothing to whoever writes rows with another "
+                       "search_path, or restores a dump."),
+             errhint("Write its schema: WITH (model = '%s.%s').",
+                     quote_identifier(get_namespace_name(get_rel_namespace(version))), name)));
 }
 
 void
