@@ -205,7 +205,7 @@ for my $copy (@copies)
     is(faults("${table}_i"), '', "$table is mended by REINDEX");
 }
 ok($found{XX002}, 'damage is found');
-is(join(' ', grep { !/^(?:|XX00[12])$/ } sort keys %found), '', 'and is an error that says so') or diag(explain(\%found));
+is(join(' ', grep { !/^(?:|XX00[12]|55000)$/ } sort keys %found), '', 'and is an error that says so, or that the model is another one') or diag(explain(\%found));
 safe('after damage');
 
 done();

@@ -94,7 +94,7 @@ lmtext_page_body(Page page)
 
 /* XX002, with the block and what is wrong with it. */
 void lmtext_index_damaged(Relation index, BlockNumber block, const char *what)
-    pg_attribute_noreturn();
+    __attribute__((noreturn));
 /* A page of this kind, locked in this mode. */
 Buffer lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int mode);
 /* The next page of a chain, or InvalidBlockNumber. `steps`, 0 at first, ends a chain that is a

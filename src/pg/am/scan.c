@@ -24,6 +24,7 @@ typedef struct scan_state {
     lmtext_store store;
     lmtext_search search; /* where the index has rows */
     lmtext_known *known;
+    BlockNumber heap_blocks; /* at least */
 
     /* The words of the scan, and their vector: those of the next rescan may be the same. */
     MemoryContext whole;
@@ -177,6 +178,19 @@ check_scan(IndexScanDesc scan)
                                RelationGetRelationName(scan->indexRelation))));
 }
 
+/* A place behind the table's end is none; the table may have grown since. */
+static void
+check_place(IndexScanDesc scan, scan_state *state, const lmtext_found *row)
+{
+    BlockNumber block = ItemPointerGetBlockNumber(&row->tid);
+
+    if (block >= state->heap_blocks)
+        state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+    if (block >= state->heap_blocks)
+        lmtext_index_damaged(scan->indexRelation, LMTEXT_ITEM_BLOCK(row->item),
+                             "It has a row behind the end of the table.");
+}
+
 static void
 return_row(IndexScanDesc scan, scan_state *state, const lmtext_found *row)
 {
@@ -201,6 +215,7 @@ lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
     row = state->store.meta.width > 0 ? lmtext_search_next(&state->search) : NULL;
     if (row == NULL)
         return false;
+    check_place(scan, state, row);
     return_row(scan, state, row);
     return true;
 }

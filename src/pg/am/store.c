@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -134,6 +136,16 @@ read_floats(Relation index, BlockNumber block, float *values, size_t count)
         UnlockReleaseBuffer(buffer);
         CHECK_FOR_INTERRUPTS();
     }
+}
+
+/* A number that is none would be in every distance. */
+static void
+read_finite(Relation index, BlockNumber block, float *values, size_t count)
+{
+    read_floats(index, block, values, count);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            lmtext_index_damaged(index, block, "The numbers that begin there are not all finite.");
 }
 
 /* ---- Lists ---- */
@@ -291,7 +303,7 @@ make_lists(kept_space *kept, Relation index, const lmtext_meta *meta)
 
     kept->centroids = MemoryContextAllocHuge(kept->memory, width * meta->lists * sizeof(float));
     kept->rotated = MemoryContextAllocHuge(kept->memory, padded * meta->lists * sizeof(float));
-    read_floats(index, meta->centroids, kept->centroids, width * meta->lists);
+    read_finite(index, meta->centroids, kept->centroids, width * meta->lists);
     lmtext_check(&kept->call,
                  lm_lists_create(ctx, kept->space, meta->lists, kept->centroids, &kept->lists),
                  NULL);
@@ -308,7 +320,7 @@ make_space(kept_space *kept, Relation index, const lmtext_meta *meta)
     lmtext_call_init(&kept->call, kept->memory);
     if (meta->origin != InvalidBlockNumber) {
         origin = palloc(meta->width * sizeof(float));
-        read_floats(index, meta->origin, origin, meta->width);
+        read_finite(index, meta->origin, origin, meta->width);
     }
     lmtext_check(&kept->call,
                  lm_space_create(&kept->call.ctx, (lm_metric)meta->metric, meta->width, meta->seed,
