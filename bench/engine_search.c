@@ -224,27 +224,27 @@ encode(bench *b)
 {
     const size_t bytes = lm_block_bytes(b->space), row = lm_int8_row_bytes(b->space);
     double begun = seconds();
+    float *rotated = take(b->space->padded, sizeof(float));
     uint8_t code[LM_SPACE_WIDEST / 8 + 8];
 
     b->codes = take(b->block[b->lists], bytes);
     b->corrections = take(b->block[b->lists], sizeof *b->corrections);
     memset(b->corrections, 0, b->block[b->lists] * sizeof *b->corrections);
+    b->vectors = take(b->rows, row);
     for (size_t list = 0; list < b->lists; list++)
         for (size_t i = b->start[list]; i < b->start[list + 1]; i++) {
             const size_t place = i - b->start[list], at = b->block[list] + place / LM_BLOCK_ROWS;
             lm_correction correction;
 
-            lm_code_encode(b->space, b->tree ? &b->centroids[list] : NULL,
-                           b->x + b->item[i] * b->width, code, &correction);
+            lm_space_rotate(b->space, b->x + b->item[i] * b->width, rotated);
+            lm_code_encode_rotated(b->space, b->tree ? &b->centroids[list] : NULL, rotated, code,
+                                   &correction);
             lm_block_put(b->space, b->codes + at * bytes, b->corrections + at,
                          place % LM_BLOCK_ROWS, code, correction);
+            lm_int8_row_encode_rotated(b->space, rotated, b->vectors + b->item[i] * row);
         }
-    printf("codes of one bit: %.2f s\n", seconds() - begun);
-    begun = seconds();
-    b->vectors = take(b->rows, row);
-    for (size_t i = 0; i < b->rows; i++)
-        lm_int8_row_encode(b->space, b->x + i * b->width, b->vectors + i * row);
-    printf("int8 rows: %.2f s\n", seconds() - begun);
+    printf("codes and int8 rows: %.2f s\n", seconds() - begun);
+    free(rotated);
 }
 
 /* ---- Search ---- */

@@ -572,6 +572,113 @@ check_threads(void)
         closedir(tasks);
 }
 
+/* ---- codes of an index ---- */
+
+/* Against the definition, and the same bits as at the level scalar. */
+static void
+check_hadamard(void)
+{
+    measure error = {"hadamard: |error| / (√n of a unit in the last place)", 4, 8, 0};
+
+    for (size_t n = 64; n <= 4096; n *= 2) {
+        float *x = normals(n), *wanted = copy_of(x, n), *plain = copy_of(x, n);
+
+        lm_hadamard_f32_ref(n, wanted);
+        lm_kernels_at(LM_LEVEL_SCALAR)->hadamard_f32(n, plain);
+        kernels->hadamard_f32(n, x);
+        CHECK(memcmp(x, plain, n * sizeof(float)) == 0);
+        for (size_t i = 0; i < n; i++)
+            record(&error, fabs((double)x[i] - wanted[i]) / (sqrt((double)n) * 1.2e-7));
+        free_arrays();
+    }
+    judge(&error);
+}
+
+/* Bytes that end where nothing may be read. */
+static uint8_t *
+random_bytes(size_t count)
+{
+    uint8_t *bytes = (uint8_t *)array(count / sizeof(float));
+
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)lm_rng_below(&rng, 256);
+    return bytes;
+}
+
+/* Random entries, and the largest, which are the most that 16 bits have to hold; sums go on. */
+static void
+check_scan_codes(void)
+{
+    static const size_t groups[] = {16, 32, 96, 240, 256, 272, 512, 4000};
+
+    for (size_t g = 0; g < 2 * sizeof(groups) / sizeof(*groups); g++) {
+        const size_t bytes = groups[g / 2] * 16;
+        uint8_t *codes = random_bytes(bytes), *tables = random_bytes(bytes);
+        uint32_t sums[34], wanted[34];
+
+        if (g % 2)
+            memset(tables, 255, bytes);
+        for (size_t i = 0; i < 34; i++)
+            sums[i] = wanted[i] = (uint32_t)i * 70000;
+        for (size_t i = 0; i < bytes; i++) {
+            wanted[1 + i % 16] += tables[i / 16 * 16 + codes[i] % 16];
+            wanted[17 + i % 16] += tables[i / 16 * 16 + codes[i] / 16];
+        }
+        kernels->scan_codes(groups[g / 2], codes, tables, sums + 1);
+        CHECK(memcmp(sums, wanted, sizeof(sums)) == 0);
+        free_arrays();
+    }
+}
+
+/* The same bits by the definition, operation by operation; a NaN is below nothing. */
+static void
+check_estimate_codes(void)
+{
+    for (int turn = 0; turn < 20; turn++) {
+        const lm_code_estimate args = {.01f + (float)turn, normal() * 10, normal(), normal()};
+        float distances[34] = {7, [33] = 7};
+        uint16_t scale[32], add[32];
+        uint32_t sums[32], below;
+
+        for (size_t i = 0; i < 32; i++) {
+            sums[i] = (uint32_t)lm_rng_below(&rng, 1u << 20);
+            lm_round_bf16(1, &(float){normal() * .01f}, scale + i);
+            lm_round_bf16(1, &(float){i == 9 ? NAN : normal()}, add + i);
+        }
+        below = kernels->estimate_codes(&args, sums, scale, add, distances + 1);
+        for (size_t i = 0; i < 32; i++) {
+            float product = (float)sums[i] * args.step + args.offset;
+            float wanted = args.base + lm_bf16_to(add[i]) - lm_bf16_to(scale[i]) * product;
+
+            CHECK(isnan(wanted) ? isnan(distances[1 + i]) : distances[1 + i] == wanted);
+            CHECK_EQ_INT(below >> i & 1, wanted < args.bound);
+        }
+        CHECK(distances[0] == 7 && distances[33] == 7);
+    }
+}
+
+/* Random numbers, and the largest everywhere, where sums of 32 bits would not do. */
+static void
+check_dot_s16_s8(void)
+{
+    static const size_t products[] = {64, 128, 384, 1024, 4096, 4160, 16000};
+
+    for (size_t w = 0; w < 2 * sizeof(products) / sizeof(*products); w++) {
+        const size_t width = products[w / 2];
+        int16_t *a = (int16_t *)random_bytes(2 * width);
+        int8_t *b = (int8_t *)random_bytes(width);
+        int64_t wanted = 0;
+
+        for (size_t i = 0; i < width; i++) {
+            a[i] = w % 2 ? -16383 : (int16_t)(a[i] % 16384);
+            b[i] = w % 2 ? -128 : b[i];
+            wanted += a[i] * b[i];
+        }
+        CHECK(kernels->dot_s16_s8(width, a, b) == wanted);
+        free_arrays();
+    }
+}
+
 static const unit_case level_cases[] = {
     {"activations", check_activations},
     {"activation limits", check_activation_limits},
@@ -587,6 +694,10 @@ static const unit_case level_cases[] = {
     {"mean_rows", check_mean_rows},
     {"l2_normalize", check_l2_normalize},
     {"sums", check_sums},
+    {"hadamard", check_hadamard},
+    {"scan_codes", check_scan_codes},
+    {"estimate_codes", check_estimate_codes},
+    {"dot_s16_s8", check_dot_s16_s8},
 };
 
 /* Nearest, ties to even; codes within half a step of the truth. */

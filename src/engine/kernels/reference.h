@@ -31,6 +31,8 @@ void lm_mean_rows_f32_ref(size_t rows, size_t width, const float *x, float *out)
 void lm_l2_normalize_f32_ref(size_t width, float *x, float eps);
 float lm_dot_f32_ref(size_t width, const float *a, const float *b);
 float lm_l2_squared_f32_ref(size_t width, const float *a, const float *b);
+/* n at most 4096. */
+void lm_hadamard_f32_ref(size_t n, float *x);
 void lm_cosine_parts_f32_ref(size_t width, const float *a, const float *b, float parts[3]);
 
 #endif

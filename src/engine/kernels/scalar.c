@@ -5,6 +5,7 @@
 #include "kernels/reference.h"
 
 #include <math.h>
+#include <string.h>
 
 void
 lm_gemm_f32_ref(const lm_gemm *args, const float *w)
@@ -313,4 +314,20 @@ lm_cosine_parts_f32_ref(size_t width, const float *a, const float *b, float part
     parts[0] = lm_dot_f32_ref(width, a, b);
     parts[1] = lm_dot_f32_ref(width, a, a);
     parts[2] = lm_dot_f32_ref(width, b, b);
+}
+
+/* Entry (i, j) of the matrix is −1 to the number of ones that i and j share. */
+void
+lm_hadamard_f32_ref(size_t n, float *x)
+{
+    float from[4096];
+
+    memcpy(from, x, n * sizeof(float));
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+
+        for (size_t j = 0; j < n; j++)
+            sum += __builtin_parityll(i & j) ? -(double)from[j] : (double)from[j];
+        x[i] = (float)sum;
+    }
 }

@@ -57,7 +57,7 @@ lm_centroid_rotate(const lm_space *space, const float *values, float *rotated)
     lm_space_rotate(space, space->work, rotated);
 }
 
-/* ---- Coding ---- */
+/* ---- Coding, all of it on rotated numbers ---- */
 
 /* What the corrections are made of. */
 typedef struct parts {
@@ -67,32 +67,62 @@ typedef struct parts {
     double shift;    /* s·R (c − m) */
 } parts;
 
-/* The difference from the centroid, into the work of the space. */
-static void
-take_difference(const lm_space *space, const float *c, const float *x, parts *p)
-{
-    p->square = p->centroid = 0;
-    for (size_t i = 0; i < space->width; i++) {
-        const float r = x[i] - c[i];
+/* Sums of 64 numbers in lanes, so that compilers use vectors, and in one order, so that the result
+ * is the same wherever it is found. */
+#define LANES 8
 
-        p->square += (double)r * r;
-        p->centroid += (double)r * c[i];
-        space->work[i] = r;
-    }
+typedef struct lanes {
+    float square[LANES], centroid[LANES], absolute[LANES], shift[LANES];
+} lanes;
+
+/* R (c − m); where the centroid is the origin itself, zeros. */
+static const float *
+shift_of(const lm_centroid *centroid)
+{
+    static const float zeros[LM_STRIP_NUMBERS];
+
+    return centroid != NULL ? centroid->rotated : zeros;
 }
 
 static void
-take_signs(size_t padded, const float *rotated, const float *centroid, uint8_t *code, parts *p)
+sum_lanes(const lanes *l, parts *p)
 {
-    p->absolute = p->shift = 0;
-    memset(code, 0, padded / 8);
-    for (size_t i = 0; i < padded; i++) {
-        const bool set = rotated[i] >= 0;
+    for (size_t j = 0; j < LANES; j++) {
+        p->square += l->square[j];
+        p->centroid += l->centroid[j];
+        p->absolute += l->absolute[j];
+        p->shift += l->shift[j];
+    }
+}
 
-        code[i / 8] |= (uint8_t)(set << i % 8);
-        p->absolute += fabsf(rotated[i]);
-        if (centroid != NULL)
-            p->shift += set ? centroid[i] : -centroid[i];
+/* Of 64 numbers; their difference from the centroid goes to r. */
+static void
+take_parts(const float *x, const float *origin, const float *shift, float *r, parts *p)
+{
+    lanes l = {{0}, {0}, {0}, {0}};
+
+    for (size_t i = 0; i < LM_STRIP_NUMBERS; i += LANES)
+        for (size_t j = 0; j < LANES; j++) {
+            const float c = origin[i + j] + shift[i + j], d = x[i + j] - c;
+
+            r[i + j] = d;
+            l.square[j] += d * d;
+            l.centroid[j] += d * c;
+            l.absolute[j] += fabsf(d);
+            l.shift[j] += d >= 0 ? shift[i + j] : -shift[i + j];
+        }
+    sum_lanes(&l, p);
+}
+
+static void
+take_signs(const float *r, uint8_t *code)
+{
+    for (size_t i = 0; i < LM_STRIP_NUMBERS; i += 8) {
+        unsigned byte = 0;
+
+        for (size_t j = 0; j < 8; j++)
+            byte |= (unsigned)(r[i + j] >= 0) << j;
+        code[i / 8] = (uint8_t)byte;
     }
 }
 
@@ -108,15 +138,27 @@ correct(lm_metric metric, const parts *p)
 }
 
 void
+lm_code_encode_rotated(const lm_space *space, const lm_centroid *centroid, const float *rotated,
+                       uint8_t *code, lm_correction *correction)
+{
+    const float *shift = shift_of(centroid);
+    float r[LM_STRIP_NUMBERS];
+    parts p = {0, 0, 0, 0};
+
+    for (size_t i = 0; i < space->padded; i += LM_STRIP_NUMBERS) {
+        take_parts(rotated + i, space->rotated_origin + i, centroid != NULL ? shift + i : shift, r,
+                   &p);
+        take_signs(r, code + i / 8);
+    }
+    *correction = correct(space->metric, &p);
+}
+
+void
 lm_code_encode(const lm_space *space, const lm_centroid *centroid, const float *x, uint8_t *code,
                lm_correction *correction)
 {
-    parts p;
-
-    take_difference(space, centroid != NULL ? centroid->values : space->origin, x, &p);
-    lm_space_rotate(space, space->work, space->spare);
-    take_signs(space->padded, space->spare, centroid != NULL ? centroid->rotated : NULL, code, &p);
-    *correction = correct(space->metric, &p);
+    lm_space_rotate(space, x, space->spare);
+    lm_code_encode_rotated(space, centroid, space->spare, code, correction);
 }
 
 /* ---- Blocks ---- */

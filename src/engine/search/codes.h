@@ -56,6 +56,10 @@ void lm_centroid_rotate(const lm_space *space, const float *values, float *rotat
 void lm_code_encode(const lm_space *space, const lm_centroid *centroid, const float *x,
                     uint8_t *code, lm_correction *correction);
 
+/* The same from the vector's rotation (padded) by lm_space_rotate, which int8 rows need too. */
+void lm_code_encode_rotated(const lm_space *space, const lm_centroid *centroid,
+                            const float *rotated, uint8_t *code, lm_correction *correction);
+
 /* Write a row's code at a place (0 … 31) of a block, or read it from there. */
 void lm_block_put(const lm_space *space, uint8_t *codes, lm_block_corrections *corrections,
                   size_t place, const uint8_t *code, lm_correction correction);

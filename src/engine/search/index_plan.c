@@ -16,7 +16,7 @@ static const struct {
 
 /* Candidates that int8 decides on at an effort of 1, for the ten results that most ask for: so many
  * and so many more for each result beyond. */
-#define RERANK_LEAST 100
+#define RERANK_LEAST 200
 #define RERANK_EACH 4
 #define RERANK_KNEE 10
 

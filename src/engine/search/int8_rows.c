@@ -22,45 +22,88 @@ lm_int8_row_bytes(const lm_space *space)
     return lm_int8_row_head(space) + space->padded;
 }
 
-/* Codes of rotated numbers; returns their product with the numbers. */
-static double
-quantise(size_t padded, const float *rotated, int8_t *codes)
-{
-    float greatest = 0, per_step;
-    double product = 0;
+/* Numbers of a pass, and sums in lanes: compilers use vectors, and the order is one. */
+#define PASS ((size_t)64)
+#define LANES ((size_t)8)
 
-    for (size_t i = 0; i < padded; i++)
-        greatest = fmaxf(greatest, fabsf(rotated[i]));
-    per_step = greatest > 0 ? GREATEST_CODE / greatest : 0;
-    for (size_t i = 0; i < padded; i++) {
-        codes[i] = (int8_t)lrintf(fminf(fmaxf(rotated[i] * per_step, -127), 127));
-        product += (double)codes[i] * rotated[i];
-    }
-    return product;
+/* What rows are relative to, rotated. */
+static const float *
+origin_of(const lm_space *space, size_t first)
+{
+    static const float zeros[PASS];
+
+    return space->metric == LM_METRIC_L2 ? space->rotated_origin + first : zeros;
 }
 
-/* What rows are relative to. */
 static float
-origin_of(const lm_space *space, size_t i)
+greatest_of(const lm_space *space, const float *rotated)
 {
-    return space->metric == LM_METRIC_L2 ? space->origin[i] : 0;
+    float lanes[8] = {0}, greatest = 0;
+
+    for (size_t i = 0; i < space->padded; i += PASS) {
+        const float *origin = origin_of(space, i);
+
+        for (size_t j = 0; j < PASS; j += LANES)
+            for (size_t l = 0; l < LANES; l++) {
+                const float x = fabsf(rotated[i + j + l] - origin[j + l]);
+
+                lanes[l] = x > lanes[l] ? x : lanes[l];
+            }
+    }
+    for (size_t l = 0; l < LANES; l++)
+        greatest = lanes[l] > greatest ? lanes[l] : greatest;
+    return greatest;
+}
+
+/* Adding 3 · 2^22 leaves a number, rounded, in the last bits of a float. */
+static const float rounder = 12582912.0f;
+
+typedef struct sums {
+    double square, product; /* of the numbers with themselves, and with their codes */
+} sums;
+
+static void
+quantise(const float *rotated, const float *origin, float per_step, int8_t *codes, sums *s)
+{
+    float square[8] = {0}, product[8] = {0};
+
+    for (size_t i = 0; i < PASS; i += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            const float x = rotated[i + l] - origin[i + l];
+            const float code = x * per_step + rounder - rounder;
+
+            codes[i + l] = (int8_t)code;
+            square[l] += x * x;
+            product[l] += x * code;
+        }
+    for (size_t l = 0; l < LANES; l++) {
+        s->square += square[l];
+        s->product += product[l];
+    }
+}
+
+void
+lm_int8_row_encode_rotated(const lm_space *space, const float *rotated, void *row)
+{
+    const float greatest = greatest_of(space, rotated);
+    const float per_step = greatest > 0 ? GREATEST_CODE / greatest : 0;
+    int8_t *codes = (int8_t *)row + lm_int8_row_head(space);
+    sums s = {0, 0};
+    float head[2];
+
+    for (size_t i = 0; i < space->padded; i += PASS)
+        quantise(rotated + i, origin_of(space, i), isfinite(per_step) ? per_step : 0, codes + i,
+                 &s);
+    head[0] = s.product > 0 ? (float)(s.square / s.product) : 0;
+    head[1] = (float)s.square;
+    memcpy(row, head, lm_int8_row_head(space));
 }
 
 void
 lm_int8_row_encode(const lm_space *space, const float *x, void *row)
 {
-    float head[2];
-    double square = 0, product;
-
-    for (size_t i = 0; i < space->width; i++) {
-        space->work[i] = x[i] - origin_of(space, i);
-        square += (double)space->work[i] * space->work[i];
-    }
-    lm_space_rotate(space, space->work, space->spare);
-    product = quantise(space->padded, space->spare, (int8_t *)row + lm_int8_row_head(space));
-    head[0] = product > 0 ? (float)(square / product) : 0;
-    head[1] = (float)square;
-    memcpy(row, head, lm_int8_row_head(space));
+    lm_space_rotate(space, x, space->spare);
+    lm_int8_row_encode_rotated(space, space->spare, row);
 }
 
 void
@@ -74,7 +117,7 @@ lm_int8_row_decode(const lm_space *space, const void *row, float *x)
         space->spare[i] = scale * (float)codes[i];
     lm_space_rotate_back(space, space->spare, x);
     for (size_t i = 0; i < space->width; i++)
-        x[i] += origin_of(space, i);
+        x[i] += space->metric == LM_METRIC_L2 ? space->origin[i] : 0;
 }
 
 int64_t

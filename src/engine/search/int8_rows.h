@@ -20,6 +20,8 @@ size_t lm_int8_row_head(const lm_space *space);
 
 /* Of a prepared vector (width). */
 void lm_int8_row_encode(const lm_space *space, const float *x, void *row);
+/* The same from the vector's rotation (padded) by lm_space_rotate. */
+void lm_int8_row_encode_rotated(const lm_space *space, const float *rotated, void *row);
 /* About the vector (width) that was encoded: for moving rows between lists, or training again. */
 void lm_int8_row_decode(const lm_space *space, const void *row, float *x);
 

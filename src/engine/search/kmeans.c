@@ -63,7 +63,7 @@ lm_kmeans_memory(const lm_kmeans *options, size_t rows)
     const size_t own = lay_out(&k, NULL),
                  nearest = lm_nearest_memory(options->width, options->lists);
 
-    return own > 0 && nearest > 0 ? own + nearest : 0;
+    return own > 0 ? own + nearest : 0;
 }
 
 /* ---- Before the first round ---- */
@@ -139,8 +139,7 @@ take_part(kmeans *k, size_t empty)
             largest = i;
     while (k->list[row] != largest)
         row = row + 1 < k->rows ? row + 1 : 0;
-    k->count[empty] = k->count[largest] / 2;
-    k->count[largest] -= k->count[empty];
+    k->count[largest] = (k->count[largest] + 1) / 2; /* the rest is promised; it stays above 0 */
     memcpy(k->centroids + empty * width, k->x + row * width, width * sizeof(float));
 }
 
@@ -219,6 +218,9 @@ check_options(lm_context *ctx, const lm_kmeans *options, size_t rows)
 {
     const size_t most = rows < LM_LISTS_MOST ? rows : LM_LISTS_MOST;
 
+    if (options->width < 1 || options->width > LM_SPACE_WIDEST)
+        return lm_raise(ctx, LM_BAD_ARGUMENT, "vectors of %zu numbers have no lists",
+                        options->width);
     if (rows == 0 || rows > UINT32_MAX)
         return lm_raise(ctx, LM_BAD_ARGUMENT, "centroids need between 1 and 2^32 - 1 rows");
     if (options->lists >= 1 && options->lists <= most)
@@ -238,8 +240,6 @@ lm_kmeans_run(lm_context *ctx, const lm_kmeans *options, const float *x, size_t 
 
     LM_TRY(check_options(ctx, options, rows));
     size = lay_out(&k, NULL);
-    if (size == 0)
-        return lm_raise(ctx, LM_TOO_LARGE, "the rows do not fit into memory");
     k.memory = lm_alloc(ctx, size);
     if (k.memory == NULL)
         return LM_NO_MEMORY;

@@ -38,8 +38,9 @@ typedef struct lm_kmeans {
 
 /*
  * centroids (lists, width) from the sample x (rows, width). A list that no row is in takes over a
- * part of a large one. Polls cancel, and reports progress in rounds. LM_BAD_ARGUMENT: no rows, more
- * lists than rows or than LM_LISTS_MOST. LM_TOO_LARGE, LM_NO_MEMORY, LM_CANCELLED.
+ * part of a large one. Polls cancel, and reports progress in rounds. LM_BAD_ARGUMENT: no rows or
+ * more than 2^32 − 1, more lists than rows or than LM_LISTS_MOST, a width that a space refuses.
+ * LM_NO_MEMORY, LM_CANCELLED. The rows are prepared ones, and not looked at for NaN again.
  */
 lm_status lm_kmeans_run(lm_context *ctx, const lm_kmeans *options, const float *x, size_t rows,
                         float *centroids);

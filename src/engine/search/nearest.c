@@ -39,20 +39,17 @@ rows_at_once(size_t width, size_t chunk)
     return rows >= (double)ROWS ? ROWS : rows > 1 ? (size_t)rows : 1;
 }
 
-/* Sizes, and, where there is memory, places. Returns the size; 0: too many. */
+/* Sizes, and, where there is memory, places. Returns the size. */
 static size_t
 lay_out(lm_nearest *n, char *base)
 {
     const size_t chunk = least(n->count, CHUNK);
-    size_t size = 0, packed, place, at[7];
+    size_t size = 0, at[7];
 
     n->chunks = (n->count - 1) / CHUNK + 1;
     n->chunk_bytes = lm_align_up(product_of()->packed_size(chunk, n->width));
     n->rows = rows_at_once(n->width, chunk);
-    if (lm_mul_overflows(n->chunks, n->chunk_bytes, &packed) ||
-        lm_add_overflows(packed, (size_t)1 << 40, &place))
-        return 0;
-    at[0] = lm_lay_bytes(&size, packed);
+    at[0] = lm_lay_bytes(&size, n->chunks * n->chunk_bytes);
     at[1] = lm_lay_bytes(&size, n->count * sizeof(float));
     at[2] = lm_lay_bytes(&size, (n->rows > LM_PACK_ROWS ? n->rows : LM_PACK_ROWS) * n->width *
                                     sizeof(float));
@@ -89,8 +86,6 @@ lm_nearest_open(lm_context *ctx, size_t width, size_t count, const float *origin
 
     *nearest = (lm_nearest){.width = width, .count = count, .origin = origin};
     size = lay_out(nearest, NULL);
-    if (size == 0)
-        return lm_raise(ctx, LM_TOO_LARGE, "centroids do not fit into memory");
     nearest->memory = lm_alloc(ctx, size);
     if (nearest->memory == NULL)
         return LM_NO_MEMORY;

@@ -23,10 +23,11 @@ typedef struct lm_nearest {
     void *memory;
 } lm_nearest;
 
-/* The caller's origin must stay. Bytes: what it allocates. LM_NO_MEMORY, LM_TOO_LARGE. */
+/* Width 1 … LM_SPACE_WIDEST, count 1 … LM_LISTS_MOST: sizes fit then. The caller's origin must
+ * stay. LM_NO_MEMORY. */
 lm_status lm_nearest_open(lm_context *ctx, size_t width, size_t count, const float *origin,
                           lm_nearest *nearest);
-/* Bytes that it takes; 0: too many. */
+/* Bytes that it takes. */
 size_t lm_nearest_memory(size_t width, size_t count);
 void lm_nearest_close(lm_context *ctx, lm_nearest *nearest);
 
