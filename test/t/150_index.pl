@@ -64,21 +64,24 @@ value(q{INSERT INTO doc SELECT id + 1000, body || ' again', vector(id + 1000, 64
     CREATE TABLE wide AS SELECT i AS id, vector(i, 2100) AS v FROM generate_series(1, 20) i;
     CREATE INDEX wide_v ON wide USING lmtext (v);
     INSERT INTO wide SELECT i, vector(i, 2100) FROM generate_series(21, 40) i;
+    CREATE UNLOGGED TABLE newer AS SELECT * FROM doc LIMIT 50;
+    CREATE INDEX newer_body ON newer USING lmtext (body) WITH (model = 'm@1');
     CREATE TABLE later (body text);
     CREATE INDEX later_body ON later USING lmtext (body) WITH (model = 'm@1');
     INSERT INTO later VALUES ('one'), ('two')});
 sound('written in many ways', qw(doc_body doc_v doc_lists wide_v later_body));
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 is($standby->safe_psql('postgres', $search), value($search), 'a standby finds the same rows');
+is($standby->safe_psql('postgres', q{SELECT bool_and(ok) FROM lmtext.index_check('doc_body')}), 't', 'and checks an index');
 is($standby->safe_psql('postgres', q{SET enable_seqscan = off; SELECT id FROM wide ORDER BY v <=> vector(33, 2100) LIMIT 1}), '33',
     'and wide vectors');
 like($standby->psql('postgres', 'SELECT count(*) FROM fleeting') ? 'refused' : 'read', qr/refused/, 'an unlogged table is not there');
 $standby->promote;
 use_node($standby);
 wait_for('SELECT NOT pg_is_in_recovery()', 'the standby is promoted');
-sound('the promoted standby', qw(doc_body doc_v doc_lists wide_v later_body fleeting_body fleeting_v));
-value(q{INSERT INTO fleeting SELECT * FROM doc WHERE id BETWEEN 1 AND 20; INSERT INTO doc VALUES (7000, 'on the other side', vector(7000, 64))});
-sound('unlogged indexes begin anew', qw(fleeting_body fleeting_v doc_body));
+sound('the promoted standby', qw(doc_body doc_v doc_lists wide_v later_body fleeting_body fleeting_v newer_body));
+value(q{INSERT INTO newer SELECT * FROM doc WHERE id BETWEEN 1 AND 20; INSERT INTO fleeting SELECT * FROM doc WHERE id BETWEEN 1 AND 20; INSERT INTO doc VALUES (7000, 'on the other side', vector(7000, 64))});
+sound('unlogged indexes begin anew', qw(newer_body fleeting_body fleeting_v doc_body));
 safe('promoted');
 $standby->stop;
 use_node($primary);

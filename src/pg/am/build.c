@@ -575,7 +575,8 @@ build_begin(Relation index)
     return b;
 }
 
-/* The name of the model is looked up in any case, its rows are not read. */
+/* The name of the model is looked up in any case, its rows are not read; nor is it asked whether
+ * the owner may use it, since a dump grants that when its indexes are there. */
 static void
 check_index(Relation index)
 {
@@ -583,10 +584,7 @@ check_index(Relation index)
 
     lmtext_index_check_options(index);
     if (lmtext_index_kind(index).text) {
-        Oid version = lmtext_index_version(index, &resolver);
-
-        lmtext_catalog_check_use(version);
-        lmtext_index_depend(index, version);
+        lmtext_index_depend(index, lmtext_index_version(index, &resolver));
     }
 }
 

@@ -44,7 +44,7 @@ is_of_operators_model(PlannerInfo *root, Oid index)
 static bool
 is_usable(PlannerInfo *root, const IndexPath *path)
 {
-    if (path->indexorderbys == NIL)
+    if (path->indexorderbys == NIL || path->indexinfo->hypothetical)
         return false;
     return path->indexinfo->opcintype[0] != TEXTOID ||
            is_of_operators_model(root, path->indexinfo->indexoid);

@@ -11,6 +11,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xlog.h"
 #include "catalog/index.h"
 #include "common/pg_prng.h"
 #include "executor/executor.h"
@@ -480,7 +481,7 @@ lmtext_index_check(PG_FUNCTION_ARGS)
     Oid table = IndexGetRelation(PG_GETARG_OID(0), true);
 
     if (OidIsValid(table))
-        LockRelationOid(table, ShareLock);
+        LockRelationOid(table, RecoveryInProgress() ? AccessShareLock : ShareLock);
     c.index = open_index(PG_GETARG_OID(0), &c.heap);
     InitMaterializedSRF(fcinfo, 0);
     c.walk.row = collect_row;

@@ -67,6 +67,11 @@ embed_words(scan_state *state, lm_text text)
         memcmp(state->words, text.bytes, text.length) == 0)
         return true;
     state->words_build = 0;
+    if (state->words != NULL) {
+        pfree(state->words);
+        pfree(state->words_vector);
+        state->words = NULL;
+    }
     state->words = MemoryContextAlloc(state->whole, text.length + 1);
     memcpy(state->words, text.bytes, text.length);
     state->words_length = text.length;

@@ -319,14 +319,14 @@ next_round(lmtext_search *search)
     return true;
 }
 
-/* As many rows as would be there if all pages of codes were full. */
+/* As many rows as would be there if all pages were full. */
 static double
-rows_at_most(const lmtext_store *store)
+rows_about(const lmtext_store *store)
 {
     const lmtext_layout *layout = &store->layout;
     double blocks = RelationGetNumberOfBlocks(store->index);
 
-    return layout->rows * (blocks / (1 + layout->strips));
+    return layout->rows * Max(blocks / (1 + layout->strips + layout->vector_pages), 1);
 }
 
 void
@@ -335,7 +335,7 @@ lmtext_search_begin(lmtext_search *search, const float *vector)
     MemoryContext caller = MemoryContextSwitchTo(search->memory);
 
     lmtext_call_init(&search->call, search->memory);
-    search->rows = rows_at_most(search->store);
+    search->rows = rows_about(search->store);
     search->last = -INFINITY;
     if (vector != NULL) {
         lmtext_check(&search->call,

@@ -24,7 +24,7 @@ typedef struct lmtext_search {
 
     lmtext_call call;
     lm_query *query;        /* NULL: all distances are null, and rows come in any order */
-    double rows;            /* of the index, at most */
+    double rows;            /* of the index, about */
     size_t probes, rerank;  /* of this round */
     bool final;             /* there is no further round */
     struct seen_hash *seen; /* items that have been decided on, from the second round on */

@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -76,14 +77,15 @@ random_bytes(void *bytes, size_t length)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not get random bytes")));
 }
 
+/* The init fork is logged even though its index is not: a restart, or a standby that is promoted,
+ * begins with it. */
 void
 lmtext_meta_write_new(Relation index, ForkNumber fork)
 {
     lmtext_kind kind = lmtext_index_kind(index);
     meta_body body = {.magic = META_MAGIC};
     Buffer buffer = lmtext_page_extend(index, fork);
-    lmtext_change change = lmtext_change_begin(index, fork != INIT_FORKNUM);
-    Page page = lmtext_change_page(&change, buffer, true);
+    Page page = BufferGetPage(buffer);
 
     body.meta.metric = (int32)kind.metric;
     body.meta.text = kind.text;
@@ -92,9 +94,13 @@ lmtext_meta_write_new(Relation index, ForkNumber fork)
     body.meta.directory = body.meta.buckets = InvalidBlockNumber;
     random_bytes(&body.meta.build, sizeof body.meta.build);
     random_bytes(body.meta.hash_key, sizeof body.meta.hash_key);
+    START_CRIT_SECTION();
     lmtext_page_init(page, LMTEXT_PAGE_META, 0);
     memcpy(lmtext_page_body(page), &body, sizeof body);
-    lmtext_change_end(&change);
+    MarkBufferDirty(buffer);
+    if (fork == INIT_FORKNUM)
+        log_newpage_buffer(buffer, true);
+    END_CRIT_SECTION();
     UnlockReleaseBuffer(buffer);
 }
 
