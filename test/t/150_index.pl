@@ -130,17 +130,19 @@ value(q{INSERT INTO fleeting VALUES (1, 'one', vector(1, 64)); VACUUM doc});
 sound('written and vacuumed after crashes', qw(fleeting_body fleeting_v doc_body doc_v doc_lists));
 
 # Stopped in the middle: a build that is killed, cancelled.
+value(q{CREATE TABLE long AS SELECT md5(i::text) || ' sat on ' || i AS body FROM generate_series(1, 60000) i});
 my $session = session();
-my $pid = begin_in($session, q{CREATE INDEX cancelled ON doc USING lmtext ((body || repeat(' and on', 200))) WITH (model = 'm@1');});
+my $pid = begin_in($session, q{CREATE INDEX cancelled ON long USING lmtext (body) WITH (model = 'm@1');});
 wait_for("SELECT phase ~ 'embedding' FROM pg_stat_progress_create_index WHERE pid = $pid", 'a build says what it does');
 value("SELECT pg_cancel_backend($pid)");
 like(end_in($session), qr/57014/, 'and can be cancelled');
-$pid = begin_in($session, q{CREATE INDEX killed ON doc USING lmtext ((body || repeat(' and on', 200))) WITH (model = 'm@1');});
+$pid = begin_in($session, q{CREATE INDEX killed ON long USING lmtext (body) WITH (model = 'm@1');});
 wait_for("SELECT phase ~ 'embedding' FROM pg_stat_progress_create_index WHERE pid = $pid", 'another one');
 crash($pid, 'is killed');
 eval { $session->quit };
 expect_restart();
 is(value(q{SELECT count(*) FROM pg_class WHERE relname IN ('cancelled', 'killed')}), '0', 'nothing of them is left');
+value('DROP TABLE long');
 sound('and the others are as they were', qw(doc_body doc_v doc_lists));
 
 # ---- Dump and restore ----

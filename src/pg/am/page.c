@@ -53,13 +53,34 @@ fault_of(Page page, lmtext_page_kind kind)
     return NULL;
 }
 
+/*
+ * Does the index have this block? Asking the operating system for each would take as long as
+ * scanning it, and an index only grows as long as it has its file.
+ */
+static bool
+has_block(Relation index, BlockNumber block)
+{
+    static struct {
+        Oid index, file;
+        BlockNumber blocks; /* at least */
+    } known;
+
+    if (known.index == RelationGetRelid(index) && known.file == index->rd_rel->relfilenode &&
+        block < known.blocks)
+        return true;
+    known.index = RelationGetRelid(index);
+    known.file = index->rd_rel->relfilenode;
+    known.blocks = RelationGetNumberOfBlocks(index);
+    return block < known.blocks;
+}
+
 Buffer
 lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int mode)
 {
     Buffer buffer;
     const char *fault;
 
-    if (block >= RelationGetNumberOfBlocks(index))
+    if (!has_block(index, block))
         lmtext_index_damaged(index, block,
                              psprintf("The index ends before it; it should be %s.", names[kind]));
     buffer = ReadBuffer(index, block);
@@ -75,7 +96,12 @@ lmtext_page_next(Relation index, Buffer buffer, uint32 *steps)
 {
     BlockNumber next = lmtext_page_tail_of(BufferGetPage(buffer))->next;
 
-    if (next != InvalidBlockNumber && ++*steps >= RelationGetNumberOfBlocks(index))
+    if (next == InvalidBlockNumber)
+        return next;
+    if (!has_block(index, next))
+        lmtext_index_damaged(index, BufferGetBlockNumber(buffer),
+                             "The page behind it is not in the index.");
+    if (!has_block(index, ++*steps))
         lmtext_index_damaged(index, BufferGetBlockNumber(buffer),
                              "The chain of pages that it is in is a circle.");
     return next;
