@@ -11,7 +11,6 @@
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "pg/am/index.h"
@@ -34,7 +33,10 @@ lmtext_index_kind(Relation index)
     return (lmtext_kind){(lm_metric)metric, type == TEXTOID};
 }
 
-/* 'minilm@1' must mean the same to who restores a dump, whose search_path is empty. */
+/*
+ * 'minilm@1' must mean the same to who restores a dump, whose search_path is empty, as it is in a
+ * build since PostgreSQL 17.
+ */
 static void
 check_name(Relation index, const char *name)
 {
@@ -45,17 +47,14 @@ check_name(Relation index, const char *name)
     if (parsed.schema != NULL)
         return;
     version = lmtext_name_near(parsed.relation, table);
-    if (!OidIsValid(version))
-        version = lmtext_name_find(&parsed, AccessShareLock);
-    if (get_rel_namespace(version) == get_rel_namespace(table))
+    if (OidIsValid(version) && get_rel_namespace(version) == get_rel_namespace(table))
         return;
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("model \"%s\" is not in the schema of the table", name),
-             errdetail("The name would mean nothing to whoever writes rows with another "
-                       "search_path, or restores a dump."),
-             errhint("Write its schema: WITH (model = '%s.%s').",
-                     quote_identifier(get_namespace_name(get_rel_namespace(version))), name)));
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("model version \"%s\" does not exist in schema \"%s\"", name,
+                           get_namespace_name(get_rel_namespace(table))),
+                    errdetail("A name without a schema means a model in the schema of the table, "
+                              "whoever writes rows and restores dumps with whichever search_path."),
+                    errhint("Write the schema of the model, as in WITH (model = 'ml.minilm@1').")));
 }
 
 void
