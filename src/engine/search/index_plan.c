@@ -10,7 +10,7 @@
 /* Lists to look at, by how many rows there are: interpolated in the logarithm of rows. */
 static const struct {
     double rows, probes;
-} probes[] = {{1e4, 16}, {1e5, 24}, {1e6, 48}, {1e7, 96}, {1e8, 192}};
+} probes[] = {{1e4, 64}, {1e5, 64}, {1e6, 80}, {1e7, 128}, {1e8, 256}};
 
 #define PROBE_ROWS (sizeof probes / sizeof *probes)
 

@@ -12,6 +12,10 @@
 #define GREATEST_NUMBER 16383
 #define GROUP ((size_t)4)
 #define ENTRIES ((size_t)16)
+/* Compilers use vectors for loops of so many. */
+#define LANES ((size_t)16)
+/* Added and taken off again it rounds a float to a whole number. */
+static const float rounder = 12582912.0f;
 
 lm_status
 lm_query_create(lm_context *ctx, const lm_space *space, lm_query **query)
@@ -72,8 +76,11 @@ fill_table(const float *v, float per_step, uint8_t *table)
         for (size_t i = 0; i < (size_t)1 << j; i++)
             sums[i + ((size_t)1 << j)] = sums[i] + add;
     }
-    for (size_t i = 0; i < ENTRIES; i++)
-        table[i] = (uint8_t)fminf(fmaxf(sums[i], 0), 255);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        const float above = sums[i] > 0 ? sums[i] : 0;
+
+        table[i] = (uint8_t)(int)(above < 255 ? above : 255);
+    }
 }
 
 static void
@@ -98,18 +105,33 @@ make_tables(lm_query *query)
 
 /* ---- Numbers ---- */
 
+static float
+greatest_of(size_t count, const float *x)
+{
+    float lanes[16] = {0}, greatest = 0;
+
+    for (size_t i = 0; i < count; i += LANES)
+        for (size_t j = 0; j < LANES; j++) {
+            const float size = fabsf(x[i + j]);
+
+            lanes[j] = size > lanes[j] ? size : lanes[j];
+        }
+    for (size_t j = 0; j < LANES; j++)
+        greatest = lanes[j] > greatest ? lanes[j] : greatest;
+    return greatest;
+}
+
 static void
 make_numbers(lm_query *query, const float *x)
 {
     const size_t padded = query->space->padded;
-    float greatest = 0, per_step;
+    float per_step;
 
-    for (size_t i = 0; i < padded; i++)
-        greatest = fmaxf(greatest, fabsf(x[i]));
-    query->step = greatest / GREATEST_NUMBER;
+    query->step = greatest_of(padded, x) / GREATEST_NUMBER;
     per_step = query->step > 0 ? 1 / query->step : 0;
-    for (size_t i = 0; i < padded; i++)
-        query->numbers[i] = (int16_t)lrintf(x[i] * per_step);
+    for (size_t i = 0; i < padded; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            query->numbers[i + j] = (int16_t)(x[i + j] * per_step + rounder - rounder);
 }
 
 /* The rotated query itself, from its difference to the origin, which is not needed after this. */

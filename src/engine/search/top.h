@@ -1,6 +1,7 @@
 /*
  * top.h - the k smallest distances of many, with the items that they belong to. Of equal distances
- * the smaller item is better, so that the result does not depend on the order of offers.
+ * the smaller item is better, so that the result does not depend on the order of offers. A
+ * NaN does not get in.
  */
 #ifndef LM_TOP_H
 #define LM_TOP_H
@@ -8,7 +9,7 @@
 #include "base/context.h"
 
 typedef struct lm_top_entry {
-    float distance; /* never NaN */
+    float distance;
     uint64_t item;
 } lm_top_entry;
 
