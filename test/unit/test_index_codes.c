@@ -66,7 +66,9 @@ distance_of(lm_distance_kind metric, size_t width, const float *a, const float *
         product += (double)a[i] * b[i];
         square += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
     }
-    return metric == LM_DISTANCE_L2 ? square : metric == LM_DISTANCE_COSINE ? 1 - product : -product;
+    return metric == LM_DISTANCE_L2       ? square
+           : metric == LM_DISTANCE_COSINE ? 1 - product
+                                          : -product;
 }
 
 static void

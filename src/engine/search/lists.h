@@ -42,8 +42,8 @@ typedef struct lm_lists_training {
  * more than 2^32 − 1, more lists than rows or than LM_LISTS_MOST, a width that a space refuses.
  * LM_NO_MEMORY, LM_CANCELLED. The rows are prepared ones, and not looked at for NaN again.
  */
-lm_status lm_lists_train(lm_context *ctx, const lm_lists_training *options, const float *x, size_t rows,
-                        float *centroids);
+lm_status lm_lists_train(lm_context *ctx, const lm_lists_training *options, const float *x,
+                         size_t rows, float *centroids);
 /* Bytes that it allocates for so many rows, beside x and centroids; 0: too many to count. */
 size_t lm_lists_train_memory(const lm_lists_training *options, size_t rows);
 

@@ -1,5 +1,6 @@
 /*
- * lists_train.c - centroids by Lloyd's iteration from rows drawn at random; the contract is in lists.h.
+ * lists_train.c - centroids by Lloyd's iteration from rows drawn at random; the contract is in
+ * lists.h.
  *
  * Rows are assigned by int8 products (nearest.c), means are sums of floats in the order of rows. A
  * list that has become empty takes a row of the largest one as its centroid, and so a part of it in
@@ -232,7 +233,7 @@ check_options(lm_context *ctx, const lm_lists_training *options, size_t rows)
 
 lm_status
 lm_lists_train(lm_context *ctx, const lm_lists_training *options, const float *x, size_t rows,
-              float *centroids)
+               float *centroids)
 {
     kmeans k = {.ctx = ctx, .options = options, .x = x, .rows = rows, .centroids = centroids};
     lm_status status;

@@ -66,8 +66,8 @@ check_width(lm_context *ctx, size_t width)
 }
 
 lm_status
-lm_space_create(lm_context *ctx, lm_distance_kind metric, size_t width, uint64_t seed, const float *origin,
-                lm_space **space)
+lm_space_create(lm_context *ctx, lm_distance_kind metric, size_t width, uint64_t seed,
+                const float *origin, lm_space **space)
 {
     const size_t padded = lm_space_padded(width);
     lm_space *s;

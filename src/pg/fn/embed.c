@@ -13,6 +13,7 @@
 
 #include "search/distance.h"
 #include "pg/fn/args.h"
+#include "pg/service/known.h"
 
 LMTEXT_ENTRY(lmtext_embed, .name = "embed", .task = "embedding", .texts = 1);
 LMTEXT_ENTRY(lmtext_embed_array, .name = "embed", .task = "embedding", .texts = 1);
@@ -221,13 +222,27 @@ lmtext_embed_document_array_call(PG_FUNCTION_ARGS)
  * Which sides two texts are on where a model has ways of their own for these: what does not change
  * in the statement are the words that are searched for; else the second text is.
  */
-static void
-choose_sides(FunctionCallInfo fcinfo, const lmtext_model *model, lm_side sides[2])
+static int
+find_words(FunctionCallInfo fcinfo)
 {
-    int words = lmtext_args_stable(fcinfo, 0, 0) && !lmtext_args_stable(fcinfo, 1, 1) ? 0 : 1;
+    return lmtext_args_stable(fcinfo, 0, 0) && !lmtext_args_stable(fcinfo, 1, 1) ? 0 : 1;
+}
 
-    sides[words] = model->model.routes != NULL ? LM_SIDE_QUERY : LM_SIDE_NONE;
-    sides[1 - words] = model->model.routes != NULL ? LM_SIDE_DOCUMENT : LM_SIDE_NONE;
+static lm_side
+choose_side(const lmtext_model *model, bool words)
+{
+    if (model->model.routes == NULL)
+        return LM_SIDE_NONE;
+    return words ? LM_SIDE_QUERY : LM_SIDE_DOCUMENT;
+}
+
+/* An index scan that returned the row has computed its distance (service/known.h). */
+static bool
+known_distance(FunctionCallInfo fcinfo, const lmtext_model *model, int words, double *distance)
+{
+    return lmtext_known_any() && lmtext_arg_on_long(fcinfo, 3) == LM_LONG_TRUNCATE &&
+           lmtext_known_find(model, lmtext_arg_text(fcinfo, words),
+                             lmtext_arg_text(fcinfo, 1 - words), distance);
 }
 
 /* Cosine distance of the texts in arguments 0 and 1; false where one of them has no vector. */
@@ -237,12 +252,13 @@ text_distance(FunctionCallInfo fcinfo, double *distance)
     lmtext_model *model = lmtext_arg_model(fcinfo);
     lmtext_inference inferences[2];
     const float *vectors[2];
-    lm_side sides[2];
+    int words = find_words(fcinfo);
 
-    choose_sides(fcinfo, model, sides);
+    if (known_distance(fcinfo, model, words, distance))
+        return true;
     for (int i = 0; i < 2; i++) {
         lmtext_embed_defaults(&inferences[i].options, lmtext_arg_on_long(fcinfo, 3));
-        inferences[i].options.side = sides[i];
+        inferences[i].options.side = choose_side(model, i == words);
         lmtext_infer_init(&inferences[i], &lmtext_vectors, model);
         vectors[i] = lmtext_arg_result(fcinfo, i, &inferences[i]);
     }

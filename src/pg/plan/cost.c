@@ -256,6 +256,10 @@ lmtext_embed_support(PG_FUNCTION_ARGS)
 Datum
 lmtext_distance_support(PG_FUNCTION_ARGS)
 {
+    Node *request = (Node *)PG_GETARG_POINTER(0);
+
+    if (IsA(request, SupportRequestSimplify))
+        PG_RETURN_POINTER(lmtext_plan_text_operator((SupportRequestSimplify *)request));
     return support(fcinfo);
 }
 

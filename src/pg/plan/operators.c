@@ -10,9 +10,11 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -121,4 +123,30 @@ Datum
 lmtext_inner_product_support(PG_FUNCTION_ARGS)
 {
     return simplify(fcinfo, "<#>");
+}
+
+/* ---- lmtext.distance(body, 'words') finds an index on body ---- */
+
+/* The operator of access method lmtext on texts; there is none where the extension is older. */
+static Oid
+text_operator(void)
+{
+    Oid method = get_am_oid("lmtext", true);
+    Oid class = OidIsValid(method) ? GetDefaultOpClass(TEXTOID, method) : InvalidOid;
+
+    if (!OidIsValid(class))
+        return InvalidOid;
+    return get_opfamily_member(get_opclass_family(class), TEXTOID, TEXTOID, 1);
+}
+
+Node *
+lmtext_plan_text_operator(SupportRequestSimplify *request)
+{
+    const FuncExpr *call = request->fcall;
+    Oid operator= list_length(call->args) == 2 ? text_operator() : InvalidOid;
+
+    if (!OidIsValid(operator) || get_opcode(operator) != call->funcid)
+        return NULL;
+    return (Node *)make_opclause(operator, FLOAT8OID, false, linitial(call->args),
+                                 lsecond(call->args), call->funccollid, call->inputcollid);
 }

@@ -65,6 +65,10 @@ List *lmtext_plan_sources(Node *node, const lmtext_scope *scope);
 void lmtext_guard_late(PlannerInfo *root);
 void lmtext_guard_init(void);
 
+/* operators.c: a call of lmtext.distance as the operator that indexes know, or NULL. */
+struct SupportRequestSimplify;
+Node *lmtext_plan_text_operator(struct SupportRequestSimplify *request);
+
 /* batch_texts.c: a text of a call in a target list that is evaluated for each row. */
 typedef struct lmtext_batch_text {
     Node *call;

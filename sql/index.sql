@@ -1,0 +1,311 @@
+-- The access method lmtext: indexes of texts by meaning and of vectors by distance.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+CREATE SCHEMA test_index;
+SET search_path = test_index, public;
+\getenv source LMTEXT_SOURCE_DIR
+\set tiny :source '/models/tiny/bert'
+\set other :source '/models/tiny/bert-silu'
+SELECT lmtext.import_model('m', :'tiny'), lmtext.import_model('other', :'other');
+SET max_parallel_workers_per_gather = 0;
+SET lmtext.embedding_model = 'm';
+
+-- Texts that a statement computes.
+CREATE FUNCTION computed(command text) RETURNS bigint LANGUAGE plpgsql AS
+$$DECLARE before bigint = (SELECT texts FROM lmtext.session_counters());
+BEGIN
+    EXECUTE command;
+    RETURN (SELECT texts FROM lmtext.session_counters()) - before;
+END$$;
+-- The first rows by the plan that is made, and by sorting the table.
+CREATE FUNCTION by_index(query text, scan boolean DEFAULT true) RETURNS int[] LANGUAGE plpgsql AS
+$$DECLARE found int[];
+BEGIN
+    PERFORM set_config('enable_indexscan', scan::text, true), set_config('enable_seqscan', (NOT scan)::text, true);
+    EXECUTE format('SELECT array_agg(id) FROM (%s) x', query) INTO found;
+    RETURN found;
+END$$;
+-- But for one, where int8 cannot tell two rows apart.
+CREATE FUNCTION agrees(query text) RETURNS boolean LANGUAGE sql AS
+$$SELECT (SELECT count(*) FROM unnest(by_index(query)) i WHERE i = ANY (by_index(query, false)))
+         >= cardinality(by_index(query, false)) - 1 AND cardinality(by_index(query)) = cardinality(by_index(query, false))$$;
+CREATE FUNCTION plan(query text) RETURNS text LANGUAGE plpgsql AS
+$$DECLARE line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
+        IF line ~ 'Scan using|Seq Scan|Bitmap' THEN RETURN trim(leading ' ->' FROM line); END IF;
+    END LOOP;
+END$$;
+CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS
+$$BEGIN
+    EXECUTE command;
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END$$;
+CREATE FUNCTION sound(index regclass) RETURNS boolean LANGUAGE sql AS
+$$SELECT bool_and(ok) FROM lmtext.index_check(index)$$;
+
+CREATE TABLE doc (id int PRIMARY KEY, body text, section text, short varchar(100));
+INSERT INTO doc SELECT i, translate(i::text, '0123456789', 'abcdefghij') || ' sat on mat ' || md5(i::text), i % 7,
+    'number ' || i FROM generate_series(1, 600) i;
+INSERT INTO doc VALUES (1001, NULL, '0', NULL), (1002, '', '0', '');
+
+-- ---- What an index may be ----
+\set VERBOSITY default
+CREATE INDEX ON doc USING lmtext (body);
+CREATE INDEX ON doc USING lmtext (body) WITH (model = 'm');
+CREATE INDEX ON doc USING lmtext (body) WITH (model = 'none@1');
+CREATE INDEX ON doc USING lmtext (body) WITH (model = 'm@1', lists = 100000);
+CREATE INDEX ON doc USING lmtext (body) WITH (model = 'm@1', color = 'red');
+CREATE INDEX ON doc USING lmtext (id);
+CREATE UNIQUE INDEX ON doc USING lmtext (body) WITH (model = 'm@1');
+CREATE INDEX ON doc USING lmtext (body, section) WITH (model = 'm@1');
+CREATE SCHEMA elsewhere;
+CREATE TABLE elsewhere.doc (body text);
+CREATE INDEX ON elsewhere.doc USING lmtext (body) WITH (model = 'm@1');
+CREATE INDEX ON elsewhere.doc USING lmtext (body) WITH (model = 'test_index.m@1');
+DROP SCHEMA elsewhere CASCADE;
+CREATE TABLE vectors (id int, v real[]);
+CREATE INDEX ON vectors USING lmtext (v) WITH (model = 'm@1');
+
+-- ---- Texts ----
+CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = 'm@1');
+CREATE INDEX doc_short ON doc USING lmtext (short) WITH (model = 'test_index.m@1');
+SELECT sound('doc_body'), sound('doc_short');
+SELECT model, metric, dimensions, rows, lists FROM lmtext.index_stats('doc_body');
+SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
+SELECT plan('SELECT id FROM doc ORDER BY ''words'' <=> body LIMIT 10');
+SELECT plan('SELECT id FROM doc ORDER BY short <=> ''words'' LIMIT 10');
+SELECT plan('SELECT id FROM doc ORDER BY lmtext.distance(body, ''words'') LIMIT 10');
+ANALYZE doc;
+SET enable_seqscan = off;
+SELECT plan('SELECT id FROM doc WHERE section = ''3'' ORDER BY body <=> ''words'' LIMIT 10');
+SELECT agrees('SELECT id FROM doc ORDER BY body <=> ''the mat'' LIMIT 10');
+SELECT agrees('SELECT id FROM doc WHERE section = ''3'' ORDER BY body <=> ''the mat'' LIMIT 10');
+-- All rows but the null, each once.
+SELECT cardinality(found), cardinality(ARRAY(SELECT DISTINCT unnest(found)))
+FROM by_index('SELECT id FROM doc ORDER BY body <=> ''the mat''') found;
+-- The words are computed once, and no row: the operator is given what the scan has.
+SELECT computed('SELECT id FROM doc ORDER BY body <=> ''how many'' LIMIT 10');
+SELECT computed('SELECT id, body <=> ''how many are there'', 1 - lmtext.distance(body, ''how many are there'')
+                 FROM doc WHERE section = ''2'' ORDER BY body <=> ''how many are there'' LIMIT 10');
+RESET enable_seqscan;
+-- And it is the distance, as far as int8 has it.
+SELECT max(abs(d - lmtext.cosine_distance(lmtext.embed(body), lmtext.embed('many mats')))) < 2e-3 AS near, bool_and(d >= before) AS in_order FROM
+    (SELECT body, d, lag(d, 1, -1) OVER () AS before FROM
+        (SELECT body, body <=> 'many mats' AS d FROM doc ORDER BY body <=> 'many mats' LIMIT 50) x) y;
+
+-- ---- Writing ----
+SELECT computed('UPDATE doc SET id = id + 2000 WHERE id <= 100');
+SELECT computed('UPDATE doc SET body = ''another '' || id WHERE id BETWEEN 201 AND 220');
+SELECT computed('INSERT INTO doc VALUES (5000, ''a new text''), (5001, ''a new text''), (5002, NULL)');
+SELECT (by_index('SELECT id FROM doc ORDER BY body <=> ''a new text'' LIMIT 2')) AS first;
+DELETE FROM doc WHERE id BETWEEN 301 AND 400;
+VACUUM doc;
+SELECT sound('doc_body'), sound('doc_short');
+SELECT rows FROM lmtext.index_stats('doc_body');
+INSERT INTO doc SELECT id + 10000, body, section, short FROM doc WHERE id BETWEEN 401 AND 500;
+SELECT rows, free < 200 AS places_are_used_again FROM lmtext.index_stats('doc_body');
+SELECT sound('doc_body'), agrees('SELECT id FROM doc ORDER BY body <=> ''sat on'' LIMIT 10');
+REINDEX INDEX doc_body;
+REINDEX INDEX CONCURRENTLY doc_body;
+VACUUM FULL doc;
+SELECT sound('doc_body'), sound('doc_short');
+SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
+
+-- ---- Which model ----
+SELECT refusal('DROP TABLE "m@1"');
+SET enable_seqscan = off;
+SET lmtext.embedding_model = 'other';
+SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
+SET lmtext.embedding_model = '';
+SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
+SET lmtext.embedding_model = 'm@1';
+SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
+SET lmtext.on_long = 'error';
+SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
+RESET lmtext.on_long;
+-- No other use.
+SELECT query, plan(query) ~ 'doc_body|doc_short' AS uses_it
+FROM unnest('{SELECT count(*) FROM doc,SELECT id FROM doc,SELECT body FROM doc WHERE body <=> ''a'' < .1}'::text[]) query;
+RESET enable_seqscan;
+-- Plans that are kept follow the setting, and what it means.
+SET plan_cache_mode = force_generic_plan;
+SET lmtext.embedding_model = 'm';
+PREPARE nearest(text) AS SELECT id FROM doc ORDER BY body <=> $1 LIMIT 3;
+EXPLAIN (COSTS off) EXECUTE nearest('words');
+SET lmtext.embedding_model = 'other';
+EXPLAIN (COSTS off) EXECUTE nearest('words');
+SET lmtext.embedding_model = 'm';
+EXPLAIN (COSTS off) EXECUTE nearest('words');
+SELECT lmtext.import_model('m', :'other');
+SELECT lmtext.deploy('m', 2);
+EXPLAIN (COSTS off) EXECUTE nearest('words');
+SELECT lmtext.deploy('m', 1);
+EXPLAIN (COSTS off) EXECUTE nearest('words');
+DEALLOCATE nearest;
+RESET plan_cache_mode;
+-- A scan that has begun does not change its model.
+BEGIN;
+SET LOCAL enable_seqscan = off;
+DECLARE c CURSOR FOR SELECT id FROM doc ORDER BY body <=> 'the words';
+FETCH 1 FROM c \g /dev/null
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM doc ORDER BY body <=> 'the words';
+SET LOCAL lmtext.embedding_model = 'other';
+\set VERBOSITY sqlstate
+FETCH 1 FROM c;
+\set VERBOSITY default
+ROLLBACK;
+-- An index whose model was exchanged.
+CREATE TABLE swap AS SELECT id, body FROM doc WHERE id BETWEEN 401 AND 420;
+CREATE INDEX swap_body ON swap USING lmtext (body) WITH (model = 'm@1');
+ALTER INDEX swap_body SET (model = 'other@1');
+\set VERBOSITY sqlstate
+INSERT INTO swap VALUES (1, 'a text that it has not seen');
+\set VERBOSITY default
+REINDEX INDEX swap_body;
+INSERT INTO swap VALUES (1, 'a text that it has not seen');
+SELECT sound('swap_body');
+DROP TABLE swap;
+
+-- ---- Who ----
+CREATE ROLE index_reader;
+CREATE ROLE index_writer;
+GRANT USAGE ON SCHEMA test_index TO index_reader, index_writer;
+GRANT SELECT ON doc TO index_reader;
+GRANT INSERT ON doc TO index_writer;
+SET ROLE index_writer;
+INSERT INTO doc VALUES (6000, 'written by somebody who may not use the model');
+RESET ROLE;
+SET ROLE index_reader;
+SELECT refusal('SELECT id FROM test_index.doc ORDER BY body OPERATOR(public.<=>) ''words'' LIMIT 1');
+SELECT refusal('SELECT lmtext.index_stats(''test_index.doc_body'')') , refusal('SELECT lmtext.index_check(''test_index.doc_body'')'),
+       refusal('SELECT lmtext.index_recall(''test_index.doc_body'')');
+RESET ROLE;
+SELECT lmtext.grant_model('m', 'index_reader') \g /dev/null
+-- Row security: the same rows by index and by sorting, of those that may be seen.
+CREATE POLICY a_few ON doc FOR SELECT TO index_reader USING (id % 10 = 3);
+ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA test_index TO index_reader;
+GRANT SELECT (file) ON "m@1" TO index_reader;
+SET ROLE index_reader;
+SELECT agrees('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12'),
+       (SELECT bool_and(i % 10 = 3) FROM unnest(by_index('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12')) i) AS visible;
+RESET ROLE;
+ALTER TABLE doc DISABLE ROW LEVEL SECURITY;
+
+-- ---- Kinds of indexes and tables ----
+CREATE INDEX doc_some ON doc USING lmtext ((body || ' ' || section)) WITH (model = 'm@1') WHERE section < '3';
+SELECT plan('SELECT id FROM doc WHERE section < ''3'' ORDER BY (body || '' '' || section) <=> ''words'' LIMIT 10'), sound('doc_some');
+DROP INDEX doc_some;
+CREATE UNLOGGED TABLE unlogged AS SELECT id, body FROM doc WHERE id BETWEEN 401 AND 420;
+CREATE INDEX unlogged_body ON unlogged USING lmtext (body) WITH (model = 'm@1');
+INSERT INTO unlogged VALUES (1, 'one');
+CREATE TEMP TABLE temporary AS SELECT id, body FROM doc WHERE id BETWEEN 401 AND 420;
+CREATE INDEX temporary_body ON temporary USING lmtext (body) WITH (model = 'test_index.m@1');
+INSERT INTO temporary VALUES (1, 'one');
+SELECT sound('unlogged_body'), sound('temporary_body');
+CREATE TABLE parts (id int, body text) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (450);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (450) TO (10000);
+CREATE INDEX parts_body ON parts USING lmtext (body) WITH (model = 'm@1');
+INSERT INTO parts SELECT id, body FROM doc WHERE id BETWEEN 401 AND 500;
+SELECT agrees('SELECT id FROM parts ORDER BY body <=> ''mats'' LIMIT 10'), sound('parts_1_body_idx'), sound('parts_2_body_idx');
+TRUNCATE parts;
+SELECT sound('parts_1_body_idx'), by_index('SELECT id FROM parts ORDER BY body <=> ''mats'' LIMIT 10');
+INSERT INTO parts SELECT id, body FROM doc WHERE id BETWEEN 401 AND 430;
+SELECT sound('parts_1_body_idx'), agrees('SELECT id FROM parts ORDER BY body <=> ''mats'' LIMIT 10');
+CREATE INDEX CONCURRENTLY doc_again ON doc USING lmtext (body) WITH (model = 'm@1', lists = 5);
+SELECT sound('doc_again'), lists FROM lmtext.index_stats('doc_again');
+DROP INDEX doc_again;
+
+-- ---- Vectors ----
+CREATE FUNCTION vector(seed int, width int) RETURNS real[] LANGUAGE sql IMMUTABLE AS
+$$SELECT array_agg((((seed * 7919 + i * 104729 + (seed * i) % 251 * 31) % 1009) / 1009.0 - .5)::real ORDER BY i) FROM generate_series(1, width) i$$;
+INSERT INTO vectors SELECT i, vector(i, 96) FROM generate_series(1, 1500) i;
+CREATE INDEX vectors_cosine ON vectors USING lmtext (v);
+CREATE INDEX vectors_l2 ON vectors USING lmtext (v real_l2_ops) WITH (lists = 20);
+CREATE INDEX vectors_ip ON vectors USING lmtext (v real_ip_ops);
+SELECT metric, rows, lists FROM lmtext.index_stats('vectors_cosine') UNION ALL SELECT metric, rows, lists FROM lmtext.index_stats('vectors_l2')
+UNION ALL SELECT metric, rows, lists FROM lmtext.index_stats('vectors_ip');
+INSERT INTO vectors SELECT i, vector(i, 96) FROM generate_series(1501, 2000) i;
+SELECT plan('SELECT id FROM vectors ORDER BY v <=> vector(3, 96) LIMIT 10'), plan('SELECT id FROM vectors ORDER BY v <-> vector(3, 96) LIMIT 10'),
+       plan('SELECT id FROM vectors ORDER BY v <#> vector(3, 96) LIMIT 10');
+SELECT operator, bool_and(agrees(format('SELECT id FROM vectors ORDER BY v %s vector(%s, 96) LIMIT 10', operator, q))) AS found
+FROM unnest('{<=>,<->,<#>}'::text[]) operator, generate_series(3000, 3009) q GROUP BY operator ORDER BY 1;
+SELECT sound('vectors_cosine'), sound('vectors_l2'), sound('vectors_ip');
+SELECT recall > .9 AS good, samples, k FROM lmtext.index_recall('vectors_cosine', 20, 5);
+SELECT recall > .9 AS good, samples, k FROM lmtext.index_recall('vectors_l2', 20);
+DELETE FROM vectors WHERE id % 2 = 0;
+VACUUM vectors;
+INSERT INTO vectors SELECT i, vector(i, 96) FROM generate_series(2001, 3000) i;
+SELECT sound('vectors_cosine'), sound('vectors_l2'), sound('vectors_ip');
+-- A scan goes on until all rows are returned; or as far as it is told.
+SELECT count(*), count(DISTINCT i) FROM unnest(by_index('SELECT id FROM vectors ORDER BY v <=> vector(3, 96)')) i;
+SELECT count(*), count(DISTINCT i) FROM unnest(by_index('SELECT id FROM vectors ORDER BY v <-> vector(3, 96)')) i;
+SELECT cardinality(by_index('SELECT id FROM vectors WHERE id % 400 = 1 ORDER BY v <=> vector(3, 96) LIMIT 5'));
+SET lmtext.max_scan_tuples = 150;
+SELECT cardinality(by_index('SELECT id FROM vectors ORDER BY v <=> vector(3, 96)')) < 1000 AS ends_early;
+RESET lmtext.max_scan_tuples;
+SET lmtext.ordering = strict;
+SELECT bool_and(d >= before) AS in_order, count(*) > 1800 AS most_rows FROM (SELECT d, lag(d, 1, -9) OVER () AS before FROM
+    (SELECT v <-> vector(3, 96) AS d FROM vectors ORDER BY v <-> vector(3, 96)) x) y;
+RESET lmtext.ordering;
+SET lmtext.search_effort = 1000;
+SET lmtext.search_effort = 10;
+SELECT agrees('SELECT id FROM vectors ORDER BY v <-> vector(77, 96) LIMIT 10');
+RESET lmtext.search_effort;
+-- What is no vector of the index.
+SELECT refusal('INSERT INTO vectors VALUES (0, ''{1,2}'')'), refusal('INSERT INTO vectors VALUES (0, ''{}'')');
+SELECT refusal('INSERT INTO vectors SELECT 0, array_fill(''NaN''::real, ''{96}'')'), refusal('INSERT INTO vectors SELECT 0, array_fill(1::real, ''{20000}'')');
+SELECT refusal('SELECT by_index(''SELECT id FROM vectors ORDER BY v <=> ''''{1,2}'''' LIMIT 1'')');
+CREATE TABLE bad AS SELECT 1 AS id, '{1,2}'::real[] AS v UNION ALL SELECT 2, '{1,2,3}';
+SELECT refusal('CREATE INDEX ON bad USING lmtext (v)');
+-- Vectors without a direction have no cosine, and are left out by it.
+CREATE TABLE zero AS SELECT 1 AS id, '{0,0}'::real[] AS v UNION ALL SELECT 2, '{1,2}' UNION ALL SELECT 3, NULL;
+CREATE INDEX zero_cosine ON zero USING lmtext (v);
+CREATE INDEX zero_l2 ON zero USING lmtext (v real_l2_ops);
+INSERT INTO zero VALUES (4, '{0,0}');
+SELECT by_index('SELECT id FROM zero ORDER BY v <=> ''{1,1}'''), by_index('SELECT id FROM zero ORDER BY v <-> ''{1,1}''');
+SELECT sound('zero_cosine'), sound('zero_l2');
+-- A null is at no distance from anything.
+PREPARE of_null(real[]) AS SELECT count(*) FROM (SELECT id FROM zero ORDER BY v <-> $1) x;
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+EXECUTE of_null(NULL);
+RESET enable_seqscan;
+RESET plan_cache_mode;
+-- A join asks again and again.
+SET enable_seqscan = off;
+SELECT q, id, round(d::numeric, 4) AS d FROM generate_series(5, 7, 2) q, LATERAL (SELECT id, v <-> vector(q, 96) AS d FROM vectors ORDER BY v <-> vector(q, 96) LIMIT 1) x;
+RESET enable_seqscan;
+
+-- ---- Every width, in one page and over several ----
+CREATE TABLE wide (id int, v real[]);
+CREATE FUNCTION of_width(width int, rows int, class text, operator text) RETURNS text LANGUAGE plpgsql AS
+$$DECLARE answer text;
+BEGIN
+    DROP INDEX IF EXISTS wide_v;
+    TRUNCATE wide;
+    INSERT INTO wide SELECT i, vector(i, width) FROM generate_series(1, rows) i;
+    EXECUTE format('CREATE INDEX wide_v ON wide USING lmtext (v %s)', class);
+    INSERT INTO wide SELECT i, vector(i, width) FROM generate_series(rows + 1, rows + 40) i;
+    answer := 'found: ' || agrees(format('SELECT id FROM wide ORDER BY v %s vector(5000, %s) LIMIT 10', operator, width));
+    RETURN answer || ', sound: ' || sound('wide_v');
+END$$;
+SELECT width, of_width(width, 20, 'real_l2_ops', '<->') FROM unnest('{2,63,64,65,1024,1920,2000,8000,8200,16000}'::int[]) width;
+SELECT of_width(2000, 150, 'real_cosine_ops', '<=>'), of_width(8200, 150, 'real_l2_ops', '<->');
+SELECT refusal('SELECT of_width(16001, 1, ''real_l2_ops'', ''<->'')');
+
+-- ---- What is none ----
+SELECT refusal('SELECT lmtext.index_stats(''doc_pkey'')'), refusal('SELECT lmtext.index_check(''doc'')'),
+       refusal('SELECT lmtext.index_recall(''parts_body'')'), refusal('SELECT lmtext.index_recall(''doc_body'', 0)'),
+       refusal('SELECT lmtext.index_recall(''doc_body'', 1, 0)');
+SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'lmtext') ORDER BY 1;
+
+\set VERBOSITY terse
+DROP SCHEMA test_index CASCADE;
+DROP ROLE index_reader, index_writer;

@@ -1,0 +1,620 @@
+/*
+ * build.c - building an index: from the rows of a table to pages.
+ *
+ * Rows are read, embedded in batches, and spooled into a temporary file as int8 vectors; the first
+ * ones give the origin. When all are there it is known how many lists there are to be, rows are
+ * sorted by their lists, and pages are written one list after the other. They are logged at the
+ * end, in one sweep. Where there is no row, no model is read: a dump is restored table by table,
+ * and the model may not be there yet.
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "access/xloginsert.h"
+#include "catalog/index.h"
+#include "catalog/pg_operator_d.h"
+#include "catalog/pg_type_d.h"
+#include "commands/progress.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/buffile.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplesort.h"
+
+#include "pg/am/index.h"
+#include "search/index_plan.h"
+
+#define BATCH_ROWS 128
+#define BATCH_BYTES ((size_t)1024 * 1024)
+#define ORIGIN_ROWS 1024 /* whose mean is the origin */
+#define ASSIGNED_ROWS 1024
+
+enum {
+    PHASE_EMBED = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 1,
+    PHASE_TRAIN,
+    PHASE_ASSIGN,
+    PHASE_WRITE,
+};
+
+/* What stands before a row's int8 vector in the spool. */
+typedef struct spooled {
+    ItemPointerData tid;
+    lm_hash128 hash;
+} spooled;
+
+typedef struct build {
+    Relation index;
+    lmtext_kind kind;
+    lmtext_meta meta;
+    lmtext_embedder embedder;
+    lmtext_call call;
+    MemoryContext memory, batch; /* of all of it; of a batch */
+
+    /* Texts that wait for being embedded. */
+    lm_text texts[BATCH_ROWS];
+    ItemPointerData tids[BATCH_ROWS];
+    int waiting;
+    size_t bytes;
+
+    /* The first vectors, until there is an origin. */
+    int width;
+    float *first; /* (ORIGIN_ROWS, width) */
+    spooled first_rows[ORIGIN_ROWS];
+    int first_count;
+
+    lm_space *space;
+    size_t row_bytes;
+    float *origin;
+    BufFile *spool;
+    uint8 *record;
+    int64 rows; /* spooled */
+} build;
+
+char *
+lmtext_am_phase(int64 phase)
+{
+    static const char *const phases[] = {
+        [PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE] = "initializing",
+        [PHASE_EMBED] = "reading and embedding rows",
+        [PHASE_TRAIN] = "training lists",
+        [PHASE_ASSIGN] = "assigning rows to lists",
+        [PHASE_WRITE] = "writing pages",
+    };
+
+    return phase > 0 && phase < lengthof(phases) ? pstrdup(phases[phase]) : NULL;
+}
+
+static void
+tell_phase(int64 phase, int64 total)
+{
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+}
+
+/* ---- The spool ---- */
+
+static void
+spool_row(build *b, const spooled *row, const float *x)
+{
+    memcpy(b->record, row, sizeof(*row));
+    lm_int8_row_encode(b->space, x, b->record + sizeof(*row));
+    BufFileWrite(b->spool, b->record, sizeof(*row) + b->row_bytes);
+    b->rows++;
+}
+
+/* The next row of the spool into memory of the caller. */
+static void
+unspool_row(build *b, lmtext_row *row, uint8 *vector)
+{
+    spooled head;
+
+    if (BufFileRead(b->spool, &head, sizeof head) != sizeof head ||
+        BufFileRead(b->spool, vector, b->row_bytes) != b->row_bytes)
+        ereport(ERROR, (errcode_for_file_access(),
+                        errmsg("could not read the temporary file of an index build")));
+    row->tid = head.tid;
+    row->hash = head.hash;
+    row->vector = vector;
+}
+
+static void
+rewind_spool(build *b)
+{
+    if (BufFileSeek(b->spool, 0, 0, SEEK_SET) != 0)
+        ereport(ERROR, (errcode_for_file_access(),
+                        errmsg("could not rewind the temporary file of an index build")));
+}
+
+/* The mean of the first rows; for cosine as well, where codes need it least long. */
+static float *
+mean_of_first(const build *b)
+{
+    float *mean = palloc(b->width * sizeof(float));
+
+    for (int i = 0; i < b->width; i++) {
+        double sum = 0;
+
+        for (int row = 0; row < b->first_count; row++)
+            sum += b->first[(size_t)row * b->width + i];
+        mean[i] = (float)(sum / b->first_count);
+    }
+    return mean;
+}
+
+static void
+begin_spool(build *b)
+{
+    MemoryContext caller = MemoryContextSwitchTo(b->memory);
+
+    b->origin = mean_of_first(b);
+    lmtext_check(&b->call,
+                 lm_space_create(&b->call.ctx, b->kind.metric, b->width, LMTEXT_INDEX_SEED,
+                                 b->origin, &b->space),
+                 NULL);
+    b->row_bytes = lm_int8_row_bytes(b->space);
+    b->record = palloc(sizeof(spooled) + b->row_bytes);
+    b->spool = BufFileCreateTemp(false);
+    for (int i = 0; i < b->first_count; i++)
+        spool_row(b, &b->first_rows[i], b->first + (size_t)i * b->width);
+    pfree(b->first);
+    MemoryContextSwitchTo(caller);
+}
+
+/* ---- Rows ---- */
+
+/* A vector as the user, or the model, has it. Without a direction it is in no index by cosine. */
+static void
+add_vector(build *b, const float *vector, int width, const spooled *row)
+{
+    float *x;
+    bool zero;
+
+    if (b->width == 0) {
+        b->width = width;
+        b->first = MemoryContextAllocHuge(b->memory, (size_t)ORIGIN_ROWS * width * sizeof(float));
+    }
+    x = palloc(width * sizeof(float));
+    lmtext_check(&b->call, lm_space_prepare(&b->call.ctx, b->kind.metric, width, vector, x, &zero),
+                 NULL);
+    if (zero && b->kind.metric == LM_DISTANCE_COSINE)
+        return;
+    if (b->space != NULL) {
+        spool_row(b, row, x);
+        return;
+    }
+    memcpy(b->first + (size_t)b->first_count * width, x, width * sizeof(float));
+    b->first_rows[b->first_count++] = *row;
+    if (b->first_count == ORIGIN_ROWS)
+        begin_spool(b);
+}
+
+/* A text of the batch has its vector. */
+static void
+add_embedded(build *b, int number, const float *vector, int width)
+{
+    spooled row = {.tid = b->tids[number]};
+
+    row.hash = lmtext_value_hash(&b->meta, b->texts[number].bytes, b->texts[number].length);
+    add_vector(b, vector, width, &row);
+}
+
+/* What fails in a batch is tried alone, for its own error, or because it may be left out. */
+static void
+embed_batch(build *b)
+{
+    MemoryContext caller = MemoryContextSwitchTo(b->batch);
+    int width, done = 0;
+    float *vectors;
+
+    lmtext_embedder_rows(&b->embedder, b->index);
+    width = lmtext_embed_width(b->embedder.inference.model, &b->embedder.inference.options);
+    vectors = palloc((size_t)b->waiting * width * sizeof(float));
+    while (done < b->waiting) {
+        int some = (int)lmtext_infer_some(&b->embedder.inference, b->texts + done,
+                                          b->waiting - done, vectors, NULL);
+
+        for (int i = 0; i < some; i++)
+            add_embedded(b, done + i, vectors + (size_t)i * width, width);
+        done += some;
+        if (done < b->waiting &&
+            lmtext_infer_text(&b->embedder.inference, b->texts[done], vectors, &b->embedder.empty))
+            add_embedded(b, done, vectors, width);
+        done = Min(done + 1, b->waiting);
+        CHECK_FOR_INTERRUPTS();
+    }
+    b->waiting = 0;
+    b->bytes = 0;
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(b->batch);
+}
+
+static void
+add_text(build *b, Datum value, ItemPointer tid)
+{
+    MemoryContext caller = MemoryContextSwitchTo(b->batch);
+    lm_text copy = lmtext_utf8_from_text(DatumGetTextPCopy(value));
+
+    MemoryContextSwitchTo(caller);
+    b->texts[b->waiting] = copy;
+    b->tids[b->waiting++] = *tid;
+    b->bytes += copy.length;
+    if (b->waiting == BATCH_ROWS || b->bytes >= BATCH_BYTES)
+        embed_batch(b);
+}
+
+static void
+add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool alive, void *state)
+{
+    build *b = state;
+    MemoryContext caller;
+    spooled row = {.tid = *tid};
+    const float *floats;
+    int width;
+
+    if (nulls[0])
+        return;
+    if (b->kind.text) {
+        add_text(b, values[0], tid);
+        return;
+    }
+    caller = MemoryContextSwitchTo(b->batch);
+    floats = lmtext_value_floats(values[0], b->width, &width);
+    add_vector(b, floats, width, &row);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(b->batch);
+}
+
+/* ---- Pages ---- */
+
+/* Rows that are written together, of one list. */
+typedef struct group {
+    lmtext_store *store;
+    lmtext_row *rows; /* (layout.rows) */
+    uint8 *vectors;   /* (layout.rows, row_bytes) */
+    int count;
+    uint32 list;
+    BlockNumber last; /* page of the list */
+    MemoryContext memory;
+    int64 written;
+} group;
+
+static void
+group_init(group *g, lmtext_store *store)
+{
+    memset(g, 0, sizeof(*g));
+    g->store = store;
+    g->rows = palloc(store->layout.rows * sizeof(*g->rows));
+    g->vectors = palloc(store->layout.rows * store->layout.row_bytes);
+    g->last = InvalidBlockNumber;
+    g->memory = AllocSetContextCreate(CurrentMemoryContext, "lmtext pages", ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+group_write(group *g)
+{
+    MemoryContext caller;
+
+    if (g->count == 0)
+        return;
+    caller = MemoryContextSwitchTo(g->memory);
+    g->last = lmtext_rows_write(g->store, g->list, g->last, g->rows, g->count);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(g->memory);
+    g->written += g->count;
+    g->count = 0;
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, g->written);
+    CHECK_FOR_INTERRUPTS();
+}
+
+/* Where the next row's vector goes. */
+static uint8 *
+group_place(group *g)
+{
+    if (g->count == g->store->layout.rows)
+        group_write(g);
+    return g->vectors + g->count * g->store->layout.row_bytes;
+}
+
+/* Rows of another list begin. */
+static void
+group_list(group *g, uint32 list)
+{
+    if (g->list == list)
+        return;
+    group_write(g);
+    g->list = list;
+    g->last = InvalidBlockNumber;
+}
+
+static void
+begin_index(build *b, uint32 lists, const float *centroids, lmtext_store *store)
+{
+    const lmtext_begin begin = {
+        .width = b->width,
+        .digest = b->kind.text ? &b->embedder.inference.model->identity.digest : NULL,
+        .origin = b->origin,
+        .centroids = centroids,
+        .lists = lists,
+        .rows = (double)b->rows,
+    };
+
+    lmtext_store_begin(b->index, &begin, true);
+    lmtext_store_open(b->index, store);
+    store->building = true;
+}
+
+static void
+write_flat(build *b, lmtext_store *store)
+{
+    group g;
+
+    begin_index(b, 1, NULL, store);
+    tell_phase(PHASE_WRITE, b->rows);
+    rewind_spool(b);
+    group_init(&g, store);
+    for (int64 i = 0; i < b->rows; i++) {
+        uint8 *place = group_place(&g);
+
+        unspool_row(b, &g.rows[g.count], place);
+        g.count++;
+    }
+    group_write(&g);
+}
+
+/* ---- Lists ---- */
+
+/* Rows of the spool, evenly. */
+static float *
+take_sample(build *b, size_t wanted)
+{
+    float *sample = MemoryContextAllocHuge(b->memory, wanted * b->width * sizeof(float));
+    uint8 *vector = palloc(b->row_bytes);
+    size_t taken = 0;
+    lmtext_row row;
+
+    rewind_spool(b);
+    for (int64 i = 0; i < b->rows && taken < wanted; i++) {
+        unspool_row(b, &row, vector);
+        if ((uint64)i * wanted / b->rows == taken)
+            lm_int8_row_decode(b->space, vector, sample + taken++ * b->width);
+        if (i % ASSIGNED_ROWS == 0)
+            CHECK_FOR_INTERRUPTS();
+    }
+    pfree(vector);
+    return sample;
+}
+
+static float *
+train_lists(build *b, size_t lists)
+{
+    lm_lists_training options = {.metric = b->kind.metric,
+                                 .width = b->width,
+                                 .lists = lists,
+                                 .rounds = LM_LISTS_ROUNDS,
+                                 .seed = LMTEXT_INDEX_SEED};
+    size_t rows = lm_plan_sample(b->rows, lists, b->width, (size_t)maintenance_work_mem * 1024);
+    float *centroids = MemoryContextAllocHuge(b->memory, lists * b->width * sizeof(float));
+    float *sample;
+
+    rows = Min(Max(rows, lists), (size_t)b->rows);
+    tell_phase(PHASE_TRAIN, LM_LISTS_ROUNDS);
+    sample = take_sample(b, rows);
+    lmtext_check(&b->call, lm_lists_train(&b->call.ctx, &options, sample, rows, centroids), NULL);
+    pfree(sample);
+    return centroids;
+}
+
+/* Sorts (list, row as it is spooled). */
+static Tuplesortstate *
+begin_sort(TupleDesc *columns)
+{
+    AttrNumber column = 1;
+    Oid less = Int4LessOperator, collation = InvalidOid;
+    bool nulls_first = false;
+
+    *columns = CreateTemplateTupleDesc(2);
+    TupleDescInitEntry(*columns, 1, "list", INT4OID, -1, 0);
+    TupleDescInitEntry(*columns, 2, "row", BYTEAOID, -1, 0);
+    return tuplesort_begin_heap(*columns, 1, &column, &less, &collation, &nulls_first,
+                                maintenance_work_mem, NULL, TUPLESORT_NONE);
+}
+
+/* Some rows of the spool. */
+typedef struct chunk {
+    uint8 *records; /* (count): varlena header, spooled, vector */
+    float *x;       /* (count, width) */
+    uint32 *lists;
+    size_t record_bytes;
+    int count;
+} chunk;
+
+static void
+read_chunk(build *b, chunk *c, int64 left)
+{
+    c->count = (int)Min(left, ASSIGNED_ROWS);
+    for (int i = 0; i < c->count; i++) {
+        uint8 *record = c->records + i * c->record_bytes;
+        lmtext_row row;
+        spooled head = {0};
+
+        unspool_row(b, &row, record + VARHDRSZ + sizeof(spooled));
+        head.tid = row.tid;
+        head.hash = row.hash;
+        SET_VARSIZE(record, VARHDRSZ + sizeof(spooled) + b->row_bytes);
+        memcpy(record + VARHDRSZ, &head, sizeof head);
+        lm_int8_row_decode(b->space, row.vector, c->x + (size_t)i * b->width);
+    }
+}
+
+static void
+sort_chunk(const chunk *c, Tuplesortstate *sort, TupleTableSlot *slot)
+{
+    for (int i = 0; i < c->count; i++) {
+        ExecClearTuple(slot);
+        slot->tts_values[0] = Int32GetDatum((int32)c->lists[i]);
+        slot->tts_values[1] = PointerGetDatum(c->records + i * c->record_bytes);
+        slot->tts_isnull[0] = slot->tts_isnull[1] = false;
+        ExecStoreVirtualTuple(slot);
+        tuplesort_puttupleslot(sort, slot);
+    }
+}
+
+static void
+assign_rows(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot *slot)
+{
+    chunk c = {.record_bytes = MAXALIGN(VARHDRSZ + sizeof(spooled) + b->row_bytes)};
+
+    c.records = palloc(ASSIGNED_ROWS * c.record_bytes);
+    c.x = MemoryContextAllocHuge(CurrentMemoryContext,
+                                 (size_t)ASSIGNED_ROWS * b->width * sizeof(float));
+    c.lists = palloc(ASSIGNED_ROWS * sizeof(*c.lists));
+    tell_phase(PHASE_ASSIGN, b->rows);
+    rewind_spool(b);
+    for (int64 done = 0; done < b->rows; done += c.count) {
+        read_chunk(b, &c, b->rows - done);
+        lmtext_check(store->call,
+                     lm_lists_assign(&store->call->ctx, store->lists, c.x, c.count, c.lists), NULL);
+        sort_chunk(&c, sort, slot);
+        pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done + c.count);
+        CHECK_FOR_INTERRUPTS();
+    }
+    pfree(c.records);
+    pfree(c.x);
+    pfree(c.lists);
+}
+
+static void
+write_sorted(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot *slot)
+{
+    group g;
+
+    tell_phase(PHASE_WRITE, b->rows);
+    group_init(&g, store);
+    while (tuplesort_gettupleslot(sort, true, false, slot, NULL)) {
+        bool null;
+        uint32 list = (uint32)DatumGetInt32(slot_getattr(slot, 1, &null));
+        const char *record = VARDATA_ANY(DatumGetPointer(slot_getattr(slot, 2, &null)));
+        spooled head;
+        uint8 *place;
+
+        group_list(&g, list);
+        place = group_place(&g);
+        memcpy(&head, record, sizeof head);
+        memcpy(place, record + sizeof head, b->row_bytes);
+        g.rows[g.count++] = (lmtext_row){head.tid, head.hash, place};
+    }
+    group_write(&g);
+}
+
+static void
+write_lists(build *b, uint32 lists, lmtext_store *store)
+{
+    TupleDesc columns;
+    Tuplesortstate *sort;
+    TupleTableSlot *in, *out;
+
+    begin_index(b, lists, train_lists(b, lists), store);
+    sort = begin_sort(&columns);
+    in = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+    out = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
+    assign_rows(b, store, sort, in);
+    tuplesort_performsort(sort);
+    write_sorted(b, store, sort, out);
+    ExecDropSingleTupleTableSlot(in);
+    ExecDropSingleTupleTableSlot(out);
+    tuplesort_end(sort);
+}
+
+/* ---- The whole ---- */
+
+static uint32
+lists_for(const build *b)
+{
+    int64 asked = lmtext_index_lists_option(b->index);
+
+    if (asked == 0)
+        asked = (int64)lm_plan_lists(b->rows);
+    return (uint32)Min(asked, b->rows);
+}
+
+static void
+write_index(build *b)
+{
+    uint32 lists;
+    lmtext_store store;
+
+    if (b->space == NULL)
+        begin_spool(b);
+    lists = lists_for(b);
+    if (lists > 1)
+        write_lists(b, lists, &store);
+    else
+        write_flat(b, &store);
+    if (b->kind.text)
+        lmtext_hashes_build(&store, (double)b->rows);
+    BufFileClose(b->spool);
+}
+
+static build *
+build_begin(Relation index)
+{
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext build", ALLOCSET_DEFAULT_SIZES);
+    build *b = MemoryContextAllocZero(memory, sizeof(*b));
+
+    b->index = index;
+    b->kind = lmtext_index_kind(index);
+    b->memory = memory;
+    b->batch = AllocSetContextCreate(memory, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
+    b->embedder.resolver.memory = memory;
+    lmtext_call_init(&b->call, memory);
+    lmtext_meta_read(index, &b->meta);
+    return b;
+}
+
+/* The name of the model is looked up in any case, its rows are not read; nor is it asked whether
+ * the owner may use it, since a dump grants that when its indexes are there. */
+static void
+check_index(Relation index)
+{
+    lmtext_resolver resolver = {.memory = CurrentMemoryContext};
+
+    lmtext_index_check_options(index);
+    if (lmtext_index_kind(index).text) {
+        lmtext_index_depend(index, lmtext_index_version(index, &resolver));
+    }
+}
+
+IndexBuildResult *
+lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
+{
+    IndexBuildResult *result = palloc0(sizeof(*result));
+    int call = lmtext_index_stats_begin();
+    build *b;
+
+    check_index(index);
+    lmtext_meta_write_new(index, MAIN_FORKNUM);
+    b = build_begin(index);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_EMBED);
+    result->heap_tuples = table_index_build_scan(heap, index, info, true, true, add_value, b, NULL);
+    if (b->waiting > 0)
+        embed_batch(b);
+    if (b->first_count > 0 || b->rows > 0)
+        write_index(b);
+    result->index_tuples = (double)b->rows;
+    if (RelationNeedsWAL(index))
+        log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+    MemoryContextDelete(b->memory);
+    lmtext_stats_end(call);
+    return result;
+}
+
+/* The init fork of an unlogged index. */
+void
+lmtext_am_buildempty(Relation index)
+{
+    lmtext_meta_write_new(index, INIT_FORKNUM);
+}

@@ -1,0 +1,90 @@
+/*
+ * cost.c - what a scan costs, and when there is none.
+ *
+ * An index serves one thing, the rows in the order of a distance from something. On text the
+ * operator computes with the model that lmtext.embedding_model means; an index of another version
+ * has other distances and is no index for it. Such a plan is none, not a dear one: it would be
+ * taken where all others are disabled. A plan depends on the setting, whose change drops the
+ * session's plans, and on the tables that say what it means.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "utils/float.h"
+
+#include "pg/am/index.h"
+#include "pg/service/kept.h"
+#include "pg/service/tasks.h"
+#include "search/index_plan.h"
+
+/* Parts of cpu_operator_cost, by measure: a number of a code, and of an int8 vector. */
+#define CODE_NUMBER (1.0 / 3200)
+#define INT8_NUMBER (1.0 / 300)
+
+/* Is the index of the model that the operator computes with? */
+static bool
+is_of_operators_model(PlannerInfo *root, Oid index)
+{
+    Oid version = lmtext_index_peek_version(index);
+    const char *name = lmtext_task_planned();
+    Oid operators = name[0] != '\0' ? lmtext_kept_named(name) : InvalidOid;
+
+    root->glob->relationOids =
+        list_concat_unique_oid(root->glob->relationOids, lmtext_kept_sources());
+    if (OidIsValid(version))
+        root->glob->relationOids = list_append_unique_oid(root->glob->relationOids, version);
+    return OidIsValid(version) && OidIsValid(operators) && lmtext_on_long() == LM_LONG_TRUNCATE &&
+           lmtext_kept_same(version, operators);
+}
+
+static bool
+is_usable(PlannerInfo *root, const IndexPath *path)
+{
+    if (path->indexorderbys == NIL || path->indexinfo->hypothetical)
+        return false;
+    return path->indexinfo->opcintype[0] != TEXTOID ||
+           is_of_operators_model(root, path->indexinfo->indexoid);
+}
+
+/* No path at all, as far as this function can say so. */
+static void
+refuse(IndexPath *path, Cost *startup, Cost *total, double *pages)
+{
+    *startup = *total = get_float8_infinity();
+    *pages = 0;
+#if PG_VERSION_NUM >= 180000
+    path->path.disabled_nodes = 2;
+#endif
+}
+
+/*
+ * The first row costs the search, each further one its share of the rounds that follow: all rows
+ * cost a look at every vector.
+ */
+void
+lmtext_am_cost(PlannerInfo *root, IndexPath *path, double loops, Cost *startup, Cost *total,
+               Selectivity *selectivity, double *correlation, double *pages)
+{
+    const IndexOptInfo *index = path->indexinfo;
+    double rows = Max(index->tuples, 1), width = 384, lists, share;
+    lm_search_plan plan;
+
+    *selectivity = 1;
+    *correlation = 0;
+    if (!is_usable(root, path)) {
+        refuse(path, startup, total, pages);
+        return;
+    }
+    lists = lm_plan_lists((uint64)rows);
+    plan = lm_plan_search((uint64)rows, (size_t)lists, 10, lmtext_search_effort);
+    share = Min(plan.probes / lists, 1);
+    *startup =
+        rows * share * width * CODE_NUMBER * cpu_operator_cost +
+        (plan.rerank + (lists > 1 ? lists / 4 : 0)) * width * INT8_NUMBER * cpu_operator_cost;
+    *total = *startup + rows * width * INT8_NUMBER * cpu_operator_cost;
+    *pages = index->pages * share;
+}

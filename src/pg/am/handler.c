@@ -1,0 +1,103 @@
+/*
+ * handler.c - the access method lmtext, as PostgreSQL asks for it.
+ */
+#include "postgres.h"
+
+#include "access/amvalidate.h"
+#include "access/htup_details.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type_d.h"
+#include "commands/vacuum.h"
+#include "fmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "pg/am/am.h"
+#include "pg/am/index.h"
+
+PG_FUNCTION_INFO_V1(lmtext_index_handler);
+
+/* One ordering operator, whose number is the metric, and no functions. */
+static bool
+validate_operators(Oid family)
+{
+    CatCList *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+    bool fits = operators->n_members == 1;
+
+    for (int i = 0; i < operators->n_members; i++) {
+        Form_pg_amop row = (Form_pg_amop)GETSTRUCT(&operators->members[i]->tuple);
+
+        fits &= row->amoppurpose == AMOP_ORDER && row->amopstrategy <= LM_DISTANCE_COUNT &&
+                get_op_rettype(row->amopopr) == FLOAT8OID;
+    }
+    ReleaseCatCacheList(operators);
+    return fits;
+}
+
+static bool
+validate(Oid class)
+{
+    HeapTuple tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(class));
+    Form_pg_opclass row;
+    bool fits;
+
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for operator class %u", class);
+    row = (Form_pg_opclass)GETSTRUCT(tuple);
+    fits = (row->opcintype == TEXTOID || row->opcintype == FLOAT4ARRAYOID) &&
+           validate_operators(row->opcfamily);
+    if (!fits)
+        ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                       errmsg("operator class \"%s\" is none that access method lmtext can serve",
+                              NameStr(row->opcname))));
+    ReleaseSysCache(tuple);
+    return fits;
+}
+
+static void
+set_properties(IndexAmRoutine *routine)
+{
+    routine->amstrategies = LM_DISTANCE_COUNT;
+    routine->amsupport = 0;
+    routine->amcanorderbyop = true;
+    /* A scan with no condition on the column is the only one there is. */
+    routine->amoptionalkey = true;
+    routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+    routine->amkeytype = InvalidOid;
+}
+
+static void
+set_functions(IndexAmRoutine *routine)
+{
+    routine->ambuild = lmtext_am_build;
+    routine->ambuildempty = lmtext_am_buildempty;
+    routine->aminsert = lmtext_am_insert;
+    routine->ambulkdelete = lmtext_am_bulkdelete;
+    routine->amvacuumcleanup = lmtext_am_vacuumcleanup;
+    routine->amcostestimate = lmtext_am_cost;
+    routine->amoptions = lmtext_am_options;
+    routine->ambuildphasename = lmtext_am_phase;
+    routine->amvalidate = validate;
+    routine->ambeginscan = lmtext_am_beginscan;
+    routine->amrescan = lmtext_am_rescan;
+    routine->amgettuple = lmtext_am_gettuple;
+    routine->amendscan = lmtext_am_endscan;
+}
+
+Datum
+lmtext_index_handler(PG_FUNCTION_ARGS)
+{
+    IndexAmRoutine *routine = makeNode(IndexAmRoutine);
+
+    set_properties(routine);
+    set_functions(routine);
+    PG_RETURN_POINTER(routine);
+}
+
+void
+lmtext_am_init(void)
+{
+    lmtext_am_settings();
+}

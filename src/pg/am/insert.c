@@ -1,0 +1,159 @@
+/*
+ * insert.c - one row: embedded, or its vector taken over from a row of the same text.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "pg/am/index.h"
+
+/* Lives as long as the statement that inserts. */
+typedef struct insert_state {
+    lmtext_kind kind;
+    lmtext_embedder embedder;
+    lmtext_store store; /* width 0: no row has come yet */
+    MemoryContext memory, row;
+    lmtext_call call;
+} insert_state;
+
+/* A row on its way into the index. */
+typedef struct new_row {
+    lmtext_row row;
+    float *x; /* (width) prepared */
+    int width;
+} new_row;
+
+static insert_state *
+state_of(Relation index, IndexInfo *info)
+{
+    insert_state *state = info->ii_AmCache;
+    MemoryContext caller;
+
+    if (state != NULL)
+        return state;
+    caller = MemoryContextSwitchTo(info->ii_Context);
+    state = palloc0(sizeof(*state));
+    state->kind = lmtext_index_kind(index);
+    state->memory = info->ii_Context;
+    state->embedder.resolver.memory = info->ii_Context;
+    lmtext_store_open(index, &state->store);
+    state->row = AllocSetContextCreate(info->ii_Context, "lmtext row", ALLOCSET_DEFAULT_SIZES);
+    lmtext_call_init(&state->call, state->row);
+    MemoryContextSwitchTo(caller);
+    info->ii_AmCache = state;
+    return state;
+}
+
+/* The index has its width with its first row. */
+static void
+begin_index(insert_state *state, Relation index, int width)
+{
+    const lmtext_begin begin = {
+        .width = width,
+        .digest = state->kind.text ? &state->embedder.inference.model->identity.digest : NULL,
+        .lists = 1,
+    };
+    MemoryContext caller;
+
+    if (state->store.meta.width == 0) {
+        lmtext_store_begin(index, &begin, false);
+        caller = MemoryContextSwitchTo(state->memory);
+        lmtext_store_open(index, &state->store);
+        MemoryContextSwitchTo(caller);
+    }
+    if (state->kind.text)
+        lmtext_embedder_check(&state->embedder, index, &state->store.meta);
+    else if (state->store.meta.width != width)
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                        errmsg("vectors have different dimensions: %d and %d",
+                               state->store.meta.width, width)));
+}
+
+/* False: a vector without a direction, which is in no index by cosine. */
+static bool
+encode(insert_state *state, Relation index, const float *vector, new_row *made)
+{
+    bool zero;
+
+    made->x = palloc(made->width * sizeof(float));
+    lmtext_check(
+        &state->call,
+        lm_space_prepare(&state->call.ctx, state->kind.metric, made->width, vector, made->x, &zero),
+        NULL);
+    if (zero && state->kind.metric == LM_DISTANCE_COSINE)
+        return false;
+    begin_index(state, index, made->width);
+    made->row.vector = palloc(state->store.layout.row_bytes);
+    lm_int8_row_encode(state->store.space, made->x, made->row.vector);
+    return true;
+}
+
+static bool
+take_over(insert_state *state, new_row *made)
+{
+    const lmtext_store *store = &state->store;
+
+    if (store->meta.width == 0)
+        return false;
+    made->row.vector = palloc(store->layout.row_bytes);
+    if (!lmtext_hashes_find(store, made->row.hash, made->row.vector))
+        return false;
+    made->width = store->meta.width;
+    made->x = palloc(made->width * sizeof(float));
+    lm_int8_row_decode(store->space, made->row.vector, made->x);
+    return true;
+}
+
+/* False: the text has no token, and lmtext.on_empty says that this is no error. */
+static bool
+embed(insert_state *state, Relation index, Datum value, new_row *made)
+{
+    lm_text words = lmtext_utf8_from_text(DatumGetTextPP(value));
+    lmtext_embedder *embedder = &state->embedder;
+    float *vector;
+
+    made->row.hash = lmtext_value_hash(&state->store.meta, words.bytes, words.length);
+    if (take_over(state, made))
+        return true;
+    lmtext_embedder_rows(embedder, index);
+    lmtext_embedder_check(embedder, index, &state->store.meta);
+    made->width = lmtext_embed_width(embedder->inference.model, &embedder->inference.options);
+    vector = palloc(made->width * sizeof(float));
+    return lmtext_infer_text(&embedder->inference, words, vector, &embedder->empty) &&
+           encode(state, index, vector, made);
+}
+
+static bool
+read_vector(insert_state *state, Relation index, Datum value, new_row *made)
+{
+    const float *vector = lmtext_value_floats(value, state->store.meta.width, &made->width);
+
+    return encode(state, index, vector, made);
+}
+
+bool
+lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer tid, Relation heap,
+                 IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
+{
+    insert_state *state;
+    MemoryContext caller;
+    new_row made = {.row.tid = *tid};
+    int call;
+
+    if (nulls[0])
+        return false;
+    call = lmtext_index_stats_begin();
+    state = state_of(index, info);
+    caller = MemoryContextSwitchTo(state->row);
+    if (state->kind.text ? embed(state, index, values[0], &made)
+                         : read_vector(state, index, values[0], &made)) {
+        uint64 item = lmtext_rows_put(&state->store, &made.row, made.x);
+
+        if (state->kind.text)
+            lmtext_hashes_add(&state->store, made.row.hash, item);
+    }
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(state->row);
+    lmtext_stats_end(call);
+    return false;
+}

@@ -1,0 +1,500 @@
+/*
+ * inspect.c - what is to be known of an index: its numbers, its recall, and whether it agrees with
+ * its table.
+ *
+ * Who may ask is said where the functions are installed, as for PostgreSQL's own functions that
+ * read relations whole. None of them shows what a row has.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xlog.h"
+#include "catalog/index.h"
+#include "common/pg_prng.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+#include "pg/am/search.h"
+#include "pg/glue/try.h"
+
+PG_FUNCTION_INFO_V1(lmtext_index_stats);
+PG_FUNCTION_INFO_V1(lmtext_index_check);
+PG_FUNCTION_INFO_V1(lmtext_index_recall);
+
+/* ---- Which index ---- */
+
+static void
+check_is_ours(Relation relation)
+{
+    if (relation->rd_rel->relkind != RELKIND_INDEX ||
+        relation->rd_indam->ambuild != lmtext_am_build)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not an index of access method lmtext",
+                               RelationGetRelationName(relation))));
+    if (RELATION_IS_OTHER_TEMP(relation))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot read temporary indexes of other sessions")));
+    if (!relation->rd_index->indisvalid)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("index \"%s\" is not valid", RelationGetRelationName(relation))));
+}
+
+/* The table first, as all do. */
+static Relation
+open_index(Oid relid, Relation *heap)
+{
+    Oid table = IndexGetRelation(relid, true);
+    Relation index;
+
+    *heap = OidIsValid(table) ? table_open(table, AccessShareLock) : NULL;
+    index = relation_open(relid, AccessShareLock);
+    check_is_ours(index);
+    return index;
+}
+
+static void
+close_index(Relation index, Relation heap)
+{
+    relation_close(index, AccessShareLock);
+    table_close(heap, AccessShareLock);
+}
+
+/* ---- Every row of an index ---- */
+
+typedef struct walk {
+    lmtext_store store;
+    int64 rows, places, pages; /* of codes */
+    int64 longest;             /* rows of the list that has most */
+    int64 empty;               /* lists without a row */
+    void (*row)(struct walk *walk, Page page, BlockNumber block, int row);
+    void *argument;
+} walk;
+
+static int64
+walk_page(walk *w, Page page, BlockNumber block)
+{
+    const lmtext_layout *layout = &w->store.layout;
+    int64 rows = 0;
+
+    for (int row = 0; row < layout->rows; row++) {
+        if ((lmtext_codes_mask(page)[row / LM_BLOCK_ROWS] >> row % LM_BLOCK_ROWS & 1) == 0)
+            continue;
+        rows++;
+        if (w->row != NULL)
+            w->row(w, page, block, row);
+    }
+    w->pages++;
+    w->places += layout->rows;
+    return rows;
+}
+
+static void
+walk_list(walk *w, BlockNumber block)
+{
+    uint32 steps = 0;
+    int64 rows = 0;
+
+    while (block != InvalidBlockNumber) {
+        Buffer buffer = lmtext_codes_read(&w->store, block, BUFFER_LOCK_SHARE);
+
+        rows += walk_page(w, BufferGetPage(buffer), block);
+        block = lmtext_page_next(w->store.index, buffer, &steps);
+        UnlockReleaseBuffer(buffer);
+        CHECK_FOR_INTERRUPTS();
+    }
+    w->rows += rows;
+    w->longest = Max(w->longest, rows);
+    w->empty += rows == 0;
+}
+
+static void
+walk_all(walk *w)
+{
+    lmtext_list *lists;
+
+    if (w->store.meta.width == 0)
+        return;
+    lists = lmtext_lists_read(&w->store);
+    for (uint32 i = 0; i < w->store.meta.lists; i++)
+        walk_list(w, lists[i].first);
+    pfree(lists);
+}
+
+/* ---- index_stats ---- */
+
+/* The model's name, or NULL. */
+static Datum
+model_of(Relation index, bool *null)
+{
+    const char *name = lmtext_index_model_option(index);
+
+    *null = name == NULL;
+    return name != NULL ? CStringGetTextDatum(name) : (Datum)0;
+}
+
+Datum
+lmtext_index_stats(PG_FUNCTION_ARGS)
+{
+    static const char *const metrics[] = {"cosine", "l2", "inner product"};
+    Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
+    walk w = {0};
+    Datum values[9];
+    bool nulls[9] = {0};
+    TupleDesc columns;
+
+    if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
+    lmtext_store_open(index, &w.store);
+    walk_all(&w);
+    values[0] = model_of(index, &nulls[0]);
+    values[1] = CStringGetTextDatum(metrics[w.store.meta.metric]);
+    values[2] = Int32GetDatum(w.store.meta.width);
+    nulls[2] = w.store.meta.width == 0;
+    values[3] = Int64GetDatum(w.rows);
+    values[4] = Int64GetDatum(w.places - w.rows);
+    values[5] = Int32GetDatum((int32)w.store.meta.lists);
+    values[6] = Int64GetDatum(w.longest);
+    values[7] = Int64GetDatum(w.empty);
+    values[8] = Int64GetDatum((int64)RelationGetNumberOfBlocks(index) * BLCKSZ);
+    close_index(index, heap);
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+}
+
+/* ---- index_recall ---- */
+
+/* Rows that are drawn, each as likely as any other. */
+typedef struct draw {
+    uint64 *items;
+    int64 wanted, seen;
+    pg_prng_state random;
+} draw;
+
+static void
+draw_row(walk *w, Page page, BlockNumber block, int row)
+{
+    draw *d = w->argument;
+    int64 place = d->seen++;
+
+    if (place >= d->wanted)
+        place = (int64)pg_prng_uint64_range(&d->random, 0, (uint64)place);
+    if (place < d->wanted)
+        d->items[place] = LMTEXT_ITEM(block, row);
+}
+
+/* The row's vector; false: it is gone. */
+static bool
+read_item(lmtext_store *store, uint64 item, float *x)
+{
+    uint8 *vector = palloc(store->layout.row_bytes);
+    Buffer buffer = lmtext_codes_read(store, LMTEXT_ITEM_BLOCK(item), BUFFER_LOCK_SHARE);
+    lm_hash128 hash;
+    bool found = lmtext_row_read(store, BufferGetPage(buffer), LMTEXT_ITEM_BLOCK(item),
+                                 LMTEXT_ITEM_ROW(item), &hash, vector);
+
+    UnlockReleaseBuffer(buffer);
+    if (found)
+        lm_int8_row_decode(store->space, vector, x);
+    pfree(vector);
+    return found;
+}
+
+/* The k rows that are nearest to a vector, itself left out; returns how many there are. */
+static int
+nearest(lmtext_store *store, const float *x, uint64 itself, bool exact, int k, uint64 *items)
+{
+    lmtext_search search = {.store = store, .memory = CurrentMemoryContext, .exact = exact};
+    const lmtext_found *row;
+    int count = 0;
+
+    lmtext_search_begin(&search, x);
+    while (count < k && (row = lmtext_search_next(&search)) != NULL)
+        if (row->item != itself)
+            items[count++] = row->item;
+    return count;
+}
+
+static int
+common_items(const uint64 *a, int a_count, const uint64 *b, int b_count)
+{
+    int common = 0;
+
+    for (int i = 0; i < a_count; i++)
+        for (int j = 0; j < b_count; j++)
+            common += a[i] == b[j];
+    return common;
+}
+
+/* Found and wanted rows of all that were drawn. */
+static void
+measure_recall(lmtext_store *store, const draw *d, int k, int64 *found, int64 *wanted)
+{
+    float *x = palloc(store->meta.width * sizeof(float));
+    uint64 *exact = palloc(2 * (size_t)k * sizeof(*exact)), *searched = exact + k;
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext recall", ALLOCSET_DEFAULT_SIZES);
+
+    for (int64 i = 0; i < Min(d->wanted, d->seen); i++) {
+        MemoryContext caller = MemoryContextSwitchTo(memory);
+
+        if (read_item(store, d->items[i], x)) {
+            int there = nearest(store, x, d->items[i], true, k, exact);
+            int got = nearest(store, x, d->items[i], false, k, searched);
+
+            *wanted += there;
+            *found += common_items(exact, there, searched, got);
+        }
+        MemoryContextSwitchTo(caller);
+        MemoryContextReset(memory);
+        CHECK_FOR_INTERRUPTS();
+    }
+    MemoryContextDelete(memory);
+}
+
+static int
+argument_in(FunctionCallInfo fcinfo, int number, const char *name, int most)
+{
+    int value = PG_GETARG_INT32(number);
+
+    if (value < 1 || value > most)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("%s is out of range: %d", name, value),
+                        errdetail("It must be from 1 to %d.", most)));
+    return value;
+}
+
+Datum
+lmtext_index_recall(PG_FUNCTION_ARGS)
+{
+    int samples = argument_in(fcinfo, 1, "samples", 100000);
+    int k = argument_in(fcinfo, 2, "k", 1000);
+    Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
+    draw d = {.wanted = samples};
+    walk w = {.row = draw_row, .argument = &d};
+    int64 found = 0, wanted = 0;
+    Datum values[3];
+    bool nulls[3] = {0};
+    TupleDesc columns;
+
+    if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
+    pg_prng_seed(&d.random, LMTEXT_INDEX_SEED);
+    d.items = palloc(samples * sizeof(*d.items));
+    lmtext_store_open(index, &w.store);
+    walk_all(&w);
+    if (d.seen > 0)
+        measure_recall(&w.store, &d, k, &found, &wanted);
+    nulls[0] = wanted == 0;
+    values[0] = Float8GetDatum(wanted > 0 ? (double)found / wanted : 0);
+    values[1] = Int32GetDatum((int32)Min(d.wanted, d.seen));
+    values[2] = Int32GetDatum(k);
+    close_index(index, heap);
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+}
+
+/* ---- index_check ---- */
+
+/* A row of the index, as it is compared with the table. */
+typedef struct entry {
+    ItemPointerData tid;
+    lm_hash128 hash;
+    uint64 item;
+} entry;
+
+typedef struct checking {
+    Relation heap, index;
+    ReturnSetInfo *result;
+    walk walk;
+    entry *entries; /* sorted by TID */
+    int64 count, space;
+    int64 twice; /* TIDs that are there more than once */
+    int64 compared, missing, stale;
+    uint8 *vector;
+    MemoryContext row;
+} checking;
+
+static void
+answer(checking *c, const char *check, bool ok, char *detail)
+{
+    Datum values[] = {CStringGetTextDatum(check), BoolGetDatum(ok), CStringGetTextDatum(detail)};
+    bool nulls[3] = {0};
+
+    tuplestore_putvalues(c->result->setResult, c->result->setDesc, values, nulls);
+}
+
+static void
+collect_row(walk *w, Page page, BlockNumber block, int row)
+{
+    checking *c = w->argument;
+    entry one = {.tid = lmtext_codes_tids(&w->store.layout, page)[row],
+                 .item = LMTEXT_ITEM(block, row)};
+
+    if (!ItemPointerIsValid(&one.tid))
+        lmtext_index_damaged(w->store.index, block, "It has a row without a place.");
+    if (!lmtext_row_read(&w->store, page, block, row, &one.hash, c->vector))
+        lmtext_index_damaged(w->store.index, block, "It has a row without a vector.");
+    if (c->count == c->space) {
+        c->space = Max(c->space * 2, 1024);
+        c->entries = c->entries == NULL
+                         ? MemoryContextAllocHuge(CurrentMemoryContext, c->space * sizeof(one))
+                         : repalloc_huge(c->entries, c->space * sizeof(one));
+    }
+    c->entries[c->count++] = one;
+}
+
+static void
+read_pages(void *argument)
+{
+    checking *c = argument;
+
+    lmtext_store_open(c->index, &c->walk.store);
+    if (c->walk.store.meta.width > 0)
+        c->vector = palloc(c->walk.store.layout.row_bytes);
+    walk_all(&c->walk);
+}
+
+static int
+by_tid(const void *a, const void *b)
+{
+    return ItemPointerCompare((ItemPointer) & ((const entry *)a)->tid,
+                              (ItemPointer) & ((const entry *)b)->tid);
+}
+
+/* Is a vector of the index that of the row? As far as int8 tells. */
+static bool
+is_near(checking *c, const entry *one, const float *x)
+{
+    lmtext_store *store = &c->walk.store;
+    float *kept = palloc(store->meta.width * sizeof(float));
+    double length = 0, apart = 0;
+
+    if (!read_item(store, one->item, kept))
+        return false;
+    for (int i = 0; i < store->meta.width; i++) {
+        length += (double)x[i] * x[i];
+        apart += ((double)x[i] - kept[i]) * ((double)x[i] - kept[i]);
+    }
+    return apart <= 1e-3 * Max(length, 1e-30) + 1e-3;
+}
+
+/* Whether a value belongs into the index at all, and is there as it is. */
+static bool
+agrees(checking *c, const entry *one, Datum value, bool *wanted)
+{
+    lmtext_store *store = &c->walk.store;
+    lmtext_call call;
+    const float *floats;
+    float *x;
+    bool zero;
+    int width;
+
+    *wanted = true;
+    if (store->meta.text) {
+        lm_text words = lmtext_utf8_from_text(DatumGetTextPP(value));
+        lm_hash128 hash = lmtext_value_hash(&store->meta, words.bytes, words.length);
+
+        return one != NULL && hash.low == one->hash.low && hash.high == one->hash.high;
+    }
+    floats = lmtext_value_floats(value, store->meta.width, &width);
+    x = palloc(width * sizeof(float));
+    lmtext_call_init(&call, CurrentMemoryContext);
+    lmtext_check(
+        &call,
+        lm_space_prepare(&call.ctx, (lm_distance_kind)store->meta.metric, width, floats, x, &zero),
+        NULL);
+    *wanted = !zero || store->meta.metric != LM_DISTANCE_COSINE;
+    return one != NULL && is_near(c, one, x);
+}
+
+static void
+compare_row(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool alive, void *state)
+{
+    checking *c = state;
+    MemoryContext caller;
+    entry key = {.tid = *tid};
+    const entry *one;
+    bool same, wanted;
+
+    if (nulls[0])
+        return;
+    caller = MemoryContextSwitchTo(c->row);
+    one = c->count > 0 ? bsearch(&key, c->entries, c->count, sizeof(key), by_tid) : NULL;
+    same = agrees(c, one, values[0], &wanted);
+    c->compared++;
+    c->missing += wanted && one == NULL;
+    c->stale += wanted && one != NULL && !same;
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(c->row);
+}
+
+/* What one snapshot sees of the table, as a concurrent build reads it. */
+static void
+compare_table(checking *c)
+{
+    IndexInfo *info = BuildIndexInfo(c->index);
+    Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
+    TableScanDesc scan = table_beginscan_strat(c->heap, snapshot, 0, NULL, true, true);
+
+    c->row = AllocSetContextCreate(CurrentMemoryContext, "lmtext row", ALLOCSET_DEFAULT_SIZES);
+    info->ii_Concurrent = true;
+    info->ii_Unique = false;
+    info->ii_ExclusionOps = NULL;
+    (void)table_index_build_scan(c->heap, c->index, info, true, false, compare_row, c, scan);
+    UnregisterSnapshot(snapshot);
+}
+
+static void
+check_entries(checking *c)
+{
+    qsort(c->entries, c->count, sizeof(entry), by_tid);
+    for (int64 i = 1; i < c->count; i++)
+        c->twice += by_tid(&c->entries[i - 1], &c->entries[i]) == 0;
+    answer(c, "places", c->twice == 0,
+           psprintf(INT64_FORMAT " places of rows are in the index more than once", c->twice));
+    if (c->walk.store.meta.width > 0)
+        compare_table(c);
+    answer(c, "rows", c->missing == 0,
+           psprintf(INT64_FORMAT " of " INT64_FORMAT " rows of the table are missing", c->missing,
+                    c->compared));
+    answer(c, "values", c->stale == 0,
+           psprintf(INT64_FORMAT " rows are there with another value", c->stale));
+}
+
+/*
+ * The index is read before the table's snapshot is taken: a row that comes in between would be
+ * missed. So the table is locked against writers.
+ */
+Datum
+lmtext_index_check(PG_FUNCTION_ARGS)
+{
+    checking c = {.result = (ReturnSetInfo *)fcinfo->resultinfo};
+    ErrorData *error;
+    Oid table = IndexGetRelation(PG_GETARG_OID(0), true);
+
+    if (OidIsValid(table))
+        LockRelationOid(table, RecoveryInProgress() ? AccessShareLock : ShareLock);
+    c.index = open_index(PG_GETARG_OID(0), &c.heap);
+    InitMaterializedSRF(fcinfo, 0);
+    c.walk.row = collect_row;
+    c.walk.argument = &c;
+    error = lmtext_try(read_pages, &c);
+    answer(&c, "pages", error == NULL,
+           error == NULL
+               ? psprintf("%u pages, " INT64_FORMAT " rows", RelationGetNumberOfBlocks(c.index),
+                          c.walk.rows)
+               : psprintf("%s: %s", error->message, error->detail != NULL ? error->detail : ""));
+    if (error == NULL)
+        check_entries(&c);
+    close_index(c.index, c.heap);
+    return (Datum)0;
+}

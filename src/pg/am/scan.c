@@ -1,0 +1,236 @@
+/*
+ * scan.c - index scans: the words of a query, and the rows that a search finds for them.
+ *
+ * The words are embedded once a scan, as the current user, who must be allowed to use the model as
+ * for the operator. What the operator will be asked for each row that is returned is left where it
+ * looks (service/known.h).
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+
+#include "pg/am/search.h"
+#include "pg/service/kept.h"
+#include "pg/service/known.h"
+#include "pg/service/tasks.h"
+
+typedef struct scan_state {
+    MemoryContext memory; /* of a rescan */
+    bool begun;
+    lmtext_kind kind;
+    lmtext_store store;
+    lmtext_search search; /* where the index has rows */
+    lmtext_known *known;
+    BlockNumber heap_blocks; /* at least */
+
+    /* The words of the scan, and their vector: those of the next rescan may be the same. */
+    MemoryContext whole;
+    lmtext_embedder embedder;
+    lmtext_resolver operator; /* of the operator's model */
+    char *words;
+    size_t words_length;
+    uint64 words_build; /* of the model that embedded them; 0: none */
+    float *words_vector;
+} scan_state;
+
+/* ---- The words ---- */
+
+/* The operator's model by now: a plan that was made for another one does not run. */
+static void
+check_operator(scan_state *state, Relation index)
+{
+    const char *name = lmtext_task_default(lm_task_find("embedding"));
+    Oid operators = lmtext_resolver_named(&state->operator, name, strlen(name));
+    const lmtext_model *model = state->embedder.inference.model;
+
+    if (operators != model->relid && !lmtext_kept_same(operators, model->relid))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("index \"%s\" is of model \"%s\", and the operator of \"%s\"",
+                        RelationGetRelationName(index), model->name,
+                        lmtext_catalog_display_name(operators)),
+                 errhint("The statement was planned before lmtext.embedding_model changed: run it "
+                         "again.")));
+}
+
+/* What the last rescan embedded is not embedded again. False: no token, which is no error. */
+static bool
+embed_words(scan_state *state, lm_text text)
+{
+    const lmtext_inference *inference = &state->embedder.inference;
+    int width = lmtext_embed_width(inference->model, &inference->options);
+
+    if (state->words_build == inference->model->build && state->words_length == text.length &&
+        memcmp(state->words, text.bytes, text.length) == 0)
+        return true;
+    state->words_build = 0;
+    if (state->words != NULL) {
+        pfree(state->words);
+        pfree(state->words_vector);
+        state->words = NULL;
+    }
+    state->words = MemoryContextAlloc(state->whole, text.length + 1);
+    memcpy(state->words, text.bytes, text.length);
+    state->words_length = text.length;
+    state->words_vector = MemoryContextAlloc(state->whole, width * sizeof(float));
+    if (!lmtext_infer_text(inference, text, state->words_vector, &state->embedder.empty))
+        return false;
+    state->words_build = inference->model->build;
+    return true;
+}
+
+/* What the operator will ask for. */
+static void
+open_known(scan_state *state)
+{
+    lmtext_known *known = MemoryContextAlloc(state->memory, sizeof(*known));
+
+    known->model = state->embedder.inference.model->identity.digest;
+    known->words = (lm_text){state->words, state->words_length};
+    memcpy(known->key, state->store.meta.hash_key, sizeof known->key);
+    lmtext_known_open(known, state->memory);
+    state->known = known;
+}
+
+static const float *
+vector_of_words(scan_state *state, Relation index, Datum value)
+{
+    lmtext_embedder_words(&state->embedder, index);
+    check_operator(state, index);
+    lmtext_embedder_check(&state->embedder, index, &state->store.meta);
+    if (!embed_words(state, lmtext_utf8_from_text(DatumGetTextPP(value))))
+        return NULL;
+    open_known(state);
+    return state->words_vector;
+}
+
+/* NULL: the words are null, or have no token. */
+static const float *
+vector_of_query(scan_state *state, Relation index, const ScanKeyData *order)
+{
+    int width;
+
+    if ((order->sk_flags & SK_ISNULL) != 0)
+        return NULL;
+    return state->kind.text
+               ? vector_of_words(state, index, order->sk_argument)
+               : lmtext_value_floats(order->sk_argument, state->store.meta.width, &width);
+}
+
+static void
+begin(IndexScanDesc scan, scan_state *state)
+{
+    MemoryContext caller = MemoryContextSwitchTo(state->memory);
+    int call = lmtext_index_stats_begin();
+
+    lmtext_store_open(scan->indexRelation, &state->store);
+    if (state->store.meta.width > 0) {
+        state->search.store = &state->store;
+        state->search.memory = state->memory;
+        state->search.strict = lmtext_ordering_strict;
+        state->search.most = lmtext_max_scan_tuples;
+        lmtext_search_begin(&state->search,
+                            vector_of_query(state, scan->indexRelation, &scan->orderByData[0]));
+    }
+    state->begun = true;
+    lmtext_stats_end(call);
+    MemoryContextSwitchTo(caller);
+}
+
+/* ---- The access method's functions ---- */
+
+IndexScanDesc
+lmtext_am_beginscan(Relation index, int keys, int orders)
+{
+    IndexScanDesc scan = RelationGetIndexScan(index, keys, orders);
+    scan_state *state = palloc0(sizeof(*state));
+
+    state->kind = lmtext_index_kind(index);
+    state->whole = AllocSetContextCreate(CurrentMemoryContext, "lmtext scan", ALLOCSET_SMALL_SIZES);
+    state->memory = AllocSetContextCreate(state->whole, "lmtext search", ALLOCSET_DEFAULT_SIZES);
+    state->embedder.resolver.memory = state->operator.memory = state->whole;
+    scan->opaque = state;
+    return scan;
+}
+
+void
+lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, int norders)
+{
+    scan_state *state = scan->opaque;
+
+    if (orders != NULL && scan->numberOfOrderBys > 0)
+        memmove(scan->orderByData, orders, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    MemoryContextReset(state->memory);
+    memset(&state->search, 0, sizeof(state->search));
+    state->known = NULL;
+    state->begun = false;
+}
+
+/* What the planner never asks for, other callers might. */
+static void
+check_scan(IndexScanDesc scan)
+{
+    if (scan->numberOfOrderBys != 1)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("index \"%s\" can be scanned only for ORDER BY a distance",
+                               RelationGetRelationName(scan->indexRelation))));
+    if (!IsMVCCSnapshot(scan->xs_snapshot))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("index \"%s\" can be scanned only with an MVCC snapshot",
+                               RelationGetRelationName(scan->indexRelation))));
+}
+
+/* A place behind the table's end is none; the table may have grown since. */
+static void
+check_place(IndexScanDesc scan, scan_state *state, const lmtext_found *row)
+{
+    BlockNumber block = ItemPointerGetBlockNumber(&row->tid);
+
+    if (block >= state->heap_blocks)
+        state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+    if (block >= state->heap_blocks)
+        lmtext_index_damaged(scan->indexRelation, LMTEXT_ITEM_BLOCK(row->item),
+                             "It has a row behind the end of the table.");
+}
+
+static void
+return_row(IndexScanDesc scan, scan_state *state, const lmtext_found *row)
+{
+    scan->xs_heaptid = row->tid;
+    scan->xs_recheck = scan->xs_recheckorderby = false;
+    if (state->known != NULL)
+        lmtext_known_add(state->known, row->hash,
+                         lm_distance_shown(state->kind.metric, row->distance));
+}
+
+bool
+lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
+{
+    scan_state *state = scan->opaque;
+    const lmtext_found *row;
+
+    if (!state->begun) {
+        check_scan(scan);
+        pgstat_count_index_scan(scan->indexRelation);
+        begin(scan, state);
+    }
+    row = state->store.meta.width > 0 ? lmtext_search_next(&state->search) : NULL;
+    if (row == NULL)
+        return false;
+    check_place(scan, state, row);
+    return_row(scan, state, row);
+    return true;
+}
+
+void
+lmtext_am_endscan(IndexScanDesc scan)
+{
+    scan_state *state = scan->opaque;
+
+    MemoryContextDelete(state->whole);
+    pfree(state);
+    scan->opaque = NULL;
+}

@@ -1,0 +1,42 @@
+/*
+ * search.h - a search in an index, for scans and for what measures it.
+ */
+#ifndef LMTEXT_SEARCH_H
+#define LMTEXT_SEARCH_H
+
+#include "pg/am/index.h"
+
+/* A row whose distance is known. */
+typedef struct lmtext_found {
+    float distance;
+    ItemPointerData tid;
+    uint64 item;
+    lm_hash128 hash;
+} lmtext_found;
+
+/* Zeroed, then: store, memory, and what is wanted. All it makes lies in `memory`. */
+typedef struct lmtext_search {
+    lmtext_store *store; /* of a width */
+    MemoryContext memory;
+    bool strict; /* a row that is found too late is left out */
+    bool exact;  /* look at all rows at once */
+    int most;    /* rows that are decided on before it ends; 0: no limit */
+
+    lmtext_call call;
+    lm_query *query;        /* NULL: all distances are null, and rows come in any order */
+    double rows;            /* of the index, about */
+    size_t probes, rerank;  /* of this round */
+    bool final;             /* there is no further round */
+    struct seen_hash *seen; /* items that have been decided on, from the second round on */
+    lmtext_found *found;    /* sorted from `at` on */
+    size_t count, space, at;
+    double limit; /* rows that are returned before the next round */
+    float last;   /* distance of the row that was returned last */
+} lmtext_search;
+
+/* For a vector as the user gave it; NULL: for a null. */
+void lmtext_search_begin(lmtext_search *search, const float *vector);
+/* The next row, valid until the next call; NULL: there is none. */
+const lmtext_found *lmtext_search_next(lmtext_search *search);
+
+#endif

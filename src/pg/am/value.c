@@ -1,0 +1,118 @@
+/*
+ * value.c - what is indexed, as vectors: texts by the index's model, real[] as they are.
+ *
+ * Rows are embedded as the owner of the index, who was allowed to use the model when it was made:
+ * who may insert into a table need not know of its indexes. The words of a query are the current
+ * user's, as they are the operator's. Long texts are cut, whatever lmtext.on_long says: an index is
+ * pinned.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/array.h"
+
+#include "pg/am/index.h"
+#include "pg/service/entry.h"
+#include "pg/service/tasks.h"
+
+static const lmtext_entry index_entry = {
+    .symbol = "lmtext_index", .name = "index", .task = "embedding"};
+static const lmtext_entry *const index_listed __attribute__((used, section(LMTEXT_ENTRY_SECTION))) =
+    &index_entry;
+
+int
+lmtext_index_stats_begin(void)
+{
+    static int32 number = 0;
+
+    if (number == 0)
+        number = lmtext_entry_number(index_entry.name);
+    return lmtext_stats_begin(number);
+}
+
+/* As the operator chooses sides (fn/embed.c): a model that has no ways of its own has none. */
+static lm_side
+side_of(const lmtext_model *model, lm_side side)
+{
+    return model->model.routes != NULL ? side : LM_SIDE_NONE;
+}
+
+static void
+begin(lmtext_embedder *embedder, Relation index, lm_side side)
+{
+    Oid version = lmtext_index_version(index, &embedder->resolver);
+    lmtext_model *model = lmtext_resolver_use(&embedder->resolver, version);
+
+    lmtext_task_check(model, "embedding");
+    lmtext_embed_defaults(&embedder->inference.options, LM_LONG_TRUNCATE);
+    embedder->inference.options.side = side_of(model, side);
+    lmtext_infer_init(&embedder->inference, &lmtext_vectors, model);
+}
+
+void
+lmtext_embedder_rows(lmtext_embedder *embedder, Relation index)
+{
+    Oid user;
+    int context;
+
+    GetUserIdAndSecContext(&user, &context);
+    PG_TRY();
+    {
+        SetUserIdAndSecContext(index->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
+        begin(embedder, index, LM_SIDE_DOCUMENT);
+    }
+    PG_FINALLY();
+    {
+        SetUserIdAndSecContext(user, context);
+    }
+    PG_END_TRY();
+}
+
+void
+lmtext_embedder_words(lmtext_embedder *embedder, Relation index)
+{
+    begin(embedder, index, LM_SIDE_QUERY);
+}
+
+void
+lmtext_embedder_check(const lmtext_embedder *embedder, Relation index, const lmtext_meta *meta)
+{
+    const lmtext_model *model = embedder->inference.model;
+
+    if (meta->width == 0 ||
+        memcmp(&model->identity.digest, &meta->digest, sizeof meta->digest) == 0)
+        return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("index \"%s\" was made by another model than \"%s\" is now",
+                           RelationGetRelationName(index), model->name),
+                    errdetail("Numbers that compare vectors of two versions mean nothing."),
+                    errhint("REINDEX INDEX %s.", RelationGetRelationName(index))));
+}
+
+lm_hash128
+lmtext_value_hash(const lmtext_meta *meta, const void *bytes, size_t length)
+{
+    lm_siphash hash;
+
+    lm_siphash_begin(&hash, meta->hash_key);
+    lm_siphash_add(&hash, bytes, length);
+    return lm_siphash_end(&hash);
+}
+
+const float *
+lmtext_value_floats(Datum value, int width, int *found)
+{
+    const float *floats = lmtext_floats_from_array(DatumGetArrayTypeP(value), found);
+
+    lmtext_check_finite(floats, *found);
+    if (*found > (int)LM_SPACE_WIDEST)
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("vector has %d dimensions", *found),
+                 errdetail("An index of method lmtext takes at most %d.", (int)LM_SPACE_WIDEST)));
+    if (width != 0 && *found != width)
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                        errmsg("vectors have different dimensions: %d and %d", width, *found),
+                        errdetail("All vectors of an index have as many as its first.")));
+    return floats;
+}
