@@ -6,14 +6,12 @@ RESET client_min_messages;
 -- Functions for users, with the names of their arguments; those of lmtext_internal are left out.
 CREATE TEMP VIEW routine AS
     SELECT p.*, pg_get_function_identity_arguments(p.oid) AS arguments,
-           'regclass'::regtype = ANY (p.proargtypes) AND p.proname NOT IN ('nearest_query', 'near_duplicates', 'join') AS pinned,
+           EXISTS (SELECT FROM unnest(p.proargnames, p.proargtypes::oid[]) u (name, type) WHERE u.name = 'model' AND u.type = 'regclass'::regtype) AS pinned,
            p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
-           p.proname IN ('import_model', 'add_head', 'export_model', 'grant_model', 'revoke_model', 'quantize', 'deploy', 'drop_model',
-               'load_model', 'unload_model', 'train', 'stats_reset', 'prediction_cache_reset', 'create_job', 'pull_model',
-               'search', 'search_chunks', 'explain_search', 'highlight', 'calibrate_search', 'create_chunks', 'drop_chunks') AS changes, -- or are of a table
+           p.proparallel <> 's' AS changes, -- or runs a query of the caller; all of these are listed below
            p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset',
-               'prediction_cache_reset', 'pull_model', 'wake_launcher') AS closed,
-           'model' = ANY (p.proargnames[:p.pronargs]) AND p.proname NOT IN ('near_duplicates', 'join', 'cluster', 'project', 'label_queue', 'keywords') AS named
+               'prediction_cache_reset', 'pull_model', 'wake_launcher', 'index_stats', 'index_check', 'index_recall') AS closed,
+           'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass
     WHERE e.extname = 'lmtext';
@@ -56,12 +54,11 @@ WHERE c.relnamespace = 'lmtext'::regnamespace AND c.relkind IN ('r', 'v')
     AND NOT EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0) AND t.attacl IS NULL;
 SELECT oid::regprocedure AS runs_as_its_owner FROM routine WHERE prosecdef;
 
--- Volatility: what names a model is STABLE, what is pinned to a version IMMUTABLE, and both are parallel safe.
+-- Volatility: of what is parallel safe, what names a model is STABLE, and what is pinned to a version IMMUTABLE.
 SELECT oid::regprocedure AS dishonest FROM routine
 WHERE NOT helper AND NOT changes
     AND (pinned AND provolatile <> 'i'
-         OR NOT pinned AND named AND provolatile <> 's'
-         OR named AND proparallel <> 's');
+         OR NOT pinned AND named AND provolatile <> 's');
 -- Parallel safety is set everywhere: unsafe is what writes or runs a query of the caller.
 SELECT proname, proparallel, count(*) FROM routine WHERE proparallel <> 's' GROUP BY 1, 2 ORDER BY 1;
 -- A function that computes with a model tells the planner what it costs.
@@ -69,14 +66,14 @@ SELECT oid::regprocedure AS cheap FROM routine
 WHERE NOT helper AND named AND procost <= 1;
 SELECT oid::regprocedure AS without_support FROM routine
 WHERE NOT helper AND NOT changes AND prosupport = 0
-    AND named AND proname <> 'selftest'
+    AND named AND proname NOT IN ('selftest', 'highlight', 'keywords') -- a text becomes many
     AND proargtypes[0] <> 'real[]'::regtype; -- a vector has one width: COST is all
 
 -- Every function of a text and a model has a form for arrays, and each of both a pinned form.
 SELECT DISTINCT f.proname, f.pinned, f.array_form
 FROM (SELECT DISTINCT proname, p AS pinned, a AS array_form FROM routine, unnest('{t,f}'::bool[]) p, unnest('{t,f}'::bool[]) a
       WHERE NOT helper AND NOT changes AND named
-          AND proname NOT IN ('selftest', 'similarity', 'detokenize')) f
+          AND proname NOT IN ('selftest', 'similarity', 'detokenize', 'highlight', 'keywords')) f
 WHERE NOT EXISTS (SELECT FROM routine r WHERE r.proname = f.proname AND r.pinned = f.pinned
     AND ('text[]'::regtype = r.proargtypes[CASE WHEN r.proname IN ('rerank', 'next_sentence', 'entails', 'answer', 'sparse_similarity', 'maxsim') THEN 1 ELSE 0 END]) = f.array_form);
 
