@@ -59,6 +59,18 @@ my %by_routine = (
     'classification_report query' => 'SELECT label, label FROM doc',
     (map { ("$_ query" => 'SELECT label, label FROM doc') } qw(tfidf bag_of_words)),
     'build_vocabulary query' => 'SELECT label FROM doc', 'build_vocabulary specials' => '{a}',
+    'augment ops' => '{swap,delete}', 'augment text' => 'g.t', 'augment options' => '{}', 'bootstrap query' => 'SELECT label, label FROM doc', 'bootstrap metric' => 'f1',
+    'compare query' => 'SELECT label, label, label FROM doc', 'evaluate query' => 'SELECT body, label FROM doc', 'evaluate queries' => '{"SELECT body, label FROM doc"}',
+    (map { ("$_ model" => 'head') } qw(evaluate drift label_queue)), (map { ("drift $_" => 'SELECT body FROM doc') } qw(baseline current)),
+    (map { ("$_ query" => 'SELECT ARRAY[label], ARRAY[label] FROM doc') } qw(entity_report token_report)), 'entity_report scheme' => 'IOB2',
+    (map { ("$_ query" => 'SELECT label, body FROM doc') } qw(cluster cluster_keywords project label_queue)), 'project how' => 'pca',
+    'label_queue strategy' => 'margin', 'label_queue query' => 'SELECT label, body FROM doc', 'rouge variant' => 'rougeL', 'sentence_rouge variant' => 'rougeL',
+    (map { ("$_ tokenizer" => '13a', "$_ smooth" => 'exp') } qw(bleu sentence_bleu)), (map { ("$_ tokenizer" => 'ascii') } qw(rouge sentence_rouge)),
+    (map { ("$_ relation" => 'doc', "$_ column" => 'body') } qw(near_duplicates create_chunks)),
+    (map { ("join relation_$_" => 'doc', "join column_$_" => 'body', "join key_$_" => 'body') } qw(a b)), 'near_duplicates key' => 'body', 'create_chunks column_name' => 'body',
+    (map { ("$_ relation" => 'doc', "$_ column_name" => 'body', "$_ mode" => 'exact', "$_ filter" => 'label IS NOT NULL', "$_ key_columns" => '{body}', "$_ words_by" => 'bm25',
+        "$_ min_score" => 0, "$_ config" => 'english') } qw(search explain_search calibrate_search)),
+    'cohen_kappa weights' => 'linear',
     'confusion_matrix query' => 'SELECT label, label FROM doc', 'f1 average' => 'macro');
 my %by_name = (
     model => 'm', from_model => 'm', to_model => 'm', on_long => 'truncate', name => 'm', version => 1, options => '{}',
@@ -81,7 +93,7 @@ sub sensible
     $value //= $by_name{$name} unless $routine->{name} =~ /_(accum|deserialize)$/;
     $value //= $by_type{$type} // 'NULL';
     return $value if $value =~ /^g\.|^ARRAY\[|^NULL$/;
-    $value = qq{"$value\@1"} if $type eq 'regclass';
+    $value = qq{"$value\@1"} if $type eq 'regclass' && $value ne 'doc';
     return "'$value'::$type";
 }
 

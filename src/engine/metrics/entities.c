@@ -176,7 +176,7 @@ type_of(const scheme *scheme, lm_text text)
 }
 
 static lm_status
-refuse_tag(const lm_entities *e, lm_text text)
+refuse_tag(const lm_entities *e)
 {
     char allowed[32];
     size_t length = 0;
@@ -188,8 +188,7 @@ refuse_tag(const lm_entities *e, lm_text text)
             allowed[length++] = ' ';
             allowed[length++] = letters[i];
         }
-    lm_raise(e->ctx, LM_BAD_ARGUMENT, "tag \"%.*s\" is not one of the scheme %s", (int)text.length,
-             text.bytes, e->scheme->name);
+    lm_raise(e->ctx, LM_BAD_ARGUMENT, "a tag is none of the scheme %s", e->scheme->name);
     return lm_detail_hint(e->ctx, "Allowed prefixes:%.*s.", (int)length, allowed);
 }
 
@@ -216,7 +215,7 @@ read_tag(lm_entities *e, lm_text text, tag *to)
 
     to->prefix = text.length ? prefix_of(text.bytes[0]) : 0;
     if (!to->prefix || (e->scheme && !(e->scheme->allowed & to->prefix)))
-        return refuse_tag(e, text);
+        return refuse_tag(e);
     type = type_of(e->scheme, text);
     LM_TRY(lm_intern_add(&e->types, type.bytes, type.length, &to->type));
     return make_room(e);
