@@ -7,6 +7,7 @@
 #include "loaded.h"
 #include "model/sections.h"
 #include "search/maxsim.h"
+#include "task/embed.h"
 #include "task/late_interaction.h"
 #include "task/tasks.h"
 
@@ -532,6 +533,30 @@ tokens_of_edited(const char *name, const char *from, const char *to, lm_side sid
 }
 
 /* Local attention leaves tokens far behind the text with nothing to attend to. */
+/*
+ * Calibration asks for one vector of a text, and gets the mean; whatever was in the room before it
+ * shows nowhere.
+ */
+static void
+one_vector(void)
+{
+    const lm_embed_options options = {.dimensions = 0};
+    float before[MAX_FLOATS], after[MAX_FLOATS];
+
+    for (size_t i = 0; i < FOLDERS; i++) {
+        fixture f;
+
+        set_up(&f, folders[i], lm_kernels_active(), LM_PRECISION_F32);
+        CHECK_OK(&f.ctx,
+                 lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, 1, &options, before, NULL));
+        memset(f.session->vectors, 0xff, f.session->vector_capacity * sizeof(float));
+        CHECK_OK(&f.ctx,
+                 lm_embed(&f.ctx, f.session, &f.loaded.model, f.texts, 1, &options, after, NULL));
+        CHECK(memcmp(before, after, f.width * sizeof *before) == 0);
+        tear_down(&f);
+    }
+}
+
 static void
 narrow_attention(void)
 {
@@ -695,6 +720,7 @@ static const unit_case cases[] = {
     {"maxsim fails", maxsim_fails},
     {"refusals", refusals},
     {"folders that do not fit", folders_that_do_not_fit},
+    {"one vector", one_vector},
     {"narrow attention", narrow_attention},
     {"pylate keys", pylate_keys},
     {"cancel and memory", cancel_and_memory},

@@ -103,7 +103,10 @@ lm_steps_rows(const lm_steps *steps)
     return steps->pooling_count == 1 && !steps->mix ? poolers[steps->poolings[0]].of : LM_EVERY_ROW;
 }
 
-/* Where only one row was computed, that is the one. */
+/*
+ * Where only one row was computed, that is the one. A model of late interaction has no pooling:
+ * where a vector of the whole text is wanted all the same, for calibration, it is the mean.
+ */
 static void
 pool(const lm_kernels *kernels, const lm_steps *steps, const float *x, size_t first, size_t rows,
      size_t width, float *out)
@@ -113,6 +116,8 @@ pool(const lm_kernels *kernels, const lm_steps *steps, const float *x, size_t fi
     for (size_t i = 0; i < steps->pooling_count; i++)
         poolers[steps->poolings[i]].pool(kernels, x, one ? 0 : first, one ? 1 : rows, width,
                                          out + i * width);
+    if (steps->pooling_count == 0)
+        pool_mean(kernels, x, first, rows, width, out);
 }
 
 void
