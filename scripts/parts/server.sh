@@ -212,7 +212,7 @@ check_with() {
 # ---- Other versions of PostgreSQL ----
 
 # What has taken different ways on different versions: shared memory, crashes, rights, dumps, upgrades, replicas, plans.
-SENSITIVE="141 143 147 010 011 020 040 080 081 082 090 091 092 093 100 101 102 110"
+SENSITIVE="141 143 147 150 010 011 020 040 080 081 082 090 091 092 093 100 101 102 110"
 
 # All that runs on 15. pgvector, a neighbour, is with these versions only.
 part_versions() {
