@@ -51,6 +51,12 @@ fits_text(Form_pg_attribute column)
     return is_text(column->atttypid, false);
 }
 
+static bool
+fits_vector(Form_pg_attribute column)
+{
+    return !is_text(column->atttypid, false) && as_vector(column) != NULL;
+}
+
 /* Whether all are of one type is seen by open_common. */
 static bool
 fits_any(Form_pg_attribute column)
@@ -126,6 +132,7 @@ static const struct {
                              fits_input, open_input, fetch_input},
     [LMTEXT_COLUMN_LABEL] = {"text", "", fits_label, open_text, fetch_text},
     [LMTEXT_COLUMN_TEXT] = {"text", "", fits_text, open_text, fetch_text},
+    [LMTEXT_COLUMN_VECTOR] = {"a vector", "", fits_vector, open_input, fetch_input},
     [LMTEXT_COLUMN_KEY] = {"of any type", "", fits_any, open_text, fetch_text},
     [LMTEXT_COLUMN_ANY] = {"of any type", "", fits_any, open_any, fetch_any},
 };
@@ -182,6 +189,8 @@ lmtext_query_open(lmtext_query *rows, const char *function, const char *query,
     rows->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
     rows->expected = linitial_node(PlannedStmt, rows->portal->stmts)->planTree->plan_rows;
     row = rows->portal->tupDesc;
+    if (row->natts == count - 1 && columns[count - 1].kind == LMTEXT_COLUMN_VECTOR)
+        count--;
     check_columns(function, row, columns, count);
     rows->scratch = CreateStandaloneExprContext();
     rows->column_count = count;
@@ -303,9 +312,13 @@ wanted_columns(const lmtext_column *columns, int count)
     StringInfoData text;
 
     initStringInfo(&text);
+    if (columns[count - 1].kind == LMTEXT_COLUMN_VECTOR)
+        appendStringInfo(&text, "%s or ", numbers[count - 1]);
     appendStringInfo(&text, "%s column%s", numbers[count], count == 1 ? "" : "s");
     for (int i = 0; i < count; i++)
-        appendStringInfo(&text, "%s%s", i > 0 && i == count - 1 ? " and " : ", ", columns[i].role);
+        appendStringInfo(&text, "%s%s%s", i > 0 && i == count - 1 ? " and " : ", ",
+                         columns[i].kind == LMTEXT_COLUMN_VECTOR ? "if it is stored the " : "",
+                         columns[i].role);
     return text.data;
 }
 
@@ -327,9 +340,12 @@ check_columns(const char *function, TupleDesc row, const lmtext_column *columns,
                                    function, columns[i].role, kinds[columns[i].kind].must),
                             errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
                                       format_type_be(column->atttypid)),
-                            errhint("Cast the column to text: %s::text.%s",
-                                    quote_identifier(NameStr(column->attname)),
-                                    kinds[columns[i].kind].hint)));
+                            columns[i].kind == LMTEXT_COLUMN_VECTOR
+                                ? errhint("A vector is of type real[], or of a type with an "
+                                          "assignment cast to it.")
+                                : errhint("Cast the column to text: %s::text.%s",
+                                          quote_identifier(NameStr(column->attname)),
+                                          kinds[columns[i].kind].hint)));
     }
 }
 
