@@ -75,6 +75,22 @@ certify(double wrong, size_t sample_count)
     return certificate;
 }
 
+/* The same where rows beyond `wrong` disagree. */
+static lm_certificate
+certify_ends(double wrong)
+{
+    static double distances[DISTANCES];
+    static lm_certify_row sample[SAMPLE];
+    lm_certificate certificate;
+
+    for (int i = 0; i < DISTANCES; i++)
+        distances[i] = (i + 1) / (double)DISTANCES;
+    for (int i = 0; i < SAMPLE; i++)
+        sample[i] = (lm_certify_row){(i + 0.5) / SAMPLE, (i + 0.5) / SAMPLE < wrong};
+    lm_certify(distances, DISTANCES, sample, SAMPLE, 0.95, 0.95, &certificate);
+    return certificate;
+}
+
 static void
 thresholds(void)
 {
@@ -88,11 +104,15 @@ thresholds(void)
     CHECK(c.proven && c.bound >= 0.95);
     CHECK(c.distance > 0.15 && c.distance < 0.25);
     CHECK(fabs(c.share - (1 - c.distance)) < 0.01);
-    CHECK(c.bound == lm_share_bound(c.agreed, c.decided, 1 - 0.95));
-    /* Wrong everywhere: what failed first is told. */
+    CHECK(c.bound == lm_share_bound(c.agreed, c.decided, (1 - 0.95) / 3));
+    /* The surest rows are wrong, but few: a start behind them finds enough. */
+    c = certify_ends(0.98);
+    CHECK(c.proven && c.share == 1);
+    CHECK_EQ_INT(c.agreed, c.decided - 8);
+    /* Wrong everywhere: what came nearest is told. */
     c = certify(2, SAMPLE);
     CHECK(!c.proven && c.agreed == 0 && c.bound == 0);
-    CHECK(c.decided >= 59 && c.decided < SAMPLE);
+    CHECK(c.decided >= 59 && c.decided <= SAMPLE);
     /* Too few rows, or none, prove nothing. */
     CHECK(!certify(0, 30).proven);
     CHECK(!certify(0, 0).proven);

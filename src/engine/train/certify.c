@@ -8,6 +8,7 @@
 #include "train/bound.h"
 
 #define CANDIDATES 20
+#define MOST_STARTS 3
 /* The first candidate decides at least this share, and twice the rows that a proof takes. */
 #define FIRST_SHARE 0.2
 
@@ -38,8 +39,9 @@ distance_of(const double *distances, size_t count, double *share)
     return left_out == 0 ? 0 : (distances[left_out - 1] + distances[left_out]) / 2;
 }
 
+/* A test of the candidate whose distance and share are given. */
 static void
-test(const lm_certify_row *sample, size_t count, double agreement, double confidence,
+test(const lm_certify_row *sample, size_t count, double agreement, double alpha,
      lm_certificate *certificate)
 {
     certificate->decided = certificate->agreed = 0;
@@ -48,8 +50,17 @@ test(const lm_certify_row *sample, size_t count, double agreement, double confid
             certificate->decided++;
             certificate->agreed += sample[i].agrees;
         }
-    certificate->bound = lm_share_bound(certificate->agreed, certificate->decided, 1 - confidence);
+    certificate->bound = lm_share_bound(certificate->agreed, certificate->decided, alpha);
     certificate->proven = certificate->bound >= agreement;
+}
+
+/* As many as there are rows enough for each to prove something in spite of some that disagree. */
+static int
+count_starts(size_t sample_count, double agreement, double confidence)
+{
+    const size_t starts = sample_count / (2 * lm_share_rows(agreement, 1 - confidence));
+
+    return starts < 1 ? 1 : starts > MOST_STARTS ? MOST_STARTS : (int)starts;
 }
 
 void
@@ -57,16 +68,20 @@ lm_certify(const double *distances, size_t count, const lm_certify_row *sample, 
            double agreement, double confidence, lm_certificate *certificate)
 {
     const double first = first_share(sample_count, agreement, confidence);
+    const int starts = count_starts(sample_count, agreement, confidence);
 
-    for (int i = 0; i < CANDIDATES; i++) {
-        const double share = first + (1 - first) * i / (CANDIDATES - 1);
-        lm_certificate next = {.share = share};
+    *certificate = (lm_certificate){.proven = false};
+    for (int start = 0; start < starts; start++)
+        for (int i = start * (CANDIDATES - 1) / (starts > 1 ? starts - 1 : 1); i < CANDIDATES;
+             i++) {
+            lm_certificate next = {.share = first + (1 - first) * i / (CANDIDATES - 1)};
 
-        next.distance = distance_of(distances, count, &next.share);
-        test(sample, sample_count, agreement, confidence, &next);
-        if (i == 0 || next.proven)
-            *certificate = next;
-        if (!next.proven)
-            return;
-    }
+            next.distance = distance_of(distances, count, &next.share);
+            test(sample, sample_count, agreement, (1 - confidence) / starts, &next);
+            if (next.proven ? !certificate->proven || next.share >= certificate->share
+                            : !certificate->proven && next.bound >= certificate->bound)
+                *certificate = next;
+            if (!next.proven)
+                break;
+        }
 }

@@ -3,13 +3,14 @@
  * oracle as often as was asked for. The proof is by a random sample that the score never learnt
  * from.
  *
- * Candidates are numbers t: rows with |score| >= t are decided by the score's sign. They are tested
- * one after the other, from few rows decided to all, each at the full level; the first that fails
- * ends it, and the last that passed is taken. In such a fixed sequence one test alone can go wrong
- * first, the first whose candidate does not keep its promise, and it does so with a probability of
- * at most 1 - confidence: nothing more is to be paid for there being many. (Maurer, Hothorn and
- * Lehmacher 1995; Angelopoulos et al., Learn then Test, 2021.) The sequence depends on scores of
- * rows outside the sample only.
+ * Candidates are numbers t: rows with |score| >= t are decided by the score's sign. They stand in a
+ * fixed order, from few rows decided to all. From each of a few starts in that order one after the
+ * other is tested until one fails, and the last of all that passed is taken. In such a sequence one
+ * test alone can go wrong first, that of the first candidate which does not keep its promise; so
+ * each start, not each test, takes its part of 1 - confidence, and all together are wrong with a
+ * probability of at most that (Maurer, Hothorn and Lehmacher 1995; Angelopoulos et al., Learn then
+ * Test, 2021). Several starts, because the surest rows are not always those that agree most, and
+ * few of them prove less than many. The order depends on scores of rows outside the sample only.
  */
 #ifndef LM_CERTIFY_H
 #define LM_CERTIFY_H
@@ -23,7 +24,7 @@ typedef struct lm_certify_row {
 } lm_certify_row;
 
 typedef struct lm_certificate {
-    bool proven;            /* else the rest tells of the candidate that failed first */
+    bool proven;            /* else the rest tells of the one that came nearest */
     double distance;        /* at and beyond which rows are decided; 0: all are */
     size_t decided, agreed; /* rows of the sample */
     double bound;           /* of the share that agrees */

@@ -5,17 +5,26 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/array.h"
+#include "utils/memutils.h"
 
 #include "task/classify.h"
 #include "train/filter.h"
 #include "pg/fn/args.h"
 
 LMTEXT_ENTRY(lmtext_holds, .name = "holds", .task = "classification", .texts = 1);
+LMTEXT_ENTRY(lmtext_holds_array, .name = "holds", .task = "classification", .texts = 1);
 LMTEXT_ENTRY(lmtext_holds_vector, .name = "holds", .task = "classification");
 
+/* Texts of an array that are answered at a time. */
+#define BLOCK_TEXTS 65536
+
 static void check_filter(const lmtext_model *model);
-static Datum answer(FunctionCallInfo fcinfo, const lmtext_model *model, const float *scores);
+static void prepare(FunctionCallInfo fcinfo, lmtext_model *model, lmtext_inference *inference);
+static void answer_some(const lmtext_inference *inference, const lm_text *texts, int count,
+                        Datum *values, bool *nulls);
+static Datum answer(const float *scores, bool *null);
 
 /* In the order of a filter's labels: is the answer known, and what is it? */
 static const struct {
@@ -36,10 +45,31 @@ lmtext_holds_call(PG_FUNCTION_ARGS)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     model = lmtext_arg_model(fcinfo);
-    check_filter(model);
-    lmtext_embed_defaults(&inference.options, lmtext_arg_on_long(fcinfo, 2));
-    lmtext_infer_init(&inference, &lmtext_scores, model);
-    return answer(fcinfo, model, lmtext_arg_result(fcinfo, 0, &inference));
+    prepare(fcinfo, model, &inference);
+    return answer(lmtext_arg_result(fcinfo, 0, &inference), &fcinfo->isnull);
+}
+
+static Datum
+lmtext_holds_array_call(PG_FUNCTION_ARGS)
+{
+    lmtext_inference inference;
+    lm_text *texts;
+    Datum *values;
+    bool *nulls;
+    int count, lower = 1;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    prepare(fcinfo, lmtext_arg_model(fcinfo), &inference);
+    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &texts, &nulls, &count);
+    values = MemoryContextAllocHuge(CurrentMemoryContext, (Size)count * sizeof(Datum));
+    for (int first = 0; first < count; first += BLOCK_TEXTS)
+        answer_some(&inference, texts + first, Min(count - first, BLOCK_TEXTS), values + first,
+                    nulls + first);
+    if (count == 0)
+        PG_RETURN_ARRAYTYPE_P(construct_empty_array(BOOLOID));
+    PG_RETURN_ARRAYTYPE_P(
+        construct_md_array(values, nulls, 1, &count, &lower, BOOLOID, 1, true, TYPALIGN_CHAR));
 }
 
 static Datum
@@ -60,7 +90,36 @@ lmtext_holds_vector_call(PG_FUNCTION_ARGS)
                  lm_classify_vector(&model->call.ctx, &model->model, vector, width, scores),
                  model->name);
     lmtext_count(model, &counts);
-    return answer(fcinfo, model, scores);
+    return answer(scores, &fcinfo->isnull);
+}
+
+static void
+prepare(FunctionCallInfo fcinfo, lmtext_model *model, lmtext_inference *inference)
+{
+    check_filter(model);
+    lmtext_embed_defaults(&inference->options, lmtext_arg_on_long(fcinfo, 2));
+    lmtext_infer_init(inference, &lmtext_scores, model);
+}
+
+/* In: which texts are NULL. Out: which answers are. */
+static void
+answer_some(const lmtext_inference *inference, const lm_text *texts, int count, Datum *values,
+            bool *nulls)
+{
+    lm_text *present = palloc(count * sizeof *present);
+    float *scores = palloc(count * lengthof(answers) * sizeof *scores);
+    int filled = 0;
+
+    for (int i = 0; i < count; i++)
+        if (!nulls[i])
+            present[filled++] = texts[i];
+    lmtext_infer(inference, present, filled, scores);
+    filled = 0;
+    for (int i = 0; i < count; i++)
+        if (!nulls[i])
+            values[i] = answer(scores + lengthof(answers) * filled++, &nulls[i]);
+    pfree(scores);
+    pfree(present);
 }
 
 /* By its labels: nothing else has just these. */
@@ -81,14 +140,10 @@ check_filter(const lmtext_model *model)
 
 /* A text without a token has no scores where lmtext.on_empty says so. */
 static Datum
-answer(FunctionCallInfo fcinfo, const lmtext_model *model, const float *scores)
+answer(const float *scores, bool *null)
 {
-    int best;
+    const int best = scores != NULL ? lm_classify_best(scores, lengthof(answers)) : 0;
 
-    if (scores == NULL)
-        PG_RETURN_NULL();
-    best = lm_classify_best(scores, model->model.info.label_count);
-    if (!answers[best].known)
-        PG_RETURN_NULL();
-    PG_RETURN_BOOL(answers[best].value);
+    *null = scores == NULL || !answers[best].known;
+    return BoolGetDatum(!*null && answers[best].value);
 }

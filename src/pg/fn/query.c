@@ -316,9 +316,7 @@ wanted_columns(const lmtext_column *columns, int count)
         appendStringInfo(&text, "%s or ", numbers[count - 1]);
     appendStringInfo(&text, "%s column%s", numbers[count], count == 1 ? "" : "s");
     for (int i = 0; i < count; i++)
-        appendStringInfo(&text, "%s%s%s", i > 0 && i == count - 1 ? " and " : ", ",
-                         columns[i].kind == LMTEXT_COLUMN_VECTOR ? "if it is stored the " : "",
-                         columns[i].role);
+        appendStringInfo(&text, "%s%s", i > 0 && i == count - 1 ? " and " : ", ", columns[i].role);
     return text.data;
 }
 
