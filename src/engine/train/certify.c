@@ -63,25 +63,45 @@ count_starts(size_t sample_count, double agreement, double confidence)
     return starts < 1 ? 1 : starts > MOST_STARTS ? MOST_STARTS : (int)starts;
 }
 
+/* Is a candidate one of the starts? They lie evenly from the first to the last. */
+static bool
+is_start(int candidate, int starts)
+{
+    for (int i = 0; i < starts; i++)
+        if (candidate == i * (CANDIDATES - 1) / (starts > 1 ? starts - 1 : 1))
+            return true;
+    return false;
+}
+
+/* A later proof before an earlier one, a proof before none, else what comes nearest. */
+static bool
+is_better(const lm_certificate *next, const lm_certificate *best)
+{
+    return next->proven ? !best->proven || next->share >= best->share
+                        : !best->proven && next->bound >= best->bound;
+}
+
 void
 lm_certify(const double *distances, size_t count, const lm_certify_row *sample, size_t sample_count,
            double agreement, double confidence, lm_certificate *certificate)
 {
     const double first = first_share(sample_count, agreement, confidence);
     const int starts = count_starts(sample_count, agreement, confidence);
+    double alpha = 0;
 
     *certificate = (lm_certificate){.proven = false};
-    for (int start = 0; start < starts; start++)
-        for (int i = start * (CANDIDATES - 1) / (starts > 1 ? starts - 1 : 1); i < CANDIDATES;
-             i++) {
-            lm_certificate next = {.share = first + (1 - first) * i / (CANDIDATES - 1)};
+    for (int i = 0; i < CANDIDATES; i++) {
+        lm_certificate next = {.share = first + (1 - first) * i / (CANDIDATES - 1)};
 
-            next.distance = distance_of(distances, count, &next.share);
-            test(sample, sample_count, agreement, (1 - confidence) / starts, &next);
-            if (next.proven ? !certificate->proven || next.share >= certificate->share
-                            : !certificate->proven && next.bound >= certificate->bound)
-                *certificate = next;
-            if (!next.proven)
-                break;
-        }
+        if (is_start(i, starts))
+            alpha += (1 - confidence) / starts;
+        if (alpha == 0)
+            continue;
+        next.distance = distance_of(distances, count, &next.share);
+        test(sample, sample_count, agreement, alpha, &next);
+        if (is_better(&next, certificate))
+            *certificate = next;
+        if (!next.proven)
+            alpha = 0;
+    }
 }

@@ -4,13 +4,13 @@
  * from.
  *
  * Candidates are numbers t: rows with |score| >= t are decided by the score's sign. They stand in a
- * fixed order, from few rows decided to all. From each of a few starts in that order one after the
- * other is tested until one fails, and the last of all that passed is taken. In such a sequence one
- * test alone can go wrong first, that of the first candidate which does not keep its promise; so
- * each start, not each test, takes its part of 1 - confidence, and all together are wrong with a
- * probability of at most that (Maurer, Hothorn and Lehmacher 1995; Angelopoulos et al., Learn then
- * Test, 2021). Several starts, because the surest rows are not always those that agree most, and
- * few of them prove less than many. The order depends on scores of rows outside the sample only.
+ * fixed order, from few rows decided to all, in which scores of rows outside the sample only have a
+ * part. They are tested by the fallback procedure (Wiens 2003; proof: Wiens and Dmitrienko 2005): a
+ * few of them, the starts, have a part of 1 - confidence of their own, and each passes what it was
+ * tested at on to the next one if it passed. So trying many costs nothing, and the probability that
+ * any candidate passes that does not keep its promise is at most 1 - confidence. Several starts,
+ * because the surest rows are not always those that agree most, and few of them prove less than
+ * many. The last candidate that passed is taken.
  */
 #ifndef LM_CERTIFY_H
 #define LM_CERTIFY_H

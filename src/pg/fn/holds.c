@@ -138,12 +138,11 @@ check_filter(const lmtext_model *model)
                                 "lmtext.classify.")));
 }
 
-/* A text without a token has no scores where lmtext.on_empty says so. */
 static Datum
 answer(const float *scores, bool *null)
 {
-    const int best = scores != NULL ? lm_classify_best(scores, lengthof(answers)) : 0;
+    const int best = lm_classify_best(scores, lengthof(answers));
 
-    *null = scores == NULL || !answers[best].known;
-    return BoolGetDatum(!*null && answers[best].value);
+    *null = !answers[best].known;
+    return BoolGetDatum(answers[best].value);
 }
