@@ -24,7 +24,7 @@ static void check_filter(const lmtext_model *model);
 static void prepare(FunctionCallInfo fcinfo, lmtext_model *model, lmtext_inference *inference);
 static void answer_some(const lmtext_inference *inference, const lm_text *texts, int count,
                         Datum *values, bool *nulls);
-static Datum answer(const float *scores, bool *null);
+static Datum answer(int best, bool *null);
 
 /* In the order of a filter's labels: is the answer known, and what is it? */
 static const struct {
@@ -46,7 +46,8 @@ lmtext_holds_call(PG_FUNCTION_ARGS)
         PG_RETURN_NULL();
     model = lmtext_arg_model(fcinfo);
     prepare(fcinfo, model, &inference);
-    return answer(lmtext_arg_result(fcinfo, 0, &inference), &fcinfo->isnull);
+    return answer(lm_classify_best(lmtext_arg_result(fcinfo, 0, &inference), lengthof(answers)),
+                  &fcinfo->isnull);
 }
 
 static Datum
@@ -76,21 +77,22 @@ static Datum
 lmtext_holds_vector_call(PG_FUNCTION_ARGS)
 {
     const lm_embed_counts counts = {.texts = 1};
-    float scores[lengthof(answers)];
+    float room[lengthof(answers)];
     lmtext_model *model;
     const float *vector;
-    int width;
+    int width, best;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     model = lmtext_arg_model(fcinfo);
     check_filter(model);
     vector = lmtext_floats_from_array(PG_GETARG_ARRAYTYPE_P(0), &width);
-    lmtext_check(&model->call,
-                 lm_classify_vector(&model->call.ctx, &model->model, vector, width, scores),
-                 model->name);
+    lmtext_check(
+        &model->call,
+        lm_classify_vector_best(&model->call.ctx, &model->model, vector, width, room, &best),
+        model->name);
     lmtext_count(model, &counts);
-    return answer(scores, &fcinfo->isnull);
+    return answer(best, &fcinfo->isnull);
 }
 
 static void
@@ -117,7 +119,9 @@ answer_some(const lmtext_inference *inference, const lm_text *texts, int count, 
     filled = 0;
     for (int i = 0; i < count; i++)
         if (!nulls[i])
-            values[i] = answer(scores + lengthof(answers) * filled++, &nulls[i]);
+            values[i] =
+                answer(lm_classify_best(scores + lengthof(answers) * filled++, lengthof(answers)),
+                       &nulls[i]);
     pfree(scores);
     pfree(present);
 }
@@ -139,10 +143,8 @@ check_filter(const lmtext_model *model)
 }
 
 static Datum
-answer(const float *scores, bool *null)
+answer(int best, bool *null)
 {
-    const int best = lm_classify_best(scores, lengthof(answers));
-
     *null = !answers[best].known;
     return BoolGetDatum(answers[best].value);
 }
