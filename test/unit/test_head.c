@@ -220,6 +220,8 @@ vectors(void)
     const lm_text text = {"the data base", 13};
     const lm_embed_options options = {.dimensions = 0};
     float embedding[WIDTH + 1] = {0}, of_text[LABELS], of_vector[LABELS];
+    float room[LABELS];
+    int best;
     bound_head bound;
     lm_context *ctx = &bound.ctx;
     const lm_model *head = &bound.head.model;
@@ -232,6 +234,10 @@ vectors(void)
     CHECK_OK(ctx, lm_classify_vector(ctx, head, embedding, WIDTH, of_vector));
     CHECK(memcmp(of_text, of_vector, sizeof of_text) == 0);
     check_scores(lm_model_head(head), embedding, of_vector);
+    CHECK_OK(ctx, lm_classify_vector_best(ctx, head, embedding, WIDTH, room, &best));
+    CHECK_EQ_INT(best, lm_classify_best(of_vector, LABELS));
+    CHECK_EQ_INT(lm_classify_vector_best(ctx, head, embedding, WIDTH + 1, room, &best),
+                 LM_BAD_ARGUMENT);
     CHECK_EQ_INT(lm_classify_vector(ctx, &bound.base.model, embedding, WIDTH, of_vector),
                  LM_UNSUPPORTED);
     CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH + 1, of_vector), LM_BAD_ARGUMENT);
@@ -247,6 +253,9 @@ vectors(void)
     CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH, of_vector), LM_BAD_ARGUMENT);
     CHECK_STR(ctx->error.message, "element 1 of the vector is not a finite number");
     CHECK_STR(ctx->error.found, "-Infinity");
+    /* Squares of such numbers are not finite, but they are. */
+    embedding[0] = embedding[WIDTH - 1] = 1e30f;
+    CHECK_OK(ctx, lm_classify_vector(ctx, head, embedding, WIDTH, of_vector));
     embedding[0] = embedding[WIDTH - 1] = 0;
     ctx->cancelled = fake_cancelled;
     ctx->opaque = &memory;

@@ -214,9 +214,12 @@ check_takes_vectors(lm_context *ctx, const lm_model *model)
                                "model that lmtext.train made on an embedding model.");
 }
 
-/* A number that is not finite would give every label the score NaN. */
+/*
+ * A number that is not finite would give every label the score NaN. It makes the sum of squares
+ * such a number too, which is found many times faster than which element it is.
+ */
 static lm_status
-check_vector(lm_context *ctx, const float *vector, int width, int wanted)
+check_vector(lm_context *ctx, const lm_kernels *kernels, const float *vector, int width, int wanted)
 {
     if (width != wanted) {
         lm_raise(ctx, LM_BAD_ARGUMENT,
@@ -224,6 +227,8 @@ check_vector(lm_context *ctx, const float *vector, int width, int wanted)
         lm_detail_found(ctx, "%d", width);
         return lm_detail_allowed(ctx, "%d", wanted);
     }
+    if (isfinite(kernels->dot_f32((size_t)width, vector, vector)))
+        return LM_OK;
     for (int i = 0; i < width; i++)
         if (!isfinite(vector[i])) {
             lm_raise(ctx, LM_BAD_ARGUMENT, "element %d of the vector is not a finite number",
@@ -236,15 +241,35 @@ check_vector(lm_context *ctx, const float *vector, int width, int wanted)
     return LM_OK;
 }
 
-lm_status
-lm_classify_vector(lm_context *ctx, const lm_model *model, const float *vector, int width,
-                   float *scores)
+static lm_status
+check_vector_and_head(lm_context *ctx, const lm_model *model, const float *vector, int width)
 {
     if (!lm_model_ngram_head(model))
         LM_TRY(check_head(ctx, model));
     LM_TRY(check_takes_vectors(ctx, model));
-    LM_TRY(check_vector(ctx, vector, width, lm_model_head(model)->width));
+    return check_vector(ctx, lm_model_encoder(model)->kernels, vector, width,
+                        lm_model_head(model)->width);
+}
+
+lm_status
+lm_classify_vector(lm_context *ctx, const lm_model *model, const float *vector, int width,
+                   float *scores)
+{
+    LM_TRY(check_vector_and_head(ctx, model, vector, width));
     return score_all(ctx, model, vector, 1, lm_model_head(model)->scoring, NULL, scores);
+}
+
+/* Probabilities are in the order of the head's numbers. */
+lm_status
+lm_classify_vector_best(lm_context *ctx, const lm_model *model, const float *vector, int width,
+                        float *room, int *best)
+{
+    const lm_head *head = lm_model_head(model);
+
+    LM_TRY(check_vector_and_head(ctx, model, vector, width));
+    lm_head_logits(lm_model_encoder(model)->kernels, head, vector, NULL, room);
+    *best = lm_classify_best(room, head->labels);
+    return LM_OK;
 }
 
 /* The first of equals, so that the answer does not depend on the order of comparison. */

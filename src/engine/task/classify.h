@@ -28,6 +28,10 @@ lm_status lm_classify_as(lm_context *ctx, lm_session *session, const lm_model *m
 lm_status lm_classify_vector(lm_context *ctx, const lm_model *model, const float *vector, int width,
                              float *scores);
 
+/* Which label would have the highest score; `room` (labels) is overwritten. */
+lm_status lm_classify_vector_best(lm_context *ctx, const lm_model *model, const float *vector,
+                                  int width, float *room, int *best);
+
 /* Index of the highest score; the first of equals. */
 int lm_classify_best(const float *scores, int labels);
 

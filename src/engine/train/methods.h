@@ -17,7 +17,8 @@ typedef enum lm_train_kind {
     LM_TRAIN_INPUT, /* texts, of which the base makes vectors, or these vectors */
     LM_TRAIN_LABEL, /* a word */
     LM_TRAIN_TEXT,  /* texts as they are */
-    LM_TRAIN_BOTH   /* texts as they are, and the vectors that the base makes of them */
+    LM_TRAIN_BOTH,  /* texts as they are, and the vectors that the base makes of them */
+    LM_TRAIN_VECTOR /* these vectors, stored already; as the last column it may be missing */
 } lm_train_kind;
 
 typedef struct lm_train_column {
@@ -99,6 +100,15 @@ typedef struct lm_method {
     /* Files are allocated from the context. */
     lm_status (*write)(void *training, lm_train_outcome *outcome);
     void (*close)(void *training); /* may be NULL */
+    /*
+     * Only of a method that asks an oracle about rows before its fit; all three or none. The SQL
+     * expression of the options, NULL where there is none; how many answers it may take.
+     */
+    const char *(*oracle)(const void *options, int64_t *budget);
+    /* The next texts to ask about, valid until they are answered; *count is 0 at the end. */
+    lm_status (*wanted)(void *training, const lm_text **texts, size_t *count);
+    /* Their answers: 1 true, 0 false, -1 none. */
+    void (*answered)(void *training, const signed char *answers);
 } lm_method;
 
 extern const lm_method *const lm_methods[]; /* ends with NULL */

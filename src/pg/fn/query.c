@@ -52,6 +52,12 @@ fits_text(Form_pg_attribute column)
     return is_text(column->atttypid, false);
 }
 
+static bool
+fits_vector(Form_pg_attribute column)
+{
+    return !is_text(column->atttypid, false) && as_vector(column) != NULL;
+}
+
 /* Whether all are of one type is seen by open_common. */
 static bool
 fits_any(Form_pg_attribute column)
@@ -166,6 +172,7 @@ static const struct {
                              fits_input, open_input, fetch_input},
     [LMTEXT_COLUMN_LABEL] = {"text", "", fits_label, open_text, fetch_text},
     [LMTEXT_COLUMN_TEXT] = {"text", "", fits_text, open_text, fetch_text},
+    [LMTEXT_COLUMN_VECTOR] = {"a vector", "", fits_vector, open_input, fetch_input},
     [LMTEXT_COLUMN_KEY] = {"of any type", "", fits_any, open_text, fetch_text},
     [LMTEXT_COLUMN_ANY] = {"of any type", "", fits_any, open_any, fetch_any},
     [LMTEXT_COLUMN_NUMBER] = {"a number", NULL, fits_number, open_number, fetch_plain},
@@ -240,6 +247,8 @@ lmtext_query_bind(lmtext_query *rows, const char *function, const lmtext_column 
     TupleDesc row = rows->portal->tupDesc;
     bool any = false;
 
+    if (row->natts == count - 1 && columns[count - 1].kind == LMTEXT_COLUMN_VECTOR)
+        count--;
     check_columns(function, row, columns, count);
     rows->scratch = CreateStandaloneExprContext();
     rows->column_count = count;
@@ -384,6 +393,8 @@ wanted_columns(const lmtext_column *columns, int count)
     StringInfoData text;
 
     initStringInfo(&text);
+    if (columns[count - 1].kind == LMTEXT_COLUMN_VECTOR)
+        appendStringInfo(&text, "%s or ", numbers[count - 1]);
     appendStringInfo(&text, "%s column%s", numbers[count], count == 1 ? "" : "s");
     for (int i = 0; i < count; i++)
         appendStringInfo(&text, "%s%s", i > 0 && i == count - 1 ? " and " : ", ", columns[i].role);
@@ -408,7 +419,10 @@ check_columns(const char *function, TupleDesc row, const lmtext_column *columns,
                                    function, columns[i].role, kinds[columns[i].kind].must),
                             errdetail("Column \"%s\" is of type %s.", NameStr(column->attname),
                                       format_type_be(column->atttypid)),
-                            kinds[columns[i].kind].hint == NULL
+                            columns[i].kind == LMTEXT_COLUMN_VECTOR
+                                ? errhint("A vector is of type real[], or of a type with an "
+                                          "assignment cast to it.")
+                            : kinds[columns[i].kind].hint == NULL
                                 ? 0
                                 : errhint("Cast the column to text: %s::text.%s",
                                           quote_identifier(NameStr(column->attname)),

@@ -18,11 +18,12 @@
 
 /* What a column may hold: each has a row in query.c. */
 typedef enum lmtext_column_kind {
-    LMTEXT_COLUMN_INPUT, /* text, varchar, char and domains over them; or what becomes a real[] */
-    LMTEXT_COLUMN_LABEL, /* text and its like, and enums */
-    LMTEXT_COLUMN_TEXT,  /* text and its like */
-    LMTEXT_COLUMN_KEY,   /* any type, as text: what a row is called */
-    LMTEXT_COLUMN_ANY,   /* any type, of which all of these have one in common, as in `a = b` */
+    LMTEXT_COLUMN_INPUT,  /* text, varchar, char and domains over them; or what becomes a real[] */
+    LMTEXT_COLUMN_LABEL,  /* text and its like, and enums */
+    LMTEXT_COLUMN_TEXT,   /* text and its like */
+    LMTEXT_COLUMN_VECTOR, /* what becomes a real[]; as the last column it may be missing */
+    LMTEXT_COLUMN_KEY,    /* any type, as text: what a row is called */
+    LMTEXT_COLUMN_ANY,    /* any type, of which all of these have one in common, as in `a = b` */
     /* What an INSERT would take for a column of such a type: */
     LMTEXT_COLUMN_NUMBER,  /* double precision */
     LMTEXT_COLUMN_WHOLE,   /* bigint */
@@ -67,7 +68,10 @@ typedef struct lmtext_query_row {
     lmtext_query_field fields[LMTEXT_COLUMNS_MAX];
 } lmtext_query_row;
 
-/* Check and start a query of `count` columns; `function` is named in messages. */
+/*
+ * Check and start a query of `count` columns, of which it then has column_count; `function` is
+ * named in messages.
+ */
 void lmtext_query_open(lmtext_query *rows, const char *function, const char *query,
                        const lmtext_column *columns, int count);
 /*

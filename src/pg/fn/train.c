@@ -5,9 +5,9 @@
  *
  * Phases: check all arguments; read the query in batches, of which texts are embedded at once where
  * the method learns from a base's vectors (a query may also yield vectors that are stored already);
- * fit; store. All in the caller's transaction, so that it commits or vanishes whole. Each phase
- * reports its progress, which other sessions see; an abort marks it failed without our
- * help.
+ * ask the oracle that a filter learns from; fit; store. All in the caller's transaction, so that it
+ * commits or vanishes whole. Each phase reports its progress, which other sessions see; an abort
+ * marks it failed without our help.
  */
 #include "postgres.h"
 
@@ -22,6 +22,7 @@
 
 #include "train/methods.h"
 #include "pg/fn/args.h"
+#include "pg/fn/oracle.h"
 #include "pg/fn/query.h"
 #include "pg/glue/options.h"
 #include "pg/glue/tell.h"
@@ -63,13 +64,16 @@ typedef struct training {
     void *state;        /* the method's */
     lmtext_model *base; /* NULL: the method needs none */
     lm_on_long on_long;
-    int width; /* of the base's embedding */
+    int width;             /* of the base's embedding */
+    int columns;           /* that the query has */
+    lmtext_oracle *oracle; /* NULL: the method asks none */
+    int64 budget;          /* of its answers */
     lmtext_call call;
     MemoryContext memory; /* holds what outlives a batch */
     int64 rows, skipped;
     int64 run; /* in sight of other sessions */
     lmtext_progress progress;
-    double read_seconds, train_seconds;
+    double read_seconds, ask_seconds, train_seconds;
 } training;
 
 LMTEXT_ENTRY(lmtext_train, .name = "train");
@@ -80,6 +84,7 @@ static void start_method(training *t);
 static void read_rows(training *t, const char *query);
 static void add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *batch);
 static void check_rows(training *t);
+static void ask_oracle(training *t);
 static void fit(training *t);
 static void report_step(void *opaque, const lm_train_progress *step);
 static void report_phase(training *t, const char *phase);
@@ -112,6 +117,8 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     read_rows(&t, text_to_cstring(PG_GETARG_TEXT_PP(1)));
     LMTEXT_FAULT_POINT("train_read");
     check_rows(&t);
+    if (t.oracle != NULL)
+        ask_oracle(&t);
     fit(&t);
     LMTEXT_FAULT_POINT("train_fitted");
     version = store(&t, &outcome);
@@ -163,6 +170,15 @@ known_methods(const char *task)
     return methods.data;
 }
 
+/* Its expression; NULL: there is none. */
+static const char *
+oracle_of(const training *t)
+{
+    int64 budget;
+
+    return t->method->oracle(t->method_options, &budget);
+}
+
 /* After the options were read: an error in a key is reported first. */
 static void
 check_method(const training *t)
@@ -183,6 +199,11 @@ check_method(const training *t)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the method \"%s\" has no base", t->method->name),
                         errhint("Leave out the option base.")));
+    if (t->method->oracle != NULL && oracle_of(t) == NULL)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("the task \"%s\" needs the option oracle", options->task),
+                        errhint("Name an expression that is true or false of a row's text: "
+                                "{\"oracle\": \"my.is_refund(text)\"}.")));
 }
 
 /* Which options there are depends on the method, so its name is looked up before. */
@@ -248,6 +269,8 @@ start_method(training *t)
     }
     lmtext_check(&t->call, t->method->open(&t->call.ctx, t->method_options, t->width, &t->state),
                  t->name);
+    if (t->method->oracle != NULL)
+        t->oracle = lmtext_oracle_open(t->method->oracle(t->method_options, &t->budget));
 }
 
 /* The engine's columns, as a query is read. */
@@ -255,10 +278,9 @@ static const lmtext_column *
 query_columns(const lm_method *method)
 {
     static const lmtext_column_kind kinds[] = {
-        [LM_TRAIN_INPUT] = LMTEXT_COLUMN_INPUT,
-        [LM_TRAIN_LABEL] = LMTEXT_COLUMN_LABEL,
-        [LM_TRAIN_TEXT] = LMTEXT_COLUMN_TEXT,
-        [LM_TRAIN_BOTH] = LMTEXT_COLUMN_TEXT,
+        [LM_TRAIN_INPUT] = LMTEXT_COLUMN_INPUT,   [LM_TRAIN_LABEL] = LMTEXT_COLUMN_LABEL,
+        [LM_TRAIN_TEXT] = LMTEXT_COLUMN_TEXT,     [LM_TRAIN_BOTH] = LMTEXT_COLUMN_TEXT,
+        [LM_TRAIN_VECTOR] = LMTEXT_COLUMN_VECTOR,
     };
     lmtext_column *columns = palloc(method->column_count * sizeof *columns);
 
@@ -293,6 +315,7 @@ read_rows(training *t, const char *query)
     make_batch(t, limit, &batch);
     report_phase(t, t->base != NULL ? "embedding" : "reading");
     lmtext_query_open(&reader, PROCEDURE, query, query_columns(t->method), t->method->column_count);
+    t->columns = reader.column_count;
     lmtext_tell_phase(
         &(lmtext_phase){t->base != NULL ? "embedded" : "read", "rows", reader.expected, "about "});
     MemoryContextSwitchTo(memory);
@@ -336,23 +359,28 @@ take_vector(const training *t, ArrayType *vector, float *out)
 static bool
 is_whole(const training *t, const lmtext_query_row *row)
 {
-    for (int i = 0; i < t->method->column_count; i++)
+    for (int i = 0; i < t->columns; i++)
         if (row->fields[i].text == NULL && row->fields[i].vector == NULL)
             return false;
     return true;
 }
 
+/* Does the base make vectors of the column? Not where the last one has them. */
 static bool
-is_embedded(lm_train_kind kind)
+is_embedded(const training *t, int column)
 {
-    return kind == LM_TRAIN_INPUT || kind == LM_TRAIN_BOTH;
+    const lm_train_column *columns = t->method->columns;
+
+    return columns[column].kind == LM_TRAIN_INPUT ||
+           (columns[column].kind == LM_TRAIN_BOTH &&
+            columns[t->columns - 1].kind != LM_TRAIN_VECTOR);
 }
 
 /* A row behind those of the batch; texts of the input wait to be embedded. */
 static void
 take_row(const training *t, const lmtext_query_row *row, train_batch *batch)
 {
-    for (int i = 0; i < t->method->column_count; i++) {
+    for (int i = 0; i < t->columns; i++) {
         const lmtext_query_field *field = &row->fields[i];
 
         if (field->vector != NULL)
@@ -360,7 +388,7 @@ take_row(const training *t, const lmtext_query_row *row, train_batch *batch)
         else {
             batch->texts[i][batch->count] =
                 lmtext_utf8_from_bytes(field->text, strlen(field->text));
-            if (is_embedded(t->method->columns[i].kind))
+            if (is_embedded(t, i))
                 batch->to_embed[batch->embed_count++] = batch->texts[i][batch->count];
         }
     }
@@ -418,6 +446,50 @@ check_rows(training *t)
                                   " were left out because their %s is null.",
                                   t->rows + t->skipped, t->skipped, column_roles(t->method)),
                         hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* Answers to a round of questions; each is said before the next is asked. */
+static void
+ask_round(training *t, const lm_text *texts, size_t count, signed char *answers)
+{
+    for (size_t i = 0; i < count; i++) {
+        CHECK_FOR_INTERRUPTS();
+        answers[i] = lmtext_oracle_ask(t->oracle, texts[i]);
+        t->progress.step++;
+        lmtext_progress_update(t->run, &t->progress);
+        lmtext_tell_progress(t->progress.step, (double)t->budget);
+        lmtext_tell_now();
+    }
+}
+
+/*
+ * The method says which texts it wants answers for, round by round. Only here does a user's code
+ * run, never inside the engine: it may throw.
+ */
+static void
+ask_oracle(training *t)
+{
+    const lm_text *texts;
+    size_t count;
+    instr_time start;
+
+    INSTR_TIME_SET_CURRENT(start);
+    report_phase(t, "asking");
+    t->progress.max_steps = (int)t->budget;
+    lmtext_tell_phase(&(lmtext_phase){"got", "answers", .total = t->budget, .about = "at most "});
+    for (;;) {
+        signed char *answers;
+
+        lmtext_check(&t->call, t->method->wanted(t->state, &texts, &count), t->name);
+        if (count == 0)
+            break;
+        answers = palloc(count);
+        ask_round(t, texts, count, answers);
+        t->method->answered(t->state, answers);
+        pfree(answers);
+        LMTEXT_FAULT_POINT("train_asked");
+    }
+    t->ask_seconds = seconds_since(start);
 }
 
 /* The fit is one engine call; progress and cancel reach it through callbacks. */
@@ -505,6 +577,8 @@ metrics_json(const training *t, const lm_train_outcome *outcome)
         add_value(&json, &outcome->values[i]);
     add_trials(&json, outcome);
     add_number(&json, t->base != NULL ? "embed_seconds" : "read_seconds", t->read_seconds);
+    if (t->oracle != NULL)
+        add_number(&json, "ask_seconds", t->ask_seconds);
     add_number(&json, "train_seconds", t->train_seconds);
     appendStringInfoChar(&json, '}');
     return json.data;
