@@ -174,6 +174,9 @@ with_progress "$rows" "SELECT coalesce(sum(texts), 0) FROM lmtext.model_cache" "
 embed_seconds=$(echo "$(date +%s.%N) $embed_started" | awk '{printf "%.1f", $1 - $2}')
 sql -c "ANALYZE doc_vector"
 
+say "making an index of the vectors"
+sql -c '\timing on' -c "CREATE INDEX ON doc_vector USING lmtext (embedding)"
+
 say "searching it in words"
 for question in "how do I resize images" "recover deleted files from a disk" "learn to play the piano"; do
     printf "\n   %s\n" "$question"
@@ -185,6 +188,14 @@ FROM doc_vector v JOIN doc d USING (id)
 ORDER BY v.embedding <=> lmtext.embed(:'question') LIMIT 5;
 SQL
 done
+
+say "making a semantic index straight on a text column, and searching with a filter"
+sql -v model="$(value "SELECT 'minilm@' || max(version) FROM lmtext.models WHERE name = 'minilm'")" <<'SQL'
+\timing on
+CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = :'model') WHERE is_test;
+SELECT package, section, left(split_part(body, E'\n', 1), 56) AS description FROM doc
+WHERE is_test AND section <> 'graphics' ORDER BY body <=> 'resize pictures' LIMIT 5;
+SQL
 
 # Statements in functions, since with few rows there is nothing to learn.
 train() {
