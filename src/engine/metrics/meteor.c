@@ -53,19 +53,22 @@ key_of(const alignment *a, uint32_t word, bool by_stem)
 }
 
 /* List the free places of each word of the reference. */
-static void
+static lm_status
 list_places(alignment *a, size_t keys, bool by_stem)
 {
+    LM_TRY(lm_poll(a->ctx));
     for (size_t key = 0; key < keys; key++)
         a->last[key] = NONE;
     for (size_t j = 0; j < a->reference->count; j++) {
         uint32_t key = key_of(a, a->reference->ids[j], by_stem);
 
+        LM_TRY(lm_text_poll_at(a->ctx, j));
         if (a->taken[j])
             continue;
         a->previous[j] = a->last[key];
         a->last[key] = j;
     }
+    return LM_OK;
 }
 
 static void
@@ -81,7 +84,7 @@ take(alignment *a, size_t i, uint32_t key)
 static lm_status
 match_equal(alignment *a, size_t keys, bool by_stem)
 {
-    list_places(a, keys, by_stem);
+    LM_TRY(list_places(a, keys, by_stem));
     for (size_t i = a->hypothesis->count; i-- > 0;) {
         uint32_t key = key_of(a, a->hypothesis->ids[i], by_stem);
 
@@ -301,10 +304,8 @@ meteor_add(void *counts, const lm_metric_value *values)
     lm_intern_init(&row.stem_words, sums->ctx, "stems");
     if (status == LM_OK)
         status = best_score(&row, &values[2], &score);
-    if (status == LM_OK) {
-        sums->value[0] += score;
-        sums->rows++;
-    }
+    if (status == LM_OK)
+        lm_sums_add_row(sums, score);
     lm_row_free(&row.tokens);
     lm_intern_free(&row.stem_words);
     lm_free(sums->ctx, row.stems);
@@ -315,7 +316,7 @@ meteor_add(void *counts, const lm_metric_value *values)
 static const lm_metric_column columns[] = {
     {"hypothesis", LM_METRIC_TEXT}, {"references", LM_METRIC_TEXTS}, {NULL, 0}};
 
-LM_SUMS_COUNTS(lm_meteor_sums, 1, columns, meteor_add);
+LM_SUMS_COUNTS(lm_meteor_sums, 0, columns, meteor_add);
 
 const lm_metric_column lm_meteor_settings[] = {{"synonyms", LM_METRIC_TEXT}, {NULL, 0}};
 
