@@ -172,6 +172,8 @@ SELECT * FROM lmtext.bootstrap('SELECT true, 0.5', 'auc', 10);
 SELECT * FROM lmtext.bootstrap('SELECT 1, 1 WHERE false', 'accuracy');
 SELECT * FROM lmtext.bootstrap('SELECT 1, NULL::int UNION ALL SELECT 1, 2', 'accuracy');
 SELECT * FROM lmtext.bootstrap('SELECT 1, 2', 'nothing');
+CREATE DOMAIN some_texts AS text[];
+SELECT * FROM lmtext.bootstrap('SELECT ''a b'', ''{a c,a b}''::some_texts', 'squad_f1', 5);
 SELECT * FROM lmtext.bootstrap('SELECT 1', 'f1');
 SELECT * FROM lmtext.bootstrap('SELECT 1, 2', 'accuracy', 0);
 SELECT * FROM lmtext.bootstrap('SELECT 1, 2, ''harmonic''', 'f1');
@@ -235,8 +237,12 @@ SELECT count(*) AS differ FROM (
     (SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels || NULL::text FROM doc') EXCEPT ALL SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels FROM doc'))
     UNION ALL
     (SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels FROM doc') EXCEPT ALL SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels || NULL::text FROM doc'))) d;
-SELECT (SELECT labels[1] FROM lmtext.models WHERE name = 'grade') AS grade_label \gset
-SELECT measure, value FROM lmtext.evaluate('grade', format('SELECT body, %L::text FROM doc', :'grade_label')) WHERE measure IN ('rows', 'accuracy', 'log_loss');
+SELECT jsonb_object_agg(f, lo_from_bytea(0, CASE f WHEN 'config.json'
+    THEN convert_to((convert_from(data, 'UTF8')::jsonb || '{"problem_type": "regression"}')::text, 'UTF8') ELSE data END)::bigint) AS files
+FROM (SELECT f, pg_read_binary_file(:'tiny' || '/bert-sequence/' || f) AS data FROM pg_ls_dir(:'tiny' || '/bert-sequence') f WHERE f <> 'golden.json') t \gset
+SELECT lmtext.import_model('raw', :'files'::jsonb);
+SELECT bool_or(score NOT BETWEEN 0 AND 1) AS raw FROM doc, lmtext.class_scores(body, 'raw');
+SELECT measure, value FROM lmtext.evaluate('raw', 'SELECT body, label FROM doc') WHERE measure IN ('rows', 'log_loss');
 -- Operators of the caller's are not taken for PostgreSQL's.
 CREATE FUNCTION always(float8, integer) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR test_scores.= (LEFTARG = float8, RIGHTARG = integer, FUNCTION = always);

@@ -813,14 +813,13 @@ bad_section(void)
         uint32_t features, slots;
         int32_t low, high, hash_bits;
         lm_status status;
-    } tried[] = {
-        {3, 4, 1, 2, 0, LM_OK},         {3, 0, 1, 2, 0, LM_INTERNAL},
-        {3, 6, 1, 2, 0, LM_INTERNAL},   {3, 1u << 31, 1, 2, 0, LM_INTERNAL},
-        {3, 2, 1, 2, 0, LM_INTERNAL},   {3, 4, 0, 2, 0, LM_INTERNAL},
-        {3, 4, 3, 2, 0, LM_INTERNAL},   {3, 4, 1, 33, 0, LM_INTERNAL},
-        {3, 256, 1, 2, 8, LM_OK},       {3, 128, 1, 2, 8, LM_INTERNAL},
-        {3, 128, 1, 2, 7, LM_INTERNAL}, {3, 1u << 25, 1, 2, 25, LM_INTERNAL},
-        {257, 256, 1, 2, 8, LM_INTERNAL}};
+    } tried[] = {{3, 4, 1, 2, 0, LM_OK},          {3, 0, 1, 2, 0, LM_INTERNAL},
+                 {3, 6, 1, 2, 0, LM_INTERNAL},    {3, 1u << 31, 1, 2, 0, LM_INTERNAL},
+                 {3, 2, 1, 2, 0, LM_INTERNAL},    {3, 4, 0, 2, 0, LM_INTERNAL},
+                 {3, 4, 3, 2, 0, LM_INTERNAL},    {3, 4, 1, 33, 0, LM_INTERNAL},
+                 {3, 256, 1, 2, 8, LM_OK},        {3, 128, 1, 2, 8, LM_INTERNAL},
+                 {3, 128, 1, 2, 7, LM_INTERNAL},  {3, 1u << 25, 1, 2, 25, LM_INTERNAL},
+                 {257, 256, 1, 2, 8, LM_INTERNAL}};
     uint64_t section[512] = {0};
     lm_ngram_head view;
     lm_context ctx;
