@@ -226,7 +226,7 @@ numbers_are_folded(void)
         fake_memory memory = {.fail_at = at};
 
         fake_context(&ctx, &memory);
-        status = count_often(&ctx, 200000, 131071);
+        status = count_often(&ctx, 150000, 100003);
         CHECK_EQ_INT(memory.live, 0);
     }
     CHECK_EQ_INT(status, LM_OK);

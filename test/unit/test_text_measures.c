@@ -384,6 +384,25 @@ is_first_of_metric(size_t i)
     return i == 0 || strcmp(golden_measures[i].metric, golden_measures[i - 1].metric) != 0;
 }
 
+/* One long reference of a short hypothesis: every poll is seen. */
+static void
+long_references_can_be_cancelled(void)
+{
+    char *text = few_words(66000, 1);
+
+    for (size_t i = 0; i < MEASURES; i++) {
+        const golden_measure *golden = &golden_measures[i];
+        int polls;
+
+        if (!golden->all || !is_first_of_metric(i) || strcmp(golden->metric, "ter") == 0)
+            continue;
+        polls = polls_of(golden, "a b", text, 0, LM_OK);
+        for (int k = 1; k <= polls; k++)
+            CHECK_EQ_INT(polls_of(golden, "a b", text, k, LM_CANCELLED), k);
+    }
+    free(text);
+}
+
 /* What takes n · m steps; cer's are fewer than its texts' characters seem to say. */
 static bool
 is_quadratic(const golden_measure *golden)
@@ -610,6 +629,7 @@ static const unit_case cases[] = {
     {"measures of text refuse damaged bytes", damaged_bytes_are_refused},
     {"measures of long texts can be cancelled", long_texts_can_be_cancelled},
     {"measures of many references can be cancelled", many_references_can_be_cancelled},
+    {"measures of long references can be cancelled", long_references_can_be_cancelled},
     {"means are the same in any order", means_have_no_order},
     {"measures of text check their settings", settings_are_checked},
     {"measures of text have their edges", has_its_edges},
