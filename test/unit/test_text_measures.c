@@ -392,12 +392,13 @@ long_references_can_be_cancelled(void)
 
     for (size_t i = 0; i < MEASURES; i++) {
         const golden_measure *golden = &golden_measures[i];
-        int polls;
+        bool unions = strcmp(golden->metric, "rouge") == 0 && golden->settings[1].whole == 0 &&
+                      strcmp(golden->settings[0].text, "rougeLsum") == 0;
 
-        if (!golden->all || !is_first_of_metric(i) || strcmp(golden->metric, "ter") == 0)
+        if (!golden->all || strcmp(golden->metric, "ter") == 0 ||
+            (!unions && !is_first_of_metric(i)))
             continue;
-        polls = polls_of(golden, "a b", text, 0, LM_OK);
-        for (int k = 1; k <= polls; k++)
+        for (int k = polls_of(golden, "a b", text, 0, LM_OK); k > 0; k--)
             CHECK_EQ_INT(polls_of(golden, "a b", text, k, LM_CANCELLED), k);
     }
     free(text);
