@@ -98,21 +98,31 @@ match_equal(alignment *a, size_t keys, bool by_stem)
 
 /* ---- Scores ---- */
 
-static double
-score_of(const alignment *a)
+/* Words that match, and runs of them that are neighbours on both sides. */
+static lm_status
+count_matches(const alignment *a, size_t *matches, size_t *chunks)
 {
-    size_t matches = 0, chunks = 0, before = NONE;
-    double precision, recall, mean, fragments;
+    size_t before = NONE;
 
+    *matches = *chunks = 0;
     for (size_t i = 0; i < a->hypothesis->count; i++) {
         bool goes_on = i > 0 && a->match[i - 1] != NONE && a->match[i] == before + 1;
 
+        LM_TRY(lm_text_poll_at(a->ctx, i));
         before = a->match[i];
         if (before == NONE)
             continue;
-        matches++;
-        chunks += !goes_on;
+        ++*matches;
+        *chunks += !goes_on;
     }
+    return LM_OK;
+}
+
+static double
+score_of(const alignment *a, size_t matches, size_t chunks)
+{
+    double precision, recall, mean, fragments;
+
     if (matches == 0)
         return 0;
     precision = (double)matches / (double)a->hypothesis->count;
@@ -245,8 +255,10 @@ match_synonyms(alignment *a, const lm_tokens *sets)
 static lm_status
 align(alignment *a, const meteor_row *row)
 {
-    for (size_t i = 0; i < a->hypothesis->count; i++)
+    for (size_t i = 0; i < a->hypothesis->count; i++) {
+        LM_TRY(lm_text_poll_at(a->ctx, i));
         a->match[i] = NONE;
+    }
     LM_TRY(match_equal(a, row->tokens.words.count, false));
     LM_TRY(match_equal(a, row->stem_words.count, true));
     return match_synonyms(a, &row->sets);
@@ -260,6 +272,7 @@ score_reference(const meteor_row *row, size_t i, double *score)
                    .hypothesis = &row->tokens.texts[0],
                    .reference = &row->tokens.texts[i],
                    .stems = row->stems};
+    size_t matches, chunks;
     lm_status status = LM_NO_MEMORY;
 
     a.match = lm_alloc_array(ctx, a.hypothesis->count + 1, sizeof *a.match);
@@ -270,7 +283,9 @@ score_reference(const meteor_row *row, size_t i, double *score)
     if (a.last)
         status = align(&a, row);
     if (status == LM_OK)
-        *score = score_of(&a);
+        status = count_matches(&a, &matches, &chunks);
+    if (status == LM_OK)
+        *score = score_of(&a, matches, chunks);
     lm_free(ctx, a.match);
     lm_free(ctx, a.taken);
     lm_free(ctx, a.previous);
