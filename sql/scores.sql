@@ -172,6 +172,8 @@ SELECT * FROM lmtext.bootstrap('SELECT true, 0.5', 'auc', 10);
 SELECT * FROM lmtext.bootstrap('SELECT 1, 1 WHERE false', 'accuracy');
 SELECT * FROM lmtext.bootstrap('SELECT 1, NULL::int UNION ALL SELECT 1, 2', 'accuracy');
 SELECT * FROM lmtext.bootstrap('SELECT 1, 2', 'nothing');
+CREATE DOMAIN some_texts AS text[];
+SELECT * FROM lmtext.bootstrap('SELECT ''a b'', ''{a c,a b}''::some_texts', 'squad_f1', 5);
 SELECT * FROM lmtext.bootstrap('SELECT 1', 'f1');
 SELECT * FROM lmtext.bootstrap('SELECT 1, 2', 'accuracy', 0);
 SELECT * FROM lmtext.bootstrap('SELECT 1, 2, ''harmonic''', 'f1');
@@ -228,6 +230,28 @@ WHERE measure IN ('tokens', 'precision');
 -- Several queries; labels that are numbers; no rows.
 SELECT query, measure, value FROM lmtext.evaluate('topic', ARRAY['SELECT body, label FROM doc WHERE i <= 10 -- the first', 'SELECT body, 1 FROM doc LIMIT 3', 'SELECT NULL::text, ''x'''])
 WHERE measure = 'rows' OR measure = 'log_loss' AND query > 1;
+-- Arrays that begin elsewhere than at 1.
+SELECT query, value FROM lmtext.evaluate('topic', '[0:1]={"SELECT body, label FROM doc","SELECT body, 1 FROM doc LIMIT 3"}'::text[]) WHERE measure = 'rows';
+-- Labels with a NULL among them; scores that are no probabilities.
+SELECT count(*) AS differ FROM (
+    (SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels || NULL::text FROM doc') EXCEPT ALL SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels FROM doc'))
+    UNION ALL
+    (SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels FROM doc') EXCEPT ALL SELECT * FROM lmtext.evaluate('several', 'SELECT body, labels || NULL::text FROM doc'))) d;
+SELECT jsonb_object_agg(f, lo_from_bytea(0, CASE f WHEN 'config.json'
+    THEN convert_to((convert_from(data, 'UTF8')::jsonb || '{"problem_type": "regression"}')::text, 'UTF8') ELSE data END)::bigint) AS files
+FROM (SELECT f, pg_read_binary_file(:'tiny' || '/bert-sequence/' || f) AS data FROM pg_ls_dir(:'tiny' || '/bert-sequence') f WHERE f <> 'golden.json') t \gset
+SELECT lmtext.import_model('raw', :'files'::jsonb);
+SELECT bool_or(score NOT BETWEEN 0 AND 1) AS raw FROM doc, lmtext.class_scores(body, 'raw');
+SELECT measure, value FROM lmtext.evaluate('raw', 'SELECT body, label FROM doc') WHERE measure IN ('rows', 'log_loss');
+-- Operators of the caller's are not taken for PostgreSQL's.
+CREATE FUNCTION always(float8, integer) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR test_scores.= (LEFTARG = float8, RIGHTARG = integer, FUNCTION = always);
+SELECT measure, value IS NOT NULL AS some FROM lmtext.evaluate('grade', 'SELECT body, grade FROM doc') WHERE measure = 'r2';
+SELECT measure, value IS NOT NULL AS some FROM lmtext.drift('plain', 'SELECT body FROM doc', 'SELECT body FROM doc') WHERE measure = 'embedding_shift';
+DROP OPERATOR test_scores.= (float8, integer);
+DROP FUNCTION always;
+SELECT lmtext.evaluate('topic', 'SELECT body, label FROM doc; -- all');
+SELECT lmtext.drift('topic', 'SELECT body FROM doc ;;', 'SELECT body FROM doc; /* all */');
 SELECT lmtext.evaluate('nothing', 'SELECT 1, 2');
 SELECT lmtext.evaluate('topic', 'SELECT body FROM doc');
 SELECT lmtext.evaluate('topic', 'DELETE FROM doc RETURNING body, label');
@@ -240,6 +264,13 @@ SELECT value FROM lmtext.evaluate('topic', 'SELECT body, label FROM mine') WHERE
 SET search_path = test_scores, public;
 DROP TABLE other.mine;
 DROP SCHEMA other;
+
+-- What several measures use is computed once.
+SELECT lmtext.stats_reset();
+SELECT count(*) FROM lmtext.drift('topic', 'SELECT body FROM doc', 'SELECT body FROM doc');
+SELECT count(*) FROM lmtext.evaluate('grade', 'SELECT body, grade FROM doc');
+SELECT count(*) FROM lmtext.evaluate('cross', 'SELECT body, body, i FROM doc');
+SELECT function, calls FROM lmtext.stats WHERE database = current_database() ORDER BY function COLLATE "C";
 
 -- Drift: none from a sample to itself; scipy's figures of scores and shares.
 SELECT measure, round(value::numeric, 9) AS value FROM lmtext.drift('topic', 'SELECT body FROM doc', 'SELECT body FROM doc;');

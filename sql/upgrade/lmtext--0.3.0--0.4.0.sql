@@ -6138,7 +6138,7 @@ COMMENT ON FUNCTION lmtext_internal.query_columns(text, text) IS
 CREATE FUNCTION lmtext_internal.version_of(model text) RETURNS lmtext.models
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 AS $$
 DECLARE
-    named regclass := lmtext_internal.resolve_model(model);
+    named pg_catalog.regclass := lmtext_internal.resolve_model(model);
     version lmtext.models;
 BEGIN
     SELECT m.* INTO version FROM lmtext.models m WHERE m.model OPERATOR(pg_catalog.=) named;
@@ -6190,7 +6190,8 @@ BEGIN
                    lmtext.balanced_accuracy(label, best) AS balanced, lmtext.precision_score(label, best) AS p,
                    lmtext.recall_score(label, best) AS r, lmtext.f1(label, best) AS f1, lmtext.f1(label, best, 'weighted') AS weighted,
                    lmtext.matthews(label, best) AS matthews,
-                   lmtext.log_loss(label, labels, scores) FILTER (WHERE label OPERATOR(pg_catalog.=) ANY (labels)) AS log_loss,
+                   lmtext.log_loss(label, labels, scores) FILTER (WHERE label OPERATOR(pg_catalog.=) ANY (labels)
+                       AND 0 OPERATOR(pg_catalog.<=) ALL (scores) AND 1 OPERATOR(pg_catalog.>=) ALL (scores)) AS log_loss,
                    lmtext.ece(correct, score) FILTER (WHERE score OPERATOR(pg_catalog.>=) 0 AND score OPERATOR(pg_catalog.<=) 1) AS ece,
                    lmtext.coverage_at(correct, score, 0.95) AS coverage
             FROM guess) g
@@ -6205,7 +6206,8 @@ CREATE FUNCTION lmtext_internal.evaluate_labels(model text, query text) RETURNS 
 BEGIN
     RETURN QUERY EXECUTE pg_catalog.format($q$
         WITH answer AS MATERIALIZED (
-            SELECT q.id, c.label, c.score::pg_catalog.float8 AS score, c.label OPERATOR(pg_catalog.=) ANY (q.labels) AS actual,
+            SELECT q.id, c.label, c.score::pg_catalog.float8 AS score,
+                   coalesce(c.label OPERATOR(pg_catalog.=) ANY (q.labels), false) AS actual,
                    c.score OPERATOR(pg_catalog.>=) 0.5 AS predicted
             FROM (SELECT pg_catalog.row_number() OVER () AS id, o.* FROM (%2$s
                 ) o (input, labels)) q
@@ -6237,11 +6239,12 @@ BEGIN
                    pg_catalog.var_pop(actual) AS variance, lmtext.pearson(actual, predicted) AS pearson,
                    lmtext.spearman(actual, predicted) AS spearman, lmtext.kendall(actual, predicted) AS kendall
             FROM (%s
-            ) q (actual, predicted)
+                OFFSET 0) q (actual, predicted) -- not pulled up: a prediction is made once
             WHERE actual IS NOT NULL AND predicted IS NOT NULL) g
         CROSS JOIN LATERAL (VALUES ('rows', g.rows), ('mae', g.mae), ('rmse', pg_catalog.dsqrt(g.mse)),
-            ('r2', pg_catalog.float8mi(1, pg_catalog.float8div(g.mse, nullif(g.variance, 0)))), ('pearson', g.pearson),
-            ('spearman', g.spearman), ('kendall', g.kendall)) m (measure, value)$q$, query);
+            ('r2', pg_catalog.float8mi(1, CASE WHEN g.variance OPERATOR(pg_catalog.>) 0
+                THEN pg_catalog.float8div(g.mse, g.variance) END)), ('pearson', g.pearson), ('spearman', g.spearman),
+            ('kendall', g.kendall)) m (measure, value)$q$, query);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.evaluate_numbers(text) IS 'measures of numbers that were predicted';
 
@@ -6258,7 +6261,7 @@ COMMENT ON FUNCTION lmtext_internal.word_tags(text[], regclass) IS 'a tag for ea
 CREATE FUNCTION lmtext_internal.evaluate_tags(model text, query text) RETURNS TABLE (measure text, value double precision)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
 DECLARE
-    pairs text := pg_catalog.format(
+    pairs pg_catalog.text := pg_catalog.format(
         'SELECT q.tags, lmtext_internal.word_tags(q.words, %L::pg_catalog.regclass) FROM (%s
         ) q (words, tags) WHERE q.words IS NOT NULL', model, query);
 BEGIN
@@ -6276,7 +6279,7 @@ CREATE FUNCTION lmtext.evaluate(model text, query text) RETURNS TABLE (measure t
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 12 AS $$
 DECLARE
     version lmtext.models := lmtext_internal.version_of(model);
-    form text := lmtext_internal.evaluation_of(version, lmtext_internal.query_columns('lmtext.evaluate', query));
+    form pg_catalog.text := lmtext_internal.evaluation_of(version, lmtext_internal.query_columns('lmtext.evaluate', query));
 BEGIN
     model := version.model::pg_catalog.oid::pg_catalog.text;
     query := pg_catalog.rtrim(query, E'; \t\r\n');
@@ -6303,9 +6306,13 @@ COMMENT ON FUNCTION lmtext.evaluate(text, text) IS
 
 CREATE FUNCTION lmtext.evaluate(model text, queries text[]) RETURNS TABLE (query integer, measure text, value double precision)
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 30 AS $$
+DECLARE
+    place pg_catalog.int4 := 0;
+    each pg_catalog.text;
 BEGIN
-    FOR i IN 1 .. pg_catalog.cardinality(queries) LOOP
-        RETURN QUERY SELECT i, e.measure, e.value FROM lmtext.evaluate(model, queries[i]) e;
+    FOREACH each IN ARRAY queries LOOP
+        place := place OPERATOR(pg_catalog.+) 1;
+        RETURN QUERY SELECT place, e.measure, e.value FROM lmtext.evaluate(model, each) e;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION lmtext.evaluate(text, text[]) IS 'how good a model is on the rows of each of several queries';
@@ -6316,19 +6323,23 @@ BEGIN
     RETURN QUERY EXECUTE pg_catalog.format($q$
         WITH guess AS MATERIALIZED (
             SELECT s.current, (s.guess).label AS label, (s.guess).score::pg_catalog.float8 AS score
-            FROM (SELECT o.current, lmtext.classify_scored(o.input, %L::pg_catalog.regclass) AS guess FROM (%s) o) s),
+            FROM (SELECT o.current, lmtext.classify_scored(o.input, %L::pg_catalog.regclass) AS guess FROM (%s) o
+                OFFSET 0) s), -- not pulled up: a text is classified once
         shares AS (
-            SELECT pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE NOT g.current), t.before) AS before,
-                   pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE g.current), t.now) AS now
+            SELECT CASE WHEN t.before OPERATOR(pg_catalog.>) 0
+                       THEN pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE NOT g.current), t.before) END AS before,
+                   CASE WHEN t.now OPERATOR(pg_catalog.>) 0
+                       THEN pg_catalog.float8div(pg_catalog.count(*) FILTER (WHERE g.current), t.now) END AS now
             FROM guess g CROSS JOIN (
-                SELECT nullif(pg_catalog.count(*) FILTER (WHERE NOT current), 0) AS before,
-                       nullif(pg_catalog.count(*) FILTER (WHERE current), 0) AS now FROM guess WHERE label IS NOT NULL) t
+                SELECT pg_catalog.count(*) FILTER (WHERE NOT current) AS before,
+                       pg_catalog.count(*) FILTER (WHERE current) AS now FROM guess WHERE label IS NOT NULL) t
             WHERE g.label IS NOT NULL GROUP BY g.label, t.before, t.now)
         SELECT m.measure, m.value FROM (VALUES
             ('score_psi', (SELECT lmtext.psi(current, score) FROM guess)),
             ('score_ks', (SELECT lmtext.ks(current, score) FROM guess)),
             ('label_psi', (SELECT pg_catalog.sum(lmtext_internal.psi_of(before, now)) FROM shares)),
-            ('label_js', (SELECT pg_catalog.dsqrt(pg_catalog.sum(lmtext_internal.js_of(before, now))) FROM shares)),
+            ('label_js', (SELECT pg_catalog.dsqrt(greatest(js, 0)) FROM ( -- rounding may leave less than 0
+                SELECT pg_catalog.sum(lmtext_internal.js_of(before, now)) AS js FROM shares) s WHERE js IS NOT NULL)),
             ('label_shift', (SELECT pg_catalog.max(pg_catalog.abs(pg_catalog.float8mi(now, before))) FROM shares))) m (measure, value)
         $q$, model, samples);
 END $$;
@@ -6362,8 +6373,8 @@ BEGIN
                    pg_catalog.sum(pg_catalog.float8mul(before, before)) AS before, pg_catalog.sum(pg_catalog.float8mul(now, now)) AS now,
                    pg_catalog.sum(pg_catalog.dpow(pg_catalog.float8mi(now, before), 2)) AS square FROM means) s
         CROSS JOIN LATERAL (VALUES
-            ('embedding_shift', pg_catalog.float8mi(1, pg_catalog.float8div(s.product,
-                nullif(pg_catalog.dsqrt(pg_catalog.float8mul(s.before, s.now)), 0)))),
+            ('embedding_shift', pg_catalog.float8mi(1, CASE WHEN pg_catalog.float8mul(s.before, s.now) OPERATOR(pg_catalog.>) 0
+                THEN pg_catalog.float8div(s.product, pg_catalog.dsqrt(pg_catalog.float8mul(s.before, s.now))) END)),
             ('embedding_distance', pg_catalog.dsqrt(s.square))) m (measure, value)$q$, coalesce(version.base, version.model)::pg_catalog.oid, samples);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.drift_of_embeddings(lmtext.models, text) IS 'how far the mean embedding has moved';
@@ -6372,10 +6383,10 @@ CREATE FUNCTION lmtext.drift(model text, baseline text, current text) RETURNS TA
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 10 AS $$
 DECLARE
     version lmtext.models := lmtext_internal.version_of(model);
-    samples text := pg_catalog.format('SELECT false AS current, b.input FROM (%s
+    samples pg_catalog.text := pg_catalog.format('SELECT false AS current, b.input FROM (%s
         ) b (input) UNION ALL SELECT true, c.input FROM (%s
         ) c (input)', pg_catalog.rtrim(baseline, E'; \t\r\n'), pg_catalog.rtrim(current, E'; \t\r\n'));
-    each text;
+    each pg_catalog.text;
 BEGIN
     FOREACH each IN ARRAY ARRAY[baseline, current] LOOP
         IF pg_catalog.cardinality(lmtext_internal.query_columns('lmtext.drift', each)) OPERATOR(pg_catalog.<>) 1 THEN

@@ -50,7 +50,32 @@ draws_rows(void)
     CHECK_OK(&ctx, lm_paired_bootstrap(&ctx, &empty, 10, 1, &test));
     CHECK(isnan(test.p));
     memory = (fake_memory){.stop_at = 3};
-    CHECK_EQ_INT(lm_paired_bootstrap(&ctx, &many, 10, 1, &test), LM_CANCELLED);
+    CHECK_EQ_INT(lm_paired_bootstrap(&ctx, &many, 3000, 1, &test), LM_CANCELLED);
+}
+
+/*
+ * Rows without number take no more steps. The gain is nearly normal there: its deviation is the
+ * root of what differs, and p that of both sides beyond the mean.
+ */
+static void
+draws_of_many_rows(void)
+{
+    const lm_paired rows = {
+        .rows = 4000000000u, .only_a = 1000000, .only_b = 1002000, .both = 1000000000};
+    const lm_paired even = {.rows = 100000, .only_a = 30000, .only_b = 30000};
+    const lm_paired equal = {.rows = 1000, .both = 900}, one = {.rows = 500, .only_b = 500};
+    lm_context ctx;
+    lm_test test;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, lm_paired_bootstrap(&ctx, &rows, 20000, 1, &test));
+    CHECK_NEAR(test.p, erfc(2000 / sqrt(2002000) / sqrt(2)), 0.01);
+    CHECK_OK(&ctx, lm_paired_bootstrap(&ctx, &even, 20000, 1, &test));
+    CHECK(test.p > 0.97);
+    CHECK_OK(&ctx, lm_paired_bootstrap(&ctx, &equal, 100, 1, &test));
+    CHECK_NEAR(test.p, 1, 0);
+    CHECK_OK(&ctx, lm_paired_bootstrap(&ctx, &one, 99, 1, &test));
+    CHECK_NEAR(test.p, 0.02, 1e-12);
 }
 
 static void
@@ -68,6 +93,7 @@ percentiles(void)
 static const unit_case cases[] = {
     {"paired tests equal scipy's", equal_scipy},
     {"paired bootstrap draws rows", draws_rows},
+    {"paired bootstrap draws of many rows", draws_of_many_rows},
     {"percentiles", percentiles},
 };
 

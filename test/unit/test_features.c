@@ -185,7 +185,103 @@ many_numbers(void)
     lm_numbers_free(&numbers);
 }
 
+static lm_status learn(lm_context *ctx, const lm_tfidf_options *options, const char *long_text);
+
+/* So many that they are counted on the way: the memory is that of different ones. */
+static lm_status
+count_often(lm_context *ctx, size_t count, uint32_t different)
+{
+    lm_numbers numbers;
+    lm_status status = LM_OK;
+    size_t times = 0;
+
+    lm_numbers_init(&numbers, ctx);
+    for (uint32_t i = 0; i < count && status == LM_OK; i++)
+        status = lm_numbers_add(&numbers, (uint32_t)(i * UINT64_C(7919) % different));
+    CHECK(numbers.room <= (different < 65536 ? 65536u : 4194304u));
+    if (status == LM_OK)
+        status = lm_numbers_count(&numbers);
+    if (status == LM_OK)
+        CHECK_EQ_INT(numbers.count, different < count ? different : count);
+    for (size_t i = 0; i < numbers.count && status == LM_OK; i++) {
+        CHECK(i == 0 || numbers.items[i] > numbers.items[i - 1]);
+        times += (size_t)numbers.counts[i];
+    }
+    if (status == LM_OK)
+        CHECK_EQ_INT(times, count);
+    lm_numbers_free(&numbers);
+    return status;
+}
+
+static void
+numbers_are_folded(void)
+{
+    lm_status status = LM_NO_MEMORY;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, count_often(&ctx, 1500000, 100));
+    CHECK_OK(&ctx, count_often(&ctx, 200000, 200000));
+    for (int at = 1; status == LM_NO_MEMORY && at < 100; at++) {
+        fake_memory memory = {.fail_at = at};
+
+        fake_context(&ctx, &memory);
+        status = count_often(&ctx, 150000, 100003);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    status = LM_CANCELLED;
+    for (int at = 1; status == LM_CANCELLED && at < 100; at++) {
+        fake_memory memory = {.stop_at = at};
+
+        fake_context(&ctx, &memory);
+        status = count_often(&ctx, 2200000, 1500000);
+        CHECK_EQ_INT(memory.live, 0);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+}
+
+/* A few n-grams of many bytes poll as many short ones do. */
+static void
+long_words_poll(void)
+{
+    const size_t words = 100, letters = 5000;
+    char *text = malloc(words * (letters + 1) + 1);
+    fake_memory few = {0}, many = {0};
+    lm_tfidf_options options;
+    lm_context ctx;
+
+    memset(text, 'a', words * (letters + 1));
+    for (size_t i = 0; i < words; i++)
+        text[i * (letters + 1) + letters] = ' ';
+    text[words * (letters + 1)] = '\0';
+    lm_tfidf_defaults(&options);
+    options.ngrams.high = 1;
+    fake_context(&ctx, &few);
+    CHECK_OK(&ctx, learn(&ctx, &options, text));
+    options.ngrams.high = 32;
+    fake_context(&ctx, &many);
+    CHECK_OK(&ctx, learn(&ctx, &options, text));
+    CHECK(many.polls - few.polls > 100);
+    free(text);
+}
+
 /* ---- Refusals ---- */
+
+/* As if so many had been added. */
+static void
+long_lists(void)
+{
+    lm_stretches list;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    lm_stretches_init(&list, &ctx);
+    list.count = list.room = LM_STRETCHES_MAX;
+    CHECK_EQ_INT(lm_stretches_add(&list, 0, 1), LM_TOO_LARGE);
+    CHECK_STR(ctx.error.message, "a text is too long for n-grams");
+    lm_stretches_free(&list);
+}
 
 static void
 refusals(void)
@@ -287,6 +383,9 @@ static const unit_case cases[] = {
     {"words", words},
     {"buckets", buckets},
     {"many numbers", many_numbers},
+    {"numbers are folded", numbers_are_folded},
+    {"long words poll", long_words_poll},
+    {"long lists", long_lists},
     {"refusals", refusals},
     {"every allocation", every_allocation},
     {"every poll", every_poll},

@@ -13,6 +13,7 @@
 #include "task/pair.h"
 #include "task/tasks.h"
 #include "train/auto.h"
+#include "train/bayes.h"
 #include "train/ngram.h"
 #include "train/ngram_fit.h"
 
@@ -797,16 +798,175 @@ too_long(void)
     lm_arena_free(&arena);
 }
 
+/* The head of a section, as the image has it. */
+typedef struct section_fields {
+    uint64_t seed, hash_seed, names;
+    uint32_t features, slots;
+    int32_t labels, width, low, high, hash_bits;
+    uint8_t kind, words, lowercase, binary, sublinear, norm;
+} section_fields;
+
 static void
 bad_section(void)
 {
-    uint64_t section[64] = {0};
+    static const struct {
+        uint32_t features, slots;
+        int32_t low, high, hash_bits;
+        lm_status status;
+    } tried[] = {{3, 4, 1, 2, 0, LM_OK},          {3, 0, 1, 2, 0, LM_INTERNAL},
+                 {3, 6, 1, 2, 0, LM_INTERNAL},    {3, 1u << 31, 1, 2, 0, LM_INTERNAL},
+                 {3, 2, 1, 2, 0, LM_INTERNAL},    {3, 4, 0, 2, 0, LM_INTERNAL},
+                 {3, 4, 3, 2, 0, LM_INTERNAL},    {3, 4, 1, 33, 0, LM_INTERNAL},
+                 {3, 256, 1, 2, 8, LM_OK},        {3, 128, 1, 2, 8, LM_INTERNAL},
+                 {3, 128, 1, 2, 7, LM_INTERNAL},  {3, 1u << 25, 1, 2, 25, LM_INTERNAL},
+                 {257, 256, 1, 2, 8, LM_INTERNAL}};
+    uint64_t section[512] = {0};
     lm_ngram_head view;
     lm_context ctx;
 
     lm_context_init(&ctx);
     CHECK_EQ_INT(lm_ngram_head_bind(&ctx, section, 8, &view), LM_INTERNAL);
     CHECK_EQ_INT(lm_ngram_head_bind(&ctx, section, sizeof section, &view), LM_INTERNAL);
+    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++) {
+        const section_fields fields = {.names = 3,
+                                       .labels = 1,
+                                       .features = tried[i].features,
+                                       .slots = tried[i].slots,
+                                       .low = tried[i].low,
+                                       .high = tried[i].high,
+                                       .hash_bits = tried[i].hash_bits};
+
+        memcpy(section, &fields, sizeof fields);
+        CHECK_EQ_INT(lm_ngram_head_bind(&ctx, section, sizeof section, &view), tried[i].status);
+    }
+}
+
+/* ---- Sizes ---- */
+
+/* Sums go on beyond 2^24, where a float stands still. */
+static void
+sums_are_wide(void)
+{
+    enum { ONES = 4096 };
+    static const float large = 16777216, one = 1;
+    static int32_t y[ONES + 2] = {[ONES] = 0, [ONES + 1] = 1};
+    size_t rows[ONES + 2];
+    lm_sparse_rows sparse;
+    lm_design design = {.sparse = &sparse, .features = 2};
+    lm_linear_model model = {.labels = 0};
+    fake_memory memory = {0};
+    lm_context ctx;
+
+    fake_context(&ctx, &memory);
+    lm_sparse_rows_init(&sparse, &ctx);
+    for (uint32_t i = 0; i < ONES + 2; i++) {
+        const uint32_t index[2] = {0, 1};
+        const float values[2] = {i == 0 ? large : one, one};
+
+        rows[i] = i;
+        CHECK_OK(&ctx, lm_sparse_rows_add(&sparse, index, values, i < ONES ? 1 : 2));
+    }
+    CHECK_OK(&ctx, lm_linear_model_open(&ctx, &design, 2, &model));
+    CHECK_OK(&ctx, lm_bayes_train(&ctx, &design, rows, ONES + 2, y, 1, false, &model));
+    CHECK_NEAR(model.weight[0] - model.weight[2], log((16777216.0 + ONES + 1) / 2), 4e-6);
+    for (int at = 1; at <= 2; at++) {
+        memory = (fake_memory){.live = memory.live, .fail_at = at + 1};
+        CHECK_EQ_INT(lm_bayes_train(&ctx, &design, rows, ONES + 2, y, 1, false, &model),
+                     LM_NO_MEMORY);
+    }
+    for (int at = 1; at < 8000; at += 977) {
+        memory = (fake_memory){.live = memory.live, .stop_at = at};
+        CHECK_EQ_INT(lm_bayes_train(&ctx, &design, rows, ONES + 2, y, 1, false, &model),
+                     LM_CANCELLED);
+    }
+    memory = (fake_memory){.live = memory.live};
+    lm_linear_model_free(&ctx, &model);
+    lm_sparse_rows_free(&sparse);
+    CHECK_EQ_INT(memory.live, 0);
+}
+
+/* Different words, and different pairs of them. */
+static char *
+different_words(size_t count)
+{
+    char *text = malloc(count * 6 + 1);
+
+    for (size_t i = 0; i < count; i++) {
+        size_t rest = i;
+
+        for (int at = 0; at < 5; at++, rest /= 26)
+            text[i * 6 + (size_t)at] = (char)('a' + rest % 26);
+        text[i * 6 + 5] = ' ';
+    }
+    text[count * 6] = '\0';
+    return text;
+}
+
+/* The rows of the set, and one of this text: of auto the linear way is left. */
+static void
+goes_on_without_ngrams(const char *text, bool with_set)
+{
+    char options[256];
+    lm_text texts[2][1] = {{{text, strlen(text)}}, {{"a", 1}}};
+    float vector[2 * WIDTH] = {1};
+    lm_train_rows rows = {.count = 1, .vectors = vector, .texts = {texts[0], texts[1]}};
+    lm_train_watch watch = {.report = ignore};
+    lm_train_outcome outcome;
+    void *training;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    lm_method_auto.defaults(options);
+    CHECK_OK(&ctx, lm_method_auto.open(&ctx, options, WIDTH, &training));
+    for (int i = 0; i < 8; i++) {
+        texts[1][0] = (lm_text){i % 2 ? "a" : "b", 1};
+        vector[0] = i % 2 ? 1 : -1;
+        CHECK_OK(&ctx, lm_method_auto.add_rows(training, &rows));
+        if (with_set)
+            texts[0][0] = (lm_text){"word", 4};
+    }
+    CHECK_OK(&ctx, lm_method_auto.fit(training, &watch));
+    CHECK_OK(&ctx, lm_method_auto.write(training, &outcome));
+    CHECK_EQ_INT(outcome.trial_count, 1);
+    CHECK_STR(outcome.trials[0].name, "linear");
+    CHECK(!outcome.without_base);
+    for (int i = 0; i < outcome.file_count; i++)
+        lm_buffer_free(&outcome.files[i].bytes);
+    lm_method_auto.close(training);
+}
+
+static void
+lacks_ngrams(void)
+{
+    char *words = different_words(2200000);
+
+    goes_on_without_ngrams("? ! .", false);
+    goes_on_without_ngrams(words, true);
+    free(words);
+}
+
+static void
+too_many_labels(void)
+{
+    const int count = LM_NGRAM_HEAD_LABELS_MAX + 1;
+    lm_ngram_fit_options chosen;
+    lm_ngram_fit fit;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    lm_ngram_fit_defaults(&chosen);
+    CHECK_OK(&ctx, lm_ngram_fit_open(&fit, &ctx, &chosen, 0));
+    for (int i = 0; i < count; i++) {
+        char name[16];
+        lm_text texts[2] = {{"word", 4}, {name, (size_t)sprintf(name, "%d", i)}};
+        lm_train_rows row = {.count = 1, .texts = {&texts[0], &texts[1]}};
+
+        CHECK_OK(&ctx, lm_ngram_fit_add(&fit, &row));
+    }
+    CHECK_EQ_INT(lm_ngram_fit_prepare(&fit), LM_TOO_LARGE);
+    CHECK_STR(ctx.error.message, "the classifier would have too many labels");
+    CHECK_STR(ctx.error.found, "1048577");
+    lm_ngram_fit_close(&fit);
 }
 
 /* ---- Faults ---- */
@@ -915,6 +1075,9 @@ static const unit_case cases[] = {
     {"too large", too_large},
     {"too long", too_long},
     {"bad section", bad_section},
+    {"sums are wide", sums_are_wide},
+    {"lacks n-grams", lacks_ngrams},
+    {"too many labels", too_many_labels},
     {"every allocation", every_allocation},
     {"every poll", every_poll},
     {"every read", every_read},

@@ -336,10 +336,76 @@ stop_everywhere(const golden_measure *golden, const char *hypothesis, const char
         CHECK_EQ_INT(polls_of(golden, hypothesis, reference, k, LM_CANCELLED), k);
 }
 
+#define MANY 300
+
+/* As polls_of, with many references. */
+static int
+polls_of_many(const golden_measure *golden, int stop_at, lm_status expected)
+{
+    fake_memory memory = {.stop_at = stop_at};
+    lm_text texts[MANY];
+    lm_metric_value row[LM_METRIC_ROW_MAX] = {text_value("a b c."),
+                                              {.texts = texts, .count = MANY}};
+    lm_context ctx;
+    void *counts;
+    measure m;
+
+    for (size_t i = 0; i < MANY; i++)
+        texts[i] = i % 2 ? (lm_text){"a c\nd b", 7} : (lm_text){"", 0};
+    fake_context(&ctx, &memory);
+    open_measure(&m, golden);
+    memcpy(row + 2, m.settings, sizeof m.settings);
+    CHECK_OK(&ctx, m.metric->counts->create(&ctx, &counts));
+    CHECK_EQ_INT(m.metric->counts->add(counts, row), expected);
+    m.metric->counts->free(counts);
+    CHECK_EQ_INT(memory.live, 0);
+    return memory.polls;
+}
+
+/* Each reference polls in each of its phases, however short it is. */
+static void
+many_references_can_be_cancelled(void)
+{
+    for (size_t i = 0; i < MEASURES; i++) {
+        int polls;
+
+        if (!golden_measures[i].all)
+            continue;
+        polls = polls_of_many(&golden_measures[i], 0, LM_OK);
+        CHECK(polls >= 2 * (MANY - 1));
+        for (int k = 1; k <= polls; k += 1 + polls / 40)
+            CHECK_EQ_INT(polls_of_many(&golden_measures[i], k, LM_CANCELLED), k);
+    }
+}
+
 static bool
 is_first_of_metric(size_t i)
 {
     return i == 0 || strcmp(golden_measures[i].metric, golden_measures[i - 1].metric) != 0;
+}
+
+/* One of the two is long, the other short: every poll is seen. */
+static void
+long_sides_can_be_cancelled(void)
+{
+    char *text = few_words(66000, 1);
+
+    for (size_t i = 0; i < MEASURES; i++) {
+        const golden_measure *golden = &golden_measures[i];
+        bool unions = strcmp(golden->metric, "rouge") == 0 && golden->settings[1].whole == 0 &&
+                      strcmp(golden->settings[0].text, "rougeLsum") == 0;
+
+        if (!golden->all || strcmp(golden->metric, "ter") == 0 ||
+            (!unions && !is_first_of_metric(i)))
+            continue;
+        for (int k = polls_of(golden, "a b", text, 0, LM_OK); k > 0; k--)
+            CHECK_EQ_INT(polls_of(golden, "a b", text, k, LM_CANCELLED), k);
+        if (strcmp(golden->metric, "meteor") != 0)
+            continue;
+        for (int k = polls_of(golden, text, "a b", 0, LM_OK); k > 0; k--)
+            CHECK_EQ_INT(polls_of(golden, text, "a b", k, LM_CANCELLED), k);
+    }
+    free(text);
 }
 
 /* What takes n · m steps; cer's are fewer than its texts' characters seem to say. */
@@ -384,6 +450,35 @@ long_texts_can_be_cancelled(void)
     free(b);
     free(solid);
     free(blank);
+}
+
+/* Rows in their order, and from the last to the first in two parts: the same bits. */
+static void
+means_have_no_order(void)
+{
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (size_t i = 0; i < MEASURES; i++) {
+        void *forth, *back, *more;
+        double there, here;
+        measure m;
+
+        open_measure(&m, &golden_measures[i]);
+        CHECK_OK(&ctx, m.metric->counts->create(&ctx, &forth));
+        CHECK_OK(&ctx, m.metric->counts->create(&ctx, &back));
+        CHECK_OK(&ctx, m.metric->counts->create(&ctx, &more));
+        CHECK_OK(&ctx, add_rows(&m, forth, 0, ROWS));
+        for (size_t row = ROWS; row-- > 0;)
+            CHECK_OK(&ctx, add_rows(&m, row % 3 ? back : more, row, row + 1));
+        CHECK_OK(&ctx, m.metric->counts->merge(back, more, NULL));
+        there = result(&m, forth);
+        here = result(&m, back);
+        CHECK(memcmp(&there, &here, sizeof here) == 0);
+        m.metric->counts->free(forth);
+        m.metric->counts->free(back);
+        m.metric->counts->free(more);
+    }
 }
 
 static void
@@ -538,6 +633,9 @@ static const unit_case cases[] = {
     {"measures of text fail without memory", every_allocation_may_fail},
     {"measures of text refuse damaged bytes", damaged_bytes_are_refused},
     {"measures of long texts can be cancelled", long_texts_can_be_cancelled},
+    {"measures of many references can be cancelled", many_references_can_be_cancelled},
+    {"measures of one long text can be cancelled", long_sides_can_be_cancelled},
+    {"means are the same in any order", means_have_no_order},
     {"measures of text check their settings", settings_are_checked},
     {"measures of text have their edges", has_its_edges},
     {"edit distances are those of the table", distances_are_those_of_the_table},

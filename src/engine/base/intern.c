@@ -205,9 +205,14 @@ lm_intern_sort(const lm_intern *intern, uint32_t **order)
         lm_free(ctx, sorted);
         return LM_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < intern->count; i++)
+    status = LM_OK;
+    for (uint32_t i = 0; status == LM_OK && i < intern->count; i++) {
         sorted[i] = &intern->entries[i];
-    status = lm_sort(ctx, sorted, intern->count, sizeof *sorted, compare_entries);
+        if (i % POLL_EVERY == 0)
+            status = lm_poll(ctx);
+    }
+    if (status == LM_OK)
+        status = lm_sort(ctx, sorted, intern->count, sizeof *sorted, compare_entries);
     for (uint32_t i = 0; status == LM_OK && i < intern->count; i++) {
         (*order)[i] = (uint32_t)(sorted[i] - intern->entries);
         if (i % POLL_EVERY == 0)

@@ -11,6 +11,7 @@
 #include "base/words.h"
 
 #define POLL_EVERY 8192 /* n-grams, characters, words */
+#define BYTES_OF_ONE 64 /* of a long n-gram, so many are the work of a short one */
 
 /* ---- Room ---- */
 
@@ -184,7 +185,7 @@ lm_ngram_kind_find(const char *name)
 
 /* ---- n-grams ---- */
 
-/* Those of one length; `seen` counts for polling. */
+/* Those of one length; `seen` counts work for polling. */
 static lm_status
 take_length(lm_ngram_room *room, lm_stretch run, size_t n, size_t *seen, lm_ngram_sink take,
             void *opaque)
@@ -192,11 +193,14 @@ take_length(lm_ngram_room *room, lm_stretch run, size_t n, size_t *seen, lm_ngra
     const lm_stretch *units = room->units.items;
 
     for (size_t i = run.start; i + n <= run.stop; i++) {
-        size_t start = units[i].start;
+        size_t start = units[i].start, length = units[i + n - 1].stop - start;
 
-        if (++*seen % POLL_EVERY == 0)
+        *seen += 1 + length / BYTES_OF_ONE;
+        if (*seen >= POLL_EVERY) {
+            *seen = 0;
             LM_TRY(lm_poll(room->units.ctx));
-        LM_TRY(take(opaque, room->joined.data + start, units[i + n - 1].stop - start));
+        }
+        LM_TRY(take(opaque, room->joined.data + start, length));
     }
     return LM_OK;
 }

@@ -7,7 +7,8 @@
 
 #define SMALL 40 /* so many are sorted by insertion */
 #define POLL_EVERY ((size_t)1 << 20)
-#define DIGIT 11 /* bits of a pass of radix sort */
+#define FOLD_FROM ((size_t)1 << 16) /* numbers that are counted at once */
+#define DIGIT 11                    /* bits of a pass of radix sort */
 
 /* ---- Rows ---- */
 
@@ -87,6 +88,7 @@ void
 lm_numbers_free(lm_numbers *numbers)
 {
     lm_free(numbers->ctx, numbers->items);
+    lm_free(numbers->ctx, numbers->known);
     lm_numbers_init(numbers, numbers->ctx);
 }
 
@@ -109,11 +111,19 @@ grow_numbers(lm_numbers *n)
     return LM_OK;
 }
 
+static lm_status fold(lm_numbers *n);
+
+/* There are as many new numbers as known ones when they are folded: so a number's share in the work
+ * stays the same. */
 lm_status
 lm_numbers_add(lm_numbers *numbers, uint32_t number)
 {
-    if (numbers->count == numbers->room)
-        LM_TRY(grow_numbers(numbers));
+    if (numbers->count == numbers->room) {
+        if (numbers->room >= FOLD_FROM && numbers->room >= numbers->known_count)
+            LM_TRY(fold(numbers));
+        else
+            LM_TRY(grow_numbers(numbers));
+    }
     numbers->items[numbers->count++] = number;
     return LM_OK;
 }
@@ -174,8 +184,9 @@ sort_numbers(lm_numbers *n)
     return LM_OK;
 }
 
-lm_status
-lm_numbers_count(lm_numbers *numbers)
+/* Sort and count what is in the list. */
+static lm_status
+count_items(lm_numbers *numbers)
 {
     size_t kept = 0;
 
@@ -190,5 +201,69 @@ lm_numbers_count(lm_numbers *numbers)
         numbers->counts[kept++] = (float)(i - first);
     }
     numbers->count = kept;
+    return LM_OK;
+}
+
+/* The known ones and those of the list in one ascending list; *merged receives how many. */
+static lm_status
+merge_known(const lm_numbers *n, uint32_t *into, float *times, size_t *merged)
+{
+    size_t i = 0, j = 0, count = 0;
+
+    for (; i < n->known_count || j < n->count; count++) {
+        bool of_known = i < n->known_count && (j == n->count || n->known[i] <= n->items[j]);
+        bool of_list = j < n->count && (!of_known || n->known[i] == n->items[j]);
+
+        LM_TRY(poll_at(n, count));
+        into[count] = of_known ? n->known[i] : n->items[j];
+        times[count] = (of_known ? n->times[i] : 0) + (of_list ? n->counts[j] : 0);
+        i += of_known;
+        j += of_list;
+    }
+    *merged = count;
+    return LM_OK;
+}
+
+/* Count the list, and add that to what is known. */
+static lm_status
+fold(lm_numbers *n)
+{
+    uint32_t *known;
+    float *times;
+    size_t room, merged;
+    lm_status status;
+
+    LM_TRY(count_items(n));
+    room = n->known_count + n->count;
+    if (!(known = lm_alloc_array(n->ctx, room, 2 * sizeof *known)))
+        return LM_NO_MEMORY;
+    times = (float *)(known + room);
+    status = merge_known(n, known, times, &merged);
+    if (status != LM_OK) {
+        lm_free(n->ctx, known);
+        return status;
+    }
+    lm_free(n->ctx, n->known);
+    n->known = known;
+    n->times = times;
+    n->known_count = merged;
+    n->count = 0;
+    return LM_OK;
+}
+
+lm_status
+lm_numbers_count(lm_numbers *numbers)
+{
+    if (numbers->known_count == 0)
+        return count_items(numbers);
+    LM_TRY(fold(numbers));
+    while (numbers->room < numbers->known_count)
+        LM_TRY(grow_numbers(numbers));
+    numbers->count = numbers->known_count;
+    memcpy(numbers->items, numbers->known, numbers->count * sizeof *numbers->items);
+    memcpy(numbers->counts, numbers->times, numbers->count * sizeof *numbers->counts);
+    lm_free(numbers->ctx, numbers->known);
+    numbers->known = NULL;
+    numbers->known_count = 0;
     return LM_OK;
 }

@@ -119,7 +119,7 @@ lm_tfidf_add(lm_tfidf *tfidf, lm_text text)
     bool hashed = tfidf->options.hash_bits > 0;
     lm_numbers *numbers = &tfidf->numbers;
 
-    numbers->count = 0;
+    lm_numbers_clear(numbers);
     LM_TRY(lm_ngrams_each(&tfidf->options.ngrams, &tfidf->room, text,
                           hashed ? take_bucket : take_name, tfidf));
     LM_TRY(lm_numbers_count(numbers));
@@ -242,7 +242,7 @@ gather_row(lm_tfidf *t, const renumbering *by, size_t start, size_t stop)
 {
     lm_numbers *numbers = &t->numbers;
 
-    numbers->count = 0;
+    lm_numbers_clear(numbers);
     for (size_t i = start; i < stop; i++) {
         uint32_t feature = by->features[t->rows.index[i]];
 

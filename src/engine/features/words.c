@@ -30,9 +30,13 @@ lm_stretches_add(lm_stretches *spans, size_t start, size_t stop)
 {
     if (spans->count == spans->room) {
         size_t room = spans->room > 0 ? 2 * spans->room : 64;
-        lm_stretch *items = lm_realloc(spans->ctx, spans->items, room * sizeof *items);
+        lm_stretch *items;
 
-        if (!items)
+        if (spans->count >= LM_STRETCHES_MAX) {
+            lm_raise(spans->ctx, LM_TOO_LARGE, "a text is too long for n-grams");
+            return lm_detail_allowed(spans->ctx, "%zu words or characters", LM_STRETCHES_MAX);
+        }
+        if (!(items = lm_realloc(spans->ctx, spans->items, room * sizeof *items)))
             return LM_NO_MEMORY;
         spans->items = items;
         spans->room = room;

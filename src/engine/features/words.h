@@ -23,6 +23,8 @@ typedef struct lm_stretches {
 
 void lm_stretches_init(lm_stretches *spans, lm_context *ctx);
 void lm_stretches_free(lm_stretches *spans);
+/* LM_TOO_LARGE beyond LM_STRETCHES_MAX: words or characters of a text. */
+#define LM_STRETCHES_MAX ((size_t)1 << 25)
 lm_status lm_stretches_add(lm_stretches *spans, size_t start, size_t stop);
 
 typedef enum lm_word_place {

@@ -623,6 +623,21 @@ lm_ngram_head_fill(lm_context *ctx, const lm_ngram_head_plan *plan, const lm_sou
 
 /* ---- Bind ---- */
 
+/* A power of two: of buckets as many as their bits say, of names more than there are. */
+static bool
+has_slots(const section_head *head)
+{
+    const bool hashed = head->hash_bits != 0;
+
+    if (head->slots == 0 || (head->slots & (head->slots - 1)) != 0 ||
+        head->slots > 2 * LM_FEATURES_MAX)
+        return false;
+    if (!hashed)
+        return head->slots > head->features;
+    return head->hash_bits >= LM_HASH_BITS_MIN && head->hash_bits <= LM_HASH_BITS_MAX &&
+           head->slots == (uint32_t)1 << head->hash_bits && head->features <= head->slots;
+}
+
 /* It is our own, but lies in memory that other processes map. */
 static bool
 is_sane(const section_head *head)
@@ -630,7 +645,8 @@ is_sane(const section_head *head)
     return head->features >= 1 && head->features <= LM_FEATURES_MAX && head->labels >= 1 &&
            head->labels <= LM_NGRAM_HEAD_LABELS_MAX && head->width >= 0 &&
            head->width <= LM_NGRAM_HEAD_WIDTH_MAX && head->names <= LM_FEATURE_BYTES_MAX &&
-           head->slots <= 2 * LM_FEATURES_MAX && head->norm < LM_ROW_NORM_COUNT && head->kind < 3 &&
+           has_slots(head) && head->low >= 1 && head->low <= head->high &&
+           head->high <= LM_NGRAM_LONGEST && head->norm < LM_ROW_NORM_COUNT && head->kind < 3 &&
            head->words < 3;
 }
 

@@ -129,7 +129,8 @@ lm_ngram_head_run(const lm_kernels *kernels, const lm_ngram_head *head, lm_ngram
     lm_numbers *numbers = &room->numbers;
 
     room->head = head;
-    room->seen = numbers->count = 0;
+    room->seen = 0;
+    lm_numbers_clear(numbers);
     LM_TRY(grow_sums(room, (size_t)head->padded));
     LM_TRY(lm_ngrams_each(&head->options.ngrams, &room->ngrams, text,
                           head->options.hash_bits > 0 ? take_bucket : take_name, room));

@@ -7,51 +7,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "metrics/fixed.h"
 #include "metrics/samples.h"
-
-/* ---- Exact sums ---- */
-
-/* In units of 2^-64; two words, since allocators need not align a wider one. */
-typedef struct fixed {
-    uint64_t low, high;
-} fixed;
-
-typedef unsigned __int128 wide;
-
-static wide
-wide_of(fixed f)
-{
-    return (wide)f.high << 64 | f.low;
-}
-
-static void
-fixed_add(fixed *into, fixed more)
-{
-    wide sum = wide_of(*into) + wide_of(more);
-
-    *into = (fixed){(uint64_t)sum, (uint64_t)(sum >> 64)};
-}
-
-/* value is not negative and below 2^10, so that 2^53 of them have room. */
-static fixed
-fixed_of(double value)
-{
-    wide units = (wide)ldexp(value, 64);
-
-    return (fixed){(uint64_t)units, (uint64_t)(units >> 64)};
-}
-
-static double
-fixed_value(fixed f)
-{
-    return ldexp((double)wide_of(f), -64);
-}
 
 /* ---- Mean losses ---- */
 
 typedef struct loss_sums {
     uint64_t rows;
-    fixed sum;
+    lm_fixed sum;
 } loss_sums;
 
 typedef struct losses {
@@ -84,7 +47,7 @@ static lm_status
 add_loss(losses *l, double loss)
 {
     l->s.rows++;
-    fixed_add(&l->s.sum, fixed_of(loss));
+    lm_fixed_add(&l->s.sum, lm_fixed_of(loss));
     return LM_OK;
 }
 
@@ -95,7 +58,7 @@ losses_merge(void *into, const void *from, const lm_label_map *map)
     const losses *more = from;
 
     all->s.rows += more->s.rows;
-    fixed_add(&all->s.sum, more->s.sum);
+    lm_fixed_add(&all->s.sum, more->s.sum);
     return LM_OK;
 }
 
@@ -123,7 +86,7 @@ lm_mean_loss_result(void *counts, const lm_metric_value *settings, double *value
 {
     const losses *l = counts;
 
-    *value = fixed_value(l->s.sum) / (double)l->s.rows;
+    *value = lm_fixed_value(l->s.sum) / (double)l->s.rows;
     return LM_OK;
 }
 
@@ -204,7 +167,7 @@ const lm_metric_counts lm_squared_losses = LOSSES(binary_columns, squared_loss_a
 
 typedef struct bin {
     uint64_t rows, correct;
-    fixed confidence;
+    lm_fixed confidence;
 } bin;
 
 typedef struct bins {
@@ -255,7 +218,7 @@ bins_add(void *counts, const lm_metric_value *row)
     at = &b->bins[bin_of(confidence)];
     at->rows++;
     at->correct += row[0].whole != 0;
-    fixed_add(&at->confidence, fixed_of(confidence));
+    lm_fixed_add(&at->confidence, lm_fixed_of(confidence));
     return LM_OK;
 }
 
@@ -268,7 +231,7 @@ bins_merge(void *into, const void *from, const lm_label_map *map)
     for (int i = 0; i < LM_ECE_BINS; i++) {
         all->bins[i].rows += more->bins[i].rows;
         all->bins[i].correct += more->bins[i].correct;
-        fixed_add(&all->bins[i].confidence, more->bins[i].confidence);
+        lm_fixed_add(&all->bins[i].confidence, more->bins[i].confidence);
     }
     return LM_OK;
 }
@@ -311,7 +274,7 @@ lm_ece_result(void *counts, const lm_metric_value *settings, double *value)
 
     for (int i = 0; i < LM_ECE_BINS; i++) {
         rows += (double)b->bins[i].rows;
-        sum += fabs((double)b->bins[i].correct - fixed_value(b->bins[i].confidence));
+        sum += fabs((double)b->bins[i].correct - lm_fixed_value(b->bins[i].confidence));
     }
     *value = sum / rows;
     return LM_OK;

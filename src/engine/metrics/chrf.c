@@ -139,29 +139,32 @@ f_score(const order_counts *of, int orders)
 }
 
 /* The first of the references that give the highest score. */
-static const order_counts *
-best_reference(const row_counts *counts)
+static lm_status
+best_reference(lm_context *ctx, const row_counts *counts, const order_counts **best)
 {
-    size_t best = 0;
-
-    for (size_t i = 1; i < counts->references; i++)
-        if (f_score(counts->of[i], counts->orders) > f_score(counts->of[best], counts->orders))
-            best = i;
-    return counts->of[best];
+    *best = counts->of[0];
+    for (size_t i = 1; i < counts->references; i++) {
+        LM_TRY(lm_poll(ctx));
+        if (f_score(counts->of[i], counts->orders) > f_score(*best, counts->orders))
+            *best = counts->of[i];
+    }
+    return LM_OK;
 }
 
-static void
+static lm_status
 add_best(lm_sums *sums, const row_counts *counts)
 {
-    const order_counts *best = best_reference(counts);
+    const order_counts *best;
     order_counts *total = (order_counts *)sums->value;
 
+    LM_TRY(best_reference(sums->ctx, counts, &best));
     for (int i = 0; i < counts->orders; i++) {
         total[i].hypothesis += best[i].hypothesis;
         total[i].reference += best[i].reference;
         total[i].matches += best[i].matches;
     }
     sums->rows++;
+    return LM_OK;
 }
 
 static int
@@ -185,7 +188,7 @@ chrf_add(void *counts, const lm_metric_value *values)
     if (status == LM_OK && row.orders > CHAR_ORDERS)
         status = count_orders(sums->ctx, values, cut_words, &row, CHAR_ORDERS, row.orders);
     if (status == LM_OK)
-        add_best(sums, &row);
+        status = add_best(sums, &row);
     lm_free(sums->ctx, row.of);
     return status;
 }

@@ -15,7 +15,8 @@
 #include "base/size.h"
 #include "base/sort.h"
 
-#define POLL_EVERY 8192 /* entries */
+#define POLL_EVERY 8192         /* entries */
+#define PIECE ((size_t)1 << 22) /* bytes that are cleared at once */
 
 /* Rows where a label is the actual one, the predicted one, both. */
 typedef struct totals {
@@ -129,8 +130,11 @@ make_room(lm_confusion *c, void *array, uint32_t *room, const lm_intern *of, siz
     memcpy(&grown, array, sizeof grown);
     if (lm_mul_overflows(of->room, width, &bytes) || !(grown = lm_realloc(c->ctx, grown, bytes)))
         return LM_NO_MEMORY;
-    memset(grown + *room * width, 0, (of->room - *room) * width);
     memcpy(array, &grown, sizeof grown);
+    for (size_t at = *room * width; at < bytes; at += PIECE) {
+        LM_TRY(lm_poll(c->ctx));
+        memset(grown + at, 0, bytes - at < PIECE ? bytes - at : PIECE);
+    }
     *room = of->room;
     return LM_OK;
 }

@@ -7,8 +7,10 @@
 
 #include "base/rng.h"
 
-#define EXACT_BELOW 25   /* rows on which the two differ */
-#define POLL_EVERY 65536 /* draws */
+#define PI 3.14159265358979323846
+#define EXACT_BELOW 25  /* rows on which the two differ */
+#define POLL_EVERY 1024 /* draws */
+#define FEW_DRAWS 64    /* are counted one by one */
 
 static const lm_test undefined = {NAN, NAN};
 
@@ -51,21 +53,68 @@ lm_two_proportions(const lm_paired *paired)
     return (lm_test){z, erfc(fabs(z) / sqrt(2))};
 }
 
+/* Of the normal distribution (Box and Muller 1958). */
+static double
+draw_normal(lm_rng *rng)
+{
+    double length = sqrt(-2 * log(1 - lm_rng_uniform(rng)));
+
+    return length * cos(2 * PI * lm_rng_uniform(rng));
+}
+
+/* A number of the gamma distribution of a shape of at least 32, where v is above 0 (Marsaglia and
+ * Tsang 2000). */
+static double
+draw_gamma(lm_rng *rng, double shape)
+{
+    double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
+
+    for (;;) {
+        double x = draw_normal(rng), v = pow(1 + c * x, 3);
+
+        if (log(1 - lm_rng_uniform(rng)) < x * x / 2 + d - d * v + d * log(v))
+            return d * v;
+    }
+}
+
+/*
+ * How many of `count` draws fall below `share`. Of uniform numbers the one in the middle has a beta
+ * distribution, and those on its side of the share are as many numbers again, drawn from what is
+ * left of the range (Relles 1972): so the steps are the logarithm of the draws.
+ */
+static uint64_t
+draw_binomial(lm_rng *rng, uint64_t count, double share)
+{
+    uint64_t below = 0;
+
+    while (count > FEW_DRAWS) {
+        uint64_t middle = count / 2 + 1, behind = count - middle;
+        double a = draw_gamma(rng, (double)middle), b = draw_gamma(rng, (double)behind + 1);
+        double place = a / (a + b);
+
+        if (place > share) {
+            count = middle - 1;
+            share /= place;
+        } else {
+            below += middle;
+            count = behind;
+            share = (share - place) / (1 - place);
+        }
+    }
+    for (; count > 0; count--)
+        below += lm_rng_uniform(rng) < share;
+    return below;
+}
+
 /* b's right rows less a's in rows drawn with replacement. */
-static lm_status
-draw_gain(lm_context *ctx, const lm_paired *paired, lm_rng *rng, int64_t *gain)
+static int64_t
+draw_gain(const lm_paired *paired, lm_rng *rng)
 {
     uint64_t differ = paired->only_a + paired->only_b;
+    uint64_t drawn = draw_binomial(rng, paired->rows, (double)differ / (double)paired->rows);
+    uint64_t of_b = draw_binomial(rng, drawn, (double)paired->only_b / (double)differ);
 
-    *gain = 0;
-    for (uint64_t i = 0; i < paired->rows; i++) {
-        uint64_t row = lm_rng_below(rng, paired->rows);
-
-        *gain += row < paired->only_a ? -1 : row < differ ? 1 : 0;
-        if (i % POLL_EVERY == 0)
-            LM_TRY(lm_poll(ctx));
-    }
-    return LM_OK;
+    return 2 * (int64_t)of_b - (int64_t)drawn;
 }
 
 lm_status
@@ -81,7 +130,9 @@ lm_paired_bootstrap(lm_context *ctx, const lm_paired *paired, int resamples, uin
         return LM_OK;
     lm_rng_seed(&rng, seed);
     for (int i = 0; i < resamples; i++) {
-        LM_TRY(draw_gain(ctx, paired, &rng, &gain));
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(ctx));
+        gain = draw_gain(paired, &rng);
         above += gain >= 0;
         below += gain <= 0;
     }

@@ -10,15 +10,14 @@
 #include "metrics/text_measures.h"
 #include "metrics/text_sums.h"
 
-enum { EDITS, LENGTH, SUMS };
+enum { EDITS, SUMS };
 enum { NORMALIZED, NO_PUNCT, CASE_SENSITIVE };
 
 static void
 add_rates(lm_sums *sums, double edits, double length)
 {
     sums->value[EDITS] += edits;
-    sums->value[LENGTH] += length;
-    sums->rows++;
+    lm_sums_add_row(sums, length);
 }
 
 /* ---- TER ---- */
@@ -33,6 +32,7 @@ add_ter(lm_sums *sums, const lm_row_tokens *row)
     for (size_t i = 1; i < row->count; i++) {
         uint64_t edits;
 
+        LM_TRY(lm_poll(sums->ctx));
         LM_TRY(lm_ter_edits(sums->ctx, &row->texts[0], &row->texts[i], &edits));
         least = edits < least ? edits : least;
         length += (double)row->texts[i].count;
@@ -80,7 +80,7 @@ lm_status
 lm_ter_result(void *counts, const lm_metric_value *settings, double *value)
 {
     const lm_sums *sums = counts;
-    double edits = sums->value[EDITS], length = sums->value[LENGTH];
+    double edits = sums->value[EDITS], length = lm_fixed_value(sums->parts);
 
     if (sums->rows == 0)
         *value = NAN;
@@ -178,7 +178,7 @@ lm_status
 lm_error_rate_result(void *counts, const lm_metric_value *settings, double *value)
 {
     const lm_sums *sums = counts;
-    double length = sums->value[LENGTH];
+    double length = lm_fixed_value(sums->parts);
 
     *value = sums->rows > 0 ? sums->value[EDITS] / (length > 0 ? length : 1) : NAN;
     return LM_OK;

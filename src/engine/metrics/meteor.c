@@ -53,19 +53,22 @@ key_of(const alignment *a, uint32_t word, bool by_stem)
 }
 
 /* List the free places of each word of the reference. */
-static void
+static lm_status
 list_places(alignment *a, size_t keys, bool by_stem)
 {
+    LM_TRY(lm_poll(a->ctx));
     for (size_t key = 0; key < keys; key++)
         a->last[key] = NONE;
     for (size_t j = 0; j < a->reference->count; j++) {
         uint32_t key = key_of(a, a->reference->ids[j], by_stem);
 
+        LM_TRY(lm_text_poll_at(a->ctx, j));
         if (a->taken[j])
             continue;
         a->previous[j] = a->last[key];
         a->last[key] = j;
     }
+    return LM_OK;
 }
 
 static void
@@ -81,7 +84,7 @@ take(alignment *a, size_t i, uint32_t key)
 static lm_status
 match_equal(alignment *a, size_t keys, bool by_stem)
 {
-    list_places(a, keys, by_stem);
+    LM_TRY(list_places(a, keys, by_stem));
     for (size_t i = a->hypothesis->count; i-- > 0;) {
         uint32_t key = key_of(a, a->hypothesis->ids[i], by_stem);
 
@@ -95,21 +98,31 @@ match_equal(alignment *a, size_t keys, bool by_stem)
 
 /* ---- Scores ---- */
 
-static double
-score_of(const alignment *a)
+/* Words that match, and runs of them that are neighbours on both sides. */
+static lm_status
+count_matches(const alignment *a, size_t *matches, size_t *chunks)
 {
-    size_t matches = 0, chunks = 0, before = NONE;
-    double precision, recall, mean, fragments;
+    size_t before = NONE;
 
+    *matches = *chunks = 0;
     for (size_t i = 0; i < a->hypothesis->count; i++) {
         bool goes_on = i > 0 && a->match[i - 1] != NONE && a->match[i] == before + 1;
 
+        LM_TRY(lm_text_poll_at(a->ctx, i));
         before = a->match[i];
         if (before == NONE)
             continue;
-        matches++;
-        chunks += !goes_on;
+        ++*matches;
+        *chunks += !goes_on;
     }
+    return LM_OK;
+}
+
+static double
+score_of(const alignment *a, size_t matches, size_t chunks)
+{
+    double precision, recall, mean, fragments;
+
     if (matches == 0)
         return 0;
     precision = (double)matches / (double)a->hypothesis->count;
@@ -242,8 +255,10 @@ match_synonyms(alignment *a, const lm_tokens *sets)
 static lm_status
 align(alignment *a, const meteor_row *row)
 {
-    for (size_t i = 0; i < a->hypothesis->count; i++)
+    for (size_t i = 0; i < a->hypothesis->count; i++) {
+        LM_TRY(lm_text_poll_at(a->ctx, i));
         a->match[i] = NONE;
+    }
     LM_TRY(match_equal(a, row->tokens.words.count, false));
     LM_TRY(match_equal(a, row->stem_words.count, true));
     return match_synonyms(a, &row->sets);
@@ -257,6 +272,7 @@ score_reference(const meteor_row *row, size_t i, double *score)
                    .hypothesis = &row->tokens.texts[0],
                    .reference = &row->tokens.texts[i],
                    .stems = row->stems};
+    size_t matches, chunks;
     lm_status status = LM_NO_MEMORY;
 
     a.match = lm_alloc_array(ctx, a.hypothesis->count + 1, sizeof *a.match);
@@ -267,7 +283,9 @@ score_reference(const meteor_row *row, size_t i, double *score)
     if (a.last)
         status = align(&a, row);
     if (status == LM_OK)
-        *score = score_of(&a);
+        status = count_matches(&a, &matches, &chunks);
+    if (status == LM_OK)
+        *score = score_of(&a, matches, chunks);
     lm_free(ctx, a.match);
     lm_free(ctx, a.taken);
     lm_free(ctx, a.previous);
@@ -301,10 +319,8 @@ meteor_add(void *counts, const lm_metric_value *values)
     lm_intern_init(&row.stem_words, sums->ctx, "stems");
     if (status == LM_OK)
         status = best_score(&row, &values[2], &score);
-    if (status == LM_OK) {
-        sums->value[0] += score;
-        sums->rows++;
-    }
+    if (status == LM_OK)
+        lm_sums_add_row(sums, score);
     lm_row_free(&row.tokens);
     lm_intern_free(&row.stem_words);
     lm_free(sums->ctx, row.stems);
@@ -315,7 +331,7 @@ meteor_add(void *counts, const lm_metric_value *values)
 static const lm_metric_column columns[] = {
     {"hypothesis", LM_METRIC_TEXT}, {"references", LM_METRIC_TEXTS}, {NULL, 0}};
 
-LM_SUMS_COUNTS(lm_meteor_sums, 1, columns, meteor_add);
+LM_SUMS_COUNTS(lm_meteor_sums, 0, columns, meteor_add);
 
 const lm_metric_column lm_meteor_settings[] = {{"synonyms", LM_METRIC_TEXT}, {NULL, 0}};
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 static lm_status number_text(lm_ngrams *ngrams, size_t text, lm_intern *pairs);
-static lm_status count_text(lm_ngrams *ngrams, size_t text, uint32_t *counts);
 
 lm_status
 lm_ngrams_open(lm_ngrams *ngrams, lm_context *ctx, const lm_tokens *texts, size_t count)
@@ -17,11 +16,11 @@ lm_ngrams_open(lm_ngrams *ngrams, lm_context *ctx, const lm_tokens *texts, size_
         return LM_NO_MEMORY;
     for (; ngrams->count < count; ngrams->count++) {
         size_t tokens = texts[ngrams->count].count;
-        uint32_t *numbers = lm_alloc_array(ctx, tokens + 1, sizeof *numbers);
+        uint32_t *numbers = NULL;
 
-        if (!numbers)
+        LM_TRY(lm_poll(ctx));
+        if (tokens > 0 && !(numbers = lm_alloc_zero(ctx, tokens * sizeof *numbers)))
             return LM_NO_MEMORY;
-        memset(numbers, 0, tokens * sizeof *numbers);
         ngrams->numbers[ngrams->count] = numbers;
     }
     return LM_OK;
@@ -68,6 +67,7 @@ number_text(lm_ngrams *ngrams, size_t text, lm_intern *pairs)
     const uint32_t *ids = ngrams->texts[text].ids;
     uint32_t *numbers = ngrams->numbers[text];
 
+    LM_TRY(lm_poll(ngrams->ctx));
     for (size_t i = 0; i < count; i++) {
         uint32_t pair[2] = {numbers[i], ids[i + ngrams->order - 1]};
 
@@ -79,38 +79,80 @@ number_text(lm_ngrams *ngrams, size_t text, lm_intern *pairs)
 }
 
 static lm_status
-count_text(lm_ngrams *ngrams, size_t text, uint32_t *counts)
+count_text(const lm_ngrams *ngrams, size_t text, uint32_t *counts)
 {
     size_t count = lm_ngrams_of(ngrams, text);
 
-    memset(counts, 0, ngrams->different * sizeof *counts);
     for (size_t i = 0; i < count; i++) {
         counts[ngrams->numbers[text][i]]++;
-        if ((i + 1) % LM_TEXT_POLL_EVERY == 0)
-            LM_TRY(lm_poll(ngrams->ctx));
+        LM_TRY(lm_text_poll_at(ngrams->ctx, i));
+    }
+    return lm_poll(ngrams->ctx);
+}
+
+/* Of an order: those of text 0 are counted once for all calls. */
+static lm_status
+open_counts(lm_ngrams *ngrams)
+{
+    if (ngrams->counts)
+        return LM_OK;
+    ngrams->counts =
+        lm_alloc_zero(ngrams->ctx, ((size_t)ngrams->different + 1) * 3 * sizeof *ngrams->counts);
+    return ngrams->counts ? count_text(ngrams, 0, ngrams->counts) : LM_NO_MEMORY;
+}
+
+static uint32_t
+least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Raise the largest counts to those of a text, whose own are 0 again; matches grow with them. */
+static lm_status
+raise_counts(const lm_ngrams *ngrams, size_t text, uint32_t *other, uint32_t *most,
+             uint64_t *matches)
+{
+    size_t count = lm_ngrams_of(ngrams, text);
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = ngrams->numbers[text][i], own = ngrams->counts[number];
+
+        LM_TRY(lm_text_poll_at(ngrams->ctx, i));
+        if (other[number] > most[number]) {
+            *matches += least(own, other[number]) - least(own, most[number]);
+            most[number] = other[number];
+        }
+        other[number] = 0;
     }
     return LM_OK;
 }
 
+static lm_status
+clear_counts(const lm_ngrams *ngrams, size_t text, uint32_t *counts)
+{
+    size_t count = lm_ngrams_of(ngrams, text);
+
+    for (size_t i = 0; i < count; i++) {
+        counts[ngrams->numbers[text][i]] = 0;
+        LM_TRY(lm_text_poll_at(ngrams->ctx, i));
+    }
+    return LM_OK;
+}
+
+/* Takes steps for the n-grams of these texts only, however many there are of others. */
 lm_status
 lm_ngrams_matches(lm_ngrams *ngrams, size_t first, size_t last, uint64_t *matches)
 {
-    uint32_t different = ngrams->different, *own, *other, *most;
+    uint32_t *other, *most;
 
     *matches = 0;
-    if (!ngrams->counts)
-        ngrams->counts = lm_alloc_array(ngrams->ctx, (size_t)different + 1, 3 * sizeof *own);
-    if (!ngrams->counts)
-        return LM_NO_MEMORY;
-    own = ngrams->counts, other = own + different, most = other + different;
-    LM_TRY(count_text(ngrams, 0, own));
-    memset(most, 0, different * sizeof *most);
+    LM_TRY(open_counts(ngrams));
+    other = ngrams->counts + ngrams->different, most = other + ngrams->different;
     for (size_t text = first; text < last; text++) {
         LM_TRY(count_text(ngrams, text, other));
-        for (uint32_t i = 0; i < different; i++)
-            most[i] = other[i] > most[i] ? other[i] : most[i];
+        LM_TRY(raise_counts(ngrams, text, other, most, matches));
     }
-    for (uint32_t i = 0; i < different; i++)
-        *matches += own[i] < most[i] ? own[i] : most[i];
-    return lm_poll(ngrams->ctx);
+    for (size_t text = first; text < last; text++)
+        LM_TRY(clear_counts(ngrams, text, most));
+    return LM_OK;
 }

@@ -17,7 +17,7 @@ typedef struct lm_ngrams {
     size_t order;       /* 0 before the first lm_ngrams_next */
     uint32_t **numbers; /* of each text's n-grams */
     uint32_t different;
-    uint32_t *counts; /* three arrays of so many: of a text, of another, the largest */
+    uint32_t *counts; /* three arrays of so many: of text 0, of another, the largest */
 } lm_ngrams;
 
 /* Must be freed in any case. */

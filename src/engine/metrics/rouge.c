@@ -171,7 +171,7 @@ mark_union(lm_context *ctx, const lm_tokens *sentence, const lm_tokens *hypothes
         LM_TRY(lm_lcs_mark(ctx, sentence, &other, marks));
         LM_TRY(lm_poll(ctx));
     }
-    return LM_OK;
+    return lm_poll(ctx);
 }
 
 /* How often each word is left, on both sides. */
@@ -180,17 +180,18 @@ typedef struct word_counts {
     bool *marks; /* for a sentence */
 } word_counts;
 
-static size_t
-count_words(const lm_tokens *text, uint32_t *counts)
+static lm_status
+count_words(lm_context *ctx, const lm_tokens *text, uint32_t *counts, size_t *words)
 {
-    size_t words = 0;
-
-    for (size_t i = 0; i < text->count; i++)
-        if (text->ids[i] != SENTENCE_END) {
-            counts[text->ids[i]]++;
-            words++;
-        }
-    return words;
+    *words = 0;
+    for (size_t i = 0; i < text->count; i++) {
+        LM_TRY(lm_text_poll_at(ctx, i));
+        if (text->ids[i] == SENTENCE_END)
+            continue;
+        counts[text->ids[i]]++;
+        ++*words;
+    }
+    return LM_OK;
 }
 
 /* Marked words, as long as both sides have them left. */
@@ -216,23 +217,33 @@ count_hits(lm_context *ctx, const lm_tokens *reference, const lm_tokens *hypothe
 }
 
 static lm_status
+score_counted(lm_context *ctx, const lm_tokens *reference, const lm_tokens *hypothesis,
+              word_counts *counts, double *score)
+{
+    size_t of_hypothesis, of_reference;
+    double hits = 0;
+
+    LM_TRY(count_words(ctx, reference, counts->reference, &of_reference));
+    LM_TRY(count_words(ctx, hypothesis, counts->hypothesis, &of_hypothesis));
+    LM_TRY(count_hits(ctx, reference, hypothesis, counts, &hits));
+    *score = f_measure(hits, of_hypothesis, of_reference);
+    return LM_OK;
+}
+
+static lm_status
 score_sentences(const lm_row_tokens *row, size_t i, double *score)
 {
     lm_context *ctx = row->words.ctx;
     const lm_tokens *hypothesis = &row->texts[0], *reference = &row->texts[i];
-    size_t words = row->words.count, of_hypothesis, of_reference;
+    size_t words = row->words.count;
     word_counts counts = {NULL, NULL, NULL};
-    double hits = 0;
     lm_status status = LM_NO_MEMORY;
 
     counts.reference = lm_alloc_zero(ctx, 2 * (words + 1) * sizeof *counts.reference);
     counts.marks = counts.reference ? lm_alloc_zero(ctx, reference->count + 1) : NULL;
     if (counts.marks) {
         counts.hypothesis = counts.reference + words;
-        of_reference = count_words(reference, counts.reference);
-        of_hypothesis = count_words(hypothesis, counts.hypothesis);
-        status = count_hits(ctx, reference, hypothesis, &counts, &hits);
-        *score = f_measure(hits, of_hypothesis, of_reference);
+        status = score_counted(ctx, reference, hypothesis, &counts, score);
     }
     lm_free(ctx, counts.reference);
     lm_free(ctx, counts.marks);
@@ -287,6 +298,7 @@ best_score(const rouge *how, const lm_row_tokens *row, double *best)
     for (size_t i = 1; i < row->count; i++) {
         double score;
 
+        LM_TRY(lm_poll(row->words.ctx));
         LM_TRY(how->variant == ROUGE_L ? score_subsequence(row, i, &score)
                                        : score_sentences(row, i, &score));
         *best = score > *best ? score : *best;
@@ -308,10 +320,8 @@ rouge_add(void *counts, const lm_metric_value *values)
 
     if (status == LM_OK)
         status = best_score(&how, &row, &score);
-    if (status == LM_OK) {
-        sums->value[0] += score;
-        sums->rows++;
-    }
+    if (status == LM_OK)
+        lm_sums_add_row(sums, score);
     lm_row_free(&row);
     return status;
 }
@@ -319,7 +329,7 @@ rouge_add(void *counts, const lm_metric_value *values)
 static const lm_metric_column columns[] = {
     {"hypothesis", LM_METRIC_TEXT}, {"references", LM_METRIC_TEXTS}, {NULL, 0}};
 
-LM_SUMS_COUNTS(lm_rouge_sums, 1, columns, rouge_add);
+LM_SUMS_COUNTS(lm_rouge_sums, 0, columns, rouge_add);
 
 const lm_metric_column lm_rouge_settings[] = {{"variant", LM_METRIC_TEXT},
                                               {"stem", LM_METRIC_BOOL},

@@ -97,11 +97,13 @@ match_any(const lm_row_tokens *row, double *score)
     const lm_tokens *own = &row->texts[0];
 
     *score = 0;
-    for (size_t i = 1; i < row->count; i++)
+    for (size_t i = 1; i < row->count; i++) {
+        LM_TRY(lm_poll(row->words.ctx));
         if (row->texts[i].count == own->count &&
             (own->count == 0 ||
              memcmp(row->texts[i].ids, own->ids, own->count * sizeof *own->ids) == 0))
             *score = 1;
+    }
     return LM_OK;
 }
 
@@ -145,10 +147,8 @@ add_answer(lm_sums *sums, const lm_metric_value *values,
 
     if (status == LM_OK)
         status = score(&row, &value);
-    if (status == LM_OK) {
-        sums->value[0] += value;
-        sums->rows++;
-    }
+    if (status == LM_OK)
+        lm_sums_add_row(sums, value);
     lm_row_free(&row);
     return status;
 }
@@ -168,5 +168,5 @@ squad_f1_add(void *counts, const lm_metric_value *values)
 static const lm_metric_column columns[] = {
     {"prediction", LM_METRIC_TEXT}, {"answers", LM_METRIC_TEXTS}, {NULL, 0}};
 
-LM_SUMS_COUNTS(lm_exact_match_sums, 1, columns, exact_match_add);
-LM_SUMS_COUNTS(lm_squad_f1_sums, 1, columns, squad_f1_add);
+LM_SUMS_COUNTS(lm_exact_match_sums, 0, columns, exact_match_add);
+LM_SUMS_COUNTS(lm_squad_f1_sums, 0, columns, squad_f1_add);

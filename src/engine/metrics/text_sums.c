@@ -35,6 +35,7 @@ lm_sums_merge(void *into, const void *from, const lm_label_map *map)
     const lm_sums *more = from;
 
     to->rows += more->rows;
+    lm_fixed_add(&to->parts, more->parts);
     for (size_t i = 0; i < to->count; i++)
         to->value[i] += more->value[i];
     return LM_OK;
@@ -46,6 +47,7 @@ lm_sums_write(void *sums, lm_buffer *out)
     const lm_sums *from = sums;
 
     LM_TRY(lm_buffer_append(out, &from->rows, sizeof from->rows));
+    LM_TRY(lm_buffer_append(out, &from->parts, sizeof from->parts));
     return lm_buffer_append(out, from->value, from->count * sizeof *from->value);
 }
 
@@ -54,10 +56,11 @@ lm_sums_read(void *sums, const char *bytes, size_t size)
 {
     lm_sums *to = sums;
 
-    if (size != sizeof to->rows + to->count * sizeof *to->value)
+    if (size != sizeof to->rows + sizeof to->parts + to->count * sizeof *to->value)
         return lm_raise(to->ctx, LM_CORRUPT, "the sums of a measure are not whole");
     memcpy(&to->rows, bytes, sizeof to->rows);
-    memcpy(to->value, bytes + sizeof to->rows, size - sizeof to->rows);
+    memcpy(&to->parts, bytes + sizeof to->rows, sizeof to->parts);
+    memcpy(to->value, bytes + sizeof to->rows + sizeof to->parts, to->count * sizeof *to->value);
     return LM_OK;
 }
 
@@ -66,7 +69,7 @@ lm_mean_result(void *counts, const lm_metric_value *settings, double *value)
 {
     const lm_sums *sums = counts;
 
-    *value = sums->rows > 0 ? sums->value[0] / (double)sums->rows : NAN;
+    *value = sums->rows > 0 ? lm_fixed_value(sums->parts) / (double)sums->rows : NAN;
     return LM_OK;
 }
 

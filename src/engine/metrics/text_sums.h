@@ -4,12 +4,14 @@
 #ifndef LM_TEXT_SUMS_H
 #define LM_TEXT_SUMS_H
 
+#include "metrics/fixed.h"
 #include "metrics/metrics.h"
 
-/* Whole numbers are exact up to 2^53. */
+/* Whole numbers are exact up to 2^53; what is not whole goes to `parts`. */
 typedef struct lm_sums {
     lm_context *ctx;
     uint64_t rows;
+    lm_fixed parts;
     size_t count;
     double value[];
 } lm_sums;
@@ -19,6 +21,13 @@ void lm_sums_free(void *sums);
 lm_status lm_sums_merge(void *into, const void *from, const lm_label_map *map);
 lm_status lm_sums_write(void *sums, lm_buffer *out);
 lm_status lm_sums_read(void *sums, const char *bytes, size_t size);
+/* A row whose number is not whole, nor negative. */
+static inline void
+lm_sums_add_row(lm_sums *sums, double part)
+{
+    lm_fixed_add(&sums->parts, lm_fixed_of(part));
+    sums->rows++;
+}
 
 /* lm_metric_counts of `size` sums to which add_row adds. */
 #define LM_SUMS_COUNTS(name, size, the_columns, add_row)         \

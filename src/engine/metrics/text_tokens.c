@@ -161,8 +161,10 @@ lm_row_cut_apart(lm_row_tokens *row, lm_context *ctx, const lm_metric_value *val
     row->count = values[1].count + 1;
     memset(row->texts, 0, row->count * sizeof *row->texts);
     LM_TRY(cut(how, hypothesis, &row->words, &row->texts[0]));
-    for (size_t i = 1; i < row->count; i++)
+    for (size_t i = 1; i < row->count; i++) {
+        LM_TRY(lm_poll(ctx));
         LM_TRY(cut_reference(how, values[1].texts[i - 1], &row->words, &row->texts[i]));
+    }
     return LM_OK;
 }
 

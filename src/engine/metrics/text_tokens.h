@@ -13,6 +13,13 @@
 
 #define LM_TEXT_POLL_EVERY 65536u /* characters, tokens or cells of a table */
 
+/* Now and then in a loop over them. */
+static inline lm_status
+lm_text_poll_at(lm_context *ctx, size_t i)
+{
+    return (i + 1) % LM_TEXT_POLL_EVERY == 0 ? lm_poll(ctx) : LM_OK;
+}
+
 typedef struct lm_tokens {
     uint32_t *ids;
     size_t count, room;

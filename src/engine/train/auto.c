@@ -67,7 +67,9 @@ auto_open(lm_context *ctx, const void *options, size_t width, void **training)
     lm_ngram_fit_defaults(&of_ngrams);
     of_ngrams.seed = a->options.seed;
     of_ngrams.hold_out = a->options.hold_out;
-    return lm_ngram_fit_open(&a->fit, ctx, &of_ngrams, width);
+    LM_TRY(lm_ngram_fit_open(&a->fit, ctx, &of_ngrams, width));
+    a->fit.may_lack = true;
+    return LM_OK;
 }
 
 static void
@@ -180,14 +182,15 @@ try_candidate(automatic *a, int which)
     return LM_OK;
 }
 
-/* At least one is tried, and no other is begun when the time is over. */
+/* At least one is tried, and no other is begun when the time is over, or n-grams are lacking: the
+ * first needs none. */
 static lm_status
 try_all(automatic *a)
 {
     const double start = now();
 
     for (int i = 0; i < CANDIDATES; i++) {
-        if (i > 0 && now() - start > a->options.time_budget)
+        if (i > 0 && (a->fit.lacks || now() - start > a->options.time_budget))
             break;
         LM_TRY(try_candidate(a, i));
         if (a->trials[i].accuracy > a->trials[a->chosen].accuracy)

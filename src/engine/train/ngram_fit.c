@@ -193,13 +193,27 @@ keep_vectors(lm_ngram_fit *f, const lm_train_rows *rows)
     return LM_OK;
 }
 
+/* What says that n-grams are of no use, where these may be lacking, is no failure. */
+static lm_status
+allow_lack(lm_ngram_fit *f, lm_status status)
+{
+    const lm_tfidf_options options = f->tfidf.options;
+
+    if (!f->may_lack || (status != LM_TOO_LARGE && status != LM_BAD_ARGUMENT))
+        return status;
+    lm_tfidf_free(&f->tfidf);
+    lm_tfidf_init(&f->tfidf, f->ctx, &options);
+    f->lacks = true;
+    return LM_OK;
+}
+
 lm_status
 lm_ngram_fit_add(lm_ngram_fit *fit, const lm_train_rows *rows)
 {
     if (fit->width > 0 && rows->count > 0)
         LM_TRY(keep_vectors(fit, rows));
-    for (size_t i = 0; i < rows->count; i++)
-        LM_TRY(lm_tfidf_add(&fit->tfidf, rows->texts[0][i]));
+    for (size_t i = 0; i < rows->count && !fit->lacks; i++)
+        LM_TRY(allow_lack(fit, lm_tfidf_add(&fit->tfidf, rows->texts[0][i])));
     return lm_train_labels_add(&fit->labels, rows->texts[1], rows->count);
 }
 
@@ -221,6 +235,11 @@ check_size(const lm_ngram_fit *f)
     size_t labels = lm_ngram_head_padded(f->labels.names.count);
     size_t most = LM_NGRAM_HEAD_WEIGHTS_MAX / labels;
 
+    if (f->labels.names.count > LM_NGRAM_HEAD_LABELS_MAX) {
+        lm_raise(f->ctx, LM_TOO_LARGE, "the classifier would have too many labels");
+        lm_detail_found(f->ctx, "%" PRIu32, f->labels.names.count);
+        return lm_detail_allowed(f->ctx, "at most %d", LM_NGRAM_HEAD_LABELS_MAX);
+    }
     if (f->tfidf.count <= most)
         return LM_OK;
     lm_raise(f->ctx, LM_TOO_LARGE, "the classifier would have too many weights");
@@ -230,15 +249,21 @@ check_size(const lm_ngram_fit *f)
     return lm_detail_hint(f->ctx, "Lower max_features, raise min_df, or set hash_bits.");
 }
 
+static lm_status
+choose_features(lm_ngram_fit *f)
+{
+    LM_TRY(lm_tfidf_finish(&f->tfidf));
+    return check_size(f);
+}
+
 lm_status
 lm_ngram_fit_prepare(lm_ngram_fit *fit)
 {
     LM_TRY(lm_train_labels_sort(&fit->labels));
-    LM_TRY(lm_tfidf_finish(&fit->tfidf));
+    if (!fit->lacks)
+        LM_TRY(allow_lack(fit, choose_features(fit)));
     fit->order = lm_alloc_array(fit->ctx, fit->labels.rows, sizeof *fit->order);
-    if (!fit->order)
-        return LM_NO_MEMORY;
-    return check_size(fit);
+    return fit->order ? LM_OK : LM_NO_MEMORY;
 }
 
 static lm_status

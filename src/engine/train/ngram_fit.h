@@ -37,6 +37,8 @@ typedef struct lm_ngram_fit {
     double objective;                        /* of the last fit; NaN of naive Bayes */
     double scale;                            /* by which scores were multiplied */
     const lm_train_watch *watch;
+    bool may_lack; /* n-grams may be of no use: too many, or none. Then vectors are kept alone */
+    bool lacks;    /* and it is so: nothing of n-grams can be tried */
 } lm_ngram_fit;
 
 /* LM_BAD_ARGUMENT for words that mean nothing. What is opened must be closed, also where this

@@ -81,7 +81,7 @@ list_columns(sample *s, TupleDesc row, lmtext_column *columns)
 
         s->types[i] = c->type;
         columns[i] = (lmtext_column){c->name, kind_of(s, c->type)};
-        if (c->type == LM_METRIC_TEXTS && !type_is_array(TupleDescAttr(row, i)->atttypid))
+        if (c->type == LM_METRIC_TEXTS && !type_is_array_domain(TupleDescAttr(row, i)->atttypid))
             columns[i].kind = LMTEXT_COLUMN_TEXT;
     }
 }

@@ -270,6 +270,7 @@ typedef struct vocabulary {
     lm_ngram_room room;
     lm_intern tokens;
     int64 *counts;
+    size_t bytes;               /* of all tokens */
     uint32_t specials, counted; /* counted: room of counts */
 } vocabulary;
 
@@ -283,9 +284,14 @@ static lm_status
 count_token(void *opaque, const char *bytes, size_t length)
 {
     vocabulary *v = opaque;
-    uint32_t number;
+    uint32_t number, before = v->tokens.count;
 
     LM_TRY(lm_intern_add(&v->tokens, bytes, length, &number));
+    if (v->tokens.count > before && (v->bytes += length) > LM_FEATURE_BYTES_MAX) {
+        lm_raise(&v->call.ctx, LM_TOO_LARGE, "the texts have too many different tokens");
+        lm_detail_allowed(&v->call.ctx, "tokens of %zu bytes in all", LM_FEATURE_BYTES_MAX);
+        return lm_detail_hint(&v->call.ctx, "Use shorter n-grams, or fewer texts.");
+    }
     if (number >= v->counted) {
         uint32_t room = Max(2 * v->counted, 1024);
         int64 *counts = lm_realloc(&v->call.ctx, v->counts, room * sizeof *counts);

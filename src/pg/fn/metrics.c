@@ -343,15 +343,22 @@ argument_value(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_l
 
 /* ---- Settings ---- */
 
-/* "average and label of f1 must not be null" */
+/* "tokenizer, smooth and lowercase of bleu must not be null" */
 static void
 refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
 {
     StringInfoData names;
 
     initStringInfo(&names);
-    for (int i = 0; metric->settings[i].name != NULL; i++)
-        appendStringInfo(&names, "%s%s", i > 0 ? " and " : "", metric->settings[i].name);
+    for (int i = 0; metric->settings[i].name != NULL; i++) {
+        bool last = metric->settings[i + 1].name == NULL;
+
+        appendStringInfo(&names, "%s%s",
+                         i == 0 ? ""
+                         : last ? " and "
+                                : ", ",
+                         metric->settings[i].name);
+    }
     ereport(ERROR, (errcode(sqlstate), errmsg("%s of %s must %s", names.data, metric->name, must)));
 }
 
