@@ -308,6 +308,8 @@ SELECT refusal(c) FROM unnest(ARRAY[
 -- Stripped words count once; a row that is not wanted counts all the same; longer documents have less.
 SELECT h.key, round(h.score::numeric, 4) AS score FROM (SELECT lmtext_internal.bm25(NULL, NULL, key, v, key <> 'c', '{b,zz}', 5) AS hits
     FROM (VALUES ('a', 'a b'::tsvector), ('b', 'b:1,2 c:3'), ('c', 'b'), ('d', 'zz'), ('e', 'q'), ('f', 'bb')) t (key, v)) s, unnest(s.hits) h;
+-- A row without a place has no name.
+SELECT h.tableoid, h.ctid, h.key FROM (SELECT lmtext_internal.bm25(1, NULL, NULL, 'a', true, '{a}', 1) || lmtext_internal.nearest(1, NULL, NULL, '{1}', '{{1}}', 1) AS hits) s, unnest(s.hits) h;
 -- Rows that do not fit work_mem lie in a file, and nothing changes.
 CREATE FUNCTION best_of_many() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(h.key || ' ' || h.score, ', ' ORDER BY h.score DESC, h.key) FROM (SELECT lmtext_internal.bm25(1, format('(%s,1)', i)::tid,
