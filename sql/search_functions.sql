@@ -398,6 +398,7 @@ SELECT refusal('DROP TABLE art');
 SELECT lmtext.create_chunks('art', 'body', 'slow pieces', 'minilm@1', embedding => 'job');
 CALL lmtext.run_job('slow pieces');
 SELECT count(*) AS done FROM "slow pieces" WHERE embedding = lmtext.embed(content);
+SELECT lmtext_internal.text_of('"slow pieces"', 'embedding') AS text, lmtext_internal.text_of('part', 'embedding') IS NULL AS none_of_others;
 INSERT INTO art VALUES (5, 'en', '', 'Ships sink.');
 SELECT count(*) AS due FROM "slow pieces" WHERE embedding IS NULL;
 CALL lmtext.run_job('slow pieces');

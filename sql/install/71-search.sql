@@ -192,7 +192,7 @@ COMMENT ON FUNCTION lmtext_internal.search_version(regclass, name, text) IS 'ver
 CREATE FUNCTION lmtext_internal.job_dimensions(relation regclass, column_name name) RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT (t.options ->> 'dimensions')::integer FROM lmtext.job j, lmtext_internal.job_targets(j) t
-    WHERE j.target::oid = relation::oid AND t.target_column = column_name AND t.options ? 'dimensions' LIMIT 1;
+    WHERE j.target::oid = job_dimensions.relation::oid AND t.target_column = job_dimensions.column_name AND t.options ? 'dimensions' LIMIT 1;
 $$;
 COMMENT ON FUNCTION lmtext_internal.job_dimensions(regclass, name) IS 'dimensions to which a job cuts the vectors of a column';
 
@@ -201,7 +201,7 @@ CREATE FUNCTION lmtext_internal.text_of(relation regclass, column_name name) RET
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.name FROM (
         SELECT 1 AS n, j.text_column AS name FROM lmtext.job j, lmtext_internal.job_targets(j) t
-        WHERE j.target::oid = relation::oid AND j.relation::oid = relation::oid AND t.target_column = column_name
+        WHERE j.target::oid = text_of.relation::oid AND j.relation::oid = text_of.relation::oid AND t.target_column = text_of.column_name
         UNION ALL
         SELECT 2, a.attname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
             JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped
