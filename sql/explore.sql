@@ -47,6 +47,8 @@ FROM lmtext.cluster_keywords('SELECT id % 2 = 0, body FROM ticket ORDER BY id', 
 SELECT keyword FROM lmtext.cluster_keywords('SELECT 1, body FROM ticket', 3, stop_words => NULL);
 SELECT cluster, keyword, score FROM lmtext.cluster_keywords('SELECT 1, ''the a of''::text') WHERE false;
 SELECT * FROM lmtext.cluster_keywords('SELECT 1, body FROM ticket WHERE body IS NULL');
+SELECT count(*), count(DISTINCT cluster), bool_and(keyword = 'word' || cluster) AS of_its_own
+FROM lmtext.cluster_keywords('SELECT i % 40, ''word'' || i % 40 FROM generate_series(1, 100) i', 1);
 SELECT key, abs(x) > abs(y) AS right_of_it FROM lmtext.project('SELECT id, body FROM ticket ORDER BY id', 'pca', '{}') LIMIT 3;
 SELECT * FROM lmtext.cluster('SELECT id, body FROM ticket WHERE false', 2);
 SELECT * FROM lmtext.project('SELECT id, body FROM ticket WHERE false', NULL, NULL);
@@ -92,6 +94,12 @@ SELECT count(*) FILTER (WHERE lmtext.split(i, 1, '{0.7,0.2,0.1}') <> lmtext.spli
 FROM generate_series(1, 4000) i;
 SELECT lmtext.split(NULL::int, 1, '{1}') IS NULL AS null_key;
 SELECT refusal(format('SELECT lmtext.split(1, 1, %L)', f)) FROM unnest(ARRAY['{}', '{{0.5,0.5}}', '{0.5,NULL}', '{-0.1,0.5}', '{1.1}', '{NaN}', '{0.6,0.6}']) f;
+-- A key whose text depends on settings has no part that stays.
+CREATE TYPE colour AS ENUM ('red', 'green');
+CREATE DOMAIN day AS date;
+CREATE DOMAIN word AS text;
+SELECT refusal('SELECT lmtext.split(' || k || ', 1, ''{1}'')') FROM unnest(ARRAY['now()', 'current_date::day', '1.5::float8', '''\x00''::bytea', 'ROW(1)', '''{1}''::int[]',
+    '''1 s''::interval', '''red''::colour', '''a''::word', 'true', '1::smallint']) k;
 
 -- Keywords.
 SELECT keyword, round(score::numeric, 2) AS score FROM lmtext.keywords('Supervised learning is the machine learning task of learning a function that maps an input to an output', k => 3);
@@ -99,6 +107,9 @@ SELECT keyword FROM lmtext.keywords('Supervised learning is the machine learning
 SELECT bool_and(k.score = lmtext.similarity('The Cat sat on a mat', k.keyword)) AS as_similarity, string_agg(keyword, ', ' ORDER BY keyword COLLATE "C") AS all
 FROM lmtext.keywords('The Cat sat on a mat', k => 10, words => 3, stop_words => NULL) k;
 SELECT * FROM lmtext.keywords('of the', k => 3);
+-- More phrases than are embedded together.
+SELECT count(*), bool_and(k.score = lmtext.similarity(t, k.keyword)) FILTER (WHERE k.keyword LIKE '%8') AS as_similarity
+FROM (SELECT string_agg('w' || i, ' ' ORDER BY i) AS t FROM generate_series(101, 230) i) x, lmtext.keywords(t, k => 1000, words => 2) k;
 SELECT * FROM lmtext.keywords(NULL);
 SELECT refusal('SELECT * FROM lmtext.keywords(''a text'', ' || a || ')') FROM unnest(ARRAY['k => 0', 'words => 11', 'model => ''nobody''', 'stop_words => ''nothing''', 'model => ''section''']) a;
 

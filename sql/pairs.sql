@@ -77,6 +77,14 @@ FROM lmtext.join('ticket', 'body', 'answer', 'Text', 1, key_b => 'id');
 SELECT refusal($$SELECT * FROM lmtext.near_duplicates('answer', 'Text')$$);
 CREATE VIEW short AS SELECT no AS "The No", body FROM ticket WHERE shop = 'north';
 SELECT a, b FROM lmtext.near_duplicates('short', 'body', 0.5, key => 'The No');
+-- A key is in its own order, as lmtext.search has it, and may be deferrable.
+CREATE TABLE turned (no int, shop text, e real[], PRIMARY KEY (shop, no) DEFERRABLE);
+CREATE INDEX ON turned (no);
+INSERT INTO turned VALUES (1, 'b', '{1,2}'), (2, 'a', '{1,2}');
+SELECT * FROM lmtext.near_duplicates('turned', 'e');
+SELECT key FROM lmtext.search('turned', 'shop', 'a', 1);
+-- More are asked for than there are.
+SELECT * FROM lmtext.join('turned', 'e', 'turned', 'e', 10000);
 -- Partitions, and a key that the query would call like the vector.
 CREATE TABLE part (e text PRIMARY KEY, body real[]) PARTITION BY LIST (e);
 CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('a');

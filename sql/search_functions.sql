@@ -89,6 +89,19 @@ SELECT lmtext_internal.indexed_words('doc', 'body', 'english') LIKE 'pg_catalog.
 SELECT key, round(words::numeric, 3) AS words FROM lmtext.search('doc', 'embedding', 'bread OR photos', mode => 'words', filter => 'id < 7');
 SELECT key FROM lmtext.search('doc', 'embedding', 'photos', mode => 'words', words_column => 'words', words_by => 'bm25');
 ALTER TABLE doc DROP words;
+-- A column is taken by itself only where it is generated of the text.
+CREATE TABLE worded (id int PRIMARY KEY, body text, "short" varchar(20), tags tsvector, plain tsvector GENERATED ALWAYS AS (to_tsvector('simple', body)) STORED,
+    safe tsvector GENERATED ALWAYS AS (to_tsvector('english', coalesce(body, ''))) STORED, cut tsvector GENERATED ALWAYS AS (to_tsvector('simple', "short")) STORED);
+CREATE INDEX ON worded USING gin (tags);
+SELECT lmtext_internal.indexed_words('worded', 'body', 'english') IS NULL AS not_of_tags;
+INSERT INTO worded VALUES (1, 'ships sink', 'boats', 'bread'), (2, 'bread', 'loaf', 'boat');
+SELECT b.key AS by_body, t.key AS by_tags FROM lmtext.search('worded', 'body', 'bread', mode => 'words', config => 'simple') b,
+    lmtext.search('worded', 'body', 'bread', mode => 'words', config => 'simple', words_column => 'tags') t;
+CREATE INDEX ON worded USING gin (plain);
+CREATE INDEX ON worded USING gin (safe);
+CREATE INDEX ON worded USING gin (cut);
+SELECT c, lmtext_internal.indexed_words('worded', t, c) FROM unnest('{english,simple,german}'::regconfig[]) WITH ORDINALITY c (c, n), unnest('{body,short}'::name[]) t ORDER BY t, n;
+DROP TABLE worded;
 
 -- Filters: one boolean expression over columns of the relation, and nothing else.
 SELECT f, refusal(format('SELECT FROM lmtext.search(''doc'', ''embedding'', ''x'', filter => %L)', f)) FROM unnest(ARRAY[
@@ -152,6 +165,18 @@ CREATE TABLE child () INHERITS (pair);
 INSERT INTO child VALUES (3, 'q', 'sailing boats');
 SELECT tableoid::regclass, key FROM lmtext.search('pair', 'body', 'boats', 1);
 
+-- Rows without a name are not one row; the place of a row of a foreign table is no name.
+CREATE VIEW nameless AS SELECT NULL::text AS k, body FROM doc WHERE id < 6;
+SELECT count(*), count(semantic_rank) AS semantic, count(words_rank) AS words FROM lmtext.search('nameless', 'body', 'bread', 20, mode => 'hybrid', key_columns => '{k}');
+DROP VIEW nameless;
+CREATE FOREIGN DATA WRAPPER test_find_far;
+CREATE SERVER test_find_far FOREIGN DATA WRAPPER test_find_far;
+CREATE FOREIGN TABLE far (body text) SERVER test_find_far;
+SELECT refusal('SELECT FROM lmtext.search(''far'', ''body'', ''x'')');
+DROP FOREIGN TABLE far;
+DROP SERVER test_find_far;
+DROP FOREIGN DATA WRAPPER test_find_far;
+
 -- Rights are the caller's: privileges, those of columns, and row security.
 CREATE ROLE find_reader;
 GRANT USAGE ON SCHEMA test_find TO find_reader;
@@ -209,7 +234,21 @@ SELECT column_name, neighbours, sampled FROM lmtext.search_calibration;
 SELECT lmtext.calibrate_search('doc', 'body', sample => 20) IS NOT NULL AS of_text;
 CREATE TABLE gone AS SELECT id, embedding FROM doc WHERE embedding IS NOT NULL;
 SELECT lmtext.calibrate_search('gone', 'embedding') IS NOT NULL AS of_vectors;
+-- No other database knows a table that is gone, or one of a session.
+CREATE TEMP TABLE passing AS SELECT * FROM gone;
+SELECT refusal('SELECT lmtext.calibrate_search(''passing'', ''embedding'')');
+SELECT format('SELECT relation, column_name FROM lmtext.search_calibration %s ORDER BY 1, 2', extcondition[array_position(extconfig, 'lmtext.search_calibration'::regclass::oid)]) AS dumped
+FROM pg_extension WHERE extname = 'lmtext' \gset
+:dumped;
 DROP TABLE gone;
+:dumped;
+-- Columns that are called as pieces of the statement are; none has a calibration without rows.
+CREATE TABLE terse AS SELECT embedding AS t, embedding AS c, embedding AS n FROM doc WHERE embedding IS NOT NULL;
+SELECT count(DISTINCT lmtext.calibrate_search('terse', c)) AS the_same FROM unnest('{t,c,n}'::name[]) c;
+DELETE FROM terse;
+SELECT refusal('SELECT lmtext.calibrate_search(''terse'', ''t'')'),
+       refusal('SELECT lmtext.calibrate_search(''terse'', ''t'', queries => ARRAY(SELECT ''query '' || i FROM generate_series(1, 20) i))');
+DROP TABLE terse;
 SELECT lmtext.calibrate_search('doc', 'body', sample => 20) IS NOT NULL AS again;
 SELECT relation, column_name FROM lmtext.search_calibration ORDER BY 1, 2;
 SELECT refusal(c) FROM unnest(ARRAY[
@@ -256,6 +295,9 @@ DELETE FROM doc WHERE id = 9;
 -- The aggregates alone.
 SELECT h.query, h.key, h.score FROM (SELECT lmtext_internal.nearest(NULL, NULL, key, v, '{{1,0},{0,1}}', 2) AS hits
     FROM (VALUES ('a', '{2,0}'::real[]), ('b', '{0,0}'), ('c', NULL), ('d', '{0,-1}'), ('e', '{3,3}'), ('f', '{1,0}')) t (key, v)) s, unnest(s.hits) h;
+-- As <=> has it: nothing is near to a zero vector, and small numbers have their direction.
+SELECT h.query, h.key, h.score FROM (SELECT lmtext_internal.nearest(NULL, NULL, key, v, '{{0,0},{1e-30,0},{3e38,3e38}}', 2) AS hits
+    FROM (VALUES ('a', '{1e-30,1e-30}'::real[]), ('b', '{1e-38,0}'), ('c', '{0,3e38}')) t (key, v)) s, unnest(s.hits) h;
 SELECT cardinality(lmtext_internal.nearest(NULL, NULL, 'a', '{1}', NULL, 2)) AS no_queries, cardinality(lmtext_internal.bm25(NULL, NULL, 'a', 'a', true, NULL, 2)) AS no_terms;
 SELECT refusal(c) FROM unnest(ARRAY[
     $$SELECT lmtext_internal.nearest(NULL, NULL, 'a', '{1,2}', '{{1}}', 1)$$, $$SELECT lmtext_internal.nearest(NULL, NULL, 'a', '{1,2}', '{1,2}', 1)$$,
@@ -266,6 +308,16 @@ SELECT refusal(c) FROM unnest(ARRAY[
 -- Stripped words count once; a row that is not wanted counts all the same; longer documents have less.
 SELECT h.key, round(h.score::numeric, 4) AS score FROM (SELECT lmtext_internal.bm25(NULL, NULL, key, v, key <> 'c', '{b,zz}', 5) AS hits
     FROM (VALUES ('a', 'a b'::tsvector), ('b', 'b:1,2 c:3'), ('c', 'b'), ('d', 'zz'), ('e', 'q'), ('f', 'bb')) t (key, v)) s, unnest(s.hits) h;
+-- A row without a place has no name.
+SELECT h.tableoid, h.ctid, h.key FROM (SELECT lmtext_internal.bm25(1, NULL, NULL, 'a', true, '{a}', 1) || lmtext_internal.nearest(1, NULL, NULL, '{1}', '{{1}}', 1) AS hits) s, unnest(s.hits) h;
+-- Rows that do not fit work_mem lie in a file, and nothing changes.
+CREATE FUNCTION best_of_many() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(h.key || ' ' || h.score, ', ' ORDER BY h.score DESC, h.key) FROM (SELECT lmtext_internal.bm25(1, format('(%s,1)', i)::tid,
+        i::text, ('b:1' || CASE WHEN i % 700 = 0 THEN ' a:2,3' ELSE '' END)::tsvector, true, '{a,b}', 3) AS hits FROM generate_series(1, 4000) i) s, unnest(s.hits) h $$;
+SELECT best_of_many() AS in_memory \gset
+SET work_mem = '64kB';
+SELECT best_of_many() = :'in_memory' AS same, best_of_many() LIKE '1400 %, 2100 %, 700 %' AS best;
+RESET work_mem;
 
 -- Chunks: a table that triggers keep in step.
 CREATE TABLE art (id int, lang text, title text, body text, PRIMARY KEY (id, lang));
@@ -297,6 +349,25 @@ DELETE FROM art WHERE id = 30;
 SELECT id, content FROM chunks ORDER BY id;
 TRUNCATE art;
 SELECT count(*) AS none FROM art_chunks;
+-- A document that comes back before its chunks have gone keeps its new ones.
+CREATE TABLE back (id int PRIMARY KEY, body text);
+CREATE FUNCTION come_back() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO back VALUES (OLD.id, 'Again.'); RETURN NULL; END$$;
+SELECT lmtext.create_chunks('back', 'body', embedding => 'none');
+CREATE TRIGGER aa AFTER DELETE ON back FOR EACH ROW EXECUTE FUNCTION come_back();
+INSERT INTO back VALUES (1, 'Cats sleep.');
+DELETE FROM back;
+SELECT id, content FROM back_chunks;
+SELECT lmtext.drop_chunks('back_chunks');
+CREATE TABLE later (id int PRIMARY KEY DEFERRABLE, body text);
+SELECT refusal('SELECT lmtext.create_chunks(''later'', ''body'')');
+-- A virtual column is nothing that a trigger sees; an old snapshot nothing that chunks are made of.
+SELECT CASE WHEN current_setting('server_version_num')::int >= 180000 THEN 'VIRTUAL' ELSE 'STORED' END AS kind \gset
+CREATE TABLE derived (id int PRIMARY KEY, a text, body text GENERATED ALWAYS AS (a || '.') :kind);
+SELECT CASE :'kind' WHEN 'VIRTUAL' THEN refusal('SELECT lmtext.create_chunks(''derived'', ''body'')')
+    ELSE '0A000 column "body" is a virtual generated column' END AS refused;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT refusal('SELECT lmtext.create_chunks(''derived'', ''a'')');
+COMMIT;
 -- Who may write documents needs nothing more; who may read some reads their chunks.
 GRANT SELECT, INSERT ON art TO find_reader;
 ALTER TABLE art ENABLE ROW LEVEL SECURITY;
@@ -310,6 +381,14 @@ INSERT INTO art VALUES (2, 'en', '', 'Bread needs flour.');
 SELECT id, content FROM pieces;
 SELECT key, content FROM lmtext.search_chunks('pieces', 'Mehl', 5, model => 'minilm');
 SELECT refusal('DELETE FROM pieces'), refusal('SELECT lmtext.drop_chunks(''pieces'')');
+RESET ROLE;
+REVOKE SELECT ON art FROM find_reader;
+GRANT SELECT (id, lang) ON art TO find_reader;
+SET ROLE find_reader;
+SELECT refusal('SELECT FROM pieces'), refusal('SELECT FROM lmtext.search_chunks(''pieces'', ''Mehl'', model => ''minilm'')');
+RESET ROLE;
+GRANT SELECT ON art TO find_reader;
+SET ROLE find_reader;
 CREATE TEMP TABLE trap (id int, lang text, body text);
 SELECT refusal('CREATE TRIGGER t AFTER INSERT ON trap FOR EACH ROW EXECUTE FUNCTION pieces_keep()');
 RESET ROLE;
@@ -319,13 +398,24 @@ SELECT refusal('DROP TABLE art');
 SELECT lmtext.create_chunks('art', 'body', 'slow pieces', 'minilm@1', embedding => 'job');
 CALL lmtext.run_job('slow pieces');
 SELECT count(*) AS done FROM "slow pieces" WHERE embedding = lmtext.embed(content);
+SELECT lmtext_internal.text_of('"slow pieces"', 'embedding') AS text, lmtext_internal.text_of('part', 'embedding') IS NULL AS none_of_others;
 INSERT INTO art VALUES (5, 'en', '', 'Ships sink.');
 SELECT count(*) AS due FROM "slow pieces" WHERE embedding IS NULL;
 CALL lmtext.run_job('slow pieces');
 SELECT key, content FROM lmtext.search_chunks('"slow pieces"', 'boats', 1);
 SELECT lmtext.create_chunks('art', 'body', 'bare', embedding => 'none');
 SELECT count(*) = count(*) FILTER (WHERE embedding IS NULL) AS bare FROM bare;
-SELECT lmtext.drop_chunks('"slow pieces"'), lmtext.drop_chunks('bare'), lmtext.drop_chunks('pieces');
+BEGIN;
+DROP TRIGGER kept_by ON bare;
+SELECT refusal('SELECT lmtext.drop_chunks(''bare'')');
+ROLLBACK;
+-- Under another name, and elsewhere.
+CREATE SCHEMA test_found;
+ALTER TABLE bare RENAME TO bald;
+ALTER TABLE bald SET SCHEMA test_found;
+SELECT lmtext.drop_chunks('"slow pieces"'), lmtext.drop_chunks('test_found.bald'), lmtext.drop_chunks('pieces');
+INSERT INTO art VALUES (6, 'en', '', 'It can be written again.');
+DROP SCHEMA test_found;
 SELECT count(*) AS left_over FROM (SELECT tgname FROM pg_trigger WHERE tgrelid = 'art'::regclass UNION ALL SELECT name FROM lmtext.jobs
     UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE '%keep') l;
 -- Of a partitioned table.
@@ -333,6 +423,10 @@ SELECT lmtext.create_chunks('part', 'body');
 INSERT INTO part_2 VALUES (9, 'Ships sink.');
 DELETE FROM part WHERE id = 1;
 SELECT id, chunk, content FROM part_chunks ORDER BY id;
+-- Nobody tells of a partition that goes; its documents are not found.
+TRUNCATE part_2;
+SELECT count(*) > 0 AS left_over FROM part_chunks WHERE id > 3;
+SELECT count(*) FILTER (WHERE key::int > 3) AS gone, count(*) FROM lmtext.search_chunks('part_chunks', 'ships', 20);
 SELECT lmtext.drop_chunks('part_chunks');
 SELECT refusal(c) FROM unnest(ARRAY[
     'SELECT lmtext.create_chunks(NULL, ''body'')', 'SELECT lmtext.create_chunks(''doc'', ''nope'')', 'SELECT lmtext.create_chunks(''doc'', ''year'')',

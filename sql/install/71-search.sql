@@ -214,7 +214,8 @@ CREATE FUNCTION lmtext_internal.text_of(relation regclass, column_name name) RET
 $$;
 COMMENT ON FUNCTION lmtext_internal.text_of(regclass, name) IS 'column whose text a column of vectors was made of';
 
--- A tsvector that has a GIN index: a column, or to_tsvector('config', text column).
+-- A tsvector that has a GIN index: to_tsvector('config', text column), or a column that is generated as that. What other columns
+-- hold, only their owner knows.
 CREATE FUNCTION lmtext_internal.indexed_words(relation regclass, text_column name, config regconfig) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN i.indkey[0] <> 0 THEN format('r.%I', a.attname)
@@ -222,7 +223,11 @@ CREATE FUNCTION lmtext_internal.indexed_words(relation regclass, text_column nam
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
         LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
     WHERE i.indrelid = relation AND m.amname = 'gin' AND i.indisvalid AND i.indpred IS NULL AND i.indnatts = 1
-        AND CASE WHEN i.indkey[0] <> 0 THEN a.atttypid = 'tsvector'::regtype
+        AND CASE WHEN i.indkey[0] <> 0 THEN a.atttypid = 'tsvector'::regtype AND a.attgenerated <> ''
+                AND (SELECT pg_get_expr(d.adbin, d.adrelid, true) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) = ANY (ARRAY[
+                    format('to_tsvector(%L::regconfig, %I)', config, text_column),
+                    format('to_tsvector(%L::regconfig, %I::text)', config, text_column),
+                    format('to_tsvector(%L::regconfig, COALESCE(%I, ''''::text))', config, text_column)])
             ELSE pg_get_indexdef(i.indexrelid, 1, true) = ANY (ARRAY[
                 format('to_tsvector(%L::regconfig, %I)', config, text_column),
                 format('to_tsvector(%L::regconfig, %I::text)', config, text_column)]) END
@@ -309,12 +314,14 @@ BEGIN
     source := lmtext_internal.search_relation(relation);
     what := lmtext_internal.search_kind(relation, column_name);
     key := lmtext_internal.search_key(relation, key_columns);
-    placed := EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) relation AND a.attnum OPERATOR(pg_catalog.=) (-1)
-        AND pg_catalog.has_column_privilege(relation, a.attnum, 'SELECT'));
+    -- The ctid of a foreign table is what its wrapper makes of it, often the same for all rows.
+    placed := EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+        WHERE a.attrelid OPERATOR(pg_catalog.=) relation AND a.attnum OPERATOR(pg_catalog.=) (-1) AND c.relkind OPERATOR(pg_catalog.<>) 'f'
+            AND pg_catalog.has_column_privilege(relation, a.attnum, 'SELECT'));
     IF NOT placed AND key IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = pg_catalog.format('rows of "%s" have no name that could be returned', lmtext_internal.bare_name(relation)),
-            DETAIL = 'A view has neither a primary key nor ctid, and a table only for who may read them.',
+            DETAIL = 'A view or a foreign table has neither a primary key nor a ctid that tells rows apart, and a table only for who may read them.',
             HINT = 'Name columns that tell rows apart: key_columns => ''{id}''.';
     END IF;
     RETURN lmtext_internal.search_distance(pg_catalog.jsonb_populate_record(NULL::lmtext_internal.search_target, pg_catalog.jsonb_build_object(
@@ -425,14 +432,16 @@ CREATE FUNCTION lmtext_internal.fuse(meaning lmtext_internal.hit[], words lmtext
                        coalesce(1 / (60 + max(h.semantic_rank)::float8), 0) + coalesce(1 / (60 + max(h.words_rank)::float8), 0)
                    WHEN 'words' THEN max(h.words) ELSE max(h.semantic) END AS score
             FROM (
-                SELECT m.query, m.tableoid, m.ctid, m.key, m.score AS semantic, NULL::float8 AS words,
+                -- A row without a name is no other's equal.
+                SELECT m.query, m.tableoid, m.ctid, m.key, CASE WHEN m.ctid IS NULL AND m.key IS NULL THEN m.n END AS nameless,
+                       m.score AS semantic, NULL::float8 AS words,
                        row_number() OVER (PARTITION BY m.query ORDER BY m.n) AS semantic_rank, NULL::bigint AS words_rank
                 FROM unnest(fuse.meaning) WITH ORDINALITY m (query, tableoid, ctid, key, score, n)
                 UNION ALL
-                SELECT w.query, w.tableoid, w.ctid, w.key, NULL, w.score,
+                SELECT w.query, w.tableoid, w.ctid, w.key, CASE WHEN w.ctid IS NULL AND w.key IS NULL THEN -w.n END, NULL, w.score,
                        NULL, row_number() OVER (PARTITION BY w.query ORDER BY w.n)
                 FROM unnest(fuse.words) WITH ORDINALITY w (query, tableoid, ctid, key, score, n)) h
-            GROUP BY h.query, h.tableoid, h.ctid, h.key) s
+            GROUP BY h.query, h.tableoid, h.ctid, h.key, h.nameless) s
         WHERE fuse.min_score IS NULL OR s.score >= fuse.min_score) f
     WHERE f.n <= fuse.k ORDER BY f.query, f.n;
 $$;
@@ -456,7 +465,12 @@ CREATE TABLE lmtext.search_calibration (
 );
 COMMENT ON TABLE lmtext.search_calibration IS 'what cutoff => ''auto'' of lmtext.search goes by: the least mean cosine of the best rows';
 GRANT SELECT ON lmtext.search_calibration TO PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('lmtext.search_calibration', '');
+-- What is gone, or goes with its session, has no name in another database.
+SELECT pg_catalog.pg_extension_config_dump('lmtext.search_calibration',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) relation::pg_catalog.oid'
+    ' AND c.relpersistence OPERATOR(pg_catalog.<>) ''t'')'
+    ' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) model::pg_catalog.oid'
+    ' AND c.relpersistence OPERATOR(pg_catalog.<>) ''t'')');
 
 CREATE FUNCTION lmtext_internal.write_calibration(relation regclass, column_name name, model regclass, neighbours integer,
     quantile double precision, threshold double precision, sampled integer, rows bigint) RETURNS void
@@ -611,14 +625,18 @@ COMMENT ON FUNCTION lmtext.search(regclass, name, text, integer, text, text, dou
 CREATE FUNCTION lmtext_internal.sample_queries(target lmtext_internal.search_target, sample integer,
     OUT vectors real[], OUT tables oid[], OUT places tid[])
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 AS $$
+DECLARE
+    other text := pg_catalog.md5(target.column_name::pg_catalog.text); -- names that the column does not have
 BEGIN
     EXECUTE pg_catalog.format('SELECT pg_catalog.array_agg(s.v ORDER BY s.n), pg_catalog.array_agg(s.t ORDER BY s.n), pg_catalog.array_agg(s.c ORDER BY s.n)'
-        ' FROM (SELECT %s, r.t, r.c, r.n FROM (SELECT r.%I, r.tableoid, r.ctid, pg_catalog.row_number() OVER (ORDER BY pg_catalog.hashtid(r.ctid), r.tableoid)'
-        ' FROM %s r WHERE r.%2$I IS NOT NULL ORDER BY 4 LIMIT $1) r (%2$I, t, c, n)) s (v, t, c, n)'
+        ' FROM (SELECT %1$s, r.%4$I, r.%5$I, r.%6$I'
+        ' FROM (SELECT r.%2$I, r.tableoid, r.ctid, pg_catalog.row_number() OVER (ORDER BY pg_catalog.hashtid(r.ctid), r.tableoid)'
+        ' FROM %3$s r WHERE r.%2$I IS NOT NULL ORDER BY 4 LIMIT $1) r (%2$I, %4$I, %5$I, %6$I)) s (v, t, c, n)'
         ' WHERE (SELECT pg_catalog.bool_or(f OPERATOR(pg_catalog.<>) 0) FROM pg_catalog.unnest(s.v) f)',
         CASE WHEN target.kind OPERATOR(pg_catalog.=) 'text' THEN pg_catalog.format('lmtext.embed_query(r.%I::pg_catalog.text, %L::pg_catalog.regclass)',
             target.column_name, target.version::pg_catalog.oid) ELSE target.vector END,
-        target.column_name, target.source) INTO vectors, tables, places USING sample;
+        target.column_name, target.source, 't' OPERATOR(pg_catalog.||) other, 'c' OPERATOR(pg_catalog.||) other, 'n' OPERATOR(pg_catalog.||) other)
+        INTO vectors, tables, places USING sample;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.sample_queries(lmtext_internal.search_target, integer) IS
     'vectors of some rows, as queries, and where these are';
@@ -647,6 +665,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.check_calibration(integer, double precision, integer) IS 'refuses arguments of a calibration';
 
+CREATE FUNCTION lmtext_internal.refuse_few(count bigint, relation regclass, detail text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100 AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+        MESSAGE = pg_catalog.format('%s rows or queries are too few for a calibration of "%s"', count, relation), DETAIL = detail;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.refuse_few(bigint, regclass, text) IS 'error of a calibration that has nothing to go by';
+
 CREATE FUNCTION lmtext.calibrate_search(relation regclass, column_name name, model text DEFAULT NULL, neighbours integer DEFAULT 8,
     quantile double precision DEFAULT 0.05, sample integer DEFAULT 500, queries text[] DEFAULT NULL, dimensions integer DEFAULT NULL)
     RETURNS double precision LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000000 AS $$
@@ -664,6 +690,10 @@ BEGIN
             WHERE c.oid OPERATOR(pg_catalog.=) relation::pg_catalog.oid) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = pg_catalog.format('must be owner of table "%s"', relation);
     END IF;
+    IF (SELECT c.relpersistence OPERATOR(pg_catalog.=) 't' FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) relation::pg_catalog.oid) THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = pg_catalog.format('"%s" cannot be calibrated', relation),
+            DETAIL = 'It is a temporary table, and a calibration is kept for all sessions.';
+    END IF;
     IF queries IS NULL THEN
         drawn := lmtext_internal.sample_queries(target, sample);
     ELSE
@@ -672,15 +702,16 @@ BEGIN
     END IF;
     asked := COALESCE(pg_catalog.array_length(drawn.vectors, 1), 0);
     IF asked OPERATOR(pg_catalog.<) 20 THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = pg_catalog.format('%s rows or queries are too few for a calibration of "%s"', asked, relation),
-            DETAIL = 'At least 20 are needed.';
+        PERFORM lmtext_internal.refuse_few(asked, relation, 'At least 20 are needed.');
     END IF;
     EXECUTE pg_catalog.format('SELECT lmtext_internal.nearest(%s, NULL, %s, $1, $2), pg_catalog.count(r.%I) FROM %s r',
         target.place, target.vector, column_name, target.source)
         INTO hits, counted USING drawn.vectors, neighbours OPERATOR(pg_catalog.+) 1;
     SELECT pg_catalog.percentile_cont(quantile) WITHIN GROUP (ORDER BY m) INTO threshold
     FROM lmtext_internal.mean_of_best(hits, drawn.tables, drawn.places, neighbours) m;
+    IF threshold IS NULL THEN
+        PERFORM lmtext_internal.refuse_few(counted, relation, 'There is no row that the queries could be compared with.');
+    END IF;
     PERFORM lmtext_internal.write_calibration(relation, column_name, target.version, neighbours, quantile, threshold, asked, counted);
     RETURN threshold;
 END $$;
@@ -773,7 +804,7 @@ BEGIN
     semantic_rank := meaning.rank;
     IF target.words IS NOT NULL THEN
         SELECT h.n, h.score INTO words_rank, words
-        FROM pg_catalog.unnest(lmtext_internal.search_words(target, 1, explain_search.query, 2147483647))
+        FROM pg_catalog.unnest(lmtext_internal.search_words(target, 1, explain_search.query, 1000000))
             WITH ORDINALITY h (query, tableoid, ctid, key, score, n) WHERE h.key OPERATOR(pg_catalog.=) explain_search.key LIMIT 1;
         SELECT s.n, s.score INTO rank, score FROM ROWS FROM (lmtext_internal.search_run(target, ARRAY[explain_search.query], 1000000, 'hybrid', NULL, NULL,
             explain_search.candidates, explain_search.model)) WITH ORDINALITY
@@ -808,6 +839,13 @@ CREATE FUNCTION lmtext_internal.same_key(relation regclass, left_row text, right
 $$;
 COMMENT ON FUNCTION lmtext_internal.same_key(regclass, text, text) IS 'condition that two rows have the same primary key';
 
+-- The documents in FROM: triggers of a table do not see its children.
+CREATE FUNCTION lmtext_internal.documents_from(relation regclass) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || lmtext_internal.table_name(relation) FROM pg_class c WHERE c.oid = relation;
+$$;
+COMMENT ON FUNCTION lmtext_internal.documents_from(regclass) IS 'a table of documents as it stands in FROM';
+
 -- The trigger's function: an ordinary function of the owner's, so that whoever may write documents needs no privilege on their chunks.
 -- A chunk whose text stays keeps its row, and so its vector.
 CREATE FUNCTION lmtext_internal.chunk_function(relation regclass, column_name name, chunks text, version text, max_tokens integer, overlap integer)
@@ -820,6 +858,9 @@ BEGIN
     FROM unnest(lmtext_internal.job_key(relation)) WITH ORDINALITY u (k, n);
     RETURN format($body$
 BEGIN
+    IF TG_WHEN = 'BEFORE' THEN
+        RETURN NULL; -- the mark of the chunks
+    END IF;
     IF TG_OP = 'TRUNCATE' THEN
         TRUNCATE %1$s;
         RETURN NULL;
@@ -830,7 +871,8 @@ BEGIN
         END IF;
     END IF;
     IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND NOT (%2$s) THEN
-        DELETE FROM %1$s c WHERE %4$s;
+        -- An update may have given the key to another row, whose chunks these are.
+        DELETE FROM %1$s c WHERE %4$s AND NOT EXISTS (SELECT FROM %11$s d WHERE %12$s);
     END IF;
     IF TG_OP = 'DELETE' THEN
         RETURN NULL;
@@ -844,7 +886,8 @@ BEGIN
     WHERE NOT EXISTS (SELECT FROM %1$s c WHERE %8$s AND c.chunk = n.chunk) ORDER BY n.chunk;
     RETURN NULL;
 END $body$, chunks, lmtext_internal.same_key(relation, 'OLD', 'NEW'), column_name, lmtext_internal.same_key(relation, 'c', 'OLD'),
-        version, coalesce(max_tokens::text, 'NULL'), overlap, lmtext_internal.same_key(relation, 'c', 'NEW'), keys, new_keys);
+        version, coalesce(max_tokens::text, 'NULL'), overlap, lmtext_internal.same_key(relation, 'c', 'NEW'), keys, new_keys,
+        lmtext_internal.documents_from(relation), lmtext_internal.same_key(relation, 'd', 'OLD'));
 END $$;
 COMMENT ON FUNCTION lmtext_internal.chunk_function(regclass, name, text, text, integer, integer) IS
     'body of the function of triggers that keep chunks in step';
@@ -923,15 +966,15 @@ BEGIN
         (SELECT CASE WHEN m.dimensions OPERATOR(pg_catalog.<=) 1024 THEN 'PLAIN' ELSE 'EXTERNAL' END FROM lmtext.models m
          WHERE m.model::pg_catalog.oid OPERATOR(pg_catalog.=) fill_chunks.version::pg_catalog.regclass::pg_catalog.oid));
     EXECUTE pg_catalog.format('INSERT INTO %s SELECT %s, c.chunk, c.content, c.start, c.stop, c.tokens, %s'
-        ' FROM %s%s d, LATERAL lmtext.chunk(d.%I::pg_catalog.text, %L::pg_catalog.regclass, %s, %s) c',
+        ' FROM %s d, LATERAL lmtext.chunk(d.%I::pg_catalog.text, %L::pg_catalog.regclass, %s, %s) c',
         lmtext_internal.table_name(chunks), keys,
         CASE WHEN embeds THEN pg_catalog.format('lmtext.embed_document(c.content, %L::pg_catalog.regclass)', version) ELSE 'NULL' END,
-        (SELECT 'ONLY ' FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) relation AND c.relkind OPERATOR(pg_catalog.=) 'r'),
-        lmtext_internal.table_name(relation), column_name, version, COALESCE(max_tokens::pg_catalog.text, 'NULL'), overlap);
+        lmtext_internal.documents_from(relation), column_name, version, COALESCE(max_tokens::pg_catalog.text, 'NULL'), overlap);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.fill_chunks(regclass, name, regclass, text, integer, integer, boolean) IS 'cut and embed all documents';
 
--- What keeps a table of chunks in step: a function, and two triggers that call it.
+-- What keeps a table of chunks in step: a function, and two triggers that call it. A third one, of the chunks, does nothing: by it
+-- the function is found under whatever name the chunks have later.
 CREATE FUNCTION lmtext_internal.attach_chunks(relation regclass, column_name name, chunks regclass, version text, max_tokens integer, overlap integer)
     RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 AS $$
 DECLARE
@@ -948,6 +991,8 @@ BEGIN
         made.relname, lmtext_internal.table_name(relation), keeper);
     EXECUTE pg_catalog.format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()',
         pg_catalog.concat(pg_catalog.left(made.relname::pg_catalog.text, 54), '_truncate'), lmtext_internal.table_name(relation), keeper);
+    EXECUTE pg_catalog.format('CREATE TRIGGER kept_by BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()',
+        lmtext_internal.table_name(chunks), keeper);
 END $$;
 COMMENT ON FUNCTION lmtext_internal.attach_chunks(regclass, name, regclass, text, integer, integer) IS 'keep a table of chunks in step';
 
@@ -972,26 +1017,37 @@ BEGIN
     IF (SELECT k.kind FROM lmtext_internal.search_kind(relation, column_name) k) <> 'text' THEN
         RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column "%s" has no text', column_name);
     END IF;
+    IF (SELECT a.attgenerated FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name) = 'v' THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('column "%s" is a virtual generated column', column_name),
+            DETAIL = 'A trigger does not see what it holds.', HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    END IF;
     PERFORM lmtext_internal.job_key(relation);
+    IF EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary AND NOT i.indimmediate) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the primary key of "%s" is deferrable', lmtext_internal.bare_name(relation)),
+            DETAIL = 'Two documents may have the same key for a time, and their chunks cannot.';
+    END IF;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.check_chunks(regclass, name, text) IS 'refuses a table or an argument that chunks cannot have';
 
--- Who may read documents may read the chunks of those that they see.
-CREATE FUNCTION lmtext_internal.share_chunks(relation regclass, chunks regclass) RETURNS void
+-- Who may read documents may read the chunks of those that they see. The policy asks for the text too, so that it needs the
+-- privilege on it, also when that is taken away later.
+CREATE FUNCTION lmtext_internal.share_chunks(relation regclass, column_name name, chunks regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
 DECLARE
     reader record;
 BEGIN
     EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', lmtext_internal.table_name(chunks));
-    EXECUTE pg_catalog.format('CREATE POLICY document ON %s USING (EXISTS (SELECT FROM %s d WHERE %s))', lmtext_internal.table_name(chunks),
-        lmtext_internal.table_name(relation), lmtext_internal.same_key(relation, 'd', lmtext_internal.table_name(chunks)));
+    EXECUTE pg_catalog.format('CREATE POLICY document ON %s USING (EXISTS (SELECT FROM %s d WHERE %s AND d.%I IS NOT NULL))',
+        lmtext_internal.table_name(chunks), lmtext_internal.table_name(relation),
+        lmtext_internal.same_key(relation, 'd', lmtext_internal.table_name(chunks)), column_name);
     FOR reader IN SELECT CASE WHEN p.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(p.grantee)) END AS name
             FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) p
             WHERE c.oid OPERATOR(pg_catalog.=) relation AND p.privilege_type OPERATOR(pg_catalog.=) 'SELECT' AND p.grantee OPERATOR(pg_catalog.<>) c.relowner LOOP
         EXECUTE pg_catalog.format('GRANT SELECT ON %s TO %s', lmtext_internal.table_name(chunks), reader.name);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION lmtext_internal.share_chunks(regclass, regclass) IS 'let readers of documents read their chunks';
+COMMENT ON FUNCTION lmtext_internal.share_chunks(regclass, name, regclass) IS 'let readers of documents read their chunks';
 
 CREATE FUNCTION lmtext.create_chunks(relation regclass, column_name name, chunks name DEFAULT NULL, model text DEFAULT NULL,
     max_tokens integer DEFAULT NULL, overlap integer DEFAULT 0, embedding text DEFAULT 'trigger')
@@ -1001,6 +1057,11 @@ DECLARE
     version text;
 BEGIN
     PERFORM lmtext_internal.check_chunks(relation, column_name, embedding);
+    IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) ANY ('{repeatable read,serializable}'::pg_catalog.text[]) THEN
+        RAISE EXCEPTION USING ERRCODE = 'active_sql_transaction',
+            MESSAGE = pg_catalog.format('chunks cannot be made in a transaction that is %s', pg_catalog.current_setting('transaction_isolation')),
+            DETAIL = 'Its snapshot may be older than rows of the table.', HINT = 'Use BEGIN ISOLATION LEVEL READ COMMITTED.';
+    END IF;
     version := lmtext_internal.version_name(lmtext_internal.resolve_model(lmtext_internal.qualified_model(model, 'embed')));
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', lmtext_internal.table_name(relation));
     made := lmtext_internal.make_chunks(relation, (SELECT pg_catalog.format('%I.%I', n.nspname, COALESCE(chunks, pg_catalog.concat(c.relname, '_chunks')))
@@ -1010,7 +1071,7 @@ BEGIN
     PERFORM lmtext_internal.fill_chunks(relation, column_name, made, version, max_tokens, COALESCE(overlap, 0),
         embedding OPERATOR(pg_catalog.=) 'trigger');
     PERFORM lmtext_internal.attach_chunks(relation, column_name, made, version, max_tokens, COALESCE(overlap, 0));
-    PERFORM lmtext_internal.share_chunks(relation, made);
+    PERFORM lmtext_internal.share_chunks(relation, column_name, made);
     PERFORM lmtext_internal.keep_chunk_vectors(made, version, embedding);
     RETURN made;
 END $$;
@@ -1037,6 +1098,7 @@ CREATE FUNCTION lmtext.drop_chunks(chunks regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 AS $$
 DECLARE
     documents regclass := lmtext_internal.documents_of(chunks);
+    keeper record;
     one record;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) chunks
@@ -1044,17 +1106,22 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = pg_catalog.format('must be owner of table "%s"', chunks);
     END IF;
     PERFORM lmtext.drop_job(j.name) FROM lmtext.job j WHERE j.relation::pg_catalog.oid OPERATOR(pg_catalog.=) chunks::pg_catalog.oid;
-    FOR one IN SELECT t.tgname, t.tgfoid::pg_catalog.regprocedure AS keeper, p.proname, n.nspname FROM pg_catalog.pg_trigger t
-            JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
-            JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-            JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) chunks AND c.relnamespace OPERATOR(pg_catalog.=) n.oid
-            WHERE t.tgrelid OPERATOR(pg_catalog.=) documents AND t.tgparentid OPERATOR(pg_catalog.=) 0
-                AND p.proname OPERATOR(pg_catalog.=) pg_catalog.concat(pg_catalog.left(c.relname::pg_catalog.text, 58), '_keep')::pg_catalog.name LOOP
+    SELECT p.oid, pg_catalog.format('%I.%I', n.nspname, p.proname) AS name INTO keeper
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+        JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+    WHERE t.tgrelid OPERATOR(pg_catalog.=) chunks AND t.tgname OPERATOR(pg_catalog.=) 'kept_by';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = pg_catalog.format('nothing is known to keep "%s" in step', lmtext_internal.bare_name(chunks)),
+            DETAIL = 'Its trigger "kept_by" is gone, which names the function.',
+            HINT = 'Drop the triggers of the documents that call the function, and then the table.';
+    END IF;
+    FOR one IN SELECT t.tgname FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) documents
+            AND t.tgparentid OPERATOR(pg_catalog.=) 0 AND t.tgfoid OPERATOR(pg_catalog.=) keeper.oid LOOP
         EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', one.tgname, lmtext_internal.table_name(documents));
-        EXECUTE pg_catalog.format('DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid OPERATOR(pg_catalog.=) %L::pg_catalog.regprocedure)'
-            ' THEN DROP FUNCTION %I.%I(); END IF; END $do$', one.keeper::pg_catalog.oid, one.nspname, one.proname);
     END LOOP;
     EXECUTE pg_catalog.format('DROP TABLE %s', lmtext_internal.table_name(chunks));
+    EXECUTE pg_catalog.format('DROP FUNCTION %s()', keeper.name);
 END $$;
 COMMENT ON FUNCTION lmtext.drop_chunks(regclass) IS 'drop a table of chunks and what keeps it in step';
 
@@ -1082,11 +1149,10 @@ DECLARE
 BEGIN
     PERFORM lmtext_internal.check_search(search_chunks.mode, search_chunks.k, NULL, search_chunks.cutoff);
     target := lmtext_internal.search_words_of(target, 'content', search_chunks.config, NULL, NULL);
-    IF search_chunks.filter IS NOT NULL THEN
-        target := pg_catalog.jsonb_populate_record(target, pg_catalog.jsonb_build_object('condition', pg_catalog.format(
-            'EXISTS (SELECT FROM %s d WHERE %s AND (%s))', lmtext_internal.table_name(documents), lmtext_internal.same_key(documents, 'd', 'r'),
-            lmtext_internal.parse_filter(documents, search_chunks.filter, 'd'))));
-    END IF;
+    -- A partition that was dropped or truncated has left its chunks.
+    target := pg_catalog.jsonb_populate_record(target, pg_catalog.jsonb_build_object('condition', pg_catalog.format(
+        'EXISTS (SELECT FROM %s d WHERE %s AND (%s))', lmtext_internal.table_name(documents), lmtext_internal.same_key(documents, 'd', 'r'),
+        COALESCE(lmtext_internal.parse_filter(documents, search_chunks.filter, 'd'), 'true'))));
     -- More chunks, until they are of enough documents or there are no more.
     LOOP
         EXIT WHEN search_chunks.query IS NULL;

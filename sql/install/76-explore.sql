@@ -39,6 +39,26 @@ CREATE FUNCTION lmtext.label_queue(
 COMMENT ON FUNCTION lmtext.label_queue(text, text, integer, text) IS
     'the rows of a query of key and text whose labels would teach a classifier most, the first one first';
 
+-- Settings, names and versions of libraries must not have a say in the text of a key: of the built-in types only those where they
+-- have none, and those of users whose output is said to be immutable. A label of an enum is its text.
+CREATE FUNCTION lmtext_internal.check_split_key(type regtype) RETURNS void
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base record;
+BEGIN
+    SELECT t.oid, t.typtype, t.typbasetype, t.typoutput INTO base FROM pg_type t WHERE t.oid = type;
+    WHILE base.typtype = 'd' LOOP
+        SELECT t.oid, t.typtype, t.typbasetype, t.typoutput INTO base FROM pg_type t WHERE t.oid = base.typbasetype;
+    END LOOP;
+    IF base.oid <> ALL ('{boolean,smallint,integer,bigint,numeric,oid,text,varchar,bpchar,name,"\"char\"",uuid,inet,cidr,macaddr,macaddr8,time,bit,varbit,json,jsonb,tid}'::regtype[])
+            AND base.typtype <> 'e'
+            AND (base.oid < 16384 OR (SELECT p.provolatile FROM pg_proc p WHERE p.oid = base.typoutput) <> 'i') THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('type %s has no text that is the same in every session', type),
+            DETAIL = 'The part of a key is a hash of its text.', HINT = 'Give the key as text, in a format of your own, for example by to_char.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.check_split_key(regtype) IS 'refuses types of keys whose text depends on settings';
+
 -- By SHA-256 of seed and key, which any language has: the first 52 bits as a fraction of 1.
 CREATE FUNCTION lmtext.split(key anyelement, seed integer, fractions double precision[]) RETURNS integer
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 50
@@ -50,6 +70,9 @@ DECLARE
     part double precision;
     total double precision := 0;
 BEGIN
+    IF pg_typeof(key) <> ALL ('{integer,bigint,text,uuid}'::regtype[]) THEN
+        PERFORM lmtext_internal.check_split_key(pg_typeof(key));
+    END IF;
     IF array_ndims(fractions) IS DISTINCT FROM 1 OR array_position(fractions, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'fractions must be a one-dimensional array of numbers' USING ERRCODE = 'invalid_parameter_value';
     END IF;

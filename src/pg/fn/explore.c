@@ -301,6 +301,11 @@ typedef struct word_count {
     bool stop; /* of a word in all: it counts nowhere */
 } word_count;
 
+typedef struct named_cluster {
+    char *name; /* the key */
+    int number;
+} named_cluster;
+
 typedef struct cluster_words {
     FunctionCallInfo fcinfo;
     lmtext_call call;
@@ -309,7 +314,8 @@ typedef struct cluster_words {
     Oid dictionary; /* that knows stop words, or InvalidOid */
     char **names;   /* of clusters */
     int64 *words;   /* of each */
-    int clusters;
+    int clusters, room;
+    HTAB *numbers; /* of clusters, by name */
     int64 total;
 } cluster_words;
 
@@ -362,20 +368,53 @@ count_word(cluster_words *w, char *word, int cluster)
     return entry;
 }
 
-/* Few clusters are many rows: they are looked for by their name, the last one first. */
-static int
-find_cluster(cluster_words *w, const char *name)
+static uint32
+hash_name(const void *key, Size size)
 {
-    for (int i = w->clusters - 1; i >= 0; i--)
-        if (strcmp(w->names[i], name) == 0)
-            return i;
-    w->names = w->clusters == 0 ? MemoryContextAlloc(w->memory, sizeof(char *))
-                                : repalloc(w->names, (w->clusters + 1) * sizeof(char *));
-    w->words = w->clusters == 0 ? MemoryContextAlloc(w->memory, sizeof(int64))
-                                : repalloc(w->words, (w->clusters + 1) * sizeof(int64));
-    w->names[w->clusters] = MemoryContextStrdup(w->memory, name);
+    const char *name = *(const char *const *)key;
+
+    return hash_bytes((const unsigned char *)name, (int)strlen(name));
+}
+
+static int
+match_name(const void *a, const void *b, Size size)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The number of a cluster, which is that of the names before it. */
+static int
+find_cluster(cluster_words *w, char *name)
+{
+    bool found;
+    named_cluster *entry = hash_search(w->numbers, &name, HASH_ENTER, &found);
+
+    if (found)
+        return entry->number;
+    if (w->clusters == w->room) {
+        w->room *= 2;
+        w->names = repalloc_huge(w->names, mul_size(w->room, sizeof(char *)));
+        w->words = repalloc_huge(w->words, mul_size(w->room, sizeof(int64)));
+    }
+    entry->name = w->names[w->clusters] = MemoryContextStrdup(w->memory, name);
     w->words[w->clusters] = 0;
-    return w->clusters++;
+    return entry->number = w->clusters++;
+}
+
+static void
+open_names(cluster_words *w)
+{
+    HASHCTL control = {.keysize = sizeof(char *),
+                       .entrysize = sizeof(named_cluster),
+                       .hash = hash_name,
+                       .match = match_name,
+                       .hcxt = w->memory};
+
+    w->room = 16;
+    w->names = MemoryContextAlloc(w->memory, w->room * sizeof(char *));
+    w->words = MemoryContextAlloc(w->memory, w->room * sizeof(int64));
+    w->numbers = hash_create("lmtext clusters", 64, &control,
+                             HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 }
 
 static void
@@ -416,10 +455,12 @@ read_words(cluster_words *w, const char *query)
     lmtext_query_open(&reader, "lmtext.cluster_keywords", query, columns, lengthof(columns));
     MemoryContextSwitchTo(memory);
     while ((count = lmtext_query_fetch(&reader, BATCH, rows)) > 0) {
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i++) {
+            CHECK_FOR_INTERRUPTS();
             if (rows[i].fields[0].text != NULL && rows[i].fields[1].text != NULL)
                 count_text(w, find_cluster(w, rows[i].fields[0].text), rows[i].fields[1].text,
                            &word);
+        }
         MemoryContextReset(memory);
     }
     MemoryContextSwitchTo(w->memory);
@@ -507,6 +548,7 @@ lmtext_cluster_keywords(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
     open_words(&words, fcinfo);
+    open_names(&words);
     words.dictionary = dictionary_of(fcinfo, 2);
     read_words(&words, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     put_words(&words, k);
@@ -515,6 +557,9 @@ lmtext_cluster_keywords(PG_FUNCTION_ARGS)
 }
 
 /* ---- Keywords of a text ---- */
+
+/* Phrases that are embedded together: enough for a full batch, and no more memory. */
+#define PHRASES_AT_ONCE ((size_t)256)
 
 typedef struct candidate {
     lm_text words;
@@ -565,19 +610,24 @@ cut_words(keywords *s, lm_text text, Oid dictionary)
     }
 }
 
-/* Words `first` … with spaces between them. */
+/* Words `first` … with spaces between them, and a zero byte. */
 static lm_text
 phrase_of(const keywords *s, size_t first, size_t length)
 {
-    StringInfoData phrase;
+    size_t bytes = length - 1;
+    char *phrase, *at;
 
-    initStringInfo(&phrase);
+    for (size_t i = first; i < first + length; i++)
+        bytes += s->words[i].length;
+    phrase = at = MemoryContextAllocHuge(s->call.memory, bytes + 1);
     for (size_t i = first; i < first + length; i++) {
         if (i > first)
-            appendStringInfoChar(&phrase, ' ');
-        appendBinaryStringInfo(&phrase, s->words[i].bytes, (int)s->words[i].length);
+            *at++ = ' ';
+        memcpy(at, s->words[i].bytes, s->words[i].length);
+        at += s->words[i].length;
     }
-    return (lm_text){phrase.data, phrase.len};
+    *at = '\0';
+    return (lm_text){phrase, bytes};
 }
 
 static int
@@ -618,26 +668,36 @@ find_candidates(keywords *s, size_t longest)
     s->found_count = kept;
 }
 
-/* The text and all of them are embedded as one batch. */
+/* The next candidates, by a vector of the text and a place for those of theirs. */
+static void
+score_batch(candidate *found, size_t count, lmtext_model *model, const lm_embed_options *options,
+            const float *of_text, float *vectors)
+{
+    const int width = lmtext_embed_width(model, options);
+    lm_text texts[PHRASES_AT_ONCE];
+
+    for (size_t i = 0; i < count; i++)
+        texts[i] = found[i].words;
+    lmtext_embed_texts(model, texts, count, options, vectors);
+    for (size_t i = 0; i < count; i++)
+        found[i].score = 1 - lm_cosine_distance(width, of_text, vectors + i * width);
+}
+
 static void
 score_candidates(keywords *s, lmtext_model *model, lm_text text)
 {
     lm_embed_options options;
-    lm_text *texts;
     float *vectors;
     int width;
 
     lmtext_embed_defaults(&options, lmtext_on_long());
     width = lmtext_embed_width(model, &options);
-    texts = MemoryContextAllocHuge(s->call.memory, mul_size(s->found_count + 1, sizeof(lm_text)));
     vectors = MemoryContextAllocHuge(s->call.memory,
-                                     mul_size(s->found_count + 1, mul_size(width, sizeof(float))));
-    texts[0] = text;
-    for (size_t i = 0; i < s->found_count; i++)
-        texts[i + 1] = s->found[i].words;
-    lmtext_embed_texts(model, texts, s->found_count + 1, &options, vectors);
-    for (size_t i = 0; i < s->found_count; i++)
-        s->found[i].score = 1 - lm_cosine_distance(width, vectors, vectors + (i + 1) * width);
+                                     mul_size(PHRASES_AT_ONCE + 1, mul_size(width, sizeof(float))));
+    lmtext_embed_texts(model, &text, 1, &options, vectors);
+    for (size_t i = 0; i < s->found_count; i += PHRASES_AT_ONCE)
+        score_batch(s->found + i, Min(s->found_count - i, PHRASES_AT_ONCE), model, &options,
+                    vectors, vectors + width);
     lmtext_check(
         &s->call,
         lm_sort(&s->call.ctx, s->found, s->found_count, sizeof(candidate), compare_candidates),

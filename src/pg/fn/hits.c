@@ -5,6 +5,7 @@
 
 #include "access/htup_details.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -57,8 +58,11 @@ hit_datum(TupleDesc columns, int query, const lm_topk_item *item)
     Datum values[5] = {Int32GetDatum(query), ObjectIdGetDatum(hit->table),
                        PointerGetDatum(&hit->place), PointerGetDatum(hit->key),
                        Float8GetDatum(item->score)};
+    HeapTuple formed = heap_form_tuple(columns, values, nulls);
+    Datum row = heap_copy_tuple_as_datum(formed, columns);
 
-    return heap_copy_tuple_as_datum(heap_form_tuple(columns, values, nulls), columns);
+    heap_freetuple(formed);
+    return row;
 }
 
 Datum
@@ -72,6 +76,11 @@ lmtext_hits_array(FunctionCallInfo fcinfo, lm_topk *lists, int count)
 
     for (int i = 0; i < count; i++)
         total += lists[i].count;
+    if (total > MaxArraySize)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("too many rows were found: %zu", total),
+                        errdetail("A search returns at most %zu.", (size_t)MaxArraySize),
+                        errhint("Ask fewer queries at once, or for fewer rows of each.")));
     hits = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(total + 1, sizeof(Datum)));
     for (int i = 0; i < count; i++) {
         lm_topk_sort(&lists[i]);

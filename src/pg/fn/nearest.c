@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "fmgr.h"
 #include "miscadmin.h"
 
@@ -21,20 +19,9 @@ PG_FUNCTION_INFO_V1(lmtext_nearest_final);
 typedef struct nearest_state {
     lmtext_call call;
     int count, width;
-    float *queries; /* (count, width), of length 1 or zero */
+    float *queries; /* (count, width) */
     lm_topk *lists; /* (count) */
 } nearest_state;
-
-/* What is shorter than this, or not finite, has no direction that floats can tell. */
-static void
-normalize(float *vector, int width)
-{
-    double length = sqrt(lm_inner_product(width, vector, vector));
-
-    lmtext_check_finite(vector, width);
-    for (int i = 0; i < width; i++)
-        vector[i] = length > 0 ? (float)(vector[i] / length) : 0.0F;
-}
 
 static nearest_state *
 make_state(ArrayType *queries, int k, MemoryContext memory)
@@ -53,13 +40,13 @@ make_state(ArrayType *queries, int k, MemoryContext memory)
     memcpy(state->queries, ARR_DATA_PTR(queries), bytes);
     state->lists = MemoryContextAllocHuge(memory, mul_size(state->count, sizeof(lm_topk)));
     for (int i = 0; i < state->count; i++) {
-        normalize(state->queries + (size_t)i * state->width, state->width);
+        lmtext_check_finite(state->queries + (size_t)i * state->width, state->width);
         lm_topk_init(&state->lists[i], &state->call.ctx, k);
     }
     return state;
 }
 
-/* One query and one row. */
+/* One query and one row. No list wants what is not a number, the cosine with a zero vector. */
 static void
 offer(FunctionCallInfo fcinfo, nearest_state *state, int query, double cosine, MemoryContext memory)
 {
@@ -77,16 +64,13 @@ static void
 offer_to_all(FunctionCallInfo fcinfo, nearest_state *state, const float *vector,
              MemoryContext memory)
 {
-    double length = sqrt(lm_inner_product(state->width, vector, vector));
-
-    if (!isfinite(length))
-        lmtext_check_finite(vector, state->width);
+    lmtext_check_finite(vector, state->width);
     for (int i = 0; i < state->count; i++) {
-        double product =
-            lm_inner_product(state->width, state->queries + (size_t)i * state->width, vector);
-
         CHECK_FOR_INTERRUPTS();
-        offer(fcinfo, state, i, Max(-1.0, Min(1.0, product / length)), memory);
+        offer(
+            fcinfo, state, i,
+            1 - lm_cosine_distance(state->width, state->queries + (size_t)i * state->width, vector),
+            memory);
     }
 }
 

@@ -9,21 +9,22 @@
 
 #include <math.h>
 
+#include "access/genam.h"
 #include "access/relation.h"
-#include "catalog/pg_constraint.h"
-#include "access/sysattr.h"
+#include "catalog/pg_index.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "search/pairs.h"
 #include "pg/fn/keyed.h"
 
-#define LEAST_BLOCK 256 /* rows */
+#define LEAST_BLOCK 64 /* rows */
 #define SAMPLE_ROWS 4096
 
 LMTEXT_ENTRY(lmtext_near_duplicates, .name = "near_duplicates", .task = "embedding", .model = 3);
@@ -70,39 +71,55 @@ read_threshold(FunctionCallInfo fcinfo, int argno)
 
 /* ---- The query of a side ---- */
 
-/* "r.a, r.b": the primary key's columns, in the order of the table. */
+/* "r.a, r.b": the columns of a key, in its order, as lmtext.search has them. */
 static char *
-primary_key(Oid table, int *count)
+columns_of(Relation relation, const FormData_pg_index *key)
 {
-    Oid constraint;
-    Bitmapset *columns = get_primary_key_attnos(table, false, &constraint);
     StringInfoData names;
-    int at = -1;
 
     initStringInfo(&names);
-    *count = 0;
-    while ((at = bms_next_member(columns, at)) >= 0)
-        appendStringInfo(
-            &names, "%sr.%s", (*count)++ > 0 ? ", " : "",
-            quote_identifier(get_attname(table, at + FirstLowInvalidHeapAttributeNumber, false)));
+    for (int i = 0; i < key->indnkeyatts; i++)
+        appendStringInfo(&names, "%sr.%s", i > 0 ? ", " : "",
+                         quote_identifier(get_attname(RelationGetRelid(relation),
+                                                      key->indkey.values[i], false)));
     return names.data;
+}
+
+/* The columns of the primary key, deferrable or not, or NULL. */
+static char *
+primary_key(Relation relation, int *count)
+{
+    List *indexes = RelationGetIndexList(relation);
+    char *names = NULL;
+
+    for (int i = 0; i < list_length(indexes); i++) {
+        Relation index = index_open(list_nth_oid(indexes, i), AccessShareLock);
+
+        if (index->rd_index->indisprimary) {
+            names = columns_of(relation, index->rd_index);
+            *count = index->rd_index->indnkeyatts;
+        }
+        index_close(index, NoLock);
+    }
+    return names;
 }
 
 /* What rows are called: a column that is named, or the primary key. */
 static char *
-key_columns(FunctionCallInfo fcinfo, int argno, Oid table, int *count)
+key_columns(FunctionCallInfo fcinfo, int argno, Relation relation, int *count)
 {
     char *names;
 
     *count = 1;
     if (!PG_ARGISNULL(argno))
         return psprintf("r.%s", quote_identifier(NameStr(*PG_GETARG_NAME(argno))));
-    names = primary_key(table, count);
-    if (*count == 0)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("relation \"%s\" has no primary key", get_rel_name(table)),
-                        errhint("Name the column by which its rows are called in the last "
-                                "arguments.")));
+    names = primary_key(relation, count);
+    if (names == NULL)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("relation \"%s\" has no primary key", RelationGetRelationName(relation)),
+                 errhint("Name the column by which its rows are called in the last "
+                         "arguments.")));
     return names;
 }
 
@@ -110,11 +127,10 @@ key_columns(FunctionCallInfo fcinfo, int argno, Oid table, int *count)
 static char *
 side_query(FunctionCallInfo fcinfo, int relation_argno, int key_argno)
 {
-    const Oid table = PG_GETARG_OID(relation_argno);
-    Relation relation = relation_open(table, AccessShareLock);
+    Relation relation = relation_open(PG_GETARG_OID(relation_argno), AccessShareLock);
     const char *column = quote_identifier(NameStr(*PG_GETARG_NAME(relation_argno + 1)));
     int count;
-    char *key = key_columns(fcinfo, key_argno, table, &count);
+    char *key = key_columns(fcinfo, key_argno, relation, &count);
     char *query =
         psprintf("SELECT %s(%s), r.%s FROM %s AS r WHERE r.%s IS NOT NULL ORDER BY %s",
                  count > 1 ? "ROW" : "", key, column,
@@ -175,16 +191,26 @@ block_buffer(const pair_search *s, const pair_side *side)
                      mul_size(mul_size(s->block, side->rows.width), sizeof(float)));
 }
 
-/* Rows of a block, so that one of each side and what the engine makes of them fit. */
+/* Bytes of rows that stay in memory. */
+static size_t
+held_bytes(const pair_side *side)
+{
+    return side->rows.file == NULL
+               ? (size_t)side->rows.count * (size_t)side->rows.width * sizeof(float)
+               : 0;
+}
+
+/* Rows of a block, so that one of each side and what the engine makes of them fit beside the rows
+ * that are held. */
 static void
 size_blocks(pair_search *s)
 {
     const size_t width = s->options.width;
     const size_t row = 2 * width * sizeof(float) + lm_pairs_row_bytes(width, s->options.nearest);
+    const size_t held = held_bytes(&s->left) + (s->options.same ? 0 : held_bytes(s->right_side));
 
-    s->block = Max((int64)(s->budget / row), LEAST_BLOCK);
-    if (s->left.rows.file == NULL && s->right_side->rows.file == NULL)
-        s->block = Max(s->block, Max(s->left.rows.count, s->right_side->rows.count));
+    s->block = Max((int64)((s->budget - Min(held, s->budget)) / row), LEAST_BLOCK);
+    s->block = Min(s->block, Max(s->left.rows.count, s->right_side->rows.count));
     s->left.buffer = block_buffer(s, &s->left);
     s->right.buffer = block_buffer(s, s->right_side);
 }
@@ -224,6 +250,7 @@ search(pair_search *s)
                         errmsg("vectors have different dimensions: %d and %d", s->left.rows.width,
                                right->width)));
     s->options.width = right->width;
+    s->options.nearest = Min(s->options.nearest, (size_t)right->count);
     s->options.sink = put_pair;
     s->options.opaque = s;
     size_blocks(s);
