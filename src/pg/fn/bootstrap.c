@@ -94,10 +94,11 @@ open_sample(sample *s, lmtext_query *reader, const char *query, const char *metr
 
     s->metric = lm_metric_find(metric, count);
     if (s->metric == NULL)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("there is no measure \"%s\" of %d arguments", metric, count),
-                        errhint("The columns of the query are the arguments of one of the "
-                                "measures of the schema lmtext, such as f1.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("there is no measure \"%s\" of %d arguments", lmtext_clip(metric), count),
+                 errhint("The columns of the query are the arguments of one of the "
+                         "measures of the schema lmtext, such as f1.")));
     list_columns(s, reader->portal->tupDesc, columns);
     lmtext_query_bind(reader, "lmtext.bootstrap", columns, count);
     if (has_arrays(s->metric))

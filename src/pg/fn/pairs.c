@@ -23,6 +23,7 @@
 
 #include "search/pairs.h"
 #include "pg/fn/keyed.h"
+#include "pg/glue/relation.h"
 
 #define LEAST_BLOCK 64 /* rows */
 #define SAMPLE_ROWS 4096
@@ -127,7 +128,7 @@ key_columns(FunctionCallInfo fcinfo, int argno, Relation relation, int *count)
 static char *
 side_query(FunctionCallInfo fcinfo, int relation_argno, int key_argno)
 {
-    Relation relation = relation_open(PG_GETARG_OID(relation_argno), AccessShareLock);
+    Relation relation = lmtext_relation_open(PG_GETARG_OID(relation_argno), AccessShareLock);
     const char *column = quote_identifier(NameStr(*PG_GETARG_NAME(relation_argno + 1)));
     int count;
     char *key = key_columns(fcinfo, key_argno, relation, &count);

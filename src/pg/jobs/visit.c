@@ -35,6 +35,7 @@
 
 #include "pg/compat.h"
 #include "pg/glue/backend.h"
+#include "pg/glue/relation.h"
 #include "pg/jobs/board.h"
 #include "pg/jobs/jobs.h"
 #include "pg/jobs/visit.h"
@@ -220,10 +221,7 @@ lmtext_queue_is_filled(PG_FUNCTION_ARGS)
 
     if (!ConditionalLockRelationOid(relid, AccessShareLock))
         PG_RETURN_BOOL(false);
-    table = try_relation_open(relid, NoLock);
-    if (table == NULL)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("relation with OID %u does not exist", relid)));
+    table = lmtext_relation_open(relid, NoLock);
     if (table->rd_rel->relkind != RELKIND_RELATION || !LMTEXT_OWNS_TABLE(relid, GetUserId()))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of table \"%s\"", RelationGetRelationName(table))));

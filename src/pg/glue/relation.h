@@ -1,0 +1,15 @@
+/*
+ * relation.h - relations by the OIDs that callers give, which may be none.
+ */
+#ifndef LMTEXT_RELATION_H
+#define LMTEXT_RELATION_H
+
+#include "postgres.h"
+
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
+
+/* relation_open, but 42P01 where there is no such relation (XX000 there). */
+Relation lmtext_relation_open(Oid relid, LOCKMODE lock);
+
+#endif
