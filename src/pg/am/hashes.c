@@ -259,6 +259,16 @@ add_to_used(lmtext_store *store, const hash_entry *entry)
  * is as long to look through as an inference takes. */
 #define DEEPEST 4
 
+/* For more rows than there are, and twice as many buckets at least: where one text stands in many
+ * rows no number of buckets shortens its chain, and the table is not made anew again and again. */
+static double
+rows_to_come(const lmtext_store *store, uint32 buckets)
+{
+    double one = PAGE_ENTRIES * 2.0 / 3.0; /* rows a bucket */
+
+    return Min(Max(4 * lmtext_store_rows(store), 2 * one * buckets), 32 * one * buckets);
+}
+
 void
 lmtext_hashes_add(lmtext_store *store, lm_hash128 hash, uint64 item)
 {
@@ -271,7 +281,7 @@ lmtext_hashes_add(lmtext_store *store, lm_hash128 hash, uint64 item)
         lmtext_meta_set_buckets(store, make_buckets(store, 1, true, InvalidBlockNumber));
     done = add_to_used(store, &entry);
     if (done.depth > DEEPEST && done.buckets < MOST_BUCKETS)
-        lmtext_hashes_build(store, 4.0 * DEEPEST * PAGE_ENTRIES * done.buckets);
+        lmtext_hashes_build(store, rows_to_come(store, done.buckets));
 }
 
 /* ---- All anew ---- */
@@ -323,7 +333,7 @@ lmtext_hashes_long(const lmtext_store *store, double rows)
 
         pages += block != InvalidBlockNumber ? chain_length(store, block) : 0;
     }
-    if (count * 2 < wanted)
+    if (count * 2 < wanted || count > 8 * (wanted + 1))
         return true;
     return looked > 0 && pages / looked * count > 2 * Max(wanted, count) + 2;
 }

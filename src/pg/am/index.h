@@ -222,6 +222,8 @@ typedef struct lmtext_store {
 
 /* An index of `width` 0 has no space: nothing but meta is set. */
 void lmtext_store_open(Relation index, lmtext_store *store);
+/* As many rows as would be there if all pages were full. */
+double lmtext_store_rows(const lmtext_store *store);
 void lmtext_meta_read(Relation index, lmtext_meta *meta);
 /* Page 0 of a new index, in a fork. */
 void lmtext_meta_write_new(Relation index, ForkNumber fork);

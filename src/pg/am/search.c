@@ -433,23 +433,13 @@ next_round(lmtext_search *search)
     return true;
 }
 
-/* As many rows as would be there if all pages were full. */
-static double
-rows_about(const lmtext_store *store)
-{
-    const lmtext_layout *layout = &store->layout;
-    double blocks = RelationGetNumberOfBlocks(store->index);
-
-    return layout->rows * Max(blocks / (1 + layout->strips + layout->vector_pages), 1);
-}
-
 void
 lmtext_search_begin(lmtext_search *search, const float *vector)
 {
     MemoryContext caller = MemoryContextSwitchTo(search->memory);
 
     lmtext_call_init(&search->call, search->memory);
-    search->rows = rows_about(search->store);
+    search->rows = lmtext_store_rows(search->store);
     search->last = -INFINITY;
     if (vector != NULL) {
         lmtext_check(&search->call,
