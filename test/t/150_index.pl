@@ -200,7 +200,9 @@ value('DROP DATABASE restored');
 
 # ---- A page that names itself is an error: it would be locked twice, which nothing ends ----
 
-value(q{CREATE TABLE itself AS SELECT * FROM doc WHERE id BETWEEN 401 AND 560; CREATE INDEX itself_v ON itself USING lmtext (v); CHECKPOINT});
+value(q{CREATE TABLE itself AS SELECT * FROM doc WHERE id BETWEEN 401 AND 560; CREATE INDEX itself_v ON itself USING lmtext (v);
+    CREATE INDEX itself_body ON itself USING lmtext (body) WITH (model = 'm@1'); CHECKPOINT});
+my $narrow = $primary->data_dir . '/' . value(q{SELECT pg_relation_filepath('itself_body')});
 my $itself = $primary->data_dir . '/' . value(q{SELECT pg_relation_filepath('itself_v')});
 $primary->stop;
 open my $index, '+<:raw', $itself or die "$itself: $!";
@@ -214,8 +216,15 @@ for my $page (0 .. (-s $itself) / 8192 - 1)
     print {$index} pack 'L3', $page, $page, $page;
 }
 close $index;
+# Of the same model, and of another width.
+open $index, '+<:raw', $narrow or die "$narrow: $!";
+seek $index, 24 + 16, 0;
+print {$index} pack 'L', 8;
+close $index;
 $primary->start;
 expect_restart();
+is(state_of(q{INSERT INTO itself (id, body) VALUES (1, 'a text that is new')}), 'XX002', 'a model makes wider vectors than the meta page says');
+value('REINDEX INDEX itself_body');
 is(state_of(q{INSERT INTO itself (id, v) VALUES (1, vector(9, 64))}), 'XX002', 'an insert that meets a page which names itself');
 is(state_of(q{SET enable_seqscan = off; SELECT id FROM itself ORDER BY v <=> vector(5, 64) LIMIT 1}), 'XX002', 'and a search');
 value('REINDEX INDEX itself_v');
