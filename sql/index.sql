@@ -46,6 +46,10 @@ END$$;
 CREATE FUNCTION sound(index regclass) RETURNS boolean LANGUAGE sql AS
 $$SELECT bool_and(ok) FROM lmtext.index_check(index)$$;
 
+-- The models that an index depends on.
+CREATE FUNCTION held(index regclass) RETURNS text LANGUAGE sql AS
+$$SELECT string_agg(refobjid::regclass::text, ' ' ORDER BY 1) FROM pg_depend WHERE objid = index AND deptype = 'n' AND refclassid = 'pg_class'::regclass$$;
+
 CREATE TABLE doc (id int PRIMARY KEY, body text, section text, short varchar(100));
 INSERT INTO doc SELECT i, translate(i::text, '0123456789', 'abcdefghij') || ' sat on mat ' || md5(i::text), i % 7,
     'number ' || i FROM generate_series(1, 600) i;
@@ -66,7 +70,7 @@ CREATE TABLE elsewhere.doc (body text);
 CREATE INDEX ON elsewhere.doc USING lmtext (body) WITH (model = 'm@1');
 CREATE INDEX ON elsewhere.doc USING lmtext (body) WITH (model = 'test_index.m@1');
 DROP SCHEMA elsewhere CASCADE;
-CREATE TABLE vectors (id int, v real[]);
+CREATE TABLE vectors (id int, v real[] NOT NULL);
 CREATE INDEX ON vectors USING lmtext (v) WITH (model = 'm@1');
 
 -- ---- Texts ----
@@ -83,13 +87,26 @@ SET enable_seqscan = off;
 SELECT plan('SELECT id FROM doc WHERE section = ''3'' ORDER BY body <=> ''words'' LIMIT 10');
 SELECT agrees('SELECT id FROM doc ORDER BY body <=> ''the mat'' LIMIT 10');
 SELECT agrees('SELECT id FROM doc WHERE section = ''3'' ORDER BY body <=> ''the mat'' LIMIT 10');
--- All rows but the null, each once.
+-- All rows but the null, each once; those that might be null are sorted, where all are asked for.
 SELECT cardinality(found), cardinality(ARRAY(SELECT DISTINCT unnest(found)))
-FROM by_index('SELECT id FROM doc ORDER BY body <=> ''the mat''') found;
+FROM by_index('SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> ''the mat''') found;
+SELECT plan('SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> ''words'''), plan('SELECT id FROM doc ORDER BY body <=> ''words'''),
+       plan('SELECT id FROM doc WHERE section IS NOT NULL ORDER BY body <=> ''words''');
+SELECT count(*) FROM (SELECT id FROM doc ORDER BY body <=> 'the mat') x;
 -- The words are computed once, and no row: the operator is given what the scan has.
 SELECT computed('SELECT id FROM doc ORDER BY body <=> ''how many'' LIMIT 10');
 SELECT computed('SELECT id, body <=> ''how many are there'', 1 - lmtext.distance(body, ''how many are there'')
                  FROM doc WHERE section = ''2'' ORDER BY body <=> ''how many are there'' LIMIT 10');
+-- What a scan knows is its own statement's, and what no scan says it is of two texts.
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> 'what is known';
+FETCH 3 FROM c \g /dev/null
+CREATE TEMP TABLE told AS SELECT id, body FROM doc WHERE id IN (1, 2);
+INSERT INTO told SELECT id, body FROM doc WHERE body IS NOT NULL ORDER BY body <=> 'what is known' LIMIT 1;
+SELECT bool_and(body <=> 'what is known' = lmtext.cosine_distance(lmtext.embed(body), lmtext.embed('what is known'))) AS exact FROM told;
+ROLLBACK;
+SELECT bool_and(similarity = 1 - lmtext.cosine_distance(lmtext.embed(body), lmtext.embed('alike'))) AS exact FROM
+    (SELECT body, lmtext.similarity(body, 'alike') FROM doc ORDER BY body <=> 'alike' LIMIT 5) x;
 RESET enable_seqscan;
 -- And it is the distance, as far as int8 has it.
 SELECT max(abs(d - lmtext.cosine_distance(lmtext.embed(body), lmtext.embed('many mats')))) < 2e-3 AS near, bool_and(d >= before) AS in_order FROM
@@ -149,11 +166,11 @@ RESET plan_cache_mode;
 -- A scan that has begun does not change its model.
 BEGIN;
 SET LOCAL enable_seqscan = off;
-DECLARE c CURSOR FOR SELECT id FROM doc ORDER BY body <=> 'the words';
+DECLARE c CURSOR FOR SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> 'the words';
 FETCH 1 FROM c \g /dev/null
 ROLLBACK;
 BEGIN;
-DECLARE c CURSOR FOR SELECT id FROM doc ORDER BY body <=> 'the words';
+DECLARE c CURSOR FOR SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> 'the words';
 SET LOCAL lmtext.embedding_model = 'other';
 \set VERBOSITY sqlstate
 FETCH 1 FROM c;
@@ -166,10 +183,75 @@ ALTER INDEX swap_body SET (model = 'other@1');
 \set VERBOSITY sqlstate
 INSERT INTO swap VALUES (1, 'a text that it has not seen');
 \set VERBOSITY default
-REINDEX INDEX swap_body;
+SELECT refusal('REINDEX INDEX swap_body');
 INSERT INTO swap VALUES (1, 'a text that it has not seen');
-SELECT sound('swap_body');
+SELECT sound('swap_body'), held('swap_body');
 DROP TABLE swap;
+-- One whose option was taken away, one that had no rows, and one whose table moves.
+CREATE TABLE swap (id int, body text);
+CREATE INDEX swap_body ON swap USING lmtext (body) WITH (model = 'm@1');
+ALTER INDEX swap_body RESET (model);
+SELECT refusal('INSERT INTO swap VALUES (1, ''a text'')'), refusal('SELECT id FROM swap ORDER BY body <=> ''a text'' LIMIT 1'), refusal('REINDEX INDEX swap_body');
+ALTER INDEX swap_body SET (model = '');
+SELECT refusal('INSERT INTO swap VALUES (1, ''a text'')'), plan('SELECT id FROM swap ORDER BY body <=> ''a text'' LIMIT 1');
+ALTER INDEX swap_body SET (model = 'other@1');
+INSERT INTO swap VALUES (1, 'a text');
+SELECT held('swap_body'), left(refusal('DROP TABLE "other@1"'), 5);
+REINDEX INDEX swap_body;
+SELECT held('swap_body');
+CREATE SCHEMA elsewhere;
+SELECT lmtext.import_model('elsewhere.other', :'tiny');
+ALTER TABLE swap SET SCHEMA elsewhere;
+SET search_path = elsewhere, test_index, public;
+INSERT INTO elsewhere.swap VALUES (2, 'another text');
+SET search_path = pg_catalog;
+INSERT INTO elsewhere.swap VALUES (3, 'a third text');
+REINDEX INDEX elsewhere.swap_body;
+SET search_path = test_index, public;
+SELECT sound('elsewhere.swap_body'), held('elsewhere.swap_body');
+SET client_min_messages = error;
+DROP SCHEMA elsewhere CASCADE;
+SET client_min_messages = warning;
+-- Built anew concurrently it would keep the dependencies of the model before.
+CREATE TABLE swap AS SELECT id, body FROM doc WHERE id BETWEEN 401 AND 405;
+CREATE INDEX swap_body ON swap USING lmtext (body) WITH (model = 'm@1');
+REINDEX INDEX CONCURRENTLY swap_body;
+SELECT held('swap_body');
+ALTER INDEX swap_body SET (model = 'other@1');
+\set VERBOSITY default
+REINDEX INDEX CONCURRENTLY swap_body;
+SELECT held('swap_body');
+DROP TABLE swap;
+-- A transaction's temporary rows go, the index stays one with one dependency.
+CREATE TEMP TABLE fleeting (body text) ON COMMIT DELETE ROWS;
+CREATE INDEX fleeting_body ON fleeting USING lmtext (body) WITH (model = 'test_index.m@1');
+SELECT min(xmin::text) AS made FROM pg_depend WHERE objid = 'fleeting_body'::regclass AND deptype = 'n' \gset
+BEGIN; INSERT INTO fleeting VALUES ('one'); COMMIT;
+SELECT count(*), min(xmin::text) = :'made' AS as_made FROM pg_depend WHERE objid = 'fleeting_body'::regclass AND deptype = 'n';
+DROP TABLE fleeting;
+
+-- ---- Texts that have no vector, and models with two sides ----
+SELECT lmtext.import_model('blind', :'source' || '/models/tiny/static-model2vec'), lmtext.import_model('asym', :'source' || '/models/tiny/router-asym');
+CREATE TABLE seen AS SELECT id, body FROM (VALUES (1, 'the cat'), (2, '日'), (3, 'data base query'), (4, 'the cat sat')) v (id, body);
+SET lmtext.on_empty = 'null';
+CREATE INDEX seen_body ON seen USING lmtext (body) WITH (model = 'blind@1');
+INSERT INTO seen VALUES (5, '日日');
+RESET lmtext.on_empty;
+SELECT sound('seen_body'), rows FROM lmtext.index_stats('seen_body');
+DROP INDEX seen_body;
+DELETE FROM seen WHERE id IN (2, 5);
+CREATE INDEX seen_body ON seen USING lmtext (body) WITH (model = 'asym@1');
+SET lmtext.embedding_model = 'asym';
+SET enable_seqscan = off;
+SELECT count(*), bool_and(abs(d - lmtext.cosine_distance(lmtext.embed_query(q), lmtext.embed_document(body))) < 2e-3) AS sides FROM (VALUES ('the cat'), ('query')) w (q),
+    LATERAL (SELECT body, q <=> body AS d FROM seen ORDER BY q <=> body LIMIT 2) x;
+SET enable_seqscan = on;
+SET enable_indexscan = off;
+SELECT count(*), bool_and(abs(d - lmtext.cosine_distance(lmtext.embed_query(q), lmtext.embed_document(body))) < 2e-3) AS sides FROM (VALUES ('the cat'), ('query')) w (q),
+    LATERAL (SELECT body, q <=> body AS d FROM seen ORDER BY q <=> body LIMIT 2) x;
+RESET enable_seqscan;
+RESET enable_indexscan;
+SET lmtext.embedding_model = 'm';
 
 -- ---- Who ----
 CREATE ROLE index_reader;
@@ -186,6 +268,19 @@ SELECT refusal('SELECT lmtext.index_stats(''test_index.doc_body'')') , refusal('
        refusal('SELECT lmtext.index_recall(''test_index.doc_body'')');
 RESET ROLE;
 SELECT lmtext.grant_model('m', 'index_reader') \g /dev/null
+-- The expression of an index runs as the owner of its table, whoever checks it.
+CREATE FUNCTION shown(body text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN body; END';
+CREATE TABLE owned AS SELECT id, body FROM doc WHERE id BETWEEN 401 AND 405;
+CREATE INDEX owned_body ON owned USING lmtext (shown(body)) WITH (model = 'm@1');
+ALTER TABLE owned OWNER TO index_writer;
+SELECT sound('owned_body');
+CREATE OR REPLACE FUNCTION shown(body text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+$$BEGIN RAISE 'run by % under %', current_user, current_setting('search_path'); END$$;
+SELECT refusal('SELECT lmtext.index_check(''owned_body'')'), current_user = session_user AS itself, current_setting('search_path');
+CREATE OR REPLACE FUNCTION shown(body text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+$$BEGIN PERFORM set_config('role', 'none', true); RETURN body; END$$;
+SELECT refusal('SELECT lmtext.index_check(''owned_body'')');
+DROP TABLE owned;
 -- Row security: the same rows by index and by sorting, of those that may be seen.
 CREATE POLICY a_few ON doc FOR SELECT TO index_reader USING (id % 10 = 3);
 ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
@@ -194,6 +289,11 @@ GRANT SELECT (file) ON "m@1" TO index_reader;
 SET ROLE index_reader;
 SELECT agrees('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12'),
        (SELECT bool_and(i % 10 = 3) FROM unnest(by_index('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12')) i) AS visible;
+-- And no distance tells of those that may not.
+SET enable_seqscan = off;
+SELECT bool_and(d = lmtext.cosine_distance(lmtext.embed(body), lmtext.embed('unseen mats'))) AS exact FROM
+    (SELECT body, body <=> 'unseen mats' AS d FROM doc ORDER BY body <=> 'unseen mats' LIMIT 3) x;
+RESET enable_seqscan;
 RESET ROLE;
 ALTER TABLE doc DISABLE ROW LEVEL SECURITY;
 
@@ -247,6 +347,17 @@ SELECT sound('vectors_cosine'), sound('vectors_l2'), sound('vectors_ip');
 SELECT count(*), count(DISTINCT i) FROM unnest(by_index('SELECT id FROM vectors ORDER BY v <=> vector(3, 96)')) i;
 SELECT count(*), count(DISTINCT i) FROM unnest(by_index('SELECT id FROM vectors ORDER BY v <-> vector(3, 96)')) i;
 SELECT cardinality(by_index('SELECT id FROM vectors WHERE id % 400 = 1 ORDER BY v <=> vector(3, 96) LIMIT 5'));
+-- And where they are more than memory takes.
+CREATE TEMP TABLE in_memory AS SELECT i, ordinality FROM unnest(by_index('SELECT id FROM vectors ORDER BY v <-> vector(3, 96)')) WITH ORDINALITY x (i);
+SET work_mem = '64kB';
+SELECT count(*), count(DISTINCT i) FROM unnest(by_index('SELECT id FROM vectors ORDER BY v <-> vector(3, 96)')) i;
+SELECT count(*) FILTER (WHERE x.i = in_memory.i) > 10 AS nearest_are_the_same FROM unnest(by_index('SELECT id FROM vectors ORDER BY v <-> vector(3, 96)')) WITH ORDINALITY x (i) JOIN in_memory USING (ordinality) WHERE ordinality <= 20;
+SET lmtext.ordering = strict;
+SELECT bool_and(d >= before) AS in_order, count(*) > 1800 AS most_rows FROM (SELECT d, lag(d, 1, -9) OVER () AS before FROM
+    (SELECT v <-> vector(3, 96) AS d FROM vectors ORDER BY v <-> vector(3, 96)) x) y;
+RESET lmtext.ordering;
+SELECT recall > .9 AS good FROM lmtext.index_recall('vectors_l2', 5);
+RESET work_mem;
 SET lmtext.max_scan_tuples = 150;
 SELECT cardinality(by_index('SELECT id FROM vectors ORDER BY v <=> vector(3, 96)')) < 1000 AS ends_early;
 RESET lmtext.max_scan_tuples;
@@ -269,10 +380,10 @@ CREATE TABLE zero AS SELECT 1 AS id, '{0,0}'::real[] AS v UNION ALL SELECT 2, '{
 CREATE INDEX zero_cosine ON zero USING lmtext (v);
 CREATE INDEX zero_l2 ON zero USING lmtext (v real_l2_ops);
 INSERT INTO zero VALUES (4, '{0,0}');
-SELECT by_index('SELECT id FROM zero ORDER BY v <=> ''{1,1}'''), by_index('SELECT id FROM zero ORDER BY v <-> ''{1,1}''');
+SELECT by_index('SELECT id FROM zero WHERE v IS NOT NULL ORDER BY v <=> ''{1,1}'''), by_index('SELECT id FROM zero WHERE v IS NOT NULL ORDER BY v <-> ''{1,1}''');
 SELECT sound('zero_cosine'), sound('zero_l2');
 -- A null is at no distance from anything.
-PREPARE of_null(real[]) AS SELECT count(*) FROM (SELECT id FROM zero ORDER BY v <-> $1) x;
+PREPARE of_null(real[]) AS SELECT count(*) FROM (SELECT id FROM zero WHERE v IS NOT NULL ORDER BY v <-> $1) x;
 SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
 EXECUTE of_null(NULL);

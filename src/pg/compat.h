@@ -58,6 +58,15 @@
 #define LMTEXT_QUALIFIED_NAMES(string) stringToQualifiedNameList(string)
 #endif
 
+/* Until the nest level of settings ends (include utils/guc.h). */
+#if PG_VERSION_NUM >= 170000
+#define LMTEXT_RESTRICT_SEARCH_PATH() RestrictSearchPath()
+#else
+#define LMTEXT_RESTRICT_SEARCH_PATH()                                                          \
+    ((void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, \
+                             GUC_ACTION_SAVE, true, 0, false))
+#endif
+
 /* repalloc of any size; without memory it gives NULL, and the block stays. 15 can only throw. */
 static inline void *
 lmtext_repalloc(void *pointer, Size size)

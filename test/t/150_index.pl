@@ -73,6 +73,8 @@ sound('written in many ways', qw(doc_body doc_v doc_lists wide_v later_body));
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 is($standby->safe_psql('postgres', $search), value($search), 'a standby finds the same rows');
 is($standby->safe_psql('postgres', q{SELECT bool_and(ok) FROM lmtext.index_check('doc_body')}), 't', 'and checks an index');
+like($standby->safe_psql('postgres', q{SELECT detail FROM lmtext.index_check('doc_body') WHERE "check" = 'rows'}), qr/^0 of \d+ rows .* standby/,
+    'and says what it cannot tell');
 is($standby->safe_psql('postgres', q{SET enable_seqscan = off; SELECT id FROM wide ORDER BY v <=> vector(33, 2100) LIMIT 1}), '33',
     'and wide vectors');
 like($standby->psql('postgres', 'SELECT count(*) FROM fleeting') ? 'refused' : 'read', qr/refused/, 'an unlogged table is not there');
@@ -109,6 +111,46 @@ begin_in($sessions[$_], "INSERT INTO fresh SELECT 'first rows of $_ at ' || i, v
 is(join('', map { end_in($_) =~ /(ERROR.*)/ ? $1 : '' } @sessions), '', 'six sessions write the first row');
 $_->quit for @sessions;
 sound('of an index without rows', qw(fresh_body fresh_v));
+
+# ---- Hashes of an index that was made without rows: the table of them grows as rows come, and its pages are used again ----
+
+# Pages of hashes, all of them and those of the longest chain, of the tables that inserts use.
+sub hash_pages
+{
+    my ($index) = @_;
+    value('CHECKPOINT');
+    my $file = $primary->data_dir . '/' . value("SELECT pg_relation_filepath('$index')");
+    open my $handle, '<:raw', $file or die "$file: $!";
+    my @pages = do { local $/; unpack '(a8192)*', <$handle> };
+    my @tails = map { [ unpack 'x8176 L S S L L', $_ ] } @pages;
+    my $longest = 0;
+    for my $buckets (grep { $tails[$_][1] == 7 } 0 .. $#pages)
+    {
+        my ($count, $unused, $open, undef, @first) = unpack 'x24 L4 L*', $pages[$buckets];
+        next unless $open;
+        for my $block (grep { $_ } @first[0 .. $count - 1])
+        {
+            my $length = 0;
+            for (; $block != 0xFFFFFFFF; $block = $tails[$block][3]) { $length++ }
+            $longest = $length if $length > $longest;
+        }
+    }
+    return (scalar(grep { $_->[1] == 8 } @tails), $longest);
+}
+
+value(q{CREATE TABLE filled (id int, body text); CREATE INDEX filled_body ON filled USING lmtext (body) WITH (model = 'm@1');
+    INSERT INTO filled SELECT i, 'row ' || i FROM generate_series(1, 3500) i});
+my ($pages, $longest) = hash_pages('filled_body');
+cmp_ok($longest, '<=', 4, "chains of hashes stay short: $longest of $pages pages");
+sound('as rows come', 'filled_body');
+my @counts;
+for my $round (1 .. 8)
+{
+    value(q{UPDATE filled SET id = id + 1; UPDATE filled SET id = id + 1; UPDATE filled SET id = id + 1; UPDATE filled SET id = id + 1; VACUUM filled});
+    push @counts, (hash_pages('filled_body'))[0];
+}
+cmp_ok($counts[7], '<=', $counts[5], "pages of hashes are used again: @counts");
+sound('after tables were made anew', 'filled_body');
 
 # ---- Crashes ----
 
@@ -156,6 +198,37 @@ is(value(q{SELECT bool_and(ok) FROM lmtext.index_check('doc_body')}, 'restored')
 is(state_of('DROP TABLE "m@1"', 'restored'), '2BP01', 'and holds its model');
 value('DROP DATABASE restored');
 
+# ---- A page that names itself is an error: it would be locked twice, which nothing ends ----
+
+value(q{CREATE TABLE itself AS SELECT * FROM doc WHERE id BETWEEN 401 AND 560; CREATE INDEX itself_v ON itself USING lmtext (v);
+    CREATE INDEX itself_body ON itself USING lmtext (body) WITH (model = 'm@1'); CHECKPOINT});
+my $narrow = $primary->data_dir . '/' . value(q{SELECT pg_relation_filepath('itself_body')});
+my $itself = $primary->data_dir . '/' . value(q{SELECT pg_relation_filepath('itself_v')});
+$primary->stop;
+open my $index, '+<:raw', $itself or die "$itself: $!";
+for my $page (0 .. (-s $itself) / 8192 - 1)
+{
+    seek $index, $page * 8192 + 8176, 0;
+    read $index, my $tail, 8;
+    next unless (unpack 'L S', $tail)[1] == 3;
+    # Behind the masks of the blocks there are the numbers of the pages of vectors.
+    seek $index, $page * 8192 + 24 + 8 * 4, 0;
+    print {$index} pack 'L3', $page, $page, $page;
+}
+close $index;
+# Of the same model, and of another width.
+open $index, '+<:raw', $narrow or die "$narrow: $!";
+seek $index, 24 + 16, 0;
+print {$index} pack 'L', 8;
+close $index;
+$primary->start;
+expect_restart();
+is(state_of(q{INSERT INTO itself (id, body) VALUES (1, 'a text that is new')}), 'XX002', 'a model makes wider vectors than the meta page says');
+value('REINDEX INDEX itself_body');
+is(state_of(q{INSERT INTO itself (id, v) VALUES (1, vector(9, 64))}), 'XX002', 'an insert that meets a page which names itself');
+is(state_of(q{SET enable_seqscan = off; SELECT id FROM itself ORDER BY v <=> vector(5, 64) LIMIT 1}), 'XX002', 'and a search');
+value('REINDEX INDEX itself_v');
+
 # ---- Damaged pages: an error, or an answer, never a crash ----
 
 srand(17);
@@ -201,7 +274,7 @@ for my $copy (@copies)
     my $width = $kind eq 'wide' ? 2100 : 64;
     my $query = $column eq 'body' ? q{'a cat'} : "vector(5, $width)";
     my $new = $column eq 'body' ? "INSERT INTO $table (id, body) VALUES (1, 'new')" : "INSERT INTO $table (id, v) VALUES (1, vector(9, $width))";
-    for my $statement ("SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM $table ORDER BY $column <=> $query) x",
+    for my $statement ("SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM $table WHERE $column IS NOT NULL ORDER BY $column <=> $query) x",
         $new, "DELETE FROM $table WHERE id % 2 = 0", "VACUUM $table", "SELECT lmtext.index_check('${table}_i')",
         "SELECT lmtext.index_recall('${table}_i', 3)", "SELECT lmtext.index_stats('${table}_i')", "REINDEX INDEX ${table}_i", $new)
     {

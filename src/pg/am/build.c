@@ -578,14 +578,18 @@ build_begin(Relation index)
 /* The name of the model is looked up in any case, its rows are not read; nor is it asked whether
  * the owner may use it, since a dump grants that when its indexes are there. */
 static void
-check_index(Relation index)
+check_index(Relation heap, Relation index, const IndexInfo *info)
 {
     lmtext_resolver resolver = {.memory = CurrentMemoryContext};
+    Oid version;
 
     lmtext_index_check_options(index);
-    if (lmtext_index_kind(index).text) {
-        lmtext_index_depend(index, lmtext_index_version(index, &resolver));
-    }
+    if (!lmtext_index_kind(index).text)
+        return;
+    version = lmtext_index_version(index, &resolver);
+    if (info->ii_Concurrent)
+        lmtext_index_refuse_changed(heap, index, version);
+    lmtext_index_depend_only(index, version);
 }
 
 IndexBuildResult *
@@ -595,7 +599,7 @@ lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
     int call = lmtext_index_stats_begin();
     build *b;
 
-    check_index(index);
+    check_index(heap, index, info);
     lmtext_meta_write_new(index, MAIN_FORKNUM);
     b = build_begin(index);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_EMBED);

@@ -11,10 +11,14 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
 #include "utils/float.h"
+#include "utils/syscache.h"
 
 #include "pg/am/index.h"
 #include "pg/service/kept.h"
@@ -42,9 +46,58 @@ is_of_operators_model(PlannerInfo *root, Oid index)
 }
 
 static bool
+is_not_null_column(PlannerInfo *root, const IndexOptInfo *index)
+{
+    AttrNumber column = (AttrNumber)index->indexkeys[0];
+#if PG_VERSION_NUM >= 170000
+    return bms_is_member(column, index->rel->notnullattnums);
+#else
+    HeapTuple tuple =
+        SearchSysCache2(ATTNUM, ObjectIdGetDatum(planner_rt_fetch(index->rel->relid, root)->relid),
+                        Int16GetDatum(column));
+    bool is = HeapTupleIsValid(tuple) && ((Form_pg_attribute)GETSTRUCT(tuple))->attnotnull;
+
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    return is;
+#endif
+}
+
+static bool
+says_not_null(const Node *clause, const Node *value)
+{
+    const NullTest *test = (const NullTest *)clause;
+
+    return IsA(clause, NullTest) && test->nulltesttype == IS_NOT_NULL && !test->argisrow &&
+           equal(test->arg, value);
+}
+
+/*
+ * Rows without a value are in no index. They come last, so a LIMIT seldom wants them; who asks for
+ * all rows gets them, by sorting, unless there can be none.
+ */
+static bool
+has_all_rows(PlannerInfo *root, const IndexOptInfo *index)
+{
+    const Node *value = (const Node *)linitial_node(TargetEntry, index->indextlist)->expr;
+    ListCell *cell;
+
+    if (root->limit_tuples > 0 || is_not_null_column(root, index))
+        return true;
+    foreach (cell, index->rel->baserestrictinfo)
+        if (says_not_null((const Node *)lfirst_node(RestrictInfo, cell)->clause, value))
+            return true;
+    foreach (cell, index->indpred)
+        if (says_not_null(lfirst(cell), value))
+            return true;
+    return false;
+}
+
+static bool
 is_usable(PlannerInfo *root, const IndexPath *path)
 {
-    if (path->indexorderbys == NIL || path->indexinfo->hypothetical)
+    if (path->indexorderbys == NIL || path->indexinfo->hypothetical ||
+        !has_all_rows(root, path->indexinfo))
         return false;
     return path->indexinfo->opcintype[0] != TEXTOID ||
            is_of_operators_model(root, path->indexinfo->indexoid);

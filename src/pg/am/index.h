@@ -47,12 +47,15 @@ typedef struct lmtext_kind {
 lmtext_kind lmtext_index_kind(Relation index);
 /* Are the options what this kind takes, and is the name of the model one that a dump restores? */
 void lmtext_index_check_options(Relation index);
-/* The version that the option `model` means, whoever asks; 42704. */
+/* The version that the option `model` means, whoever asks; 42704, or 55000 where it has none. */
 Oid lmtext_index_version(Relation index, lmtext_resolver *resolver);
 /* The version, where it is known without waiting or failing; else InvalidOid. For the planner. */
 Oid lmtext_index_peek_version(Oid index);
-/* DROP of the version is refused from now on. */
+/* DROP of the version is refused from now on; and that of others is not. */
 void lmtext_index_depend(Relation index, Oid version);
+void lmtext_index_depend_only(Relation index, Oid version);
+/* Before a concurrent build: 55000 where an index of the table has got another model. */
+void lmtext_index_refuse_changed(Relation heap, Relation index, Oid version);
 
 /* ---- page.c: pages of all kinds, checked when they are read ---- */
 
@@ -97,6 +100,11 @@ void lmtext_index_damaged(Relation index, BlockNumber block, const char *what)
     __attribute__((noreturn));
 /* A page of this kind, locked in this mode. */
 Buffer lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int mode);
+/* The same while another page is locked; and one that belongs to that page. */
+Buffer lmtext_page_read_beside(Relation index, BlockNumber block, lmtext_page_kind kind,
+                               BlockNumber beside, int mode);
+Buffer lmtext_page_read_owned(Relation index, BlockNumber block, lmtext_page_kind kind,
+                              BlockNumber owner, int mode);
 /* The next page of a chain, or InvalidBlockNumber. `steps`, 0 at first, ends a chain that is a
  * circle. */
 BlockNumber lmtext_page_next(Relation index, Buffer buffer, uint32 *steps);
@@ -214,6 +222,8 @@ typedef struct lmtext_store {
 
 /* An index of `width` 0 has no space: nothing but meta is set. */
 void lmtext_store_open(Relation index, lmtext_store *store);
+/* As many rows as would be there if all pages were full. */
+double lmtext_store_rows(const lmtext_store *store);
 void lmtext_meta_read(Relation index, lmtext_meta *meta);
 /* Page 0 of a new index, in a fork. */
 void lmtext_meta_write_new(Relation index, ForkNumber fork);

@@ -12,6 +12,7 @@ typedef struct insert_state {
     lmtext_kind kind;
     lmtext_embedder embedder;
     lmtext_store store; /* width 0: no row has come yet */
+    bool depends;       /* the index is known to hold its model */
     MemoryContext memory, row;
     lmtext_call call;
 } insert_state;
@@ -104,6 +105,18 @@ take_over(insert_state *state, new_row *made)
     return true;
 }
 
+/*
+ * The option may have changed since the index was made without rows. Once a statement: where the
+ * first one is rolled back, its row is still there.
+ */
+static void
+depend(insert_state *state, Relation index)
+{
+    if (!state->depends)
+        lmtext_index_depend(index, state->embedder.inference.model->relid);
+    state->depends = true;
+}
+
 /* False: the text has no token, and lmtext.on_empty says that this is no error. */
 static bool
 embed(insert_state *state, Relation index, Datum value, new_row *made)
@@ -117,6 +130,7 @@ embed(insert_state *state, Relation index, Datum value, new_row *made)
         return true;
     lmtext_embedder_rows(embedder, index);
     lmtext_embedder_check(embedder, index, &state->store.meta);
+    depend(state, index);
     made->width = lmtext_embed_width(embedder->inference.model, &embedder->inference.options);
     vector = palloc(made->width * sizeof(float));
     return lmtext_infer_text(&embedder->inference, words, vector, &embedder->empty) &&

@@ -20,12 +20,14 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 #include "pg/am/search.h"
+#include "pg/compat.h"
 #include "pg/glue/try.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_stats);
@@ -221,6 +223,7 @@ nearest(lmtext_store *store, const float *x, uint64 itself, bool exact, int k, u
     while (count < k && (row = lmtext_search_next(&search)) != NULL)
         if (row->item != itself)
             items[count++] = row->item;
+    lmtext_search_end(&search);
     return count;
 }
 
@@ -319,8 +322,9 @@ typedef struct checking {
     int64 count, space;
     int64 twice; /* TIDs that are there more than once */
     int64 compared, missing, stale;
+    lmtext_embedder embedder; /* for texts that are missing */
     uint8 *vector;
-    MemoryContext row;
+    MemoryContext memory, row;
 } checking;
 
 static void
@@ -387,6 +391,19 @@ is_near(checking *c, const entry *one, const float *x)
     return apart <= 1e-3 * Max(length, 1e-30) + 1e-3;
 }
 
+/* A text that is not in the index belongs into it if it has a token. */
+static bool
+has_token(checking *c, lm_text text)
+{
+    const lmtext_meta *meta = &c->walk.store.meta;
+
+    c->embedder.resolver.memory = c->memory;
+    lmtext_embedder_rows(&c->embedder, c->index);
+    lmtext_embedder_check(&c->embedder, c->index, meta);
+    return lmtext_infer_has_token(&c->embedder.inference, text,
+                                  palloc(meta->width * sizeof(float)));
+}
+
 /* Whether a value belongs into the index at all, and is there as it is. */
 static bool
 agrees(checking *c, const entry *one, Datum value, bool *wanted)
@@ -403,6 +420,7 @@ agrees(checking *c, const entry *one, Datum value, bool *wanted)
         lm_text words = lmtext_utf8_from_text(DatumGetTextPP(value));
         lm_hash128 hash = lmtext_value_hash(&store->meta, words.bytes, words.length);
 
+        *wanted = one != NULL || has_token(c, words);
         return one != NULL && hash.low == one->hash.low && hash.high == one->hash.high;
     }
     floats = lmtext_value_floats(value, store->meta.width, &width);
@@ -445,12 +463,28 @@ compare_table(checking *c)
     Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
     TableScanDesc scan = table_beginscan_strat(c->heap, snapshot, 0, NULL, true, true);
 
+    c->memory = CurrentMemoryContext;
     c->row = AllocSetContextCreate(CurrentMemoryContext, "lmtext row", ALLOCSET_DEFAULT_SIZES);
     info->ii_Concurrent = true;
     info->ii_Unique = false;
     info->ii_ExclusionOps = NULL;
     (void)table_index_build_scan(c->heap, c->index, info, true, false, compare_row, c, scan);
     UnregisterSnapshot(snapshot);
+}
+
+/* The expressions of an index are its owner's code: they run with no rights of the caller's. */
+static void
+compare_as_owner(checking *c)
+{
+    Oid user;
+    int context, level = NewGUCNestLevel();
+
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(c->heap->rd_rel->relowner, context | SECURITY_RESTRICTED_OPERATION);
+    LMTEXT_RESTRICT_SEARCH_PATH();
+    compare_table(c);
+    AtEOXact_GUC(false, level);
+    SetUserIdAndSecContext(user, context);
 }
 
 static void
@@ -462,10 +496,11 @@ check_entries(checking *c)
     answer(c, "places", c->twice == 0,
            psprintf(INT64_FORMAT " places of rows are in the index more than once", c->twice));
     if (c->walk.store.meta.width > 0)
-        compare_table(c);
+        compare_as_owner(c);
     answer(c, "rows", c->missing == 0,
-           psprintf(INT64_FORMAT " of " INT64_FORMAT " rows of the table are missing", c->missing,
-                    c->compared));
+           psprintf(INT64_FORMAT " of " INT64_FORMAT " rows of the table are missing%s", c->missing,
+                    c->compared,
+                    RecoveryInProgress() ? ", or came while a standby was checked" : ""));
     answer(c, "values", c->stale == 0,
            psprintf(INT64_FORMAT " rows are there with another value", c->stale));
 }

@@ -35,12 +35,14 @@ lmtext_index_damaged(Relation index, BlockNumber block, const char *what)
 static const char *
 fault_of(Page page, lmtext_page_kind kind)
 {
+    const PageHeaderData *header = (const PageHeaderData *)page;
     const lmtext_page_tail *tail;
 
     if (PageIsNew(page))
         return psprintf("It is empty; it should be %s.", names[kind]);
     if (PageGetPageSize(page) != BLCKSZ ||
-        PageGetSpecialSize(page) != MAXALIGN(sizeof(lmtext_page_tail)))
+        PageGetSpecialSize(page) != MAXALIGN(sizeof(lmtext_page_tail)) ||
+        header->pd_lower != header->pd_special || header->pd_upper != header->pd_special)
         return "Its header is not that of a page of this access method.";
     tail = lmtext_page_tail_of(page);
     if (tail->magic != PAGE_MAGIC)
@@ -88,6 +90,27 @@ lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int m
     fault = fault_of(BufferGetPage(buffer), kind);
     if (fault != NULL)
         lmtext_index_damaged(index, block, fault);
+    return buffer;
+}
+
+/* A page that names itself would be locked twice. */
+Buffer
+lmtext_page_read_beside(Relation index, BlockNumber block, lmtext_page_kind kind,
+                        BlockNumber beside, int mode)
+{
+    if (block == beside)
+        lmtext_index_damaged(index, block, "It names itself as a page beside it.");
+    return lmtext_page_read(index, block, kind, mode);
+}
+
+Buffer
+lmtext_page_read_owned(Relation index, BlockNumber block, lmtext_page_kind kind, BlockNumber owner,
+                       int mode)
+{
+    Buffer buffer = lmtext_page_read_beside(index, block, kind, owner, mode);
+
+    if (lmtext_page_tail_of(BufferGetPage(buffer))->owner != owner)
+        lmtext_index_damaged(index, block, "It belongs to another page of codes.");
     return buffer;
 }
 

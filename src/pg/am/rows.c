@@ -20,18 +20,6 @@ lmtext_codes_read(const lmtext_store *store, BlockNumber block, int mode)
     return lmtext_page_read(store->index, block, LMTEXT_PAGE_CODES, mode);
 }
 
-/* A page of vectors or a strip of this page of codes. */
-static Buffer
-read_owned(const lmtext_store *store, BlockNumber block, lmtext_page_kind kind, BlockNumber owner,
-           int mode)
-{
-    Buffer buffer = lmtext_page_read(store->index, block, kind, mode);
-
-    if (lmtext_page_tail_of(BufferGetPage(buffer))->owner != owner)
-        lmtext_index_damaged(store->index, block, "It belongs to another page of codes.");
-    return buffer;
-}
-
 /* Which of the page's pages of vectors has a row's bytes first. */
 static int
 vector_page(const lmtext_layout *layout, int row)
@@ -66,7 +54,8 @@ read_pieces(const lmtext_store *store, const BlockNumber *blocks, BlockNumber ow
 
         if (blocks[i] == 0)
             return false;
-        buffer = read_owned(store, blocks[i], LMTEXT_PAGE_VECTORS, owner, BUFFER_LOCK_SHARE);
+        buffer = lmtext_page_read_owned(store->index, blocks[i], LMTEXT_PAGE_VECTORS, owner,
+                                        BUFFER_LOCK_SHARE);
         memcpy(slot + at, lmtext_page_body(BufferGetPage(buffer)),
                Min(length - at, (size_t)LMTEXT_PAGE_BYTES));
         UnlockReleaseBuffer(buffer);
@@ -88,7 +77,8 @@ lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int ro
 
         if (blocks[0] == 0)
             return false;
-        buffer = read_owned(store, blocks[0], LMTEXT_PAGE_VECTORS, block, BUFFER_LOCK_SHARE);
+        buffer = lmtext_page_read_owned(store->index, blocks[0], LMTEXT_PAGE_VECTORS, block,
+                                        BUFFER_LOCK_SHARE);
         take_slot(layout, vector_slot(layout, BufferGetPage(buffer), row), hash, vector);
         UnlockReleaseBuffer(buffer);
         return true;
@@ -121,7 +111,7 @@ owned_page(const lmtext_store *store, BlockNumber block, lmtext_page_kind kind, 
 {
     *fresh = block == 0;
     return *fresh ? lmtext_page_extend(store->index, MAIN_FORKNUM)
-                  : read_owned(store, block, kind, owner, BUFFER_LOCK_EXCLUSIVE);
+                  : lmtext_page_read_owned(store->index, block, kind, owner, BUFFER_LOCK_EXCLUSIVE);
 }
 
 static Page
@@ -335,6 +325,7 @@ page_with_room(const lmtext_store *store, BlockNumber block, int *row)
         if (block == InvalidBlockNumber)
             break;
         UnlockReleaseBuffer(buffer);
+        CHECK_FOR_INTERRUPTS();
     }
     *row = 0;
     return append_page(store, buffer);

@@ -10,7 +10,9 @@
 #include "access/relscan.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 
 #include "pg/am/search.h"
 #include "pg/service/kept.h"
@@ -18,6 +20,8 @@
 #include "pg/service/tasks.h"
 
 typedef struct scan_state {
+    Relation heap;
+    MemoryContext query;  /* the executor's */
     MemoryContext memory; /* of a rescan */
     bool begun;
     lmtext_kind kind;
@@ -82,12 +86,23 @@ embed_words(scan_state *state, lm_text text)
     return true;
 }
 
+/* May the user see every row of the table? Else a filter above the scan may hide some. */
+static bool
+sees_all(Relation heap)
+{
+    Oid table = RelationGetRelid(heap);
+
+    return check_enable_rls(table, InvalidOid, true) != RLS_ENABLED &&
+           pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
 /* What the operator will ask for. */
 static void
 open_known(scan_state *state)
 {
     lmtext_known *known = MemoryContextAlloc(state->memory, sizeof(*known));
 
+    known->query = state->query;
     known->model = state->embedder.inference.model->identity.digest;
     known->words = (lm_text){state->words, state->words_length};
     memcpy(known->key, state->store.meta.hash_key, sizeof known->key);
@@ -103,7 +118,8 @@ vector_of_words(scan_state *state, Relation index, Datum value)
     lmtext_embedder_check(&state->embedder, index, &state->store.meta);
     if (!embed_words(state, lmtext_utf8_from_text(DatumGetTextPP(value))))
         return NULL;
-    open_known(state);
+    if (sees_all(state->heap))
+        open_known(state);
     return state->words_vector;
 }
 
@@ -126,6 +142,7 @@ begin(IndexScanDesc scan, scan_state *state)
     MemoryContext caller = MemoryContextSwitchTo(state->memory);
     int call = lmtext_index_stats_begin();
 
+    state->heap = scan->heapRelation;
     lmtext_store_open(scan->indexRelation, &state->store);
     if (state->store.meta.width > 0) {
         state->search.store = &state->store;
@@ -149,6 +166,7 @@ lmtext_am_beginscan(Relation index, int keys, int orders)
     scan_state *state = palloc0(sizeof(*state));
 
     state->kind = lmtext_index_kind(index);
+    state->query = CurrentMemoryContext;
     state->whole = AllocSetContextCreate(CurrentMemoryContext, "lmtext scan", ALLOCSET_SMALL_SIZES);
     state->memory = AllocSetContextCreate(state->whole, "lmtext search", ALLOCSET_DEFAULT_SIZES);
     state->embedder.resolver.memory = state->operator.memory = state->whole;
@@ -163,6 +181,7 @@ lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, in
 
     if (orders != NULL && scan->numberOfOrderBys > 0)
         memmove(scan->orderByData, orders, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    lmtext_search_end(&state->search);
     MemoryContextReset(state->memory);
     memset(&state->search, 0, sizeof(state->search));
     state->known = NULL;
@@ -230,6 +249,7 @@ lmtext_am_endscan(IndexScanDesc scan)
 {
     scan_state *state = scan->opaque;
 
+    lmtext_search_end(&state->search);
     MemoryContextDelete(state->whole);
     pfree(state);
     scan->opaque = NULL;

@@ -5,15 +5,21 @@
  * candidates decide, and returns the best of those; when more rows are asked for, the next round
  * looks at four times as many, until the last one decides on all rows by int8 vectors. A round
  * returns fewer rows than it has decided on, so that the next one seldom finds a nearer row; such a
- * one comes late, or with lmtext.ordering = strict not at all.
+ * one comes late, or with lmtext.ordering = strict not at all. Rows that are more than work_mem
+ * takes are sorted on disk, in the last round, which comes earlier then.
  */
 #include "postgres.h"
 
 #include <math.h>
 
+#include "catalog/pg_operator_d.h"
+#include "catalog/pg_type_d.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/tuplesort.h"
 
+#include "base/sort.h"
 #include "pg/am/search.h"
 #include "search/index_plan.h"
 #include "search/top.h"
@@ -52,6 +58,91 @@ add_candidate(lmtext_search *search, const lmtext_found *one)
     }
     search->found[search->count++] = *one;
 }
+
+/* ---- More rows than memory takes ---- */
+
+enum {
+    COLUMN_DISTANCE = 1,
+    COLUMN_TID,
+    COLUMN_ITEM,
+    COLUMN_LOW,
+    COLUMN_HIGH,
+    COLUMNS = COLUMN_HIGH
+};
+
+static void
+begin_sort(lmtext_search *search)
+{
+    AttrNumber keys[] = {COLUMN_DISTANCE, COLUMN_TID};
+    Oid less[] = {Float8LessOperator, Int8LessOperator}, collations[] = {InvalidOid, InvalidOid};
+    bool nulls_first[] = {false, false};
+    TupleDesc columns = CreateTemplateTupleDesc(COLUMNS);
+
+    TupleDescInitEntry(columns, COLUMN_DISTANCE, "distance", FLOAT8OID, -1, 0);
+    for (AttrNumber column = COLUMN_TID; column <= COLUMNS; column++)
+        TupleDescInitEntry(columns, column, "number", INT8OID, -1, 0);
+    search->sort = tuplesort_begin_heap(columns, lengthof(keys), keys, less, collations,
+                                        nulls_first, work_mem, NULL, TUPLESORT_NONE);
+    search->in = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+    search->out = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
+}
+
+static void
+sort_row(lmtext_search *search, const lmtext_found *row)
+{
+    Datum *values = search->in->tts_values;
+    int64 tid =
+        ((int64)ItemPointerGetBlockNumber(&row->tid) << 16) | ItemPointerGetOffsetNumber(&row->tid);
+
+    ExecClearTuple(search->in);
+    values[COLUMN_DISTANCE - 1] = Float8GetDatum(row->distance);
+    values[COLUMN_TID - 1] = Int64GetDatum(tid);
+    values[COLUMN_ITEM - 1] = Int64GetDatum((int64)row->item);
+    values[COLUMN_LOW - 1] = Int64GetDatum((int64)row->hash.low);
+    values[COLUMN_HIGH - 1] = Int64GetDatum((int64)row->hash.high);
+    memset(search->in->tts_isnull, 0, COLUMNS * sizeof(bool));
+    ExecStoreVirtualTuple(search->in);
+    tuplesort_puttupleslot(search->sort, search->in);
+}
+
+/* What has been found goes there, without the lock of a page. */
+static void
+sort_found(lmtext_search *search)
+{
+    if (search->sort == NULL)
+        return;
+    for (; search->at < search->count; search->at++)
+        sort_row(search, &search->found[search->at]);
+    search->at = search->count = 0;
+}
+
+static int64
+number_of(const lmtext_search *search, AttrNumber column)
+{
+    bool null;
+
+    return DatumGetInt64(slot_getattr(search->out, column, &null));
+}
+
+static const lmtext_found *
+next_sorted(lmtext_search *search)
+{
+    lmtext_found *row = &search->sorted;
+    bool null;
+    int64 tid;
+
+    if (!tuplesort_gettupleslot(search->sort, true, false, search->out, NULL))
+        return NULL;
+    row->distance = (float)DatumGetFloat8(slot_getattr(search->out, COLUMN_DISTANCE, &null));
+    tid = number_of(search, COLUMN_TID);
+    ItemPointerSet(&row->tid, (BlockNumber)(tid >> 16), (OffsetNumber)(tid & 0xFFFF));
+    row->item = (uint64)number_of(search, COLUMN_ITEM);
+    row->hash.low = (uint64)number_of(search, COLUMN_LOW);
+    row->hash.high = (uint64)number_of(search, COLUMN_HIGH);
+    return row;
+}
+
+/* ---- Deciding ---- */
 
 /* Has the row been decided on in an earlier round? */
 static bool
@@ -101,7 +192,9 @@ decide_top(lmtext_search *search, lm_top *top)
     uint8 *vector = palloc(search->store->layout.row_bytes);
     Buffer buffer = InvalidBuffer;
 
-    qsort(top->entries, top->count, sizeof(*top->entries), by_item);
+    lmtext_check(
+        &search->call,
+        lm_sort(&search->call.ctx, top->entries, top->count, sizeof(*top->entries), by_item), NULL);
     for (size_t i = 0; i < top->count; i++) {
         BlockNumber block = LMTEXT_ITEM_BLOCK(top->entries[i].item);
 
@@ -140,11 +233,9 @@ scan_strips(const probe *p, Page page, BlockNumber block, float distances[32])
 
     for (int i = 0; i < store->layout.strips; i++) {
         size_t first = i * LMTEXT_STRIP_WIDTH;
-        Buffer buffer =
-            lmtext_page_read(store->index, strips[i], LMTEXT_PAGE_STRIP, BUFFER_LOCK_SHARE);
+        Buffer buffer = lmtext_page_read_owned(store->index, strips[i], LMTEXT_PAGE_STRIP, block,
+                                               BUFFER_LOCK_SHARE);
 
-        if (lmtext_page_tail_of(BufferGetPage(buffer))->owner != block)
-            lmtext_index_damaged(store->index, strips[i], "It belongs to another page of codes.");
         lm_strip_add(p->search->query, first, Min(padded - first, LMTEXT_STRIP_WIDTH),
                      (const uint8 *)lmtext_page_body(BufferGetPage(buffer)), sums);
         UnlockReleaseBuffer(buffer);
@@ -200,6 +291,7 @@ scan_list(const probe *p, BlockNumber block)
             (void)PrefetchBuffer(index, MAIN_FORKNUM, next);
         scan_page(p, BufferGetPage(buffer), block);
         UnlockReleaseBuffer(buffer);
+        sort_found(p->search);
         block = next;
         CHECK_FOR_INTERRUPTS();
     }
@@ -281,17 +373,39 @@ note_seen(lmtext_search *search)
         (void)seen_insert(search->seen, search->found[i].item, &found);
 }
 
+static bool
+fits_memory(double rows, size_t size)
+{
+    return rows * size <= work_mem * 1024.0;
+}
+
+static void
+run_last_round(lmtext_search *search)
+{
+    if (!fits_memory(search->rows, sizeof(lmtext_found)))
+        begin_sort(search);
+    search_all(search);
+    if (search->sort != NULL)
+        tuplesort_performsort(search->sort);
+}
+
+/* What has been seen counts from the second round on: the first must be a round for any work_mem.
+ */
 static void
 run_round(lmtext_search *search)
 {
-    search->final =
-        search->exact || search->query == NULL || (double)search->rerank * 2 >= search->rows;
+    search->final = search->exact || search->query == NULL ||
+                    (double)search->rerank * 2 >= search->rows ||
+                    (search->seen != NULL &&
+                     !fits_memory(search->rerank, sizeof(lmtext_found) + 2 * sizeof(seen_item)));
     if (search->final)
-        search_all(search);
+        run_last_round(search);
     else
         search_codes(search);
-    qsort(search->found + search->at, search->count - search->at, sizeof(lmtext_found),
-          by_distance);
+    lmtext_check(&search->call,
+                 lm_sort(&search->call.ctx, search->found + search->at, search->count - search->at,
+                         sizeof(lmtext_found), by_distance),
+                 NULL);
     search->limit = search->rerank * RETURNED;
 }
 
@@ -319,23 +433,13 @@ next_round(lmtext_search *search)
     return true;
 }
 
-/* As many rows as would be there if all pages were full. */
-static double
-rows_about(const lmtext_store *store)
-{
-    const lmtext_layout *layout = &store->layout;
-    double blocks = RelationGetNumberOfBlocks(store->index);
-
-    return layout->rows * Max(blocks / (1 + layout->strips + layout->vector_pages), 1);
-}
-
 void
 lmtext_search_begin(lmtext_search *search, const float *vector)
 {
     MemoryContext caller = MemoryContextSwitchTo(search->memory);
 
     lmtext_call_init(&search->call, search->memory);
-    search->rows = rows_about(search->store);
+    search->rows = lmtext_store_rows(search->store);
     search->last = -INFINITY;
     if (vector != NULL) {
         lmtext_check(&search->call,
@@ -347,13 +451,24 @@ lmtext_search_begin(lmtext_search *search, const float *vector)
     MemoryContextSwitchTo(caller);
 }
 
+/* Nearest first, of what is left of this round. */
+static const lmtext_found *
+take_row(lmtext_search *search)
+{
+    if (search->sort != NULL)
+        return next_sorted(search);
+    return search->at < search->count && (search->final || search->at < search->limit)
+               ? &search->found[search->at++]
+               : NULL;
+}
+
 /* The next row of this round. */
 static const lmtext_found *
 next_of_round(lmtext_search *search)
 {
-    while (search->at < search->count && (search->final || search->at < search->limit)) {
-        const lmtext_found *row = &search->found[search->at++];
+    const lmtext_found *row;
 
+    while ((row = take_row(search)) != NULL) {
         if (search->strict && row->distance < search->last)
             continue;
         search->last = row->distance;
@@ -381,4 +496,12 @@ lmtext_search_next(lmtext_search *search)
         if (!more)
             search->limit = INFINITY;
     }
+}
+
+void
+lmtext_search_end(lmtext_search *search)
+{
+    if (search->sort != NULL)
+        tuplesort_end(search->sort);
+    search->sort = NULL;
 }

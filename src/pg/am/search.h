@@ -32,11 +32,18 @@ typedef struct lmtext_search {
     size_t count, space, at;
     double limit; /* rows that are returned before the next round */
     float last;   /* distance of the row that was returned last */
+
+    /* The last round of an index whose rows are more than work_mem takes; else NULL. */
+    struct Tuplesortstate *sort;
+    struct TupleTableSlot *in, *out;
+    lmtext_found sorted; /* the row of it that is next */
 } lmtext_search;
 
 /* For a vector as the user gave it; NULL: for a null. */
 void lmtext_search_begin(lmtext_search *search, const float *vector);
 /* The next row, valid until the next call; NULL: there is none. */
 const lmtext_found *lmtext_search_next(lmtext_search *search);
+/* Before its memory goes. */
+void lmtext_search_end(lmtext_search *search);
 
 #endif

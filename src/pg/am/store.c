@@ -428,3 +428,12 @@ lmtext_store_open(Relation index, lmtext_store *store)
     if (!lmtext_layout_make(kept->space, &store->layout))
         lmtext_index_damaged(index, 0, "Its vectors are too wide.");
 }
+
+double
+lmtext_store_rows(const lmtext_store *store)
+{
+    const lmtext_layout *layout = &store->layout;
+    double blocks = RelationGetNumberOfBlocks(store->index);
+
+    return layout->rows * Max(blocks / (1 + layout->strips + layout->vector_pages), 1);
+}

@@ -79,9 +79,14 @@ lmtext_embedder_check(const lmtext_embedder *embedder, Relation index, const lmt
 {
     const lmtext_model *model = embedder->inference.model;
 
-    if (meta->width == 0 ||
-        memcmp(&model->identity.digest, &meta->digest, sizeof meta->digest) == 0)
+    if (meta->width == 0)
         return;
+    if (memcmp(&model->identity.digest, &meta->digest, sizeof meta->digest) == 0) {
+        if (lmtext_embed_width(embedder->inference.model, &embedder->inference.options) !=
+            meta->width)
+            lmtext_index_damaged(index, 0, "The meta page has another width than its model.");
+        return;
+    }
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("index \"%s\" was made by another model than \"%s\" is now",
                            RelationGetRelationName(index), model->name),

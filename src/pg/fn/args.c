@@ -298,8 +298,8 @@ arg_stable(FunctionCallInfo fcinfo, int argno)
     return in_set(fcinfo, &state_of(fcinfo)->stable, argno);
 }
 
-static bool
-arg_steady(FunctionCallInfo fcinfo, int argno)
+bool
+lmtext_arg_steady(FunctionCallInfo fcinfo, int argno)
 {
     return in_set(fcinfo, &state_of(fcinfo)->steady, argno);
 }
@@ -326,7 +326,7 @@ lmtext_arg_memo(FunctionCallInfo fcinfo, int argno)
         memo->function = fcinfo->flinfo->fn_oid;
         memo->argno = argno;
         memo->stable = arg_stable(fcinfo, argno);
-        memo->steady = arg_steady(fcinfo, argno);
+        memo->steady = lmtext_arg_steady(fcinfo, argno);
         memo->memory = fcinfo->flinfo->fn_mcxt;
     }
     return memo;
@@ -386,7 +386,7 @@ pair_memo(FunctionCallInfo fcinfo)
     lmtext_memo *memo = lmtext_arg_memo(fcinfo, 0);
 
     memo->stable = arg_stable(fcinfo, 0) && arg_stable(fcinfo, 1);
-    memo->steady = arg_steady(fcinfo, 0) && arg_steady(fcinfo, 1);
+    memo->steady = lmtext_arg_steady(fcinfo, 0) && lmtext_arg_steady(fcinfo, 1);
     return memo;
 }
 

@@ -92,6 +92,7 @@ bool lmtext_arg_infer(FunctionCallInfo fcinfo, const lmtext_inference *inference
 
 /* Are arguments `first` to `last` the same while the statement runs (glue/expr.h)? */
 bool lmtext_args_stable(FunctionCallInfo fcinfo, int first, int last);
+bool lmtext_arg_steady(FunctionCallInfo fcinfo, int argno); /* does it read no column? */
 
 /* Space of `size` bytes per FmgrInfo, zeroed when first asked for; one per function. */
 void *lmtext_arg_space(FunctionCallInfo fcinfo, size_t size);

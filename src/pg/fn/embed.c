@@ -219,13 +219,14 @@ lmtext_embed_document_array_call(PG_FUNCTION_ARGS)
 /* ---- Two texts ---- */
 
 /*
- * Which sides two texts are on where a model has ways of their own for these: what does not change
- * in the statement are the words that are searched for; else the second text is.
+ * Which sides two texts are on where a model has ways of their own for these: what reads no column
+ * are the words that are searched for, be it a constant or what an outer row gives; else the second
+ * text is.
  */
 static int
 find_words(FunctionCallInfo fcinfo)
 {
-    return lmtext_args_stable(fcinfo, 0, 0) && !lmtext_args_stable(fcinfo, 1, 1) ? 0 : 1;
+    return lmtext_arg_steady(fcinfo, 0) && !lmtext_arg_steady(fcinfo, 1) ? 0 : 1;
 }
 
 static lm_side
@@ -238,10 +239,16 @@ choose_side(const lmtext_model *model, bool words)
 
 /* An index scan that returned the row has computed its distance (service/known.h). */
 static bool
-known_distance(FunctionCallInfo fcinfo, const lmtext_model *model, int words, double *distance)
+known_distance(FunctionCallInfo fcinfo, double *distance)
 {
-    return lmtext_known_any() && lmtext_arg_on_long(fcinfo, 3) == LM_LONG_TRUNCATE &&
-           lmtext_known_find(model, lmtext_arg_text(fcinfo, words),
+    MemoryContext query = fcinfo->flinfo->fn_mcxt;
+    int words;
+
+    if (!lmtext_known_any(query) || lmtext_arg_on_long(fcinfo, 3) != LM_LONG_TRUNCATE)
+        return false;
+    words = find_words(fcinfo);
+    return !lmtext_arg_steady(fcinfo, 1 - words) &&
+           lmtext_known_find(query, lmtext_arg_model(fcinfo), lmtext_arg_text(fcinfo, words),
                              lmtext_arg_text(fcinfo, 1 - words), distance);
 }
 
@@ -254,8 +261,6 @@ text_distance(FunctionCallInfo fcinfo, double *distance)
     const float *vectors[2];
     int words = find_words(fcinfo);
 
-    if (known_distance(fcinfo, model, words, distance))
-        return true;
     for (int i = 0; i < 2; i++) {
         lmtext_embed_defaults(&inferences[i].options, lmtext_arg_on_long(fcinfo, 3));
         inferences[i].options.side = choose_side(model, i == words);
@@ -284,7 +289,7 @@ lmtext_text_distance_call(PG_FUNCTION_ARGS)
 {
     double distance;
 
-    if (!text_distance(fcinfo, &distance))
+    if (!known_distance(fcinfo, &distance) && !text_distance(fcinfo, &distance))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(distance);
 }

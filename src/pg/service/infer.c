@@ -194,6 +194,18 @@ lmtext_infer_text(const lmtext_inference *inference, lm_text text, void *result,
     return true;
 }
 
+bool
+lmtext_infer_has_token(const lmtext_inference *inference, lm_text text, void *result)
+{
+    size_t done;
+    lm_status status = run_what_is_left(inference, &text, 1, result, NULL, &done);
+
+    if (status == LM_NO_TOKEN && inference->model->call.interrupt == NULL)
+        return false;
+    lmtext_check(&inference->model->call, status, inference->model->name);
+    return true;
+}
+
 /* A cancel was consumed here, so it must be thrown here. */
 size_t
 lmtext_infer_some(const lmtext_inference *inference, const lm_text *texts, size_t count,

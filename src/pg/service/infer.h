@@ -84,6 +84,8 @@ void lmtext_infer(const lmtext_inference *inference, const lm_text *texts, size_
  */
 bool lmtext_infer_text(const lmtext_inference *inference, lm_text text, void *result,
                        lmtext_empty_texts *empty);
+/* The same for whoever only asks whether there is one, with whichever lmtext.on_empty. */
+bool lmtext_infer_has_token(const lmtext_inference *inference, lm_text text, void *result);
 /*
  * The same as lmtext_infer as far as it goes: how many texts were computed before one failed. found
  * receives which of the results the prediction cache had.

@@ -61,16 +61,20 @@ find_row(const lmtext_known *known, lm_text text, double *distance)
 }
 
 bool
-lmtext_known_any(void)
+lmtext_known_any(MemoryContext query)
 {
-    return open_scans != NULL;
+    for (const lmtext_known *known = open_scans; known != NULL; known = known->next)
+        if (known->query == query)
+            return true;
+    return false;
 }
 
 bool
-lmtext_known_find(const lmtext_model *model, lm_text words, lm_text text, double *distance)
+lmtext_known_find(MemoryContext query, const lmtext_model *model, lm_text words, lm_text text,
+                  double *distance)
 {
     for (const lmtext_known *known = open_scans; known != NULL; known = known->next)
-        if (known->words.length == words.length &&
+        if (known->query == query && known->words.length == words.length &&
             memcmp(known->words.bytes, words.bytes, words.length) == 0 &&
             memcmp(&known->model, &model->identity.digest, sizeof known->model) == 0 &&
             find_row(known, text, distance)) {

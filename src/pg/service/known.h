@@ -4,7 +4,9 @@
  *
  * A scan that is open says model and words; for each row that it returns, a hash of the row's text
  * under the index's key, and the distance. The operator asks before it embeds. A scan's last rows
- * are kept, more than are read ahead of the operator.
+ * are kept, more than are read ahead of the operator. Only calls of the statement that the scan is
+ * part of are answered, and a scan whose user may not see all rows of the table says nothing:
+ * whether a text has been met tells that it is there.
  */
 #ifndef LMTEXT_KNOWN_H
 #define LMTEXT_KNOWN_H
@@ -17,6 +19,7 @@
 
 typedef struct lmtext_known {
     struct lmtext_known *next;
+    MemoryContext query; /* of the executor that the scan is run by */
     lmtext_digest model;
     lm_text words; /* in UTF-8; lives as long as this */
     unsigned char key[LM_SIPHASH_KEY_BYTES];
@@ -31,8 +34,10 @@ typedef struct lmtext_known {
 void lmtext_known_open(lmtext_known *known, MemoryContext memory);
 void lmtext_known_add(lmtext_known *known, lm_hash128 text, double distance);
 
-bool lmtext_known_any(void); /* is there an open scan? */
+/* Is there an open scan of the executor with this memory, as of a call's FmgrInfo? */
+bool lmtext_known_any(MemoryContext query);
 /* By texts that are cut at the model's window; counted as a hit. */
-bool lmtext_known_find(const lmtext_model *model, lm_text words, lm_text text, double *distance);
+bool lmtext_known_find(MemoryContext query, const lmtext_model *model, lm_text words, lm_text text,
+                       double *distance);
 
 #endif

@@ -6,6 +6,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -56,6 +57,15 @@ keep_string(lmtext_resolver *resolver, char **kept, const char *string)
     *kept = copy;
 }
 
+static void
+remember(lmtext_resolver *resolver, const char *name, const lmtext_guard *guard, Oid version)
+{
+    keep_string(resolver, &resolver->name, name);
+    keep_string(resolver, &resolver->path, namespace_search_path);
+    resolver->guard = *guard;
+    resolver->version = version;
+}
+
 static Oid
 resolve_anew(lmtext_resolver *resolver, const char *name, Oid table)
 {
@@ -66,10 +76,7 @@ resolve_anew(lmtext_resolver *resolver, const char *name, Oid table)
     version =
         OidIsValid(table) ? lmtext_catalog_resolve_near(name, table) : lmtext_catalog_resolve(name);
     LMTEXT_FAULT_POINT("name_resolved");
-    keep_string(resolver, &resolver->name, name);
-    keep_string(resolver, &resolver->path, namespace_search_path);
-    resolver->guard = guard;
-    resolver->version = version;
+    remember(resolver, name, &guard, version);
     return version;
 }
 
@@ -103,6 +110,26 @@ lmtext_resolver_near(lmtext_resolver *resolver, const char *name, Oid table)
     if (is_known(resolver, name, strlen(name)))
         return resolver->version;
     return resolve_anew(resolver, name, table);
+}
+
+bool
+lmtext_resolver_knows(const lmtext_resolver *resolver, const char *name)
+{
+    return is_known(resolver, name, strlen(name));
+}
+
+Oid
+lmtext_resolver_found(lmtext_resolver *resolver, const char *name, Oid version)
+{
+    lmtext_guard guard = lmtext_guard_now();
+
+    resolver->version = InvalidOid;
+    LockRelationOid(version, AccessShareLock);
+    if (!lmtext_catalog_is_model(version))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("model version \"%s\" does not exist", name)));
+    remember(resolver, name, &guard, version);
+    return version;
 }
 
 lmtext_model *

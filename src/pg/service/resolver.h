@@ -46,6 +46,10 @@ typedef struct lmtext_resolver {
 Oid lmtext_resolver_named(lmtext_resolver *resolver, const char *name, size_t length);
 /* The same for a trigger's argument, which means one version whoever fires it. */
 Oid lmtext_resolver_near(lmtext_resolver *resolver, const char *name, Oid table);
+/* For a caller that finds a version by other ways than its name: is `version` still the answer? And
+ * this is it, which is locked; 42704 where it was dropped meanwhile. */
+bool lmtext_resolver_knows(const lmtext_resolver *resolver, const char *name);
+Oid lmtext_resolver_found(lmtext_resolver *resolver, const char *name, Oid version);
 
 /*
  * The version, loaded, pinned and checked for the current user. From here on the call under way
