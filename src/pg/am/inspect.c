@@ -28,6 +28,7 @@
 
 #include "pg/am/search.h"
 #include "pg/compat.h"
+#include "pg/glue/relation.h"
 #include "pg/glue/try.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_stats);
@@ -60,7 +61,7 @@ open_index(Oid relid, Relation *heap)
     Relation index;
 
     *heap = OidIsValid(table) ? table_open(table, AccessShareLock) : NULL;
-    index = relation_open(relid, AccessShareLock);
+    index = lmtext_relation_open(relid, AccessShareLock);
     check_is_ours(index);
     return index;
 }

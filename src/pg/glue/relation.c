@@ -1,9 +1,11 @@
 /*
  * relation.c - see relation.h.
  */
-#include "pg/glue/relation.h"
+#include "postgres.h"
 
 #include "access/relation.h"
+
+#include "pg/glue/relation.h"
 
 Relation
 lmtext_relation_open(Oid relid, LOCKMODE lock)
