@@ -6208,6 +6208,9 @@ DECLARE
     version lmtext.models;
 BEGIN
     SELECT m.* INTO version FROM lmtext.models m WHERE m.model OPERATOR(pg_catalog.=) named;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = pg_catalog.format('permission denied for model %s', named);
+    END IF;
     RETURN version;
 END $$;
 COMMENT ON FUNCTION lmtext_internal.version_of(text) IS 'the version that a name means';
