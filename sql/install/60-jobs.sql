@@ -1024,7 +1024,7 @@ COMMENT ON FUNCTION lmtext_internal.scan_job(lmtext.job, regclass[]) IS
 
 -- Keys of rows that a run would do now, as text.
 CREATE FUNCTION lmtext.stale(name text, OUT key text) RETURNS SETOF text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000000 ROWS 1000 AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 ROWS 1000 AS $$
 DECLARE
     job lmtext.job := lmtext_internal.own_job(stale.name);
     parts record := lmtext_internal.job_parts(job);

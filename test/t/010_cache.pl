@@ -429,8 +429,10 @@ value(qq{
 
 {
     my $slack = $node->pg_version < 17;
-    my $poor = start_node('poor', conf => "max_connections = 10\nmax_locks_per_transaction = 24\n");
+    my $poor = start_node('poor', conf => "max_connections = 10\n");
+    # CREATE EXTENSION locks each of its objects.
     $poor->safe_psql('postgres', "CREATE EXTENSION lmtext; SELECT lmtext.import_model('a', '$tiny')");
+    $poor->append_conf('postgresql.conf', 'max_locks_per_transaction = 24');
     my $eat = 'SELECT count(pg_advisory_lock(i)) FROM generate_series(1, 1000000) i';
     my $use = q{SELECT 'result', (lmtext.embed('a', 'a'))[1] IS NOT NULL};
     $poor->restart;
