@@ -84,7 +84,9 @@ def method_rows(connection, name, options, test_rows):
     call = f"CALL lmtext.train('{name}', 'SELECT body, label FROM set_train', '{json.dumps(options)}')"
     _, taken = Work(lambda: connection.execute(call), connection).time()
     ask = f"SELECT lmtext.accuracy(label, lmtext.classify(body, '{name}')) FROM set_test"
-    (accuracy,), answering = Work(lambda: connection.execute(ask).fetchone(), connection).time()
+    found = []
+    _, answering = Work(lambda: found.append(connection.execute(ask).fetchone()[0]), connection).time()
+    accuracy = found[0]
     metrics, = connection.execute(f"SELECT metrics FROM lmtext.models WHERE name = '{name}' ORDER BY version DESC LIMIT 1").fetchone()
     chosen = next((f": {t['method']}" for t in metrics.get("tried", ()) if t["chosen"]), "")
     return [(f"{options['method']}{chosen}, test accuracy", f"{accuracy:.4f}"),
