@@ -29,6 +29,14 @@ lm_unicode_flags(uint32_t c)
     return TABLE_VALUE(flags, c);
 }
 
+bool
+lm_is_space(uint32_t c)
+{
+    if (c < 0x80)
+        return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
+    return (lm_unicode_flags(c) & LM_UNICODE_SPACE) != 0;
+}
+
 unsigned
 lm_unicode_class(uint32_t c)
 {

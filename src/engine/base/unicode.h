@@ -30,6 +30,8 @@ enum {
 #define LM_UNICODE_MAX_MAPPING 18
 
 unsigned lm_unicode_flags(uint32_t c);
+/* White space as Python has it: White_Space, and four separators among the controls. */
+bool lm_is_space(uint32_t c);
 
 /* Canonical combining class; 0 for starters. */
 unsigned lm_unicode_class(uint32_t c);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/lower.h"
+#include "base/unicode.h"
 #include "base/utf8.h"
 #include "base/words.h"
 

@@ -47,14 +47,6 @@ lm_stretches_add(lm_stretches *spans, size_t start, size_t stop)
 
 /* ---- Kinds ---- */
 
-bool
-lm_is_space(uint32_t c)
-{
-    if (c < 0x80)
-        return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
-    return (lm_unicode_flags(c) & LM_UNICODE_SPACE) != 0;
-}
-
 static bool
 is_ascii_word(uint32_t c)
 {

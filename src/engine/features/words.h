@@ -49,8 +49,6 @@ extern const lm_word_kind lm_word_kinds[]; /* ends with a row without a name */
 
 /* By name, or NULL. */
 const lm_word_kind *lm_word_kind_find(const char *name);
-/* White space as Python has it: White_Space, and four separators among the controls. */
-bool lm_is_space(uint32_t c);
 
 /* The words of valid UTF-8 behind those of the list. Polls cancel. */
 lm_status lm_words_cut(const lm_word_kind *kind, lm_text text, lm_stretches *spans);

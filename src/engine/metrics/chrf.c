@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/unicode.h"
 #include "base/utf8.h"
 #include "metrics/ngrams.h"
 #include "metrics/text_measures.h"
@@ -35,7 +36,7 @@ cut_characters(const void *how, lm_text text, lm_intern *words, lm_tokens *to)
         uint32_t c = lm_utf8_decode(text.bytes + at, &bytes);
 
         at += (size_t)bytes;
-        if (!lm_text_is_space(c))
+        if (!lm_is_space(c))
             LM_TRY(lm_tokens_push(words->ctx, to, c));
     }
     return LM_OK;

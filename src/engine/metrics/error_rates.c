@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "base/unicode.h"
 #include "base/utf8.h"
 #include "metrics/bleu_tokenizers.h"
 #include "metrics/edit_distance.h"
@@ -112,7 +113,7 @@ cut_at_spaces(const void *how, lm_text text, lm_intern *words, lm_tokens *to)
 
     LM_TRY(lm_text_strip(words->ctx, &text));
     for (size_t at = 0; at < text.length; at = next) {
-        bool space = lm_text_is_space(lm_utf8_decode(text.bytes + at, &bytes));
+        bool space = lm_is_space(lm_utf8_decode(text.bytes + at, &bytes));
 
         next = at + (size_t)bytes;
         if (++seen % LM_TEXT_POLL_EVERY == 0)

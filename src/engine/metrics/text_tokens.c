@@ -10,14 +10,6 @@
 #include "base/utf8.h"
 
 /* Python counts the four separators of ASCII, which Unicode's White_Space has not. */
-bool
-lm_text_is_space(uint32_t c)
-{
-    if (c < 0x80)
-        return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x1f);
-    return (lm_unicode_flags(c) & LM_UNICODE_SPACE) != 0;
-}
-
 static size_t
 last_character(lm_text text)
 {
@@ -36,7 +28,7 @@ lm_text_strip_end(lm_context *ctx, lm_text *text)
     while (text->length > 0) {
         size_t at = last_character(*text);
 
-        if (!lm_text_is_space(lm_utf8_decode(text->bytes + at, &bytes)))
+        if (!lm_is_space(lm_utf8_decode(text->bytes + at, &bytes)))
             break;
         text->length = at;
         if (at % LM_TEXT_POLL_EVERY == 0)
@@ -51,7 +43,7 @@ lm_text_strip(lm_context *ctx, lm_text *text)
     int bytes;
 
     LM_TRY(lm_text_strip_end(ctx, text));
-    while (text->length > 0 && lm_text_is_space(lm_utf8_decode(text->bytes, &bytes))) {
+    while (text->length > 0 && lm_is_space(lm_utf8_decode(text->bytes, &bytes))) {
         text->bytes += bytes;
         text->length -= (size_t)bytes;
         if (text->length % LM_TEXT_POLL_EVERY == 0)
@@ -86,7 +78,7 @@ lm_text_next_word(lm_context *ctx, lm_text text, size_t *at, lm_text *word)
     *word = (lm_text){text.bytes + *at, 0};
     while (*at < text.length) {
         int bytes;
-        bool space = lm_text_is_space(lm_utf8_decode(text.bytes + *at, &bytes));
+        bool space = lm_is_space(lm_utf8_decode(text.bytes + *at, &bytes));
 
         if (++seen % LM_TEXT_POLL_EVERY == 0)
             LM_TRY(lm_poll(ctx));

@@ -25,8 +25,6 @@ typedef struct lm_tokens {
     size_t count, room;
 } lm_tokens;
 
-/* White space of str.isspace(). */
-bool lm_text_is_space(uint32_t c);
 /* Without white space at its end, and at both. */
 lm_status lm_text_strip_end(lm_context *ctx, lm_text *text);
 lm_status lm_text_strip(lm_context *ctx, lm_text *text);

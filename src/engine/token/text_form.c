@@ -61,12 +61,6 @@ is_control(uint32_t c)
     return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0);
 }
 
-static bool
-is_space(uint32_t c)
-{
-    return (lm_unicode_flags(c) & LM_UNICODE_SPACE) || (c >= 0x1c && c <= 0x1f);
-}
-
 static lm_status
 drop(characters *c, bool (*goes)(uint32_t c))
 {
@@ -89,7 +83,7 @@ join_words(characters *c)
 
     for (size_t i = 0; i < c->now.count; i++) {
         LM_TRY(lm_poll_step(c->ctx, i));
-        if (is_space(c->now.c[i])) {
+        if (lm_is_space(c->now.c[i])) {
             waits = kept > 0;
             continue;
         }

@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+#include "base/sort.h"
 #include "pg/am/search.h"
 #include "pg/compat.h"
 #include "pg/glue/relation.h"
@@ -491,9 +492,14 @@ compare_as_owner(checking *c)
 static void
 check_entries(checking *c)
 {
-    qsort(c->entries, c->count, sizeof(entry), by_tid);
-    for (int64 i = 1; i < c->count; i++)
+    lmtext_call call;
+
+    lmtext_call_init(&call, CurrentMemoryContext);
+    lmtext_check(&call, lm_sort(&call.ctx, c->entries, c->count, sizeof(entry), by_tid), NULL);
+    for (int64 i = 1; i < c->count; i++) {
+        CHECK_FOR_INTERRUPTS();
         c->twice += by_tid(&c->entries[i - 1], &c->entries[i]) == 0;
+    }
     answer(c, "places", c->twice == 0,
            psprintf(INT64_FORMAT " places of rows are in the index more than once", c->twice));
     if (c->walk.store.meta.width > 0)
