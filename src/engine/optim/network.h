@@ -1,0 +1,52 @@
+/*
+ * network.h - a network as the trainer sees it: parameters, and what they say of rows.
+ *
+ * Rows are numbered from 0 in the order of the query. The loss of a batch is Σ over its rows' terms
+ * / weight, where the weight is that of the whole batch (rows, tokens that are not ignored, the sum
+ * of class weights): so a batch can be cut into parts, for accumulation, for memory or for workers,
+ * and their gradients add up to the same.
+ */
+#ifndef LM_OPTIM_NETWORK_H
+#define LM_OPTIM_NETWORK_H
+
+#include "base/context.h"
+#include "optim/param.h"
+
+/* What a pass over a part of a batch is told. */
+typedef struct lm_pass {
+    double weight; /* of the whole batch; terms are divided by it */
+    uint64_t seed; /* of the run: of dropout and of masks */
+    uint64_t step; /* optimizer steps so far; with the seed and a row's number it gives its noise,
+                      so that neither the cut of a batch nor a resumed run changes a bit of it */
+    bool training; /* dropout and its like are on, and gradients are added to */
+} lm_pass;
+
+#define LM_MEASURES_MAX 8
+
+/* What an evaluation says: names are the network's own; NaN where a figure is not known. */
+typedef struct lm_measures {
+    double loss;
+    const char *names[LM_MEASURES_MAX]; /* "accuracy", "f1" … */
+    double values[LM_MEASURES_MAX];
+    int count;
+} lm_measures;
+
+typedef struct lm_network {
+    void *self;
+    lm_param *params;
+    size_t param_count;
+    size_t rows;
+    bool whole_batches; /* terms of a row depend on the others of its batch: it is not cut */
+    /* Of a batch; NULL: the number of rows. */
+    lm_status (*weight)(void *self, const size_t *rows, size_t count, double *weight);
+    /* Add the loss's share of these rows to *loss, and in training its gradients. Polls cancel. */
+    lm_status (*pass)(void *self, const size_t *rows, size_t count, const lm_pass *pass,
+                      double *loss);
+    /* Of rows that are held out; without dropout. */
+    lm_status (*measure)(void *self, const size_t *rows, size_t count, lm_measures *measures);
+    /* How much memory a row takes in a pass, for cutting batches; NULL: they are never cut. */
+    size_t (*row_bytes)(void *self, size_t row);
+    /* A batch's noise on parameters (FGM, PGD) and the like come with wrappers of `pass`. */
+} lm_network;
+
+#endif
