@@ -488,6 +488,15 @@ FOLDERS = {
                              pylate=dict(query_prefix="[Q] ", document_prefix="[D] ", query_length=11,
                                          document_length=15, attend_to_expansion_tokens=True),
                              steps=[("Dense", 20, 7, "Identity", dict(bias=False))]),
+    # As ColBERT's authors wrote it: the projection among the weights, settings in artifact.metadata.
+    "bert-late-authors": dict(seed=464, hidden_size=20, num_attention_heads=2, num_hidden_layers=2, intermediate_size=9,
+                              max_position_embeddings=40, window=40, spare_rows=2, more_words=["[unused0]", "[unused1]"],
+                              authors=dict(width=7, metadata=None)),
+    "bert-late-authors-set": dict(seed=465, hidden_size=12, num_attention_heads=3, num_hidden_layers=1, intermediate_size=9,
+                                  spare_rows=2, more_words=["[unused0]", "[unused1]"],
+                                  authors=dict(width=5, metadata=dict(
+                                      query_token_id="[unused1]", doc_token_id="[unused0]", query_maxlen=9, doc_maxlen=12,
+                                      attend_to_mask_tokens=True, mask_punctuation=False, dim=5, similarity="cosine"))),
     "distilbert-late": dict(seed=462, family="DistilBert", dim=20, n_heads=4, n_layers=1, hidden_dim=9,
                             late=dict(query_length=7), skip=["the", "."], skip_tasks=["query", "document"],
                             steps=[("Dense", 20, 13, "Tanh", {}), ("Dense", 13, 5, "Identity", {})]),
@@ -586,7 +595,7 @@ FOLDERS = {
                              output_embedding_size=8, hidden_size=20, num_attention_heads=4, num_hidden_layers=1,
                              intermediate_size=9, id2label={0: "no", 1: "yes"}),
 }
-OWN = {"bytes", "late", "pylate", "markers", "skip", "skip_tasks", "document_length", "sparse", "bin", "words", "pairs", "cross_st6", "old", "layers_apart", "tokenizer_class", "steps", "tokens", "seed", "head", "family", "naming", "dtype", "shards", "st", "pooling",
+OWN = {"authors", "more_words", "window", "bytes", "late", "pylate", "markers", "skip", "skip_tasks", "document_length", "sparse", "bin", "words", "pairs", "cross_st6", "old", "layers_apart", "tokenizer_class", "steps", "tokens", "seed", "head", "family", "naming", "dtype", "shards", "st", "pooling",
        "normalize", "include_prompt",
        "default", "prompts", "pooler", "spare_rows", "embedding_scale"}
 
@@ -622,7 +631,7 @@ def make_tokenizer(folder, spec):
     kind = spec.get("tokens", family.get("tokens", "bert"))
     names = NAMES[kind]
     special = SPECIAL if kind == "bert" else list(names.values())
-    vocabulary = {token: i for i, token in enumerate(dict.fromkeys(special + ORDINARY))}
+    vocabulary = {token: i for i, token in enumerate(dict.fromkeys(special + ORDINARY + spec.get("more_words", [])))}
     if spec.get("bytes"):
         return make_byte_tokenizer(folder, spec, names)
     if spec.get("words"):
@@ -646,7 +655,7 @@ def make_tokenizer(folder, spec):
     tokenizer.save(os.path.join(folder, "tokenizer.json"))
     write_json(os.path.join(folder, "tokenizer_config.json"), {
         "cls_token": cls, "do_lower_case": True, "mask_token": names["mask"],
-        "model_max_length": WINDOW, "pad_token": names["pad"], "sep_token": sep,
+        "model_max_length": spec.get("window", WINDOW), "pad_token": names["pad"], "sep_token": sep,
         "strip_accents": None, "tokenize_chinese_chars": True,
         "tokenizer_class": spec.get("tokenizer_class", TOKENIZER_CLASSES[kind]), "unk_token": names["unk"],
         **family.get("tokenizer", {})})
@@ -668,7 +677,7 @@ def make_byte_tokenizer(folder, spec, names):
     tokenizer.save(os.path.join(folder, "tokenizer.json"))
     write_json(os.path.join(folder, "tokenizer_config.json"), {
         "add_prefix_space": False, "bos_token": cls, "cls_token": cls, "eos_token": sep, "mask_token": names["mask"],
-        "model_max_length": WINDOW, "pad_token": names["pad"], "sep_token": sep,
+        "model_max_length": spec.get("window", WINDOW), "pad_token": names["pad"], "sep_token": sep,
         "tokenizer_class": "PreTrainedTokenizerFast", "unk_token": names["unk"]})
 
 
@@ -1011,6 +1020,20 @@ def write_pylate(spec, folder, seed):
         "__version__": {"sentence_transformers": "5.1.1", "transformers": "4.56.2", "pytorch": "2.8.0"},
         "prompts": spec.get("prompts", {}), "default_prompt_name": None, "similarity_fn_name": "MaxSim",
         "model_type": "ColBERT", **spec["pylate"]})
+
+
+def write_authors(spec, folder, seed):
+    """What ColBERT's authors write: no modules; names of the weights begin with bert."""
+    authors = spec["authors"]
+    torch.manual_seed(seed + 2000)
+    weights = os.path.join(folder, "model.safetensors")
+    tensors = {f"bert.{name}": value for name, value in safetensors.torch.load_file(weights).items()}
+    save_tensors({**tensors, "linear.weight": torch.randn(authors["width"], spec["hidden_size"])}, weights)
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    write_json(os.path.join(folder, "config.json"), {**config, "architectures": ["HF_ColBERT"]})
+    if authors["metadata"] is not None:
+        write_json(os.path.join(folder, "artifact.metadata"), authors["metadata"])
 
 
 def golden_late(folder):
@@ -1403,7 +1426,9 @@ def make_tiny(name, spec, seed):
         write_late(spec, folder, seed)
     if "pylate" in spec:
         write_pylate(spec, folder, seed)
-    late = "late" in spec or "pylate" in spec
+    if "authors" in spec:
+        write_authors(spec, folder, seed)
+    late = any(writer in spec for writer in ("late", "pylate", "authors"))
     golden = {"reference": {m.__name__: v for m, v in PINNED.items()},
               "hidden": golden_hidden(model, spec, seed)}
     golden["late" if late else "texts"] = golden_late(folder) if late else golden_texts(folder, spec)

@@ -8,9 +8,9 @@ SET search_path = test_late, public;
 \getenv source_dir LMTEXT_SOURCE_DIR
 \set tiny :source_dir '/models/tiny'
 
--- Folders of sentence-transformers 6 and of pylate, queries filled up or not, attended to or not.
+-- Folders of sentence-transformers 6, of ColBERT's authors and of pylate, queries filled up or not, attended to or not.
 CREATE TABLE folder AS SELECT f AS folder, lmtext.import_model(f, :'tiny' || '/' || f) AS version
-FROM unnest(ARRAY['bert-late', 'bert-late-pylate', 'distilbert-late', 'modernbert-late', 'mpnet-late']) f;
+FROM unnest(ARRAY['bert-late', 'bert-late-authors', 'bert-late-authors-set', 'bert-late-pylate', 'distilbert-late', 'modernbert-late', 'mpnet-late']) f;
 SELECT lmtext.import_model('vectors', :'tiny' || '/bert') AS other;
 SELECT name, family, task, dimensions, max_tokens FROM lmtext.models ORDER BY name COLLATE "C";
 

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/size.h"
+#include "format/colbert.h"
 #include "format/pytorch.h"
 #include "format/word_files.h"
 #include "format/word_vectors.h"
@@ -131,6 +132,8 @@ wanted_options(lm_context *ctx, const lm_source *source, lm_model_options *optio
 /* What is put over a folder's own files. */
 typedef struct shown_files {
     lm_pytorch_files pytorch;
+    lm_source weights;
+    lm_colbert_files colbert;
     lm_word_vectors words;
 } shown_files;
 
@@ -148,8 +151,9 @@ show_files(lm_context *ctx, lm_arena *arena, lm_source_dir *dir, const lm_source
     LM_TRY(lm_word_find_end(ctx, &find, &name));
     if (name)
         name = lm_arena_copy(arena, name, strlen(name));
+    files->weights = lm_pytorch_source(&files->pytorch, arena, below);
     *source = name ? lm_word_vectors_source(&files->words, arena, below, name, &options)
-                   : lm_pytorch_source(&files->pytorch, arena, below);
+                   : lm_colbert_source(&files->colbert, arena, &files->weights);
     return LM_OK;
 }
 

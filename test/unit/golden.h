@@ -11,6 +11,7 @@
 
 #include "base/size.h"
 #include "family/family.h"
+#include "format/colbert.h"
 #include "format/pytorch.h"
 #include "fake.h"
 #include "unit.h"
@@ -113,6 +114,52 @@ golden_convert(golden_folder *folder)
     folder->files.went_back = false;
 }
 
+/* A file of the folder from now on, in the place of one of its name. */
+static inline void
+golden_put(golden_folder *folder, fake_file file)
+{
+    fake_file *there = fake_find(&folder->files, file.name);
+
+    if (there)
+        *there = file;
+    else
+        fake_add_bytes(&folder->files, file.name, file.data, file.size);
+}
+
+/* A folder of ColBERT's authors as an import takes it over. */
+static inline void
+golden_convert_colbert(golden_folder *folder)
+{
+    static const char *const shown[] = {
+        "modules.json",        "config_sentence_transformers.json",
+        "1_Dense/config.json", "1_Dense/model.safetensors",
+        "model.safetensors",
+    };
+    enum { SHOWN = sizeof shown / sizeof shown[0] };
+    lm_source below = fake_open(&folder->files), source;
+    fake_file made[SHOWN];
+    lm_colbert_files files;
+
+    source = lm_colbert_source(&files, &folder->arena, &below);
+    for (size_t i = 0; i < SHOWN; i++) {
+        uint64_t size = 0;
+        bool found;
+        char *data;
+
+        CHECK_OK(folder->ctx, source.stat(folder->ctx, source.opaque, shown[i], &found, &size));
+        if (!files.first)
+            break;
+        data = lm_arena_alloc(&folder->arena, (size_t)size);
+        CHECK_OK(folder->ctx, source.read(folder->ctx, source.opaque, shown[i], 0, data, size));
+        made[i] = (fake_file){shown[i], data, (size_t)size, 0};
+    }
+    for (size_t i = 0; i < SHOWN && files.first; i++)
+        golden_put(folder, made[i]);
+    for (int i = 0; i < folder->files.count; i++)
+        folder->files.files[i].read_to = 0;
+    folder->files.went_back = false;
+}
+
 /* Read models/tiny/NAME; golden.json is parsed and no part of the source. */
 static inline void
 golden_open(lm_context *ctx, const char *name, golden_folder *folder)
@@ -132,6 +179,7 @@ golden_open(lm_context *ctx, const char *name, golden_folder *folder)
                                 &folder->golden));
     golden->name = "";
     golden_convert(folder);
+    golden_convert_colbert(folder);
     folder->source = fake_open(&folder->files);
 }
 

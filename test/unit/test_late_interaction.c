@@ -15,8 +15,10 @@
 #define MAX_FLOATS 512
 #define SIDES 2
 
-static const char *const folders[] = {"bert-late", "bert-late-pylate", "distilbert-late",
-                                      "modernbert-late", "mpnet-late"};
+static const char *const folders[] = {
+    "bert-late",        "bert-late-authors", "bert-late-authors-set",
+    "bert-late-pylate", "distilbert-late",   "modernbert-late",
+    "mpnet-late"};
 
 #define FOLDERS (sizeof folders / sizeof *folders)
 
@@ -491,8 +493,6 @@ static const struct {
      "query_length"},
     {"bert-late-pylate", CONFIG, "\"query_length\": 11", "\"skiplist_words\": {}", LM_UNSUPPORTED,
      "skiplist_words"},
-    {"bert-late-pylate", CONFIG, "\"query_prefix\": \"[Q] \"", "\"query_prefix\": \"##base\"",
-     LM_UNSUPPORTED, "query_prefix"},
     {"bert-late-pylate", CONFIG, "\"query_length\": 11", "\"query_expansion\": 1", LM_UNSUPPORTED,
      "query_expansion"},
     {"bert-late", "tokenizer_config.json", "\"is_local\": true", "\"truncation_side\": \"left\"",
@@ -592,6 +592,13 @@ pylate_keys(void)
     CHECK_EQ_INT(tokens_of_edited(CONFIG, "\"query_length\": 11",
                                   "\"query_length\": 11, \"skiplist_words\": []", LM_SIDE_DOCUMENT),
                  5);
+    /* One that the vocabulary has is a special token, read whole; also where its first word is. */
+    CHECK_EQ_INT(tokens_of_edited(CONFIG, "\"document_prefix\": \"[D] \"",
+                                  "\"document_prefix\": \"##base\"", LM_SIDE_DOCUMENT),
+                 4);
+    CHECK_EQ_INT(tokens_of_edited(CONFIG, "\"document_prefix\": \"[D] \"",
+                                  "\"document_prefix\": \" ##base \"", LM_SIDE_DOCUMENT),
+                 4);
     /* A marker that is no token, or white space alone, is text. */
     CHECK_EQ_INT(tokens_of_edited(CONFIG, "\"query_prefix\": \"[Q] \"",
                                   "\"query_prefix\": \"[X] \"", LM_SIDE_DOCUMENT),

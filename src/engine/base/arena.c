@@ -120,3 +120,11 @@ lm_arena_free(lm_arena *arena)
     }
     lm_arena_init(arena, arena->ctx);
 }
+
+lm_status
+lm_arena_tell(lm_context *ctx, const lm_arena *arena, lm_status status)
+{
+    if (status == LM_NO_MEMORY && arena->ctx->error.status == LM_NO_MEMORY)
+        ctx->error = arena->ctx->error;
+    return status;
+}

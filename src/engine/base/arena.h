@@ -24,4 +24,10 @@ void *lm_arena_array(lm_arena *arena, size_t count, size_t size);
 char *lm_arena_copy(lm_arena *arena, const char *bytes, size_t length);
 void lm_arena_free(lm_arena *arena);
 
+/*
+ * The arena's context may be another than the caller's, who looks for the failure in his own: there
+ * it is told too. Returns `status`.
+ */
+lm_status lm_arena_tell(lm_context *ctx, const lm_arena *arena, lm_status status);
+
 #endif

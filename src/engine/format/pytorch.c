@@ -24,7 +24,7 @@ typedef struct archive {
     lm_context *ctx;
     lm_arena *arena, *scratch; /* of what stays, and of what is needed once */
     const lm_source *source;
-    lm_pytorch_file *file;
+    lm_shown_file *file;
     lm_zip zip;
     const char *folder; /* with its slash; terminated */
     lm_pickle pickle;
@@ -173,7 +173,7 @@ locate(const archive *a, const char *name, const lm_pickle_storage *storage, uin
 
 /* The tensor lies within its storage, which is checked, so nothing overflows here but the sum. */
 static lm_status
-read_tensor(const archive *a, const lm_pickle_item *item, lm_tensor *tensor, lm_pytorch_part *part)
+read_tensor(const archive *a, const lm_pickle_item *item, lm_tensor *tensor, lm_shown_part *part)
 {
     const lm_pickle_tensor *from = item->tensor;
     const size_t width = lm_dtypes[from->storage->dtype].bytes;
@@ -197,7 +197,7 @@ read_tensor(const archive *a, const lm_pickle_item *item, lm_tensor *tensor, lm_
 }
 
 static lm_status
-read_tensors(const archive *a, lm_tensor *tensors, lm_pytorch_part *parts)
+read_tensors(const archive *a, lm_tensor *tensors, lm_shown_part *parts)
 {
     size_t i = 0;
 
@@ -211,7 +211,7 @@ read_tensors(const archive *a, lm_tensor *tensors, lm_pytorch_part *parts)
 static lm_status
 write_header(const archive *a, const lm_tensor *tensors)
 {
-    lm_pytorch_file *file = a->file;
+    lm_shown_file *file = a->file;
     lm_buffer out;
     lm_status status;
 
@@ -231,7 +231,7 @@ write_header(const archive *a, const lm_tensor *tensors)
 static lm_status
 read_archive(archive *a)
 {
-    lm_pytorch_part *parts;
+    lm_shown_part *parts;
     lm_tensor *tensors;
 
     LM_TRY(check_kind(a));
@@ -250,7 +250,7 @@ read_archive(archive *a)
 }
 
 lm_status
-lm_pytorch_read(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_pytorch_file *file)
+lm_pytorch_read(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_shown_file *file)
 {
     lm_arena scratch;
     archive a = {.ctx = ctx, .arena = arena, .scratch = &scratch, .source = source, .file = file};

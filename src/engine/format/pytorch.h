@@ -6,26 +6,7 @@
 #ifndef LM_PYTORCH_H
 #define LM_PYTORCH_H
 
-#include "format/source.h"
-
-/* A run of bytes of the file that is there. */
-typedef struct lm_pytorch_part {
-    uint64_t begin;  /* in the file that is shown, behind its header */
-    uint64_t offset; /* in the file that is there */
-} lm_pytorch_part;
-
-/* A file that is shown. */
-typedef struct lm_pytorch_file {
-    const char *name;
-    const char *real;   /* the file that is there */
-    uint64_t real_size; /* when it was read */
-    const char *header; /* the first bytes that are shown */
-    size_t header_size;
-    const lm_pytorch_part *parts; /* one behind the other, up to size */
-    size_t part_count;
-    uint64_t size;
-    struct lm_pytorch_file *next;
-} lm_pytorch_file;
+#include "format/shown.h"
 
 /*
  * Read the directory of file->real, of which file->real_size bytes are there, into the rest of
@@ -33,13 +14,13 @@ typedef struct lm_pytorch_file {
  * LM_UNSUPPORTED naming it.
  */
 lm_status lm_pytorch_read(lm_context *ctx, lm_arena *arena, const lm_source *source,
-                          lm_pytorch_file *file);
+                          lm_shown_file *file);
 
 /* A source with such files beside those of another; see lm_pytorch_source. */
 typedef struct lm_pytorch_files {
     const lm_source *below;
     lm_arena *arena;
-    lm_pytorch_file *first; /* those that were asked for */
+    lm_shown_file *first; /* those that were asked for */
 } lm_pytorch_files;
 
 /*

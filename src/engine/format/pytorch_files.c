@@ -21,13 +21,13 @@
 #define NAME_ROOM 256 /* no source takes longer names */
 
 static lm_status read_index(lm_context *ctx, lm_arena *arena, const lm_source *source,
-                            lm_pytorch_file *file);
+                            lm_shown_file *file);
 
 /* What is shown instead of what. `unless` is a file beside it, with which nothing is shown. */
 static const struct {
     const char *shown, *real, *unless;
     lm_status (*read)(lm_context *ctx, lm_arena *arena, const lm_source *source,
-                      lm_pytorch_file *file);
+                      lm_shown_file *file);
 } names[] = {
     {"model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", lm_pytorch_read},
     {"model.safetensors.index.json", "pytorch_model.bin.index.json", NULL, read_index},
@@ -66,7 +66,7 @@ shard_name(const char *name, const char *from, const char *to, char *out)
 /* --- the index over shards -------------------------------------------------------------------- */
 
 static lm_status
-bad_index(lm_context *ctx, const lm_pytorch_file *file, lm_status status, const char *message)
+bad_index(lm_context *ctx, const lm_shown_file *file, lm_status status, const char *message)
 {
     lm_raise(ctx, status, "%s", message);
     return lm_detail_file(ctx, file->real);
@@ -74,7 +74,7 @@ bad_index(lm_context *ctx, const lm_pytorch_file *file, lm_status status, const 
 
 /* The weight map, with the names of the files that are shown. */
 static lm_status
-write_map(lm_context *ctx, const lm_pytorch_file *file, const lm_json *map, lm_buffer *out)
+write_map(lm_context *ctx, const lm_shown_file *file, const lm_json *map, lm_buffer *out)
 {
     char shown[NAME_ROOM];
 
@@ -99,7 +99,7 @@ write_map(lm_context *ctx, const lm_pytorch_file *file, const lm_json *map, lm_b
 
 static lm_status
 convert_index(lm_context *ctx, lm_arena *scratch, const lm_source *source,
-              const lm_pytorch_file *file, lm_buffer *out)
+              const lm_shown_file *file, lm_buffer *out)
 {
     const lm_json *index, *map;
     size_t length;
@@ -116,7 +116,7 @@ convert_index(lm_context *ctx, lm_arena *scratch, const lm_source *source,
 
 /* The index as a file that is shown: a header and nothing behind it. */
 static lm_status
-read_index(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_pytorch_file *file)
+read_index(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_shown_file *file)
 {
     lm_arena scratch;
     lm_buffer out;
@@ -137,15 +137,6 @@ read_index(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_pytorch
 
 /* --- files that are shown --------------------------------------------------------------------- */
 
-static lm_pytorch_file *
-find_shown(const lm_pytorch_files *files, const char *name)
-{
-    for (lm_pytorch_file *file = files->first; file; file = file->next)
-        if (strcmp(file->name, name) == 0)
-            return file;
-    return NULL;
-}
-
 static lm_status
 stat_below(lm_context *ctx, const lm_pytorch_files *files, const char *name, bool *found,
            uint64_t *size)
@@ -156,9 +147,9 @@ stat_below(lm_context *ctx, const lm_pytorch_files *files, const char *name, boo
 /* Keep what stands behind `name`, if `real` is there. */
 static lm_status
 show(lm_context *ctx, lm_pytorch_files *files, const char *name, const char *real,
-     lm_status (*read)(lm_context *, lm_arena *, const lm_source *, lm_pytorch_file *))
+     lm_status (*read)(lm_context *, lm_arena *, const lm_source *, lm_shown_file *))
 {
-    lm_pytorch_file *file;
+    lm_shown_file *file;
     uint64_t size;
     bool found;
 
@@ -210,102 +201,22 @@ look_behind(lm_context *ctx, lm_pytorch_files *files, const char *name)
 
 /* --- the source ------------------------------------------------------------------------------- */
 
-/* The arena's context may be another than the caller's, who looks for the failure in his own. */
-static lm_status
-tell(lm_context *ctx, const lm_pytorch_files *files, lm_status status)
-{
-    if (status == LM_NO_MEMORY && files->arena->ctx->error.status == LM_NO_MEMORY)
-        ctx->error = files->arena->ctx->error;
-    return status;
-}
-
-/* The file that is there must be the one whose directory was read. */
-static lm_status
-stat_shown(lm_context *ctx, const lm_pytorch_files *files, const lm_pytorch_file *file, bool *found,
-           uint64_t *size)
-{
-    uint64_t real_size;
-
-    LM_TRY(stat_below(ctx, files, file->real, found, &real_size));
-    *size = file->size;
-    if (*found && real_size == file->real_size)
-        return LM_OK;
-    lm_raise(ctx, LM_IO_ERROR, "a file of the model changed while it was read");
-    return lm_detail_file(ctx, file->real);
-}
-
 static lm_status
 files_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
 {
     lm_pytorch_files *files = opaque;
-    const lm_pytorch_file *file = find_shown(files, name);
+    const lm_shown_file *file = lm_shown_find(files->first, name);
 
     if (file)
-        return stat_shown(ctx, files, file, found, size);
+        return lm_shown_stat(ctx, files->below, file, found, size);
     LM_TRY(stat_below(ctx, files, name, found, size));
     if (*found)
         return LM_OK;
-    LM_TRY(tell(ctx, files, look_behind(ctx, files, name)));
-    file = find_shown(files, name);
+    LM_TRY(lm_arena_tell(ctx, files->arena, look_behind(ctx, files, name)));
+    file = lm_shown_find(files->first, name);
     *found = file != NULL;
     *size = file ? file->size : 0;
     return LM_OK;
-}
-
-/* The last part that begins at `at` or before it. */
-static size_t
-find_part(const lm_pytorch_file *file, uint64_t at)
-{
-    size_t low = 0, high = file->part_count;
-
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-
-        *(file->parts[middle].begin <= at ? &low : &high) = middle;
-    }
-    return low;
-}
-
-/* Values, from `at` behind the header on. */
-static lm_status
-read_parts(lm_context *ctx, const lm_pytorch_files *files, const lm_pytorch_file *file, uint64_t at,
-           char *to, size_t length)
-{
-    for (size_t i = find_part(file, at); length > 0; i++) {
-        const lm_pytorch_part *part = &file->parts[i];
-        uint64_t end = i + 1 < file->part_count ? part[1].begin : file->size - file->header_size;
-        size_t piece = end - at < length ? (size_t)(end - at) : length;
-
-        LM_TRY(files->below->read(ctx, files->below->opaque, file->real,
-                                  part->offset + (at - part->begin), to, piece));
-        to += piece;
-        at += piece;
-        length -= piece;
-    }
-    return LM_OK;
-}
-
-/* Readers ask for what stat promised; what does not is refused as a short file is. */
-static lm_status
-read_shown(lm_context *ctx, const lm_pytorch_files *files, const lm_pytorch_file *file,
-           uint64_t offset, char *to, size_t length)
-{
-    size_t piece;
-
-    if (offset > file->size || length > file->size - offset) {
-        lm_raise(ctx, LM_BAD_MODEL, "a file of the model is truncated");
-        return lm_detail_file(ctx, file->real);
-    }
-    if (offset < file->header_size) {
-        piece = file->header_size - (size_t)offset;
-        piece = piece < length ? piece : length;
-        memcpy(to, file->header + offset, piece);
-        to += piece;
-        offset += piece;
-        length -= piece;
-    }
-    return length == 0 ? LM_OK
-                       : read_parts(ctx, files, file, offset - file->header_size, to, length);
 }
 
 static lm_status
@@ -313,10 +224,10 @@ files_read(lm_context *ctx, void *opaque, const char *name, uint64_t offset, voi
            size_t length)
 {
     const lm_pytorch_files *files = opaque;
-    const lm_pytorch_file *file = find_shown(files, name);
+    const lm_shown_file *file = lm_shown_find(files->first, name);
 
     if (file)
-        return read_shown(ctx, files, file, offset, dest, length);
+        return lm_shown_read(ctx, files->below, file, offset, dest, length);
     return files->below->read(ctx, files->below->opaque, name, offset, dest, length);
 }
 

@@ -333,15 +333,6 @@ find_shown(const char *name)
     return file;
 }
 
-/* The arena's context may be another than the caller's, who looks for the failure in his own. */
-static lm_status
-tell(lm_context *ctx, const lm_word_vectors *vectors, lm_status status)
-{
-    if (status == LM_NO_MEMORY && vectors->arena->ctx->error.status == LM_NO_MEMORY)
-        ctx->error = vectors->arena->ctx->error;
-    return status;
-}
-
 /* Bytes of a file that is shown. */
 static uint64_t
 size_of(const lm_word_vectors *vectors, int file)
@@ -364,7 +355,7 @@ vectors_stat(lm_context *ctx, void *opaque, const char *name, bool *found, uint6
     *size = 0;
     if (!*found)
         return LM_OK;
-    LM_TRY(tell(ctx, vectors, read_file(ctx, vectors)));
+    LM_TRY(lm_arena_tell(ctx, vectors->arena, read_file(ctx, vectors)));
     LM_TRY(below->stat(ctx, below->opaque, vectors->records.file, found, size));
     if (!*found || *size != vectors->records.size)
         return changed(ctx, vectors);

@@ -56,41 +56,6 @@ check_side(lm_planner *p, const lm_tokenizer *tokenizer)
     return lm_detail_allowed(p->ctx, "\"right\"");
 }
 
-/*
- * A marker that the vocabulary has must be read as one token. The reference makes it a special one
- * where tokenizer.json does not; so does nobody here.
- */
-static lm_status
-check_marker(lm_planner *p, const lm_tokenizer *tokenizer, const char *key, const char *marker)
-{
-    const lm_token_options options = {.parse_special = true};
-    const size_t length = strlen(marker), word = strcspn(marker, " \t\n");
-    lm_token_scratch *scratch;
-    lm_encoding encoding;
-    int32_t id = lm_token_id(tokenizer, marker, length);
-    lm_status status;
-    bool good;
-
-    id = id < 0 && word > 0 ? lm_token_id(tokenizer, marker, word) : id;
-    if (id < 0)
-        return LM_OK;
-    LM_TRY(lm_token_scratch_create(p->ctx, &scratch));
-    lm_encoding_init(&encoding, p->ctx);
-    status = lm_tokenize(p->ctx, tokenizer, scratch, marker, length, &options, &encoding);
-    good = status == LM_OK && encoding.count == 1 && encoding.ids[0] == id;
-    lm_encoding_free(&encoding);
-    lm_token_scratch_free(scratch);
-    if (status != LM_OK || good)
-        return status;
-    lm_raise(p->ctx, LM_UNSUPPORTED, "the tokenizer does not read a marker as one token");
-    lm_detail_file(p->ctx, "config_sentence_transformers.json");
-    lm_detail_key(p->ctx, "%s", key);
-    lm_detail_found(p->ctx, "\"%.40s\"", marker);
-    lm_detail_allowed(p->ctx, "one of added_tokens in tokenizer.json");
-    return lm_detail_hint(p->ctx, "Write the folder anew with sentence-transformers 6: "
-                                  "MultiVectorEncoder(folder).save(new_folder).");
-}
-
 /* What fills queries: what the file says, the mask, or else the end of a sequence. */
 static lm_status
 find_filler(lm_planner *p, const lm_late_spec *spec, const lm_tokenizer *tokenizer, int32_t *id)
@@ -147,10 +112,6 @@ plan_late(lm_planner *p, lm_planned_section *section)
     LM_TRY(lm_tokenizer_bind(p->ctx, compiled->state, compiled->size, &tokenizer));
     LM_TRY(check_side(p, &tokenizer));
     LM_TRY(check_lengths(p, spec, &tokenizer));
-    for (int side = 0; side < LM_LATE_SIDES; side++)
-        if (spec->markers[side])
-            LM_TRY(check_marker(p, &tokenizer, side == 0 ? "query_prefix" : "document_prefix",
-                                spec->markers[side]));
     late->length[LM_LATE_QUERY] = (uint32_t)spec->query_length;
     late->length[LM_LATE_DOCUMENT] = (uint32_t)spec->document_length;
     late->skips[LM_LATE_QUERY] = spec->skip_queries;

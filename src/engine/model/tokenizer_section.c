@@ -1,6 +1,7 @@
 /*
  * tokenizer_section.c - the section of a compiled tokenizer.
  */
+#include "model/markers.h"
 #include "model/sections.h"
 
 /* Into the arena. */
@@ -17,6 +18,27 @@ compile(lm_planner *p, const lm_tokenizer_files *files, int32_t most, lm_notes *
         status = lm_section_keep(p, &bytes, section);
     lm_buffer_free(&bytes);
     return status;
+}
+
+/* Markers that pylate's files name, in the vocabulary, are special tokens: then it is compiled
+ * anew.
+ */
+static lm_status
+compile_markers(lm_planner *p, lm_tokenizer_files *files, int32_t most, lm_planned_section *section)
+{
+    const lm_late_spec *late = &p->plan->checkpoint.sentence.late;
+    bool added = false;
+
+    for (size_t i = 0; i < sizeof late->markers / sizeof late->markers[0]; i++) {
+        lm_tokenizer tokenizer;
+
+        if (!late->markers[i])
+            continue;
+        LM_TRY(lm_tokenizer_bind(p->ctx, section->state, section->size, &tokenizer));
+        LM_TRY(lm_marker_add(p->ctx, p->arena, &tokenizer, late->markers[i], &files->tokenizer,
+                             &added));
+    }
+    return added ? compile(p, files, most, NULL, section) : LM_OK;
 }
 
 /* Of words, the settings that name them. */
@@ -41,6 +63,7 @@ plan_tokenizer(lm_planner *p, lm_planned_section *section)
 {
     const lm_checkpoint *checkpoint = &p->plan->checkpoint;
     const int32_t planned = p->plan->vocabulary;
+    int32_t most;
     const lm_dims *dims = planned ? NULL : lm_planned_weights(p)->config;
     lm_tokenizer_files files = {.tokenizer = checkpoint->tokenizer,
                                 .config = checkpoint->tokenizer_config,
@@ -58,7 +81,9 @@ plan_tokenizer(lm_planner *p, lm_planned_section *section)
     if (!files.tokenizer)
         return lm_checkpoint_no_tokenizer(p->ctx, p->arena, &p->plan->source, checkpoint);
     p->plan->info.implied_class = lm_tokenizer_class_implied(&files);
-    return compile(p, &files, planned ? planned : dims->vocab, p->notes, section);
+    most = planned ? planned : dims->vocab;
+    LM_TRY(compile(p, &files, most, p->notes, section));
+    return compile_markers(p, &files, most, section);
 }
 
 static lm_status

@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "family/family.h"
+#include "format/colbert.h"
 #include "format/json.h"
 #include "format/pytorch.h"
 #include "format/word_vectors.h"
@@ -205,7 +206,8 @@ find_words(lmtext_origin *origin, const word_options *options)
 
 /*
  * What both forms share; the origin was opened before the options are read, and is cheap. Weights
- * of torch.save and word vectors become safetensors here: no version has a pickle.
+ * of torch.save and word vectors become safetensors here, and a folder of ColBERT's authors one of
+ * pylate: no version has a pickle.
  */
 static int
 import(FunctionCallInfo fcinfo, lmtext_origin *origin)
@@ -215,16 +217,18 @@ import(FunctionCallInfo fcinfo, lmtext_origin *origin)
     const char *file;
     lm_word_vectors vectors;
     lm_pytorch_files files;
-    lm_source source;
+    lm_colbert_files colbert;
+    lm_source source, weights;
     lm_arena arena;
     int version;
 
     read_options(PG_GETARG_JSONB_P(2), option_table, lengthof(option_table), &options, &words);
     file = find_words(origin, &words);
     lm_arena_init(&arena, &origin->call.ctx);
+    weights = lm_pytorch_source(&files, &arena, &origin->source);
     source = file != NULL
                  ? lm_word_vectors_source(&vectors, &arena, &origin->source, file, &words.options)
-                 : lm_pytorch_source(&files, &arena, &origin->source);
+                 : lm_colbert_source(&colbert, &arena, &weights);
     lmtext_version_create(text_to_cstring(PG_GETARG_TEXT_PP(0)), &source, InvalidOid, &options,
                           &version);
     lm_arena_free(&arena);
