@@ -7,6 +7,7 @@
 
 #include "pg/am/am.h"
 #include "pg/cache/cache.h"
+#include "pg/glue/limits.h"
 #include "pg/glue/tell.h"
 #include "pg/jobs/jobs.h"
 #include "pg/plan/plan.h"
@@ -23,7 +24,7 @@ PGDLLEXPORT void _PG_init(void);
 static void (*const rooms[])(void) = {
     lmtext_shmem_init, lmtext_catalog_init, lmtext_progress_init, lmtext_stats_init,
     lmtext_cache_init, lmtext_version_init, lmtext_service_init,  lmtext_plan_init,
-    lmtext_am_init,    lmtext_tell_init,    lmtext_jobs_init};
+    lmtext_am_init,    lmtext_tell_init,    lmtext_limits_init,   lmtext_jobs_init};
 
 /* After an error PostgreSQL calls this again: hooks that are set must not be set twice. */
 void

@@ -17,6 +17,7 @@
 #include "base/size.h"
 #include "base/utf8.h"
 #include "pg/glue/glue.h"
+#include "pg/glue/limits.h"
 
 /* Of a word in a message: a name, quoted and qualified, fits. */
 #define SHOWN_BYTES 140
@@ -85,6 +86,7 @@ lmtext_utf8_from_bytes(const char *bytes, size_t length)
     lm_text result = {bytes, length};
     char *converted;
 
+    lmtext_limit_text(length);
     if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII) {
         converted = pg_server_to_any(bytes, checked_length(length), PG_UTF8);
         if (converted != bytes) {
@@ -267,6 +269,7 @@ lmtext_texts_from_array(ArrayType *array, lm_text **texts, bool **nulls, int *co
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
                         errmsg("texts must be a one-dimensional array"),
                         errdetail("The array has %d dimensions.", ARR_NDIM(array))));
+    lmtext_limit_texts(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)));
     deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, nulls, count);
     *texts = MemoryContextAllocHuge(CurrentMemoryContext, (Size)*count * sizeof(lm_text));
     for (int i = 0; i < *count; i++) {

@@ -7,6 +7,7 @@
 
 #include "task/classify.h"
 #include "pg/glue/init_once.h"
+#include "pg/glue/limits.h"
 #include "pg/service/infer.h"
 #include "pg/service/reuse.h"
 #include "pg/service/tasks.h"
@@ -43,7 +44,7 @@ lmtext_embed_defaults(lm_embed_options *options, lm_on_long on_long)
 {
     memset(options, 0, sizeof(*options));
     options->on_long = on_long;
-    options->batch_tokens = batch_tokens;
+    options->batch_tokens = lmtext_limit_batch(batch_tokens);
 }
 
 int
