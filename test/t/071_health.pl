@@ -50,7 +50,7 @@ value(q{SELECT lmtext.embed('a') IS NOT NULL});
 is(checks(q{status <> 'pass'}), '', 'a healthy server passes every check');
 is(value(q{SELECT string_agg("check", ' ') FROM lmtext.health()}),
     'library instructions shared_memory cache_size dev_shm huge_pages private_copies orphans damaged contents not_deployed '
-      . 'names settings statistics errors truncated jobs job_errors stale', 'of which there are these');
+      . 'names settings statistics errors truncated jobs job_errors stale alerts', 'of which there are these');
 is(value(q{SELECT count(*) FROM lmtext.health() WHERE detail = '' OR hint IS NOT NULL}), 0, 'each says something, and gives no advice');
 
 # ---- Library and machine ----
@@ -260,6 +260,32 @@ like(check('settings', "SET lmtext.$_; "), qr/^pass/, "a default $_") for (q{emb
     like(check('job_errors'), qr/^pass/, 'a table of work that was changed by hand');
     value(q{DROP TABLE "nightly@job"});
     is(checks(q{"check" IN ('jobs', 'job_errors', 'stale') AND status <> 'pass'}), '', 'and one that is gone');
+}
+
+# ---- Alerts ----
+
+{
+    like(check('alerts'), qr/^pass/, 'no alert');
+    value(q{CREATE TABLE level (v int); SELECT lmtext.create_alert('high', 'SELECT v FROM level', 'v > 5')});
+    value(q{INSERT INTO level VALUES (7)});
+    like(check('alerts'), qr/^pass/, 'nothing is checked anew');
+    value('CALL lmtext.check_alerts()');
+    like(check('alerts'), qr/^warn: Alerts whose condition held at the last check \(1\): high .*lmtext.check_alerts/, 'an alert that holds');
+    like(check('alerts', 'SET ROLE plain; '), qr/^pass/, 'others are told nothing');
+    like(check('alerts', 'SET ROLE watcher; '), qr/^warn: .*high/, 'but members of pg_monitor');
+    my $holder = session();
+    say_in($holder, 'BEGIN; LOCK TABLE "high@alert"');
+    like(check('alerts'), qr/^pass/, 'a list that is locked is not waited for');
+    say_in($holder, 'ROLLBACK; BEGIN; LOCK TABLE lmtext.alert');
+    like(check('alerts'), qr/^pass/, 'nor the list of alerts');
+    say_in($holder, 'ROLLBACK');
+    $holder->quit;
+    value('UPDATE level SET v = 1; CALL lmtext.check_alerts()');
+    like(check('alerts'), qr/^pass/, 'is over at the next check');
+    value('UPDATE level SET v = 9; CALL lmtext.check_alerts(); ALTER TABLE "high@alert" DROP COLUMN holds');
+    like(check('alerts'), qr/^pass/, 'a list that was changed by hand');
+    value('DROP TABLE "high@alert", level');
+    like(check('alerts'), qr/^pass/, 'and one that is gone');
 }
 
 # ---- Who sees what ----

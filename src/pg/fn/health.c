@@ -37,6 +37,7 @@
 #include "kernels/kernels.h"
 #include "pg/cache/registry.h"
 #include "pg/catalog/names.h"
+#include "pg/fn/alerts.h"
 #include "pg/fn/sees.h"
 #include "pg/glue/try.h"
 #include "pg/service/entry.h"
@@ -120,6 +121,7 @@ static void check_truncated(const health *health);
 static void check_jobs(const health *health);
 static void check_job_errors(const health *health);
 static void check_stale(const health *health);
+static void check_alerts(const health *health);
 
 static const health_check checks[] = {
     {"library", check_library,
@@ -160,6 +162,8 @@ static const health_check checks[] = {
      "See lmtext.job_errors as the owner of the job. lmtext.retry_errors makes the rows due "
      "again."},
     {"stale", check_stale, "Let lmtext.run_job do them; lmtext.stale lists the rows."},
+    {"alerts", check_alerts,
+     "See lmtext.alerts as the owner of the alert. lmtext.check_alerts checks anew."},
 };
 
 static void list_versions(health *health);
@@ -894,4 +898,18 @@ check_stale(const health *health)
 {
     report_jobs(health, WARN, what_is_stale, "Jobs that have left rows to be done",
                 "The last run of each job did all, with the version that is deployed.");
+}
+
+/* ---- Alerts ---- */
+
+static void
+check_alerts(const health *health)
+{
+    name_list names = {.count = 0};
+    ListCell *cell;
+
+    foreach (cell, lmtext_alerts_that_hold())
+        add_name(&names, lfirst(cell));
+    report_names(health, WARN, &names, "Alerts whose condition held at the last check",
+                 "No condition of an alert held at its last check.");
 }
