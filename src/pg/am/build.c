@@ -261,7 +261,7 @@ add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool aliv
         return;
     }
     caller = MemoryContextSwitchTo(b->batch);
-    floats = lmtext_value_floats(values[0], b->width, &width);
+    floats = lmtext_value_floats(&b->kind, values[0], b->width, &width);
     add_vector(b, floats, width, &row);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(b->batch);

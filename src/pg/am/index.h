@@ -40,8 +40,11 @@ void lmtext_am_settings(void);
 
 typedef struct lmtext_kind {
     lm_distance_kind metric;
-    bool text; /* else real[] */
+    bool text;         /* else vectors */
+    FmgrInfo *convert; /* vectors of another type to real[], a cast's function; NULL: they are */
 } lmtext_kind;
+
+#define LMTEXT_CONVERT 1 /* the number of that function in an operator class */
 
 /* By the operator class of the index's one column. */
 lmtext_kind lmtext_index_kind(Relation index);
@@ -275,8 +278,8 @@ int lmtext_index_stats_begin(void); /* a call of "index", for lmtext_stats_end *
 
 /* A value's hash under the index's key, over the bytes that it is made from. */
 lm_hash128 lmtext_value_hash(const lmtext_meta *meta, const void *bytes, size_t length);
-/* Floats of a real[] as the user gave it; `width` 0: any. Errors name both widths. */
-const float *lmtext_value_floats(Datum value, int width, int *found);
+/* Floats of a vector as the user gave it; `width` 0: any. Errors name both widths. */
+const float *lmtext_value_floats(const lmtext_kind *kind, Datum value, int width, int *found);
 
 /* ---- rows.c: rows in pages ---- */
 

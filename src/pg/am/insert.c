@@ -140,7 +140,8 @@ embed(insert_state *state, Relation index, Datum value, new_row *made)
 static bool
 read_vector(insert_state *state, Relation index, Datum value, new_row *made)
 {
-    const float *vector = lmtext_value_floats(value, state->store.meta.width, &made->width);
+    const float *vector =
+        lmtext_value_floats(&state->kind, value, state->store.meta.width, &made->width);
 
     return encode(state, index, vector, made);
 }

@@ -411,6 +411,7 @@ static bool
 agrees(checking *c, const entry *one, Datum value, bool *wanted)
 {
     lmtext_store *store = &c->walk.store;
+    lmtext_kind kind = lmtext_index_kind(c->index);
     lmtext_call call;
     const float *floats;
     float *x;
@@ -425,7 +426,7 @@ agrees(checking *c, const entry *one, Datum value, bool *wanted)
         *wanted = one != NULL || has_token(c, words);
         return one != NULL && hash.low == one->hash.low && hash.high == one->hash.high;
     }
-    floats = lmtext_value_floats(value, store->meta.width, &width);
+    floats = lmtext_value_floats(&kind, value, store->meta.width, &width);
     x = palloc(width * sizeof(float));
     lmtext_call_init(&call, CurrentMemoryContext);
     lmtext_check(

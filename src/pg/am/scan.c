@@ -131,9 +131,9 @@ vector_of_query(scan_state *state, Relation index, const ScanKeyData *order)
 
     if ((order->sk_flags & SK_ISNULL) != 0)
         return NULL;
-    return state->kind.text
-               ? vector_of_words(state, index, order->sk_argument)
-               : lmtext_value_floats(order->sk_argument, state->store.meta.width, &width);
+    return state->kind.text ? vector_of_words(state, index, order->sk_argument)
+                            : lmtext_value_floats(&state->kind, order->sk_argument,
+                                                  state->store.meta.width, &width);
 }
 
 static void

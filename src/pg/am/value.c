@@ -1,5 +1,6 @@
 /*
- * value.c - what is indexed, as vectors: texts by the index's model, real[] as they are.
+ * value.c - what is indexed, as vectors: texts by the index's model, real[] as they are, other
+ * types as their cast to real[] has them.
  *
  * Rows are embedded as the owner of the index, who was allowed to use the model when it was made:
  * who may insert into a table need not know of its indexes. The words of a query are the current
@@ -104,10 +105,20 @@ lmtext_value_hash(const lmtext_meta *meta, const void *bytes, size_t length)
     return lm_siphash_end(&hash);
 }
 
-const float *
-lmtext_value_floats(Datum value, int width, int *found)
+/* As a cast to real[] does, that somebody has written. */
+static Datum
+converted(const lmtext_kind *kind, Datum value)
 {
-    const float *floats = lmtext_floats_from_array(DatumGetArrayTypeP(value), found);
+    return kind->convert == NULL
+               ? value
+               : FunctionCall3(kind->convert, value, Int32GetDatum(-1), BoolGetDatum(true));
+}
+
+const float *
+lmtext_value_floats(const lmtext_kind *kind, Datum value, int width, int *found)
+{
+    const float *floats =
+        lmtext_floats_from_array(DatumGetArrayTypeP(converted(kind, value)), found);
 
     lmtext_check_finite(floats, *found);
     if (*found > (int)LM_SPACE_WIDEST)
