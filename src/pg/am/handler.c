@@ -113,4 +113,5 @@ void
 lmtext_am_init(void)
 {
     lmtext_am_settings();
+    lmtext_alter_init();
 }

@@ -27,7 +27,8 @@ typedef struct lmtext_index_options {
     int lists; /* 0: chosen by the number of rows */
 } lmtext_index_options;
 
-const char *lmtext_index_model_option(Relation index); /* NULL: none */
+const char *lmtext_options_model(const bytea *options); /* NULL: none */
+const char *lmtext_index_model_option(Relation index);
 int lmtext_index_lists_option(Relation index);
 bytea *lmtext_am_options(Datum reloptions, bool validate);
 
@@ -54,6 +55,8 @@ void lmtext_index_check_options(Relation index);
 Oid lmtext_index_version(Relation index, lmtext_resolver *resolver);
 /* The version, where it is known without waiting or failing; else InvalidOid. For the planner. */
 Oid lmtext_index_peek_version(Oid index);
+/* The same of another name than the option's. */
+Oid lmtext_index_peek_named(Relation index, const char *name);
 /* DROP of the version is refused from now on; and that of others is not. */
 void lmtext_index_depend(Relation index, Oid version);
 void lmtext_index_depend_only(Relation index, Oid version);
@@ -313,6 +316,8 @@ void lmtext_hashes_add(lmtext_store *store, lm_hash128 hash, uint64 item);
 bool lmtext_hashes_long(const lmtext_store *store, double rows);
 /* Make the table anew, of all rows that the index has, about so many. */
 void lmtext_hashes_build(lmtext_store *store, double rows);
+
+void lmtext_alter_init(void); /* alter.c */
 
 /* ---- The access method's functions ---- */
 

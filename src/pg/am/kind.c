@@ -248,19 +248,22 @@ lmtext_index_version(Relation index, lmtext_resolver *resolver)
 }
 
 Oid
+lmtext_index_peek_named(Relation index, const char *name)
+{
+    lmtext_name parsed;
+
+    if (name == NULL || name[0] == '\0')
+        return InvalidOid;
+    lmtext_name_parse(name, &parsed);
+    return parsed.schema == NULL ? bare_version(index, parsed.relation) : lmtext_kept_named(name);
+}
+
+Oid
 lmtext_index_peek_version(Oid index_oid)
 {
     Relation index = index_open(index_oid, NoLock);
-    const char *name = lmtext_index_model_option(index);
-    Oid version = InvalidOid;
+    Oid version = lmtext_index_peek_named(index, lmtext_index_model_option(index));
 
-    if (name != NULL && name[0] != '\0') {
-        lmtext_name parsed;
-
-        lmtext_name_parse(name, &parsed);
-        version =
-            parsed.schema == NULL ? bare_version(index, parsed.relation) : lmtext_kept_named(name);
-    }
     index_close(index, NoLock);
     return version;
 }

@@ -58,11 +58,17 @@ lmtext_am_options(Datum reloptions, bool validate)
 }
 
 const char *
-lmtext_index_model_option(Relation index)
+lmtext_options_model(const bytea *bytes)
 {
-    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+    const lmtext_index_options *options = (const lmtext_index_options *)bytes;
 
     return options != NULL && options->model != 0 ? (const char *)options + options->model : NULL;
+}
+
+const char *
+lmtext_index_model_option(Relation index)
+{
+    return lmtext_options_model(index->rd_options);
 }
 
 int
