@@ -131,6 +131,58 @@ VACUUM FULL doc;
 SELECT sound('doc_body'), sound('doc_short');
 SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
 
+-- ---- Rows that wait for being embedded ----
+CREATE TABLE later (id int, body text, number int) WITH (fillfactor = 50, autovacuum_enabled = off);
+CREATE INDEX later_body ON later USING lmtext (body) WITH (model = 'm@1');
+CREATE FUNCTION waiting(index text DEFAULT 'later_body') RETURNS text LANGUAGE sql AS
+$$SELECT rows || ' and ' || pending FROM lmtext.index_stats(index::regclass)$$;
+-- The first one does not, for errors and the width; nor does a text that is there.
+SELECT computed('INSERT INTO later VALUES (0, ''the first one'')'), waiting();
+SELECT computed('INSERT INTO later SELECT i, translate(i::text, ''0123456789'', ''abcdefghij'') || '' waits '' || i FROM generate_series(1, 200) i'), waiting();
+SELECT computed('INSERT INTO later VALUES (201, ''the first one'')'), waiting(), sound('later_body');
+-- Who searches embeds them, once; nothing is left out.
+SELECT by_index('SELECT id FROM later ORDER BY body <=> ''bcd waits 123'' LIMIT 1'), waiting(), sound('later_body');
+SELECT computed('SELECT id FROM later ORDER BY body <=> ''all of them are there'' LIMIT 10');
+SELECT agrees('SELECT id FROM later ORDER BY body <=> ''b waits'' LIMIT 10'), cardinality(by_index('SELECT id FROM later WHERE body IS NOT NULL ORDER BY body <=> ''b waits'''));
+-- So does index_flush, for the owner. Rows that nobody sees any more are not embedded, versions of one row are one.
+INSERT INTO later SELECT i, 'again ' || i FROM generate_series(301, 400) i;
+BEGIN; INSERT INTO later SELECT i, 'rolled back ' || i FROM generate_series(1, 30) i; ROLLBACK;
+DELETE FROM later WHERE id > 390;
+UPDATE later SET number = 1 WHERE id BETWEEN 301 AND 320;
+UPDATE later SET body = body || ' with other words' WHERE id BETWEEN 321 AND 330;
+SELECT waiting(), sound('later_body');
+SELECT computed('SELECT lmtext.index_flush(''later_body'')') BETWEEN 90 AND 100 AS computed, waiting() ~ ' and 0$' AS flushed, sound('later_body');
+SELECT lmtext.index_flush('later_body'), agrees('SELECT id FROM later WHERE id < 300 ORDER BY body <=> ''bcd waits'' LIMIT 10');
+-- VACUUM takes dead ones out and embeds the others.
+INSERT INTO later SELECT i, 'third ' || i FROM generate_series(501, 600) i;
+DELETE FROM later WHERE id > 550;
+VACUUM later;
+SELECT waiting(), sound('later_body');
+-- What a transaction has written itself it finds.
+BEGIN;
+INSERT INTO later VALUES (700, 'mine alone');
+SELECT by_index('SELECT id FROM later ORDER BY body <=> ''mine alone'' LIMIT 1');
+ROLLBACK;
+SELECT by_index('SELECT id FROM later ORDER BY body <=> ''mine alone'' LIMIT 1') <> '{700}' AS gone;
+-- As many as the option says wait, on as many pages as it takes; or none.
+ALTER INDEX later_body SET (pending_limit = 50);
+SELECT computed('INSERT INTO later SELECT i, ''limited '' || i FROM generate_series(1001, 1120) i'), waiting();
+ALTER INDEX later_body SET (pending_limit = 5000);
+SELECT computed('INSERT INTO later SELECT i, ''many '' || i FROM generate_series(2001, 5000) i'), waiting(), sound('later_body');
+DELETE FROM later WHERE id % 10 > 0;
+SELECT lmtext.index_flush('later_body') BETWEEN 302 AND 2000 AS flushed, sound('later_body');
+VACUUM later;
+SELECT waiting(), sound('later_body'), agrees('SELECT id FROM later WHERE id < 300 ORDER BY body <=> ''bcd waits'' LIMIT 10');
+INSERT INTO later SELECT i, 'more ' || i FROM generate_series(6001, 6020) i;
+REINDEX INDEX CONCURRENTLY later_body;
+SELECT waiting(), sound('later_body');
+ALTER INDEX later_body SET (pending_limit = 0);
+SELECT computed('INSERT INTO later VALUES (7000, ''at once'')'), waiting();
+CREATE INDEX later_both ON later USING lmtext ((body || ' ' || id)) WITH (model = 'm@1');
+SELECT computed('INSERT INTO later VALUES (7001, ''at once'')'), waiting('later_both');
+SELECT refusal('ALTER INDEX later_body SET (pending_limit = 100000)'), refusal('SELECT lmtext.index_flush(''doc_pkey'')');
+DROP TABLE later;
+
 -- ---- Which model ----
 SELECT refusal('DROP TABLE "m@1"');
 SET enable_seqscan = off;
@@ -269,7 +321,7 @@ RESET ROLE;
 SET ROLE index_reader;
 SELECT refusal('SELECT id FROM test_index.doc ORDER BY body OPERATOR(public.<=>) ''words'' LIMIT 1');
 SELECT refusal('SELECT lmtext.index_stats(''test_index.doc_body'')') , refusal('SELECT lmtext.index_check(''test_index.doc_body'')'),
-       refusal('SELECT lmtext.index_recall(''test_index.doc_body'')');
+       refusal('SELECT lmtext.index_recall(''test_index.doc_body'')'), refusal('SELECT lmtext.index_flush(''test_index.doc_body'')');
 RESET ROLE;
 SELECT lmtext.grant_model('m', 'index_reader') \g /dev/null
 -- The expression of an index runs as the owner of its table, whoever checks it.

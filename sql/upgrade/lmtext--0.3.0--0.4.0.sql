@@ -4168,13 +4168,18 @@ REVOKE EXECUTE ON FUNCTION lmtext.enable_pgvector() FROM PUBLIC;
 
 CREATE FUNCTION lmtext.index_stats(index regclass,
     OUT model text, OUT metric text, OUT dimensions integer, OUT rows bigint, OUT free bigint,
-    OUT lists integer, OUT longest_list bigint, OUT empty_lists bigint, OUT bytes bigint)
+    OUT lists integer, OUT longest_list bigint, OUT empty_lists bigint, OUT bytes bigint, OUT pending bigint)
     RETURNS record
     AS 'MODULE_PATHNAME', 'lmtext_index_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
 COMMENT ON FUNCTION lmtext.index_stats(regclass) IS
     'numbers of an index of access method lmtext; reads all its pages of codes';
 REVOKE EXECUTE ON FUNCTION lmtext.index_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lmtext.index_stats(regclass) TO pg_stat_scan_tables;
+
+CREATE FUNCTION lmtext.index_flush(index regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'lmtext_index_flush' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION lmtext.index_flush(regclass) IS
+    'embeds the rows that wait in an index of access method lmtext, and says how many did; for its owner';
 
 CREATE FUNCTION lmtext.index_check(index regclass, OUT "check" text, OUT ok boolean, OUT detail text)
     RETURNS SETOF record

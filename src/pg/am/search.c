@@ -350,8 +350,8 @@ search_all(lmtext_search *search)
 
 /* ---- Rounds ---- */
 
-static int
-by_distance(const void *a, const void *b)
+int
+lmtext_found_compare(const void *a, const void *b)
 {
     const lmtext_found *left = a, *right = b;
 
@@ -404,7 +404,7 @@ run_round(lmtext_search *search)
         search_codes(search);
     lmtext_check(&search->call,
                  lm_sort(&search->call.ctx, search->found + search->at, search->count - search->at,
-                         sizeof(lmtext_found), by_distance),
+                         sizeof(lmtext_found), lmtext_found_compare),
                  NULL);
     search->limit = search->rerank * RETURNED;
 }
@@ -434,7 +434,7 @@ next_round(lmtext_search *search)
 }
 
 void
-lmtext_search_begin(lmtext_search *search, const float *vector)
+lmtext_search_open(lmtext_search *search, const float *vector)
 {
     MemoryContext caller = MemoryContextSwitchTo(search->memory);
 
@@ -447,6 +447,14 @@ lmtext_search_begin(lmtext_search *search, const float *vector)
                      NULL);
         lmtext_check(&search->call, lm_query_set(&search->call.ctx, search->query, vector), NULL);
     }
+    MemoryContextSwitchTo(caller);
+}
+
+void
+lmtext_search_start(lmtext_search *search)
+{
+    MemoryContext caller = MemoryContextSwitchTo(search->memory);
+
     first_round(search);
     MemoryContextSwitchTo(caller);
 }

@@ -39,8 +39,11 @@ typedef struct lmtext_search {
     lmtext_found sorted; /* the row of it that is next */
 } lmtext_search;
 
+/* Nearest first, and by place. */
+int lmtext_found_compare(const void *a, const void *b);
 /* For a vector as the user gave it; NULL: for a null. */
-void lmtext_search_begin(lmtext_search *search, const float *vector);
+void lmtext_search_open(lmtext_search *search, const float *vector);
+void lmtext_search_start(lmtext_search *search);
 /* The next row, valid until the next call; NULL: there is none. */
 const lmtext_found *lmtext_search_next(lmtext_search *search);
 /* Before its memory goes. */

@@ -95,6 +95,31 @@ lmtext_embedder_check(const lmtext_embedder *embedder, Relation index, const lmt
                     errhint("REINDEX INDEX %s.", RelationGetRelationName(index))));
 }
 
+/* What fails in a batch is tried alone, for its own error, or because it may be left out. */
+void
+lmtext_embedder_texts(lmtext_embedder *embedder, const lm_text *texts, int count, bool left_out,
+                      lmtext_embedded done, void *argument)
+{
+    const lmtext_inference *inference = &embedder->inference;
+    int width = lmtext_embed_width(inference->model, &inference->options), at = 0;
+    float *vectors = palloc((size_t)count * width * sizeof(float));
+
+    while (at < count) {
+        int some = (int)lmtext_infer_some(inference, texts + at, count - at, vectors, NULL);
+
+        for (int i = 0; i < some; i++)
+            done(argument, at + i, vectors + (size_t)i * width, width);
+        at += some;
+        if (at < count &&
+            (left_out ? lmtext_infer_has_token(inference, texts[at], vectors)
+                      : lmtext_infer_text(inference, texts[at], vectors, &embedder->empty)))
+            done(argument, at, vectors, width);
+        at++;
+        CHECK_FOR_INTERRUPTS();
+    }
+    pfree(vectors);
+}
+
 lm_hash128
 lmtext_value_hash(const lmtext_meta *meta, const void *bytes, size_t length)
 {
