@@ -345,6 +345,7 @@ GRANT SELECT (file) ON "m@1" TO index_reader;
 SET ROLE index_reader;
 SELECT agrees('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12'),
        (SELECT bool_and(i % 10 = 3) FROM unnest(by_index('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12')) i) AS visible;
+SELECT index_last_scan IS NULL AS not_told FROM lmtext.index_last_scan();
 -- And no distance tells of those that may not.
 SET enable_seqscan = off;
 SELECT bool_and(d = lmtext.cosine_distance(lmtext.embed(body), lmtext.embed('unseen mats'))) AS exact FROM
@@ -425,6 +426,29 @@ SET lmtext.search_effort = 1000;
 SET lmtext.search_effort = 10;
 SELECT agrees('SELECT id FROM vectors ORDER BY v <-> vector(77, 96) LIMIT 10');
 RESET lmtext.search_effort;
+-- A filter that few rows pass gets its LIMIT all the same, and the rows that a sorted table gives.
+CREATE TABLE picky AS SELECT i AS id, i % 100 AS of_100, i % 1000 AS of_1000, vector(i, 16) AS v FROM generate_series(1, 12000) i;
+CREATE INDEX picky_v ON picky USING lmtext (v real_l2_ops) WITH (lists = 30);
+SELECT filter, cardinality(by_index(q)) AS rows, agrees(q) FROM unnest('{of_100 = 7,of_1000 = 7}'::text[]) filter,
+    format('SELECT id FROM picky WHERE %s ORDER BY v <-> vector(77, 16) LIMIT 10', filter) q;
+-- What a scan has looked at: the last one, and that of EXPLAIN since PostgreSQL 18.
+SELECT cardinality(by_index('SELECT id FROM picky ORDER BY v <-> vector(77, 16) LIMIT 10'));
+SELECT index, model, embedded, rounds, lists BETWEEN 1 AND 30 AS some_lists, codes BETWEEN 100 AND 12000 AS some_codes, reranked BETWEEN 100 AND 12000 AS some_rows
+FROM lmtext.index_last_scan();
+SELECT cardinality(by_index('SELECT id FROM picky WHERE of_1000 = 7 ORDER BY v <-> vector(77, 16) LIMIT 12'));
+SELECT rounds > 1 AS more_rounds, lists > 30 AS all_lists, reranked FROM lmtext.index_last_scan();
+CREATE FUNCTION explained(query text) RETURNS SETOF text LANGUAGE plpgsql AS
+$$DECLARE line text;
+BEGIN
+    SET LOCAL enable_seqscan = off;
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) ' || query LOOP
+        IF line ~ 'Rounds|Lists|Codes|Re-ranked|Model' THEN RETURN NEXT trim(regexp_replace(line, '\d+', 'N')); END IF;
+    END LOOP;
+END$$;
+SELECT string_agg(l, ', ') IS NOT DISTINCT FROM CASE WHEN current_setting('server_version_num')::int >= 180000
+    THEN 'Rounds: N, Lists Probed: N, Codes Scanned: N, Rows Re-ranked: N' END AS explained
+FROM explained('SELECT id FROM picky ORDER BY v <-> vector(77, 16) LIMIT 10') l;
+DROP TABLE picky;
 -- What is no vector of the index.
 SELECT refusal('INSERT INTO vectors VALUES (0, ''{1,2}'')'), refusal('INSERT INTO vectors VALUES (0, ''{}'')');
 SELECT refusal('INSERT INTO vectors SELECT 0, array_fill(''NaN''::real, ''{96}'')'), refusal('INSERT INTO vectors SELECT 0, array_fill(1::real, ''{20000}'')');

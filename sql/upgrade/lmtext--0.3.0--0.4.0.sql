@@ -4188,6 +4188,13 @@ COMMENT ON FUNCTION lmtext.index_check(regclass) IS
     'compares an index of access method lmtext with its table, which is locked against writes meanwhile';
 REVOKE EXECUTE ON FUNCTION lmtext.index_check(regclass) FROM PUBLIC;
 
+CREATE FUNCTION lmtext.index_last_scan(OUT index regclass, OUT model text, OUT embedded bigint, OUT rounds bigint, OUT lists bigint,
+    OUT codes bigint, OUT reranked bigint)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'lmtext_index_last_scan' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 10;
+COMMENT ON FUNCTION lmtext.index_last_scan() IS
+    'what the session''s last scan of an index of access method lmtext has looked at; NULL for who may not see all its rows';
+
 CREATE FUNCTION lmtext.index_recall(index regclass, samples integer DEFAULT 100, k integer DEFAULT 10,
     OUT recall double precision, OUT samples integer, OUT k integer)
     RETURNS record

@@ -15,7 +15,7 @@
 #include "utils/syscache.h"
 
 #include "pg/am/am.h"
-#include "pg/am/index.h"
+#include "pg/am/search.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_handler);
 
@@ -114,4 +114,5 @@ lmtext_am_init(void)
 {
     lmtext_am_settings();
     lmtext_alter_init();
+    lmtext_effort_init();
 }

@@ -28,6 +28,7 @@ typedef struct scan_state {
     lmtext_kind kind;
     lmtext_store store;
     lmtext_search search; /* where the index has rows */
+    lmtext_effort before; /* of the searches before it, and what it has embedded */
     lmtext_known *known;
     BlockNumber heap_blocks; /* at least */
 
@@ -182,6 +183,7 @@ read_waiting(IndexScanDesc scan, scan_state *state)
     count = state->waiting_count;
     if (count == 0)
         return;
+    state->before.embedded += (int64)count;
     state->places = MemoryContextAllocHuge(state->memory, count * sizeof(*state->places));
     for (size_t i = 0; i < count; i++)
         state->places[i] = state->waiting[i].tid;
@@ -231,7 +233,7 @@ begin(IndexScanDesc scan, scan_state *state)
 
     state->heap = scan->heapRelation;
     if (state->kind.text)
-        (void)lmtext_flush(scan->indexRelation, scan->heapRelation, true);
+        state->before.embedded += lmtext_flush(scan->indexRelation, scan->heapRelation, true);
     lmtext_store_open(scan->indexRelation, &state->store);
     if (state->store.meta.width > 0) {
         state->search.store = &state->store;
@@ -266,6 +268,19 @@ lmtext_am_beginscan(Relation index, int keys, int orders)
     return scan;
 }
 
+lmtext_effort
+lmtext_scan_effort(const IndexScanDescData *scan)
+{
+    const scan_state *state = scan->opaque;
+    lmtext_effort sum = state->before;
+
+    sum.rounds += state->search.effort.rounds;
+    sum.lists += state->search.effort.lists;
+    sum.codes += state->search.effort.codes;
+    sum.reranked += state->search.effort.reranked;
+    return sum;
+}
+
 void
 lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, int norders)
 {
@@ -273,6 +288,7 @@ lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, in
 
     if (orders != NULL && scan->numberOfOrderBys > 0)
         memmove(scan->orderByData, orders, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    state->before = lmtext_scan_effort(scan);
     lmtext_search_end(&state->search);
     MemoryContextReset(state->memory);
     memset(&state->search, 0, sizeof(state->search));
@@ -343,7 +359,10 @@ void
 lmtext_am_endscan(IndexScanDesc scan)
 {
     scan_state *state = scan->opaque;
+    lmtext_effort effort = lmtext_scan_effort(scan);
 
+    if (effort.rounds > 0)
+        lmtext_effort_note(scan->indexRelation, &effort);
     lmtext_search_end(&state->search);
     MemoryContextDelete(state->whole);
     pfree(state);

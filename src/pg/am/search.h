@@ -6,6 +6,14 @@
 
 #include "pg/am/index.h"
 
+/* What a search has looked at. */
+typedef struct lmtext_effort {
+    int64 embedded; /* rows that waited */
+    int64 rounds, lists;
+    int64 codes;    /* of rows */
+    int64 reranked; /* rows, by their int8 vectors */
+} lmtext_effort;
+
 /* A row whose distance is known. */
 typedef struct lmtext_found {
     float distance;
@@ -30,6 +38,7 @@ typedef struct lmtext_search {
     struct seen_hash *seen; /* items that have been decided on, from the second round on */
     lmtext_found *found;    /* sorted from `at` on */
     size_t count, space, at;
+    lmtext_effort effort;
     double limit; /* rows that are returned before the next round */
     float last;   /* distance of the row that was returned last */
 
@@ -48,5 +57,14 @@ void lmtext_search_start(lmtext_search *search);
 const lmtext_found *lmtext_search_next(lmtext_search *search);
 /* Before its memory goes. */
 void lmtext_search_end(lmtext_search *search);
+
+/* Of a scan so far, its rescans too. */
+struct IndexScanDescData;
+lmtext_effort lmtext_scan_effort(const struct IndexScanDescData *scan);
+
+/* ---- effort.c ---- */
+
+void lmtext_effort_note(Relation index, const lmtext_effort *effort); /* a scan has ended */
+void lmtext_effort_init(void);
 
 #endif
