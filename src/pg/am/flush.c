@@ -272,6 +272,8 @@ is_waiting(Relation index)
     int count = 0;
 
     lmtext_meta_read(index, &store.meta);
+    if (store.meta.width == 0)
+        return false;
     for (BlockNumber block = store.meta.waiting; block != InvalidBlockNumber && count == 0;)
         pfree(lmtext_waiting_read(&store, block, &count, &block, &steps));
     return count > 0;
