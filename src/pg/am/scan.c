@@ -345,6 +345,10 @@ lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
     if (!state->begun) {
         check_scan(scan);
         pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+        if (scan->instrument != NULL)
+            scan->instrument->nsearches++;
+#endif
         begin(scan, state);
     }
     row = state->store.meta.width > 0 ? next_row(state) : NULL;
