@@ -131,6 +131,58 @@ VACUUM FULL doc;
 SELECT sound('doc_body'), sound('doc_short');
 SELECT plan('SELECT id FROM doc ORDER BY body <=> ''words'' LIMIT 10');
 
+-- ---- Rows that wait for being embedded ----
+CREATE TABLE later (id int, body text, number int) WITH (fillfactor = 50, autovacuum_enabled = off);
+CREATE INDEX later_body ON later USING lmtext (body) WITH (model = 'm@1');
+CREATE FUNCTION waiting(index text DEFAULT 'later_body') RETURNS text LANGUAGE sql AS
+$$SELECT rows || ' and ' || pending FROM lmtext.index_stats(index::regclass)$$;
+-- The first one does not, for errors and the width; nor does a text that is there.
+SELECT computed('INSERT INTO later VALUES (0, ''the first one'')'), waiting();
+SELECT computed('INSERT INTO later SELECT i, translate(i::text, ''0123456789'', ''abcdefghij'') || '' waits '' || i FROM generate_series(1, 200) i'), waiting();
+SELECT computed('INSERT INTO later VALUES (201, ''the first one'')'), waiting(), sound('later_body');
+-- Who searches embeds them, once; nothing is left out.
+SELECT by_index('SELECT id FROM later ORDER BY body <=> ''bcd waits 123'' LIMIT 1'), waiting(), sound('later_body');
+SELECT computed('SELECT id FROM later ORDER BY body <=> ''all of them are there'' LIMIT 10');
+SELECT agrees('SELECT id FROM later ORDER BY body <=> ''b waits'' LIMIT 10'), cardinality(by_index('SELECT id FROM later WHERE body IS NOT NULL ORDER BY body <=> ''b waits'''));
+-- So does index_flush, for the owner. Rows that nobody sees any more are not embedded, versions of one row are one.
+INSERT INTO later SELECT i, 'again ' || i FROM generate_series(301, 400) i;
+BEGIN; INSERT INTO later SELECT i, 'rolled back ' || i FROM generate_series(1, 30) i; ROLLBACK;
+DELETE FROM later WHERE id > 390;
+UPDATE later SET number = 1 WHERE id BETWEEN 301 AND 320;
+UPDATE later SET body = body || ' with other words' WHERE id BETWEEN 321 AND 330;
+SELECT waiting(), sound('later_body');
+SELECT computed('SELECT lmtext.index_flush(''later_body'')') BETWEEN 90 AND 100 AS computed, waiting() ~ ' and 0$' AS flushed, sound('later_body');
+SELECT lmtext.index_flush('later_body'), agrees('SELECT id FROM later WHERE id < 300 ORDER BY body <=> ''bcd waits'' LIMIT 10');
+-- VACUUM takes dead ones out and embeds the others.
+INSERT INTO later SELECT i, 'third ' || i FROM generate_series(501, 600) i;
+DELETE FROM later WHERE id > 550;
+VACUUM later;
+SELECT waiting(), sound('later_body');
+-- What a transaction has written itself it finds.
+BEGIN;
+INSERT INTO later VALUES (700, 'mine alone');
+SELECT by_index('SELECT id FROM later ORDER BY body <=> ''mine alone'' LIMIT 1');
+ROLLBACK;
+SELECT by_index('SELECT id FROM later ORDER BY body <=> ''mine alone'' LIMIT 1') <> '{700}' AS gone;
+-- As many as the option says wait, on as many pages as it takes; or none.
+ALTER INDEX later_body SET (pending_limit = 50);
+SELECT computed('INSERT INTO later SELECT i, ''limited '' || i FROM generate_series(1001, 1120) i'), waiting();
+ALTER INDEX later_body SET (pending_limit = 5000);
+SELECT computed('INSERT INTO later SELECT i, ''many '' || i FROM generate_series(2001, 5000) i'), waiting(), sound('later_body');
+DELETE FROM later WHERE id % 10 > 0;
+SELECT lmtext.index_flush('later_body') BETWEEN 302 AND 2000 AS flushed, sound('later_body');
+VACUUM later;
+SELECT waiting(), sound('later_body'), agrees('SELECT id FROM later WHERE id < 300 ORDER BY body <=> ''bcd waits'' LIMIT 10');
+INSERT INTO later SELECT i, 'more ' || i FROM generate_series(6001, 6020) i;
+REINDEX INDEX CONCURRENTLY later_body;
+SELECT waiting(), sound('later_body');
+ALTER INDEX later_body SET (pending_limit = 0);
+SELECT computed('INSERT INTO later VALUES (7000, ''at once'')'), waiting();
+CREATE INDEX later_both ON later USING lmtext ((body || ' ' || id)) WITH (model = 'm@1');
+SELECT computed('INSERT INTO later VALUES (7001, ''at once'')'), waiting('later_both');
+SELECT refusal('ALTER INDEX later_body SET (pending_limit = 100000)'), refusal('SELECT lmtext.index_flush(''doc_pkey'')');
+DROP TABLE later;
+
 -- ---- Which model ----
 SELECT refusal('DROP TABLE "m@1"');
 SET enable_seqscan = off;
@@ -176,16 +228,19 @@ SET LOCAL lmtext.embedding_model = 'other';
 FETCH 1 FROM c;
 \set VERBOSITY default
 ROLLBACK;
--- An index whose model was exchanged.
+-- Rows keep their model; its name may be written otherwise.
 CREATE TABLE swap AS SELECT id, body FROM doc WHERE id BETWEEN 401 AND 420;
 CREATE INDEX swap_body ON swap USING lmtext (body) WITH (model = 'm@1');
 ALTER INDEX swap_body SET (model = 'other@1');
-\set VERBOSITY sqlstate
+SELECT change, refusal(format('ALTER INDEX swap_body %s', change)) FROM unnest(ARRAY['RESET (model)', 'SET (model = '''')', 'SET (model = ''none@1'')',
+    'SET (model = ''other'')', 'SET (lists = 3)', 'SET (model = ''test_index.m@1'')', 'RENAME TO swapped']) change;
 INSERT INTO swap VALUES (1, 'a text that it has not seen');
-\set VERBOSITY default
-SELECT refusal('REINDEX INDEX swap_body');
+SELECT reloptions FROM pg_class WHERE relname = 'swapped';
+SELECT sound('swapped'), held('swapped');
+TRUNCATE swap;
+ALTER INDEX swapped SET (model = 'other@1');
 INSERT INTO swap VALUES (1, 'a text that it has not seen');
-SELECT sound('swap_body'), held('swap_body');
+SELECT sound('swapped'), held('swapped');
 DROP TABLE swap;
 -- One whose option was taken away, one that had no rows, and one whose table moves.
 CREATE TABLE swap (id int, body text);
@@ -217,6 +272,7 @@ CREATE TABLE swap AS SELECT id, body FROM doc WHERE id BETWEEN 401 AND 405;
 CREATE INDEX swap_body ON swap USING lmtext (body) WITH (model = 'm@1');
 REINDEX INDEX CONCURRENTLY swap_body;
 SELECT held('swap_body');
+TRUNCATE swap;
 ALTER INDEX swap_body SET (model = 'other@1');
 \set VERBOSITY default
 REINDEX INDEX CONCURRENTLY swap_body;
@@ -265,7 +321,7 @@ RESET ROLE;
 SET ROLE index_reader;
 SELECT refusal('SELECT id FROM test_index.doc ORDER BY body OPERATOR(public.<=>) ''words'' LIMIT 1');
 SELECT refusal('SELECT lmtext.index_stats(''test_index.doc_body'')') , refusal('SELECT lmtext.index_check(''test_index.doc_body'')'),
-       refusal('SELECT lmtext.index_recall(''test_index.doc_body'')');
+       refusal('SELECT lmtext.index_recall(''test_index.doc_body'')'), refusal('SELECT lmtext.index_flush(''test_index.doc_body'')');
 RESET ROLE;
 SELECT lmtext.grant_model('m', 'index_reader') \g /dev/null
 -- The expression of an index runs as the owner of its table, whoever checks it.
@@ -289,6 +345,7 @@ GRANT SELECT (file) ON "m@1" TO index_reader;
 SET ROLE index_reader;
 SELECT agrees('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12'),
        (SELECT bool_and(i % 10 = 3) FROM unnest(by_index('SELECT id FROM doc ORDER BY body <=> ''mats'' LIMIT 12')) i) AS visible;
+SELECT index_last_scan IS NULL AS not_told FROM lmtext.index_last_scan();
 -- And no distance tells of those that may not.
 SET enable_seqscan = off;
 SELECT bool_and(d = lmtext.cosine_distance(lmtext.embed(body), lmtext.embed('unseen mats'))) AS exact FROM
@@ -369,6 +426,29 @@ SET lmtext.search_effort = 1000;
 SET lmtext.search_effort = 10;
 SELECT agrees('SELECT id FROM vectors ORDER BY v <-> vector(77, 96) LIMIT 10');
 RESET lmtext.search_effort;
+-- A filter that few rows pass gets its LIMIT all the same, and the rows that a sorted table gives.
+CREATE TABLE picky AS SELECT i AS id, i % 100 AS of_100, i % 1000 AS of_1000, vector(i, 16) AS v FROM generate_series(1, 12000) i;
+CREATE INDEX picky_v ON picky USING lmtext (v real_l2_ops) WITH (lists = 30);
+SELECT filter, cardinality(by_index(q)) AS rows, agrees(q) FROM unnest('{of_100 = 7,of_1000 = 7}'::text[]) filter,
+    format('SELECT id FROM picky WHERE %s ORDER BY v <-> vector(77, 16) LIMIT 10', filter) q;
+-- What a scan has looked at: the last one, and that of EXPLAIN since PostgreSQL 18.
+SELECT cardinality(by_index('SELECT id FROM picky ORDER BY v <-> vector(77, 16) LIMIT 10'));
+SELECT index, model, embedded, rounds, lists BETWEEN 1 AND 30 AS some_lists, codes BETWEEN 100 AND 12000 AS some_codes, reranked BETWEEN 100 AND 12000 AS some_rows
+FROM lmtext.index_last_scan();
+SELECT cardinality(by_index('SELECT id FROM picky WHERE of_1000 = 7 ORDER BY v <-> vector(77, 16) LIMIT 12'));
+SELECT rounds > 1 AS more_rounds, lists > 30 AS all_lists, reranked FROM lmtext.index_last_scan();
+CREATE FUNCTION explained(query text) RETURNS SETOF text LANGUAGE plpgsql AS
+$$DECLARE line text;
+BEGIN
+    SET LOCAL enable_seqscan = off;
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) ' || query LOOP
+        IF line ~ 'Rounds|Lists|Codes|Re-ranked|Model' THEN RETURN NEXT trim(regexp_replace(line, '\d+', 'N')); END IF;
+    END LOOP;
+END$$;
+SELECT string_agg(l, ', ') IS NOT DISTINCT FROM CASE WHEN current_setting('server_version_num')::int >= 180000
+    THEN 'Rounds: N, Lists Probed: N, Codes Scanned: N, Rows Re-ranked: N' END AS explained
+FROM explained('SELECT id FROM picky ORDER BY v <-> vector(77, 16) LIMIT 10') l;
+DROP TABLE picky;
 -- What is no vector of the index.
 SELECT refusal('INSERT INTO vectors VALUES (0, ''{1,2}'')'), refusal('INSERT INTO vectors VALUES (0, ''{}'')');
 SELECT refusal('INSERT INTO vectors SELECT 0, array_fill(''NaN''::real, ''{96}'')'), refusal('INSERT INTO vectors SELECT 0, array_fill(1::real, ''{20000}'')');

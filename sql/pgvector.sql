@@ -1,12 +1,15 @@
 -- Beside pgvector, where it is there (expected/pgvector_1.out is for where it is not): its operators stay
 -- in charge, and an expression that mixes its types with real[] still finds its index.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+\set SHOW_CONTEXT never
+SELECT lmtext.enable_pgvector();
+\set SHOW_CONTEXT errors
 SELECT count(*) = 0 AS missing FROM pg_available_extensions WHERE name = 'vector' \gset
 \if :missing
 \echo pgvector is not there
 \quit
 \endif
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS lmtext;
 CREATE EXTENSION vector;
 RESET client_min_messages;
 CREATE SCHEMA test_pgvector;
@@ -92,6 +95,53 @@ SELECT c AS "column", m AS mode, array_agg(s.key::int ORDER BY s.semantic_rank) 
 FROM unnest('{r,v,h}'::name[]) c, unnest('{semantic,exact}'::text[]) m, LATERAL lmtext.search('v', c, 'b c d', 5, mode => m) s GROUP BY c, m ORDER BY c, m;
 SELECT lmtext_internal.has_ordering('v', 3::smallint) AS has_index,
        (SELECT count(*) FROM lmtext.search('v', 'v', '{a,b c}'::text[], 3, filter => 'id > 10')) AS by_index;
+
+-- ---- The access method lmtext on its types ----
+SELECT lmtext.enable_pgvector();
+SELECT lmtext.enable_pgvector(); -- there is no harm in doing it twice
+SELECT opcname, opcdefault, amvalidate(oid) FROM pg_opclass
+WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'lmtext') AND opcintype = ANY ('{vector,halfvec}'::regtype[]) ORDER BY 1;
+DROP INDEX v_v_idx, v_v_idx1, v_v_idx2, v_h_idx;
+CREATE INDEX v_cosine ON v USING lmtext (v);
+CREATE INDEX v_l2 ON v USING lmtext (v vector_l2_ops) WITH (lists = 8);
+CREATE INDEX v_ip ON v USING lmtext (v vector_ip_ops);
+CREATE INDEX h_cosine ON v USING lmtext (h halfvec_cosine_ops);
+CREATE INDEX h_l2 ON v USING lmtext (h halfvec_l2_ops);
+CREATE INDEX h_ip ON v USING lmtext (h halfvec_ip_ops);
+SELECT plan_has($$SELECT id FROM v ORDER BY v <=> lmtext.embed('q') LIMIT 3$$, 'v_cosine on') AS cosine,
+       plan_has($$SELECT id FROM v ORDER BY v <-> lmtext.embed('q') LIMIT 3$$, 'v_l2 on') AS l2,
+       plan_has($$SELECT id FROM v ORDER BY v <#> lmtext.embed('q') LIMIT 3$$, 'v_ip on') AS inner_product,
+       plan_has($$SELECT id FROM v ORDER BY h <=> lmtext.embed('q')::halfvec LIMIT 3$$, 'h_cosine on') AS halfvec;
+-- Rows that come and go, and what their order has in common with that of a sorted table.
+INSERT INTO v SELECT i, e, e, e FROM generate_series(1001, 1100) i, lmtext.embed('new ' || i) e;
+DELETE FROM v WHERE id % 3 = 0;
+VACUUM v;
+CREATE FUNCTION nearest(distance text, by_index boolean) RETURNS int[] LANGUAGE plpgsql AS $$
+DECLARE
+    found int[];
+BEGIN
+    PERFORM set_config('enable_indexscan', by_index::text, true), set_config('enable_seqscan', (NOT by_index)::text, true);
+    EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM v ORDER BY %s LIMIT 10) x', distance) INTO found;
+    RETURN found;
+END $$;
+SELECT d AS distance, (SELECT count(*) FROM unnest(nearest(d, true)) i WHERE i = ANY (nearest(d, false))) >= 9 AS same FROM
+    (SELECT format('%s %s lmtext.embed(''new c q'')::%s', c, o, t) AS d FROM (VALUES ('v', 'vector'), ('h', 'halfvec')) k (c, t),
+        unnest('{<=>,<->,<#>}'::text[]) o) x ORDER BY 1;
+SELECT i AS index, bool_and(ok) AS sound FROM unnest('{v_cosine,v_l2,v_ip,h_cosine,h_l2,h_ip}'::regclass[]) i, lmtext.index_check(i) GROUP BY i ORDER BY i;
+SELECT metric, dimensions, rows, lists FROM lmtext.index_stats('v_l2');
+-- A column whose vectors are of several widths, and more dimensions than HNSW takes.
+CREATE TABLE wide (id int, v vector, h halfvec);
+CREATE INDEX wide_v ON wide USING lmtext (v vector_l2_ops);
+CREATE INDEX wide_h ON wide USING lmtext (h halfvec_l2_ops);
+INSERT INTO wide SELECT i, a, a FROM generate_series(1, 20) i, LATERAL (SELECT array_agg(((i * 37 + j * 11) % 101)::real) AS a FROM generate_series(1, 4200) j) x;
+SELECT (SELECT id FROM wide ORDER BY v <-> (SELECT v FROM wide WHERE id = 7) LIMIT 1) AS v, (SELECT id FROM wide ORDER BY h <-> (SELECT h FROM wide WHERE id = 9) LIMIT 1) AS h;
+\set VERBOSITY terse
+INSERT INTO wide (v) VALUES ('[1,2]');
+SELECT id FROM wide ORDER BY v <-> '[1,2]' LIMIT 1;
+\set VERBOSITY default
+-- lmtext.search takes it as any other index; what there is is dropped with the extension.
+SELECT count(*) AS by_search FROM lmtext.search('v', 'v', 'b c d', 5);
 SET client_min_messages = warning;
 DROP SCHEMA test_pgvector CASCADE;
-DROP EXTENSION vector;
+DROP EXTENSION vector CASCADE;
+SELECT count(*) AS left FROM pg_opclass WHERE opcname ~ '^(vector|halfvec)_';

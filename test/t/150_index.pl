@@ -68,10 +68,20 @@ value(q{INSERT INTO doc SELECT id + 1000, body || ' again', vector(id + 1000, 64
     CREATE INDEX newer_body ON newer USING lmtext (body) WITH (model = 'm@1');
     CREATE TABLE later (body text);
     CREATE INDEX later_body ON later USING lmtext (body) WITH (model = 'm@1');
-    INSERT INTO later VALUES ('one'), ('two')});
+    INSERT INTO later VALUES ('one'), ('two');
+    INSERT INTO doc VALUES (6500, 'a cat', vector(6500, 64))});
 sound('written in many ways', qw(doc_body doc_v doc_lists wide_v later_body));
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
-is($standby->safe_psql('postgres', $search), value($search), 'a standby finds the same rows');
+my $pending = q{SELECT pending FROM lmtext.index_stats('doc_body')};
+cmp_ok($standby->safe_psql('postgres', $pending), '>', 50, 'rows wait for being embedded');
+use_node($standby);
+is(state_of(q{SELECT lmtext.index_flush('doc_body')}), '55000', 'which a standby cannot move');
+use_node($primary);
+my $there = $standby->safe_psql('postgres', $search);
+is($there, value($search), 'a standby finds the same rows');
+like($there, qr/^6500 /, 'those that wait among them');
+is($standby->safe_psql('postgres', "SET enable_seqscan = off; SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> 'a cat') x"),
+    value('SELECT count(*), count(*) FROM doc'), 'and each row once');
 is($standby->safe_psql('postgres', q{SELECT bool_and(ok) FROM lmtext.index_check('doc_body')}), 't', 'and checks an index');
 like($standby->safe_psql('postgres', q{SELECT detail FROM lmtext.index_check('doc_body') WHERE "check" = 'rows'}), qr/^0 of \d+ rows .* standby/,
     'and says what it cannot tell');
@@ -170,6 +180,22 @@ sound('unlogged indexes are empty and sound', qw(fleeting_body fleeting_v));
 is(value('SELECT count(*) FROM fleeting'), '0', 'as their table');
 value(q{INSERT INTO fleeting VALUES (1, 'one', vector(1, 64)); VACUUM doc});
 sound('written and vacuumed after crashes', qw(fleeting_body fleeting_v doc_body doc_v doc_lists));
+
+# Killed while rows that wait are moved: each is in one place.
+for my $round (1 .. 3)
+{
+    value("INSERT INTO doc SELECT id + 60000 + $round * 10000, 'moved in $round ' || md5(id::text), vector(id + $round, 64) FROM doc WHERE id BETWEEN 1 AND 800");
+    my $session = session();
+    my $pid = begin_in($session, q{SELECT lmtext.index_flush('doc_body');});
+    wait_for("SELECT pending < 500 FROM lmtext.index_stats('doc_body')", 'rows are being moved') if $round > 1;
+    crash($pid, 'and their session is killed');
+    eval { $session->quit };
+    expect_restart();
+    sound("and each row is there once, $round", 'doc_body');
+}
+value(q{VACUUM doc});
+is(value($pending), '0', 'and VACUUM moves what is left');
+sound('which is all', 'doc_body');
 
 # Stopped in the middle: a build that is killed, cancelled.
 value(q{CREATE TABLE long AS SELECT md5(i::text) || ' sat on ' || i AS body FROM generate_series(1, 60000) i});

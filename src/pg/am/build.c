@@ -26,7 +26,6 @@
 #include "pg/am/index.h"
 #include "search/index_plan.h"
 
-#define BATCH_ROWS 128
 #define BATCH_BYTES ((size_t)1024 * 1024)
 #define ORIGIN_ROWS 1024 /* whose mean is the origin */
 #define ASSIGNED_ROWS 1024
@@ -53,8 +52,8 @@ typedef struct build {
     MemoryContext memory, batch; /* of all of it; of a batch */
 
     /* Texts that wait for being embedded. */
-    lm_text texts[BATCH_ROWS];
-    ItemPointerData tids[BATCH_ROWS];
+    lm_text texts[LMTEXT_BATCH_ROWS];
+    ItemPointerData tids[LMTEXT_BATCH_ROWS];
     int waiting;
     size_t bytes;
 
@@ -193,38 +192,22 @@ add_vector(build *b, const float *vector, int width, const spooled *row)
 
 /* A text of the batch has its vector. */
 static void
-add_embedded(build *b, int number, const float *vector, int width)
+add_embedded(void *argument, int number, const float *vector, int width)
 {
+    build *b = argument;
     spooled row = {.tid = b->tids[number]};
 
     row.hash = lmtext_value_hash(&b->meta, b->texts[number].bytes, b->texts[number].length);
     add_vector(b, vector, width, &row);
 }
 
-/* What fails in a batch is tried alone, for its own error, or because it may be left out. */
 static void
 embed_batch(build *b)
 {
     MemoryContext caller = MemoryContextSwitchTo(b->batch);
-    int width, done = 0;
-    float *vectors;
 
     lmtext_embedder_rows(&b->embedder, b->index);
-    width = lmtext_embed_width(b->embedder.inference.model, &b->embedder.inference.options);
-    vectors = palloc((size_t)b->waiting * width * sizeof(float));
-    while (done < b->waiting) {
-        int some = (int)lmtext_infer_some(&b->embedder.inference, b->texts + done,
-                                          b->waiting - done, vectors, NULL);
-
-        for (int i = 0; i < some; i++)
-            add_embedded(b, done + i, vectors + (size_t)i * width, width);
-        done += some;
-        if (done < b->waiting &&
-            lmtext_infer_text(&b->embedder.inference, b->texts[done], vectors, &b->embedder.empty))
-            add_embedded(b, done, vectors, width);
-        done = Min(done + 1, b->waiting);
-        CHECK_FOR_INTERRUPTS();
-    }
+    lmtext_embedder_texts(&b->embedder, b->texts, b->waiting, false, add_embedded, b);
     b->waiting = 0;
     b->bytes = 0;
     MemoryContextSwitchTo(caller);
@@ -241,7 +224,7 @@ add_text(build *b, Datum value, ItemPointer tid)
     b->texts[b->waiting] = copy;
     b->tids[b->waiting++] = *tid;
     b->bytes += copy.length;
-    if (b->waiting == BATCH_ROWS || b->bytes >= BATCH_BYTES)
+    if (b->waiting == LMTEXT_BATCH_ROWS || b->bytes >= BATCH_BYTES)
         embed_batch(b);
 }
 
@@ -261,7 +244,7 @@ add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool aliv
         return;
     }
     caller = MemoryContextSwitchTo(b->batch);
-    floats = lmtext_value_floats(values[0], b->width, &width);
+    floats = lmtext_value_floats(&b->kind, values[0], b->width, &width);
     add_vector(b, floats, width, &row);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(b->batch);

@@ -25,6 +25,12 @@ lmtext_change_page(lmtext_change *change, Buffer buffer, bool fresh)
 }
 
 void
+lmtext_change_give_up(lmtext_change *change)
+{
+    GenericXLogAbort(change->log);
+}
+
+void
 lmtext_change_end(lmtext_change *change)
 {
     if (change->log != NULL)

@@ -15,11 +15,11 @@
 #include "utils/syscache.h"
 
 #include "pg/am/am.h"
-#include "pg/am/index.h"
+#include "pg/am/search.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_handler);
 
-/* One ordering operator, whose number is the metric, and no functions. */
+/* One ordering operator, whose number is the metric. */
 static bool
 validate_operators(Oid family)
 {
@@ -36,6 +36,20 @@ validate_operators(Oid family)
     return fits;
 }
 
+/* Texts, vectors, or what a function makes a vector of, as a cast does. */
+static bool
+validate_type(Form_pg_opclass class)
+{
+    Oid type = class->opcintype, *arguments;
+    Oid function = get_opfamily_proc(class->opcfamily, type, type, LMTEXT_CONVERT);
+    int count;
+
+    if (!OidIsValid(function))
+        return type == TEXTOID || type == FLOAT4ARRAYOID;
+    return get_func_signature(function, &arguments, &count) == FLOAT4ARRAYOID && count == 3 &&
+           arguments[0] == type && arguments[1] == INT4OID && arguments[2] == BOOLOID;
+}
+
 static bool
 validate(Oid class)
 {
@@ -46,8 +60,7 @@ validate(Oid class)
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for operator class %u", class);
     row = (Form_pg_opclass)GETSTRUCT(tuple);
-    fits = (row->opcintype == TEXTOID || row->opcintype == FLOAT4ARRAYOID) &&
-           validate_operators(row->opcfamily);
+    fits = validate_type(row) && validate_operators(row->opcfamily);
     if (!fits)
         ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                        errmsg("operator class \"%s\" is none that access method lmtext can serve",
@@ -60,7 +73,7 @@ static void
 set_properties(IndexAmRoutine *routine)
 {
     routine->amstrategies = LM_DISTANCE_COUNT;
-    routine->amsupport = 0;
+    routine->amsupport = LMTEXT_CONVERT;
     routine->amcanorderbyop = true;
     /* A scan with no condition on the column is the only one there is. */
     routine->amoptionalkey = true;
@@ -100,4 +113,6 @@ void
 lmtext_am_init(void)
 {
     lmtext_am_settings();
+    lmtext_alter_init();
+    lmtext_effort_init();
 }

@@ -25,10 +25,13 @@ typedef struct lmtext_index_options {
     int32 vl_len_;
     int model; /* offset of the name; 0: none */
     int lists; /* 0: chosen by the number of rows */
+    int pending_limit;
 } lmtext_index_options;
 
-const char *lmtext_index_model_option(Relation index); /* NULL: none */
+const char *lmtext_options_model(const bytea *options); /* NULL: none */
+const char *lmtext_index_model_option(Relation index);
 int lmtext_index_lists_option(Relation index);
+int lmtext_index_pending_option(Relation index); /* rows; 0: none waits */
 bytea *lmtext_am_options(Datum reloptions, bool validate);
 
 extern double lmtext_search_effort;
@@ -40,8 +43,11 @@ void lmtext_am_settings(void);
 
 typedef struct lmtext_kind {
     lm_distance_kind metric;
-    bool text; /* else real[] */
+    bool text;         /* else vectors */
+    FmgrInfo *convert; /* vectors of another type to real[], a cast's function; NULL: they are */
 } lmtext_kind;
+
+#define LMTEXT_CONVERT 1 /* the number of that function in an operator class */
 
 /* By the operator class of the index's one column. */
 lmtext_kind lmtext_index_kind(Relation index);
@@ -51,6 +57,8 @@ void lmtext_index_check_options(Relation index);
 Oid lmtext_index_version(Relation index, lmtext_resolver *resolver);
 /* The version, where it is known without waiting or failing; else InvalidOid. For the planner. */
 Oid lmtext_index_peek_version(Oid index);
+/* The same of another name than the option's. */
+Oid lmtext_index_peek_named(Relation index, const char *name);
 /* DROP of the version is refused from now on; and that of others is not. */
 void lmtext_index_depend(Relation index, Oid version);
 void lmtext_index_depend_only(Relation index, Oid version);
@@ -68,6 +76,7 @@ typedef enum lmtext_page_kind {
     LMTEXT_PAGE_FLOATS,   /* origin or centroids */
     LMTEXT_PAGE_BUCKETS,  /* where each bucket of hashes begins */
     LMTEXT_PAGE_HASHES,   /* hashes of texts, and which rows have them */
+    LMTEXT_PAGE_WAITING,  /* rows that wait for being embedded */
 } lmtext_page_kind;
 
 /* The special space of every page. */
@@ -123,6 +132,7 @@ lmtext_change lmtext_change_begin(Relation index, bool building);
 /* The page to be changed; `fresh`: all of it. At most MAX_GENERIC_XLOG_PAGES. */
 Page lmtext_change_page(lmtext_change *change, Buffer buffer, bool fresh);
 void lmtext_change_end(lmtext_change *change);
+void lmtext_change_give_up(lmtext_change *change); /* not in a build */
 
 /* ---- layout.c: where things lie in a page of codes and in pages of vectors ---- */
 
@@ -204,6 +214,7 @@ typedef struct lmtext_meta {
     BlockNumber directory; /* chain of LISTS pages */
     BlockNumber buckets;   /* of hashes of texts; InvalidBlockNumber: none yet */
     double rows;           /* when it was built */
+    BlockNumber waiting;   /* chain of rows that wait; InvalidBlockNumber: none yet */
 } lmtext_meta;
 
 /* What is made of meta page, origin and centroids: kept by the process from call to call. */
@@ -242,6 +253,8 @@ typedef struct lmtext_begin {
 void lmtext_store_begin(Relation index, const lmtext_begin *begin, bool building);
 
 void lmtext_meta_set_buckets(lmtext_store *store, BlockNumber buckets);
+/* There is a first page of rows that wait from now on. */
+void lmtext_meta_make_waiting(lmtext_store *store);
 
 /* Where a list begins, and where rows are put into it; InvalidBlockNumber: it is empty. */
 typedef struct lmtext_list {
@@ -271,12 +284,50 @@ void lmtext_embedder_words(lmtext_embedder *embedder, Relation index);
 /* The model must be the one that the index was made by. */
 void lmtext_embedder_check(const lmtext_embedder *embedder, Relation index,
                            const lmtext_meta *meta);
+#define LMTEXT_BATCH_ROWS 128 /* that are embedded at once */
+/*
+ * Each text that has a vector is given to `done`, in their order. One without a token has none; by
+ * lmtext.on_empty it is an error, or with `left_out` never.
+ */
+typedef void (*lmtext_embedded)(void *argument, int number, const float *vector, int width);
+void lmtext_embedder_texts(lmtext_embedder *embedder, const lm_text *texts, int count,
+                           bool left_out, lmtext_embedded done, void *argument);
 int lmtext_index_stats_begin(void); /* a call of "index", for lmtext_stats_end */
 
 /* A value's hash under the index's key, over the bytes that it is made from. */
 lm_hash128 lmtext_value_hash(const lmtext_meta *meta, const void *bytes, size_t length);
-/* Floats of a real[] as the user gave it; `width` 0: any. Errors name both widths. */
-const float *lmtext_value_floats(Datum value, int width, int *found);
+/* Floats of a vector as the user gave it; `width` 0: any. Errors name both widths. */
+const float *lmtext_value_floats(const lmtext_kind *kind, Datum value, int width, int *found);
+
+/* ---- waiting.c: rows that wait for being embedded ---- */
+
+/* A row that waits; its page is pinned. */
+typedef struct lmtext_waiting {
+    Buffer buffer;
+    int place;
+} lmtext_waiting;
+
+/* Held by whoever takes rows out; the lock of a page that is none. */
+#define LMTEXT_FLUSH_LOCK 1
+
+/* One more; `at`, InvalidBlockNumber at first, is where to look for room next time. Returns about
+ * how many wait. */
+uint32 lmtext_waiting_add(lmtext_store *store, BlockNumber *at, ItemPointer tid);
+/* The places of a page; one that is not valid has been taken out. */
+ItemPointerData *lmtext_waiting_read(const lmtext_store *store, BlockNumber block, int *count,
+                                     BlockNumber *next, uint32 *steps);
+/* All that wait. */
+ItemPointerData *lmtext_waiting_all(const lmtext_store *store, int64 *count);
+/* Take a row out as a part of a change; its page is locked from then on. */
+void lmtext_waiting_take(lmtext_change *change, const lmtext_waiting *from);
+/* The same as a change of its own. */
+void lmtext_waiting_drop(const lmtext_store *store, const lmtext_waiting *from);
+/* A page begins anew, where all has been taken out. */
+void lmtext_waiting_tidy(const lmtext_store *store, BlockNumber block);
+/* Take dead rows out of a page; returns how many. */
+int64 lmtext_waiting_vacuum(const lmtext_store *store, BlockNumber block,
+                            IndexBulkDeleteCallback callback, void *state, BlockNumber *next,
+                            uint32 *steps);
 
 /* ---- rows.c: rows in pages ---- */
 
@@ -287,8 +338,10 @@ typedef struct lmtext_row {
     uint8 *vector; /* (layout.row_bytes) */
 } lmtext_row;
 
-/* x (width) is the prepared vector that row->vector was made from. */
-uint64 lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x);
+/* x (width) is the prepared vector that row->vector was made from. A row that waited until now
+ * waits no more, by the same change. */
+uint64 lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x,
+                       const lmtext_waiting *from);
 /* `count` rows of a list, into new pages at its end: for builds, one list after the other. `last`
  * is the page of codes before, or InvalidBlockNumber. */
 BlockNumber lmtext_rows_write(lmtext_store *store, uint32 list, BlockNumber last,
@@ -310,6 +363,22 @@ void lmtext_hashes_add(lmtext_store *store, lm_hash128 hash, uint64 item);
 bool lmtext_hashes_long(const lmtext_store *store, double rows);
 /* Make the table anew, of all rows that the index has, about so many. */
 void lmtext_hashes_build(lmtext_store *store, double rows);
+
+/* ---- flush.c: rows that wait are embedded ---- */
+
+typedef void (*lmtext_embedded_row)(void *argument, int number, const lmtext_row *row,
+                                    const float *x);
+
+/* May rows of this index wait? */
+bool lmtext_may_wait(Relation index, Relation heap);
+/* Move all that wait into their lists; not on a standby, and without `wait` not while another
+ * session does so. Returns how many. */
+int64 lmtext_flush(Relation index, Relation heap, bool wait);
+/* What waits and a snapshot sees is given to `row`, and goes on waiting. */
+void lmtext_waiting_embed(const lmtext_store *store, Relation heap, Snapshot snapshot,
+                          lmtext_embedded_row row, void *argument);
+
+void lmtext_alter_init(void); /* alter.c */
 
 /* ---- The access method's functions ---- */
 

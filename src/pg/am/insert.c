@@ -1,5 +1,6 @@
 /*
- * insert.c - one row: embedded, or its vector taken over from a row of the same text.
+ * insert.c - one row: its vector is taken over from a row of the same text; else it waits for being
+ * embedded, or is embedded at once.
  */
 #include "postgres.h"
 
@@ -13,6 +14,9 @@ typedef struct insert_state {
     lmtext_embedder embedder;
     lmtext_store store; /* width 0: no row has come yet */
     bool depends;       /* the index is known to hold its model */
+    bool may_wait;      /* rows are embedded later */
+    BlockNumber room;   /* where rows that wait are added */
+    uint32 waiting;     /* about so many */
     MemoryContext memory, row;
     lmtext_call call;
 } insert_state;
@@ -25,7 +29,7 @@ typedef struct new_row {
 } new_row;
 
 static insert_state *
-state_of(Relation index, IndexInfo *info)
+state_of(Relation index, Relation heap, IndexInfo *info)
 {
     insert_state *state = info->ii_AmCache;
     MemoryContext caller;
@@ -35,6 +39,8 @@ state_of(Relation index, IndexInfo *info)
     caller = MemoryContextSwitchTo(info->ii_Context);
     state = palloc0(sizeof(*state));
     state->kind = lmtext_index_kind(index);
+    state->may_wait = state->kind.text && lmtext_may_wait(index, heap);
+    state->room = InvalidBlockNumber;
     state->memory = info->ii_Context;
     state->embedder.resolver.memory = info->ii_Context;
     lmtext_store_open(index, &state->store);
@@ -117,7 +123,40 @@ depend(insert_state *state, Relation index)
     state->depends = true;
 }
 
-/* False: the text has no token, and lmtext.on_empty says that this is no error. */
+/* The statement's first text finds the model, for its errors, and the dependency on it. */
+static void
+use_model(insert_state *state, Relation index)
+{
+    lmtext_embedder_rows(&state->embedder, index);
+    lmtext_embedder_check(&state->embedder, index, &state->store.meta);
+    depend(state, index);
+}
+
+/* A model without layers is as quick as a row that waits is written. */
+static bool
+is_quick(const lmtext_model *model)
+{
+    return lm_model_view(&model->model, LM_SECTION_VECTORS) != NULL;
+}
+
+/* Is it left to whoever needs it? The index's first row is not, which says the index's width. */
+static bool
+waits(insert_state *state, Relation index, ItemPointer tid)
+{
+    if (!state->may_wait || state->store.meta.width == 0)
+        return false;
+    if (!state->depends) {
+        use_model(state, index);
+        state->may_wait = !is_quick(state->embedder.inference.model);
+    }
+    if (!state->may_wait)
+        return false;
+    state->waiting = lmtext_waiting_add(&state->store, &state->room, tid);
+    return true;
+}
+
+/* False: the row waits; or the text has no token, and lmtext.on_empty says that this is no error.
+ */
 static bool
 embed(insert_state *state, Relation index, Datum value, new_row *made)
 {
@@ -128,9 +167,9 @@ embed(insert_state *state, Relation index, Datum value, new_row *made)
     made->row.hash = lmtext_value_hash(&state->store.meta, words.bytes, words.length);
     if (take_over(state, made))
         return true;
-    lmtext_embedder_rows(embedder, index);
-    lmtext_embedder_check(embedder, index, &state->store.meta);
-    depend(state, index);
+    if (waits(state, index, &made->row.tid))
+        return false;
+    use_model(state, index);
     made->width = lmtext_embed_width(embedder->inference.model, &embedder->inference.options);
     vector = palloc(made->width * sizeof(float));
     return lmtext_infer_text(&embedder->inference, words, vector, &embedder->empty) &&
@@ -140,9 +179,24 @@ embed(insert_state *state, Relation index, Datum value, new_row *made)
 static bool
 read_vector(insert_state *state, Relation index, Datum value, new_row *made)
 {
-    const float *vector = lmtext_value_floats(value, state->store.meta.width, &made->width);
+    const float *vector =
+        lmtext_value_floats(&state->kind, value, state->store.meta.width, &made->width);
 
     return encode(state, index, vector, made);
+}
+
+/* So many wait that they are embedded now, in batches; while another session does so, only when
+ * there are many more. */
+static void
+flush_many(insert_state *state, Relation index, Relation heap)
+{
+    uint32 limit = (uint32)lmtext_index_pending_option(index);
+
+    if (state->waiting < limit)
+        return;
+    (void)lmtext_flush(index, heap, state->waiting / 4 >= limit);
+    state->waiting = 0;
+    state->room = InvalidBlockNumber;
 }
 
 bool
@@ -157,17 +211,18 @@ lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer tid, Re
     if (nulls[0])
         return false;
     call = lmtext_index_stats_begin();
-    state = state_of(index, info);
+    state = state_of(index, heap, info);
     caller = MemoryContextSwitchTo(state->row);
     if (state->kind.text ? embed(state, index, values[0], &made)
                          : read_vector(state, index, values[0], &made)) {
-        uint64 item = lmtext_rows_put(&state->store, &made.row, made.x);
+        uint64 item = lmtext_rows_put(&state->store, &made.row, made.x, NULL);
 
         if (state->kind.text)
             lmtext_hashes_add(&state->store, made.row.hash, item);
     }
     MemoryContextSwitchTo(caller);
     MemoryContextReset(state->row);
+    flush_many(state, index, heap);
     lmtext_stats_end(call);
     return false;
 }

@@ -19,6 +19,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -33,6 +34,7 @@
 #include "pg/glue/try.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_stats);
+PG_FUNCTION_INFO_V1(lmtext_index_flush);
 PG_FUNCTION_INFO_V1(lmtext_index_check);
 PG_FUNCTION_INFO_V1(lmtext_index_recall);
 
@@ -153,13 +155,15 @@ lmtext_index_stats(PG_FUNCTION_ARGS)
     static const char *const metrics[] = {"cosine", "l2", "inner product"};
     Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
     walk w = {0};
-    Datum values[9];
-    bool nulls[9] = {0};
+    Datum values[10];
+    bool nulls[10] = {0};
     TupleDesc columns;
+    int64 waiting;
 
     if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
     lmtext_store_open(index, &w.store);
+    (void)lmtext_waiting_all(&w.store, &waiting);
     walk_all(&w);
     values[0] = model_of(index, &nulls[0]);
     values[1] = CStringGetTextDatum(metrics[w.store.meta.metric]);
@@ -171,8 +175,31 @@ lmtext_index_stats(PG_FUNCTION_ARGS)
     values[6] = Int64GetDatum(w.longest);
     values[7] = Int64GetDatum(w.empty);
     values[8] = Int64GetDatum((int64)RelationGetNumberOfBlocks(index) * BLCKSZ);
+    values[9] = Int64GetDatum(waiting);
     close_index(index, heap);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+}
+
+/* ---- index_flush ---- */
+
+Datum
+lmtext_index_flush(PG_FUNCTION_ARGS)
+{
+    Oid relid = PG_GETARG_OID(0);
+    Relation heap, index = open_index(relid, &heap);
+    int call = lmtext_index_stats_begin();
+    int64 moved;
+
+    if (!LMTEXT_OWNS_TABLE(relid, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(index));
+    if (RecoveryInProgress())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("recovery is in progress"),
+                        errdetail("A standby cannot change an index.")));
+    moved = lmtext_flush(index, heap, true);
+    lmtext_stats_end(call);
+    close_index(index, heap);
+    PG_RETURN_INT64(moved);
 }
 
 /* ---- index_recall ---- */
@@ -221,7 +248,8 @@ nearest(lmtext_store *store, const float *x, uint64 itself, bool exact, int k, u
     const lmtext_found *row;
     int count = 0;
 
-    lmtext_search_begin(&search, x);
+    lmtext_search_open(&search, x);
+    lmtext_search_start(&search);
     while (count < k && (row = lmtext_search_next(&search)) != NULL)
         if (row->item != itself)
             items[count++] = row->item;
@@ -314,6 +342,7 @@ typedef struct entry {
     ItemPointerData tid;
     lm_hash128 hash;
     uint64 item;
+    bool waits; /* it has no vector yet */
 } entry;
 
 typedef struct checking {
@@ -339,6 +368,18 @@ answer(checking *c, const char *check, bool ok, char *detail)
 }
 
 static void
+add_entry(checking *c, const entry *one)
+{
+    if (c->count == c->space) {
+        c->space = Max(c->space * 2, 1024);
+        c->entries = c->entries == NULL
+                         ? MemoryContextAllocHuge(CurrentMemoryContext, c->space * sizeof(*one))
+                         : repalloc_huge(c->entries, c->space * sizeof(*one));
+    }
+    c->entries[c->count++] = *one;
+}
+
+static void
 collect_row(walk *w, Page page, BlockNumber block, int row)
 {
     checking *c = w->argument;
@@ -349,13 +390,17 @@ collect_row(walk *w, Page page, BlockNumber block, int row)
         lmtext_index_damaged(w->store.index, block, "It has a row without a place.");
     if (!lmtext_row_read(&w->store, page, block, row, &one.hash, c->vector))
         lmtext_index_damaged(w->store.index, block, "It has a row without a vector.");
-    if (c->count == c->space) {
-        c->space = Max(c->space * 2, 1024);
-        c->entries = c->entries == NULL
-                         ? MemoryContextAllocHuge(CurrentMemoryContext, c->space * sizeof(one))
-                         : repalloc_huge(c->entries, c->space * sizeof(one));
-    }
-    c->entries[c->count++] = one;
+    add_entry(c, &one);
+}
+
+static void
+collect_waiting(checking *c)
+{
+    int64 count;
+    ItemPointerData *tids = lmtext_waiting_all(&c->walk.store, &count);
+
+    for (int64 i = 0; i < count; i++)
+        add_entry(c, &(entry){.tid = tids[i], .waits = true});
 }
 
 static void
@@ -366,6 +411,7 @@ read_pages(void *argument)
     lmtext_store_open(c->index, &c->walk.store);
     if (c->walk.store.meta.width > 0)
         c->vector = palloc(c->walk.store.layout.row_bytes);
+    collect_waiting(c);
     walk_all(&c->walk);
 }
 
@@ -411,6 +457,7 @@ static bool
 agrees(checking *c, const entry *one, Datum value, bool *wanted)
 {
     lmtext_store *store = &c->walk.store;
+    lmtext_kind kind = lmtext_index_kind(c->index);
     lmtext_call call;
     const float *floats;
     float *x;
@@ -425,7 +472,7 @@ agrees(checking *c, const entry *one, Datum value, bool *wanted)
         *wanted = one != NULL || has_token(c, words);
         return one != NULL && hash.low == one->hash.low && hash.high == one->hash.high;
     }
-    floats = lmtext_value_floats(value, store->meta.width, &width);
+    floats = lmtext_value_floats(&kind, value, store->meta.width, &width);
     x = palloc(width * sizeof(float));
     lmtext_call_init(&call, CurrentMemoryContext);
     lmtext_check(
@@ -449,7 +496,9 @@ compare_row(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool al
         return;
     caller = MemoryContextSwitchTo(c->row);
     one = c->count > 0 ? bsearch(&key, c->entries, c->count, sizeof(key), by_tid) : NULL;
-    same = agrees(c, one, values[0], &wanted);
+    same = wanted = one != NULL && one->waits;
+    if (!same)
+        same = agrees(c, one, values[0], &wanted);
     c->compared++;
     c->missing += wanted && one == NULL;
     c->stale += wanted && one != NULL && !same;
@@ -498,7 +547,8 @@ check_entries(checking *c)
     lmtext_check(&call, lm_sort(&call.ctx, c->entries, c->count, sizeof(entry), by_tid), NULL);
     for (int64 i = 1; i < c->count; i++) {
         CHECK_FOR_INTERRUPTS();
-        c->twice += by_tid(&c->entries[i - 1], &c->entries[i]) == 0;
+        c->twice += by_tid(&c->entries[i - 1], &c->entries[i]) == 0 &&
+                    !(RecoveryInProgress() && (c->entries[i - 1].waits || c->entries[i].waits));
     }
     answer(c, "places", c->twice == 0,
            psprintf(INT64_FORMAT " places of rows are in the index more than once", c->twice));
@@ -514,7 +564,8 @@ check_entries(checking *c)
 
 /*
  * The index is read before the table's snapshot is taken: a row that comes in between would be
- * missed. So the table is locked against writers.
+ * missed. So the table is locked against writers; and no row that waits is moved meanwhile, but by
+ * what a standby replays.
  */
 Datum
 lmtext_index_check(PG_FUNCTION_ARGS)
@@ -529,7 +580,11 @@ lmtext_index_check(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     c.walk.row = collect_row;
     c.walk.argument = &c;
+    if (!RecoveryInProgress())
+        LockPage(c.index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
     error = lmtext_try(read_pages, &c);
+    if (!RecoveryInProgress())
+        UnlockPage(c.index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
     answer(&c, "pages", error == NULL,
            error == NULL
                ? psprintf("%u pages, " INT64_FORMAT " rows", RelationGetNumberOfBlocks(c.index),

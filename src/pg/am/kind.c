@@ -22,20 +22,25 @@
 #include "pg/catalog/names.h"
 #include "pg/service/kept.h"
 
-/* The strategy number of a class's one operator is its metric: 1 <=>, 2 <->, 3 <#>. */
+/* The strategy number of a class's one operator is its metric: 1 <=>, 2 <->, 3 <#>. Types of other
+ * extensions, such as pgvector's, come with the function of their cast to real[]. */
 lmtext_kind
 lmtext_index_kind(Relation index)
 {
     Oid type = index->rd_opcintype[0], family = index->rd_opfamily[0];
+    FmgrInfo *convert = OidIsValid(index_getprocid(index, 1, LMTEXT_CONVERT))
+                            ? index_getprocinfo(index, 1, LMTEXT_CONVERT)
+                            : NULL;
     int metric = 0;
 
     while (metric < LM_DISTANCE_COUNT &&
            !OidIsValid(get_opfamily_member(family, type, type, (int16)(metric + 1))))
         metric++;
-    if (metric == LM_DISTANCE_COUNT || (type != TEXTOID && type != FLOAT4ARRAYOID))
+    if (metric == LM_DISTANCE_COUNT ||
+        (type != TEXTOID && type != FLOAT4ARRAYOID && convert == NULL))
         elog(ERROR, "operator class of index \"%s\" is none of lmtext's",
              RelationGetRelationName(index));
-    return (lmtext_kind){(lm_distance_kind)metric, type == TEXTOID};
+    return (lmtext_kind){(lm_distance_kind)metric, type == TEXTOID, convert};
 }
 
 /* ---- Models that the index depends on ---- */
@@ -243,19 +248,22 @@ lmtext_index_version(Relation index, lmtext_resolver *resolver)
 }
 
 Oid
+lmtext_index_peek_named(Relation index, const char *name)
+{
+    lmtext_name parsed;
+
+    if (name == NULL || name[0] == '\0')
+        return InvalidOid;
+    lmtext_name_parse(name, &parsed);
+    return parsed.schema == NULL ? bare_version(index, parsed.relation) : lmtext_kept_named(name);
+}
+
+Oid
 lmtext_index_peek_version(Oid index_oid)
 {
     Relation index = index_open(index_oid, NoLock);
-    const char *name = lmtext_index_model_option(index);
-    Oid version = InvalidOid;
+    Oid version = lmtext_index_peek_named(index, lmtext_index_model_option(index));
 
-    if (name != NULL && name[0] != '\0') {
-        lmtext_name parsed;
-
-        lmtext_name_parse(name, &parsed);
-        version =
-            parsed.schema == NULL ? bare_version(index, parsed.relation) : lmtext_kept_named(name);
-    }
     index_close(index, NoLock);
     return version;
 }

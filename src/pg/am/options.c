@@ -1,5 +1,5 @@
 /*
- * options.c - WITH (model = 'minilm@1', lists = 100), and the settings of scans.
+ * options.c - WITH (model = 'minilm@1', lists = 100, pending_limit = 0), and the settings of scans.
  */
 #include "postgres.h"
 
@@ -12,6 +12,8 @@
 #include "search/index_plan.h"
 
 #define EFFORT_DEFAULT 1.0
+#define PENDING_DEFAULT 1024
+#define PENDING_MOST 65536
 
 double lmtext_search_effort = EFFORT_DEFAULT;
 bool lmtext_ordering_strict = false;
@@ -51,6 +53,7 @@ lmtext_am_options(Datum reloptions, bool validate)
     static const relopt_parse_elt table[] = {
         {"model", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, model)},
         {"lists", RELOPT_TYPE_INT, offsetof(lmtext_index_options, lists)},
+        {"pending_limit", RELOPT_TYPE_INT, offsetof(lmtext_index_options, pending_limit)},
     };
 
     return (bytea *)build_reloptions(reloptions, validate, option_kind,
@@ -58,11 +61,17 @@ lmtext_am_options(Datum reloptions, bool validate)
 }
 
 const char *
-lmtext_index_model_option(Relation index)
+lmtext_options_model(const bytea *bytes)
 {
-    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+    const lmtext_index_options *options = (const lmtext_index_options *)bytes;
 
     return options != NULL && options->model != 0 ? (const char *)options + options->model : NULL;
+}
+
+const char *
+lmtext_index_model_option(Relation index)
+{
+    return lmtext_options_model(index->rd_options);
 }
 
 int
@@ -71,6 +80,14 @@ lmtext_index_lists_option(Relation index)
     const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
 
     return options != NULL ? options->lists : 0;
+}
+
+int
+lmtext_index_pending_option(Relation index)
+{
+    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+
+    return options != NULL ? options->pending_limit : PENDING_DEFAULT;
 }
 
 static void
@@ -92,6 +109,9 @@ make_reloptions(void)
                          check_model, AccessExclusiveLock);
     add_int_reloption(option_kind, "lists", "Number of inverted lists; 0: by the number of rows", 0,
                       0, (int)LM_LISTS_MOST, AccessExclusiveLock);
+    add_int_reloption(option_kind, "pending_limit",
+                      "Rows of text that may wait for being embedded; 0: none does",
+                      PENDING_DEFAULT, 0, PENDING_MOST, AccessExclusiveLock);
     made = true;
 }
 

@@ -16,10 +16,15 @@
 #define PAGE_MAGIC 0x4C4D5458 /* "LMTX" */
 
 static const char *const names[] = {
-    [LMTEXT_PAGE_META] = "the meta page",        [LMTEXT_PAGE_LISTS] = "a page of lists",
-    [LMTEXT_PAGE_CODES] = "a page of codes",     [LMTEXT_PAGE_VECTORS] = "a page of vectors",
-    [LMTEXT_PAGE_STRIP] = "a strip of codes",    [LMTEXT_PAGE_FLOATS] = "a page of numbers",
-    [LMTEXT_PAGE_BUCKETS] = "a page of buckets", [LMTEXT_PAGE_HASHES] = "a page of hashes",
+    [LMTEXT_PAGE_META] = "the meta page",
+    [LMTEXT_PAGE_LISTS] = "a page of lists",
+    [LMTEXT_PAGE_CODES] = "a page of codes",
+    [LMTEXT_PAGE_VECTORS] = "a page of vectors",
+    [LMTEXT_PAGE_STRIP] = "a strip of codes",
+    [LMTEXT_PAGE_FLOATS] = "a page of numbers",
+    [LMTEXT_PAGE_BUCKETS] = "a page of buckets",
+    [LMTEXT_PAGE_HASHES] = "a page of hashes",
+    [LMTEXT_PAGE_WAITING] = "a page of rows that wait",
 };
 
 void

@@ -3,7 +3,8 @@
  *
  * A row is there when its bit is set in the mask of its page of codes, which is the last thing that
  * is written. Locks: the page of codes first, and kept while its pages of vectors and strips are
- * read or written; the page of lists before a page of codes only where a list gets its first one.
+ * read or written, and the page of rows that wait last; the page of lists before a page of codes
+ * only where a list gets its first one.
  */
 #include "postgres.h"
 
@@ -213,10 +214,21 @@ fill_codes(const lmtext_store *store, Page page, int number, const lmtext_row *r
     lmtext_codes_mask(page)[block] |= UINT32_C(1) << place;
 }
 
+/* The end of a change that makes a row visible, which waits no more. */
+static void
+end_waiting(lmtext_change *change, const lmtext_waiting *from)
+{
+    if (from != NULL)
+        lmtext_waiting_take(change, from);
+    lmtext_change_end(change);
+    if (from != NULL)
+        LockBuffer(from->buffer, BUFFER_LOCK_UNLOCK);
+}
+
 /* One vector page and one page of codes: one record. */
 static void
 put_narrow(const lmtext_store *store, Buffer codes, int number, const lmtext_row *row,
-           const row_code *made)
+           const row_code *made, const lmtext_waiting *from)
 {
     const lmtext_layout *layout = &store->layout;
     BlockNumber owner = BufferGetBlockNumber(codes);
@@ -231,14 +243,14 @@ put_narrow(const lmtext_store *store, Buffer codes, int number, const lmtext_row
     fill_slot(layout, vector_slot(layout, beside, number), row);
     lmtext_codes_vectors(layout, page)[index] = BufferGetBlockNumber(vectors);
     fill_codes(store, page, number, row, made);
-    lmtext_change_end(&change);
+    end_waiting(&change, from);
     UnlockReleaseBuffer(vectors);
 }
 
 /* More pages than a record takes: the page of codes, which makes the row visible, comes last. */
 static void
 put_wide(const lmtext_store *store, Buffer codes, int number, const lmtext_row *row,
-         const row_code *made)
+         const row_code *made, const lmtext_waiting *from)
 {
     const lmtext_layout *layout = &store->layout;
     BlockNumber owner = BufferGetBlockNumber(codes);
@@ -259,9 +271,9 @@ put_wide(const lmtext_store *store, Buffer codes, int number, const lmtext_row *
     memcpy(lmtext_codes_strips(layout, page), strips, strips_size);
     if (layout->row_pages > 1)
         fill_codes(store, page, number, row, made);
-    lmtext_change_end(&change);
+    end_waiting(&change, layout->row_pages > 1 ? from : NULL);
     if (layout->row_pages == 1)
-        put_narrow(store, codes, number, row, made);
+        put_narrow(store, codes, number, row, made, from);
     pfree(vectors);
     pfree(strips);
 }
@@ -342,7 +354,8 @@ list_of(const lmtext_store *store, const float *x)
 }
 
 uint64
-lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x)
+lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x,
+                const lmtext_waiting *from)
 {
     uint32 list = list_of(store, x);
     lm_centroid space;
@@ -357,9 +370,9 @@ lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x)
     buffer = page_with_room(store, hint, &number);
     block = BufferGetBlockNumber(buffer);
     if (store->layout.strips > 0 || store->layout.row_pages > 1)
-        put_wide(store, buffer, number, row, &made);
+        put_wide(store, buffer, number, row, &made, from);
     else
-        put_narrow(store, buffer, number, row, &made);
+        put_narrow(store, buffer, number, row, &made, from);
     UnlockReleaseBuffer(buffer);
     if (block != hint)
         (void)lmtext_list_set(store, list, (lmtext_list){InvalidBlockNumber, block});

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/rls.h"
 
+#include "base/sort.h"
 #include "pg/am/search.h"
 #include "pg/service/kept.h"
 #include "pg/service/known.h"
@@ -27,8 +28,15 @@ typedef struct scan_state {
     lmtext_kind kind;
     lmtext_store store;
     lmtext_search search; /* where the index has rows */
+    lmtext_effort before; /* of the searches before it, and what it has embedded */
     lmtext_known *known;
     BlockNumber heap_blocks; /* at least */
+
+    /* Rows that still wait, sorted by distance; and by place, since they may be found as well. */
+    lmtext_found *waiting;
+    ItemPointerData *places;
+    size_t waiting_count, waiting_space, waiting_at;
+    const lmtext_found *ahead; /* of the search, which comes behind some of them */
 
     /* The words of the scan, and their vector: those of the next rescan may be the same. */
     MemoryContext whole;
@@ -131,9 +139,90 @@ vector_of_query(scan_state *state, Relation index, const ScanKeyData *order)
 
     if ((order->sk_flags & SK_ISNULL) != 0)
         return NULL;
-    return state->kind.text
-               ? vector_of_words(state, index, order->sk_argument)
-               : lmtext_value_floats(order->sk_argument, state->store.meta.width, &width);
+    return state->kind.text ? vector_of_words(state, index, order->sk_argument)
+                            : lmtext_value_floats(&state->kind, order->sk_argument,
+                                                  state->store.meta.width, &width);
+}
+
+/* ---- Rows that wait, on a standby ---- */
+
+static void
+add_waiting(void *argument, int number, const lmtext_row *row, const float *x)
+{
+    scan_state *state = argument;
+    lmtext_found *one;
+
+    if (state->waiting_count == state->waiting_space) {
+        state->waiting_space = Max(state->waiting_space * 2, 64);
+        state->waiting =
+            state->waiting == NULL
+                ? MemoryContextAllocHuge(state->memory, state->waiting_space * sizeof(*one))
+                : repalloc_huge(state->waiting, state->waiting_space * sizeof(*one));
+    }
+    one = &state->waiting[state->waiting_count++];
+    *one = (lmtext_found){
+        .tid = row->tid, .hash = row->hash, .item = LMTEXT_ITEM(state->store.meta.waiting, 0)};
+    if (state->search.query != NULL)
+        one->distance = lm_int8_row_distance(state->search.query, row->vector);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+    return ItemPointerCompare((ItemPointer)a, (ItemPointer)b);
+}
+
+/* Before the search: what is moved meanwhile is then found twice, not left out. */
+static void
+read_waiting(IndexScanDesc scan, scan_state *state)
+{
+    lm_context *ctx = &state->search.call.ctx;
+    size_t count;
+
+    lmtext_waiting_embed(&state->store, scan->heapRelation, scan->xs_snapshot, add_waiting, state);
+    count = state->waiting_count;
+    if (count == 0)
+        return;
+    state->before.embedded += (int64)count;
+    state->places = MemoryContextAllocHuge(state->memory, count * sizeof(*state->places));
+    for (size_t i = 0; i < count; i++)
+        state->places[i] = state->waiting[i].tid;
+    lmtext_check(&state->search.call,
+                 lm_sort(ctx, state->places, count, sizeof(*state->places), by_place), NULL);
+    lmtext_check(&state->search.call,
+                 lm_sort(ctx, state->waiting, count, sizeof(*state->waiting), lmtext_found_compare),
+                 NULL);
+}
+
+static const lmtext_found *
+next_found(scan_state *state)
+{
+    const lmtext_found *row;
+
+    do
+        row = lmtext_search_next(&state->search);
+    while (row != NULL && bsearch(&row->tid, state->places, state->waiting_count,
+                                  sizeof(*state->places), by_place) != NULL);
+    return row;
+}
+
+/* The nearer one of both. */
+static const lmtext_found *
+next_row(scan_state *state)
+{
+    const lmtext_found *row;
+
+    if (state->waiting_at == state->waiting_count && state->ahead == NULL)
+        return state->waiting_count == 0 ? lmtext_search_next(&state->search) : next_found(state);
+    if (state->ahead == NULL)
+        state->ahead = next_found(state);
+    if (state->waiting_at < state->waiting_count &&
+        (state->ahead == NULL ||
+         lmtext_found_compare(&state->waiting[state->waiting_at], state->ahead) <= 0))
+        return &state->waiting[state->waiting_at++];
+    row = state->ahead;
+    state->ahead = NULL;
+    return row;
 }
 
 static void
@@ -143,14 +232,19 @@ begin(IndexScanDesc scan, scan_state *state)
     int call = lmtext_index_stats_begin();
 
     state->heap = scan->heapRelation;
+    if (state->kind.text)
+        state->before.embedded += lmtext_flush(scan->indexRelation, scan->heapRelation, true);
     lmtext_store_open(scan->indexRelation, &state->store);
     if (state->store.meta.width > 0) {
         state->search.store = &state->store;
         state->search.memory = state->memory;
         state->search.strict = lmtext_ordering_strict;
         state->search.most = lmtext_max_scan_tuples;
-        lmtext_search_begin(&state->search,
-                            vector_of_query(state, scan->indexRelation, &scan->orderByData[0]));
+        lmtext_search_open(&state->search,
+                           vector_of_query(state, scan->indexRelation, &scan->orderByData[0]));
+        if (state->kind.text)
+            read_waiting(scan, state);
+        lmtext_search_start(&state->search);
     }
     state->begun = true;
     lmtext_stats_end(call);
@@ -174,6 +268,19 @@ lmtext_am_beginscan(Relation index, int keys, int orders)
     return scan;
 }
 
+lmtext_effort
+lmtext_scan_effort(const IndexScanDescData *scan)
+{
+    const scan_state *state = scan->opaque;
+    lmtext_effort sum = state->before;
+
+    sum.rounds += state->search.effort.rounds;
+    sum.lists += state->search.effort.lists;
+    sum.codes += state->search.effort.codes;
+    sum.reranked += state->search.effort.reranked;
+    return sum;
+}
+
 void
 lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, int norders)
 {
@@ -181,9 +288,13 @@ lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, in
 
     if (orders != NULL && scan->numberOfOrderBys > 0)
         memmove(scan->orderByData, orders, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    state->before = lmtext_scan_effort(scan);
     lmtext_search_end(&state->search);
     MemoryContextReset(state->memory);
     memset(&state->search, 0, sizeof(state->search));
+    state->waiting = NULL;
+    state->waiting_count = state->waiting_space = state->waiting_at = 0;
+    state->ahead = NULL;
     state->known = NULL;
     state->begun = false;
 }
@@ -234,9 +345,13 @@ lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
     if (!state->begun) {
         check_scan(scan);
         pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+        if (scan->instrument != NULL)
+            scan->instrument->nsearches++;
+#endif
         begin(scan, state);
     }
-    row = state->store.meta.width > 0 ? lmtext_search_next(&state->search) : NULL;
+    row = state->store.meta.width > 0 ? next_row(state) : NULL;
     if (row == NULL)
         return false;
     check_place(scan, state, row);
@@ -248,7 +363,10 @@ void
 lmtext_am_endscan(IndexScanDesc scan)
 {
     scan_state *state = scan->opaque;
+    lmtext_effort effort = lmtext_scan_effort(scan);
 
+    if (effort.rounds > 0)
+        lmtext_effort_note(scan->indexRelation, &effort);
     lmtext_search_end(&state->search);
     MemoryContextDelete(state->whole);
     pfree(state);

@@ -16,6 +16,7 @@
 #include "catalog/pg_type_d.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 #include "utils/tuplesort.h"
 
@@ -165,6 +166,7 @@ decide(lmtext_search *search, Page page, BlockNumber block, int row, uint8 *vect
     if ((lmtext_codes_mask(page)[row / LM_BLOCK_ROWS] >> row % LM_BLOCK_ROWS & 1) == 0 ||
         is_seen(search, one.item))
         return;
+    search->effort.reranked++;
     one.tid = lmtext_codes_tids(layout, page)[row];
     if (!ItemPointerIsValid(&one.tid))
         lmtext_index_damaged(search->store->index, block, "It has a row without a place.");
@@ -255,6 +257,7 @@ scan_codes(const probe *p, Page page, BlockNumber block)
 
         if (mask == 0)
             continue;
+        p->search->effort.codes += pg_popcount32(mask);
         below =
             layout->strips > 0
                 ? scan_strips(p, page, block, distances)
@@ -331,6 +334,7 @@ search_codes(lmtext_search *search)
         p.base = bases[i];
         scan_list(&p, lists[nearest[i]].first);
     }
+    search->effort.lists += (int64)found;
     decide_top(search, &top);
     lm_top_free(&search->call.ctx, &top);
     pfree(lists);
@@ -344,14 +348,15 @@ search_all(lmtext_search *search)
 
     for (uint32 i = 0; i < search->store->meta.lists; i++)
         scan_list(&p, lists[i].first);
+    search->effort.lists += search->store->meta.lists;
     pfree(p.vector);
     pfree(lists);
 }
 
 /* ---- Rounds ---- */
 
-static int
-by_distance(const void *a, const void *b)
+int
+lmtext_found_compare(const void *a, const void *b)
 {
     const lmtext_found *left = a, *right = b;
 
@@ -394,6 +399,7 @@ run_last_round(lmtext_search *search)
 static void
 run_round(lmtext_search *search)
 {
+    search->effort.rounds++;
     search->final = search->exact || search->query == NULL ||
                     (double)search->rerank * 2 >= search->rows ||
                     (search->seen != NULL &&
@@ -404,7 +410,7 @@ run_round(lmtext_search *search)
         search_codes(search);
     lmtext_check(&search->call,
                  lm_sort(&search->call.ctx, search->found + search->at, search->count - search->at,
-                         sizeof(lmtext_found), by_distance),
+                         sizeof(lmtext_found), lmtext_found_compare),
                  NULL);
     search->limit = search->rerank * RETURNED;
 }
@@ -434,7 +440,7 @@ next_round(lmtext_search *search)
 }
 
 void
-lmtext_search_begin(lmtext_search *search, const float *vector)
+lmtext_search_open(lmtext_search *search, const float *vector)
 {
     MemoryContext caller = MemoryContextSwitchTo(search->memory);
 
@@ -447,6 +453,14 @@ lmtext_search_begin(lmtext_search *search, const float *vector)
                      NULL);
         lmtext_check(&search->call, lm_query_set(&search->call.ctx, search->query, vector), NULL);
     }
+    MemoryContextSwitchTo(caller);
+}
+
+void
+lmtext_search_start(lmtext_search *search)
+{
+    MemoryContext caller = MemoryContextSwitchTo(search->memory);
+
     first_round(search);
     MemoryContextSwitchTo(caller);
 }

@@ -6,6 +6,14 @@
 
 #include "pg/am/index.h"
 
+/* What a search has looked at. */
+typedef struct lmtext_effort {
+    int64 embedded; /* rows that waited */
+    int64 rounds, lists;
+    int64 codes;    /* of rows */
+    int64 reranked; /* rows, by their int8 vectors */
+} lmtext_effort;
+
 /* A row whose distance is known. */
 typedef struct lmtext_found {
     float distance;
@@ -30,6 +38,7 @@ typedef struct lmtext_search {
     struct seen_hash *seen; /* items that have been decided on, from the second round on */
     lmtext_found *found;    /* sorted from `at` on */
     size_t count, space, at;
+    lmtext_effort effort;
     double limit; /* rows that are returned before the next round */
     float last;   /* distance of the row that was returned last */
 
@@ -39,11 +48,23 @@ typedef struct lmtext_search {
     lmtext_found sorted; /* the row of it that is next */
 } lmtext_search;
 
+/* Nearest first, and by place. */
+int lmtext_found_compare(const void *a, const void *b);
 /* For a vector as the user gave it; NULL: for a null. */
-void lmtext_search_begin(lmtext_search *search, const float *vector);
+void lmtext_search_open(lmtext_search *search, const float *vector);
+void lmtext_search_start(lmtext_search *search);
 /* The next row, valid until the next call; NULL: there is none. */
 const lmtext_found *lmtext_search_next(lmtext_search *search);
 /* Before its memory goes. */
 void lmtext_search_end(lmtext_search *search);
+
+/* Of a scan so far, its rescans too. */
+struct IndexScanDescData;
+lmtext_effort lmtext_scan_effort(const struct IndexScanDescData *scan);
+
+/* ---- effort.c ---- */
+
+void lmtext_effort_note(Relation index, const lmtext_effort *effort); /* a scan has ended */
+void lmtext_effort_init(void);
 
 #endif

@@ -91,7 +91,7 @@ lmtext_meta_write_new(Relation index, ForkNumber fork)
     body.meta.text = kind.text;
     body.meta.lists = 1;
     body.meta.origin = body.meta.centroids = InvalidBlockNumber;
-    body.meta.directory = body.meta.buckets = InvalidBlockNumber;
+    body.meta.directory = body.meta.buckets = body.meta.waiting = InvalidBlockNumber;
     random_bytes(&body.meta.build, sizeof body.meta.build);
     random_bytes(body.meta.hash_key, sizeof body.meta.hash_key);
     START_CRIT_SECTION();
@@ -297,6 +297,28 @@ lmtext_meta_set_buckets(lmtext_store *store, BlockNumber buckets)
     lmtext_change_end(&change);
     UnlockReleaseBuffer(buffer);
     store->meta.buckets = buckets;
+}
+
+/* Where two sessions make one, the second one uses that of the first. */
+void
+lmtext_meta_make_waiting(lmtext_store *store)
+{
+    Buffer buffer = lmtext_page_read(store->index, 0, LMTEXT_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+    BlockNumber block = ((meta_body *)lmtext_page_body(BufferGetPage(buffer)))->meta.waiting;
+
+    if (block == InvalidBlockNumber) {
+        Buffer fresh = lmtext_page_extend(store->index, MAIN_FORKNUM);
+        lmtext_change change = lmtext_change_begin(store->index, store->building);
+
+        block = BufferGetBlockNumber(fresh);
+        lmtext_page_init(lmtext_change_page(&change, fresh, true), LMTEXT_PAGE_WAITING, 0);
+        ((meta_body *)lmtext_page_body(lmtext_change_page(&change, buffer, false)))->meta.waiting =
+            block;
+        lmtext_change_end(&change);
+        UnlockReleaseBuffer(fresh);
+    }
+    UnlockReleaseBuffer(buffer);
+    store->meta.waiting = block;
 }
 
 /* ---- Space and centroids ---- */

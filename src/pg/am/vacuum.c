@@ -1,11 +1,13 @@
 /*
- * vacuum.c - dead rows leave the index: their bits go, their places are used again.
+ * vacuum.c - dead rows leave the index: their bits go, their places are used again. What waits for
+ * being embedded is, at the end.
  *
  * Rows never move, so a scan beside a vacuum misses none and meets none twice. A place that is used
  * again holds a row that the scan's snapshot does not see.
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
@@ -100,6 +102,24 @@ vacuum_list(vacuum_state *v, uint32 list, const lmtext_list *where)
         (void)lmtext_list_set(&v->store, list, (lmtext_list){InvalidBlockNumber, room});
 }
 
+/* Before the lists: what is moved from here into them in the meantime is not dead. */
+static void
+vacuum_waiting(vacuum_state *v)
+{
+    BlockNumber block = v->store.meta.waiting;
+    uint32 steps = 0;
+
+    if (block == InvalidBlockNumber || v->callback == NULL)
+        return;
+    LockPage(v->store.index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
+    while (block != InvalidBlockNumber) {
+        DELAY_POINT();
+        v->stats->tuples_removed +=
+            lmtext_waiting_vacuum(&v->store, block, v->callback, v->state, &block, &steps);
+    }
+    UnlockPage(v->store.index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
+}
+
 static IndexBulkDeleteResult *
 vacuum_all(Relation index, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback,
            void *state)
@@ -112,6 +132,7 @@ vacuum_all(Relation index, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback
     lmtext_store_open(index, &v.store);
     if (v.store.meta.width == 0)
         return v.stats;
+    vacuum_waiting(&v);
     lists = lmtext_lists_read(&v.store);
     for (uint32 i = 0; i < v.store.meta.lists; i++)
         vacuum_list(&v, i, &lists[i]);
@@ -131,10 +152,18 @@ lmtext_am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 IndexBulkDeleteResult *
 lmtext_am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
+    Relation heap;
+    int64 moved;
+
     if (info->analyze_only)
         return stats;
+    heap = table_open(info->index->rd_index->indrelid, AccessShareLock);
+    moved = lmtext_flush(info->index, heap, true);
+    table_close(heap, AccessShareLock);
     if (stats == NULL)
         stats = vacuum_all(info->index, NULL, NULL, NULL);
+    else
+        stats->num_index_tuples += (double)moved;
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;
 }

@@ -1,5 +1,6 @@
 /*
- * value.c - what is indexed, as vectors: texts by the index's model, real[] as they are.
+ * value.c - what is indexed, as vectors: texts by the index's model, real[] as they are, other
+ * types as their cast to real[] has them.
  *
  * Rows are embedded as the owner of the index, who was allowed to use the model when it was made:
  * who may insert into a table need not know of its indexes. The words of a query are the current
@@ -94,6 +95,31 @@ lmtext_embedder_check(const lmtext_embedder *embedder, Relation index, const lmt
                     errhint("REINDEX INDEX %s.", RelationGetRelationName(index))));
 }
 
+/* What fails in a batch is tried alone, for its own error, or because it may be left out. */
+void
+lmtext_embedder_texts(lmtext_embedder *embedder, const lm_text *texts, int count, bool left_out,
+                      lmtext_embedded done, void *argument)
+{
+    const lmtext_inference *inference = &embedder->inference;
+    int width = lmtext_embed_width(inference->model, &inference->options), at = 0;
+    float *vectors = palloc((size_t)count * width * sizeof(float));
+
+    while (at < count) {
+        int some = (int)lmtext_infer_some(inference, texts + at, count - at, vectors, NULL);
+
+        for (int i = 0; i < some; i++)
+            done(argument, at + i, vectors + (size_t)i * width, width);
+        at += some;
+        if (at < count &&
+            (left_out ? lmtext_infer_has_token(inference, texts[at], vectors)
+                      : lmtext_infer_text(inference, texts[at], vectors, &embedder->empty)))
+            done(argument, at, vectors, width);
+        at++;
+        CHECK_FOR_INTERRUPTS();
+    }
+    pfree(vectors);
+}
+
 lm_hash128
 lmtext_value_hash(const lmtext_meta *meta, const void *bytes, size_t length)
 {
@@ -104,10 +130,20 @@ lmtext_value_hash(const lmtext_meta *meta, const void *bytes, size_t length)
     return lm_siphash_end(&hash);
 }
 
-const float *
-lmtext_value_floats(Datum value, int width, int *found)
+/* As a cast to real[] does, that somebody has written. */
+static Datum
+converted(const lmtext_kind *kind, Datum value)
 {
-    const float *floats = lmtext_floats_from_array(DatumGetArrayTypeP(value), found);
+    return kind->convert == NULL
+               ? value
+               : FunctionCall3(kind->convert, value, Int32GetDatum(-1), BoolGetDatum(true));
+}
+
+const float *
+lmtext_value_floats(const lmtext_kind *kind, Datum value, int width, int *found)
+{
+    const float *floats =
+        lmtext_floats_from_array(DatumGetArrayTypeP(converted(kind, value)), found);
 
     lmtext_check_finite(floats, *found);
     if (*found > (int)LM_SPACE_WIDEST)
