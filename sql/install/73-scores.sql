@@ -955,13 +955,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.evaluate_numbers(text) IS 'measures of numbers that were predicted';
 
--- A word has the tag of the token that begins where it does, in the words with blanks between them.
+-- A word without a token is no part of a name.
 CREATE FUNCTION lmtext_internal.word_tags(words text[], model regclass) RETURNS text[]
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(coalesce(t.tag, 'O') ORDER BY w.i)
-    FROM (SELECT o.i, sum(length(o.word) + 1) OVER (ORDER BY o.i) - length(o.word) - 1 AS start
-          FROM unnest(words) WITH ORDINALITY o (word, i)) w
-    LEFT JOIN lmtext.tag(array_to_string(words, ' '), model) t ON t.start = w.start
+    SELECT array_replace(lmtext.tag_words(words, model), NULL, 'O')
 $$;
 COMMENT ON FUNCTION lmtext_internal.word_tags(text[], regclass) IS 'a tag for each word of a text';
 

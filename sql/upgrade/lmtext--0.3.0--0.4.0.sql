@@ -440,6 +440,19 @@ CREATE FUNCTION lmtext.hidden_states(texts text[], model regclass, layer integer
 COMMENT ON FUNCTION lmtext.hidden_states(text[], regclass, integer) IS
     'what the encoder has for each token of each text of an array behind one of its layers (version pinned)';
 
+-- 33-tag: tags of words.
+CREATE FUNCTION lmtext.tag_words(words text[], model text DEFAULT NULL) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_tag_words' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.tag_words(text[], text) IS
+    'label of each word of a list: that with the highest score for the word''s first token';
+
+CREATE FUNCTION lmtext.tag_words(words text[], model regclass) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_tag_words' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.tag_words(text[], regclass) IS
+    'label of each word of a list: that with the highest score for the word''s first token (version pinned)';
+
 -- 33-tag: entities.
 CREATE FUNCTION lmtext.entities(text text, model text DEFAULT NULL, aggregation text DEFAULT 'simple')
     RETURNS TABLE (entity text, label text, start integer, stop integer, score real)
@@ -6317,13 +6330,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.evaluate_numbers(text) IS 'measures of numbers that were predicted';
 
--- A word has the tag of the token that begins where it does, in the words with blanks between them.
+-- A word without a token is no part of a name.
 CREATE FUNCTION lmtext_internal.word_tags(words text[], model regclass) RETURNS text[]
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(coalesce(t.tag, 'O') ORDER BY w.i)
-    FROM (SELECT o.i, sum(length(o.word) + 1) OVER (ORDER BY o.i) - length(o.word) - 1 AS start
-          FROM unnest(words) WITH ORDINALITY o (word, i)) w
-    LEFT JOIN lmtext.tag(array_to_string(words, ' '), model) t ON t.start = w.start
+    SELECT array_replace(lmtext.tag_words(words, model), NULL, 'O')
 $$;
 COMMENT ON FUNCTION lmtext_internal.word_tags(text[], regclass) IS 'a tag for each word of a text';
 
