@@ -7,7 +7,10 @@
 #include "fake.h"
 #include "unit.h"
 
-#define WORD(literal) {literal, sizeof literal - 1}
+#define WORD(literal)               \
+    {                               \
+        literal, sizeof literal - 1 \
+    }
 
 static void
 joined(void)
