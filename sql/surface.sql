@@ -73,7 +73,7 @@ WHERE NOT helper AND NOT changes AND prosupport = 0
 SELECT DISTINCT f.proname, f.pinned, f.array_form
 FROM (SELECT DISTINCT proname, p AS pinned, a AS array_form FROM routine, unnest('{t,f}'::bool[]) p, unnest('{t,f}'::bool[]) a
       WHERE NOT helper AND NOT changes AND named
-          AND proname NOT IN ('selftest', 'similarity', 'detokenize', 'highlight', 'keywords')) f
+          AND proname NOT IN ('selftest', 'similarity', 'detokenize', 'highlight', 'keywords', 'tag_words')) f
 WHERE NOT EXISTS (SELECT FROM routine r WHERE r.proname = f.proname AND r.pinned = f.pinned
     AND ('text[]'::regtype = r.proargtypes[CASE WHEN r.proname IN ('rerank', 'next_sentence', 'entails', 'answer', 'sparse_similarity', 'maxsim') THEN 1 ELSE 0 END]) = f.array_form);
 
