@@ -35,6 +35,14 @@ SELECT letters(5, '{"seed": 3}') = letters(5, '{"seed": 3, "tolerance": 0.0001}'
        length(letters(60, '{}')) AS of_each;
 SELECT round(x::numeric, 3) AS x, round(y::numeric, 3) AS y FROM lmtext.project('SELECT id, e FROM v ORDER BY id') LIMIT 3;
 
+-- UMAP: the same points for a seed; of five groups every point's nearest is of its own.
+CREATE TABLE grouped AS SELECT i AS id, ARRAY(SELECT ((CASE WHEN j = i % 5 THEN 4 ELSE 0 END) + (hashint4(i * 16 + j) & 1023) / 1023.0)::real FROM generate_series(0, 15) j) AS e FROM generate_series(1, 200) i;
+CREATE TABLE placed AS SELECT key::int AS id, point(x, y) AS p FROM lmtext.project('SELECT id, e FROM grouped ORDER BY id', 'umap');
+SELECT count(*) AS points, bool_and(n.id % 5 = a.id % 5) AS of_its_own FROM placed a, LATERAL (SELECT b.id FROM placed b WHERE b.id <> a.id ORDER BY a.p <-> b.p LIMIT 1) n;
+SELECT bool_and(p.p ~= point(x, y)) AS same, (SELECT bool_or(NOT p.p ~= point(x, y)) FROM placed p JOIN lmtext.project('SELECT id, e FROM grouped ORDER BY id', 'umap', '{"seed": 1}') o ON o.key = p.id::text) AS other
+FROM placed p JOIN lmtext.project('SELECT id, e FROM grouped ORDER BY id', 'umap', '{"seed": 42, "neighbours": 15, "min_distance": 0.1, "epochs": 500}') o ON o.key = p.id::text;
+SELECT count(*) FROM lmtext.project('SELECT id, e FROM grouped WHERE id <= 3', 'umap', '{"epochs": 2}');
+
 -- Texts, with nulls; no rows.
 CREATE TABLE ticket (id int PRIMARY KEY, body text);
 INSERT INTO ticket VALUES
@@ -59,6 +67,7 @@ FROM unnest(ARRAY['cluster(NULL, 2)', 'cluster(''SELECT 1, 2'', 2)', 'cluster(''
     'cluster(''SELECT id, e FROM v'', 2, ''{"iterations": 0}'')', 'cluster(''SELECT id, e FROM v'', 2, ''{"starts": "SELECT id, e FROM v"}'')',
     'cluster(''SELECT id, e FROM v'', 1, ''{"starts": "SELECT 1, array[1::real]"}'')', 'cluster(''SELECT id, body FROM ticket'', 2, model => ''nobody'')',
     'project(NULL)', 'project(''SELECT id, e FROM v'', ''tsne'')', 'project(''SELECT id, e FROM v'', ''pca'', ''{"seed": 1}'')',
+    'project(''SELECT id, e FROM v'', ''umap'', ''{"neighbours": 1}'')', 'project(''SELECT id, e FROM v'', ''umap'', ''{"min_distance": 2}'')',
     'cluster_keywords(NULL)', 'cluster_keywords(''SELECT 1, 2'')', 'cluster_keywords(''SELECT id, body FROM ticket'', 0)']) call;
 
 -- What to label next.

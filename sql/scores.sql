@@ -274,6 +274,13 @@ SELECT function, calls FROM lmtext.stats WHERE database = current_database() ORD
 
 -- Drift: none from a sample to itself; scipy's figures of scores and shares.
 SELECT measure, round(value::numeric, 9) AS value FROM lmtext.drift('topic', 'SELECT body FROM doc', 'SELECT body FROM doc;');
+-- The probability of a distance is scipy's ks_2samp's: exact of few rows, of many by the limit; nothing without both samples.
+SELECT n, abs(p / wanted - 1) < 1e-6 AS equal FROM (
+    SELECT 1 AS n, lmtext.ks_p(i % 3 = 0, i * 37 % 101) AS p, 0.6094553365407289 AS wanted FROM generate_series(1, 40) i
+    UNION ALL SELECT 2, lmtext.ks_p(i % 2 = 0, i * 37 % 101 + CASE WHEN i % 2 = 0 THEN 20 ELSE 0 END), 0.024055802841094577 FROM generate_series(1, 200) i
+    UNION ALL SELECT 3, lmtext.ks_p(i % 5 < 2, i * 7919 % 10007 + CASE WHEN i % 5 < 2 THEN 90 ELSE 0 END), 0.5050358347828764 FROM generate_series(1, 24000) i
+    UNION ALL SELECT 4, lmtext.ks_p(i % 5 < 2, i * 7919 % 10007 + CASE WHEN i % 5 < 2 THEN 300 ELSE 0 END), 1.6974645057571344e-05 FROM generate_series(1, 24000) i) x ORDER BY n;
+SELECT lmtext.ks_p(true, 1) AS one_sample, (SELECT lmtext.ks_p(true, 1) WHERE false) AS none;
 CREATE TABLE moved AS SELECT i <= 15 AS current, s.label, s.score::float8 FROM doc, LATERAL lmtext.classify_scored(body, 'topic') s;
 SELECT measure, value = (SELECT lmtext.ks(current, score) FROM moved) AS ks, value > 0 AS moved
 FROM lmtext.drift('topic', 'SELECT body FROM doc WHERE i > 15', 'SELECT body FROM doc WHERE i <= 15') WHERE measure = 'score_ks';

@@ -9,7 +9,7 @@ CREATE TEMP VIEW routine AS
            EXISTS (SELECT FROM unnest(p.proargnames, p.proargtypes::oid[]) u (name, type) WHERE u.name = 'model' AND u.type = 'regclass'::regtype) AS pinned,
            p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
            p.proparallel <> 's' AS changes, -- or runs a query of the caller; all of these are listed below
-           p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'stats_reset',
+           p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'tune', 'stats_reset',
                'prediction_cache_reset', 'pull_model', 'wake_launcher', 'index_stats', 'index_check', 'index_recall', 'enable_pgvector') AS closed,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
@@ -73,7 +73,7 @@ WHERE NOT helper AND NOT changes AND prosupport = 0
 SELECT DISTINCT f.proname, f.pinned, f.array_form
 FROM (SELECT DISTINCT proname, p AS pinned, a AS array_form FROM routine, unnest('{t,f}'::bool[]) p, unnest('{t,f}'::bool[]) a
       WHERE NOT helper AND NOT changes AND named
-          AND proname NOT IN ('selftest', 'similarity', 'detokenize', 'highlight', 'keywords')) f
+          AND proname NOT IN ('selftest', 'similarity', 'detokenize', 'highlight', 'keywords', 'tag_words')) f
 WHERE NOT EXISTS (SELECT FROM routine r WHERE r.proname = f.proname AND r.pinned = f.pinned
     AND ('text[]'::regtype = r.proargtypes[CASE WHEN r.proname IN ('rerank', 'next_sentence', 'entails', 'answer', 'sparse_similarity', 'maxsim') THEN 1 ELSE 0 END]) = f.array_form);
 

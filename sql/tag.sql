@@ -76,6 +76,24 @@ SELECT lmtext.entities(repeat('databases ', 20), '"ner@1"'::regclass, 'first', '
 CREATE TABLE entity_ahead AS SELECT body, aggregation, t.* FROM entity_case, LATERAL lmtext.entities(body, 'ner', 'average') t;
 SELECT count(*) AS differ FROM (TABLE entity_ahead EXCEPT ALL SELECT body, aggregation, t.* FROM (SELECT body, aggregation FROM entity_case OFFSET 0) c, LATERAL (SELECT entity, label, start, stop, score FROM lmtext.entities(ARRAY[body], 'ner', 'average')) t) y;
 
+-- Words that are cut already: the tags of transformers' tokenizers by word_ids, of every kind of tokenizer. A word without a token has none.
+SELECT lmtext.import_model('t-' || f, :'tiny' || '/' || f) FROM unnest('{electra-token,roberta-camembert-token,albert-token,rembert-token}'::text[]) f;
+SELECT name, count(*) AS lists, count(*) FILTER (WHERE got IS DISTINCT FROM wanted) AS differ, count(DISTINCT got) > 3 AS several
+FROM (VALUES ('ner', 'bert-token'), ('words', 'bert-token-words'), ('size', 'distilbert-token'), ('t-electra-token', 'electra-token'), ('t-roberta-camembert-token', 'roberta-camembert-token'),
+        ('t-albert-token', 'albert-token'), ('t-rembert-token', 'rembert-token')) m (name, folder),
+    jsonb_array_elements((pg_read_file(:'source_dir' || '/test/golden/word-tags.json')::jsonb)->folder) c,
+    LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c->'words')) AS list, ARRAY(SELECT jsonb_array_elements_text(c->'tags')) AS wanted) w,
+    LATERAL (SELECT lmtext.tag_words(list, name) AS got) g
+GROUP BY name ORDER BY name COLLATE "C";
+-- All of a long list has tags; empty and null words have none; so have empty lists.
+SELECT cardinality(t), count(*) FILTER (WHERE x IS NULL) AS lacking, t[1:22] = lmtext.tag_words(array_fill('e'::text, '{22}'), 'ner') AS as_alone
+FROM lmtext.tag_words(array_fill('e'::text, '{100}'), 'ner') t, unnest(t) x GROUP BY t;
+SELECT lmtext.tag_words('{the,"",cat,NULL,"  "}', 'words') = lmtext.tag_words('{the,"",cat,NULL,"  "}', '"words@1"'::regclass) AS pinned, lmtext.tag_words('{the,"",cat,NULL,"  "}', 'words'),
+       lmtext.tag_words('{}', 'ner'), lmtext.tag_words('{NULL,""}', 'ner'), lmtext.tag_words(NULL, 'ner');
+SELECT lmtext.tag_words('{{a}}', 'ner');
+SELECT lmtext.tag_words('{a}', 'plain');
+SELECT lmtext.tag_words('{a}', 'nobody');
+
 -- Which model: named, the setting, pinned, another task's.
 SELECT lmtext.tag('cat');
 SET lmtext.token_classification_model = 'ner';

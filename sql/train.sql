@@ -23,7 +23,7 @@ CREATE TABLE doc AS
 CALL lmtext.train('topic', 'SELECT body, section FROM doc ORDER BY body', '{"hold_out": 0.2}');
 SELECT name, version, deployed, family, task, dimensions, max_tokens, parameters, labels, base,
        bytes < 20000 AS small,
-       metrics - '{l2,loss,steps,held_out_loss,embed_seconds,train_seconds}'::text[] AS metrics
+       metrics - '{l2,loss,steps,curve,held_out_loss,embed_seconds,train_seconds}'::text[] AS metrics
 FROM lmtext.models WHERE name = 'topic';
 SELECT (metrics ->> 'l2')::float8 > 0 AS l2, (metrics ->> 'loss')::float8 < 0.5 AS loss,
        (metrics ->> 'held_out_loss')::float8 < 1 AS held_out_loss,

@@ -29,6 +29,18 @@ CREATE FUNCTION lmtext.tag(texts text[], model regclass, on_long text DEFAULT 't
 COMMENT ON FUNCTION lmtext.tag(text[], regclass, text) IS
     'label with the highest score for each token of each text of an array, computed as one batch (version pinned)';
 
+CREATE FUNCTION lmtext.tag_words(words text[], model text DEFAULT NULL) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_tag_words' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.tag_words(text[], text) IS
+    'label of each word of a list: that with the highest score for the word''s first token';
+
+CREATE FUNCTION lmtext.tag_words(words text[], model regclass) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_tag_words' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.tag_words(text[], regclass) IS
+    'label of each word of a list: that with the highest score for the word''s first token (version pinned)';
+
 CREATE FUNCTION lmtext.entities(text text, model text DEFAULT NULL, aggregation text DEFAULT 'simple')
     RETURNS TABLE (entity text, label text, start integer, stop integer, score real)
     AS 'MODULE_PATHNAME', 'lmtext_entities' LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 10

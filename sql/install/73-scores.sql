@@ -731,6 +731,39 @@ CREATE AGGREGATE lmtext.ks(current boolean, score double precision) (
 COMMENT ON AGGREGATE lmtext.ks(boolean, double precision) IS
     'largest distance of the distributions of current scores and of the others (Kolmogorov and Smirnov)';
 
+CREATE FUNCTION lmtext_internal.ks_p_accum(state internal, current boolean, score double precision)
+    RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION lmtext_internal.ks_p_accum(internal, boolean, double precision) IS
+    'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_combine(state internal, more internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_combine(internal, internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_serialize(state internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_serialize(internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_deserialize(state bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_deserialize(bytea, internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_final(state internal) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_final(internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE AGGREGATE lmtext.ks_p(current boolean, score double precision) (
+    SFUNC = lmtext_internal.ks_p_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.ks_p_combine,
+    SERIALFUNC = lmtext_internal.ks_p_serialize,
+    DESERIALFUNC = lmtext_internal.ks_p_deserialize,
+    FINALFUNC = lmtext_internal.ks_p_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.ks_p(boolean, double precision) IS
+    'how probable the distance of current scores from the others is by chance alone (Kolmogorov and Smirnov, two-sided)';
+
 CREATE FUNCTION lmtext_internal.psi_accum(state internal, current boolean, score double precision)
     RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_psi_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
@@ -955,13 +988,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.evaluate_numbers(text) IS 'measures of numbers that were predicted';
 
--- A word has the tag of the token that begins where it does, in the words with blanks between them.
+-- A word without a token is no part of a name.
 CREATE FUNCTION lmtext_internal.word_tags(words text[], model regclass) RETURNS text[]
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(coalesce(t.tag, 'O') ORDER BY w.i)
-    FROM (SELECT o.i, sum(length(o.word) + 1) OVER (ORDER BY o.i) - length(o.word) - 1 AS start
-          FROM unnest(words) WITH ORDINALITY o (word, i)) w
-    LEFT JOIN lmtext.tag(array_to_string(words, ' '), model) t ON t.start = w.start
+    SELECT array_replace(lmtext.tag_words(words, model), NULL, 'O')
 $$;
 COMMENT ON FUNCTION lmtext_internal.word_tags(text[], regclass) IS 'a tag for each word of a text';
 
@@ -1044,6 +1074,7 @@ BEGIN
         SELECT m.measure, m.value FROM (VALUES
             ('score_psi', (SELECT lmtext.psi(current, score) FROM guess)),
             ('score_ks', (SELECT lmtext.ks(current, score) FROM guess)),
+            ('score_ks_p', (SELECT lmtext.ks_p(current, score) FROM guess)),
             ('label_psi', (SELECT pg_catalog.sum(lmtext_internal.psi_of(before, now)) FROM shares)),
             ('label_js', (SELECT pg_catalog.dsqrt(greatest(js, 0)) FROM ( -- rounding may leave less than 0
                 SELECT pg_catalog.sum(lmtext_internal.js_of(before, now)) AS js FROM shares) s WHERE js IS NOT NULL)),

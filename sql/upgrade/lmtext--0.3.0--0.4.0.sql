@@ -440,6 +440,19 @@ CREATE FUNCTION lmtext.hidden_states(texts text[], model regclass, layer integer
 COMMENT ON FUNCTION lmtext.hidden_states(text[], regclass, integer) IS
     'what the encoder has for each token of each text of an array behind one of its layers (version pinned)';
 
+-- 33-tag: tags of words.
+CREATE FUNCTION lmtext.tag_words(words text[], model text DEFAULT NULL) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_tag_words' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.tag_words(text[], text) IS
+    'label of each word of a list: that with the highest score for the word''s first token';
+
+CREATE FUNCTION lmtext.tag_words(words text[], model regclass) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_tag_words' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.tag_words(text[], regclass) IS
+    'label of each word of a list: that with the highest score for the word''s first token (version pinned)';
+
 -- 33-tag: entities.
 CREATE FUNCTION lmtext.entities(text text, model text DEFAULT NULL, aggregation text DEFAULT 'simple')
     RETURNS TABLE (entity text, label text, start integer, stop integer, score real)
@@ -6140,6 +6153,39 @@ CREATE AGGREGATE lmtext.ks(current boolean, score double precision) (
 COMMENT ON AGGREGATE lmtext.ks(boolean, double precision) IS
     'largest distance of the distributions of current scores and of the others (Kolmogorov and Smirnov)';
 
+CREATE FUNCTION lmtext_internal.ks_p_accum(state internal, current boolean, score double precision)
+    RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION lmtext_internal.ks_p_accum(internal, boolean, double precision) IS
+    'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_combine(state internal, more internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_combine(internal, internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_serialize(state internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_serialize(internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_deserialize(state bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_deserialize(bytea, internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE FUNCTION lmtext_internal.ks_p_final(state internal) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_ks_p_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.ks_p_final(internal) IS 'internal: part of the aggregate ks_p';
+
+CREATE AGGREGATE lmtext.ks_p(current boolean, score double precision) (
+    SFUNC = lmtext_internal.ks_p_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.ks_p_combine,
+    SERIALFUNC = lmtext_internal.ks_p_serialize,
+    DESERIALFUNC = lmtext_internal.ks_p_deserialize,
+    FINALFUNC = lmtext_internal.ks_p_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.ks_p(boolean, double precision) IS
+    'how probable the distance of current scores from the others is by chance alone (Kolmogorov and Smirnov, two-sided)';
+
 CREATE FUNCTION lmtext_internal.psi_accum(state internal, current boolean, score double precision)
     RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_psi_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2;
@@ -6364,13 +6410,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext_internal.evaluate_numbers(text) IS 'measures of numbers that were predicted';
 
--- A word has the tag of the token that begins where it does, in the words with blanks between them.
+-- A word without a token is no part of a name.
 CREATE FUNCTION lmtext_internal.word_tags(words text[], model regclass) RETURNS text[]
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(coalesce(t.tag, 'O') ORDER BY w.i)
-    FROM (SELECT o.i, sum(length(o.word) + 1) OVER (ORDER BY o.i) - length(o.word) - 1 AS start
-          FROM unnest(words) WITH ORDINALITY o (word, i)) w
-    LEFT JOIN lmtext.tag(array_to_string(words, ' '), model) t ON t.start = w.start
+    SELECT array_replace(lmtext.tag_words(words, model), NULL, 'O')
 $$;
 COMMENT ON FUNCTION lmtext_internal.word_tags(text[], regclass) IS 'a tag for each word of a text';
 
@@ -6453,6 +6496,7 @@ BEGIN
         SELECT m.measure, m.value FROM (VALUES
             ('score_psi', (SELECT lmtext.psi(current, score) FROM guess)),
             ('score_ks', (SELECT lmtext.ks(current, score) FROM guess)),
+            ('score_ks_p', (SELECT lmtext.ks_p(current, score) FROM guess)),
             ('label_psi', (SELECT pg_catalog.sum(lmtext_internal.psi_of(before, now)) FROM shares)),
             ('label_js', (SELECT pg_catalog.dsqrt(greatest(js, 0)) FROM ( -- rounding may leave less than 0
                 SELECT pg_catalog.sum(lmtext_internal.js_of(before, now)) AS js FROM shares) s WHERE js IS NOT NULL)),
@@ -7336,6 +7380,31 @@ CREATE FUNCTION lmtext.build_vocabulary(query text, max_size integer DEFAULT NUL
 COMMENT ON FUNCTION lmtext.build_vocabulary(text, integer, integer, text[], jsonb) IS
     'tokens of a query of texts: the special ones, then the others, the most frequent first, of equals the one seen first';
 
+CREATE FUNCTION lmtext.one_hot(query text, options jsonb DEFAULT '{}')
+    RETURNS TABLE (key text, features jsonb, vector text)
+    AS 'MODULE_PATHNAME', 'lmtext_one_hot' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    COST 100000 ROWS 1000;
+COMMENT ON FUNCTION lmtext.one_hot(text, jsonb) IS
+    'which n-grams are in each text of a query of (key, text): 1 for each, also as pgvector''s type sparsevec reads it';
+
+CREATE FUNCTION lmtext.texts_to_sequences(query text, vocabulary text[] DEFAULT NULL, options jsonb DEFAULT '{}')
+    RETURNS TABLE (key text, sequence integer[])
+    AS 'MODULE_PATHNAME', 'lmtext_texts_to_sequences' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    COST 100000 ROWS 1000;
+COMMENT ON FUNCTION lmtext.texts_to_sequences(text, text[], jsonb) IS
+    'the words of each text of a query of (key, text) as places in a vocabulary, from 1: a given one, or that of these texts';
+
+CREATE FUNCTION lmtext.pad_sequences(
+    sequence integer[],
+    maxlen integer,
+    padding text DEFAULT 'pre',
+    truncating text DEFAULT 'pre',
+    value integer DEFAULT 0)
+    RETURNS integer[]
+    AS 'MODULE_PATHNAME', 'lmtext_pad_sequences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION lmtext.pad_sequences(integer[], integer, text, text, integer) IS
+    'a sequence cut or filled to a length, before or behind';
+
 -- 76-explore: all rows of a query at once (groups, a plane, what to label next), parts of a table by hash, keywords.
 
 CREATE FUNCTION lmtext.cluster(
@@ -7503,3 +7572,67 @@ CREATE FUNCTION lmtext.holds(vector real[], model regclass) RETURNS boolean
     AS 'MODULE_PATHNAME', 'lmtext_holds_vector' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION lmtext.holds(real[], regclass) IS
     'whether a trained filter says that its predicate is true of the text of an embedding; NULL where it is not sure (version pinned)';
+
+-- 78-tune: what a training came to, and the search for the options of one.
+
+CREATE FUNCTION lmtext.fit_report(model text) RETURNS TABLE (measure text, value jsonb)
+    LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 12 AS $$
+DECLARE
+    version lmtext.models := lmtext_internal.version_of(model);
+    loss pg_catalog.float8 := pg_catalog.jsonb_object_field_text(version.metrics, 'loss');
+    held_out pg_catalog.float8 := pg_catalog.jsonb_object_field_text(version.metrics, 'held_out_loss');
+    accuracy pg_catalog.float8 := pg_catalog.jsonb_object_field_text(version.metrics, 'train_accuracy');
+    held_out_accuracy pg_catalog.float8 := pg_catalog.jsonb_object_field_text(version.metrics, 'held_out_accuracy');
+    curve pg_catalog.jsonb := pg_catalog.jsonb_object_field(version.metrics, 'curve');
+    labels pg_catalog.int4 := pg_catalog.cardinality(version.labels);
+    verdict pg_catalog.text;
+BEGIN
+    IF pg_catalog.jsonb_object_field(version.metrics, 'train_seconds') IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = pg_catalog.format('model "%s@%s" was not trained here', version.name, version.version),
+            DETAIL = 'How it was fitted is not known.';
+    END IF;
+    verdict := lmtext_internal.fit_verdict(labels, loss, held_out,
+        (SELECT pg_catalog.min(v::pg_catalog.float8) FROM pg_catalog.jsonb_array_elements_text(pg_catalog.jsonb_object_field(curve, 'held_out_loss')) v),
+        accuracy, held_out_accuracy);
+    RETURN QUERY SELECT m.name, m.value FROM (VALUES
+        (1, 'rows', pg_catalog.jsonb_object_field(version.metrics, 'rows')),
+        (2, 'held_out', pg_catalog.jsonb_object_field(version.metrics, 'held_out')),
+        (3, 'loss', pg_catalog.to_jsonb(loss)),
+        (4, 'held_out_loss', pg_catalog.to_jsonb(held_out)),
+        (5, 'gap', pg_catalog.to_jsonb(pg_catalog.round(pg_catalog.float8mi(held_out, loss)::pg_catalog."numeric", 6))),
+        (6, 'train_accuracy', pg_catalog.to_jsonb(accuracy)),
+        (7, 'held_out_accuracy', pg_catalog.to_jsonb(held_out_accuracy)),
+        (8, 'accuracy_gap', pg_catalog.to_jsonb(pg_catalog.round(pg_catalog.float8mi(accuracy, held_out_accuracy)::pg_catalog."numeric", 6))),
+        (9, 'steps', pg_catalog.jsonb_object_field(curve, 'step')),
+        (10, 'train_curve', pg_catalog.jsonb_object_field(curve, 'loss')),
+        (11, 'held_out_curve', pg_catalog.jsonb_object_field(curve, 'held_out_loss')),
+        (12, 'verdict', pg_catalog.to_jsonb(verdict))) m (place, name, value)
+    WHERE m.value IS NOT NULL ORDER BY m.place;
+END $$;
+COMMENT ON FUNCTION lmtext.fit_report(text) IS
+    'how a model that was trained here fits: losses, their curves, their gap, and a verdict: over-fit, under-fit, fine or unknown';
+
+-- By losses where both are known, else by accuracies. Guessing among n labels has a loss of ln(n).
+CREATE FUNCTION lmtext_internal.fit_verdict(labels integer, loss double precision, held_out double precision, best_held_out double precision,
+                                            accuracy double precision, held_out_accuracy double precision) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN loss IS NOT NULL AND held_out IS NOT NULL THEN CASE
+            WHEN loss > ln(labels) / 2 THEN 'under-fit'
+            WHEN held_out - best_held_out > greatest(0.05, 0.05 * best_held_out) OR (held_out > 2 * loss AND held_out - loss > 0.1) THEN 'over-fit'
+            ELSE 'fine' END
+        WHEN accuracy IS NOT NULL AND held_out_accuracy IS NOT NULL THEN CASE
+            WHEN accuracy < (1 + 1.0 / labels) / 2 THEN 'under-fit'
+            WHEN accuracy - held_out_accuracy > 0.1 THEN 'over-fit'
+            ELSE 'fine' END
+        ELSE 'unknown' END
+$$;
+COMMENT ON FUNCTION lmtext_internal.fit_verdict(integer, double precision, double precision, double precision, double precision, double precision) IS
+    'the verdict of lmtext.fit_report';
+
+CREATE PROCEDURE lmtext.tune(name text, query text, space jsonb, trials integer DEFAULT 20)
+    LANGUAGE C AS 'MODULE_PATHNAME', 'lmtext_tune';
+COMMENT ON PROCEDURE lmtext.tune(text, text, jsonb, integer) IS
+    'train with options from a space, by a search, and store the best trial as a new model version; needs EXECUTE';
+REVOKE ALL ON PROCEDURE lmtext.tune(text, text, jsonb, integer) FROM PUBLIC;

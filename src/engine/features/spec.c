@@ -41,7 +41,7 @@ read_words(lm_context *ctx, const lm_tfidf_spec *spec, lm_tfidf_options *o)
     if (!(o->ngrams.kind = lm_ngram_kind_find(spec->ngrams)))
         return refuse(ctx, "ngrams", spec->ngrams, "word, char, char_wb");
     if (!(o->ngrams.words = lm_word_kind_find(spec->words)))
-        return refuse(ctx, "words", spec->words, "words, unicode, whitespace");
+        return refuse(ctx, "words", spec->words, "words, unicode, whitespace, keras");
     while (norm < LM_ROW_NORM_COUNT && strcmp(lm_row_norm_names[norm], spec->norm) != 0)
         norm++;
     if (norm == LM_ROW_NORM_COUNT)

@@ -28,7 +28,7 @@ lm_status lm_tfidf_spec_read(lm_context *ctx, const lm_tfidf_spec *spec, lm_tfid
 
 #define LM_TFIDF_OPTIONS(at)                                                                    \
     LM_SPEC_OPTION(at, ngrams, TEXT, 0, 0, "word, char or char_wb"),                            \
-        LM_SPEC_OPTION(at, words, TEXT, 0, 0, "words, unicode or whitespace"),                  \
+        LM_SPEC_OPTION(at, words, TEXT, 0, 0, "words, unicode, whitespace or keras"),           \
         LM_SPEC_OPTION(at, ngram_min, INT, 1, LM_NGRAM_LONGEST, "a whole number from 1 to 32"), \
         LM_SPEC_OPTION(at, ngram_max, INT, 1, LM_NGRAM_LONGEST, "a whole number from 1 to 32"), \
         LM_SPEC_OPTION(at, lowercase, BOOL, 0, 0, "true or false"),                             \

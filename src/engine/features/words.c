@@ -80,10 +80,20 @@ place_of_whitespace(uint32_t c)
     return lm_is_space(c) ? LM_WORD_OUT : LM_WORD_IN;
 }
 
+/* What Keras' Tokenizer leaves out, and the space at which it splits; other white space is kept. */
+static lm_word_place
+place_of_keras(uint32_t c)
+{
+    static const char out[] = " !\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n";
+
+    return c > 0 && c < 0x80 && strchr(out, (int)c) ? LM_WORD_OUT : LM_WORD_IN;
+}
+
 const lm_word_kind lm_word_kinds[] = {
     {"words", place_of_words, 2},
     {"unicode", place_of_unicode, 1},
     {"whitespace", place_of_whitespace, 1},
+    {"keras", place_of_keras, 1},
     {NULL, NULL, 0},
 };
 

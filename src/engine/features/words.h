@@ -44,6 +44,8 @@ typedef struct lm_word_kind {
  *     more.
  * "unicode": letters, marks, numbers and underscores, a CJK ideograph by itself: base/words.h.
  * "whitespace": what str.split() of Python gives.
+ * "keras": what Keras' Tokenizer has with its own filters: all but ASCII punctuation other than the
+ *     apostrophe, space, tab and newline.
  */
 extern const lm_word_kind lm_word_kinds[]; /* ends with a row without a name */
 

@@ -206,7 +206,8 @@ read_names_of_kinds(lm_context *ctx, const lm_json *json, lm_tfidf_options *o)
         return refuse(ctx, "ngrams", lm_json_get(json, "ngrams"), "word, char, char_wb");
     o->ngrams.words = lm_word_kind_find(string_of(json, "words"));
     if (!o->ngrams.words)
-        return refuse(ctx, "words", lm_json_get(json, "words"), "words, unicode, whitespace");
+        return refuse(ctx, "words", lm_json_get(json, "words"),
+                      "words, unicode, whitespace, keras");
     while (norm < LM_ROW_NORM_COUNT &&
            !lm_json_is_string(lm_json_get(json, "norm"), lm_row_norm_names[norm]))
         norm++;

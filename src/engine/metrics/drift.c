@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "metrics/ks_p.h"
+
 #define TENTHS 10
 
 /* Sorted rows, and how many of them are of the baseline. */
@@ -21,26 +23,46 @@ sort_both(lm_samples *samples, size_t *baseline)
     return LM_OK;
 }
 
-lm_status
-lm_ks_result(void *counts, const lm_metric_value *settings, double *value)
+/* The distance of both, NaN without one of them; how many rows are of the baseline. */
+static lm_status
+find_distance(lm_samples *s, size_t *baseline, double *distance)
 {
-    lm_samples *s = counts;
-    double base = 0, current = 0, distance = 0, of_base, of_current;
-    size_t baseline;
+    double base = 0, current = 0, most = 0, of_base, of_current;
 
-    LM_TRY(sort_both(s, &baseline));
-    of_base = (double)baseline;
-    of_current = (double)(s->count - baseline);
+    LM_TRY(sort_both(s, baseline));
+    of_base = (double)*baseline;
+    of_current = (double)(s->count - *baseline);
     for (size_t i = 0; i < s->count; i++) {
         base += s->items[i].value == 0;
         current += s->items[i].value > 0;
         if (i + 1 == s->count || s->items[i + 1].score > s->items[i].score)
-            distance = fmax(distance, fabs(base / of_base - current / of_current));
+            most = fmax(most, fabs(base / of_base - current / of_current));
         if (i % LM_METRIC_POLL == 0)
             LM_TRY(lm_poll(s->ctx));
     }
-    *value = of_base > 0 && of_current > 0 ? distance : NAN;
+    *distance = of_base > 0 && of_current > 0 ? most : NAN;
     return LM_OK;
+}
+
+lm_status
+lm_ks_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    size_t baseline;
+
+    return find_distance(counts, &baseline, value);
+}
+
+lm_status
+lm_ks_p_result(void *counts, const lm_metric_value *settings, double *value)
+{
+    lm_samples *s = counts;
+    size_t baseline;
+    double distance;
+
+    LM_TRY(find_distance(s, &baseline, &distance));
+    *value = NAN;
+    return isnan(distance) ? LM_OK
+                           : lm_ks_p(s->ctx, distance, baseline, s->count - baseline, value);
 }
 
 /* The upper edges of all tenths of the baseline but the last. */

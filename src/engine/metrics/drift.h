@@ -10,6 +10,9 @@
 /* The largest distance of the two distribution functions (Kolmogorov and Smirnov). */
 lm_status lm_ks_result(void *counts, const lm_metric_value *settings, double *value);
 
+/* How probable so large a distance is where both are of one distribution (ks_p.h). */
+lm_status lm_ks_p_result(void *counts, const lm_metric_value *settings, double *value);
+
 /* Population stability index over the tenths of the baseline, each with its upper edge; no share is
  * taken for less than LM_PSI_FLOOR. */
 #define LM_PSI_FLOOR 1e-4

@@ -115,6 +115,7 @@ typedef struct lm_metric {
     METRIC(spearman, lm_number_pairs, lm_spearman_result, NULL, NULL) \
     METRIC(kendall, lm_number_pairs, lm_kendall_result, NULL, NULL) \
     METRIC(ks, lm_scored_flags, lm_ks_result, NULL, NULL) \
+    METRIC(ks_p, lm_scored_flags, lm_ks_p_result, NULL, NULL) \
     METRIC(psi, lm_scored_flags, lm_psi_result, NULL, NULL) \
     METRIC(perplexity, lm_token_losses, lm_perplexity_result, NULL, NULL) \
     METRIC(bleu, lm_bleu_sums, lm_bleu_result, lm_bleu_settings, lm_bleu_check) \

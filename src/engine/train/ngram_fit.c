@@ -355,6 +355,24 @@ best_of(const float *scores, size_t labels)
     return best;
 }
 
+/* The share of some rows whose label has the highest score; `scores` has room for one row. */
+static lm_status
+share_right(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count,
+            float *scores, double *share)
+{
+    const size_t labels = f->labels.names.count;
+    size_t right = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(f->ctx));
+        lm_linear_model_scores(&f->model, design, rows[i], scores);
+        right += best_of(scores, labels) == (size_t)f->labels.y[rows[i]];
+    }
+    *share = (double)right / (double)count;
+    return LM_OK;
+}
+
 /* All held-out rows are counted; the first of them are kept for the factor. */
 static lm_status
 score_held_out(lm_ngram_fit *f, const lm_design *design, held_out *h)
@@ -377,8 +395,10 @@ score_held_out(lm_ngram_fit *f, const lm_design *design, held_out *h)
 static lm_status
 measure_scores(lm_ngram_fit *f, const lm_design *design, held_out *h)
 {
+    const size_t sample = f->trained < MOST_CALIBRATED ? f->trained : MOST_CALIBRATED;
     double slope;
 
+    LM_TRY(share_right(f, design, f->order, sample, h->scores, &f->train_accuracy));
     LM_TRY(score_held_out(f, design, h));
     f->scale = 1;
     if (learner_of(f)->linear)
@@ -394,7 +414,7 @@ measure(lm_ngram_fit *f, bool with_vectors)
     size_t most = MOST_SCORES / h.labels + 1;
     lm_status status;
 
-    f->held_out_accuracy = f->held_out_loss = NAN;
+    f->held_out_accuracy = f->held_out_loss = f->train_accuracy = NAN;
     f->scale = learner_of(f)->linear ? PLAIN_SCALE : 1;
     if (f->held_out == 0)
         return LM_OK;
@@ -495,6 +515,7 @@ lm_ngram_fit_write(lm_ngram_fit *fit, bool with_vectors, lm_train_outcome *outco
     add_value(outcome, "held_out", (double)fit->held_out);
     add_value(outcome, "held_out_accuracy", fit->held_out_accuracy);
     add_value(outcome, "held_out_loss", fit->held_out_loss);
+    add_value(outcome, "train_accuracy", fit->train_accuracy);
     add_value(outcome, "objective", fit->objective);
     add_value(outcome, learner_of(fit)->linear ? "c" : "alpha",
               learner_of(fit)->linear ? fit->options.c : fit->options.alpha);

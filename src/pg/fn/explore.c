@@ -26,7 +26,9 @@
 #include "base/utf8.h"
 #include "search/clusters.h"
 #include "search/distance.h"
+#include "search/neighbours.h"
 #include "search/principal.h"
+#include "search/umap.h"
 #include "pg/fn/keyed.h"
 #include "pg/glue/options.h"
 
@@ -225,35 +227,80 @@ put_points(const explore *x, const double *points)
     }
 }
 
+typedef struct project_options {
+    int64 neighbours, epochs, seed;
+    double min_distance;
+} project_options;
+
+static const lm_option project_table[] = {
+    LM_OPTION(project_options, neighbours, INT, 2, LM_NEIGHBOURS_MOST,
+              "a whole number from 2 to 256"),
+    LM_OPTION(project_options, min_distance, FLOAT, 0, 1, "a number from 0 to 1"),
+    LM_OPTION(project_options, epochs, INT, 1, 100000, "a whole number from 1 to 100000"),
+    LM_OPTION(project_options, seed, INT, 0, LM_SEED_MAX, "a whole number from 0 to 2^53 - 1"),
+};
+
+/* How rows become points, and how many of the options it has. */
+typedef struct projection {
+    const char *name;
+    int options;
+    void (*run)(explore *x, const project_options *options, double *points);
+} projection;
+
 static void
-check_how(FunctionCallInfo fcinfo)
+run_pca(explore *x, const project_options *options, double *points)
+{
+    lmtext_check(&x->call, lm_principal(&x->call.ctx, &x->vectors, 2, points), NULL);
+}
+
+static void
+run_umap(explore *x, const project_options *options, double *points)
+{
+    const lm_umap_options asked = {.neighbours = (size_t)options->neighbours,
+                                   .min_distance = options->min_distance,
+                                   .epochs = (size_t)options->epochs,
+                                   .seed = (uint64)options->seed};
+
+    lmtext_check(&x->call, lm_umap(&x->call.ctx, &x->vectors, &asked, points), NULL);
+}
+
+static const projection projections[] = {{"pca", 0, run_pca},
+                                         {"umap", lengthof(project_table), run_umap}};
+
+static const projection *
+find_projection(FunctionCallInfo fcinfo)
 {
     const char *how = PG_ARGISNULL(1) ? "pca" : text_to_cstring(PG_GETARG_TEXT_PP(1));
 
-    if (strcmp(how, "pca") != 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("unknown method of lmtext.project: \"%s\"", lmtext_clip(how)),
-                        errhint("Available methods: pca.")));
+    for (int i = 0; i < lengthof(projections); i++)
+        if (strcmp(projections[i].name, how) == 0)
+            return &projections[i];
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("unknown method of lmtext.project: \"%s\"", lmtext_clip(how)),
+                    errhint("Available methods: pca, umap.")));
 }
 
 /* project(query, how, options, model) */
 static Datum
 lmtext_project_call(PG_FUNCTION_ARGS)
 {
+    project_options options = {.neighbours = 15, .min_distance = 0.1, .seed = 42};
+    const projection *how;
     double *points;
     explore x;
 
     refuse_null(fcinfo, 0, "query", "lmtext.project");
-    check_how(fcinfo);
+    how = find_projection(fcinfo);
     if (!PG_ARGISNULL(2))
-        lmtext_options_read(PG_GETARG_JSONB_P(2), NULL, 0);
+        lmtext_options_read(PG_GETARG_JSONB_P(2),
+                            &(lmtext_option_set){project_table, how->options, &options}, 1);
     InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
     read_rows(&x, fcinfo, "lmtext.project");
     if (x.rows.count > 0) {
         points = MemoryContextAllocHuge(CurrentMemoryContext,
                                         mul_size(x.rows.count, 2 * sizeof *points));
-        lmtext_check(&x.call, lm_principal(&x.call.ctx, &x.vectors, 2, points), NULL);
+        how->run(&x, &options, points);
         put_points(&x, points);
     }
     SPI_finish();

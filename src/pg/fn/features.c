@@ -1,6 +1,7 @@
 /*
- * features.c - lmtext.tfidf, bag_of_words and build_vocabulary: the n-grams of a query's texts,
- * weighed, counted, or listed. What they are is the engine's (features/).
+ * features.c - lmtext.tfidf, bag_of_words, one_hot, build_vocabulary, texts_to_sequences: the
+ * n-grams of a query's texts, weighed, counted, listed, or as numbers. What they are is the
+ * engine's (features/).
  *
  * The query runs as the caller. A row without a key or a text is left out. All rows are read before
  * the first result, since what a word weighs depends on all texts.
@@ -31,6 +32,7 @@ static const lm_option options[] = {LM_TFIDF_OPTIONS(0)};
 /* The first of the options say how texts are cut, the next ones what is counted, the last ones what
  * it weighs. */
 #define CUT_OPTIONS 5
+#define PRESENCE_OPTIONS 9
 #define COUNT_OPTIONS 10
 
 /* One call. */
@@ -48,9 +50,20 @@ typedef void (*row_taker)(void *opaque, const lmtext_query_row *row);
 
 PG_FUNCTION_INFO_V1(lmtext_tfidf);
 PG_FUNCTION_INFO_V1(lmtext_bag_of_words);
+PG_FUNCTION_INFO_V1(lmtext_one_hot);
 PG_FUNCTION_INFO_V1(lmtext_build_vocabulary);
+PG_FUNCTION_INFO_V1(lmtext_texts_to_sequences);
+PG_FUNCTION_INFO_V1(lmtext_pad_sequences);
 
-static Datum weigh_query(FunctionCallInfo fcinfo, const char *function, bool counts);
+/* What is wanted of n-grams, and how many of the options that leaves to the caller. */
+typedef struct weighing {
+    const char *function;
+    int options;
+    bool counts; /* nothing is done to them */
+    bool binary; /* and they are 1 */
+} weighing;
+
+static Datum weigh_query(FunctionCallInfo fcinfo, const weighing *w);
 static void read_query(const char *function, char *query, const lmtext_column *columns, int count,
                        row_taker take, void *opaque);
 static void take_text(void *opaque, const lmtext_query_row *row);
@@ -62,43 +75,50 @@ static Numeric numeric_of(float weight);
 Datum
 lmtext_tfidf(PG_FUNCTION_ARGS)
 {
-    return weigh_query(fcinfo, "lmtext.tfidf", false);
+    return weigh_query(fcinfo, &(weighing){"lmtext.tfidf", lengthof(options), false, false});
 }
 
 Datum
 lmtext_bag_of_words(PG_FUNCTION_ARGS)
 {
-    return weigh_query(fcinfo, "lmtext.bag_of_words", true);
+    return weigh_query(fcinfo, &(weighing){"lmtext.bag_of_words", COUNT_OPTIONS, true, false});
+}
+
+Datum
+lmtext_one_hot(PG_FUNCTION_ARGS)
+{
+    return weigh_query(fcinfo, &(weighing){"lmtext.one_hot", PRESENCE_OPTIONS, true, true});
 }
 
 /* Counts are weights that nothing is done to. */
 static void
-read_spec(Jsonb *json, int count, bool counts, lm_tfidf_spec *spec)
+read_spec(Jsonb *json, const weighing *w, lm_tfidf_spec *spec)
 {
     lm_tfidf_spec_defaults(spec);
-    if (counts) {
+    if (w->counts) {
         spec->idf = false;
         spec->norm = "none";
     }
-    lmtext_options_read(json, (lmtext_option_set[]){{options, count, spec}}, 1);
+    spec->binary = w->binary;
+    lmtext_options_read(json, (lmtext_option_set[]){{options, w->options, spec}}, 1);
 }
 
 static Datum
-weigh_query(FunctionCallInfo fcinfo, const char *function, bool counts)
+weigh_query(FunctionCallInfo fcinfo, const weighing *w)
 {
     static const lmtext_column columns[] = {{"key", LMTEXT_COLUMN_KEY},
                                             {"text", LMTEXT_COLUMN_TEXT}};
-    reading r = {.function = function};
+    reading r = {.function = w->function};
     lm_tfidf_options wanted;
     lm_tfidf_spec spec;
 
     InitMaterializedSRF(fcinfo, 0);
     r.memory = CurrentMemoryContext;
     lmtext_call_init(&r.call, r.memory);
-    read_spec(PG_GETARG_JSONB_P(1), counts ? COUNT_OPTIONS : lengthof(options), counts, &spec);
+    read_spec(PG_GETARG_JSONB_P(1), w, &spec);
     lmtext_check(&r.call, lm_tfidf_spec_read(&r.call.ctx, &spec, &wanted), NULL);
     lm_tfidf_init(&r.tfidf, &r.call.ctx, &wanted);
-    read_query(function, text_to_cstring(PG_GETARG_TEXT_PP(0)), columns, 2, take_text, &r);
+    read_query(w->function, text_to_cstring(PG_GETARG_TEXT_PP(0)), columns, 2, take_text, &r);
     if (r.tfidf.rows.rows > 0) {
         lmtext_check(&r.call, lm_tfidf_finish(&r.tfidf), NULL);
         emit_rows(&r, (ReturnSetInfo *)fcinfo->resultinfo);
@@ -281,9 +301,8 @@ typedef struct ranked_token {
 } ranked_token;
 
 static lm_status
-count_token(void *opaque, const char *bytes, size_t length)
+number_token(vocabulary *v, const char *bytes, size_t length, uint32_t *number_out)
 {
-    vocabulary *v = opaque;
     uint32_t number, before = v->tokens.count;
 
     LM_TRY(lm_intern_add(&v->tokens, bytes, length, &number));
@@ -303,7 +322,16 @@ count_token(void *opaque, const char *bytes, size_t length)
         v->counted = room;
     }
     v->counts[number]++;
+    *number_out = number;
     return LM_OK;
+}
+
+static lm_status
+count_token(void *opaque, const char *bytes, size_t length)
+{
+    uint32_t number;
+
+    return number_token(opaque, bytes, length, &number);
 }
 
 static void
@@ -331,13 +359,13 @@ add_specials(vocabulary *v, ArrayType *array)
         lm_text special;
 
         if (nulls[i])
-            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                            errmsg("a special token must not be null")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a token must not be null")));
         special = lmtext_utf8_from_text(DatumGetTextPP(values[i]));
         lmtext_check(&v->call, count_token(v, special.bytes, special.length), NULL);
         if (v->tokens.count != (uint32_t)i + 1)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("the special token \"%s\" is given twice",
+                            errmsg("the token \"%s\" is given twice",
                                    lmtext_clip(TextDatumGetCString(values[i])))));
         v->counts[i] = 0;
     }
@@ -411,20 +439,28 @@ size_argument(FunctionCallInfo fcinfo, int argno, const char *name, int64 low, i
 
 /* What is opened goes with the call's memory context. */
 static void
-open_vocabulary(FunctionCallInfo fcinfo, vocabulary *v)
+init_vocabulary(vocabulary *v, const lm_tfidf_spec *spec)
 {
     lm_tfidf_options wanted;
-    lm_tfidf_spec spec;
 
     v->memory = CurrentMemoryContext;
     lmtext_call_init(&v->call, v->memory);
-    lm_tfidf_spec_defaults(&spec);
-    if (!PG_ARGISNULL(4))
-        read_spec(PG_GETARG_JSONB_P(4), CUT_OPTIONS, false, &spec);
-    lmtext_check(&v->call, lm_tfidf_spec_read(&v->call.ctx, &spec, &wanted), NULL);
+    lmtext_check(&v->call, lm_tfidf_spec_read(&v->call.ctx, spec, &wanted), NULL);
     v->cut = wanted.ngrams;
     lm_ngram_room_init(&v->room, &v->call.ctx);
     lm_intern_init(&v->tokens, &v->call.ctx, "tokens");
+}
+
+static void
+open_vocabulary(FunctionCallInfo fcinfo, vocabulary *v)
+{
+    static const weighing none = {.options = CUT_OPTIONS};
+    lm_tfidf_spec spec;
+
+    lm_tfidf_spec_defaults(&spec);
+    if (!PG_ARGISNULL(4))
+        read_spec(PG_GETARG_JSONB_P(4), &none, &spec);
+    init_vocabulary(v, &spec);
     if (!PG_ARGISNULL(3))
         add_specials(v, PG_GETARG_ARRAYTYPE_P(3));
 }
@@ -448,4 +484,252 @@ lmtext_build_vocabulary(PG_FUNCTION_ARGS)
     lm_intern_free(&v.tokens);
     lm_ngram_room_free(&v.room);
     return (Datum)0;
+}
+
+/* ---- Sequences ---- */
+
+typedef struct sequence_options {
+    lm_tfidf_spec spec;
+    int64 num_words; /* 0: no limit */
+    char *oov_token; /* NULL: what has no number is left out */
+} sequence_options;
+
+static const lm_option sequence_table[] = {
+    LM_OPTION(sequence_options, num_words, INT, 1, PG_INT32_MAX, "a whole number from 1"),
+    LM_OPTION(sequence_options, oov_token, TEXT, 0, 0, "a string"),
+};
+
+#define NO_TOKEN PG_UINT32_MAX
+
+/* Rows as numbers of tokens, which become ids when all texts were seen. */
+typedef struct sequences {
+    vocabulary v;
+    sequence_options options;
+    bool given;      /* the vocabulary, which the texts do not change */
+    char **keys;     /* of rows */
+    Size *stops;     /* of rows, in numbers */
+    uint32 *numbers; /* of tokens; NO_TOKEN */
+    Size rows, row_room, count, room;
+    int32 *ids;   /* of tokens; 0: there is none */
+    int32 oov_id; /* 0: there is none */
+} sequences;
+
+/* Room for one more of `size` bytes. */
+static void *
+grow(const sequences *s, void *items, Size count, Size room, Size size)
+{
+    if (items == NULL)
+        return MemoryContextAllocHuge(s->v.memory, mul_size(room, size));
+    return count < room ? items : repalloc_huge(items, mul_size(2 * room, size));
+}
+
+static lm_status
+take_token(void *opaque, const char *bytes, size_t length)
+{
+    sequences *s = opaque;
+    uint32_t number = NO_TOKEN;
+    bool found;
+
+    if (!s->given)
+        LM_TRY(number_token(&s->v, bytes, length, &number));
+    else {
+        LM_TRY(lm_intern_find(&s->v.tokens, bytes, length, &found, &number));
+        if (!found)
+            number = NO_TOKEN;
+    }
+    if (s->count == s->room) {
+        uint32 *numbers =
+            lm_realloc(&s->v.call.ctx, s->numbers, Max(2 * s->room, BATCH_ROWS) * sizeof *numbers);
+
+        if (numbers == NULL)
+            return LM_NO_MEMORY;
+        s->numbers = numbers;
+        s->room = Max(2 * s->room, BATCH_ROWS);
+    }
+    s->numbers[s->count++] = number;
+    return LM_OK;
+}
+
+static void
+take_sequence(void *opaque, const lmtext_query_row *row)
+{
+    sequences *s = opaque;
+    const char *text = row->fields[1].text;
+
+    lmtext_check(&s->v.call,
+                 lm_ngrams_each(&s->v.cut, &s->v.room, lmtext_utf8_from_bytes(text, strlen(text)),
+                                take_token, s),
+                 NULL);
+    s->keys = grow(s, s->keys, s->rows, s->row_room, sizeof *s->keys);
+    s->stops = grow(s, s->stops, s->rows, s->row_room, sizeof *s->stops);
+    if (s->rows == s->row_room)
+        s->row_room *= 2;
+    s->keys[s->rows] = MemoryContextStrdup(s->v.memory, row->fields[0].text);
+    s->stops[s->rows++] = s->count;
+}
+
+/* Numbered from 1 in the order of the list, with the token for others before all of them. */
+static void
+number_list(sequences *s, const ranked_token *list, uint32 count)
+{
+    const char *oov = s->options.oov_token;
+    uint32_t number;
+    bool found = false;
+    int32 shift = 1;
+
+    s->ids = MemoryContextAllocHuge(s->v.memory, ((Size)count + 1) * sizeof *s->ids);
+    if (oov != NULL) {
+        const lm_text utf8 = lmtext_utf8_from_bytes(oov, strlen(oov));
+
+        lmtext_check(&s->v.call,
+                     lm_intern_find(&s->v.tokens, utf8.bytes, utf8.length, &found, &number), NULL);
+        shift = found && s->given ? 1 : 2;
+    }
+    for (uint32 i = 0; i < count; i++)
+        s->ids[list != NULL ? list[i].number : i] = (int32)i + shift;
+    s->oov_id = oov == NULL ? 0 : found ? s->ids[number] : 1;
+}
+
+static int32
+id_of(const sequences *s, uint32 number)
+{
+    const int64 limit = s->options.num_words;
+
+    if (number == NO_TOKEN || (limit > 0 && s->ids[number] >= limit))
+        return s->oov_id;
+    return s->ids[number];
+}
+
+static void
+emit_sequence(const sequences *s, Size row, Datum *ids, ReturnSetInfo *result)
+{
+    const Size start = row > 0 ? s->stops[row - 1] : 0;
+    bool nulls[2] = {false};
+    Datum values[2];
+    Size count = 0;
+
+    for (Size i = start; i < s->stops[row]; i++) {
+        int32 id = id_of(s, s->numbers[i]);
+
+        CHECK_FOR_INTERRUPTS();
+        if (id > 0)
+            ids[count++] = Int32GetDatum(id);
+    }
+    values[0] = CStringGetTextDatum(s->keys[row]);
+    values[1] = PointerGetDatum(
+        construct_array(ids, (int)count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    pfree(DatumGetPointer(values[0]));
+    pfree(DatumGetPointer(values[1]));
+}
+
+static void
+emit_sequences(sequences *s, ReturnSetInfo *result)
+{
+    Size longest = 0;
+    Datum *ids;
+
+    for (Size row = 0; row < s->rows; row++)
+        longest = Max(longest, s->stops[row] - (row > 0 ? s->stops[row - 1] : 0));
+    ids = MemoryContextAllocHuge(s->v.memory, (longest + 1) * sizeof *ids);
+    for (Size row = 0; row < s->rows; row++)
+        emit_sequence(s, row, ids, result);
+}
+
+static void
+open_sequences(FunctionCallInfo fcinfo, sequences *s)
+{
+    lm_tfidf_spec_defaults(&s->options.spec);
+    s->options.spec.words = "keras";
+    if (!PG_ARGISNULL(2))
+        lmtext_options_read(
+            PG_GETARG_JSONB_P(2),
+            (lmtext_option_set[]){{options, CUT_OPTIONS, &s->options.spec},
+                                  {sequence_table, lengthof(sequence_table), &s->options}},
+            2);
+    init_vocabulary(&s->v, &s->options.spec);
+    s->row_room = BATCH_ROWS;
+    s->given = !PG_ARGISNULL(1);
+    if (s->given) {
+        add_specials(&s->v, PG_GETARG_ARRAYTYPE_P(1));
+        number_list(s, NULL, s->v.tokens.count);
+    }
+}
+
+/* texts_to_sequences(query, vocabulary, options) */
+Datum
+lmtext_texts_to_sequences(PG_FUNCTION_ARGS)
+{
+    static const lmtext_column columns[] = {{"key", LMTEXT_COLUMN_KEY},
+                                            {"text", LMTEXT_COLUMN_TEXT}};
+    sequences s = {.keys = NULL};
+    uint32_t count;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (PG_ARGISNULL(0))
+        return (Datum)0;
+    open_sequences(fcinfo, &s);
+    read_query("lmtext.texts_to_sequences", text_to_cstring(PG_GETARG_TEXT_PP(0)), columns, 2,
+               take_sequence, &s);
+    if (!s.given) {
+        const ranked_token *list = rank_tokens(&s.v, 1, &count);
+
+        number_list(&s, list, count);
+    }
+    emit_sequences(&s, (ReturnSetInfo *)fcinfo->resultinfo);
+    lm_intern_free(&s.v.tokens);
+    lm_ngram_room_free(&s.v.room);
+    return (Datum)0;
+}
+
+/* "pre" or "post" */
+static bool
+is_pre(FunctionCallInfo fcinfo, int argno, const char *name)
+{
+    const char *side = text_to_cstring(PG_GETARG_TEXT_PP(argno));
+
+    if (strcmp(side, "pre") != 0 && strcmp(side, "post") != 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("invalid value for %s: \"%s\"", name, lmtext_clip(side)),
+                        errhint("Allowed values: pre, post.")));
+    return strcmp(side, "pre") == 0;
+}
+
+/* An int4[] of at most one dimension, without nulls. */
+static const int32 *
+whole_numbers(ArrayType *array, int *count)
+{
+    if (ARR_NDIM(array) > 1)
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("a sequence must be a one-dimensional array")));
+    if (array_contains_nulls(array))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("a sequence must not contain nulls")));
+    *count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    return (const int32 *)ARR_DATA_PTR(array);
+}
+
+/* pad_sequences(sequence, maxlen, padding, truncating, value) */
+Datum
+lmtext_pad_sequences(PG_FUNCTION_ARGS)
+{
+    const int64 length = size_argument(fcinfo, 1, "maxlen", 1, 0);
+    const bool pad_before = is_pre(fcinfo, 2, "padding"),
+               cut_before = is_pre(fcinfo, 3, "truncating");
+    int count, kept;
+    const int32 *from = whole_numbers(PG_GETARG_ARRAYTYPE_P(0), &count);
+    Datum *values;
+
+    if (length > (int64)(MaxAllocSize / sizeof(Datum)))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("a sequence cannot be so long: " INT64_FORMAT, length)));
+    values = palloc((Size)length * sizeof *values);
+    kept = (int)Min(count, length);
+    for (int i = 0; i < (int)length; i++)
+        values[i] = PG_GETARG_DATUM(4);
+    for (int i = 0; i < kept; i++)
+        values[(pad_before ? (int)length - kept : 0) + i] =
+            Int32GetDatum(from[(cut_before ? count - kept : 0) + i]);
+    PG_RETURN_ARRAYTYPE_P(
+        construct_array(values, (int)length, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 }

@@ -1,17 +1,20 @@
 /*
- * tag.c - lmtext.tag and lmtext.entities: a label for each token of a text, or for each of its
- * entities.
+ * tag.c - lmtext.tag, tag_words and entities: a label for each token of a text, for each word of
+ * a list, or for each of a text's entities.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
 #include "task/entities.h"
+#include "task/tag_words.h"
 #include "pg/fn/lists.h"
 #include "pg/service/tasks.h"
 
 LMTEXT_ENTRY(lmtext_tag, .name = "tag", .task = "token_classification", .texts = 1);
 LMTEXT_ENTRY(lmtext_tag_array, .name = "tag", .task = "token_classification", .texts = 1);
+LMTEXT_ENTRY(lmtext_tag_words, .name = "tag_words", .task = "token_classification");
 LMTEXT_ENTRY(lmtext_entities, .name = "entities", .task = "token_classification", .texts = 1);
 LMTEXT_ENTRY(lmtext_entities_array, .name = "entities", .task = "token_classification", .texts = 1);
 
@@ -89,6 +92,58 @@ static Datum
 lmtext_tag_array_call(PG_FUNCTION_ARGS)
 {
     return lmtext_list_of_array(fcinfo, begin_tag, put_tags, LMTEXT_LIST_BLOCK);
+}
+
+/* ---- Words that are cut already ---- */
+
+/* The list as one text, which is tagged to its end. A null is a word without characters. */
+static const lmtext_list *
+tag_list(FunctionCallInfo fcinfo, lmtext_inference *inference, const lm_text *words, int count,
+         int32 *stops)
+{
+    lmtext_list *list;
+    lm_buffer text;
+
+    lmtext_embed_defaults(&inference->options, LM_LONG_MEAN);
+    lmtext_infer_init(inference, &tags_of_tokens, lmtext_arg_model(fcinfo));
+    lm_buffer_init(&text, &inference->model->call.ctx);
+    lmtext_check(&inference->model->call, lm_tag_words_join(&text, words, (size_t)count, stops),
+                 NULL);
+    lmtext_infer(inference, &(lm_text){text.data, text.size}, 1, &list);
+    lm_buffer_free(&text);
+    return list;
+}
+
+/* tag_words(words, model) */
+static Datum
+lmtext_tag_words_call(PG_FUNCTION_ARGS)
+{
+    lmtext_inference inference;
+    const lmtext_list *list;
+    int32 *stops, *labels;
+    lm_text *words;
+    Datum *values;
+    bool *nulls;
+    int count;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    lmtext_texts_from_array(PG_GETARG_ARRAYTYPE_P(0), &words, &nulls, &count);
+    for (int i = 0; i < count; i++)
+        if (nulls[i])
+            words[i] = (lm_text){"", 0};
+    stops = palloc(Max(count, 1) * sizeof *stops);
+    labels = palloc(Max(count, 1) * sizeof *labels);
+    values = palloc(Max(count, 1) * sizeof *values);
+    list = tag_list(fcinfo, &inference, words, count, stops);
+    lm_tag_words_labels((const lm_tag *)list->items, list->count, stops, (size_t)count, labels);
+    for (int i = 0; i < count; i++) {
+        nulls[i] = labels[i] < 0;
+        if (!nulls[i])
+            values[i] = PointerGetDatum(text_of(inference.model->model.info.labels[labels[i]]));
+    }
+    PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, count > 0, &count, &(int){1}, TEXTOID,
+                                             -1, false, TYPALIGN_INT));
 }
 
 /* ---- Entities ---- */

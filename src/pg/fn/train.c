@@ -20,25 +20,14 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "train/methods.h"
-#include "pg/fn/args.h"
-#include "pg/fn/oracle.h"
 #include "pg/fn/query.h"
+#include "pg/fn/training.h"
 #include "pg/glue/options.h"
 #include "pg/glue/tell.h"
 #include "pg/version/version.h"
-#include "pg/watch/progress.h"
 
 #define PROCEDURE "lmtext.train"
 #define MAX_BATCH_ROWS 65536
-
-/* The JSON options that every method has; the others are the method's. */
-typedef struct train_options {
-    char *task;
-    char *method; /* NULL: the task's first */
-    char *base;   /* NULL: lmtext.embedding_model */
-    int64 batch_rows;
-} train_options;
 
 static const lm_option option_table[] = {
     LM_OPTION(train_options, task, TEXT, 0, 0, "a string"),
@@ -55,41 +44,13 @@ typedef struct train_batch {
     int count, embed_count;
 } train_batch;
 
-/* Everything of one run; lives in the procedure's memory context. */
-typedef struct training {
-    const char *name; /* of the model to be made */
-    train_options options;
-    const lm_method *method;
-    void *method_options;
-    void *state;        /* the method's */
-    lmtext_model *base; /* NULL: the method needs none */
-    lm_on_long on_long;
-    int width;             /* of the base's embedding */
-    int columns;           /* that the query has */
-    lmtext_oracle *oracle; /* NULL: the method asks none */
-    int64 budget;          /* of its answers */
-    lmtext_call call;
-    MemoryContext memory; /* holds what outlives a batch */
-    int64 rows, skipped;
-    int64 run; /* in sight of other sessions */
-    lmtext_progress progress;
-    double read_seconds, ask_seconds, train_seconds;
-} training;
-
 LMTEXT_ENTRY(lmtext_train, .name = "train");
 
 static void read_arguments(FunctionCallInfo fcinfo, training *t);
-static void choose_base(FunctionCallInfo fcinfo, training *t);
-static void start_method(training *t);
-static void read_rows(training *t, const char *query);
 static void add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *batch);
-static void check_rows(training *t);
 static void ask_oracle(training *t);
 static void fit(training *t);
-static void report_step(void *opaque, const lm_train_progress *step);
-static void report_phase(training *t, const char *phase);
-static int store(training *t, lm_train_outcome *outcome);
-static char *metrics_json(const training *t, const lm_train_outcome *outcome);
+static char *metrics_json(const training *t, const lm_train_outcome *outcome, const char *more);
 static void add_value(StringInfo json, const lm_train_value *value);
 static void add_number(StringInfo json, const char *key, double value);
 static void add_trials(StringInfo json, const lm_train_outcome *outcome);
@@ -98,12 +59,11 @@ static lm_status stat_file(lm_context *ctx, void *opaque, const char *name, bool
 static lm_status read_file(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
                            void *dest, size_t length);
 static double seconds_since(instr_time start);
-static void notice(const training *t, int version, const lm_train_outcome *outcome);
 
 static Datum
 lmtext_train_call(PG_FUNCTION_ARGS)
 {
-    training t = {0};
+    training t = {.procedure = PROCEDURE};
     lm_train_outcome outcome;
     int version;
     bool told;
@@ -113,21 +73,24 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     t.run = lmtext_progress_begin(t.name);
     SPI_connect();
     t.memory = CurrentMemoryContext;
-    start_method(&t);
-    read_rows(&t, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    training_start(&t);
+    training_read_rows(&t, text_to_cstring(PG_GETARG_TEXT_PP(1)));
     LMTEXT_FAULT_POINT("train_read");
-    check_rows(&t);
+    training_check_rows(&t);
     if (t.oracle != NULL)
         ask_oracle(&t);
     fit(&t);
     LMTEXT_FAULT_POINT("train_fitted");
-    version = store(&t, &outcome);
+    training_report_phase(&t, "storing");
+    lmtext_check(&t.call, t.method->write(t.state, &outcome), t.name);
+    t.method->close(t.state);
+    version = training_store(&t, &outcome, NULL);
     LMTEXT_FAULT_POINT("train_stored");
-    report_phase(&t, "done");
+    training_report_phase(&t, "done");
     lmtext_progress_end(t.run);
     lmtext_tell_end(told);
     LMTEXT_FAULT_POINT("train_reported");
-    notice(&t, version, &outcome);
+    training_notice(&t, version, &outcome);
     SPI_finish();
     PG_RETURN_VOID();
 }
@@ -187,13 +150,13 @@ check_method(const training *t)
 
     if (lm_method_find(options->task, NULL) == NULL)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("%s does not support the task \"%s\"", PROCEDURE,
+                        errmsg("%s does not support the task \"%s\"", t->procedure,
                                lmtext_clip(options->task)),
                         errhint("Supported tasks: %s.", known_tasks())));
     if (lm_method_find(options->task, options->method) == NULL)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("%s does not support the method \"%s\" for the task \"%s\"",
-                               PROCEDURE, lmtext_clip(options->method), options->task),
+                               t->procedure, lmtext_clip(options->method), options->task),
                         errhint("Supported methods: %s.", known_methods(options->task))));
     if (options->base != NULL && !t->method->needs_base)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -207,8 +170,8 @@ check_method(const training *t)
 }
 
 /* Which options there are depends on the method, so its name is looked up before. */
-static void
-read_options(training *t, Jsonb *json)
+void
+training_read_options(training *t, Jsonb *json)
 {
     char *task = lmtext_options_word(json, "task");
 
@@ -234,14 +197,14 @@ read_arguments(FunctionCallInfo fcinfo, training *t)
     refuse_nulls(fcinfo);
     PreventCommandIfReadOnly(PROCEDURE);
     t->name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    read_options(t, PG_GETARG_JSONB_P(2));
+    training_read_options(t, PG_GETARG_JSONB_P(2));
     lmtext_version_check_name(t->name);
     if (t->method->needs_base)
-        choose_base(fcinfo, t);
+        training_choose_base(fcinfo, t);
 }
 
-static void
-choose_base(FunctionCallInfo fcinfo, training *t)
+void
+training_choose_base(FunctionCallInfo fcinfo, training *t)
 {
     t->base = t->options.base != NULL ? lmtext_named_model(fcinfo, t->options.base)
                                       : lmtext_default_model(fcinfo, "embedding");
@@ -257,8 +220,8 @@ choose_base(FunctionCallInfo fcinfo, training *t)
 }
 
 /* What it allocates goes with the call's memory context. */
-static void
-start_method(training *t)
+void
+training_start(training *t)
 {
     lmtext_call_init(&t->call, t->memory);
     if (t->base != NULL) {
@@ -301,8 +264,8 @@ make_batch(const training *t, int limit, train_batch *batch)
 }
 
 /* Read all rows, a batch at a time. */
-static void
-read_rows(training *t, const char *query)
+void
+training_read_rows(training *t, const char *query)
 {
     MemoryContext memory = AllocSetContextCreate(t->memory, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
     int limit = (int)t->options.batch_rows, count;
@@ -313,8 +276,9 @@ read_rows(training *t, const char *query)
 
     INSTR_TIME_SET_CURRENT(start);
     make_batch(t, limit, &batch);
-    report_phase(t, t->base != NULL ? "embedding" : "reading");
-    lmtext_query_open(&reader, PROCEDURE, query, query_columns(t->method), t->method->column_count);
+    training_report_phase(t, t->base != NULL ? "embedding" : "reading");
+    lmtext_query_open(&reader, t->procedure, query, query_columns(t->method),
+                      t->method->column_count);
     t->columns = reader.column_count;
     lmtext_tell_phase(
         &(lmtext_phase){t->base != NULL ? "embedded" : "read", "rows", reader.expected, "about "});
@@ -345,13 +309,13 @@ take_vector(const training *t, ArrayType *vector, float *out)
     if (width != t->width)
         ereport(ERROR,
                 (errcode(ERRCODE_DATA_EXCEPTION),
-                 errmsg("the query of %s returned a vector of %d dimensions", PROCEDURE, width),
+                 errmsg("the query of %s returned a vector of %d dimensions", t->procedure, width),
                  errdetail("The embedding of model \"%s\" has %d.", t->base->name, t->width)));
     for (int i = 0; i < width; i++)
         if (!isfinite(values[i]))
             ereport(ERROR,
                     (errcode(ERRCODE_DATA_EXCEPTION),
-                     errmsg("the query of %s returned a vector that is not finite", PROCEDURE)));
+                     errmsg("the query of %s returned a vector that is not finite", t->procedure)));
     memcpy(out, values, width * sizeof(float));
 }
 
@@ -414,7 +378,10 @@ add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *bat
     taken.count = batch->count;
     for (int i = 0; i < t->method->column_count; i++)
         taken.texts[i] = batch->texts[i];
-    lmtext_check(&t->call, t->method->add_rows(t->state, &taken), t->name);
+    if (t->keep_rows != NULL)
+        t->keep_rows(t, &taken);
+    else
+        lmtext_check(&t->call, t->method->add_rows(t->state, &taken), t->name);
     t->rows += batch->count;
     t->skipped += count - batch->count;
 }
@@ -432,8 +399,8 @@ column_roles(const lm_method *method)
 }
 
 /* Too few rows, or rows of which nothing can be learnt. */
-static void
-check_rows(training *t)
+void
+training_check_rows(training *t)
 {
     const char *hint = NULL;
     const char *lacking =
@@ -441,7 +408,7 @@ check_rows(training *t)
 
     if (lacking != NULL)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("the query of %s %s", PROCEDURE, lacking),
+                        errmsg("the query of %s %s", t->procedure, lacking),
                         errdetail("Of " INT64_FORMAT " rows, " INT64_FORMAT
                                   " were left out because their %s is null.",
                                   t->rows + t->skipped, t->skipped, column_roles(t->method)),
@@ -474,7 +441,7 @@ ask_oracle(training *t)
     instr_time start;
 
     INSTR_TIME_SET_CURRENT(start);
-    report_phase(t, "asking");
+    training_report_phase(t, "asking");
     t->progress.max_steps = (int)t->budget;
     lmtext_tell_phase(&(lmtext_phase){"got", "answers", .total = t->budget, .about = "at most "});
     for (;;) {
@@ -496,11 +463,11 @@ ask_oracle(training *t)
 static void
 fit(training *t)
 {
-    const lm_train_watch watch = {report_step, t};
+    const lm_train_watch watch = {training_report_step, t};
     instr_time start;
 
     INSTR_TIME_SET_CURRENT(start);
-    report_phase(t, "training");
+    training_report_phase(t, "training");
     lmtext_tell_phase(&(lmtext_phase){"trained", "steps", .about = "at most "});
     lmtext_check(&t->call, t->method->fit(t->state, &watch), t->name);
     t->train_seconds = seconds_since(start);
@@ -517,8 +484,8 @@ value_named(const lm_train_progress *step, const char *name)
 }
 
 /* Called from inside the engine: must not throw. */
-static void
-report_step(void *opaque, const lm_train_progress *step)
+void
+training_report_step(void *opaque, const lm_train_progress *step)
 {
     training *t = opaque;
 
@@ -527,13 +494,14 @@ report_step(void *opaque, const lm_train_progress *step)
     t->progress.loss = value_named(step, "loss");
     t->progress.held_out_loss = value_named(step, "held_out_loss");
     t->progress.held_out_accuracy = value_named(step, "held_out_accuracy");
+    lmtext_curve_add(&t->curve, &t->progress);
     lmtext_progress_update(t->run, &t->progress);
     lmtext_tell_progress(step->step, step->steps);
 }
 
 /* Tell other sessions what is going on; figures stay those of the last step. */
-static void
-report_phase(training *t, const char *phase)
+void
+training_report_phase(training *t, const char *phase)
 {
     if (t->progress.phase[0] == '\0')
         t->progress.loss = t->progress.held_out_loss = t->progress.held_out_accuracy = NAN;
@@ -542,20 +510,16 @@ report_phase(training *t, const char *phase)
 }
 
 /* Make the new version; its number. */
-static int
-store(training *t, lm_train_outcome *outcome)
+int
+training_store(training *t, lm_train_outcome *outcome, const char *more)
 {
     lmtext_version_options options = {0};
     lm_source source = {outcome, stat_file, read_file};
-    const lmtext_model *base;
+    const lmtext_model *base = outcome->without_base ? NULL : t->base;
     int version;
 
-    report_phase(t, "storing");
-    lmtext_check(&t->call, t->method->write(t->state, outcome), t->name);
-    t->method->close(t->state);
-    base = outcome->without_base ? NULL : t->base;
     options.base_model = base != NULL ? &base->model : NULL;
-    options.metrics = metrics_json(t, outcome);
+    options.metrics = metrics_json(t, outcome, more);
     lmtext_version_create(t->name, &source, base != NULL ? base->relid : InvalidOid, &options,
                           &version);
     return version;
@@ -566,7 +530,7 @@ store(training *t, lm_train_outcome *outcome)
  * escapes.
  */
 static char *
-metrics_json(const training *t, const lm_train_outcome *outcome)
+metrics_json(const training *t, const lm_train_outcome *outcome, const char *more)
 {
     StringInfoData json;
 
@@ -576,6 +540,9 @@ metrics_json(const training *t, const lm_train_outcome *outcome)
     for (int i = 0; i < outcome->value_count; i++)
         add_value(&json, &outcome->values[i]);
     add_trials(&json, outcome);
+    lmtext_curve_append(&json, &t->curve);
+    if (more != NULL)
+        appendStringInfo(&json, ", %s", more);
     add_number(&json, t->base != NULL ? "embed_seconds" : "read_seconds", t->read_seconds);
     if (t->oracle != NULL)
         add_number(&json, "ask_seconds", t->ask_seconds);
@@ -664,8 +631,8 @@ seconds_since(instr_time start)
 }
 
 /* The last word to the client; the same figures stand in the version's metrics. */
-static void
-notice(const training *t, int version, const lm_train_outcome *outcome)
+void
+training_notice(const training *t, int version, const lm_train_outcome *outcome)
 {
     ereport(NOTICE, (errmsg("trained version %d of model \"%s\" on " INT64_FORMAT " rows %s",
                             version, t->name, t->rows, outcome->summary),
