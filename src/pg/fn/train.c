@@ -617,6 +617,32 @@ value_named(const lm_train_progress *step, const char *name)
     return NAN;
 }
 
+/* Further figures of held-out rows: names keep their places, and a value that is not there is NaN.
+ */
+static void
+take_measures(lmtext_progress *progress, const lm_train_progress *step)
+{
+    static const char prefix[] = "held_out_";
+
+    for (int i = 0; i < progress->measure_count; i++)
+        progress->measures[i] = NAN;
+    for (int i = 0; i < step->value_count; i++) {
+        const char *name = step->values[i].name;
+        int place = 0;
+
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || strcmp(name, "held_out_loss") == 0)
+            continue;
+        name += strlen(prefix);
+        while (place < progress->measure_count && strcmp(progress->measure_names[place], name) != 0)
+            place++;
+        if (place == LMTEXT_PROGRESS_MEASURES)
+            continue;
+        if (place == progress->measure_count)
+            strlcpy(progress->measure_names[progress->measure_count++], name, NAMEDATALEN);
+        progress->measures[place] = step->values[i].value;
+    }
+}
+
 /* Called from inside the engine: must not throw. */
 static void
 report_step(void *opaque, const lm_train_progress *step)
@@ -628,6 +654,10 @@ report_step(void *opaque, const lm_train_progress *step)
     t->progress.loss = value_named(step, "loss");
     t->progress.held_out_loss = value_named(step, "held_out_loss");
     t->progress.held_out_accuracy = value_named(step, "held_out_accuracy");
+    t->progress.learning_rate = value_named(step, "learning_rate");
+    t->progress.gradient_norm = value_named(step, "gradient_norm");
+    t->progress.epoch = isnan(value_named(step, "epoch")) ? 0 : (int)value_named(step, "epoch");
+    take_measures(&t->progress, step);
     lmtext_progress_update(t->run, &t->progress);
     lmtext_tell_progress(step->step, step->steps);
 }
@@ -637,7 +667,8 @@ static void
 report_phase(training *t, const char *phase)
 {
     if (t->progress.phase[0] == '\0')
-        t->progress.loss = t->progress.held_out_loss = t->progress.held_out_accuracy = NAN;
+        t->progress.loss = t->progress.held_out_loss = t->progress.held_out_accuracy =
+            t->progress.learning_rate = t->progress.gradient_norm = NAN;
     strlcpy(t->progress.phase, phase, sizeof(t->progress.phase));
     lmtext_progress_update(t->run, &t->progress);
 }
