@@ -83,7 +83,7 @@ train(lm_context *ctx, const lm_method *method, const lm_ngram_fit_options *chos
     if (status == LM_OK)
         status = add_rows(method, training, batch);
     if (status == LM_OK)
-        status = method->fit(training, &(lm_train_watch){ignore, NULL});
+        status = method->fit(training, &(lm_train_watch){.report = ignore});
     if (status == LM_OK)
         status = method->write(training, outcome);
     method->close(training);
@@ -409,7 +409,7 @@ choose(lm_context *ctx, const auto_options *chosen, lm_train_outcome *outcome)
     if (status == LM_OK)
         status = add_rows(method, training, 8);
     if (status == LM_OK)
-        status = method->fit(training, &(lm_train_watch){look_away, NULL});
+        status = method->fit(training, &(lm_train_watch){.report = look_away});
     if (status == LM_OK)
         status = method->write(training, outcome);
     method->close(training);

@@ -243,7 +243,7 @@ process_exits(void)
     mine.index = -1;
 }
 
-/* Commits only after the training's end: a training is one statement. */
+/* A commit before the training's end is that of a checkpoint: it goes on. */
 static void
 transaction_ends(XactEvent event, void *argument)
 {
@@ -251,7 +251,8 @@ transaction_ends(XactEvent event, void *argument)
         return;
     if (event == XACT_EVENT_ABORT)
         training_finish(true);
-    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
+        (event == XACT_EVENT_COMMIT && mine.ended))
         mine.index = -1;
 }
 
