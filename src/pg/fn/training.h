@@ -10,6 +10,7 @@
 
 #include "train/methods.h"
 #include "pg/fn/args.h"
+#include "pg/fn/checkpoint.h"
 #include "pg/fn/curve.h"
 #include "pg/fn/oracle.h"
 #include "pg/watch/progress.h"
@@ -32,14 +33,21 @@ typedef struct training {
     void *state;        /* the method's */
     lmtext_model *base; /* NULL: the method needs none */
     lm_on_long on_long;
-    int width;             /* of the base's embedding */
+    int width; /* of the base's embedding; 0: the method does not want it */
+    const lm_train_column *column_table;
+    int column_count;      /* of the table */
     int columns;           /* that the query has */
     lmtext_oracle *oracle; /* NULL: the method asks none */
     int64 budget;          /* of its answers */
     lmtext_call call;
     MemoryContext memory; /* holds what outlives a batch */
     int64 rows, skipped;
-    int64 run; /* in sight of other sessions */
+    uint64 rows_hash;               /* of their bytes */
+    bool keeps;                     /* checkpoints; then it commits on its way */
+    bool resumes;                   /* if there is one */
+    lmtext_checkpoints checkpoints; /* where it keeps or resumes */
+    lm_buffer resume;               /* what it goes on from; empty: it starts anew */
+    int64 run;                      /* in sight of other sessions */
     lmtext_progress progress;
     lmtext_curve curve;
     double read_seconds, ask_seconds, train_seconds;
@@ -50,9 +58,13 @@ typedef struct training {
 
 /* From the JSON of a call; `base` is looked up apart. */
 void training_read_options(training *t, Jsonb *json);
+/* Whether the options need a base: the method's default, or one that is named. */
+bool training_wants_base(const training *t);
 void training_choose_base(FunctionCallInfo fcinfo, training *t);
 /* Needs t->memory, in which all lives. Opens the method's state. */
 void training_start(training *t);
+/* Gives a state that was opened the base's files, where the method takes them. */
+void training_read_base(training *t);
 void training_read_rows(training *t, const char *query);
 void training_check_rows(training *t);
 void training_report_phase(training *t, const char *phase);

@@ -320,25 +320,55 @@ copy_text(lm_text text, char **room)
     return (lm_text){bytes, text.length};
 }
 
-/* All texts of a batch lie in one block. */
-static void
-keep_texts(const training *t, const lm_train_rows *rows, lm_train_rows *kept)
+/* All texts of a column of a batch lie in one block. */
+static const lm_text *
+keep_texts(const training *t, const lm_text *texts, size_t count)
 {
-    for (int c = 0; c < t->method->column_count; c++) {
-        lm_text *texts;
-        Size bytes = 0;
-        char *room;
+    lm_text *kept = MemoryContextAllocHuge(t->memory, mul_size(count + 1, sizeof *kept));
+    Size bytes = 0;
+    char *room;
 
-        if (t->method->columns[c].kind == LM_TRAIN_VECTOR ||
-            t->method->columns[c].kind == LM_TRAIN_INPUT)
-            continue; /* these are vectors by now */
-        texts = palloc((rows->count + 1) * sizeof(lm_text));
-        for (size_t i = 0; i < rows->count; i++)
-            bytes += rows->texts[c][i].length;
-        room = MemoryContextAllocHuge(t->memory, bytes + 1);
-        for (size_t i = 0; i < rows->count; i++)
-            texts[i] = copy_text(rows->texts[c][i], &room);
-        kept->texts[c] = texts;
+    for (size_t i = 0; i < count; i++)
+        bytes += texts[i].length;
+    room = MemoryContextAllocHuge(t->memory, bytes + 1);
+    for (size_t i = 0; i < count; i++)
+        kept[i] = copy_text(texts[i], &room);
+    return kept;
+}
+
+static const lm_train_words *
+keep_words(const training *t, const lm_train_words *arrays, size_t count)
+{
+    lm_train_words *kept = palloc((count + 1) * sizeof *kept);
+
+    for (size_t i = 0; i < count; i++)
+        kept[i] = (lm_train_words){keep_texts(t, arrays[i].words, arrays[i].count),
+                                   arrays[i].count};
+    return kept;
+}
+
+static const double *
+keep_numbers(const double *numbers, size_t count)
+{
+    double *kept = palloc((count + 1) * sizeof *kept);
+
+    memcpy(kept, numbers, count * sizeof *kept);
+    return kept;
+}
+
+/* Columns of vectors lie in rows->vectors by now. */
+static void
+keep_columns(const training *t, const lm_train_rows *rows, lm_train_rows *kept)
+{
+    for (int c = 0; c < rows->columns; c++) {
+        const lm_train_kind kind = t->column_table[c].kind;
+
+        if (kind == LM_TRAIN_WORDS)
+            kept->words[c] = keep_words(t, rows->words[c], rows->count);
+        else if (kind == LM_TRAIN_NUMBER)
+            kept->numbers[c] = keep_numbers(rows->numbers[c], rows->count);
+        else if (kind != LM_TRAIN_VECTOR && kind != LM_TRAIN_INPUT)
+            kept->texts[c] = keep_texts(t, rows->texts[c], rows->count);
     }
 }
 
@@ -353,9 +383,11 @@ keep_batch(training *t, const lm_train_rows *rows)
     float *vectors = MemoryContextAllocHuge(t->memory, bytes + 1);
 
     kept->rows.count = rows->count;
-    memcpy(vectors, rows->vectors, bytes);
+    kept->rows.columns = rows->columns;
+    if (t->width > 0)
+        memcpy(vectors, rows->vectors, bytes);
     kept->rows.vectors = vectors;
-    keep_texts(t, rows, &kept->rows);
+    keep_columns(t, rows, &kept->rows);
     if (n->last != NULL)
         n->last->next = kept;
     else
@@ -429,10 +461,12 @@ static lm_status
 run_trial(tuning *n)
 {
     training *t = &n->t;
-    const lm_train_watch watch = {watch_step, n};
+    const lm_train_watch watch = {
+        .report = watch_step, .opaque = n, .memory = (size_t)maintenance_work_mem * 1024};
     const char *hint;
 
     LM_TRY(t->method->open(&t->call.ctx, t->method_options, (size_t)t->width, &t->state));
+    training_read_base(t);
     for (const kept_rows *kept = n->first; kept != NULL; kept = kept->next)
         LM_TRY(t->method->add_rows(t->state, &kept->rows));
     if (t->method->lacking(t->state, &hint) != NULL)
@@ -477,6 +511,8 @@ judge(tuning *n, double seconds)
     if (n->chosen > 0)
         free_outcome(&n->best);
     n->best = n->outcome;
+    for (int i = 0; i < n->best.file_count; i++) /* a training takes them with it */
+        n->best.files[i].name = MemoryContextStrdup(n->t.memory, n->best.files[i].name);
     n->best_curve = n->t.curve;
     n->best_score = score;
     n->best_seconds = seconds;
@@ -509,7 +545,6 @@ try_values(tuning *n, const double *values)
     t->state = NULL;
     training_report_phase(t, "training");
     status = run_trial(n);
-    t->method->close(t->state);
     seconds = (double)(GetCurrentTimestamp() - start) / 1e6;
     if (status == LM_CANCELLED && n->stopped && t->call.interrupt == NULL)
         state = "stopped";
@@ -519,6 +554,7 @@ try_values(tuning *n, const double *values)
         lmtext_check(&t->call, status, t->name);
         score = judge(n, seconds);
     }
+    t->method->close(t->state);
     tell_trial(n, trial_options(n, values, false), state, seconds);
     training_report_phase(t, state);
     n->stopped = false;
@@ -589,7 +625,7 @@ read_arguments(FunctionCallInfo fcinfo, tuning *n)
     n->trials = lmtext_arg_int(fcinfo, 3, "trials", 0, 1, LM_TUNE_TRIALS_MAX);
     read_space(n, PG_GETARG_JSONB_P(2));
     lmtext_version_check_name(n->t.name);
-    if (n->t.method->needs_base)
+    if (training_wants_base(&n->t))
         training_choose_base(fcinfo, &n->t);
 }
 
