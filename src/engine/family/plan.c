@@ -298,10 +298,11 @@ lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
 
 lm_status
 lm_weights_plan_encoder(lm_context *ctx, lm_arena *arena, const lm_family *family,
-                        const lm_checkpoint *checkpoint, lm_weights_plan *plan)
+                        const lm_head_kind *head, const lm_checkpoint *checkpoint,
+                        lm_weights_plan *plan)
 {
     planner p = {.ctx = ctx, .arena = arena, .family = family, .plan = plan, .lenient = true};
 
-    *plan = (lm_weights_plan){.family = family};
+    *plan = (lm_weights_plan){.family = family, .head = head};
     return place_tensors(&p, checkpoint);
 }
