@@ -52,7 +52,7 @@ learn(lm_context *ctx, int size, lm_train_outcome *outcome)
     static float vectors[ROWS * WIDTH];
     static lm_text labels[ROWS];
     const lm_method *method = &lm_method_linear;
-    const lm_train_watch watch = {count_report, &reports};
+    const lm_train_watch watch = {.report = count_report, .opaque = &reports};
     char options[256];
     void *training = NULL;
     lm_status status;

@@ -55,7 +55,7 @@ typedef struct lm_train_base {
     const lm_source *source;  /* each file is read front to back, once */
     const char *const *files; /* their names, settings first */
     int file_count;
-    const struct lm_model *model; /* the same, loaded; it stays as long as the training */
+    const struct lm_model *model; /* the same, loaded; it stays until the fit begins */
 } lm_train_base;
 
 /* A figure by its name: NaN where it is not known. */
@@ -72,10 +72,15 @@ typedef struct lm_train_progress {
     int value_count;
 } lm_train_progress;
 
-/* Told from inside the engine: `report` must not throw. */
+/* What a fit is given. Called from inside the engine: nothing of it may throw. */
 typedef struct lm_train_watch {
     void (*report)(void *opaque, const lm_train_progress *progress);
     void *opaque;
+    size_t memory; /* bytes that numbers of a batch may take; 0: no bound */
+    /* Keep a checkpoint; NULL: there are none. `resume` is the last one of an earlier run, or NULL.
+     */
+    lm_status (*checkpoint)(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *bytes);
+    const lm_buffer *resume;
 } lm_train_watch;
 
 #define LM_TRAIN_VALUES_MAX 16
@@ -132,6 +137,11 @@ typedef struct lm_method {
     /* Files are allocated from the context. */
     lm_status (*write)(void *training, lm_train_outcome *outcome);
     void (*close)(void *training); /* may be NULL */
+    /*
+     * Only of a method that has checkpoints: how often the options want one (0: never), and whether
+     * it goes on from the last one.
+     */
+    int64_t (*checkpoints)(const void *options, bool *resume);
     /*
      * Only of a method that asks an oracle about rows before its fit; all three or none. The SQL
      * expression of the options, NULL where there is none; how many answers it may take.

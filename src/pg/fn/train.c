@@ -596,7 +596,8 @@ ask_oracle(training *t)
 static void
 fit(training *t)
 {
-    const lm_train_watch watch = {report_step, t};
+    const lm_train_watch watch = {
+        .report = report_step, .opaque = t, .memory = (size_t)maintenance_work_mem * 1024};
     instr_time start;
 
     INSTR_TIME_SET_CURRENT(start);
@@ -652,12 +653,12 @@ store(training *t, lm_train_outcome *outcome)
 
     report_phase(t, "storing");
     lmtext_check(&t->call, t->method->write(t->state, outcome), t->name);
-    t->method->close(t->state);
     base = outcome->without_base ? NULL : t->base;
     options.base_model = base != NULL ? &base->model : NULL;
     options.metrics = metrics_json(t, outcome);
     lmtext_version_create(t->name, &source, base != NULL ? base->relid : InvalidOid, &options,
                           &version);
+    t->method->close(t->state);
     return version;
 }
 
