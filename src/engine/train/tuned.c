@@ -24,22 +24,43 @@ lm_tuned_settings_default(lm_tuned_settings *settings)
     };
 }
 
+/* What the training must know of the loaded model, which may go before it starts. */
+static void
+look_at(lm_tuned *tuned, const lm_model *model, const lm_tokenizer *tokenizer)
+{
+    const lm_steps *steps = lm_model_steps(model);
+
+    tuned->embeds =
+        steps && steps->pooling_count == 1 && steps->count == 0 && !steps->mix && !model->info.cut;
+    tuned->pooling = tuned->embeds ? steps->poolings[0] : LM_POOL_NONE;
+    tuned->normalize = model->sentence.normalize;
+    tuned->special = (size_t)lm_tokenizer_special_count(tokenizer, false);
+    tuned->special_before = lm_tokenizer_special_before(tokenizer);
+    tuned->mask_id = lm_token_id(tokenizer, "[MASK]", strlen("[MASK]"));
+    if (tuned->mask_id < 0)
+        tuned->mask_id = lm_token_id(tokenizer, "<mask>", strlen("<mask>"));
+}
+
 lm_status
-lm_tuned_open(lm_context *ctx, const lm_tuned_base *base, const lm_tuned_task *task,
+lm_tuned_open(lm_context *ctx, const lm_train_base *base, const lm_tuned_task *task,
               const lm_tuned_settings *settings, size_t per_row, lm_tuned **tuned)
 {
+    const lm_tokenizer *tokenizer = lm_model_tokenizer(base->model);
     lm_tuned *new = lm_alloc_zero(ctx, sizeof *new);
 
     if (!new)
         return LM_NO_MEMORY;
     *tuned = new;
     new->ctx = ctx;
-    new->base = *base;
     new->task = task;
     new->settings = *settings;
     lm_arena_init(&new->arena, ctx);
-    return lm_tuned_texts_open(ctx, lm_model_tokenizer(base->model),
-                               (size_t)base->model->info.max_tokens, per_row, &new->texts);
+    if (!lm_model_weights(base->model) || !tokenizer || base->model->routes)
+        return lm_raise(ctx, LM_UNSUPPORTED, "only a model with an encoder can be trained");
+    look_at(new, base->model, tokenizer);
+    LM_TRY(lm_tuned_texts_open(ctx, tokenizer, (size_t)base->model->info.max_tokens, per_row,
+                               &new->texts));
+    return lm_kept_open(ctx, &new->arena, base, &new->kept);
 }
 
 void
@@ -53,6 +74,7 @@ lm_tuned_close(lm_tuned *tuned)
             lm_tuned_head_close(&tuned->head);
     }
     lm_tuned_texts_close(&tuned->texts);
+    lm_kept_close(&tuned->kept);
     lm_free(tuned->ctx, tuned->labels);
     lm_free(tuned->ctx, tuned->numbers);
     lm_free(tuned->ctx, tuned->values);
@@ -133,18 +155,14 @@ choose_head(lm_tuned *tuned, const lm_family *family, const lm_head_kind **head)
     return lm_raise(tuned->ctx, LM_UNSUPPORTED, "a head of this form cannot be trained");
 }
 
-/* How the embedding is made, which is trained as it is. */
+/* The embedding is trained as the base makes it. */
 static lm_status
 choose_embedding(lm_tuned *tuned)
 {
-    const lm_steps *steps = lm_model_steps(tuned->base.model);
-
-    if (!steps || steps->pooling_count != 1 || steps->count > 0 || steps->mix)
-        return lm_raise(tuned->ctx, LM_UNSUPPORTED,
-                        "a model with modules behind its pooling cannot be trained");
-    tuned->pooling = steps->poolings[0];
-    tuned->normalize = tuned->base.model->sentence.normalize;
-    return LM_OK;
+    if (tuned->embeds)
+        return LM_OK;
+    return lm_raise(tuned->ctx, LM_UNSUPPORTED,
+                    "a model with modules behind its pooling cannot be trained");
 }
 
 /* A rate that config.json has under one of two keys; 0 where it has none. */
@@ -203,7 +221,9 @@ read_weights(lm_tuned *tuned, const lm_family *family, const lm_head_kind *head)
     if (!tuned->values)
         return LM_NO_MEMORY;
     lm_rng_seed(&rng, tuned->settings.seed);
-    LM_TRY(lm_plain_read(tuned->ctx, &tuned->plain, tuned->base.files, &rng, tuned->values));
+    LM_TRY(lm_plain_read(tuned->ctx, &tuned->plain, &tuned->kept.source, &rng, tuned->values));
+    for (size_t i = 0; i < tuned->checkpoint.tensors.file_count; i++)
+        lm_kept_drop(&tuned->kept, tuned->checkpoint.tensors.files[i]);
     choose_rates(tuned);
     tuned->settings.encoder.all_words = tuned->task == &lm_tuned_masked;
     tuned->started = true;
@@ -222,11 +242,8 @@ lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count)
     const lm_head_kind *head = NULL;
 
     LM_TRY(copy_names(tuned, task->label ? &task->label : names, task->label ? 1 : count));
-    LM_TRY(
-        lm_checkpoint_open(tuned->ctx, &tuned->arena, tuned->base.files, NULL, &tuned->checkpoint));
-    if (!tuned->checkpoint.config || !lm_model_weights(tuned->base.model) ||
-        tuned->checkpoint.route_count > 0)
-        return lm_raise(tuned->ctx, LM_UNSUPPORTED, "only a model with an encoder can be trained");
+    LM_TRY(lm_checkpoint_open(tuned->ctx, &tuned->arena, &tuned->kept.source, NULL,
+                              &tuned->checkpoint));
     LM_TRY(lm_family_find(tuned->ctx, tuned->checkpoint.config, &family));
     LM_TRY(task->head_task ? choose_head(tuned, family, &head) : choose_embedding(tuned));
     return read_weights(tuned, family, head);

@@ -8,13 +8,9 @@
 #include "metrics/entities.h"
 #include "model/model.h"
 #include "optim/loss.h"
+#include "optim/trainer.h"
 #include "train/tuned_head.h"
-
-/* The model that is trained further: as it runs, and its files. */
-typedef struct lm_tuned_base {
-    const lm_model *model;
-    const lm_source *files; /* may be read again, in any order */
-} lm_tuned_base;
+#include "train/tuned_kept.h"
 
 typedef struct lm_tuned lm_tuned;
 
@@ -62,7 +58,7 @@ void lm_tuned_settings_default(lm_tuned_settings *settings);
 struct lm_tuned {
     lm_context *ctx;
     lm_arena arena;
-    lm_tuned_base base;
+    lm_kept kept; /* the base's files */
     const lm_tuned_task *task;
     lm_tuned_settings settings;
     lm_tuned_texts texts;
@@ -76,8 +72,10 @@ struct lm_tuned {
     size_t name_count;
     lm_checkpoint checkpoint;
     lm_plain plain;
+    bool embeds; /* the base's embedding is its pooling, and perhaps normalised */
     lm_pooling pooling;
     bool normalize;
+    size_t special, special_before; /* tokens of the template around a text, and before it */
     float *values;
     lm_tuned_encoder encoder;
     lm_tuned_head head;
@@ -98,7 +96,7 @@ struct lm_tuned {
 };
 
 /* Rows are added to `texts`, labels and numbers; then it is started. */
-lm_status lm_tuned_open(lm_context *ctx, const lm_tuned_base *base, const lm_tuned_task *task,
+lm_status lm_tuned_open(lm_context *ctx, const lm_train_base *base, const lm_tuned_task *task,
                         const lm_tuned_settings *settings, size_t per_row, lm_tuned **tuned);
 void lm_tuned_close(lm_tuned *tuned); /* may be NULL */
 
@@ -116,13 +114,7 @@ void lm_tuned_network(lm_tuned *tuned, lm_network *network);
 lm_status lm_tuned_config(lm_tuned *tuned, const lm_checkpoint *checkpoint,
                           const lm_head_kind *head, const char **text);
 
-/* A file of the new model. */
-typedef struct lm_tuned_file {
-    const char *name;
-    lm_buffer bytes;
-} lm_tuned_file;
-
-/* All of them, which the caller frees: *files from the arena. */
-lm_status lm_tuned_write(lm_tuned *tuned, lm_tuned_file **files, size_t *count);
+/* All files of the new model, into the outcome, whose names live as long as this. */
+lm_status lm_tuned_write(lm_tuned *tuned, lm_train_outcome *outcome);
 
 #endif

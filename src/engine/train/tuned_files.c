@@ -64,7 +64,7 @@ append_members(const char *text, const lm_json *object, const char *const *left_
 static lm_status
 slurp(lm_tuned *tuned, const char *name, char **text, size_t *size)
 {
-    return lm_source_slurp(tuned->ctx, tuned->base.files, &tuned->arena, name, FILE_LIMIT, true,
+    return lm_source_slurp(tuned->ctx, &tuned->kept.source, &tuned->arena, name, FILE_LIMIT, true,
                            text, size);
 }
 
@@ -195,54 +195,52 @@ write_tokenizer_config(const lm_tuned *tuned, const char *text, lm_buffer *out)
     return append_members(text, tuned->checkpoint.tokenizer_config, left_out, out);
 }
 
+/* The outcome's next file, empty. */
 static lm_status
-write_file(lm_tuned *tuned, const char *name, lm_tuned_file *file)
+add_file(const lm_tuned *tuned, lm_train_outcome *outcome, const char *name, lm_buffer **bytes)
+{
+    const int at = outcome->file_count;
+
+    *bytes = NULL;
+    if (at == LM_TRAIN_FILES_MAX)
+        return lm_raise(tuned->ctx, LM_TOO_LARGE, "the base has too many files");
+    outcome->files[at].name = name;
+    lm_buffer_init(&outcome->files[at].bytes, tuned->ctx);
+    outcome->file_count++;
+    *bytes = &outcome->files[at].bytes;
+    return LM_OK;
+}
+
+static lm_status
+write_file(lm_tuned *tuned, const char *name, lm_train_outcome *outcome)
 {
     const bool headed = tuned->plain.head != NULL;
     const char *own = new_name(tuned, name), *config;
+    lm_buffer *bytes;
     char *text;
     size_t size;
 
-    file->name = own;
+    LM_TRY(add_file(tuned, outcome, own, &bytes));
     if (headed && strcmp(own, tuned->checkpoint.config_file) == 0) {
         LM_TRY(lm_tuned_config(tuned, &tuned->checkpoint, tuned->plain.head, &config));
-        return lm_buffer_append_string(&file->bytes, config);
+        return lm_buffer_append_string(bytes, config);
     }
     LM_TRY(slurp(tuned, name, &text, &size));
     if (headed && strcmp(own, TOKENIZER_CONFIG) == 0 && tuned->checkpoint.tokenizer_config)
-        return write_tokenizer_config(tuned, text, &file->bytes);
-    return lm_buffer_append(&file->bytes, text, size);
-}
-
-static lm_status
-write_all(lm_tuned *tuned, const lm_file_list *list, lm_tuned_file *files, size_t *count)
-{
-    const char *folder = tuned->plain.head ? "" : tuned->checkpoint.folder;
-    lm_tuned_file *weights;
-
-    for (size_t i = 0; i < list->count; i++)
-        if (is_taken(tuned, list->names[i]))
-            LM_TRY(write_file(tuned, list->names[i], &files[(*count)++]));
-    weights = &files[(*count)++];
-    LM_TRY(lm_source_join(tuned->ctx, &tuned->arena, folder, WEIGHTS_FILE, &weights->name));
-    return lm_plain_write(tuned->ctx, &tuned->plain, tuned->values, &weights->bytes);
+        return write_tokenizer_config(tuned, text, bytes);
+    return lm_buffer_append(bytes, text, size);
 }
 
 lm_status
-lm_tuned_write(lm_tuned *tuned, lm_tuned_file **files, size_t *count)
+lm_tuned_write(lm_tuned *tuned, lm_train_outcome *outcome)
 {
-    lm_file_list list;
-    lm_status status;
+    const char *folder = tuned->plain.head ? "" : tuned->checkpoint.folder, *weights;
+    lm_buffer *bytes;
 
-    LM_TRY(lm_checkpoint_list(tuned->ctx, &tuned->arena, tuned->base.files, &list));
-    *count = 0;
-    *files = lm_arena_zero(&tuned->arena, (list.count + 1) * sizeof **files);
-    if (!*files)
-        return LM_NO_MEMORY;
-    for (size_t i = 0; i <= list.count; i++)
-        lm_buffer_init(&(*files)[i].bytes, tuned->ctx);
-    status = write_all(tuned, &list, *files, count);
-    for (size_t i = 0; status != LM_OK && i <= list.count; i++)
-        lm_buffer_free(&(*files)[i].bytes);
-    return status;
+    for (size_t i = 0; i < tuned->kept.count; i++)
+        if (is_taken(tuned, tuned->kept.files[i].name))
+            LM_TRY(write_file(tuned, tuned->kept.files[i].name, outcome));
+    LM_TRY(lm_source_join(tuned->ctx, &tuned->arena, folder, WEIGHTS_FILE, &weights));
+    LM_TRY(add_file(tuned, outcome, weights, &bytes));
+    return lm_plain_write(tuned->ctx, &tuned->plain, tuned->values, bytes);
 }

@@ -42,13 +42,6 @@ lm_tuned_room(lm_tuned *tuned, size_t numbers)
     return lm_tuned_grow(tuned->ctx, &tuned->room, &tuned->room_size, numbers, sizeof *tuned->room);
 }
 
-void
-lm_tuned_measure(lm_measures *measures, const char *name, double value)
-{
-    measures->names[measures->count] = name;
-    measures->values[measures->count++] = value;
-}
-
 static lm_status
 begin(lm_tuned *tuned, const lm_pass *pass, const float *states)
 {
@@ -147,8 +140,8 @@ classification_finish(lm_tuned *tuned, lm_measures *measures)
     LM_TRY(lm_confusion_scores(tuned->confusion, &scores, &count));
     status = lm_confusion_averages(tuned->confusion, scores, count, &averages);
     lm_free(tuned->ctx, scores);
-    lm_tuned_measure(measures, "accuracy", lm_confusion_accuracy(tuned->confusion));
-    lm_tuned_measure(measures, "f1", averages.macro.f1);
+    lm_measures_add(measures, "accuracy", lm_confusion_accuracy(tuned->confusion));
+    lm_measures_add(measures, "f1", averages.macro.f1);
     lm_confusion_free(tuned->confusion);
     tuned->confusion = NULL;
     return status;
@@ -194,10 +187,28 @@ rerank_loss(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pa
     return number_loss(tuned, rows, count, pass, states, loss, lm_binary_cross_entropy_loss);
 }
 
+/* Sums of targets and of their squares. */
+static lm_status
+regression_add(lm_tuned *tuned, const size_t *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double number = tuned->numbers[rows[i]];
+
+        tuned->sums[0] += number;
+        tuned->sums[1] += number * number;
+    }
+    tuned->sums[2] += (double)count;
+    return LM_OK;
+}
+
+/* Which share of the targets' variance is explained. */
 static lm_status
 regression_finish(lm_tuned *tuned, lm_measures *measures)
 {
-    lm_tuned_measure(measures, "rmse", sqrt(measures->loss));
+    const double mean = tuned->sums[0] / tuned->sums[2];
+    const double variance = tuned->sums[1] / tuned->sums[2] - mean * mean;
+
+    lm_measures_add(measures, "r2", variance > 0 ? 1 - measures->loss / variance : (double)NAN);
     return LM_OK;
 }
 
@@ -214,7 +225,7 @@ rerank_add(lm_tuned *tuned, const size_t *rows, size_t count)
 static lm_status
 rerank_finish(lm_tuned *tuned, lm_measures *measures)
 {
-    lm_tuned_measure(measures, "accuracy", tuned->sums[0] / tuned->sums[1]);
+    lm_measures_add(measures, "accuracy", tuned->sums[0] / tuned->sums[1]);
     return LM_OK;
 }
 
@@ -224,6 +235,7 @@ const lm_tuned_task lm_tuned_regression = {
     .label = "LABEL_0",
     .weight = weight_by_rows,
     .loss = regression_loss,
+    .add = regression_add,
     .finish = regression_finish,
 };
 

@@ -17,7 +17,4 @@ void lm_tuned_pool_backward(const lm_tuned *tuned, const float *states, const fl
 /* Room for so many floats, in tuned->room. */
 lm_status lm_tuned_room(lm_tuned *tuned, size_t numbers);
 
-/* Append a figure. */
-void lm_tuned_measure(lm_measures *measures, const char *name, double value);
-
 #endif

@@ -185,9 +185,9 @@ tagging_finish(lm_tuned *tuned, lm_measures *measures)
     lm_entities_free(tuned->entities);
     tuned->entities = NULL;
     LM_TRY(status);
-    lm_tuned_measure(measures, "accuracy",
-                     tuned->sums[1] > 0 ? tuned->sums[0] / tuned->sums[1] : (double)NAN);
-    lm_tuned_measure(measures, "f1", count > 0 ? averages.micro.f1 : (double)NAN);
+    lm_measures_add(measures, "accuracy",
+                    tuned->sums[1] > 0 ? tuned->sums[0] / tuned->sums[1] : (double)NAN);
+    lm_measures_add(measures, "f1", count > 0 ? averages.micro.f1 : (double)NAN);
     return LM_OK;
 }
 
@@ -208,9 +208,8 @@ static size_t
 words_of(const lm_tuned *tuned, size_t row)
 {
     const size_t length = lm_tuned_texts_length(&tuned->texts, row);
-    const size_t special = (size_t)lm_tokenizer_special_count(tuned->texts.tokenizer, false);
 
-    return length > special ? length - special : 0;
+    return length > tuned->special ? length - tuned->special : 0;
 }
 
 /* So many of them are guessed: the share, but at least one. */
@@ -239,8 +238,7 @@ hidden_as(const lm_tuned *tuned, lm_rng *rng, int32_t id)
 static void
 mask_row(lm_tuned *tuned, size_t row, lm_rng *rng)
 {
-    const size_t first = lm_tuned_texts_first(&tuned->texts, row) +
-                         lm_tokenizer_special_before(tuned->texts.tokenizer);
+    const size_t first = lm_tuned_texts_first(&tuned->texts, row) + tuned->special_before;
     size_t left = words_of(tuned, row), wanted = guesses_of(tuned, row);
 
     for (size_t i = first; left > 0; i++, left--) {
@@ -266,9 +264,6 @@ make_masks(lm_tuned *tuned)
     memcpy(tuned->changed, tuned->texts.ids, tokens * sizeof *tuned->changed);
     for (size_t i = 0; i < tokens; i++)
         tuned->guessed[i] = LM_IGNORED;
-    tuned->mask_id = lm_token_id(tuned->texts.tokenizer, "[MASK]", 6);
-    if (tuned->mask_id < 0)
-        tuned->mask_id = lm_token_id(tuned->texts.tokenizer, "<mask>", 6);
     if (tuned->mask_id >= 0)
         return LM_OK;
     return lm_raise(tuned->ctx, LM_UNSUPPORTED, "the model's vocabulary has no mask token");
@@ -308,9 +303,9 @@ masked_add(lm_tuned *tuned, const size_t *rows, size_t count)
 static lm_status
 masked_finish(lm_tuned *tuned, lm_measures *measures)
 {
-    lm_tuned_measure(measures, "accuracy",
-                     tuned->sums[1] > 0 ? tuned->sums[0] / tuned->sums[1] : (double)NAN);
-    lm_tuned_measure(measures, "perplexity", exp(measures->loss));
+    lm_measures_add(measures, "accuracy",
+                    tuned->sums[1] > 0 ? tuned->sums[0] / tuned->sums[1] : (double)NAN);
+    lm_measures_add(measures, "perplexity", exp(measures->loss));
     return LM_OK;
 }
 
