@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -21,8 +20,10 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/hash.h"
 #include "train/methods.h"
 #include "pg/fn/args.h"
+#include "pg/fn/checkpoint.h"
 #include "pg/fn/oracle.h"
 #include "pg/fn/query.h"
 #include "pg/glue/options.h"
@@ -76,7 +77,12 @@ typedef struct training {
     lmtext_call call;
     MemoryContext memory; /* holds what outlives a batch */
     int64 rows, skipped;
-    int64 run; /* in sight of other sessions */
+    uint64 rows_hash;               /* of their bytes */
+    bool keeps;                     /* checkpoints; then it commits on its way */
+    bool resumes;                   /* if there is one */
+    lmtext_checkpoints checkpoints; /* where it keeps or resumes */
+    lm_buffer resume;               /* what it goes on from; empty: it starts anew */
+    int64 run;                      /* in sight of other sessions */
     lmtext_progress progress;
     double read_seconds, ask_seconds, train_seconds;
 } training;
@@ -87,6 +93,9 @@ static void read_arguments(FunctionCallInfo fcinfo, training *t);
 static void choose_base(FunctionCallInfo fcinfo, training *t);
 static void start_method(training *t);
 static void read_base(training *t);
+static void read_checkpoint(training *t);
+static lm_status keep_checkpoint(void *opaque, lm_context *ctx, int64_t step,
+                                 const lm_buffer *bytes);
 static void read_rows(training *t, const char *query);
 static void add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *batch);
 static void check_rows(training *t);
@@ -117,7 +126,7 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     read_arguments(fcinfo, &t);
     told = lmtext_tell_begin(t.name);
     t.run = lmtext_progress_begin(t.name);
-    SPI_connect();
+    SPI_connect_ext(t.keeps ? SPI_OPT_NONATOMIC : 0);
     t.memory = CurrentMemoryContext;
     start_method(&t);
     read_rows(&t, text_to_cstring(PG_GETARG_TEXT_PP(1)));
@@ -125,6 +134,8 @@ lmtext_train_call(PG_FUNCTION_ARGS)
     check_rows(&t);
     if (t.oracle != NULL)
         ask_oracle(&t);
+    if (t.resumes)
+        read_checkpoint(&t);
     fit(&t);
     LMTEXT_FAULT_POINT("train_fitted");
     version = store(&t, &outcome);
@@ -239,6 +250,30 @@ read_options(training *t, Jsonb *json)
     check_method(t);
 }
 
+/* Whether the procedure may commit: not in a transaction block, and not below a function. */
+static bool
+may_commit(FunctionCallInfo fcinfo)
+{
+    return fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
+           !castNode(CallContext, fcinfo->context)->atomic;
+}
+
+static void
+plan_checkpoints(FunctionCallInfo fcinfo, training *t)
+{
+    if (t->method->checkpoints == NULL)
+        return;
+    t->keeps = t->method->checkpoints(t->method_options, &t->resumes) > 0;
+    if (t->keeps && !may_commit(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("%s cannot keep checkpoints inside a transaction block", PROCEDURE),
+                        errdetail("Each checkpoint is committed."),
+                        errhint("CALL it outside of transaction blocks and functions, or leave out "
+                                "the option checkpoint_steps.")));
+    if (t->keeps || t->resumes)
+        lmtext_checkpoints_open(&t->checkpoints, t->name);
+}
+
 /* All that can be wrong is found before the first row is read. */
 static void
 read_arguments(FunctionCallInfo fcinfo, training *t)
@@ -248,6 +283,7 @@ read_arguments(FunctionCallInfo fcinfo, training *t)
     t->name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     read_options(t, PG_GETARG_JSONB_P(2));
     lmtext_version_check_name(t->name);
+    plan_checkpoints(fcinfo, t);
     if (takes_base(t->method) && !(t->method->base_optional && t->options.base == NULL))
         choose_base(fcinfo, t);
 }
@@ -356,7 +392,7 @@ read_rows(training *t, const char *query)
     MemoryContext memory = AllocSetContextCreate(t->memory, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
     int limit = (int)t->options.batch_rows, count;
     lmtext_query_row *rows = MemoryContextAllocHuge(t->memory, limit * sizeof(*rows));
-    train_batch batch;
+    train_batch batch = {0};
     lmtext_query reader;
     instr_time start;
 
@@ -434,21 +470,16 @@ is_embedded(const training *t, int column)
 static void
 take_words(const training *t, int column, Datum value, lm_train_words *taken)
 {
-    Datum *elements;
+    lm_text *words;
     bool *nulls;
     int count;
-    lm_text *words;
 
-    deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements,
-                      &nulls, &count);
-    words = palloc(Max(count, 1) * sizeof *words);
-    for (int i = 0; i < count; i++) {
+    lmtext_texts_from_array(DatumGetArrayTypeP(value), &words, &nulls, &count);
+    for (int i = 0; i < count; i++)
         if (nulls[i])
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("the query of %s returned an array with a null, the %s",
                                    PROCEDURE, t->column_table[column].role)));
-        words[i] = lmtext_utf8_from_text(DatumGetTextPP(elements[i]));
-    }
     *taken = (lm_train_words){words, count};
 }
 
@@ -492,6 +523,28 @@ take_row(const training *t, const lmtext_query_row *row, train_batch *batch)
     batch->count++;
 }
 
+static void
+hash_texts(training *t, const lm_text *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        t->rows_hash = lm_hash_bytes(texts[i].bytes, texts[i].length, t->rows_hash);
+}
+
+/* So that a resumed run is known to see the rows that the first one saw. */
+static void
+hash_rows(training *t, const lm_train_rows *rows)
+{
+    for (int column = 0; column < t->columns; column++) {
+        if (rows->texts[column] != NULL)
+            hash_texts(t, rows->texts[column], rows->count);
+        if (rows->numbers[column] != NULL)
+            t->rows_hash =
+                lm_hash_bytes(rows->numbers[column], rows->count * sizeof(double), t->rows_hash);
+        for (size_t i = 0; rows->words[column] != NULL && i < rows->count; i++)
+            hash_texts(t, rows->words[column][i].words, rows->words[column][i].count);
+    }
+}
+
 /* A column is all vectors or all texts. Rows with a null teach nothing: they are counted. */
 static void
 add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *batch)
@@ -514,6 +567,8 @@ add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *bat
         taken.words[i] = batch->words[i];
         taken.numbers[i] = batch->numbers[i];
     }
+    if (t->keeps || t->resumes)
+        hash_rows(t, &taken);
     lmtext_check(&t->call, t->method->add_rows(t->state, &taken), t->name);
     t->rows += batch->count;
     t->skipped += count - batch->count;
@@ -592,18 +647,59 @@ ask_oracle(training *t)
     t->ask_seconds = seconds_since(start);
 }
 
+/* ---- Checkpoints ---- */
+
+/* Without one it starts anew, so that a call may always ask to go on. */
+static void
+read_checkpoint(training *t)
+{
+    int64 step;
+
+    lm_buffer_init(&t->resume, &t->call.ctx);
+    if (lmtext_checkpoints_read(&t->checkpoints, &t->call, t->rows_hash, &step, &t->resume))
+        ereport(NOTICE, (errmsg("the training of model \"%s\" goes on behind step " INT64_FORMAT,
+                                t->name, step)));
+}
+
+/* Called from inside the engine: what is thrown waits until it has returned. */
+static lm_status
+keep_checkpoint(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *bytes)
+{
+    training *t = opaque;
+    MemoryContext caller = CurrentMemoryContext;
+    volatile lm_status status = LM_OK;
+
+    PG_TRY();
+    {
+        lmtext_checkpoints_write(&t->checkpoints, step, t->rows_hash, bytes);
+        (void)lmtext_tell_begin(t->name); /* the former one went with its transaction */
+        lmtext_tell_phase(&(lmtext_phase){"trained", "steps", .about = "at most "});
+    }
+    PG_CATCH();
+    {
+        status = lmtext_call_keep_error(&t->call);
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(caller);
+    return status;
+}
+
 /* The fit is one engine call; progress and cancel reach it through callbacks. */
 static void
 fit(training *t)
 {
-    const lm_train_watch watch = {
-        .report = report_step, .opaque = t, .memory = (size_t)maintenance_work_mem * 1024};
+    const lm_train_watch watch = {.report = report_step,
+                                  .opaque = t,
+                                  .memory = (size_t)maintenance_work_mem * 1024,
+                                  .checkpoint = t->keeps ? keep_checkpoint : NULL,
+                                  .resume = t->resume.size > 0 ? &t->resume : NULL};
     instr_time start;
 
     INSTR_TIME_SET_CURRENT(start);
     report_phase(t, "training");
     lmtext_tell_phase(&(lmtext_phase){"trained", "steps", .about = "at most "});
     lmtext_check(&t->call, t->method->fit(t->state, &watch), t->name);
+    lm_buffer_free(&t->resume);
     t->train_seconds = seconds_since(start);
 }
 
@@ -617,6 +713,32 @@ value_named(const lm_train_progress *step, const char *name)
     return NAN;
 }
 
+/* Further figures of held-out rows: names keep their places, and a value that is not there is NaN.
+ */
+static void
+take_measures(lmtext_progress *progress, const lm_train_progress *step)
+{
+    static const char prefix[] = "held_out_";
+
+    for (int i = 0; i < progress->measure_count; i++)
+        progress->measures[i] = NAN;
+    for (int i = 0; i < step->value_count; i++) {
+        const char *name = step->values[i].name;
+        int place = 0;
+
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || strcmp(name, "held_out_loss") == 0)
+            continue;
+        name += strlen(prefix);
+        while (place < progress->measure_count && strcmp(progress->measure_names[place], name) != 0)
+            place++;
+        if (place == LMTEXT_PROGRESS_MEASURES)
+            continue;
+        if (place == progress->measure_count)
+            strlcpy(progress->measure_names[progress->measure_count++], name, NAMEDATALEN);
+        progress->measures[place] = step->values[i].value;
+    }
+}
+
 /* Called from inside the engine: must not throw. */
 static void
 report_step(void *opaque, const lm_train_progress *step)
@@ -628,6 +750,10 @@ report_step(void *opaque, const lm_train_progress *step)
     t->progress.loss = value_named(step, "loss");
     t->progress.held_out_loss = value_named(step, "held_out_loss");
     t->progress.held_out_accuracy = value_named(step, "held_out_accuracy");
+    t->progress.learning_rate = value_named(step, "learning_rate");
+    t->progress.gradient_norm = value_named(step, "gradient_norm");
+    t->progress.epoch = isnan(value_named(step, "epoch")) ? 0 : (int)value_named(step, "epoch");
+    take_measures(&t->progress, step);
     lmtext_progress_update(t->run, &t->progress);
     lmtext_tell_progress(step->step, step->steps);
 }
@@ -637,7 +763,8 @@ static void
 report_phase(training *t, const char *phase)
 {
     if (t->progress.phase[0] == '\0')
-        t->progress.loss = t->progress.held_out_loss = t->progress.held_out_accuracy = NAN;
+        t->progress.loss = t->progress.held_out_loss = t->progress.held_out_accuracy =
+            t->progress.learning_rate = t->progress.gradient_norm = NAN;
     strlcpy(t->progress.phase, phase, sizeof(t->progress.phase));
     lmtext_progress_update(t->run, &t->progress);
 }
@@ -653,12 +780,16 @@ store(training *t, lm_train_outcome *outcome)
 
     report_phase(t, "storing");
     lmtext_check(&t->call, t->method->write(t->state, outcome), t->name);
+    if (t->keeps && t->base != NULL && !outcome->without_base)
+        t->base = lmtext_model_use(t->base->relid); /* a commit has let it go */
     base = outcome->without_base ? NULL : t->base;
     options.base_model = base != NULL ? &base->model : NULL;
     options.metrics = metrics_json(t, outcome);
     lmtext_version_create(t->name, &source, base != NULL ? base->relid : InvalidOid, &options,
                           &version);
     t->method->close(t->state);
+    if (t->keeps || t->resumes)
+        lmtext_checkpoints_drop(&t->checkpoints);
     return version;
 }
 
