@@ -30,8 +30,8 @@ look_at(lm_tuned *tuned, const lm_model *model, const lm_tokenizer *tokenizer)
 {
     const lm_steps *steps = lm_model_steps(model);
 
-    tuned->embeds =
-        steps && steps->pooling_count == 1 && steps->count == 0 && !steps->mix && !model->info.cut;
+    tuned->embeds = steps && steps->pooling_count == 1 && steps->count == 0 && !steps->mix &&
+                    !model->info.cut && !lm_model_head(model);
     tuned->pooling = tuned->embeds ? steps->poolings[0] : LM_POOL_NONE;
     tuned->normalize = model->sentence.normalize;
     tuned->special = (size_t)lm_tokenizer_special_count(tokenizer, false);
@@ -55,7 +55,8 @@ lm_tuned_open(lm_context *ctx, const lm_train_base *base, const lm_tuned_task *t
     new->task = task;
     new->settings = *settings;
     lm_arena_init(&new->arena, ctx);
-    if (!lm_model_weights(base->model) || !tokenizer || base->model->routes)
+    if (!lm_model_weights(base->model) || lm_model_needs_base(base->model) || !tokenizer ||
+        base->model->routes)
         return lm_raise(ctx, LM_UNSUPPORTED, "only a model with an encoder can be trained");
     look_at(new, base->model, tokenizer);
     LM_TRY(lm_tuned_texts_open(ctx, tokenizer, (size_t)base->model->info.max_tokens, per_row,
