@@ -20,7 +20,7 @@ RATES = (0.37, 1.3, 2.9)
 STEPS, BATCH = 20, 4
 
 SEQUENCE = ["bert-sequence", "distilbert-sequence", "roberta-sequence", "electra-sequence", "albert-sequence",
-            "ernie-sequence", "megatron-bert-sequence", "rembert-sequence", "modernbert-sequence", "eurobert-sequence",
+            "ernie-sequence", "megatron-bert-sequence", "rembert-sequence", "modernbert-sequence",
             "roberta-prelayernorm-sequence"]
 TOKEN = ["bert-token", "distilbert-token", "electra-token", "modernbert-token"]
 WORDS = ["hello world", "the cat is on the mat", "a", "no way , not now", "world of the cats", "is it on", "now",

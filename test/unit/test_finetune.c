@@ -1,0 +1,298 @@
+/*
+ * test_finetune.c - encoders in training: torch's losses and gradients, recorded by
+ * scripts/make-finetune.py, and its losses of 20 steps; the model that is written has the scores of
+ * the training.
+ */
+#include "golden.h"
+#include "loaded.h"
+#include "task/tag.h"
+#include "train/tuned.h"
+
+#define RECORDED "test/golden/finetune.json"
+
+enum { MOST_TEXTS = 16, STEPS = 20 };
+
+typedef struct recorded {
+    golden_folder file;
+    const lm_json *root;
+} recorded;
+
+static void
+open_recorded(recorded *r, lm_context *ctx)
+{
+    memset(r, 0, sizeof *r);
+    lm_arena_init(&r->file.arena, ctx);
+    golden_add_file(&r->file, RECORDED, "finetune.json");
+    CHECK_OK(ctx, lm_json_parse(ctx, &r->file.arena, r->file.files.files[0].data,
+                                r->file.files.files[0].size, "finetune.json", &r->root));
+}
+
+/* ---- A model in training ---- */
+
+typedef struct trained {
+    lm_context *ctx;
+    lm_arena arena;
+    lm_source_dir *dir;
+    lm_source source;
+    loaded_model loaded;
+    lm_tuned *tuned;
+    lm_network network;
+    const char *names[8];
+    size_t name_count;
+} trained;
+
+static lm_status
+open_base(trained *t, lm_context *ctx, const char *folder, const lm_tuned_task *task,
+          const lm_tuned_settings *settings, size_t per_row)
+{
+    const lm_model_options options = {.as_embedding = true};
+    char path[256];
+    lm_file_list list;
+    lm_train_base base = {.name = folder};
+
+    memset(t, 0, sizeof *t);
+    t->ctx = ctx;
+    lm_arena_init(&t->arena, ctx);
+    snprintf(path, sizeof path, "%s/%s", GOLDEN_ROOT, folder);
+    LM_TRY(lm_source_dir_open(ctx, path, true, &t->dir, &t->source));
+    LM_TRY(loaded_open_with(ctx, &t->source, &options, lm_kernels_active(), &t->loaded));
+    LM_TRY(lm_checkpoint_list(ctx, &t->arena, &t->source, &list));
+    base.source = &t->source;
+    base.files = list.names;
+    base.file_count = (int)list.count;
+    base.model = &t->loaded.model;
+    return lm_tuned_open(ctx, &base, task, settings, per_row, &t->tuned);
+}
+
+static void
+close_trained(trained *t)
+{
+    lm_tuned_close(t->tuned);
+    if (t->loaded.image)
+        loaded_close(t->ctx, &t->loaded);
+    if (t->dir)
+        lm_source_dir_close(t->ctx, t->dir);
+    lm_arena_free(&t->arena);
+}
+
+/* Without dropout. */
+static lm_tuned_settings
+plain_settings(void)
+{
+    lm_tuned_settings settings;
+
+    lm_tuned_settings_default(&settings);
+    settings.dropout = settings.encoder.hidden_dropout = settings.encoder.attention_dropout = 0;
+    return settings;
+}
+
+static bool
+is_tagging(const lm_json *each)
+{
+    return lm_json_is_string(lm_json_get(each, "task"), "tagging");
+}
+
+/* The texts of a case, whose ids must be the reference's, and their targets. */
+static lm_status
+add_texts(trained *t, const lm_json *each)
+{
+    const lm_json *text = lm_json_get(each, "texts")->as.items.first;
+    const lm_json *ids = lm_json_get(each, "ids")->as.items.first;
+    const lm_json *target = lm_json_get(each, "targets")->as.items.first;
+
+    t->tuned->texts.window = (size_t)lm_json_get(each, "window")->integer;
+    for (; text; text = text->next, ids = ids->next, target = target->next) {
+        const lm_json *id = ids->as.items.first;
+
+        LM_TRY(lm_tuned_texts_add(
+            &t->tuned->texts, (lm_text){text->as.string.bytes, text->as.string.length}));
+        CHECK_EQ_INT(t->tuned->texts.encoding.count, ids->as.items.count);
+        for (size_t i = 0; id; id = id->next)
+            CHECK_EQ_INT(t->tuned->texts.encoding.ids[i++], id->integer);
+        if (target->type == LM_JSON_NUMBER)
+            LM_TRY(lm_tuned_add_label(t->tuned, (int32_t)target->integer));
+        else
+            for (const lm_json *one = target->as.items.first; one; one = one->next)
+                LM_TRY(lm_tuned_add_label(t->tuned, (int32_t)one->integer));
+    }
+    return LM_OK;
+}
+
+static lm_status
+start_case(trained *t, lm_context *ctx, const lm_json *each, const lm_tuned_settings *settings)
+{
+    LM_TRY(open_base(t, ctx, lm_json_get(each, "folder")->as.string.bytes,
+                     is_tagging(each) ? &lm_tuned_tagging : &lm_tuned_classification, settings, 1));
+    LM_TRY(add_texts(t, each));
+    for (const lm_json *name = lm_json_get(each, "labels")->as.items.first; name; name = name->next)
+        t->names[t->name_count++] = name->as.string.bytes;
+    LM_TRY(lm_tuned_start(t->tuned, t->names, t->name_count));
+    lm_tuned_network(t->tuned, &t->network);
+    return LM_OK;
+}
+
+/* Loss and gradients of all rows. */
+static lm_status
+run_all(trained *t, double *loss)
+{
+    size_t rows[MOST_TEXTS];
+    lm_pass pass = {.training = true};
+
+    for (size_t i = 0; i < t->network.rows; i++)
+        rows[i] = i;
+    *loss = 0;
+    LM_TRY(t->network.weight(t->tuned, rows, t->network.rows, &pass.weight));
+    return t->network.pass(t->tuned, rows, t->network.rows, &pass, loss);
+}
+
+/* ---- torch's ---- */
+
+/* A name that the reference has, of a parameter: the same, or without what stands before. */
+static const lm_json *
+recorded_gradient(const lm_json *each, const char *name)
+{
+    for (const lm_json *one = lm_json_get(each, "gradients")->as.items.first; one; one = one->next) {
+        const size_t own = strlen(name), theirs = one->key_length;
+
+        if (own <= theirs && strcmp(one->key + theirs - own, name) == 0)
+            return one;
+        if (theirs <= own && strcmp(name + own - theirs, one->key) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static void
+check_gradient(const recorded *r, const lm_json *each, const lm_param *param)
+{
+    const lm_json *wanted = recorded_gradient(each, param->name), *number;
+    const lm_json *rate = lm_json_get(r->root, "rates")->as.items.first;
+    const size_t count = param->rows * param->columns;
+    double length = 0;
+
+    if (!wanted) {
+        UNIT_FAIL("%s: torch has no %s", lm_json_get(each, "folder")->as.string.bytes, param->name);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        length += (double)param->grad[i] * (double)param->grad[i];
+    number = wanted->as.items.first;
+    length = sqrt(length) - number->as.number;
+    for (;;) {
+        const double bound = 1e-4 * fmax(1e-2, wanted->as.items.first->as.number);
+        double product = 0;
+
+        if (!(fabs(length) <= bound))
+            UNIT_FAIL("%s, %s: off by %g", lm_json_get(each, "folder")->as.string.bytes,
+                      param->name, length);
+        if (!(number = number->next))
+            break;
+        for (size_t i = 0; i < count; i++)
+            product += (double)param->grad[i] * cos(rate->as.number * (double)i);
+        length = product - number->as.number;
+        rate = rate->next;
+    }
+}
+
+static void
+compare_gradients(const recorded *r, lm_context *ctx, const lm_json *each, size_t memory)
+{
+    lm_tuned_settings settings = plain_settings();
+    trained t;
+    double loss = 0;
+
+    settings.encoder.memory = memory;
+    if (start_case(&t, ctx, each, &settings) != LM_OK || run_all(&t, &loss) != LM_OK) {
+        UNIT_FAIL("%s: %s", lm_json_get(each, "folder")->as.string.bytes, ctx->error.message);
+        close_trained(&t);
+        return;
+    }
+    CHECK_NEAR(loss, lm_json_get(each, "loss")->as.number, 1e-5);
+    for (size_t i = 0; i < t.network.param_count; i++)
+        check_gradient(r, each, &t.network.params[i]);
+    close_trained(&t);
+}
+
+/* With memory for all layers, and for one. */
+static void
+test_gradients(void)
+{
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next) {
+        compare_gradients(&r, &ctx, each, 0);
+        compare_gradients(&r, &ctx, each, 1);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
+typedef struct curve {
+    double losses[STEPS + 1];
+    int count;
+} curve;
+
+static void
+keep_loss(void *opaque, const lm_trainer_report *report)
+{
+    curve *c = opaque;
+
+    if (!report->held_out && report->step >= 1 && report->step <= STEPS)
+        c->losses[report->step - 1] = report->loss;
+}
+
+static lm_status
+run_steps(trained *t, curve *c)
+{
+    lm_trainer_options options;
+    const lm_trainer_hooks hooks = {.report = keep_loss, .opaque = c};
+    lm_trainer_result result;
+    size_t order[MOST_TEXTS];
+
+    lm_trainer_defaults(&options);
+    options.batch_size = 4;
+    options.steps = STEPS;
+    options.shuffle = false;
+    options.log_steps = 1;
+    for (size_t i = 0; i < t->network.rows; i++)
+        order[i] = i;
+    return lm_trainer_run(t->ctx, &t->network, &options, order, t->network.rows, t->network.rows,
+                          NULL, &hooks, &result);
+}
+
+static void
+test_curves(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next) {
+        const lm_json *wanted = lm_json_get(each, "curve")->as.items.first;
+        curve c = {.count = 0};
+        trained t;
+
+        if (start_case(&t, &ctx, each, &settings) != LM_OK || run_steps(&t, &c) != LM_OK)
+            UNIT_FAIL("%s: %s", lm_json_get(each, "folder")->as.string.bytes, ctx.error.message);
+        for (int i = 0; i < STEPS; i++, wanted = wanted->next)
+            if (!(fabs(c.losses[i] - wanted->as.number) <= 1e-3))
+                UNIT_FAIL("%s, step %d: %g, wanted %g",
+                          lm_json_get(each, "folder")->as.string.bytes, i, c.losses[i],
+                          wanted->as.number);
+        close_trained(&t);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
+static const unit_case cases[] = {
+    {"gradients are torch's", test_gradients},
+    {"20 steps are torch's", test_curves},
+};
+
+UNIT_MAIN(cases)
