@@ -104,8 +104,8 @@ add_texts(trained *t, const lm_json *each)
     for (; text; text = text->next, ids = ids->next, target = target->next) {
         const lm_json *id = ids->as.items.first;
 
-        LM_TRY(lm_tuned_texts_add(
-            &t->tuned->texts, (lm_text){text->as.string.bytes, text->as.string.length}));
+        LM_TRY(lm_tuned_texts_add(&t->tuned->texts,
+                                  (lm_text){text->as.string.bytes, text->as.string.length}));
         CHECK_EQ_INT(t->tuned->texts.encoding.count, ids->as.items.count);
         for (size_t i = 0; id; id = id->next)
             CHECK_EQ_INT(t->tuned->texts.encoding.ids[i++], id->integer);
@@ -151,7 +151,8 @@ run_all(trained *t, double *loss)
 static const lm_json *
 recorded_gradient(const lm_json *each, const char *name)
 {
-    for (const lm_json *one = lm_json_get(each, "gradients")->as.items.first; one; one = one->next) {
+    for (const lm_json *one = lm_json_get(each, "gradients")->as.items.first; one;
+         one = one->next) {
         const size_t own = strlen(name), theirs = one->key_length;
 
         if (own <= theirs && strcmp(one->key + theirs - own, name) == 0)

@@ -140,16 +140,15 @@ static lm_status
 choose_head(lm_tuned *tuned, const lm_family *family, const lm_head_kind **head)
 {
     lm_checkpoint *checkpoint = &tuned->checkpoint;
-    const char *text;
 
     if (!(*head = head_of(family, tuned->task->head_task))) {
         lm_raise(tuned->ctx, LM_UNSUPPORTED, "models of this family have no head for the task");
         lm_detail_found(tuned->ctx, "%s", family->name);
         return lm_detail_key(tuned->ctx, "%s", tuned->task->name);
     }
-    LM_TRY(lm_tuned_config(tuned, checkpoint, *head, &text));
-    LM_TRY(lm_json_parse(tuned->ctx, &tuned->arena, text, strlen(text), checkpoint->config_file,
-                         &checkpoint->config));
+    LM_TRY(lm_tuned_config(tuned, *head));
+    LM_TRY(lm_json_parse(tuned->ctx, &tuned->arena, tuned->config, strlen(tuned->config),
+                         checkpoint->config_file, &checkpoint->config));
     LM_TRY(lm_family_head_pooling(tuned->ctx, family, *head, checkpoint->config, &tuned->pooling));
     if (tuned->pooling != LM_POOL_LATE)
         return LM_OK;

@@ -71,6 +71,7 @@ struct lm_tuned {
     const char *const *names; /* of labels, which live in the arena */
     size_t name_count;
     lm_checkpoint checkpoint;
+    const char *config; /* config.json of a model with a head, which checkpoint.config is then */
     lm_plain plain;
     bool embeds; /* the base's embedding is its pooling, and perhaps normalised */
     lm_pooling pooling;
@@ -110,9 +111,8 @@ lm_status lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count
 /* As the trainer sees it. */
 void lm_tuned_network(lm_tuned *tuned, lm_network *network);
 
-/* config.json of the new model with a head, in the arena. */
-lm_status lm_tuned_config(lm_tuned *tuned, const lm_checkpoint *checkpoint,
-                          const lm_head_kind *head, const char **text);
+/* config.json of the new model with a head, from the base's: tuned->config. */
+lm_status lm_tuned_config(lm_tuned *tuned, const lm_head_kind *head);
 
 /* All files of the new model, into the outcome, whose names live as long as this. */
 lm_status lm_tuned_write(lm_tuned *tuned, lm_train_outcome *outcome);

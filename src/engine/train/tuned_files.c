@@ -128,17 +128,16 @@ write_config(lm_tuned *tuned, const lm_checkpoint *checkpoint, const lm_head_kin
 }
 
 lm_status
-lm_tuned_config(lm_tuned *tuned, const lm_checkpoint *checkpoint, const lm_head_kind *head,
-                const char **text)
+lm_tuned_config(lm_tuned *tuned, const lm_head_kind *head)
 {
     lm_buffer out;
     lm_status status;
 
     lm_buffer_init(&out, tuned->ctx);
-    status = write_config(tuned, checkpoint, head, &out);
+    status = write_config(tuned, &tuned->checkpoint, head, &out);
     if (status == LM_OK) {
-        *text = lm_arena_copy(&tuned->arena, out.data, out.size);
-        status = *text ? LM_OK : LM_NO_MEMORY;
+        tuned->config = lm_arena_copy(&tuned->arena, out.data, out.size);
+        status = tuned->config ? LM_OK : LM_NO_MEMORY;
     }
     lm_buffer_free(&out);
     return status;
@@ -215,16 +214,14 @@ static lm_status
 write_file(lm_tuned *tuned, const char *name, lm_train_outcome *outcome)
 {
     const bool headed = tuned->plain.head != NULL;
-    const char *own = new_name(tuned, name), *config;
+    const char *own = new_name(tuned, name);
     lm_buffer *bytes;
     char *text;
     size_t size;
 
     LM_TRY(add_file(tuned, outcome, own, &bytes));
-    if (headed && strcmp(own, tuned->checkpoint.config_file) == 0) {
-        LM_TRY(lm_tuned_config(tuned, &tuned->checkpoint, tuned->plain.head, &config));
-        return lm_buffer_append_string(bytes, config);
-    }
+    if (headed && strcmp(own, tuned->checkpoint.config_file) == 0)
+        return lm_buffer_append_string(bytes, tuned->config);
     LM_TRY(slurp(tuned, name, &text, &size));
     if (headed && strcmp(own, TOKENIZER_CONFIG) == 0 && tuned->checkpoint.tokenizer_config)
         return write_tokenizer_config(tuned, text, bytes);
