@@ -379,6 +379,7 @@ finetune_write(void *training, lm_train_outcome *outcome)
 
     memset(outcome, 0, sizeof *outcome);
     outcome->without_base = true;
+    outcome->task = f->kind->task == &lm_tuned_masked ? "fill_mask" : NULL;
     if (has_labels(f))
         outcome->values[outcome->value_count++] =
             (lm_train_value){"labels", f->labels.names.count, false};
