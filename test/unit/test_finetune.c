@@ -291,9 +291,174 @@ test_curves(void)
     lm_arena_free(&r.file.arena);
 }
 
+/* ---- The model that is written ---- */
+
+static void
+free_files(lm_train_outcome *outcome)
+{
+    for (int i = 0; i < outcome->file_count; i++)
+        lm_buffer_free(&outcome->files[i].bytes);
+}
+
+/* Probabilities of a row, as the training has them. */
+static void
+own_scores(trained *t, size_t row, float *scores)
+{
+    const lm_pass pass = {.weight = 1};
+    double loss = 0;
+
+    CHECK_OK(t->ctx, t->network.pass(t->tuned, &row, 1, &pass, &loss));
+    memcpy(scores, t->tuned->head.scores, t->name_count * sizeof *scores);
+    lm_kernels_active()->softmax_f32(t->name_count, scores);
+}
+
+static void
+compare_scores(trained *t, const lm_train_outcome *outcome, const lm_json *each)
+{
+    const lm_json *text = lm_json_get(each, "texts")->as.items.first;
+    const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    fake_source files = {.count = 0};
+    const lm_source source = fake_open(&files);
+    lm_session *session;
+    loaded_model loaded;
+
+    for (int i = 0; i < outcome->file_count; i++)
+        fake_add_bytes(&files, outcome->files[i].name, outcome->files[i].bytes.data,
+                       outcome->files[i].bytes.size);
+    CHECK_OK(t->ctx, loaded_open(t->ctx, &source, lm_kernels_active(), &loaded));
+    CHECK_OK(t->ctx, lm_session_create(t->ctx, &session));
+    CHECK_STR(loaded.info.task, "classification");
+    CHECK_EQ_INT(loaded.info.label_count, t->name_count);
+    for (size_t row = 0; text; text = text->next, row++) {
+        const lm_text body = {text->as.string.bytes, text->as.string.length};
+        float scores[8], own[8];
+
+        own_scores(t, row, own);
+        CHECK_OK(t->ctx, lm_classify(t->ctx, session, &loaded.model, &body, 1, &options, scores,
+                                     NULL));
+        for (size_t i = 0; i < t->name_count; i++)
+            CHECK_NEAR((double)scores[i], (double)own[i], 1e-5);
+    }
+    lm_session_free(session);
+    loaded_close(t->ctx, &loaded);
+}
+
+static void
+test_written(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first;
+         each && !is_tagging(each); each = each->next) {
+        lm_train_outcome outcome = {.file_count = 0};
+        curve c = {.count = 0};
+        trained t;
+
+        CHECK_OK(&ctx, start_case(&t, &ctx, each, &settings));
+        CHECK_OK(&ctx, run_steps(&t, &c));
+        CHECK_OK(&ctx, lm_tuned_write(t.tuned, &outcome));
+        compare_scores(&t, &outcome, each);
+        free_files(&outcome);
+        close_trained(&t);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
+/* ---- Memory and cancel ---- */
+
+/* All of a training that is done with the context, of one step with dropout, and its measure. */
+static lm_status
+whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
+{
+    static const char *const labels[] = {"a", "b"};
+    const size_t rows[] = {0, 1};
+    lm_pass pass = {.weight = 2, .training = true, .seed = 1};
+    lm_train_outcome outcome = {.file_count = 0};
+    lm_tuned_settings settings;
+    lm_measures measures = {.loss = 0};
+    lm_status status;
+    double loss = 0;
+
+    lm_tuned_settings_default(&settings);
+    LM_TRY(lm_tuned_open(ctx, base, &lm_tuned_classification, &settings, 1, &t->tuned));
+    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"a cat", 5}));
+    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"the mat", 7}));
+    LM_TRY(lm_tuned_add_label(t->tuned, 0));
+    LM_TRY(lm_tuned_add_label(t->tuned, 1));
+    LM_TRY(lm_tuned_start(t->tuned, labels, 2));
+    lm_tuned_network(t->tuned, &t->network);
+    LM_TRY(t->network.touch(t->tuned, rows, 2));
+    LM_TRY(t->network.pass(t->tuned, rows, 2, &pass, &loss));
+    LM_TRY(t->network.measure(t->tuned, rows, 2, &measures));
+    CHECK(loss > 0 && measures.loss > 0 && measures.count == 2);
+    status = lm_tuned_write(t->tuned, &outcome);
+    free_files(&outcome);
+    return status;
+}
+
+/* With the fake's faults; the base is loaded without them. */
+static lm_status
+faulty_training(fake_memory *memory)
+{
+    const lm_model_options options = {.as_embedding = true};
+    lm_context good, ctx;
+    lm_train_base base = {.name = "bert"};
+    lm_file_list list;
+    trained t = {.ctx = &good};
+    lm_status status;
+
+    lm_context_init(&good);
+    fake_context(&ctx, memory);
+    lm_arena_init(&t.arena, &good);
+    CHECK_OK(&good, lm_source_dir_open(&good, GOLDEN_ROOT "/bert", true, &t.dir, &t.source));
+    CHECK_OK(&good, loaded_open_with(&good, &t.source, &options, lm_kernels_active(), &t.loaded));
+    CHECK_OK(&good, lm_checkpoint_list(&good, &t.arena, &t.source, &list));
+    base.source = &t.source;
+    base.files = list.names;
+    base.file_count = (int)list.count;
+    base.model = &t.loaded.model;
+    status = whole_training(&ctx, &t, &base);
+    close_trained(&t);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+static void
+test_no_memory(void)
+{
+    fake_memory whole = {.fail_at = 0};
+
+    CHECK_EQ_INT(faulty_training(&whole), LM_OK);
+    for (int at = unit_next_fault(0); at <= whole.calls; at = unit_next_fault(at)) {
+        fake_memory memory = {.fail_at = at};
+
+        CHECK_EQ_INT(faulty_training(&memory), LM_NO_MEMORY);
+    }
+}
+
+static void
+test_cancel(void)
+{
+    fake_memory whole = {.fail_at = 0};
+
+    CHECK_EQ_INT(faulty_training(&whole), LM_OK);
+    for (int at = unit_next_fault(0); at <= whole.polls; at = unit_next_fault(at)) {
+        fake_memory memory = {.stop_at = at};
+
+        CHECK_EQ_INT(faulty_training(&memory), LM_CANCELLED);
+    }
+}
+
 static const unit_case cases[] = {
     {"gradients are torch's", test_gradients},
     {"20 steps are torch's", test_curves},
+    {"what is written has the training's scores", test_written},
+    {"every allocation can fail", test_no_memory},
+    {"every poll can end a training", test_cancel},
 };
 
 UNIT_MAIN(cases)
