@@ -368,6 +368,124 @@ test_written(void)
     lm_arena_free(&r.file.arena);
 }
 
+/* ---- Differences: of all tasks, with dropout ---- */
+
+enum { ROWS = 4 };
+
+/* Three texts a row, if the task wants them, with a number or a label. */
+static lm_status
+add_differing(trained *t, size_t per_row)
+{
+    static const char *const texts[] = {"a cat on the mat", "the world", "it is not so",
+                                        "way of the cats",  "no hello",  "the mat is on the cat"};
+    lm_tuned *tuned = t->tuned;
+
+    for (size_t i = 0; i < ROWS * per_row; i++) {
+        const char *text = texts[i * 5 % 6];
+
+        LM_TRY(lm_tuned_texts_add(&tuned->texts, (lm_text){text, strlen(text)}));
+        for (size_t token = 0; tuned->task == &lm_tuned_tagging &&
+                               token < tuned->texts.encoding.count; token++)
+            LM_TRY(lm_tuned_add_label(tuned, token % 3 == 0 ? LM_IGNORED : (int32_t)(i % 2)));
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        LM_TRY(lm_tuned_add_number(tuned, (float)i / ROWS));
+        if (tuned->task == &lm_tuned_classification)
+            LM_TRY(lm_tuned_add_label(tuned, (int32_t)(i % 2)));
+    }
+    return LM_OK;
+}
+
+static double
+loss_at(trained *t, double along, double length)
+{
+    double loss = 0;
+
+    for (size_t i = 0; i < t->network.param_count; i++) {
+        const lm_param *param = &t->network.params[i];
+
+        for (size_t j = 0; j < param->rows * param->columns; j++)
+            param->value[j] += (float)(along * (double)param->grad[j] / length);
+    }
+    {
+        /* The gradients stay: they are copied back by the caller. */
+        const size_t rows[ROWS] = {0, 1, 2, 3};
+        lm_pass pass = {.training = true, .seed = 7, .step = 3};
+
+        CHECK_OK(t->ctx, t->network.weight(t->tuned, rows, ROWS, &pass.weight));
+        CHECK_OK(t->ctx, t->network.pass(t->tuned, rows, ROWS, &pass, &loss));
+    }
+    return loss;
+}
+
+/* Along its gradient a loss rises by the gradient's length. */
+static void
+check_differences(const char *folder, const lm_tuned_task *task, lm_tuned_settings settings,
+                  size_t per_row)
+{
+    static const char *const labels[] = {"a", "b"};
+    const double step = 2e-3;
+    lm_context ctx;
+    trained t;
+    double length = 0, up, down;
+    float *kept;
+    size_t count = 0;
+
+    lm_context_init(&ctx);
+    settings.encoder.hidden_dropout = 0.2;
+    settings.encoder.attention_dropout = 0.3;
+    CHECK_OK(&ctx, open_base(&t, &ctx, folder, task, &settings, per_row));
+    CHECK_OK(&ctx, add_differing(&t, per_row));
+    CHECK_OK(&ctx, lm_tuned_start(t.tuned, labels, 2));
+    lm_tuned_network(t.tuned, &t.network);
+    loss_at(&t, 0, 1);
+    for (size_t i = 0; i < t.network.param_count; i++)
+        count += t.network.params[i].rows * t.network.params[i].columns;
+    kept = malloc(count * sizeof *kept);
+    count = 0;
+    for (size_t i = 0; i < t.network.param_count; i++)
+        for (size_t j = 0; j < t.network.params[i].rows * t.network.params[i].columns; j++) {
+            kept[count++] = t.network.params[i].grad[j];
+            length += (double)t.network.params[i].grad[j] * (double)t.network.params[i].grad[j];
+        }
+    length = sqrt(length);
+    up = loss_at(&t, step, length);
+    count = 0;
+    for (size_t i = 0; i < t.network.param_count; i++)
+        for (size_t j = 0; j < t.network.params[i].rows * t.network.params[i].columns; j++)
+            t.network.params[i].grad[j] = kept[count++];
+    down = loss_at(&t, -2 * step, length);
+    if (!(fabs((up - down) / (2 * step) - length) <= 2e-2 * length))
+        UNIT_FAIL("%s of %s: %g, wanted %g", task->name, folder, (up - down) / (2 * step), length);
+    free(kept);
+    close_trained(&t);
+}
+
+static void
+test_differences(void)
+{
+    lm_tuned_settings settings;
+
+    lm_tuned_settings_default(&settings);
+    settings.label_smoothing = 0.1;
+    check_differences("bert", &lm_tuned_classification, settings, 1);
+    check_differences("modernbert", &lm_tuned_classification, settings, 1);
+    check_differences("bert", &lm_tuned_tagging, settings, 1);
+    settings.label_smoothing = 0;
+    check_differences("bert", &lm_tuned_regression, settings, 1);
+    check_differences("bert", &lm_tuned_rerank, settings, 1);
+    check_differences("bert", &lm_tuned_masked, settings, 1);
+    check_differences("bert-mask", &lm_tuned_masked, settings, 1);
+    settings.pairs = LM_TUNED_SCORED;
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 2);
+    settings.pairs = LM_TUNED_RANKED;
+    settings.scale = 2;
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 2);
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 3);
+    settings.pairs = LM_TUNED_TRIPLETS;
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 3);
+}
+
 /* ---- Memory and cancel ---- */
 
 /* All of a training that is done with the context, of one step with dropout, and its measure. */
@@ -457,6 +575,7 @@ static const unit_case cases[] = {
     {"gradients are torch's", test_gradients},
     {"20 steps are torch's", test_curves},
     {"what is written has the training's scores", test_written},
+    {"all tasks have the gradients that differences show", test_differences},
     {"every allocation can fail", test_no_memory},
     {"every poll can end a training", test_cancel},
 };
