@@ -334,8 +334,8 @@ compare_scores(trained *t, const lm_train_outcome *outcome, const lm_json *each)
         float scores[8], own[8];
 
         own_scores(t, row, own);
-        CHECK_OK(t->ctx, lm_classify(t->ctx, session, &loaded.model, &body, 1, &options, scores,
-                                     NULL));
+        CHECK_OK(t->ctx,
+                 lm_classify(t->ctx, session, &loaded.model, &body, 1, &options, scores, NULL));
         for (size_t i = 0; i < t->name_count; i++)
             CHECK_NEAR((double)scores[i], (double)own[i], 1e-5);
     }
@@ -384,8 +384,8 @@ add_differing(trained *t, size_t per_row)
         const char *text = texts[i * 5 % 6];
 
         LM_TRY(lm_tuned_texts_add(&tuned->texts, (lm_text){text, strlen(text)}));
-        for (size_t token = 0; tuned->task == &lm_tuned_tagging &&
-                               token < tuned->texts.encoding.count; token++)
+        for (size_t token = 0;
+             tuned->task == &lm_tuned_tagging && token < tuned->texts.encoding.count; token++)
             LM_TRY(lm_tuned_add_label(tuned, token % 3 == 0 ? LM_IGNORED : (int32_t)(i % 2)));
     }
     for (size_t i = 0; i < ROWS; i++) {
@@ -472,6 +472,11 @@ test_differences(void)
     check_differences("modernbert", &lm_tuned_classification, settings, 1);
     check_differences("bert", &lm_tuned_tagging, settings, 1);
     settings.label_smoothing = 0;
+    settings.lora_rank = 3;
+    settings.lora_alpha = 6;
+    check_differences("bert", &lm_tuned_classification, settings, 1);
+    check_differences("bert", &lm_tuned_masked, settings, 1);
+    settings.lora_rank = 0;
     check_differences("bert", &lm_tuned_regression, settings, 1);
     check_differences("bert", &lm_tuned_rerank, settings, 1);
     check_differences("bert", &lm_tuned_masked, settings, 1);

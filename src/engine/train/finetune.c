@@ -25,6 +25,7 @@ typedef struct finetune_kind {
 typedef struct finetune_options {
     lm_neural_options neural;
     int64_t train_layers;
+    char *lora; /* JSON */
     char *loss; /* of similarity; NULL: as the columns say */
     double scale, margin, masked;
 } finetune_options;
@@ -89,6 +90,47 @@ fill_settings(finetune *f)
 }
 
 static lm_status
+refuse_lora(const finetune *f)
+{
+    lm_raise(f->ctx, LM_BAD_ARGUMENT, "option \"lora\" must be an object with rank and alpha");
+    lm_detail_key(f->ctx, "lora");
+    return lm_detail_allowed(f->ctx, "rank from 1 to 1024, alpha above 0");
+}
+
+/* Without alpha it is the rank: the product counts as it is. */
+static lm_status
+take_lora(finetune *f, const lm_json *json)
+{
+    const lm_json *rank = lm_json_get(json, "rank"), *alpha = lm_json_get(json, "alpha");
+    const size_t known = (rank != NULL) + (size_t)(alpha != NULL);
+
+    if (json->type != LM_JSON_OBJECT || json->as.items.count != known || !rank ||
+        rank->type != LM_JSON_NUMBER || !rank->is_integer || rank->integer < 1 ||
+        rank->integer > 1024 ||
+        (alpha && (alpha->type != LM_JSON_NUMBER || !(alpha->as.number > 0))))
+        return refuse_lora(f);
+    f->settings.lora_rank = rank->integer;
+    f->settings.lora_alpha = alpha ? alpha->as.number : (double)rank->integer;
+    return LM_OK;
+}
+
+static lm_status
+read_lora(finetune *f)
+{
+    const lm_json *json = NULL;
+    lm_arena arena;
+    lm_status status;
+
+    lm_arena_init(&arena, f->ctx);
+    status =
+        lm_json_parse(f->ctx, &arena, f->options.lora, strlen(f->options.lora), "options", &json);
+    if (status == LM_OK)
+        status = take_lora(f, json);
+    lm_arena_free(&arena);
+    return status;
+}
+
+static lm_status
 open_kind(lm_context *ctx, const finetune_kind *kind, const void *options, void **training)
 {
     finetune *f = lm_alloc_zero(ctx, sizeof *f);
@@ -105,6 +147,8 @@ open_kind(lm_context *ctx, const finetune_kind *kind, const void *options, void 
     status = lm_neural_open(&f->neural, ctx, &f->options.neural);
     if (status == LM_OK)
         status = check_precision(f);
+    if (status == LM_OK && f->options.lora)
+        status = read_lora(f);
     if (status == LM_OK)
         *training = f;
     else
@@ -398,8 +442,9 @@ finetune_checkpoints(const void *options, bool *resume)
 
 /* ---- Tasks ---- */
 
-#define SHARED_OPTIONS                           \
-    LM_NEURAL_OPTIONS(finetune_options, neural), \
+#define SHARED_OPTIONS                                                                  \
+    LM_NEURAL_OPTIONS(finetune_options, neural),                                        \
+        LM_OPTION(finetune_options, lora, JSON, 0, 0, "an object with rank and alpha"), \
         LM_OPTION(finetune_options, train_layers, INT, 0, 1000, "a whole number from 0 to 1000")
 #define SHARED_METHOD                                                                              \
     .name = "finetune", .base_files = true, .options_size = sizeof(finetune_options),              \

@@ -70,6 +70,7 @@ lm_tuned_close(lm_tuned *tuned)
     if (!tuned)
         return;
     if (tuned->started) {
+        lm_lora_close(&tuned->lora);
         lm_tuned_encoder_close(&tuned->encoder);
         if (tuned->plain.head)
             lm_tuned_head_close(&tuned->head);
@@ -225,10 +226,14 @@ read_weights(lm_tuned *tuned, const lm_family *family, const lm_head_kind *head)
     for (size_t i = 0; i < tuned->checkpoint.tensors.file_count; i++)
         lm_kept_drop(&tuned->kept, tuned->checkpoint.tensors.files[i]);
     choose_rates(tuned);
+    tuned->settings.encoder.adapters = tuned->settings.lora_rank > 0;
     tuned->settings.encoder.all_words = tuned->task == &lm_tuned_masked;
     tuned->started = true;
     LM_TRY(lm_tuned_encoder_open(tuned->ctx, &tuned->plain, &tuned->settings.encoder, tuned->values,
                                  &tuned->encoder));
+    if (tuned->settings.lora_rank > 0)
+        LM_TRY(lm_lora_open(tuned->ctx, &tuned->encoder, (size_t)tuned->settings.lora_rank,
+                            tuned->settings.lora_alpha, &rng, &tuned->lora));
     return head ? lm_tuned_head_open(tuned->ctx, &tuned->encoder, head_eps(&tuned->plain),
                                      tuned->settings.dropout, &tuned->head)
                 : LM_OK;
@@ -282,6 +287,7 @@ run(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pass, doub
 {
     const float *states;
 
+    LM_TRY(lm_lora_add(&tuned->lora));
     if (tuned->task == &lm_tuned_masked)
         LM_TRY(lm_tuned_mask(tuned, rows, count, pass));
     LM_TRY(lm_tuned_forward(&tuned->encoder, &tuned->texts, rows, count, tuned->changed, pass,
@@ -295,7 +301,10 @@ pass_rows(void *self, const size_t *rows, size_t count, const lm_pass *pass, dou
     lm_tuned *tuned = self;
 
     LM_TRY(run(tuned, rows, count, pass, loss));
-    return pass->training ? lm_tuned_backward(&tuned->encoder) : LM_OK;
+    if (!pass->training)
+        return LM_OK;
+    LM_TRY(lm_tuned_backward(&tuned->encoder));
+    return lm_lora_backward(&tuned->lora);
 }
 
 /* Rows of a pass that measures: as many as have not too many tokens, at least one. */
@@ -334,10 +343,12 @@ measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
 void
 lm_tuned_network(lm_tuned *tuned, lm_network *network)
 {
+    const bool adapted = tuned->lora.count > 0;
+
     *network = (lm_network){
         .self = tuned,
-        .params = tuned->encoder.params,
-        .param_count = tuned->encoder.param_count,
+        .params = adapted ? tuned->lora.params : tuned->encoder.params,
+        .param_count = adapted ? tuned->lora.param_count : tuned->encoder.param_count,
         .rows = tuned->texts.texts / tuned->texts.per_row,
         .whole_batches = tuned->task->whole_batches,
         .weight = weigh,

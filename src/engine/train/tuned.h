@@ -11,6 +11,7 @@
 #include "optim/trainer.h"
 #include "train/tuned_head.h"
 #include "train/tuned_kept.h"
+#include "train/tuned_lora.h"
 
 typedef struct lm_tuned lm_tuned;
 
@@ -48,7 +49,7 @@ typedef struct lm_tuned_settings {
     lm_tuned_pairs pairs;
     double scale, margin; /* of ranks and of triplets */
     double masked;        /* share of tokens that are guessed */
-    int lora_rank;        /* 0: none */
+    int64_t lora_rank;    /* 0: none */
     double lora_alpha;
     uint64_t seed;
 } lm_tuned_settings;
@@ -80,6 +81,7 @@ struct lm_tuned {
     float *values;
     lm_tuned_encoder encoder;
     lm_tuned_head head;
+    lm_lora lora;     /* without a rank: there is none */
     int32_t *changed; /* (tokens): ids with masks; of masked_language_model alone */
     int32_t mask_id;
     int32_t *guessed; /* (tokens): what stands there, LM_IGNORED elsewhere */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "nn/tables.h"
 
 /* ---- What is trained ---- */
 
@@ -20,8 +21,9 @@ layers_of(const lm_tuned_encoder *encoder)
 static bool
 trains_all(const lm_tuned_encoder *encoder)
 {
-    return encoder->options.train_layers < 0 ||
-           (size_t)encoder->options.train_layers >= layers_of(encoder) + 1;
+    return !encoder->options.adapters &&
+           (encoder->options.train_layers < 0 ||
+            (size_t)encoder->options.train_layers >= layers_of(encoder) + 1);
 }
 
 /* The first layer that is trained; behind the last one, none is. */
@@ -30,9 +32,27 @@ first_layer(const lm_tuned_encoder *encoder)
 {
     const size_t layers = layers_of(encoder);
 
-    if (trains_all(encoder) || (size_t)encoder->options.train_layers >= layers)
+    if (encoder->options.train_layers < 0 || (size_t)encoder->options.train_layers >= layers)
         return 0;
     return layers - (size_t)encoder->options.train_layers;
+}
+
+/* Whether a target of a layer is a projection of its attention. */
+static bool
+is_projection(const lm_tuned_encoder *encoder, size_t layer, int target)
+{
+    const lm_stack *stack = &encoder->plain->encoder.stack;
+    const lm_block *block = &stack->blocks[lm_stack_kind(stack, layer)];
+
+    return target == block->qkv || target == block->output;
+}
+
+static bool
+is_trained_in_layer(const lm_tuned_encoder *encoder, size_t layer, int target)
+{
+    if (encoder->options.adapters && !is_projection(encoder, layer, target))
+        return false;
+    return encoder->plain->encoder.stack.shared || layer >= first_layer(encoder);
 }
 
 static bool
@@ -46,7 +66,10 @@ is_trained(const lm_tuned_encoder *encoder, size_t target)
     if (target >= plain->head_first)
         return true;
     if (target >= plain->layers && (target - plain->layers) / plain->stride < layers_of(encoder))
-        return stack->shared || (target - plain->layers) / plain->stride >= first_layer(encoder);
+        return is_trained_in_layer(encoder, (target - plain->layers) / plain->stride,
+                                   (int)((target - plain->layers) % plain->stride));
+    if (encoder->options.adapters)
+        return false;
     return trains_all(encoder) || (int)target == stack->final.gain ||
            (int)target == stack->final.bias;
 }
@@ -110,7 +133,8 @@ list_params(lm_tuned_encoder *encoder)
         const lm_plain_tensor *tensor = &plain->tensors[i];
         const size_t target = (size_t)tensor->place.target, row = tensor->place.row * tensor->width;
 
-        if (!encoder->gradients[target])
+        if (!encoder->gradients[target] ||
+            (encoder->options.adapters && target < plain->head_first))
             continue;
         encoder->params[encoder->param_count++] = (lm_param){
             .name = tensor->name,

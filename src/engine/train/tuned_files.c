@@ -239,5 +239,6 @@ lm_tuned_write(lm_tuned *tuned, lm_train_outcome *outcome)
             LM_TRY(write_file(tuned, tuned->kept.files[i].name, outcome));
     LM_TRY(lm_source_join(tuned->ctx, &tuned->arena, folder, WEIGHTS_FILE, &weights));
     LM_TRY(add_file(tuned, outcome, weights, &bytes));
+    LM_TRY(lm_lora_add(&tuned->lora));
     return lm_plain_write(tuned->ctx, &tuned->plain, tuned->values, bytes);
 }
