@@ -9,6 +9,7 @@ torch pads each batch to its longest text. Tokens are counted without padding. T
 """
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import time
 import torch
 import transformers
 
-BATCH, TURNS = 32, 2
+BATCH, TURNS = 32, 3
 
 
 def psql(sql):
@@ -53,7 +54,7 @@ def torchs(folder, rows, tokenizer, labels, count):
 
 
 def main():
-    folder, path = sys.argv[1:3]
+    folder, path = os.path.abspath(sys.argv[1]), sys.argv[2]
     torch.set_num_threads(1)
     with open(path, encoding="utf-8", newline="") as file:
         rows = [tuple(row[:2]) for row in csv.reader(file)][1:]
