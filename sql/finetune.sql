@@ -41,6 +41,12 @@ FROM (VALUES ('three'), ('last')) m (model), (VALUES (1), (2)) l (layer),
 GROUP BY model, layer ORDER BY model, layer;
 SELECT labels FROM lmtext.models WHERE name = 'three';
 
+-- Adapters of low rank.
+CALL lmtext.train('adapted', 'SELECT body, label FROM doc ORDER BY i, label',
+                  '{"base": "tuned_base", "method": "finetune", "epochs": 6, "learning_rate": 0.01, "lora": {"rank": 4, "alpha": 8}}');
+SELECT metrics ->> 'held_out_accuracy' AS accuracy FROM lmtext.models WHERE name = 'adapted';
+CALL lmtext.train('adapted', 'SELECT body, label FROM doc', '{"base": "tuned_base", "method": "finetune", "lora": {"rank": 0}}');
+
 -- Tagging: words and their tags; a word's later pieces count for nothing.
 CREATE TABLE sentence AS
     SELECT string_to_array(body, ' ') AS tokens,
