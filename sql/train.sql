@@ -140,7 +140,7 @@ CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"hold_out": 0.6}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"refit": 1}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"seed": {"a": 1}}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": ["minilm"]}');
-CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"task": "tagging"}');
+CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"task": "parsing"}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"method": "oracle"}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": "nowhere"}');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc', '{"base": "topic"}');

@@ -390,9 +390,13 @@ lm_status lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family
                                const lm_head_kind *head, const lm_checkpoint *checkpoint,
                                const lm_kernels *kernels, lm_precision precision,
                                lm_weights_plan *plan);
-/* Only which tensors the encoder has of those that are there; nothing need be. */
+/* Only which tensors the encoder, and a head, have of those that are there; nothing need be. */
 lm_status lm_weights_plan_encoder(lm_context *ctx, lm_arena *arena, const lm_family *family,
-                                  const lm_checkpoint *checkpoint, lm_weights_plan *plan);
+                                  const lm_head_kind *head, const lm_checkpoint *checkpoint,
+                                  lm_weights_plan *plan);
+/* A tensor into its rows (of float32) of a target. */
+lm_status lm_placement_read(lm_context *ctx, const lm_source *source, const lm_placement *placement,
+                            float *rows);
 /* Read, convert and pack every tensor, in file order, into image (LM_ALIGNMENT-aligned, plan->size
  * bytes). Polls cancel. NaN and infinity are LM_BAD_MODEL naming the tensor. */
 lm_status lm_weights_fill(lm_context *ctx, const lm_weights_plan *plan, const lm_source *source,

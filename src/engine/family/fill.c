@@ -41,9 +41,9 @@ swap_halves(float *x, size_t count)
     }
 }
 
-/* A tensor into its rows of a matrix. */
-static lm_status
-read_rows(lm_context *ctx, const lm_source *source, const lm_placement *placement, float *rows)
+lm_status
+lm_placement_read(lm_context *ctx, const lm_source *source, const lm_placement *placement,
+                  float *rows)
 {
     const lm_tensor *tensor = placement->tensor;
     scatter to = {rows, (size_t)tensor->shape[1], (size_t)tensor->shape[0]};
@@ -53,6 +53,8 @@ read_rows(lm_context *ctx, const lm_source *source, const lm_placement *placemen
     LM_TRY(lm_tensor_read(ctx, source, tensor, rows));
     if (placement->swapped)
         swap_halves(rows, (size_t)tensor->count);
+    for (size_t i = 0; placement->plus_one && i < (size_t)tensor->count; i++)
+        rows[i] += 1;
     return LM_OK;
 }
 
@@ -81,10 +83,7 @@ fill_rows(lm_context *ctx, const lm_weights_plan *plan, const lm_placement *plac
     if (lm_element_size(plan, target) == sizeof(uint16_t))
         return lm_tensor_read_pieces(ctx, source, placement->tensor, take_bf16,
                                      (uint16_t *)start + first);
-    LM_TRY(lm_tensor_read(ctx, source, placement->tensor, (float *)start + first));
-    for (size_t i = 0; placement->plus_one && i < (size_t)placement->tensor->count; i++)
-        ((float *)start + first)[i] += 1;
-    return LM_OK;
+    return lm_placement_read(ctx, source, placement, (float *)start + first);
 }
 
 /* Packs a matrix that has all its rows; int8 rounds them to codes first. */
@@ -128,7 +127,7 @@ fill_matrix(lm_context *ctx, const lm_weights_plan *plan, const lm_placement *pl
         stage->rows = lm_alloc_array(ctx, target->rows, target->width * sizeof(float));
     if (!stage->rows)
         return LM_NO_MEMORY;
-    LM_TRY(read_rows(ctx, source, placement, stage->rows + placement->row * target->width));
+    LM_TRY(lm_placement_read(ctx, source, placement, stage->rows + placement->row * target->width));
     if (++stage->parts == target->parts) {
         LM_TRY(pack_matrix(ctx, plan, target, stage->rows, image + target->offset));
         lm_free(ctx, stage->rows);
@@ -148,7 +147,8 @@ fill_spare(lm_context *ctx, const lm_placement *placement, const lm_weight_targe
            const lm_source *source)
 {
     if (target->values)
-        return read_rows(ctx, source, placement, target->values + placement->row * target->width);
+        return lm_placement_read(ctx, source, placement,
+                                 target->values + placement->row * target->width);
     return lm_tensor_read_pieces(ctx, source, placement->tensor, take_nothing, NULL);
 }
 

@@ -81,6 +81,16 @@ is_asked(const planner *p, const lm_slot_list *slots, const lm_weight_slot *slot
            lm_slot_wanted(slot, p->plan->config);
 }
 
+/* A head is asked for whose labels are not those that the files have: it is as if it were lacking.
+ */
+static bool
+is_another_heads(const planner *p, const lm_slot_list *slots, const lm_weight_slot *slot,
+                 const lm_named_tensor *found)
+{
+    return p->lenient && slots->index == p->family->group_count &&
+           found->tensor->shape[0] != lm_slot_dim(slot, p->plan->config, 0);
+}
+
 /* Match the slots of one target of a layer with tensors. */
 static lm_status
 plan_target(planner *p, const lm_slot_list *slots, int layer, int target, int entry)
@@ -97,6 +107,8 @@ plan_target(planner *p, const lm_slot_list *slots, int layer, int target, int en
         wanted |= slot_mask(slot);
         flags |= slot->flags;
         LM_TRY(lm_slot_find(p->ctx, &p->named, slots->group, slot, layer, &found));
+        if (found && is_another_heads(p, slots, slot, found))
+            found = NULL;
         if (found && !(covered & slot_mask(slot))) {
             LM_TRY(lm_slot_check(p->ctx, slot, p->plan->config, found->tensor));
             place(p, slots, slot, found, entry);
@@ -298,10 +310,11 @@ lm_weights_plan_make(lm_context *ctx, lm_arena *arena, const lm_family *family,
 
 lm_status
 lm_weights_plan_encoder(lm_context *ctx, lm_arena *arena, const lm_family *family,
-                        const lm_checkpoint *checkpoint, lm_weights_plan *plan)
+                        const lm_head_kind *head, const lm_checkpoint *checkpoint,
+                        lm_weights_plan *plan)
 {
     planner p = {.ctx = ctx, .arena = arena, .family = family, .plan = plan, .lenient = true};
 
-    *plan = (lm_weights_plan){.family = family};
+    *plan = (lm_weights_plan){.family = family, .head = head};
     return place_tensors(&p, checkpoint);
 }

@@ -55,7 +55,7 @@ read_side(side *s)
         return lm_detail_found(p->ctx, "nothing");
     }
     LM_TRY(lm_family_find(p->ctx, checkpoint->config, &s->plan.family));
-    return lm_weights_plan_encoder(p->ctx, p->arena, s->plan.family, checkpoint, &s->encoder);
+    return lm_weights_plan_encoder(p->ctx, p->arena, s->plan.family, NULL, checkpoint, &s->encoder);
 }
 
 /* What a file says at a key; not of one that has another name there, or a place in an object. */

@@ -18,7 +18,7 @@ typedef struct query_block {
     size_t q, k, v;   /* columns */
     float *weights;   /* (rows, tokens) */
     float *gradients; /* the same of them, behind */
-    float *placed;    /* what places add to scores */
+    float *placed;    /* what places add to scores; later the weights that dropout leaves */
 } query_block;
 
 size_t
@@ -142,6 +142,27 @@ compute_weights(lm_context *ctx, const query_block *b, const float *qkv)
     return LM_OK;
 }
 
+/* Dropout of one row a query, by the counter of its text, itself and its head. */
+static void
+drop_rows(const query_block *b, const float *x, float *y)
+{
+    const lm_attend *args = b->args;
+
+    for (size_t i = 0; i < b->rows; i++)
+        lm_dropout_row(args->dropout, args->noise + (b->first + i) * args->heads + b->head,
+                       args->tokens, x + i * args->tokens, y + i * args->tokens);
+}
+
+/* The weights that dropout leaves. */
+static const float *
+kept_weights(const query_block *b)
+{
+    if (!b->args->dropout)
+        return b->weights;
+    drop_rows(b, b->weights, b->placed);
+    return b->placed;
+}
+
 /* out (rows, head_dim) = alpha · a (rows, tokens) · columns of qkv. */
 static lm_status
 mix_rows(lm_context *ctx, const query_block *b, float alpha, const float *a, const float *columns,
@@ -199,7 +220,8 @@ lm_attend_forward(lm_context *ctx, const lm_attend *args, const float *qkv, floa
 
             LM_TRY(lm_poll(ctx));
             LM_TRY(compute_weights(ctx, &b, qkv));
-            LM_TRY(mix_rows(ctx, &b, 1, b.weights, qkv + b.v, out + first * width + b.q, width));
+            LM_TRY(mix_rows(ctx, &b, 1, kept_weights(&b), qkv + b.v, out + first * width + b.q,
+                            width));
         }
     return LM_OK;
 }
@@ -266,7 +288,9 @@ block_backward(lm_context *ctx, const query_block *b, const float *qkv, const fl
     dout += b->first * width + b->q;
     LM_TRY(compute_weights(ctx, b, qkv));
     LM_TRY(multiply_keys(ctx, b, 1, dout, width, qkv + b->v, b->gradients));
-    LM_TRY(add_to_keys(ctx, b, 1, b->weights, dout, width, dqkv + b->v));
+    LM_TRY(add_to_keys(ctx, b, 1, kept_weights(b), dout, width, dqkv + b->v));
+    if (b->args->dropout)
+        drop_rows(b, b->gradients, b->gradients);
     scores_backward(b, dbias);
     LM_TRY(
         mix_rows(ctx, b, scale, b->gradients, qkv + b->k, dqkv + b->first * b->ld + b->q, b->ld));

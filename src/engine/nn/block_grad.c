@@ -160,6 +160,8 @@ attend_of(const lm_block_run *run, const block_tape *tape, size_t text)
         .bias = block->position == LM_POSITION_BIAS ? run->bias : NULL,
         .bias_positions = run->longest,
         .places = block->position == LM_POSITION_PLACE ? run->places : NULL,
+        .dropout = run->noise && run->noise->weights.rate > 0 ? &run->noise->weights : NULL,
+        .noise = run->noise ? run->noise->texts[text] : 0,
         .room = tape->room,
     };
 }
@@ -284,14 +286,45 @@ normed(const lm_block_run *run, const lm_norm *norm, const float *x, float *out)
     return out;
 }
 
+void
+lm_drop_tokens(const lm_dropout *dropout, const uint64_t *texts, const size_t *offsets,
+               size_t count, size_t width, const float *x, float *y)
+{
+    for (size_t text = 0; text < count; text++)
+        for (size_t i = offsets[text]; i < offsets[text + 1]; i++)
+            lm_dropout_row(dropout, texts[text] + (i - offsets[text]), width, x + i * width,
+                           y + i * width);
+}
+
+/* What a half adds, as dropout leaves it. */
+static void
+drop(const lm_block_run *run, const lm_dropout *dropout, const float *x, float *y)
+{
+    lm_drop_tokens(dropout, run->noise->texts, run->offsets, run->texts, run->width, x, y);
+}
+
+/* NULL: nothing is dropped. */
+static const lm_dropout *
+dropout_of(const lm_block_run *run, const lm_part_weights *norms)
+{
+    const lm_dropout *dropout = !run->noise                         ? NULL
+                                : norms == &run->weights->attention ? &run->noise->attention
+                                                                    : &run->noise->ffn;
+
+    return dropout && dropout->rate > 0 ? dropout : NULL;
+}
+
 static lm_status
 run_part(const lm_block_run *run, const block_tape *tape, const lm_part_weights *norms,
          const part_tape *part, part_forward forward, const float *x, float *y)
 {
     size_t count = run->tokens * run->width;
+    const lm_dropout *dropout = dropout_of(run, norms);
     const float *added;
 
     LM_TRY(forward(run, tape, normed(run, &norms->before, x, part->input), part->output));
+    if (dropout)
+        drop(run, dropout, part->output, part->output);
     added = normed(run, &norms->inside, part->output, part->sum);
     run->kernels->add_f32(count, x, added, NULL, part->sum);
     if (normed(run, &norms->after, part->sum, y) != y)
@@ -322,6 +355,10 @@ part_back(const lm_block_run *run, const block_tape *tape, const lm_part_weights
         unnormed(run, &norms->inside, part->output, dsum, part->sum, &dnorms->inside);
     const float *dinput;
 
+    if (dropout_of(run, norms)) {
+        drop(run, dropout_of(run, norms), doutput, part->output);
+        doutput = part->output;
+    }
     LM_TRY(backward(run, tape, input, doutput, dx, gradients));
     dinput = unnormed(run, &norms->before, x, dx, dx, &dnorms->before);
     run->kernels->add_f32(run->tokens * run->width, dinput, dsum, NULL, dx);

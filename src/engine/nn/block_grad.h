@@ -38,6 +38,12 @@ typedef struct lm_block_gradients {
     float *position_bias;
 } lm_block_gradients;
 
+/* Dropout in a layer: of attention's weights, and of what each half adds. */
+typedef struct lm_block_noise {
+    lm_dropout weights, attention, ffn;
+    const uint64_t *texts; /* (texts): each text's own counter */
+} lm_block_noise;
+
 /* A layer over packed texts. */
 typedef struct lm_block_run {
     lm_context *ctx;
@@ -50,11 +56,19 @@ typedef struct lm_block_run {
     const float *cosines, *sines;     /* of ROPE, for `longest` positions */
     const float *bias;                /* of BIAS, for `longest` positions */
     const lm_nn_disentangled *places; /* of PLACE */
+    const lm_block_noise *noise;      /* NULL: nothing is dropped */
     float *tape;                      /* lm_block_tape numbers */
 } lm_block_run;
 
 /* Numbers that a layer keeps between the two passes, and works with. */
 size_t lm_block_tape(const lm_block *block, size_t width, size_t tokens, size_t longest);
+
+/*
+ * Dropout of the rows (tokens, width) of packed texts, by the counters of text and token; y may be
+ * x.
+ */
+void lm_drop_tokens(const lm_dropout *dropout, const uint64_t *texts, const size_t *offsets,
+                    size_t count, size_t width, const float *x, float *y);
 
 /* x and y are (tokens, D), and not the same. */
 lm_status lm_block_forward(const lm_block_run *run, const float *x, float *y);

@@ -37,18 +37,6 @@ add_row(const lm_nn_embedding *args, const void *row, float *out)
 }
 
 /*
- * The row of a token's position, of which `counted` stand before it. A padding token that a text
- * spells out is no padding to the reference's attention, but its position is that of padding.
- */
-static size_t
-position_of(const lm_nn_embedding *args, size_t token, size_t *counted)
-{
-    if (args->skip_padding && (size_t)args->ids[token] + 1 == args->first_position)
-        return args->first_position - 1;
-    return args->first_position + (*counted)++;
-}
-
-/*
  * Adds the rows of one token. A model without type ids in its batch gets the row of type 0, as the
  * reference does.
  */
@@ -90,7 +78,7 @@ lm_nn_embed(lm_context *ctx, const lm_kernels *kernels, const lm_nn_embedding *a
         for (size_t token = args->offsets[text]; token < args->offsets[text + 1]; token++) {
             if (token % TOKENS_PER_POLL == 0)
                 LM_TRY(lm_poll(ctx));
-            embed_token(kernels, args, token, position_of(args, token, &counted), out);
+            embed_token(kernels, args, token, lm_nn_position_of(args, token, &counted), out);
         }
     }
     return LM_OK;

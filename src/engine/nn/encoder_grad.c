@@ -20,7 +20,8 @@ typedef struct grad_space {
         *matrix[4]; /* a layer's, unpacked: qkv, output, up, down; the first also a projection's */
     lm_position_tables tables;
     float *placed; /* (places, qkv): of a layer */
-    float *tape;
+    float *tape;   /* of the only layer that has one, or of the first */
+    size_t tape_size;
     size_t size;
 } grad_space;
 
@@ -71,7 +72,8 @@ lay_relative(const lm_stack *stack, size_t longest, float *base, grad_space *spa
 }
 
 static void
-lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, float *base, grad_space *space)
+lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, size_t tapes, float *base,
+           grad_space *space)
 {
     const lm_stack *stack = &encoder->stack;
     size_t most[4] = {stack->width * lm_encoder_sum_width(encoder)}, tape = 0, shapes[4][2];
@@ -90,12 +92,13 @@ lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, float *base
     for (int i = 0; i < 4; i++)
         space->matrix[i] = lm_lay_floats(base, &space->size, most[i]);
     lay_relative(stack, longest, base, space);
-    space->tape = lm_lay_floats(base, &space->size, tape);
+    space->tape_size = tape;
+    space->tape = lm_lay_floats(base, &space->size, tape * greater(tapes, 1));
 }
 
 /* As in stack.c, numbers of a description and of a batch are small enough for the sums. */
 static grad_space
-lay_space(const lm_encoder *encoder, size_t tokens, size_t longest, float *base)
+lay_space(const lm_encoder *encoder, size_t tokens, size_t longest, size_t tapes, float *base)
 {
     size_t count = tokens * encoder->stack.width, sums = tokens * lm_encoder_sum_width(encoder);
     grad_space space = {.size = 0};
@@ -105,20 +108,20 @@ lay_space(const lm_encoder *encoder, size_t tokens, size_t longest, float *base)
     space.states = lm_lay_floats(base, &space.size, (encoder->stack.layers + 1) * count);
     space.hidden = lm_lay_floats(base, &space.size, count);
     space.flow = lm_lay_floats(base, &space.size, greater(count, sums));
-    lay_layers(encoder, tokens, longest, base, &space);
+    lay_layers(encoder, tokens, longest, tapes, base, &space);
     return space;
 }
 
 size_t
-lm_encoder_grad_size(const lm_encoder *encoder, size_t tokens, size_t longest)
+lm_encoder_grad_size(const lm_encoder *encoder, size_t tokens, size_t longest, size_t tapes)
 {
-    return lay_space(encoder, tokens, longest, NULL).size;
+    return lay_space(encoder, tokens, longest, tapes, NULL).size;
 }
 
 static grad_space
 space_of(const lm_encoder_grad *run)
 {
-    return lay_space(run->encoder, run->tokens, run->longest, run->workspace);
+    return lay_space(run->encoder, run->tokens, run->longest, run->tapes, run->workspace);
 }
 
 /* ---- What there is no backward pass of ---- */
@@ -132,11 +135,21 @@ without_gradients(const lm_encoder *encoder)
     return stack->blocks[0].narrow ? "layers in a narrower width" : NULL;
 }
 
-lm_status
-lm_encoder_grad_check(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights)
+/* Of weights; what distances add has none. */
+static const char *
+untrained(const lm_encoder *encoder)
 {
-    const char *found = without_gradients(encoder);
+    const lm_stack *stack = &encoder->stack;
 
+    return stack->places                 ? "disentangled attention"
+           : stack->bias != LM_NO_WEIGHT ? "a bias of relative positions"
+           : encoder->embedding.trigram  ? "embeddings of three tokens"
+                                         : without_gradients(encoder);
+}
+
+static lm_status
+check_found(lm_context *ctx, const char *found, const lm_nn_weights *weights)
+{
     if (found) {
         lm_raise(ctx, LM_UNSUPPORTED, "there are no gradients of the model's layers");
         lm_detail_found(ctx, "%s", found);
@@ -150,6 +163,18 @@ lm_encoder_grad_check(lm_context *ctx, const lm_encoder *encoder, const lm_nn_we
     return LM_OK;
 }
 
+lm_status
+lm_encoder_grad_check(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights)
+{
+    return check_found(ctx, without_gradients(encoder), weights);
+}
+
+lm_status
+lm_encoder_train_check(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights)
+{
+    return check_found(ctx, untrained(encoder), weights);
+}
+
 /* ---- Weights ---- */
 
 static size_t
@@ -158,11 +183,38 @@ kind_of(const lm_encoder_grad *run, size_t layer)
     return lm_stack_kind(&run->encoder->stack, layer);
 }
 
+/* NULL: a gradient that nobody wants. */
+static float *
+gradient(const lm_encoder_grad *run, size_t layer, int target)
+{
+    const lm_encoder_gradients *gradients = run->gradients;
+
+    if (!gradients || target < 0)
+        return NULL;
+    layer = run->encoder->stack.shared ? 0 : layer;
+    return gradients->layers[layer * run->weights->stride + (size_t)target];
+}
+
+static float *
+model_gradient(const lm_encoder_grad *run, int target)
+{
+    return run->gradients && target >= 0 ? run->gradients->model[target] : NULL;
+}
+
 static lm_status
 unpack(const lm_encoder_grad *run, const void *packed, size_t n, size_t k, float *values)
 {
+    if (run->plain)
+        return LM_OK;
     return lm_unpack(run->ctx, run->weights->kernels, run->weights->precision, packed, n, k,
                      values);
+}
+
+/* A matrix as rows of float32: itself, or where it was unpacked to. */
+static const float *
+matrix_of(const lm_encoder_grad *run, const void *weight, const float *unpacked)
+{
+    return run->plain ? weight : unpacked;
 }
 
 /* A layer's weights as they are, before matrices are unpacked. */
@@ -216,22 +268,82 @@ layer_weights(const lm_encoder_grad *run, const grad_space *space, size_t layer)
     return (lm_block_weights){
         .attention = part_norms(run, layer, block, &block->attention_norms),
         .ffn = part_norms(run, layer, block, &block->ffn_norms),
-        .qkv = space->matrix[0],
+        .qkv = matrix_of(run, layer_weight(run, layer, block->qkv), space->matrix[0]),
         .qkv_bias = layer_weight(run, layer, block->qkv_bias),
-        .output = space->matrix[1],
+        .output = matrix_of(run, layer_weight(run, layer, block->output), space->matrix[1]),
         .output_bias = layer_weight(run, layer, block->output_bias),
         .query_gain = block->normed ? layer_weight(run, layer, block->query_gain) : NULL,
         .key_gain = block->normed ? layer_weight(run, layer, block->key_gain) : NULL,
-        .up = space->matrix[2],
+        .up = matrix_of(run, layer_weight(run, layer, block->up), space->matrix[2]),
         .up_bias = layer_weight(run, layer, block->up_bias),
-        .down = space->matrix[3],
+        .down = matrix_of(run, layer_weight(run, layer, block->down), space->matrix[3]),
         .down_bias = layer_weight(run, layer, block->down_bias),
+    };
+}
+
+static lm_part_gradients
+part_gradients(const lm_encoder_grad *run, size_t layer, const lm_block_norms *norms)
+{
+    const lm_norm_targets targets[] = {norms->before, norms->inside, norms->after};
+    lm_norm_gradients of[3];
+
+    for (int i = 0; i < 3; i++)
+        of[i] = (lm_norm_gradients){gradient(run, layer, targets[i].gain),
+                                    gradient(run, layer, targets[i].bias)};
+    return (lm_part_gradients){of[0], of[1], of[2]};
+}
+
+static lm_block_gradients
+layer_gradients(const lm_encoder_grad *run, size_t layer)
+{
+    const lm_block *block = &run->encoder->stack.blocks[kind_of(run, layer)];
+
+    return (lm_block_gradients){
+        .attention = part_gradients(run, layer, &block->attention_norms),
+        .ffn = part_gradients(run, layer, &block->ffn_norms),
+        .qkv = gradient(run, layer, block->qkv),
+        .qkv_bias = gradient(run, layer, block->qkv_bias),
+        .output = gradient(run, layer, block->output),
+        .output_bias = gradient(run, layer, block->output_bias),
+        .query_gain = block->normed ? gradient(run, layer, block->query_gain) : NULL,
+        .key_gain = block->normed ? gradient(run, layer, block->key_gain) : NULL,
+        .up = gradient(run, layer, block->up),
+        .up_bias = gradient(run, layer, block->up_bias),
+        .down = gradient(run, layer, block->down),
+        .down_bias = gradient(run, layer, block->down_bias),
+    };
+}
+
+/* Places of dropout in a layer; those of embeddings are layer 0's. */
+enum { DROP_WEIGHTS, DROP_ATTENTION, DROP_FFN, DROP_PLACES };
+
+static lm_dropout
+dropout_at(const lm_encoder_noise *noise, double rate, size_t layer, int place)
+{
+    return (lm_dropout){(float)rate, lm_dropout_seed(noise->seed, noise->step,
+                                                     layer * DROP_PLACES + (size_t)place)};
+}
+
+/* Of a layer; it is not read where nothing is dropped. */
+static lm_block_noise
+layer_noise(const lm_encoder_grad *run, size_t layer)
+{
+    const lm_encoder_noise *noise = run->noise;
+
+    if (!noise)
+        return (lm_block_noise){.texts = NULL};
+    return (lm_block_noise){
+        .weights = dropout_at(noise, noise->attention, layer + 1, DROP_WEIGHTS),
+        .attention = dropout_at(noise, noise->hidden, layer + 1, DROP_ATTENTION),
+        .ffn = dropout_at(noise, noise->hidden, layer + 1, DROP_FFN),
+        .texts = noise->texts,
     };
 }
 
 static lm_block_run
 block_run(const lm_encoder_grad *run, const grad_space *space, size_t layer,
-          const lm_block_weights *weights, const lm_nn_disentangled *places)
+          const lm_block_weights *weights, const lm_nn_disentangled *places,
+          const lm_block_noise *noise)
 {
     size_t kind = kind_of(run, layer);
 
@@ -249,7 +361,8 @@ block_run(const lm_encoder_grad *run, const grad_space *space, size_t layer,
         .sines = space->tables.sines[kind],
         .bias = space->tables.bias,
         .places = places,
-        .tape = space->tape,
+        .noise = run->noise ? noise : NULL,
+        .tape = space->tape + (run->tapes > 0 ? layer * space->tape_size : 0),
     };
 }
 
@@ -262,6 +375,19 @@ lm_encoder_sums(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights 
     const lm_nn_embedding args = lm_encoder_tables(encoder, weights, batch);
 
     return lm_nn_embed(ctx, weights->kernels, &args, sums);
+}
+
+lm_status
+lm_encoder_sums_backward(lm_context *ctx, const lm_encoder *encoder,
+                         const lm_encoder_gradients *gradients, const lm_batch *batch,
+                         const float *dsums, unsigned char *touched)
+{
+    const lm_nn_weights none = {.model = (const void *const *)gradients->model};
+    const lm_nn_embedding args = lm_encoder_tables(encoder, &none, batch);
+
+    for (size_t i = 0; touched && i < batch->tokens; i++)
+        touched[batch->ids[i]] = 1;
+    return lm_nn_embed_backward(ctx, &args, dsums);
 }
 
 static lm_norm
@@ -301,9 +427,20 @@ projection(const lm_encoder_grad *run, const grad_space *space)
         .rows = run->tokens,
         .in = lm_encoder_sum_width(run->encoder),
         .out = run->encoder->stack.width,
-        .weight = space->matrix[0],
+        .weight = matrix_of(run, projection_of(run), space->matrix[0]),
         .bias = lm_model_weight(run->weights, run->encoder->embedding.projection_bias),
     };
+}
+
+/* Of embeddings (tokens, width) or their gradient, in place. */
+static void
+drop_embedded(const lm_encoder_grad *run, size_t width, float *x)
+{
+    if (run->noise && run->noise->hidden > 0) {
+        const lm_dropout dropout = dropout_at(run->noise, run->noise->hidden, 0, DROP_FFN);
+
+        lm_drop_tokens(&dropout, run->noise->texts, run->offsets, run->texts, width, x, x);
+    }
 }
 
 static lm_status
@@ -321,6 +458,7 @@ embed_forward(const lm_encoder_grad *run, const grad_space *space, const float *
         lm_nn_norm(run->weights->kernels, &norm, run->tokens, width, space->scaled, out);
     else
         memcpy(out, space->scaled, count * sizeof *out);
+    drop_embedded(run, width, out);
     if (!projection_of(run))
         return LM_OK;
     LM_TRY(unpack(run, projection_of(run), linear.out, linear.in, space->matrix[0]));
@@ -337,11 +475,16 @@ embed_backward(const lm_encoder_grad *run, const grad_space *space, const float 
 
     if (projection_of(run)) {
         LM_TRY(unpack(run, projection_of(run), linear.out, linear.in, space->matrix[0]));
-        LM_TRY(lm_linear_backward(run->ctx, &linear, space->embedded, dx, dsums, NULL, NULL));
+        LM_TRY(lm_linear_backward(run->ctx, &linear, space->embedded, dx, dsums,
+                                  model_gradient(run, run->encoder->embedding.projection),
+                                  model_gradient(run, run->encoder->embedding.projection_bias)));
     } else
         memcpy(dsums, dx, count * sizeof *dsums);
+    drop_embedded(run, width, dsums);
     if (norm.gain)
-        lm_norm_backward(&norm, run->tokens, width, space->scaled, dsums, dsums, NULL, NULL);
+        lm_norm_backward(&norm, run->tokens, width, space->scaled, dsums, dsums,
+                         model_gradient(run, run->encoder->embedding.norm.gain),
+                         model_gradient(run, run->encoder->embedding.norm.bias));
     for (size_t i = 0; i < count; i++)
         dsums[i] *= scale;
     return LM_OK;
@@ -395,26 +538,31 @@ layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
     const lm_block_weights weights = layer_weights(run, space, layer);
     const lm_nn_disentangled places =
         lm_layer_places(&run->encoder->stack, &space->tables, space->placed);
-    const lm_block_run block = block_run(run, space, layer, &weights, &places);
+    const lm_block_noise noise = layer_noise(run, layer);
+    const lm_block_run block = block_run(run, space, layer, &weights, &places, &noise);
 
     LM_TRY(unpack_layer(run, space, layer));
     LM_TRY(fill_layer(run, space, layer, &weights));
     return lm_block_forward(&block, state_of(run, space, layer), state_of(run, space, layer + 1));
 }
 
-/* What the layer's tape had is gone, and computed again; what it gives stands there already. */
+/* A layer whose tape is gone is computed again; what it gives stands there already. */
 static lm_status
 layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer, const float *dy,
                float *dx)
 {
-    const lm_block_gradients none = {.qkv = NULL};
+    const lm_block_gradients gradients = layer_gradients(run, layer);
     const lm_block_weights weights = layer_weights(run, space, layer);
     const lm_nn_disentangled places =
         lm_layer_places(&run->encoder->stack, &space->tables, space->placed);
-    const lm_block_run block = block_run(run, space, layer, &weights, &places);
+    const lm_block_noise noise = layer_noise(run, layer);
+    const lm_block_run block = block_run(run, space, layer, &weights, &places, &noise);
 
-    LM_TRY(layer_forward(run, space, layer));
-    return lm_block_backward(&block, state_of(run, space, layer), dy, dx, &none);
+    if (run->tapes == 0 && layer + 1 < run->encoder->stack.layers)
+        LM_TRY(layer_forward(run, space, layer));
+    else
+        LM_TRY(fill_layer(run, space, layer, &weights));
+    return lm_block_backward(&block, state_of(run, space, layer), dy, dx, &gradients);
 }
 
 lm_status
@@ -442,16 +590,18 @@ lm_encoder_grad_backward(const lm_encoder_grad *run, float *dhidden, float *dsum
     const grad_space space = space_of(run);
     const lm_stack *stack = &run->encoder->stack;
     const lm_norm final = final_norm(run);
+    const size_t first = run->gradients && !dsums ? run->gradients->first : 0;
     float *dy = dhidden, *dx = space.flow, *done;
 
     if (final.gain)
         lm_norm_backward(&final, run->tokens, stack->width, state_of(run, &space, stack->layers),
-                         dy, dy, NULL, NULL);
-    for (size_t layer = stack->layers; layer-- > 0;) {
+                         dy, dy, model_gradient(run, stack->final.gain),
+                         model_gradient(run, stack->final.bias));
+    for (size_t layer = stack->layers; layer-- > first;) {
         LM_TRY(layer_backward(run, &space, layer, dy, dx));
         done = dy;
         dy = dx;
         dx = done;
     }
-    return embed_backward(run, &space, dy, dsums);
+    return dsums ? embed_backward(run, &space, dy, dsums) : LM_OK;
 }

@@ -11,10 +11,32 @@
 #include "nn/block_grad.h"
 #include "nn/encoder.h"
 
+/*
+ * Gradients of weights, in tables shaped as lm_nn_weights' are, which are added to; an entry of
+ * NULL: not wanted.
+ */
+typedef struct lm_encoder_gradients {
+    float *const *model, *const *layers;
+    size_t first; /* layers before it want none, and nothing flows to them */
+} lm_encoder_gradients;
+
+/* Dropout as transformers' encoders have it: of embeddings, of what each half of a layer adds, and
+ * of attention's weights. */
+typedef struct lm_encoder_noise {
+    double hidden, attention; /* rates */
+    uint64_t seed, step;
+    const uint64_t *texts; /* (texts): each text's own counter */
+} lm_encoder_noise;
+
 typedef struct lm_encoder_grad {
     lm_context *ctx;
     const lm_encoder *encoder;
     const lm_nn_weights *weights;
+    bool plain;   /* matrices are rows of float32, and not packed */
+    size_t tapes; /* the layers that keep what the way back needs: all (L), or 0 for none but the
+                     last */
+    const lm_encoder_gradients *gradients; /* NULL: of no weights */
+    const lm_encoder_noise *noise;         /* NULL: nothing is dropped */
     size_t tokens, texts, longest;
     const size_t *offsets; /* (texts + 1); no text is empty */
     float *workspace;      /* lm_encoder_grad_size numbers */
@@ -23,9 +45,12 @@ typedef struct lm_encoder_grad {
 /* LM_UNSUPPORTED, by what it is, for an encoder or weights without a backward pass. */
 lm_status lm_encoder_grad_check(lm_context *ctx, const lm_encoder *encoder,
                                 const lm_nn_weights *weights);
+/* The same where gradients of all weights are wanted. */
+lm_status lm_encoder_train_check(lm_context *ctx, const lm_encoder *encoder,
+                                 const lm_nn_weights *weights);
 
 /* Numbers of the workspace for at most `tokens`, the longest text of which has `longest`. */
-size_t lm_encoder_grad_size(const lm_encoder *encoder, size_t tokens, size_t longest);
+size_t lm_encoder_grad_size(const lm_encoder *encoder, size_t tokens, size_t longest, size_t tapes);
 
 /* Width of sums: the embeddings', which may be another than the stack's. */
 size_t lm_encoder_sum_width(const lm_encoder *encoder);
@@ -40,7 +65,18 @@ lm_status lm_encoder_sums(lm_context *ctx, const lm_encoder *encoder, const lm_n
 /* From sums (tokens, E) to *hidden (tokens, D), which lies in the workspace. */
 lm_status lm_encoder_grad_forward(const lm_encoder_grad *run, const float *sums,
                                   const float **hidden);
-/* Behind it: from the gradient of hidden states (tokens, D), which is used up, to that of sums. */
+/*
+ * Behind it: from the gradient of hidden states (tokens, D), which is used up, to that of sums, or
+ * of weights alone where dsums is NULL.
+ */
 lm_status lm_encoder_grad_backward(const lm_encoder_grad *run, float *dhidden, float *dsums);
+
+/*
+ * From the gradient of a batch's sums to those of its tables. `touched` (vocabulary), or NULL, gets
+ * a 1 for each word.
+ */
+lm_status lm_encoder_sums_backward(lm_context *ctx, const lm_encoder *encoder,
+                                   const lm_encoder_gradients *gradients, const lm_batch *batch,
+                                   const float *dsums, unsigned char *touched);
 
 #endif

@@ -10,6 +10,7 @@
 #ifndef LM_NN_GRAD_H
 #define LM_NN_GRAD_H
 
+#include "nn/dropout.h"
 #include "nn/nn.h"
 
 /* y (rows, out) = x (rows, in) · weightᵀ + bias. */
@@ -23,6 +24,13 @@ lm_status lm_linear_forward(lm_context *ctx, const lm_linear *args, const float 
 /* dx is not dy; NULL: not wanted. */
 lm_status lm_linear_backward(lm_context *ctx, const lm_linear *args, const float *x,
                              const float *dy, float *dx, float *dweight, float *dbias);
+
+/*
+ * Of lm_nn_embed: the gradient of sums (T, D) is added to those rows of the tables that the sums
+ * were made of. Tables are gradients here, of float32, which lm_nn_embedding has as its tables;
+ * NULL: not wanted.
+ */
+lm_status lm_nn_embed_backward(lm_context *ctx, const lm_nn_embedding *args, const float *dsums);
 
 /* Of lm_nn_norm over rows of `width`; dx may be dy. */
 void lm_norm_backward(const lm_norm *norm, size_t rows, size_t width, const float *x,
@@ -57,6 +65,8 @@ typedef struct lm_attend {
     const float *bias; /* NULL, or lm_nn_bucket_bias's for `bias_positions` */
     size_t bias_positions;
     const lm_nn_disentangled *places; /* NULL, or what distances add; it needs no room */
+    const lm_dropout *dropout;        /* of weights behind softmax; NULL: none */
+    uint64_t noise;                   /* the text's counter of dropout */
     float *room;                      /* lm_attend_room numbers */
 } lm_attend;
 

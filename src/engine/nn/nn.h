@@ -52,6 +52,18 @@ typedef struct lm_nn_embedding {
     const size_t *offsets; /* (texts + 1) */
 } lm_nn_embedding;
 
+/*
+ * The row of a token's position, of which `counted` stand before it. A padding token that a text
+ * spells out is no padding to the reference's attention, but its position is that of padding.
+ */
+static inline size_t
+lm_nn_position_of(const lm_nn_embedding *args, size_t token, size_t *counted)
+{
+    if (args->skip_padding && (size_t)args->ids[token] + 1 == args->first_position)
+        return args->first_position - 1;
+    return args->first_position + (*counted)++;
+}
+
 lm_status lm_nn_embed(lm_context *ctx, const lm_kernels *kernels, const lm_nn_embedding *args,
                       float *out); /* (T, D) */
 

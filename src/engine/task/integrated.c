@@ -282,7 +282,7 @@ make_room(path_run *run)
     size_t inputs = lm_lay_bytes(&size, rows * run->width * number);
     size_t gradients = lm_lay_bytes(&size, rows * run->width * number);
     size_t dhidden = lm_lay_bytes(&size, rows * run->hidden * number);
-    size_t space = lm_encoder_grad_size(&run->encoder, rows, run->tokens);
+    size_t space = lm_encoder_grad_size(&run->encoder, rows, run->tokens, 0);
     size_t workspace = lm_lay_bytes(&size, space * number);
     size_t room =
         lm_lay_bytes(&size, lm_score_path_room(run->score.steps, run->score.head) * number);

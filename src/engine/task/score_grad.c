@@ -295,6 +295,13 @@ static void (*const pool_gradients[])(const float *x, size_t first, size_t rows,
     [LM_POOL_LAST] = last_backward,
 };
 
+void
+lm_pool_backward(lm_pooling pooling, const float *x, size_t first, size_t rows, size_t width,
+                 const float *dy, float *dx)
+{
+    pool_gradients[pooling](x, first, rows, width, dy, dx);
+}
+
 /* ---- All of it ---- */
 
 /* Poolings, modules, length: what the head reads, which is at most the embedding's width. */
@@ -328,8 +335,8 @@ embed_backward(const lm_score_path *path, const path_room *room, const float *x,
     LM_TRY(steps_backward(path, room, &d));
     memset(dx, 0, rows * path->hidden * sizeof *dx);
     for (size_t i = 0; i < steps->pooling_count; i++)
-        pool_gradients[steps->poolings[i]](x, path->excluded, rows, path->hidden,
-                                           d + i * path->hidden, dx);
+        lm_pool_backward(steps->poolings[i], x, path->excluded, rows, path->hidden,
+                         d + i * path->hidden, dx);
     return LM_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
  * score_grad.h - a label's score with its gradient, back through the head, the modules and the
- * poolings to the hidden states of a text (private to task/).
+ * poolings to the hidden states of a text.
  */
 #ifndef LM_TASK_SCORE_GRAD_H
 #define LM_TASK_SCORE_GRAD_H
@@ -19,6 +19,11 @@ typedef struct lm_score_path {
     int label;
     float *room; /* lm_score_path_room numbers */
 } lm_score_path;
+
+/* Of lm_pool_rows: what comes to rows first … rows − 1 of dy (width) is added to dx (rows, width).
+ */
+void lm_pool_backward(lm_pooling pooling, const float *x, size_t first, size_t rows, size_t width,
+                      const float *dy, float *dx);
 
 size_t lm_score_path_room(const lm_steps *steps, const lm_head *head);
 

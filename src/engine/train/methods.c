@@ -7,6 +7,7 @@
 
 #include "train/auto.h"
 #include "train/filter.h"
+#include "train/finetune.h"
 #include "train/linear.h"
 #include "train/ngram.h"
 #include "train/unigram.h"
@@ -18,6 +19,12 @@ const lm_method *const lm_methods[] = {
     &lm_method_auto,
     &lm_method_unigram,
     &lm_method_filter,
+    &lm_method_finetune_classification,
+    &lm_method_finetune_tagging,
+    &lm_method_finetune_similarity,
+    &lm_method_finetune_regression,
+    &lm_method_finetune_rerank,
+    &lm_method_finetune_masked,
     NULL,
 };
 

@@ -754,6 +754,7 @@ training_store(training *t, lm_train_outcome *outcome, const char *more)
         t->base = lmtext_model_use(t->base->relid); /* a commit has let it go */
     base = outcome->without_base ? NULL : t->base;
     options.base_model = base != NULL ? &base->model : NULL;
+    options.task = outcome->task;
     options.metrics = metrics_json(t, outcome, more);
     lmtext_version_create(t->name, &source, base != NULL ? base->relid : InvalidOid, &options,
                           &version);

@@ -1,0 +1,360 @@
+/*
+ * tuned.c - a model that is fine-tuned, from its files to a network. The head comes from the
+ * family's table: what the new folder is imported as.
+ */
+#include "train/tuned.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "train/tuned_tasks.h"
+
+#define EVALUATED_TOKENS ((size_t)4096) /* of a pass that measures, at most */
+
+void
+lm_tuned_settings_default(lm_tuned_settings *settings)
+{
+    *settings = (lm_tuned_settings){
+        .encoder = {.train_layers = -1, .hidden_dropout = -1, .attention_dropout = -1},
+        .dropout = -1,
+        .scale = 20,
+        .margin = 5,
+        .masked = 0.15,
+    };
+}
+
+/* What the training must know of the loaded model, which may go before it starts. */
+static void
+look_at(lm_tuned *tuned, const lm_model *model, const lm_tokenizer *tokenizer)
+{
+    const lm_steps *steps = lm_model_steps(model);
+
+    tuned->embeds = steps && steps->pooling_count == 1 && steps->count == 0 && !steps->mix &&
+                    !model->info.cut && !lm_model_head(model);
+    tuned->pooling = tuned->embeds ? steps->poolings[0] : LM_POOL_NONE;
+    tuned->normalize = model->sentence.normalize;
+    tuned->special = (size_t)lm_tokenizer_special_count(tokenizer, false);
+    tuned->special_before = lm_tokenizer_special_before(tokenizer);
+    tuned->mask_id = lm_token_id(tokenizer, "[MASK]", strlen("[MASK]"));
+    if (tuned->mask_id < 0)
+        tuned->mask_id = lm_token_id(tokenizer, "<mask>", strlen("<mask>"));
+}
+
+lm_status
+lm_tuned_open(lm_context *ctx, const lm_train_base *base, const lm_tuned_task *task,
+              const lm_tuned_settings *settings, size_t per_row, lm_tuned **tuned)
+{
+    const lm_tokenizer *tokenizer = lm_model_tokenizer(base->model);
+    lm_tuned *new = lm_alloc_zero(ctx, sizeof *new);
+
+    if (!new)
+        return LM_NO_MEMORY;
+    *tuned = new;
+    new->ctx = ctx;
+    new->task = task;
+    new->settings = *settings;
+    lm_arena_init(&new->arena, ctx);
+    if (!lm_model_weights(base->model) || lm_model_needs_base(base->model) || !tokenizer ||
+        base->model->routes)
+        return lm_raise(ctx, LM_UNSUPPORTED, "only a model with an encoder can be trained");
+    look_at(new, base->model, tokenizer);
+    LM_TRY(lm_tuned_texts_open(ctx, tokenizer, (size_t)base->model->info.max_tokens, per_row,
+                               &new->texts));
+    return lm_kept_open(ctx, &new->arena, base, &new->kept);
+}
+
+void
+lm_tuned_close(lm_tuned *tuned)
+{
+    if (!tuned)
+        return;
+    if (tuned->started) {
+        lm_lora_close(&tuned->lora);
+        lm_tuned_encoder_close(&tuned->encoder);
+        if (tuned->plain.head)
+            lm_tuned_head_close(&tuned->head);
+    }
+    lm_tuned_texts_close(&tuned->texts);
+    lm_kept_close(&tuned->kept);
+    lm_free(tuned->ctx, tuned->labels);
+    lm_free(tuned->ctx, tuned->numbers);
+    lm_free(tuned->ctx, tuned->values);
+    lm_free(tuned->ctx, tuned->changed);
+    lm_free(tuned->ctx, tuned->guessed);
+    lm_free(tuned->ctx, tuned->targets);
+    lm_free(tuned->ctx, tuned->counters);
+    lm_free(tuned->ctx, tuned->picked);
+    lm_free(tuned->ctx, tuned->room);
+    lm_confusion_free(tuned->confusion);
+    lm_entities_free(tuned->entities);
+    lm_arena_free(&tuned->arena);
+    lm_free(tuned->ctx, tuned);
+}
+
+lm_status
+lm_tuned_add_label(lm_tuned *tuned, int32_t label)
+{
+    LM_TRY(lm_tuned_grow(tuned->ctx, &tuned->labels, &tuned->label_room, tuned->label_count + 1,
+                         sizeof *tuned->labels));
+    tuned->labels[tuned->label_count++] = label;
+    return LM_OK;
+}
+
+lm_status
+lm_tuned_add_number(lm_tuned *tuned, float number)
+{
+    LM_TRY(lm_tuned_grow(tuned->ctx, &tuned->numbers, &tuned->number_room, tuned->number_count + 1,
+                         sizeof *tuned->numbers));
+    tuned->numbers[tuned->number_count++] = number;
+    return LM_OK;
+}
+
+/* ---- The start ---- */
+
+static lm_status
+copy_names(lm_tuned *tuned, const char *const *names, size_t count)
+{
+    const char **copies = lm_arena_array(&tuned->arena, count + 1, sizeof *copies);
+
+    if (!copies)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        if (!(copies[i] = lm_arena_copy(&tuned->arena, names[i], strlen(names[i]))))
+            return LM_NO_MEMORY;
+    tuned->names = copies;
+    tuned->name_count = count;
+    return LM_OK;
+}
+
+static const lm_head_kind *
+head_of(const lm_family *family, const char *task)
+{
+    for (size_t i = 0; i < family->head_count; i++)
+        if (strcmp(family->heads[i].task, task) == 0)
+            return &family->heads[i];
+    return NULL;
+}
+
+/* The head that the new model has, and config.json as it will be. */
+static lm_status
+choose_head(lm_tuned *tuned, const lm_family *family, const lm_head_kind **head)
+{
+    lm_checkpoint *checkpoint = &tuned->checkpoint;
+
+    if (!(*head = head_of(family, tuned->task->head_task))) {
+        lm_raise(tuned->ctx, LM_UNSUPPORTED, "models of this family have no head for the task");
+        lm_detail_found(tuned->ctx, "%s", family->name);
+        return lm_detail_key(tuned->ctx, "%s", tuned->task->name);
+    }
+    LM_TRY(lm_tuned_config(tuned, *head));
+    LM_TRY(lm_json_parse(tuned->ctx, &tuned->arena, tuned->config, strlen(tuned->config),
+                         checkpoint->config_file, &checkpoint->config));
+    LM_TRY(lm_family_head_pooling(tuned->ctx, family, *head, checkpoint->config, &tuned->pooling));
+    if (tuned->pooling != LM_POOL_LATE)
+        return LM_OK;
+    return lm_raise(tuned->ctx, LM_UNSUPPORTED, "a head of this form cannot be trained");
+}
+
+/* The embedding is trained as the base makes it. */
+static lm_status
+choose_embedding(lm_tuned *tuned)
+{
+    if (tuned->embeds)
+        return LM_OK;
+    return lm_raise(tuned->ctx, LM_UNSUPPORTED,
+                    "a model with modules behind its pooling cannot be trained");
+}
+
+/* A rate that config.json has under one of two keys; 0 where it has none. */
+static double
+rate_of(const lm_json *config, const char *key, const char *other)
+{
+    const lm_json *rate = lm_json_get(config, key);
+
+    if (!rate || rate->type != LM_JSON_NUMBER)
+        rate = lm_json_get(config, other);
+    return rate && rate->type == LM_JSON_NUMBER && rate->as.number >= 0 && rate->as.number < 1
+               ? rate->as.number
+               : 0;
+}
+
+static void
+choose_rates(lm_tuned *tuned)
+{
+    const lm_json *config = tuned->checkpoint.config;
+    lm_tuned_options *options = &tuned->settings.encoder;
+    const lm_json *own = lm_json_get(config, "classifier_dropout");
+
+    if (options->hidden_dropout < 0)
+        options->hidden_dropout = rate_of(config, "hidden_dropout_prob", "dropout");
+    if (options->attention_dropout < 0)
+        options->attention_dropout =
+            rate_of(config, "attention_probs_dropout_prob", "attention_dropout");
+    if (tuned->settings.dropout >= 0)
+        return;
+    tuned->settings.dropout = own && own->type == LM_JSON_NUMBER
+                                  ? rate_of(config, "classifier_dropout", "")
+                                  : options->hidden_dropout;
+    /* A head on the vocabulary has none. */
+    if (tuned->task == &lm_tuned_masked)
+        tuned->settings.dropout = 0;
+}
+
+static float
+head_eps(const lm_plain *plain)
+{
+    float eps = plain->encoder.stack.blocks[0].eps;
+
+    if (plain->family->head_eps > 0)
+        memcpy(&eps, (const char *)plain->config + plain->family->head_eps, sizeof eps);
+    return eps;
+}
+
+static lm_status
+read_weights(lm_tuned *tuned, const lm_family *family, const lm_head_kind *head)
+{
+    lm_rng rng;
+
+    LM_TRY(
+        lm_plain_plan(tuned->ctx, &tuned->arena, family, head, &tuned->checkpoint, &tuned->plain));
+    tuned->values = lm_alloc_array(tuned->ctx, tuned->plain.numbers + 1, sizeof *tuned->values);
+    if (!tuned->values)
+        return LM_NO_MEMORY;
+    lm_rng_seed(&rng, tuned->settings.seed);
+    LM_TRY(lm_plain_read(tuned->ctx, &tuned->plain, &tuned->kept.source, &rng, tuned->values));
+    for (size_t i = 0; i < tuned->checkpoint.tensors.file_count; i++)
+        lm_kept_drop(&tuned->kept, tuned->checkpoint.tensors.files[i]);
+    choose_rates(tuned);
+    tuned->settings.encoder.adapters = tuned->settings.lora_rank > 0;
+    tuned->settings.encoder.all_words = tuned->task == &lm_tuned_masked;
+    tuned->started = true;
+    LM_TRY(lm_tuned_encoder_open(tuned->ctx, &tuned->plain, &tuned->settings.encoder, tuned->values,
+                                 &tuned->encoder));
+    if (tuned->settings.lora_rank > 0)
+        LM_TRY(lm_lora_open(tuned->ctx, &tuned->encoder, (size_t)tuned->settings.lora_rank,
+                            tuned->settings.lora_alpha, &rng, &tuned->lora));
+    return head ? lm_tuned_head_open(tuned->ctx, &tuned->encoder, head_eps(&tuned->plain),
+                                     tuned->settings.dropout, &tuned->head)
+                : LM_OK;
+}
+
+lm_status
+lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count)
+{
+    const lm_tuned_task *task = tuned->task;
+    const lm_family *family;
+    const lm_head_kind *head = NULL;
+
+    LM_TRY(copy_names(tuned, task->label ? &task->label : names, task->label ? 1 : count));
+    LM_TRY(lm_checkpoint_open(tuned->ctx, &tuned->arena, &tuned->kept.source, NULL,
+                              &tuned->checkpoint));
+    LM_TRY(lm_family_find(tuned->ctx, tuned->checkpoint.config, &family));
+    LM_TRY(task->head_task ? choose_head(tuned, family, &head) : choose_embedding(tuned));
+    return read_weights(tuned, family, head);
+}
+
+/* ---- The network ---- */
+
+static size_t
+row_bytes(void *self, size_t row)
+{
+    const lm_tuned *tuned = self;
+
+    return lm_tuned_row_bytes(&tuned->encoder, lm_tuned_texts_row_tokens(&tuned->texts, row));
+}
+
+static lm_status
+touch(void *self, const size_t *rows, size_t count)
+{
+    lm_tuned *tuned = self;
+
+    lm_tuned_touch(&tuned->encoder, &tuned->texts, rows, count);
+    return LM_OK;
+}
+
+static lm_status
+weigh(void *self, const size_t *rows, size_t count, double *weight)
+{
+    const lm_tuned *tuned = self;
+
+    *weight = tuned->task->weight(tuned, rows, count);
+    return LM_OK;
+}
+
+static lm_status
+run(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pass, double *loss)
+{
+    const float *states;
+
+    LM_TRY(lm_lora_add(&tuned->lora));
+    if (tuned->task == &lm_tuned_masked)
+        LM_TRY(lm_tuned_mask(tuned, rows, count, pass));
+    LM_TRY(lm_tuned_forward(&tuned->encoder, &tuned->texts, rows, count, tuned->changed, pass,
+                            &states));
+    return tuned->task->loss(tuned, rows, count, pass, states, loss);
+}
+
+static lm_status
+pass_rows(void *self, const size_t *rows, size_t count, const lm_pass *pass, double *loss)
+{
+    lm_tuned *tuned = self;
+
+    LM_TRY(run(tuned, rows, count, pass, loss));
+    if (!pass->training)
+        return LM_OK;
+    LM_TRY(lm_tuned_backward(&tuned->encoder));
+    return lm_lora_backward(&tuned->lora);
+}
+
+/* Rows of a pass that measures: as many as have not too many tokens, at least one. */
+static size_t
+some_rows(const lm_tuned *tuned, const size_t *rows, size_t count)
+{
+    size_t tokens = 0, taken = 0;
+
+    while (taken < count) {
+        tokens += lm_tuned_texts_row_tokens(&tuned->texts, rows[taken]);
+        if (taken > 0 && tokens > EVALUATED_TOKENS)
+            break;
+        taken++;
+    }
+    return taken;
+}
+
+static lm_status
+measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
+{
+    lm_tuned *tuned = self;
+    const lm_pass pass = {.weight = tuned->task->weight(tuned, rows, count),
+                          .seed = tuned->settings.seed};
+
+    *measures = (lm_measures){.loss = 0};
+    memset(tuned->sums, 0, sizeof tuned->sums);
+    for (size_t i = 0, some; i < count; i += some) {
+        some = some_rows(tuned, rows + i, count - i);
+        LM_TRY(run(tuned, rows + i, some, &pass, &measures->loss));
+        if (tuned->task->add)
+            LM_TRY(tuned->task->add(tuned, rows + i, some));
+    }
+    return tuned->task->finish ? tuned->task->finish(tuned, measures) : LM_OK;
+}
+
+void
+lm_tuned_network(lm_tuned *tuned, lm_network *network)
+{
+    const bool adapted = tuned->lora.count > 0;
+
+    *network = (lm_network){
+        .self = tuned,
+        .params = adapted ? tuned->lora.params : tuned->encoder.params,
+        .param_count = adapted ? tuned->lora.param_count : tuned->encoder.param_count,
+        .rows = tuned->texts.texts / tuned->texts.per_row,
+        .whole_batches = tuned->task->whole_batches,
+        .weight = weigh,
+        .touch = touch,
+        .pass = pass_rows,
+        .measure = measure,
+        .row_bytes = row_bytes,
+    };
+}

@@ -1,0 +1,96 @@
+/*
+ * tuned_kept.c - files in memory as a source.
+ */
+#include "train/tuned_kept.h"
+
+#include <string.h>
+
+static lm_kept_file *
+find(const lm_kept *kept, const char *name)
+{
+    for (size_t i = 0; i < kept->count; i++)
+        if (strcmp(kept->files[i].name, name) == 0)
+            return &kept->files[i];
+    return NULL;
+}
+
+static lm_status
+stat_file(lm_context *ctx, void *opaque, const char *name, bool *found, uint64_t *size)
+{
+    const lm_kept_file *file = find(opaque, name);
+
+    *found = file != NULL;
+    *size = file ? file->bytes.size : 0;
+    return LM_OK;
+}
+
+static lm_status
+read_file(lm_context *ctx, void *opaque, const char *name, uint64_t offset, void *dest,
+          size_t length)
+{
+    const lm_kept_file *file = find(opaque, name);
+
+    if (!file || offset > file->bytes.size || length > file->bytes.size - offset)
+        return lm_raise(ctx, LM_INTERNAL, "a file of the base was not kept");
+    memcpy(dest, file->bytes.data + offset, length);
+    return LM_OK;
+}
+
+#define PIECE ((size_t)1 << 20) /* read at once, between two polls */
+
+static lm_status
+keep_file(lm_kept *kept, const lm_source *source, lm_kept_file *file)
+{
+    bool found;
+    uint64_t size;
+
+    LM_TRY(source->stat(kept->ctx, source->opaque, file->name, &found, &size));
+    if (!found || size > SIZE_MAX)
+        return lm_raise(kept->ctx, LM_NO_FILE, "a file of the base is missing");
+    LM_TRY(lm_buffer_reserve(&file->bytes, (size_t)size));
+    while (file->bytes.size < (size_t)size) {
+        const size_t left = (size_t)size - file->bytes.size, length = left < PIECE ? left : PIECE;
+
+        LM_TRY(lm_poll(kept->ctx));
+        LM_TRY(source->read(kept->ctx, source->opaque, file->name, file->bytes.size,
+                            file->bytes.data + file->bytes.size, length));
+        file->bytes.size += length;
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_kept_open(lm_context *ctx, lm_arena *arena, const lm_train_base *base, lm_kept *kept)
+{
+    const size_t count = (size_t)base->file_count;
+
+    *kept = (lm_kept){.ctx = ctx, .source = {kept, stat_file, read_file}};
+    if (!(kept->files = lm_arena_zero(arena, (count + 1) * sizeof *kept->files)))
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        lm_kept_file *file = &kept->files[kept->count];
+
+        lm_buffer_init(&file->bytes, ctx);
+        if (!(file->name = lm_arena_copy(arena, base->files[i], strlen(base->files[i]))))
+            return LM_NO_MEMORY;
+        kept->count++;
+        LM_TRY(keep_file(kept, base->source, file));
+    }
+    return LM_OK;
+}
+
+void
+lm_kept_close(lm_kept *kept)
+{
+    for (size_t i = 0; i < kept->count; i++)
+        lm_buffer_free(&kept->files[i].bytes);
+}
+
+void
+lm_kept_drop(lm_kept *kept, const char *name)
+{
+    lm_kept_file *file = find(kept, name);
+
+    if (file)
+        lm_buffer_free(&file->bytes);
+}

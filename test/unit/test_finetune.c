@@ -1,0 +1,588 @@
+/*
+ * test_finetune.c - encoders in training: torch's losses and gradients, recorded by
+ * scripts/make-finetune.py, and its losses of 20 steps; the model that is written has the scores of
+ * the training.
+ */
+#include "golden.h"
+#include "loaded.h"
+#include "task/tag.h"
+#include "train/tuned.h"
+
+#define RECORDED "test/golden/finetune.json"
+
+enum { MOST_TEXTS = 16, STEPS = 20 };
+
+typedef struct recorded {
+    golden_folder file;
+    const lm_json *root;
+} recorded;
+
+static void
+open_recorded(recorded *r, lm_context *ctx)
+{
+    memset(r, 0, sizeof *r);
+    lm_arena_init(&r->file.arena, ctx);
+    golden_add_file(&r->file, RECORDED, "finetune.json");
+    CHECK_OK(ctx, lm_json_parse(ctx, &r->file.arena, r->file.files.files[0].data,
+                                r->file.files.files[0].size, "finetune.json", &r->root));
+}
+
+/* ---- A model in training ---- */
+
+typedef struct trained {
+    lm_context *ctx;
+    lm_arena arena;
+    lm_source_dir *dir;
+    lm_source source;
+    loaded_model loaded;
+    lm_tuned *tuned;
+    lm_network network;
+    const char *names[8];
+    size_t name_count;
+} trained;
+
+static lm_status
+open_base(trained *t, lm_context *ctx, const char *folder, const lm_tuned_task *task,
+          const lm_tuned_settings *settings, size_t per_row)
+{
+    const lm_model_options options = {.as_embedding = true};
+    char path[256];
+    lm_file_list list;
+    lm_train_base base = {.name = folder};
+
+    memset(t, 0, sizeof *t);
+    t->ctx = ctx;
+    lm_arena_init(&t->arena, ctx);
+    snprintf(path, sizeof path, "%s/%s", GOLDEN_ROOT, folder);
+    LM_TRY(lm_source_dir_open(ctx, path, true, &t->dir, &t->source));
+    LM_TRY(loaded_open_with(ctx, &t->source, &options, lm_kernels_active(), &t->loaded));
+    LM_TRY(lm_checkpoint_list(ctx, &t->arena, &t->source, &list));
+    base.source = &t->source;
+    base.files = list.names;
+    base.file_count = (int)list.count;
+    base.model = &t->loaded.model;
+    return lm_tuned_open(ctx, &base, task, settings, per_row, &t->tuned);
+}
+
+static void
+close_trained(trained *t)
+{
+    lm_tuned_close(t->tuned);
+    if (t->loaded.image)
+        loaded_close(t->ctx, &t->loaded);
+    if (t->dir)
+        lm_source_dir_close(t->ctx, t->dir);
+    lm_arena_free(&t->arena);
+}
+
+/* Without dropout. */
+static lm_tuned_settings
+plain_settings(void)
+{
+    lm_tuned_settings settings;
+
+    lm_tuned_settings_default(&settings);
+    settings.dropout = settings.encoder.hidden_dropout = settings.encoder.attention_dropout = 0;
+    return settings;
+}
+
+static bool
+is_tagging(const lm_json *each)
+{
+    return lm_json_is_string(lm_json_get(each, "task"), "tagging");
+}
+
+/* The texts of a case, whose ids must be the reference's, and their targets. */
+static lm_status
+add_texts(trained *t, const lm_json *each)
+{
+    const lm_json *text = lm_json_get(each, "texts")->as.items.first;
+    const lm_json *ids = lm_json_get(each, "ids")->as.items.first;
+    const lm_json *target = lm_json_get(each, "targets")->as.items.first;
+
+    t->tuned->texts.window = (size_t)lm_json_get(each, "window")->integer;
+    for (; text; text = text->next, ids = ids->next, target = target->next) {
+        const lm_json *id = ids->as.items.first;
+
+        LM_TRY(lm_tuned_texts_add(&t->tuned->texts,
+                                  (lm_text){text->as.string.bytes, text->as.string.length}));
+        CHECK_EQ_INT(t->tuned->texts.encoding.count, ids->as.items.count);
+        for (size_t i = 0; id; id = id->next)
+            CHECK_EQ_INT(t->tuned->texts.encoding.ids[i++], id->integer);
+        if (target->type == LM_JSON_NUMBER)
+            LM_TRY(lm_tuned_add_label(t->tuned, (int32_t)target->integer));
+        else
+            for (const lm_json *one = target->as.items.first; one; one = one->next)
+                LM_TRY(lm_tuned_add_label(t->tuned, (int32_t)one->integer));
+    }
+    return LM_OK;
+}
+
+static lm_status
+start_case(trained *t, lm_context *ctx, const lm_json *each, const lm_tuned_settings *settings)
+{
+    LM_TRY(open_base(t, ctx, lm_json_get(each, "folder")->as.string.bytes,
+                     is_tagging(each) ? &lm_tuned_tagging : &lm_tuned_classification, settings, 1));
+    LM_TRY(add_texts(t, each));
+    for (const lm_json *name = lm_json_get(each, "labels")->as.items.first; name; name = name->next)
+        t->names[t->name_count++] = name->as.string.bytes;
+    LM_TRY(lm_tuned_start(t->tuned, t->names, t->name_count));
+    lm_tuned_network(t->tuned, &t->network);
+    return LM_OK;
+}
+
+/* Loss and gradients of all rows. */
+static lm_status
+run_all(trained *t, double *loss)
+{
+    size_t rows[MOST_TEXTS];
+    lm_pass pass = {.training = true};
+
+    for (size_t i = 0; i < t->network.rows; i++)
+        rows[i] = i;
+    *loss = 0;
+    LM_TRY(t->network.weight(t->tuned, rows, t->network.rows, &pass.weight));
+    return t->network.pass(t->tuned, rows, t->network.rows, &pass, loss);
+}
+
+/* ---- torch's ---- */
+
+/* A name that the reference has, of a parameter: the same, or without what stands before. */
+static const lm_json *
+recorded_gradient(const lm_json *each, const char *name)
+{
+    for (const lm_json *one = lm_json_get(each, "gradients")->as.items.first; one;
+         one = one->next) {
+        const size_t own = strlen(name), theirs = one->key_length;
+
+        if (own <= theirs && strcmp(one->key + theirs - own, name) == 0)
+            return one;
+        if (theirs <= own && strcmp(name + own - theirs, one->key) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static void
+check_gradient(const recorded *r, const lm_json *each, const lm_param *param)
+{
+    const lm_json *wanted = recorded_gradient(each, param->name), *number;
+    const lm_json *rate = lm_json_get(r->root, "rates")->as.items.first;
+    const size_t count = param->rows * param->columns;
+    double length = 0;
+
+    if (!wanted) {
+        UNIT_FAIL("%s: torch has no %s", lm_json_get(each, "folder")->as.string.bytes, param->name);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        length += (double)param->grad[i] * (double)param->grad[i];
+    number = wanted->as.items.first;
+    length = sqrt(length) - number->as.number;
+    for (;;) {
+        const double bound = 1e-4 * fmax(1e-2, wanted->as.items.first->as.number);
+        double product = 0;
+
+        if (!(fabs(length) <= bound))
+            UNIT_FAIL("%s, %s: off by %g", lm_json_get(each, "folder")->as.string.bytes,
+                      param->name, length);
+        if (!(number = number->next))
+            break;
+        for (size_t i = 0; i < count; i++)
+            product += (double)param->grad[i] * cos(rate->as.number * (double)i);
+        length = product - number->as.number;
+        rate = rate->next;
+    }
+}
+
+static void
+compare_gradients(const recorded *r, lm_context *ctx, const lm_json *each, size_t memory)
+{
+    lm_tuned_settings settings = plain_settings();
+    trained t;
+    double loss = 0;
+
+    settings.encoder.memory = memory;
+    if (start_case(&t, ctx, each, &settings) != LM_OK || run_all(&t, &loss) != LM_OK) {
+        UNIT_FAIL("%s: %s", lm_json_get(each, "folder")->as.string.bytes, ctx->error.message);
+        close_trained(&t);
+        return;
+    }
+    CHECK_NEAR(loss, lm_json_get(each, "loss")->as.number, 1e-5);
+    for (size_t i = 0; i < t.network.param_count; i++)
+        check_gradient(r, each, &t.network.params[i]);
+    close_trained(&t);
+}
+
+/* With memory for all layers, and for one. */
+static void
+test_gradients(void)
+{
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next) {
+        compare_gradients(&r, &ctx, each, 0);
+        compare_gradients(&r, &ctx, each, 1);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
+typedef struct curve {
+    double losses[STEPS + 1];
+    int count;
+} curve;
+
+static void
+keep_loss(void *opaque, const lm_trainer_report *report)
+{
+    curve *c = opaque;
+
+    if (!report->held_out && report->step >= 1 && report->step <= STEPS)
+        c->losses[report->step - 1] = report->loss;
+}
+
+static lm_status
+run_steps(trained *t, curve *c)
+{
+    lm_trainer_options options;
+    const lm_trainer_hooks hooks = {.report = keep_loss, .opaque = c};
+    lm_trainer_result result;
+    size_t order[MOST_TEXTS];
+
+    lm_trainer_defaults(&options);
+    options.batch_size = 4;
+    options.steps = STEPS;
+    options.shuffle = false;
+    options.log_steps = 1;
+    for (size_t i = 0; i < t->network.rows; i++)
+        order[i] = i;
+    return lm_trainer_run(t->ctx, &t->network, &options, order, t->network.rows, t->network.rows,
+                          NULL, &hooks, &result);
+}
+
+static void
+test_curves(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next) {
+        const lm_json *wanted = lm_json_get(each, "curve")->as.items.first;
+        curve c = {.count = 0};
+        trained t;
+
+        if (start_case(&t, &ctx, each, &settings) != LM_OK || run_steps(&t, &c) != LM_OK)
+            UNIT_FAIL("%s: %s", lm_json_get(each, "folder")->as.string.bytes, ctx.error.message);
+        for (int i = 0; i < STEPS; i++, wanted = wanted->next)
+            if (!(fabs(c.losses[i] - wanted->as.number) <= 1e-3))
+                UNIT_FAIL("%s, step %d: %g, wanted %g",
+                          lm_json_get(each, "folder")->as.string.bytes, i, c.losses[i],
+                          wanted->as.number);
+        close_trained(&t);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
+/* ---- The model that is written ---- */
+
+static void
+free_files(lm_train_outcome *outcome)
+{
+    for (int i = 0; i < outcome->file_count; i++)
+        lm_buffer_free(&outcome->files[i].bytes);
+}
+
+/* Probabilities of a row, as the training has them. */
+static void
+own_scores(trained *t, size_t row, float *scores)
+{
+    const lm_pass pass = {.weight = 1};
+    double loss = 0;
+
+    CHECK_OK(t->ctx, t->network.pass(t->tuned, &row, 1, &pass, &loss));
+    memcpy(scores, t->tuned->head.scores, t->name_count * sizeof *scores);
+    lm_kernels_active()->softmax_f32(t->name_count, scores);
+}
+
+static void
+compare_scores(trained *t, const lm_train_outcome *outcome, const lm_json *each)
+{
+    const lm_json *text = lm_json_get(each, "texts")->as.items.first;
+    const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    fake_source files = {.count = 0};
+    const lm_source source = fake_open(&files);
+    lm_session *session;
+    loaded_model loaded;
+
+    for (int i = 0; i < outcome->file_count; i++)
+        fake_add_bytes(&files, outcome->files[i].name, outcome->files[i].bytes.data,
+                       outcome->files[i].bytes.size);
+    CHECK_OK(t->ctx, loaded_open(t->ctx, &source, lm_kernels_active(), &loaded));
+    CHECK_OK(t->ctx, lm_session_create(t->ctx, &session));
+    CHECK_STR(loaded.info.task, "classification");
+    CHECK_EQ_INT(loaded.info.label_count, t->name_count);
+    for (size_t row = 0; text; text = text->next, row++) {
+        const lm_text body = {text->as.string.bytes, text->as.string.length};
+        float scores[8], own[8];
+
+        own_scores(t, row, own);
+        CHECK_OK(t->ctx,
+                 lm_classify(t->ctx, session, &loaded.model, &body, 1, &options, scores, NULL));
+        for (size_t i = 0; i < t->name_count; i++)
+            CHECK_NEAR((double)scores[i], (double)own[i], 1e-5);
+    }
+    lm_session_free(session);
+    loaded_close(t->ctx, &loaded);
+}
+
+static void
+test_written(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first;
+         each && !is_tagging(each); each = each->next) {
+        lm_train_outcome outcome = {.file_count = 0};
+        curve c = {.count = 0};
+        trained t;
+
+        CHECK_OK(&ctx, start_case(&t, &ctx, each, &settings));
+        CHECK_OK(&ctx, run_steps(&t, &c));
+        CHECK_OK(&ctx, lm_tuned_write(t.tuned, &outcome));
+        compare_scores(&t, &outcome, each);
+        free_files(&outcome);
+        close_trained(&t);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
+/* ---- Differences: of all tasks, with dropout ---- */
+
+enum { ROWS = 4 };
+
+/* Three texts a row, if the task wants them, with a number or a label. */
+static lm_status
+add_differing(trained *t, size_t per_row)
+{
+    static const char *const texts[] = {"a cat on the mat", "the world", "it is not so",
+                                        "way of the cats",  "no hello",  "the mat is on the cat"};
+    lm_tuned *tuned = t->tuned;
+
+    for (size_t i = 0; i < ROWS * per_row; i++) {
+        const char *text = texts[i * 5 % 6];
+
+        LM_TRY(lm_tuned_texts_add(&tuned->texts, (lm_text){text, strlen(text)}));
+        for (size_t token = 0;
+             tuned->task == &lm_tuned_tagging && token < tuned->texts.encoding.count; token++)
+            LM_TRY(lm_tuned_add_label(tuned, token % 3 == 0 ? LM_IGNORED : (int32_t)(i % 2)));
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        LM_TRY(lm_tuned_add_number(tuned, (float)i / ROWS));
+        if (tuned->task == &lm_tuned_classification)
+            LM_TRY(lm_tuned_add_label(tuned, (int32_t)(i % 2)));
+    }
+    return LM_OK;
+}
+
+static double
+loss_at(trained *t, double along, double length)
+{
+    double loss = 0;
+
+    for (size_t i = 0; i < t->network.param_count; i++) {
+        const lm_param *param = &t->network.params[i];
+
+        for (size_t j = 0; j < param->rows * param->columns; j++)
+            param->value[j] += (float)(along * (double)param->grad[j] / length);
+    }
+    {
+        /* The gradients stay: they are copied back by the caller. */
+        const size_t rows[ROWS] = {0, 1, 2, 3};
+        lm_pass pass = {.training = true, .seed = 7, .step = 3};
+
+        CHECK_OK(t->ctx, t->network.weight(t->tuned, rows, ROWS, &pass.weight));
+        CHECK_OK(t->ctx, t->network.pass(t->tuned, rows, ROWS, &pass, &loss));
+    }
+    return loss;
+}
+
+/* Along its gradient a loss rises by the gradient's length. */
+static void
+check_differences(const char *folder, const lm_tuned_task *task, lm_tuned_settings settings,
+                  size_t per_row)
+{
+    static const char *const labels[] = {"a", "b"};
+    const double step = 2e-3;
+    lm_context ctx;
+    trained t;
+    double length = 0, up, down;
+    float *kept;
+    size_t count = 0;
+
+    lm_context_init(&ctx);
+    settings.encoder.hidden_dropout = 0.2;
+    settings.encoder.attention_dropout = 0.3;
+    CHECK_OK(&ctx, open_base(&t, &ctx, folder, task, &settings, per_row));
+    CHECK_OK(&ctx, add_differing(&t, per_row));
+    CHECK_OK(&ctx, lm_tuned_start(t.tuned, labels, 2));
+    lm_tuned_network(t.tuned, &t.network);
+    loss_at(&t, 0, 1);
+    for (size_t i = 0; i < t.network.param_count; i++)
+        count += t.network.params[i].rows * t.network.params[i].columns;
+    kept = malloc(count * sizeof *kept);
+    count = 0;
+    for (size_t i = 0; i < t.network.param_count; i++)
+        for (size_t j = 0; j < t.network.params[i].rows * t.network.params[i].columns; j++) {
+            kept[count++] = t.network.params[i].grad[j];
+            length += (double)t.network.params[i].grad[j] * (double)t.network.params[i].grad[j];
+        }
+    length = sqrt(length);
+    up = loss_at(&t, step, length);
+    count = 0;
+    for (size_t i = 0; i < t.network.param_count; i++)
+        for (size_t j = 0; j < t.network.params[i].rows * t.network.params[i].columns; j++)
+            t.network.params[i].grad[j] = kept[count++];
+    down = loss_at(&t, -2 * step, length);
+    if (!(fabs((up - down) / (2 * step) - length) <= 2e-2 * length))
+        UNIT_FAIL("%s of %s: %g, wanted %g", task->name, folder, (up - down) / (2 * step), length);
+    free(kept);
+    close_trained(&t);
+}
+
+static void
+test_differences(void)
+{
+    lm_tuned_settings settings;
+
+    lm_tuned_settings_default(&settings);
+    settings.label_smoothing = 0.1;
+    check_differences("bert", &lm_tuned_classification, settings, 1);
+    check_differences("modernbert", &lm_tuned_classification, settings, 1);
+    check_differences("bert", &lm_tuned_tagging, settings, 1);
+    settings.label_smoothing = 0;
+    settings.lora_rank = 3;
+    settings.lora_alpha = 6;
+    check_differences("bert", &lm_tuned_classification, settings, 1);
+    check_differences("bert", &lm_tuned_masked, settings, 1);
+    settings.lora_rank = 0;
+    check_differences("bert", &lm_tuned_regression, settings, 1);
+    check_differences("bert", &lm_tuned_rerank, settings, 1);
+    check_differences("bert", &lm_tuned_masked, settings, 1);
+    check_differences("bert-mask", &lm_tuned_masked, settings, 1);
+    settings.pairs = LM_TUNED_SCORED;
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 2);
+    settings.pairs = LM_TUNED_RANKED;
+    settings.scale = 2;
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 2);
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 3);
+    settings.pairs = LM_TUNED_TRIPLETS;
+    check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 3);
+}
+
+/* ---- Memory and cancel ---- */
+
+/* All of a training that is done with the context, of one step with dropout, and its measure. */
+static lm_status
+whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
+{
+    static const char *const labels[] = {"a", "b"};
+    const size_t rows[] = {0, 1};
+    lm_pass pass = {.weight = 2, .training = true, .seed = 1};
+    lm_train_outcome outcome = {.file_count = 0};
+    lm_tuned_settings settings;
+    lm_measures measures = {.loss = 0};
+    lm_status status;
+    double loss = 0;
+
+    lm_tuned_settings_default(&settings);
+    LM_TRY(lm_tuned_open(ctx, base, &lm_tuned_classification, &settings, 1, &t->tuned));
+    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"a cat", 5}));
+    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"the mat", 7}));
+    LM_TRY(lm_tuned_add_label(t->tuned, 0));
+    LM_TRY(lm_tuned_add_label(t->tuned, 1));
+    LM_TRY(lm_tuned_start(t->tuned, labels, 2));
+    lm_tuned_network(t->tuned, &t->network);
+    LM_TRY(t->network.touch(t->tuned, rows, 2));
+    LM_TRY(t->network.pass(t->tuned, rows, 2, &pass, &loss));
+    LM_TRY(t->network.measure(t->tuned, rows, 2, &measures));
+    CHECK(loss > 0 && measures.loss > 0 && measures.count == 2);
+    status = lm_tuned_write(t->tuned, &outcome);
+    free_files(&outcome);
+    return status;
+}
+
+/* With the fake's faults; the base is loaded without them. */
+static lm_status
+faulty_training(fake_memory *memory)
+{
+    const lm_model_options options = {.as_embedding = true};
+    lm_context good, ctx;
+    lm_train_base base = {.name = "bert"};
+    lm_file_list list;
+    trained t = {.ctx = &good};
+    lm_status status;
+
+    lm_context_init(&good);
+    fake_context(&ctx, memory);
+    lm_arena_init(&t.arena, &good);
+    CHECK_OK(&good, lm_source_dir_open(&good, GOLDEN_ROOT "/bert", true, &t.dir, &t.source));
+    CHECK_OK(&good, loaded_open_with(&good, &t.source, &options, lm_kernels_active(), &t.loaded));
+    CHECK_OK(&good, lm_checkpoint_list(&good, &t.arena, &t.source, &list));
+    base.source = &t.source;
+    base.files = list.names;
+    base.file_count = (int)list.count;
+    base.model = &t.loaded.model;
+    status = whole_training(&ctx, &t, &base);
+    close_trained(&t);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+static void
+test_no_memory(void)
+{
+    fake_memory whole = {.fail_at = 0};
+
+    CHECK_EQ_INT(faulty_training(&whole), LM_OK);
+    for (int at = unit_next_fault(0); at <= whole.calls; at = unit_next_fault(at)) {
+        fake_memory memory = {.fail_at = at};
+
+        CHECK_EQ_INT(faulty_training(&memory), LM_NO_MEMORY);
+    }
+}
+
+static void
+test_cancel(void)
+{
+    fake_memory whole = {.fail_at = 0};
+
+    CHECK_EQ_INT(faulty_training(&whole), LM_OK);
+    for (int at = unit_next_fault(0); at <= whole.polls; at = unit_next_fault(at)) {
+        fake_memory memory = {.stop_at = at};
+
+        CHECK_EQ_INT(faulty_training(&memory), LM_CANCELLED);
+    }
+}
+
+static const unit_case cases[] = {
+    {"gradients are torch's", test_gradients},
+    {"20 steps are torch's", test_curves},
+    {"what is written has the training's scores", test_written},
+    {"all tasks have the gradients that differences show", test_differences},
+    {"every allocation can fail", test_no_memory},
+    {"every poll can end a training", test_cancel},
+};
+
+UNIT_MAIN(cases)
