@@ -109,21 +109,27 @@ COMMENT ON COLUMN lmtext.train_runs.held_out_loss IS 'measured on the held-out r
 COMMENT ON COLUMN lmtext.train_runs.held_out_accuracy IS
     'measured on the held-out rows; NULL if there are none, and before the first step';
 
-CREATE FUNCTION lmtext_internal.get_train_log(
+CREATE FUNCTION lmtext_internal.get_train_curve(
     OUT run bigint, OUT model text, OUT step integer, OUT loss double precision,
     OUT held_out_loss double precision, OUT held_out_accuracy double precision,
-    OUT at timestamptz)
+    OUT at timestamptz, OUT epoch integer, OUT learning_rate double precision,
+    OUT gradient_norm double precision, OUT measures jsonb)
     RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'lmtext_get_train_log'
+    AS 'MODULE_PATHNAME', 'lmtext_get_train_curve'
     LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 100;
-COMMENT ON FUNCTION lmtext_internal.get_train_log() IS
+COMMENT ON FUNCTION lmtext_internal.get_train_curve() IS
     'curves of the trainings of train_runs, thinned to at most 128 points each';
 
-CREATE VIEW lmtext.train_log AS SELECT * FROM lmtext_internal.get_train_log() ORDER BY run, step;
+CREATE VIEW lmtext.train_log AS SELECT * FROM lmtext_internal.get_train_curve() ORDER BY run, step;
 COMMENT ON VIEW lmtext.train_log IS
     'curves of the trainings of lmtext.train_runs, thinned to at most 128 points each';
 COMMENT ON COLUMN lmtext.train_log.held_out_loss IS 'measured on the held-out rows; NULL if there are none';
 COMMENT ON COLUMN lmtext.train_log.held_out_accuracy IS 'measured on the held-out rows; NULL if there are none';
+COMMENT ON COLUMN lmtext.train_log.epoch IS 'counted from 1; NULL for methods without epochs';
+COMMENT ON COLUMN lmtext.train_log.learning_rate IS 'of the step, by the schedule; NULL for methods without one';
+COMMENT ON COLUMN lmtext.train_log.gradient_norm IS 'of the step, before clipping; NULL for methods without one';
+COMMENT ON COLUMN lmtext.train_log.measures IS
+    'figures on the held-out rows by name, at the end of an epoch; NULL if there are none';
 
 CREATE FUNCTION lmtext_internal.get_stats(
     OUT role text, OUT database text, OUT model regclass, OUT version text, OUT function text,

@@ -139,6 +139,26 @@ CREATE AGGREGATE lmtext.cross_entropy(log_probability double precision, tokens b
 COMMENT ON AGGREGATE lmtext.cross_entropy(double precision, bigint) IS
     'mean negative log probability of a token, in nats';
 
+-- 90-monitoring: epoch, learning rate, gradient norm and measures of trainings.
+CREATE FUNCTION lmtext_internal.get_train_curve(
+    OUT run bigint, OUT model text, OUT step integer, OUT loss double precision,
+    OUT held_out_loss double precision, OUT held_out_accuracy double precision,
+    OUT at timestamptz, OUT epoch integer, OUT learning_rate double precision,
+    OUT gradient_norm double precision, OUT measures jsonb)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'lmtext_get_train_curve'
+    LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 100;
+COMMENT ON FUNCTION lmtext_internal.get_train_curve() IS
+    'curves of the trainings of train_runs, thinned to at most 128 points each';
+
+CREATE OR REPLACE VIEW lmtext.train_log AS SELECT * FROM lmtext_internal.get_train_curve() ORDER BY run, step;
+COMMENT ON COLUMN lmtext.train_log.epoch IS 'counted from 1; NULL for methods without epochs';
+COMMENT ON COLUMN lmtext.train_log.learning_rate IS 'of the step, by the schedule; NULL for methods without one';
+COMMENT ON COLUMN lmtext.train_log.gradient_norm IS 'of the step, before clipping; NULL for methods without one';
+COMMENT ON COLUMN lmtext.train_log.measures IS
+    'figures on the held-out rows by name, at the end of an epoch; NULL if there are none';
+DROP FUNCTION lmtext_internal.get_train_log();
+
 -- 33-tag: labels of tokens.
 CREATE FUNCTION lmtext.tag(text text, model text DEFAULT NULL)
     RETURNS TABLE (token text, tag text, start integer, stop integer, score real)

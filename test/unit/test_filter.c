@@ -207,7 +207,7 @@ static lm_status
 learn(lm_context *ctx, lm_train_outcome *outcome)
 {
     const lm_method *method = &lm_method_filter;
-    const lm_train_watch watch = {NULL, NULL};
+    const lm_train_watch watch = {.report = NULL};
     lm_train_rows rows = {.count = ROWS, .vectors = the.vectors, .texts = {the.views}};
     char options[256];
     signed char answers[ROWS];

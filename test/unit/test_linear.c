@@ -52,7 +52,7 @@ learn(lm_context *ctx, int size, lm_train_outcome *outcome)
     static float vectors[ROWS * WIDTH];
     static lm_text labels[ROWS];
     const lm_method *method = &lm_method_linear;
-    const lm_train_watch watch = {count_report, &reports};
+    const lm_train_watch watch = {.report = count_report, .opaque = &reports};
     char options[256];
     void *training = NULL;
     lm_status status;
@@ -162,10 +162,14 @@ lacking_labels(void)
     lm_context_init(&ctx);
     method->defaults(options);
     CHECK_OK(&ctx, method->open(&ctx, options, WIDTH, &training));
-    CHECK_OK(&ctx, method->add_rows(training, &(lm_train_rows){1, vectors, {NULL, labels}}));
+    CHECK_OK(&ctx, method->add_rows(
+                       training,
+                       &(lm_train_rows){.count = 1, .vectors = vectors, .texts = {NULL, labels}}));
     CHECK_STR(method->lacking(training, &hint), "returned only one label");
     CHECK(hint != NULL);
-    CHECK_OK(&ctx, method->add_rows(training, &(lm_train_rows){2, vectors, {NULL, labels}}));
+    CHECK_OK(&ctx, method->add_rows(
+                       training,
+                       &(lm_train_rows){.count = 2, .vectors = vectors, .texts = {NULL, labels}}));
     CHECK(method->lacking(training, &hint) == NULL);
     method->close(training);
 }

@@ -83,7 +83,7 @@ train(lm_context *ctx, const lm_method *method, const lm_ngram_fit_options *chos
     if (status == LM_OK)
         status = add_rows(method, training, batch);
     if (status == LM_OK)
-        status = method->fit(training, &(lm_train_watch){ignore, NULL});
+        status = method->fit(training, &(lm_train_watch){.report = ignore});
     if (status == LM_OK)
         status = method->write(training, outcome);
     method->close(training);
@@ -409,7 +409,7 @@ choose(lm_context *ctx, const auto_options *chosen, lm_train_outcome *outcome)
     if (status == LM_OK)
         status = add_rows(method, training, 8);
     if (status == LM_OK)
-        status = method->fit(training, &(lm_train_watch){look_away, NULL});
+        status = method->fit(training, &(lm_train_watch){.report = look_away});
     if (status == LM_OK)
         status = method->write(training, outcome);
     method->close(training);
@@ -504,11 +504,13 @@ bad_options(void)
     CHECK_OK(&ctx, lm_method_ngram.open(&ctx, &bayes, 0, &training));
     CHECK_OK(&ctx,
              lm_method_ngram.add_rows(
-                 training, &(lm_train_rows){1, NULL, {&(lm_text){"a b", 3}, &(lm_text){"x", 1}}}));
+                 training, &(lm_train_rows){.count = 1,
+                                            .texts = {&(lm_text){"a b", 3}, &(lm_text){"x", 1}}}));
     CHECK_STR(lm_method_ngram.lacking(training, &hint), "returned only one label");
     CHECK_OK(&ctx,
              lm_method_ngram.add_rows(
-                 training, &(lm_train_rows){1, NULL, {&(lm_text){"a b", 3}, &(lm_text){"y", 1}}}));
+                 training, &(lm_train_rows){.count = 1,
+                                            .texts = {&(lm_text){"a b", 3}, &(lm_text){"y", 1}}}));
     CHECK(!lm_method_ngram.lacking(training, &hint));
     CHECK_EQ_INT(lm_method_ngram.fit(training, NULL), LM_BAD_ARGUMENT);
     lm_method_ngram.close(training);

@@ -266,15 +266,18 @@ too_little(void)
     CHECK_OK(&ctx, lm_method_unigram.open(&ctx, &chosen, 0, &training));
     for (int i = 0; i < 2; i++)
         texts[i] = (lm_text){empty[i], strlen(empty[i])};
-    CHECK_OK(&ctx, lm_method_unigram.add_rows(training, &(lm_train_rows){2, NULL, {texts}}));
+    CHECK_OK(&ctx,
+             lm_method_unigram.add_rows(training, &(lm_train_rows){.count = 2, .texts = {texts}}));
     CHECK_STR(lm_method_unigram.lacking(training, &hint), "returned texts without a word");
     for (size_t i = 0; i < ROWS; i++)
         texts[i] = (lm_text){rows[i], strlen(rows[i])};
-    CHECK_OK(&ctx, lm_method_unigram.add_rows(training, &(lm_train_rows){ROWS, NULL, {texts}}));
+    CHECK_OK(&ctx, lm_method_unigram.add_rows(training,
+                                              &(lm_train_rows){.count = ROWS, .texts = {texts}}));
     CHECK_STR(lm_method_unigram.lacking(training, &hint), "returned no word as often as min_count");
     CHECK_STR(hint, "Lower the option min_count.");
     texts[0] = (lm_text){"the", 3};
-    CHECK_OK(&ctx, lm_method_unigram.add_rows(training, &(lm_train_rows){1, NULL, {texts}}));
+    CHECK_OK(&ctx,
+             lm_method_unigram.add_rows(training, &(lm_train_rows){.count = 1, .texts = {texts}}));
     CHECK(!lm_method_unigram.lacking(training, &hint));
     lm_method_unigram.close(training);
     lm_method_unigram.close(NULL);

@@ -223,7 +223,8 @@ summarize(const linear *l, char *line, size_t size)
                  result->held_out == 1 ? "" : "s");
 }
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT}, {"label", LM_TRAIN_LABEL}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT, false},
+                                          {"label", LM_TRAIN_LABEL, false}};
 
 static const lm_option options[] = {
     LM_OPTION(linear_options, l2, FLOAT, 0, 1e6, "a number from 0 to 1000000"),

@@ -40,6 +40,8 @@ static void name_models(lmtext_slot_view *views, Oid *models, int count, bool al
 static void match_model(Oid relid, const lmtext_slot_view *views, Oid *models, int count);
 static void emit_slot(ReturnSetInfo *result, const lmtext_slot_view *view, Oid model);
 static void emit_run(ReturnSetInfo *result, const lmtext_training *run);
+static void emit_curve(ReturnSetInfo *result, const lmtext_training *run,
+                       const lmtext_progress_point *point);
 static void emit_point(ReturnSetInfo *result, const lmtext_training *run,
                        const lmtext_progress_point *point);
 static void emit_stats(ReturnSetInfo *result, const lmtext_stats_entry *entry);
@@ -266,9 +268,10 @@ lmtext_get_train_runs(PG_FUNCTION_ARGS)
     return (Datum)0;
 }
 
-PG_FUNCTION_INFO_V1(lmtext_get_train_log);
-Datum
-lmtext_get_train_log(PG_FUNCTION_ARGS)
+/* Each point of the curves that the caller may see. */
+static Datum
+emit_points(FunctionCallInfo fcinfo, void (*emit)(ReturnSetInfo *result, const lmtext_training *run,
+                                                  const lmtext_progress_point *point))
 {
     lmtext_training *runs;
     int count;
@@ -277,8 +280,22 @@ lmtext_get_train_log(PG_FUNCTION_ARGS)
     runs = lmtext_progress_snapshot(&count);
     for (int i = 0; i < count; i++)
         for (int j = 0; sees_role(runs[i].database, runs[i].role) && j < runs[i].points; j++)
-            emit_point((ReturnSetInfo *)fcinfo->resultinfo, &runs[i], &runs[i].log[j]);
+            emit((ReturnSetInfo *)fcinfo->resultinfo, &runs[i], &runs[i].log[j]);
     return (Datum)0;
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_train_log); /* of 0.3.0 and before */
+Datum
+lmtext_get_train_log(PG_FUNCTION_ARGS)
+{
+    return emit_points(fcinfo, emit_point);
+}
+
+PG_FUNCTION_INFO_V1(lmtext_get_train_curve);
+Datum
+lmtext_get_train_curve(PG_FUNCTION_ARGS)
+{
+    return emit_points(fcinfo, emit_curve);
 }
 
 /* Columns in the order of lmtext_internal.get_train_runs. */
@@ -323,6 +340,43 @@ emit_point(ReturnSetInfo *result, const lmtext_training *run, const lmtext_progr
     add_float(&row, point->held_out_loss);
     add_float(&row, point->held_out_accuracy);
     add_time(&row, point->at);
+    row_end(&row);
+}
+
+/* {"accuracy": 0.5}: names are the methods' own; NULL where nothing is known. */
+static char *
+measures_json(const lmtext_progress *progress, const lmtext_progress_point *point)
+{
+    StringInfoData json;
+
+    initStringInfo(&json);
+    for (int i = 0; i < progress->measure_count; i++)
+        if (isfinite(point->measures[i]))
+            appendStringInfo(&json, "%s\"%s\": %.9g", json.len == 0 ? "{" : ", ",
+                             progress->measure_names[i], point->measures[i]);
+    return json.len > 0 ? (appendStringInfoChar(&json, '}'), json.data) : NULL;
+}
+
+/* Columns in the order of lmtext_internal.get_train_curve. */
+static void
+emit_curve(ReturnSetInfo *result, const lmtext_training *run, const lmtext_progress_point *point)
+{
+    char *measures = measures_json(&run->progress, point);
+    row row;
+
+    row_begin(&row, result);
+    add_datum(&row, Int64GetDatum(run->id));
+    add_text(&row, run->progress.model);
+    add_datum(&row, Int32GetDatum(point->step));
+    add_float(&row, point->loss);
+    add_float(&row, point->held_out_loss);
+    add_float(&row, point->held_out_accuracy);
+    add_time(&row, point->at);
+    add_known(&row, point->epoch > 0, Int32GetDatum(point->epoch));
+    add_float(&row, point->learning_rate);
+    add_float(&row, point->gradient_norm);
+    add_known(&row, measures != NULL,
+              measures ? DirectFunctionCall1(jsonb_in, CStringGetDatum(measures)) : (Datum)0);
     row_end(&row);
 }
 

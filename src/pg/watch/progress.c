@@ -30,7 +30,7 @@ typedef struct trainings {
 
 static void trainings_make(void *memory, int tranche);
 static lmtext_area area = {
-    .name = "trainings", .layout = 1, .size = sizeof(trainings), .make = trainings_make};
+    .name = "trainings", .layout = 2, .size = sizeof(trainings), .make = trainings_make};
 
 /* This backend's training; ended, its outcome still depends on the transaction. */
 static struct {
@@ -115,6 +115,7 @@ training_start(trainings *shared, int index, const char *model)
            pg_mbcliplen(model, strlen(model), sizeof training->progress.model - 1));
     training->progress.loss = training->progress.held_out_loss =
         training->progress.held_out_accuracy = NAN;
+    training->progress.learning_rate = training->progress.gradient_norm = NAN;
     mine.index = index;
     mine.id = training->id;
     mine.nest_level = GetCurrentTransactionNestLevel();
@@ -161,18 +162,26 @@ my_training(trainings *shared)
 static void
 log_point(lmtext_training *training, const lmtext_progress *progress)
 {
+    lmtext_progress_point *point;
+
     if (training->points == LMTEXT_PROGRESS_POINTS)
         thin_log(training);
     if (training->points > 0 &&
         progress->step - training->log[training->points - 1].step < training->stride)
         return;
-    training->log[training->points++] = (lmtext_progress_point){
+    point = &training->log[training->points++];
+    *point = (lmtext_progress_point){
         .at = GetCurrentTimestamp(),
         .step = progress->step,
         .loss = (float)progress->loss,
         .held_out_loss = (float)progress->held_out_loss,
         .held_out_accuracy = (float)progress->held_out_accuracy,
+        .epoch = progress->epoch,
+        .learning_rate = (float)progress->learning_rate,
+        .gradient_norm = (float)progress->gradient_norm,
     };
+    for (int i = 0; i < LMTEXT_PROGRESS_MEASURES; i++)
+        point->measures[i] = i < progress->measure_count ? (float)progress->measures[i] : NAN;
 }
 
 /* The distance that the first two points then have is kept from there on. */
@@ -234,7 +243,7 @@ process_exits(void)
     mine.index = -1;
 }
 
-/* Commits only after the training's end: a training is one statement. */
+/* A commit before the training's end is that of a checkpoint: it goes on. */
 static void
 transaction_ends(XactEvent event, void *argument)
 {
@@ -242,7 +251,8 @@ transaction_ends(XactEvent event, void *argument)
         return;
     if (event == XACT_EVENT_ABORT)
         training_finish(true);
-    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE ||
+        (event == XACT_EVENT_COMMIT && mine.ended))
         mine.index = -1;
 }
 

@@ -11,6 +11,7 @@
 
 #define LMTEXT_MAX_TRAININGS 8
 #define LMTEXT_PROGRESS_POINTS 128
+#define LMTEXT_PROGRESS_MEASURES 8
 
 /* One report. */
 typedef struct lmtext_progress {
@@ -19,6 +20,11 @@ typedef struct lmtext_progress {
     int64 done, total; /* rows */
     int step, max_steps;
     double loss, held_out_loss, held_out_accuracy; /* NaN: not known */
+    int epoch;                                     /* counted from 1; 0: it has none */
+    double learning_rate, gradient_norm;
+    int measure_count; /* of the held-out rows, by their names */
+    char measure_names[LMTEXT_PROGRESS_MEASURES][NAMEDATALEN];
+    double measures[LMTEXT_PROGRESS_MEASURES];
 } lmtext_progress;
 
 /* The training's number; 0: it is not seen, as a training in another's query is not. */
@@ -39,6 +45,9 @@ typedef struct lmtext_progress_point {
     TimestampTz at;
     int32 step;
     float loss, held_out_loss, held_out_accuracy; /* NaN: not known */
+    int32 epoch;
+    float learning_rate, gradient_norm;
+    float measures[LMTEXT_PROGRESS_MEASURES]; /* in the order of the last report's names */
 } lmtext_progress_point;
 
 typedef struct lmtext_training {
