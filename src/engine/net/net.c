@@ -109,6 +109,7 @@ read_option(const reading *r, lm_layer *layer, const lm_option *option, const lm
         *(double *)(void *)field = value->as.number;
         return LM_OK;
     case LM_OPTION_TEXT:
+    case LM_OPTION_JSON:
         if (value->type != LM_JSON_STRING)
             break;
         *(const char **)(void *)field = value->as.string.bytes;

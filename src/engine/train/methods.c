@@ -7,6 +7,7 @@
 
 #include "train/auto.h"
 #include "train/filter.h"
+#include "train/layers.h"
 #include "train/linear.h"
 #include "train/ngram.h"
 #include "train/unigram.h"
@@ -18,6 +19,9 @@ const lm_method *const lm_methods[] = {
     &lm_method_auto,
     &lm_method_unigram,
     &lm_method_filter,
+    &lm_method_layers,
+    &lm_method_layers_tagging,
+    &lm_method_layers_regression,
     NULL,
 };
 

@@ -18,8 +18,8 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-#include "base/sort.h"
 #include "features/spec.h"
+#include "features/vocabulary.h"
 #include "pg/fn/args.h"
 #include "pg/fn/query.h"
 #include "pg/glue/options.h"
@@ -262,48 +262,19 @@ numeric_of(float weight)
 
 /* ---- A vocabulary ---- */
 
-/* Tokens in the order of first sight; specials are the first. */
 typedef struct vocabulary {
     lmtext_call call;
-    MemoryContext memory;
     lm_ngram_options cut;
     lm_ngram_room room;
-    lm_intern tokens;
-    int64 *counts;
-    size_t bytes;               /* of all tokens */
-    uint32_t specials, counted; /* counted: room of counts */
+    lm_vocabulary tokens;
 } vocabulary;
-
-/* A token that is not special, to be sorted. */
-typedef struct ranked_token {
-    int64 count;
-    uint32_t number;
-} ranked_token;
 
 static lm_status
 count_token(void *opaque, const char *bytes, size_t length)
 {
     vocabulary *v = opaque;
-    uint32_t number, before = v->tokens.count;
 
-    LM_TRY(lm_intern_add(&v->tokens, bytes, length, &number));
-    if (v->tokens.count > before && (v->bytes += length) > LM_FEATURE_BYTES_MAX) {
-        lm_raise(&v->call.ctx, LM_TOO_LARGE, "the texts have too many different tokens");
-        lm_detail_allowed(&v->call.ctx, "tokens of %zu bytes in all", LM_FEATURE_BYTES_MAX);
-        return lm_detail_hint(&v->call.ctx, "Use shorter n-grams, or fewer texts.");
-    }
-    if (number >= v->counted) {
-        uint32_t room = Max(2 * v->counted, 1024);
-        int64 *counts = lm_realloc(&v->call.ctx, v->counts, room * sizeof *counts);
-
-        if (counts == NULL)
-            return LM_NO_MEMORY;
-        memset(counts + v->counted, 0, (room - v->counted) * sizeof *counts);
-        v->counts = counts;
-        v->counted = room;
-    }
-    v->counts[number]++;
-    return LM_OK;
+    return lm_vocabulary_count(&v->tokens, bytes, length, NULL);
 }
 
 static void
@@ -329,55 +300,30 @@ add_specials(vocabulary *v, ArrayType *array)
     deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
     for (int i = 0; i < count; i++) {
         lm_text special;
+        bool twice;
 
         if (nulls[i])
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("a special token must not be null")));
         special = lmtext_utf8_from_text(DatumGetTextPP(values[i]));
-        lmtext_check(&v->call, count_token(v, special.bytes, special.length), NULL);
-        if (v->tokens.count != (uint32_t)i + 1)
+        lmtext_check(&v->call,
+                     lm_vocabulary_special(&v->tokens, special.bytes, special.length, &twice),
+                     NULL);
+        if (twice)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("the special token \"%s\" is given twice",
                                    lmtext_clip(TextDatumGetCString(values[i])))));
-        v->counts[i] = 0;
     }
-    v->specials = (uint32_t)count;
-}
-
-/* The most frequent first, then the first that was seen: as Counter.most_common of Python. */
-static int
-compare_tokens(const void *a, const void *b)
-{
-    const ranked_token *x = a, *y = b;
-
-    if (x->count != y->count)
-        return x->count < y->count ? 1 : -1;
-    return (x->number > y->number) - (x->number < y->number);
-}
-
-static ranked_token *
-rank_tokens(vocabulary *v, int64 min_count, uint32_t *count)
-{
-    ranked_token *list =
-        MemoryContextAllocHuge(v->memory, ((Size)v->tokens.count + 1) * sizeof(*list));
-
-    *count = 0;
-    for (uint32_t i = v->specials; i < v->tokens.count; i++)
-        if (v->counts[i] >= min_count)
-            list[(*count)++] = (ranked_token){v->counts[i], i};
-    lmtext_check(&v->call, lm_sort(&v->call.ctx, list, *count, sizeof(*list), compare_tokens),
-                 NULL);
-    return list;
 }
 
 static void
 emit_token(const vocabulary *v, ReturnSetInfo *result, uint32_t id, uint32_t number)
 {
     size_t length;
-    const char *bytes = lm_intern_bytes(&v->tokens, number, &length);
+    const char *bytes = lm_intern_bytes(&v->tokens.tokens, number, &length);
     Datum values[3] = {Int32GetDatum((int32)id),
                        PointerGetDatum(lmtext_text_from_utf8(bytes, length)),
-                       Int64GetDatum(v->counts[number])};
+                       Int64GetDatum(v->tokens.counts[number])};
     bool nulls[3] = {false};
 
     CHECK_FOR_INTERRUPTS();
@@ -387,13 +333,12 @@ emit_token(const vocabulary *v, ReturnSetInfo *result, uint32_t id, uint32_t num
 static void
 emit_vocabulary(vocabulary *v, int64 max_size, int64 min_count, ReturnSetInfo *result)
 {
-    uint32_t count;
-    ranked_token *list = rank_tokens(v, min_count, &count);
+    uint32_t *numbers, count;
 
-    for (uint32_t id = 0; id < v->specials; id++)
-        emit_token(v, result, id, id);
-    for (uint32_t i = 0; i < count && (int64)v->specials + i < max_size; i++)
-        emit_token(v, result, v->specials + i, list[i].number);
+    lmtext_check(&v->call, lm_vocabulary_rank(&v->tokens, max_size, min_count, &numbers, &count),
+                 NULL);
+    for (uint32_t id = 0; id < count; id++)
+        emit_token(v, result, id, numbers[id]);
 }
 
 /* A whole number that is not below `low`; where it is null, `fallback`. */
@@ -416,15 +361,14 @@ open_vocabulary(FunctionCallInfo fcinfo, vocabulary *v)
     lm_tfidf_options wanted;
     lm_tfidf_spec spec;
 
-    v->memory = CurrentMemoryContext;
-    lmtext_call_init(&v->call, v->memory);
+    lmtext_call_init(&v->call, CurrentMemoryContext);
     lm_tfidf_spec_defaults(&spec);
     if (!PG_ARGISNULL(4))
         read_spec(PG_GETARG_JSONB_P(4), CUT_OPTIONS, false, &spec);
     lmtext_check(&v->call, lm_tfidf_spec_read(&v->call.ctx, &spec, &wanted), NULL);
     v->cut = wanted.ngrams;
     lm_ngram_room_init(&v->room, &v->call.ctx);
-    lm_intern_init(&v->tokens, &v->call.ctx, "tokens");
+    lm_vocabulary_init(&v->tokens, &v->call.ctx);
     if (!PG_ARGISNULL(3))
         add_specials(v, PG_GETARG_ARRAYTYPE_P(3));
 }
@@ -436,7 +380,7 @@ lmtext_build_vocabulary(PG_FUNCTION_ARGS)
     static const lmtext_column columns[] = {{"text", LMTEXT_COLUMN_TEXT}};
     const int64 max_size = size_argument(fcinfo, 1, "max_size", 1, PG_INT64_MAX);
     const int64 min_count = size_argument(fcinfo, 2, "min_count", 1, 1);
-    vocabulary v = {.counts = NULL};
+    vocabulary v;
 
     InitMaterializedSRF(fcinfo, 0);
     if (PG_ARGISNULL(0))
@@ -445,7 +389,7 @@ lmtext_build_vocabulary(PG_FUNCTION_ARGS)
     read_query("lmtext.build_vocabulary", text_to_cstring(PG_GETARG_TEXT_PP(0)), columns, 1,
                take_document, &v);
     emit_vocabulary(&v, max_size, min_count, (ReturnSetInfo *)fcinfo->resultinfo);
-    lm_intern_free(&v.tokens);
+    lm_vocabulary_free(&v.tokens);
     lm_ngram_room_free(&v.room);
     return (Datum)0;
 }
