@@ -110,8 +110,8 @@ lm_vocabulary_rank(const lm_vocabulary *v, int64_t max_size, int64_t min_count, 
 {
     ranked_token *list = lm_alloc_array(v->ctx, (size_t)v->tokens.count + 1, sizeof *list);
     const uint32_t found = list ? list_tokens(v, min_count, list) : 0;
-    lm_status status = list ? lm_sort(v->ctx, list, found, sizeof *list, compare_tokens)
-                            : LM_NO_MEMORY;
+    lm_status status =
+        list ? lm_sort(v->ctx, list, found, sizeof *list, compare_tokens) : LM_NO_MEMORY;
 
     *count = 0;
     *numbers = NULL;

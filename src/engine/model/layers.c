@@ -1,6 +1,6 @@
 /*
- * layers.c - the kind of model that is a net of layers, trained here or anywhere. Its words are made
- * a tokenizer, so whatever cuts texts for encoders cuts them for it.
+ * layers.c - the kind of model that is a net of layers, trained here or anywhere. Its words are
+ * made a tokenizer, so whatever cuts texts for encoders cuts them for it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +59,8 @@ string_of(const lm_planner *p, const char *key, const char *fallback)
 
     if (!found)
         return fallback;
-    return found->type == LM_JSON_STRING && strlen(found->as.string.bytes) == found->as.string.length
+    return found->type == LM_JSON_STRING &&
+                   strlen(found->as.string.bytes) == found->as.string.length
                ? found->as.string.bytes
                : NULL;
 }
@@ -206,11 +207,10 @@ read_net(lm_planner *p, lm_layers_plan *plan)
 {
     const lm_checkpoint *checkpoint = &p->plan->checkpoint;
     const lm_tensor *table = lm_tensors_find(&checkpoint->tensors, "0.weight");
-    const lm_net_source source = {checkpoint->config_file, LM_BAD_MODEL,
-                                  table && table->rank == 2 && table->shape[0] < INT32_MAX
-                                      ? (size_t)table->shape[0]
-                                      : 1,
-                                  plan->task->by_text};
+    const lm_net_source source = {
+        checkpoint->config_file, LM_BAD_MODEL,
+        table && table->rank == 2 && table->shape[0] < INT32_MAX ? (size_t)table->shape[0] : 1,
+        plan->task->by_text};
 
     LM_TRY(lm_net_make(p->ctx, p->arena, lm_json_get(checkpoint->config, "layers"), &source,
                        &plan->net));

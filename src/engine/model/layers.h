@@ -1,11 +1,11 @@
 /*
  * layers.h - a net of layers as a model: a folder, a section of an image, the view of it.
  *
- *   config.json        {"model_type": "lmtext_layers", "task": "classification", "layers": [{…}, …],
- *                       "labels": ["…", …], "words": "whitespace", "lower_case": false, "pad_id": 0,
- *                       "unknown_id": 1, "max_length": 512, "truncate": "post"}
- *   vocab.txt          a word a line; with "words": "tokenizer" a tokenizer.json instead
- *   model.safetensors  <place in layers>.<torch's name> of each parameter, float32 in the image
+ *   config.json        {"model_type": "lmtext_layers", "task": "classification", "layers": [{…},
+ * …], "labels": ["…", …], "words": "whitespace", "lower_case": false, "pad_id": 0, "unknown_id": 1,
+ * "max_length": 512, "truncate": "post"} vocab.txt          a word a line; with "words":
+ * "tokenizer" a tokenizer.json instead model.safetensors  <place in layers>.<torch's name> of each
+ * parameter, float32 in the image
  *
  * Tasks are classification and regression of texts, and tagging, of tokens.
  */
@@ -35,7 +35,7 @@ typedef struct lm_layers_settings {
     int label_count;
     const char *words; /* how texts are cut */
     bool lower_case;
-    bool cut_front;    /* "truncate": "pre" */
+    bool cut_front; /* "truncate": "pre" */
     int64_t pad, unknown, longest;
 } lm_layers_settings;
 

@@ -24,8 +24,8 @@ lm_layers_task_find(const char *name)
 lm_status
 lm_layers_write_config(const lm_net *net, const lm_layers_settings *s, lm_buffer *out)
 {
-    LM_TRY(lm_buffer_printf(out, "{\"model_type\": \"%s\", \"task\": \"%s\", \"layers\": ",
-                            LM_LAYERS_TYPE, s->task));
+    LM_TRY(lm_buffer_printf(
+        out, "{\"model_type\": \"%s\", \"task\": \"%s\", \"layers\": ", LM_LAYERS_TYPE, s->task));
     LM_TRY(lm_net_write(net, out));
     LM_TRY(lm_buffer_append_string(out, ", \"labels\": ["));
     for (int i = 0; i < s->label_count; i++) {

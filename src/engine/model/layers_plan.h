@@ -14,8 +14,8 @@ typedef struct lm_layers_plan {
     lm_net net;
     bool by_word;
     const lm_kernels *kernels;
-    const lm_tensor **tensors;  /* by the net's parameters */
-    const char *description;    /* as JSON */
+    const lm_tensor **tensors; /* by the net's parameters */
+    const char *description;   /* as JSON */
 } lm_layers_plan;
 
 /* What the kind's begin() has left as the section's state. */

@@ -25,9 +25,9 @@ lay_params(const lm_kernels *kernels, const lm_net *net, size_t size, size_t *pl
 
     for (size_t i = 0; i < net->param_count; i++) {
         const lm_net_param *param = &net->params[i];
-        const size_t at = lm_lay_bytes(
-            &size, param->product ? product->packed_size(param->rows, param->columns)
-                                  : param->rows * param->columns * sizeof(float));
+        const size_t at =
+            lm_lay_bytes(&size, param->product ? product->packed_size(param->rows, param->columns)
+                                               : param->rows * param->columns * sizeof(float));
 
         if (places)
             places[i] = at;
@@ -113,9 +113,9 @@ plan_net(lm_planner *p, lm_planned_section *section)
     lm_buffer_free(&text);
     plan->kernels = p->kernels;
     *section = (lm_planned_section){
-        plan, status == LM_OK ? lay_params(p->kernels, &plan->net,
-                                           head_size(strlen(plan->description)), NULL)
-                              : 0};
+        plan, status == LM_OK
+                  ? lay_params(p->kernels, &plan->net, head_size(strlen(plan->description)), NULL)
+                  : 0};
     return status;
 }
 
@@ -165,10 +165,9 @@ fill_params(lm_context *ctx, const lm_layers_plan *plan, const lm_source *source
     size_t i = 0;
 
     while (next_tensor(plan, &last, &i))
-        LM_TRY(plan->net.params[i].product
-                   ? read_product(ctx, plan, source, i, bytes + places[i])
-                   : lm_tensor_read(ctx, source, plan->tensors[i],
-                                    (float *)(void *)(bytes + places[i])));
+        LM_TRY(plan->net.params[i].product ? read_product(ctx, plan, source, i, bytes + places[i])
+                                           : lm_tensor_read(ctx, source, plan->tensors[i],
+                                                            (float *)(void *)(bytes + places[i])));
     return LM_OK;
 }
 

@@ -144,7 +144,8 @@ score_layers(void *opaque, const lm_window *window, const float *x, size_t token
     lm_score(run->batcher.model->kernels, run->scoring, labels, row);
     if (isfinite(row[lm_classify_best(row, (int)labels)]))
         return LM_OK;
-    return lm_raise(run->batcher.ctx, LM_BAD_MODEL, "the model computed a score that is not finite");
+    return lm_raise(run->batcher.ctx, LM_BAD_MODEL,
+                    "the model computed a score that is not finite");
 }
 
 static lm_status

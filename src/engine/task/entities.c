@@ -28,7 +28,7 @@ const char *const lm_aggregation_names[LM_AGGREGATE_COUNT] = {
 /* Some tokens in a row. */
 typedef struct span {
     int32_t start, stop;
-    size_t parts; /* 0: none is open */
+    size_t parts;  /* 0: none is open */
     int32_t label; /* of a word: its only token's */
     double sum;    /* of the parts' scores */
 } span;

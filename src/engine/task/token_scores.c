@@ -48,8 +48,12 @@ score_token(score_run *run, const lm_window *window, size_t token, const float *
     const lm_session *session = run->batcher.session;
     const int labels = run->head->labels;
     float *scores = session->vectors;
-    const lm_scored_token scored = {window->text, session->ids[token], session->ranges[token].start,
-                                    session->ranges[token].stop, scores, 0};
+    const lm_scored_token scored = {window->text,
+                                    session->ids[token],
+                                    session->ranges[token].start,
+                                    session->ranges[token].stop,
+                                    scores,
+                                    0};
 
     LM_TRY(lm_poll(run->batcher.ctx)); /* thousands of labels are milliseconds a token */
     lm_head_score(run->batcher.model->kernels, run->head, x, scores + labels, scores);
@@ -119,9 +123,12 @@ receive_window(const score_run *run, const lm_window *window, size_t tokens, con
 
     for (size_t t = 0; t < tokens; t++) {
         const size_t token = window->token + t;
-        const lm_scored_token scored = {window->text, session->ids[token],
-                                        session->ranges[token].start, session->ranges[token].stop,
-                                        p + t * count, 0};
+        const lm_scored_token scored = {window->text,
+                                        session->ids[token],
+                                        session->ranges[token].start,
+                                        session->ranges[token].stop,
+                                        p + t * count,
+                                        0};
 
         if (scored.start >= 0)
             LM_TRY(receive(run, &scored, labels[t]));

@@ -71,16 +71,15 @@ write_all(lm_context *ctx, const lm_listed_words *list, const lm_json *unknown, 
 {
     const word_style *style = style_named(list->style);
 
-    LM_TRY(lm_buffer_printf(text,
-                            "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
-                            "\"added_tokens\":[],\"normalizer\":{\"type\":\"Sequence\","
-                            "\"normalizers\":[%s%s%s]},\"pre_tokenizer\":%s,"
-                            "\"post_processor\":null,\"decoder\":null,"
-                            "\"model\":{\"type\":\"WordLevel\",\"unk_token\":",
-                            style->normalizer,
-                            list->lower_case && style->normalizer[0] != '\0' ? "," : "",
-                            list->lower_case ? "{\"type\":\"Lowercase\"}" : "",
-                            style->pre_tokenizer));
+    LM_TRY(lm_buffer_printf(
+        text,
+        "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
+        "\"added_tokens\":[],\"normalizer\":{\"type\":\"Sequence\","
+        "\"normalizers\":[%s%s%s]},\"pre_tokenizer\":%s,"
+        "\"post_processor\":null,\"decoder\":null,"
+        "\"model\":{\"type\":\"WordLevel\",\"unk_token\":",
+        style->normalizer, list->lower_case && style->normalizer[0] != '\0' ? "," : "",
+        list->lower_case ? "{\"type\":\"Lowercase\"}" : "", style->pre_tokenizer));
     LM_TRY(lm_json_write_string(text, unknown->as.string.bytes, unknown->as.string.length));
     LM_TRY(lm_buffer_append_string(text, ",\"vocab\":{"));
     LM_TRY(write_words(ctx, list->words, text));

@@ -137,7 +137,7 @@ static const struct {
     const char *key;
     lm_status (*read)(layers_training *t, const lm_json *value);
 } vocabulary_keys[] = {
-    {"words", read_words},       {"lower_case", read_lower_case}, {"max_size", read_max_size},
+    {"words", read_words},         {"lower_case", read_lower_case}, {"max_size", read_max_size},
     {"min_count", read_min_count}, {"specials", read_specials},
 };
 
@@ -330,8 +330,8 @@ copy_labels(layers_training *t, const lm_model *model)
     if (!labels)
         return LM_NO_MEMORY;
     for (int i = 0; i < model->info.label_count; i++)
-        if (!(labels[i] = lm_arena_copy(&t->arena, model->info.labels[i],
-                                        strlen(model->info.labels[i]))))
+        if (!(labels[i] =
+                  lm_arena_copy(&t->arena, model->info.labels[i], strlen(model->info.labels[i]))))
             return LM_NO_MEMORY;
     t->settings.labels = labels;
     t->settings.label_count = model->info.label_count;
@@ -349,7 +349,8 @@ read_base(void *training, const lm_train_base *base)
     if (strcmp(layers->task, t->data.task->name) != 0)
         return refuse_base(t, base, "the base is a net for another task");
     if (t->layers || t->options.vocabulary)
-        return refuse(t->ctx, t->layers ? "layers" : "vocabulary", "left out where there is a base");
+        return refuse(t->ctx, t->layers ? "layers" : "vocabulary",
+                      "left out where there is a base");
     for (int i = 0; i < base->file_count; i++)
         LM_TRY(keep_file(t, base, base->files[i]));
     LM_TRY(copy_net(t, layers));
@@ -384,8 +385,7 @@ layers_lacking(const void *training, const char **hint)
         *hint = "Texts without a word teach nothing.";
         return "returned no text that has a word";
     }
-    if (t->data.task->scoring == LM_SCORING_RAW || t->data.base ||
-        t->data.labels.names.count > 1)
+    if (t->data.task->scoring == LM_SCORING_RAW || t->data.base || t->data.labels.names.count > 1)
         return NULL;
     *hint = "A classifier needs at least two labels.";
     return "returned only one label";
@@ -406,11 +406,11 @@ map_labels(layers_training *t)
     LM_TRY(lm_train_labels_names(labels, &t->arena, &names));
     for (uint32_t i = 0; i < labels->names.count; i++) {
         to[i] = 0;
-        while (to[i] < t->settings.label_count &&
-               strcmp(t->settings.labels[to[i]], names[i]) != 0)
+        while (to[i] < t->settings.label_count && strcmp(t->settings.labels[to[i]], names[i]) != 0)
             to[i]++;
         if (to[i] == t->settings.label_count)
-            return lm_raise(t->ctx, LM_BAD_ARGUMENT, "a row has a label that the base does not have");
+            return lm_raise(t->ctx, LM_BAD_ARGUMENT,
+                            "a row has a label that the base does not have");
     }
     for (size_t i = 0; i < labels->rows; i++)
         labels->y[i] = to[labels->y[i]];
@@ -474,8 +474,8 @@ take_weights(layers_training *t)
         counts[given->y[i]]++;
     LM_TRY(lm_neural_class_weights(t->ctx, &t->options.neural, t->settings.labels, counts, labels,
                                    weights, &is_given));
-    t->fit.loss = (lm_cross_entropy_options){is_given ? weights : NULL,
-                                             t->options.neural.label_smoothing};
+    t->fit.loss =
+        (lm_cross_entropy_options){is_given ? weights : NULL, t->options.neural.label_smoothing};
     return LM_OK;
 }
 
@@ -484,8 +484,8 @@ take_weights(layers_training *t)
 static lm_status
 split_rows(layers_training *t, size_t *order, size_t *trained)
 {
-    const bool stratified = t->data.task->by_text && !t->data.base &&
-                            t->data.task->scoring != LM_SCORING_RAW;
+    const bool stratified =
+        t->data.task->by_text && !t->data.base && t->data.task->scoring != LM_SCORING_RAW;
 
     return lm_neural_split(t->ctx, &t->options.neural, stratified ? t->data.labels.y : NULL,
                            t->data.rows, (size_t)t->settings.label_count, order, trained);
@@ -560,8 +560,8 @@ write_kept(layers_training *t, lm_train_outcome *outcome)
     for (int i = 0; i < t->kept.file_count; i++) {
         const lm_buffer *kept = &t->kept.files[i].bytes;
 
-        LM_TRY(lm_buffer_append(add_file(t, outcome, t->kept.files[i].name), kept->data,
-                                kept->size));
+        LM_TRY(
+            lm_buffer_append(add_file(t, outcome, t->kept.files[i].name), kept->data, kept->size));
     }
     return LM_OK;
 }
@@ -586,6 +586,7 @@ layers_write(void *training, lm_train_outcome *outcome)
 {
     layers_training *t = training;
 
+    memset(outcome, 0, sizeof *outcome);
     LM_TRY(t->data.base ? write_kept(t, outcome) : write_new(t, outcome));
     LM_TRY(write_tensors(t, add_file(t, outcome, TENSORS_FILE)));
     outcome->without_base = true;
@@ -618,14 +619,14 @@ static const lm_train_column word_columns[] = {{"tokens", LM_TRAIN_WORDS, false}
 static const lm_train_column number_columns[] = {{"text", LM_TRAIN_TEXT, false},
                                                  {"number", LM_TRAIN_NUMBER, false}};
 
-#define LAYERS_METHOD(task_name, column_list, open_function)                                  \
-    {                                                                                         \
-        .name = "layers", .task = task_name, .base_files = true, .base_optional = true,       \
-        .columns = column_list, .column_count = 2, .options = options,                        \
-        .option_count = OPTION_COUNT, .options_size = sizeof(layers_options),                 \
-        .defaults = layers_defaults, .open = open_function, .read_base = read_base,           \
-        .add_rows = layers_add, .lacking = layers_lacking, .fit = layers_fit,                 \
-        .write = layers_write, .close = layers_close, .checkpoints = layers_checkpoints,      \
+#define LAYERS_METHOD(task_name, column_list, open_function)                             \
+    {                                                                                    \
+        .name = "layers", .task = task_name, .base_files = true, .base_optional = true,  \
+        .columns = column_list, .column_count = 2, .options = options,                   \
+        .option_count = OPTION_COUNT, .options_size = sizeof(layers_options),            \
+        .defaults = layers_defaults, .open = open_function, .read_base = read_base,      \
+        .add_rows = layers_add, .lacking = layers_lacking, .fit = layers_fit,            \
+        .write = layers_write, .close = layers_close, .checkpoints = layers_checkpoints, \
     }
 
 const lm_method lm_method_layers =

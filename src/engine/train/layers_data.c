@@ -132,7 +132,7 @@ encode(lm_layers_data *data, lm_text text, bool word)
     LM_TRY(lm_tokenize(data->ctx, tokenizer, data->scratch, text.bytes, text.length, &options,
                        &data->encoding));
     if (word)
-        return add_token(data, e->count > 0                          ? e->ids[0]
+        return add_token(data, e->count > 0                       ? e->ids[0]
                                : lm_token_unknown(tokenizer) >= 0 ? lm_token_unknown(tokenizer)
                                                                   : 0);
     for (size_t i = 0; i < e->count; i++)
@@ -253,8 +253,8 @@ cut_rows(lm_layers_data *data, const int32_t *ids)
     size_t at = 0, start = 0;
 
     for (size_t row = 0; row < data->rows; row++) {
-        const size_t count = offsets[row + 1] - start, kept = count < data->longest ? count
-                                                                                    : data->longest;
+        const size_t count = offsets[row + 1] - start,
+                     kept = count < data->longest ? count : data->longest;
         const size_t first = start + (data->cut_front ? count - kept : 0);
 
         if (row % 4096 == 0)

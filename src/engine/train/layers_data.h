@@ -1,6 +1,6 @@
 /*
- * layers_data.h - what a net of layers learns from: texts as ids of words, and what is to be said of
- * them (private to train/).
+ * layers_data.h - what a net of layers learns from: texts as ids of words, and what is to be said
+ * of them (private to train/).
  *
  * Words are cut as features/words.h has it and counted as they come; ids are given once all are
  * there. With a base its tokenizer gives the ids.
@@ -29,11 +29,11 @@ typedef struct lm_layers_data {
     bool cut_front;
 
     lm_vocabulary vocabulary;
-    lm_buffer tokens;  /* int32_t: numbers of the vocabulary, then ids */
-    lm_buffer offsets; /* size_t (rows + 1) */
+    lm_buffer tokens;       /* int32_t: numbers of the vocabulary, then ids */
+    lm_buffer offsets;      /* size_t (rows + 1) */
     lm_train_labels labels; /* of rows, or of tokens */
-    lm_buffer targets; /* float: of regression */
-    size_t rows, empty; /* empty: texts without a token, which are left out */
+    lm_buffer targets;      /* float: of regression */
+    size_t rows, empty;     /* empty: texts without a token, which are left out */
 
     const lm_model *base; /* NULL: words are counted */
     lm_token_scratch *scratch;

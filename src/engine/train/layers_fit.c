@@ -13,7 +13,7 @@
 static lm_buffer *
 buffer_of(lm_layers_fit *fit, int i)
 {
-    lm_buffer *const all[] = {&fit->ids,   &fit->offsets, &fit->numbers, &fit->order, &fit->steps,
+    lm_buffer *const all[] = {&fit->ids,    &fit->offsets, &fit->numbers, &fit->order, &fit->steps,
                               &fit->wanted, &fit->values,  &fit->room,    &fit->crf};
 
     return i < (int)(sizeof all / sizeof all[0]) ? all[i] : NULL;
@@ -109,8 +109,13 @@ crf_of(const lm_layers_fit *fit, bool graded)
     const float **values = fit->store->values + first;
     float **grads = fit->store->grads + first;
 
-    return (lm_crf){fit->net->out, values[0], values[1], values[2], graded ? grads[0] : NULL,
-                    graded ? grads[1] : NULL, graded ? grads[2] : NULL};
+    return (lm_crf){fit->net->out,
+                    values[0],
+                    values[1],
+                    values[2],
+                    graded ? grads[0] : NULL,
+                    graded ? grads[1] : NULL,
+                    graded ? grads[2] : NULL};
 }
 
 static lm_status
@@ -213,9 +218,9 @@ pass(void *self, const size_t *rows, size_t count, const lm_pass *how, double *l
     LM_TRY(run_forward(fit, &batch, &out));
     LM_TRY(loss_of(fit, &batch, out, how->weight, loss,
                    how->training ? lm_net_gradient(fit->net, &batch, fit->room.data) : NULL));
-    return how->training ? lm_net_backward(fit->ctx, fit->net, &weights, &batch, fit->room.data,
-                                           &grads)
-                         : LM_OK;
+    return how->training
+               ? lm_net_backward(fit->ctx, fit->net, &weights, &batch, fit->room.data, &grads)
+               : LM_OK;
 }
 
 static size_t
@@ -260,8 +265,8 @@ count_right(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, siz
         found[i] = (int32_t)best_of(out + i * labels, labels);
     for (size_t b = 0; status == LM_OK && fit->net->crf && b < batch->texts; b++)
         status = lm_crf_decode(fit->ctx, &crf, batch->offsets[b + 1] - batch->offsets[b],
-                               out + batch->offsets[b] * labels,
-                               (double *)(void *)fit->crf.data, found + batch->offsets[b]);
+                               out + batch->offsets[b] * labels, (double *)(void *)fit->crf.data,
+                               found + batch->offsets[b]);
     for (size_t i = 0; status == LM_OK && i < rows; i++)
         *right += found[i] == wanted[i];
     *all += rows;
