@@ -9,6 +9,8 @@
 #include "golden.h"
 #include "net/crf.h"
 #include "net/store.h"
+#include "optim/loss.h"
+#include "optim/trainer.h"
 
 enum { TEXTS = 4, TOKENS = 14, VOCABULARY = 11 };
 
@@ -375,6 +377,177 @@ crf_by_all_paths(void)
     golden_close(&r.file);
 }
 
+/* ---- Curves ---- */
+
+typedef struct curve {
+    work w;
+    double losses[20];
+    int steps;
+} curve;
+
+static lm_status
+curve_touch(void *self, const size_t *rows, size_t count)
+{
+    curve *c = self;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = c->w.offsets[rows[i]]; t < c->w.offsets[rows[i] + 1]; t++)
+            c->w.store.touched[0][c->w.ids[t]] = 1;
+    return LM_OK;
+}
+
+static lm_status
+curve_weight(void *self, const size_t *rows, size_t count, double *weight)
+{
+    const curve *c = self;
+
+    *weight = (double)count;
+    if (!c->w.net.by_text)
+        *weight = (double)(c->w.offsets[rows[count - 1] + 1] - c->w.offsets[rows[0]]);
+    return LM_OK;
+}
+
+/* Rows of a batch are neighbours. */
+static lm_status
+curve_pass(void *self, const size_t *rows, size_t count, const lm_pass *how, double *loss)
+{
+    curve *c = self;
+    work *w = &c->w;
+    const lm_cross_entropy_options options = {NULL, 0};
+    size_t offsets[TEXTS + 1];
+    int32_t targets[TOKENS];
+    const float *out;
+
+    set_batch(w, rows[0], rows[0] + count, offsets);
+    LM_TRY(lm_net_store_pack(&w->store));
+    LM_TRY(forward(w, &out));
+    for (size_t i = 0; i < out_rows(w); i++)
+        targets[i] = (int32_t)((w->net.by_text ? rows[i] : (size_t)w->batch.ids[i]) % w->net.out);
+    LM_TRY(lm_cross_entropy_loss(w->ctx, w->store.kernels, &options, out_rows(w), w->net.out, out,
+                                 targets, how->weight, loss,
+                                 lm_net_gradient(&w->net, &w->batch, w->room)));
+    return backward(w);
+}
+
+static void
+keep_loss(void *opaque, const lm_trainer_report *report)
+{
+    curve *c = opaque;
+
+    if (report->step > c->steps && c->steps < 20)
+        c->losses[c->steps++] = report->loss;
+}
+
+static void
+one_curve(recorded *r, const lm_json *each)
+{
+    static const size_t rows[TEXTS] = {0, 1, 2, 3};
+    const lm_json *loss = lm_json_get(each, "losses")->as.items.first;
+    lm_trainer_options options;
+    lm_trainer_result result;
+    lm_network network;
+    lm_trainer_hooks hooks;
+    curve c = {.steps = 0};
+
+    CHECK_OK(&r->ctx, open_work(&c.w, &r->ctx, &r->file.arena, lm_json_get(each, "layers"),
+                                lm_json_get(each, "by_text")->boolean, VOCABULARY));
+    lm_trainer_defaults(&options);
+    for (int i = 0; lm_optimizers[i]; i++)
+        if (lm_json_is_string(lm_json_get(each, "optimizer"), lm_optimizers[i]->name))
+            options.optimizer = lm_optimizers[i];
+    options.optimizer->defaults(&options.update);
+    options.update.learning_rate = lm_json_get(each, "rate")->as.number;
+    options.epochs = 10;
+    options.batch_size = 2;
+    options.shuffle = false;
+    options.log_steps = 1;
+    for (size_t p = 0; p < c.w.net.param_count; p++)
+        c.w.store.params[p].decay = true; /* torch's AdamW has no groups */
+    network = (lm_network){.self = &c,
+                           .params = c.w.store.params,
+                           .param_count = c.w.net.param_count,
+                           .rows = TEXTS,
+                           .touch = curve_touch,
+                           .weight = curve_weight,
+                           .pass = curve_pass};
+    hooks = (lm_trainer_hooks){.report = keep_loss, .opaque = &c};
+    CHECK_OK(&r->ctx, lm_trainer_run(&r->ctx, &network, &options, rows, TEXTS, TEXTS, NULL, &hooks,
+                                     &result));
+    CHECK_EQ_INT(c.steps, 20);
+    for (int i = 0; loss && i < c.steps; i++, loss = loss->next)
+        CHECK_NEAR(c.losses[i], loss->as.number, 1e-4);
+    close_work(&c.w);
+}
+
+static void
+curves(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "curves")->as.items.first; each;
+         each = each->next)
+        one_curve(&r, each);
+    golden_close(&r.file);
+}
+
+/* ---- Failures ---- */
+
+static lm_status
+whole_pass(lm_context *ctx, const char *text)
+{
+    size_t offsets[TEXTS + 1];
+    const lm_json *layers;
+    const float *out;
+    lm_arena arena;
+    lm_status status;
+    work w = {.store = {.ctx = ctx}};
+
+    w.ctx = ctx;
+    lm_arena_init(&arena, ctx);
+    status = lm_json_parse(ctx, &arena, text, strlen(text), "", &layers);
+    if (status == LM_OK)
+        status = open_work(&w, ctx, &arena, layers, true, VOCABULARY);
+    if (status == LM_OK) {
+        set_batch(&w, 0, TEXTS, offsets);
+        status = forward(&w, &out);
+    }
+    if (status == LM_OK)
+        memset(lm_net_gradient(&w.net, &w.batch, w.room), 0,
+               out_rows(&w) * w.net.out * sizeof *out);
+    if (status == LM_OK)
+        status = backward(&w);
+    close_work(&w);
+    lm_arena_free(&arena);
+    return status;
+}
+
+/* Every allocation and every poll may fail, and nothing is left behind. */
+static void
+failures(void)
+{
+    static const char text[] =
+        "[{\"embedding\": 4}, {\"bilstm\": 2, \"layers\": 2}, {\"gru\": 4}, {\"conv\": 4}, "
+        "{\"attention\": 2}, {\"transformer\": 2, \"layers\": 2}, {\"layer_norm\": true}, "
+        "{\"pool\": \"attention\"}, {\"dropout\": 0.1}, {\"linear\": 2, \"activation\": "
+        "\"tanh\"}]";
+
+    for (int polls = 0; polls < 2; polls++) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int at = 1; status != LM_OK && at < 10000; at = unit_next_fault(at)) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = whole_pass(&ctx, text);
+            CHECK(status == LM_OK || status == (polls ? LM_CANCELLED : LM_NO_MEMORY));
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
 /* ---- Descriptions ---- */
 
 typedef struct refusal {
@@ -568,6 +741,8 @@ static const unit_case cases[] = {
     {"same_bits", same_bits},
     {"differences", differences},
     {"crf_by_all_paths", crf_by_all_paths},
+    {"curves", curves},
+    {"failures", failures},
     {"refused", refused},
     {"too_large", too_large},
     {"written", written},
