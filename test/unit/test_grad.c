@@ -6,66 +6,22 @@
 
 #include "base/rng.h"
 #include "base/size.h"
-#include "golden.h"
 #include "nn/block_grad.h"
 #include "nn/pointwise.h"
+#include "recorded.h"
 
 /* ---- torch's ---- */
-
-enum { MOST = 256 };
-
-typedef struct recorded {
-    lm_context ctx;
-    golden_folder file;
-    const lm_json *root;
-} recorded;
 
 static void
 open_recorded(recorded *r)
 {
-    lm_context_init(&r->ctx);
-    memset(&r->file, 0, sizeof r->file);
-    lm_arena_init(&r->file.arena, &r->ctx);
-    golden_add_file(&r->file, "test/golden/grad.json", "grad.json");
-    CHECK_OK(&r->ctx, lm_json_parse(&r->ctx, &r->file.arena, r->file.files.files[0].data,
-                                    r->file.files.files[0].size, "grad.json", &r->root));
-}
-
-/* The numbers of a case under a key; returns how many. */
-static size_t
-numbers(const lm_json *each, const char *key, float *out)
-{
-    const lm_json *list = lm_json_get(each, key);
-    size_t count = 0;
-
-    for (const lm_json *item = list ? list->as.items.first : NULL; item; item = item->next)
-        out[count++] = (float)item->as.number;
-    CHECK(count <= MOST);
-    return count;
-}
-
-static void
-same(const lm_json *each, const char *key, const float *got)
-{
-    float wanted[MOST];
-    size_t count = numbers(each, key, wanted);
-
-    CHECK(count > 0);
-    for (size_t i = 0; i < count; i++)
-        if (!(fabsf(got[i] - wanted[i]) <= 1e-5f * fmaxf(1, fabsf(wanted[i]))))
-            UNIT_FAIL("%s, %s %zu: %g, wanted %g", lm_json_get(each, "name")->as.string.bytes, key,
-                      i, (double)got[i], (double)wanted[i]);
+    recorded_open(r, "test/golden/grad.json");
 }
 
 static const lm_json *
 find(const recorded *r, const char *name)
 {
-    for (const lm_json *each = lm_json_get(r->root, "cases")->as.items.first; each;
-         each = each->next)
-        if (lm_json_is_string(lm_json_get(each, "name"), name))
-            return each;
-    UNIT_FAIL("no case %s", name);
-    return NULL;
+    return recorded_find(r, "cases", name);
 }
 
 static void

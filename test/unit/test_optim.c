@@ -257,6 +257,7 @@ it_learns(void)
         options_for(&options, lm_optimizers[i]->name);
         options.epochs = 30;
         options.update.momentum = 0.5;
+        options.update.learning_rate = i == 0 ? 0.5 : 0.05; /* sgd */
         CHECK_OK(&ctx, run(n, &options, NULL, &w, &result));
         CHECK_EQ_INT(result.steps, 30 * 14);
         CHECK(result.loss < 0.2);
@@ -379,6 +380,95 @@ not_finite(void)
     free(n);
 }
 
+/* Each failing allocation and each poll of a run with all that it can have; a bad checkpoint. */
+static void
+faults(void)
+{
+    for (int polls = 0; polls < 2; polls++) {
+        lm_status status = LM_INTERNAL;
+        int at = 1;
+
+        for (; status != LM_OK && at < 4000; at += at < 60 ? 1 : 37) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_trainer_options options;
+            lm_trainer_result result;
+            lm_context ctx;
+            watcher w = {.keep_at = 1000};
+            net *n;
+
+            fake_context(&ctx, &memory);
+            n = net_make(&ctx, true);
+            options_for(&options, "adam");
+            options.epochs = 2;
+            options.ema = 0.5;
+            options.patience = 1;
+            options.checkpoint_steps = 9;
+            status = run(n, &options, NULL, &w, &result);
+            CHECK(status == LM_OK || status == (polls ? LM_CANCELLED : LM_NO_MEMORY));
+            CHECK_EQ_INT(memory.live, 0);
+            free(n);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+        CHECK(at > 8);
+    }
+}
+
+static void
+bad_checkpoints(void)
+{
+    lm_trainer_options options;
+    lm_trainer_result result;
+    lm_context ctx;
+    watcher w = {.keep_at = 5}, none = {0};
+    net *n;
+
+    lm_context_init(&ctx);
+    n = net_make(&ctx, true);
+    options_for(&options, "adam");
+    options.checkpoint_steps = 5;
+    CHECK_OK(&ctx, run(n, &options, NULL, &w, &result));
+    w.size -= 1;
+    CHECK_EQ_INT(run(n, &options, &w, &none, &result), LM_CORRUPT);
+    w.size = 100;
+    CHECK_EQ_INT(run(n, &options, &w, &none, &result), LM_BAD_ARGUMENT);
+    w.size = 20000;
+    w.bytes[0] ^= 1;
+    CHECK_EQ_INT(run(n, &options, &w, &none, &result), LM_BAD_ARGUMENT);
+    free(w.bytes);
+    w = (watcher){.keep_at = 5};
+    CHECK_OK(&ctx, run(n, &options, NULL, &w, &result));
+    options.update.learning_rate *= 2;
+    CHECK_EQ_INT(run(n, &options, &w, &none, &result), LM_BAD_ARGUMENT);
+    CHECK(strstr(ctx.error.message, "other options") != NULL);
+    free(w.bytes);
+    free(n);
+}
+
+/* It ends, and the best of what was seen is kept. */
+static void
+early_stop(void)
+{
+    lm_trainer_options options;
+    lm_trainer_result result;
+    lm_context ctx;
+    watcher w = {0};
+    lm_measures again = {0};
+    net *n;
+
+    lm_context_init(&ctx);
+    n = net_make(&ctx, true);
+    options_for(&options, "adam");
+    options.epochs = 500;
+    options.patience = 3;
+    CHECK_OK(&ctx, run(n, &options, NULL, &w, &result));
+    CHECK(result.stopped_early);
+    CHECK_EQ_INT(result.steps, result.best_step + 3 * 14);
+    CHECK_OK(&ctx, net_measure(n, rows_in_order + 80, 16, &again));
+    CHECK(again.loss == result.best.loss);
+    CHECK(again.values[0] == result.best.values[0]);
+    free(n);
+}
+
 /* ---- Dropout ---- */
 
 static void
@@ -429,10 +519,16 @@ dropout_bits(void)
 }
 
 static const unit_case cases[] = {
-    {"it_learns", it_learns},       {"sparse_as_dense", sparse_as_dense},
-    {"resumed_bits", resumed_bits}, {"cuts", cuts},
-    {"not_finite", not_finite},     {"dropout_rates", dropout_rates},
+    {"it_learns", it_learns},
+    {"sparse_as_dense", sparse_as_dense},
+    {"resumed_bits", resumed_bits},
+    {"cuts", cuts},
+    {"not_finite", not_finite},
+    {"dropout_rates", dropout_rates},
     {"dropout_bits", dropout_bits},
+    {"faults", faults},
+    {"bad_checkpoints", bad_checkpoints},
+    {"early_stop", early_stop},
 };
 
 UNIT_MAIN(cases)

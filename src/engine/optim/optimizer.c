@@ -88,7 +88,7 @@ moves_for(double inertia)
     return inertia > 0 ? (uint64_t)ceil(log(STILL) / log(inertia)) : 0;
 }
 
-/* What it holds when it fails is freed with the optimizer. */
+/* What it holds when it fails is freed with the optimizer, which counts it. */
 static lm_status
 open_slot(lm_optimizer *o, const lm_param *param, slot *s)
 {
@@ -101,8 +101,6 @@ open_slot(lm_optimizer *o, const lm_param *param, slot *s)
         status = zeroed(o->ctx, param->rows, sizeof *s->last, &s->last);
     if (status == LM_OK && param->touched)
         status = zeroed(o->ctx, param->rows, sizeof *s->done, &s->done);
-    if (status != LM_OK)
-        o->count++;
     return status;
 }
 
