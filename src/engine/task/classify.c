@@ -273,9 +273,9 @@ lm_classify_as(lm_context *ctx, lm_session *session, const lm_model *model, cons
 static lm_status
 check_takes_vectors(lm_context *ctx, const lm_model *model)
 {
-    if (lm_model_ngram_head(model)) {
+    if (lm_model_ngram_head(model) || lm_model_layers(model)) {
         lm_raise(ctx, LM_UNSUPPORTED, "the model classifies texts only, not vectors");
-        return lm_detail_hint(ctx, "It reads the n-grams of a text. Vectors can be classified by a "
+        return lm_detail_hint(ctx, "It reads the words of a text. Vectors can be classified by a "
                                    "model that lmtext.train made with the method linear.");
     }
     if (lm_model_reads_embedding(model))
@@ -315,7 +315,7 @@ check_vector(lm_context *ctx, const lm_kernels *kernels, const float *vector, in
 static lm_status
 check_vector_and_head(lm_context *ctx, const lm_model *model, const float *vector, int width)
 {
-    if (!lm_model_ngram_head(model))
+    if (!lm_model_ngram_head(model) && !lm_model_layers(model))
         LM_TRY(check_head(ctx, model));
     LM_TRY(check_takes_vectors(ctx, model));
     return check_vector(ctx, lm_model_encoder(model)->kernels, vector, width,
