@@ -177,7 +177,7 @@ log_point(lmtext_training *training, const lmtext_progress *progress)
         .held_out_loss = (float)progress->held_out_loss,
         .held_out_accuracy = (float)progress->held_out_accuracy,
         .epoch = progress->epoch,
-        .learning_rate = (float)progress->learning_rate,
+        .learning_rate = progress->learning_rate,
         .gradient_norm = (float)progress->gradient_norm,
     };
     for (int i = 0; i < LMTEXT_PROGRESS_MEASURES; i++)

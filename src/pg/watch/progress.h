@@ -46,7 +46,8 @@ typedef struct lmtext_progress_point {
     int32 step;
     float loss, held_out_loss, held_out_accuracy; /* NaN: not known */
     int32 epoch;
-    float learning_rate, gradient_norm;
+    double learning_rate; /* as it was set */
+    float gradient_norm;
     float measures[LMTEXT_PROGRESS_MEASURES]; /* in the order of the last report's names */
 } lmtext_progress_point;
 
