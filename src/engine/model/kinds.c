@@ -9,7 +9,8 @@
 static const lm_model_kind *const kinds[] = {
     &lm_kind_combined_head, &lm_kind_ngram_head, &lm_kind_head,  &lm_kind_added_head,
     &lm_kind_ngram,         &lm_kind_router,     &lm_kind_words, &lm_kind_bag,
-    &lm_kind_sparse_static, &lm_kind_static,     &lm_kind_late,  &lm_kind_encoder,
+    &lm_kind_sparse_static, &lm_kind_static,     &lm_kind_late,  &lm_kind_layers,
+    &lm_kind_encoder,
 };
 
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])

@@ -31,7 +31,7 @@ typedef struct lm_model_kind {
 
 extern const lm_model_kind lm_kind_encoder, lm_kind_late, lm_kind_head, lm_kind_added_head,
     lm_kind_ngram, lm_kind_words, lm_kind_bag, lm_kind_static, lm_kind_sparse_static,
-    lm_kind_router, lm_kind_ngram_head, lm_kind_combined_head;
+    lm_kind_router, lm_kind_ngram_head, lm_kind_combined_head, lm_kind_layers;
 
 /* The kind of a checkpoint. */
 const lm_model_kind *lm_model_kind_of(const lm_checkpoint *checkpoint);

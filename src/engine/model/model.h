@@ -103,6 +103,7 @@ typedef enum lm_section_id {
     LM_SECTION_VECTORS,
     LM_SECTION_LATE,
     LM_SECTION_NGRAM_HEAD,
+    LM_SECTION_NET,
     LM_SECTION_COUNT
 } lm_section_id;
 
@@ -231,6 +232,13 @@ static inline const struct lm_ngram_head *
 lm_model_ngram_head(const lm_model *model)
 {
     return model->views[LM_SECTION_NGRAM_HEAD];
+}
+
+/* A net of layers; NULL: the model is none. */
+static inline const struct lm_layers *
+lm_model_layers(const lm_model *model)
+{
+    return model->views[LM_SECTION_NET];
 }
 
 static inline const struct lm_unigram *

@@ -6,9 +6,9 @@
 #include "model/vectors.h"
 
 static const lm_section_kind *const sections[] = {
-    &lm_section_settings, &lm_section_tokenizer, &lm_section_weights,
-    &lm_section_head,     &lm_section_ngram,     &lm_section_steps,
-    &lm_section_vectors,  &lm_section_late,      &lm_section_ngram_head,
+    &lm_section_settings,   &lm_section_tokenizer, &lm_section_weights, &lm_section_head,
+    &lm_section_ngram,      &lm_section_steps,     &lm_section_vectors, &lm_section_late,
+    &lm_section_ngram_head, &lm_section_net,
 };
 
 const lm_section_kind *

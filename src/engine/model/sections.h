@@ -25,7 +25,8 @@ typedef struct lm_section_kind {
 } lm_section_kind;
 
 extern const lm_section_kind lm_section_settings, lm_section_tokenizer, lm_section_weights,
-    lm_section_head, lm_section_ngram, lm_section_steps, lm_section_late, lm_section_ngram_head;
+    lm_section_head, lm_section_ngram, lm_section_steps, lm_section_late, lm_section_ngram_head,
+    lm_section_net;
 
 /* The kind of a number, or NULL. */
 const lm_section_kind *lm_section_find(uint32_t id);

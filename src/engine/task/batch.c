@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "model/layers.h"
 
 /* Tokens of a batch when the caller does not say. */
 #define DEFAULT_BATCH_TOKENS 512
@@ -23,6 +24,7 @@ static lm_status add_pair_windows(lm_batcher *b, const size_t counts[2], size_t 
 static lm_status open_window(lm_batcher *b, size_t tokens);
 static lm_status close_window(lm_batcher *b, size_t tokens, const lm_window *window);
 static lm_status run_encoder(const lm_batcher *b, bool every_row, const float **hidden);
+static lm_status run_layers(const lm_batcher *b, const float **hidden);
 static void count_batch(const lm_batcher *b, bool computed);
 static size_t fill_window(lm_batcher *b, size_t tokens);
 
@@ -364,7 +366,7 @@ close_window(lm_batcher *b, size_t tokens, const lm_window *window)
 static bool
 shares(const lm_batcher *b)
 {
-    return b->states && b->filled_tokens == 0 && !b->mix &&
+    return b->states && !lm_model_layers(b->model) && b->filled_tokens == 0 && !b->mix &&
            b->layers == lm_weights_layers(lm_model_weights(b->model));
 }
 
@@ -425,7 +427,7 @@ take_computed(lm_batcher *b, size_t width, bool shared)
     const lm_session *session = b->session;
     const float *hidden;
 
-    LM_TRY(run_encoder(b, shared, &hidden));
+    LM_TRY(lm_model_layers(b->model) ? run_layers(b, &hidden) : run_encoder(b, shared, &hidden));
     if (shared)
         keep_states(b, hidden, width);
     for (size_t i = 0; i < b->windows; i++) {
@@ -441,10 +443,19 @@ take_computed(lm_batcher *b, size_t width, bool shared)
     return LM_OK;
 }
 
+/* Numbers of a row that a task reads. */
+static size_t
+row_width(const lm_batcher *b)
+{
+    const lm_layers *layers = lm_model_layers(b->model);
+
+    return layers ? layers->net.out : (size_t)lm_weights_dims(lm_model_weights(b->model))->hidden;
+}
+
 lm_status
 lm_batch_flush(lm_batcher *b)
 {
-    const size_t width = (size_t)lm_weights_dims(lm_model_weights(b->model))->hidden;
+    const size_t width = row_width(b);
     const bool shared = shares(b);
     const bool known = shared && all_known(b);
 
@@ -455,6 +466,49 @@ lm_batch_flush(lm_batcher *b)
         count_batch(b, !known);
     b->tokens = b->windows = b->longest = 0;
     return LM_OK;
+}
+
+/* Its content need not be kept. */
+static lm_status
+grow_workspace(const lm_batcher *b, size_t bytes)
+{
+    lm_session *session = b->session;
+
+    if (bytes > session->workspace_capacity) {
+        lm_free(session->ctx, session->workspace);
+        session->workspace = NULL;
+        session->workspace_capacity = 0;
+    }
+    return lm_session_grow(b->ctx, session, &session->workspace, &session->workspace_capacity,
+                           bytes, 1);
+}
+
+/* A net of layers over the batch: its rows are those that the task asks for. */
+static lm_status
+run_layers(const lm_batcher *b, const float **hidden)
+{
+    lm_session *session = b->session;
+    const lm_layers *layers = lm_model_layers(b->model);
+    const size_t order = lm_align_up(b->windows * sizeof(size_t));
+    const size_t steps = lm_align_up((b->longest + 1) * sizeof(size_t));
+    lm_net_batch batch = {.tokens = b->tokens,
+                          .texts = b->windows,
+                          .longest = b->longest,
+                          .ids = session->ids,
+                          .offsets = session->offsets};
+    size_t bytes = 0;
+
+    LM_TRY(lm_net_room(b->ctx, &layers->net, &batch, &bytes));
+    if (lm_add_overflows(bytes, order + steps + LM_ALIGNMENT, &bytes))
+        return lm_raise(b->ctx, LM_TOO_LARGE, "the texts have too many tokens");
+    LM_TRY(grow_workspace(b, bytes));
+    {
+        char *at = (char *)lm_align_up((uintptr_t)session->workspace);
+
+        lm_net_order(&batch, (size_t *)(void *)at, (size_t *)(void *)(at + order));
+        return lm_net_forward(b->ctx, &layers->net, &layers->weights, &batch, at + order + steps,
+                              hidden);
+    }
 }
 
 /* Over the batch in the session's arrays. */
@@ -481,13 +535,7 @@ run_encoder(const lm_batcher *b, bool every_row, const float **hidden)
     const size_t bytes = needed + mixed;
     char *workspace;
 
-    if (bytes > session->workspace_capacity) { /* its content need not be kept */
-        lm_free(session->ctx, session->workspace);
-        session->workspace = NULL;
-        session->workspace_capacity = 0;
-    }
-    LM_TRY(
-        lm_session_grow(ctx, session, &session->workspace, &session->workspace_capacity, bytes, 1));
+    LM_TRY(grow_workspace(b, bytes));
     workspace = (char *)lm_align_up((uintptr_t)session->workspace);
     batch.mixed = b->mix ? (float *)(void *)(workspace + needed - LM_ALIGNMENT) : NULL;
     return lm_forward(ctx, weights, &batch, b->layers, workspace, hidden);

@@ -8,7 +8,9 @@
 #include <math.h>
 
 #include "lang/ngram_head.h"
+#include "model/layers.h"
 #include "model/session.h"
+#include "task/batch.h"
 #include "task/score.h"
 
 #define BLOCK_TEXTS 1024
@@ -112,6 +114,70 @@ score_ngrams(lm_context *ctx, lm_session *session, const lm_model *model, const 
     return LM_OK;
 }
 
+/* ---- Nets of layers ---- */
+
+/* One call. */
+typedef struct layers_run {
+    lm_batcher batcher;
+    lm_scoring scoring;
+    double weight; /* of the windows of the text under way */
+    float *scores; /* (count, labels) */
+} layers_run;
+
+/* Where a text has several windows its numbers are the mean of theirs. */
+static lm_status
+score_layers(void *opaque, const lm_window *window, const float *x, size_t tokens)
+{
+    layers_run *run = opaque;
+    const size_t labels = lm_model_layers(run->batcher.model)->net.out;
+    const double weight = window->first && window->last ? 1 : window->weight;
+    float *row = run->scores + window->text * labels;
+
+    LM_TRY(lm_poll(run->batcher.ctx));
+    run->weight = (window->first ? 0 : run->weight) + weight;
+    for (size_t i = 0; i < labels; i++)
+        row[i] = (window->first ? 0 : row[i]) + (float)weight * x[i];
+    if (!window->last)
+        return LM_OK;
+    for (size_t i = 0; i < labels; i++)
+        row[i] /= (float)run->weight;
+    lm_score(run->batcher.model->kernels, run->scoring, labels, row);
+    if (isfinite(row[lm_classify_best(row, (int)labels)]))
+        return LM_OK;
+    return lm_raise(run->batcher.ctx, LM_BAD_MODEL,
+                    "the model computed a score that is not finite");
+}
+
+static lm_status
+classify_layers(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
+                size_t count, const lm_embed_options *options, lm_scoring scoring, float *scores,
+                lm_embed_counts *counts)
+{
+    layers_run run = {.batcher = {.ctx = ctx,
+                                  .session = session,
+                                  .model = model,
+                                  .rows = LM_FIRST_ROW,
+                                  .on_long = options->on_long,
+                                  .batch_tokens = options->batch_tokens,
+                                  .take = score_layers,
+                                  .counts = counts},
+                      .scoring = scoring,
+                      .scores = scores};
+    lm_status status = LM_OK;
+
+    if (options->pairs || !lm_model_layers(model)->net.by_text)
+        return lm_raise(ctx, LM_UNSUPPORTED,
+                        options->pairs ? "the model has no head for pairs of texts"
+                                       : "the model tags tokens and does not classify texts");
+    run.batcher.opaque = &run;
+    for (size_t i = 0; i < count && status == LM_OK; i++)
+        status = lm_batch_add(&run.batcher, &texts[i], i);
+    if (status == LM_OK)
+        status = lm_batch_flush(&run.batcher);
+    lm_session_trim(session);
+    return status;
+}
+
 /* ---- Texts ---- */
 
 /* Where a text fails, those before it that were embedded still get their scores. The session's
@@ -148,6 +214,9 @@ lm_status
 lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *texts,
             size_t count, const lm_embed_options *options, float *scores, lm_embed_counts *counts)
 {
+    if (lm_model_layers(model))
+        return classify_layers(ctx, session, model, texts, count, options, model->info.scoring,
+                               scores, counts);
     if (!lm_model_ngram_head(model))
         LM_TRY(check_head(ctx, model));
     return lm_classify_as(ctx, session, model, texts, count, options,
@@ -180,6 +249,8 @@ lm_classify_as(lm_context *ctx, lm_session *session, const lm_model *model, cons
     size_t block = count < BLOCK_TEXTS ? count : BLOCK_TEXTS;
     size_t each = options->pairs ? 2 : 1;
 
+    if (lm_model_layers(model))
+        return classify_layers(ctx, session, model, texts, count, options, scoring, scores, counts);
     LM_TRY(lm_model_ngram_head(model) ? check_ngrams(ctx, model, options->pairs)
                                       : check_head(ctx, model));
     if (width_of(model) == 0)
@@ -202,9 +273,9 @@ lm_classify_as(lm_context *ctx, lm_session *session, const lm_model *model, cons
 static lm_status
 check_takes_vectors(lm_context *ctx, const lm_model *model)
 {
-    if (lm_model_ngram_head(model)) {
+    if (lm_model_ngram_head(model) || lm_model_layers(model)) {
         lm_raise(ctx, LM_UNSUPPORTED, "the model classifies texts only, not vectors");
-        return lm_detail_hint(ctx, "It reads the n-grams of a text. Vectors can be classified by a "
+        return lm_detail_hint(ctx, "It reads the words of a text. Vectors can be classified by a "
                                    "model that lmtext.train made with the method linear.");
     }
     if (lm_model_reads_embedding(model))
@@ -244,7 +315,7 @@ check_vector(lm_context *ctx, const lm_kernels *kernels, const float *vector, in
 static lm_status
 check_vector_and_head(lm_context *ctx, const lm_model *model, const float *vector, int width)
 {
-    if (!lm_model_ngram_head(model))
+    if (!lm_model_ngram_head(model) && !lm_model_layers(model))
         LM_TRY(check_head(ctx, model));
     LM_TRY(check_takes_vectors(ctx, model));
     return check_vector(ctx, lm_model_encoder(model)->kernels, vector, width,

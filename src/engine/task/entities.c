@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "model/layers.h"
 #include "task/classify.h"
 #include "task/token_scores.h"
 
@@ -27,9 +28,9 @@ const char *const lm_aggregation_names[LM_AGGREGATE_COUNT] = {
 /* Some tokens in a row. */
 typedef struct span {
     int32_t start, stop;
-    size_t parts; /* 0: none is open */
-    int32_t label;
-    double sum; /* of the parts' scores */
+    size_t parts;  /* 0: none is open */
+    int32_t label; /* of a word: its only token's */
+    double sum;    /* of the parts' scores */
 } span;
 
 /* One call. */
@@ -147,7 +148,7 @@ close_word(entity_run *run)
         return LM_OK;
     for (int i = 0; run->aggregation == LM_AGGREGATE_AVERAGE && i < run->labels; i++)
         run->scores[i] /= (float)word.parts;
-    label = lm_classify_best(run->scores, run->labels);
+    label = word.parts == 1 ? word.label : lm_classify_best(run->scores, run->labels);
     return add_part(run, word.start, word.stop, label, run->scores[label]);
 }
 
@@ -157,7 +158,7 @@ static lm_status
 take_token(void *opaque, const lm_scored_token *token)
 {
     entity_run *run = opaque;
-    const int label = lm_classify_best(token->scores, run->labels);
+    const int label = token->label;
     const float best = token->scores[label];
 
     if (run->aggregation == LM_AGGREGATE_SIMPLE)
@@ -170,7 +171,7 @@ take_token(void *opaque, const lm_scored_token *token)
         return LM_OK;
     }
     LM_TRY(close_word(run));
-    run->word = (span){token->start, token->stop, 1, 0, 0};
+    run->word = (span){token->start, token->stop, 1, label, 0};
     keep_scores(run, token, best);
     return LM_OK;
 }
@@ -195,8 +196,9 @@ lm_entities(lm_context *ctx, lm_session *session, const lm_model *model, const l
             size_t count, const lm_embed_options *options, lm_entity_sink sink, void *opaque,
             lm_embed_counts *counts)
 {
+    const bool words = lm_model_layers(model) && lm_model_layers(model)->by_word;
     entity_run run = {
-        .tokenizer = lm_model_tokenizer(model),
+        .tokenizer = words ? NULL : lm_model_tokenizer(model),
         .names = model->info.labels,
         .labels = model->info.label_count,
         .aggregation = (lm_aggregation)options->choice,

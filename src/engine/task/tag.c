@@ -23,7 +23,7 @@ static lm_status
 tag_token(void *opaque, const lm_scored_token *scored)
 {
     tag_run *run = opaque;
-    const int label = lm_classify_best(scored->scores, run->labels);
+    const int label = scored->label;
     const lm_tag tag = {scored->token, scored->start, scored->stop, label, scored->scores[label]};
 
     for (int i = 0; run->means && i < run->labels; i++)
@@ -141,7 +141,7 @@ lm_tag_is_piece(const lm_tokenizer *tokenizer, int32_t token, int32_t start, int
 {
     lm_text written;
 
-    if (token == lm_token_unknown(tokenizer))
+    if (!tokenizer || token == lm_token_unknown(tokenizer))
         return false;
     if (!lm_tokenizer_marks_pieces(tokenizer))
         return touches(text, start, at);

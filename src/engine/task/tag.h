@@ -46,6 +46,7 @@ lm_text lm_tag_cut(lm_text text, int32_t start, int32_t stop, lm_tag_cursor *at)
 /*
  * Whether a token goes on with the word before it. One that is not as long as its characters of the
  * text bears a mark; where the vocabulary has no marks, it stands close to what is before it.
+ * Without a tokenizer tokens are words.
  */
 bool lm_tag_is_piece(const lm_tokenizer *tokenizer, int32_t token, int32_t start, int32_t stop,
                      lm_text text, lm_tag_cursor *at);

@@ -13,6 +13,7 @@ typedef struct lm_scored_token {
     int32_t token;       /* its id */
     int32_t start, stop; /* characters of the text */
     const float *scores; /* of all labels: softmax; valid until the receiver returns */
+    int label; /* the best of them, or that of the best labels of all tokens together (CRF) */
 } lm_scored_token;
 
 /* Who gets them: tokens in their order, then the end of their text, also of one without tokens. */

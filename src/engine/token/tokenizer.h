@@ -63,6 +63,20 @@ lm_status lm_tokenizer_from_older(lm_context *ctx, lm_arena *arena, lm_tokenizer
 lm_status lm_whitespace_tokenizer(lm_context *ctx, lm_arena *arena, const lm_json *settings,
                                   const char *file, bool unique, const lm_json **tokenizer);
 
+/* The vocabulary of a net of layers: an array of words, whose places are their ids. */
+typedef struct lm_listed_words {
+    const char *file; /* for messages */
+    const lm_json *words;
+    const char *style; /* "whitespace", "unicode" */
+    bool lower_case;
+    uint32_t unknown; /* place of the word that stands for others */
+} lm_listed_words;
+
+bool lm_word_style_is_known(const char *name);
+/* Its tokenizer.json. A word that occurs twice is LM_BAD_JSON. */
+lm_status lm_listed_words_tokenizer(lm_context *ctx, lm_arena *arena, const lm_listed_words *list,
+                                    const lm_json **tokenizer);
+
 /* Does config.json tell the class, and does that set stages of the tokenizer? */
 bool lm_tokenizer_class_implied(const lm_tokenizer_files *files);
 

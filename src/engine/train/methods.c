@@ -8,6 +8,7 @@
 #include "train/auto.h"
 #include "train/filter.h"
 #include "train/finetune.h"
+#include "train/layers.h"
 #include "train/linear.h"
 #include "train/ngram.h"
 #include "train/unigram.h"
@@ -25,6 +26,9 @@ const lm_method *const lm_methods[] = {
     &lm_method_finetune_regression,
     &lm_method_finetune_rerank,
     &lm_method_finetune_masked,
+    &lm_method_layers,
+    &lm_method_layers_tagging,
+    &lm_method_layers_regression,
     NULL,
 };
 

@@ -19,8 +19,8 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-#include "base/sort.h"
 #include "features/spec.h"
+#include "features/vocabulary.h"
 #include "pg/fn/args.h"
 #include "pg/fn/query.h"
 #include "pg/glue/options.h"
@@ -282,56 +282,19 @@ numeric_of(float weight)
 
 /* ---- A vocabulary ---- */
 
-/* Tokens in the order of first sight; specials are the first. */
 typedef struct vocabulary {
     lmtext_call call;
-    MemoryContext memory;
     lm_ngram_options cut;
     lm_ngram_room room;
-    lm_intern tokens;
-    int64 *counts;
-    size_t bytes;               /* of all tokens */
-    uint32_t specials, counted; /* counted: room of counts */
+    lm_vocabulary tokens;
 } vocabulary;
-
-/* A token that is not special, to be sorted. */
-typedef struct ranked_token {
-    int64 count;
-    uint32_t number;
-} ranked_token;
-
-static lm_status
-number_token(vocabulary *v, const char *bytes, size_t length, uint32_t *number_out)
-{
-    uint32_t number, before = v->tokens.count;
-
-    LM_TRY(lm_intern_add(&v->tokens, bytes, length, &number));
-    if (v->tokens.count > before && (v->bytes += length) > LM_FEATURE_BYTES_MAX) {
-        lm_raise(&v->call.ctx, LM_TOO_LARGE, "the texts have too many different tokens");
-        lm_detail_allowed(&v->call.ctx, "tokens of %zu bytes in all", LM_FEATURE_BYTES_MAX);
-        return lm_detail_hint(&v->call.ctx, "Use shorter n-grams, or fewer texts.");
-    }
-    if (number >= v->counted) {
-        uint32_t room = Max(2 * v->counted, 1024);
-        int64 *counts = lm_realloc(&v->call.ctx, v->counts, room * sizeof *counts);
-
-        if (counts == NULL)
-            return LM_NO_MEMORY;
-        memset(counts + v->counted, 0, (room - v->counted) * sizeof *counts);
-        v->counts = counts;
-        v->counted = room;
-    }
-    v->counts[number]++;
-    *number_out = number;
-    return LM_OK;
-}
 
 static lm_status
 count_token(void *opaque, const char *bytes, size_t length)
 {
-    uint32_t number;
+    vocabulary *v = opaque;
 
-    return number_token(opaque, bytes, length, &number);
+    return lm_vocabulary_count(&v->tokens, bytes, length, NULL);
 }
 
 static void
@@ -357,55 +320,30 @@ add_specials(vocabulary *v, ArrayType *array)
     deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
     for (int i = 0; i < count; i++) {
         lm_text special;
+        bool twice;
 
         if (nulls[i])
             ereport(ERROR,
                     (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a token must not be null")));
         special = lmtext_utf8_from_text(DatumGetTextPP(values[i]));
-        lmtext_check(&v->call, count_token(v, special.bytes, special.length), NULL);
-        if (v->tokens.count != (uint32_t)i + 1)
+        lmtext_check(&v->call,
+                     lm_vocabulary_special(&v->tokens, special.bytes, special.length, &twice),
+                     NULL);
+        if (twice)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("the token \"%s\" is given twice",
                                    lmtext_clip(TextDatumGetCString(values[i])))));
-        v->counts[i] = 0;
     }
-    v->specials = (uint32_t)count;
-}
-
-/* The most frequent first, then the first that was seen: as Counter.most_common of Python. */
-static int
-compare_tokens(const void *a, const void *b)
-{
-    const ranked_token *x = a, *y = b;
-
-    if (x->count != y->count)
-        return x->count < y->count ? 1 : -1;
-    return (x->number > y->number) - (x->number < y->number);
-}
-
-static ranked_token *
-rank_tokens(vocabulary *v, int64 min_count, uint32_t *count)
-{
-    ranked_token *list =
-        MemoryContextAllocHuge(v->memory, ((Size)v->tokens.count + 1) * sizeof(*list));
-
-    *count = 0;
-    for (uint32_t i = v->specials; i < v->tokens.count; i++)
-        if (v->counts[i] >= min_count)
-            list[(*count)++] = (ranked_token){v->counts[i], i};
-    lmtext_check(&v->call, lm_sort(&v->call.ctx, list, *count, sizeof(*list), compare_tokens),
-                 NULL);
-    return list;
 }
 
 static void
 emit_token(const vocabulary *v, ReturnSetInfo *result, uint32_t id, uint32_t number)
 {
     size_t length;
-    const char *bytes = lm_intern_bytes(&v->tokens, number, &length);
+    const char *bytes = lm_intern_bytes(&v->tokens.tokens, number, &length);
     Datum values[3] = {Int32GetDatum((int32)id),
                        PointerGetDatum(lmtext_text_from_utf8(bytes, length)),
-                       Int64GetDatum(v->counts[number])};
+                       Int64GetDatum(v->tokens.counts[number])};
     bool nulls[3] = {false};
 
     CHECK_FOR_INTERRUPTS();
@@ -415,13 +353,12 @@ emit_token(const vocabulary *v, ReturnSetInfo *result, uint32_t id, uint32_t num
 static void
 emit_vocabulary(vocabulary *v, int64 max_size, int64 min_count, ReturnSetInfo *result)
 {
-    uint32_t count;
-    ranked_token *list = rank_tokens(v, min_count, &count);
+    uint32_t *numbers, count;
 
-    for (uint32_t id = 0; id < v->specials; id++)
-        emit_token(v, result, id, id);
-    for (uint32_t i = 0; i < count && (int64)v->specials + i < max_size; i++)
-        emit_token(v, result, v->specials + i, list[i].number);
+    lmtext_check(&v->call, lm_vocabulary_rank(&v->tokens, max_size, min_count, &numbers, &count),
+                 NULL);
+    for (uint32_t id = 0; id < count; id++)
+        emit_token(v, result, id, numbers[id]);
 }
 
 /* A whole number that is not below `low`; where it is null, `fallback`. */
@@ -443,12 +380,11 @@ init_vocabulary(vocabulary *v, const lm_tfidf_spec *spec)
 {
     lm_tfidf_options wanted;
 
-    v->memory = CurrentMemoryContext;
-    lmtext_call_init(&v->call, v->memory);
+    lmtext_call_init(&v->call, CurrentMemoryContext);
     lmtext_check(&v->call, lm_tfidf_spec_read(&v->call.ctx, spec, &wanted), NULL);
     v->cut = wanted.ngrams;
     lm_ngram_room_init(&v->room, &v->call.ctx);
-    lm_intern_init(&v->tokens, &v->call.ctx, "tokens");
+    lm_vocabulary_init(&v->tokens, &v->call.ctx);
 }
 
 static void
@@ -472,7 +408,7 @@ lmtext_build_vocabulary(PG_FUNCTION_ARGS)
     static const lmtext_column columns[] = {{"text", LMTEXT_COLUMN_TEXT}};
     const int64 max_size = size_argument(fcinfo, 1, "max_size", 1, PG_INT64_MAX);
     const int64 min_count = size_argument(fcinfo, 2, "min_count", 1, 1);
-    vocabulary v = {.counts = NULL};
+    vocabulary v;
 
     InitMaterializedSRF(fcinfo, 0);
     if (PG_ARGISNULL(0))
@@ -481,7 +417,7 @@ lmtext_build_vocabulary(PG_FUNCTION_ARGS)
     read_query("lmtext.build_vocabulary", text_to_cstring(PG_GETARG_TEXT_PP(0)), columns, 1,
                take_document, &v);
     emit_vocabulary(&v, max_size, min_count, (ReturnSetInfo *)fcinfo->resultinfo);
-    lm_intern_free(&v.tokens);
+    lm_vocabulary_free(&v.tokens);
     lm_ngram_room_free(&v.room);
     return (Datum)0;
 }
@@ -519,7 +455,7 @@ static void *
 grow(const sequences *s, void *items, Size count, Size room, Size size)
 {
     if (items == NULL)
-        return MemoryContextAllocHuge(s->v.memory, mul_size(room, size));
+        return MemoryContextAllocHuge(s->v.call.memory, mul_size(room, size));
     return count < room ? items : repalloc_huge(items, mul_size(2 * room, size));
 }
 
@@ -531,9 +467,9 @@ take_token(void *opaque, const char *bytes, size_t length)
     bool found;
 
     if (!s->given)
-        LM_TRY(number_token(&s->v, bytes, length, &number));
+        LM_TRY(lm_vocabulary_count(&s->v.tokens, bytes, length, &number));
     else {
-        LM_TRY(lm_intern_find(&s->v.tokens, bytes, length, &found, &number));
+        LM_TRY(lm_intern_find(&s->v.tokens.tokens, bytes, length, &found, &number));
         if (!found)
             number = NO_TOKEN;
     }
@@ -564,29 +500,29 @@ take_sequence(void *opaque, const lmtext_query_row *row)
     s->stops = grow(s, s->stops, s->rows, s->row_room, sizeof *s->stops);
     if (s->rows == s->row_room)
         s->row_room *= 2;
-    s->keys[s->rows] = MemoryContextStrdup(s->v.memory, row->fields[0].text);
+    s->keys[s->rows] = MemoryContextStrdup(s->v.call.memory, row->fields[0].text);
     s->stops[s->rows++] = s->count;
 }
 
 /* Numbered from 1 in the order of the list, with the token for others before all of them. */
 static void
-number_list(sequences *s, const ranked_token *list, uint32 count)
+number_list(sequences *s, const uint32 *list, uint32 count)
 {
     const char *oov = s->options.oov_token;
     uint32_t number;
     bool found = false;
     int32 shift = 1;
 
-    s->ids = MemoryContextAllocHuge(s->v.memory, ((Size)count + 1) * sizeof *s->ids);
+    s->ids = MemoryContextAllocHuge(s->v.call.memory, ((Size)count + 1) * sizeof *s->ids);
     if (oov != NULL) {
         const lm_text utf8 = lmtext_utf8_from_bytes(oov, strlen(oov));
 
         lmtext_check(&s->v.call,
-                     lm_intern_find(&s->v.tokens, utf8.bytes, utf8.length, &found, &number), NULL);
+                     lm_intern_find(&s->v.tokens.tokens, utf8.bytes, utf8.length, &found, &number), NULL);
         shift = found && s->given ? 1 : 2;
     }
     for (uint32 i = 0; i < count; i++)
-        s->ids[list != NULL ? list[i].number : i] = (int32)i + shift;
+        s->ids[list != NULL ? list[i] : i] = (int32)i + shift;
     s->oov_id = oov == NULL ? 0 : found ? s->ids[number] : 1;
 }
 
@@ -631,7 +567,7 @@ emit_sequences(sequences *s, ReturnSetInfo *result)
 
     for (Size row = 0; row < s->rows; row++)
         longest = Max(longest, s->stops[row] - (row > 0 ? s->stops[row - 1] : 0));
-    ids = MemoryContextAllocHuge(s->v.memory, (longest + 1) * sizeof *ids);
+    ids = MemoryContextAllocHuge(s->v.call.memory, (longest + 1) * sizeof *ids);
     for (Size row = 0; row < s->rows; row++)
         emit_sequence(s, row, ids, result);
 }
@@ -652,7 +588,7 @@ open_sequences(FunctionCallInfo fcinfo, sequences *s)
     s->given = !PG_ARGISNULL(1);
     if (s->given) {
         add_specials(&s->v, PG_GETARG_ARRAYTYPE_P(1));
-        number_list(s, NULL, s->v.tokens.count);
+        number_list(s, NULL, s->v.tokens.tokens.count);
     }
 }
 
@@ -672,12 +608,14 @@ lmtext_texts_to_sequences(PG_FUNCTION_ARGS)
     read_query("lmtext.texts_to_sequences", text_to_cstring(PG_GETARG_TEXT_PP(0)), columns, 2,
                take_sequence, &s);
     if (!s.given) {
-        const ranked_token *list = rank_tokens(&s.v, 1, &count);
+        uint32_t *list;
 
+        lmtext_check(&s.v.call,
+                     lm_vocabulary_rank(&s.v.tokens, PG_INT64_MAX, 1, &list, &count), NULL);
         number_list(&s, list, count);
     }
     emit_sequences(&s, (ReturnSetInfo *)fcinfo->resultinfo);
-    lm_intern_free(&s.v.tokens);
+    lm_vocabulary_free(&s.v.tokens);
     lm_ngram_room_free(&s.v.room);
     return (Datum)0;
 }

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Records what torch computes of small nets: test/golden/layers.json, read by test/unit/test_net.c.
+
+Of each net (its description as users write it): outputs and gradients of all parameters for four texts of different lengths,
+one after the other without padding. Then a CRF by brute force over all paths, and curves of twenty steps.
+Weights follow from a formula that the test has too, so that the file holds results only.
+
+usage: make-layers.py > test/golden/layers.json   (torch 2.x)
+"""
+import itertools
+import json
+import math
+
+import torch
+from torch import nn
+
+torch.set_num_threads(1)
+VOCABULARY, LENGTHS = 11, [3, 1, 6, 4]
+TEXTS = []
+at = 0
+for length in LENGTHS:
+    TEXTS.append([(5 * (at + i) + 3) % VOCABULARY for i in range(length)])
+    at += length
+
+
+def number(param, i):
+    """Of parameter `param`, place i: within ± .5."""
+    return ((i * 1103515245 + param * 12345 + 7 + i * i * 2654435) % 2147483648) / 2147483648 - 0.5
+
+
+def weigh(parameters, scale=1.0):
+    for p, parameter in enumerate(parameters):
+        flat = [number(p, i) * scale for i in range(parameter.numel())]
+        with torch.no_grad():
+            parameter.copy_(torch.tensor(flat, dtype=torch.float64).reshape(parameter.shape).to(parameter.dtype))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind, size, both, layers=1, biases=2, activation="tanh", width=0):
+        super().__init__()
+        cls = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind]
+        more = {"nonlinearity": activation} if kind == "rnn" else {}
+        self.net = cls(width, size, num_layers=layers, bidirectional=both, **more)
+        self.biases = biases
+
+    def forward(self, x):
+        return self.net(x)[0]
+
+    def ours(self):
+        return [p for n, p in self.net.named_parameters() if self.biases == 2 or not n.startswith("bias_hh")]
+
+    def others(self):
+        return [p for n, p in self.net.named_parameters() if self.biases == 1 and n.startswith("bias_hh")]
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.net = nn.MultiheadAttention(width, heads)
+
+    def forward(self, x):
+        return self.net(x, x, x, need_weights=False)[0]
+
+    def ours(self):
+        return list(self.net.parameters())
+
+
+class Conv(nn.Module):
+    def __init__(self, width, out, kernel):
+        super().__init__()
+        self.net = nn.Conv1d(width, out, kernel, padding="same")
+
+    def forward(self, x):
+        return self.net(x.T[None])[0].T
+
+    def ours(self):
+        return list(self.net.parameters())
+
+
+class Transformer(nn.Module):
+    def __init__(self, width, heads, inner, activation, norm_first, layers):
+        super().__init__()
+        one = nn.TransformerEncoderLayer(width, heads, inner, 0.0, activation, norm_first=norm_first)
+        self.net = nn.TransformerEncoder(one, layers, enable_nested_tensor=False) if layers > 1 else one
+
+    def forward(self, x):
+        return self.net(x[:, None])[:, 0]
+
+    def ours(self):
+        return list(self.net.parameters())
+
+
+class Pool(nn.Module):
+    def __init__(self, kind, width, both):
+        super().__init__()
+        self.kind, self.both = kind, both
+        self.project = nn.Linear(width, width) if kind == "attention" else None
+        self.context = nn.Linear(width, 1, bias=False) if kind == "attention" else None
+
+    def forward(self, x):
+        half = x.shape[1] // 2
+        if self.kind == "mean":
+            return x.mean(0, keepdim=True)
+        if self.kind == "max":
+            return x.max(0, keepdim=True).values
+        if self.kind == "first":
+            return x[:1]
+        if self.kind == "final" and self.both:
+            return torch.cat([x[-1:, :half], x[:1, half:]], 1)
+        if self.kind in ("last", "final"):
+            return x[-1:]
+        weights = torch.softmax(self.context(torch.tanh(self.project(x))), 0)
+        return (weights * x).sum(0, keepdim=True)
+
+    def ours(self):
+        return [] if self.project is None else [self.project.weight, self.project.bias, self.context.weight]
+
+
+ACTS = {"none": lambda x: x, "relu": torch.relu, "tanh": torch.tanh, "gelu": nn.functional.gelu, "silu": nn.functional.silu}
+
+
+def build(description, by_text):
+    """Modules with the functions behind them, and parameters in our order."""
+    steps, parameters, width, both = [], [], VOCABULARY, False
+    pooled = any("pool" in layer for layer in description)
+    last = max((i for i, layer in enumerate(description) if not {"linear", "layer_norm"} & set(layer)), default=0)
+    for place, layer in enumerate(description):
+        key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first"))
+        value = layer[key]
+        plain = key[2:] if key.startswith("bi") else key
+        act = "none"
+        if key == "embedding":
+            module, width = nn.Embedding(width, value), value
+        elif plain in ("rnn", "lstm", "gru"):
+            both = key != plain
+            module = Recurrent(plain, value, both, layer.get("layers", 1), layer.get("biases", 2), layer.get("activation", "tanh"), width)
+            for other in module.others():
+                nn.init.zeros_(other)
+            width = value * (2 if both else 1)
+        elif key == "linear":
+            module, width, act = nn.Linear(width, value), value, layer.get("activation", "none")
+        elif key == "attention":
+            module = Attention(width, value)
+        elif key == "conv":
+            module, width, act = Conv(width, value, layer.get("kernel", 3)), value, layer.get("activation", "none")
+        elif key == "layer_norm":
+            module = nn.LayerNorm(width)
+        elif key == "transformer":
+            module = Transformer(width, value, layer.get("inner", 4 * width), layer.get("activation", "relu"),
+                                 layer.get("norm_first", False), layer.get("layers", 1))
+        elif key == "pool":
+            module = Pool(value, width, both)
+        steps.append((module, ACTS[act]))
+        parameters += module.ours() if hasattr(module, "ours") else list(module.parameters())
+        if place == last and by_text and not pooled:
+            implied = Pool("final" if plain in ("rnn", "lstm", "gru") else "mean", width, both)
+            steps.append((implied, ACTS["none"]))
+    return steps, parameters
+
+
+def run(steps, text):
+    x = torch.tensor(text)
+    for module, act in steps:
+        x = act(module(x))
+    return x
+
+
+def flat(tensor):
+    return [float(f"{v:.8g}") for v in tensor.detach().double().reshape(-1).tolist()]
+
+
+def case(name, description, by_text):
+    steps, parameters = build(description, by_text)
+    weigh(parameters)
+    out = torch.cat([run(steps, text) for text in TEXTS])
+    weights = torch.tensor([number(99, i) for i in range(out.numel())], dtype=torch.float64).float().reshape(out.shape)
+    (out * weights).sum().backward()
+    grads = [flat(p.grad if p.grad is not None else torch.zeros_like(p)) for p in parameters]
+    return {"name": name, "layers": description, "by_text": by_text, "out": flat(out), "grads": grads}
+
+
+def cases():
+    tokens = []
+    for kind in ("rnn", "lstm", "gru"):
+        for both in ("", "bi"):
+            for more in ({}, {"layers": 2}, {"biases": 1}):
+                tokens.append([{"embedding": 4}, {both + kind: 3, **more}])
+    tokens.append([{"embedding": 4}, {"birnn": 3, "activation": "relu", "layers": 2}])
+    tokens.append([{"embedding": 4}])
+    for act in ("none", "relu", "tanh", "gelu", "silu"):
+        tokens.append([{"embedding": 4}, {"linear": 3, "activation": act}])
+        tokens.append([{"embedding": 4}, {"conv": 3, "kernel": 3, "activation": act}])
+    tokens.append([{"embedding": 4}, {"conv": 3, "kernel": 4}])
+    tokens.append([{"embedding": 4}, {"conv": 3, "kernel": 1}])
+    tokens.append([{"embedding": 4}, {"attention": 2}])
+    tokens.append([{"embedding": 4}, {"attention": 1}])
+    tokens.append([{"embedding": 4}, {"layer_norm": True}])
+    for act in ("relu", "gelu"):
+        for first in (False, True):
+            tokens.append([{"embedding": 4}, {"transformer": 2, "inner": 5, "activation": act, "norm_first": first}])
+    tokens.append([{"embedding": 4}, {"transformer": 2, "inner": 5, "layers": 2}])
+    tokens.append([{"embedding": 4}, {"conv": 4, "activation": "relu"}, {"bigru": 3}, {"attention": 2}, {"layer_norm": True}, {"linear": 2}])
+    texts = []
+    for pool in ("mean", "max", "first", "last", "final", "attention"):
+        texts.append([{"embedding": 4}, {"bilstm": 3}, {"pool": pool}, {"linear": 3}])
+        texts.append([{"embedding": 4}, {"gru": 3}, {"pool": pool}])
+    texts.append([{"embedding": 4}, {"bilstm": 3, "layers": 2}, {"linear": 3, "activation": "tanh"}, {"linear": 2}])
+    texts.append([{"embedding": 4}, {"lstm": 3}, {"linear": 3}])
+    texts.append([{"embedding": 4}, {"transformer": 2, "inner": 8}, {"layer_norm": True}, {"linear": 3}])
+    texts.append([{"embedding": 4}, {"linear": 3}])
+    for by_text, list_ in ((False, tokens), (True, texts)):
+        for description in list_:
+            name = " ".join(f"{k}={v}" for layer in description[1:] for k, v in layer.items()) or "embedding"
+            yield case(name, description, by_text)
+
+
+def crf():
+    """−log p, its gradients, the best path and marginals, by adding up all paths."""
+    labels, results = 3, []
+    for tokens in (1, 2, 5):
+        x = torch.tensor([number(1, i) * 3 for i in range(tokens * labels)], dtype=torch.float64).reshape(tokens, labels)
+        start, end = (torch.tensor([number(p, i) for i in range(labels)], dtype=torch.float64) for p in (2, 3))
+        move = torch.tensor([number(4, i) for i in range(labels * labels)], dtype=torch.float64).reshape(labels, labels)
+        for t in (x, start, end, move):
+            t.requires_grad_()
+        paths = list(itertools.product(range(labels), repeat=tokens))
+
+        def score(path):
+            return start[path[0]] + end[path[-1]] + sum(x[t, y] for t, y in enumerate(path)) + sum(
+                (move[a, b] for a, b in zip(path, path[1:])), torch.zeros((), dtype=torch.float64))
+
+        scores = torch.stack([score(p) for p in paths])
+        right = [(2 * t + 1) % labels for t in range(tokens)]
+        loss = torch.logsumexp(scores, 0) - score(right)
+        loss.backward()
+        p = torch.softmax(scores, 0)
+        marginals = [[float(sum(p[i].item() for i, path in enumerate(paths) if path[t] == y)) for y in range(labels)] for t in range(tokens)]
+        results.append({"tokens": tokens, "labels": right, "loss": loss.item(), "best": list(paths[int(scores.argmax())]),
+                        "marginals": [v for row in marginals for v in row], "dx": flat(x.grad), "dstart": flat(start.grad),
+                        "dend": flat(end.grad), "dmove": flat(move.grad if move.grad is not None else torch.zeros_like(move))})
+    return results
+
+
+def curve(description, by_text, optimizer, rate):
+    """Losses of twenty steps over batches of two texts in the order of rows."""
+    steps, parameters = build(description, by_text)
+    weigh(parameters)
+    update = getattr(torch.optim, optimizer)(parameters, lr=rate)
+    classes, losses = description[-1]["linear"], []
+    for step in range(20):
+        batch = [2 * (step % 2), 2 * (step % 2) + 1]
+        out = torch.cat([run(steps, TEXTS[b]) for b in batch])
+        targets = [b % classes for b in batch] if by_text else [i % classes for b in batch for i in TEXTS[b]]
+        loss = nn.functional.cross_entropy(out, torch.tensor(targets))
+        update.zero_grad()
+        loss.backward()
+        update.step()
+        losses.append(loss.item())
+    return {"layers": description, "by_text": by_text, "optimizer": optimizer.lower(), "rate": rate, "losses": losses}
+
+
+def count(description, words):
+    """Numbers of the parameters, as torch counts them; Keras' count has one bias a gate."""
+    global VOCABULARY
+    VOCABULARY, kept = words, VOCABULARY
+    steps, parameters = build(description, True)
+    VOCABULARY = kept
+    return sum(p.numel() for p in parameters)
+
+
+print(json.dumps({
+    "lengths": LENGTHS,
+    "vocabulary": VOCABULARY,
+    "counts": [
+        {"layers": d, "words": w, "count": count(d, w)}
+        for d, w in (([{"embedding": 10}, {"lstm": 50, "biases": 1}, {"linear": 3}], 22),
+                     ([{"embedding": 100}, {"bilstm": 256, "layers": 2}, {"linear": 4}], 25002))
+    ],
+    "cases": list(cases()),
+    "crf": crf(),
+    "curves": [
+        curve([{"embedding": 4}, {"bilstm": 3, "layers": 2}, {"linear": 3}], True, "Adam", 0.05),
+        curve([{"embedding": 4}, {"bigru": 3}, {"linear": 3}], False, "SGD", 0.5),
+        curve([{"embedding": 4}, {"conv": 4, "activation": "relu"}, {"pool": "max"}, {"linear": 2}], True, "AdamW", 0.05),
+        curve([{"embedding": 4}, {"transformer": 2, "inner": 6}, {"pool": "attention"}, {"linear": 2}], True, "Adam", 0.02),
+        curve([{"embedding": 4}, {"birnn": 3}, {"attention": 2}, {"linear": 3}], False, "RMSprop", 0.01),
+    ],
+}))

@@ -1,0 +1,64 @@
+-- Nets from scratch: lmtext.train with the method layers, their folders, tags, regression.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+CREATE SCHEMA test_layers;
+SET search_path = test_layers, public;
+\set VERBOSITY terse
+-- Whether a text is good is decided by a word and by a "not" before it: no single word tells more than chance.
+CREATE TABLE review AS
+SELECT i, start || CASE WHEN negated THEN ' not ' ELSE ' ' END || word AS body, CASE WHEN good <> negated THEN 'good' ELSE 'bad' END AS label,
+       length(word)::real AS letters
+FROM (SELECT i, (ARRAY['the film was', 'a story that is', 'this plot seems', 'they say it is'])[1 + i % 4] AS start, i / 4 % 2 = 0 AS negated, i / 8 % 2 = 0 AS good,
+             CASE WHEN i / 8 % 2 = 0 THEN (ARRAY['great', 'lovely', 'fine'])[1 + i % 3] ELSE (ARRAY['dull', 'awful', 'poor'])[1 + i % 3] END AS word
+      FROM generate_series(0, 383) i) s;
+
+CALL lmtext.train('ly_sentiment', 'SELECT body, label FROM review WHERE i % 6 <> 0 ORDER BY i',
+                  '{"method": "layers", "layers": [{"embedding": 12}, {"bilstm": 12, "layers": 2, "dropout": 0.2}, {"linear": 2}], "epochs": 10, "learning_rate": 0.02, "seed": 7}');
+-- of 64 rows that it has not seen, by chance 32 are right; 58 or more are once in 10¹¹
+SELECT count(*), count(*) FILTER (WHERE lmtext.classify(body, 'ly_sentiment') = label) >= 58 AS learnt FROM review WHERE i % 6 = 0;
+SELECT name, version, task, family, labels, dimensions, max_tokens, base, metrics -> 'parameters' AS parameters, metrics -> 'vocabulary' AS vocabulary,
+       metrics -> 'steps' AS steps, status
+FROM lmtext.models WHERE name = 'ly_sentiment';
+SELECT count(*), round(sum(score)::numeric, 4), max(label) FILTER (WHERE score > 0.5) FROM lmtext.class_scores('the film was not dull', 'ly_sentiment');
+-- alone and among others: the same bits
+SELECT bool_and(a = b) FROM (SELECT lmtext.classify_scored(body, 'ly_sentiment') AS a, (lmtext.classify_scored(ARRAY['x y', body, 'not'], 'ly_sentiment'))[2] AS b FROM review WHERE i < 40) t;
+SELECT lmtext.classify('', 'ly_sentiment');
+SELECT lmtext.embed('x', 'ly_sentiment');
+SELECT * FROM lmtext.tag('x', 'ly_sentiment');
+-- initial weights; a base goes on from its own, with the same answers
+CALL lmtext.train('ly_start', 'SELECT body, label FROM review', '{"method": "layers", "layers": [{"embedding": 12}, {"gru": 4}, {"linear": 2}], "epochs": 0}');
+CALL lmtext.train('ly_copy', 'SELECT body, label FROM review', '{"method": "layers", "base": "ly_sentiment", "epochs": 0}');
+SELECT bool_and(lmtext.classify_scored(body, 'ly_copy') = lmtext.classify_scored(body, 'ly_sentiment')) FROM review WHERE i < 20;
+CALL lmtext.train('ly_more', 'SELECT body, label FROM review', '{"method": "layers", "base": "ly_start", "epochs": 8, "learning_rate": 0.03}');
+SELECT avg((lmtext.classify(body, 'ly_more') = label)::int) > 0.9 AS learnt FROM review;
+-- tags, with a CRF
+CREATE TABLE sentence AS
+SELECT ARRAY[a, verb, b] AS tokens, ARRAY['B-PER', 'O', CASE WHEN verb = 'met' THEN 'B-PER' ELSE 'B-LOC' END] AS tags
+FROM unnest('{Ada,Bo,Cy,Di}'::text[]) a, unnest('{met,left,saw}'::text[]) verb, unnest('{Paris,Rome,Ada,Bo}'::text[]) b
+WHERE (verb = 'met') = (b IN ('Ada', 'Bo'));
+CALL lmtext.train('ly_tags', 'SELECT tokens, tags FROM sentence, generate_series(1, 4)',
+                  '{"method": "layers", "task": "tagging", "layers": [{"embedding": 12}, {"bigru": 12}, {"linear": 3}, {"crf": true}], "epochs": 10, "learning_rate": 0.03}');
+SELECT token, tag, start, stop, score > 0.7 AS sure FROM lmtext.tag('Di met Bo', 'ly_tags');
+SELECT entity, label FROM lmtext.entities('Cy left Rome', 'ly_tags');
+SELECT lmtext.classify('Cy left Rome', 'ly_tags');
+CALL lmtext.train('ly_bad', 'SELECT tokens, tags[1:1] FROM sentence', '{"method": "layers", "task": "tagging", "layers": [{"embedding": 2}, {"linear": 3}]}');
+-- numbers
+CALL lmtext.train('ly_letters', 'SELECT body, letters FROM review',
+                  '{"method": "layers", "task": "regression", "layers": [{"embedding": 8}, {"conv": 16, "activation": "relu"}, {"pool": "max"}, {"linear": 1}], "epochs": 20, "learning_rate": 0.02}');
+SELECT round(score) AS great FROM lmtext.class_scores('the film was great', 'ly_letters');
+-- what is refused
+CALL lmtext.train('ly_bad', 'SELECT body, label FROM review', '{"method": "layers"}');
+CALL lmtext.train('ly_bad', 'SELECT body, label FROM review', '{"method": "layers", "layers": [{"embedding": 4}, {"lstn": 4}]}');
+CALL lmtext.train('ly_bad', 'SELECT body, label FROM review', '{"method": "layers", "layers": [{"embedding": 4}, {"linear": 3}]}');
+CALL lmtext.train('ly_bad', 'SELECT body, label FROM review', '{"method": "layers", "layers": [{"embedding": 4}, {"linear": 2}], "vocabulary": {"max_sise": 3}}');
+CALL lmtext.train('ly_bad', 'SELECT body, label FROM review', '{"method": "layers", "layers": [{"embedding": 4}, {"linear": 2}], "base": "ly_start"}');
+CALL lmtext.train('ly_bad', 'SELECT body, ''other'' FROM review', '{"method": "layers", "base": "ly_start"}');
+CALL lmtext.train('ly_bad', 'SELECT body, ''one'' FROM review', '{"method": "layers", "layers": [{"embedding": 4}, {"linear": 1}]}');
+-- a folder like any other
+SELECT current_setting('data_directory') || '/ly_folder' AS folder \gset
+SELECT lmtext.export_model('ly_sentiment', :'folder');
+SELECT lmtext.import_model('ly_back', :'folder') IS NOT NULL AS imported;
+SELECT bool_and(lmtext.classify_scored(body, 'ly_back') = lmtext.classify_scored(body, 'ly_sentiment')) FROM review WHERE i < 20;
+SELECT lmtext.import_model('ly_small', :'folder', '{"precision": "int8"}');
+SELECT count(lmtext.drop_model(name)) FROM (SELECT DISTINCT name FROM lmtext.models WHERE name LIKE 'ly\_%') m;
+DROP SCHEMA test_layers CASCADE;

@@ -1,0 +1,103 @@
+/*
+ * gru.c - as torch.nn.GRU, gates in its order: r z n.
+ *
+ *   n = tanh(W x + b + σ(r) (U h' + b')),  h = (1 − σ(z)) n + σ(z) h'
+ */
+#include "net/kinds.h"
+#include "net/recurrent.h"
+
+static void
+step_forward(const lm_cell_step *s)
+{
+    const size_t units = s->units;
+
+    for (size_t row = 0; row < s->rows; row++) {
+        float *r = s->gates + row * 3 * units, *z = r + units, *n = z + units;
+        const float *turned = s->turned + row * 3 * units;
+        const float *before = s->state_before ? s->state_before + row * units : NULL;
+
+        for (size_t j = 0; j < 2 * units; j++)
+            r[j] += turned[j];
+        lm_sigmoid_rows(s->kernels, 2 * units, r);
+        for (size_t j = 0; j < units; j++)
+            n[j] += r[j] * turned[2 * units + j];
+        s->kernels->activate_f32(LM_ACT_TANH, units, n);
+        for (size_t j = 0; j < units; j++)
+            s->state[row * units + j] = (1 - z[j]) * n[j] + (before ? z[j] * before[j] : 0);
+    }
+}
+
+/* Gates and what states gave become gradients; z's share of the state goes straight to the one
+ * before. */
+static void
+row_backward(const lm_cell_step *s, size_t row)
+{
+    const size_t units = s->units;
+    float *r = s->gates + row * 3 * units, *z = r + units, *n = z + units;
+    float *tr = s->turned + row * 3 * units, *tz = tr + units, *tn = tz + units;
+    const float *before = s->state_before ? s->state_before + row * units : NULL;
+    const float *dh = s->dstate + row * units;
+    float *dbefore = s->dbefore ? s->dbefore + row * units : NULL;
+
+    for (size_t j = 0; j < units; j++) {
+        const float dn = dh[j] * (1 - z[j]) * (1 - n[j] * n[j]);
+        const float dz = dh[j] * ((before ? before[j] : 0) - n[j]) * z[j] * (1 - z[j]);
+
+        if (dbefore)
+            dbefore[j] += dh[j] * z[j];
+        tr[j] = dn * tn[j] * r[j] * (1 - r[j]);
+        tn[j] = dn * r[j];
+        tz[j] = z[j] = dz;
+        r[j] = tr[j];
+        n[j] = dn;
+    }
+}
+
+static void
+step_backward(const lm_cell_step *s)
+{
+    for (size_t row = 0; row < s->rows; row++)
+        row_backward(s, row);
+}
+
+static const lm_cell cell = {
+    .gates = 3, .turned = true, .forward = step_forward, .backward = step_backward};
+
+static size_t
+params(const lm_layer *layer, lm_net_param *params)
+{
+    return lm_recurrent_params(&cell, layer, params);
+}
+
+static size_t
+tape(const lm_layer *layer, const lm_net_batch *batch)
+{
+    return lm_recurrent_tape(&cell, layer, batch);
+}
+
+static lm_status
+forward(const lm_layer_run *run)
+{
+    return lm_recurrent_forward(&cell, run);
+}
+
+static lm_status
+backward(const lm_layer_run *run, float *dy, float *dx)
+{
+    return lm_recurrent_backward(&cell, run, dy, dx);
+}
+
+const lm_layer_kind lm_layer_gru = {
+    .name = "gru",
+    .both = "bigru",
+    .low = 1,
+    .high = 4096,
+    .options = lm_recurrent_options,
+    .option_count = LM_RECURRENT_OPTIONS,
+    .recurrent = true,
+    .shapes = lm_recurrent_shapes,
+    .params = params,
+    .tape = tape,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,73 @@
+/*
+ * parts.c - what layers share: products with their gradients, and noise.
+ */
+#include "net/layer.h"
+#include "nn/dropout.h"
+#include "nn/grad.h"
+#include "nn/nn.h"
+
+lm_status
+lm_layer_multiply(const lm_layer_run *run, size_t param, size_t rows, const float *x,
+                  const float *bias, lm_activation act, float *y)
+{
+    const lm_net_param *p = &run->params[param];
+    const lm_gemm product = {
+        .m = rows,
+        .n = p->rows,
+        .k = p->columns,
+        .a = x,
+        .lda = p->columns,
+        .packed = run->packed[param],
+        .bias = bias,
+        .act = act,
+        .c = y,
+        .ldc = p->rows,
+    };
+
+    return lm_nn_linear(run->ctx, &run->kernels->products[LM_PRECISION_F32], &product);
+}
+
+static lm_linear
+linear_of(const lm_layer_run *run, size_t param, size_t rows)
+{
+    const lm_net_param *p = &run->params[param];
+
+    return (lm_linear){rows, p->columns, p->rows, run->values[param], NULL};
+}
+
+lm_status
+lm_layer_weight_grads(const lm_layer_run *run, size_t param, size_t rows, const float *x,
+                      const float *dy, float *dbias)
+{
+    const lm_linear linear = linear_of(run, param, rows);
+
+    return lm_linear_backward(run->ctx, &linear, x, dy, NULL, lm_layer_grad(run, param), dbias);
+}
+
+lm_status
+lm_layer_input_grads(const lm_layer_run *run, size_t param, size_t rows, const float *dy, float *dx)
+{
+    const lm_linear linear = linear_of(run, param, rows);
+
+    return dx ? lm_linear_backward(run->ctx, &linear, NULL, dy, dx, NULL, NULL) : LM_OK;
+}
+
+/* A row's counter is of its text's number and its place in it, whatever batch it is in. */
+void
+lm_layer_drop(const lm_layer_run *run, uint64_t salt, bool pooled, size_t width, const float *x,
+              float *y)
+{
+    const lm_net_batch *batch = run->batch;
+    const lm_dropout dropout = {
+        (float)run->layer->options.dropout,
+        lm_dropout_seed(batch->seed, batch->step, (uint64_t)run->layer->place * 64 + salt)};
+
+    for (size_t text = 0; text < batch->texts; text++) {
+        const size_t first = pooled ? text : batch->offsets[text];
+        const size_t count = pooled ? 1 : batch->offsets[text + 1] - first;
+
+        for (size_t i = 0; i < count; i++)
+            lm_dropout_row(&dropout, (batch->rows[text] << 24) + i, width, x + (first + i) * width,
+                           y + (first + i) * width);
+    }
+}

@@ -1,0 +1,607 @@
+/*
+ * test_layers.c - the method "layers" and the models that it makes: trained, loaded, asked; a base;
+ * damaged folders; every failing allocation, poll and read.
+ */
+#include "fake.h"
+#include "features/vocabulary.h"
+#include "loaded.h"
+#include "model/layers.h"
+#include "task/tag.h"
+#include "train/methods.h"
+
+enum { ROWS = 48 };
+
+/* Options of a method, as pg would have read them. */
+static void *
+options_of(const lm_method *method, const char *layers, double rate, int64_t epochs)
+{
+    char *fields = calloc(1, method->options_size);
+
+    method->defaults(fields);
+    for (int i = 0; i < method->option_count; i++) {
+        const lm_option *o = &method->options[i];
+
+        if (strcmp(o->key, "layers") == 0)
+            memcpy(fields + o->offset, &layers, sizeof layers);
+        if (strcmp(o->key, "learning_rate") == 0)
+            memcpy(fields + o->offset, &rate, sizeof rate);
+        if (strcmp(o->key, "epochs") == 0)
+            memcpy(fields + o->offset, &epochs, sizeof epochs);
+    }
+    return fields;
+}
+
+static void
+set_text(const lm_method *method, void *fields, const char *key, const char *value)
+{
+    for (int i = 0; i < method->option_count; i++)
+        if (strcmp(method->options[i].key, key) == 0)
+            memcpy((char *)fields + method->options[i].offset, &value, sizeof value);
+}
+
+/* ---- Rows ---- */
+
+static lm_text
+text_of(const char *bytes)
+{
+    return (lm_text){bytes, strlen(bytes)};
+}
+
+/* The label is whether the good word stands without a "not". */
+typedef struct rows {
+    char bytes[ROWS][64];
+    lm_text texts[ROWS], labels[ROWS], words[ROWS][4], tags[ROWS][4];
+    lm_train_words word_lists[ROWS], tag_lists[ROWS];
+    double numbers[ROWS];
+    lm_train_rows taken;
+} rows;
+
+static void
+make_row(rows *r, int i)
+{
+    static const char *const names[] = {"Anna", "Bob", "Paris"};
+    const bool good = i % 2, negated = i / 2 % 2;
+
+    snprintf(r->bytes[i], sizeof r->bytes[i], "the film is %s%s", negated ? "not " : "",
+             good ? "great" : "awful");
+    r->texts[i] = text_of(r->bytes[i]);
+    r->labels[i] = text_of(good != negated ? "good" : "bad");
+    r->numbers[i] = good ? 1 : -1;
+    r->words[i][0] = text_of(names[i % 3]);
+    r->words[i][1] = text_of("saw");
+    r->words[i][2] = text_of(names[(i + 1) % 3]);
+    for (int w = 0; w < 3; w++)
+        r->tags[i][w] = text_of(w == 1 ? "O" : (i + w / 2) % 3 == 2 ? "B-LOC" : "B-PER");
+    r->word_lists[i] = (lm_train_words){r->words[i], 3};
+    r->tag_lists[i] = (lm_train_words){r->tags[i], 3};
+}
+
+static size_t row_count = ROWS; /* of a training */
+
+static void
+make_rows(const lm_method *method, rows *r)
+{
+    for (int i = 0; i < ROWS; i++)
+        make_row(r, i);
+    r->taken = (lm_train_rows){.count = row_count, .columns = 2};
+    if (strcmp(method->task, "tagging") == 0) {
+        r->taken.words[0] = r->word_lists;
+        r->taken.words[1] = r->tag_lists;
+    } else {
+        r->taken.texts[0] = r->texts;
+        r->taken.texts[1] = r->labels;
+        r->taken.numbers[1] = r->numbers;
+    }
+}
+
+/* ---- Training ---- */
+
+static void
+ignore_step(void *opaque, const lm_train_progress *progress)
+{
+}
+
+static lm_status
+train(lm_context *ctx, const lm_method *method, const void *options, const lm_train_base *base,
+      lm_train_outcome *outcome)
+{
+    static rows r;
+    const lm_train_watch watch = {.report = ignore_step};
+    const char *hint = NULL;
+    void *training = NULL;
+    lm_status status = method->open(ctx, options, 0, &training);
+
+    make_rows(method, &r);
+    memset(outcome, 0, sizeof *outcome);
+    if (status == LM_OK && base)
+        status = method->read_base(training, base);
+    if (status == LM_OK)
+        status = method->add_rows(training, &r.taken);
+    if (status == LM_OK)
+        CHECK(!method->lacking(training, &hint));
+    if (status == LM_OK)
+        status = method->fit(training, &watch);
+    if (status == LM_OK)
+        status = method->write(training, outcome);
+    method->close(training);
+    return status;
+}
+
+static void
+free_outcome(lm_train_outcome *outcome)
+{
+    for (int i = 0; i < outcome->file_count; i++)
+        lm_buffer_free(&outcome->files[i].bytes);
+}
+
+static lm_source
+source_of(const lm_train_outcome *outcome, const char *const names[], fake_source *fake)
+{
+    memset(fake, 0, sizeof *fake);
+    for (int i = 0; i < outcome->file_count; i++)
+        fake_add_bytes(fake, names[i], outcome->files[i].bytes.data, outcome->files[i].bytes.size);
+    return fake_open(fake);
+}
+
+static const char *const file_names[] = {"config.json", "vocab.txt", "model.safetensors"};
+
+#define SENTIMENT "[{\"embedding\": 8}, {\"bilstm\": 8}, {\"linear\": 2}]"
+
+/* ---- Answers ---- */
+
+static double
+accuracy(lm_context *ctx, const lm_model *model)
+{
+    const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    static rows r;
+    lm_session *session;
+    float scores[ROWS * 2];
+    int right = 0;
+
+    make_rows(&(lm_method){.task = "classification"}, &r);
+    CHECK_OK(ctx, lm_session_create(ctx, &session));
+    CHECK_OK(ctx, lm_classify(ctx, session, model, r.texts, ROWS, &options, scores, NULL));
+    for (int i = 0; i < ROWS; i++)
+        right +=
+            strcmp(model->info.labels[lm_classify_best(scores + 2 * i, 2)], r.labels[i].bytes) == 0;
+    lm_session_free(session);
+    return (double)right / ROWS;
+}
+
+/* A net learns what no single word says, and its folder is a model; epochs 0 change nothing. */
+static void
+classifies(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, SENTIMENT, 0.02, 30);
+    lm_train_outcome outcome, again;
+    loaded_model loaded, copy;
+    fake_source fake, second;
+    lm_source source;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &outcome));
+    CHECK_EQ_INT(outcome.file_count, 3);
+    source = source_of(&outcome, file_names, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    CHECK(!fake.went_back);
+    CHECK_STR(loaded.model.info.task, "classification");
+    CHECK_EQ_INT(loaded.model.info.label_count, 2);
+    CHECK_EQ_INT(loaded.model.info.max_tokens, LM_LAYERS_LENGTH);
+    CHECK_NEAR(accuracy(&ctx, &loaded.model), 1, 0);
+    {
+        void *none = options_of(method, NULL, 0.02, 0);
+        lm_train_base base = {"sentiment@1", &source, file_names, 3, &loaded.model};
+
+        CHECK_OK(&ctx, train(&ctx, method, none, &base, &again));
+        for (int i = 0; i < 3; i++)
+            CHECK(again.files[i].bytes.size == outcome.files[i].bytes.size &&
+                  memcmp(again.files[i].bytes.data, outcome.files[i].bytes.data,
+                         outcome.files[i].bytes.size) == 0);
+        source = source_of(&again, file_names, &second);
+        CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &copy));
+        CHECK_NEAR(accuracy(&ctx, &copy.model), 1, 0);
+        loaded_close(&ctx, &copy);
+        free_outcome(&again);
+        free(none);
+    }
+    {
+        void *both = options_of(method, SENTIMENT, 0.02, 0);
+        lm_train_base base = {"sentiment@1", &source, file_names, 3, &loaded.model};
+
+        CHECK_EQ_INT(train(&ctx, method, both, &base, &again), LM_BAD_ARGUMENT);
+        CHECK_STR(ctx.error.key, "layers");
+        free(both);
+    }
+    loaded_close(&ctx, &loaded);
+    free_outcome(&outcome);
+    free(options);
+}
+
+/* The same options give the same bytes; another seed gives others. */
+static void
+repeats(void)
+{
+    const lm_method *method = lm_method_find("regression", "layers");
+    const char *layers =
+        "[{\"embedding\": 8}, {\"dropout\": 0.2}, {\"conv\": 8}, {\"pool\": \"max\"}, "
+        "{\"linear\": 1}]";
+    const lm_embed_options how = {.on_long = LM_LONG_TRUNCATE};
+    const lm_text texts[] = {text_of("the film is great"), text_of("the film is awful")};
+    void *options = options_of(method, layers, 0.02, 60);
+    lm_train_outcome first, second;
+    loaded_model loaded;
+    fake_source fake;
+    lm_source source;
+    lm_session *session;
+    lm_context ctx;
+    float scores[2];
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &first));
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &second));
+    CHECK(memcmp(first.files[2].bytes.data, second.files[2].bytes.data,
+                 first.files[2].bytes.size) == 0);
+    source = source_of(&first, file_names, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    CHECK_EQ_INT(loaded.model.info.scoring, LM_SCORING_RAW);
+    CHECK_OK(&ctx, lm_session_create(&ctx, &session));
+    CHECK_OK(&ctx, lm_classify(&ctx, session, &loaded.model, texts, 2, &how, scores, NULL));
+    CHECK_NEAR((double)scores[0], 1, 0.2);
+    CHECK_NEAR((double)scores[1], -1, 0.2);
+    lm_session_free(session);
+    loaded_close(&ctx, &loaded);
+    free_outcome(&first);
+    free_outcome(&second);
+    free(options);
+}
+
+/* ---- Tags ---- */
+
+typedef struct tags {
+    const lm_model *model;
+    char text[128];
+} tags;
+
+static lm_status
+keep_tags(void *opaque, size_t text, const lm_tag *list, size_t count)
+{
+    tags *kept = opaque;
+
+    for (size_t i = 0; i < count; i++) {
+        const size_t used = strlen(kept->text);
+
+        snprintf(kept->text + used, sizeof kept->text - used, "%s ",
+                 kept->model->info.labels[list[i].label]);
+    }
+    return LM_OK;
+}
+
+static void
+tags_tokens(void)
+{
+    static const char *const nets[] = {
+        "[{\"embedding\": 8}, {\"bigru\": 8}, {\"linear\": 3}, {\"crf\": true}]",
+        "[{\"embedding\": 8}, {\"linear\": 3}]",
+    };
+    const lm_method *method = lm_method_find("tagging", "layers");
+    const lm_embed_options how = {.on_long = LM_LONG_TRUNCATE};
+    const lm_text texts[] = {text_of("Bob saw Paris"), text_of("Paris saw Anna")};
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (int i = 0; i < 2; i++) {
+        void *options = options_of(method, nets[i], 0.03, 20);
+        lm_train_outcome outcome;
+        loaded_model loaded;
+        fake_source fake;
+        lm_source source;
+        lm_session *session;
+        tags kept;
+
+        CHECK_OK(&ctx, train(&ctx, method, options, NULL, &outcome));
+        source = source_of(&outcome, file_names, &fake);
+        CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+        CHECK_STR(loaded.model.info.task, "token_classification");
+        CHECK_OK(&ctx, lm_session_create(&ctx, &session));
+        kept = (tags){.model = &loaded.model};
+        CHECK_OK(&ctx, lm_tag_texts(&ctx, session, &loaded.model, texts, 2, &how, keep_tags, &kept,
+                                    NULL));
+        CHECK_STR(kept.text, "B-PER O B-LOC B-LOC O B-PER ");
+        lm_session_free(session);
+        loaded_close(&ctx, &loaded);
+        free_outcome(&outcome);
+        free(options);
+    }
+}
+
+/* ---- Options ---- */
+
+static void
+refused_options(void)
+{
+    static const struct {
+        const char *key, *value, *found;
+    } cases[] = {
+        {"vocabulary", "[]", "vocabulary"},
+        {"vocabulary", "{\"size\": 3}", "vocabulary"},
+        {"vocabulary", "{\"words\": \"tokenizer\"}", "vocabulary.words"},
+        {"vocabulary", "{\"lower_case\": 1}", "vocabulary.lower_case"},
+        {"vocabulary", "{\"max_size\": 2}", "vocabulary.max_size"},
+        {"vocabulary", "{\"min_count\": 0}", "vocabulary.min_count"},
+        {"vocabulary", "{\"specials\": [\"a\", \"a\"]}", "vocabulary.specials"},
+        {"vocabulary", "{\"specials\": [\"a\"]}", "vocabulary.specials"},
+        {"truncate", "middle", "truncate"},
+        {"precision", "bf16", "precision"},
+        {"layers", "[{\"embedding\": 4}, {\"lstm\": 0}]", "layers[1].lstm"},
+        {"layers", "[{\"embedding\": 4}, {\"linear\": 3}]", "layers"},
+        {"layers", NULL, "layers"},
+    };
+    const lm_method *method = lm_method_find("classification", "layers");
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        void *options = options_of(method, SENTIMENT, 0.02, 1);
+        lm_train_outcome outcome;
+
+        set_text(method, options, cases[i].key, cases[i].value);
+        CHECK_EQ_INT(train(&ctx, method, options, NULL, &outcome), LM_BAD_ARGUMENT);
+        CHECK_STR(ctx.error.key, cases[i].found);
+        free(options);
+    }
+}
+
+/* ---- Damaged folders ---- */
+
+#define CONFIG(rest)                                                             \
+    "{\"model_type\": \"lmtext_layers\", \"labels\": [\"a\", \"b\"], \"task\": " \
+    "\"classification\"" rest "}"
+#define LAYERS ", \"layers\": [{\"embedding\": 2}, {\"linear\": 2}]"
+#define TENSORS(table, weight)                                                        \
+    "{\"0.weight\":{\"dtype\":\"F32\",\"shape\":" table ",\"data_offsets\":[0,24]},"  \
+    "\"1.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]},\"" weight \
+    "\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[32,48]}}"
+#define GOOD TENSORS("[3,2]", "1.weight")
+
+typedef struct damaged {
+    const char *config, *vocab, *header;
+    lm_status status;
+    const char *file, *key;
+} damaged;
+
+static const damaged folders[] = {
+    {CONFIG(LAYERS), "<pad>\n<unk>\ngood\n", GOOD, LM_OK, "", ""},
+    {CONFIG(LAYERS), NULL, GOOD, LM_NO_FILE, "vocab.txt", ""},
+    {CONFIG(LAYERS), "<pad>\n<unk>\n<pad>\n", GOOD, LM_BAD_JSON, "vocab.txt", NULL},
+    {CONFIG(LAYERS), "<pad>\n<unk>\ngood\nbad\n", GOOD, LM_BAD_MODEL, NULL, NULL},
+    {CONFIG(LAYERS), "<pad>\n", GOOD, LM_BAD_MODEL, "config.json", "unknown_id"},
+    {CONFIG(LAYERS), "a\nb\nc\n", TENSORS("[2,3]", "1.weight"), LM_BAD_MODEL, NULL, NULL},
+    {CONFIG(LAYERS), "a\nb\nc\n", TENSORS("[3,2]", "2.weight"), LM_BAD_MODEL, "model.safetensors",
+     "1.weight"},
+    {CONFIG(LAYERS), "a\nb\nc\n", TENSORS("[6]", "1.weight"), LM_BAD_MODEL, NULL, NULL},
+    {CONFIG(), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "layers"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 3}]"), "a\nb\nc\n", GOOD, LM_BAD_MODEL,
+     "config.json", "layers"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 2, \"rank\": 3}]"), "a\nb\nc\n", GOOD,
+     LM_BAD_MODEL, "config.json", "layers[1].rank"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linera\": 2}]"), "a\nb\nc\n", GOOD, LM_BAD_MODEL,
+     "config.json", "layers[1]"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"layer_norm\": true}]"), "a\nb\nc\n", GOOD,
+     LM_BAD_MODEL, "model.safetensors", NULL},
+    {CONFIG(LAYERS ", \"words\": \"pieces\""), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "words"},
+    {CONFIG(LAYERS ", \"words\": \"tokenizer\""), "a\nb\nc\n", GOOD, LM_NO_FILE, "tokenizer.json",
+     ""},
+    {CONFIG(LAYERS ", \"lower_case\": 1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "lower_case"},
+    {CONFIG(LAYERS ", \"truncate\": \"both\""), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "truncate"},
+    {CONFIG(LAYERS ", \"max_length\": 0"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "max_length"},
+    {CONFIG(LAYERS ", \"pad_id\": -1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "pad_id"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"translation\"}", "a\nb\nc\n", GOOD,
+     LM_BAD_MODEL, "config.json", "task"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\"}", "a\nb\nc\n", GOOD, LM_BAD_MODEL,
+     "config.json", "labels"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": [\"a\", \"a\"]}",
+     "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "labels"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": [1, 2]}", "a\nb\nc\n",
+     GOOD, LM_BAD_MODEL, "config.json", "labels"},
+};
+
+static void
+one_folder(const damaged *each)
+{
+    static char weights[4096];
+    const size_t length = strlen(each->header);
+    const uint64_t size = length;
+    fake_source fake = {.count = 0};
+    const lm_source source = fake_open(&fake);
+    loaded_model loaded;
+    lm_context ctx;
+    lm_status status;
+
+    lm_context_init(&ctx);
+    memset(weights, 0, sizeof weights);
+    memcpy(weights, &size, sizeof size);
+    memcpy(weights + sizeof size, each->header, length);
+    fake_add(&fake, "config.json", each->config);
+    if (each->vocab)
+        fake_add(&fake, "vocab.txt", each->vocab);
+    fake_add_bytes(&fake, "model.safetensors", weights, sizeof size + length + 48);
+    status = loaded_open(&ctx, &source, lm_kernels_active(), &loaded);
+    if (status != each->status)
+        UNIT_FAIL("%s: status %d, %s [%s, %s]", each->config, status, ctx.error.message,
+                  ctx.error.file, ctx.error.key);
+    if (status == LM_OK)
+        loaded_close(&ctx, &loaded);
+    else {
+        if (each->file)
+            CHECK_STR(ctx.error.file, each->file);
+        if (each->key)
+            CHECK_STR(ctx.error.key, each->key);
+    }
+}
+
+static void
+damaged_folders(void)
+{
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        one_folder(&folders[i]);
+}
+
+/* ---- Vocabulary ---- */
+
+static void
+vocabulary(void)
+{
+    static const char *const words[] = {"b", "a", "c", "a", "b", "d", "a", "<pad>"};
+    uint32_t *numbers, count;
+    lm_vocabulary v;
+    lm_context ctx;
+    bool twice;
+
+    lm_context_init(&ctx);
+    lm_vocabulary_init(&v, &ctx);
+    CHECK_OK(&ctx, lm_vocabulary_special(&v, "<pad>", 5, &twice));
+    CHECK(!twice);
+    CHECK_OK(&ctx, lm_vocabulary_special(&v, "<pad>", 5, &twice));
+    CHECK(twice);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        CHECK_OK(&ctx, lm_vocabulary_count(&v, words[i], strlen(words[i]), NULL));
+    CHECK_OK(&ctx, lm_vocabulary_rank(&v, 4, 1, &numbers, &count));
+    CHECK_EQ_INT(count, 4);
+    CHECK_EQ_INT(numbers[0], 0);
+    CHECK_EQ_INT(numbers[1], 2); /* a: three times */
+    CHECK_EQ_INT(numbers[2], 1); /* b: twice */
+    CHECK_EQ_INT(numbers[3], 3); /* c: before d */
+    lm_free(&ctx, numbers);
+    CHECK_OK(&ctx, lm_vocabulary_rank(&v, 100, 2, &numbers, &count));
+    CHECK_EQ_INT(count, 3);
+    lm_free(&ctx, numbers);
+    lm_vocabulary_free(&v);
+}
+
+/* ---- Failures ---- */
+
+/* Loading a folder, and an answer of it. */
+static lm_status
+load_and_ask(lm_context *ctx, const lm_train_outcome *outcome, bool tagging, int *fail_read)
+{
+    const lm_embed_options how = {.on_long = LM_LONG_MEAN};
+    const lm_text texts[] = {text_of("the film is great"), text_of("Bob saw Paris")};
+    lm_session *session = NULL;
+    loaded_model loaded = {.image = NULL};
+    fake_source fake;
+    lm_source source = source_of(outcome, file_names, &fake);
+    tags kept = {.model = &loaded.model};
+    float scores[4];
+    lm_status status;
+
+    fake.fail_at = *fail_read;
+    status = loaded_open(ctx, &source, lm_kernels_active(), &loaded);
+    *fail_read = fake.calls;
+    if (status == LM_OK)
+        status = lm_session_create(ctx, &session);
+    if (status == LM_OK)
+        status = tagging ? lm_tag_texts(ctx, session, &loaded.model, texts, 2, &how, keep_tags,
+                                        &kept, NULL)
+                         : lm_classify(ctx, session, &loaded.model, texts, 2, &how, scores, NULL);
+    lm_session_free(session);
+    if (loaded.image)
+        loaded_close(ctx, &loaded);
+    return status;
+}
+
+/* Every place of a training; of loading each seventh, since most are the tokenizer's, whose own
+ * tests take each. */
+static void
+fail_each(const lm_method *method, const void *options, const lm_train_outcome *made, bool polls)
+{
+    const bool tagging = strcmp(method->task, "tagging") == 0;
+
+    for (int part = 0; part < 2; part++) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int at = 1; status != LM_OK && at < 20000;
+             at = part == 0 ? unit_next_fault(at) : at + 7) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_train_outcome outcome;
+            lm_context ctx;
+            int reads = 0;
+
+            fake_context(&ctx, &memory);
+            if (part == 1)
+                status = load_and_ask(&ctx, made, tagging, &reads);
+            else {
+                status = train(&ctx, method, options, NULL, &outcome);
+                free_outcome(&outcome);
+            }
+            CHECK(status == LM_OK || status == (polls ? LM_CANCELLED : LM_NO_MEMORY));
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
+static void
+failures(void)
+{
+    static const char *const lives[][2] = {
+        {"classification", "[{\"embedding\": 2}, {\"lstm\": 2}, {\"linear\": 2}]"},
+        {"tagging", "[{\"embedding\": 2}, {\"linear\": 3}, {\"crf\": true}]"},
+    };
+
+    row_count = 6;
+    for (int life = 0; life < 2; life++) {
+        const lm_method *method = lm_method_find(lives[life][0], "layers");
+        void *options = options_of(method, lives[life][1], 0.02, 1);
+        lm_train_outcome made;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
+        fail_each(method, options, &made, false);
+        fail_each(method, options, &made, true);
+        free_outcome(&made);
+        free(options);
+    }
+    row_count = ROWS;
+}
+
+static void
+failing_reads(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, SENTIMENT, 0.02, 1);
+    lm_train_outcome made;
+    int reads = 0, all;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
+    CHECK_OK(&ctx, load_and_ask(&ctx, &made, false, &reads));
+    all = reads;
+    CHECK(all > 3);
+    for (int at = 1; at <= all; at++) {
+        reads = at;
+        CHECK_EQ_INT(load_and_ask(&ctx, &made, false, &reads), LM_IO_ERROR);
+    }
+    free_outcome(&made);
+    free(options);
+}
+
+static const unit_case cases[] = {
+    {"a net learns, is loaded, is a base", classifies},
+    {"a seed repeats", repeats},
+    {"nets tag tokens", tags_tokens},
+    {"options that are refused", refused_options},
+    {"damaged folders", damaged_folders},
+    {"a vocabulary is Counter's", vocabulary},
+    {"every allocation and poll may fail", failures},
+    {"every read may fail", failing_reads},
+};
+
+UNIT_MAIN(cases)

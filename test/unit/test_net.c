@@ -1,0 +1,753 @@
+/*
+ * test_net.c - nets from scratch: torch's outputs, gradients and curves, recorded by
+ * scripts/make-layers.py; differences of the forward passes; descriptions that are refused; every
+ * failing allocation and poll.
+ */
+#include <stdint.h>
+
+#include "fake.h"
+#include "golden.h"
+#include "net/crf.h"
+#include "net/store.h"
+#include "optim/loss.h"
+#include "optim/trainer.h"
+
+enum { TEXTS = 4, TOKENS = 14, VOCABULARY = 11 };
+
+typedef struct recorded {
+    lm_context ctx;
+    golden_folder file;
+    const lm_json *root;
+} recorded;
+
+static void
+open_recorded(recorded *r)
+{
+    lm_context_init(&r->ctx);
+    memset(&r->file, 0, sizeof r->file);
+    lm_arena_init(&r->file.arena, &r->ctx);
+    golden_add_file(&r->file, "test/golden/layers.json", "layers.json");
+    CHECK_OK(&r->ctx, lm_json_parse(&r->ctx, &r->file.arena, r->file.files.files[0].data,
+                                    r->file.files.files[0].size, "layers.json", &r->root));
+}
+
+/* As make-layers.py has it. */
+static float
+number(size_t param, size_t i)
+{
+    const uint64_t x = (uint64_t)i * 1103515245 + param * 12345 + 7 + (uint64_t)i * i * 2654435;
+
+    return (float)((double)(x % 2147483648) / 2147483648 - 0.5);
+}
+
+/* A net over the recorded texts. */
+typedef struct work {
+    lm_context *ctx;
+    lm_net net;
+    lm_net_store store;
+    lm_net_batch batch;
+    int32_t ids[TOKENS];
+    size_t offsets[TEXTS + 1], order[TEXTS], steps[TOKENS + 1];
+    uint64_t rows[TEXTS];
+    void *room;
+} work;
+
+static void
+set_texts(work *w)
+{
+    static const size_t lengths[] = {3, 1, 6, 4};
+
+    w->offsets[0] = 0;
+    for (size_t b = 0; b < TEXTS; b++) {
+        w->offsets[b + 1] = w->offsets[b] + lengths[b];
+        w->rows[b] = b;
+    }
+    for (size_t i = 0; i < TOKENS; i++)
+        w->ids[i] = (int32_t)((5 * i + 3) % VOCABULARY);
+}
+
+/* Texts first … end − 1. */
+static void
+set_batch(work *w, size_t first, size_t end, size_t *offsets)
+{
+    for (size_t b = first; b <= end; b++)
+        offsets[b - first] = w->offsets[b] - w->offsets[first];
+    w->batch = (lm_net_batch){.tokens = offsets[end - first],
+                              .texts = end - first,
+                              .ids = w->ids + w->offsets[first],
+                              .offsets = offsets,
+                              .rows = w->rows + first,
+                              .graded = true};
+    lm_net_order(&w->batch, w->order, w->steps);
+}
+
+static lm_status
+open_work(work *w, lm_context *ctx, lm_arena *arena, const lm_json *layers, bool by_text,
+          size_t vocabulary)
+{
+    const lm_net_source source = {"config.json", LM_BAD_MODEL, vocabulary, by_text};
+
+    memset(w, 0, sizeof *w);
+    w->ctx = ctx;
+    w->store.ctx = ctx;
+    set_texts(w);
+    LM_TRY(lm_net_make(ctx, arena, layers, &source, &w->net));
+    LM_TRY(lm_net_store_open(ctx, &w->net, 1, &w->store));
+    for (size_t p = 0; p < w->net.param_count; p++)
+        for (size_t i = 0; i < w->net.params[p].rows * w->net.params[p].columns; i++)
+            w->store.params[p].value[i] = number(p, i);
+    return lm_net_store_pack(&w->store);
+}
+
+static lm_status
+forward(work *w, const float **out)
+{
+    const lm_net_weights weights = lm_net_store_weights(&w->store);
+    size_t bytes;
+
+    LM_TRY(lm_net_room(w->ctx, &w->net, &w->batch, &bytes));
+    lm_free(w->ctx, w->room);
+    w->room = lm_alloc(w->ctx, bytes);
+    if (!w->room)
+        return LM_NO_MEMORY;
+    memset(w->room, 0xff, bytes); /* NaN: nothing is read before it is written */
+    return lm_net_forward(w->ctx, &w->net, &weights, &w->batch, w->room, out);
+}
+
+static lm_status
+backward(work *w)
+{
+    const lm_net_weights weights = lm_net_store_weights(&w->store);
+    const lm_net_grads grads = lm_net_store_grads(&w->store);
+
+    return lm_net_backward(w->ctx, &w->net, &weights, &w->batch, w->room, &grads);
+}
+
+static void
+close_work(work *w)
+{
+    lm_free(w->ctx, w->room);
+    lm_net_store_close(&w->store);
+}
+
+static void
+same(const char *name, const char *what, const lm_json *list, const float *got, double bound)
+{
+    size_t i = 0;
+
+    CHECK(list && list->type == LM_JSON_ARRAY);
+    for (const lm_json *item = list->as.items.first; item; item = item->next, i++)
+        if (!(fabs((double)got[i] - item->as.number) <= bound * fmax(1, fabs(item->as.number)))) {
+            UNIT_FAIL("%s, %s %zu: %g, wanted %g", name, what, i, (double)got[i], item->as.number);
+            return;
+        }
+}
+
+static size_t
+out_rows(const work *w)
+{
+    return w->net.by_text ? w->batch.texts : w->batch.tokens;
+}
+
+/* ---- torch's ---- */
+
+static void
+one_case(recorded *r, const lm_json *each)
+{
+    const char *name = lm_json_get(each, "name")->as.string.bytes;
+    const lm_json *grad = lm_json_get(each, "grads")->as.items.first;
+    size_t offsets[TEXTS + 1];
+    const float *out;
+    float *dout;
+    work w;
+
+    CHECK_OK(&r->ctx, open_work(&w, &r->ctx, &r->file.arena, lm_json_get(each, "layers"),
+                                lm_json_get(each, "by_text")->boolean, VOCABULARY));
+    set_batch(&w, 0, TEXTS, offsets);
+    CHECK_OK(&r->ctx, forward(&w, &out));
+    CHECK_EQ_INT(lm_json_get(each, "out")->as.items.count, out_rows(&w) * w.net.out);
+    same(name, "out", lm_json_get(each, "out"), out, 1e-5);
+    dout = lm_net_gradient(&w.net, &w.batch, w.room);
+    for (size_t i = 0; i < out_rows(&w) * w.net.out; i++)
+        dout[i] = number(99, i);
+    CHECK_OK(&r->ctx, backward(&w));
+    CHECK_EQ_INT(lm_json_get(each, "grads")->as.items.count, w.net.param_count);
+    for (size_t p = 0; grad; grad = grad->next, p++)
+        same(name, w.net.params[p].name, grad, w.store.grads[p], 1e-4);
+    close_work(&w);
+}
+
+static void
+as_torch(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next)
+        one_case(&r, each);
+    golden_close(&r.file);
+}
+
+static void
+parameter_counts(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "counts")->as.items.first; each;
+         each = each->next) {
+        const lm_net_source source = {NULL, LM_BAD_ARGUMENT,
+                                      (size_t)lm_json_get(each, "words")->integer, true};
+        lm_net net;
+
+        CHECK_OK(&r.ctx,
+                 lm_net_make(&r.ctx, &r.file.arena, lm_json_get(each, "layers"), &source, &net));
+        CHECK_EQ_INT(net.numbers, lm_json_get(each, "count")->integer);
+    }
+    golden_close(&r.file);
+}
+
+/* A text has the same bits alone and among others; also where no gradients follow. */
+static void
+same_bits(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next) {
+        float all[TOKENS * 16];
+        size_t offsets[TEXTS + 1], at = 0;
+        const float *out;
+        work w;
+
+        CHECK_OK(&r.ctx, open_work(&w, &r.ctx, &r.file.arena, lm_json_get(each, "layers"),
+                                   lm_json_get(each, "by_text")->boolean, VOCABULARY));
+        set_batch(&w, 0, TEXTS, offsets);
+        w.batch.graded = false;
+        CHECK_OK(&r.ctx, forward(&w, &out));
+        memcpy(all, out, out_rows(&w) * w.net.out * sizeof *all);
+        same(lm_json_get(each, "name")->as.string.bytes, "out", lm_json_get(each, "out"), all,
+             1e-5);
+        for (size_t b = 0; b < TEXTS; b++) {
+            set_batch(&w, b, b + 1, offsets);
+            w.batch.graded = false;
+            CHECK_OK(&r.ctx, forward(&w, &out));
+            CHECK(memcmp(out, all + at, out_rows(&w) * w.net.out * sizeof *all) == 0);
+            at += out_rows(&w) * w.net.out;
+        }
+        close_work(&w);
+    }
+    golden_close(&r.file);
+}
+
+/* ---- Differences ---- */
+
+static double
+weighed(work *w)
+{
+    const float *out;
+    double sum = 0;
+
+    CHECK_OK(w->ctx, lm_net_store_pack(&w->store));
+    CHECK_OK(w->ctx, forward(w, &out));
+    for (size_t i = 0; i < out_rows(w) * w->net.out; i++)
+        sum += (double)number(99, i) * (double)out[i];
+    return sum;
+}
+
+/* Along a direction of all numbers of a parameter, so that rounding stays small beside it. */
+static void
+check_direction(work *w, size_t p)
+{
+    const size_t count = w->net.params[p].rows * w->net.params[p].columns;
+    const float step = 0.01f;
+    float *value = w->store.params[p].value;
+    double along = 0, ahead, behind;
+
+    for (size_t i = 0; i < count; i++)
+        along += (double)w->store.grads[p][i] * (double)number(p + 50, i);
+    for (size_t i = 0; i < count; i++)
+        value[i] += step * number(p + 50, i);
+    ahead = weighed(w);
+    for (size_t i = 0; i < count; i++)
+        value[i] -= 2 * step * number(p + 50, i);
+    behind = weighed(w);
+    for (size_t i = 0; i < count; i++)
+        value[i] += step * number(p + 50, i);
+    CHECK_NEAR((ahead - behind) / (2 * (double)step), along, 2e-3 * fmax(1, fabs(along)));
+}
+
+/* With dropout: the same seed and step drop the same numbers. */
+static void
+differences(void)
+{
+    static const char *const nets[] = {
+        "[{\"embedding\": 4, \"dropout\": 0.3}, {\"bilstm\": 3, \"layers\": 3, \"dropout\": 0.4}, "
+        "{\"dropout\": 0.2}, {\"linear\": 3}]",
+        "[{\"embedding\": 4}, {\"gru\": 5, \"layers\": 2, \"dropout\": 0.4}, {\"pool\": "
+        "\"attention\"}, {\"dropout\": 0.5}, {\"linear\": 2, \"activation\": \"tanh\"}]",
+        "[{\"embedding\": 4}, {\"dropout\": 0.3}, {\"transformer\": 2, \"layers\": 2}, {\"conv\": "
+        "4, \"activation\": \"silu\"}, {\"attention\": 2}, {\"rnn\": 3}]",
+    };
+    lm_context ctx;
+    lm_arena arena;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    for (size_t n = 0; n < sizeof nets / sizeof nets[0]; n++) {
+        size_t offsets[TEXTS + 1];
+        const lm_json *layers;
+        float *dout;
+        work w;
+
+        CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, nets[n], strlen(nets[n]), "", &layers));
+        CHECK_OK(&ctx, open_work(&w, &ctx, &arena, layers, true, VOCABULARY));
+        set_batch(&w, 0, TEXTS, offsets);
+        w.batch.training = true;
+        w.batch.seed = 5;
+        w.batch.step = 3;
+        weighed(&w);
+        dout = lm_net_gradient(&w.net, &w.batch, w.room);
+        for (size_t i = 0; i < out_rows(&w) * w.net.out; i++)
+            dout[i] = number(99, i);
+        CHECK_OK(&ctx, backward(&w));
+        for (size_t i = 0; i < VOCABULARY; i++) {
+            bool seen = false;
+
+            for (size_t t = 0; t < TOKENS; t++)
+                seen = seen || w.ids[t] == (int32_t)i;
+            CHECK_EQ_INT(w.store.touched[0][i], seen);
+        }
+        for (size_t p = 0; p < w.net.param_count; p++)
+            check_direction(&w, p);
+        close_work(&w);
+    }
+    lm_arena_free(&arena);
+}
+
+/* ---- CRF ---- */
+
+static void
+one_crf(recorded *r, const lm_json *each)
+{
+    enum { LABELS = 3, MOST = 5 };
+    const size_t tokens = (size_t)lm_json_get(each, "tokens")->integer;
+    float x[MOST * LABELS], start[LABELS], end[LABELS], move[LABELS * LABELS], p[MOST * LABELS];
+    float dx[MOST * LABELS], dstart[LABELS] = {0}, dend[LABELS] = {0}, dmove[LABELS * LABELS] = {0};
+    const lm_crf crf = {LABELS, start, end, move, dstart, dend, dmove};
+    int32_t labels[MOST], best[MOST];
+    double room[(2 * MOST + 1) * LABELS], loss = 0;
+    const lm_json *label = lm_json_get(each, "labels")->as.items.first;
+
+    for (size_t i = 0; i < tokens * LABELS; i++)
+        x[i] = 3 * number(1, i);
+    for (size_t i = 0; i < LABELS; i++) {
+        start[i] = number(2, i);
+        end[i] = number(3, i);
+    }
+    for (size_t i = 0; i < LABELS * LABELS; i++)
+        move[i] = number(4, i);
+    for (size_t t = 0; t < tokens; t++, label = label->next)
+        labels[t] = (int32_t)label->integer;
+    CHECK(lm_crf_room(LABELS, tokens) <= sizeof room / sizeof room[0]);
+    CHECK_OK(&r->ctx, lm_crf_loss(&r->ctx, &crf, tokens, x, labels, 1, room, &loss, dx));
+    CHECK_NEAR(loss, lm_json_get(each, "loss")->as.number, 1e-6);
+    same("crf", "dx", lm_json_get(each, "dx"), dx, 1e-6);
+    same("crf", "dstart", lm_json_get(each, "dstart"), dstart, 1e-6);
+    same("crf", "dend", lm_json_get(each, "dend"), dend, 1e-6);
+    same("crf", "dmove", lm_json_get(each, "dmove"), dmove, 1e-6);
+    CHECK_OK(&r->ctx, lm_crf_marginals(&r->ctx, &crf, tokens, x, room, p));
+    same("crf", "marginals", lm_json_get(each, "marginals"), p, 1e-6);
+    CHECK_OK(&r->ctx, lm_crf_decode(&r->ctx, &crf, tokens, x, room, best));
+    label = lm_json_get(each, "best")->as.items.first;
+    for (size_t t = 0; t < tokens; t++, label = label->next)
+        CHECK_EQ_INT(best[t], label->integer);
+}
+
+static void
+crf_by_all_paths(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "crf")->as.items.first; each; each = each->next)
+        one_crf(&r, each);
+    golden_close(&r.file);
+}
+
+/* ---- Curves ---- */
+
+typedef struct curve {
+    work w;
+    double losses[20];
+    int steps;
+} curve;
+
+static lm_status
+curve_touch(void *self, const size_t *rows, size_t count)
+{
+    curve *c = self;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = c->w.offsets[rows[i]]; t < c->w.offsets[rows[i] + 1]; t++)
+            c->w.store.touched[0][c->w.ids[t]] = 1;
+    return LM_OK;
+}
+
+static lm_status
+curve_weight(void *self, const size_t *rows, size_t count, double *weight)
+{
+    const curve *c = self;
+
+    *weight = (double)count;
+    if (!c->w.net.by_text)
+        *weight = (double)(c->w.offsets[rows[count - 1] + 1] - c->w.offsets[rows[0]]);
+    return LM_OK;
+}
+
+/* Rows of a batch are neighbours. */
+static lm_status
+curve_pass(void *self, const size_t *rows, size_t count, const lm_pass *how, double *loss)
+{
+    curve *c = self;
+    work *w = &c->w;
+    const lm_cross_entropy_options options = {NULL, 0};
+    size_t offsets[TEXTS + 1];
+    int32_t targets[TOKENS];
+    const float *out;
+
+    set_batch(w, rows[0], rows[0] + count, offsets);
+    LM_TRY(lm_net_store_pack(&w->store));
+    LM_TRY(forward(w, &out));
+    for (size_t i = 0; i < out_rows(w); i++)
+        targets[i] = (int32_t)((w->net.by_text ? rows[i] : (size_t)w->batch.ids[i]) % w->net.out);
+    LM_TRY(lm_cross_entropy_loss(w->ctx, w->store.kernels, &options, out_rows(w), w->net.out, out,
+                                 targets, how->weight, loss,
+                                 lm_net_gradient(&w->net, &w->batch, w->room)));
+    return backward(w);
+}
+
+static void
+keep_loss(void *opaque, const lm_trainer_report *report)
+{
+    curve *c = opaque;
+
+    if (report->step > c->steps && c->steps < 20)
+        c->losses[c->steps++] = report->loss;
+}
+
+static void
+one_curve(recorded *r, const lm_json *each)
+{
+    static const size_t rows[TEXTS] = {0, 1, 2, 3};
+    const lm_json *loss = lm_json_get(each, "losses")->as.items.first;
+    lm_trainer_options options;
+    lm_trainer_result result;
+    lm_network network;
+    lm_trainer_hooks hooks;
+    curve c = {.steps = 0};
+
+    CHECK_OK(&r->ctx, open_work(&c.w, &r->ctx, &r->file.arena, lm_json_get(each, "layers"),
+                                lm_json_get(each, "by_text")->boolean, VOCABULARY));
+    lm_trainer_defaults(&options);
+    for (int i = 0; lm_optimizers[i]; i++)
+        if (lm_json_is_string(lm_json_get(each, "optimizer"), lm_optimizers[i]->name))
+            options.optimizer = lm_optimizers[i];
+    options.optimizer->defaults(&options.update);
+    options.update.learning_rate = lm_json_get(each, "rate")->as.number;
+    options.epochs = 10;
+    options.batch_size = 2;
+    options.shuffle = false;
+    options.log_steps = 1;
+    for (size_t p = 0; p < c.w.net.param_count; p++)
+        c.w.store.params[p].decay = true; /* torch's AdamW has no groups */
+    network = (lm_network){.self = &c,
+                           .params = c.w.store.params,
+                           .param_count = c.w.net.param_count,
+                           .rows = TEXTS,
+                           .touch = curve_touch,
+                           .weight = curve_weight,
+                           .pass = curve_pass};
+    hooks = (lm_trainer_hooks){.report = keep_loss, .opaque = &c};
+    CHECK_OK(&r->ctx, lm_trainer_run(&r->ctx, &network, &options, rows, TEXTS, TEXTS, NULL, &hooks,
+                                     &result));
+    CHECK_EQ_INT(c.steps, 20);
+    for (int i = 0; loss && i < c.steps; i++, loss = loss->next)
+        CHECK_NEAR(c.losses[i], loss->as.number, 1e-4);
+    close_work(&c.w);
+}
+
+static void
+curves(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "curves")->as.items.first; each;
+         each = each->next)
+        one_curve(&r, each);
+    golden_close(&r.file);
+}
+
+/* ---- Failures ---- */
+
+static lm_status
+whole_pass(lm_context *ctx, const char *text)
+{
+    size_t offsets[TEXTS + 1];
+    const lm_json *layers;
+    const float *out;
+    lm_arena arena;
+    lm_status status;
+    work w = {.store = {.ctx = ctx}};
+
+    w.ctx = ctx;
+    lm_arena_init(&arena, ctx);
+    status = lm_json_parse(ctx, &arena, text, strlen(text), "", &layers);
+    if (status == LM_OK)
+        status = open_work(&w, ctx, &arena, layers, true, VOCABULARY);
+    if (status == LM_OK) {
+        set_batch(&w, 0, TEXTS, offsets);
+        status = forward(&w, &out);
+    }
+    if (status == LM_OK)
+        memset(lm_net_gradient(&w.net, &w.batch, w.room), 0,
+               out_rows(&w) * w.net.out * sizeof *out);
+    if (status == LM_OK)
+        status = backward(&w);
+    close_work(&w);
+    lm_arena_free(&arena);
+    return status;
+}
+
+/* Every allocation and every poll may fail, and nothing is left behind. */
+static void
+failures(void)
+{
+    static const char text[] =
+        "[{\"embedding\": 4}, {\"bilstm\": 2, \"layers\": 2}, {\"gru\": 4}, {\"conv\": 4}, "
+        "{\"attention\": 2}, {\"transformer\": 2, \"layers\": 2}, {\"layer_norm\": true}, "
+        "{\"pool\": \"attention\"}, {\"dropout\": 0.1}, {\"linear\": 2, \"activation\": "
+        "\"tanh\"}]";
+
+    for (int polls = 0; polls < 2; polls++) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int at = 1; status != LM_OK && at < 10000; at = unit_next_fault(at)) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = whole_pass(&ctx, text);
+            CHECK(status == LM_OK || status == (polls ? LM_CANCELLED : LM_NO_MEMORY));
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
+/* ---- Descriptions ---- */
+
+typedef struct refusal {
+    const char *layers;
+    bool by_text;
+    const char *key, *allowed;
+} refusal;
+
+static const refusal refusals[] = {
+    {"{}", true, "layers", "an array"},
+    {"[]", true, "layers", "an array"},
+    {"[3]", true, "layers[0]", "an object"},
+    {"[{\"lstm\": 3}]", true, "layers[0]", "an embedding"},
+    {"[{\"embeding\": 3}]", true, "layers[0]", "bilstm"},
+    {"[{\"embedding\": 0}]", true, "layers[0].embedding", "a whole number from 1"},
+    {"[{\"embedding\": 1.5}]", true, "layers[0].embedding", "a whole number from 1"},
+    {"[{\"embedding\": 3, \"size\": 4}]", true, "layers[0].size", "dropout, trainable"},
+    {"[{\"embedding\": 3, \"trainable\": 1}]", true, "layers[0].trainable", "true or false"},
+    {"[{\"embedding\": 3}, {\"embedding\": 3}]", true, "layers[1].embedding", "first"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3, \"layers\": 9}]", true, "layers[1].layers", "1 to 8"},
+    {"[{\"embedding\": 3}, {\"gru\": 3, \"dropout\": 1}]", true, "layers[1].dropout", "0.99"},
+    {"[{\"embedding\": 3}, {\"dropout\": 1}]", true, "layers[1].dropout", "0.99"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3, \"gru\": 3}]", true, "layers[1].gru", "layers, dropout"},
+    {"[{\"embedding\": 3}, {\"rnn\": 3, \"activation\": \"gelu\"}]", true, "layers[1].activation",
+     "tanh, relu"},
+    {"[{\"embedding\": 3}, {\"linear\": 3, \"activation\": 1}]", true, "layers[1].activation",
+     "none"},
+    {"[{\"embedding\": 3}, {\"attention\": 2}]", true, "layers[1].attention", "multiple"},
+    {"[{\"embedding\": 3}, {\"transformer\": 2}]", true, "layers[1].transformer", "multiple"},
+    {"[{\"embedding\": 3}, {\"pool\": \"min\"}]", true, "layers[1].pool", "mean, max"},
+    {"[{\"embedding\": 3}, {\"pool\": 1}]", true, "layers[1].pool", "mean, max"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\"}]", false, "layers[1].pool", "each token"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\"}, {\"pool\": \"max\"}]", true, "layers[2].pool",
+     "already"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\"}, {\"gru\": 2}]", true, "layers[2].gru", "pooled"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\"}, {\"conv\": 2}]", true, "layers[2].conv", "pooled"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\"}, {\"attention\": 1}]", true, "layers[2].attention",
+     "pooled"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\"}, {\"transformer\": 1}]", true,
+     "layers[2].transformer", "pooled"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\"}, {\"crf\": true}]", true, "layers[2].crf", "pooled"},
+    {"[{\"embedding\": 3}, {\"crf\": true}, {\"linear\": 3}]", false, "layers[1].crf", "last"},
+    {"[{\"embedding\": 3}, {\"layer_norm\": 3}]", true, "layers[1].layer_norm", "true"},
+};
+
+static void
+refused(void)
+{
+    lm_context ctx;
+    lm_arena arena;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        const refusal *each = &refusals[i];
+        const lm_net_source source = {"config.json", LM_BAD_MODEL, 10, each->by_text};
+        const lm_json *json;
+        lm_net net;
+
+        CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, each->layers, strlen(each->layers), "", &json));
+        CHECK_EQ_INT(lm_net_make(&ctx, &arena, json, &source, &net), LM_BAD_MODEL);
+        CHECK_STR(ctx.error.file, "config.json");
+        CHECK_STR(ctx.error.key, each->key);
+        if (!strstr(ctx.error.allowed, each->allowed))
+            UNIT_FAIL("%s: allowed %s", each->layers, ctx.error.allowed);
+    }
+    lm_arena_free(&arena);
+}
+
+static void
+too_large(void)
+{
+    static const char text[] = "[{\"embedding\": 8192}, {\"linear\": 3}]";
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, (size_t)1 << 30, true};
+    const lm_json *json;
+    lm_context ctx;
+    lm_arena arena;
+    lm_net net;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &json));
+    CHECK_EQ_INT(lm_net_make(&ctx, &arena, json, &source, &net), LM_TOO_LARGE);
+    CHECK_STR(ctx.error.key, "0.weight");
+    lm_arena_free(&arena);
+}
+
+/* What is written is read again as the same, whatever the order of keys. */
+static void
+written(void)
+{
+    static const char text[] =
+        "[{\"dropout\": 0.25, \"embedding\": 4}, {\"layers\": 2, \"biases\": 1, \"bigru\": 8}, "
+        "{\"conv\": 8}, {\"transformer\": 2, \"norm_first\": true}, {\"pool\": \"max\"}, "
+        "{\"dropout\": 0.5}, {\"layer_norm\": true}, {\"linear\": 3, \"activation\": \"relu\"}]";
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 10, true};
+    lm_buffer first, second;
+    const lm_json *json;
+    lm_context ctx;
+    lm_arena arena;
+    lm_net net, again;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    lm_buffer_init(&first, &ctx);
+    lm_buffer_init(&second, &ctx);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &json));
+    CHECK_OK(&ctx, lm_net_make(&ctx, &arena, json, &source, &net));
+    CHECK_OK(&ctx, lm_net_write(&net, &first));
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, first.data, first.size, "", &json));
+    CHECK_OK(&ctx, lm_net_make(&ctx, &arena, json, &source, &again));
+    CHECK_OK(&ctx, lm_net_write(&again, &second));
+    CHECK(first.size == second.size && memcmp(first.data, second.data, first.size) == 0);
+    CHECK_EQ_INT(net.numbers, again.numbers);
+    CHECK_STR(net.params[1].name, "1.weight_ih_l0");
+    CHECK_STR(net.params[net.param_count - 1].name, "7.bias");
+    lm_buffer_free(&first);
+    lm_buffer_free(&second);
+    lm_arena_free(&arena);
+}
+
+/* Before training values are torch's: within their bound, and not all alike. */
+static void
+initial(void)
+{
+    static const char text[] = "[{\"embedding\": 50}, {\"lstm\": 16}, {\"linear\": 4}]";
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 200, true};
+    float values[10000], again[10000];
+    double sum = 0, squares = 0, most = 0;
+    const lm_json *json;
+    lm_context ctx;
+    lm_arena arena;
+    lm_net net;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &json));
+    CHECK_OK(&ctx, lm_net_make(&ctx, &arena, json, &source, &net));
+    lm_net_init(&net, 0, 7, values);
+    for (int i = 0; i < 10000; i++) {
+        sum += (double)values[i];
+        squares += (double)values[i] * (double)values[i];
+    }
+    CHECK_NEAR(sum / 10000, 0, 0.05);
+    CHECK_NEAR(squares / 10000, 1, 0.08);
+    lm_net_init(&net, 0, 7, again);
+    CHECK(memcmp(values, again, sizeof values) == 0);
+    lm_net_init(&net, 0, 8, again);
+    CHECK(memcmp(values, again, sizeof values) != 0);
+    lm_net_init(&net, 1, 7, values); /* (64, 50), within 1 / √16 */
+    for (int i = 0; i < 3200; i++)
+        most = fmax(most, fabs((double)values[i]));
+    CHECK(most <= 0.25 && most > 0.24);
+    lm_arena_free(&arena);
+}
+
+/* The weights of attention are a distribution over each text's tokens. */
+static void
+attention_weights(void)
+{
+    static const char text[] = "[{\"embedding\": 4}, {\"pool\": \"attention\"}, {\"linear\": 2}]";
+    size_t offsets[TEXTS + 1];
+    const lm_json *json;
+    const float *out, *weights;
+    lm_context ctx;
+    lm_arena arena;
+    work w;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &json));
+    CHECK_OK(&ctx, open_work(&w, &ctx, &arena, json, true, VOCABULARY));
+    set_batch(&w, 0, TEXTS, offsets);
+    CHECK_OK(&ctx, forward(&w, &out));
+    weights = lm_net_attention(&w.net, &w.batch, w.room);
+    for (size_t b = 0; weights && b < TEXTS; b++) {
+        double sum = 0;
+
+        for (size_t t = offsets[b]; t < offsets[b + 1]; t++)
+            sum += (double)weights[t];
+        CHECK_NEAR(sum, 1, 1e-6);
+    }
+    CHECK(weights && weights[0] != weights[1]);
+    close_work(&w);
+    lm_arena_free(&arena);
+}
+
+static const unit_case cases[] = {
+    {"as_torch", as_torch},
+    {"parameter_counts", parameter_counts},
+    {"same_bits", same_bits},
+    {"differences", differences},
+    {"crf_by_all_paths", crf_by_all_paths},
+    {"curves", curves},
+    {"failures", failures},
+    {"refused", refused},
+    {"too_large", too_large},
+    {"written", written},
+    {"initial", initial},
+    {"attention_weights", attention_weights},
+};
+
+UNIT_MAIN(cases)
