@@ -6,13 +6,10 @@
  */
 #include "train/linear.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/size.h"
-#include "model/head.h"
 #include "train/labels.h"
+#include "train/outcome.h"
 #include "train/softmax.h"
 
 /* As SQL gives them; the ranges are those of softmax.h. */
@@ -27,19 +24,13 @@ typedef struct linear_options {
 typedef struct linear {
     lm_context *ctx;
     linear_options options;
-    size_t width;
     lm_train_labels labels;
-    float *vectors; /* (rows, width) */
-    size_t rows, room;
+    lm_train_vectors vectors;
     const lm_train_watch *watch;
     lm_softmax_result result;
 } linear;
 
-static lm_status make_room(linear *l, size_t more);
 static void report_step(void *opaque, const lm_softmax_progress *step);
-static lm_status write_head(const linear *l, lm_arena *arena, lm_train_outcome *outcome);
-static void add_value(lm_train_outcome *outcome, const char *name, double value);
-static void summarize(const linear *l, char *line, size_t size);
 
 static void
 linear_defaults(void *options)
@@ -65,7 +56,7 @@ linear_open(lm_context *ctx, const void *options, size_t width, void **training)
         return LM_NO_MEMORY;
     l->ctx = ctx;
     l->options = *(const linear_options *)options;
-    l->width = width;
+    l->vectors.width = width;
     lm_train_labels_init(&l->labels, ctx);
     return LM_OK;
 }
@@ -78,7 +69,7 @@ linear_close(void *training)
     if (!l)
         return;
     lm_train_labels_free(&l->labels);
-    lm_free(l->ctx, l->vectors);
+    lm_free(l->ctx, l->vectors.values);
     lm_free(l->ctx, l->result.weight);
     lm_free(l->ctx, l->result.bias);
     lm_free(l->ctx, l);
@@ -89,32 +80,8 @@ linear_add_rows(void *training, const lm_train_rows *rows)
 {
     linear *l = training;
 
-    LM_TRY(make_room(l, rows->count));
-    LM_TRY(lm_train_labels_add(&l->labels, rows->texts[1], rows->count));
-    memcpy(l->vectors + l->rows * l->width, rows->vectors,
-           rows->count * l->width * sizeof *l->vectors);
-    l->rows += rows->count;
-    return LM_OK;
-}
-
-/* At least doubled when it grows. */
-static lm_status
-make_room(linear *l, size_t more)
-{
-    size_t room = l->room * 2 > l->rows + more ? l->room * 2 : l->rows + more;
-    size_t numbers, bytes;
-    float *vectors;
-
-    if (l->rows + more <= l->room)
-        return LM_OK;
-    if (lm_mul_overflows(room, l->width, &numbers) ||
-        lm_mul_overflows(numbers, sizeof *vectors, &bytes))
-        return lm_raise(l->ctx, LM_TOO_LARGE, "too many rows to train on");
-    if (!(vectors = lm_realloc(l->ctx, l->vectors, bytes)))
-        return LM_NO_MEMORY;
-    l->vectors = vectors;
-    l->room = room;
-    return LM_OK;
+    LM_TRY(lm_train_vectors_add(l->ctx, &l->vectors, rows->vectors, rows->count));
+    return lm_train_labels_add(&l->labels, rows->texts[1], rows->count);
 }
 
 static const char *
@@ -139,8 +106,9 @@ linear_fit(void *training, const lm_train_watch *watch)
 
     l->watch = watch;
     LM_TRY(lm_train_labels_sort(&l->labels));
-    return lm_softmax_train(l->ctx, l->vectors, l->labels.y, l->rows, l->width,
-                            (int)l->labels.names.count, &options, report_step, l, &l->result);
+    return lm_softmax_train(l->ctx, l->vectors.values, l->labels.y, l->vectors.rows,
+                            l->vectors.width, (int)l->labels.names.count, &options, report_step, l,
+                            &l->result);
 }
 
 static void
@@ -162,65 +130,24 @@ linear_write(void *training, lm_train_outcome *outcome)
 {
     const linear *l = training;
     const lm_softmax_result *result = &l->result;
-    lm_arena arena;
-    lm_status status;
+    const lm_head head = {.labels = (int)l->labels.names.count,
+                          .width = (int)l->vectors.width,
+                          .weight = result->weight,
+                          .bias = result->bias};
 
     memset(outcome, 0, sizeof *outcome);
-    lm_arena_init(&arena, l->ctx);
-    status = write_head(l, &arena, outcome);
-    lm_arena_free(&arena);
-    add_value(outcome, "labels", l->labels.names.count);
-    add_value(outcome, "held_out", (double)result->held_out);
-    add_value(outcome, "held_out_accuracy", result->held_out_accuracy);
-    add_value(outcome, "held_out_loss", result->held_out_loss);
-    add_value(outcome, "loss", result->loss);
-    add_value(outcome, "l2", result->l2);
-    add_value(outcome, "steps", result->steps);
-    add_value(outcome, "seed", (double)l->options.seed);
-    add_value(outcome, "refit", l->options.refit);
-    outcome->values[outcome->value_count - 1].is_bool = true;
-    summarize(l, outcome->summary, sizeof outcome->summary);
-    return status;
-}
-
-/* The head's two files; its names are terminated copies. */
-static lm_status
-write_head(const linear *l, lm_arena *arena, lm_train_outcome *outcome)
-{
-    const char *const *names;
-    lm_head head = {.labels = (int)l->labels.names.count,
-                    .width = (int)l->width,
-                    .weight = l->result.weight,
-                    .bias = l->result.bias};
-
-    LM_TRY(lm_train_labels_names(&l->labels, arena, &names));
-    head.names = names;
-    outcome->file_count = 2;
-    outcome->files[0].name = LM_HEAD_JSON;
-    outcome->files[1].name = LM_HEAD_TENSORS;
-    for (int i = 0; i < 2; i++)
-        lm_buffer_init(&outcome->files[i].bytes, l->ctx);
-    return lm_head_write(l->ctx, &head, &outcome->files[0].bytes, &outcome->files[1].bytes);
-}
-
-static void
-add_value(lm_train_outcome *outcome, const char *name, double value)
-{
-    outcome->values[outcome->value_count++] = (lm_train_value){.name = name, .value = value};
-}
-
-static void
-summarize(const linear *l, char *line, size_t size)
-{
-    const lm_softmax_result *result = &l->result;
-
-    if (isnan(result->held_out_accuracy))
-        snprintf(line, size, "with %u labels: no row was held out to measure it",
-                 l->labels.names.count);
-    else
-        snprintf(line, size, "with %u labels: accuracy %.4f on %zu held-out row%s",
-                 l->labels.names.count, result->held_out_accuracy, result->held_out,
-                 result->held_out == 1 ? "" : "s");
+    lm_outcome_add(outcome, "labels", l->labels.names.count);
+    lm_outcome_add(outcome, "held_out", (double)result->held_out);
+    lm_outcome_add(outcome, "held_out_accuracy", result->held_out_accuracy);
+    lm_outcome_add(outcome, "held_out_loss", result->held_out_loss);
+    lm_outcome_add(outcome, "loss", result->loss);
+    lm_outcome_add(outcome, "l2", result->l2);
+    lm_outcome_add(outcome, "steps", result->steps);
+    lm_outcome_add(outcome, "seed", (double)l->options.seed);
+    lm_outcome_add_bool(outcome, "refit", l->options.refit);
+    lm_outcome_summarize(outcome, l->labels.names.count, result->held_out_accuracy,
+                         result->held_out);
+    return lm_outcome_write_head(l->ctx, &l->labels, &head, outcome);
 }
 
 static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT}, {"label", LM_TRAIN_LABEL}};

@@ -33,9 +33,9 @@ typedef struct lm_ngram_fit {
     lm_linear_model model;
     size_t *order; /* (rows): rows trained on, then rows held out */
     size_t trained, held_out;
-    double held_out_accuracy, held_out_loss; /* NaN: nothing was held out */
-    double objective;                        /* of the last fit; NaN of naive Bayes */
-    double scale;                            /* by which scores were multiplied */
+    double held_out_accuracy, held_out_loss, held_out_ece; /* NaN: nothing was held out */
+    double objective;                                      /* of the last fit; NaN of naive Bayes */
+    double scale;                                          /* by which scores were multiplied */
     const lm_train_watch *watch;
     bool may_lack; /* n-grams may be of no use: too many, or none. Then vectors are kept alone */
     bool lacks;    /* and it is so: nothing of n-grams can be tried */

@@ -1,0 +1,52 @@
+-- Training by more methods and for more tasks: nearest examples and means, types of labels.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS lmtext;
+RESET client_min_messages;
+CREATE SCHEMA test_methods;
+SET search_path = test_methods, public;
+\getenv minilm LMTEXT_MINILM
+\set VERBOSITY terse
+SELECT lmtext.import_model('tm_minilm', :'minilm');
+SET lmtext.embedding_model = 'tm_minilm';
+CREATE TABLE tm_doc AS
+    SELECT frame || ' ' || word AS body, topic AS section, row_number() OVER (ORDER BY frame, word) AS number
+    FROM (VALUES ('animals', '{cats,dogs,horses,whales,owls}'::text[]),
+                 ('cooking', '{bread,soup,roasted vegetables,pancakes,rice}'),
+                 ('computers', '{compilers,databases,networks,operating systems,files}')) t (topic, words),
+         unnest(words) word,
+         unnest('{a note about,what I learned of,my love for,questions on}'::text[]) frame;
+CREATE TABLE tm_vector AS SELECT body, section, lmtext.embed(body) AS embedding FROM tm_doc;
+SET client_min_messages = warning;
+
+-- The nearest examples, and the nearest mean.
+CALL lmtext.train('tm_knn', 'SELECT body, section FROM tm_doc ORDER BY body', '{"method": "knn", "k": 3}');
+CALL lmtext.train('tm_equal', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"method": "knn", "weights": "uniform"}');
+CALL lmtext.train('tm_mean', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"method": "prototype"}');
+CALL lmtext.train('tm_few', 'SELECT DISTINCT ON (section) embedding, section FROM tm_vector ORDER BY section, body', '{"method": "prototype"}');
+SELECT name, task, dimensions, labels, base, metrics ->> 'held_out' AS held_out, (metrics ->> 'held_out_accuracy')::float8 > 0.8 AS good
+FROM lmtext.models WHERE name LIKE 'tm\_%' AND base IS NOT NULL ORDER BY name;
+SELECT m, lmtext.classify('a kitten', m), lmtext.classify('stew with potatoes', m, 0.4), lmtext.classify('a kernel for the new processor', m)
+FROM unnest('{tm_knn,tm_equal,tm_mean,tm_few}'::text[]) m;
+-- A text among the examples is outvoted by none; the first of a stored vector and a text are the same.
+SELECT label, round(score::numeric, 5) AS score FROM lmtext.class_scores('a note about cats', 'tm_knn') ORDER BY 1;
+SELECT count(*) AS rows, count(*) FILTER (WHERE lmtext.classify(embedding, 'tm_mean') = section) > 55 AS right FROM tm_vector;
+SELECT count(*) > 0 AS words FROM lmtext.explain('cats and dogs', 'tm_knn', method => 'leave_one_out');
+SELECT count(*) > 0 AS words FROM lmtext.explain('cats and dogs', 'tm_mean');
+SELECT * FROM lmtext.explain('cats and dogs', 'tm_knn');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "knn", "k": 0}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "knn", "weights": "square"}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "prototype", "k": 2}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc WHERE section = ''cooking''', '{"method": "prototype"}');
+
+-- Labels of other types.
+CREATE TYPE tm_section AS ENUM ('cooking', 'computers', 'animals');
+CALL lmtext.train('tm_enum', 'SELECT body, section::tm_section FROM tm_doc', '{"method": "prototype"}');
+CALL lmtext.train('tm_whole', 'SELECT body, length(section) FROM tm_doc', '{"method": "prototype"}');
+CALL lmtext.train('tm_bool', 'SELECT body, section = ''cooking'' FROM tm_doc', '{"method": "ngram"}');
+SELECT name, labels FROM lmtext.models WHERE name IN ('tm_enum', 'tm_whole', 'tm_bool') ORDER BY name;
+SELECT lmtext.classify('a kitten', 'tm_enum')::tm_section, lmtext.classify('a kitten', 'tm_whole')::int, lmtext.classify('roasted bread', 'tm_bool')::boolean;
+CALL lmtext.train('tm_bad', 'SELECT body, 1.5 FROM tm_doc');
+
+SELECT count(*) FROM lmtext.models WHERE name = 'tm_bad';
+SET client_min_messages = warning;
+DROP SCHEMA test_methods CASCADE;
