@@ -38,6 +38,18 @@ CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "knn
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "prototype", "k": 2}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc WHERE section = ''cooking''', '{"method": "prototype"}');
 
+-- Embeddings of words and n-grams.
+CALL lmtext.train('tm_fast', 'SELECT body, section FROM tm_doc ORDER BY body', '{"method": "fasttext", "dim": 16, "buckets": 4096, "min_n": 3, "max_n": 4}');
+CALL lmtext.train('tm_tree', 'SELECT body, section FROM tm_doc ORDER BY body', '{"method": "fasttext", "loss": "hs", "dim": 16, "epochs": 100, "lr": 1, "buckets": 0, "hold_out": 0}');
+SELECT name, family, labels, base, metrics -> 'held_out' AS held_out, (metrics ->> 'rows_per_second')::float8 > 0 AS timed FROM lmtext.models WHERE name IN ('tm_fast', 'tm_tree') ORDER BY name;
+SELECT m, count(*) AS rows, count(*) FILTER (WHERE lmtext.classify(body, m) = section) > 57 AS right
+FROM tm_doc, unnest('{tm_fast,tm_tree}'::text[]) m GROUP BY m ORDER BY m;
+SELECT lmtext.classify('some compilerz', 'tm_fast') AS by_pieces, round(sum(score)::numeric, 4) AS sum FROM lmtext.class_scores('a note about whales', 'tm_tree');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "buckets": 1000}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "loss": "hinge"}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "base": "tm_minilm"}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "min_count": 100}');
+
 -- Labels of other types.
 CREATE TYPE tm_section AS ENUM ('cooking', 'computers', 'animals');
 CALL lmtext.train('tm_enum', 'SELECT body, section::tm_section FROM tm_doc', '{"method": "prototype"}');

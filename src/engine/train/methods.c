@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "train/auto.h"
+#include "train/fasttext.h"
 #include "train/filter.h"
 #include "train/linear.h"
 #include "train/nearest.h"
@@ -13,9 +14,11 @@
 #include "train/unigram.h"
 
 const lm_method *const lm_methods[] = {
-    &lm_method_linear,  &lm_method_ngram,  &lm_method_combined,
-    &lm_method_auto,    &lm_method_knn,    &lm_method_prototype,
-    &lm_method_unigram, &lm_method_filter, NULL,
+    &lm_method_linear,    &lm_method_ngram,
+    &lm_method_combined,  &lm_method_auto,
+    &lm_method_fasttext,  &lm_method_knn,
+    &lm_method_prototype, &lm_method_unigram,
+    &lm_method_filter,    NULL,
 };
 
 const lm_method *
