@@ -11,7 +11,8 @@ typedef enum lm_option_type {
     LM_OPTION_BOOL,  /* bool */
     LM_OPTION_INT,   /* int64_t, a number without fraction */
     LM_OPTION_FLOAT, /* double */
-    LM_OPTION_TEXT   /* char * */
+    LM_OPTION_TEXT,  /* char * */
+    LM_OPTION_JSON   /* char *, UTF-8: any value but null as its JSON text, for format/json.h */
 } lm_option_type;
 
 typedef struct lm_option {

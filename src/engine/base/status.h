@@ -30,6 +30,7 @@ typedef enum lm_status {
     LM_BAD_TEXT,     /* 22021: text that is not UTF-8 */
     LM_NO_TOKEN,     /* 22023: a text without a token has no vector */
     LM_CORRUPT,      /* XX001: stored bytes changed since they were registered */
+    LM_NOT_FINITE,   /* 22003: numbers that a training computed are infinite or none */
     LM_INTERNAL,     /* XX000: a broken law of the engine itself */
     LM_STATUS_COUNT
 } lm_status;

@@ -22,14 +22,21 @@ typedef struct lm_pass {
 } lm_pass;
 
 #define LM_MEASURES_MAX 8
+#define LM_MEASURE_NAME 24
 
-/* What an evaluation says: names are the network's own; NaN where a figure is not known. */
+/*
+ * What an evaluation says; NaN where a figure is not known. The first one is what the best
+ * parameters are chosen by (more is better), and where it is equal or there is none the loss.
+ */
 typedef struct lm_measures {
     double loss;
-    const char *names[LM_MEASURES_MAX]; /* "accuracy", "f1" … */
+    char names[LM_MEASURES_MAX][LM_MEASURE_NAME]; /* "accuracy", "f1" … */
     double values[LM_MEASURES_MAX];
     int count;
 } lm_measures;
+
+/* One more figure; beyond LM_MEASURES_MAX they are dropped. (trainer.c) */
+void lm_measures_add(lm_measures *measures, const char *name, double value);
 
 typedef struct lm_network {
     void *self;
@@ -37,12 +44,17 @@ typedef struct lm_network {
     size_t param_count;
     size_t rows;
     bool whole_batches; /* terms of a row depend on the others of its batch: it is not cut */
-    /* Of a batch; NULL: the number of rows. */
+    /*
+     * Before a batch's first pass: set `touched` of all rows of parameters that it will read, so
+     * that those are brought up to the step. Not NULL where a parameter has `touched`.
+     */
+    lm_status (*touch)(void *self, const size_t *rows, size_t count);
+    /* Of a batch; NULL: the number of rows. 0: there is nothing to learn from it. */
     lm_status (*weight)(void *self, const size_t *rows, size_t count, double *weight);
     /* Add the loss's share of these rows to *loss, and in training its gradients. Polls cancel. */
     lm_status (*pass)(void *self, const size_t *rows, size_t count, const lm_pass *pass,
                       double *loss);
-    /* Of rows that are held out; without dropout. */
+    /* Of rows that are held out; without dropout. *measures is zeroed before. */
     lm_status (*measure)(void *self, const size_t *rows, size_t count, lm_measures *measures);
     /* How much memory a row takes in a pass, for cutting batches; NULL: they are never cut. */
     size_t (*row_bytes)(void *self, size_t row);

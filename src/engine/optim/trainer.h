@@ -3,8 +3,8 @@
  * its schedule, held-out measures, early stop, averages, checkpoints, and what others see of it.
  *
  * The same network, options, rows and CPU level give the same bits; so does a run that goes on from
- * a checkpoint. A loss that is not finite stops it (LM_BAD_DATA) with the step and the cause; the
- * last checkpoint stays.
+ * a checkpoint. A loss or a gradient that is not finite stops it (LM_NOT_FINITE) with the step and
+ * the cause; the last checkpoint stays.
  */
 #ifndef LM_OPTIM_TRAINER_H
 #define LM_OPTIM_TRAINER_H
@@ -35,12 +35,12 @@ typedef struct lm_trainer_options {
 
 void lm_trainer_defaults(lm_trainer_options *options);
 
-/* What is told at each log_steps, and at the end of each epoch with the measures. */
+/* What is told at each log_steps, and at the end of each epoch, then with the measures. */
 typedef struct lm_trainer_report {
-    int64_t step, steps, epoch;
-    double loss; /* mean since the last report */
-    double learning_rate, gradient_norm;
-    const lm_measures *held_out; /* NULL: not now */
+    int64_t step, steps, epoch;          /* done so far, of, counted from 1 */
+    double loss;                         /* mean since the last report */
+    double learning_rate, gradient_norm; /* of the last step; the norm before clipping */
+    const lm_measures *held_out;         /* NULL: not now */
 } lm_trainer_report;
 
 typedef struct lm_trainer_hooks {
@@ -57,10 +57,13 @@ typedef struct lm_trainer_result {
     bool stopped_early;
 } lm_trainer_result;
 
+/* Of so many rows. */
+int64_t lm_trainer_steps(const lm_trainer_options *options, size_t trained);
+
 /*
  * Train on the rows `order[0 … trained)`, measure on the others up to `count`. `resume` are a
- * checkpoint's bytes, or NULL. On the way out the parameters are the last, the averaged or the
- * best.
+ * checkpoint's bytes, or NULL. On the way out the parameters are the last, the averaged (ema), or,
+ * with patience, the best; gradients are of no use. The context must be that of the parameters.
  */
 lm_status lm_trainer_run(lm_context *ctx, const lm_network *network,
                          const lm_trainer_options *options, const size_t *order, size_t trained,

@@ -263,7 +263,8 @@ auto_write(void *training, lm_train_outcome *outcome)
     return status;
 }
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_BOTH}, {"label", LM_TRAIN_LABEL}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_BOTH, false},
+                                          {"label", LM_TRAIN_LABEL, false}};
 
 static const lm_option options[] = {
     LM_OPTION(auto_options, time_budget, FLOAT, 0, 1e6, "a number of seconds from 0 to 1000000"),

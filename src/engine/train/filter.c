@@ -691,7 +691,8 @@ filter_write(void *training, lm_train_outcome *outcome)
     return write_head(f, outcome);
 }
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_BOTH}, {"vector", LM_TRAIN_VECTOR}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_BOTH, false},
+                                          {"vector", LM_TRAIN_VECTOR, false}};
 
 static const lm_option options[] = {
     LM_OPTION(filter_options, oracle, TEXT, 0, 0, "a string, an SQL expression of the word text"),

@@ -150,7 +150,8 @@ linear_write(void *training, lm_train_outcome *outcome)
     return lm_outcome_write_head(l->ctx, &l->labels, &head, outcome);
 }
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT}, {"label", LM_TRAIN_LABEL}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT, false},
+                                          {"label", LM_TRAIN_LABEL, false}};
 
 static const lm_option options[] = {
     LM_OPTION(linear_options, l2, FLOAT, 0, 1e6, "a number from 0 to 1000000"),

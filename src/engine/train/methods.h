@@ -11,29 +11,52 @@
 #include "base/buffer.h"
 #include "base/option.h"
 #include "base/text.h"
+#include "format/source.h"
 
 /* What a column of the query holds. */
 typedef enum lm_train_kind {
-    LM_TRAIN_INPUT, /* texts, of which the base makes vectors, or these vectors */
-    LM_TRAIN_LABEL, /* a word */
-    LM_TRAIN_TEXT,  /* texts as they are */
-    LM_TRAIN_BOTH,  /* texts as they are, and the vectors that the base makes of them */
-    LM_TRAIN_VECTOR /* these vectors, stored already; as the last column it may be missing */
+    LM_TRAIN_INPUT,  /* texts, of which the base makes vectors, or these vectors */
+    LM_TRAIN_LABEL,  /* a word */
+    LM_TRAIN_TEXT,   /* texts as they are */
+    LM_TRAIN_BOTH,   /* texts as they are, and the vectors that the base makes of them */
+    LM_TRAIN_VECTOR, /* these vectors, stored already; as the last column it may be missing */
+    LM_TRAIN_WORDS,  /* an array of texts, none of them null; it may be empty */
+    LM_TRAIN_NUMBER  /* a number that is finite */
 } lm_train_kind;
 
 typedef struct lm_train_column {
     const char *role; /* for messages: "text", "label" */
     lm_train_kind kind;
+    bool optional; /* with all that follow it may be missing */
 } lm_train_column;
 
-#define LM_TRAIN_COLUMNS_MAX 2
+#define LM_TRAIN_COLUMNS_MAX 4
+
+/* An array of a row. */
+typedef struct lm_train_words {
+    const lm_text *words;
+    size_t count;
+} lm_train_words;
 
 /* A batch: rows in which no column is null. */
 typedef struct lm_train_rows {
     size_t count;
-    const float *vectors;                       /* (count, width) of the input */
-    const lm_text *texts[LM_TRAIN_COLUMNS_MAX]; /* (count) of each column that has texts */
+    int columns;          /* that the query has: optional ones may be missing */
+    const float *vectors; /* (count, width) of the input */
+    /* (count) of each column of such a kind; NULL for the others. */
+    const lm_text *texts[LM_TRAIN_COLUMNS_MAX];
+    const lm_train_words *words[LM_TRAIN_COLUMNS_MAX];
+    const double *numbers[LM_TRAIN_COLUMNS_MAX];
 } lm_train_rows;
+
+/* The version that a training starts from, as its files. */
+typedef struct lm_train_base {
+    const char *name;         /* for messages: "minilm@1" */
+    const lm_source *source;  /* each file is read front to back, once */
+    const char *const *files; /* their names, settings first */
+    int file_count;
+    const struct lm_model *model; /* the same, loaded; it stays as long as the training */
+} lm_train_base;
 
 /* A figure by its name: NaN where it is not known. */
 typedef struct lm_train_value {
@@ -57,7 +80,7 @@ typedef struct lm_train_watch {
 
 #define LM_TRAIN_VALUES_MAX 16
 #define LM_TRAIN_TRIALS_MAX 8
-#define LM_TRAIN_FILES_MAX 2
+#define LM_TRAIN_FILES_MAX 32
 
 /* A way that was tried, where a method chooses among some. */
 typedef struct lm_train_trial {
@@ -70,7 +93,7 @@ typedef struct lm_train_trial {
 /* What came of it. */
 typedef struct lm_train_outcome {
     struct {
-        const char *name;
+        const char *name; /* with '/' between folders; it stays until the training is closed */
         lm_buffer bytes;
     } files[LM_TRAIN_FILES_MAX]; /* of the model */
     int file_count;
@@ -84,15 +107,24 @@ typedef struct lm_train_outcome {
 
 typedef struct lm_method {
     const char *name, *task;
-    bool needs_base; /* a model whose embeddings it learns from */
+    bool needs_base;    /* a model whose embeddings it learns from */
+    bool base_files;    /* a base, of which it takes the files: read_base; not with needs_base */
+    bool base_optional; /* with base_files: only if the option base names one */
     const lm_train_column *columns;
     int column_count;
+    /* NULL, or the columns where they depend on the options. */
+    const lm_train_column *(*columns_for)(const void *options, int *count);
     const lm_option *options;
     int option_count;
     size_t options_size;
     void (*defaults)(void *options);
-    /* `width` is that of the base's embedding. What is opened must be closed. */
+    /*
+     * `width` is that of the base's embedding (needs_base), else 0. What is opened must be closed.
+     * Values of LM_OPTION_JSON are parsed here. Texts of options live as long as the training.
+     */
     lm_status (*open)(lm_context *ctx, const void *options, size_t width, void **training);
+    /* With base_files, before the first row; not called where there is no base. */
+    lm_status (*read_base)(void *training, const lm_train_base *base);
     lm_status (*add_rows)(void *training, const lm_train_rows *rows);
     /* What is wrong with the rows, after "the query …", and a hint; NULL: they will do. */
     const char *(*lacking)(const void *training, const char **hint);

@@ -88,8 +88,10 @@ static const lm_option options[] = {
 
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_TEXT}, {"label", LM_TRAIN_LABEL}};
-static const lm_train_column both_columns[] = {{"text", LM_TRAIN_BOTH}, {"label", LM_TRAIN_LABEL}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_TEXT, false},
+                                          {"label", LM_TRAIN_LABEL, false}};
+static const lm_train_column both_columns[] = {{"text", LM_TRAIN_BOTH, false},
+                                               {"label", LM_TRAIN_LABEL, false}};
 
 const lm_method lm_method_ngram = {.name = "ngram",
                                    .task = "classification",

@@ -248,7 +248,7 @@ unigram_write(void *training, lm_train_outcome *outcome)
     return lm_unigram_write(u->ctx, &counts, &outcome->files[0].bytes, &outcome->files[1].bytes);
 }
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_TEXT}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_TEXT, false}};
 
 static const lm_option options[] = {
     LM_OPTION(unigram_options, k, FLOAT, 0, LM_UNIGRAM_K_MAX, "a number from 0 to 1000000"),

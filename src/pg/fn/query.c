@@ -257,13 +257,19 @@ lmtext_query_start(lmtext_query *rows, const char *function, const char *query)
     return rows->portal->tupDesc->natts;
 }
 
+static bool
+may_lack(const lmtext_column *column)
+{
+    return column->optional || column->kind == LMTEXT_COLUMN_VECTOR;
+}
+
 void
 lmtext_query_bind(lmtext_query *rows, const char *function, const lmtext_column *columns, int count)
 {
     TupleDesc row = rows->portal->tupDesc;
     bool any = false;
 
-    if (row->natts == count - 1 && columns[count - 1].kind == LMTEXT_COLUMN_VECTOR)
+    while (count > Max(row->natts, 1) && may_lack(&columns[count - 1]))
         count--;
     check_columns(function, row, columns, count);
     rows->scratch = CreateStandaloneExprContext();
@@ -400,17 +406,20 @@ check_reads_only(const char *function, SPIPlanPtr plan)
     }
 }
 
-/* "two columns, text and label" */
+/* "two columns, text and label"; "two or three columns, …" where the last may be missing */
 static char *
 wanted_columns(const lmtext_column *columns, int count)
 {
     static const char *const numbers[LMTEXT_COLUMNS_MAX + 1] = {"no",   "one",  "two", "three",
                                                                 "four", "five", "six"};
     StringInfoData text;
+    int least = count;
 
     initStringInfo(&text);
-    if (columns[count - 1].kind == LMTEXT_COLUMN_VECTOR)
-        appendStringInfo(&text, "%s or ", numbers[count - 1]);
+    while (least > 1 && may_lack(&columns[least - 1]))
+        least--;
+    for (int i = least; i < count; i++)
+        appendStringInfo(&text, "%s or ", numbers[i]);
     appendStringInfo(&text, "%s column%s", numbers[count], count == 1 ? "" : "s");
     for (int i = 0; i < count; i++)
         appendStringInfo(&text, "%s%s", i > 0 && i == count - 1 ? " and " : ", ", columns[i].role);

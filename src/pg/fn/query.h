@@ -35,6 +35,7 @@ typedef enum lmtext_column_kind {
 typedef struct lmtext_column {
     const char *role; /* for messages: "text", "label" */
     lmtext_column_kind kind;
+    bool optional; /* with all that follow it may be missing */
 } lmtext_column;
 
 /* A column as it is read. */

@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -49,9 +50,11 @@ static const lm_option option_table[] = {
 
 /* Rows of a batch in which nothing is null, as the method takes them. */
 typedef struct train_batch {
-    lm_text *texts[LM_TRAIN_COLUMNS_MAX]; /* by column */
-    float *vectors;                       /* (rows, width) of the input */
-    lm_text *to_embed;                    /* texts of the input without a vector */
+    lm_text *texts[LM_TRAIN_COLUMNS_MAX]; /* by column, and so on */
+    lm_train_words *words[LM_TRAIN_COLUMNS_MAX];
+    double *numbers[LM_TRAIN_COLUMNS_MAX];
+    float *vectors;    /* (rows, width) of the input */
+    lm_text *to_embed; /* texts of the input without a vector */
     int count, embed_count;
 } train_batch;
 
@@ -64,7 +67,9 @@ typedef struct training {
     void *state;        /* the method's */
     lmtext_model *base; /* NULL: the method needs none */
     lm_on_long on_long;
-    int width;             /* of the base's embedding */
+    int width; /* of the base's embedding; 0: the method does not want it */
+    const lm_train_column *column_table;
+    int column_count;      /* of the table */
     int columns;           /* that the query has */
     lmtext_oracle *oracle; /* NULL: the method asks none */
     int64 budget;          /* of its answers */
@@ -81,6 +86,7 @@ LMTEXT_ENTRY(lmtext_train, .name = "train");
 static void read_arguments(FunctionCallInfo fcinfo, training *t);
 static void choose_base(FunctionCallInfo fcinfo, training *t);
 static void start_method(training *t);
+static void read_base(training *t);
 static void read_rows(training *t, const char *query);
 static void add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *batch);
 static void check_rows(training *t);
@@ -179,6 +185,12 @@ oracle_of(const training *t)
     return t->method->oracle(t->method_options, &budget);
 }
 
+static bool
+takes_base(const lm_method *method)
+{
+    return method->needs_base || method->base_files;
+}
+
 /* After the options were read: an error in a key is reported first. */
 static void
 check_method(const training *t)
@@ -195,7 +207,7 @@ check_method(const training *t)
                         errmsg("%s does not support the method \"%s\" for the task \"%s\"",
                                PROCEDURE, lmtext_clip(options->method), options->task),
                         errhint("Supported methods: %s.", known_methods(options->task))));
-    if (options->base != NULL && !t->method->needs_base)
+    if (options->base != NULL && !takes_base(t->method))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the method \"%s\" has no base", t->method->name),
                         errhint("Leave out the option base.")));
@@ -236,7 +248,7 @@ read_arguments(FunctionCallInfo fcinfo, training *t)
     t->name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     read_options(t, PG_GETARG_JSONB_P(2));
     lmtext_version_check_name(t->name);
-    if (t->method->needs_base)
+    if (takes_base(t->method) && !(t->method->base_optional && t->options.base == NULL))
         choose_base(fcinfo, t);
 }
 
@@ -246,7 +258,9 @@ choose_base(FunctionCallInfo fcinfo, training *t)
     t->base = t->options.base != NULL ? lmtext_named_model(fcinfo, t->options.base)
                                       : lmtext_default_model(fcinfo, "embedding");
     t->on_long = lmtext_on_long();
-    if (lm_model_head(&t->base->model) != NULL)
+    if (t->method->base_files)
+        lmtext_version_check_export(t->base->relid);
+    else if (lm_model_head(&t->base->model) != NULL)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("model \"%s\" cannot be a base, because it is itself a classifier",
                                t->base->name),
@@ -260,32 +274,62 @@ choose_base(FunctionCallInfo fcinfo, training *t)
 static void
 start_method(training *t)
 {
+    const lm_method *method = t->method;
+
     lmtext_call_init(&t->call, t->memory);
-    if (t->base != NULL) {
+    t->column_table = method->columns;
+    t->column_count = method->column_count;
+    if (method->columns_for != NULL)
+        t->column_table = method->columns_for(t->method_options, &t->column_count);
+    if (method->needs_base) {
         lm_embed_options options;
 
         lmtext_embed_defaults(&options, LM_LONG_TRUNCATE);
         t->width = lmtext_embed_width(t->base, &options);
     }
-    lmtext_check(&t->call, t->method->open(&t->call.ctx, t->method_options, t->width, &t->state),
+    lmtext_check(&t->call, method->open(&t->call.ctx, t->method_options, t->width, &t->state),
                  t->name);
-    if (t->method->oracle != NULL)
-        t->oracle = lmtext_oracle_open(t->method->oracle(t->method_options, &t->budget));
+    if (method->oracle != NULL)
+        t->oracle = lmtext_oracle_open(method->oracle(t->method_options, &t->budget));
+    if (method->base_files && t->base != NULL)
+        read_base(t);
+}
+
+/* The method takes what it wants of the base's files; all are checked against their hashes. */
+static void
+read_base(training *t)
+{
+    const lmtext_manifest *manifest = lmtext_manifest_read(t->base->relid);
+    const char **names = palloc(Max(manifest->file_count, 1) * sizeof *names);
+    lm_source source;
+    lmtext_chunks *chunks = lmtext_chunks_open(t->base->relid, manifest, &source);
+    const lm_train_base base = {.name = t->base->name,
+                                .source = &source,
+                                .files = names,
+                                .file_count = manifest->file_count,
+                                .model = &t->base->model};
+
+    for (int i = 0; i < manifest->file_count; i++)
+        names[i] = manifest->files[i].name;
+    lmtext_check(&t->call, t->method->read_base(t->state, &base), t->name);
+    lmtext_chunks_verify_and_close(chunks);
 }
 
 /* The engine's columns, as a query is read. */
 static const lmtext_column *
-query_columns(const lm_method *method)
+query_columns(const training *t)
 {
     static const lmtext_column_kind kinds[] = {
         [LM_TRAIN_INPUT] = LMTEXT_COLUMN_INPUT,   [LM_TRAIN_LABEL] = LMTEXT_COLUMN_LABEL,
         [LM_TRAIN_TEXT] = LMTEXT_COLUMN_TEXT,     [LM_TRAIN_BOTH] = LMTEXT_COLUMN_TEXT,
-        [LM_TRAIN_VECTOR] = LMTEXT_COLUMN_VECTOR,
+        [LM_TRAIN_VECTOR] = LMTEXT_COLUMN_VECTOR, [LM_TRAIN_WORDS] = LMTEXT_COLUMN_TEXTS,
+        [LM_TRAIN_NUMBER] = LMTEXT_COLUMN_NUMBER,
     };
-    lmtext_column *columns = palloc(method->column_count * sizeof *columns);
+    lmtext_column *columns = palloc(t->column_count * sizeof *columns);
 
-    for (int i = 0; i < method->column_count; i++)
-        columns[i] = (lmtext_column){method->columns[i].role, kinds[method->columns[i].kind]};
+    for (int i = 0; i < t->column_count; i++)
+        columns[i] = (lmtext_column){t->column_table[i].role, kinds[t->column_table[i].kind],
+                                     t->column_table[i].optional};
     return columns;
 }
 
@@ -294,8 +338,13 @@ static void
 make_batch(const training *t, int limit, train_batch *batch)
 {
     batch->to_embed = palloc(limit * sizeof(lm_text));
-    for (int i = 0; i < t->method->column_count; i++)
-        batch->texts[i] = palloc(limit * sizeof(lm_text));
+    for (int i = 0; i < t->column_count; i++)
+        if (t->column_table[i].kind == LM_TRAIN_WORDS)
+            batch->words[i] = palloc(limit * sizeof(lm_train_words));
+        else if (t->column_table[i].kind == LM_TRAIN_NUMBER)
+            batch->numbers[i] = palloc(limit * sizeof(double));
+        else
+            batch->texts[i] = palloc(limit * sizeof(lm_text));
     batch->vectors = MemoryContextAllocHuge(
         t->memory, mul_size(mul_size(limit, Max(t->width, 1)), sizeof(float)));
 }
@@ -313,11 +362,11 @@ read_rows(training *t, const char *query)
 
     INSTR_TIME_SET_CURRENT(start);
     make_batch(t, limit, &batch);
-    report_phase(t, t->base != NULL ? "embedding" : "reading");
-    lmtext_query_open(&reader, PROCEDURE, query, query_columns(t->method), t->method->column_count);
+    report_phase(t, t->width > 0 ? "embedding" : "reading");
+    lmtext_query_open(&reader, PROCEDURE, query, query_columns(t), t->column_count);
     t->columns = reader.column_count;
     lmtext_tell_phase(
-        &(lmtext_phase){t->base != NULL ? "embedded" : "read", "rows", reader.expected, "about "});
+        &(lmtext_phase){t->width > 0 ? "embedded" : "read", "rows", reader.expected, "about "});
     MemoryContextSwitchTo(memory);
     while ((count = lmtext_query_fetch(&reader, limit, rows)) > 0) {
         add_batch(t, rows, count, &batch);
@@ -359,9 +408,14 @@ take_vector(const training *t, ArrayType *vector, float *out)
 static bool
 is_whole(const training *t, const lmtext_query_row *row)
 {
-    for (int i = 0; i < t->columns; i++)
-        if (row->fields[i].text == NULL && row->fields[i].vector == NULL)
+    for (int i = 0; i < t->columns; i++) {
+        const lmtext_query_field *field = &row->fields[i];
+        const lm_train_kind kind = t->column_table[i].kind;
+
+        if (kind == LM_TRAIN_WORDS || kind == LM_TRAIN_NUMBER ? field->value.isnull
+                                                              : !field->text && !field->vector)
             return false;
+    }
     return true;
 }
 
@@ -369,28 +423,71 @@ is_whole(const training *t, const lmtext_query_row *row)
 static bool
 is_embedded(const training *t, int column)
 {
-    const lm_train_column *columns = t->method->columns;
+    const lm_train_column *columns = t->column_table;
 
     return columns[column].kind == LM_TRAIN_INPUT ||
            (columns[column].kind == LM_TRAIN_BOTH &&
             columns[t->columns - 1].kind != LM_TRAIN_VECTOR);
 }
 
-/* A row behind those of the batch; texts of the input wait to be embedded. */
+/* An array, which may be empty, as words. */
+static void
+take_words(const training *t, int column, Datum value, lm_train_words *taken)
+{
+    Datum *elements;
+    bool *nulls;
+    int count;
+    lm_text *words;
+
+    deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+                      &nulls, &count);
+    words = palloc(Max(count, 1) * sizeof *words);
+    for (int i = 0; i < count; i++) {
+        if (nulls[i])
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("the query of %s returned an array with a null, the %s",
+                                   PROCEDURE, t->column_table[column].role)));
+        words[i] = lmtext_utf8_from_text(DatumGetTextPP(elements[i]));
+    }
+    *taken = (lm_train_words){words, count};
+}
+
+static double
+take_number(const training *t, int column, Datum value)
+{
+    const double number = DatumGetFloat8(value);
+
+    if (!isfinite(number))
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                        errmsg("the query of %s returned a number that is not finite, the %s",
+                               PROCEDURE, t->column_table[column].role)));
+    return number;
+}
+
+/* A text; one of the input waits to be embedded. */
+static void
+take_text(const training *t, int column, const char *text, train_batch *batch)
+{
+    batch->texts[column][batch->count] = lmtext_utf8_from_bytes(text, strlen(text));
+    if (is_embedded(t, column))
+        batch->to_embed[batch->embed_count++] = batch->texts[column][batch->count];
+}
+
+/* A row behind those of the batch. */
 static void
 take_row(const training *t, const lmtext_query_row *row, train_batch *batch)
 {
     for (int i = 0; i < t->columns; i++) {
         const lmtext_query_field *field = &row->fields[i];
 
-        if (field->vector != NULL)
+        if (batch->words[i] != NULL)
+            take_words(t, i, field->value.value, &batch->words[i][batch->count]);
+        else if (batch->numbers[i] != NULL)
+            batch->numbers[i][batch->count] = take_number(t, i, field->value.value);
+        else if (field->vector != NULL)
             take_vector(t, field->vector, batch->vectors + (Size)batch->count * t->width);
-        else {
-            batch->texts[i][batch->count] =
-                lmtext_utf8_from_bytes(field->text, strlen(field->text));
-            if (is_embedded(t, i))
-                batch->to_embed[batch->embed_count++] = batch->texts[i][batch->count];
-        }
+        else
+            take_text(t, i, field->text, batch);
     }
     batch->count++;
 }
@@ -399,7 +496,7 @@ take_row(const training *t, const lmtext_query_row *row, train_batch *batch)
 static void
 add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *batch)
 {
-    lm_train_rows taken = {.vectors = batch->vectors};
+    lm_train_rows taken = {.columns = t->columns, .vectors = batch->vectors};
 
     batch->count = batch->embed_count = 0;
     for (int i = 0; i < count; i++)
@@ -412,8 +509,11 @@ add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *bat
         lmtext_embed_texts(t->base, batch->to_embed, batch->embed_count, &options, batch->vectors);
     }
     taken.count = batch->count;
-    for (int i = 0; i < t->method->column_count; i++)
+    for (int i = 0; i < t->columns; i++) {
         taken.texts[i] = batch->texts[i];
+        taken.words[i] = batch->words[i];
+        taken.numbers[i] = batch->numbers[i];
+    }
     lmtext_check(&t->call, t->method->add_rows(t->state, &taken), t->name);
     t->rows += batch->count;
     t->skipped += count - batch->count;
@@ -421,13 +521,13 @@ add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *bat
 
 /* "text or label" */
 static char *
-column_roles(const lm_method *method)
+column_roles(const training *t)
 {
     StringInfoData roles;
 
     initStringInfo(&roles);
-    for (int i = 0; i < method->column_count; i++)
-        appendStringInfo(&roles, "%s%s", i > 0 ? " or " : "", method->columns[i].role);
+    for (int i = 0; i < t->columns; i++)
+        appendStringInfo(&roles, "%s%s", i > 0 ? " or " : "", t->column_table[i].role);
     return roles.data;
 }
 
@@ -444,7 +544,7 @@ check_rows(training *t)
                         errmsg("the query of %s %s", PROCEDURE, lacking),
                         errdetail("Of " INT64_FORMAT " rows, " INT64_FORMAT
                                   " were left out because their %s is null.",
-                                  t->rows + t->skipped, t->skipped, column_roles(t->method)),
+                                  t->rows + t->skipped, t->skipped, column_roles(t)),
                         hint != NULL ? errhint("%s", hint) : 0));
 }
 
@@ -576,7 +676,7 @@ metrics_json(const training *t, const lm_train_outcome *outcome)
     for (int i = 0; i < outcome->value_count; i++)
         add_value(&json, &outcome->values[i]);
     add_trials(&json, outcome);
-    add_number(&json, t->base != NULL ? "embed_seconds" : "read_seconds", t->read_seconds);
+    add_number(&json, t->width > 0 ? "embed_seconds" : "read_seconds", t->read_seconds);
     if (t->oracle != NULL)
         add_number(&json, "ask_seconds", t->ask_seconds);
     add_number(&json, "train_seconds", t->train_seconds);
@@ -672,5 +772,5 @@ notice(const training *t, int version, const lm_train_outcome *outcome)
                      t->skipped == 0
                          ? 0
                          : errdetail(INT64_FORMAT " rows were left out because their %s is null.",
-                                     t->skipped, column_roles(t->method))));
+                                     t->skipped, column_roles(t))));
 }

@@ -38,6 +38,7 @@ static const struct {
     [LM_CORRUPT] = {ERRCODE_DATA_CORRUPTED,
                     "The rows of the version's table were changed: drop the version and import the "
                     "model again."},
+    [LM_NOT_FINITE] = {ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, NULL},
     [LM_INTERNAL] = {ERRCODE_INTERNAL_ERROR, NULL},
 };
 

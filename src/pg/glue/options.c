@@ -76,6 +76,17 @@ refuse_key(const char *key, const lmtext_option_set *sets, int count)
                     errhint("Available options: %s.", known.data)));
 }
 
+/* Of any value, in UTF-8. */
+static char *
+json_text(const JsonbValue *value)
+{
+    Jsonb *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
+    const char *written = JsonbToCString(NULL, &json->root, VARSIZE(json));
+    lm_text text = lmtext_utf8_from_bytes(written, strlen(written));
+
+    return pnstrdup(text.bytes, text.length);
+}
+
 /* JSON null leaves the default, so that callers can pass on what they do not know. */
 static void
 set_option(const lm_option *option, const JsonbValue *value, void *fields)
@@ -100,6 +111,9 @@ set_option(const lm_option *option, const JsonbValue *value, void *fields)
         if (value->type != jbvString)
             refuse_value(option);
         *(char **)field = pnstrdup(value->val.string.val, value->val.string.len);
+        break;
+    case LM_OPTION_JSON:
+        *(char **)field = json_text(value);
         break;
     }
 }

@@ -56,7 +56,6 @@ typedef struct export
 }
 export;
 
-static void check_privilege(Oid relid, const char *model);
 static void open_parent(export *ex, const char *directory);
 static void write_folder(export *ex);
 static void write_file(export *ex, const struct lmtext_manifest_file *file);
@@ -73,7 +72,7 @@ lmtext_version_export(Oid relid, const char *directory)
     lmtext_chunks *chunks;
 
     ex->model = lmtext_catalog_display_name(relid);
-    check_privilege(relid, ex->model);
+    lmtext_version_check_export(relid);
     ex->parent = ex->folder = ex->file = -1;
     ex->path = directory;
     lmtext_call_init(&ex->call, CurrentMemoryContext);
@@ -82,7 +81,7 @@ lmtext_version_export(Oid relid, const char *directory)
     if (ex->joined) {
         Oid base = lmtext_catalog_base(relid);
 
-        check_privilege(base, lmtext_catalog_display_name(base));
+        lmtext_version_check_export(base);
     }
     PG_ENSURE_ERROR_CLEANUP(remove_all, PointerGetDatum(ex));
     {
@@ -101,9 +100,11 @@ lmtext_version_export(Oid relid, const char *directory)
 /* ---- Who may ---- */
 
 /* All of the table, as COPY TO asks it; a policy that hides rows is not gone round. */
-static void
-check_privilege(Oid relid, const char *model)
+void
+lmtext_version_check_export(Oid relid)
 {
+    const char *model = lmtext_catalog_display_name(relid);
+
     if (!lmtext_catalog_is_model(relid))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("relation \"%s\" is not a model version", model)));

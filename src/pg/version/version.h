@@ -45,6 +45,10 @@ void lmtext_pinned_notice(Oid schema, const char *model, int deployed);
 /* Write a version's files into a new directory of the server, all or nothing. */
 void lmtext_version_export(Oid relid, const char *directory);
 
+/* 42501 unless the current user may have all of its files, as an export and a training from them
+ * show them. */
+void lmtext_version_check_export(Oid relid);
+
 /* Where an import reads from. After an error nothing is left open. */
 typedef struct lmtext_origin {
     lmtext_call call;

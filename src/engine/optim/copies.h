@@ -1,0 +1,20 @@
+/*
+ * copies.h - the values of all parameters once more: averages and the best so far.
+ */
+#ifndef LM_OPTIM_COPIES_H
+#define LM_OPTIM_COPIES_H
+
+#include "optim/network.h"
+
+/* Bytes of all values; true: the sum overflows. */
+bool lm_values_overflow(const lm_network *network, size_t *bytes);
+
+/* Values one parameter behind the other; NULL with the error recorded. */
+float *lm_values_open(lm_context *ctx, const lm_network *network);
+lm_status lm_values_keep(lm_context *ctx, const lm_network *network, float *copy);
+lm_status lm_values_restore(lm_context *ctx, const lm_network *network, const float *copy);
+lm_status lm_values_swap(lm_context *ctx, const lm_network *network, float *copy);
+/* copy = decay · copy + (1 − decay) · value. */
+lm_status lm_values_average(lm_context *ctx, const lm_network *network, double decay, float *copy);
+
+#endif
