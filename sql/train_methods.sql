@@ -59,6 +59,34 @@ SELECT name, labels FROM lmtext.models WHERE name IN ('tm_enum', 'tm_whole', 'tm
 SELECT lmtext.classify('a kitten', 'tm_enum')::tm_section, lmtext.classify('a kitten', 'tm_whole')::int, lmtext.classify('roasted bread', 'tm_bool')::boolean;
 CALL lmtext.train('tm_bad', 'SELECT body, 1.5 FROM tm_doc');
 
+-- Sets of labels, numbers, levels.
+CREATE TABLE tm_set AS SELECT a.body || ' and ' || b.body AS body, ARRAY(SELECT DISTINCT s FROM unnest(ARRAY[a.section, b.section]) s ORDER BY s) AS sections,
+    length(a.section)::float8 AS number, CASE a.section WHEN 'cooking' THEN 'low' WHEN 'animals' THEN 'middle' ELSE 'high' END AS level
+    FROM tm_doc a JOIN tm_doc b ON b.number = a.number * 7 % 60 + 1;
+INSERT INTO tm_set SELECT 'nothing at all', '{}', 8, 'middle' FROM generate_series(1, 5);
+CALL lmtext.train('tm_multi', 'SELECT body, sections FROM tm_set ORDER BY body', '{"task": "multi_label", "hold_out": 0.3}');
+CALL lmtext.train('tm_multi_words', 'SELECT body, sections FROM tm_set ORDER BY body', '{"task": "multi_label", "method": "ngram", "hold_out": 0}');
+CALL lmtext.train('tm_multi_both', 'SELECT body, sections FROM tm_set ORDER BY body', '{"task": "multi_label", "method": "combined", "thresholds": "none"}');
+CALL lmtext.train('tm_number', 'SELECT body, number FROM tm_set ORDER BY body', '{"task": "regression"}');
+CALL lmtext.train('tm_number_words', 'SELECT body, number FROM tm_set ORDER BY body', '{"task": "regression", "method": "ngram"}');
+CALL lmtext.train('tm_level', 'SELECT body, level FROM tm_set ORDER BY body', '{"task": "ordinal", "levels": ["low", "middle", "high"]}');
+CALL lmtext.train('tm_level_words', 'SELECT body, number::int FROM tm_set ORDER BY body', '{"task": "ordinal", "method": "ngram", "hold_out": 0}');
+SELECT name, labels, base, (metrics ->> 'held_out')::int > 0 AS held_out, (metrics ->> 'held_out_micro_f1')::float8 > 0.7 AS f1,
+       (metrics ->> 'held_out_mae')::float8 < 1 AS mae, (metrics ->> 'held_out_kappa')::float8 > 0.2 AS kappa
+FROM lmtext.models WHERE name ~ '^tm_(multi|number|level)' ORDER BY name;
+SELECT m, count(*) FILTER (WHERE sections = ARRAY(SELECT label FROM lmtext.class_scores(body, m) WHERE score >= 0.5 ORDER BY label)) > 50 AS right
+FROM tm_set, unnest('{tm_multi,tm_multi_words,tm_multi_both}'::text[]) m GROUP BY m ORDER BY m;
+SELECT label, abs(score - 9) < 1.5 AS near FROM lmtext.class_scores('what I learned of databases and a note about compilers', 'tm_number');
+SELECT count(*) FILTER (WHERE lmtext.classify(body, 'tm_level') = level) > 50 AS levels, count(*) FILTER (WHERE lmtext.classify(body, 'tm_level_words')::int = number) > 50 AS numbers FROM tm_set;
+SELECT round(sum(score)::numeric, 4) AS sum FROM lmtext.class_scores('a note about whales', 'tm_level');
+SELECT count(*) > 0 AS words FROM lmtext.explain('cats and dogs', 'tm_level');
+CALL lmtext.train('tm_bad', 'SELECT body, level FROM tm_set', '{"task": "ordinal"}');
+CALL lmtext.train('tm_bad', 'SELECT body, level FROM tm_set', '{"task": "ordinal", "levels": ["low", "high"]}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"task": "multi_label"}');
+CALL lmtext.train('tm_bad', 'SELECT body, sections FROM tm_set WHERE sections = ''{}''', '{"task": "multi_label"}');
+CALL lmtext.train('tm_bad', 'SELECT body, 1.5 FROM tm_doc', '{"task": "regression"}');
+CALL lmtext.train('tm_bad', 'SELECT body, number FROM tm_set', '{"task": "regression", "levels": []}');
+
 SELECT count(*) FROM lmtext.models WHERE name = 'tm_bad';
 SET client_min_messages = warning;
 DROP SCHEMA test_methods CASCADE;

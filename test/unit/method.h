@@ -33,9 +33,11 @@ method_train(lm_context *ctx, const lm_method *method, const void *options,
         part.count = rows->count - i < size ? rows->count - i : size;
         if (rows->vectors)
             part.vectors += i * width;
-        for (int column = 0; column < LM_TRAIN_COLUMNS_MAX; column++)
-            if (rows->texts[column])
-                part.texts[column] += i;
+        for (int column = 0; column < LM_TRAIN_COLUMNS_MAX; column++) {
+            part.texts[column] += rows->texts[column] ? i : 0;
+            part.words[column] += rows->words[column] ? i : 0;
+            part.numbers[column] += rows->numbers[column] ? i : 0;
+        }
         status = method->add_rows(training, &part);
     }
     if (status == LM_OK)

@@ -162,10 +162,14 @@ lacking_labels(void)
     lm_context_init(&ctx);
     method->defaults(options);
     CHECK_OK(&ctx, method->open(&ctx, options, WIDTH, &training));
-    CHECK_OK(&ctx, method->add_rows(training, &(lm_train_rows){1, vectors, {NULL, labels}}));
+    CHECK_OK(&ctx, method->add_rows(
+                       training,
+                       &(lm_train_rows){.count = 1, .vectors = vectors, .texts = {NULL, labels}}));
     CHECK_STR(method->lacking(training, &hint), "returned only one label");
     CHECK(hint != NULL);
-    CHECK_OK(&ctx, method->add_rows(training, &(lm_train_rows){2, vectors, {NULL, labels}}));
+    CHECK_OK(&ctx, method->add_rows(
+                       training,
+                       &(lm_train_rows){.count = 2, .vectors = vectors, .texts = {NULL, labels}}));
     CHECK(method->lacking(training, &hint) == NULL);
     method->close(training);
 }

@@ -22,7 +22,7 @@ train(lm_context *ctx, const lm_method *method, const knn_options *options, size
       lm_train_outcome *outcome)
 {
     lm_text labels[GOLDEN_ROWS];
-    const lm_train_rows rows = {GOLDEN_ROWS, golden_x, {NULL, labels}};
+    const lm_train_rows rows = {.count = GOLDEN_ROWS, .vectors = golden_x, .texts = {NULL, labels}};
 
     for (int i = 0; i < GOLDEN_ROWS; i++)
         labels[i] = (lm_text){names[golden_label[i]], 1};

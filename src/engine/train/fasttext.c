@@ -549,7 +549,8 @@ fasttext_write(void *training, lm_train_outcome *outcome)
     return status;
 }
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_TEXT}, {"label", LM_TRAIN_LABEL}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_TEXT, false},
+                                          {"label", LM_TRAIN_LABEL, false}};
 
 static const lm_option options[] = {
     LM_OPTION(fasttext_options, dim, INT, 1, 1024, "a whole number from 1 to 1024"),

@@ -348,7 +348,8 @@ prototype_write(void *training, lm_train_outcome *outcome)
     return lm_outcome_write_head(n->ctx, &n->labels, &head, outcome);
 }
 
-static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT}, {"label", LM_TRAIN_LABEL}};
+static const lm_train_column columns[] = {{"text", LM_TRAIN_INPUT, false},
+                                          {"label", LM_TRAIN_LABEL, false}};
 
 /* Of "knn" alone. */
 static const lm_option options[] = {

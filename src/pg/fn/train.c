@@ -356,7 +356,7 @@ read_rows(training *t, const char *query)
     MemoryContext memory = AllocSetContextCreate(t->memory, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
     int limit = (int)t->options.batch_rows, count;
     lmtext_query_row *rows = MemoryContextAllocHuge(t->memory, limit * sizeof(*rows));
-    train_batch batch;
+    train_batch batch = {0};
     lmtext_query reader;
     instr_time start;
 
