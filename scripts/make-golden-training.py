@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What scikit-learn makes of a few vectors, for test/unit/test_nearest.c and test_glm.c.
+"""What scikit-learn makes of a few vectors, for test/unit/test_nearest.c, test_targets.c and test_linear_options.c.
 
 Writes test/unit/training_golden.h: vectors with a label, labels, a number and a rank each, and what classifiers of the nearest, ridge
 regression, logistic regressions and a cumulative logit (by scipy, on its definition) compute for other vectors.
@@ -73,6 +73,8 @@ def main():
     means = normalize([normalize(x)[label == i].mean(axis=0) for i in range(LABELS)])
     table("float", "golden_cosines", normalize(test) @ means.T)
     table("float", "golden_ridge", Ridge(alpha=L2 * ROWS, tol=1e-12).fit(x, number).predict(test))
+    balanced = LogisticRegression(C=1 / (L2 * ROWS), class_weight="balanced", tol=1e-10, max_iter=100000).fit(x, rank)
+    table("float", "golden_balanced", balanced.predict_proba(test))
     one_by_one = OneVsRestClassifier(LogisticRegression(C=1 / (L2 * ROWS), tol=1e-10, max_iter=100000)).fit(x, marks)
     table("float", "golden_multi", one_by_one.predict_proba(test))
     table("float", "golden_ordinal", cumulative(x, rank, L2)(test))

@@ -87,6 +87,23 @@ CALL lmtext.train('tm_bad', 'SELECT body, sections FROM tm_set WHERE sections = 
 CALL lmtext.train('tm_bad', 'SELECT body, 1.5 FROM tm_doc', '{"task": "regression"}');
 CALL lmtext.train('tm_bad', 'SELECT body, number FROM tm_set', '{"task": "regression", "levels": []}');
 
+-- A linear classifier's calibration, weights of labels, and a label for what is none of them.
+CALL lmtext.train('tm_calibrated', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"calibrate": true, "hold_out": 0.3, "class_weights": "balanced"}');
+CALL lmtext.train('tm_weighed', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"class_weights": {"cooking": 1000, "animals": 0.001}, "l2": 0.1}');
+CALL lmtext.train('tm_scope', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"out_of_scope": {"label": "none of these", "coverage": 0.8}, "calibrate": true, "hold_out": 0.3}');
+SELECT name, labels, metrics -> 'set_aside' AS set_aside, (metrics ->> 'held_out_ece')::float8 < 0.3 AS calibrated, (metrics ->> 'scope_covered')::float8 >= 0.8 AS covered
+FROM lmtext.models WHERE name IN ('tm_calibrated', 'tm_weighed', 'tm_scope') ORDER BY name;
+SELECT count(*) FILTER (WHERE lmtext.classify(embedding, 'tm_calibrated') = section) > 55 AS right, count(*) FILTER (WHERE lmtext.classify(embedding, 'tm_weighed') = 'cooking') > 40 AS weighed,
+       count(*) FILTER (WHERE lmtext.classify(embedding, 'tm_scope') = 'none of these') < 12 AS rarely FROM tm_vector;
+SELECT lmtext.classify('the interest rate of the central bank rose', 'tm_scope') AS none, lmtext.classify('a note about dogs', 'tm_scope') AS one;
+CALL lmtext.train('tm_bad', 'SELECT embedding, section FROM tm_vector', '{"out_of_scope": {"label": "none", "coverage": 0.999}}');
+CALL lmtext.train('tm_bad', 'SELECT embedding, section FROM tm_vector', '{"out_of_scope": {"label": "cooking"}}');
+CALL lmtext.train('tm_bad', 'SELECT embedding, section FROM tm_vector', '{"out_of_scope": {"coverage": 0.9}}');
+CALL lmtext.train('tm_bad', 'SELECT embedding, section FROM tm_vector', '{"out_of_scope": {"label": "none", "coverage": 1}}');
+CALL lmtext.train('tm_bad', 'SELECT embedding, section FROM tm_vector', '{"class_weights": "equal"}');
+CALL lmtext.train('tm_bad', 'SELECT embedding, section FROM tm_vector', '{"class_weights": {"cook": 2}}');
+CALL lmtext.train('tm_bad', 'SELECT embedding, section FROM tm_vector', '{"class_weights": {"cooking": 0}}');
+
 SELECT count(*) FROM lmtext.models WHERE name = 'tm_bad';
 SET client_min_messages = warning;
 DROP SCHEMA test_methods CASCADE;
