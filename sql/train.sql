@@ -156,7 +156,7 @@ CALL lmtext.train('bad', 'SELEKT');
 CALL lmtext.train('bad', '');
 CALL lmtext.train('bad', 'SELECT body FROM doc');
 CALL lmtext.train('bad', 'SELECT body, section, 1 FROM doc');
-CALL lmtext.train('bad', 'SELECT body, 1 AS "Sort" FROM doc');
+CALL lmtext.train('bad', 'SELECT body, 1.5 AS "Sort" FROM doc');
 CALL lmtext.train('bad', 'SELECT 1, section FROM doc');
 CALL lmtext.train('bad', 'SELECT NULL::mood, section FROM doc');
 CALL lmtext.train('bad', 'SELECT body, section FROM doc WHERE false');

@@ -307,7 +307,7 @@ typedef struct head_damage {
 
 static const head_damage damages[] = {
     {"{}", LM_BAD_MODEL, "format"},
-    {"{\"format\":2,\"task\":\"classification\",\"labels\":[\"a\",\"b\",\"c\"],\"dimensions\":20}",
+    {"{\"format\":3,\"task\":\"classification\",\"labels\":[\"a\",\"b\",\"c\"],\"dimensions\":20}",
      LM_BAD_MODEL, "format"},
     {"{\"format\":1,\"task\":\"tagging\",\"labels\":[\"a\",\"b\",\"c\"],\"dimensions\":20}",
      LM_BAD_MODEL, "task"},

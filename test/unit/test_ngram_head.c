@@ -583,7 +583,7 @@ bad_settings(void)
         const char *json, *key;
     } bad[] = {
         {"{}", "format"},
-        {JSON("2", C, L, "\"word\"", "\"words\"", "1", "1", "0", "\"l2\"", MORE), "format"},
+        {JSON("3", C, L, "\"word\"", "\"words\"", "1", "1", "0", "\"l2\"", MORE), "format"},
         {JSON("1.5", C, L, "\"word\"", "\"words\"", "1", "1", "0", "\"l2\"", MORE), "format"},
         {JSON("\"1\"", C, L, "\"word\"", "\"words\"", "1", "1", "0", "\"l2\"", MORE), "format"},
         {JSON("1", "\"embedding\"", L, "\"word\"", "\"words\"", "1", "1", "0", "\"l2\"", MORE),

@@ -114,14 +114,22 @@ grow_counts(lm_tfidf *t, size_t need)
 }
 
 lm_status
+lm_tfidf_each(const lm_tfidf_options *options, lm_ngram_room *room, lm_text text,
+              lm_ngram_sink take, void *opaque)
+{
+    LM_TRY(lm_ngrams_each(&options->ngrams, room, text, take, opaque));
+    return options->also.kind ? lm_ngrams_each(&options->also, room, text, take, opaque) : LM_OK;
+}
+
+lm_status
 lm_tfidf_add(lm_tfidf *tfidf, lm_text text)
 {
     bool hashed = tfidf->options.hash_bits > 0;
     lm_numbers *numbers = &tfidf->numbers;
 
     lm_numbers_clear(numbers);
-    LM_TRY(lm_ngrams_each(&tfidf->options.ngrams, &tfidf->room, text,
-                          hashed ? take_bucket : take_name, tfidf));
+    LM_TRY(lm_tfidf_each(&tfidf->options, &tfidf->room, text, hashed ? take_bucket : take_name,
+                         tfidf));
     LM_TRY(lm_numbers_count(numbers));
     LM_TRY(grow_counts(tfidf, hashed ? (size_t)1 << tfidf->options.hash_bits : tfidf->names.count));
     for (size_t i = 0; i < numbers->count; i++) {

@@ -30,7 +30,9 @@ extern const char *const lm_row_norm_names[LM_ROW_NORM_COUNT]; /* "none", "l1", 
 
 typedef struct lm_tfidf_options {
     lm_ngram_options ngrams;
-    int hash_bits; /* of a bucket; 0: a vocabulary */
+    lm_ngram_options also; /* n-grams of another kind beside these; kind NULL: none. Equal bytes are
+                            * one feature */
+    int hash_bits;         /* of a bucket; 0: a vocabulary */
     uint64_t hash_seed;
     bool binary;    /* counts are 0 or 1 */
     bool sublinear; /* 1 + ln(count) */
@@ -69,6 +71,10 @@ void lm_tfidf_free(lm_tfidf *tfidf);
 lm_status lm_tfidf_add(lm_tfidf *tfidf, lm_text text);
 /* Choose, number and weigh. LM_BAD_ARGUMENT where no feature is left. */
 lm_status lm_tfidf_finish(lm_tfidf *tfidf);
+
+/* Every n-gram of a text that may be a feature, as lm_ngrams_each. */
+lm_status lm_tfidf_each(const lm_tfidf_options *options, lm_ngram_room *room, lm_text text,
+                        lm_ngram_sink take, void *opaque);
 
 /* The bucket of an n-gram: the first bits of its hash. */
 static inline uint32_t

@@ -17,8 +17,10 @@
 #include "base/size.h"
 #include "base/utf8.h"
 #include "format/values.h"
+#include "lang/label_tree.h"
 
-#define FORMAT 1
+#define PLAIN_FORMAT 1 /* softmax of a linear layer on n-grams of one kind */
+#define FORMAT 2
 #define POLL_EVERY 8192u             /* features */
 #define READ_BYTES ((size_t)1 << 20) /* of one read */
 #define LARGEST 1e12f                /* of a weight: products and sums of these fit into float */
@@ -31,13 +33,32 @@ word(bool yes)
     return yes ? "true" : "false";
 }
 
+/* Nothing of it may be overlooked by a reader of format 1. */
+static lm_status
+write_peculiar(const lm_ngram_head_parts *p, lm_buffer *out)
+{
+    const lm_ngram_options *also = &p->tfidf->options.also;
+
+    if (p->scoring)
+        LM_TRY(lm_buffer_printf(out, "\"scoring\": \"%s\", ", p->scoring));
+    if (p->rank > 0)
+        LM_TRY(lm_buffer_printf(out, "\"rank\": %d, \"tree\": %s, ", p->rank, word(p->tree)));
+    if (!also->kind)
+        return LM_OK;
+    return lm_buffer_printf(out, "\"also\": {\"ngrams\": \"%s\", \"low\": %d, \"high\": %d}, ",
+                            also->kind->name, also->low, also->high);
+}
+
 static lm_status
 write_json(const lm_ngram_head_parts *p, lm_buffer *out)
 {
     const lm_tfidf_options *o = &p->tfidf->options;
+    const bool plain = !p->scoring && p->rank == 0 && !o->also.kind;
 
-    LM_TRY(lm_buffer_printf(out, "{\"format\": %d, \"task\": \"classification\", \"labels\": [",
-                            FORMAT));
+    LM_TRY(lm_buffer_printf(out, "{\"format\": %d, \"task\": \"classification\", ",
+                            plain ? PLAIN_FORMAT : FORMAT));
+    LM_TRY(write_peculiar(p, out));
+    LM_TRY(lm_buffer_append_string(out, "\"labels\": ["));
     for (int i = 0; i < p->label_count; i++) {
         if (i > 0)
             LM_TRY(lm_buffer_append_string(out, ", "));
@@ -83,11 +104,15 @@ static lm_status
 write_header(lm_context *ctx, const lm_ngram_head_parts *p, lm_buffer *out)
 {
     const uint64_t features = p->tfidf->count, labels = (uint64_t)p->label_count;
-    lm_tensor list[6];
+    lm_tensor list[8];
     size_t count = 0, bytes = 0;
 
-    list[count++] = tensor_of("weight", LM_F32, features, labels);
+    list[count++] = tensor_of("weight", LM_F32, features, p->rank > 0 ? (uint64_t)p->rank : labels);
     list[count++] = tensor_of("bias", LM_F32, labels, 0);
+    if (p->rank > 0)
+        list[count++] = tensor_of("output", LM_F32, labels, (uint64_t)p->rank);
+    if (p->tree)
+        list[count++] = tensor_of("tree", LM_U32, labels - 1, 2);
     if (p->width > 0)
         list[count++] = tensor_of("dense", LM_F32, labels, (uint64_t)p->width);
     list[count++] = tensor_of("idf", LM_F32, features, 0);
@@ -130,11 +155,16 @@ lm_ngram_head_write(lm_context *ctx, const lm_ngram_head_parts *parts, lm_buffer
 {
     const lm_tfidf *tfidf = parts->tfidf;
     const size_t features = tfidf->count, labels = (size_t)parts->label_count;
+    const size_t columns = parts->rank > 0 ? (size_t)parts->rank : labels;
 
     LM_TRY(write_json(parts, json));
     LM_TRY(write_header(ctx, parts, tensors));
-    LM_TRY(lm_buffer_append(tensors, parts->weight, features * labels * sizeof(float)));
+    LM_TRY(lm_buffer_append(tensors, parts->weight, features * columns * sizeof(float)));
     LM_TRY(lm_buffer_append(tensors, parts->bias, labels * sizeof(float)));
+    if (parts->rank > 0)
+        LM_TRY(lm_buffer_append(tensors, parts->output, labels * columns * sizeof(float)));
+    if (parts->tree)
+        LM_TRY(lm_buffer_append(tensors, parts->tree, 2 * (labels - 1) * sizeof(uint32_t)));
     if (parts->width > 0)
         LM_TRY(
             lm_buffer_append(tensors, parts->dense, labels * (size_t)parts->width * sizeof(float)));
@@ -262,16 +292,52 @@ read_labels(lm_context *ctx, lm_arena *arena, const lm_json *labels, lm_ngram_he
 }
 
 static lm_status
+read_also(lm_context *ctx, const lm_json *json, lm_tfidf_options *o)
+{
+    int64_t value = 0;
+
+    o->also = o->ngrams;
+    o->also.kind = lm_ngram_kind_find(string_of(json, "ngrams"));
+    if (!o->also.kind)
+        return refuse(ctx, "also", json, "an object with word, char or char_wb as its ngrams");
+    LM_TRY(read_integer(ctx, json, "low", 1, LM_NGRAM_LONGEST, &value));
+    o->also.low = (int)value;
+    LM_TRY(read_integer(ctx, json, "high", value, LM_NGRAM_LONGEST, &value));
+    o->also.high = (int)value;
+    return LM_OK;
+}
+
+/* The scoring is the model's business. */
+static lm_status
+read_peculiar(lm_context *ctx, const lm_json *json, lm_ngram_head_plan *plan)
+{
+    const lm_json *also = lm_json_get(json, "also");
+    int64_t value;
+
+    if (also)
+        LM_TRY(read_also(ctx, also, &plan->options));
+    if (!lm_json_get(json, "rank"))
+        return LM_OK;
+    LM_TRY(read_integer(ctx, json, "rank", 1, LM_NGRAM_HEAD_WIDTH_MAX, &value));
+    plan->rank = (int)value;
+    if (plan->width > 0)
+        return refuse(ctx, "rank", lm_json_get(json, "rank"), "none beside an embedding");
+    return read_bool(ctx, json, "tree", &plan->has_tree);
+}
+
+static lm_status
 read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_ngram_head_plan *plan)
 {
     const lm_json *task = lm_json_get(json, "task");
     int64_t format;
 
-    LM_TRY(read_integer(ctx, json, "format", FORMAT, FORMAT, &format));
+    LM_TRY(read_integer(ctx, json, "format", PLAIN_FORMAT, FORMAT, &format));
     if (!lm_json_is_string(task, "classification"))
         return refuse(ctx, "task", task, "\"classification\"");
     LM_TRY(read_names_of_kinds(ctx, json, &plan->options));
     LM_TRY(read_numbers(ctx, json, plan));
+    if (format != PLAIN_FORMAT)
+        LM_TRY(read_peculiar(ctx, json, plan));
     return read_labels(ctx, arena, lm_json_get(json, "labels"), plan);
 }
 
@@ -305,13 +371,20 @@ find_tensor(lm_context *ctx, const lm_tensors *tensors, const char *name, lm_dty
     return lm_detail_allowed(ctx, "%s (%" PRIu64 ")", lm_dtypes[dtype].name, rows);
 }
 
+/* Of the weight. */
+static int
+columns_of(const lm_ngram_head_plan *plan)
+{
+    return plan->rank > 0 ? plan->rank : plan->label_count;
+}
+
 /* How many features there are is what the idf says. */
 static lm_status
 count_features(lm_context *ctx, const lm_tensors *tensors, lm_ngram_head_plan *plan)
 {
     const lm_tensor *idf = lm_tensors_find(tensors, "idf");
     const int bits = plan->options.hash_bits;
-    uint64_t most = LM_NGRAM_HEAD_WEIGHTS_MAX / lm_ngram_head_padded((size_t)plan->label_count);
+    uint64_t most = LM_NGRAM_HEAD_WEIGHTS_MAX / lm_ngram_head_padded((size_t)columns_of(plan));
 
     if (!idf)
         return refuse_tensor(ctx, "idf", "a tensor that the classifier needs is missing");
@@ -345,6 +418,23 @@ find_names(lm_context *ctx, const lm_tensors *tensors, lm_ngram_head_plan *plan)
     return lm_detail_allowed(ctx, "%zu", LM_FEATURE_BYTES_MAX);
 }
 
+static lm_status
+find_rank(lm_context *ctx, const lm_tensors *tensors, lm_ngram_head_plan *plan)
+{
+    const uint64_t labels = (uint64_t)plan->label_count, rank = (uint64_t)plan->rank;
+
+    if (rank == 0)
+        return LM_OK;
+    if (rank * labels > LM_NGRAM_HEAD_WEIGHTS_MAX)
+        return refuse_tensor(ctx, "output", "a tensor of the classifier is too large");
+    LM_TRY(find_tensor(ctx, tensors, "output", LM_F32, labels, rank, &plan->output));
+    if (!plan->has_tree)
+        return LM_OK;
+    if (labels < 2)
+        return refuse_tensor(ctx, "tree", "a tree of the classifier has too few labels");
+    return find_tensor(ctx, tensors, "tree", LM_U32, labels - 1, 2, &plan->tree);
+}
+
 lm_status
 lm_ngram_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_checkpoint *checkpoint,
                         lm_ngram_head_plan *plan)
@@ -356,13 +446,15 @@ lm_ngram_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_checkpoint *c
     LM_TRY(read_settings(ctx, arena, checkpoint->settings, plan));
     labels = (uint64_t)plan->label_count;
     LM_TRY(count_features(ctx, tensors, plan));
-    LM_TRY(find_tensor(ctx, tensors, "weight", LM_F32, plan->features, labels, &plan->weight));
+    LM_TRY(find_tensor(ctx, tensors, "weight", LM_F32, plan->features, (uint64_t)columns_of(plan),
+                       &plan->weight));
     LM_TRY(find_tensor(ctx, tensors, "bias", LM_F32, labels, 0, &plan->bias));
     if (plan->width > 0)
         LM_TRY(find_tensor(ctx, tensors, "dense", LM_F32, labels, (uint64_t)plan->width,
                            &plan->dense));
     if (plan->width > 0 && (uint64_t)plan->width * labels > LM_NGRAM_HEAD_WEIGHTS_MAX)
         return refuse_tensor(ctx, "dense", "a tensor of the classifier is too large");
+    LM_TRY(find_rank(ctx, tensors, plan));
     return find_names(ctx, tensors, plan);
 }
 
@@ -371,27 +463,29 @@ lm_ngram_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_checkpoint *c
 typedef struct section_head {
     uint64_t seed, hash_seed, names;
     uint32_t features, slots;
-    int32_t labels, width, low, high, hash_bits;
-    uint8_t kind, words, lowercase, binary, sublinear, norm;
+    int32_t labels, width, low, high, hash_bits, rank, also_low, also_high; /* 0: no others */
+    uint8_t kind, words, lowercase, binary, sublinear, norm, has_tree, also;
 } section_head;
 
 /* Where the parts lie. */
 typedef struct layout {
-    size_t weight, bias, dense, idf, slot, ends, names, size;
+    size_t weight, bias, output, dense, tree, idf, slot, ends, names, size;
 } layout;
 
 static layout
 lay_out(const section_head *head)
 {
     const size_t features = head->features, labels = (size_t)head->labels;
-    const size_t padded = lm_ngram_head_padded(labels);
+    const size_t rank = (size_t)head->rank, padded = lm_ngram_head_padded(rank > 0 ? rank : labels);
     size_t size = 0;
     layout l;
 
     lm_lay_bytes(&size, sizeof *head);
     l.weight = lm_lay_bytes(&size, features * padded * sizeof(float));
-    l.bias = lm_lay_bytes(&size, padded * sizeof(float));
+    l.bias = lm_lay_bytes(&size, lm_ngram_head_padded(labels) * sizeof(float));
+    l.output = lm_lay_bytes(&size, labels * rank * sizeof(float));
     l.dense = lm_lay_bytes(&size, labels * (size_t)head->width * sizeof(float));
+    l.tree = lm_lay_bytes(&size, head->has_tree ? 2 * (labels - 1) * sizeof(uint32_t) : 0);
     l.idf = lm_lay_bytes(&size, features * sizeof(float));
     l.slot = lm_lay_bytes(&size, head->slots * sizeof(uint32_t));
     l.ends = lm_lay_bytes(&size, (head->hash_bits > 0 ? 0 : features) * sizeof(uint32_t));
@@ -414,6 +508,13 @@ head_of(const lm_ngram_head_plan *plan)
     head.slots = plan->slots;
     head.labels = plan->label_count;
     head.width = plan->width;
+    head.rank = plan->rank;
+    head.has_tree = plan->has_tree;
+    if (o->also.kind) {
+        head.also = (uint8_t)(o->also.kind - lm_ngram_kinds);
+        head.also_low = o->also.low;
+        head.also_high = o->also.high;
+    }
     head.low = o->ngrams.low;
     head.high = o->ngrams.high;
     head.hash_bits = o->hash_bits;
@@ -488,7 +589,7 @@ typedef struct wanted_part {
     size_t place, width, padded;
 } wanted_part;
 
-#define PARTS 7
+#define PARTS 9
 
 /* In the order of the file, which another writer may have chosen otherwise. */
 static lm_status
@@ -594,17 +695,28 @@ fill_buckets(lm_context *ctx, const section_head *head, uint32_t *slot)
     return LM_OK;
 }
 
+static lm_status
+check_tree(lm_context *ctx, const uint32_t *tree, size_t labels)
+{
+    bool sound;
+
+    LM_TRY(lm_label_tree_check(ctx, tree, labels, &sound));
+    return sound ? LM_OK : refuse_tensor(ctx, "tree", "the tree of the classifier is not valid");
+}
+
 lm_status
 lm_ngram_head_fill(lm_context *ctx, const lm_ngram_head_plan *plan, const lm_source *source,
                    void *section)
 {
     section_head head = head_of(plan);
     const layout l = lay_out(&head);
-    const size_t labels = (size_t)plan->label_count, padded = lm_ngram_head_padded(labels);
+    const size_t labels = (size_t)plan->label_count, columns = (size_t)columns_of(plan);
     char *bytes = section;
     const wanted_part parts[PARTS] = {
-        {plan->weight, l.weight, labels, padded},
-        {plan->bias, l.bias, labels, padded},
+        {plan->weight, l.weight, columns, lm_ngram_head_padded(columns)},
+        {plan->bias, l.bias, labels, lm_ngram_head_padded(labels)},
+        {plan->output, l.output, columns, columns},
+        {plan->tree, l.tree, 0, 0},
         {plan->dense, l.dense, (size_t)plan->width, (size_t)plan->width},
         {plan->idf, l.idf, 1, 1},
         {plan->ends, l.ends, 0, 0},
@@ -613,9 +725,11 @@ lm_ngram_head_fill(lm_context *ctx, const lm_ngram_head_plan *plan, const lm_sou
     };
 
     head.seed = lm_hash_seed();
-    memset(bytes, 0, l.dense); /* padding of rows, too */
+    memset(bytes, 0, l.output); /* padding of rows, too */
     memcpy(bytes, &head, sizeof head);
     LM_TRY(read_parts(ctx, source, parts, bytes));
+    if (plan->tree)
+        LM_TRY(check_tree(ctx, (const uint32_t *)(bytes + l.tree), labels));
     if (head.hash_bits > 0)
         return fill_buckets(ctx, &head, (uint32_t *)(bytes + l.slot));
     return fill_names(ctx, &head, (const uint32_t *)(bytes + l.ends), bytes + l.names,
@@ -646,9 +760,12 @@ is_sane(const section_head *head)
     return head->features >= 1 && head->features <= LM_FEATURES_MAX && head->labels >= 1 &&
            head->labels <= LM_NGRAM_HEAD_LABELS_MAX && head->width >= 0 &&
            head->width <= LM_NGRAM_HEAD_WIDTH_MAX && head->names <= LM_FEATURE_BYTES_MAX &&
-           has_slots(head) && head->low >= 1 && head->low <= head->high &&
-           head->high <= LM_NGRAM_LONGEST && head->norm < LM_ROW_NORM_COUNT && head->kind < 3 &&
-           head->words < 3;
+           head->rank >= 0 && head->rank <= LM_NGRAM_HEAD_WIDTH_MAX &&
+           (!head->has_tree || (head->rank > 0 && head->labels > 1)) && head->also < 3 &&
+           head->also_low >= 0 && head->also_low <= head->also_high &&
+           head->also_high <= LM_NGRAM_LONGEST && has_slots(head) && head->low >= 1 &&
+           head->low <= head->high && head->high <= LM_NGRAM_LONGEST &&
+           head->norm < LM_ROW_NORM_COUNT && head->kind < 3 && head->words < 3;
 }
 
 lm_status
@@ -663,6 +780,9 @@ lm_ngram_head_bind(lm_context *ctx, const void *section, size_t size, lm_ngram_h
     if (!is_sane(&head) || size < (l = lay_out(&head)).size)
         return lm_raise(ctx, LM_INTERNAL, "the classifier in the image is not valid");
     *view = (lm_ngram_head){
+        .rank = head.rank,
+        .output = (const float *)(bytes + l.output),
+        .tree = head.has_tree ? (const uint32_t *)(bytes + l.tree) : NULL,
         .options = {.ngrams = {&lm_ngram_kinds[head.kind], &lm_word_kinds[head.words], head.low,
                                head.high, head.lowercase},
                     .hash_bits = head.hash_bits,
@@ -673,7 +793,7 @@ lm_ngram_head_bind(lm_context *ctx, const void *section, size_t size, lm_ngram_h
         .features = head.features,
         .slots = head.slots,
         .labels = head.labels,
-        .padded = (int)lm_ngram_head_padded((size_t)head.labels),
+        .padded = (int)lm_ngram_head_padded((size_t)(head.rank > 0 ? head.rank : head.labels)),
         .width = head.width,
         .seed = head.seed,
         .weight = (const float *)(bytes + l.weight),
@@ -683,5 +803,11 @@ lm_ngram_head_bind(lm_context *ctx, const void *section, size_t size, lm_ngram_h
         .slot = (const uint32_t *)(bytes + l.slot),
         .ends = (const uint32_t *)(bytes + l.ends),
         .names = bytes + l.names};
+    if (head.also_low > 0) {
+        view->options.also = view->options.ngrams;
+        view->options.also.kind = &lm_ngram_kinds[head.also];
+        view->options.also.low = head.also_low;
+        view->options.also.high = head.also_high;
+    }
     return LM_OK;
 }

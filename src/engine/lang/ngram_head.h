@@ -10,6 +10,11 @@
  *                            and names (B) U8, of buckets buckets (F) U32; dense (C, D) F32 where
  *                            dimensions is D
  *
+ * In format 2 there may be "scoring" (model/labels.h), "also": {"ngrams": "char_wb", "low": 3,
+ * "high": 6} for n-grams of another kind beside these, and "rank": R. Then weight is (F, R), its
+ * sum with x is multiplied by output (C, R) F32, and where "tree" is true, the numbers are those of
+ * the nodes of tree (C - 1, 2) U32 (label_tree.h). What format 1 can say is written as such.
+ *
  * N-grams are sorted by their bytes, buckets ascend. The numbers of labels are weight' · x + bias +
  * dense · embedding, with x as features/tfidf.h has it; their softmax are the scores.
  */
@@ -37,6 +42,10 @@ typedef struct lm_ngram_head_parts {
     const char *const *labels;
     int label_count, width;             /* C, D; D 0: no embedding */
     const float *weight, *bias, *dense; /* (F, C), (C), (C, D) */
+    int rank;                           /* R; 0: none, and no output. Without an embedding only */
+    const float *output;                /* (C, R); weight is (F, R) */
+    const uint32_t *tree;               /* (C - 1, 2); NULL: none */
+    const char *scoring;                /* NULL: softmax */
 } lm_ngram_head_parts;
 
 /* Append the bytes of both files. Polls cancel. */
@@ -47,8 +56,10 @@ lm_status lm_ngram_head_write(lm_context *ctx, const lm_ngram_head_parts *parts,
 typedef struct lm_ngram_head_plan {
     lm_tfidf_options options; /* what cutting and weighing need */
     const char *const *labels;
-    int label_count, width;
+    int label_count, width, rank;
+    bool has_tree;
     uint32_t features, slots;
+    const lm_tensor *output, *tree; /* NULL: there is none */
     const lm_tensor *weight, *bias, *idf;
     const lm_tensor *ends, *names; /* of a vocabulary */
     const lm_tensor *buckets;
@@ -68,11 +79,13 @@ lm_status lm_ngram_head_fill(lm_context *ctx, const lm_ngram_head_plan *plan,
 typedef struct lm_ngram_head {
     lm_tfidf_options options;
     uint32_t features, slots; /* slots is a power of two */
-    int labels, padded, width;
-    uint64_t seed;       /* of the slots' hash */
-    const float *weight; /* (F, padded) */
-    const float *bias;   /* (padded) */
-    const float *dense;  /* (C, D); NULL: there is none */
+    int labels, padded, width, rank;
+    uint64_t seed;        /* of the slots' hash */
+    const float *weight;  /* (F, padded): columns are labels, or of the rank */
+    const float *bias;    /* (C), padded */
+    const float *output;  /* (C, rank) */
+    const uint32_t *tree; /* (C - 1, 2); NULL: there is none */
+    const float *dense;   /* (C, D); NULL: there is none */
     const float *idf;
     const uint32_t *slot; /* (slots) a feature + 1, 0: free; of buckets by their number */
     const uint32_t *ends;
@@ -86,7 +99,7 @@ lm_status lm_ngram_head_bind(lm_context *ctx, const void *section, size_t size,
 typedef struct lm_ngram_head_room {
     lm_ngram_room ngrams;
     lm_numbers numbers;
-    float *sums; /* (padded) */
+    float *sums; /* (padded), then what a tree wants */
     size_t sum_room;
     const lm_ngram_head *head; /* of the text under way */
     size_t seen;               /* its n-grams */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "lang/label_tree.h"
 #include "lang/ngram_head.h"
 
 #define POLL_EVERY 8192u /* rows of weights, probes */
@@ -121,6 +122,22 @@ add_features(const lm_ngram_head *head, lm_ngram_head_room *room)
     return LM_OK;
 }
 
+/* Of a tree the numbers are its nodes', and logarithms of the labels' shares come of them. */
+static lm_status
+run_rank(const lm_kernels *kernels, const lm_ngram_head *head, lm_ngram_head_room *room, float *out)
+{
+    const size_t labels = (size_t)head->labels, rank = (size_t)head->rank;
+    float *nodes = head->tree ? room->sums + head->padded : out;
+
+    memset(room->sums, 0, (size_t)head->padded * sizeof *room->sums);
+    LM_TRY(add_features(head, room));
+    for (size_t i = 0; i < labels; i++)
+        nodes[i] = head->bias[i] + kernels->dot_f32(rank, head->output + i * rank, room->sums);
+    if (head->tree)
+        lm_label_tree_spread(head->tree, labels, nodes, nodes + labels, out);
+    return LM_OK;
+}
+
 lm_status
 lm_ngram_head_run(const lm_kernels *kernels, const lm_ngram_head *head, lm_ngram_head_room *room,
                   lm_text text, const float *embedding, float *out)
@@ -131,11 +148,13 @@ lm_ngram_head_run(const lm_kernels *kernels, const lm_ngram_head *head, lm_ngram
     room->head = head;
     room->seen = 0;
     lm_numbers_clear(numbers);
-    LM_TRY(grow_sums(room, (size_t)head->padded));
-    LM_TRY(lm_ngrams_each(&head->options.ngrams, &room->ngrams, text,
-                          head->options.hash_bits > 0 ? take_bucket : take_name, room));
+    LM_TRY(grow_sums(room, (size_t)head->padded + (head->tree ? 2 * (size_t)head->labels : 0)));
+    LM_TRY(lm_tfidf_each(&head->options, &room->ngrams, text,
+                         head->options.hash_bits > 0 ? take_bucket : take_name, room));
     LM_TRY(lm_numbers_count(numbers));
     lm_tfidf_weigh(&head->options, head->idf, numbers->items, numbers->counts, numbers->count);
+    if (head->rank > 0)
+        return run_rank(kernels, head, room, out);
     memcpy(room->sums, head->bias, (size_t)head->padded * sizeof *room->sums);
     LM_TRY(add_features(head, room));
     for (size_t i = 0; i < (size_t)head->labels; i++)

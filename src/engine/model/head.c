@@ -7,13 +7,36 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "format/values.h"
 #include "model/labels.h"
 
-#define HEAD_FORMAT 1
+#define PLAIN_FORMAT 1 /* softmax of a linear layer */
+#define HEAD_FORMAT 2
 #define MAX_LABELS (1 << 20)
 #define MAX_WIDTH (1 << 20)
+#define READ_BYTES ((size_t)1 << 20) /* of one read */
+
+static const char *
+weights_name(bool by_distance)
+{
+    return by_distance ? "distance" : "uniform";
+}
 
 /* ---- Write ---- */
+
+/* What a plain head has not: nothing of it may be overlooked by a reader of format 1. */
+static lm_status
+write_peculiar(const lm_head *head, lm_buffer *out)
+{
+    const lm_neighbours *n = &head->neighbours;
+
+    if (n->count > 0)
+        return lm_buffer_printf(out, "\"neighbours\": {\"k\": %d, \"weights\": \"%s\"}, ", n->k,
+                                weights_name(n->by_distance));
+    if (head->scoring == LM_SCORING_SOFTMAX)
+        return LM_OK;
+    return lm_buffer_printf(out, "\"scoring\": \"%s\", ", lm_scoring_name(head->scoring));
+}
 
 /*
  * One line, in the order in which a person looks for it; labels are in the order of the rows of
@@ -22,9 +45,12 @@
 static lm_status
 write_json(const lm_head *head, lm_buffer *out)
 {
-    LM_TRY(lm_buffer_printf(
-        out, "{\"format\": %d, \"task\": \"classification\", \"dimensions\": %d, \"labels\": [",
-        HEAD_FORMAT, head->width));
+    const bool plain = head->neighbours.count == 0 && head->scoring == LM_SCORING_SOFTMAX;
+
+    LM_TRY(lm_buffer_printf(out, "{\"format\": %d, \"task\": \"classification\", ",
+                            plain ? PLAIN_FORMAT : HEAD_FORMAT));
+    LM_TRY(write_peculiar(head, out));
+    LM_TRY(lm_buffer_printf(out, "\"dimensions\": %d, \"labels\": [", head->width));
     for (int i = 0; i < head->labels; i++) {
         if (i > 0)
             LM_TRY(lm_buffer_append_string(out, ", "));
@@ -33,30 +59,36 @@ write_json(const lm_head *head, lm_buffer *out)
     return lm_buffer_append_string(out, "]}\n");
 }
 
-/* Both tensors in one file, weight first, as read_settings and find_tensor expect them. */
+static lm_tensor
+tensor_of(const char *name, lm_dtype dtype, uint64_t rows, uint64_t columns)
+{
+    uint64_t count = rows * (columns > 0 ? columns : 1);
+
+    return (lm_tensor){.name = name,
+                       .dtype = dtype,
+                       .rank = columns > 0 ? 2 : 1,
+                       .shape = {rows, columns},
+                       .count = count,
+                       .bytes = count * lm_dtypes[dtype].bytes};
+}
+
+/* Both tensors in one file, the larger first, as they are read. */
 lm_status
 lm_head_write(lm_context *ctx, const lm_head *head, lm_buffer *json, lm_buffer *tensors)
 {
-    uint64_t labels = (uint64_t)head->labels, width = (uint64_t)head->width;
+    const lm_neighbours *n = &head->neighbours;
+    const bool vote = n->count > 0;
+    uint64_t rows = vote ? n->count : (uint64_t)head->labels, width = (uint64_t)head->width;
     const lm_tensor list[] = {
-        {.name = "weight",
-         .dtype = LM_F32,
-         .rank = 2,
-         .shape = {labels, width},
-         .count = labels * width,
-         .bytes = labels * width * sizeof(float)},
-        {.name = "bias",
-         .dtype = LM_F32,
-         .rank = 1,
-         .shape = {labels},
-         .count = labels,
-         .bytes = labels * sizeof(float)},
+        tensor_of(vote ? "examples" : "weight", LM_F32, rows, width),
+        tensor_of(vote ? "classes" : "bias", vote ? LM_U32 : LM_F32, rows, 0),
     };
 
     LM_TRY(write_json(head, json));
     LM_TRY(lm_tensors_write_header(ctx, NULL, 0, list, 2, tensors));
-    LM_TRY(lm_buffer_append(tensors, head->weight, (size_t)list[0].bytes));
-    return lm_buffer_append(tensors, head->bias, (size_t)list[1].bytes);
+    LM_TRY(lm_buffer_append(tensors, vote ? n->examples : head->weight, (size_t)list[0].bytes));
+    return lm_buffer_append(tensors, vote ? (const void *)n->label : head->bias,
+                            (size_t)list[1].bytes);
 }
 
 /* ---- Plan ---- */
@@ -104,6 +136,40 @@ read_labels(lm_context *ctx, lm_arena *arena, const lm_json *labels, lm_head *sh
     return lm_labels_check_distinct(ctx, LM_HEAD_JSON, "labels", names, count);
 }
 
+/* How neighbours vote; how many they are is what the tensors say. */
+static lm_status
+read_neighbours(lm_context *ctx, const lm_json *json, lm_head *shape)
+{
+    const lm_json *k = lm_json_get(json, "k"), *weights = lm_json_get(json, "weights");
+    lm_neighbours *n = &shape->neighbours;
+
+    if (!k || k->type != LM_JSON_NUMBER || !k->is_integer || k->integer < 1 ||
+        k->integer > LM_NEIGHBOURS_K_MAX)
+        return refuse(ctx, "the number of neighbours is out of range", "k", k,
+                      "an integer from 1 to 256");
+    n->k = (int)k->integer;
+    n->by_distance = lm_json_is_string(weights, weights_name(true));
+    if (n->by_distance || lm_json_is_string(weights, weights_name(false)))
+        return LM_OK;
+    return refuse(ctx, "the weights of neighbours are not supported", "weights", weights,
+                  "\"uniform\", \"distance\"");
+}
+
+static lm_status
+read_peculiar(lm_context *ctx, const lm_json *json, lm_head *shape)
+{
+    const lm_json *neighbours = lm_json_get(json, "neighbours");
+
+    LM_TRY(lm_scoring_read(ctx, LM_HEAD_JSON, json, &shape->scoring));
+    if (!neighbours)
+        return LM_OK;
+    shape->scoring = LM_SCORING_RAW;
+    if (neighbours->type == LM_JSON_OBJECT)
+        return read_neighbours(ctx, neighbours, shape);
+    return refuse(ctx, "the neighbours of the head are not valid", "neighbours", neighbours,
+                  "an object");
+}
+
 /* A format of its own number, so that a later one can say more without being misread. */
 static lm_status
 read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_head *shape)
@@ -112,8 +178,9 @@ read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_head *sh
     const lm_json *task = lm_json_get(json, "task");
     const lm_json *width = lm_json_get(json, "dimensions");
 
-    if (!format || format->type != LM_JSON_NUMBER || format->as.number != HEAD_FORMAT)
-        return refuse(ctx, "the head's format is not supported", "format", format, "1");
+    if (!format || format->type != LM_JSON_NUMBER ||
+        (format->as.number != PLAIN_FORMAT && format->as.number != HEAD_FORMAT))
+        return refuse(ctx, "the head's format is not supported", "format", format, "1, 2");
     if (!lm_json_is_string(task, "classification"))
         return refuse(ctx, "the head's task is not supported", "task", task, "\"classification\"");
     if (!width || width->type != LM_JSON_NUMBER || !width->is_integer || width->integer < 1 ||
@@ -121,6 +188,8 @@ read_settings(lm_context *ctx, lm_arena *arena, const lm_json *json, lm_head *sh
         return refuse(ctx, "the head's width is out of range", "dimensions", width,
                       "an integer from 1 to 1048576");
     shape->width = (int)width->integer;
+    if (format->as.number != PLAIN_FORMAT)
+        LM_TRY(read_peculiar(ctx, json, shape));
     return read_labels(ctx, arena, lm_json_get(json, "labels"), shape);
 }
 
@@ -147,6 +216,29 @@ find_tensor(lm_context *ctx, const lm_tensors *tensors, const char *name, int ra
     return lm_detail_key(ctx, "%s", name);
 }
 
+/* Examples, and a label for each. */
+static lm_status
+find_examples(lm_context *ctx, const lm_tensors *tensors, lm_head_plan *plan)
+{
+    const uint64_t width = (uint64_t)plan->shape.width;
+    const lm_tensor *e = lm_tensors_find(tensors, "examples");
+    const lm_tensor *c = lm_tensors_find(tensors, "classes");
+
+    plan->examples = e;
+    plan->classes = c;
+    if (e && c && e->dtype == LM_F32 && c->dtype == LM_U32 && e->rank == 2 && c->rank == 1 &&
+        e->count > 0 && e->shape[1] == width && e->shape[0] == c->count &&
+        e->count <= LM_NEIGHBOURS_NUMBERS_MAX) {
+        plan->shape.neighbours.count = (size_t)c->count;
+        return LM_OK;
+    }
+    lm_raise(ctx, LM_BAD_MODEL, "the examples of the head are missing or have another form");
+    lm_detail_file(ctx, LM_HEAD_TENSORS);
+    lm_detail_key(ctx, "examples");
+    return lm_detail_allowed(ctx, "examples F32 (N, %d), classes U32 (N), at most %zu numbers",
+                             plan->shape.width, LM_NEIGHBOURS_NUMBERS_MAX);
+}
+
 /* Reads nothing itself: the checkpoint has parsed both files, each once. */
 lm_status
 lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_checkpoint *checkpoint,
@@ -154,46 +246,116 @@ lm_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_checkpoint *checkpo
 {
     *plan = (lm_head_plan){.weight = NULL};
     LM_TRY(read_settings(ctx, arena, checkpoint->settings, &plan->shape));
+    if (plan->shape.neighbours.k > 0)
+        return find_examples(ctx, &checkpoint->tensors, plan);
     LM_TRY(find_tensor(ctx, &checkpoint->tensors, "weight", 2, &plan->shape, &plan->weight));
     return find_tensor(ctx, &checkpoint->tensors, "bias", 1, &plan->shape, &plan->bias);
 }
 
 /* ---- Section ---- */
 
-/* Where the bias begins. Bounds on labels and width keep this far from overflow. */
+/* It begins with this, aligned; count 0: no neighbours. */
+typedef struct section_start {
+    uint64_t count;
+    uint32_t k, by_distance;
+} section_start;
+
 static size_t
-weight_bytes(const lm_head *shape)
+rows_of(const lm_head *shape)
 {
-    return lm_align_up((size_t)shape->labels * (size_t)shape->width * sizeof(float));
+    return shape->neighbours.count > 0 ? shape->neighbours.count : (size_t)shape->labels;
 }
 
-/* Weight and bias, each aligned for the kernels. */
+/* Where the bias or the classes begin. Bounds on all numbers keep this far from overflow. */
+static size_t
+second_place(const lm_head *shape)
+{
+    return lm_align_up(sizeof(section_start)) +
+           lm_align_up(rows_of(shape) * (size_t)shape->width * sizeof(float));
+}
+
+/* Weight and bias, each aligned for the kernels; or examples and classes. */
 size_t
 lm_head_size(const lm_head *shape)
 {
-    return weight_bytes(shape) + lm_align_up((size_t)shape->labels * sizeof(float));
+    return second_place(shape) + lm_align_up(rows_of(shape) * sizeof(float));
+}
+
+static lm_status
+read_classes(lm_context *ctx, const lm_head_plan *plan, const lm_source *source, uint32_t *classes)
+{
+    const lm_tensor *tensor = plan->classes;
+
+    for (uint64_t at = 0; at < tensor->bytes; at += READ_BYTES) {
+        size_t left = (size_t)(tensor->bytes - at);
+
+        LM_TRY(lm_poll(ctx));
+        LM_TRY(source->read(ctx, source->opaque, tensor->file, tensor->offset + at,
+                            (char *)classes + at, left < READ_BYTES ? left : READ_BYTES));
+    }
+    for (uint64_t i = 0; i < tensor->count; i++)
+        if (classes[i] >= (uint32_t)plan->shape.labels) {
+            lm_raise(ctx, LM_BAD_MODEL, "an example of the head has no label");
+            lm_detail_file(ctx, LM_HEAD_TENSORS);
+            lm_detail_key(ctx, "classes");
+            return lm_detail_found(ctx, "%u", classes[i]);
+        }
+    return LM_OK;
+}
+
+static lm_status
+fill_second(lm_context *ctx, const lm_head_plan *plan, const lm_source *source, void *second)
+{
+    if (plan->classes)
+        return read_classes(ctx, plan, source, second);
+    return lm_tensor_read(ctx, source, plan->bias, second);
 }
 
 /* In the order of the file, which another writer may have chosen otherwise. */
 lm_status
 lm_head_fill(lm_context *ctx, const lm_head_plan *plan, const lm_source *source, void *section)
 {
-    float *weight = section, *bias = (float *)((char *)section + weight_bytes(&plan->shape));
+    const lm_neighbours *n = &plan->shape.neighbours;
+    const section_start start = {n->count, (uint32_t)n->k, n->by_distance};
+    float *first = (float *)((char *)section + lm_align_up(sizeof start));
+    void *second = (char *)section + second_place(&plan->shape);
+    const lm_tensor *one = plan->classes ? plan->examples : plan->weight;
+    const lm_tensor *two = plan->classes ? plan->classes : plan->bias;
 
-    if (plan->weight->order > plan->bias->order) {
-        LM_TRY(lm_tensor_read(ctx, source, plan->bias, bias));
-        return lm_tensor_read(ctx, source, plan->weight, weight);
+    memcpy(section, &start, sizeof start);
+    if (one->order > two->order) {
+        LM_TRY(fill_second(ctx, plan, source, second));
+        return lm_tensor_read(ctx, source, one, first);
     }
-    LM_TRY(lm_tensor_read(ctx, source, plan->weight, weight));
-    return lm_tensor_read(ctx, source, plan->bias, bias);
+    LM_TRY(lm_tensor_read(ctx, source, one, first));
+    return fill_second(ctx, plan, source, second);
 }
 
 /* Labels and width are known by then: from the settings. */
-void
-lm_head_bind(const void *section, lm_head *head)
+lm_status
+lm_head_bind(lm_context *ctx, const void *section, size_t size, lm_head *head)
 {
-    head->weight = section;
-    head->bias = (const float *)((const char *)section + weight_bytes(head));
+    const char *bytes = section;
+    section_start start = {0};
+
+    if (size >= sizeof start)
+        memcpy(&start, section, sizeof start);
+    head->neighbours = (lm_neighbours){.count = (size_t)start.count,
+                                       .width = (size_t)head->width,
+                                       .k = (int)start.k,
+                                       .by_distance = start.by_distance != 0};
+    if (start.count > LM_NEIGHBOURS_NUMBERS_MAX || start.k > LM_NEIGHBOURS_K_MAX ||
+        size < lm_head_size(head))
+        return lm_raise(ctx, LM_INTERNAL, "the head in the image is truncated");
+    bytes += lm_align_up(sizeof start);
+    if (start.count > 0) {
+        head->neighbours.examples = (const float *)bytes;
+        head->neighbours.label = (const uint32_t *)((const char *)section + second_place(head));
+        return LM_OK;
+    }
+    head->weight = (const float *)bytes;
+    head->bias = (const float *)((const char *)section + second_place(head));
+    return LM_OK;
 }
 
 /* ---- View ---- */

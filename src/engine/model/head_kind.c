@@ -6,6 +6,7 @@
 
 #include "model/head.h"
 #include "model/kinds.h"
+#include "model/labels.h"
 
 /* ---- Section ---- */
 
@@ -34,9 +35,7 @@ bind_head(lm_context *ctx, const void *bytes, size_t size, lm_model *model)
 {
     lm_head head = {.labels = model->info.label_count, .width = model->info.dimensions};
 
-    if (size < lm_head_size(&head))
-        return lm_raise(ctx, LM_INTERNAL, "the head in the image is truncated");
-    lm_head_bind(bytes, &head);
+    LM_TRY(lm_head_bind(ctx, bytes, size, &head));
     return lm_head_view(ctx, &head, model);
 }
 
@@ -49,7 +48,7 @@ unbind_head(lm_context *ctx, lm_model *model)
 const lm_section_kind lm_section_head = {
     .name = "head",
     .id = LM_SECTION_HEAD,
-    .layout = 1,
+    .layout = 2,
     .plan = plan_head,
     .fill = fill_head,
     .bind = bind_head,
@@ -70,15 +69,23 @@ describe(lm_planner *p, lm_buffer *details)
 {
     const lm_head_plan *plan = p->plan->sections[LM_SECTION_HEAD].state;
     const lm_head *shape = &plan->shape;
+    const lm_neighbours *n = &shape->neighbours;
+    const uint64_t rows = n->count > 0 ? n->count : (uint64_t)shape->labels;
 
     p->plan->info = (lm_model_info){
         .task = "classification",
         .dimensions = shape->width,
-        .parameters = ((uint64_t)shape->width + 1) * (uint64_t)shape->labels,
+        .parameters = ((uint64_t)shape->width + 1) * rows,
+        .scoring = shape->scoring,
         .label_count = shape->labels,
         .labels = shape->names,
     };
-    return lm_buffer_printf(details, "{\"labels\": %d}", shape->labels);
+    LM_TRY(lm_buffer_printf(details, "{\"labels\": %d", shape->labels));
+    if (n->count > 0)
+        LM_TRY(lm_buffer_printf(details, ", \"examples\": %zu, \"k\": %d", n->count, n->k));
+    else if (shape->scoring != LM_SCORING_SOFTMAX)
+        LM_TRY(lm_buffer_printf(details, ", \"scoring\": \"%s\"", lm_scoring_name(shape->scoring)));
+    return lm_buffer_append_string(details, "}");
 }
 
 const lm_model_kind lm_kind_head = {

@@ -107,12 +107,35 @@ static const char *const scoring_names[LM_SCORING_COUNT] = {
     [LM_SCORING_SOFTMAX] = "softmax",
     [LM_SCORING_SIGMOID] = "sigmoid",
     [LM_SCORING_RAW] = "raw",
+    [LM_SCORING_CUMULATIVE] = "cumulative",
 };
 
 const char *
 lm_scoring_name(lm_scoring scoring)
 {
     return scoring_names[scoring];
+}
+
+lm_status
+lm_scoring_read(lm_context *ctx, const char *file, const lm_json *settings, lm_scoring *scoring)
+{
+    const lm_json *name = lm_json_get(settings, "scoring");
+    char shown[80];
+
+    *scoring = LM_SCORING_SOFTMAX;
+    if (!name)
+        return LM_OK;
+    for (int i = 0; i < LM_SCORING_COUNT; i++)
+        if (lm_json_is_string(name, scoring_names[i])) {
+            *scoring = (lm_scoring)i;
+            return LM_OK;
+        }
+    lm_json_show(name, shown, sizeof shown);
+    lm_raise(ctx, LM_BAD_MODEL, "the scoring of the classifier is not supported");
+    lm_detail_file(ctx, file);
+    lm_detail_key(ctx, "scoring");
+    lm_detail_found(ctx, "%s", shown);
+    return lm_detail_allowed(ctx, "softmax, sigmoid, raw, cumulative");
 }
 
 /* What problem_type says; a single label cannot compete with others. */

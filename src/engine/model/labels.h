@@ -17,7 +17,10 @@ lm_status lm_labels_read(lm_planner *p, int count, lm_model_info *info);
 lm_status lm_labels_check_distinct(lm_context *ctx, const char *file, const char *key,
                                    const char *const *names, int count);
 
-/* "softmax", "sigmoid", "raw" */
+/* "softmax", "sigmoid", "raw", "cumulative" */
 const char *lm_scoring_name(lm_scoring scoring);
+/* What the settings of a classifier that lmtext trained say; softmax where they say nothing. */
+lm_status lm_scoring_read(lm_context *ctx, const char *file, const lm_json *settings,
+                          lm_scoring *scoring);
 
 #endif

@@ -6,6 +6,7 @@
 #define LM_MODEL_H
 
 #include "family/family.h"
+#include "model/neighbours.h"
 #include "model/steps.h"
 #include "token/tokenizer.h"
 
@@ -14,9 +15,10 @@
 
 /* What becomes of a head's numbers. */
 typedef enum lm_scoring {
-    LM_SCORING_SOFTMAX, /* probabilities of labels of which one holds */
-    LM_SCORING_SIGMOID, /* of labels each for itself */
-    LM_SCORING_RAW,     /* they are the scores */
+    LM_SCORING_SOFTMAX,    /* probabilities of labels of which one holds */
+    LM_SCORING_SIGMOID,    /* of labels each for itself */
+    LM_SCORING_RAW,        /* they are the scores */
+    LM_SCORING_CUMULATIVE, /* of ordered labels: log odds that it is one up to here */
     LM_SCORING_COUNT
 } lm_scoring;
 
@@ -73,7 +75,8 @@ lm_status lm_model_fill(lm_context *ctx, lm_model_plan *plan, void *image);
 
 /*
  * What gives labels their scores: weight · norm(act(dense · x + dense_bias)) + bias, then
- * `scoring`. It was trained on the base's embedding, or is the checkpoint's own.
+ * `scoring`; or a vote of neighbours. It was trained on the base's embedding, or is the
+ * checkpoint's own.
  */
 typedef struct lm_head {
     int labels;                      /* C, also where they have no names; 0: words */
@@ -90,6 +93,7 @@ typedef struct lm_head {
     const void *table;   /* (V, E): float32, or bfloat16 as the model's tables */
     lm_scoring scoring;
     const char *const *names; /* (C); NULL where they have none */
+    lm_neighbours neighbours; /* these vote, and there is no weight; of count 0: there are none */
 } lm_head;
 
 /* What a section of an image holds. Numbers are not given twice. */

@@ -58,7 +58,7 @@ unbind_head(lm_context *ctx, lm_model *model)
 const lm_section_kind lm_section_ngram_head = {
     .name = "ngram_head",
     .id = LM_SECTION_NGRAM_HEAD,
-    .layout = 1,
+    .layout = 2,
     .plan = plan_head,
     .fill = fill_head,
     .bind = bind_head,
@@ -99,19 +99,31 @@ describe(lm_planner *p, lm_buffer *details)
     const lm_ngram_head_plan *plan = p->plan->sections[LM_SECTION_NGRAM_HEAD].state;
     const lm_ngram_options *ngrams = &plan->options.ngrams;
     const uint64_t labels = (uint64_t)plan->label_count, width = (uint64_t)plan->width;
-    const uint64_t lengths = (uint64_t)(ngrams->high - ngrams->low + 1);
+    const lm_ngram_options *also = &plan->options.also;
+    const uint64_t lengths =
+        (uint64_t)(ngrams->high - ngrams->low + 1 + (also->kind ? also->high - also->low + 1 : 0));
+    const uint64_t rank = (uint64_t)plan->rank, columns = rank > 0 ? rank : labels;
+    lm_scoring scoring;
 
-    p->plan->info = (lm_model_info){.family = width > 0 ? NULL : "ngram",
-                                    .task = "classification",
-                                    .dimensions = plan->width,
-                                    .parameters = (plan->features + width + 1) * labels,
-                                    .flops_per_token = width > 0 ? 0 : 2 * lengths * labels,
-                                    .label_count = plan->label_count,
-                                    .labels = plan->labels};
-    return lm_buffer_printf(
-        details,
-        "{\"labels\": %d, \"features\": %u, \"ngrams\": \"%s\", \"low\": %d, \"high\": %d}",
-        plan->label_count, plan->features, ngrams->kind->name, ngrams->low, ngrams->high);
+    LM_TRY(lm_scoring_read(p->ctx, LM_NGRAM_HEAD_JSON, p->plan->checkpoint.settings, &scoring));
+    p->plan->info =
+        (lm_model_info){.family = width > 0 ? NULL : "ngram",
+                        .task = "classification",
+                        .dimensions = plan->width,
+                        .parameters = plan->features * columns + (width + rank + 1) * labels,
+                        .flops_per_token = width > 0 ? 0 : 2 * lengths * columns,
+                        .scoring = scoring,
+                        .label_count = plan->label_count,
+                        .labels = plan->labels};
+    LM_TRY(lm_buffer_printf(
+        details, "{\"labels\": %d, \"features\": %u, \"ngrams\": \"%s\", \"low\": %d, \"high\": %d",
+        plan->label_count, plan->features, ngrams->kind->name, ngrams->low, ngrams->high));
+    if (rank > 0)
+        LM_TRY(lm_buffer_printf(details, ", \"rank\": %d, \"tree\": %s", plan->rank,
+                                plan->has_tree ? "true" : "false"));
+    if (scoring != LM_SCORING_SOFTMAX)
+        LM_TRY(lm_buffer_printf(details, ", \"scoring\": \"%s\"", lm_scoring_name(scoring)));
+    return lm_buffer_append_string(details, "}");
 }
 
 const lm_model_kind lm_kind_ngram_head = {

@@ -220,7 +220,7 @@ lm_classify(lm_context *ctx, lm_session *session, const lm_model *model, const l
     if (!lm_model_ngram_head(model))
         LM_TRY(check_head(ctx, model));
     return lm_classify_as(ctx, session, model, texts, count, options,
-                          lm_model_ngram_head(model) ? LM_SCORING_SOFTMAX
+                          lm_model_ngram_head(model) ? model->info.scoring
                                                      : lm_model_head(model)->scoring,
                           scores, counts);
 }

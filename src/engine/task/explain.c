@@ -213,10 +213,14 @@ share_gradients(explain_run *run)
 {
     lm_shared_token *tokens;
     size_t count;
+    const lm_head *head = lm_model_head(run->model);
 
-    if (lm_model_ngram_head(run->model) || lm_model_layers(run->model)) {
+    if (lm_model_ngram_head(run->model) || lm_model_layers(run->model) ||
+        (head && head->neighbours.count > 0)) {
         lm_raise(run->ctx, LM_UNSUPPORTED, "there are no gradients of %s",
-                 lm_model_layers(run->model) ? "nets of layers" : "n-grams");
+                 lm_model_layers(run->model) ? "nets of layers"
+                 : head                      ? "neighbours"
+                                             : "n-grams");
         return lm_detail_hint(run->ctx, "Use the method leave_one_out.");
     }
     LM_TRY(lm_integrated_gradients(run->ctx, &run->arena, run->session, run->model, &run->text,

@@ -26,11 +26,29 @@ keep_raw(const lm_kernels *kernels, size_t count, float *x)
 {
 }
 
+/* Of a label the chance to be one up to it, less that to be one before; the last is what is left.
+ */
+static void
+differences(const lm_kernels *kernels, size_t count, float *x)
+{
+    float before = 0;
+
+    sigmoid(kernels, count - 1, x);
+    x[count - 1] = 1;
+    for (size_t i = 0; i < count; i++) {
+        float up_to = x[i] > before ? x[i] : before;
+
+        x[i] = up_to - before;
+        before = up_to;
+    }
+}
+
 static void (*const scorings[LM_SCORING_COUNT])(const lm_kernels *kernels, size_t count,
                                                 float *x) = {
     [LM_SCORING_SOFTMAX] = softmax,
     [LM_SCORING_SIGMOID] = sigmoid,
     [LM_SCORING_RAW] = keep_raw,
+    [LM_SCORING_CUMULATIVE] = differences,
 };
 
 /* out (rows) = W (rows, width) · x + bias, or without. Products of single rows: the same bits in
@@ -63,6 +81,10 @@ lm_head_logits(const lm_kernels *kernels, const lm_head *head, const float *x, f
 {
     size_t labels = (size_t)head->labels;
 
+    if (head->neighbours.count > 0) {
+        lm_neighbours_vote(kernels, &head->neighbours, x, labels, head->neighbours.count, logits);
+        return;
+    }
     if (!head->late)
         x = lm_head_transform(kernels, head, x, room);
     multiply(kernels, labels, (size_t)head->inner, head->weight, head->bias, x, logits);

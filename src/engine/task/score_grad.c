@@ -73,12 +73,29 @@ raw_backward(const float *scores, size_t count, size_t label, float *dlogits)
     dlogits[label] = 1;
 }
 
+/* Scores add up to the chances that the numbers say: two of these make the score of a label. */
+static void
+cumulative_backward(const float *scores, size_t count, size_t label, float *dlogits)
+{
+    float before = 0, up_to;
+
+    memset(dlogits, 0, count * sizeof *dlogits);
+    for (size_t i = 0; i < label; i++)
+        before += scores[i];
+    up_to = before + scores[label];
+    if (label > 0)
+        dlogits[label - 1] = -before * (1 - before);
+    if (label + 1 < count)
+        dlogits[label] = up_to * (1 - up_to);
+}
+
 /* From the score of a label to the head's numbers. */
 static void (*const scorings[LM_SCORING_COUNT])(const float *scores, size_t count, size_t label,
                                                 float *dlogits) = {
     [LM_SCORING_SOFTMAX] = softmax_backward,
     [LM_SCORING_SIGMOID] = sigmoid_backward,
     [LM_SCORING_RAW] = raw_backward,
+    [LM_SCORING_CUMULATIVE] = cumulative_backward,
 };
 
 static lm_linear

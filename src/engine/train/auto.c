@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "model/head.h"
 #include "train/ngram_fit.h"
+#include "train/outcome.h"
 #include "train/softmax.h"
 
 #define MANY_ROWS 20000
@@ -220,39 +220,22 @@ auto_fit(void *training, const lm_train_watch *watch)
 
 /* ---- Outcome ---- */
 
-static void
-add_value(lm_train_outcome *outcome, const char *name, double value)
-{
-    outcome->values[outcome->value_count++] = (lm_train_value){.name = name, .value = value};
-}
-
 static lm_status
 write_linear(automatic *a, lm_train_outcome *outcome)
 {
     const lm_train_labels *labels = &a->fit.labels;
-    lm_head head = {.labels = (int)labels->names.count,
-                    .width = (int)a->fit.width,
-                    .weight = a->linear.weight,
-                    .bias = a->linear.bias};
-    lm_arena arena;
-    lm_status status;
+    const lm_head head = {.labels = (int)labels->names.count,
+                          .width = (int)a->fit.width,
+                          .weight = a->linear.weight,
+                          .bias = a->linear.bias};
+    lm_status status = lm_outcome_write_head(a->ctx, labels, &head, outcome);
 
-    outcome->file_count = 2;
-    outcome->files[0].name = LM_HEAD_JSON;
-    outcome->files[1].name = LM_HEAD_TENSORS;
-    for (int i = 0; i < 2; i++)
-        lm_buffer_init(&outcome->files[i].bytes, a->ctx);
-    lm_arena_init(&arena, a->ctx);
-    status = lm_train_labels_names(labels, &arena, &head.names);
-    if (status == LM_OK)
-        status = lm_head_write(a->ctx, &head, &outcome->files[0].bytes, &outcome->files[1].bytes);
-    lm_arena_free(&arena);
-    add_value(outcome, "labels", labels->names.count);
-    add_value(outcome, "held_out", (double)a->linear.held_out);
-    add_value(outcome, "held_out_accuracy", a->trials[a->chosen].accuracy);
-    add_value(outcome, "held_out_loss", a->losses[a->chosen]);
-    add_value(outcome, "l2", a->linear.l2);
-    add_value(outcome, "seed", (double)a->options.seed);
+    lm_outcome_add(outcome, "labels", labels->names.count);
+    lm_outcome_add(outcome, "held_out", (double)a->linear.held_out);
+    lm_outcome_add(outcome, "held_out_accuracy", a->trials[a->chosen].accuracy);
+    lm_outcome_add(outcome, "held_out_loss", a->losses[a->chosen]);
+    lm_outcome_add(outcome, "l2", a->linear.l2);
+    lm_outcome_add(outcome, "seed", (double)a->options.seed);
     return status;
 }
 

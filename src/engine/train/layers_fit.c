@@ -2,6 +2,7 @@
  * layers_fit.c - passes of a net over rows: batches gathered, losses with their gradients, and what
  * held-out rows say.
  */
+#include "train/calibrate.h"
 #include "train/layers_fit.h"
 
 #include <math.h>
@@ -239,17 +240,6 @@ row_bytes(void *self, size_t row)
 
 #define MEASURED 64 /* rows at a time */
 
-static size_t
-best_of(const float *x, size_t count)
-{
-    size_t best = 0;
-
-    for (size_t i = 1; i < count; i++)
-        if (x[i] > x[best])
-            best = i;
-    return best;
-}
-
 /* How many are right; of a net with a CRF by the best labels together. */
 static lm_status
 count_right(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, size_t *right,
@@ -262,7 +252,7 @@ count_right(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, siz
     lm_status status = found ? LM_OK : LM_NO_MEMORY;
 
     for (size_t i = 0; found && !fit->net->crf && i < rows; i++)
-        found[i] = (int32_t)best_of(out + i * labels, labels);
+        found[i] = (int32_t)lm_best_number(out + i * labels, labels);
     for (size_t b = 0; status == LM_OK && fit->net->crf && b < batch->texts; b++)
         status = lm_crf_decode(fit->ctx, &crf, batch->offsets[b + 1] - batch->offsets[b],
                                out + batch->offsets[b] * labels, (double *)(void *)fit->crf.data,

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "train/auto.h"
+#include "train/fasttext.h"
 #include "train/filter.h"
 #include "train/finetune.h"
 #include "train/layers.h"
 #include "train/linear.h"
+#include "train/nearest.h"
 #include "train/ngram.h"
+#include "train/targets.h"
 #include "train/unigram.h"
 
 const lm_method *const lm_methods[] = {
@@ -18,6 +21,18 @@ const lm_method *const lm_methods[] = {
     &lm_method_ngram,
     &lm_method_combined,
     &lm_method_auto,
+    &lm_method_fasttext,
+    &lm_method_knn,
+    &lm_method_prototype,
+    &lm_method_multi_linear,
+    &lm_method_multi_ngram,
+    &lm_method_multi_combined,
+    &lm_method_regression_linear,
+    &lm_method_regression_ngram,
+    &lm_method_regression_combined,
+    &lm_method_ordinal_linear,
+    &lm_method_ordinal_ngram,
+    &lm_method_ordinal_combined,
     &lm_method_unigram,
     &lm_method_filter,
     &lm_method_finetune_classification,

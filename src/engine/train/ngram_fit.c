@@ -15,13 +15,14 @@
 #include "base/size.h"
 #include "lang/ngram_head.h"
 #include "train/bayes.h"
+#include "train/calibrate.h"
+#include "train/outcome.h"
 #include "train/split.h"
 
 #define POLL_EVERY 64         /* rows */
 #define MOST_CALIBRATED 16384 /* rows that the factor is chosen on */
 #define MOST_SCORES ((size_t)1 << 25)
 #define PLAIN_SCALE 4.0 /* where there is nothing to choose it on */
-#define SCALE_STEPS 40
 
 /* ---- Learners ---- */
 
@@ -278,83 +279,6 @@ fit_rows(lm_ngram_fit *f, bool with_vectors, size_t count)
 
 /* ---- Held-out rows ---- */
 
-/* Scores of held-out rows that the factor is chosen on. */
-typedef struct held_out {
-    float *scores; /* (count, labels) */
-    const size_t *rows;
-    size_t count, labels;
-    const int32_t *y;
-} held_out;
-
-/*
- * −ln of the softmax of a row at its label. Its slope by the factor is that of a target which
- * leaves `doubt` to all labels alike, as Platt's does: rows that are all right leave it finite.
- */
-static double
-row_loss(const float *scores, size_t labels, size_t label, double scale, double doubt,
-         double *slope)
-{
-    double best = scores[0], sum = 0, mean = 0, target = (1 - doubt) * scores[label];
-
-    for (size_t i = 1; i < labels; i++)
-        best = fmax(best, scores[i]);
-    for (size_t i = 0; i < labels; i++) {
-        double p = exp(scale * (scores[i] - best));
-
-        sum += p;
-        mean += p * scores[i];
-        target += doubt / (double)labels * scores[i];
-    }
-    *slope = mean / sum - target;
-    return log(sum) - scale * (scores[label] - best);
-}
-
-static lm_status
-loss_at(lm_context *ctx, const held_out *h, double scale, double *loss, double *slope)
-{
-    const double doubt = 1 / ((double)h->count + 2);
-
-    *loss = *slope = 0;
-    for (size_t i = 0; i < h->count; i++) {
-        double of_row;
-
-        if (i % POLL_EVERY == 0)
-            LM_TRY(lm_poll(ctx));
-        *loss += row_loss(h->scores + i * h->labels, h->labels, (size_t)h->y[h->rows[i]], scale,
-                          doubt, &of_row);
-        *slope += of_row;
-    }
-    *loss /= (double)h->count;
-    return LM_OK;
-}
-
-/* The loss is convex in the factor: bisection of its slope, by the logarithm. */
-static lm_status
-choose_scale(lm_context *ctx, const held_out *h, double *scale)
-{
-    double low = 0.1, high = 1000, loss, slope;
-
-    for (int step = 0; step < SCALE_STEPS && high / low > 1.0001; step++) {
-        double middle = sqrt(low * high);
-
-        LM_TRY(loss_at(ctx, h, middle, &loss, &slope));
-        *(slope > 0 ? &high : &low) = middle;
-    }
-    *scale = sqrt(low * high);
-    return LM_OK;
-}
-
-static size_t
-best_of(const float *scores, size_t labels)
-{
-    size_t best = 0;
-
-    for (size_t i = 1; i < labels; i++)
-        if (scores[i] > scores[best])
-            best = i;
-    return best;
-}
-
 /* The share of some rows whose label has the highest score; `scores` has room for one row. */
 static lm_status
 share_right(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t count,
@@ -367,7 +291,7 @@ share_right(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t
         if (i % POLL_EVERY == 0)
             LM_TRY(lm_poll(f->ctx));
         lm_linear_model_scores(&f->model, design, rows[i], scores);
-        right += best_of(scores, labels) == (size_t)f->labels.y[rows[i]];
+        right += lm_best_number(scores, labels) == (size_t)f->labels.y[rows[i]];
     }
     *share = (double)right / (double)count;
     return LM_OK;
@@ -375,7 +299,7 @@ share_right(lm_ngram_fit *f, const lm_design *design, const size_t *rows, size_t
 
 /* All held-out rows are counted; the first of them are kept for the factor. */
 static lm_status
-score_held_out(lm_ngram_fit *f, const lm_design *design, held_out *h)
+score_held_out(lm_ngram_fit *f, const lm_design *design, lm_held_out *h)
 {
     const size_t *rows = f->order + f->trained;
     size_t right = 0;
@@ -386,14 +310,14 @@ score_held_out(lm_ngram_fit *f, const lm_design *design, held_out *h)
         if (i % POLL_EVERY == 0)
             LM_TRY(lm_poll(f->ctx));
         lm_linear_model_scores(&f->model, design, rows[i], scores);
-        right += best_of(scores, h->labels) == (size_t)f->labels.y[rows[i]];
+        right += lm_best_number(scores, h->labels) == (size_t)f->labels.y[rows[i]];
     }
     f->held_out_accuracy = (double)right / (double)f->held_out;
     return LM_OK;
 }
 
 static lm_status
-measure_scores(lm_ngram_fit *f, const lm_design *design, held_out *h)
+measure_scores(lm_ngram_fit *f, const lm_design *design, lm_held_out *h)
 {
     const size_t sample = f->trained < MOST_CALIBRATED ? f->trained : MOST_CALIBRATED;
     double slope;
@@ -402,19 +326,21 @@ measure_scores(lm_ngram_fit *f, const lm_design *design, held_out *h)
     LM_TRY(score_held_out(f, design, h));
     f->scale = 1;
     if (learner_of(f)->linear)
-        LM_TRY(choose_scale(f->ctx, h, &f->scale));
-    return loss_at(f->ctx, h, f->scale, &f->held_out_loss, &slope);
+        LM_TRY(lm_calibrate_scale(f->ctx, h, &f->scale));
+    LM_TRY(lm_calibration_error(f->ctx, h, f->scale, &f->held_out_ece));
+    return lm_held_out_loss(f->ctx, h, f->scale, &f->held_out_loss, &slope);
 }
 
 static lm_status
 measure(lm_ngram_fit *f, bool with_vectors)
 {
     const lm_design design = design_of(f, with_vectors);
-    held_out h = {.labels = f->labels.names.count, .y = f->labels.y, .rows = f->order + f->trained};
+    lm_held_out h = {
+        .labels = f->labels.names.count, .y = f->labels.y, .rows = f->order + f->trained};
     size_t most = MOST_SCORES / h.labels + 1;
     lm_status status;
 
-    f->held_out_accuracy = f->held_out_loss = f->train_accuracy = NAN;
+    f->held_out_accuracy = f->held_out_loss = f->held_out_ece = f->train_accuracy = NAN;
     f->scale = learner_of(f)->linear ? PLAIN_SCALE : 1;
     if (f->held_out == 0)
         return LM_OK;
@@ -474,18 +400,8 @@ write_files(lm_ngram_fit *f, bool with_vectors, lm_arena *arena, lm_train_outcom
                                  .dense = f->model.dense};
 
     LM_TRY(lm_train_labels_names(&f->labels, arena, &parts.labels));
-    outcome->file_count = 2;
-    outcome->files[0].name = LM_NGRAM_HEAD_JSON;
-    outcome->files[1].name = LM_NGRAM_HEAD_TENSORS;
-    for (int i = 0; i < 2; i++)
-        lm_buffer_init(&outcome->files[i].bytes, f->ctx);
+    lm_outcome_open_files(f->ctx, outcome, LM_NGRAM_HEAD_JSON, LM_NGRAM_HEAD_TENSORS);
     return lm_ngram_head_write(f->ctx, &parts, &outcome->files[0].bytes, &outcome->files[1].bytes);
-}
-
-static void
-add_value(lm_train_outcome *outcome, const char *name, double value)
-{
-    outcome->values[outcome->value_count++] = (lm_train_value){.name = name, .value = value};
 }
 
 static void
@@ -510,19 +426,19 @@ lm_ngram_fit_write(lm_ngram_fit *fit, bool with_vectors, lm_train_outcome *outco
     lm_arena_init(&arena, fit->ctx);
     status = write_files(fit, with_vectors, &arena, outcome);
     lm_arena_free(&arena);
-    add_value(outcome, "labels", fit->labels.names.count);
-    add_value(outcome, "features", fit->tfidf.count);
-    add_value(outcome, "held_out", (double)fit->held_out);
-    add_value(outcome, "held_out_accuracy", fit->held_out_accuracy);
-    add_value(outcome, "held_out_loss", fit->held_out_loss);
-    add_value(outcome, "train_accuracy", fit->train_accuracy);
-    add_value(outcome, "objective", fit->objective);
-    add_value(outcome, learner_of(fit)->linear ? "c" : "alpha",
-              learner_of(fit)->linear ? fit->options.c : fit->options.alpha);
-    add_value(outcome, "scale", fit->scale);
-    add_value(outcome, "seed", (double)fit->options.seed);
-    add_value(outcome, "refit", fit->options.refit);
-    outcome->values[outcome->value_count - 1].is_bool = true;
+    lm_outcome_add(outcome, "labels", fit->labels.names.count);
+    lm_outcome_add(outcome, "features", fit->tfidf.count);
+    lm_outcome_add(outcome, "held_out", (double)fit->held_out);
+    lm_outcome_add(outcome, "held_out_accuracy", fit->held_out_accuracy);
+    lm_outcome_add(outcome, "held_out_loss", fit->held_out_loss);
+    lm_outcome_add(outcome, "held_out_ece", fit->held_out_ece);
+    lm_outcome_add(outcome, "train_accuracy", fit->train_accuracy);
+    lm_outcome_add(outcome, "objective", fit->objective);
+    lm_outcome_add(outcome, learner_of(fit)->linear ? "c" : "alpha",
+                   learner_of(fit)->linear ? fit->options.c : fit->options.alpha);
+    lm_outcome_add(outcome, "scale", fit->scale);
+    lm_outcome_add(outcome, "seed", (double)fit->options.seed);
+    lm_outcome_add_bool(outcome, "refit", fit->options.refit);
     summarize(fit, outcome->summary, sizeof outcome->summary);
     return status;
 }

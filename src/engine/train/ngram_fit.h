@@ -33,7 +33,7 @@ typedef struct lm_ngram_fit {
     lm_linear_model model;
     size_t *order; /* (rows): rows trained on, then rows held out */
     size_t trained, held_out;
-    double held_out_accuracy, held_out_loss; /* NaN: nothing was held out */
+    double held_out_accuracy, held_out_loss, held_out_ece; /* NaN: nothing was held out */
     double train_accuracy; /* on rows of the last try's that were trained on; NaN like these */
     double objective;      /* of the last fit; NaN of naive Bayes */
     double scale;          /* by which scores were multiplied */

@@ -142,6 +142,7 @@ lm_softmax_defaults(lm_softmax_options *options)
     options->hold_out = 0.1;
     options->seed = 42;
     options->refit = true;
+    options->label_weights = NULL;
 }
 
 lm_status
@@ -538,6 +539,7 @@ loss_of_block(trainer *t, row_list block, size_t *correct)
     for (size_t i = 0; i < block.count; i++) {
         float *scores = t->scores + i * t->labels;
         size_t label = (size_t)t->y[block.rows[i]], best = 0;
+        const double weight = t->options->label_weights ? t->options->label_weights[label] : 1;
         double margin;
 
         for (size_t k = 1; k < t->labels; k++)
@@ -546,8 +548,10 @@ loss_of_block(trainer *t, row_list block, size_t *correct)
         margin = (double)scores[best] - scores[label];
         t->kernels->softmax_f32(t->labels, scores);
         /* The best label's probability is at least 1 / labels: its logarithm never underflows. */
-        sum += margin - log(scores[best]);
+        sum += weight * (margin - log(scores[best]));
         scores[label] -= 1;
+        for (size_t k = 0; k < t->labels && weight != 1; k++)
+            scores[k] *= (float)weight;
         *correct += best == label;
     }
     return sum;

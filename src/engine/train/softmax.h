@@ -14,7 +14,8 @@ typedef struct lm_softmax_options {
     int patience;    /* held-out checks without gain before the stop */
     double hold_out; /* fraction of rows held out, 0 to 0.5 */
     uint64_t seed;
-    bool refit; /* after choosing, train on all rows with the chosen settings */
+    bool refit;                  /* after choosing, train on all rows with the chosen settings */
+    const double *label_weights; /* (labels): of a row's loss; NULL: all are 1 */
 } lm_softmax_options;
 
 typedef struct lm_softmax_progress {

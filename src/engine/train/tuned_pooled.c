@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "task/score_grad.h"
+#include "train/calibrate.h"
 #include "train/tuned_tasks.h"
 
 void
@@ -104,16 +105,6 @@ classification_loss(lm_tuned *tuned, const size_t *rows, size_t count, const lm_
     return end(tuned, pass, states);
 }
 
-static size_t
-best_of(const float *scores, size_t count)
-{
-    size_t best = 0;
-
-    for (size_t i = 1; i < count; i++)
-        best = scores[i] > scores[best] ? i : best;
-    return best;
-}
-
 static lm_status
 classification_add(lm_tuned *tuned, const size_t *rows, size_t count)
 {
@@ -122,7 +113,7 @@ classification_add(lm_tuned *tuned, const size_t *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         const size_t labels = tuned->head.labels;
         const char *actual = tuned->names[tuned->targets[i]];
-        const char *found = tuned->names[best_of(tuned->head.scores + i * labels, labels)];
+        const char *found = tuned->names[lm_best_number(tuned->head.scores + i * labels, labels)];
 
         LM_TRY(lm_confusion_add(tuned->confusion, actual, strlen(actual), found, strlen(found), 1));
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "train/calibrate.h"
 #include "train/tuned_tasks.h"
 
 /* ---- Tokens with a target ---- */
@@ -92,16 +93,6 @@ token_loss(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pas
     return pass->training ? back(tuned, pass) : LM_OK;
 }
 
-static size_t
-best_of(const float *scores, size_t count)
-{
-    size_t best = 0;
-
-    for (size_t i = 1; i < count; i++)
-        best = scores[i] > scores[best] ? i : best;
-    return best;
-}
-
 /* sums[0] of sums[1] are right. */
 static void
 count_right(lm_tuned *tuned)
@@ -110,7 +101,7 @@ count_right(lm_tuned *tuned)
 
     for (size_t i = 0; i < tuned->picked_count; i++)
         tuned->sums[0] +=
-            best_of(tuned->head.scores + i * labels, labels) == (size_t)tuned->targets[i];
+            lm_best_number(tuned->head.scores + i * labels, labels) == (size_t)tuned->targets[i];
     tuned->sums[1] += (double)tuned->picked_count;
 }
 
@@ -149,7 +140,7 @@ add_row(lm_tuned *tuned, size_t first, size_t count)
     for (size_t i = 0; i < count; i++) {
         tags[i] = name_of(tuned, (size_t)tuned->targets[first + i]);
         tags[count + i] =
-            name_of(tuned, best_of(tuned->head.scores + (first + i) * labels, labels));
+            name_of(tuned, lm_best_number(tuned->head.scores + (first + i) * labels, labels));
     }
     status = lm_entities_add(tuned->entities, tags, tags + count, count);
     lm_free(tuned->ctx, tags);

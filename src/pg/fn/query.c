@@ -12,6 +12,7 @@
 #include "parser/parse_collate.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
@@ -43,7 +44,10 @@ fits_input(Form_pg_attribute column)
 static bool
 fits_label(Form_pg_attribute column)
 {
-    return is_text(column->atttypid, true);
+    const Oid type = getBaseType(column->atttypid);
+
+    return is_text(column->atttypid, true) || type == BOOLOID || type == INT2OID ||
+           type == INT4OID || type == INT8OID;
 }
 
 static bool
@@ -74,6 +78,17 @@ open_text(lmtext_column_reader *reader, Form_pg_attribute column)
     getTypeOutputInfo(column->atttypid, &output, &varlena);
     fmgr_info(output, &reader->output);
     reader->padded = getBaseType(column->atttypid) == BPCHAROID;
+}
+
+/* A boolean is called as a cast to text calls it: true or false. */
+static void
+open_label(lmtext_column_reader *reader, Form_pg_attribute column)
+{
+    open_text(reader, column);
+    if (getBaseType(column->atttypid) == BOOLOID) {
+        reader->convert = compile(as_type(column, TEXTOID));
+        fmgr_info(F_TEXTOUT, &reader->output);
+    }
 }
 
 static void
@@ -170,7 +185,8 @@ static const struct {
                              " A vector is of type real[], or of a type with an assignment cast "
                              "to it.",
                              fits_input, open_input, fetch_input},
-    [LMTEXT_COLUMN_LABEL] = {"text", "", fits_label, open_text, fetch_text},
+    [LMTEXT_COLUMN_LABEL] = {"text, a whole number or boolean", "", fits_label, open_label,
+                             fetch_text},
     [LMTEXT_COLUMN_TEXT] = {"text", "", fits_text, open_text, fetch_text},
     [LMTEXT_COLUMN_VECTOR] = {"a vector", "", fits_vector, open_input, fetch_input},
     [LMTEXT_COLUMN_KEY] = {"of any type", "", fits_any, open_text, fetch_text},

@@ -19,7 +19,7 @@
 /* What a column may hold: each has a row in query.c. */
 typedef enum lmtext_column_kind {
     LMTEXT_COLUMN_INPUT,  /* text, varchar, char and domains over them; or what becomes a real[] */
-    LMTEXT_COLUMN_LABEL,  /* text and its like, and enums */
+    LMTEXT_COLUMN_LABEL,  /* text and its like, enums, whole numbers and booleans */
     LMTEXT_COLUMN_TEXT,   /* text and its like */
     LMTEXT_COLUMN_VECTOR, /* what becomes a real[]; as the last column it may be missing */
     LMTEXT_COLUMN_KEY,    /* any type, as text: what a row is called */

@@ -1,0 +1,212 @@
+/*
+ * test_nearest.c - the methods "knn" and "prototype": the shares of scikit-learn
+ * (scripts/make-golden-training.py), the files they write, damaged ones, every failing allocation.
+ */
+#include "train/nearest.h"
+
+#include "method.h"
+#include "model/head.h"
+#include "task/score.h"
+#include "training_golden.h"
+
+static const char *const names[GOLDEN_LABELS] = {"a", "b", "c"};
+
+/* As the options of nearest.c. */
+typedef struct knn_options {
+    int64_t k;
+    const char *weights;
+} knn_options;
+
+static lm_status
+train(lm_context *ctx, const lm_method *method, const knn_options *options, size_t size,
+      lm_train_outcome *outcome)
+{
+    lm_text labels[GOLDEN_ROWS];
+    const lm_train_rows rows = {.count = GOLDEN_ROWS, .vectors = golden_x, .texts = {NULL, labels}};
+
+    for (int i = 0; i < GOLDEN_ROWS; i++)
+        labels[i] = (lm_text){names[golden_label[i]], 1};
+    return method_train(ctx, method, options, &rows, GOLDEN_WIDTH, size, outcome);
+}
+
+/* The numbers of the head for a test row; its scores where they are softmax. */
+static void
+check_scores(const lm_head *head, const float *wanted, double scale)
+{
+    for (int i = 0; i < GOLDEN_TESTS; i++) {
+        const float *x = golden_test + i * GOLDEN_WIDTH;
+        double length = 0;
+        float out[GOLDEN_LABELS];
+
+        for (int j = 0; j < GOLDEN_WIDTH; j++)
+            length += (double)x[j] * x[j];
+        lm_head_logits(lm_kernels_active(), head, x, NULL, out);
+        for (int k = 0; k < GOLDEN_LABELS; k++) {
+            double found = scale > 0 ? out[k] / sqrt(length) / scale : out[k];
+
+            CHECK_NEAR(found, wanted[i * GOLDEN_LABELS + k], 2e-5);
+        }
+    }
+}
+
+static void
+check_method(const lm_method *method, const knn_options *options, const float *wanted)
+{
+    fake_memory memory = {0};
+    fake_source fake;
+    lm_context ctx;
+    lm_train_outcome outcome;
+    loaded_model loaded;
+    lm_source source;
+    double scale;
+
+    fake_context(&ctx, &memory);
+    CHECK_OK(&ctx, train(&ctx, method, options, 7, &outcome));
+    source = method_source(&outcome, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    CHECK(!fake.went_back);
+    CHECK(lm_model_needs_base(&loaded.model));
+    CHECK_EQ_INT(loaded.model.info.label_count, GOLDEN_LABELS);
+    CHECK_STR(loaded.model.info.labels[2], "c");
+    CHECK(method_value(&outcome, "held_out_accuracy") > 0.5);
+    CHECK(method_value(&outcome, "held_out") == GOLDEN_ROWS);
+    scale = method == &lm_method_prototype ? method_value(&outcome, "scale") : 0;
+    check_scores(lm_model_head(&loaded.model), wanted, scale);
+    loaded_close(&ctx, &loaded);
+    method_free(&outcome);
+    CHECK_EQ_INT(memory.live, 0);
+}
+
+static void
+votes_as_scikit_learn(void)
+{
+    check_method(&lm_method_knn, &(knn_options){1, "uniform"}, golden_knn_uniform_1);
+    check_method(&lm_method_knn, &(knn_options){4, "uniform"}, golden_knn_uniform_4);
+    check_method(&lm_method_knn, &(knn_options){1, "distance"}, golden_knn_distance_1);
+    check_method(&lm_method_knn, &(knn_options){4, "distance"}, golden_knn_distance_4);
+}
+
+static void
+nearest_means(void)
+{
+    check_method(&lm_method_prototype, &(knn_options){1, "uniform"}, golden_cosines);
+}
+
+/* At the same place as an example, all others are outvoted; the first of equals counts. */
+static void
+same_place(void)
+{
+    static const float examples[] = {1, 0, 0.6f, 0.8f, 1, 0, 0, 1};
+    static const uint32_t labels[] = {1, 0, 0, 0};
+    static const float zero[2];
+    lm_neighbours n = {4, 2, examples, labels, 3, true};
+    float shares[2];
+
+    lm_neighbours_vote(lm_kernels_active(), &n, (const float[]){7, 0}, 2, 4, shares);
+    CHECK_NEAR(shares[0], 0.5, 1e-7);
+    CHECK_NEAR(shares[1], 0.5, 1e-7);
+    lm_neighbours_vote(lm_kernels_active(), &n, (const float[]){7, 0}, 2, 0, shares);
+    CHECK_NEAR(shares[1], 0, 1e-7);
+    n.k = 1;
+    lm_neighbours_vote(lm_kernels_active(), &n, zero, 2, 4, shares);
+    CHECK_NEAR(shares[1], 1, 1e-7);
+}
+
+/* ---- Refusals ---- */
+
+static void
+wrong_options(void)
+{
+    lm_context ctx;
+    lm_train_outcome outcome;
+
+    lm_context_init(&ctx);
+    CHECK_EQ_INT(train(&ctx, &lm_method_knn, &(knn_options){1, "square"}, 7, &outcome),
+                 LM_BAD_ARGUMENT);
+    CHECK_STR(ctx.error.key, "weights");
+}
+
+static void
+damaged(const char *json, const char *replaced, const char *message)
+{
+    fake_source fake;
+    lm_context ctx;
+    lm_train_outcome outcome;
+    loaded_model loaded;
+    lm_source source;
+    char text[4096], *at;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, &lm_method_knn, &(knn_options){4, "distance"}, 7, &outcome));
+    source = method_source(&outcome, &fake);
+    snprintf(text, sizeof text, "%.*s", (int)fake.files[0].size, fake.files[0].data);
+    at = strstr(text, json);
+    CHECK(at && strlen(json) == strlen(replaced));
+    if (at)
+        memcpy(at, replaced, strlen(replaced));
+    fake.files[0].data = text;
+    CHECK_EQ_INT(loaded_open(&ctx, &source, lm_kernels_active(), &loaded), LM_BAD_MODEL);
+    CHECK_STR(ctx.error.message, message);
+    method_free(&outcome);
+}
+
+static void
+damaged_files(void)
+{
+    damaged("\"k\": 4", "\"k\": 0", "the number of neighbours is out of range");
+    damaged("\"distance\"", "\"distants\"", "the weights of neighbours are not supported");
+    damaged("{\"k\": 4, \"weights\": \"distance\"}", "[\"k\", 4, \"weights\", \"distance\"]",
+            "the neighbours of the head are not valid");
+    damaged("\"format\": 2", "\"format\": 3", "the head's format is not supported");
+    damaged("\"dimensions\": 6", "\"dimensions\": 7",
+            "the examples of the head are missing or have another form");
+    damaged("\"a\", \"b\", \"c\"", "\"a\",      \"b\"", "an example of the head has no label");
+}
+
+static void
+survives_faults(void)
+{
+    const knn_options options = {3, "distance"};
+    const lm_method *const methods[] = {&lm_method_knn, &lm_method_prototype};
+
+    for (int which = 0; which < 2; which++) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int n = 1; status != LM_OK && n < 500; n++) {
+            fake_memory memory = {.fail_at = n};
+            lm_train_outcome outcome;
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = train(&ctx, methods[which], &options, 9, &outcome);
+            CHECK(status == LM_OK || status == LM_NO_MEMORY);
+            method_free(&outcome);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+        status = LM_CANCELLED;
+        for (int n = 1; status != LM_OK && n < 500; n++) {
+            fake_memory memory = {.stop_at = n};
+            lm_train_outcome outcome;
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = train(&ctx, methods[which], &options, 9, &outcome);
+            CHECK(status == LM_OK || status == LM_CANCELLED);
+            method_free(&outcome);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
+static const unit_case cases[] = {
+    {"neighbours vote as in scikit-learn", votes_as_scikit_learn},
+    {"the nearest mean", nearest_means},
+    {"neighbours at the same place", same_place},
+    {"wrong options", wrong_options},
+    {"damaged files of neighbours", damaged_files},
+    {"nearest survives faults", survives_faults},
+};
+
+UNIT_MAIN(cases)
