@@ -25,10 +25,14 @@ typedef struct lmtext_index_options {
     int32 vl_len_;
     int model; /* offset of the name; 0: none */
     int lists; /* 0: chosen by the number of rows */
+    bool words;
+    int words_config; /* offset of the name; 0: the default */
 } lmtext_index_options;
 
 const char *lmtext_index_model_option(Relation index); /* NULL: none */
 int lmtext_index_lists_option(Relation index);
+bool lmtext_index_words_option(Relation index);
+const char *lmtext_index_words_config_option(Relation index); /* NULL: none */
 bytea *lmtext_am_options(Datum reloptions, bool validate);
 
 extern double lmtext_search_effort;
@@ -68,6 +72,8 @@ typedef enum lmtext_page_kind {
     LMTEXT_PAGE_FLOATS,   /* origin or centroids */
     LMTEXT_PAGE_BUCKETS,  /* where each bucket of hashes begins */
     LMTEXT_PAGE_HASHES,   /* hashes of texts, and which rows have them */
+    LMTEXT_PAGE_ROOT,     /* of words: which segments there are (words.h) */
+    LMTEXT_PAGE_WORDS,    /* a part of a segment; its owner is a generation */
 } lmtext_page_kind;
 
 /* The special space of every page. */
@@ -204,7 +210,10 @@ typedef struct lmtext_meta {
     BlockNumber directory; /* chain of LISTS pages */
     BlockNumber buckets;   /* of hashes of texts; InvalidBlockNumber: none yet */
     double rows;           /* when it was built */
+    BlockNumber words;     /* their root; InvalidBlockNumber: none */
 } lmtext_meta;
+
+#define LMTEXT_WORDS_ROOT 1 /* the block of it */
 
 /* What is made of meta page, origin and centroids: kept by the process from call to call. */
 typedef struct lmtext_store {

@@ -5,7 +5,7 @@
 
 #include "utils/memutils.h"
 
-#include "pg/am/index.h"
+#include "pg/am/words.h"
 
 /* Lives as long as the statement that inserts. */
 typedef struct insert_state {
@@ -145,6 +145,19 @@ read_vector(insert_state *state, Relation index, Datum value, new_row *made)
     return encode(state, index, vector, made);
 }
 
+static void
+put_vector(insert_state *state, Relation index, Datum value, new_row *made)
+{
+    uint64 item;
+
+    if (!(state->kind.text ? embed(state, index, value, made)
+                           : read_vector(state, index, value, made)))
+        return;
+    item = lmtext_rows_put(&state->store, &made->row, made->x);
+    if (state->kind.text)
+        lmtext_hashes_add(&state->store, made->row.hash, item);
+}
+
 bool
 lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer tid, Relation heap,
                  IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
@@ -159,13 +172,10 @@ lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer tid, Re
     call = lmtext_index_stats_begin();
     state = state_of(index, info);
     caller = MemoryContextSwitchTo(state->row);
-    if (state->kind.text ? embed(state, index, values[0], &made)
-                         : read_vector(state, index, values[0], &made)) {
-        uint64 item = lmtext_rows_put(&state->store, &made.row, made.x);
-
-        if (state->kind.text)
-            lmtext_hashes_add(&state->store, made.row.hash, item);
-    }
+    if (lmtext_index_has_vectors(index))
+        put_vector(state, index, values[0], &made);
+    if (state->store.meta.words != InvalidBlockNumber)
+        lmtext_words_insert(index, &state->store.meta, values[0], tid);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(state->row);
     lmtext_stats_end(call);

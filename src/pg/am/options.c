@@ -51,6 +51,8 @@ lmtext_am_options(Datum reloptions, bool validate)
     static const relopt_parse_elt table[] = {
         {"model", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, model)},
         {"lists", RELOPT_TYPE_INT, offsetof(lmtext_index_options, lists)},
+        {"words", RELOPT_TYPE_BOOL, offsetof(lmtext_index_options, words)},
+        {"words_config", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, words_config)},
     };
 
     return (bytea *)build_reloptions(reloptions, validate, option_kind,
@@ -73,6 +75,24 @@ lmtext_index_lists_option(Relation index)
     return options != NULL ? options->lists : 0;
 }
 
+bool
+lmtext_index_words_option(Relation index)
+{
+    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+
+    return options != NULL && options->words;
+}
+
+const char *
+lmtext_index_words_config_option(Relation index)
+{
+    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+
+    return options != NULL && options->words_config != 0
+               ? (const char *)options + options->words_config
+               : NULL;
+}
+
 static void
 assign_ordering(int value, void *extra)
 {
@@ -92,6 +112,11 @@ make_reloptions(void)
                          check_model, AccessExclusiveLock);
     add_int_reloption(option_kind, "lists", "Number of inverted lists; 0: by the number of rows", 0,
                       0, (int)LM_LISTS_MOST, AccessExclusiveLock);
+    add_bool_reloption(option_kind, "words", "Keep what BM25 needs of the words of each row", false,
+                       AccessExclusiveLock);
+    add_string_reloption(option_kind, "words_config",
+                         "Text search configuration that cuts texts into words", NULL, NULL,
+                         AccessExclusiveLock);
     made = true;
 }
 

@@ -20,6 +20,7 @@ static const char *const names[] = {
     [LMTEXT_PAGE_CODES] = "a page of codes",     [LMTEXT_PAGE_VECTORS] = "a page of vectors",
     [LMTEXT_PAGE_STRIP] = "a strip of codes",    [LMTEXT_PAGE_FLOATS] = "a page of numbers",
     [LMTEXT_PAGE_BUCKETS] = "a page of buckets", [LMTEXT_PAGE_HASHES] = "a page of hashes",
+    [LMTEXT_PAGE_ROOT] = "the root of words",    [LMTEXT_PAGE_WORDS] = "a page of words",
 };
 
 void

@@ -15,6 +15,7 @@
 #include "utils/rls.h"
 
 #include "pg/am/search.h"
+#include "pg/am/words.h"
 #include "pg/service/kept.h"
 #include "pg/service/known.h"
 #include "pg/service/tasks.h"
@@ -28,7 +29,9 @@ typedef struct scan_state {
     lmtext_store store;
     lmtext_search search; /* where the index has rows */
     lmtext_known *known;
-    BlockNumber heap_blocks; /* at least */
+    lmtext_words_scan *words_scan; /* where rows are asked for by <@> */
+    int64 returned;                /* by it */
+    BlockNumber heap_blocks;       /* at least */
 
     /* The words of the scan, and their vector: those of the next rescan may be the same. */
     MemoryContext whole;
@@ -98,14 +101,14 @@ sees_all(Relation heap)
 
 /* What the operator will ask for. */
 static void
-open_known(scan_state *state)
+open_known(scan_state *state, const lmtext_digest *digest, lm_text words, const unsigned char *key)
 {
     lmtext_known *known = MemoryContextAlloc(state->memory, sizeof(*known));
 
     known->query = state->query;
-    known->model = state->embedder.inference.model->identity.digest;
-    known->words = (lm_text){state->words, state->words_length};
-    memcpy(known->key, state->store.meta.hash_key, sizeof known->key);
+    known->model = *digest;
+    known->words = words;
+    memcpy(known->key, key, sizeof known->key);
     lmtext_known_open(known, state->memory);
     state->known = known;
 }
@@ -119,7 +122,8 @@ vector_of_words(scan_state *state, Relation index, Datum value)
     if (!embed_words(state, lmtext_utf8_from_text(DatumGetTextPP(value))))
         return NULL;
     if (sees_all(state->heap))
-        open_known(state);
+        open_known(state, &state->embedder.inference.model->identity.digest,
+                   (lm_text){state->words, state->words_length}, state->store.meta.hash_key);
     return state->words_vector;
 }
 
@@ -134,6 +138,31 @@ vector_of_query(scan_state *state, Relation index, const ScanKeyData *order)
     return state->kind.text
                ? vector_of_words(state, index, order->sk_argument)
                : lmtext_value_floats(order->sk_argument, state->store.meta.width, &width);
+}
+
+/* Rows by BM25. The index that a partition's is a part of is what the operator was given. */
+static void
+begin_words(IndexScanDesc scan, scan_state *state)
+{
+    MemoryContext caller = MemoryContextSwitchTo(state->memory);
+    const ScanKeyData *order = &scan->orderByData[0];
+    bool null = (order->sk_flags & SK_ISNULL) != 0;
+    text *words = null ? NULL : DatumGetTextPP(order->sk_argument);
+    lmtext_meta meta;
+
+    state->heap = scan->heapRelation;
+    lmtext_words_meta(scan->indexRelation, &meta);
+    state->words_scan = lmtext_words_scan_begin(scan->indexRelation, &meta, words);
+    state->returned = 0;
+    if (words != NULL && sees_all(state->heap)) {
+        lmtext_digest digest = lmtext_words_digest(lmtext_words_top(scan->indexRelation));
+        lm_text bytes = lmtext_utf8_from_text(words);
+
+        open_known(state, &digest, (lm_text){pnstrdup(bytes.bytes, bytes.length), bytes.length},
+                   meta.hash_key);
+    }
+    state->begun = true;
+    MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -185,6 +214,7 @@ lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, in
     MemoryContextReset(state->memory);
     memset(&state->search, 0, sizeof(state->search));
     state->known = NULL;
+    state->words_scan = NULL;
     state->begun = false;
 }
 
@@ -225,6 +255,27 @@ return_row(IndexScanDesc scan, scan_state *state, const lmtext_found *row)
                          lm_distance_shown(state->kind.metric, row->distance));
 }
 
+static bool
+next_by_words(IndexScanDesc scan, scan_state *state)
+{
+    lmtext_document document;
+    lmtext_found row = {.item = LMTEXT_ITEM(LMTEXT_WORDS_ROOT, 0)};
+    double distance;
+
+    if (lmtext_max_scan_tuples > 0 && state->returned++ >= lmtext_max_scan_tuples)
+        return false;
+    if (!lmtext_words_scan_next(state->words_scan, &document, &distance))
+        return false;
+    row.tid = document.tid;
+    row.hash = document.hash;
+    check_place(scan, state, &row);
+    scan->xs_heaptid = row.tid;
+    scan->xs_recheck = scan->xs_recheckorderby = false;
+    if (state->known != NULL)
+        lmtext_known_add(state->known, row.hash, distance);
+    return true;
+}
+
 bool
 lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
 {
@@ -234,8 +285,13 @@ lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
     if (!state->begun) {
         check_scan(scan);
         pgstat_count_index_scan(scan->indexRelation);
-        begin(scan, state);
+        if (scan->orderByData[0].sk_strategy == LMTEXT_WORDS_STRATEGY)
+            begin_words(scan, state);
+        else
+            begin(scan, state);
     }
+    if (state->words_scan != NULL)
+        return next_by_words(scan, state);
     row = state->store.meta.width > 0 ? lmtext_search_next(&state->search) : NULL;
     if (row == NULL)
         return false;
