@@ -333,8 +333,16 @@ bool lmtext_words_scan_next(lmtext_words_scan *scan, lmtext_document *document, 
 
 /* words_check.c */
 typedef struct lmtext_words_faults {
-    int64 documents, twice, compared, missing, stale;
+    int64 documents, words; /* of the index */
+    int64 twice;            /* places of rows that are there more than once */
+    int64 missing, stale;   /* rows of the table: none, or with other words */
 } lmtext_words_faults;
+
+typedef struct lmtext_words_check lmtext_words_check;
+/* Reads all pages; an error is what is wrong with them. */
+lmtext_words_check *lmtext_words_check_begin(Relation index, const lmtext_meta *meta,
+                                             lmtext_words_faults *faults);
+void lmtext_words_check_row(lmtext_words_check *check, ItemPointer tid, Datum value);
 
 #define LMTEXT_WORDS_STRATEGY (LM_DISTANCE_COUNT + 1)
 

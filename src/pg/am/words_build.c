@@ -1,6 +1,6 @@
 /*
  * words_build.c - the words of a table's rows, as an index is built: batches in memory, each a
- * segment; at the end one of all. And of one row that is inserted.
+ * segment. And of one row that is inserted.
  */
 #include "postgres.h"
 
@@ -8,6 +8,9 @@
 #include "utils/memutils.h"
 
 #include "pg/am/words.h"
+
+#define SEGMENTS_KEPT \
+    8 /* of a build; more are made one, which leaves the pages of the others free */
 
 struct lmtext_words_build {
     Relation index;
@@ -94,11 +97,14 @@ int64
 lmtext_words_build_end(lmtext_words_build *build)
 {
     int64 documents = build->documents;
+    lmtext_words_root root;
     MemoryContext caller = MemoryContextSwitchTo(build->memory);
 
     if (build->batch.document_count > 0)
         write_batch(build);
-    lmtext_words_join(build->index, build->meta.words);
+    lmtext_words_copy_root(build->index, build->meta.words, &root);
+    if (root.segments > SEGMENTS_KEPT)
+        lmtext_words_join(build->index, build->meta.words);
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(build->memory);
     return documents;

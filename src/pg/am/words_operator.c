@@ -280,5 +280,5 @@ lmtext_words_distance(PG_FUNCTION_ARGS)
                           &distance))
         PG_RETURN_FLOAT8(distance);
     begin(s, words, bytes);
-    PG_RETURN_FLOAT8((float)-score(s, body));
+    PG_RETURN_FLOAT8(0 - (double)(float)score(s, body));
 }
