@@ -140,16 +140,22 @@ run_round(lmtext_words_scan *scan)
     MemoryContextReset(scan->round);
 }
 
-/* ---- Rows without ---- */
+/* ---- Rows without: as many as a round has, each from the beginning ---- */
+
+static bool
+is_full(const lmtext_words_scan *scan)
+{
+    return scan->count >= scan->rows;
+}
 
 static bool
 add_segment(lmtext_words_scan *scan, const lmtext_segment *segment, lmtext_words_walk *walk)
 {
-    bool more = false, there;
+    bool more = false, there = true;
 
     if (!lmtext_words_walk_segment(walk, scan->query.index, segment, LMTEXT_WORDS_DOCUMENTS))
         return false;
-    while ((there = lmtext_words_walk_next(walk, &more)) && more)
+    while (!is_full(scan) && (there = lmtext_words_walk_next(walk, &more)) && more)
         for (int i = 0; i < lmtext_words_walk_count(walk, sizeof(lmtext_document)); i++) {
             lmtext_document document;
 
@@ -164,10 +170,10 @@ static bool
 add_waiting(lmtext_words_scan *scan, const lmtext_waiting *waiting, lmtext_words_walk *walk)
 {
     lmtext_waiting_part part;
-    bool more = false, there;
+    bool more = false, there = true;
 
     lmtext_words_walk_waiting(walk, scan->query.index, waiting);
-    while ((there = lmtext_words_walk_next(walk, &more)) && more) {
+    while (!is_full(scan) && (there = lmtext_words_walk_next(walk, &more)) && more) {
         int at = 0;
 
         while (lmtext_waiting_next(scan->query.index, (Page)walk->page.data, &at, &part))
@@ -197,7 +203,8 @@ find_rest(lmtext_words_scan *scan)
 
     while (!try_rest(scan, walk))
         lmtext_words_query_again(&scan->query);
-    scan->rest = true;
+    scan->rest = !is_full(scan);
+    scan->rows *= GROWTH;
     MemoryContextSwitchTo(caller);
 }
 
