@@ -172,7 +172,7 @@ lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer tid, Re
     call = lmtext_index_stats_begin();
     state = state_of(index, info);
     caller = MemoryContextSwitchTo(state->row);
-    if (lmtext_index_has_vectors(index))
+    if (lmtext_index_has_vectors(index) || state->store.meta.width > 0)
         put_vector(state, index, values[0], &made);
     if (state->store.meta.words != InvalidBlockNumber)
         lmtext_words_insert(index, &state->store.meta, values[0], tid);

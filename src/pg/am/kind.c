@@ -210,7 +210,8 @@ lmtext_index_has_vectors(Relation index)
 {
     const char *model = lmtext_index_model_option(index);
 
-    return !lmtext_index_kind(index).text || (model != NULL && model[0] != '\0');
+    return !lmtext_index_kind(index).text || !lmtext_index_words_option(index) ||
+           (model != NULL && model[0] != '\0');
 }
 
 static void
@@ -231,7 +232,7 @@ lmtext_index_check_options(Relation index)
     if (lmtext_index_words_option(index))
         check_words(index);
     if (lmtext_index_kind(index).text) {
-        if (!lmtext_index_has_vectors(index) && !lmtext_index_words_option(index))
+        if ((model == NULL || model[0] == '\0') && !lmtext_index_words_option(index))
             ereport(ERROR,
                     (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                      errmsg("an index on text needs a model"),
