@@ -114,6 +114,7 @@ SELECT count(*) FROM wanted w, LATERAL (SELECT id FROM doc ORDER BY body <@> w.w
 -- Without an index of the column there are no statistics.
 SELECT refusal($$SELECT 'a text' <@> 'text'$$);
 SELECT refusal($$SELECT lmtext.words_distance(words, 'w1') FROM test_words.wanted$$);
+SELECT refusal($$SELECT 'a text' <@> lmtext_internal.bind_words('text', 'test_words.doc_words'::regclass)$$);
 SET lmtext.max_scan_tuples = 5;
 SELECT count(*) FROM (SELECT id FROM doc ORDER BY body <@> 'w2' LIMIT 50) x;
 RESET lmtext.max_scan_tuples;
@@ -199,6 +200,9 @@ CREATE INDEX ON parts USING lmtext (body) WITH (words = true);
 INSERT INTO parts SELECT i, 'part ' || i % 3 || repeat(' more', i % 4) FROM generate_series(1, 199) i;
 SELECT id, d < 0 AS scored FROM (SELECT id, body <@> '2 more' AS d FROM parts ORDER BY body <@> '2 more' LIMIT 4) x ORDER BY id;
 SELECT refusal($$SELECT body <@> 'more' FROM test_words.parts WHERE id = 3 ORDER BY id$$);
+CREATE INDEX CONCURRENTLY parts_c ON parts_b USING lmtext (body) WITH (words = true, words_config = 'english');
+REINDEX INDEX CONCURRENTLY parts_c;
+SELECT sound('parts_c'), sound('parts_b_body_idx');
 CREATE UNLOGGED TABLE loose (body text);
 CREATE INDEX ON loose USING lmtext (body) WITH (words = true);
 INSERT INTO loose VALUES ('one two'), ('two three');

@@ -47,13 +47,16 @@ bind_function(void)
                           types, true);
 }
 
+/* A call that a user writes has another form: nobody names the index of a table that he cannot
+ * read. */
 Oid
 lmtext_words_bound(const Node *words)
 {
     const FuncExpr *call = (const FuncExpr *)words;
     const Const *index;
 
-    if (words == NULL || !IsA(words, FuncExpr) || list_length(call->args) != 2)
+    if (words == NULL || !IsA(words, FuncExpr) || call->funcformat != COERCE_IMPLICIT_CAST ||
+        list_length(call->args) != 2)
         return InvalidOid;
     index = lsecond(call->args);
     if (!IsA(index, Const) || index->consttype != OIDOID || index->constisnull ||
@@ -156,7 +159,7 @@ bind(const SupportRequestSimplify *request)
     bound = (Expr *)makeFuncExpr(binder, TEXTOID,
                                  list_make2(words, makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
                                                              ObjectIdGetDatum(index), false, true)),
-                                 exprCollation(words), InvalidOid, COERCE_EXPLICIT_CALL);
+                                 exprCollation(words), InvalidOid, COERCE_IMPLICIT_CAST);
     return (Node *)make_opclause(operator, FLOAT8OID, false, (Expr *)text, bound, call->funccollid,
                                  call->inputcollid);
 }
