@@ -8,10 +8,30 @@ CREATE ACCESS METHOD lmtext TYPE INDEX HANDLER lmtext_internal.index_handler;
 COMMENT ON ACCESS METHOD lmtext IS 'index of texts by meaning, and of vectors by distance';
 
 -- The strategy number of the one operator says the metric: 1 cosine, 2 Euclidean, 3 inner product.
+CREATE FUNCTION lmtext_internal.words_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_words_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.words_support(internal) IS 'planner support: the index of the column beside the words of <@>';
+
+CREATE FUNCTION lmtext_internal.bind_words(words text, index oid) RETURNS text
+    AS 'MODULE_PATHNAME', 'lmtext_bind_words' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.bind_words(text, oid) IS 'internal: words as they are, with the index whose statistics <@> takes';
+
+CREATE FUNCTION lmtext.words_distance(body text, words text) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_words_distance' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20000
+    SUPPORT lmtext_internal.words_support;
+COMMENT ON FUNCTION lmtext.words_distance(text, text) IS
+    'minus the score of a text for words by BM25, as the index of the column counts them';
+
+CREATE OPERATOR @extschema@.<@> (LEFTARG = text, RIGHTARG = text, FUNCTION = lmtext.words_distance);
+COMMENT ON OPERATOR @extschema@.<@> (text, text) IS
+    'minus the score of a text for words by BM25, as the index of the column counts them';
+
+-- Strategy 4 is no metric: words, in an index WITH (words = true).
 CREATE OPERATOR CLASS @extschema@.text_meaning_ops DEFAULT FOR TYPE text USING lmtext AS
-    OPERATOR 1 @extschema@.<=> (text, text) FOR ORDER BY pg_catalog.float_ops;
+    OPERATOR 1 @extschema@.<=> (text, text) FOR ORDER BY pg_catalog.float_ops,
+    OPERATOR 4 @extschema@.<@> (text, text) FOR ORDER BY pg_catalog.float_ops;
 COMMENT ON OPERATOR CLASS @extschema@.text_meaning_ops USING lmtext IS
-    'texts by the cosine distance of their embeddings';
+    'texts by the cosine distance of their embeddings, and by the BM25 of words';
 
 CREATE OPERATOR CLASS @extschema@.real_cosine_ops DEFAULT FOR TYPE real[] USING lmtext AS
     OPERATOR 1 @extschema@.<=> (real[], real[]) FOR ORDER BY pg_catalog.float_ops;

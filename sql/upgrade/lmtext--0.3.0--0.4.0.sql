@@ -4146,10 +4146,30 @@ CREATE ACCESS METHOD lmtext TYPE INDEX HANDLER lmtext_internal.index_handler;
 COMMENT ON ACCESS METHOD lmtext IS 'index of texts by meaning, and of vectors by distance';
 
 -- The strategy number of the one operator says the metric: 1 cosine, 2 Euclidean, 3 inner product.
+CREATE FUNCTION lmtext_internal.words_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_words_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.words_support(internal) IS 'planner support: the index of the column beside the words of <@>';
+
+CREATE FUNCTION lmtext_internal.bind_words(words text, index oid) RETURNS text
+    AS 'MODULE_PATHNAME', 'lmtext_bind_words' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lmtext_internal.bind_words(text, oid) IS 'internal: words as they are, with the index whose statistics <@> takes';
+
+CREATE FUNCTION lmtext.words_distance(body text, words text) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_words_distance' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20000
+    SUPPORT lmtext_internal.words_support;
+COMMENT ON FUNCTION lmtext.words_distance(text, text) IS
+    'minus the score of a text for words by BM25, as the index of the column counts them';
+
+CREATE OPERATOR @extschema@.<@> (LEFTARG = text, RIGHTARG = text, FUNCTION = lmtext.words_distance);
+COMMENT ON OPERATOR @extschema@.<@> (text, text) IS
+    'minus the score of a text for words by BM25, as the index of the column counts them';
+
+-- Strategy 4 is no metric: words, in an index WITH (words = true).
 CREATE OPERATOR CLASS @extschema@.text_meaning_ops DEFAULT FOR TYPE text USING lmtext AS
-    OPERATOR 1 @extschema@.<=> (text, text) FOR ORDER BY pg_catalog.float_ops;
+    OPERATOR 1 @extschema@.<=> (text, text) FOR ORDER BY pg_catalog.float_ops,
+    OPERATOR 4 @extschema@.<@> (text, text) FOR ORDER BY pg_catalog.float_ops;
 COMMENT ON OPERATOR CLASS @extschema@.text_meaning_ops USING lmtext IS
-    'texts by the cosine distance of their embeddings';
+    'texts by the cosine distance of their embeddings, and by the BM25 of words';
 
 CREATE OPERATOR CLASS @extschema@.real_cosine_ops DEFAULT FOR TYPE real[] USING lmtext AS
     OPERATOR 1 @extschema@.<=> (real[], real[]) FOR ORDER BY pg_catalog.float_ops;
@@ -4408,7 +4428,10 @@ CREATE FUNCTION lmtext_internal.has_ordering(relation regclass, number smallint)
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_index i JOIN pg_opclass c ON c.oid = i.indclass[0]
         JOIN pg_amop a ON a.amopfamily = c.opcfamily AND a.amoppurpose = 'o' JOIN pg_operator o ON o.oid = a.amopopr
-        WHERE i.indrelid = relation AND i.indkey[0] = number AND i.indisvalid AND o.oprname = '<=>');
+        WHERE i.indrelid = relation AND i.indkey[0] = number AND i.indisvalid AND o.oprname = '<=>'
+        -- An index of words alone serves only <@>.
+        AND (c.opcintype <> 'text'::regtype OR c.opcmethod <> (SELECT m.oid FROM pg_am m WHERE m.amname = 'lmtext')
+            OR EXISTS (SELECT FROM pg_class r, pg_options_to_table(r.reloptions) p WHERE r.oid = i.indexrelid AND p.option_name = 'model')));
 $$;
 COMMENT ON FUNCTION lmtext_internal.has_ordering(regclass, smallint) IS 'whether an index gives rows in the order of <=>';
 
@@ -4475,6 +4498,23 @@ $$;
 COMMENT ON FUNCTION lmtext_internal.indexed_words(regclass, name, regconfig) IS
     'expression of a tsvector for which a relation has a GIN index, or NULL';
 
+-- The configuration of a column's index with words, by which <@> ranks; NULL where there is none, where a search has other
+-- words, and where rows are hidden from the caller: how often a word stands in those is not for him.
+CREATE FUNCTION lmtext_internal.words_index(relation regclass, text_column name, config regconfig) RETURNS regconfig
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT f.config FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+        JOIN pg_class r ON r.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0],
+        LATERAL (SELECT coalesce((SELECT o.option_value FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'words_config'),
+            'simple')::regconfig AS config,
+            (SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'words') AS words) f
+    WHERE i.indrelid = relation AND m.amname = 'lmtext' AND i.indisvalid AND i.indpred IS NULL AND f.words
+        AND a.attname = text_column AND r.relkind IN ('r', 'm') AND NOT r.relhassubclass
+        AND (words_index.config IS NULL OR words_index.config = f.config) AND NOT row_security_active(relation::oid)
+    ORDER BY i.indexrelid LIMIT 1;
+$$;
+COMMENT ON FUNCTION lmtext_internal.words_index(regclass, name, regconfig) IS
+    'configuration of an index with words that ranks a column, or NULL';
+
 -- How the words of a row are read and ranked.
 CREATE FUNCTION lmtext_internal.search_words_of(
     target lmtext_internal.search_target, text_column name, config regconfig, words_column name, words_by text)
@@ -4485,6 +4525,7 @@ DECLARE
     reading regconfig := coalesce(config, get_current_ts_config());
     body text;
     indexed text;
+    ranked regconfig;
 BEGIN
     IF words_by IS NOT NULL AND words_by <> ALL ('{bm25,ts_rank_cd}') THEN
         PERFORM lmtext_internal.refuse_argument(format('unknown ranking of words "%s"', lmtext_internal.shown(words_by)),
@@ -4495,6 +4536,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column "%s" has no text', source);
         END IF;
         body := format('r.%I::pg_catalog.text', source);
+        IF words_column IS NULL AND words_by IS NULL THEN
+            ranked := lmtext_internal.words_index(target.relation, source, config);
+            reading := coalesce(ranked, reading);
+        END IF;
         indexed := CASE WHEN words_column IS NULL THEN lmtext_internal.indexed_words(target.relation, source, reading) END;
     END IF;
     IF words_column IS NOT NULL AND (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = target.relation AND a.attname = words_column
@@ -4504,7 +4549,7 @@ BEGIN
     RETURN jsonb_populate_record(target, jsonb_build_object('body', body, 'config', reading::oid,
         'words', CASE WHEN words_column IS NOT NULL THEN format('r.%I', words_column)
             WHEN body IS NOT NULL THEN coalesce(indexed, format('pg_catalog.to_tsvector(%L::pg_catalog.regconfig, %s)', reading::oid, body)) END,
-        'ranking', coalesce(words_by, CASE WHEN indexed IS NULL THEN 'bm25' ELSE 'ts_rank_cd' END)));
+        'ranking', coalesce(words_by, CASE WHEN ranked IS NOT NULL THEN 'index' WHEN indexed IS NULL THEN 'bm25' ELSE 'ts_rank_cd' END)));
 END $$;
 COMMENT ON FUNCTION lmtext_internal.search_words_of(lmtext_internal.search_target, name, regconfig, name, text) IS
     'a target with what its words need';
@@ -4539,7 +4584,7 @@ COMMENT ON FUNCTION lmtext_internal.search_distance(lmtext_internal.search_targe
     'a target with what its distance needs';
 
 CREATE FUNCTION lmtext_internal.search_target(
-    relation regclass, column_name name, model text, dimensions integer, key_columns name[], filter text)
+    relation regclass, column_name name, model text, dimensions integer, key_columns name[], filter text, mode text DEFAULT 'semantic')
     RETURNS lmtext_internal.search_target LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000 AS $$
 DECLARE
     source text;
@@ -4567,14 +4612,15 @@ BEGIN
         'relation', relation::pg_catalog.oid, 'column_name', column_name, 'source', source, 'kind', what.kind,
         'place', CASE WHEN placed THEN 'r.tableoid, r.ctid' ELSE 'NULL::pg_catalog.oid, NULL::pg_catalog.tid' END,
         'key', COALESCE(key, 'NULL::pg_catalog.text'),
-        'version', CASE WHEN what.kind OPERATOR(pg_catalog.=) 'text'
+        'version', CASE WHEN mode OPERATOR(pg_catalog.=) 'words' AND what.kind OPERATOR(pg_catalog.=) 'text' AND model IS NULL THEN NULL
+            WHEN what.kind OPERATOR(pg_catalog.=) 'text'
             THEN lmtext_internal.resolve_model(lmtext_internal.qualified_model(model, 'embed'))
             ELSE lmtext_internal.search_version(relation, column_name, model) END::pg_catalog.oid,
         'dimensions', COALESCE(dimensions, what.dimensions, lmtext_internal.job_dimensions(relation, column_name)),
         'indexed', lmtext_internal.has_ordering(relation, what.number),
         'condition', COALESCE(lmtext_internal.parse_filter(relation, filter, 'r'), 'true'))), what.schema);
 END $$;
-COMMENT ON FUNCTION lmtext_internal.search_target(regclass, name, text, integer, name[], text) IS
+COMMENT ON FUNCTION lmtext_internal.search_target(regclass, name, text, integer, name[], text, text) IS
     'what a search of a column needs to know of it';
 
 -- ---- Rankings ----
@@ -4625,7 +4671,12 @@ END $$;
 COMMENT ON FUNCTION lmtext_internal.search_meaning(lmtext_internal.search_target, text[], integer, text) IS
     'rows nearest to each query';
 
--- The n rows that suit the words of a query best; BM25 looks at every row, PostgreSQL's ranking at those that have all words.
+CREATE FUNCTION lmtext_internal.words_operator() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10 AS $$SELECT 'OPERATOR(@extschema@.<@>)'$$;
+COMMENT ON FUNCTION lmtext_internal.words_operator() IS 'minus the score by BM25, qualified';
+
+-- The n rows that suit the words of a query best. Without an index of words BM25 looks at every row; PostgreSQL's ranking looks at
+-- those that have all words.
 CREATE FUNCTION lmtext_internal.search_words(target lmtext_internal.search_target, query integer, words text, n integer)
     RETURNS lmtext_internal.hit[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 AS $$
 DECLARE
@@ -4636,7 +4687,13 @@ BEGIN
         PERFORM lmtext_internal.refuse_argument(pg_catalog.format('no text is known of column "%s"', target.column_name),
             'Name the column of the text, text_column => ''body'', or a tsvector, words_column => ''words''.');
     END IF;
-    IF target.ranking OPERATOR(pg_catalog.=) 'bm25' THEN
+    IF target.ranking OPERATOR(pg_catalog.=) 'index' THEN
+        EXECUTE pg_catalog.format('SELECT ARRAY(SELECT ROW(1, s.tableoid, s.ctid, s.key, OPERATOR(pg_catalog.-) s.distance)::lmtext_internal.hit'
+            ' FROM (SELECT %s, %s, %s %s $1 FROM %s r WHERE %s ORDER BY %3$s %4$s $1 LIMIT $2) s (tableoid, ctid, key, distance)'
+            ' WHERE s.distance OPERATOR(pg_catalog.<) 0 ORDER BY s.distance)',
+            target.place, target.key, target.body, lmtext_internal.words_operator(), target.source, target.condition)
+            INTO hits USING words, n;
+    ELSIF target.ranking OPERATOR(pg_catalog.=) 'bm25' THEN
         terms := pg_catalog.tsvector_to_array(pg_catalog.to_tsvector(target.config, words));
         IF pg_catalog.cardinality(terms) OPERATOR(pg_catalog.>) 0 THEN
             EXECUTE pg_catalog.format('SELECT lmtext_internal.bm25(%s, %s, %s, (%s), $1, $2) FROM %s r',
@@ -4829,7 +4886,8 @@ DECLARE
     texts text[];
 BEGIN
     PERFORM lmtext_internal.check_search(search.mode, search.k, search.candidates, search.cutoff);
-    target := lmtext_internal.search_target(search.relation, search.column_name, search.model, search.dimensions, search.key_columns, search.filter);
+    target := lmtext_internal.search_target(search.relation, search.column_name, search.model, search.dimensions, search.key_columns, search.filter,
+        search.mode);
     target := lmtext_internal.search_words_of(target, search.text_column, search.config, search.words_column, search.words_by);
     SELECT pg_catalog.array_agg(q.n::pg_catalog.int4 ORDER BY q.n), pg_catalog.array_agg(q.words ORDER BY q.n) INTO ordinals, texts
     FROM ROWS FROM (pg_catalog.unnest(search.queries)) WITH ORDINALITY q (words, n) WHERE q.words IS NOT NULL;

@@ -49,8 +49,8 @@ exact_neighbours(void)
     lm_context ctx;
 
     lm_context_init(&ctx);
-    CHECK_OK(&ctx, lm_neighbours(&ctx, &(lm_vector_rows){ROWS, WIDTH, values}, COUNT, 1, numbers,
-                                 distances));
+    CHECK_OK(&ctx, lm_neighbour_lists(&ctx, &(lm_vector_rows){ROWS, WIDTH, values}, COUNT, 1,
+                                      numbers, distances));
     for (size_t i = 0; i < ROWS; i += 7) {
         CHECK(count_nearer(values, ROWS, i, distances[i * COUNT + COUNT - 1]) < COUNT);
         for (size_t k = 0; k < COUNT; k++) {
@@ -77,8 +77,8 @@ many_neighbours(void)
     lm_context ctx;
 
     lm_context_init(&ctx);
-    CHECK_OK(&ctx, lm_neighbours(&ctx, &(lm_vector_rows){rows, WIDTH, values}, COUNT, 1, numbers,
-                                 distances));
+    CHECK_OK(&ctx, lm_neighbour_lists(&ctx, &(lm_vector_rows){rows, WIDTH, values}, COUNT, 1,
+                                      numbers, distances));
     for (size_t i = 0; i < rows; i += 97, asked += COUNT) {
         const size_t nearer = count_nearer(values, rows, i, distances[i * COUNT + COUNT - 1]);
 

@@ -2,8 +2,8 @@
  * neighbours.h - labels of a vector by a vote of the examples that are nearest to it, by the
  * cosine: scikit-learn's KNeighborsClassifier (metric "cosine").
  */
-#ifndef LM_NEIGHBOURS_H
-#define LM_NEIGHBOURS_H
+#ifndef LM_MODEL_NEIGHBOURS_H
+#define LM_MODEL_NEIGHBOURS_H
 
 #include "kernels/kernels.h"
 

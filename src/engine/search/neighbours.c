@@ -302,8 +302,8 @@ run(search *s)
 }
 
 lm_status
-lm_neighbours(lm_context *ctx, const lm_vector_rows *vectors, size_t count, uint64_t seed,
-              uint32_t *numbers, float *distances)
+lm_neighbour_lists(lm_context *ctx, const lm_vector_rows *vectors, size_t count, uint64_t seed,
+                   uint32_t *numbers, float *distances)
 {
     search s = {.ctx = ctx,
                 .v = vectors,

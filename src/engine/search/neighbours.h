@@ -2,8 +2,8 @@
  * neighbours.h - for each of many rows its nearest other rows: of few rows exactly, of many by
  * lists, where most of them are found.
  */
-#ifndef LM_NEIGHBOURS_H
-#define LM_NEIGHBOURS_H
+#ifndef LM_SEARCH_NEIGHBOURS_H
+#define LM_SEARCH_NEIGHBOURS_H
 
 #include "search/clusters.h"
 
@@ -15,7 +15,7 @@
  * Euclidean distance: into numbers and distances (rows, count). The same rows and seed give the
  * same. Polls.
  */
-lm_status lm_neighbours(lm_context *ctx, const lm_vector_rows *vectors, size_t count, uint64_t seed,
-                        uint32_t *numbers, float *distances);
+lm_status lm_neighbour_lists(lm_context *ctx, const lm_vector_rows *vectors, size_t count,
+                             uint64_t seed, uint32_t *numbers, float *distances);
 
 #endif

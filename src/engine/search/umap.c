@@ -190,7 +190,7 @@ static lm_status
 fill_graph(lm_context *ctx, const lm_vector_rows *v, uint64_t seed, graph *g, uint32_t *numbers,
            float *weights, size_t *at)
 {
-    LM_TRY(lm_neighbours(ctx, v, g->neighbours, seed, numbers, weights));
+    LM_TRY(lm_neighbour_lists(ctx, v, g->neighbours, seed, numbers, weights));
     LM_TRY(weigh_rows(ctx, g->rows, g->neighbours, weights));
     return join_edges(ctx, g, numbers, weights, at);
 }

@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/tuplesort.h"
 
-#include "pg/am/index.h"
+#include "pg/am/words.h"
 #include "search/index_plan.h"
 
 #define BATCH_BYTES ((size_t)1024 * 1024)
@@ -68,7 +68,9 @@ typedef struct build {
     float *origin;
     BufFile *spool;
     uint8 *record;
-    int64 rows; /* spooled */
+    int64 rows;                /* spooled */
+    bool vectors;              /* else words alone */
+    lmtext_words_build *words; /* NULL: none */
 } build;
 
 char *
@@ -238,6 +240,10 @@ add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool aliv
     int width;
 
     if (nulls[0])
+        return;
+    if (b->words != NULL)
+        lmtext_words_build_add(b->words, values[0], tid);
+    if (!b->vectors)
         return;
     if (b->kind.text) {
         add_text(b, values[0], tid);
@@ -555,6 +561,8 @@ build_begin(Relation index)
     b->embedder.resolver.memory = memory;
     lmtext_call_init(&b->call, memory);
     lmtext_meta_read(index, &b->meta);
+    b->vectors = lmtext_index_has_vectors(index);
+    b->words = lmtext_words_build_begin(index);
     return b;
 }
 
@@ -567,7 +575,9 @@ check_index(Relation heap, Relation index, const IndexInfo *info)
     Oid version;
 
     lmtext_index_check_options(index);
-    if (!lmtext_index_kind(index).text)
+    if (lmtext_index_words_option(index))
+        lmtext_words_depend(index);
+    if (!lmtext_index_kind(index).text || !lmtext_index_has_vectors(index))
         return;
     version = lmtext_index_version(index, &resolver);
     if (info->ii_Concurrent)
@@ -575,15 +585,24 @@ check_index(Relation heap, Relation index, const IndexInfo *info)
     lmtext_index_depend_only(index, version);
 }
 
+static void
+write_empty(Relation index, ForkNumber fork)
+{
+    lmtext_meta_write_new(index, fork);
+    if (lmtext_index_words_option(index))
+        lmtext_words_create(index, fork);
+}
+
 IndexBuildResult *
 lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
 {
     IndexBuildResult *result = palloc0(sizeof(*result));
     int call = lmtext_index_stats_begin();
+    int64 words;
     build *b;
 
     check_index(heap, index, info);
-    lmtext_meta_write_new(index, MAIN_FORKNUM);
+    write_empty(index, MAIN_FORKNUM);
     b = build_begin(index);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_EMBED);
     result->heap_tuples = table_index_build_scan(heap, index, info, true, true, add_value, b, NULL);
@@ -591,7 +610,8 @@ lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
         embed_batch(b);
     if (b->first_count > 0 || b->rows > 0)
         write_index(b);
-    result->index_tuples = (double)b->rows;
+    words = b->words != NULL ? lmtext_words_build_end(b->words) : 0;
+    result->index_tuples = (double)Max(b->rows, words);
     if (RelationNeedsWAL(index))
         log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
     MemoryContextDelete(b->memory);
@@ -603,5 +623,5 @@ lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
 void
 lmtext_am_buildempty(Relation index)
 {
-    lmtext_meta_write_new(index, INIT_FORKNUM);
+    write_empty(index, INIT_FORKNUM);
 }

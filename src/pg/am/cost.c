@@ -18,9 +18,10 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "pg/am/index.h"
+#include "pg/am/words.h"
 #include "pg/service/kept.h"
 #include "pg/service/tasks.h"
 #include "search/index_plan.h"
@@ -28,6 +29,7 @@
 /* Parts of cpu_operator_cost, by measure: a number of a code, and of an int8 vector. */
 #define CODE_NUMBER (1.0 / 3200)
 #define INT8_NUMBER (1.0 / 300)
+#define WORDS_ROW .05 /* a row of the table, some of which have a word */
 
 /* Is the index of the model that the operator computes with? */
 static bool
@@ -94,11 +96,42 @@ has_all_rows(PlannerInfo *root, const IndexOptInfo *index)
 }
 
 static bool
+is_by_words(const IndexPath *path)
+{
+    const OpExpr *order = linitial(path->indexorderbys);
+
+    return IsA(order, OpExpr) && get_opfamily_member(path->indexinfo->opfamily[0], TEXTOID, TEXTOID,
+                                                     LMTEXT_WORDS_STRATEGY) == order->opno;
+}
+
+/* Does <@> compute by this index? */
+static bool
+is_of_words(const IndexPath *path)
+{
+    const OpExpr *order = linitial(path->indexorderbys);
+
+    return lmtext_words_bound_to(llast(order->args), path->indexinfo->indexoid);
+}
+
+/* Few pages, and some rows of them: lists of words are short beside the table. */
+static void
+cost_words(const IndexPath *path, Cost *startup, Cost *total, double *pages)
+{
+    double rows = Max(path->indexinfo->tuples, 1);
+
+    *startup = rows * WORDS_ROW * cpu_operator_cost;
+    *total = *startup + rows * cpu_index_tuple_cost;
+    *pages = Min(path->indexinfo->pages, 30);
+}
+
+static bool
 is_usable(PlannerInfo *root, const IndexPath *path)
 {
     if (path->indexorderbys == NIL || path->indexinfo->hypothetical ||
         !has_all_rows(root, path->indexinfo))
         return false;
+    if (is_by_words(path))
+        return is_of_words(path);
     return path->indexinfo->opcintype[0] != TEXTOID ||
            is_of_operators_model(root, path->indexinfo->indexoid);
 }
@@ -130,6 +163,10 @@ lmtext_am_cost(PlannerInfo *root, IndexPath *path, double loops, Cost *startup, 
     *correlation = 0;
     if (!is_usable(root, path)) {
         refuse(path, startup, total, pages);
+        return;
+    }
+    if (is_by_words(path)) {
+        cost_words(path, startup, total, pages);
         return;
     }
     lists = lm_plan_lists((uint64)rows);

@@ -16,20 +16,21 @@
 
 #include "pg/am/am.h"
 #include "pg/am/search.h"
+#include "pg/am/words.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_handler);
 
-/* One ordering operator, whose number is the metric. */
+/* Ordering operators: one whose number is the metric, and <@> beside it on texts. */
 static bool
 validate_operators(Oid family)
 {
     CatCList *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
-    bool fits = operators->n_members == 1;
+    bool fits = operators->n_members >= 1;
 
     for (int i = 0; i < operators->n_members; i++) {
         Form_pg_amop row = (Form_pg_amop)GETSTRUCT(&operators->members[i]->tuple);
 
-        fits &= row->amoppurpose == AMOP_ORDER && row->amopstrategy <= LM_DISTANCE_COUNT &&
+        fits &= row->amoppurpose == AMOP_ORDER && row->amopstrategy <= LMTEXT_WORDS_STRATEGY &&
                 get_op_rettype(row->amopopr) == FLOAT8OID;
     }
     ReleaseCatCacheList(operators);
@@ -72,7 +73,7 @@ validate(Oid class)
 static void
 set_properties(IndexAmRoutine *routine)
 {
-    routine->amstrategies = LM_DISTANCE_COUNT;
+    routine->amstrategies = LMTEXT_WORDS_STRATEGY;
     routine->amsupport = LMTEXT_CONVERT;
     routine->amcanorderbyop = true;
     /* A scan with no condition on the column is the only one there is. */

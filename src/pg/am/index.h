@@ -26,12 +26,16 @@ typedef struct lmtext_index_options {
     int model; /* offset of the name; 0: none */
     int lists; /* 0: chosen by the number of rows */
     int pending_limit;
+    bool words;
+    int words_config; /* offset of the name; 0: the default */
 } lmtext_index_options;
 
 const char *lmtext_options_model(const bytea *options); /* NULL: none */
 const char *lmtext_index_model_option(Relation index);
 int lmtext_index_lists_option(Relation index);
 int lmtext_index_pending_option(Relation index); /* rows; 0: none waits */
+bool lmtext_index_words_option(Relation index);
+const char *lmtext_index_words_config_option(Relation index); /* NULL: none */
 bytea *lmtext_am_options(Datum reloptions, bool validate);
 
 extern double lmtext_search_effort;
@@ -77,6 +81,8 @@ typedef enum lmtext_page_kind {
     LMTEXT_PAGE_BUCKETS,  /* where each bucket of hashes begins */
     LMTEXT_PAGE_HASHES,   /* hashes of texts, and which rows have them */
     LMTEXT_PAGE_WAITING,  /* rows that wait for being embedded */
+    LMTEXT_PAGE_ROOT,     /* of words: which segments there are (words.h) */
+    LMTEXT_PAGE_WORDS,    /* a part of a segment; its owner is a generation */
 } lmtext_page_kind;
 
 /* The special space of every page. */
@@ -215,7 +221,10 @@ typedef struct lmtext_meta {
     BlockNumber buckets;   /* of hashes of texts; InvalidBlockNumber: none yet */
     double rows;           /* when it was built */
     BlockNumber waiting;   /* chain of rows that wait; InvalidBlockNumber: none yet */
+    BlockNumber words;     /* their root; InvalidBlockNumber: none */
 } lmtext_meta;
+
+#define LMTEXT_WORDS_ROOT 1 /* the block of it */
 
 /* What is made of meta page, origin and centroids: kept by the process from call to call. */
 typedef struct lmtext_store {

@@ -6,7 +6,7 @@
 
 #include "utils/memutils.h"
 
-#include "pg/am/index.h"
+#include "pg/am/words.h"
 
 /* Lives as long as the statement that inserts. */
 typedef struct insert_state {
@@ -185,6 +185,19 @@ read_vector(insert_state *state, Relation index, Datum value, new_row *made)
     return encode(state, index, vector, made);
 }
 
+static void
+put_vector(insert_state *state, Relation index, Datum value, new_row *made)
+{
+    uint64 item;
+
+    if (!(state->kind.text ? embed(state, index, value, made)
+                           : read_vector(state, index, value, made)))
+        return;
+    item = lmtext_rows_put(&state->store, &made->row, made->x, NULL);
+    if (state->kind.text)
+        lmtext_hashes_add(&state->store, made->row.hash, item);
+}
+
 /* So many wait that they are embedded now, in batches; while another session does so, only when
  * there are many more. */
 static void
@@ -192,7 +205,7 @@ flush_many(insert_state *state, Relation index, Relation heap)
 {
     uint32 limit = (uint32)lmtext_index_pending_option(index);
 
-    if (state->waiting < limit)
+    if (state->waiting == 0 || state->waiting < limit)
         return;
     (void)lmtext_flush(index, heap, state->waiting / 4 >= limit);
     state->waiting = 0;
@@ -213,13 +226,10 @@ lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer tid, Re
     call = lmtext_index_stats_begin();
     state = state_of(index, heap, info);
     caller = MemoryContextSwitchTo(state->row);
-    if (state->kind.text ? embed(state, index, values[0], &made)
-                         : read_vector(state, index, values[0], &made)) {
-        uint64 item = lmtext_rows_put(&state->store, &made.row, made.x, NULL);
-
-        if (state->kind.text)
-            lmtext_hashes_add(&state->store, made.row.hash, item);
-    }
+    if (lmtext_index_has_vectors(index) || state->store.meta.width > 0)
+        put_vector(state, index, values[0], &made);
+    if (state->store.meta.words != InvalidBlockNumber)
+        lmtext_words_insert(index, &state->store.meta, values[0], tid);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(state->row);
     flush_many(state, index, heap);

@@ -29,6 +29,7 @@
 
 #include "base/sort.h"
 #include "pg/am/search.h"
+#include "pg/am/words.h"
 #include "pg/compat.h"
 #include "pg/glue/relation.h"
 #include "pg/glue/try.h"
@@ -356,6 +357,8 @@ typedef struct checking {
     lmtext_embedder embedder; /* for texts that are missing */
     uint8 *vector;
     MemoryContext memory, row;
+    lmtext_words_check *words; /* NULL: none */
+    lmtext_words_faults word_faults;
 } checking;
 
 static void
@@ -413,6 +416,8 @@ read_pages(void *argument)
         c->vector = palloc(c->walk.store.layout.row_bytes);
     collect_waiting(c);
     walk_all(&c->walk);
+    if (c->walk.store.meta.words != InvalidBlockNumber)
+        c->words = lmtext_words_check_begin(c->index, &c->walk.store.meta, &c->word_faults);
 }
 
 static int
@@ -495,13 +500,17 @@ compare_row(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool al
     if (nulls[0])
         return;
     caller = MemoryContextSwitchTo(c->row);
+    if (c->words != NULL)
+        lmtext_words_check_row(c->words, tid, values[0]);
     one = c->count > 0 ? bsearch(&key, c->entries, c->count, sizeof(key), by_tid) : NULL;
-    same = wanted = one != NULL && one->waits;
-    if (!same)
-        same = agrees(c, one, values[0], &wanted);
     c->compared++;
-    c->missing += wanted && one == NULL;
-    c->stale += wanted && one != NULL && !same;
+    if (c->walk.store.meta.width > 0) {
+        same = wanted = one != NULL && one->waits;
+        if (!same)
+            same = agrees(c, one, values[0], &wanted);
+        c->missing += wanted && one == NULL;
+        c->stale += wanted && one != NULL && !same;
+    }
     MemoryContextSwitchTo(caller);
     MemoryContextReset(c->row);
 }
@@ -552,7 +561,7 @@ check_entries(checking *c)
     }
     answer(c, "places", c->twice == 0,
            psprintf(INT64_FORMAT " places of rows are in the index more than once", c->twice));
-    if (c->walk.store.meta.width > 0)
+    if (c->walk.store.meta.width > 0 || c->words != NULL)
         compare_as_owner(c);
     answer(c, "rows", c->missing == 0,
            psprintf(INT64_FORMAT " of " INT64_FORMAT " rows of the table are missing%s", c->missing,
@@ -560,6 +569,13 @@ check_entries(checking *c)
                     RecoveryInProgress() ? ", or came while a standby was checked" : ""));
     answer(c, "values", c->stale == 0,
            psprintf(INT64_FORMAT " rows are there with another value", c->stale));
+    if (c->words != NULL)
+        answer(c, "words",
+               c->word_faults.twice + c->word_faults.missing + c->word_faults.stale == 0,
+               psprintf(INT64_FORMAT " documents; " INT64_FORMAT " twice, " INT64_FORMAT
+                                     " missing, " INT64_FORMAT " with other words",
+                        c->word_faults.documents, c->word_faults.twice, c->word_faults.missing,
+                        c->word_faults.stale));
 }
 
 /*

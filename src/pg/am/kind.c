@@ -18,7 +18,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-#include "pg/am/index.h"
+#include "pg/am/words.h"
 #include "pg/catalog/names.h"
 #include "pg/service/kept.h"
 
@@ -210,18 +210,41 @@ check_name(Relation index, const char *name)
     return version;
 }
 
+bool
+lmtext_index_has_vectors(Relation index)
+{
+    const char *model = lmtext_index_model_option(index);
+
+    return !lmtext_index_kind(index).text || !lmtext_index_words_option(index) ||
+           (model != NULL && model[0] != '\0');
+}
+
+static void
+check_words(Relation index)
+{
+    if (!lmtext_index_kind(index).text)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("an index on vectors has no words"),
+                        errhint("Put words = true to an index on the column of the text.")));
+    (void)lmtext_words_config(index);
+}
+
 void
 lmtext_index_check_options(Relation index)
 {
     const char *model = lmtext_index_model_option(index);
 
+    if (lmtext_index_words_option(index))
+        check_words(index);
     if (lmtext_index_kind(index).text) {
-        if (model == NULL || model[0] == '\0')
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("an index on text needs a model"),
-                            errhint("Name a version: CREATE INDEX ... USING lmtext (body) WITH "
-                                    "(model = 'minilm@1').")));
-        (void)check_name(index, model);
+        if ((model == NULL || model[0] == '\0') && !lmtext_index_words_option(index))
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("an index on text needs a model"),
+                     errhint("Name a version: CREATE INDEX ... USING lmtext (body) WITH "
+                             "(model = 'minilm@1'), or words = true for an index of words.")));
+        if (lmtext_index_has_vectors(index))
+            (void)check_name(index, model);
     } else if (model != NULL && model[0] != '\0') {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("an index on vectors takes no model"),

@@ -54,6 +54,8 @@ lmtext_am_options(Datum reloptions, bool validate)
         {"model", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, model)},
         {"lists", RELOPT_TYPE_INT, offsetof(lmtext_index_options, lists)},
         {"pending_limit", RELOPT_TYPE_INT, offsetof(lmtext_index_options, pending_limit)},
+        {"words", RELOPT_TYPE_BOOL, offsetof(lmtext_index_options, words)},
+        {"words_config", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, words_config)},
     };
 
     return (bytea *)build_reloptions(reloptions, validate, option_kind,
@@ -90,6 +92,24 @@ lmtext_index_pending_option(Relation index)
     return options != NULL ? options->pending_limit : PENDING_DEFAULT;
 }
 
+bool
+lmtext_index_words_option(Relation index)
+{
+    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+
+    return options != NULL && options->words;
+}
+
+const char *
+lmtext_index_words_config_option(Relation index)
+{
+    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+
+    return options != NULL && options->words_config != 0
+               ? (const char *)options + options->words_config
+               : NULL;
+}
+
 static void
 assign_ordering(int value, void *extra)
 {
@@ -112,6 +132,11 @@ make_reloptions(void)
     add_int_reloption(option_kind, "pending_limit",
                       "Rows of text that may wait for being embedded; 0: none does",
                       PENDING_DEFAULT, 0, PENDING_MOST, AccessExclusiveLock);
+    add_bool_reloption(option_kind, "words", "Keep what BM25 needs of the words of each row", false,
+                       AccessExclusiveLock);
+    add_string_reloption(option_kind, "words_config",
+                         "Text search configuration that cuts texts into words", NULL, NULL,
+                         AccessExclusiveLock);
     made = true;
 }
 

@@ -25,6 +25,8 @@ static const char *const names[] = {
     [LMTEXT_PAGE_BUCKETS] = "a page of buckets",
     [LMTEXT_PAGE_HASHES] = "a page of hashes",
     [LMTEXT_PAGE_WAITING] = "a page of rows that wait",
+    [LMTEXT_PAGE_ROOT] = "the root of words",
+    [LMTEXT_PAGE_WORDS] = "a page of words",
 };
 
 void

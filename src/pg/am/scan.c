@@ -16,6 +16,7 @@
 
 #include "base/sort.h"
 #include "pg/am/search.h"
+#include "pg/am/words.h"
 #include "pg/service/kept.h"
 #include "pg/service/known.h"
 #include "pg/service/tasks.h"
@@ -30,7 +31,9 @@ typedef struct scan_state {
     lmtext_search search; /* where the index has rows */
     lmtext_effort before; /* of the searches before it, and what it has embedded */
     lmtext_known *known;
-    BlockNumber heap_blocks; /* at least */
+    lmtext_words_scan *words_scan; /* where rows are asked for by <@> */
+    int64 returned;                /* by it */
+    BlockNumber heap_blocks;       /* at least */
 
     /* Rows that still wait, sorted by distance; and by place, since they may be found as well. */
     lmtext_found *waiting;
@@ -106,14 +109,14 @@ sees_all(Relation heap)
 
 /* What the operator will ask for. */
 static void
-open_known(scan_state *state)
+open_known(scan_state *state, const lmtext_digest *digest, lm_text words, const unsigned char *key)
 {
     lmtext_known *known = MemoryContextAlloc(state->memory, sizeof(*known));
 
     known->query = state->query;
-    known->model = state->embedder.inference.model->identity.digest;
-    known->words = (lm_text){state->words, state->words_length};
-    memcpy(known->key, state->store.meta.hash_key, sizeof known->key);
+    known->model = *digest;
+    known->words = words;
+    memcpy(known->key, key, sizeof known->key);
     lmtext_known_open(known, state->memory);
     state->known = known;
 }
@@ -127,7 +130,8 @@ vector_of_words(scan_state *state, Relation index, Datum value)
     if (!embed_words(state, lmtext_utf8_from_text(DatumGetTextPP(value))))
         return NULL;
     if (sees_all(state->heap))
-        open_known(state);
+        open_known(state, &state->embedder.inference.model->identity.digest,
+                   (lm_text){state->words, state->words_length}, state->store.meta.hash_key);
     return state->words_vector;
 }
 
@@ -225,6 +229,31 @@ next_row(scan_state *state)
     return row;
 }
 
+/* Rows by BM25. The index that a partition's is a part of is what the operator was given. */
+static void
+begin_words(IndexScanDesc scan, scan_state *state)
+{
+    MemoryContext caller = MemoryContextSwitchTo(state->memory);
+    const ScanKeyData *order = &scan->orderByData[0];
+    bool null = (order->sk_flags & SK_ISNULL) != 0;
+    text *words = null ? NULL : DatumGetTextPP(order->sk_argument);
+    lmtext_meta meta;
+
+    state->heap = scan->heapRelation;
+    lmtext_words_meta(scan->indexRelation, &meta);
+    state->words_scan = lmtext_words_scan_begin(scan->indexRelation, &meta, words);
+    state->returned = 0;
+    if (words != NULL && sees_all(state->heap)) {
+        lmtext_digest digest = lmtext_words_digest(lmtext_words_top(scan->indexRelation));
+        lm_text bytes = lmtext_utf8_from_text(words);
+
+        open_known(state, &digest, (lm_text){pnstrdup(bytes.bytes, bytes.length), bytes.length},
+                   meta.hash_key);
+    }
+    state->begun = true;
+    MemoryContextSwitchTo(caller);
+}
+
 static void
 begin(IndexScanDesc scan, scan_state *state)
 {
@@ -296,6 +325,7 @@ lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, in
     state->waiting_count = state->waiting_space = state->waiting_at = 0;
     state->ahead = NULL;
     state->known = NULL;
+    state->words_scan = NULL;
     state->begun = false;
 }
 
@@ -336,6 +366,27 @@ return_row(IndexScanDesc scan, scan_state *state, const lmtext_found *row)
                          lm_distance_shown(state->kind.metric, row->distance));
 }
 
+static bool
+next_by_words(IndexScanDesc scan, scan_state *state)
+{
+    lmtext_document document;
+    lmtext_found row = {.item = LMTEXT_ITEM(LMTEXT_WORDS_ROOT, 0)};
+    double distance;
+
+    if (lmtext_max_scan_tuples > 0 && state->returned++ >= lmtext_max_scan_tuples)
+        return false;
+    if (!lmtext_words_scan_next(state->words_scan, &document, &distance))
+        return false;
+    row.tid = document.tid;
+    row.hash = document.hash;
+    check_place(scan, state, &row);
+    scan->xs_heaptid = row.tid;
+    scan->xs_recheck = scan->xs_recheckorderby = false;
+    if (state->known != NULL)
+        lmtext_known_add(state->known, row.hash, distance);
+    return true;
+}
+
 bool
 lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
 {
@@ -349,8 +400,13 @@ lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
         if (scan->instrument != NULL)
             scan->instrument->nsearches++;
 #endif
-        begin(scan, state);
+        if (scan->orderByData[0].sk_strategy == LMTEXT_WORDS_STRATEGY)
+            begin_words(scan, state);
+        else
+            begin(scan, state);
     }
+    if (state->words_scan != NULL)
+        return next_by_words(scan, state);
     row = state->store.meta.width > 0 ? next_row(state) : NULL;
     if (row == NULL)
         return false;

@@ -54,6 +54,8 @@ check_meta(Relation index, const meta_body *body)
         lmtext_index_damaged(index, 0, "The meta page has numbers out of range.");
     if (meta->metric != (int32)kind.metric || (meta->text != 0) != kind.text)
         lmtext_index_damaged(index, 0, "The meta page is that of another operator class.");
+    if (meta->words != InvalidBlockNumber && (meta->words != LMTEXT_WORDS_ROOT || !kind.text))
+        lmtext_index_damaged(index, 0, "The meta page has its words elsewhere.");
     if ((meta->lists > 1) != (meta->centroids != InvalidBlockNumber))
         lmtext_index_damaged(index, 0, "The meta page has lists without centroids.");
 }
@@ -92,6 +94,7 @@ lmtext_meta_write_new(Relation index, ForkNumber fork)
     body.meta.lists = 1;
     body.meta.origin = body.meta.centroids = InvalidBlockNumber;
     body.meta.directory = body.meta.buckets = body.meta.waiting = InvalidBlockNumber;
+    body.meta.words = lmtext_index_words_option(index) ? LMTEXT_WORDS_ROOT : InvalidBlockNumber;
     random_bytes(&body.meta.build, sizeof body.meta.build);
     random_bytes(body.meta.hash_key, sizeof body.meta.hash_key);
     START_CRIT_SECTION();

@@ -13,7 +13,7 @@
 #include "port/pg_bitutils.h"
 #include "storage/lmgr.h"
 
-#include "pg/am/index.h"
+#include "pg/am/words.h"
 
 #if PG_VERSION_NUM >= 180000
 #define DELAY_POINT() vacuum_delay_point(false)
@@ -129,6 +129,7 @@ vacuum_all(Relation index, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback
 
     v.stats = stats != NULL ? stats : palloc0(sizeof(*stats));
     v.stats->num_index_tuples = 0;
+    lmtext_words_vacuum_all(index, v.stats, callback, state);
     lmtext_store_open(index, &v.store);
     if (v.store.meta.width == 0)
         return v.stats;

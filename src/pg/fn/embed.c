@@ -248,8 +248,9 @@ known_distance(FunctionCallInfo fcinfo, double *distance)
         return false;
     words = find_words(fcinfo);
     return !lmtext_arg_steady(fcinfo, 1 - words) &&
-           lmtext_known_find(query, lmtext_arg_model(fcinfo), lmtext_arg_text(fcinfo, words),
-                             lmtext_arg_text(fcinfo, 1 - words), distance);
+           lmtext_known_find(query, &lmtext_arg_model(fcinfo)->identity.digest,
+                             lmtext_arg_text(fcinfo, words), lmtext_arg_text(fcinfo, 1 - words),
+                             distance);
 }
 
 /* Cosine distance of the texts in arguments 0 and 1; false where one of them has no vector. */

@@ -518,7 +518,8 @@ number_list(sequences *s, const uint32 *list, uint32 count)
         const lm_text utf8 = lmtext_utf8_from_bytes(oov, strlen(oov));
 
         lmtext_check(&s->v.call,
-                     lm_intern_find(&s->v.tokens.tokens, utf8.bytes, utf8.length, &found, &number), NULL);
+                     lm_intern_find(&s->v.tokens.tokens, utf8.bytes, utf8.length, &found, &number),
+                     NULL);
         shift = found && s->given ? 1 : 2;
     }
     for (uint32 i = 0; i < count; i++)
@@ -610,8 +611,8 @@ lmtext_texts_to_sequences(PG_FUNCTION_ARGS)
     if (!s.given) {
         uint32_t *list;
 
-        lmtext_check(&s.v.call,
-                     lm_vocabulary_rank(&s.v.tokens, PG_INT64_MAX, 1, &list, &count), NULL);
+        lmtext_check(&s.v.call, lm_vocabulary_rank(&s.v.tokens, PG_INT64_MAX, 1, &list, &count),
+                     NULL);
         number_list(&s, list, count);
     }
     emit_sequences(&s, (ReturnSetInfo *)fcinfo->resultinfo);

@@ -342,8 +342,8 @@ keep_words(const training *t, const lm_train_words *arrays, size_t count)
     lm_train_words *kept = palloc((count + 1) * sizeof *kept);
 
     for (size_t i = 0; i < count; i++)
-        kept[i] = (lm_train_words){keep_texts(t, arrays[i].words, arrays[i].count),
-                                   arrays[i].count};
+        kept[i] =
+            (lm_train_words){keep_texts(t, arrays[i].words, arrays[i].count), arrays[i].count};
     return kept;
 }
 

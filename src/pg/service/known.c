@@ -70,13 +70,13 @@ lmtext_known_any(MemoryContext query)
 }
 
 bool
-lmtext_known_find(MemoryContext query, const lmtext_model *model, lm_text words, lm_text text,
+lmtext_known_find(MemoryContext query, const lmtext_digest *model, lm_text words, lm_text text,
                   double *distance)
 {
     for (const lmtext_known *known = open_scans; known != NULL; known = known->next)
         if (known->query == query && known->words.length == words.length &&
             memcmp(known->words.bytes, words.bytes, words.length) == 0 &&
-            memcmp(&known->model, &model->identity.digest, sizeof known->model) == 0 &&
+            memcmp(&known->model, model, sizeof known->model) == 0 &&
             find_row(known, text, distance)) {
             lmtext_stats_hit();
             return true;

@@ -36,8 +36,8 @@ void lmtext_known_add(lmtext_known *known, lm_hash128 text, double distance);
 
 /* Is there an open scan of the executor with this memory, as of a call's FmgrInfo? */
 bool lmtext_known_any(MemoryContext query);
-/* By texts that are cut at the model's window; counted as a hit. */
-bool lmtext_known_find(MemoryContext query, const lmtext_model *model, lm_text words, lm_text text,
+/* By texts that are cut at the model's window, where the digest is a model's; counted as a hit. */
+bool lmtext_known_find(MemoryContext query, const lmtext_digest *model, lm_text words, lm_text text,
                        double *distance);
 
 #endif

@@ -1,0 +1,227 @@
+/*
+ * words_scan.c - rows by BM25, in rounds: the best first, then four times as many, at last all that
+ * have a word; then those that have none, which score 0.
+ *
+ * What was returned is not returned again, by its TID: between two rounds segments may have been
+ * replaced.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "pg/am/words.h"
+
+#define FIRST_ROWS 32
+#define GROWTH 4
+
+typedef struct found {
+    lmtext_document document;
+    float distance;
+} found;
+
+struct lmtext_words_scan {
+    lmtext_words_query query;
+    MemoryContext memory, round;
+    lmtext_call call;
+    size_t rows;    /* of the next round */
+    bool last;      /* all that have a word were found */
+    bool rest;      /* so were the others */
+    HTAB *returned; /* by TID, from the second round on */
+    found *found;
+    size_t count, space, at;
+};
+
+lmtext_words_scan *
+lmtext_words_scan_begin(Relation index, const lmtext_meta *meta, text *words)
+{
+    lmtext_words_scan *scan = palloc0(sizeof(*scan));
+
+    scan->memory = CurrentMemoryContext;
+    scan->round =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext round", ALLOCSET_DEFAULT_SIZES);
+    lmtext_call_init(&scan->call, scan->round);
+    scan->rows = FIRST_ROWS;
+    lmtext_words_query_begin(&scan->query, index, meta, words);
+    return scan;
+}
+
+/* What the round before returned. */
+static void
+remember(lmtext_words_scan *scan)
+{
+    if (scan->returned == NULL) {
+        HASHCTL how = {.keysize = sizeof(ItemPointerData),
+                       .entrysize = sizeof(ItemPointerData),
+                       .hcxt = scan->memory};
+
+        scan->returned =
+            hash_create("lmtext words", 256, &how, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    }
+    for (size_t i = 0; i < scan->count; i++)
+        (void)hash_search(scan->returned, &scan->found[i].document.tid, HASH_ENTER, NULL);
+    scan->count = scan->at = 0;
+}
+
+static void
+add(lmtext_words_scan *scan, const lmtext_document *document, float distance)
+{
+    if (scan->returned != NULL &&
+        hash_search(scan->returned, &document->tid, HASH_FIND, NULL) != NULL)
+        return;
+    if (scan->count == scan->space) {
+        scan->space = Max(scan->space * 2, FIRST_ROWS);
+        scan->found = scan->found == NULL
+                          ? MemoryContextAllocHuge(scan->memory, scan->space * sizeof(found))
+                          : repalloc_huge(scan->found, scan->space * sizeof(found));
+    }
+    scan->found[scan->count++] = (found){*document, distance};
+}
+
+/* ---- Rows with a word ---- */
+
+static bool
+read_found(lmtext_words_scan *scan, const lm_top *top)
+{
+    for (size_t i = 0; i < top->count; i++) {
+        lmtext_document document;
+
+        if (!lmtext_words_query_document(&scan->query, top->entries[i].item, &document))
+            return false;
+        add(scan, &document, top->entries[i].distance);
+        CHECK_FOR_INTERRUPTS();
+    }
+    return true;
+}
+
+static size_t
+documents_with_words(const lmtext_words_query *query)
+{
+    size_t most = 0;
+
+    for (int i = 0; i < query->count; i++)
+        most += query->terms[i].documents;
+    return most;
+}
+
+static bool
+try_round(lmtext_words_scan *scan)
+{
+    size_t most = documents_with_words(&scan->query);
+    lm_top top;
+
+    scan->count = 0;
+    if (most == 0) {
+        scan->last = true;
+        return true;
+    }
+    lmtext_check(&scan->call, lm_top_init(&scan->call.ctx, &top, Min(scan->rows, most + 1)), NULL);
+    if (!lmtext_words_query_run(&scan->query, &top))
+        return false;
+    scan->last = top.count < top.capacity;
+    lm_top_sort(&top);
+    return read_found(scan, &top);
+}
+
+static void
+run_round(lmtext_words_scan *scan)
+{
+    MemoryContext caller = MemoryContextSwitchTo(scan->round);
+
+    while (!try_round(scan)) {
+        MemoryContextReset(scan->round);
+        MemoryContextSwitchTo(scan->memory);
+        lmtext_words_query_again(&scan->query);
+        MemoryContextSwitchTo(scan->round);
+    }
+    scan->rows *= GROWTH;
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(scan->round);
+}
+
+/* ---- Rows without: as many as a round has, each from the beginning ---- */
+
+static bool
+is_full(const lmtext_words_scan *scan)
+{
+    return scan->count >= scan->rows;
+}
+
+static bool
+add_segment(lmtext_words_scan *scan, const lmtext_segment *segment, lmtext_words_walk *walk)
+{
+    bool more = false, there = true;
+
+    if (!lmtext_words_walk_segment(walk, scan->query.index, segment, LMTEXT_WORDS_DOCUMENTS))
+        return false;
+    while (!is_full(scan) && (there = lmtext_words_walk_next(walk, &more)) && more)
+        for (int i = 0; i < lmtext_words_walk_count(walk, sizeof(lmtext_document)); i++) {
+            lmtext_document document;
+
+            memcpy(&document, lmtext_words_body((Page)walk->page.data) + i * sizeof(document),
+                   sizeof document);
+            add(scan, &document, 0);
+        }
+    return there;
+}
+
+static bool
+add_waiting(lmtext_words_scan *scan, const lmtext_words_waiting *waiting, lmtext_words_walk *walk)
+{
+    lmtext_words_waiting_part part;
+    bool more = false, there = true;
+
+    lmtext_words_walk_waiting(walk, scan->query.index, waiting);
+    while (!is_full(scan) && (there = lmtext_words_walk_next(walk, &more)) && more) {
+        int at = 0;
+
+        while (lmtext_words_waiting_next(scan->query.index, (Page)walk->page.data, &at, &part))
+            if (!part.continues)
+                add(scan, &part.document, 0);
+    }
+    return there;
+}
+
+static bool
+try_rest(lmtext_words_scan *scan, lmtext_words_walk *walk)
+{
+    const lmtext_words_root *root = &scan->query.root;
+
+    scan->count = 0;
+    for (uint32 i = 0; i < root->segments; i++)
+        if (!add_segment(scan, &root->segment[i], walk))
+            return false;
+    return add_waiting(scan, &root->sealed, walk) && add_waiting(scan, &root->pending, walk);
+}
+
+static void
+find_rest(lmtext_words_scan *scan)
+{
+    MemoryContext caller = MemoryContextSwitchTo(scan->memory);
+    lmtext_words_walk *walk = palloc(sizeof(*walk));
+
+    while (!try_rest(scan, walk))
+        lmtext_words_query_again(&scan->query);
+    scan->rest = !is_full(scan);
+    scan->rows *= GROWTH;
+    MemoryContextSwitchTo(caller);
+}
+
+bool
+lmtext_words_scan_next(lmtext_words_scan *scan, lmtext_document *document, double *distance)
+{
+    while (scan->at == scan->count) {
+        if (scan->rest)
+            return false;
+        if (scan->rows > FIRST_ROWS || scan->last)
+            remember(scan);
+        if (scan->last)
+            find_rest(scan);
+        else
+            run_round(scan);
+    }
+    *document = scan->found[scan->at].document;
+    *distance = scan->found[scan->at++].distance;
+    return true;
+}
