@@ -179,16 +179,20 @@ test_all_pairs(void)
         }
 }
 
-/* More rows than a tile, by blocks of any size, at every level of instructions. */
+/*
+ * More rows than a tile, by blocks of any size, at every level of instructions. (All is compared
+ * with all, by far the most of the time, which under sanitizers is half a minute.)
+ */
 static void
 test_blocks_and_levels(void)
 {
     const lm_level best = lm_kernels_best();
+    const size_t fewer = unit_stride() == 1 ? 1700 : 800;
     float *x = make_rows(1700, 160, 90, 21);
 
     for (lm_level level = LM_LEVEL_SCALAR; level <= best; level++) {
         lm_kernels_select(level);
-        CHECK(check_same(1700, 160, x, 0.9, 1700) > 1000);
+        CHECK(check_same(level < best ? fewer : 1700, 160, x, 0.9, 1700) > 100);
     }
     lm_kernels_select(best);
     CHECK(check_same(1700, 160, x, 0.9, 333) > 1000);
