@@ -122,7 +122,7 @@ similarity_of(const search_sets *s, size_t i, size_t j)
     return 1 - lm_cosine_distance(s->width, s->a + i * s->width, s->b + j * s->width);
 }
 
-/* All pairs, by brute force (of each n-th row), of which `f` are to be exactly those; their number. */
+/* All pairs, by brute force (of each n-th row), of which `f` are to be exactly those: how many. */
 static size_t
 check_all(const search_sets *s, bool same, double threshold, const findings *f)
 {
