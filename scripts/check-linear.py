@@ -6,7 +6,7 @@ text may take 48 times as long, since what leaves the caches is slower (a quadra
 megabyte at most a second. A machine that is busy makes a measurement slow, so the processor's time is measured, again
 where the ratio is too high, and what counts is the fastest.
 
-usage: check-linear.py --program build/unit/tools/tokenize_lines --model DIR [--megabytes N]
+usage: check-linear.py --program build/unit/tools/tokenize_lines --model DIR [--megabytes N] [--share K/N]
 """
 import argparse
 import glob
@@ -61,15 +61,17 @@ def main():
     parser.add_argument("--model", required=True, help="folder with tokenizer.json")
     parser.add_argument("--fixtures", default=os.path.join(HERE, "../test/golden/tokenizer"))
     parser.add_argument("--megabytes", type=float, default=1)
+    parser.add_argument("--share", default="0/1", help="K/N: each kind of text by each N-th tokenizer, others by others")
     args = parser.parse_args()
     size = int(args.megabytes * (1 << 20))
     tokenizers = [os.path.join(args.model, "tokenizer.json")]
     tokenizers += sorted(glob.glob(os.path.join(args.fixtures, "*.tokenizer.json")))
+    first, step = map(int, args.share.split("/"))
     good = True
-    for kind, unit in KINDS.items():
+    for number, (kind, unit) in enumerate(KINDS.items()):
         worst = (0, 0, "")
         failed = []
-        for tokenizer in tokenizers:
+        for tokenizer in tokenizers[(first + number) % step::step]:
             fine, part, whole = check(args.program, tokenizer, unit, size)
             worst = max(worst, (whole, part, os.path.basename(tokenizer)))
             if not fine:

@@ -6,8 +6,9 @@
 # that is linked after it, which are copied into the checkout.
 step engine "" build_engine
 step library "engine" build_library
-step unit-programs "engine" build_units unit ""
-step sanitized-programs "" build_units sanitize address,undefined
+step unit-programs "engine" build_units all
+step kernel-programs "engine" build_units kernels
+step sanitized-programs "" build_sanitized
 step model "" fetch_model
 
 fetch_model() {
@@ -26,12 +27,25 @@ build_library() {
     make -s -j2 PG_CONFIG="$PG_HOME/bin/pg_config" >"$log" 2>&1 || { tail -n 40 "$log"; die "the extension does not build"; }
 }
 
-# FOLDER SANITIZERS. Programs without sanitizers are linked with the engine that the library has.
+# GOAL: linked with the engine that the library has.
 build_units() {
+    make_tests "unit-$1" O="$MAKE_BUILD/unit" LIBRARY=liblm.a "$1"
+}
+
+# Programs that this run needs, which the parts name: SANITIZED.
+build_sanitized() {
+    # shellcheck disable=SC2046 # a list of names
+    make_tests sanitize O="$MAKE_BUILD/sanitize" SANITIZE=address,undefined \
+        $(for program in $SANITIZED; do echo "$MAKE_BUILD/sanitize/$program"; done)
+}
+
+# NAME MAKE_ARGUMENT …
+make_tests() {
     build_log=$LOGS/build-$1.log
-    set -- "$1" "${2:-}" "${2:+$MAKE_BUILD/$1/}liblm.a"
-    make -s -j2 -f test/Makefile O="$MAKE_BUILD/$1" SANITIZE="$2" LIBRARY="$3" >"$build_log" 2>&1 ||
-        { tail -n 40 "$build_log"; die "the engine's tests do not build ($1)"; }
+    build_name=$1
+    shift
+    make -s -j2 -f test/Makefile "$@" >"$build_log" 2>&1 ||
+        { tail -n 40 "$build_log"; die "the engine's tests do not build ($build_name)"; }
 }
 
 # ---- Parts ----
@@ -54,20 +68,38 @@ unit_names() {
     find test/unit -name 'test_*.c' -exec basename {} .c \; | sort
 }
 
-# In CI one half in one turn, the other in the next; in the third one the same programs count ways (coverage.sh). What the commit
-# changes does not wait. The real model goes the ways of the tiny models in minutes there, so only where there is time.
+# In CI a quarter in turn 1 of three and a quarter in turn 2, so all of them in six commits; in turn 0 the same programs count ways
+# (coverage.sh). What the commit changes does not wait. The real model goes the ways of the tiny models in minutes there, so only where there is time.
+SANITIZED=
 part_sanitize() {
-    turn=1
+    number=0
     for unit in $(unit_names); do
-        turn=$((3 - turn))
+        number=$((number + 1))
         [ "$unit" != test_minilm ] || [ "$LMTEXT_EFFORT" = long ] || continue
-        in_turn $turn 3 || commit_changes "test/unit/$unit.c" "src/engine/*/${unit#test_}.c" || continue
+        in_turn "$(sanitize_turn $((number % 4)))" 6 || commit_changes "test/unit/$unit.c" "src/engine/*/${unit#test_}.c" || continue
+        SANITIZED="$SANITIZED unit/$unit"
         job "sanitize/$unit" "sanitized-programs model" run_unit sanitize "$unit"
     done
 }
 
+# Of six commits that which takes a quarter.
+sanitize_turn() {
+    case $1 in
+    0) echo 1 ;;
+    1) echo 2 ;;
+    2) echo 4 ;;
+    3) echo 5 ;;
+    esac
+}
+
 run_unit() {
-    check_lines "$1/$2" env LMTEXT_TURN="$(commit_number)" LMTEXT_STRIDE="$(stride_of "$1")" "$BUILD/$1/unit/$2"
+    # shellcheck disable=SC2046 # an argument or none
+    check_lines "$1/$2" env LMTEXT_TURN="$(commit_number)" LMTEXT_STRIDE="$(stride_of "$1")" "$BUILD/$1/unit/$2" $(cases_of "$2")
+}
+
+# The calibration of the real model takes as long as all else of its test: in CI in turn 0 of three.
+cases_of() {
+    [ "$1" != test_minilm ] || in_turn 0 3 || commit_changes src/engine/quant src/engine/kernels || echo -calibrated
 }
 
 # FOLDER: of inputs that go one way each n-th (test/unit/unit.h).
@@ -83,10 +115,10 @@ stride_of() {
 part_kernels() {
     in_turn 1 3 || commit_changes src/engine/kernels test/kernels || return 0
     for kernels in check emulated_avx512 emulated_avx512_vnni emulated_avx512_bf16 emulated_attention; do
-        job "kernels/$kernels" unit-programs check_kernels $kernels
+        job "kernels/$kernels" kernel-programs check_kernels $kernels
     done
     for cpu in $(sed -n 's/^HIDDEN(.* = gotoblas_\([A-Z0-9_]*\));/\1/p' src/engine/kernels/openblas.ld | sort -u); do
-        job "blas/$cpu" unit-programs check_blas "$cpu"
+        job "blas/$cpu" kernel-programs check_blas "$cpu"
     done
     job spills "" check_lines spills sh scripts/check-spills
 }
@@ -119,8 +151,8 @@ at_most() {
     [ "$(stat -c %s "$2")" -le "$1" ]
 }
 
-# The other compiler: extension and tests without a warning. In CI it reads them only, which is where it warns; else it builds them,
-# over one build of the engine. (None of the programs is run.)
+# The other compiler: extension and tests without a warning. In CI it reads them only, which is where it warns: a third of them in
+# turn, and what the commit changes; else it builds them, over one build of the engine. (None of the programs is run.)
 part_clang() {
     if [ "$LMTEXT_EFFORT" = ci ]; then
         job clang "" read_by_clang
@@ -141,9 +173,19 @@ read_folder_by_clang() {
     server=
     [ "$1" != src/pg ] || server="-Wno-missing-field-initializers -Wno-sign-compare"
     # shellcheck disable=SC2086 # words
-    find "$1" -name '*.c' ! -path 'test/fuzz/*' | sort | xargs -P 2 -n 16 clang-14 -fsyntax-only -std=gnu11 -O1 -Wall -Wextra \
+    {
+        find "$1" -name '*.c' ! -path 'test/fuzz/*' | sort | share_of_lines 3
+        changed_sources "$1"
+    } | sort -u | xargs -r -P 2 -n 16 clang-14 -fsyntax-only -std=gnu11 -O1 -Wall -Wextra \
         -Werror -Wno-unused-parameter $server -DLMTEXT_VERSION='"0"' \
         -Isrc -Isrc/engine -Itest/unit -isystem "$("$PG_HOME/bin/pg_config" --includedir-server)"
+}
+
+# FOLDER: sources that the commit changes or that stand beside a header that it changes.
+changed_sources() {
+    git cat-file -e 'HEAD^^{commit}' 2>/dev/null || return 0
+    git diff --name-only --diff-filter=d 'HEAD^' HEAD -- "$1" | sed 's/\.h$/.c/' | grep '\.c$' | grep -v '^test/fuzz/' |
+        while read -r source; do [ ! -e "$source" ] || echo "$source"; done
 }
 
 build_by_clang() {

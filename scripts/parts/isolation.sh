@@ -2,7 +2,7 @@
 
 part_isolation() {
     isolation_needs="pg-$PG_MAJOR fixtures"
-    [ "$PG_MAJOR" != 18 ] || isolation_needs="$isolation_needs pg-16"
+    [ "$PG_MAJOR" != 18 ] || isolation_needs="$isolation_needs copy-16"
     job "isolation-$PG_MAJOR" "$isolation_needs" run_isolation "$PG_MAJOR"
 }
 
@@ -31,13 +31,13 @@ part_parallel() {
     job "parallel-$PG_MAJOR" "pg-$PG_MAJOR fixtures" run_parallel "$PG_MAJOR"
 }
 
-# The whole SQL surface once more, every query that may in a parallel worker. The setting's value regress hides what plans
+# The whole SQL surface once more (in CI half of its files, in turn), every query that may in a parallel worker. The setting's value regress hides what plans
 # and error contexts would show of it; what counts a session's own work is serial there. 101_plans.pl compares every function.
 run_parallel() {
     start_server "$1"
     force=force_parallel_mode
     [ "$1" = 15 ] || force=debug_parallel_query
-    regress_tests=$(find sql -maxdepth 1 -name '*.sql' -exec basename {} .sql \; | sort)
+    regress_tests=$(find sql -maxdepth 1 -name '*.sql' -exec basename {} .sql \; | sort | share_of_lines 2)
     PGOPTIONS="-c $force=regress" run_regress "parallel-$1" "$PG_HOME/lib/pgxs/src/test/regress/pg_regress" --inputdir=. \
         --dbname=lmtext_regress
 }

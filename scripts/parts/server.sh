@@ -4,10 +4,12 @@
 
 step fixtures "model" stage_fixtures
 step pg-15 "engine" install_server 15
-step pg-16 "engine pgserver" install_server 16
+step pg-16 "engine copy-16" install_server 16
 step pg-18 "engine pgserver" install_server 18
 step pg-cassert "engine cassert-tree" install_server cassert
 step pgserver "" need_pgserver
+# The isolation tester of 16 serves 18 as well.
+step copy-16 "pgserver" copy_server 16
 step cassert-tree "" sh scripts/build-cassert
 for major in 15 16 18 cassert; do
     step tap-$major "pg-$major fixtures" stage_version $major
@@ -18,6 +20,12 @@ install_server() {
     PG_MAJOR=$1
     install_private
     cp test/upgrade/*.sql "$PG_DESTDIR$("$PG_CONFIG" --sharedir)/extension/"
+}
+
+# VERSION
+copy_server() {
+    PG_MAJOR=$1
+    pg_layout
 }
 
 # Files that servers read lie where the servers' user can reach them. Nobody writes there.
@@ -214,29 +222,42 @@ check_with() {
 # What has taken different ways on different versions: shared memory, crashes, rights, dumps, upgrades, replicas, plans.
 SENSITIVE="141 143 147 150 010 011 020 040 080 081 082 090 091 092 093 100 101 102 110"
 
+# In CI one of them, in turn.
+other_versions() {
+    if [ "$LMTEXT_EFFORT" != ci ]; then
+        echo 16 18
+    elif [ $(($(commit_number) % 2)) = 0 ]; then
+        echo 16
+    else
+        echo 18
+    fi
+}
+
 # All that runs on 15. pgvector, a neighbour, is with these versions only.
 part_versions() {
-    turn=$(commit_number)
-    for PG_MAJOR in 16 18; do
+    for PG_MAJOR in $(other_versions); do
         part_sql
         part_isolation
     done
     PG_MAJOR=15
+    number=0
     for file in $(tap_files); do
-        turn=$((turn + 1))
-        for version in 16 18; do
-            ! takes_turn "$file" $turn $version || tap_job "$file" $version
+        number=$((number + 1))
+        takes_turn "$file" $number || continue
+        for version in $(other_versions); do
+            tap_job "$file" "$version"
         done
     done
 }
 
-# FILE TURN VERSION. In CI a sensitive file runs on one of the two, in turn; any other on one of them, in each third commit.
+# FILE NUMBER. In CI a sensitive file runs in two of four commits, one for each version; any other in two of six.
 takes_turn() {
-    [ "$LMTEXT_EFFORT" = ci ] || return 0
-    if is_sensitive "$1"; then
-        [ $(($2 % 2)) = $(($3 / 2 % 2)) ]
+    if [ "$LMTEXT_EFFORT" != ci ]; then
+        return 0
+    elif is_sensitive "$1"; then
+        [ $((($(commit_number) / 2 + $2) % 2)) = 0 ]
     else
-        [ $(($2 % 6)) = $(($3 / 2 % 2 * 3)) ]
+        [ $((($(commit_number) + $2) % 3)) = 0 ]
     fi
 }
 
@@ -266,4 +287,13 @@ commit_changes() {
 commit_number() {
     commit=$(git rev-parse HEAD 2>/dev/null || echo 0)
     printf '%d' "0x$(printf %.6s "$commit")"
+}
+
+# N: of the lines that come in each N-th, in turn; all of them where it is not CI. (Commits that share a turn of three differ in it.)
+share_of_lines() {
+    if [ "$LMTEXT_EFFORT" = ci ]; then
+        awk -v parts="$1" -v turn="$(($(commit_number) / 3 % $1))" 'NR % parts == turn'
+    else
+        cat
+    fi
 }

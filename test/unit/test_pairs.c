@@ -122,13 +122,13 @@ similarity_of(const search_sets *s, size_t i, size_t j)
     return 1 - lm_cosine_distance(s->width, s->a + i * s->width, s->b + j * s->width);
 }
 
-/* All pairs, by brute force, of which `found` are to be exactly those. Their number. */
+/* All pairs, by brute force (of each n-th row), of which `f` are to be exactly those: how many. */
 static size_t
 check_all(const search_sets *s, bool same, double threshold, const findings *f)
 {
     size_t wanted = 0, wrong = 0;
 
-    for (size_t i = 0; i < s->left; i++)
+    for (size_t i = unit_turn() % unit_stride(); i < s->left; i += unit_stride())
         for (size_t j = same ? i + 1 : 0; j < s->right; j++) {
             const double similarity = similarity_of(s, i, j);
             const bool above = similarity >= threshold;
@@ -137,9 +137,9 @@ check_all(const search_sets *s, bool same, double threshold, const findings *f)
             wrong += f->similarity[i * s->right + j] != (above ? similarity : -2);
         }
     CHECK_EQ_INT(wrong, 0);
-    CHECK_EQ_INT(f->count, wanted);
+    CHECK(unit_stride() > 1 || f->count == wanted);
     CHECK_EQ_INT(f->doubled, 0);
-    return wanted;
+    return f->count;
 }
 
 static size_t
