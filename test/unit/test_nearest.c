@@ -4,9 +4,11 @@
  */
 #include "train/nearest.h"
 
+#include "damage.h"
 #include "method.h"
 #include "model/head.h"
 #include "task/score.h"
+#include "train/outcome.h"
 #include "training_golden.h"
 
 static const char *const names[GOLDEN_LABELS] = {"a", "b", "c"};
@@ -163,6 +165,50 @@ damaged_files(void)
     damaged("\"a\", \"b\", \"c\"", "\"a\",      \"b\"", "an example of the head has no label");
 }
 
+static lm_status
+ask(lm_context *ctx, const lm_model *model)
+{
+    const lm_head *head = lm_model_head(model);
+    float *x, *out;
+
+    if (!head)
+        return LM_OK;
+    x = calloc((size_t)head->width, sizeof *x);
+    out = malloc((size_t)head->labels * sizeof *out);
+    x[0] = 1;
+    lm_head_logits(model->kernels, head, x, NULL, out);
+    lm_score(model->kernels, head->scoring, (size_t)head->labels, out);
+    free(x);
+    free(out);
+    return LM_OK;
+}
+
+/* Of format 2: neighbours, and a scoring. */
+static void
+damaged_bytes(void)
+{
+    const lm_head scored = {.labels = GOLDEN_LABELS,
+                            .width = GOLDEN_WIDTH,
+                            .names = names,
+                            .weight = golden_x,
+                            .bias = golden_test,
+                            .scoring = LM_SCORING_CUMULATIVE};
+    lm_train_outcome outcome;
+    fake_source fake;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, &lm_method_knn, &(knn_options){4, "distance"}, 7, &outcome));
+    (void)method_source(&outcome, &fake);
+    damage_files(&fake, 1500, 1, ask);
+    method_free(&outcome);
+    lm_outcome_open_files(&ctx, &outcome, LM_HEAD_JSON, LM_HEAD_TENSORS);
+    CHECK_OK(&ctx, lm_head_write(&ctx, &scored, &outcome.files[0].bytes, &outcome.files[1].bytes));
+    (void)method_source(&outcome, &fake);
+    damage_files(&fake, 1500, 2, ask);
+    method_free(&outcome);
+}
+
 static void
 survives_faults(void)
 {
@@ -206,6 +252,7 @@ static const unit_case cases[] = {
     {"neighbours at the same place", same_place},
     {"wrong options", wrong_options},
     {"damaged files of neighbours", damaged_files},
+    {"damaged bytes of heads", damaged_bytes},
     {"nearest survives faults", survives_faults},
 };
 
