@@ -288,7 +288,7 @@ damaged_bytes(void)
         lm_context_init(&ctx);
         CHECK_OK(&ctx, train(&ctx, &o, 5, &outcome));
         (void)method_source(&outcome, &fake);
-        damage_files(&fake, 1500, (uint64_t)i, ask);
+        damage_files(&fake, 500, (uint64_t)i, ask);
         method_free(&outcome);
     }
 }

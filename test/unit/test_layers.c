@@ -6,6 +6,7 @@
 #include "fake.h"
 #include "features/vocabulary.h"
 #include "loaded.h"
+#include "model/image.h"
 #include "model/layers.h"
 #include "task/tag.h"
 #include "train/methods.h"
@@ -402,6 +403,38 @@ static const damaged folders[] = {
     {CONFIG(LAYERS ", \"max_length\": 0"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
      "max_length"},
     {CONFIG(LAYERS ", \"pad_id\": -1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "pad_id"},
+    {CONFIG(LAYERS ", \"truncate\": 1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "truncate"},
+    {CONFIG(LAYERS ", \"truncate\": \"pre\", \"lower_case\": false"), "a\nb\nc\n", GOOD, LM_OK, "",
+     ""},
+    {CONFIG(LAYERS ", \"words\": \"unicode\", \"lower_case\": true"), "a\nb\nc\n", GOOD, LM_OK, "",
+     ""},
+    {CONFIG(LAYERS ", \"words\": 1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "words"},
+    {CONFIG(LAYERS ", \"words\": \"unicode\\u0000\""), "a\nb\nc\n", GOOD, LM_BAD_MODEL,
+     "config.json", "words"},
+    {CONFIG(LAYERS ", \"max_length\": 1.5"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "max_length"},
+    {CONFIG(LAYERS ", \"max_length\": true"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "max_length"},
+    {CONFIG(LAYERS ", \"unknown_id\": 3"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "unknown_id"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 65537}]"), "a\nb\nc\n", GOOD,
+     LM_BAD_MODEL, "config.json", "layers[1].linear"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 2}, {\"linear\": -2}]"), "a\nb\nc\n",
+     GOOD, LM_BAD_MODEL, "config.json", "layers[2].linear"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 2, \"linear\": 2}]"), "a\nb\nc\n",
+     GOOD, LM_BAD_JSON, "config.json", NULL},
+    {CONFIG(", \"layers\": [{\"embedding\": 8192}, {\"linear\": 65536}, {\"linear\": 65536}]"),
+     "a\nb\nc\n", GOOD, LM_TOO_LARGE, NULL, "2.weight"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 2}, {\"layer_norm\": 1}]"),
+     "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "layers[2].layer_norm"},
+    {CONFIG(LAYERS), "a\nb\nc\n", TENSORS("[2,3,1]", "1.weight"), LM_BAD_MODEL, NULL, NULL},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": {}}", "a\nb\nc\n",
+     GOOD, LM_BAD_MODEL, "config.json", "labels"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": []}", "a\nb\nc\n",
+     GOOD, LM_BAD_MODEL, "config.json", "labels"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": [\"a\\u0000\"]}",
+     "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "labels"},
     {"{\"model_type\": \"lmtext_layers\", \"task\": \"translation\"}", "a\nb\nc\n", GOOD,
      LM_BAD_MODEL, "config.json", "task"},
     {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\"}", "a\nb\nc\n", GOOD, LM_BAD_MODEL,
@@ -451,6 +484,42 @@ damaged_folders(void)
 {
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         one_folder(&folders[i]);
+}
+
+/* The section of an image that is cut, and one of a model of other labels. */
+static void
+cut_section(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, "[{\"embedding\": 2}, {\"linear\": 2}]", 0.02, 1);
+    lm_train_outcome made;
+    loaded_model loaded;
+    lm_image_header *header;
+    fake_source fake;
+    lm_source source;
+    lm_context ctx;
+    lm_model view;
+    uint64_t size;
+    int net = 0;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
+    source = source_of(&made, file_names, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    header = loaded.image;
+    while (header->sections[net].id != LM_SECTION_NET)
+        net++;
+    size = header->sections[net].size;
+    for (uint64_t cut = 1; cut <= size; cut += cut < 64 ? 1 : 61) {
+        header->sections[net].size = size - cut;
+        CHECK_EQ_INT(lm_model_bind(&ctx, loaded.image, loaded.size, &view), LM_INTERNAL);
+    }
+    header->sections[net].size = size;
+    CHECK_OK(&ctx, lm_model_bind(&ctx, loaded.image, loaded.size, &view));
+    lm_model_unbind(&ctx, &view);
+    loaded_close(&ctx, &loaded);
+    free_outcome(&made);
+    free(options);
 }
 
 /* A window without room for a token besides the special ones could not be walked through. */
@@ -553,7 +622,7 @@ damaged_bytes(void)
         lm_context_init(&ctx);
         CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
         (void)source_of(&made, file_names, &fake);
-        damage_files(&fake, 1500, (uint64_t)i, ask);
+        damage_files(&fake, 500, (uint64_t)i, ask);
         free_outcome(&made);
         free(options);
     }
@@ -744,6 +813,7 @@ static const unit_case cases[] = {
     {"nets tag tokens", tags_tokens},
     {"options that are refused", refused_options},
     {"damaged folders", damaged_folders},
+    {"a cut section", cut_section},
     {"a window holds a token", small_window},
     {"damaged bytes", damaged_bytes},
     {"a vocabulary is Counter's", vocabulary},
