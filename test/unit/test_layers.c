@@ -2,9 +2,11 @@
  * test_layers.c - the method "layers" and the models that it makes: trained, loaded, asked; a base;
  * damaged folders; every failing allocation, poll and read.
  */
+#include "damage.h"
 #include "fake.h"
 #include "features/vocabulary.h"
 #include "loaded.h"
+#include "model/image.h"
 #include "model/layers.h"
 #include "task/tag.h"
 #include "train/methods.h"
@@ -401,6 +403,38 @@ static const damaged folders[] = {
     {CONFIG(LAYERS ", \"max_length\": 0"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
      "max_length"},
     {CONFIG(LAYERS ", \"pad_id\": -1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "pad_id"},
+    {CONFIG(LAYERS ", \"truncate\": 1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "truncate"},
+    {CONFIG(LAYERS ", \"truncate\": \"pre\", \"lower_case\": false"), "a\nb\nc\n", GOOD, LM_OK, "",
+     ""},
+    {CONFIG(LAYERS ", \"words\": \"unicode\", \"lower_case\": true"), "a\nb\nc\n", GOOD, LM_OK, "",
+     ""},
+    {CONFIG(LAYERS ", \"words\": 1"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "words"},
+    {CONFIG(LAYERS ", \"words\": \"unicode\\u0000\""), "a\nb\nc\n", GOOD, LM_BAD_MODEL,
+     "config.json", "words"},
+    {CONFIG(LAYERS ", \"max_length\": 1.5"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "max_length"},
+    {CONFIG(LAYERS ", \"max_length\": true"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "max_length"},
+    {CONFIG(LAYERS ", \"unknown_id\": 3"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "unknown_id"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 65537}]"), "a\nb\nc\n", GOOD,
+     LM_BAD_MODEL, "config.json", "layers[1].linear"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 2}, {\"linear\": -2}]"), "a\nb\nc\n",
+     GOOD, LM_BAD_MODEL, "config.json", "layers[2].linear"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 2, \"linear\": 2}]"), "a\nb\nc\n",
+     GOOD, LM_BAD_JSON, "config.json", NULL},
+    {CONFIG(", \"layers\": [{\"embedding\": 8192}, {\"linear\": 65536}, {\"linear\": 65536}]"),
+     "a\nb\nc\n", GOOD, LM_TOO_LARGE, NULL, "2.weight"},
+    {CONFIG(", \"layers\": [{\"embedding\": 2}, {\"linear\": 2}, {\"layer_norm\": 1}]"),
+     "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "layers[2].layer_norm"},
+    {CONFIG(LAYERS), "a\nb\nc\n", TENSORS("[2,3,1]", "1.weight"), LM_BAD_MODEL, NULL, NULL},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": {}}", "a\nb\nc\n",
+     GOOD, LM_BAD_MODEL, "config.json", "labels"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": []}", "a\nb\nc\n",
+     GOOD, LM_BAD_MODEL, "config.json", "labels"},
+    {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\", \"labels\": [\"a\\u0000\"]}",
+     "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "labels"},
     {"{\"model_type\": \"lmtext_layers\", \"task\": \"translation\"}", "a\nb\nc\n", GOOD,
      LM_BAD_MODEL, "config.json", "task"},
     {"{\"model_type\": \"lmtext_layers\", \"task\": \"tagging\"}", "a\nb\nc\n", GOOD, LM_BAD_MODEL,
@@ -452,7 +486,187 @@ damaged_folders(void)
         one_folder(&folders[i]);
 }
 
+/* The section of an image that is cut, and one of a model of other labels. */
+static void
+cut_section(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, "[{\"embedding\": 2}, {\"linear\": 2}]", 0.02, 1);
+    lm_train_outcome made;
+    loaded_model loaded;
+    lm_image_header *header;
+    fake_source fake;
+    lm_source source;
+    lm_context ctx;
+    lm_model view;
+    uint64_t size;
+    int net = 0;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
+    source = source_of(&made, file_names, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    header = loaded.image;
+    while (header->sections[net].id != LM_SECTION_NET)
+        net++;
+    size = header->sections[net].size;
+    for (uint64_t cut = 1; cut <= size; cut += cut < 64 ? 1 : 61) {
+        header->sections[net].size = size - cut;
+        CHECK_EQ_INT(lm_model_bind(&ctx, loaded.image, loaded.size, &view), LM_INTERNAL);
+    }
+    header->sections[net].size = size;
+    CHECK_OK(&ctx, lm_model_bind(&ctx, loaded.image, loaded.size, &view));
+    lm_model_unbind(&ctx, &view);
+    loaded_close(&ctx, &loaded);
+    free_outcome(&made);
+    free(options);
+}
+
+/* A window without room for a token besides the special ones could not be walked through. */
+static void
+small_window(void)
+{
+    static const char tokenizer[] =
+        "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": ["
+        "{\"id\": 0, \"content\": \"<s>\", \"single_word\": false, \"lstrip\": false, "
+        "\"rstrip\": false, \"normalized\": false, \"special\": true}], \"normalizer\": null, "
+        "\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"post_processor\": {\"type\": "
+        "\"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"<s>\", \"type_id\": "
+        "0}}, "
+        "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": [{\"Sequence\": {\"id\": "
+        "\"A\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"B\", \"type_id\": 0}}], "
+        "\"special_tokens\": {\"<s>\": {\"id\": \"<s>\", \"ids\": [0], \"tokens\": [\"<s>\"]}}}, "
+        "\"decoder\": null, \"model\": {\"type\": \"WordLevel\", \"vocab\": {\"<s>\": 0, \"a\": 1, "
+        "\"b\": 2}, \"unk_token\": \"b\"}}";
+    static const struct {
+        const char *config;
+        int asked;
+        lm_status status;
+        const char *key;
+    } windows[] = {
+        {CONFIG(LAYERS ", \"words\": \"tokenizer\", \"max_length\": 1"), 0, LM_BAD_MODEL,
+         "max_length"},
+        {CONFIG(LAYERS ", \"words\": \"tokenizer\", \"max_length\": 2"), 0, LM_OK, ""},
+        {CONFIG(LAYERS ", \"words\": \"tokenizer\""), 1, LM_BAD_ARGUMENT, "max_tokens"},
+        {CONFIG(LAYERS ", \"words\": \"tokenizer\""), 2, LM_OK, ""},
+    };
+
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        char weights[4096] = {0};
+        const uint64_t size = sizeof GOOD - 1;
+        const lm_model_options options = {.precision = LM_PRECISION_F32,
+                                          .max_tokens = windows[i].asked};
+        fake_source fake = {.count = 0};
+        const lm_source source = fake_open(&fake);
+        loaded_model loaded;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        memcpy(weights, &size, sizeof size);
+        memcpy(weights + sizeof size, GOOD, sizeof GOOD - 1);
+        fake_add(&fake, "config.json", windows[i].config);
+        fake_add(&fake, "tokenizer.json", tokenizer);
+        fake_add_bytes(&fake, "model.safetensors", weights, sizeof size + sizeof GOOD - 1 + 48);
+        CHECK_EQ_INT(loaded_open_with(&ctx, &source, &options, lm_kernels_active(), &loaded),
+                     windows[i].status);
+        if (windows[i].status != LM_OK) {
+            CHECK_STR(ctx.error.key, windows[i].key);
+            continue;
+        }
+        CHECK_EQ_INT(lm_model_set_window(&ctx, &loaded.model, 1), LM_BAD_ARGUMENT);
+        CHECK_OK(&ctx, lm_model_set_window(&ctx, &loaded.model, 2));
+        loaded_close(&ctx, &loaded);
+    }
+}
+
+static lm_status
+ask(lm_context *ctx, const lm_model *model)
+{
+    const lm_embed_options how = {.on_long = LM_LONG_MEAN};
+    const lm_text texts[] = {text_of("the film is great"), text_of("Bob saw Paris")};
+    const int labels = model->info.label_count > 0 ? model->info.label_count : 1;
+    float *scores = malloc(2 * (size_t)labels * sizeof *scores);
+    tags kept = {.model = model};
+    lm_session *session = NULL;
+    lm_status status = lm_session_create(ctx, &session);
+
+    if (status == LM_OK)
+        (void)lm_tag_texts(ctx, session, model, texts, 2, &how, keep_tags, &kept, NULL);
+    if (status == LM_OK)
+        status = lm_classify(ctx, session, model, texts, 2, &how, scores, NULL);
+    lm_session_free(session);
+    free(scores);
+    return status;
+}
+
+/* Of nets of all kinds of layers. */
+static void
+damaged_bytes(void)
+{
+    static const char *const nets[][2] = {
+        {"classification", "[{\"embedding\": 2}, {\"bilstm\": 2, \"layers\": 2}, {\"linear\": 2}]"},
+        {"classification",
+         "[{\"embedding\": 2}, {\"conv\": 2}, {\"pool\": \"attention\"}, {\"linear\": 2}]"},
+        {"tagging", "[{\"embedding\": 4}, {\"transformer\": 2, \"inner\": 2}, {\"attention\": 2}, "
+                    "{\"layer_norm\": true}, {\"gru\": 3}, {\"crf\": true}]"},
+    };
+
+    row_count = 6;
+    for (int i = 0; i < 3; i++) {
+        const lm_method *method = lm_method_find(nets[i][0], "layers");
+        void *options = options_of(method, nets[i][1], 0.02, 1);
+        lm_train_outcome made;
+        fake_source fake;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
+        (void)source_of(&made, file_names, &fake);
+        damage_files(&fake, 500, (uint64_t)i, ask);
+        free_outcome(&made);
+        free(options);
+    }
+    row_count = ROWS;
+}
+
 /* ---- Vocabulary ---- */
+
+/* Words of a list that no line can be are unknown, and the model is read all the same. */
+static void
+words_without_a_line(void)
+{
+    static const char *const words[] = {"a\nb", "", "c\r", "d"};
+    const lm_method *method = lm_method_find("tagging", "layers");
+    void *options = options_of(method, "[{\"embedding\": 2}, {\"linear\": 2}]", 0.02, 1);
+    const lm_train_watch watch = {.report = ignore_step};
+    lm_text list[4], tag_list[4];
+    lm_train_words tokens = {list, 4}, tag_words = {tag_list, 4};
+    const lm_train_rows taken = {.count = 1, .columns = 2, .words = {&tokens, &tag_words}};
+    lm_train_outcome made = {.file_count = 0};
+    void *training = NULL;
+    loaded_model loaded;
+    fake_source fake;
+    lm_source source;
+    lm_context ctx;
+
+    for (int i = 0; i < 4; i++) {
+        list[i] = text_of(words[i]);
+        tag_list[i] = text_of(i % 2 ? "B" : "O");
+    }
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, method->open(&ctx, options, 0, &training));
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(&ctx, method->add_rows(training, &taken));
+    CHECK_OK(&ctx, method->fit(training, &watch));
+    CHECK_OK(&ctx, method->write(training, &made));
+    method->close(training);
+    CHECK_EQ_INT(made.files[1].bytes.size, strlen("<pad>\n<unk>\nd\n"));
+    source = source_of(&made, file_names, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    loaded_close(&ctx, &loaded);
+    free_outcome(&made);
+    free(options);
+}
 
 static void
 vocabulary(void)
@@ -599,7 +813,11 @@ static const unit_case cases[] = {
     {"nets tag tokens", tags_tokens},
     {"options that are refused", refused_options},
     {"damaged folders", damaged_folders},
+    {"a cut section", cut_section},
+    {"a window holds a token", small_window},
+    {"damaged bytes", damaged_bytes},
     {"a vocabulary is Counter's", vocabulary},
+    {"words without a line", words_without_a_line},
     {"every allocation and poll may fail", failures},
     {"every read may fail", failing_reads},
 };

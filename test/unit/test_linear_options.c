@@ -138,6 +138,11 @@ out_of_scope(void)
     CHECK_EQ_INT(found, 1000);
     loaded_close(&ctx, &loaded);
     method_free(&outcome);
+    o.out_of_scope =
+        "{\"label\": \"none\", \"coverage\": 1e-12}"; /* the greatest number is the last */
+    CHECK_OK(&ctx, train_clouds(&ctx, &o, &outcome));
+    CHECK_NEAR(method_value(&outcome, "scope_covered"), 1.0 / 180, 1e-9);
+    method_free(&outcome);
 }
 
 static void

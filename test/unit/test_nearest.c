@@ -4,9 +4,11 @@
  */
 #include "train/nearest.h"
 
+#include "damage.h"
 #include "method.h"
 #include "model/head.h"
 #include "task/score.h"
+#include "train/outcome.h"
 #include "training_golden.h"
 
 static const char *const names[GOLDEN_LABELS] = {"a", "b", "c"};
@@ -163,6 +165,129 @@ damaged_files(void)
     damaged("\"a\", \"b\", \"c\"", "\"a\",      \"b\"", "an example of the head has no label");
 }
 
+/* Tensors of examples that do not fit, and sections. */
+static void
+wrong_examples(void)
+{
+    static const char *const headers[] = {
+        "\"examples\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},\"classes\":{"
+        "\"dtype\":\"U32\",\"shape\":[2],\"data_offsets\":[16,24]}",
+        "\"classes\":{\"dtype\":\"U32\",\"shape\":[2],\"data_offsets\":[16,24]},\"other\":{"
+        "\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}",
+        "\"examples\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}",
+        "\"examples\":{\"dtype\":\"U32\",\"shape\":[2,2],\"data_offsets\":[0,16]},\"classes\":{"
+        "\"dtype\":\"U32\",\"shape\":[2],\"data_offsets\":[16,24]}",
+        "\"examples\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},\"classes\":{"
+        "\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[16,24]}",
+        "\"examples\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"classes\":{"
+        "\"dtype\":\"U32\",\"shape\":[2],\"data_offsets\":[16,24]}",
+        "\"examples\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},\"classes\":{"
+        "\"dtype\":\"U32\",\"shape\":[1,2],\"data_offsets\":[16,24]}",
+        "\"examples\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]},\"classes\":{"
+        "\"dtype\":\"U32\",\"shape\":[2],\"data_offsets\":[16,24]}",
+        "\"classes\":{\"dtype\":\"U32\",\"shape\":[4],\"data_offsets\":[0,16]},\"examples\":{"
+        "\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[16,24]}",
+        "\"examples\":{\"dtype\":\"F32\",\"shape\":[0,2],\"data_offsets\":[0,0]},\"classes\":{"
+        "\"dtype\":\"U32\",\"shape\":[0],\"data_offsets\":[0,0]}",
+    };
+    static const char json[] =
+        "{\"format\": 2, \"task\": \"classification\", \"neighbours\": {\"k\": 2, \"weights\": "
+        "\"uniform\"}, \"dimensions\": 2, \"labels\": [\"a\", \"b\"]}";
+
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        char bytes[1024] = {0};
+        const uint64_t length = strlen(headers[i]) + 2;
+        fake_source fake = {.count = 0};
+        const lm_source source = fake_open(&fake);
+        loaded_model loaded;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        memcpy(bytes, &length, sizeof length);
+        snprintf(bytes + sizeof length, sizeof bytes - sizeof length, "{%s}", headers[i]);
+        memset(bytes + sizeof length + length, 0, 24);
+        fake_add(&fake, LM_HEAD_JSON, json);
+        fake_add_bytes(&fake, LM_HEAD_TENSORS, bytes,
+                       sizeof length + length +
+                           (i == 2 || i == 8 ? 24
+                            : i == 9         ? 0
+                                             : 24));
+        CHECK_EQ_INT(loaded_open(&ctx, &source, lm_kernels_active(), &loaded),
+                     i == 0 ? LM_OK : LM_BAD_MODEL);
+        if (i == 0)
+            loaded_close(&ctx, &loaded);
+    }
+}
+
+static void
+wrong_sections(void)
+{
+    static const struct {
+        uint64_t count;
+        uint32_t k, by_distance;
+        lm_status status;
+    } tried[] = {{2, 1, 0, LM_OK},
+                 {2, 0, 0, LM_INTERNAL},
+                 {2, LM_NEIGHBOURS_K_MAX + 1, 0, LM_INTERNAL},
+                 {UINT64_MAX, 1, 0, LM_INTERNAL},
+                 {100000, 1, 0, LM_INTERNAL}};
+    uint64_t section[64] = {0};
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++) {
+        lm_head head = {.labels = 2, .width = 2};
+
+        memcpy(section, &tried[i], 16);
+        CHECK_EQ_INT(lm_head_bind(&ctx, section, sizeof section, &head), tried[i].status);
+        CHECK_EQ_INT(lm_head_bind(&ctx, section, 8, &head), LM_INTERNAL);
+    }
+}
+
+static lm_status
+ask(lm_context *ctx, const lm_model *model)
+{
+    const lm_head *head = lm_model_head(model);
+    float *x, *out;
+
+    if (!head)
+        return LM_OK;
+    x = calloc((size_t)head->width, sizeof *x);
+    out = malloc((size_t)head->labels * sizeof *out);
+    x[0] = 1;
+    lm_head_logits(model->kernels, head, x, NULL, out);
+    lm_score(model->kernels, head->scoring, (size_t)head->labels, out);
+    free(x);
+    free(out);
+    return LM_OK;
+}
+
+/* Of format 2: neighbours, and a scoring. */
+static void
+damaged_bytes(void)
+{
+    const lm_head scored = {.labels = GOLDEN_LABELS,
+                            .width = GOLDEN_WIDTH,
+                            .names = names,
+                            .weight = golden_x,
+                            .bias = golden_test,
+                            .scoring = LM_SCORING_CUMULATIVE};
+    lm_train_outcome outcome;
+    fake_source fake;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, &lm_method_knn, &(knn_options){4, "distance"}, 7, &outcome));
+    (void)method_source(&outcome, &fake);
+    damage_files(&fake, 1500, 1, ask);
+    method_free(&outcome);
+    lm_outcome_open_files(&ctx, &outcome, LM_HEAD_JSON, LM_HEAD_TENSORS);
+    CHECK_OK(&ctx, lm_head_write(&ctx, &scored, &outcome.files[0].bytes, &outcome.files[1].bytes));
+    (void)method_source(&outcome, &fake);
+    damage_files(&fake, 1500, 2, ask);
+    method_free(&outcome);
+}
+
 static void
 survives_faults(void)
 {
@@ -206,6 +331,9 @@ static const unit_case cases[] = {
     {"neighbours at the same place", same_place},
     {"wrong options", wrong_options},
     {"damaged files of neighbours", damaged_files},
+    {"wrong examples", wrong_examples},
+    {"wrong sections of heads", wrong_sections},
+    {"damaged bytes of heads", damaged_bytes},
     {"nearest survives faults", survives_faults},
 };
 

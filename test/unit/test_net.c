@@ -686,18 +686,18 @@ initial(void)
     lm_arena_init(&arena, &ctx);
     CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &json));
     CHECK_OK(&ctx, lm_net_make(&ctx, &arena, json, &source, &net));
-    lm_net_init(&net, 0, 7, values);
+    CHECK_OK(&ctx, lm_net_init(&ctx, &net, 0, 7, values));
     for (int i = 0; i < 10000; i++) {
         sum += (double)values[i];
         squares += (double)values[i] * (double)values[i];
     }
     CHECK_NEAR(sum / 10000, 0, 0.05);
     CHECK_NEAR(squares / 10000, 1, 0.08);
-    lm_net_init(&net, 0, 7, again);
+    CHECK_OK(&ctx, lm_net_init(&ctx, &net, 0, 7, again));
     CHECK(memcmp(values, again, sizeof values) == 0);
-    lm_net_init(&net, 0, 8, again);
+    CHECK_OK(&ctx, lm_net_init(&ctx, &net, 0, 8, again));
     CHECK(memcmp(values, again, sizeof values) != 0);
-    lm_net_init(&net, 1, 7, values); /* (64, 50), within 1 / √16 */
+    CHECK_OK(&ctx, lm_net_init(&ctx, &net, 1, 7, values)); /* (64, 50), within 1 / √16 */
     for (int i = 0; i < 3200; i++)
         most = fmax(most, fabs((double)values[i]));
     CHECK(most <= 0.25 && most > 0.24);

@@ -804,9 +804,57 @@ too_long(void)
 typedef struct section_fields {
     uint64_t seed, hash_seed, names;
     uint32_t features, slots;
-    int32_t labels, width, low, high, hash_bits;
-    uint8_t kind, words, lowercase, binary, sublinear, norm;
+    int32_t labels, width, low, high, hash_bits, rank, also_low, also_high;
+    uint8_t kind, words, lowercase, binary, sublinear, norm, has_tree, also;
 } section_fields;
+
+/* Each number out of its range, beside others that are sane. */
+static void
+bad_fields(lm_context *ctx)
+{
+    static const section_fields sane = {
+        .names = 3, .labels = 2, .features = 3, .slots = 4, .low = 1, .high = 2};
+    section_fields tried[22];
+    uint64_t section[512] = {0};
+    lm_ngram_head view;
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++)
+        tried[i] = sane;
+    tried[n++].features = 0;
+    tried[n++].features = UINT32_MAX;
+    tried[n++].labels = 0;
+    tried[n++].labels = INT32_MAX;
+    tried[n++].width = -1;
+    tried[n++].width = INT32_MAX;
+    tried[n++].names = UINT64_MAX;
+    tried[n++].rank = -1;
+    tried[n++].rank = INT32_MAX;
+    tried[n++].has_tree = 1;
+    tried[n].rank = 1;
+    tried[n].labels = 1;
+    tried[n++].has_tree = 1;
+    tried[n++].also = 3;
+    tried[n++].also_low = -1;
+    tried[n++].also_low = 1;
+    tried[n].also_low = 1;
+    tried[n++].also_high = LM_NGRAM_LONGEST + 1;
+    tried[n++].norm = UINT8_MAX;
+    tried[n++].kind = 3;
+    tried[n++].words = LM_WORD_KIND_COUNT;
+    tried[n++].rank = 1000; /* more than the section holds */
+    for (size_t i = 0; i < n; i++) {
+        memcpy(section, &tried[i], sizeof tried[i]);
+        CHECK_EQ_INT(lm_ngram_head_bind(ctx, section, sizeof section, &view), LM_INTERNAL);
+    }
+    tried[n].rank = 2;
+    tried[n].has_tree = 1;
+    tried[n].words = LM_WORD_KIND_COUNT - 1;
+    tried[n].also = 2;
+    tried[n].also_low = tried[n].also_high = 3;
+    memcpy(section, &tried[n], sizeof tried[n]);
+    CHECK_OK(ctx, lm_ngram_head_bind(ctx, section, sizeof section, &view));
+}
 
 static void
 bad_section(void)
@@ -841,6 +889,7 @@ bad_section(void)
         memcpy(section, &fields, sizeof fields);
         CHECK_EQ_INT(lm_ngram_head_bind(&ctx, section, sizeof section, &view), tried[i].status);
     }
+    bad_fields(&ctx);
 }
 
 /* ---- Sizes ---- */

@@ -148,6 +148,32 @@ few_rows(void)
     }
 }
 
+/* Squares beyond a float would leave rows without neighbours. */
+static void
+long_vectors(void)
+{
+    enum { ROWS = 20, COUNT = 4 };
+    static const float lengths[] = {3e18f, 4e18f, 1e30f, INFINITY, NAN};
+    const lm_umap_options options = {.neighbours = 5, .min_distance = 0.1, .epochs = 3, .seed = 1};
+    float *values = make_rows(ROWS, 3, 1), distances[ROWS * COUNT];
+    uint32_t numbers[ROWS * COUNT];
+    double points[2 * ROWS];
+
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        const lm_vector_rows rows = {ROWS, WIDTH, values};
+        const lm_status wanted = i == 0 ? LM_OK : LM_BAD_ARGUMENT;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        for (size_t row = 0; row < 4; row++)
+            values[row * WIDTH + row] = row % 2 ? lengths[i] : -lengths[i];
+        CHECK_EQ_INT(lm_neighbour_lists(&ctx, &rows, COUNT, 1, numbers, distances), wanted);
+        if (isfinite(lengths[i]))
+            CHECK_EQ_INT(lm_umap(&ctx, &rows, &options, points), wanted);
+    }
+    free(values);
+}
+
 static void
 faults(void)
 {
@@ -189,6 +215,7 @@ static const unit_case cases[] = {{"exact neighbours", exact_neighbours},
                                   {"many neighbours", many_neighbours},
                                   {"groups", groups},
                                   {"few rows", few_rows},
+                                  {"long vectors", long_vectors},
                                   {"faults", faults}};
 
 UNIT_MAIN(cases)

@@ -43,7 +43,7 @@ learn(void *training, const char *const *texts, size_t count, size_t batch,
             taken[j] = (lm_text){texts[i + j], strlen(texts[i + j])};
         LM_TRY(method->add_rows(training, &part));
     }
-    LM_TRY(method->fit(training, &(lm_train_watch){ignore, NULL}));
+    LM_TRY(method->fit(training, &(lm_train_watch){.report = ignore}));
     return method->write(training, outcome);
 }
 

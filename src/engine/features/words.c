@@ -89,7 +89,7 @@ place_of_keras(uint32_t c)
     return c > 0 && c < 0x80 && strchr(out, (int)c) ? LM_WORD_OUT : LM_WORD_IN;
 }
 
-const lm_word_kind lm_word_kinds[] = {
+const lm_word_kind lm_word_kinds[LM_WORD_KIND_COUNT + 1] = {
     {"words", place_of_words, 2},
     {"unicode", place_of_unicode, 1},
     {"whitespace", place_of_whitespace, 1},

@@ -47,7 +47,9 @@ typedef struct lm_word_kind {
  * "keras": what Keras' Tokenizer has with its own filters: all but ASCII punctuation other than the
  *     apostrophe, space, tab and newline.
  */
-extern const lm_word_kind lm_word_kinds[]; /* ends with a row without a name */
+#define LM_WORD_KIND_COUNT 4
+extern const lm_word_kind
+    lm_word_kinds[LM_WORD_KIND_COUNT + 1]; /* ends with a row without a name */
 
 /* By name, or NULL. */
 const lm_word_kind *lm_word_kind_find(const char *name);

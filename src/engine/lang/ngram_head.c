@@ -765,7 +765,7 @@ is_sane(const section_head *head)
            head->also_low >= 0 && head->also_low <= head->also_high &&
            head->also_high <= LM_NGRAM_LONGEST && has_slots(head) && head->low >= 1 &&
            head->low <= head->high && head->high <= LM_NGRAM_LONGEST &&
-           head->norm < LM_ROW_NORM_COUNT && head->kind < 3 && head->words < 3;
+           head->norm < LM_ROW_NORM_COUNT && head->kind < 3 && head->words < LM_WORD_KIND_COUNT;
 }
 
 lm_status

@@ -345,7 +345,7 @@ lm_head_bind(lm_context *ctx, const void *section, size_t size, lm_head *head)
                                        .k = (int)start.k,
                                        .by_distance = start.by_distance != 0};
     if (start.count > LM_NEIGHBOURS_NUMBERS_MAX || start.k > LM_NEIGHBOURS_K_MAX ||
-        size < lm_head_size(head))
+        (start.count > 0 && start.k == 0) || size < lm_head_size(head))
         return lm_raise(ctx, LM_INTERNAL, "the head in the image is truncated");
     bytes += lm_align_up(sizeof start);
     if (start.count > 0) {

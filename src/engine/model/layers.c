@@ -242,15 +242,31 @@ begin(lm_planner *p)
     return make_tokenizer(p, plan);
 }
 
+/* A window must have room for a token besides the special ones of a tokenizer.json. */
+static lm_status
+choose_window(lm_planner *p, const lm_tokenizer *tokenizer)
+{
+    const int own = (int)lm_layers_planned(p)->settings.longest, asked = lm_planned_window(p, own);
+    const int least = lm_window_least(tokenizer);
+    char allowed[80];
+
+    if (asked > 0)
+        LM_TRY(lm_window_check(p->ctx, asked, least, LM_LAYERS_LONGEST));
+    p->plan->info.max_tokens = asked > 0 ? asked : own;
+    if (p->plan->info.max_tokens >= least)
+        return LM_OK;
+    snprintf(allowed, sizeof allowed, "an integer from %d to %d", least, LM_LAYERS_LONGEST);
+    return refuse(p, "max_length", allowed);
+}
+
 static lm_status
 check_tokenizer(lm_planner *p)
 {
-    const int own = (int)lm_layers_planned(p)->settings.longest, asked = lm_planned_window(p, own);
+    const lm_planned_section *section = &p->plan->sections[LM_SECTION_TOKENIZER];
+    lm_tokenizer tokenizer;
 
-    if (asked > 0)
-        LM_TRY(lm_window_check(p->ctx, asked, 1, LM_LAYERS_LONGEST));
-    p->plan->info.max_tokens = asked > 0 ? asked : own;
-    return LM_OK;
+    LM_TRY(lm_tokenizer_bind(p->ctx, section->state, section->size, &tokenizer));
+    return choose_window(p, &tokenizer);
 }
 
 static lm_status

@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "model/head.h"
 #include "model/kinds.h"
+#include "model/layers.h"
 #include "model/vectors.h"
 #include "model/window.h"
 
@@ -422,6 +423,8 @@ lm_model_set_window(lm_context *ctx, lm_model *model, int window)
     if (model->views[LM_SECTION_WEIGHTS])
         LM_TRY(lm_window_check(ctx, window, tokenizer ? lm_window_least(tokenizer) : 1,
                                lm_weights_dims(model->views[LM_SECTION_WEIGHTS])->window));
+    if (model->views[LM_SECTION_NET])
+        LM_TRY(lm_window_check(ctx, window, lm_window_least(tokenizer), LM_LAYERS_LONGEST));
     model->info.max_tokens = window;
     return LM_OK;
 }

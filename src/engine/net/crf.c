@@ -11,6 +11,9 @@
 
 #include "net/kinds.h"
 
+#define POLL_EVERY \
+    16 /* labels: each has as many sums as there are labels, tens of thousands at most */
+
 /* ---- The layer ---- */
 
 static const char *
@@ -82,8 +85,9 @@ forwards(lm_context *ctx, const lm_crf *crf, size_t tokens, const float *x, doub
     const size_t c = crf->labels;
 
     for (size_t t = 0; t < tokens; t++) {
-        LM_TRY(lm_poll(ctx));
         for (size_t j = 0; j < c; j++) {
+            if (j % POLL_EVERY == 0)
+                LM_TRY(lm_poll(ctx));
             for (size_t i = 0; t > 0 && i < c; i++)
                 row[i] = alpha[(t - 1) * c + i] + (double)crf->transitions[i * c + j];
             alpha[t * c + j] =
@@ -104,8 +108,9 @@ backwards(lm_context *ctx, const lm_crf *crf, size_t tokens, const float *x, dou
     const size_t c = crf->labels;
 
     for (size_t t = tokens; t-- > 0;) {
-        LM_TRY(lm_poll(ctx));
         for (size_t i = 0; i < c; i++) {
+            if (i % POLL_EVERY == 0)
+                LM_TRY(lm_poll(ctx));
             for (size_t j = 0; t + 1 < tokens && j < c; j++)
                 row[j] = (double)crf->transitions[i * c + j] + (double)x[(t + 1) * c + j] +
                          beta[(t + 1) * c + j];
@@ -130,21 +135,26 @@ path_score(const lm_crf *crf, size_t tokens, const float *x, const int32_t *labe
 }
 
 /* Probabilities of pairs, less the pair that is. */
-static void
-transitions_back(const lm_crf *crf, size_t tokens, const float *x, const int32_t *labels,
-                 double weight, const double *alpha, const double *beta, double all)
+static lm_status
+transitions_back(lm_context *ctx, const lm_crf *crf, size_t tokens, const float *x,
+                 const int32_t *labels, double weight, const double *alpha, const double *beta,
+                 double all)
 {
     const size_t c = crf->labels;
 
     for (size_t t = 1; t < tokens; t++) {
-        for (size_t i = 0; i < c; i++)
+        for (size_t i = 0; i < c; i++) {
+            if (i % POLL_EVERY == 0)
+                LM_TRY(lm_poll(ctx));
             for (size_t j = 0; j < c; j++)
                 crf->dtransitions[i * c + j] +=
                     (float)(exp(alpha[(t - 1) * c + i] + (double)crf->transitions[i * c + j] +
                                 (double)x[t * c + j] + beta[t * c + j] - all) /
                             weight);
+        }
         crf->dtransitions[(size_t)labels[t - 1] * c + (size_t)labels[t]] -= (float)(1 / weight);
     }
+    return LM_OK;
 }
 
 /* Probabilities of labels, less the label that is. */
@@ -181,7 +191,7 @@ lm_crf_loss(lm_context *ctx, const lm_crf *crf, size_t tokens, const float *x,
         return LM_OK;
     LM_TRY(backwards(ctx, crf, tokens, x, beta, row));
     if (crf->dtransitions)
-        transitions_back(crf, tokens, x, labels, weight, alpha, beta, all);
+        LM_TRY(transitions_back(ctx, crf, tokens, x, labels, weight, alpha, beta, all));
     labels_back(crf, tokens, labels, weight, alpha, beta, all, dx);
     return LM_OK;
 }
@@ -203,14 +213,17 @@ lm_crf_marginals(lm_context *ctx, const lm_crf *crf, size_t tokens, const float 
 /* ---- The best path ---- */
 
 /* best (C) becomes that of the token; from (C): the label before. */
-static void
-best_step(const lm_crf *crf, const float *x, const double *before, double *best, double *from)
+static lm_status
+best_step(lm_context *ctx, const lm_crf *crf, const float *x, const double *before, double *best,
+          double *from)
 {
     const size_t c = crf->labels;
 
     for (size_t j = 0; j < c; j++) {
         size_t chosen = 0;
 
+        if (j % POLL_EVERY == 0)
+            LM_TRY(lm_poll(ctx));
         for (size_t i = 1; i < c; i++)
             if (before[i] + (double)crf->transitions[i * c + j] >
                 before[chosen] + (double)crf->transitions[chosen * c + j])
@@ -218,6 +231,7 @@ best_step(const lm_crf *crf, const float *x, const double *before, double *best,
         best[j] = before[chosen] + (double)crf->transitions[chosen * c + j] + (double)x[j];
         from[j] = (double)chosen;
     }
+    return LM_OK;
 }
 
 lm_status
@@ -230,10 +244,8 @@ lm_crf_decode(lm_context *ctx, const lm_crf *crf, size_t tokens, const float *x,
 
     for (size_t j = 0; j < c; j++)
         best[j] = (double)crf->start[j] + (double)x[j];
-    for (size_t t = 1; t < tokens; t++) {
-        LM_TRY(lm_poll(ctx));
-        best_step(crf, x + t * c, best + (t - 1) * c, best + t * c, from + t * c);
-    }
+    for (size_t t = 1; t < tokens; t++)
+        LM_TRY(best_step(ctx, crf, x + t * c, best + (t - 1) * c, best + t * c, from + t * c));
     best += (tokens - 1) * c;
     for (size_t j = 1; j < c; j++)
         if (best[j] + (double)crf->end[j] > best[last] + (double)crf->end[last])

@@ -9,6 +9,8 @@
 
 #include "base/rng.h"
 
+#define POLL_EVERY 65536 /* values that are drawn */
+
 static const char *const act_names[LM_ACT_COUNT] = {
     [LM_ACT_NONE] = "none", [LM_ACT_GELU] = "gelu", [LM_ACT_GELU_TANH] = "gelu_tanh",
     [LM_ACT_RELU] = "relu", [LM_ACT_SILU] = "silu", [LM_ACT_TANH] = "tanh",
@@ -469,15 +471,19 @@ normal(lm_rng *rng)
     return sqrt(-2 * log(a)) * cos(6.28318530717958647692 * b);
 }
 
-void
-lm_net_init(const lm_net *net, size_t param, uint64_t seed, float *values)
+lm_status
+lm_net_init(lm_context *ctx, const lm_net *net, size_t param, uint64_t seed, float *values)
 {
     const lm_net_param *p = &net->params[param];
     const double middle = (double)p->middle, spread = (double)p->spread;
     lm_rng rng;
 
     lm_rng_seed(&rng, seed + param * 0x9e3779b97f4a7c15u);
-    for (size_t i = 0; i < p->rows * p->columns; i++)
+    for (size_t i = 0; i < p->rows * p->columns; i++) {
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(ctx));
         values[i] = (float)(p->normal ? middle + spread * normal(&rng)
                                       : middle + spread * (2 * lm_rng_uniform(&rng) - 1));
+    }
+    return LM_OK;
 }

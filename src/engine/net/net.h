@@ -45,7 +45,8 @@ lm_status lm_net_make(lm_context *ctx, lm_arena *arena, const lm_json *layers,
 /* Append the description as JSON. */
 lm_status lm_net_write(const lm_net *net, lm_buffer *out);
 
-/* Values of a parameter before training, from the seed and the parameter's number. */
-void lm_net_init(const lm_net *net, size_t param, uint64_t seed, float *values);
+/* Values of a parameter before training, from the seed and the parameter's number. Polls. */
+lm_status lm_net_init(lm_context *ctx, const lm_net *net, size_t param, uint64_t seed,
+                      float *values);
 
 #endif

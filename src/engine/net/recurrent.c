@@ -348,9 +348,12 @@ pack_across(const lm_layer_run *run, const net_tape *tape, size_t param, size_t 
     const float *weight = run->values[param + 1];
     const lm_matrix matrix = {.n = units, .k = wide, .values = tape->across};
 
-    for (size_t i = 0; i < wide; i++)
+    for (size_t i = 0; i < wide; i++) {
+        if (i % 64 == 0)
+            LM_TRY(lm_poll(run->ctx));
         for (size_t j = 0; j < units; j++)
             tape->across[j * wide + i] = weight[i * units + j];
+    }
     return lm_pack(run->ctx, &run->kernels->products[LM_PRECISION_F32], &matrix, tape->packed);
 }
 

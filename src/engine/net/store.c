@@ -70,10 +70,8 @@ take_memory(lm_net_store *store, uint64_t seed)
     store->packed = (void **)(store->grads + count);
     store->touched = (unsigned char **)(store->packed + count);
     (void)lay(store, (char *)lm_align_up((size_t)(uintptr_t)store->memory));
-    for (size_t i = 0; i < count; i++) {
-        LM_TRY(lm_poll(store->ctx));
-        lm_net_init(store->net, i, seed, store->params[i].value);
-    }
+    for (size_t i = 0; i < count; i++)
+        LM_TRY(lm_net_init(store->ctx, store->net, i, seed, store->params[i].value));
     return LM_OK;
 }
 

@@ -20,6 +20,7 @@
 #define LIST_ROWS 256        /* about */
 #define PROBES 16            /* lists that a list meets, itself among them */
 #define POLL_EVERY 256       /* rows */
+#define MOST_SQUARE 1e37 /* of a length: what comes of such is finite, and each pair is offered */
 
 typedef struct search {
     lm_context *ctx;
@@ -267,6 +268,8 @@ measure_squares(search *s)
 
             sum += value * value;
         }
+        if (!(sum < MOST_SQUARE))
+            return lm_raise(s->ctx, LM_BAD_ARGUMENT, "a vector is too long to be compared");
         s->squares[i] = (float)sum;
         for (size_t k = 0; k < s->count; k++)
             s->distances[i * s->count + k] = INFINITY;

@@ -13,7 +13,7 @@
 /*
  * The `count` nearest of each row, at most rows − 1 and LM_NEIGHBOURS_MOST, nearest first, by
  * Euclidean distance: into numbers and distances (rows, count). The same rows and seed give the
- * same. Polls.
+ * same. LM_BAD_ARGUMENT: a vector's length is beyond 3e18, or no number. Polls.
  */
 lm_status lm_neighbour_lists(lm_context *ctx, const lm_vector_rows *vectors, size_t count,
                              uint64_t seed, uint32_t *numbers, float *distances);

@@ -16,6 +16,7 @@
 #include "search/principal.h"
 
 #define POLL_EVERY 2048
+#define POLL_EDGES 128 /* rows whose edges are looked for among those of their neighbours */
 #define BISECTIONS 64
 #define NEGATIVES 5
 #define MOST_STEP 4.0f /* of a gradient's component */
@@ -149,15 +150,20 @@ put_edges(graph *g, size_t *at, size_t row, const uint32_t *numbers, const float
     }
 }
 
-static void
-count_edges(graph *g, const uint32_t *numbers, const float *weights, size_t *counts)
+static lm_status
+count_edges(lm_context *ctx, graph *g, const uint32_t *numbers, const float *weights,
+            size_t *counts)
 {
-    for (size_t row = 0; row < g->rows; row++)
+    for (size_t row = 0; row < g->rows; row++) {
+        if (row % POLL_EDGES == 0)
+            LM_TRY(lm_poll(ctx));
         for (size_t i = row * g->neighbours; i < (row + 1) * g->neighbours; i++) {
             counts[row]++;
             if (weight_from(g, numbers, weights, numbers[i], (uint32_t)row) == 0)
                 counts[numbers[i]]++;
         }
+    }
+    return LM_OK;
 }
 
 /* The union of what both ends say: a + b − a · b. */
@@ -165,7 +171,7 @@ static lm_status
 join_edges(lm_context *ctx, graph *g, const uint32_t *numbers, const float *weights, size_t *at)
 {
     memset(at, 0, g->rows * sizeof *at);
-    count_edges(g, numbers, weights, at);
+    LM_TRY(count_edges(ctx, g, numbers, weights, at));
     for (size_t row = 0; row < g->rows; row++) {
         const size_t here = at[row];
 
@@ -179,7 +185,7 @@ join_edges(lm_context *ctx, graph *g, const uint32_t *numbers, const float *weig
     if (!g->ends || !g->weights)
         return LM_NO_MEMORY;
     for (size_t row = 0; row < g->rows; row++) {
-        if (row % POLL_EVERY == 0)
+        if (row % POLL_EDGES == 0)
             LM_TRY(lm_poll(ctx));
         put_edges(g, at, row, numbers, weights);
     }

@@ -23,7 +23,6 @@
 #include "train/outcome.h"
 #include "train/split.h"
 
-#define POLL_EVERY 64 /* rows */
 #define LANES 16
 #define SMALLEST_SHARE 1e-5f /* of a wrong label: less teaches nothing that can be measured */
 #define MOST_CALIBRATED 16384
@@ -396,8 +395,7 @@ learn_rows(fasttext *f, size_t count, int64_t before, int64_t all)
         f->mean_loss = 0;
         shuffle(&rng, f->walk, count);
         for (size_t i = 0; i < count; i++, step++) {
-            if (i % POLL_EVERY == 0)
-                LM_TRY(lm_poll(f->ctx));
+            LM_TRY(lm_poll(f->ctx)); /* thousands of labels are milliseconds a row */
             learn_row(f, f->walk[i], (float)(f->options.lr * (1 - step / steps)));
         }
         report_epoch(f, before + epoch + 1, all, count);

@@ -84,14 +84,23 @@ read_count(const lm_json *value, int64_t low, int64_t *number)
     return *number >= low && *number <= INT32_MAX;
 }
 
+/* A line of vocab.txt. */
+static bool
+is_special(const lm_json *word)
+{
+    const char *bytes = word->type == LM_JSON_STRING ? word->as.string.bytes : "";
+
+    return bytes[0] != '\0' && strlen(bytes) == word->as.string.length && !strpbrk(bytes, "\r\n");
+}
+
 static lm_status
 read_specials(layers_training *t, const lm_json *value)
 {
     const lm_json *pad = value->type == LM_JSON_ARRAY ? value->as.items.first : NULL;
     const lm_json *unknown = pad ? pad->next : NULL;
 
-    if (!unknown || value->as.items.count != 2 || pad->type != LM_JSON_STRING ||
-        unknown->type != LM_JSON_STRING || lm_json_is_string(pad, unknown->as.string.bytes))
+    if (!unknown || value->as.items.count != 2 || !is_special(pad) || !is_special(unknown) ||
+        lm_json_is_string(pad, unknown->as.string.bytes))
         return refuse(t->ctx, "vocabulary.specials", "two words: for padding, and for others");
     t->data.cut.pad = pad->as.string.bytes;
     t->data.cut.unknown = unknown->as.string.bytes;
@@ -405,6 +414,7 @@ map_labels(layers_training *t)
         return LM_NO_MEMORY;
     LM_TRY(lm_train_labels_names(labels, &t->arena, &names));
     for (uint32_t i = 0; i < labels->names.count; i++) {
+        LM_TRY(lm_poll(t->ctx));
         to[i] = 0;
         while (to[i] < t->settings.label_count && strcmp(t->settings.labels[to[i]], names[i]) != 0)
             to[i]++;

@@ -8,6 +8,8 @@
 #include "base/lower.h"
 #include "base/utf8.h"
 
+#define UNKNOWN 1 /* the second special word */
+
 lm_status
 lm_layers_data_open(lm_layers_data *data, lm_context *ctx, const lm_layers_task *task)
 {
@@ -146,6 +148,16 @@ add_text(lm_layers_data *data, lm_text text)
     return data->base ? encode(data, text, false) : cut_text(data, text);
 }
 
+/* What no line of vocab.txt can be is unknown: no text is cut to it either. */
+static bool
+is_a_line(lm_text word)
+{
+    for (size_t i = 0; i < word.length; i++)
+        if (word.bytes[i] == '\n' || word.bytes[i] == '\r')
+            return false;
+    return word.length > 0;
+}
+
 static lm_status
 add_words(lm_layers_data *data, const lm_train_words *list)
 {
@@ -154,7 +166,10 @@ add_words(lm_layers_data *data, const lm_train_words *list)
 
         if (!data->base)
             LM_TRY(lower_text(data, &word));
-        LM_TRY(data->base ? encode(data, word, true) : add_word(data, word));
+        if (data->base)
+            LM_TRY(encode(data, word, true));
+        else
+            LM_TRY(is_a_line(word) ? add_word(data, word) : add_token(data, UNKNOWN));
     }
     return LM_OK;
 }
@@ -230,7 +245,7 @@ write_vocab(lm_layers_data *data, const uint32_t *numbers, uint32_t count, int32
             lm_buffer *vocab)
 {
     for (uint32_t i = 0; i < data->vocabulary.tokens.count; i++)
-        ids[i] = 1;
+        ids[i] = UNKNOWN;
     for (uint32_t id = 0; id < count; id++) {
         size_t length;
         const char *bytes = lm_intern_bytes(&data->vocabulary.tokens, numbers[id], &length);
@@ -268,6 +283,8 @@ cut_rows(lm_layers_data *data, const int32_t *ids)
         at += kept;
         offsets[row + 1] = at;
     }
+    if (!data->task->by_text)
+        data->labels.rows = at;
     return LM_OK;
 }
 

@@ -254,7 +254,8 @@ compare_floats(const void *a, const void *b)
 static lm_status
 choose_threshold(linear *l, const lm_held_out *h)
 {
-    const size_t k = (size_t)((1 - l->scope.coverage) * ((double)h->count + 1) + 1e-9);
+    const double share = (1 - l->scope.coverage) * ((double)h->count + 1) + 1e-9;
+    const size_t k = share < (double)h->count ? (size_t)share : h->count;
     float *greatest;
     size_t beyond = 0;
     lm_status status;

@@ -19,6 +19,7 @@
 #define MOST_ASKED 1000   /* rows */
 #define PLAIN_SCALE 20.0f /* of cosines, where there is nothing to choose it on */
 #define MOST_WEIGHTS ((size_t)1 << 26)
+#define MOST_SCORES ((size_t)1 << 24)
 
 typedef struct nearest_options {
     int64_t k;
@@ -119,7 +120,8 @@ nearest_lacking(const void *training, const char **hint)
 static lm_status
 choose_asked(nearest *n)
 {
-    const size_t rows = n->vectors.rows, count = rows < MOST_ASKED ? rows : MOST_ASKED;
+    const size_t rows = n->vectors.rows, most = MOST_SCORES / n->labels.names.count + 1;
+    const size_t fits = most < MOST_ASKED ? most : MOST_ASKED, count = rows < fits ? rows : fits;
 
     n->of_label = lm_alloc_zero(n->ctx, n->labels.names.count * sizeof *n->of_label);
     n->asked = lm_alloc_array(n->ctx, count, sizeof *n->asked);

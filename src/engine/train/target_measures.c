@@ -20,9 +20,12 @@ lm_measure_number(lm_target_measures *measures, double actual, double guess)
 {
     const double off = guess - actual;
 
-    measures->count++;
+    if (measures->count++ == 0)
+        measures->origin = actual;
     measures->error += fabs(off);
     measures->square += off * off;
+    actual -= measures->origin; /* a correlation does not see it, and squares stay exact */
+    guess -= measures->origin;
     measures->sum[0] += actual;
     measures->sum[1] += guess;
     measures->squares[0] += actual * actual;

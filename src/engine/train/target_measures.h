@@ -11,6 +11,7 @@
 typedef struct lm_target_measures {
     size_t count;
     double error, square;                /* sums over numbers, or levels */
+    double origin;                       /* what the next are less: the first number */
     double sum[2], squares[2], products; /* of what is and what was said, for the correlation */
     size_t hits;                         /* levels, or whole sets */
     int levels;
