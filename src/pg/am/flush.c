@@ -147,6 +147,8 @@ read_row(reader *r, int number)
     if (r->count == LMTEXT_BATCH_ROWS || r->bytes >= BATCH_BYTES)
         embed_batch(r);
     MemoryContextSwitchTo(caller);
+    if (r->count == 0)
+        MemoryContextReset(r->batch);
 }
 
 /* Each row that the snapshot has, with its vector, is given to `row`. */

@@ -532,6 +532,24 @@ lmtext_words_merge(Relation index, BlockNumber block, lmtext_words_vacuum *vacuu
     MemoryContextDelete(memory);
 }
 
+static void
+merge_locked(Relation index, BlockNumber block, lmtext_words_vacuum *vacuum)
+{
+    lmtext_words_lock_merge(index, block);
+    lmtext_words_merge(index, block, vacuum);
+    lmtext_words_unlock_merge(index, block);
+}
+
+void
+lmtext_words_flush(Relation index)
+{
+    lmtext_words_vacuum vacuum = {NULL};
+    BlockNumber block = lmtext_words_block(index);
+
+    if (block != InvalidBlockNumber)
+        merge_locked(index, block, &vacuum);
+}
+
 void
 lmtext_words_vacuum_all(Relation index, IndexBulkDeleteResult *stats,
                         IndexBulkDeleteCallback callback, void *state)
@@ -542,9 +560,7 @@ lmtext_words_vacuum_all(Relation index, IndexBulkDeleteResult *stats,
 
     if (block == InvalidBlockNumber)
         return;
-    lmtext_words_lock_merge(index, block);
-    lmtext_words_merge(index, block, &vacuum);
-    lmtext_words_unlock_merge(index, block);
+    merge_locked(index, block, &vacuum);
     if (lmtext_index_has_vectors(index))
         return;
     lmtext_words_copy_root(index, block, &root);
