@@ -607,9 +607,10 @@ check_entries(checking *c)
         answer(c, "words",
                c->word_faults.twice + c->word_faults.missing + c->word_faults.stale == 0,
                psprintf(INT64_FORMAT " documents; " INT64_FORMAT " twice, " INT64_FORMAT
-                                     " missing, " INT64_FORMAT " with other words",
+                                     " missing, " INT64_FORMAT " with other words%s",
                         c->word_faults.documents, c->word_faults.twice, c->word_faults.missing,
-                        c->word_faults.stale));
+                        c->word_faults.stale,
+                        RecoveryInProgress() ? ", or came while a standby was checked" : ""));
 }
 
 /* Did a standby replay a merge of words meanwhile? Then pages that were read may be another's. */

@@ -264,7 +264,8 @@ void lmtext_words_join(Relation index, BlockNumber root);
 typedef struct lmtext_words_vacuum {
     IndexBulkDeleteCallback callback;
     void *state;
-    int64 removed, kept;
+    uint32 most; /* pages that are written anew; 0: as many as there are */
+    int64 removed;
 } lmtext_words_vacuum;
 void lmtext_words_merge(Relation index, BlockNumber root, lmtext_words_vacuum *vacuum);
 
