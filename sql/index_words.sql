@@ -166,6 +166,54 @@ UPDATE doc SET part = 7 WHERE id < 100;
 VACUUM doc;
 SELECT sound('doc_both');
 
+-- ---- Rows that wait for being embedded, beside words, which are there at once ----
+CREATE TABLE two (id int, body text NOT NULL) WITH (autovacuum_enabled = off);
+CREATE INDEX two_i ON two USING lmtext (body) WITH (model = 'm@1', words = true, pending_limit = 5000);
+CREATE FUNCTION numbers(index text DEFAULT 'two_i') RETURNS text LANGUAGE sql AS
+$$SELECT concat_ws(' ', rows, pending, '|', documents, words, segments, waiting) FROM lmtext.index_stats(index::regclass)$$;
+INSERT INTO two SELECT i, 'row w' || i % 7 || ' ' || md5(i::text) FROM generate_series(1, 700) i;
+SELECT numbers(), sound('two_i'), (SELECT count(*) FROM (SELECT body FROM two ORDER BY body <@> 'w3' LIMIT 100) x WHERE body ~ ' w3 ') AS found, numbers();
+DELETE FROM two WHERE id % 2 = 0;
+VACUUM (PARALLEL 0) two;
+SELECT numbers(), sound('two_i');
+-- Both are sorted in by index_flush.
+INSERT INTO two SELECT i, 'more w' || i % 7 || ' ' || md5(i::text) FROM generate_series(1001, 1100) i;
+SELECT numbers(), lmtext.index_flush('two_i'), numbers(), sound('two_i');
+SELECT lmtext.index_flush('doc_both'), lmtext.index_flush('two_i'), numbers();
+INSERT INTO two SELECT i, 'third w' || i % 7 || ' ' || md5(i::text) FROM generate_series(2001, 2100) i;
+DELETE FROM two WHERE id > 2050;
+BEGIN READ ONLY;
+SELECT count(*) FROM (SELECT id FROM two ORDER BY body <=> 'third' LIMIT 10) x;
+COMMIT;
+REINDEX INDEX CONCURRENTLY two_i;
+SELECT numbers(), sound('two_i');
+-- A model that the owner may not use any more keeps no table from being vacuumed; words go on.
+CREATE ROLE words_owner;
+GRANT USAGE, CREATE ON SCHEMA test_words TO words_owner;
+ALTER TABLE two OWNER TO words_owner;
+SELECT lmtext.grant_model('m@1', 'words_owner');
+INSERT INTO two SELECT i, 'fourth w' || i % 7 || ' ' || md5(i::text) FROM generate_series(3001, 3010) i;
+SELECT lmtext.revoke_model('m@1', 'words_owner');
+VACUUM two;
+SELECT numbers(), sound('two_i'), refusal($$SELECT id FROM test_words.two ORDER BY body OPERATOR(public.<=>) 'fourth' LIMIT 1$$);
+SELECT count(*) FROM (SELECT body FROM two ORDER BY body <@> 'fourth' LIMIT 10) x WHERE body ~ 'fourth';
+ALTER TABLE two OWNER TO CURRENT_USER;
+VACUUM two;
+SELECT numbers(), sound('two_i');
+DROP OWNED BY words_owner;
+DROP ROLE words_owner;
+-- Rows that are there were cut into words by the configuration that there was.
+SELECT refusal('ALTER INDEX two_i SET (words_config = ''english'')'), refusal('ALTER INDEX two_i SET (words_config = ''none'')'),
+       refusal('ALTER INDEX two_i SET (words_config = ''pg_catalog.simple'')');
+TRUNCATE two;
+ALTER INDEX two_i SET (words_config = 'test_words.plain');
+DROP INDEX doc_both;
+SELECT refusal('DROP TEXT SEARCH CONFIGURATION plain');
+INSERT INTO two VALUES (1, 'The libraries');
+SELECT body <@> 'library' < 0 AS found, sound('two_i') FROM two;
+DROP TABLE two;
+CREATE INDEX doc_both ON doc USING lmtext (body) WITH (model = 'm@1', words = true, words_config = 'test_words.plain');
+
 -- ---- lmtext.search ----
 SELECT key, round(words::numeric, 4) = round(-d::numeric, 4) AS same FROM lmtext.search('doc', 'body', 'resizes picture', k => 2, mode => 'words') s,
     LATERAL (SELECT body <@> 'resizes picture' AS d FROM doc WHERE id = key::int) x;

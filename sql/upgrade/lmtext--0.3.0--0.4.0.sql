@@ -4221,7 +4221,8 @@ REVOKE EXECUTE ON FUNCTION lmtext.enable_pgvector() FROM PUBLIC;
 
 CREATE FUNCTION lmtext.index_stats(index regclass,
     OUT model text, OUT metric text, OUT dimensions integer, OUT rows bigint, OUT free bigint,
-    OUT lists integer, OUT longest_list bigint, OUT empty_lists bigint, OUT bytes bigint, OUT pending bigint)
+    OUT lists integer, OUT longest_list bigint, OUT empty_lists bigint, OUT bytes bigint, OUT pending bigint,
+    OUT documents bigint, OUT words bigint, OUT segments integer, OUT waiting bigint)
     RETURNS record
     AS 'MODULE_PATHNAME', 'lmtext_index_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
 COMMENT ON FUNCTION lmtext.index_stats(regclass) IS
@@ -4232,7 +4233,7 @@ GRANT EXECUTE ON FUNCTION lmtext.index_stats(regclass) TO pg_stat_scan_tables;
 CREATE FUNCTION lmtext.index_flush(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'lmtext_index_flush' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION lmtext.index_flush(regclass) IS
-    'embeds the rows that wait in an index of access method lmtext, and says how many did; for its owner';
+    'embeds the rows that wait in an index of access method lmtext, and says how many did; sorts in the words that wait; for its owner';
 
 CREATE FUNCTION lmtext.index_check(index regclass, OUT "check" text, OUT ok boolean, OUT detail text)
     RETURNS SETOF record

@@ -113,9 +113,24 @@ for my $table (@copies)
     value("CREATE TABLE $table AS SELECT * FROM doc WHERE id < 400; CREATE INDEX ${table}_i ON $table USING lmtext (body) WITH (words = true);
         INSERT INTO $table SELECT id + 1000, body FROM $table WHERE id < 20");
 }
+# A root that names itself, as the last page of documents that wait, or as a spare one: numbers at places of its body.
+my %self = (self_last => {36 => 1}, self_spare => {32 => 0xFFFFFFFF, 36 => 0xFFFFFFFF, 84 => 1, 1624 => 1});
+value("CREATE TABLE $_ AS SELECT * FROM doc WHERE id < 20; CREATE INDEX ${_}_i ON $_ USING lmtext (body) WITH (words = true);
+    INSERT INTO $_ VALUES (1, 'waits')") for sort keys %self;
 value('CHECKPOINT');
-my %file = map { ($_ => value("SELECT pg_relation_filepath('${_}_i')")) } @copies;
+my %file = map { ($_ => value("SELECT pg_relation_filepath('${_}_i')")) } @copies, keys %self;
 $primary->stop;
+for my $table (keys %self)
+{
+    my $path = $primary->data_dir . "/$file{$table}";
+    open my $handle, '+<:raw', $path or die "$path: $!";
+    for my $at (keys %{ $self{$table} })
+    {
+        seek $handle, 8192 + 24 + $at, 0;
+        print {$handle} pack('L', $self{$table}{$at});
+    }
+    close $handle;
+}
 for my $table (@copies)
 {
     my $path = $primary->data_dir . "/$file{$table}";
@@ -133,6 +148,7 @@ for my $table (@copies)
 }
 $primary->start;
 expect_restart();
+is(state_of("INSERT INTO $_ VALUES (2, 'more')"), 'XX002', "$_ is an error, and locks nothing twice") for sort keys %self;
 my %found;
 for my $table (@copies)
 {

@@ -576,7 +576,7 @@ check_index(Relation heap, Relation index, const IndexInfo *info)
 
     lmtext_index_check_options(index);
     if (lmtext_index_words_option(index))
-        lmtext_words_depend(index);
+        lmtext_words_depend(index, lmtext_words_config(index));
     if (!lmtext_index_kind(index).text || !lmtext_index_has_vectors(index))
         return;
     version = lmtext_index_version(index, &resolver);

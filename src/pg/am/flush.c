@@ -117,9 +117,11 @@ give_embedded(void *argument, int i, const float *floats, int width)
     give(r, r->numbers[i], r->hashes[i], vector, x);
 }
 
+/* No page of the table is pinned meanwhile: recovery and VACUUM would wait for it. */
 static void
 embed_batch(reader *r)
 {
+    table_index_fetch_reset(r->fetch);
     lmtext_embedder_rows(&r->embedder, r->index);
     lmtext_embedder_check(&r->embedder, r->index, &r->store->meta);
     lmtext_embedder_texts(&r->embedder, r->texts, r->count, true, give_embedded, r);
@@ -147,6 +149,8 @@ read_row(reader *r, int number)
     if (r->count == LMTEXT_BATCH_ROWS || r->bytes >= BATCH_BYTES)
         embed_batch(r);
     MemoryContextSwitchTo(caller);
+    if (r->count == 0)
+        MemoryContextReset(r->batch);
 }
 
 /* Each row that the snapshot has, with its vector, is given to `row`. */

@@ -30,7 +30,8 @@ typedef struct lmtext_index_options {
     int words_config; /* offset of the name; 0: the default */
 } lmtext_index_options;
 
-const char *lmtext_options_model(const bytea *options); /* NULL: none */
+const char *lmtext_options_model(const bytea *options);        /* NULL: none */
+const char *lmtext_options_words_config(const bytea *options); /* NULL: none */
 const char *lmtext_index_model_option(Relation index);
 int lmtext_index_lists_option(Relation index);
 int lmtext_index_pending_option(Relation index); /* rows; 0: none waits */
@@ -316,8 +317,9 @@ typedef struct lmtext_waiting {
     int place;
 } lmtext_waiting;
 
-/* Held by whoever takes rows out; the lock of a page that is none. */
-#define LMTEXT_FLUSH_LOCK 1
+/* Held by whoever takes rows out: a lock by the name of a page. That of page 0 is held by whoever
+ * makes the table of hashes anew, that of page 1, the root, by whoever merges words. */
+#define LMTEXT_FLUSH_LOCK 2
 
 /* One more; `at`, InvalidBlockNumber at first, is where to look for room next time. Returns about
  * how many wait. */

@@ -150,14 +150,32 @@ model_of(Relation index, bool *null)
     return name != NULL ? CStringGetTextDatum(name) : (Datum)0;
 }
 
+/* Four values, NULL without words. */
+static void
+words_stats(Relation index, const lmtext_meta *meta, Datum *values, bool *nulls)
+{
+    lmtext_words_root root;
+    lm_ranking_corpus corpus;
+
+    memset(nulls, meta->words == InvalidBlockNumber, 4);
+    if (meta->words == InvalidBlockNumber)
+        return;
+    lmtext_words_copy_root(index, meta->words, &root);
+    corpus = lmtext_words_corpus(&root);
+    values[0] = Int64GetDatum((int64)corpus.documents);
+    values[1] = Int64GetDatum((int64)corpus.words);
+    values[2] = Int32GetDatum((int32)root.segments);
+    values[3] = Int64GetDatum((int64)root.pending.documents + root.sealed.documents);
+}
+
 Datum
 lmtext_index_stats(PG_FUNCTION_ARGS)
 {
     static const char *const metrics[] = {"cosine", "l2", "inner product"};
     Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
     walk w = {0};
-    Datum values[10];
-    bool nulls[10] = {0};
+    Datum values[14];
+    bool nulls[14] = {0};
     TupleDesc columns;
     int64 waiting;
 
@@ -177,6 +195,7 @@ lmtext_index_stats(PG_FUNCTION_ARGS)
     values[7] = Int64GetDatum(w.empty);
     values[8] = Int64GetDatum((int64)RelationGetNumberOfBlocks(index) * BLCKSZ);
     values[9] = Int64GetDatum(waiting);
+    words_stats(index, &w.store.meta, values + 10, nulls + 10);
     close_index(index, heap);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
 }
@@ -197,6 +216,7 @@ lmtext_index_flush(PG_FUNCTION_ARGS)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("recovery is in progress"),
                         errdetail("A standby cannot change an index.")));
+    lmtext_words_flush(index);
     moved = lmtext_flush(index, heap, true);
     lmtext_stats_end(call);
     close_index(index, heap);
@@ -359,6 +379,7 @@ typedef struct checking {
     MemoryContext memory, row;
     lmtext_words_check *words; /* NULL: none */
     lmtext_words_faults word_faults;
+    uint32 changes; /* of the words, before they were read */
 } checking;
 
 static void
@@ -407,10 +428,23 @@ collect_waiting(checking *c)
 }
 
 static void
+read_changes(void *argument)
+{
+    checking *c = argument;
+
+    c->changes = lmtext_words_changes(c->index);
+}
+
+static void
 read_pages(void *argument)
 {
     checking *c = argument;
 
+    c->walk = (walk){.row = collect_row, .argument = c};
+    c->count = 0;
+    c->words = NULL;
+    memset(&c->word_faults, 0, sizeof c->word_faults);
+    read_changes(c);
     lmtext_store_open(c->index, &c->walk.store);
     if (c->walk.store.meta.width > 0)
         c->vector = palloc(c->walk.store.layout.row_bytes);
@@ -573,9 +607,40 @@ check_entries(checking *c)
         answer(c, "words",
                c->word_faults.twice + c->word_faults.missing + c->word_faults.stale == 0,
                psprintf(INT64_FORMAT " documents; " INT64_FORMAT " twice, " INT64_FORMAT
-                                     " missing, " INT64_FORMAT " with other words",
+                                     " missing, " INT64_FORMAT " with other words%s",
                         c->word_faults.documents, c->word_faults.twice, c->word_faults.missing,
-                        c->word_faults.stale));
+                        c->word_faults.stale,
+                        RecoveryInProgress() ? ", or came while a standby was checked" : ""));
+}
+
+/* Did a standby replay a merge of words meanwhile? Then pages that were read may be another's. */
+static bool
+is_replaced(checking *c)
+{
+    uint32 before = c->changes;
+
+    return RecoveryInProgress() && lmtext_try(read_changes, c) == NULL && c->changes != before;
+}
+
+/* Nothing is moved or merged meanwhile; NULL: no fault was found. */
+static ErrorData *
+try_pages(checking *c)
+{
+    bool writable = !RecoveryInProgress();
+    ErrorData *error;
+
+    if (writable) {
+        LockPage(c->index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
+        lmtext_words_lock_merge(c->index, LMTEXT_WORDS_ROOT);
+    }
+    do
+        error = lmtext_try(read_pages, c);
+    while (error != NULL && is_replaced(c));
+    if (writable) {
+        lmtext_words_unlock_merge(c->index, LMTEXT_WORDS_ROOT);
+        UnlockPage(c->index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
+    }
+    return error;
 }
 
 /*
@@ -594,13 +659,7 @@ lmtext_index_check(PG_FUNCTION_ARGS)
         LockRelationOid(table, RecoveryInProgress() ? AccessShareLock : ShareLock);
     c.index = open_index(PG_GETARG_OID(0), &c.heap);
     InitMaterializedSRF(fcinfo, 0);
-    c.walk.row = collect_row;
-    c.walk.argument = &c;
-    if (!RecoveryInProgress())
-        LockPage(c.index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
-    error = lmtext_try(read_pages, &c);
-    if (!RecoveryInProgress())
-        UnlockPage(c.index, LMTEXT_FLUSH_LOCK, ExclusiveLock);
+    error = try_pages(&c);
     answer(&c, "pages", error == NULL,
            error == NULL
                ? psprintf("%u pages, " INT64_FORMAT " rows", RelationGetNumberOfBlocks(c.index),

@@ -101,13 +101,19 @@ lmtext_index_words_option(Relation index)
 }
 
 const char *
-lmtext_index_words_config_option(Relation index)
+lmtext_options_words_config(const bytea *bytes)
 {
-    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
+    const lmtext_index_options *options = (const lmtext_index_options *)bytes;
 
     return options != NULL && options->words_config != 0
                ? (const char *)options + options->words_config
                : NULL;
+}
+
+const char *
+lmtext_index_words_config_option(Relation index)
+{
+    return lmtext_options_words_config(index->rd_options);
 }
 
 static void

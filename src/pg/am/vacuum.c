@@ -14,6 +14,7 @@
 #include "storage/lmgr.h"
 
 #include "pg/am/words.h"
+#include "pg/glue/try.h"
 
 #if PG_VERSION_NUM >= 180000
 #define DELAY_POINT() vacuum_delay_point(false)
@@ -150,17 +151,45 @@ lmtext_am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
     return vacuum_all(info->index, stats, callback, state);
 }
 
+typedef struct flushing {
+    Relation index, heap;
+    int64 moved;
+} flushing;
+
+static void
+flush(void *argument)
+{
+    flushing *f = argument;
+
+    f->moved = lmtext_flush(f->index, f->heap, true);
+}
+
+/* A model that does not work, or that the index's owner may not use any more, must not keep a table
+ * from being vacuumed. Its rows go on waiting. */
+static int64
+try_flush(Relation index)
+{
+    flushing f = {.index = index};
+    ErrorData *error;
+
+    f.heap = table_open(index->rd_index->indrelid, AccessShareLock);
+    error = lmtext_try(flush, &f);
+    table_close(f.heap, AccessShareLock);
+    if (error != NULL)
+        ereport(WARNING, (errcode(error->sqlerrcode),
+                          errmsg("rows of index \"%s\" go on waiting for being embedded: %s",
+                                 RelationGetRelationName(index), error->message)));
+    return f.moved;
+}
+
 IndexBulkDeleteResult *
 lmtext_am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
-    Relation heap;
     int64 moved;
 
     if (info->analyze_only)
         return stats;
-    heap = table_open(info->index->rd_index->indrelid, AccessShareLock);
-    moved = lmtext_flush(info->index, heap, true);
-    table_close(heap, AccessShareLock);
+    moved = try_flush(info->index);
     if (stats == NULL)
         stats = vacuum_all(info->index, NULL, NULL, NULL);
     else

@@ -116,6 +116,7 @@ bool lmtext_words_fetch(Relation index, BlockNumber block, lmtext_words_part par
                         uint32 generation, char *page);
 void lmtext_words_page_init(Page page, lmtext_words_part part, uint32 generation);
 void lmtext_words_damaged(Relation index, const char *what) __attribute__((noreturn));
+bool lmtext_words_is_named(const lmtext_words_root *root, uint32 generation);
 /* Of no generation that the root names; for who holds the lock of merges. */
 bool lmtext_words_is_free(Relation index, const lmtext_words_root *root, BlockNumber block);
 /* One segment is written at a time. */
@@ -123,6 +124,8 @@ void lmtext_words_lock_merge(Relation index, BlockNumber block);
 bool lmtext_words_try_merge(Relation index, BlockNumber block);
 void lmtext_words_unlock_merge(Relation index, BlockNumber block);
 lm_ranking_corpus lmtext_words_corpus(const lmtext_words_root *root);
+/* How often what the root names was replaced; 0 where the index has no words. */
+uint32 lmtext_words_changes(Relation index);
 
 /* ---- words_text.c: a text as words ---- */
 
@@ -138,7 +141,8 @@ typedef struct lmtext_text_words {
 } lmtext_text_words;
 
 Oid lmtext_words_config(Relation index);
-void lmtext_words_depend(Relation index);
+Oid lmtext_words_config_named(const char *name); /* NULL or '': the default */
+void lmtext_words_depend(Relation index, Oid config);
 /* `key`: the index's, of hashes. */
 void lmtext_words_read(Oid config, const unsigned char *key, text *value, lmtext_text_words *words);
 
@@ -260,7 +264,8 @@ void lmtext_words_join(Relation index, BlockNumber root);
 typedef struct lmtext_words_vacuum {
     IndexBulkDeleteCallback callback;
     void *state;
-    int64 removed, kept;
+    uint32 most; /* pages that are written anew; 0: as many as there are */
+    int64 removed;
 } lmtext_words_vacuum;
 void lmtext_words_merge(Relation index, BlockNumber root, lmtext_words_vacuum *vacuum);
 
@@ -277,7 +282,9 @@ int64 lmtext_words_build_end(lmtext_words_build *build); /* documents */
 /* Of a row that is inserted; memory is the caller's, to be reset. */
 void lmtext_words_insert(Relation index, const lmtext_meta *meta, Datum value, ItemPointer tid);
 
-/* words_merge.c: bulkdelete and cleanup; rows that are left are counted in stats */
+/* words_merge.c: what waits becomes a segment */
+void lmtext_words_flush(Relation index);
+/* bulkdelete and cleanup; rows that are left are counted in stats */
 void lmtext_words_vacuum_all(Relation index, IndexBulkDeleteResult *stats,
                              IndexBulkDeleteCallback callback, void *state);
 

@@ -12,6 +12,10 @@
 #define SEGMENTS_KEPT \
     8 /* of a build; more are made one, which leaves the pages of the others free */
 
+/* What an insert writes anew at most, in some 0.5 s: where a statement may take a second only, no
+ * insert would ever end a merge of more, and each would try. */
+#define INSERT_PAGES 1024
+
 struct lmtext_words_build {
     Relation index;
     Oid config;
@@ -116,7 +120,7 @@ lmtext_words_build_end(lmtext_words_build *build)
 static void
 merge_if_free(Relation index, BlockNumber block)
 {
-    lmtext_words_vacuum vacuum = {NULL};
+    lmtext_words_vacuum vacuum = {.most = INSERT_PAGES};
 
     if (!lmtext_words_try_merge(index, block))
         return;

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -158,6 +159,13 @@ add_segment(lmtext_words_check *c, const lmtext_segment *segment, lmtext_words_w
     }
 }
 
+/* On a standby more come while they are read. */
+static bool
+are_all(size_t found, uint32 documents)
+{
+    return found == documents || (found > documents && RecoveryInProgress());
+}
+
 static void
 add_waiting(lmtext_words_check *c, const lmtext_words_waiting *waiting, lmtext_words_walk *walk)
 {
@@ -183,7 +191,7 @@ add_waiting(lmtext_words_check *c, const lmtext_words_waiting *waiting, lmtext_w
             }
         }
     }
-    if (c->count - before != waiting->documents)
+    if (!are_all(c->count - before, waiting->documents))
         lmtext_words_damaged(c->index, "Other documents wait than the root says.");
 }
 

@@ -475,24 +475,48 @@ has_dead(Relation index, const lmtext_segment *segment, const lmtext_words_vacuu
     return dead;
 }
 
+static uint64
+pages_from(const lmtext_words_root *root, uint32 first)
+{
+    uint64 pages = root->sealed.pages;
+
+    for (uint32 i = first; i < root->segments; i++)
+        pages += root->segment[i].pages;
+    return pages;
+}
+
 /*
- * Segments with dead rows; and, where documents wait, the last ones as long as they are not more
- * than twice as large as all behind them, so that a document is written anew a logarithm of times.
+ * The first of the last segments that become one: it is not more than twice as large as all behind
+ * it, so that a document is written anew a logarithm of times. Who may not work for long leaves the
+ * large ones to who may, as long as there is room for their number.
  */
+static uint32
+first_small(const lmtext_words_root *root, const lmtext_words_vacuum *vacuum)
+{
+    uint64 behind = root->sealed.documents;
+    uint32 first = root->segments;
+
+    if (root->sealed.documents > 0 && root->segments >= LMTEXT_SEGMENTS_MOST - 1)
+        return 0;
+    for (uint32 i = root->segments; i-- > 0;) {
+        if (root->segment[i].documents <= 2 * behind)
+            first = i;
+        behind += root->segment[i].documents;
+    }
+    while (vacuum->most > 0 && first < root->segments && pages_from(root, first) > vacuum->most)
+        first++;
+    return first;
+}
+
+/* Those, and segments with dead rows. */
 static uint32
 take(Relation index, const lmtext_words_root *root, const lmtext_words_vacuum *vacuum, bool *taken)
 {
-    uint64 behind = root->sealed.documents;
-    uint32 pages = root->sealed.pages;
+    uint32 first = first_small(root, vacuum), pages = root->sealed.pages;
 
-    for (uint32 i = root->segments; i-- > 0;) {
-        bool small = root->sealed.documents > 0 && (root->segment[i].documents <= 2 * behind ||
-                                                    root->segments >= LMTEXT_SEGMENTS_MOST - 1);
-
+    for (uint32 i = 0; i < root->segments; i++) {
         taken[i] =
-            small || (vacuum->callback != NULL && has_dead(index, &root->segment[i], vacuum));
-        if (small)
-            behind += root->segment[i].documents;
+            i >= first || (vacuum->callback != NULL && has_dead(index, &root->segment[i], vacuum));
         if (taken[i])
             pages += root->segment[i].pages;
     }
@@ -532,6 +556,24 @@ lmtext_words_merge(Relation index, BlockNumber block, lmtext_words_vacuum *vacuu
     MemoryContextDelete(memory);
 }
 
+static void
+merge_locked(Relation index, BlockNumber block, lmtext_words_vacuum *vacuum)
+{
+    lmtext_words_lock_merge(index, block);
+    lmtext_words_merge(index, block, vacuum);
+    lmtext_words_unlock_merge(index, block);
+}
+
+void
+lmtext_words_flush(Relation index)
+{
+    lmtext_words_vacuum vacuum = {NULL};
+    BlockNumber block = lmtext_words_block(index);
+
+    if (block != InvalidBlockNumber)
+        merge_locked(index, block, &vacuum);
+}
+
 void
 lmtext_words_vacuum_all(Relation index, IndexBulkDeleteResult *stats,
                         IndexBulkDeleteCallback callback, void *state)
@@ -542,9 +584,7 @@ lmtext_words_vacuum_all(Relation index, IndexBulkDeleteResult *stats,
 
     if (block == InvalidBlockNumber)
         return;
-    lmtext_words_lock_merge(index, block);
-    lmtext_words_merge(index, block, &vacuum);
-    lmtext_words_unlock_merge(index, block);
+    merge_locked(index, block, &vacuum);
     if (lmtext_index_has_vectors(index))
         return;
     lmtext_words_copy_root(index, block, &root);

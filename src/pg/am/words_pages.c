@@ -141,8 +141,8 @@ lmtext_words_corpus(const lmtext_words_root *root)
     return corpus;
 }
 
-static bool
-is_named(const lmtext_words_root *root, uint32 generation)
+bool
+lmtext_words_is_named(const lmtext_words_root *root, uint32 generation)
 {
     bool named = generation == root->building || generation == root->pending.generation ||
                  generation == root->sealed.generation;
@@ -150,6 +150,17 @@ is_named(const lmtext_words_root *root, uint32 generation)
     for (uint32 i = 0; i < root->segments; i++)
         named |= generation == root->segment[i].generation;
     return named;
+}
+
+uint32
+lmtext_words_changes(Relation index)
+{
+    BlockNumber block = lmtext_words_block(index);
+    lmtext_words_root root = {0};
+
+    if (block != InvalidBlockNumber)
+        lmtext_words_copy_root(index, block, &root);
+    return root.changes;
 }
 
 static bool
@@ -175,7 +186,7 @@ lmtext_words_is_free(Relation index, const lmtext_words_root *root, BlockNumber 
     page = BufferGetPage(buffer);
     is = !PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(lmtext_page_tail)) &&
          lmtext_page_tail_of(page)->kind == LMTEXT_PAGE_WORDS &&
-         !is_named(root, lmtext_page_tail_of(page)->owner);
+         !lmtext_words_is_named(root, lmtext_page_tail_of(page)->owner);
     UnlockReleaseBuffer(buffer);
     return is;
 }

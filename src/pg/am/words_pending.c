@@ -48,16 +48,22 @@ put_part(Page page, const lmtext_document *document, const lmtext_text_words *wo
     return done + count;
 }
 
-/* A spare page, or a new one; locked. */
+/* A spare page, or a new one; locked. One that is in use is not overwritten, nor locked twice. */
 static Buffer
 new_page(Relation index, lmtext_words_root *root)
 {
+    BlockNumber block;
     Buffer buffer;
 
     if (root->spares == 0)
         return lmtext_page_extend(index, MAIN_FORKNUM);
-    buffer = ReadBuffer(index, root->spare[--root->spares]);
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    block = root->spare[--root->spares];
+    if (block == root->pending.last)
+        lmtext_words_damaged(index, "A spare page of it has documents that wait.");
+    buffer = lmtext_page_read_beside(index, block, LMTEXT_PAGE_WORDS, LMTEXT_WORDS_ROOT,
+                                     BUFFER_LOCK_EXCLUSIVE);
+    if (lmtext_words_is_named(root, lmtext_page_tail_of(BufferGetPage(buffer))->owner))
+        lmtext_index_damaged(index, block, "It is in use, and the root of words has it as spare.");
     return buffer;
 }
 
@@ -69,7 +75,8 @@ last_page(Relation index, const lmtext_words_waiting *waiting)
 
     if (waiting->last == InvalidBlockNumber)
         return InvalidBuffer;
-    buffer = lmtext_page_read(index, waiting->last, LMTEXT_PAGE_WORDS, BUFFER_LOCK_EXCLUSIVE);
+    buffer = lmtext_page_read_beside(index, waiting->last, LMTEXT_PAGE_WORDS, LMTEXT_WORDS_ROOT,
+                                     BUFFER_LOCK_EXCLUSIVE);
     if (lmtext_page_tail_of(BufferGetPage(buffer))->owner != waiting->generation ||
         lmtext_words_head_of(BufferGetPage(buffer))->part != LMTEXT_WORDS_WAITING ||
         lmtext_words_head_of(BufferGetPage(buffer))->used > LMTEXT_WORDS_ROOM)

@@ -27,9 +27,8 @@
 
 /* Its name has a schema, or is in pg_catalog. */
 Oid
-lmtext_words_config(Relation index)
+lmtext_words_config_named(const char *name)
 {
-    const char *name = lmtext_index_words_config_option(index);
     List *names = stringToQualifiedNameList(name != NULL && name[0] != '\0' ? name : DEFAULT_CONFIG
 #if PG_VERSION_NUM >= 160000
                                             ,
@@ -42,11 +41,17 @@ lmtext_words_config(Relation index)
     return get_ts_config_oid(names, false);
 }
 
+Oid
+lmtext_words_config(Relation index)
+{
+    return lmtext_words_config_named(lmtext_index_words_config_option(index));
+}
+
 void
-lmtext_words_depend(Relation index)
+lmtext_words_depend(Relation index, Oid config)
 {
     ObjectAddress dependent = {RelationRelationId, RelationGetRelid(index), 0};
-    ObjectAddress referenced = {TSConfigRelationId, lmtext_words_config(index), 0};
+    ObjectAddress referenced = {TSConfigRelationId, config, 0};
 
     (void)deleteDependencyRecordsForClass(RelationRelationId, RelationGetRelid(index),
                                           TSConfigRelationId, DEPENDENCY_NORMAL);
