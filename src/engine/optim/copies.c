@@ -3,6 +3,7 @@
  */
 #include "optim/copies.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -106,4 +107,25 @@ lm_status
 lm_values_average(lm_context *ctx, const lm_network *network, double decay, float *copy)
 {
     return each_piece(ctx, network, copy, average, decay);
+}
+
+lm_status
+lm_values_check(lm_context *ctx, const lm_network *network, bool *finite)
+{
+    *finite = true;
+    for (size_t i = 0; *finite && i < network->param_count; i++) {
+        const lm_param *param = &network->params[i];
+        const size_t count = param->rows * param->columns;
+        int wrong = 0;
+
+        for (size_t at = 0; at < count; at += PIECE) {
+            const size_t end = count - at < PIECE ? count : at + PIECE;
+
+            LM_TRY(lm_poll(ctx));
+            for (size_t j = at; j < end; j++)
+                wrong |= !isfinite(param->value[j]);
+        }
+        *finite = !wrong;
+    }
+    return LM_OK;
 }

@@ -14,6 +14,8 @@ float *lm_values_open(lm_context *ctx, const lm_network *network);
 lm_status lm_values_keep(lm_context *ctx, const lm_network *network, float *copy);
 lm_status lm_values_restore(lm_context *ctx, const lm_network *network, const float *copy);
 lm_status lm_values_swap(lm_context *ctx, const lm_network *network, float *copy);
+/* Are all numbers of the parameters finite? */
+lm_status lm_values_check(lm_context *ctx, const lm_network *network, bool *finite);
 /* copy = decay · copy + (1 − decay) · value. */
 lm_status lm_values_average(lm_context *ctx, const lm_network *network, double decay, float *copy);
 
