@@ -230,6 +230,22 @@ add_pairs(finetune *f, const lm_train_rows *rows)
     return LM_OK;
 }
 
+/* A caller may have read the rows for another loss. */
+static lm_status
+check_columns(const finetune *f, const lm_train_rows *rows)
+{
+    const char *loss = f->options.loss;
+    const bool third = rows->columns > 2, scored = third && rows->numbers[2];
+
+    if (!loss || (strcmp(loss, "cosine") == 0 && scored) ||
+        (strcmp(loss, "triplet") == 0 && third && !scored) ||
+        (strcmp(loss, "ranking") == 0 && !scored))
+        return LM_OK;
+    lm_raise(f->ctx, LM_BAD_ARGUMENT, "the rows do not have the columns of the loss");
+    lm_detail_key(f->ctx, "loss");
+    return lm_detail_found(f->ctx, "%s", loss);
+}
+
 /* Two texts and a number, or two or three texts: the kind says what is made of them. */
 static lm_status
 add_similar(finetune *f, const lm_train_rows *rows)
@@ -239,6 +255,7 @@ add_similar(finetune *f, const lm_train_rows *rows)
     const char *loss = f->options.loss;
     const bool triplets = loss && strcmp(loss, "triplet") == 0;
 
+    LM_TRY(check_columns(f, rows));
     tuned->texts.per_row = rows->columns > 2 && !scored ? 3 : 2;
     tuned->settings.pairs = scored     ? LM_TUNED_SCORED
                             : triplets ? LM_TUNED_TRIPLETS
