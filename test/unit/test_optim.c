@@ -97,7 +97,7 @@ net_measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
     const lm_cross_entropy_options options = {.class_weights = NULL};
     size_t right = 0;
 
-    measures->loss = 0;
+    CHECK(measures->loss == 0 && measures->count == 0); /* as network.h says */
     for (size_t i = 0; i < count; i++) {
         float hidden[WIDTH], scores[CLASSES];
         int best = 0;

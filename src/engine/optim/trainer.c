@@ -382,7 +382,7 @@ run_steps(trainer *t)
     while (t->at.step < t->steps && !t->at.stopped) {
         const int64_t every = t->options->log_steps;
         const size_t *rows;
-        lm_measures measures = {.loss = NAN};
+        lm_measures measures = {.loss = 0};
         size_t count;
         bool measured;
 

@@ -424,7 +424,8 @@ is_gain(const char *name)
 static double
 score_of(const tuning *n, const lm_train_outcome *outcome)
 {
-    static const char *const names[] = {"held_out_accuracy", "held_out_loss", "loss"};
+    static const char *const names[] = {"held_out_accuracy", "held_out_loss", "held_out_rmse",
+                                        "loss"};
     const char *name = n->options.metric;
     double loss = figure_named(outcome, "held_out_loss"), figure;
 
