@@ -568,6 +568,35 @@ test_resumed(void)
 
 /* ---- Memory and cancel ---- */
 
+/* Parts of a batch are cut so that all layers of each are kept, where a row's can be. */
+static void
+test_parts(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    static const char *const labels[] = {"a", "b"};
+    const size_t rows[ROWS] = {0, 1, 2, 3};
+    const lm_pass pass = {.weight = ROWS, .training = true};
+    lm_context ctx;
+    trained t;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, open_base(&t, &ctx, "bert", &lm_tuned_classification, &settings, 1));
+    CHECK_OK(&ctx, add_differing(&t, 1));
+    CHECK_OK(&ctx, lm_tuned_start(t.tuned, labels, 2));
+    lm_tuned_network(t.tuned, &t.network);
+    for (size_t taken = 0; taken <= ROWS; taken++) {
+        size_t bytes = 0;
+        double loss = 0;
+
+        for (size_t i = 0; i < taken; i++)
+            bytes += t.network.row_bytes(t.tuned, rows[i]);
+        t.tuned->encoder.options.memory = taken ? bytes : 1;
+        CHECK_OK(&ctx, t.network.pass(t.tuned, rows, taken ? taken : 1, &pass, &loss));
+        CHECK_EQ_INT(t.tuned->encoder.run.tapes > 0, taken > 0);
+    }
+    close_trained(&t);
+}
+
 /* All of a training that is done with the context, of one step with dropout, and its measure. */
 static lm_status
 whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
@@ -657,6 +686,7 @@ static const unit_case cases[] = {
     {"what is written has the training's scores", test_written},
     {"all tasks have the gradients that differences show", test_differences},
     {"a resumed training has the bits of a whole one", test_resumed},
+    {"parts of a batch keep their layers", test_parts},
     {"every allocation can fail", test_no_memory},
     {"every poll can end a training", test_cancel},
 };

@@ -11,7 +11,8 @@
 #include "train/neural.h"
 #include "train/tuned.h"
 
-#define LEARNING_RATE 5e-5 /* of AdamW on an encoder that has learnt before */
+#define MEMORY_LEAST ((size_t)256 << 20) /* some hundred tokens of a base with 12 layers */
+#define LEARNING_RATE 5e-5               /* of AdamW on an encoder that has learnt before */
 
 typedef struct finetune finetune;
 
@@ -421,8 +422,9 @@ finetune_fit(void *training, const lm_train_watch *watch)
     lm_network network;
     size_t trained;
 
-    f->tuned->settings.encoder.memory =
-        f->neural.trainer.memory > 0 ? f->neural.trainer.memory : watch->memory;
+    if (f->neural.trainer.memory == 0 && watch->memory > 0)
+        f->neural.trainer.memory = watch->memory > MEMORY_LEAST ? watch->memory : MEMORY_LEAST;
+    f->tuned->settings.encoder.memory = f->neural.trainer.memory;
     LM_TRY(start(f));
     f->order = lm_alloc_array(f->ctx, f->rows + 1, sizeof *f->order);
     if (!f->order)
