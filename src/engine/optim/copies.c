@@ -129,3 +129,28 @@ lm_values_check(lm_context *ctx, const lm_network *network, bool *finite)
     }
     return LM_OK;
 }
+
+lm_status
+lm_bytes_append(lm_context *ctx, const void *bytes, size_t size, lm_buffer *out)
+{
+    const size_t piece = PIECE * sizeof(float);
+
+    for (size_t at = 0; at < size; at += piece) {
+        LM_TRY(lm_poll(ctx));
+        LM_TRY(
+            lm_buffer_append(out, (const char *)bytes + at, size - at < piece ? size - at : piece));
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_bytes_copy(lm_context *ctx, void *to, const void *from, size_t size)
+{
+    const size_t piece = PIECE * sizeof(float);
+
+    for (size_t at = 0; at < size; at += piece) {
+        LM_TRY(lm_poll(ctx));
+        memcpy((char *)to + at, (const char *)from + at, size - at < piece ? size - at : piece);
+    }
+    return LM_OK;
+}

@@ -217,7 +217,7 @@ append_values(trainer *t, const float *copy, lm_buffer *bytes)
 
     if (!copy || lm_values_overflow(t->network, &size))
         return LM_OK;
-    return lm_buffer_append(bytes, copy, size);
+    return lm_bytes_append(t->ctx, copy, size, bytes);
 }
 
 /* All bytes, settled: nothing waits. The hook takes them. */
@@ -230,8 +230,8 @@ save_to(trainer *t, lm_buffer *bytes)
     for (size_t i = 0; i < t->network->param_count; i++) {
         const lm_param *param = &t->network->params[i];
 
-        LM_TRY(lm_poll(t->ctx));
-        LM_TRY(lm_buffer_append(bytes, param->value, param->rows * param->columns * sizeof(float)));
+        LM_TRY(lm_bytes_append(t->ctx, param->value, param->rows * param->columns * sizeof(float),
+                               bytes));
     }
     LM_TRY(append_values(t, t->average, bytes));
     LM_TRY(append_values(t, t->best, bytes));
@@ -255,15 +255,16 @@ save(trainer *t)
 }
 
 /* Values one behind the other. */
-static const char *
-load_values(trainer *t, float *copy, const char *at)
+static lm_status
+load_values(trainer *t, float *copy, const char **at)
 {
     size_t size;
 
     if (!copy || lm_values_overflow(t->network, &size))
-        return at;
-    memcpy(copy, at, size);
-    return at + size;
+        return LM_OK;
+    LM_TRY(lm_bytes_copy(t->ctx, copy, *at, size));
+    *at += size;
+    return LM_OK;
 }
 
 static lm_status
@@ -341,12 +342,11 @@ load(trainer *t, const lm_buffer *bytes)
         const lm_param *param = &t->network->params[i];
         const size_t size = param->rows * param->columns * sizeof(float);
 
-        LM_TRY(lm_poll(t->ctx));
-        memcpy(param->value, at, size);
+        LM_TRY(lm_bytes_copy(t->ctx, param->value, at, size));
         at += size;
     }
-    at = load_values(t, t->average, at);
-    load_values(t, t->best, at);
+    LM_TRY(load_values(t, t->average, &at));
+    LM_TRY(load_values(t, t->best, &at));
     LM_TRY(lm_optimizer_load(t->optimizer, bytes->data + whole, bytes->size - whole));
     return lm_optimizer_steps(t->optimizer) == (uint64_t)t->at.step ? LM_OK
                                                                     : refuse(t, "it is damaged");
