@@ -65,6 +65,16 @@ CALL lmtext.tune('some', 'SELECT body, section FROM doc', '{"method": "ngram", "
 SELECT t->'options' AS options, t->'state' AS state FROM lmtext.models, jsonb_array_elements(metrics->'trials') t WHERE name = 'some';
 CALL lmtext.tune('none', 'SELECT body, section FROM doc', '{"method": "ngram", "min_df": [50, 51]}');
 SELECT count(*) AS versions FROM lmtext.models WHERE name = 'none';
+-- One that diverges fails alone. Held-out losses of layers are known, and figures keep their names behind their trial.
+CALL lmtext.tune('nets', 'SELECT body, section FROM doc ORDER BY body',
+    '{"method": "layers", "optimizer": "sgd", "layers": [[{"embedding": 8}, {"linear": 3}]], "learning_rate": [100, 0.01], "search": "grid", "epochs": 100}');
+SELECT jsonb_path_query_array(metrics, '$.trials[*].state') AS states, metrics->>'held_out_accuracy' IS NOT NULL AS named, metrics->>'held_out_loss' IS NOT NULL AS loss,
+       jsonb_array_length(metrics->'curve'->'held_out_loss') > 1 AS curve FROM lmtext.models WHERE name = 'nets';
+-- More of F1 is better.
+CALL lmtext.tune('several', 'SELECT body, ARRAY[section, ''l'' || length(body) % 2] FROM doc ORDER BY body',
+    '{"task": "multi_label", "search": "grid", "metric": "held_out_macro_f1", "hold_out": 0.2, "l2": [1e-5, 10, 1e-4]}');
+SELECT (metrics->>'held_out_macro_f1')::float8 - max((t->>'held_out_macro_f1')::float8) > -1e-5 AS most, count(DISTINCT t->>'held_out_macro_f1') > 1 AS differ
+FROM lmtext.models, jsonb_array_elements(metrics->'trials') t WHERE name = 'several' GROUP BY metrics;
 -- Within a transaction that is rolled back nothing remains.
 BEGIN;
 CALL lmtext.tune('undone', 'SELECT body, section FROM doc', '{"method": "ngram", "c": [1, 2]}');

@@ -106,5 +106,12 @@ is(state_of(training('taken', 1, '"resume": true,')), '42501', 'to resume as wel
 is(value(q{SELECT relowner::regrole FROM pg_class WHERE relname = 'taken@checkpoint'}), 'squatter', 'and stays');
 value(q{ALTER TABLE "taken@checkpoint" OWNER TO CURRENT_USER; CREATE RULE r AS ON INSERT TO "taken@checkpoint" DO INSTEAD NOTHING});
 is(state_of(training('taken', 1, '')), '42501', 'so is one with a rule');
+value('DROP TABLE "taken@checkpoint"');
+for my $columns ('data int NOT NULL', 'data bytea', 'data text NOT NULL') {
+    value(qq{CREATE TABLE "taken\@checkpoint" (step bigint NOT NULL, rows_hash bigint NOT NULL, part int NOT NULL, $columns)});
+    value(q{INSERT INTO "taken@checkpoint" (step, rows_hash, part, data) VALUES (1, 1, 0, } . ($columns eq 'data bytea' ? 'NULL' : "'7'") . ')');
+    is(state_of(training('taken', 1, '"resume": true,')), '42501', "one with $columns is none of ours");
+    value('DROP TABLE "taken@checkpoint"');
+}
 
 done();

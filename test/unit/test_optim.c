@@ -97,7 +97,7 @@ net_measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
     const lm_cross_entropy_options options = {.class_weights = NULL};
     size_t right = 0;
 
-    measures->loss = 0;
+    CHECK(measures->loss == 0 && measures->count == 0); /* as network.h says */
     for (size_t i = 0; i < count; i++) {
         float hidden[WIDTH], scores[CLASSES];
         int best = 0;
@@ -380,6 +380,30 @@ not_finite(void)
     free(n);
 }
 
+/* The last step overflows the parameters, which no loss sees: neither a result nor a checkpoint. */
+static void
+overflown(void)
+{
+    for (int kept = 0; kept < 2; kept++) {
+        lm_trainer_options options;
+        lm_trainer_result result;
+        lm_context ctx;
+        watcher w = {.keep_at = 1};
+        net *n;
+
+        lm_context_init(&ctx);
+        n = net_make(&ctx, true);
+        options_for(&options, "sgd");
+        options.update.learning_rate = 1e300;
+        options.steps = 1 + kept;
+        options.checkpoint_steps = kept;
+        CHECK_EQ_INT(run(n, &options, NULL, &w, &result), LM_NOT_FINITE);
+        CHECK(strstr(ctx.error.message, "outcome") && strstr(ctx.error.message, "step 1"));
+        CHECK(!w.bytes);
+        free(n);
+    }
+}
+
 /* Each failing allocation and each poll of a run with all that it can have; a bad checkpoint. */
 static void
 faults(void)
@@ -440,6 +464,31 @@ bad_checkpoints(void)
     options.update.learning_rate *= 2;
     CHECK_EQ_INT(run(n, &options, &w, &none, &result), LM_BAD_ARGUMENT);
     CHECK(strstr(ctx.error.message, "other options") != NULL);
+    free(w.bytes);
+    free(n);
+}
+
+/* Numbers of a checkpoint that lead elsewhere, as who owns its table can write them. */
+static void
+forged_checkpoints(void)
+{
+    static const int64_t steps[] = {-1000, 0, 1 << 20, INT64_MIN, INT64_MAX};
+    lm_trainer_options options;
+    lm_trainer_result result;
+    lm_context ctx;
+    watcher w = {.keep_at = 5}, none = {0};
+    net *n;
+
+    lm_context_init(&ctx);
+    n = net_make(&ctx, true);
+    options_for(&options, "adam");
+    options.checkpoint_steps = 5;
+    CHECK_OK(&ctx, run(n, &options, NULL, &w, &result));
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        memcpy(w.bytes + 16, &steps[i], sizeof steps[i]); /* behind the magic and the settings */
+        CHECK_EQ_INT(run(n, &options, &w, &none, &result), LM_BAD_ARGUMENT);
+        CHECK(strstr(ctx.error.message, "damaged") != NULL);
+    }
     free(w.bytes);
     free(n);
 }
@@ -524,10 +573,12 @@ static const unit_case cases[] = {
     {"resumed_bits", resumed_bits},
     {"cuts", cuts},
     {"not_finite", not_finite},
+    {"overflown", overflown},
     {"dropout_rates", dropout_rates},
     {"dropout_bits", dropout_bits},
     {"faults", faults},
     {"bad_checkpoints", bad_checkpoints},
+    {"forged_checkpoints", forged_checkpoints},
     {"early_stop", early_stop},
 };
 

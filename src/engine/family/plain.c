@@ -10,6 +10,7 @@
 #include "family/slots.h"
 
 #define SPREAD 0.02 /* initializer_range, whose default no known model changes */
+#define NUMBERS_PER_POLL ((size_t)1 << 18) /* of a file that is written: about a ms */
 #define ALIGNED_FLOATS (LM_ALIGNMENT / sizeof(float))
 
 typedef struct plain_planner {
@@ -233,20 +234,32 @@ lm_plain_read(lm_context *ctx, const lm_plain *plain, const lm_source *source, l
     return LM_OK;
 }
 
-/* A tensor as its file has it: lm_placement_read backwards. */
-static void
-turn_back(const lm_plain_tensor *tensor, const float *rows, float *out)
+/* Where a number stands in the tensor's file. */
+static size_t
+place_in_file(const lm_plain_tensor *tensor, size_t count, size_t i)
 {
-    const size_t count = tensor->rows * tensor->width, half = count / 2;
+    const size_t half = count / 2;
+
+    if (tensor->place.transposed)
+        return i % tensor->width * tensor->rows + i / tensor->width;
+    if (tensor->place.swapped)
+        return i < half ? i + half : i - half;
+    return i;
+}
+
+/* A tensor as its file has it: lm_placement_read backwards. */
+static lm_status
+turn_back(lm_context *ctx, const lm_plain_tensor *tensor, const float *rows, float *out)
+{
+    const size_t count = tensor->rows * tensor->width;
+    const float less = tensor->place.plus_one ? 1 : 0;
 
     for (size_t i = 0; i < count; i++) {
-        size_t row = i / tensor->width, column = i % tensor->width;
-        size_t to = tensor->place.transposed ? column * tensor->rows + row
-                    : tensor->place.swapped  ? (i < half ? i + half : i - half)
-                                             : i;
-
-        out[to] = rows[i] - (tensor->place.plus_one ? 1 : 0);
+        if (i % NUMBERS_PER_POLL == 0)
+            LM_TRY(lm_poll(ctx));
+        out[place_in_file(tensor, count, i)] = rows[i] - less;
     }
+    return LM_OK;
 }
 
 static lm_tensor
@@ -290,10 +303,9 @@ lm_plain_write(lm_context *ctx, const lm_plain *plain, const float *values, lm_b
         const lm_plain_tensor *tensor = &plain->tensors[i];
         const size_t bytes = tensor->rows * tensor->width * sizeof(float);
 
-        LM_TRY(lm_poll(ctx));
         LM_TRY(lm_buffer_reserve(file, bytes));
-        turn_back(tensor, rows_of(plain, tensor, values),
-                  (float *)(void *)(file->data + file->size));
+        LM_TRY(turn_back(ctx, tensor, rows_of(plain, tensor, values),
+                         (float *)(void *)(file->data + file->size)));
         file->size += bytes;
     }
     return LM_OK;

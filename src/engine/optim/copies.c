@@ -3,6 +3,7 @@
  */
 #include "optim/copies.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -106,4 +107,50 @@ lm_status
 lm_values_average(lm_context *ctx, const lm_network *network, double decay, float *copy)
 {
     return each_piece(ctx, network, copy, average, decay);
+}
+
+lm_status
+lm_values_check(lm_context *ctx, const lm_network *network, bool *finite)
+{
+    *finite = true;
+    for (size_t i = 0; *finite && i < network->param_count; i++) {
+        const lm_param *param = &network->params[i];
+        const size_t count = param->rows * param->columns;
+        int wrong = 0;
+
+        for (size_t at = 0; at < count; at += PIECE) {
+            const size_t end = count - at < PIECE ? count : at + PIECE;
+
+            LM_TRY(lm_poll(ctx));
+            for (size_t j = at; j < end; j++)
+                wrong |= !isfinite(param->value[j]);
+        }
+        *finite = !wrong;
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_bytes_append(lm_context *ctx, const void *bytes, size_t size, lm_buffer *out)
+{
+    const size_t piece = PIECE * sizeof(float);
+
+    for (size_t at = 0; at < size; at += piece) {
+        LM_TRY(lm_poll(ctx));
+        LM_TRY(
+            lm_buffer_append(out, (const char *)bytes + at, size - at < piece ? size - at : piece));
+    }
+    return LM_OK;
+}
+
+lm_status
+lm_bytes_copy(lm_context *ctx, void *to, const void *from, size_t size)
+{
+    const size_t piece = PIECE * sizeof(float);
+
+    for (size_t at = 0; at < size; at += piece) {
+        LM_TRY(lm_poll(ctx));
+        memcpy((char *)to + at, (const char *)from + at, size - at < piece ? size - at : piece);
+    }
+    return LM_OK;
 }

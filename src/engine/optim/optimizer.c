@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "optim/copies.h"
 
 #define PIECE ((size_t)1 << 16) /* numbers between polls: some 0.1 ms */
 #define STILL 1e-9              /* what is left of a moment that counts as 0 */
@@ -313,10 +314,9 @@ lm_optimizer_save(const lm_optimizer *o, lm_buffer *bytes)
     for (size_t i = 0; i < o->count; i++) {
         const lm_param *param = &o->params[i];
 
-        LM_TRY(lm_poll(o->ctx));
         for (int j = 0; j < o->kind->slots; j++)
-            LM_TRY(lm_buffer_append(bytes, o->slots[i].state[j],
-                                    param->rows * param->columns * sizeof(float)));
+            LM_TRY(lm_bytes_append(o->ctx, o->slots[i].state[j],
+                                   param->rows * param->columns * sizeof(float), bytes));
         if (param->touched)
             LM_TRY(lm_buffer_append(bytes, o->slots[i].last, param->rows * sizeof(uint64_t)));
     }
@@ -329,7 +329,7 @@ take(lm_context *ctx, const char **at, const char *end, void *to, size_t size)
 {
     if ((size_t)(end - *at) < size)
         return lm_raise(ctx, LM_CORRUPT, "the checkpoint of a training is too short");
-    memcpy(to, *at, size);
+    LM_TRY(lm_bytes_copy(ctx, to, *at, size));
     *at += size;
     return LM_OK;
 }

@@ -47,6 +47,7 @@ static lm_status open_trainer(trainer *t);
 static void close_trainer(trainer *t);
 static lm_status load(trainer *t, const lm_buffer *bytes);
 static lm_status save(trainer *t);
+static lm_status check_values(trainer *t);
 static lm_status run_steps(trainer *t);
 static lm_status train_step(trainer *t, const size_t *rows, size_t count);
 static lm_status evaluate(trainer *t, lm_measures *measures);
@@ -216,7 +217,7 @@ append_values(trainer *t, const float *copy, lm_buffer *bytes)
 
     if (!copy || lm_values_overflow(t->network, &size))
         return LM_OK;
-    return lm_buffer_append(bytes, copy, size);
+    return lm_bytes_append(t->ctx, copy, size, bytes);
 }
 
 /* All bytes, settled: nothing waits. The hook takes them. */
@@ -224,11 +225,13 @@ static lm_status
 save_to(trainer *t, lm_buffer *bytes)
 {
     LM_TRY(lm_optimizer_settle(t->optimizer));
+    LM_TRY(check_values(t));
     LM_TRY(lm_buffer_append(bytes, &t->at, sizeof t->at));
     for (size_t i = 0; i < t->network->param_count; i++) {
         const lm_param *param = &t->network->params[i];
 
-        LM_TRY(lm_buffer_append(bytes, param->value, param->rows * param->columns * sizeof(float)));
+        LM_TRY(lm_bytes_append(t->ctx, param->value, param->rows * param->columns * sizeof(float),
+                               bytes));
     }
     LM_TRY(append_values(t, t->average, bytes));
     LM_TRY(append_values(t, t->best, bytes));
@@ -252,15 +255,16 @@ save(trainer *t)
 }
 
 /* Values one behind the other. */
-static const char *
-load_values(trainer *t, float *copy, const char *at)
+static lm_status
+load_values(trainer *t, float *copy, const char **at)
 {
     size_t size;
 
     if (!copy || lm_values_overflow(t->network, &size))
-        return at;
-    memcpy(copy, at, size);
-    return at + size;
+        return LM_OK;
+    LM_TRY(lm_bytes_copy(t->ctx, copy, *at, size));
+    *at += size;
+    return LM_OK;
 }
 
 static lm_status
@@ -270,10 +274,60 @@ refuse(trainer *t, const char *why)
     return lm_detail_hint(t->ctx, "Start it anew, without the option resume.");
 }
 
+static bool
+is_between(int64_t number, int64_t low, int64_t high)
+{
+    return number >= low && number <= high;
+}
+
+/* A figure's name goes into JSON as it is. */
+static bool
+is_name(const char name[LM_MEASURE_NAME])
+{
+    const size_t length = strnlen(name, LM_MEASURE_NAME);
+
+    return length < LM_MEASURE_NAME &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length;
+}
+
+/* A checkpoint lies where its owner can write: no number is taken at its word. */
+static bool
+is_sane(const trainer *t, const progress *at)
+{
+    unsigned char stopped;
+
+    memcpy(&stopped, &at->stopped, 1);
+    if (stopped > 1 || !is_between(at->step, 1, t->steps) ||
+        !is_between(at->loss_steps, 0, at->step) || !is_between(at->best_step, 0, at->step) ||
+        !is_between(at->without_gain, 0, at->step) ||
+        !is_between(at->best.count, 0, LM_MEASURES_MAX))
+        return false;
+    for (int i = 0; i < at->best.count; i++)
+        if (!is_name(at->best.names[i]))
+            return false;
+    return true;
+}
+
+/* The plain numbers. */
+static lm_status
+load_progress(trainer *t, const char *bytes)
+{
+    progress kept;
+
+    memcpy(&kept, bytes, sizeof kept);
+    if (kept.magic != MAGIC)
+        return refuse(t, "it is of another version");
+    if (kept.settings != t->at.settings)
+        return refuse(t, "it is of other options or other rows");
+    if (!is_sane(t, &kept))
+        return refuse(t, "it is damaged");
+    t->at = kept;
+    return LM_OK;
+}
+
 static lm_status
 load(trainer *t, const lm_buffer *bytes)
 {
-    const uint64_t settings = t->at.settings;
     const char *at = bytes->data;
     size_t values, whole;
 
@@ -282,22 +336,20 @@ load(trainer *t, const lm_buffer *bytes)
     whole = sizeof t->at + values * (1 + (t->average != NULL) + (t->best != NULL));
     if (bytes->size < whole)
         return refuse(t, "it is too short");
-    memcpy(&t->at, at, sizeof t->at);
-    if (t->at.magic != MAGIC)
-        return refuse(t, "it is of another version");
-    if (t->at.settings != settings)
-        return refuse(t, "it is of other options or other rows");
+    LM_TRY(load_progress(t, at));
     at += sizeof t->at;
     for (size_t i = 0; i < t->network->param_count; i++) {
         const lm_param *param = &t->network->params[i];
         const size_t size = param->rows * param->columns * sizeof(float);
 
-        memcpy(param->value, at, size);
+        LM_TRY(lm_bytes_copy(t->ctx, param->value, at, size));
         at += size;
     }
-    at = load_values(t, t->average, at);
-    load_values(t, t->best, at);
-    return lm_optimizer_load(t->optimizer, bytes->data + whole, bytes->size - whole);
+    LM_TRY(load_values(t, t->average, &at));
+    LM_TRY(load_values(t, t->best, &at));
+    LM_TRY(lm_optimizer_load(t->optimizer, bytes->data + whole, bytes->size - whole));
+    return lm_optimizer_steps(t->optimizer) == (uint64_t)t->at.step ? LM_OK
+                                                                    : refuse(t, "it is damaged");
 }
 
 /* ---- Steps ---- */
@@ -330,7 +382,7 @@ run_steps(trainer *t)
     while (t->at.step < t->steps && !t->at.stopped) {
         const int64_t every = t->options->log_steps;
         const size_t *rows;
-        lm_measures measures = {.loss = NAN};
+        lm_measures measures = {.loss = 0};
         size_t count;
         bool measured;
 
@@ -348,16 +400,26 @@ run_steps(trainer *t)
 
 /* The cause is not seen from here, so the hint names the usual ones. */
 static lm_status
-stop_at(trainer *t, const char *what, double value)
+stop_at(trainer *t, const char *what, int64_t step, double value)
 {
     lm_raise(t->ctx, LM_NOT_FINITE, "the %s of a training is not finite at step %lld", what,
-             (long long)t->at.step + 1);
+             (long long)step);
     lm_detail_found(t->ctx,
                     "%g, at the learning rate %g; the gradient norm of the step before was "
                     "%g",
                     value, t->at.rate, t->at.gradient_norm);
     return lm_detail_hint(t->ctx, "Lower the learning_rate, warm up longer, or set clip_norm. "
                                   "The last checkpoint is kept.");
+}
+
+/* A step can overflow what the loss has not seen yet: that is neither kept nor a result. */
+static lm_status
+check_values(trainer *t)
+{
+    bool finite;
+
+    LM_TRY(lm_values_check(t->ctx, t->network, &finite));
+    return finite ? LM_OK : stop_at(t, "outcome", t->at.step, (double)INFINITY);
 }
 
 /* Loss and gradients of a batch, part by part. */
@@ -394,7 +456,7 @@ clip(trainer *t)
     LM_TRY(
         lm_clip_norm(t->ctx, network->params, network->param_count, t->options->clip_norm, &norm));
     if (!isfinite(norm))
-        return stop_at(t, "gradient", norm);
+        return stop_at(t, "gradient", t->at.step + 1, norm);
     t->at.gradient_norm = norm;
     return LM_OK;
 }
@@ -423,7 +485,7 @@ train_step(trainer *t, const size_t *rows, size_t count)
     }
     LM_TRY(pass_batch(t, rows, count, &loss));
     if (!isfinite(loss))
-        return stop_at(t, "loss", loss);
+        return stop_at(t, "loss", t->at.step + 1, loss);
     LM_TRY(clip(t));
     LM_TRY(lm_optimizer_step(t->optimizer, t->at.rate));
     t->at.step++;
@@ -503,6 +565,7 @@ finish(trainer *t, lm_trainer_result *result)
         LM_TRY(lm_values_restore(t->ctx, t->network, t->best));
     else if (t->average)
         LM_TRY(lm_values_restore(t->ctx, t->network, t->average));
+    LM_TRY(check_values(t));
     *result = (lm_trainer_result){.steps = t->at.step,
                                   .best_step = t->at.best_step,
                                   .loss = t->at.loss,

@@ -11,7 +11,8 @@
 #include "train/neural.h"
 #include "train/tuned.h"
 
-#define LEARNING_RATE 5e-5 /* of AdamW on an encoder that has learnt before */
+#define MEMORY_LEAST ((size_t)256 << 20) /* some hundred tokens of a base with 12 layers */
+#define LEARNING_RATE 5e-5               /* of AdamW on an encoder that has learnt before */
 
 typedef struct finetune finetune;
 
@@ -230,6 +231,22 @@ add_pairs(finetune *f, const lm_train_rows *rows)
     return LM_OK;
 }
 
+/* A caller may have read the rows for another loss. */
+static lm_status
+check_columns(const finetune *f, const lm_train_rows *rows)
+{
+    const char *loss = f->options.loss;
+    const bool third = rows->columns > 2, scored = third && rows->numbers[2];
+
+    if (!loss || (strcmp(loss, "cosine") == 0 && scored) ||
+        (strcmp(loss, "triplet") == 0 && third && !scored) ||
+        (strcmp(loss, "ranking") == 0 && !scored))
+        return LM_OK;
+    lm_raise(f->ctx, LM_BAD_ARGUMENT, "the rows do not have the columns of the loss");
+    lm_detail_key(f->ctx, "loss");
+    return lm_detail_found(f->ctx, "%s", loss);
+}
+
 /* Two texts and a number, or two or three texts: the kind says what is made of them. */
 static lm_status
 add_similar(finetune *f, const lm_train_rows *rows)
@@ -239,6 +256,7 @@ add_similar(finetune *f, const lm_train_rows *rows)
     const char *loss = f->options.loss;
     const bool triplets = loss && strcmp(loss, "triplet") == 0;
 
+    LM_TRY(check_columns(f, rows));
     tuned->texts.per_row = rows->columns > 2 && !scored ? 3 : 2;
     tuned->settings.pairs = scored     ? LM_TUNED_SCORED
                             : triplets ? LM_TUNED_TRIPLETS
@@ -404,8 +422,9 @@ finetune_fit(void *training, const lm_train_watch *watch)
     lm_network network;
     size_t trained;
 
-    f->tuned->settings.encoder.memory =
-        f->neural.trainer.memory > 0 ? f->neural.trainer.memory : watch->memory;
+    if (f->neural.trainer.memory == 0 && watch->memory > 0)
+        f->neural.trainer.memory = watch->memory > MEMORY_LEAST ? watch->memory : MEMORY_LEAST;
+    f->tuned->settings.encoder.memory = f->neural.trainer.memory;
     LM_TRY(start(f));
     f->order = lm_alloc_array(f->ctx, f->rows + 1, sizeof *f->order);
     if (!f->order)

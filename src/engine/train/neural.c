@@ -333,9 +333,13 @@ lm_neural_outcome(lm_neural *neural, lm_train_outcome *outcome)
         add_value(outcome, neural->figures[i], best->values[i]);
     }
     add_value(outcome, "seed", (double)neural->trainer.seed);
-    if (best->count > 0)
+    if (best->count > 0 && isfinite(best->values[0]))
         snprintf(measure, sizeof measure, ", %s %.4f on held-out rows", best->names[0],
                  best->values[0]);
-    snprintf(outcome->summary, sizeof outcome->summary, "in %lld steps: loss %.4f%s",
-             (long long)result->steps, result->loss, measure);
+    if (!isfinite(result->loss)) /* of no step */
+        snprintf(outcome->summary, sizeof outcome->summary, "in %lld steps",
+                 (long long)result->steps);
+    else
+        snprintf(outcome->summary, sizeof outcome->summary, "in %lld steps: loss %.4f%s",
+                 (long long)result->steps, result->loss, measure);
 }

@@ -259,7 +259,7 @@ lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count)
 static size_t
 row_bytes(void *self, size_t row)
 {
-    const lm_tuned *tuned = self;
+    lm_tuned *tuned = self;
 
     return lm_tuned_row_bytes(&tuned->encoder, lm_tuned_texts_row_tokens(&tuned->texts, row));
 }

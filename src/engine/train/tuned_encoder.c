@@ -10,6 +10,8 @@
 #include "base/size.h"
 #include "nn/tables.h"
 
+#define ROW_TEXTS 3 /* of a row, at most */
+
 /* ---- What is trained ---- */
 
 static size_t
@@ -258,16 +260,24 @@ lay_room(lm_tuned_encoder *encoder, const batch_size *size, size_t tapes, float 
     return used;
 }
 
+/* Numbers that a batch adds to what any takes. */
+static size_t
+batch_numbers(lm_tuned_encoder *encoder, const batch_size *size, size_t tapes)
+{
+    const batch_size none = {.tokens = 0};
+
+    return lay_room(encoder, size, tapes, NULL) - lay_room(encoder, &none, tapes, NULL);
+}
+
 static lm_status
 make_room(lm_tuned_encoder *encoder, const batch_size *size, bool training)
 {
-    const size_t layers = layers_of(encoder), most = encoder->options.memory / sizeof(float);
-    size_t tapes = training ? layers : 0, numbers = lay_room(encoder, size, tapes, NULL);
+    const size_t layers = layers_of(encoder), most = encoder->options.memory;
+    size_t tapes = training ? layers : 0, numbers;
 
-    if (tapes > 0 && most > 0 && numbers > most) {
+    if (tapes > 0 && most > 0 && batch_numbers(encoder, size, tapes) * sizeof(float) > most)
         tapes = 0;
-        numbers = lay_room(encoder, size, tapes, NULL);
-    }
+    numbers = lay_room(encoder, size, tapes, NULL);
     if (numbers > encoder->room_size) {
         lm_free(encoder->ctx, encoder->room);
         encoder->room_size = 0;
@@ -281,13 +291,13 @@ make_room(lm_tuned_encoder *encoder, const batch_size *size, bool training)
     return LM_OK;
 }
 
+/* A part of a batch is as large as its layers can be kept: a second pass forward costs more. */
 size_t
-lm_tuned_row_bytes(const lm_tuned_encoder *encoder, size_t tokens)
+lm_tuned_row_bytes(lm_tuned_encoder *encoder, size_t tokens)
 {
-    const lm_encoder *shape = &encoder->plain->encoder;
+    const batch_size size = {.tokens = tokens, .texts = ROW_TEXTS, .longest = tokens};
 
-    return (lm_encoder_grad_size(shape, tokens, tokens, 0) - lm_encoder_grad_size(shape, 0, 0, 0)) *
-           sizeof(float);
+    return batch_numbers(encoder, &size, layers_of(encoder)) * sizeof(float);
 }
 
 /* A text's counter of dropout: neighbours' are far apart. */

@@ -47,8 +47,8 @@ lm_status lm_tuned_encoder_open(lm_context *ctx, const lm_plain *plain,
                                 lm_tuned_encoder *encoder);
 void lm_tuned_encoder_close(lm_tuned_encoder *encoder);
 
-/* Bytes that a row of so many tokens takes in a pass, at least. */
-size_t lm_tuned_row_bytes(const lm_tuned_encoder *encoder, size_t tokens);
+/* Bytes that a row of so many tokens takes in a pass whose layers are kept, at most. */
+size_t lm_tuned_row_bytes(lm_tuned_encoder *encoder, size_t tokens);
 
 /* Words of rows that a pass will read. */
 void lm_tuned_touch(lm_tuned_encoder *encoder, const lm_tuned_texts *texts, const size_t *rows,

@@ -98,8 +98,10 @@ lm_lora_open(lm_context *ctx, const lm_tuned_encoder *encoder, size_t rank, doub
     lay(lora, lora->room);
     memcpy(lora->params, encoder->params, encoder->param_count * sizeof *lora->params);
     lora->param_count = encoder->param_count;
-    for (size_t i = 0; i < lora->count; i++)
+    for (size_t i = 0; i < lora->count; i++) {
+        LM_TRY(lm_poll(ctx));
         begin_item(lora, &lora->items[i], rng);
+    }
     return LM_OK;
 }
 

@@ -25,7 +25,10 @@
 
 #define SUFFIX "@checkpoint"
 
-static const char *const columns[] = {"step", "rows_hash", "part", "data"};
+static const struct {
+    const char *name;
+    Oid type;
+} columns[] = {{"step", INT8OID}, {"rows_hash", INT8OID}, {"part", INT4OID}, {"data", BYTEAOID}};
 
 void
 lmtext_checkpoints_open(lmtext_checkpoints *c, const char *model)
@@ -44,21 +47,33 @@ lmtext_checkpoints_open(lmtext_checkpoints *c, const char *model)
 
 /* ---- Whose table ---- */
 
+/* Its values are read without a look at their types. */
+static bool
+is_column(Form_pg_attribute attribute, int place)
+{
+    return !attribute->attisdropped && attribute->attnotnull &&
+           attribute->atttypid == columns[place].type &&
+           strcmp(NameStr(attribute->attname), columns[place].name) == 0;
+}
+
 /* As it was made: by its columns, without code of anybody. */
 static bool
 looks_made(Relation table)
 {
     if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relhastriggers ||
         table->rd_rel->relhasrules || table->rd_rel->relrowsecurity ||
-        table->rd_att->natts != lengthof(columns))
+        table->rd_rel->relhassubclass || table->rd_att->natts != lengthof(columns))
         return false;
     for (int i = 0; i < lengthof(columns); i++)
-        if (strcmp(NameStr(TupleDescAttr(table->rd_att, i)->attname), columns[i]) != 0)
+        if (!is_column(TupleDescAttr(table->rd_att, i), i))
             return false;
     return true;
 }
 
-/* Is there one? 42501 where it is not the caller's, or not one of ours. */
+/*
+ * Is there one? 42501 where it is not the caller's, or not one of ours. The lock stays, so that the
+ * owner of the schema cannot put another in its place before it is read.
+ */
 static bool
 exists(const lmtext_checkpoints *c)
 {
@@ -69,7 +84,7 @@ exists(const lmtext_checkpoints *c)
     if (table == NULL)
         return false;
     mine = table->rd_rel->relowner == GetUserId() && looks_made(table);
-    table_close(table, AccessShareLock);
+    table_close(table, NoLock);
     if (!mine)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("table %s is in the way of checkpoints", c->table),
@@ -162,7 +177,7 @@ read_part(const lmtext_checkpoints *c, lmtext_call *call, int part, uint64 *rows
     char *command =
         psprintf("SELECT step, rows_hash, data FROM %s WHERE part OPERATOR(pg_catalog.=) %d",
                  c->table, part);
-    bytea *data;
+    bytea *stored, *data;
     bool isnull;
 
     SPI_execute(command, false, 1);
@@ -171,9 +186,13 @@ read_part(const lmtext_checkpoints *c, lmtext_call *call, int part, uint64 *rows
         return false;
     *step = number_of(1);
     *rows = (uint64)number_of(2);
-    data = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+    stored = (bytea *)DatumGetPointer(
+        SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+    data = DatumGetByteaPP(PointerGetDatum(stored));
     lmtext_check(call, lm_buffer_append(bytes, VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data)),
                  c->name);
+    if (data != stored) /* a checkpoint has hundreds of parts */
+        pfree(data);
     SPI_freetuptable(SPI_tuptable);
     return true;
 }
@@ -191,9 +210,9 @@ lmtext_checkpoints_read(const lmtext_checkpoints *c, lmtext_call *call, uint64 r
     if (bytes->size > 0 && kept != rows)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("the checkpoint in table %s is of other rows", c->table),
+                 errmsg("the checkpoint in table %s is of other rows or options", c->table),
                  errdetail("The query did not return the rows that it returned then, in the same "
-                           "order."),
+                           "order, or the options or the base are others."),
                  errhint("Give the query an ORDER BY, or train without the option resume.")));
     return bytes->size > 0;
 }

@@ -18,11 +18,11 @@ typedef struct lmtext_checkpoints {
 void lmtext_checkpoints_open(lmtext_checkpoints *checkpoints, const char *model);
 /*
  * Write one in the place of the last, and commit: the caller is in a procedure that may. `rows` is
- * a hash of what is trained on. SPI is connected, here and below.
+ * a hash of what is trained on, and how. SPI is connected, here and below.
  */
 void lmtext_checkpoints_write(const lmtext_checkpoints *checkpoints, int64 step, uint64 rows,
                               const lm_buffer *bytes);
-/* False: there is none. 22023 where it is of other rows. `bytes` is initialized. */
+/* False: there is none. 22023 where its hash is another. `bytes` is initialized. */
 bool lmtext_checkpoints_read(const lmtext_checkpoints *checkpoints, lmtext_call *call, uint64 rows,
                              int64 *step, lm_buffer *bytes);
 /* The table goes with the transaction, where there is one. */

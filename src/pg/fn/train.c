@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "base/hash.h"
@@ -237,6 +238,23 @@ plan_checkpoints(FunctionCallInfo fcinfo, training *t)
         lmtext_checkpoints_open(&t->checkpoints, t->name);
 }
 
+/* What a checkpoint depends on beside its rows: the base, and all options but those of the run. */
+static void
+hash_settings(training *t, Jsonb *options)
+{
+    static const char *const others[] = {"resume", "checkpoint_steps", "log_steps"};
+    Datum rest = JsonbPGetDatum(options);
+    char *json;
+
+    for (int i = 0; i < lengthof(others); i++)
+        rest = DirectFunctionCall2(jsonb_delete, rest, CStringGetTextDatum(others[i]));
+    json = JsonbToCString(NULL, &DatumGetJsonbP(rest)->root, VARSIZE(DatumGetJsonbP(rest)));
+    t->rows_hash = lm_hash_bytes(json, strlen(json), t->rows_hash);
+    if (t->base != NULL)
+        t->rows_hash = lm_hash_bytes(lmtext_manifest_read(t->base->relid)->digest.bytes,
+                                     LMTEXT_DIGEST_BYTES, t->rows_hash);
+}
+
 /* All that can be wrong is found before the first row is read. */
 static void
 read_arguments(FunctionCallInfo fcinfo, training *t)
@@ -249,6 +267,8 @@ read_arguments(FunctionCallInfo fcinfo, training *t)
     plan_checkpoints(fcinfo, t);
     if (training_wants_base(t))
         training_choose_base(fcinfo, t);
+    if (t->keeps || t->resumes)
+        hash_settings(t, PG_GETARG_JSONB_P(2));
 }
 
 void

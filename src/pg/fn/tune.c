@@ -407,18 +407,25 @@ figure_named(const lm_train_outcome *outcome, const char *name)
     return NAN;
 }
 
-/* More is better of what is called so. */
+/* More is better, but of what is called so. */
 static bool
 is_gain(const char *name)
 {
-    return strstr(name, "accuracy") != NULL || strcmp(name, "decided") == 0;
+    static const char *const costs[] = {"loss", "objective",  "mae",   "rmse",
+                                        "ece",  "perplexity", "error", "seconds"};
+
+    for (int i = 0; i < lengthof(costs); i++)
+        if (strstr(name, costs[i]) != NULL)
+            return false;
+    return true;
 }
 
 /* The smaller the better. Of equal accuracies the smaller loss is better. */
 static double
 score_of(const tuning *n, const lm_train_outcome *outcome)
 {
-    static const char *const names[] = {"held_out_accuracy", "held_out_loss", "loss"};
+    static const char *const names[] = {"held_out_accuracy", "held_out_loss", "held_out_rmse",
+                                        "loss"};
     const char *name = n->options.metric;
     double loss = figure_named(outcome, "held_out_loss"), figure;
 
@@ -498,6 +505,18 @@ tell_trial(tuning *n, const Jsonb *options, const char *state, double seconds)
     appendStringInfo(&n->tried, ", \"seconds\": %.3g}", seconds);
 }
 
+/* Names may be the training's, which is closed when its outcome is stored. */
+static void
+own_names(tuning *n, lm_train_outcome *outcome)
+{
+    const MemoryContext memory = n->t.memory;
+
+    for (int i = 0; i < outcome->file_count; i++)
+        outcome->files[i].name = MemoryContextStrdup(memory, outcome->files[i].name);
+    for (int i = 0; i < outcome->value_count; i++)
+        outcome->values[i].name = MemoryContextStrdup(memory, outcome->values[i].name);
+}
+
 /* Of those that ended, the best so far is kept. */
 static double
 judge(tuning *n, double seconds)
@@ -511,8 +530,7 @@ judge(tuning *n, double seconds)
     if (n->chosen > 0)
         free_outcome(&n->best);
     n->best = n->outcome;
-    for (int i = 0; i < n->best.file_count; i++) /* a training takes them with it */
-        n->best.files[i].name = MemoryContextStrdup(n->t.memory, n->best.files[i].name);
+    own_names(n, &n->best);
     n->best_curve = n->t.curve;
     n->best_score = score;
     n->best_seconds = seconds;
@@ -524,7 +542,7 @@ judge(tuning *n, double seconds)
 static bool
 is_trials_fault(lm_status status)
 {
-    return status == LM_BAD_ARGUMENT || status == LM_TOO_LARGE;
+    return status == LM_BAD_ARGUMENT || status == LM_TOO_LARGE || status == LM_NOT_FINITE;
 }
 
 static void
