@@ -337,9 +337,9 @@ typedef struct step {
 
 static const step steps[] = {{false, vary_weight, {1, 2}},
                              {false, vary_c, {0.3, 3}},
-                             {false, vary_learner, {10, 30}},
                              {false, vary_set, {CHARACTERS}},
-                             {true, vary_penalty, {0.3, 0.1}}};
+                             {true, vary_penalty, {0.3, 0.1}},
+                             {false, vary_learner, {10, 30}}};
 
 static lm_status
 take_step(automatic *a, const step *s)
