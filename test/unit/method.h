@@ -22,7 +22,7 @@ static inline lm_status
 method_train(lm_context *ctx, const lm_method *method, const void *options,
              const lm_train_rows *rows, size_t width, size_t size, lm_train_outcome *outcome)
 {
-    const lm_train_watch watch = {method_report, NULL};
+    const lm_train_watch watch = {.report = method_report};
     void *training = NULL;
     lm_status status = method->open(ctx, options, width, &training);
 
