@@ -996,6 +996,32 @@ lacks_ngrams(void)
     free(words);
 }
 
+/* A second set beside the first: with too many entries it lacks, and the first is as it was. */
+static void
+a_set_lacks(void)
+{
+    for (size_t most = 1; most <= 1000; most += 999) {
+        const lm_text texts[2][2] = {{{"one two", 7}, {"two three", 9}}, {{"a", 1}, {"b", 1}}};
+        const lm_train_rows rows = {.count = 2, .texts = {texts[0], texts[1]}};
+        lm_ngram_fit_options chosen;
+        lm_ngram_fit fit;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        lm_ngram_fit_defaults(&chosen);
+        CHECK_OK(&ctx, lm_ngram_fit_open(&fit, &ctx, &chosen, 0));
+        chosen.features.ngrams = "char_wb";
+        CHECK_OK(&ctx, lm_ngram_fit_add_set(&fit, &chosen.features));
+        fit.sets[1].most_entries = most;
+        CHECK_OK(&ctx, lm_ngram_fit_add(&fit, &rows));
+        CHECK_OK(&ctx, lm_ngram_fit_prepare(&fit));
+        CHECK(!fit.sets[0].lacks && fit.sets[0].tfidf.count == 5);
+        CHECK_EQ_INT(fit.sets[1].lacks, most == 1);
+        CHECK_EQ_INT(fit.sets[1].tfidf.count > 0, most == 1000);
+        lm_ngram_fit_close(&fit);
+    }
+}
+
 static void
 too_many_labels(void)
 {
@@ -1128,6 +1154,7 @@ static const unit_case cases[] = {
     {"bad section", bad_section},
     {"sums are wide", sums_are_wide},
     {"lacks n-grams", lacks_ngrams},
+    {"a set lacks", a_set_lacks},
     {"too many labels", too_many_labels},
     {"every allocation", every_allocation},
     {"every poll", every_poll},
