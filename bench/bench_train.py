@@ -88,8 +88,10 @@ def method_rows(connection, name, options, test_rows):
     _, answering = Work(lambda: found.append(connection.execute(ask).fetchone()[0]), connection).time()
     accuracy = found[0]
     metrics, = connection.execute(f"SELECT metrics FROM lmtext.models WHERE name = '{name}' ORDER BY version DESC LIMIT 1").fetchone()
-    chosen = next((f": {t['method']}" for t in metrics.get("tried", ()) if t["chosen"]), "")
+    tried = metrics.get("tried", [])
+    chosen = next((f": {t['method']} {json.dumps(t['options'])}, of {len(tried)}" for t in tried if t["chosen"]), "")
     return [(f"{options['method']}{chosen}, test accuracy", f"{accuracy:.4f}"),
+            (f"{options['method']}, accuracy that the training saw", f"{metrics['held_out_accuracy']:.4f}"),
             (f"{options['method']}, the whole CALL; of it training", f"{taken:.1f} s; {metrics['train_seconds']:.1f} s"),
             (f"{options['method']}, texts a second", f"{test_rows / answering:.0f}")]
 

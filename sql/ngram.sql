@@ -65,6 +65,11 @@ CALL lmtext.train('ng_combined', 'SELECT body, team FROM ng_ticket', '{"method":
 SELECT name, task, family, dimensions, base, metrics ? 'embed_seconds' AS embedded FROM lmtext.models WHERE name = 'ng_combined';
 SELECT count(*) FILTER (WHERE team = lmtext.classify(body, 'ng_combined')) > 50 AS right FROM ng_ticket WHERE team <> '' AND body <> '';
 SELECT lmtext.classify(lmtext.embed('my router', 'ng_tiny'), 'ng_combined');
+-- the vector as the last column
+CALL lmtext.train('ng_stored', 'SELECT body, team, lmtext.embed(body, ''ng_tiny'') FROM ng_ticket', '{"method": "combined", "base": "ng_tiny", "weight": 0.3}');
+SELECT count(*) FILTER (WHERE lmtext.classify(body, 'ng_stored') = lmtext.classify(body, 'ng_combined')) AS same FROM ng_ticket WHERE team <> '' AND body <> '';
+CALL lmtext.train('ng_bad', 'SELECT body, team, ARRAY[1, 2]::real[] FROM ng_ticket', '{"method": "combined", "base": "ng_tiny"}');
+SELECT lmtext.drop_model('ng_stored');
 CALL lmtext.train('ng_bad', 'SELECT body, team FROM ng_ticket', '{"method": "combined", "base": "ng_tiny", "learner": "complement_nb"}');
 CALL lmtext.train('ng_bad', 'SELECT body, team FROM ng_ticket', '{"method": "combined", "base": "ng_svm"}');
 CALL lmtext.train('ng_bad', 'SELECT lmtext.embed(body, ''ng_tiny''), team FROM ng_ticket', '{"method": "combined", "base": "ng_tiny"}');
@@ -72,8 +77,10 @@ SELECT lmtext.drop_model('ng_tiny');
 
 -- The choice among methods.
 CALL lmtext.train('ng_auto', 'SELECT body, team FROM ng_ticket', '{"method": "auto", "base": "ng_tiny", "hold_out": 0.2}');
-SELECT t ->> 'method' AS method, t -> 'chosen' AS chosen, (t ->> 'held_out_accuracy')::real > 0.9 AS good, (t ->> 'seconds')::real >= 0 AS timed
-FROM lmtext.models, jsonb_array_elements(metrics -> 'tried') t WHERE name = 'ng_auto';
+SELECT t ->> 'method' AS method, count(*), bool_or((t -> 'chosen')::boolean) AS chosen, max((t ->> 'held_out_accuracy')::real) > 0.9 AS good, min((t ->> 'seconds')::real) >= 0 AS timed
+FROM lmtext.models, jsonb_array_elements(metrics -> 'tried') t WHERE name = 'ng_auto' GROUP BY 1 ORDER BY 1;
+SELECT t ->> 'method' AS method, (t -> 'options') - 'l2' AS options, t -> 'options' ? 'l2' AS penalty
+FROM lmtext.models, jsonb_array_elements(metrics -> 'tried') WITH ORDINALITY AS x (t, n) WHERE name = 'ng_auto' ORDER BY n;
 SELECT base, metrics -> 'labels' AS labels FROM lmtext.models WHERE name = 'ng_auto';
 SELECT lmtext.classify('my router', 'ng_auto');
 -- nothing to compare by, or no time: the first

@@ -416,6 +416,57 @@ choose(lm_context *ctx, const auto_options *chosen, lm_train_outcome *outcome)
     return status;
 }
 
+/* What a trial was told; NULL: nothing of the name. */
+static const lm_train_setting *
+setting_of(const lm_train_trial *trial, const char *name)
+{
+    for (int i = 0; i < trial->setting_count; i++)
+        if (strcmp(trial->settings[i].name, name) == 0)
+            return &trial->settings[i];
+    return NULL;
+}
+
+/* How often a word or a number was tried. */
+static int
+tried_with(const lm_train_outcome *outcome, const char *name, const char *word, double number)
+{
+    int count = 0;
+
+    for (int i = 0; i < outcome->trial_count; i++) {
+        const lm_train_setting *setting = setting_of(&outcome->trials[i], name);
+
+        count += setting &&
+                 (word ? strcmp(setting->word, word) == 0 : fabs(setting->number - number) < 1e-9);
+    }
+    return count;
+}
+
+/* Each setting is varied, no way is tried twice, and the first of the best is chosen. */
+static void
+check_trials(const lm_train_outcome *outcome)
+{
+    const lm_train_trial *trials = outcome->trials;
+    int chosen = 0, chosen_count = 0;
+
+    CHECK_STR(trials[0].name, "linear");
+    CHECK(setting_of(&trials[0], "l2") && trials[0].setting_count == 1);
+    CHECK_STR(trials[1].name, "ngram");
+    CHECK(!setting_of(&trials[1], "weight"));
+    CHECK_STR(trials[2].name, "combined");
+    CHECK_NEAR(setting_of(&trials[2], "weight")->number, 0.5, 0);
+    CHECK(tried_with(outcome, "learner", "logistic", 0) >= 2);
+    CHECK_EQ_INT(tried_with(outcome, "ngrams", "char_wb", 0), 1);
+    CHECK_EQ_INT(tried_with(outcome, "c", NULL, 0.3), 1);
+    CHECK_EQ_INT(tried_with(outcome, "l2", NULL, 0.1 * trials[0].settings[0].number), 1);
+    for (int i = 0; i < outcome->trial_count; i++) {
+        chosen_count += trials[i].chosen;
+        if (trials[i].accuracy > trials[chosen].accuracy)
+            chosen = i;
+    }
+    CHECK(trials[chosen].chosen && chosen_count == 1);
+    CHECK(outcome->without_base == (strcmp(trials[chosen].name, "ngram") == 0));
+}
+
 static void
 the_best_is_chosen(void)
 {
@@ -427,11 +478,7 @@ the_best_is_chosen(void)
 
     lm_context_init(&ctx);
     CHECK_OK(&ctx, choose(&ctx, &options, &outcome));
-    CHECK_EQ_INT(outcome.trial_count, 3);
-    CHECK_STR(outcome.trials[1].name, "ngram");
-    CHECK(outcome.trials[1].accuracy > outcome.trials[0].accuracy);
-    CHECK(outcome.trials[1].chosen != outcome.trials[2].chosen && !outcome.trials[0].chosen);
-    CHECK(outcome.without_base == outcome.trials[1].chosen);
+    check_trials(&outcome);
     CHECK_STR(outcome.files[0].name, LM_NGRAM_HEAD_JSON);
     free_outcome(&outcome);
     options.time_budget = 0;
@@ -953,9 +1000,10 @@ different_words(size_t count)
     return text;
 }
 
-/* The rows of the set, and one of this text: of auto the linear way is left. */
+/* Rows of one word, or with this text in the first, which has no words or too many: of auto the
+ * linear way is left, and n-grams of characters. */
 static void
-goes_on_without_ngrams(const char *text, bool with_set)
+goes_on_without_words(const char *text, bool with_set)
 {
     char options[256];
     lm_text texts[2][1] = {{{text, strlen(text)}}, {{"a", 1}}};
@@ -978,8 +1026,9 @@ goes_on_without_ngrams(const char *text, bool with_set)
     }
     CHECK_OK(&ctx, lm_method_auto.fit(training, &watch));
     CHECK_OK(&ctx, lm_method_auto.write(training, &outcome));
-    CHECK_EQ_INT(outcome.trial_count, 1);
     CHECK_STR(outcome.trials[0].name, "linear");
+    CHECK_EQ_INT(tried_with(&outcome, "ngrams", "word", 0), 0);
+    CHECK(outcome.trial_count == 1 || tried_with(&outcome, "ngrams", "char_wb", 0) > 3);
     CHECK(!outcome.without_base);
     for (int i = 0; i < outcome.file_count; i++)
         lm_buffer_free(&outcome.files[i].bytes);
@@ -991,9 +1040,35 @@ lacks_ngrams(void)
 {
     char *words = different_words(2200000);
 
-    goes_on_without_ngrams("? ! .", false);
-    goes_on_without_ngrams(words, true);
+    goes_on_without_words("? ! .", false);
+    goes_on_without_words(words, true);
     free(words);
+}
+
+/* A second set beside the first: with too many entries it lacks, and the first is as it was. */
+static void
+a_set_lacks(void)
+{
+    for (size_t most = 1; most <= 1000; most += 999) {
+        const lm_text texts[2][2] = {{{"one two", 7}, {"two three", 9}}, {{"a", 1}, {"b", 1}}};
+        const lm_train_rows rows = {.count = 2, .texts = {texts[0], texts[1]}};
+        lm_ngram_fit_options chosen;
+        lm_ngram_fit fit;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        lm_ngram_fit_defaults(&chosen);
+        CHECK_OK(&ctx, lm_ngram_fit_open(&fit, &ctx, &chosen, 0));
+        chosen.features.ngrams = "char_wb";
+        CHECK_OK(&ctx, lm_ngram_fit_add_set(&fit, &chosen.features));
+        fit.sets[1].most_entries = most;
+        CHECK_OK(&ctx, lm_ngram_fit_add(&fit, &rows));
+        CHECK_OK(&ctx, lm_ngram_fit_prepare(&fit));
+        CHECK(!fit.sets[0].lacks && fit.sets[0].tfidf.count == 5);
+        CHECK_EQ_INT(fit.sets[1].lacks, most == 1);
+        CHECK_EQ_INT(fit.sets[1].tfidf.count > 0, most == 1000);
+        lm_ngram_fit_close(&fit);
+    }
 }
 
 static void
@@ -1128,6 +1203,7 @@ static const unit_case cases[] = {
     {"bad section", bad_section},
     {"sums are wide", sums_are_wide},
     {"lacks n-grams", lacks_ngrams},
+    {"a set lacks", a_set_lacks},
     {"too many labels", too_many_labels},
     {"every allocation", every_allocation},
     {"every poll", every_poll},

@@ -1,8 +1,9 @@
 /*
- * auto.c - the choice among methods.
+ * auto.c - the choice among methods and their settings.
  *
  * Above MANY_ROWS rows one split is enough to tell candidates apart; below, each is measured on
- * several splits by different seeds, and the mean counts. All see the same splits. Of equals the
+ * several splits by different seeds, and the mean counts. All see the same splits. A setting is
+ * varied at a time, from the best so far: a full grid would take ten times as long. Of equals the
  * first wins: candidates stand in the order of their cost.
  */
 #include "train/auto.h"
@@ -18,12 +19,34 @@
 
 #define MANY_ROWS 20000
 #define SPLITS 3
+/* Of n-grams of characters: different ones, and entries of all rows (128 MB). */
+#define MOST_CHARACTERS ((uint32_t)1 << 20)
+#define MOST_ENTRIES ((size_t)1 << 24)
 
 typedef struct auto_options {
     double time_budget; /* seconds */
     double hold_out;
     int64_t seed;
 } auto_options;
+
+/* Sets of n-grams; a set's number is its place among those of lm_ngram_fit. */
+enum { WORDS, CHARACTERS };
+
+/* A way that can be tried. */
+typedef struct candidate {
+    bool linear; /* vectors alone; else n-grams, and vectors beside them: */
+    bool with_vectors;
+    int set;
+    const char *learner;
+    double c, weight;
+    double l2; /* of linear; < 0: it chooses */
+} candidate;
+
+/* What came of one. */
+typedef struct tried {
+    candidate way;
+    double scale, loss; /* on the option's own split */
+} tried;
 
 typedef struct automatic {
     lm_context *ctx;
@@ -32,20 +55,11 @@ typedef struct automatic {
     lm_softmax_result linear; /* of the last fit of vectors alone */
     const lm_train_watch *watch;
     lm_train_trial trials[LM_TRAIN_TRIALS_MAX];
-    double scales[LM_TRAIN_TRIALS_MAX], losses[LM_TRAIN_TRIALS_MAX];
+    tried tried[LM_TRAIN_TRIALS_MAX];
     int trial_count, chosen;
+    double start; /* of the first trial */
+    bool over;    /* there is no time for another */
 } automatic;
-
-/* A way that is tried. */
-typedef struct candidate {
-    const char *name;
-    bool with_vectors, linear;
-} candidate;
-
-static const candidate candidates[] = {
-    {"linear", true, true}, {"ngram", false, false}, {"combined", true, false}};
-
-#define CANDIDATES ((int)(sizeof candidates / sizeof candidates[0]))
 
 static void
 auto_defaults(void *options)
@@ -68,7 +82,13 @@ auto_open(lm_context *ctx, const void *options, size_t width, void **training)
     of_ngrams.seed = a->options.seed;
     of_ngrams.hold_out = a->options.hold_out;
     LM_TRY(lm_ngram_fit_open(&a->fit, ctx, &of_ngrams, width));
-    a->fit.may_lack = true;
+    a->fit.sets[WORDS].may_lack = true;
+    of_ngrams.features.ngrams = "char_wb";
+    of_ngrams.features.ngram_min = 2;
+    of_ngrams.features.ngram_max = 5;
+    LM_TRY(lm_ngram_fit_add_set(&a->fit, &of_ngrams.features));
+    a->fit.sets[CHARACTERS].tfidf.options.max_counted = MOST_CHARACTERS;
+    a->fit.sets[CHARACTERS].most_entries = MOST_ENTRIES;
     return LM_OK;
 }
 
@@ -131,7 +151,7 @@ report_step(void *opaque, const lm_softmax_progress *step)
 }
 
 static lm_status
-fit_linear(automatic *a, uint64_t seed, bool refit)
+fit_linear(automatic *a, const candidate *c, uint64_t seed, bool refit)
 {
     const lm_train_labels *labels = &a->fit.labels;
     lm_softmax_options options;
@@ -140,9 +160,19 @@ fit_linear(automatic *a, uint64_t seed, bool refit)
     options.hold_out = a->options.hold_out;
     options.seed = seed;
     options.refit = refit;
+    options.l2 = c->l2;
     free_linear(a);
     return lm_softmax_train(a->ctx, a->fit.vectors, labels->y, labels->rows, a->fit.width,
                             (int)labels->names.count, &options, report_step, a, &a->linear);
+}
+
+static void
+use(automatic *a, const candidate *c)
+{
+    a->fit.set = &a->fit.sets[c->set];
+    a->fit.options.learner = (char *)c->learner;
+    a->fit.options.c = c->c;
+    a->fit.options.weight = c->weight;
 }
 
 /* Its accuracy on the rows that a seed holds out. */
@@ -150,21 +180,55 @@ static lm_status
 try_once(automatic *a, const candidate *c, uint64_t seed, double *accuracy)
 {
     if (c->linear) {
-        LM_TRY(fit_linear(a, seed, false));
+        LM_TRY(fit_linear(a, c, seed, false));
         *accuracy = a->linear.held_out_accuracy;
         return LM_OK;
     }
+    use(a, c);
     LM_TRY(lm_ngram_fit_try(&a->fit, c->with_vectors, seed));
     *accuracy = a->fit.held_out_accuracy;
     return LM_OK;
 }
 
-static lm_status
-try_candidate(automatic *a, int which)
+static void
+set_number(lm_train_trial *trial, const char *name, double number)
 {
-    const candidate *c = &candidates[which];
+    trial->settings[trial->setting_count++] = (lm_train_setting){name, NULL, number};
+}
+
+static void
+set_word(lm_train_trial *trial, const char *name, const char *word)
+{
+    trial->settings[trial->setting_count++] = (lm_train_setting){name, word, 0};
+}
+
+/* What the method of its name is to be told to train it again. */
+static void
+describe(const automatic *a, const candidate *c, lm_train_trial *trial)
+{
+    const lm_ngram_options *ngrams = &a->fit.sets[c->set].tfidf.options.ngrams;
+
+    trial->name = c->linear ? "linear" : c->with_vectors ? "combined" : "ngram";
+    if (c->linear) {
+        set_number(trial, "l2", a->linear.l2);
+        return;
+    }
+    set_word(trial, "learner", c->learner);
+    set_number(trial, "c", c->c);
+    set_word(trial, "ngrams", ngrams->kind->name);
+    set_number(trial, "ngram_min", ngrams->low);
+    set_number(trial, "ngram_max", ngrams->high);
+    if (c->with_vectors)
+        set_number(trial, "weight", c->weight);
+}
+
+static lm_status
+try_candidate(automatic *a, const candidate *c)
+{
     const int splits = a->fit.labels.rows > MANY_ROWS ? 1 : SPLITS;
     const double start = now();
+    lm_train_trial *trial = &a->trials[a->trial_count];
+    tried *t = &a->tried[a->trial_count];
     double sum = 0;
 
     for (int i = 0; i < splits; i++) {
@@ -174,28 +238,144 @@ try_candidate(automatic *a, int which)
         LM_TRY(try_once(a, c, (uint64_t)a->options.seed + (uint64_t)(splits - 1 - i), &accuracy));
         sum += accuracy;
     }
-    a->scales[which] = a->fit.scale;
-    a->losses[which] = c->linear ? a->linear.held_out_loss : a->fit.held_out_loss;
-    a->trials[which] =
-        (lm_train_trial){.name = c->name, .accuracy = sum / splits, .seconds = now() - start};
-    a->trial_count = which + 1;
+    *trial = (lm_train_trial){.accuracy = sum / splits, .seconds = now() - start};
+    describe(a, c, trial);
+    *t = (tried){.way = *c,
+                 .scale = a->fit.scale,
+                 .loss = c->linear ? a->linear.held_out_loss : a->fit.held_out_loss};
+    if (trial->accuracy > a->trials[a->chosen].accuracy)
+        a->chosen = a->trial_count;
+    a->over = isnan(trial->accuracy); /* nothing to compare by */
+    a->trial_count++;
     return LM_OK;
 }
 
-/* At least one is tried, and no other is begun when the time is over, or n-grams are lacking: the
- * first needs none. */
+/* Seconds of the longest trial that is like it. */
+static double
+longest_like(const automatic *a, const candidate *c)
+{
+    double longest = 0;
+
+    for (int i = 0; i < a->trial_count; i++)
+        if (a->tried[i].way.linear == c->linear)
+            longest = fmax(longest, a->trials[i].seconds);
+    return longest;
+}
+
+/* The first is always tried; no other is begun that would likely not end in the time. */
+static lm_status
+try_if_time(automatic *a, const candidate *c)
+{
+    if (a->trial_count > 0 && now() - a->start + longest_like(a, c) > a->options.time_budget)
+        a->over = true;
+    if (a->over || a->trial_count == LM_TRAIN_TRIALS_MAX)
+        return LM_OK;
+    return try_candidate(a, c);
+}
+
+/* ---- The grid ---- */
+
+/* The best so far of those that are linear, or that are not; NULL: none is. */
+static const candidate *
+best_of(const automatic *a, bool linear)
+{
+    int best = -1;
+
+    for (int i = 0; i < a->trial_count; i++)
+        if (a->tried[i].way.linear == linear &&
+            (best < 0 || a->trials[i].accuracy > a->trials[best].accuracy))
+            best = i;
+    return best < 0 ? NULL : &a->tried[best].way;
+}
+
+/* Ways that differ from the best in one setting. False: there is no such way. */
+
+static bool
+vary_weight(const automatic *a, candidate *c, double weight)
+{
+    c->weight = weight;
+    return c->with_vectors;
+}
+
+static bool
+vary_set(const automatic *a, candidate *c, double set)
+{
+    if (c->set == (int)set || a->fit.sets[(int)set].lacks)
+        return false;
+    c->set = (int)set;
+    return true;
+}
+
+static bool
+vary_c(const automatic *a, candidate *c, double times)
+{
+    c->c *= times;
+    return true;
+}
+
+/* Its losses are smaller, so that each counts more. */
+static bool
+vary_learner(const automatic *a, candidate *c, double c_times)
+{
+    c->learner = "logistic";
+    c->c *= c_times;
+    return true;
+}
+
+static bool
+vary_penalty(const automatic *a, candidate *c, double times)
+{
+    c->l2 = a->trials[0].settings[0].number * times;
+    return true;
+}
+
+typedef struct step {
+    bool linear; /* varies the best of the linear ways, else the best of the others */
+    bool (*vary)(const automatic *a, candidate *c, double by);
+    double by[2];
+} step;
+
+static const step steps[] = {{false, vary_weight, {1, 2}},
+                             {false, vary_c, {0.3, 3}},
+                             {false, vary_set, {CHARACTERS}},
+                             {true, vary_penalty, {0.3, 0.1}},
+                             {false, vary_learner, {10, 30}}};
+
+static lm_status
+take_step(automatic *a, const step *s)
+{
+    const candidate *best = best_of(a, s->linear);
+    candidate from;
+
+    if (!best)
+        return LM_OK;
+    from = *best;
+    for (size_t i = 0; i < sizeof s->by / sizeof s->by[0]; i++) {
+        candidate c = from;
+
+        if ((i == 0 || s->by[i] > 0) && s->vary(a, &c, s->by[i]))
+            LM_TRY(try_if_time(a, &c));
+    }
+    return LM_OK;
+}
+
+/* At least one is tried, and where there are no n-grams, vectors alone. */
 static lm_status
 try_all(automatic *a)
 {
-    const double start = now();
+    const int set = a->fit.sets[WORDS].lacks ? CHARACTERS : WORDS;
+    candidate c = {.linear = true, .with_vectors = true, .l2 = -1};
 
-    for (int i = 0; i < CANDIDATES; i++) {
-        if (i > 0 && (a->fit.lacks || now() - start > a->options.time_budget))
-            break;
-        LM_TRY(try_candidate(a, i));
-        if (a->trials[i].accuracy > a->trials[a->chosen].accuracy)
-            a->chosen = i;
+    a->start = now();
+    LM_TRY(try_if_time(a, &c));
+    if (!a->fit.sets[set].lacks) {
+        c = (candidate){.set = set, .learner = "svm", .c = 1, .weight = 0.5};
+        LM_TRY(try_if_time(a, &c));
+        c.with_vectors = true;
+        LM_TRY(try_if_time(a, &c));
     }
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        LM_TRY(take_step(a, &steps[i]));
     a->trials[a->chosen].chosen = true;
     return LM_OK;
 }
@@ -204,18 +384,19 @@ static lm_status
 auto_fit(void *training, const lm_train_watch *watch)
 {
     automatic *a = training;
-    const candidate *c;
+    const tried *best;
 
     a->watch = a->fit.watch = watch;
     LM_TRY(lm_ngram_fit_prepare(&a->fit));
     LM_TRY(try_all(a));
-    c = &candidates[a->chosen];
-    if (c->linear)
-        return fit_linear(a, (uint64_t)a->options.seed, true);
-    a->fit.scale = a->scales[a->chosen];
+    best = &a->tried[a->chosen];
+    if (best->way.linear)
+        return fit_linear(a, &best->way, (uint64_t)a->options.seed, true);
+    use(a, &best->way);
+    a->fit.scale = best->scale;
     a->fit.held_out_accuracy = a->trials[a->chosen].accuracy;
-    a->fit.held_out_loss = a->losses[a->chosen];
-    return lm_ngram_fit_all(&a->fit, c->with_vectors);
+    a->fit.held_out_loss = best->loss;
+    return lm_ngram_fit_all(&a->fit, best->way.with_vectors);
 }
 
 /* ---- Outcome ---- */
@@ -233,7 +414,7 @@ write_linear(automatic *a, lm_train_outcome *outcome)
     lm_outcome_add(outcome, "labels", labels->names.count);
     lm_outcome_add(outcome, "held_out", (double)a->linear.held_out);
     lm_outcome_add(outcome, "held_out_accuracy", a->trials[a->chosen].accuracy);
-    lm_outcome_add(outcome, "held_out_loss", a->losses[a->chosen]);
+    lm_outcome_add(outcome, "held_out_loss", a->tried[a->chosen].loss);
     lm_outcome_add(outcome, "l2", a->linear.l2);
     lm_outcome_add(outcome, "seed", (double)a->options.seed);
     return status;
@@ -243,7 +424,7 @@ static lm_status
 auto_write(void *training, lm_train_outcome *outcome)
 {
     automatic *a = training;
-    const candidate *c = &candidates[a->chosen];
+    const candidate *c = &a->tried[a->chosen].way;
     const lm_train_trial *best = &a->trials[a->chosen];
     lm_status status;
 
@@ -264,7 +445,8 @@ auto_write(void *training, lm_train_outcome *outcome)
 }
 
 static const lm_train_column columns[] = {{"text", LM_TRAIN_BOTH, false},
-                                          {"label", LM_TRAIN_LABEL, false}};
+                                          {"label", LM_TRAIN_LABEL, false},
+                                          {"vector", LM_TRAIN_VECTOR, false}};
 
 static const lm_option options[] = {
     LM_OPTION(auto_options, time_budget, FLOAT, 0, 1e6, "a number of seconds from 0 to 1000000"),

@@ -84,12 +84,21 @@ typedef struct lm_train_watch {
 } lm_train_watch;
 
 #define LM_TRAIN_VALUES_MAX 16
-#define LM_TRAIN_TRIALS_MAX 8
+#define LM_TRAIN_TRIALS_MAX 16
+#define LM_TRAIN_SETTINGS_MAX 6
 #define LM_TRAIN_FILES_MAX 32
+
+/* An option of a way that was tried: a word, or where that is NULL a number. */
+typedef struct lm_train_setting {
+    const char *name, *word;
+    double number;
+} lm_train_setting;
 
 /* A way that was tried, where a method chooses among some. */
 typedef struct lm_train_trial {
-    const char *name;
+    const char *name; /* of a method, which has these options */
+    lm_train_setting settings[LM_TRAIN_SETTINGS_MAX];
+    int setting_count;
     double accuracy; /* on held-out rows; NaN where there are none */
     double seconds;
     bool chosen;

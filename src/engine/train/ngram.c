@@ -91,7 +91,8 @@ static const lm_option options[] = {
 static const lm_train_column columns[] = {{"text", LM_TRAIN_TEXT, false},
                                           {"label", LM_TRAIN_LABEL, false}};
 static const lm_train_column both_columns[] = {{"text", LM_TRAIN_BOTH, false},
-                                               {"label", LM_TRAIN_LABEL, false}};
+                                               {"label", LM_TRAIN_LABEL, false},
+                                               {"vector", LM_TRAIN_VECTOR, false}};
 
 const lm_method lm_method_ngram = {.name = "ngram",
                                    .task = "classification",
@@ -112,7 +113,7 @@ const lm_method lm_method_combined = {.name = "combined",
                                       .task = "classification",
                                       .needs_base = true,
                                       .columns = both_columns,
-                                      .column_count = 2,
+                                      .column_count = 3,
                                       .options = options,
                                       .option_count = OPTION_COUNT,
                                       .options_size = sizeof(lm_ngram_fit_options),

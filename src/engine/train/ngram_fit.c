@@ -147,27 +147,40 @@ check_learner(lm_ngram_fit *f)
 
 /* ---- Rows ---- */
 
+static lm_status
+open_set(lm_ngram_fit *f, const lm_tfidf_spec *spec)
+{
+    lm_tfidf_options features;
+
+    lm_tfidf_defaults(&features);
+    LM_TRY(lm_tfidf_spec_read(f->ctx, spec, &features));
+    lm_tfidf_init(&f->sets[f->set_count++].tfidf, f->ctx, &features);
+    return LM_OK;
+}
+
 lm_status
 lm_ngram_fit_open(lm_ngram_fit *fit, lm_context *ctx, const lm_ngram_fit_options *options,
                   size_t width)
 {
-    lm_tfidf_options features;
-    lm_status status;
-
     *fit = (lm_ngram_fit){.ctx = ctx, .options = *options, .width = width, .scale = 1};
-    lm_tfidf_defaults(&features);
-    status = check_learner(fit);
-    if (status == LM_OK)
-        status = lm_tfidf_spec_read(ctx, &options->features, &features);
-    lm_tfidf_init(&fit->tfidf, ctx, &features);
+    fit->set = fit->sets;
     lm_train_labels_init(&fit->labels, ctx);
-    return status;
+    LM_TRY(check_learner(fit));
+    return open_set(fit, &options->features);
+}
+
+lm_status
+lm_ngram_fit_add_set(lm_ngram_fit *fit, const lm_tfidf_spec *spec)
+{
+    fit->sets[fit->set_count].may_lack = true;
+    return open_set(fit, spec);
 }
 
 void
 lm_ngram_fit_close(lm_ngram_fit *fit)
 {
-    lm_tfidf_free(&fit->tfidf);
+    for (int i = 0; i < fit->set_count; i++)
+        lm_tfidf_free(&fit->sets[i].tfidf);
     lm_train_labels_free(&fit->labels);
     lm_linear_model_free(fit->ctx, &fit->model);
     lm_free(fit->ctx, fit->vectors);
@@ -196,15 +209,26 @@ keep_vectors(lm_ngram_fit *f, const lm_train_rows *rows)
 
 /* What says that n-grams are of no use, where these may be lacking, is no failure. */
 static lm_status
-allow_lack(lm_ngram_fit *f, lm_status status)
+allow_lack(lm_ngram_set *set, lm_status status)
 {
-    const lm_tfidf_options options = f->tfidf.options;
+    lm_context *ctx = set->tfidf.ctx;
+    const lm_tfidf_options options = set->tfidf.options;
+    const bool full = set->most_entries > 0 && set->tfidf.rows.used > set->most_entries;
 
-    if (!f->may_lack || (status != LM_TOO_LARGE && status != LM_BAD_ARGUMENT))
+    if (!set->may_lack || (status == LM_OK && !full) ||
+        (status != LM_OK && status != LM_TOO_LARGE && status != LM_BAD_ARGUMENT))
         return status;
-    lm_tfidf_free(&f->tfidf);
-    lm_tfidf_init(&f->tfidf, f->ctx, &options);
-    f->lacks = true;
+    lm_tfidf_free(&set->tfidf);
+    lm_tfidf_init(&set->tfidf, ctx, &options);
+    set->lacks = true;
+    return LM_OK;
+}
+
+static lm_status
+count_texts(lm_ngram_set *set, const lm_text *texts, size_t count)
+{
+    for (size_t i = 0; i < count && !set->lacks; i++)
+        LM_TRY(allow_lack(set, lm_tfidf_add(&set->tfidf, texts[i])));
     return LM_OK;
 }
 
@@ -213,8 +237,8 @@ lm_ngram_fit_add(lm_ngram_fit *fit, const lm_train_rows *rows)
 {
     if (fit->width > 0 && rows->count > 0)
         LM_TRY(keep_vectors(fit, rows));
-    for (size_t i = 0; i < rows->count && !fit->lacks; i++)
-        LM_TRY(allow_lack(fit, lm_tfidf_add(&fit->tfidf, rows->texts[0][i])));
+    for (int i = 0; i < fit->set_count; i++)
+        LM_TRY(count_texts(&fit->sets[i], rows->texts[0], rows->count));
     return lm_train_labels_add(&fit->labels, rows->texts[1], rows->count);
 }
 
@@ -223,15 +247,15 @@ lm_ngram_fit_add(lm_ngram_fit *fit, const lm_train_rows *rows)
 static lm_design
 design_of(const lm_ngram_fit *f, bool with_vectors)
 {
-    return (lm_design){.sparse = &f->tfidf.rows,
-                       .features = f->tfidf.count,
+    return (lm_design){.sparse = &f->set->tfidf.rows,
+                       .features = f->set->tfidf.count,
                        .dense = with_vectors ? f->vectors : NULL,
                        .width = with_vectors ? f->width : 0,
                        .scale = f->options.weight};
 }
 
 static lm_status
-check_size(const lm_ngram_fit *f)
+check_size(const lm_ngram_fit *f, const lm_tfidf *tfidf)
 {
     size_t labels = lm_ngram_head_padded(f->labels.names.count);
     size_t most = LM_NGRAM_HEAD_WEIGHTS_MAX / labels;
@@ -241,28 +265,29 @@ check_size(const lm_ngram_fit *f)
         lm_detail_found(f->ctx, "%" PRIu32, f->labels.names.count);
         return lm_detail_allowed(f->ctx, "at most %d", LM_NGRAM_HEAD_LABELS_MAX);
     }
-    if (f->tfidf.count <= most)
+    if (tfidf->count <= most)
         return LM_OK;
     lm_raise(f->ctx, LM_TOO_LARGE, "the classifier would have too many weights");
-    lm_detail_found(f->ctx, "%" PRIu32 " features of %" PRIu32 " labels", f->tfidf.count,
+    lm_detail_found(f->ctx, "%" PRIu32 " features of %" PRIu32 " labels", tfidf->count,
                     f->labels.names.count);
     lm_detail_allowed(f->ctx, "%zu features", most);
     return lm_detail_hint(f->ctx, "Lower max_features, raise min_df, or set hash_bits.");
 }
 
 static lm_status
-choose_features(lm_ngram_fit *f)
+choose_features(lm_ngram_fit *f, lm_ngram_set *set)
 {
-    LM_TRY(lm_tfidf_finish(&f->tfidf));
-    return check_size(f);
+    LM_TRY(lm_tfidf_finish(&set->tfidf));
+    return check_size(f, &set->tfidf);
 }
 
 lm_status
 lm_ngram_fit_prepare(lm_ngram_fit *fit)
 {
     LM_TRY(lm_train_labels_sort(&fit->labels));
-    if (!fit->lacks)
-        LM_TRY(allow_lack(fit, choose_features(fit)));
+    for (int i = 0; i < fit->set_count; i++)
+        if (!fit->sets[i].lacks)
+            LM_TRY(allow_lack(&fit->sets[i], choose_features(fit, &fit->sets[i])));
     fit->order = lm_alloc_array(fit->ctx, fit->labels.rows, sizeof *fit->order);
     return fit->order ? LM_OK : LM_NO_MEMORY;
 }
@@ -383,7 +408,7 @@ scale_model(lm_ngram_fit *f, bool with_vectors)
 {
     lm_linear_model *m = &f->model;
 
-    scale_all(m->weight, f->tfidf.count * m->labels, f->scale);
+    scale_all(m->weight, f->set->tfidf.count * m->labels, f->scale);
     scale_all(m->bias, m->labels, f->scale);
     if (with_vectors)
         scale_all(m->dense, f->width * m->labels, f->scale);
@@ -392,7 +417,7 @@ scale_model(lm_ngram_fit *f, bool with_vectors)
 static lm_status
 write_files(lm_ngram_fit *f, bool with_vectors, lm_arena *arena, lm_train_outcome *outcome)
 {
-    lm_ngram_head_parts parts = {.tfidf = &f->tfidf,
+    lm_ngram_head_parts parts = {.tfidf = &f->set->tfidf,
                                  .label_count = (int)f->labels.names.count,
                                  .width = with_vectors ? (int)f->width : 0,
                                  .weight = f->model.weight,
@@ -409,10 +434,10 @@ summarize(const lm_ngram_fit *f, char *line, size_t size)
 {
     if (f->held_out == 0)
         snprintf(line, size, "with %u labels and %u n-grams: no row was held out to measure it",
-                 f->labels.names.count, f->tfidf.count);
+                 f->labels.names.count, f->set->tfidf.count);
     else
         snprintf(line, size, "with %u labels and %u n-grams: accuracy %.4f on %zu held-out row%s",
-                 f->labels.names.count, f->tfidf.count, f->held_out_accuracy, f->held_out,
+                 f->labels.names.count, f->set->tfidf.count, f->held_out_accuracy, f->held_out,
                  f->held_out == 1 ? "" : "s");
 }
 
@@ -427,7 +452,7 @@ lm_ngram_fit_write(lm_ngram_fit *fit, bool with_vectors, lm_train_outcome *outco
     status = write_files(fit, with_vectors, &arena, outcome);
     lm_arena_free(&arena);
     lm_outcome_add(outcome, "labels", fit->labels.names.count);
-    lm_outcome_add(outcome, "features", fit->tfidf.count);
+    lm_outcome_add(outcome, "features", fit->set->tfidf.count);
     lm_outcome_add(outcome, "held_out", (double)fit->held_out);
     lm_outcome_add(outcome, "held_out_accuracy", fit->held_out_accuracy);
     lm_outcome_add(outcome, "held_out_loss", fit->held_out_loss);

@@ -21,11 +21,23 @@ typedef struct lm_ngram_fit_options {
 
 void lm_ngram_fit_defaults(lm_ngram_fit_options *options);
 
-/* The rows, and what came of them. */
+#define LM_NGRAM_FIT_SETS 2
+
+/* N-grams of one kind. */
+typedef struct lm_ngram_set {
+    lm_tfidf tfidf;
+    size_t most_entries; /* of all rows; more are of no use. 0: no bound */
+    bool may_lack;       /* they may be of no use: too many, or none */
+    bool lacks;          /* and it is so: nothing of them can be tried */
+} lm_ngram_set;
+
+/* The rows, and what came of them. It stays where it was opened. */
 typedef struct lm_ngram_fit {
     lm_context *ctx;
     lm_ngram_fit_options options;
-    lm_tfidf tfidf;
+    lm_ngram_set sets[LM_NGRAM_FIT_SETS]; /* of the same texts */
+    int set_count;
+    lm_ngram_set *set; /* that is fitted; the first one unless the caller chooses another */
     lm_train_labels labels;
     size_t width;   /* of vectors; 0: none are kept */
     float *vectors; /* (rows, width) */
@@ -38,8 +50,6 @@ typedef struct lm_ngram_fit {
     double objective;      /* of the last fit; NaN of naive Bayes */
     double scale;          /* by which scores were multiplied */
     const lm_train_watch *watch;
-    bool may_lack; /* n-grams may be of no use: too many, or none. Then vectors are kept alone */
-    bool lacks;    /* and it is so: nothing of n-grams can be tried */
 } lm_ngram_fit;
 
 /* LM_BAD_ARGUMENT for words that mean nothing. What is opened must be closed, also where this
@@ -48,6 +58,8 @@ typedef struct lm_ngram_fit {
 lm_status lm_ngram_fit_open(lm_ngram_fit *fit, lm_context *ctx, const lm_ngram_fit_options *options,
                             size_t width);
 void lm_ngram_fit_close(lm_ngram_fit *fit);
+/* Before the first row: another set, which may lack. At most LM_NGRAM_FIT_SETS in all. */
+lm_status lm_ngram_fit_add_set(lm_ngram_fit *fit, const lm_tfidf_spec *spec);
 /* Columns: text, label. */
 lm_status lm_ngram_fit_add(lm_ngram_fit *fit, const lm_train_rows *rows);
 /* Choose the features, number the labels: once, before what follows. */

@@ -807,7 +807,23 @@ metrics_json(const training *t, const lm_train_outcome *outcome, const char *mor
     return json.data;
 }
 
-/* Names are the methods' own: they need no escapes. */
+/* Names and words are the methods' own: they need no escapes. */
+static void
+add_settings(StringInfo json, const lm_train_trial *trial)
+{
+    appendStringInfoString(json, ", \"options\": {");
+    for (int i = 0; i < trial->setting_count; i++) {
+        const lm_train_setting *setting = &trial->settings[i];
+
+        appendStringInfo(json, "%s\"%s\": ", i == 0 ? "" : ", ", setting->name);
+        if (setting->word != NULL)
+            appendStringInfo(json, "\"%s\"", setting->word);
+        else
+            appendStringInfo(json, "%.9g", setting->number);
+    }
+    appendStringInfoChar(json, '}');
+}
+
 static void
 add_trials(StringInfo json, const lm_train_outcome *outcome)
 {
@@ -816,6 +832,7 @@ add_trials(StringInfo json, const lm_train_outcome *outcome)
 
         appendStringInfo(json, "%s{\"method\": \"%s\"", i == 0 ? ", \"tried\": [" : ", ",
                          trial->name);
+        add_settings(json, trial);
         add_number(json, "held_out_accuracy", trial->accuracy);
         add_number(json, "seconds", trial->seconds);
         appendStringInfo(json, ", \"chosen\": %s}", trial->chosen ? "true" : "false");
