@@ -5,6 +5,8 @@
  */
 #include "golden.h"
 #include "loaded.h"
+#include "optim/adversary.h"
+#include "optim/optimizer.h"
 #include "task/tag.h"
 #include "train/tuned.h"
 
@@ -291,6 +293,124 @@ test_curves(void)
     lm_arena_free(&r.file.arena);
 }
 
+/* ---- Noise on the table of words ---- */
+
+static double
+number_of(const lm_json *object, const char *key, double fallback)
+{
+    const lm_json *number = lm_json_get(object, key);
+
+    return number ? number->as.number : fallback;
+}
+
+static lm_adversary_options
+noise_of(const lm_json *json)
+{
+    lm_adversary_options noise = {.eps = number_of(json, "eps", 1)};
+
+    for (int i = 0; lm_adversary_kinds[i]; i++)
+        if (lm_json_is_string(lm_json_get(json, "kind"), lm_adversary_kinds[i]->name))
+            noise.kind = lm_adversary_kinds[i];
+    noise.alpha = number_of(json, "alpha", noise.eps);
+    noise.steps = (int64_t)number_of(json, "steps", 1);
+    return noise;
+}
+
+/* The case of finetune.json with this folder. */
+static const lm_json *
+case_of(const recorded *r, const lm_json *folder)
+{
+    const lm_json *each = lm_json_get(r->root, "cases")->as.items.first;
+
+    while (!lm_json_is_string(lm_json_get(each, "folder"), folder->as.string.bytes))
+        each = each->next;
+    return each;
+}
+
+/* Passes over parts of two rows add up to the same. */
+static void
+noisy_curve(lm_context *ctx, const lm_json *base, const lm_json *each, size_t parts)
+{
+    const lm_tuned_settings settings = plain_settings();
+    const lm_adversary_options noise = noise_of(lm_json_get(each, "noise"));
+    const lm_json *wanted = lm_json_get(each, "curve")->as.items.first;
+    const lm_cut cut = {.parts = parts};
+    lm_adversary adversary = {.ctx = NULL};
+    curve c = {.count = 0};
+    trained t;
+
+    CHECK_OK(ctx, start_case(&t, ctx, base, &settings));
+    CHECK(lm_tuned_words(t.tuned) != NULL);
+    CHECK_OK(ctx,
+             lm_adversary_open(ctx, &t.network, lm_tuned_words(t.tuned), &noise, &cut, &adversary));
+    lm_adversary_network(&adversary, &t.network);
+    CHECK_OK(ctx, run_steps(&t, &c));
+    for (int i = 0; i < STEPS; i++, wanted = wanted->next)
+        CHECK_NEAR(c.losses[i], wanted->as.number, 1e-3);
+    lm_adversary_close(&adversary);
+    close_trained(&t);
+}
+
+static void
+test_noise(void)
+{
+    lm_context ctx;
+    recorded r;
+    golden_folder file = {.files.count = 0};
+    const lm_json *root;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    lm_arena_init(&file.arena, &ctx);
+    golden_add_file(&file, "test/golden/adversarial.json", "adversarial.json");
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &file.arena, file.files.files[0].data,
+                                 file.files.files[0].size, "adversarial.json", &root));
+    for (const lm_json *each = lm_json_get(root, "cases")->as.items.first; each; each = each->next)
+        for (size_t parts = 1; parts <= 2; parts++)
+            noisy_curve(&ctx, case_of(&r, lm_json_get(root, "folder")), each, parts);
+    lm_arena_free(&file.arena);
+    lm_arena_free(&r.file.arena);
+}
+
+/* A pass leaves the table as it was, and without training adds no noise. */
+static void
+test_restored(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    const lm_adversary_options noise = {lm_adversary_kinds[1], 1, 0.5, 2};
+    const lm_cut cut = {.parts = 1};
+    lm_adversary adversary = {.ctx = NULL};
+    lm_context ctx;
+    recorded r;
+    trained t;
+    const lm_param *words;
+    float *before;
+    double clean = 0, told = 0, measured = 0;
+    size_t rows[] = {0, 1, 2};
+    lm_pass pass = {.training = true, .weight = 3};
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    CHECK_OK(&ctx, start_case(&t, &ctx, lm_json_get(r.root, "cases")->as.items.first, &settings));
+    words = lm_tuned_words(t.tuned);
+    before = malloc(words->rows * words->columns * sizeof *before);
+    memcpy(before, words->value, words->rows * words->columns * sizeof *before);
+    CHECK_OK(&ctx, t.network.touch(t.network.self, rows, 3));
+    CHECK_OK(&ctx, t.network.pass(t.network.self, rows, 3, &pass, &clean));
+    CHECK_OK(&ctx, lm_clear_gradients(&ctx, t.network.params, t.network.param_count));
+    CHECK_OK(&ctx, lm_adversary_open(&ctx, &t.network, words, &noise, &cut, &adversary));
+    lm_adversary_network(&adversary, &t.network);
+    CHECK_OK(&ctx, t.network.touch(t.network.self, rows, 3));
+    CHECK_OK(&ctx, t.network.pass(t.network.self, rows, 3, &pass, &told));
+    CHECK_OK(&ctx, t.network.pass(t.network.self, rows, 3, &(lm_pass){.weight = 3}, &measured));
+    CHECK(memcmp(before, words->value, words->rows * words->columns * sizeof *before) == 0);
+    CHECK(clean == told && clean == measured);
+    free(before);
+    lm_adversary_close(&adversary);
+    close_trained(&t);
+    lm_arena_free(&r.file.arena);
+}
+
 /* ---- The model that is written ---- */
 
 static void
@@ -493,6 +613,24 @@ test_differences(void)
 
 /* ---- Memory and cancel ---- */
 
+static lm_status
+pass_with_noise(lm_context *ctx, trained *t, const size_t *rows, const lm_pass *pass)
+{
+    const lm_adversary_options noise = {lm_adversary_kinds[1], 1, 1, 2};
+    const lm_cut cut = {.parts = 2};
+    lm_adversary adversary;
+    lm_network noisy;
+    double loss = 0;
+    lm_status status =
+        lm_adversary_open(ctx, &t->network, lm_tuned_words(t->tuned), &noise, &cut, &adversary);
+
+    lm_adversary_network(&adversary, &noisy);
+    if (status == LM_OK)
+        status = noisy.pass(noisy.self, rows, 2, pass, &loss);
+    lm_adversary_close(&adversary);
+    return status;
+}
+
 /* All of a training that is done with the context, of one step with dropout, and its measure. */
 static lm_status
 whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
@@ -516,6 +654,7 @@ whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
     lm_tuned_network(t->tuned, &t->network);
     LM_TRY(t->network.touch(t->tuned, rows, 2));
     LM_TRY(t->network.pass(t->tuned, rows, 2, &pass, &loss));
+    LM_TRY(pass_with_noise(ctx, t, rows, &pass));
     LM_TRY(t->network.measure(t->tuned, rows, 2, &measures));
     CHECK(loss > 0 && measures.loss > 0 && measures.count == 2);
     status = lm_tuned_write(t->tuned, &outcome);
@@ -579,6 +718,8 @@ test_cancel(void)
 static const unit_case cases[] = {
     {"gradients are torch's", test_gradients},
     {"20 steps are torch's", test_curves},
+    {"with noise 20 steps are torch's", test_noise},
+    {"noise goes again", test_restored},
     {"what is written has the training's scores", test_written},
     {"all tasks have the gradients that differences show", test_differences},
     {"every allocation can fail", test_no_memory},

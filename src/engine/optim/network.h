@@ -58,7 +58,7 @@ typedef struct lm_network {
     lm_status (*measure)(void *self, const size_t *rows, size_t count, lm_measures *measures);
     /* How much memory a row takes in a pass, for cutting batches; NULL: they are never cut. */
     size_t (*row_bytes)(void *self, size_t row);
-    /* A batch's noise on parameters (FGM, PGD) and the like come with wrappers of `pass`. */
+    /* A batch's noise on parameters (FGM, PGD) comes with a wrapper: adversary.h. */
 } lm_network;
 
 #endif

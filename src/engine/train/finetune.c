@@ -413,7 +413,8 @@ finetune_fit(void *training, const lm_train_watch *watch)
     LM_TRY(lm_neural_split(f->ctx, &f->options.neural, by_label ? f->labels.y : NULL, f->rows,
                            f->labels.names.count, f->order, &trained));
     lm_tuned_network(f->tuned, &network);
-    return lm_neural_fit(&f->neural, &network, f->order, trained, f->rows, watch);
+    return lm_neural_fit(&f->neural, &network, lm_tuned_words(f->tuned), f->order, trained, f->rows,
+                         watch);
 }
 
 static lm_status

@@ -511,7 +511,8 @@ layers_fit(void *training, const lm_train_watch *watch)
         return LM_NO_MEMORY;
     LM_TRY(split_rows(t, order, &trained));
     network = lm_layers_network(&t->fit);
-    return lm_neural_fit(&t->neural, &network, order, trained, t->data.rows, watch);
+    return lm_neural_fit(&t->neural, &network, &network.params[0], order, trained, t->data.rows,
+                         watch);
 }
 
 /* ---- The folder ---- */

@@ -358,3 +358,15 @@ lm_tuned_network(lm_tuned *tuned, lm_network *network)
         .row_bytes = row_bytes,
     };
 }
+
+const lm_param *
+lm_tuned_words(const lm_tuned *tuned)
+{
+    const lm_tuned_encoder *encoder = &tuned->encoder;
+    const int words = encoder->plain->encoder.embedding.words;
+
+    for (size_t i = 0; words >= 0 && tuned->lora.count == 0 && i < encoder->param_count; i++)
+        if (encoder->params[i].value == encoder->table[words])
+            return &encoder->params[i];
+    return NULL;
+}

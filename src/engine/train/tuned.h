@@ -113,6 +113,9 @@ lm_status lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count
 /* As the trainer sees it. */
 void lm_tuned_network(lm_tuned *tuned, lm_network *network);
 
+/* The table of words among the network's parameters; NULL: it is not trained. */
+const lm_param *lm_tuned_words(const lm_tuned *tuned);
+
 /* config.json of the new model with a head, from the base's: tuned->config. */
 lm_status lm_tuned_config(lm_tuned *tuned, const lm_head_kind *head);
 
