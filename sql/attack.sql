@@ -49,6 +49,13 @@ CALL lmtext.train('at_noise', 'SELECT body, label FROM review ORDER BY i',
                   '{"method": "layers", "layers": [{"embedding": 8}, {"linear": 2}], "epochs": 12, "learning_rate": 0.03, "hold_out": 0, "adversarial": {"kind": "pgd", "steps": 2}}');
 SELECT n.version, (n.metrics ->> 'loss')::float8 BETWEEN 0.0001 AND 0.2 AS learnt, n.metrics -> 'loss' <> w.metrics -> 'loss' AS otherwise
 FROM lmtext.models n, lmtext.models w WHERE n.name = 'at_noise' AND w.name = 'at_words' ORDER BY 1;
+-- rows in other words
+CALL lmtext.train('at_varied', 'SELECT body, label FROM review ORDER BY i',
+                  '{"method": "layers", "layers": [{"embedding": 8}, {"linear": 2}], "epochs": 12, "learning_rate": 0.03, "augment": ["swap", "delete"], "adversarial": {"kind": "fgm"}}');
+CALL lmtext.train('at_varied', 'SELECT body, label FROM review ORDER BY i',
+                  '{"method": "layers", "layers": [{"embedding": 8}, {"linear": 2}], "epochs": 12, "learning_rate": 0.03, "augment": {"ops": ["swap", "delete"], "share": 0.1}, "adversarial": {"kind": "fgm", "eps": 1}}');
+SELECT count(DISTINCT metrics -> 'loss') AS same, avg((lmtext.classify(body, 'at_varied') = label)::int) > 0.9 AS learnt
+FROM lmtext.models, review WHERE name = 'at_varied';
 CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE command;
@@ -67,5 +74,7 @@ SELECT refusal(format('SELECT lmtext.attack(%L, %L, %L)', m, q, o)) FROM (VALUES
 SELECT refusal(format('CALL lmtext.train(''at_bad'', ''SELECT body, label FROM review'', %L)',
                       jsonb_build_object('method', 'layers', 'layers', '[{"embedding": 2}, {"linear": 2}]'::jsonb, 'adversarial', a)))
 FROM (VALUES ('1'::jsonb), ('{}'), ('{"kind": "fgsm"}'), ('{"kind": "fgm", "eps": 0}'), ('{"kind": "fgm", "steps": 2}'), ('{"kind": "pgd", "steps": 1.5}'), ('{"kind": "pgd", "epsilon": 1}')) v (a);
+SELECT refusal(format('CALL lmtext.train(''at_bad'', ''SELECT ARRAY[body], ARRAY[body] FROM review'', %L)',
+                      '{"method": "layers", "task": "tagging", "layers": [{"embedding": 2}, {"linear": 2}], "augment": ["swap"]}'));
 SELECT count(lmtext.drop_model(name)) FROM (SELECT DISTINCT name FROM lmtext.models WHERE name LIKE 'at\_%') m;
 DROP SCHEMA test_attack CASCADE;

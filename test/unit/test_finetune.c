@@ -411,6 +411,86 @@ test_restored(void)
     lm_arena_free(&r.file.arena);
 }
 
+/* ---- Rows in other words ---- */
+
+static lm_augmented_options
+varied_options(void)
+{
+    return (lm_augmented_options){
+        {lm_augment_op_find("swap"), lm_augment_op_find("insert")}, 2, 0.5, 3};
+}
+
+/* Tokens of all rows, and where each row ends. */
+typedef struct read_rows {
+    int32_t ids[256];
+    size_t tokens, ends[8];
+} read_rows;
+
+static read_rows
+rows_of(const lm_tuned_texts *texts)
+{
+    read_rows read = {.tokens = texts->tokens};
+
+    memcpy(read.ids, texts->ids, texts->tokens * sizeof *read.ids);
+    memcpy(read.ends, texts->ends, texts->texts * sizeof *read.ends);
+    return read;
+}
+
+static bool
+is_same_row(const read_rows *a, const read_rows *b, size_t row)
+{
+    const size_t one = row > 0 ? a->ends[row - 1] : 0, two = row > 0 ? b->ends[row - 1] : 0;
+    const size_t length = a->ends[row] - one;
+
+    return b->ends[row] - two == length &&
+           memcmp(a->ids + one, b->ids + two, length * sizeof *a->ids) == 0;
+}
+
+/* Of three rows, the second held out: those that are trained on vary by the epoch alone. */
+static void
+vary_rows(const lm_tuned_task *task, const char *folder)
+{
+    static const char *const texts[] = {"the cat is on the mat", "hello hello a cat",
+                                        "way on the way now"};
+    lm_tuned_settings settings = plain_settings();
+    const size_t trained_rows[] = {2, 0};
+    read_rows plain, first, again, next;
+    lm_context ctx;
+    trained t;
+
+    lm_context_init(&ctx);
+    settings.augment = varied_options();
+    CHECK_OK(&ctx, open_base(&t, &ctx, folder, task, &settings, 1));
+    for (int i = 0; i < 3; i++) {
+        const lm_text text = {texts[i], strlen(texts[i])};
+
+        CHECK_OK(&ctx, task == &lm_tuned_rerank ? lm_tuned_add_text_pair(t.tuned, text, text)
+                                                : lm_tuned_add_text(t.tuned, text));
+    }
+    lm_tuned_network(t.tuned, &t.network);
+    plain = rows_of(&t.tuned->texts);
+    CHECK_OK(&ctx, t.network.epoch(t.tuned, 0, trained_rows, 2));
+    first = rows_of(&t.tuned->texts);
+    CHECK_OK(&ctx, t.network.epoch(t.tuned, 1, trained_rows, 2));
+    next = rows_of(&t.tuned->texts);
+    CHECK_OK(&ctx, t.network.epoch(t.tuned, 0, trained_rows, 2));
+    again = rows_of(&t.tuned->texts);
+    for (size_t row = 0; row < 3; row++) {
+        CHECK(is_same_row(&plain, &first, row) == (row == 1));
+        CHECK(is_same_row(&first, &again, row));
+        CHECK(is_same_row(&first, &next, row) == (row == 1));
+    }
+    CHECK_EQ_INT(t.tuned->texts.texts, 3);
+    close_trained(&t);
+}
+
+static void
+test_varied(void)
+{
+    vary_rows(&lm_tuned_classification, "bert");
+    vary_rows(&lm_tuned_rerank, "bert");
+}
+
 /* ---- The model that is written ---- */
 
 static void
@@ -645,13 +725,15 @@ whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
     double loss = 0;
 
     lm_tuned_settings_default(&settings);
+    settings.augment = varied_options();
     LM_TRY(lm_tuned_open(ctx, base, &lm_tuned_classification, &settings, 1, &t->tuned));
-    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"a cat", 5}));
-    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"the mat", 7}));
+    LM_TRY(lm_tuned_add_text(t->tuned, (lm_text){"a cat", 5}));
+    LM_TRY(lm_tuned_add_text(t->tuned, (lm_text){"the mat", 7}));
     LM_TRY(lm_tuned_add_label(t->tuned, 0));
     LM_TRY(lm_tuned_add_label(t->tuned, 1));
     LM_TRY(lm_tuned_start(t->tuned, labels, 2));
     lm_tuned_network(t->tuned, &t->network);
+    LM_TRY(t->network.epoch(t->tuned, 0, rows, 2));
     LM_TRY(t->network.touch(t->tuned, rows, 2));
     LM_TRY(t->network.pass(t->tuned, rows, 2, &pass, &loss));
     LM_TRY(pass_with_noise(ctx, t, rows, &pass));
@@ -720,6 +802,7 @@ static const unit_case cases[] = {
     {"20 steps are torch's", test_curves},
     {"with noise 20 steps are torch's", test_noise},
     {"noise goes again", test_restored},
+    {"rows in other words", test_varied},
     {"what is written has the training's scores", test_written},
     {"all tasks have the gradients that differences show", test_differences},
     {"every allocation can fail", test_no_memory},

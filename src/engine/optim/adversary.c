@@ -175,6 +175,14 @@ adversary_pass(void *self, const size_t *rows, size_t count, const lm_pass *pass
 }
 
 static lm_status
+adversary_epoch(void *self, uint64_t epoch, const size_t *rows, size_t count)
+{
+    lm_adversary *a = self;
+
+    return a->inner.epoch(a->inner.self, epoch, rows, count);
+}
+
+static lm_status
 adversary_touch(void *self, const size_t *rows, size_t count)
 {
     lm_adversary *a = self;
@@ -247,6 +255,7 @@ lm_adversary_network(lm_adversary *adversary, lm_network *network)
     network->self = adversary;
     network->whole_batches = true;
     network->row_bytes = NULL;
+    network->epoch = inner->epoch ? adversary_epoch : NULL;
     network->touch = inner->touch ? adversary_touch : NULL;
     network->weight = inner->weight ? adversary_weight : NULL;
     network->pass = adversary_pass;

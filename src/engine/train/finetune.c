@@ -147,8 +147,11 @@ open_kind(lm_context *ctx, const finetune_kind *kind, const void *options, void 
     status = lm_neural_open(&f->neural, ctx, &f->options.neural);
     if (status == LM_OK)
         status = check_precision(f);
+    if (status == LM_OK && (kind->task->tokens || kind->task == &lm_tuned_masked))
+        status = lm_neural_refuse_augment(&f->neural, kind->task->name);
     if (status == LM_OK && f->options.lora)
         status = read_lora(f);
+    f->settings.augment = f->neural.augment;
     if (status == LM_OK)
         *training = f;
     else
@@ -195,7 +198,7 @@ static lm_status
 add_labelled(finetune *f, const lm_train_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++)
-        LM_TRY(lm_tuned_texts_add(&f->tuned->texts, rows->texts[0][i]));
+        LM_TRY(lm_tuned_add_text(f->tuned, rows->texts[0][i]));
     return rows->texts[1] ? lm_train_labels_add(&f->labels, rows->texts[1], rows->count) : LM_OK;
 }
 
@@ -203,7 +206,7 @@ static lm_status
 add_numbered(finetune *f, const lm_train_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
-        LM_TRY(lm_tuned_texts_add(&f->tuned->texts, rows->texts[0][i]));
+        LM_TRY(lm_tuned_add_text(f->tuned, rows->texts[0][i]));
         LM_TRY(lm_tuned_add_number(f->tuned, (float)rows->numbers[1][i]));
     }
     return LM_OK;
@@ -224,7 +227,7 @@ add_pairs(finetune *f, const lm_train_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
         LM_TRY(check_share(f, rows->numbers[2][i]));
-        LM_TRY(lm_tuned_texts_add_pair(&f->tuned->texts, rows->texts[0][i], rows->texts[1][i]));
+        LM_TRY(lm_tuned_add_text_pair(f->tuned, rows->texts[0][i], rows->texts[1][i]));
         LM_TRY(lm_tuned_add_number(f->tuned, (float)rows->numbers[2][i]));
     }
     return LM_OK;
@@ -245,7 +248,7 @@ add_similar(finetune *f, const lm_train_rows *rows)
                                        : LM_TUNED_RANKED;
     for (size_t i = 0; i < rows->count; i++) {
         for (size_t place = 0; place < tuned->texts.per_row; place++)
-            LM_TRY(lm_tuned_texts_add(&tuned->texts, rows->texts[place][i]));
+            LM_TRY(lm_tuned_add_text(tuned, rows->texts[place][i]));
         if (scored)
             LM_TRY(lm_tuned_add_number(tuned, (float)rows->numbers[2][i]));
     }

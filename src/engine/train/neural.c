@@ -180,6 +180,62 @@ read_adversarial(lm_context *ctx, const char *json, lm_adversary_options *noise)
     return status;
 }
 
+/* Operations that need nothing but the text. */
+static bool
+take_ops(const lm_json *list, lm_augmented_options *augment)
+{
+    if (!list || list->type != LM_JSON_ARRAY || list->as.items.count < 1 ||
+        list->as.items.count > LM_AUGMENTED_OPS_MAX)
+        return false;
+    for (const lm_json *name = list->as.items.first; name; name = name->next) {
+        const lm_augment_op *op =
+            name->type == LM_JSON_STRING ? lm_augment_op_find(name->as.string.bytes) : NULL;
+
+        if (!op || op->needs_synonyms || op->needs_other)
+            return false;
+        augment->ops[augment->count++] = op;
+    }
+    return true;
+}
+
+static bool
+take_augment(const lm_json *root, lm_augmented_options *augment)
+{
+    const lm_json *ops = lm_json_get(root, "ops"), *share = lm_json_get(root, "share");
+
+    augment->share = 0.1;
+    if (root->type == LM_JSON_ARRAY)
+        return take_ops(root, augment);
+    return root->type == LM_JSON_OBJECT &&
+           root->as.items.count == (size_t)(ops != NULL) + (share != NULL) &&
+           take_ops(ops, augment) && take_number(share, 0, 1, &augment->share);
+}
+
+static lm_status
+read_augment(lm_context *ctx, const char *json, lm_augmented_options *augment)
+{
+    lm_arena arena;
+    const lm_json *root = NULL;
+    lm_status status;
+
+    lm_arena_init(&arena, ctx);
+    status = lm_json_parse(ctx, &arena, json, strlen(json), "options", &root);
+    if (status == LM_OK && !take_augment(root, augment))
+        status = refuse(ctx, "augment", json,
+                        "an array of swap, delete, insert, keyboard, crop, or an object with that "
+                        "as ops and a share from 0 to 1");
+    lm_arena_free(&arena);
+    return status;
+}
+
+lm_status
+lm_neural_refuse_augment(const lm_neural *neural, const char *task)
+{
+    if (neural->augment.count == 0)
+        return LM_OK;
+    return refuse(neural->ctx, "augment", task, "left out for a task whose targets are tokens'");
+}
+
 static lm_status
 fill_update(lm_context *ctx, const lm_neural_options *options, lm_optimizer_options *update)
 {
@@ -228,6 +284,9 @@ lm_neural_open(lm_neural *neural, lm_context *ctx, const lm_neural_options *opti
     fill_trainer(options, &neural->trainer);
     if (options->adversarial)
         LM_TRY(read_adversarial(ctx, options->adversarial, &neural->adversarial));
+    neural->augment.seed = neural->trainer.seed;
+    if (options->augment)
+        LM_TRY(read_augment(ctx, options->augment, &neural->augment));
     if (options->patience > 0 && options->hold_out == 0)
         return refuse(ctx, "patience", "hold_out 0", "0 where no row is held out");
     return LM_OK;

@@ -11,6 +11,7 @@
 #include "kernels/kernels.h"
 #include "optim/adversary.h"
 #include "optim/trainer.h"
+#include "train/augmented.h"
 #include "train/methods.h"
 
 /* NaN and NULL: as the method, or torch, has it. */
@@ -19,7 +20,7 @@ typedef struct lm_neural_options {
     int64_t schedule_every, memory; /* MB; 0: as the caller of the fit says */
     bool shuffle, nesterov, resume;
     char *precision, *optimizer, *schedule;
-    char *betas, *class_weights, *adversarial; /* JSON */
+    char *betas, *class_weights, *adversarial, *augment; /* JSON */
     double learning_rate, momentum, alpha, eps, weight_decay, warmup, gamma, clip_norm, clip_value;
     double dropout, label_smoothing, hold_out, ema;
 } lm_neural_options;
@@ -72,6 +73,8 @@ void lm_neural_defaults(lm_neural_options *options);
                          "\"balanced\", or an object with a number for each label"),              \
         LM_NEURAL_OPTION(fields, member, adversarial, JSON, 0, 0,                                 \
                          "an object with kind, eps, alpha, steps"),                               \
+        LM_NEURAL_OPTION(fields, member, augment, JSON, 0, 0,                                     \
+                         "an array of operations, or an object with ops and share"),              \
         LM_NEURAL_OPTION(fields, member, hold_out, FLOAT, 0, 0.5, "a number from 0 to 0.5"),      \
         LM_NEURAL_OPTION(fields, member, patience, INT, 0, 1e6,                                   \
                          "a whole number from 0 to 1000000"),                                     \
@@ -91,6 +94,7 @@ typedef struct lm_neural {
     lm_trainer_options trainer;
     lm_precision precision; /* of products in training: fp32 or bf16 */
     lm_adversary_options adversarial;
+    lm_augmented_options augment;
     lm_trainer_result result;
     size_t trained, held_out; /* rows */
     char figures[LM_MEASURES_MAX][LM_NEURAL_FIGURE];
@@ -98,6 +102,9 @@ typedef struct lm_neural {
 
 /* Words and JSON of the options are checked: LM_BAD_ARGUMENT with the key. */
 lm_status lm_neural_open(lm_neural *neural, lm_context *ctx, const lm_neural_options *options);
+
+/* Of a task whose texts cannot be others than they are. */
+lm_status lm_neural_refuse_augment(const lm_neural *neural, const char *task);
 
 /* The share `hold_out` of rows at random, as lm_split_rows does of labels; y may be NULL. */
 lm_status lm_neural_split(lm_context *ctx, const lm_neural_options *options, const int32_t *y,

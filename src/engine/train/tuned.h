@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "optim/loss.h"
 #include "optim/trainer.h"
+#include "train/augmented.h"
 #include "train/tuned_head.h"
 #include "train/tuned_kept.h"
 #include "train/tuned_lora.h"
@@ -52,6 +53,7 @@ typedef struct lm_tuned_settings {
     int64_t lora_rank;    /* 0: none */
     double lora_alpha;
     uint64_t seed;
+    lm_augmented_options augment;
 } lm_tuned_settings;
 
 void lm_tuned_settings_default(lm_tuned_settings *settings);
@@ -63,6 +65,8 @@ struct lm_tuned {
     const lm_tuned_task *task;
     lm_tuned_settings settings;
     lm_tuned_texts texts;
+    lm_augmented augmented; /* texts, end to end; of rerank two a row */
+    lm_buffer variants[2];
     /* Targets: a label or a number a row, or a label a token (LM_IGNORED: none). */
     int32_t *labels;
     float *numbers;
@@ -102,6 +106,10 @@ struct lm_tuned {
 lm_status lm_tuned_open(lm_context *ctx, const lm_train_base *base, const lm_tuned_task *task,
                         const lm_tuned_settings *settings, size_t per_row, lm_tuned **tuned);
 void lm_tuned_close(lm_tuned *tuned); /* may be NULL */
+
+/* A text of a row, or two that the template joins. */
+lm_status lm_tuned_add_text(lm_tuned *tuned, lm_text text);
+lm_status lm_tuned_add_text_pair(lm_tuned *tuned, lm_text first, lm_text second);
 
 /* What a row is to be learnt: the number of a label, a number, or labels of its tokens. */
 lm_status lm_tuned_add_label(lm_tuned *tuned, int32_t label);
