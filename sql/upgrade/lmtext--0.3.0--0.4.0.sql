@@ -7875,7 +7875,7 @@ DECLARE
     settings pg_catalog.jsonb := lmtext_internal.attack_options(options);
     synonyms pg_catalog.jsonb := lmtext_internal.attack_synonyms(pg_catalog.jsonb_object_field_text(settings, 'synonyms'));
 BEGIN
-    IF version.task IS DISTINCT FROM 'classification' THEN
+    IF coalesce(version.task OPERATOR(pg_catalog.<>) 'classification', true) THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = pg_catalog.format('model "%s@%s" is no classifier', version.name, version.version),
             DETAIL = pg_catalog.format('Its task is %s.', version.task);
