@@ -32,7 +32,8 @@ copy_server() {
 stage_fixtures() {
     find_fixtures
     rm -rf "$FIXTURES"
-    mkdir -p "$FIXTURES/models"
+    mkdir -p "$FIXTURES/models" "$FIXTURES/test/golden"
+    cp test/golden/*.json "$FIXTURES/test/golden/"
     cp -RL models/tiny models/words "$FIXTURES/models/"
     cp -R test/hostile "$FIXTURES/hostile"
     cp -R test/upgrade "$FIXTURES/upgrade"
