@@ -464,8 +464,8 @@ vary_rows(const lm_tuned_task *task, const char *folder)
     for (int i = 0; i < 3; i++) {
         const lm_text text = {texts[i], strlen(texts[i])};
 
-        CHECK_OK(&ctx, task == &lm_tuned_rerank ? lm_tuned_add_text_pair(t.tuned, text, text)
-                                                : lm_tuned_add_text(t.tuned, text));
+        CHECK_OK(&ctx, task->pairs ? lm_tuned_add_text_pair(t.tuned, text, text)
+                                   : lm_tuned_add_text(t.tuned, text));
     }
     lm_tuned_network(t.tuned, &t.network);
     plain = rows_of(&t.tuned->texts);
@@ -489,6 +489,7 @@ test_varied(void)
 {
     vary_rows(&lm_tuned_classification, "bert");
     vary_rows(&lm_tuned_rerank, "bert");
+    vary_rows(&lm_tuned_next, "bert");
 }
 
 /* ---- The model that is written ---- */
@@ -590,7 +591,7 @@ add_differing(trained *t, size_t per_row)
     }
     for (size_t i = 0; i < ROWS; i++) {
         LM_TRY(lm_tuned_add_number(tuned, (float)i / ROWS));
-        if (tuned->task == &lm_tuned_classification)
+        if (tuned->task == &lm_tuned_classification || tuned->task == &lm_tuned_next)
             LM_TRY(lm_tuned_add_label(tuned, (int32_t)(i % 2)));
     }
     return LM_OK;
@@ -679,6 +680,7 @@ test_differences(void)
     settings.lora_rank = 0;
     check_differences("bert", &lm_tuned_regression, settings, 1);
     check_differences("bert", &lm_tuned_rerank, settings, 1);
+    check_differences("bert", &lm_tuned_next, settings, 1);
     check_differences("bert", &lm_tuned_masked, settings, 1);
     check_differences("bert-mask", &lm_tuned_masked, settings, 1);
     settings.pairs = LM_TUNED_SCORED;

@@ -233,6 +233,24 @@ add_pairs(finetune *f, const lm_train_rows *rows)
     return LM_OK;
 }
 
+/* 1: the second text follows the first. */
+static lm_status
+add_neighbours(finetune *f, const lm_train_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        const double follows = rows->numbers[2][i];
+
+        if (follows != 0 && follows != 1) {
+            lm_raise(f->ctx, LM_BAD_ARGUMENT, "what says that a text follows is neither 0 nor 1");
+            lm_detail_found(f->ctx, "%g", follows);
+            return lm_detail_allowed(f->ctx, "0 or 1");
+        }
+        LM_TRY(lm_tuned_add_text_pair(f->tuned, rows->texts[0][i], rows->texts[1][i]));
+        LM_TRY(lm_tuned_add_label(f->tuned, follows == 1 ? 0 : 1));
+    }
+    return LM_OK;
+}
+
 /* Two texts and a number, or two or three texts: the kind says what is made of them. */
 static lm_status
 add_similar(finetune *f, const lm_train_rows *rows)
@@ -388,8 +406,12 @@ weigh_classes(finetune *f, const char *const *names)
 static lm_status
 start(finetune *f)
 {
+    static const char *const follows[] = {"LABEL_0", "LABEL_1"};
     const char *const *names = NULL;
     lm_tuned *tuned = f->tuned;
+
+    if (f->kind->task == &lm_tuned_next)
+        return lm_tuned_start(tuned, follows, 2);
 
     if (has_labels(f)) {
         LM_TRY(number_labels(f));
@@ -478,6 +500,9 @@ static const lm_train_column tagged_columns[] = {{"tokens", LM_TRAIN_WORDS, fals
 static const lm_train_column pair_columns[] = {{"query", LM_TRAIN_TEXT, false},
                                                {"document", LM_TRAIN_TEXT, false},
                                                {"score", LM_TRAIN_NUMBER, false}};
+static const lm_train_column neighbour_columns[] = {{"first text", LM_TRAIN_TEXT, false},
+                                                    {"second text", LM_TRAIN_TEXT, false},
+                                                    {"follows", LM_TRAIN_NUMBER, false}};
 static const lm_train_column text_columns[] = {{"text", LM_TRAIN_TEXT, false}};
 static const lm_train_column scored_columns[] = {{"first text", LM_TRAIN_TEXT, false},
                                                  {"second text", LM_TRAIN_TEXT, false},
@@ -535,6 +560,7 @@ static const finetune_kind regression = {&lm_tuned_regression, 1, add_numbered};
 static const finetune_kind tagging = {&lm_tuned_tagging, 1, add_tagged};
 static const finetune_kind similarity = {&lm_tuned_similarity, 2, add_similar};
 static const finetune_kind rerank = {&lm_tuned_rerank, 1, add_pairs};
+static const finetune_kind next = {&lm_tuned_next, 1, add_neighbours};
 static const finetune_kind masked = {&lm_tuned_masked, 1, add_labelled};
 
 static lm_status
@@ -566,6 +592,12 @@ static lm_status
 open_rerank(lm_context *ctx, const void *options, size_t width, void **training)
 {
     return open_kind(ctx, &rerank, options, training);
+}
+
+static lm_status
+open_next(lm_context *ctx, const void *options, size_t width, void **training)
+{
+    return open_kind(ctx, &next, options, training);
 }
 
 static lm_status
@@ -623,6 +655,16 @@ const lm_method lm_method_finetune_rerank = {
     .options = shared_options,
     .option_count = COUNT(shared_options),
     .open = open_rerank,
+};
+
+const lm_method lm_method_finetune_next = {
+    SHARED_METHOD,
+    .task = "next_sentence",
+    .columns = neighbour_columns,
+    .column_count = COUNT(neighbour_columns),
+    .options = shared_options,
+    .option_count = COUNT(shared_options),
+    .open = open_next,
 };
 
 const lm_method lm_method_finetune_masked = {

@@ -304,7 +304,7 @@ vary_row(lm_tuned *tuned, size_t row, uint64_t epoch, bool varied)
 {
     lm_text taken[2];
 
-    if (tuned->task == &lm_tuned_rerank) {
+    if (tuned->task->pairs) {
         for (int i = 0; i < 2; i++)
             LM_TRY(vary(tuned, 2 * row + (size_t)i, epoch, varied, i, &taken[i]));
         return lm_tuned_texts_add_pair(&tuned->texts, taken[0], taken[1]);

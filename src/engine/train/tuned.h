@@ -22,6 +22,7 @@ typedef struct lm_tuned_task {
     const char *head_task; /* of the family's head; NULL: the encoder's embedding is trained */
     const char *label;     /* of a head whose only number it is; NULL: labels come with the rows */
     bool tokens;           /* targets are tokens', not rows' */
+    bool pairs;            /* a text is two, which the template joins */
     bool whole_batches;
     double (*weight)(const lm_tuned *tuned, const size_t *rows, size_t count);
     /* From hidden states to the loss, and in training to encoder.dhidden. */
@@ -33,7 +34,7 @@ typedef struct lm_tuned_task {
 } lm_tuned_task;
 
 extern const lm_tuned_task lm_tuned_classification, lm_tuned_regression, lm_tuned_tagging,
-    lm_tuned_similarity, lm_tuned_rerank, lm_tuned_masked;
+    lm_tuned_similarity, lm_tuned_rerank, lm_tuned_masked, lm_tuned_next;
 
 /* How similar texts are told. */
 typedef enum lm_tuned_pairs {
@@ -65,7 +66,7 @@ struct lm_tuned {
     const lm_tuned_task *task;
     lm_tuned_settings settings;
     lm_tuned_texts texts;
-    lm_augmented augmented; /* texts, end to end; of rerank two a row */
+    lm_augmented augmented; /* texts, end to end; of pairs two */
     lm_buffer variants[2];
     /* Targets: a label or a number a row, or a label a token (LM_IGNORED: none). */
     int32_t *labels;
