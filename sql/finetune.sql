@@ -81,6 +81,15 @@ CALL lmtext.train('pair_score', 'SELECT a, b, score FROM pair',
                   '{"base": "tuned_base", "task": "rerank", "method": "finetune", "epochs": 1}');
 CALL lmtext.train('pair_score', 'SELECT a, b, score * 2 FROM pair',
                   '{"base": "tuned_base", "task": "rerank", "method": "finetune", "epochs": 1}');
+-- Whether a text follows another.
+CREATE TABLE neighbour AS
+    SELECT i, concat('cat ', a) AS a, concat(CASE WHEN follows = 1 THEN 'cat ' ELSE 'the world ' END, b) AS b, follows
+    FROM generate_series(1, 5) i, unnest('{is on,on the mat,way,now}'::text[]) a, unnest('{now,mat,it}'::text[]) b, generate_series(0, 1) follows;
+CALL lmtext.train('tuned_next', 'SELECT a, b, follows FROM neighbour ORDER BY i, a, b, follows',
+                  '{"base": "tuned_base", "task": "next_sentence", "epochs": 6, "learning_rate": 0.003, "batch_size": 8, "augment": ["swap"]}');
+SELECT m.task, m.family, (m.metrics ->> 'held_out_accuracy')::float8 > 0.8 AS learnt, n.follows, avg(lmtext.next_sentence(n.a, n.b, 'tuned_next')) > 0.8 AS likely
+FROM lmtext.models m, neighbour n WHERE m.name = 'tuned_next' GROUP BY 1, 2, 3, 4 ORDER BY n.follows;
+CALL lmtext.train('tuned_bad', 'SELECT a, b, 0.5 FROM neighbour', '{"base": "tuned_base", "task": "next_sentence"}');
 CALL lmtext.train('size', 'SELECT body, length(body) / 30.0 FROM doc',
                   '{"base": "tuned_base", "task": "regression", "method": "finetune", "epochs": 2, "learning_rate": 0.001}');
 CALL lmtext.train('words', 'SELECT body FROM doc',

@@ -64,7 +64,7 @@ my %by_routine = (
     'build_vocabulary query' => 'SELECT label FROM doc', 'build_vocabulary specials' => '{a}',
     'augment ops' => '{swap,delete}', 'augment text' => 'g.t', 'augment options' => '{}', 'bootstrap query' => 'SELECT label, label FROM doc', 'bootstrap metric' => 'f1',
     'compare query' => 'SELECT label, label, label FROM doc', 'evaluate query' => 'SELECT body, label FROM doc', 'evaluate queries' => '{"SELECT body, label FROM doc"}',
-    (map { ("$_ model" => 'head') } qw(evaluate drift label_queue)), (map { ("drift $_" => 'SELECT body FROM doc') } qw(baseline current)),
+    (map { ("$_ model" => 'head') } qw(evaluate drift label_queue attack)), 'attack query' => 'SELECT body, label FROM doc', 'attack options' => '{}', (map { ("drift $_" => 'SELECT body FROM doc') } qw(baseline current)),
     (map { ("$_ query" => 'SELECT ARRAY[label], ARRAY[label] FROM doc') } qw(entity_report token_report)), 'entity_report scheme' => 'IOB2',
     (map { ("$_ query" => 'SELECT label, body FROM doc') } qw(cluster cluster_keywords project label_queue)), 'project how' => 'pca',
     'label_queue strategy' => 'margin', 'label_queue query' => 'SELECT label, body FROM doc', 'rouge variant' => 'rougeL', 'sentence_rouge variant' => 'rougeL',

@@ -5,6 +5,8 @@
  */
 #include "golden.h"
 #include "loaded.h"
+#include "optim/adversary.h"
+#include "optim/optimizer.h"
 #include "task/tag.h"
 #include "train/tuned.h"
 
@@ -291,6 +293,205 @@ test_curves(void)
     lm_arena_free(&r.file.arena);
 }
 
+/* ---- Noise on the table of words ---- */
+
+static double
+number_of(const lm_json *object, const char *key, double fallback)
+{
+    const lm_json *number = lm_json_get(object, key);
+
+    return number ? number->as.number : fallback;
+}
+
+static lm_adversary_options
+noise_of(const lm_json *json)
+{
+    lm_adversary_options noise = {.eps = number_of(json, "eps", 1)};
+
+    for (int i = 0; lm_adversary_kinds[i]; i++)
+        if (lm_json_is_string(lm_json_get(json, "kind"), lm_adversary_kinds[i]->name))
+            noise.kind = lm_adversary_kinds[i];
+    noise.alpha = number_of(json, "alpha", noise.eps);
+    noise.steps = (int64_t)number_of(json, "steps", 1);
+    return noise;
+}
+
+/* The case of finetune.json with this folder. */
+static const lm_json *
+case_of(const recorded *r, const lm_json *folder)
+{
+    const lm_json *each = lm_json_get(r->root, "cases")->as.items.first;
+
+    while (!lm_json_is_string(lm_json_get(each, "folder"), folder->as.string.bytes))
+        each = each->next;
+    return each;
+}
+
+/* Passes over parts of two rows add up to the same. */
+static void
+noisy_curve(lm_context *ctx, const lm_json *base, const lm_json *each, size_t parts)
+{
+    const lm_tuned_settings settings = plain_settings();
+    const lm_adversary_options noise = noise_of(lm_json_get(each, "noise"));
+    const lm_json *wanted = lm_json_get(each, "curve")->as.items.first;
+    const lm_cut cut = {.parts = parts};
+    lm_adversary adversary = {.ctx = NULL};
+    curve c = {.count = 0};
+    trained t;
+
+    CHECK_OK(ctx, start_case(&t, ctx, base, &settings));
+    CHECK(lm_tuned_words(t.tuned) != NULL);
+    CHECK_OK(ctx,
+             lm_adversary_open(ctx, &t.network, lm_tuned_words(t.tuned), &noise, &cut, &adversary));
+    lm_adversary_network(&adversary, &t.network);
+    CHECK_OK(ctx, run_steps(&t, &c));
+    for (int i = 0; i < STEPS; i++, wanted = wanted->next)
+        CHECK_NEAR(c.losses[i], wanted->as.number, 1e-3);
+    lm_adversary_close(&adversary);
+    close_trained(&t);
+}
+
+static void
+test_noise(void)
+{
+    lm_context ctx;
+    recorded r;
+    golden_folder file = {.files.count = 0};
+    const lm_json *root;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    lm_arena_init(&file.arena, &ctx);
+    golden_add_file(&file, "test/golden/adversarial.json", "adversarial.json");
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &file.arena, file.files.files[0].data,
+                                 file.files.files[0].size, "adversarial.json", &root));
+    for (const lm_json *each = lm_json_get(root, "cases")->as.items.first; each; each = each->next)
+        for (size_t parts = 1; parts <= 2; parts++)
+            noisy_curve(&ctx, case_of(&r, lm_json_get(root, "folder")), each, parts);
+    lm_arena_free(&file.arena);
+    lm_arena_free(&r.file.arena);
+}
+
+/* A pass leaves the table as it was, and without training adds no noise. */
+static void
+test_restored(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    const lm_adversary_options noise = {lm_adversary_kinds[1], 1, 0.5, 2};
+    const lm_cut cut = {.parts = 1};
+    lm_adversary adversary = {.ctx = NULL};
+    lm_context ctx;
+    recorded r;
+    trained t;
+    const lm_param *words;
+    float *before;
+    double clean = 0, told = 0, measured = 0;
+    size_t rows[] = {0, 1, 2};
+    lm_pass pass = {.training = true, .weight = 3};
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    CHECK_OK(&ctx, start_case(&t, &ctx, lm_json_get(r.root, "cases")->as.items.first, &settings));
+    words = lm_tuned_words(t.tuned);
+    before = malloc(words->rows * words->columns * sizeof *before);
+    memcpy(before, words->value, words->rows * words->columns * sizeof *before);
+    CHECK_OK(&ctx, t.network.touch(t.network.self, rows, 3));
+    CHECK_OK(&ctx, t.network.pass(t.network.self, rows, 3, &pass, &clean));
+    CHECK_OK(&ctx, lm_clear_gradients(&ctx, t.network.params, t.network.param_count));
+    CHECK_OK(&ctx, lm_adversary_open(&ctx, &t.network, words, &noise, &cut, &adversary));
+    lm_adversary_network(&adversary, &t.network);
+    CHECK_OK(&ctx, t.network.touch(t.network.self, rows, 3));
+    CHECK_OK(&ctx, t.network.pass(t.network.self, rows, 3, &pass, &told));
+    CHECK_OK(&ctx, t.network.pass(t.network.self, rows, 3, &(lm_pass){.weight = 3}, &measured));
+    CHECK(memcmp(before, words->value, words->rows * words->columns * sizeof *before) == 0);
+    CHECK(clean == told && clean == measured);
+    free(before);
+    lm_adversary_close(&adversary);
+    close_trained(&t);
+    lm_arena_free(&r.file.arena);
+}
+
+/* ---- Rows in other words ---- */
+
+static lm_augmented_options
+varied_options(void)
+{
+    return (lm_augmented_options){
+        {lm_augment_op_find("swap"), lm_augment_op_find("insert")}, 2, 0.5, 3};
+}
+
+/* Tokens of all rows, and where each row ends. */
+typedef struct read_rows {
+    int32_t ids[256];
+    size_t tokens, ends[8];
+} read_rows;
+
+static read_rows
+rows_of(const lm_tuned_texts *texts)
+{
+    read_rows read = {.tokens = texts->tokens};
+
+    memcpy(read.ids, texts->ids, texts->tokens * sizeof *read.ids);
+    memcpy(read.ends, texts->ends, texts->texts * sizeof *read.ends);
+    return read;
+}
+
+static bool
+is_same_row(const read_rows *a, const read_rows *b, size_t row)
+{
+    const size_t one = row > 0 ? a->ends[row - 1] : 0, two = row > 0 ? b->ends[row - 1] : 0;
+    const size_t length = a->ends[row] - one;
+
+    return b->ends[row] - two == length &&
+           memcmp(a->ids + one, b->ids + two, length * sizeof *a->ids) == 0;
+}
+
+/* Of three rows, the second held out: those that are trained on vary by the epoch alone. */
+static void
+vary_rows(const lm_tuned_task *task, const char *folder)
+{
+    static const char *const texts[] = {"the cat is on the mat", "hello hello a cat",
+                                        "way on the way now"};
+    lm_tuned_settings settings = plain_settings();
+    const size_t trained_rows[] = {2, 0};
+    read_rows plain, first, again, next;
+    lm_context ctx;
+    trained t;
+
+    lm_context_init(&ctx);
+    settings.augment = varied_options();
+    CHECK_OK(&ctx, open_base(&t, &ctx, folder, task, &settings, 1));
+    for (int i = 0; i < 3; i++) {
+        const lm_text text = {texts[i], strlen(texts[i])};
+
+        CHECK_OK(&ctx, task->pairs ? lm_tuned_add_text_pair(t.tuned, text, text)
+                                   : lm_tuned_add_text(t.tuned, text));
+    }
+    lm_tuned_network(t.tuned, &t.network);
+    plain = rows_of(&t.tuned->texts);
+    CHECK_OK(&ctx, t.network.epoch(t.tuned, 0, trained_rows, 2));
+    first = rows_of(&t.tuned->texts);
+    CHECK_OK(&ctx, t.network.epoch(t.tuned, 1, trained_rows, 2));
+    next = rows_of(&t.tuned->texts);
+    CHECK_OK(&ctx, t.network.epoch(t.tuned, 0, trained_rows, 2));
+    again = rows_of(&t.tuned->texts);
+    for (size_t row = 0; row < 3; row++) {
+        CHECK(is_same_row(&plain, &first, row) == (row == 1));
+        CHECK(is_same_row(&first, &again, row));
+        CHECK(is_same_row(&first, &next, row) == (row == 1));
+    }
+    CHECK_EQ_INT(t.tuned->texts.texts, 3);
+    close_trained(&t);
+}
+
+static void
+test_varied(void)
+{
+    vary_rows(&lm_tuned_classification, "bert");
+    vary_rows(&lm_tuned_rerank, "bert");
+    vary_rows(&lm_tuned_next, "bert");
+}
+
 /* ---- The model that is written ---- */
 
 static void
@@ -390,7 +591,7 @@ add_differing(trained *t, size_t per_row)
     }
     for (size_t i = 0; i < ROWS; i++) {
         LM_TRY(lm_tuned_add_number(tuned, (float)i / ROWS));
-        if (tuned->task == &lm_tuned_classification)
+        if (tuned->task == &lm_tuned_classification || tuned->task == &lm_tuned_next)
             LM_TRY(lm_tuned_add_label(tuned, (int32_t)(i % 2)));
     }
     return LM_OK;
@@ -479,6 +680,7 @@ test_differences(void)
     settings.lora_rank = 0;
     check_differences("bert", &lm_tuned_regression, settings, 1);
     check_differences("bert", &lm_tuned_rerank, settings, 1);
+    check_differences("bert", &lm_tuned_next, settings, 1);
     check_differences("bert", &lm_tuned_masked, settings, 1);
     check_differences("bert-mask", &lm_tuned_masked, settings, 1);
     settings.pairs = LM_TUNED_SCORED;
@@ -597,6 +799,24 @@ test_parts(void)
     close_trained(&t);
 }
 
+static lm_status
+pass_with_noise(lm_context *ctx, trained *t, const size_t *rows, const lm_pass *pass)
+{
+    const lm_adversary_options noise = {lm_adversary_kinds[1], 1, 1, 2};
+    const lm_cut cut = {.parts = 2};
+    lm_adversary adversary;
+    lm_network noisy;
+    double loss = 0;
+    lm_status status =
+        lm_adversary_open(ctx, &t->network, lm_tuned_words(t->tuned), &noise, &cut, &adversary);
+
+    lm_adversary_network(&adversary, &noisy);
+    if (status == LM_OK)
+        status = noisy.pass(noisy.self, rows, 2, pass, &loss);
+    lm_adversary_close(&adversary);
+    return status;
+}
+
 /* All of a training that is done with the context, of one step with dropout, and its measure. */
 static lm_status
 whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
@@ -611,15 +831,18 @@ whole_training(lm_context *ctx, trained *t, const lm_train_base *base)
     double loss = 0;
 
     lm_tuned_settings_default(&settings);
+    settings.augment = varied_options();
     LM_TRY(lm_tuned_open(ctx, base, &lm_tuned_classification, &settings, 1, &t->tuned));
-    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"a cat", 5}));
-    LM_TRY(lm_tuned_texts_add(&t->tuned->texts, (lm_text){"the mat", 7}));
+    LM_TRY(lm_tuned_add_text(t->tuned, (lm_text){"a cat", 5}));
+    LM_TRY(lm_tuned_add_text(t->tuned, (lm_text){"the mat", 7}));
     LM_TRY(lm_tuned_add_label(t->tuned, 0));
     LM_TRY(lm_tuned_add_label(t->tuned, 1));
     LM_TRY(lm_tuned_start(t->tuned, labels, 2));
     lm_tuned_network(t->tuned, &t->network);
+    LM_TRY(t->network.epoch(t->tuned, 0, rows, 2));
     LM_TRY(t->network.touch(t->tuned, rows, 2));
     LM_TRY(t->network.pass(t->tuned, rows, 2, &pass, &loss));
+    LM_TRY(pass_with_noise(ctx, t, rows, &pass));
     LM_TRY(t->network.measure(t->tuned, rows, 2, &measures));
     CHECK(loss > 0 && measures.loss > 0 && measures.count == 2);
     status = lm_tuned_write(t->tuned, &outcome);
@@ -683,6 +906,9 @@ test_cancel(void)
 static const unit_case cases[] = {
     {"gradients are torch's", test_gradients},
     {"20 steps are torch's", test_curves},
+    {"with noise 20 steps are torch's", test_noise},
+    {"noise goes again", test_restored},
+    {"rows in other words", test_varied},
     {"what is written has the training's scores", test_written},
     {"all tasks have the gradients that differences show", test_differences},
     {"a resumed training has the bits of a whole one", test_resumed},

@@ -339,6 +339,16 @@ refused_options(void)
         {"layers", "[{\"embedding\": 4}, {\"lstm\": 0}]", "layers[1].lstm"},
         {"layers", "[{\"embedding\": 4}, {\"linear\": 3}]", "layers"},
         {"layers", NULL, "layers"},
+        {"adversarial", "{\"kind\": \"fgm\", \"eps\": -1}", "adversarial"},
+        {"adversarial", "{\"kind\": \"fgm\", \"alpha\": 1}", "adversarial"},
+        {"adversarial", "{\"kind\": \"pgd\", \"steps\": 0}", "adversarial"},
+        {"adversarial", "{\"eps\": 1}", "adversarial"},
+        {"augment", "[]", "augment"},
+        {"augment", "[\"swap\", \"mix\"]", "augment"},
+        {"augment", "[\"shout\"]", "augment"},
+        {"augment", "{\"share\": 0.5}", "augment"},
+        {"augment", "{\"ops\": [\"swap\"], \"share\": 2}", "augment"},
+        {"augment", "{\"ops\": [\"swap\"], \"seed\": 2}", "augment"},
     };
     const lm_method *method = lm_method_find("classification", "layers");
     lm_context ctx;
@@ -353,6 +363,35 @@ refused_options(void)
         CHECK_STR(ctx.error.key, cases[i].found);
         free(options);
     }
+}
+
+/* Rows in other words: the same for a seed, others than the rows; not of tokens with tags. */
+static void
+varied_rows(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, SENTIMENT, 0.02, 3);
+    lm_train_outcome made[3];
+    const lm_buffer *plain = &made[0].files[2].bytes, *one = &made[1].files[2].bytes;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made[0]));
+    set_text(method, options, "augment", "{\"ops\": [\"swap\", \"delete\"], \"share\": 0.4}");
+    for (int i = 1; i < 3; i++)
+        CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made[i]));
+    CHECK_EQ_INT(plain->size, one->size);
+    CHECK(memcmp(plain->data, one->data, one->size) != 0);
+    CHECK(memcmp(made[2].files[2].bytes.data, one->data, one->size) == 0);
+    for (int i = 0; i < 3; i++)
+        free_outcome(&made[i]);
+    free(options);
+    method = lm_method_find("tagging", "layers");
+    options = options_of(method, "[{\"embedding\": 2}, {\"linear\": 3}]", 0.02, 1);
+    set_text(method, options, "augment", "[\"swap\"]");
+    CHECK_EQ_INT(train(&ctx, method, options, NULL, &made[0]), LM_BAD_ARGUMENT);
+    CHECK_STR(ctx.error.key, "augment");
+    free(options);
 }
 
 /* ---- Damaged folders ---- */
@@ -776,6 +815,9 @@ failures(void)
         lm_context ctx;
 
         lm_context_init(&ctx);
+        if (life == 0)
+            set_text(method, options, "augment", "[\"delete\", \"keyboard\"]");
+        set_text(method, options, "adversarial", "{\"kind\": \"pgd\", \"steps\": 2}");
         CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
         fail_each(method, options, &made, false);
         fail_each(method, options, &made, true);
@@ -812,6 +854,7 @@ static const unit_case cases[] = {
     {"a seed repeats", repeats},
     {"nets tag tokens", tags_tokens},
     {"options that are refused", refused_options},
+    {"rows in other words", varied_rows},
     {"damaged folders", damaged_folders},
     {"a cut section", cut_section},
     {"a window holds a token", small_window},

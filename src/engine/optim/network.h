@@ -45,6 +45,11 @@ typedef struct lm_network {
     size_t rows;
     bool whole_batches; /* terms of a row depend on the others of its batch: it is not cut */
     /*
+     * Before the first step of an epoch (from 0), and where a run goes on within one: what is
+     * trained on, which may become other than it was. NULL: it stays as it is.
+     */
+    lm_status (*epoch)(void *self, uint64_t epoch, const size_t *rows, size_t count);
+    /*
      * Before a batch's first pass: set `touched` of all rows of parameters that it will read, so
      * that those are brought up to the step. Not NULL where a parameter has `touched`.
      */
@@ -58,7 +63,7 @@ typedef struct lm_network {
     lm_status (*measure)(void *self, const size_t *rows, size_t count, lm_measures *measures);
     /* How much memory a row takes in a pass, for cutting batches; NULL: they are never cut. */
     size_t (*row_bytes)(void *self, size_t row);
-    /* A batch's noise on parameters (FGM, PGD) and the like come with wrappers of `pass`. */
+    /* A batch's noise on parameters (FGM, PGD) comes with a wrapper: adversary.h. */
 } lm_network;
 
 #endif

@@ -354,6 +354,16 @@ load(trainer *t, const lm_buffer *bytes)
 
 /* ---- Steps ---- */
 
+static lm_status
+begin_epoch(trainer *t, uint64_t epoch)
+{
+    const lm_network *network = t->network;
+
+    LM_TRY(lm_epoch_order(t->ctx, t->order, t->trained, t->options->shuffle, t->options->seed,
+                          epoch, t->rows));
+    return network->epoch ? network->epoch(network->self, epoch, t->rows, t->trained) : LM_OK;
+}
+
 /* The rows of the step that comes. */
 static lm_status
 batch_of(trainer *t, const size_t **rows, size_t *count)
@@ -362,8 +372,7 @@ batch_of(trainer *t, const size_t **rows, size_t *count)
     const size_t batch = (size_t)t->options->batch_size, from = (size_t)place * batch;
 
     if (epoch != t->epoch)
-        LM_TRY(lm_epoch_order(t->ctx, t->order, t->trained, t->options->shuffle, t->options->seed,
-                              (uint64_t)epoch, t->rows));
+        LM_TRY(begin_epoch(t, (uint64_t)epoch));
     t->epoch = epoch;
     *rows = t->rows + from;
     *count = t->trained - from < batch ? t->trained - from : batch;

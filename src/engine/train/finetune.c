@@ -148,8 +148,11 @@ open_kind(lm_context *ctx, const finetune_kind *kind, const void *options, void 
     status = lm_neural_open(&f->neural, ctx, &f->options.neural);
     if (status == LM_OK)
         status = check_precision(f);
+    if (status == LM_OK && (kind->task->tokens || kind->task == &lm_tuned_masked))
+        status = lm_neural_refuse_augment(&f->neural, kind->task->name);
     if (status == LM_OK && f->options.lora)
         status = read_lora(f);
+    f->settings.augment = f->neural.augment;
     if (status == LM_OK)
         *training = f;
     else
@@ -196,7 +199,7 @@ static lm_status
 add_labelled(finetune *f, const lm_train_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++)
-        LM_TRY(lm_tuned_texts_add(&f->tuned->texts, rows->texts[0][i]));
+        LM_TRY(lm_tuned_add_text(f->tuned, rows->texts[0][i]));
     return rows->texts[1] ? lm_train_labels_add(&f->labels, rows->texts[1], rows->count) : LM_OK;
 }
 
@@ -204,7 +207,7 @@ static lm_status
 add_numbered(finetune *f, const lm_train_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
-        LM_TRY(lm_tuned_texts_add(&f->tuned->texts, rows->texts[0][i]));
+        LM_TRY(lm_tuned_add_text(f->tuned, rows->texts[0][i]));
         LM_TRY(lm_tuned_add_number(f->tuned, (float)rows->numbers[1][i]));
     }
     return LM_OK;
@@ -225,7 +228,7 @@ add_pairs(finetune *f, const lm_train_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
         LM_TRY(check_share(f, rows->numbers[2][i]));
-        LM_TRY(lm_tuned_texts_add_pair(&f->tuned->texts, rows->texts[0][i], rows->texts[1][i]));
+        LM_TRY(lm_tuned_add_text_pair(f->tuned, rows->texts[0][i], rows->texts[1][i]));
         LM_TRY(lm_tuned_add_number(f->tuned, (float)rows->numbers[2][i]));
     }
     return LM_OK;
@@ -247,6 +250,24 @@ check_columns(const finetune *f, const lm_train_rows *rows)
     return lm_detail_found(f->ctx, "%s", loss);
 }
 
+/* 1: the second text follows the first. */
+static lm_status
+add_neighbours(finetune *f, const lm_train_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        const double follows = rows->numbers[2][i];
+
+        if (follows != 0 && follows != 1) {
+            lm_raise(f->ctx, LM_BAD_ARGUMENT, "what says that a text follows is neither 0 nor 1");
+            lm_detail_found(f->ctx, "%g", follows);
+            return lm_detail_allowed(f->ctx, "0 or 1");
+        }
+        LM_TRY(lm_tuned_add_text_pair(f->tuned, rows->texts[0][i], rows->texts[1][i]));
+        LM_TRY(lm_tuned_add_label(f->tuned, follows == 1 ? 0 : 1));
+    }
+    return LM_OK;
+}
+
 /* Two texts and a number, or two or three texts: the kind says what is made of them. */
 static lm_status
 add_similar(finetune *f, const lm_train_rows *rows)
@@ -263,7 +284,7 @@ add_similar(finetune *f, const lm_train_rows *rows)
                                        : LM_TUNED_RANKED;
     for (size_t i = 0; i < rows->count; i++) {
         for (size_t place = 0; place < tuned->texts.per_row; place++)
-            LM_TRY(lm_tuned_texts_add(&tuned->texts, rows->texts[place][i]));
+            LM_TRY(lm_tuned_add_text(tuned, rows->texts[place][i]));
         if (scored)
             LM_TRY(lm_tuned_add_number(tuned, (float)rows->numbers[2][i]));
     }
@@ -403,8 +424,12 @@ weigh_classes(finetune *f, const char *const *names)
 static lm_status
 start(finetune *f)
 {
+    static const char *const follows[] = {"LABEL_0", "LABEL_1"};
     const char *const *names = NULL;
     lm_tuned *tuned = f->tuned;
+
+    if (f->kind->task == &lm_tuned_next)
+        return lm_tuned_start(tuned, follows, 2);
 
     if (has_labels(f)) {
         LM_TRY(number_labels(f));
@@ -432,7 +457,8 @@ finetune_fit(void *training, const lm_train_watch *watch)
     LM_TRY(lm_neural_split(f->ctx, &f->options.neural, by_label ? f->labels.y : NULL, f->rows,
                            f->labels.names.count, f->order, &trained));
     lm_tuned_network(f->tuned, &network);
-    return lm_neural_fit(&f->neural, &network, f->order, trained, f->rows, watch);
+    return lm_neural_fit(&f->neural, &network, lm_tuned_words(f->tuned), f->order, trained, f->rows,
+                         watch);
 }
 
 static lm_status
@@ -493,6 +519,9 @@ static const lm_train_column tagged_columns[] = {{"tokens", LM_TRAIN_WORDS, fals
 static const lm_train_column pair_columns[] = {{"query", LM_TRAIN_TEXT, false},
                                                {"document", LM_TRAIN_TEXT, false},
                                                {"score", LM_TRAIN_NUMBER, false}};
+static const lm_train_column neighbour_columns[] = {{"first text", LM_TRAIN_TEXT, false},
+                                                    {"second text", LM_TRAIN_TEXT, false},
+                                                    {"follows", LM_TRAIN_NUMBER, false}};
 static const lm_train_column text_columns[] = {{"text", LM_TRAIN_TEXT, false}};
 static const lm_train_column scored_columns[] = {{"first text", LM_TRAIN_TEXT, false},
                                                  {"second text", LM_TRAIN_TEXT, false},
@@ -550,6 +579,7 @@ static const finetune_kind regression = {&lm_tuned_regression, 1, add_numbered};
 static const finetune_kind tagging = {&lm_tuned_tagging, 1, add_tagged};
 static const finetune_kind similarity = {&lm_tuned_similarity, 2, add_similar};
 static const finetune_kind rerank = {&lm_tuned_rerank, 1, add_pairs};
+static const finetune_kind next = {&lm_tuned_next, 1, add_neighbours};
 static const finetune_kind masked = {&lm_tuned_masked, 1, add_labelled};
 
 static lm_status
@@ -581,6 +611,12 @@ static lm_status
 open_rerank(lm_context *ctx, const void *options, size_t width, void **training)
 {
     return open_kind(ctx, &rerank, options, training);
+}
+
+static lm_status
+open_next(lm_context *ctx, const void *options, size_t width, void **training)
+{
+    return open_kind(ctx, &next, options, training);
 }
 
 static lm_status
@@ -638,6 +674,16 @@ const lm_method lm_method_finetune_rerank = {
     .options = shared_options,
     .option_count = COUNT(shared_options),
     .open = open_rerank,
+};
+
+const lm_method lm_method_finetune_next = {
+    SHARED_METHOD,
+    .task = "next_sentence",
+    .columns = neighbour_columns,
+    .column_count = COUNT(neighbour_columns),
+    .options = shared_options,
+    .option_count = COUNT(shared_options),
+    .open = open_next,
 };
 
 const lm_method lm_method_finetune_masked = {

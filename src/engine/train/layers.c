@@ -194,7 +194,11 @@ read_options(layers_training *t)
         return refuse(t->ctx, "precision", "fp32 or auto by this method");
     t->data.longest = (size_t)o->max_length;
     t->data.cut_front = o->truncate && strcmp(o->truncate, "pre") == 0;
-    return lm_neural_open(&t->neural, t->ctx, &o->neural);
+    LM_TRY(lm_neural_open(&t->neural, t->ctx, &o->neural));
+    if (!t->data.task->by_text)
+        LM_TRY(lm_neural_refuse_augment(&t->neural, t->data.task->name));
+    lm_augmented_open(&t->data.augmented, t->ctx, &t->neural.augment);
+    return LM_OK;
 }
 
 /* A description is checked before the first row is read: here against a vocabulary of any size. */
@@ -521,7 +525,8 @@ layers_fit(void *training, const lm_train_watch *watch)
         return LM_NO_MEMORY;
     LM_TRY(split_rows(t, order, &trained));
     network = lm_layers_network(&t->fit);
-    return lm_neural_fit(&t->neural, &network, order, trained, t->data.rows, watch);
+    return lm_neural_fit(&t->neural, &network, &network.params[0], order, trained, t->data.rows,
+                         watch);
 }
 
 /* ---- The folder ---- */

@@ -24,6 +24,8 @@ lm_layers_data_open(lm_layers_data *data, lm_context *ctx, const lm_layers_task 
     lm_buffer_init(&data->offsets, ctx);
     lm_buffer_init(&data->targets, ctx);
     lm_buffer_init(&data->lower, ctx);
+    lm_buffer_init(&data->variant, ctx);
+    lm_augmented_open(&data->augmented, ctx, &(lm_augmented_options){.count = 0});
     lm_train_labels_init(&data->labels, ctx);
     lm_stretches_init(&data->spans, ctx);
     lm_encoding_init(&data->encoding, ctx);
@@ -39,6 +41,9 @@ lm_layers_data_close(lm_layers_data *data)
     lm_buffer_free(&data->offsets);
     lm_buffer_free(&data->targets);
     lm_buffer_free(&data->lower);
+    lm_buffer_free(&data->variant);
+    lm_augmented_close(&data->augmented);
+    lm_free(data->ctx, data->ids);
     lm_train_labels_free(&data->labels);
     lm_stretches_free(&data->spans);
     lm_encoding_free(&data->encoding);
@@ -80,7 +85,12 @@ static lm_status
 add_word(lm_layers_data *data, lm_text word)
 {
     uint32_t number;
+    bool found;
 
+    if (data->ids) {
+        LM_TRY(lm_intern_find(&data->vocabulary.tokens, word.bytes, word.length, &found, &number));
+        return add_token(data, found ? data->ids[number] : 1);
+    }
     LM_TRY(lm_vocabulary_count(&data->vocabulary, word.bytes, word.length, &number));
     return add_token(data, (int32_t)number);
 }
@@ -201,6 +211,7 @@ add_text_row(lm_layers_data *data, const lm_train_rows *rows, size_t i)
     LM_TRY(end_row(data, &kept));
     if (!kept)
         return LM_OK;
+    LM_TRY(lm_augmented_add(&data->augmented, rows->texts[0][i]));
     if (data->task->scoring == LM_SCORING_RAW) {
         const float target = (float)rows->numbers[1][i];
 
@@ -308,8 +319,58 @@ lm_layers_data_number(lm_layers_data *data, lm_buffer *vocab, size_t *size)
         status = write_vocab(data, numbers, count, ids, vocab);
     if (status == LM_OK)
         status = cut_rows(data, ids);
-    lm_free(data->ctx, ids);
+    if (data->augmented.options.count > 0)
+        data->ids = ids;
+    else
+        lm_free(data->ctx, ids);
     lm_free(data->ctx, numbers);
     *size = count;
+    return status;
+}
+
+/* ---- In other words ---- */
+
+/* Ends a row of ids, cut to the length that counts. */
+static lm_status
+end_ids(lm_layers_data *data, size_t start)
+{
+    int32_t *ids = (int32_t *)(void *)data->tokens.data + start;
+    const size_t count = data->tokens.size / sizeof *ids - start;
+    const size_t kept = count < data->longest ? count : data->longest, end = start + kept;
+
+    if (data->cut_front)
+        memmove(ids, ids + (count - kept), kept * sizeof *ids);
+    data->tokens.size = end * sizeof *ids;
+    return lm_buffer_append(&data->offsets, &end, sizeof end);
+}
+
+/* A variant without a token gives way to its text. */
+static lm_status
+vary_row(lm_layers_data *data, size_t row, uint64_t epoch, bool varied)
+{
+    const lm_text text = lm_augmented_text(&data->augmented, row);
+    const size_t start = data->tokens.size / sizeof(int32_t);
+
+    LM_TRY(lm_poll(data->ctx));
+    if (varied) {
+        LM_TRY(lm_augmented_variant(&data->augmented, row, epoch, &data->variant));
+        LM_TRY(add_text(data, (lm_text){data->variant.data, data->variant.size}));
+    }
+    if (data->tokens.size / sizeof(int32_t) == start)
+        LM_TRY(add_text(data, text));
+    return end_ids(data, start);
+}
+
+lm_status
+lm_layers_data_vary(lm_layers_data *data, uint64_t epoch, const size_t *rows, size_t count)
+{
+    unsigned char *trained = lm_augmented_mark(data->ctx, data->rows, rows, count);
+    lm_status status = trained ? LM_OK : LM_NO_MEMORY;
+
+    data->tokens.size = 0;
+    data->offsets.size = sizeof(size_t);
+    for (size_t row = 0; status == LM_OK && row < data->rows; row++)
+        status = vary_row(data, row, epoch, trained[row] != 0);
+    lm_free(data->ctx, trained);
     return status;
 }

@@ -11,6 +11,7 @@
 #include "features/vocabulary.h"
 #include "features/words.h"
 #include "model/layers.h"
+#include "train/augmented.h"
 #include "train/labels.h"
 #include "train/methods.h"
 
@@ -40,6 +41,10 @@ typedef struct lm_layers_data {
     lm_encoding encoding;
     lm_stretches spans;
     lm_buffer lower;
+
+    lm_augmented augmented; /* of texts; the options come behind the opening */
+    lm_buffer variant;
+    int32_t *ids; /* of the vocabulary's numbers, where texts are read again; else NULL */
 } lm_layers_data;
 
 lm_status lm_layers_data_open(lm_layers_data *data, lm_context *ctx, const lm_layers_task *task);
@@ -50,6 +55,10 @@ lm_status lm_layers_data_add(lm_layers_data *data, const lm_train_rows *rows);
  * are cut to `longest`. Without a base.
  */
 lm_status lm_layers_data_number(lm_layers_data *data, lm_buffer *vocab, size_t *size);
+
+/* All texts once more, those of the rows in other words; behind the numbers. */
+lm_status lm_layers_data_vary(lm_layers_data *data, uint64_t epoch, const size_t *rows,
+                              size_t count);
 
 static inline const int32_t *
 lm_layers_ids(const lm_layers_data *data, size_t row, size_t *count)

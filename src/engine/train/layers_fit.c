@@ -158,6 +158,14 @@ loss_of(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, double 
 /* ---- The network ---- */
 
 static lm_status
+begin_epoch(void *self, uint64_t epoch, const size_t *rows, size_t count)
+{
+    lm_layers_fit *fit = self;
+
+    return lm_layers_data_vary(fit->data, epoch, rows, count);
+}
+
+static lm_status
 touch(void *self, const size_t *rows, size_t count)
 {
     lm_layers_fit *fit = self;
@@ -295,6 +303,7 @@ lm_layers_network(lm_layers_fit *fit)
                         .params = fit->store->params,
                         .param_count = fit->net->param_count,
                         .rows = fit->data->rows,
+                        .epoch = fit->data->augmented.options.count > 0 ? begin_epoch : NULL,
                         .touch = touch,
                         .weight = weight_of,
                         .pass = pass,

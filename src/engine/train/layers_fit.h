@@ -13,7 +13,7 @@ typedef struct lm_layers_fit {
     lm_context *ctx;
     const lm_net *net;
     lm_net_store *store;
-    const lm_layers_data *data;
+    lm_layers_data *data;
     const int32_t *targets; /* labels of rows or of tokens */
     lm_cross_entropy_options loss;
     /* Of a batch; they grow. */

@@ -40,6 +40,7 @@ const lm_method *const lm_methods[] = {
     &lm_method_finetune_similarity,
     &lm_method_finetune_regression,
     &lm_method_finetune_rerank,
+    &lm_method_finetune_next,
     &lm_method_finetune_masked,
     &lm_method_layers,
     &lm_method_layers_tagging,

@@ -119,6 +119,123 @@ read_betas(lm_context *ctx, const char *json, lm_optimizer_options *update)
     return status;
 }
 
+static const lm_adversary_kind *
+kind_named(const lm_json *name)
+{
+    const lm_adversary_kind *const *kind = lm_adversary_kinds;
+
+    while (*kind && !(name && lm_json_is_string(name, (*kind)->name)))
+        kind++;
+    return *kind;
+}
+
+/* A number of the object; false: it is none, or out of its range. */
+static bool
+take_number(const lm_json *json, double low, double high, double *number)
+{
+    if (!json)
+        return true;
+    if (json->type != LM_JSON_NUMBER || !(json->as.number >= low && json->as.number <= high))
+        return false;
+    *number = json->as.number;
+    return true;
+}
+
+static bool
+take_noise(const lm_json *root, lm_adversary_options *noise)
+{
+    const lm_json *eps = lm_json_get(root, "eps"), *alpha = lm_json_get(root, "alpha");
+    const lm_json *steps = lm_json_get(root, "steps"), *kind = lm_json_get(root, "kind");
+    const size_t known =
+        (kind != NULL) + (size_t)(eps != NULL) + (size_t)(alpha != NULL) + (size_t)(steps != NULL);
+    double count;
+
+    if (root->type != LM_JSON_OBJECT || root->as.items.count != known ||
+        !(noise->kind = kind_named(kind)) || (!noise->kind->many && (alpha || steps)))
+        return false;
+    noise->eps = noise->kind->eps;
+    count = (double)noise->kind->steps;
+    if (!take_number(eps, 1e-9, 1e6, &noise->eps) || !take_number(steps, 1, 100, &count) ||
+        (steps && !steps->is_integer))
+        return false;
+    noise->alpha = noise->kind->alpha * noise->eps;
+    noise->steps = (int64_t)count;
+    return take_number(alpha, 1e-9, 1e6, &noise->alpha);
+}
+
+static lm_status
+read_adversarial(lm_context *ctx, const char *json, lm_adversary_options *noise)
+{
+    lm_arena arena;
+    const lm_json *root = NULL;
+    lm_status status;
+
+    lm_arena_init(&arena, ctx);
+    status = lm_json_parse(ctx, &arena, json, strlen(json), "options", &root);
+    if (status == LM_OK && !take_noise(root, noise))
+        status = refuse(ctx, "adversarial", json,
+                        "an object with kind (\"fgm\" or \"pgd\"), eps above 0, and for pgd "
+                        "alpha above 0 and steps from 1 to 100");
+    lm_arena_free(&arena);
+    return status;
+}
+
+/* Operations that need nothing but the text. */
+static bool
+take_ops(const lm_json *list, lm_augmented_options *augment)
+{
+    if (!list || list->type != LM_JSON_ARRAY || list->as.items.count < 1 ||
+        list->as.items.count > LM_AUGMENTED_OPS_MAX)
+        return false;
+    for (const lm_json *name = list->as.items.first; name; name = name->next) {
+        const lm_augment_op *op =
+            name->type == LM_JSON_STRING ? lm_augment_op_find(name->as.string.bytes) : NULL;
+
+        if (!op || op->needs_synonyms || op->needs_other)
+            return false;
+        augment->ops[augment->count++] = op;
+    }
+    return true;
+}
+
+static bool
+take_augment(const lm_json *root, lm_augmented_options *augment)
+{
+    const lm_json *ops = lm_json_get(root, "ops"), *share = lm_json_get(root, "share");
+
+    augment->share = 0.1;
+    if (root->type == LM_JSON_ARRAY)
+        return take_ops(root, augment);
+    return root->type == LM_JSON_OBJECT &&
+           root->as.items.count == (size_t)(ops != NULL) + (share != NULL) &&
+           take_ops(ops, augment) && take_number(share, 0, 1, &augment->share);
+}
+
+static lm_status
+read_augment(lm_context *ctx, const char *json, lm_augmented_options *augment)
+{
+    lm_arena arena;
+    const lm_json *root = NULL;
+    lm_status status;
+
+    lm_arena_init(&arena, ctx);
+    status = lm_json_parse(ctx, &arena, json, strlen(json), "options", &root);
+    if (status == LM_OK && !take_augment(root, augment))
+        status = refuse(ctx, "augment", json,
+                        "an array of swap, delete, insert, keyboard, crop, or an object with that "
+                        "as ops and a share from 0 to 1");
+    lm_arena_free(&arena);
+    return status;
+}
+
+lm_status
+lm_neural_refuse_augment(const lm_neural *neural, const char *task)
+{
+    if (neural->augment.count == 0)
+        return LM_OK;
+    return refuse(neural->ctx, "augment", task, "left out for a task whose targets are tokens'");
+}
+
 static lm_status
 fill_update(lm_context *ctx, const lm_neural_options *options, lm_optimizer_options *update)
 {
@@ -165,6 +282,11 @@ lm_neural_open(lm_neural *neural, lm_context *ctx, const lm_neural_options *opti
     LM_TRY(choose_precision(ctx, options->precision, &neural->precision));
     LM_TRY(fill_update(ctx, options, &neural->trainer.update));
     fill_trainer(options, &neural->trainer);
+    if (options->adversarial)
+        LM_TRY(read_adversarial(ctx, options->adversarial, &neural->adversarial));
+    neural->augment.seed = neural->trainer.seed;
+    if (options->augment)
+        LM_TRY(read_augment(ctx, options->augment, &neural->augment));
     if (options->patience > 0 && options->hold_out == 0)
         return refuse(ctx, "patience", "hold_out 0", "0 where no row is held out");
     return LM_OK;
@@ -289,20 +411,44 @@ keep_checkpoint(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *by
     return watch->checkpoint ? watch->checkpoint(watch->opaque, ctx, step, bytes) : LM_OK;
 }
 
-lm_status
-lm_neural_fit(lm_neural *neural, const lm_network *network, const size_t *order, size_t trained,
-              size_t count, const lm_train_watch *watch)
+/* The trainer, with noise around the network where there is some. */
+static lm_status
+run_trainer(lm_neural *neural, const lm_network *network, const lm_param *words,
+            const size_t *order, size_t count, const lm_train_watch *watch)
 {
     const lm_trainer_hooks hooks = {tell, keep_checkpoint, (void *)watch};
+    const lm_trainer_options *options = &neural->trainer;
+    const lm_cut cut = {(size_t)options->accumulate, options->memory};
+    lm_adversary adversary = {.ctx = NULL};
+    lm_network noisy = *network;
+    lm_status status = LM_OK;
 
+    if (neural->adversarial.kind) {
+        status =
+            lm_adversary_open(neural->ctx, network, words, &neural->adversarial, &cut, &adversary);
+        lm_adversary_network(&adversary, &noisy);
+    }
+    if (status == LM_OK)
+        status = lm_trainer_run(neural->ctx, &noisy, options, order, neural->trained, count,
+                                watch->resume, &hooks, &neural->result);
+    lm_adversary_close(&adversary);
+    return status;
+}
+
+lm_status
+lm_neural_fit(lm_neural *neural, const lm_network *network, const lm_param *words,
+              const size_t *order, size_t trained, size_t count, const lm_train_watch *watch)
+{
     neural->trained = trained;
     neural->held_out = count - trained;
     if (neural->trainer.memory == 0)
         neural->trainer.memory = watch->memory;
     if (lm_trainer_steps(&neural->trainer, trained) > INT32_MAX)
         return lm_raise(neural->ctx, LM_TOO_LARGE, "a training has more than %d steps", INT32_MAX);
-    return lm_trainer_run(neural->ctx, network, &neural->trainer, order, trained, count,
-                          watch->resume, &hooks, &neural->result);
+    if (neural->adversarial.kind && !words)
+        return refuse(neural->ctx, "adversarial", "embeddings that are not trained",
+                      "left out where the embeddings of words are not trained");
+    return run_trainer(neural, network, words, order, count, watch);
 }
 
 /* ---- Figures ---- */

@@ -9,7 +9,9 @@
 #define LM_NEURAL_H
 
 #include "kernels/kernels.h"
+#include "optim/adversary.h"
 #include "optim/trainer.h"
+#include "train/augmented.h"
 #include "train/methods.h"
 
 /* NaN and NULL: as the method, or torch, has it. */
@@ -18,7 +20,7 @@ typedef struct lm_neural_options {
     int64_t schedule_every, memory; /* MB; 0: as the caller of the fit says */
     bool shuffle, nesterov, resume;
     char *precision, *optimizer, *schedule;
-    char *betas, *class_weights; /* JSON */
+    char *betas, *class_weights, *adversarial, *augment; /* JSON */
     double learning_rate, momentum, alpha, eps, weight_decay, warmup, gamma, clip_norm, clip_value;
     double dropout, label_smoothing, hold_out, ema;
 } lm_neural_options;
@@ -69,6 +71,10 @@ void lm_neural_defaults(lm_neural_options *options);
                          "a number from 0 to 0.9"),                                               \
         LM_NEURAL_OPTION(fields, member, class_weights, JSON, 0, 0,                               \
                          "\"balanced\", or an object with a number for each label"),              \
+        LM_NEURAL_OPTION(fields, member, adversarial, JSON, 0, 0,                                 \
+                         "an object with kind, eps, alpha, steps"),                               \
+        LM_NEURAL_OPTION(fields, member, augment, JSON, 0, 0,                                     \
+                         "an array of operations, or an object with ops and share"),              \
         LM_NEURAL_OPTION(fields, member, hold_out, FLOAT, 0, 0.5, "a number from 0 to 0.5"),      \
         LM_NEURAL_OPTION(fields, member, patience, INT, 0, 1e6,                                   \
                          "a whole number from 0 to 1000000"),                                     \
@@ -87,6 +93,8 @@ typedef struct lm_neural {
     lm_context *ctx;
     lm_trainer_options trainer;
     lm_precision precision; /* of products in training: fp32 or bf16 */
+    lm_adversary_options adversarial;
+    lm_augmented_options augment;
     lm_trainer_result result;
     size_t trained, held_out; /* rows */
     char figures[LM_MEASURES_MAX][LM_NEURAL_FIGURE];
@@ -94,6 +102,9 @@ typedef struct lm_neural {
 
 /* Words and JSON of the options are checked: LM_BAD_ARGUMENT with the key. */
 lm_status lm_neural_open(lm_neural *neural, lm_context *ctx, const lm_neural_options *options);
+
+/* Of a task whose texts cannot be others than they are. */
+lm_status lm_neural_refuse_augment(const lm_neural *neural, const char *task);
 
 /* The share `hold_out` of rows at random, as lm_split_rows does of labels; y may be NULL. */
 lm_status lm_neural_split(lm_context *ctx, const lm_neural_options *options, const int32_t *y,
@@ -107,9 +118,13 @@ lm_status lm_neural_class_weights(lm_context *ctx, const lm_neural_options *opti
                                   const char *const *names, const size_t *counts, size_t labels,
                                   float *weights, bool *given);
 
-/* Train the network: lm_trainer_run, told to `watch` in the names of lmtext.train_log. */
-lm_status lm_neural_fit(lm_neural *neural, const lm_network *network, const size_t *order,
-                        size_t trained, size_t count, const lm_train_watch *watch);
+/*
+ * Train the network: lm_trainer_run, told to `watch` in the names of lmtext.train_log. `words` is
+ * the parameter that adversarial noise is for; NULL: it is not trained, and noise is refused.
+ */
+lm_status lm_neural_fit(lm_neural *neural, const lm_network *network, const lm_param *words,
+                        const size_t *order, size_t trained, size_t count,
+                        const lm_train_watch *watch);
 
 /*
  * Figures of the run, behind those that are there: steps, epochs, loss, held_out, best_step and

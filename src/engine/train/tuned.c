@@ -55,6 +55,9 @@ lm_tuned_open(lm_context *ctx, const lm_train_base *base, const lm_tuned_task *t
     new->task = task;
     new->settings = *settings;
     lm_arena_init(&new->arena, ctx);
+    lm_augmented_open(&new->augmented, ctx, &settings->augment);
+    for (int i = 0; i < 2; i++)
+        lm_buffer_init(&new->variants[i], ctx);
     if (!lm_model_weights(base->model) || lm_model_needs_base(base->model) || !tokenizer ||
         base->model->routes)
         return lm_raise(ctx, LM_UNSUPPORTED, "only a model with an encoder can be trained");
@@ -76,6 +79,9 @@ lm_tuned_close(lm_tuned *tuned)
             lm_tuned_head_close(&tuned->head);
     }
     lm_tuned_texts_close(&tuned->texts);
+    lm_augmented_close(&tuned->augmented);
+    for (int i = 0; i < 2; i++)
+        lm_buffer_free(&tuned->variants[i]);
     lm_kept_close(&tuned->kept);
     lm_free(tuned->ctx, tuned->labels);
     lm_free(tuned->ctx, tuned->numbers);
@@ -90,6 +96,21 @@ lm_tuned_close(lm_tuned *tuned)
     lm_entities_free(tuned->entities);
     lm_arena_free(&tuned->arena);
     lm_free(tuned->ctx, tuned);
+}
+
+lm_status
+lm_tuned_add_text(lm_tuned *tuned, lm_text text)
+{
+    LM_TRY(lm_tuned_texts_add(&tuned->texts, text));
+    return lm_augmented_add(&tuned->augmented, text);
+}
+
+lm_status
+lm_tuned_add_text_pair(lm_tuned *tuned, lm_text first, lm_text second)
+{
+    LM_TRY(lm_tuned_texts_add_pair(&tuned->texts, first, second));
+    LM_TRY(lm_augmented_add(&tuned->augmented, first));
+    return lm_augmented_add(&tuned->augmented, second);
 }
 
 lm_status
@@ -264,6 +285,54 @@ row_bytes(void *self, size_t row)
     return lm_tuned_row_bytes(&tuned->encoder, lm_tuned_texts_row_tokens(&tuned->texts, row));
 }
 
+/* A variant of a text, or the text. */
+static lm_status
+vary(lm_tuned *tuned, size_t text, uint64_t epoch, bool varied, int place, lm_text *taken)
+{
+    lm_buffer *variant = &tuned->variants[place];
+
+    *taken = lm_augmented_text(&tuned->augmented, text);
+    if (!varied)
+        return LM_OK;
+    LM_TRY(lm_augmented_variant(&tuned->augmented, text, epoch, variant));
+    *taken = (lm_text){variant->data, variant->size};
+    return LM_OK;
+}
+
+static lm_status
+vary_row(lm_tuned *tuned, size_t row, uint64_t epoch, bool varied)
+{
+    lm_text taken[2];
+
+    if (tuned->task->pairs) {
+        for (int i = 0; i < 2; i++)
+            LM_TRY(vary(tuned, 2 * row + (size_t)i, epoch, varied, i, &taken[i]));
+        return lm_tuned_texts_add_pair(&tuned->texts, taken[0], taken[1]);
+    }
+    for (size_t i = row * tuned->texts.per_row; i < (row + 1) * tuned->texts.per_row; i++) {
+        LM_TRY(vary(tuned, i, epoch, varied, 0, &taken[0]));
+        LM_TRY(lm_tuned_texts_add_variant(&tuned->texts, taken[0],
+                                          lm_augmented_text(&tuned->augmented, i)));
+    }
+    return LM_OK;
+}
+
+/* All texts once more: rows that are trained on in other words. */
+static lm_status
+begin_epoch(void *self, uint64_t epoch, const size_t *rows, size_t count)
+{
+    lm_tuned *tuned = self;
+    const size_t all = tuned->texts.texts / tuned->texts.per_row;
+    unsigned char *trained = lm_augmented_mark(tuned->ctx, all, rows, count);
+    lm_status status = trained ? LM_OK : LM_NO_MEMORY;
+
+    lm_tuned_texts_clear(&tuned->texts);
+    for (size_t row = 0; status == LM_OK && row < all; row++)
+        status = vary_row(tuned, row, epoch, trained[row] != 0);
+    lm_free(tuned->ctx, trained);
+    return status;
+}
+
 static lm_status
 touch(void *self, const size_t *rows, size_t count)
 {
@@ -351,10 +420,23 @@ lm_tuned_network(lm_tuned *tuned, lm_network *network)
         .param_count = adapted ? tuned->lora.param_count : tuned->encoder.param_count,
         .rows = tuned->texts.texts / tuned->texts.per_row,
         .whole_batches = tuned->task->whole_batches,
+        .epoch = tuned->augmented.options.count > 0 ? begin_epoch : NULL,
         .weight = weigh,
         .touch = touch,
         .pass = pass_rows,
         .measure = measure,
         .row_bytes = row_bytes,
     };
+}
+
+const lm_param *
+lm_tuned_words(const lm_tuned *tuned)
+{
+    const lm_tuned_encoder *encoder = &tuned->encoder;
+    const int words = encoder->plain->encoder.embedding.words;
+
+    for (size_t i = 0; words >= 0 && tuned->lora.count == 0 && i < encoder->param_count; i++)
+        if (encoder->params[i].value == encoder->table[words])
+            return &encoder->params[i];
+    return NULL;
 }

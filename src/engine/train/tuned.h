@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "optim/loss.h"
 #include "optim/trainer.h"
+#include "train/augmented.h"
 #include "train/tuned_head.h"
 #include "train/tuned_kept.h"
 #include "train/tuned_lora.h"
@@ -21,6 +22,7 @@ typedef struct lm_tuned_task {
     const char *head_task; /* of the family's head; NULL: the encoder's embedding is trained */
     const char *label;     /* of a head whose only number it is; NULL: labels come with the rows */
     bool tokens;           /* targets are tokens', not rows' */
+    bool pairs;            /* a text is two, which the template joins */
     bool whole_batches;
     double (*weight)(const lm_tuned *tuned, const size_t *rows, size_t count);
     /* From hidden states to the loss, and in training to encoder.dhidden. */
@@ -32,7 +34,7 @@ typedef struct lm_tuned_task {
 } lm_tuned_task;
 
 extern const lm_tuned_task lm_tuned_classification, lm_tuned_regression, lm_tuned_tagging,
-    lm_tuned_similarity, lm_tuned_rerank, lm_tuned_masked;
+    lm_tuned_similarity, lm_tuned_rerank, lm_tuned_masked, lm_tuned_next;
 
 /* How similar texts are told. */
 typedef enum lm_tuned_pairs {
@@ -52,6 +54,7 @@ typedef struct lm_tuned_settings {
     int64_t lora_rank;    /* 0: none */
     double lora_alpha;
     uint64_t seed;
+    lm_augmented_options augment;
 } lm_tuned_settings;
 
 void lm_tuned_settings_default(lm_tuned_settings *settings);
@@ -63,6 +66,8 @@ struct lm_tuned {
     const lm_tuned_task *task;
     lm_tuned_settings settings;
     lm_tuned_texts texts;
+    lm_augmented augmented; /* texts, end to end; of pairs two */
+    lm_buffer variants[2];
     /* Targets: a label or a number a row, or a label a token (LM_IGNORED: none). */
     int32_t *labels;
     float *numbers;
@@ -103,6 +108,10 @@ lm_status lm_tuned_open(lm_context *ctx, const lm_train_base *base, const lm_tun
                         const lm_tuned_settings *settings, size_t per_row, lm_tuned **tuned);
 void lm_tuned_close(lm_tuned *tuned); /* may be NULL */
 
+/* A text of a row, or two that the template joins. */
+lm_status lm_tuned_add_text(lm_tuned *tuned, lm_text text);
+lm_status lm_tuned_add_text_pair(lm_tuned *tuned, lm_text first, lm_text second);
+
 /* What a row is to be learnt: the number of a label, a number, or labels of its tokens. */
 lm_status lm_tuned_add_label(lm_tuned *tuned, int32_t label);
 lm_status lm_tuned_add_number(lm_tuned *tuned, float number);
@@ -112,6 +121,9 @@ lm_status lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count
 
 /* As the trainer sees it. */
 void lm_tuned_network(lm_tuned *tuned, lm_network *network);
+
+/* The table of words among the network's parameters; NULL: it is not trained. */
+const lm_param *lm_tuned_words(const lm_tuned *tuned);
 
 /* config.json of the new model with a head, from the base's: tuned->config. */
 lm_status lm_tuned_config(lm_tuned *tuned, const lm_head_kind *head);

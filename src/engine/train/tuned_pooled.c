@@ -147,6 +147,17 @@ const lm_tuned_task lm_tuned_classification = {
     .finish = classification_finish,
 };
 
+/* Whether the second text of a pair follows the first: label 0 where it does. */
+const lm_tuned_task lm_tuned_next = {
+    .name = "next_sentence",
+    .head_task = "next_sentence",
+    .pairs = true,
+    .weight = weight_by_labels,
+    .loss = classification_loss,
+    .add = classification_add,
+    .finish = classification_finish,
+};
+
 /* ---- Numbers ---- */
 
 static lm_status
@@ -234,6 +245,7 @@ const lm_tuned_task lm_tuned_rerank = {
     .name = "rerank",
     .head_task = "classification",
     .label = "LABEL_0",
+    .pairs = true,
     .weight = weight_by_rows,
     .loss = rerank_loss,
     .add = rerank_add,

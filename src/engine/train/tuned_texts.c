@@ -93,6 +93,22 @@ lm_tuned_texts_add(lm_tuned_texts *texts, lm_text text)
 }
 
 lm_status
+lm_tuned_texts_add_variant(lm_tuned_texts *texts, lm_text variant, lm_text text)
+{
+    const lm_token_options options = options_of(texts);
+
+    LM_TRY(lm_tokenize(texts->ctx, texts->tokenizer, texts->scratch, variant.bytes, variant.length,
+                       &options, &texts->encoding));
+    return texts->encoding.count > 0 ? keep(texts) : lm_tuned_texts_add(texts, text);
+}
+
+void
+lm_tuned_texts_clear(lm_tuned_texts *texts)
+{
+    texts->tokens = texts->texts = 0;
+}
+
+lm_status
 lm_tuned_texts_add_pair(lm_tuned_texts *texts, lm_text first, lm_text second)
 {
     const lm_token_options options = options_of(texts);

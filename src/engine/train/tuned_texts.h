@@ -27,6 +27,10 @@ lm_status lm_tuned_texts_open(lm_context *ctx, const lm_tokenizer *tokenizer, si
 void lm_tuned_texts_close(lm_tuned_texts *texts);
 
 lm_status lm_tuned_texts_add(lm_tuned_texts *texts, lm_text text);
+/* A variant, or, where it has no token, the text. */
+lm_status lm_tuned_texts_add_variant(lm_tuned_texts *texts, lm_text variant, lm_text text);
+/* All texts go; their room stays. */
+void lm_tuned_texts_clear(lm_tuned_texts *texts);
 /* As the template joins them. */
 lm_status lm_tuned_texts_add_pair(lm_tuned_texts *texts, lm_text first, lm_text second);
 
