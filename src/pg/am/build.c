@@ -23,44 +23,24 @@
 #include "utils/memutils.h"
 #include "utils/tuplesort.h"
 
-#include "pg/am/words.h"
+#include "pg/am/build.h"
 #include "search/index_plan.h"
 
-#define BATCH_BYTES ((size_t)1024 * 1024)
 #define ORIGIN_ROWS 1024 /* whose mean is the origin */
 #define ASSIGNED_ROWS 1024
-
-enum {
-    PHASE_EMBED = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 1,
-    PHASE_TRAIN,
-    PHASE_ASSIGN,
-    PHASE_WRITE,
-};
-
-/* What stands before a row's int8 vector in the spool. */
-typedef struct spooled {
-    ItemPointerData tid;
-    lm_hash128 hash;
-} spooled;
 
 typedef struct build {
     Relation index;
     lmtext_kind kind;
     lmtext_meta meta;
-    lmtext_embedder embedder;
+    lmtext_build_texts texts;
     lmtext_call call;
-    MemoryContext memory, batch; /* of all of it; of a batch */
-
-    /* Texts that wait for being embedded. */
-    lm_text texts[LMTEXT_BATCH_ROWS];
-    ItemPointerData tids[LMTEXT_BATCH_ROWS];
-    int waiting;
-    size_t bytes;
+    MemoryContext memory, row; /* of all of it; of a row */
 
     /* The first vectors, until there is an origin. */
     int width;
     float *first; /* (ORIGIN_ROWS, width) */
-    spooled first_rows[ORIGIN_ROWS];
+    lmtext_build_row first_rows[ORIGIN_ROWS];
     int first_count;
 
     lm_space *space;
@@ -73,32 +53,10 @@ typedef struct build {
     lmtext_words_build *words; /* NULL: none */
 } build;
 
-char *
-lmtext_am_phase(int64 phase)
-{
-    static const char *const phases[] = {
-        [PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE] = "initializing",
-        [PHASE_EMBED] = "reading and embedding rows",
-        [PHASE_TRAIN] = "training lists",
-        [PHASE_ASSIGN] = "assigning rows to lists",
-        [PHASE_WRITE] = "writing pages",
-    };
-
-    return phase > 0 && phase < lengthof(phases) ? pstrdup(phases[phase]) : NULL;
-}
-
-static void
-tell_phase(int64 phase, int64 total)
-{
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
-}
-
 /* ---- The spool ---- */
 
 static void
-spool_row(build *b, const spooled *row, const float *x)
+spool_row(build *b, const lmtext_build_row *row, const float *x)
 {
     memcpy(b->record, row, sizeof(*row));
     lm_int8_row_encode(b->space, x, b->record + sizeof(*row));
@@ -110,7 +68,7 @@ spool_row(build *b, const spooled *row, const float *x)
 static void
 unspool_row(build *b, lmtext_row *row, uint8 *vector)
 {
-    spooled head;
+    lmtext_build_row head;
 
     if (BufFileRead(b->spool, &head, sizeof head) != sizeof head ||
         BufFileRead(b->spool, vector, b->row_bytes) != b->row_bytes)
@@ -156,7 +114,7 @@ begin_spool(build *b)
                                  b->origin, &b->space),
                  NULL);
     b->row_bytes = lm_int8_row_bytes(b->space);
-    b->record = palloc(sizeof(spooled) + b->row_bytes);
+    b->record = palloc(sizeof(lmtext_build_row) + b->row_bytes);
     b->spool = BufFileCreateTemp(false);
     for (int i = 0; i < b->first_count; i++)
         spool_row(b, &b->first_rows[i], b->first + (size_t)i * b->width);
@@ -166,10 +124,11 @@ begin_spool(build *b)
 
 /* ---- Rows ---- */
 
-/* A vector as the user, or the model, has it. Without a direction it is in no index by cosine. */
+/* A vector without a direction is in no index by cosine. */
 static void
-add_vector(build *b, const float *vector, int width, const spooled *row)
+add_vector(void *argument, const lmtext_build_row *row, const float *vector, int width)
 {
+    build *b = argument;
     float *x;
     bool zero;
 
@@ -192,42 +151,12 @@ add_vector(build *b, const float *vector, int width, const spooled *row)
         begin_spool(b);
 }
 
-/* A text of the batch has its vector. */
 static void
-add_embedded(void *argument, int number, const float *vector, int width)
+add_document(void *argument, const lmtext_document *document, const lmtext_text_words *words)
 {
     build *b = argument;
-    spooled row = {.tid = b->tids[number]};
 
-    row.hash = lmtext_value_hash(&b->meta, b->texts[number].bytes, b->texts[number].length);
-    add_vector(b, vector, width, &row);
-}
-
-static void
-embed_batch(build *b)
-{
-    MemoryContext caller = MemoryContextSwitchTo(b->batch);
-
-    lmtext_embedder_rows(&b->embedder, b->index);
-    lmtext_embedder_texts(&b->embedder, b->texts, b->waiting, false, add_embedded, b);
-    b->waiting = 0;
-    b->bytes = 0;
-    MemoryContextSwitchTo(caller);
-    MemoryContextReset(b->batch);
-}
-
-static void
-add_text(build *b, Datum value, ItemPointer tid)
-{
-    MemoryContext caller = MemoryContextSwitchTo(b->batch);
-    lm_text copy = lmtext_utf8_from_text(DatumGetTextPCopy(value));
-
-    MemoryContextSwitchTo(caller);
-    b->texts[b->waiting] = copy;
-    b->tids[b->waiting++] = *tid;
-    b->bytes += copy.length;
-    if (b->waiting == LMTEXT_BATCH_ROWS || b->bytes >= BATCH_BYTES)
-        embed_batch(b);
+    lmtext_words_build_document(b->words, document, words);
 }
 
 static void
@@ -235,7 +164,7 @@ add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool aliv
 {
     build *b = state;
     MemoryContext caller;
-    spooled row = {.tid = *tid};
+    lmtext_build_row row = {.tid = *tid};
     const float *floats;
     int width;
 
@@ -246,14 +175,14 @@ add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool aliv
     if (!b->vectors)
         return;
     if (b->kind.text) {
-        add_text(b, values[0], tid);
+        lmtext_build_texts_add(&b->texts, values[0], tid);
         return;
     }
-    caller = MemoryContextSwitchTo(b->batch);
+    caller = MemoryContextSwitchTo(b->row);
     floats = lmtext_value_floats(&b->kind, values[0], b->width, &width);
-    add_vector(b, floats, width, &row);
+    add_vector(b, &row, floats, width);
     MemoryContextSwitchTo(caller);
-    MemoryContextReset(b->batch);
+    MemoryContextReset(b->row);
 }
 
 /* ---- Pages ---- */
@@ -323,7 +252,7 @@ begin_index(build *b, uint32 lists, const float *centroids, lmtext_store *store)
 {
     const lmtext_begin begin = {
         .width = b->width,
-        .digest = b->kind.text ? &b->embedder.inference.model->identity.digest : NULL,
+        .digest = b->kind.text ? &b->texts.embedder.inference.model->identity.digest : NULL,
         .origin = b->origin,
         .centroids = centroids,
         .lists = lists,
@@ -341,7 +270,7 @@ write_flat(build *b, lmtext_store *store)
     group g;
 
     begin_index(b, 1, NULL, store);
-    tell_phase(PHASE_WRITE, b->rows);
+    lmtext_build_phase(LMTEXT_PHASE_WRITE, b->rows);
     rewind_spool(b);
     group_init(&g, store);
     for (int64 i = 0; i < b->rows; i++) {
@@ -389,7 +318,7 @@ train_lists(build *b, size_t lists)
     float *sample;
 
     rows = Min(Max(rows, lists), (size_t)b->rows);
-    tell_phase(PHASE_TRAIN, LM_LISTS_ROUNDS);
+    lmtext_build_phase(LMTEXT_PHASE_TRAIN, LM_LISTS_ROUNDS);
     sample = take_sample(b, rows);
     lmtext_check(&b->call, lm_lists_train(&b->call.ctx, &options, sample, rows, centroids), NULL);
     pfree(sample);
@@ -427,12 +356,12 @@ read_chunk(build *b, chunk *c, int64 left)
     for (int i = 0; i < c->count; i++) {
         uint8 *record = c->records + i * c->record_bytes;
         lmtext_row row;
-        spooled head = {0};
+        lmtext_build_row head = {0};
 
-        unspool_row(b, &row, record + VARHDRSZ + sizeof(spooled));
+        unspool_row(b, &row, record + VARHDRSZ + sizeof(lmtext_build_row));
         head.tid = row.tid;
         head.hash = row.hash;
-        SET_VARSIZE(record, VARHDRSZ + sizeof(spooled) + b->row_bytes);
+        SET_VARSIZE(record, VARHDRSZ + sizeof(lmtext_build_row) + b->row_bytes);
         memcpy(record + VARHDRSZ, &head, sizeof head);
         lm_int8_row_decode(b->space, row.vector, c->x + (size_t)i * b->width);
     }
@@ -454,13 +383,13 @@ sort_chunk(const chunk *c, Tuplesortstate *sort, TupleTableSlot *slot)
 static void
 assign_rows(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot *slot)
 {
-    chunk c = {.record_bytes = MAXALIGN(VARHDRSZ + sizeof(spooled) + b->row_bytes)};
+    chunk c = {.record_bytes = MAXALIGN(VARHDRSZ + sizeof(lmtext_build_row) + b->row_bytes)};
 
     c.records = palloc(ASSIGNED_ROWS * c.record_bytes);
     c.x = MemoryContextAllocHuge(CurrentMemoryContext,
                                  (size_t)ASSIGNED_ROWS * b->width * sizeof(float));
     c.lists = palloc(ASSIGNED_ROWS * sizeof(*c.lists));
-    tell_phase(PHASE_ASSIGN, b->rows);
+    lmtext_build_phase(LMTEXT_PHASE_ASSIGN, b->rows);
     rewind_spool(b);
     for (int64 done = 0; done < b->rows; done += c.count) {
         read_chunk(b, &c, b->rows - done);
@@ -480,13 +409,13 @@ write_sorted(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot
 {
     group g;
 
-    tell_phase(PHASE_WRITE, b->rows);
+    lmtext_build_phase(LMTEXT_PHASE_WRITE, b->rows);
     group_init(&g, store);
     while (tuplesort_gettupleslot(sort, true, false, slot, NULL)) {
         bool null;
         uint32 list = (uint32)DatumGetInt32(slot_getattr(slot, 1, &null));
         const char *record = VARDATA_ANY(DatumGetPointer(slot_getattr(slot, 2, &null)));
-        spooled head;
+        lmtext_build_row head;
         uint8 *place;
 
         group_list(&g, list);
@@ -535,6 +464,8 @@ write_index(build *b)
     uint32 lists;
     lmtext_store store;
 
+    if (b->kind.text) /* where workers have embedded all rows it is not here yet */
+        lmtext_embedder_rows(&b->texts.embedder, b->index);
     if (b->space == NULL)
         begin_spool(b);
     lists = lists_for(b);
@@ -557,10 +488,12 @@ build_begin(Relation index)
     b->index = index;
     b->kind = lmtext_index_kind(index);
     b->memory = memory;
-    b->batch = AllocSetContextCreate(memory, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
-    b->embedder.resolver.memory = memory;
+    b->row = AllocSetContextCreate(memory, "lmtext row", ALLOCSET_DEFAULT_SIZES);
     lmtext_call_init(&b->call, memory);
     lmtext_meta_read(index, &b->meta);
+    lmtext_build_texts_init(&b->texts, index, &b->meta, memory);
+    b->texts.done = add_vector;
+    b->texts.argument = b;
     b->vectors = lmtext_index_has_vectors(index);
     b->words = lmtext_words_build_begin(index);
     return b;
@@ -593,6 +526,25 @@ write_empty(Relation index, ForkNumber fork)
         lmtext_words_create(index, fork);
 }
 
+/* Returns how many rows the table has. */
+static double
+read_rows(build *b, Relation heap, IndexInfo *info)
+{
+    const lmtext_build_sink sink = {
+        .vector = b->vectors ? add_vector : NULL,
+        .document = b->words != NULL ? add_document : NULL,
+        .argument = b,
+    };
+    double rows;
+
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, LMTEXT_PHASE_EMBED);
+    if (b->kind.text && lmtext_build_parallel(heap, b->index, info, &b->meta, &sink, &rows))
+        return rows;
+    rows = table_index_build_scan(heap, b->index, info, true, true, add_value, b, NULL);
+    lmtext_build_texts_flush(&b->texts);
+    return rows;
+}
+
 IndexBuildResult *
 lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
 {
@@ -604,10 +556,7 @@ lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
     check_index(heap, index, info);
     write_empty(index, MAIN_FORKNUM);
     b = build_begin(index);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_EMBED);
-    result->heap_tuples = table_index_build_scan(heap, index, info, true, true, add_value, b, NULL);
-    if (b->waiting > 0)
-        embed_batch(b);
+    result->heap_tuples = read_rows(b, heap, info);
     if (b->first_count > 0 || b->rows > 0)
         write_index(b);
     words = b->words != NULL ? lmtext_words_build_end(b->words) : 0;

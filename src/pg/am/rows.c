@@ -393,7 +393,7 @@ encode_rows(const lmtext_store *store, uint32 list, const lmtext_row *rows, int 
 {
     size_t width = store->space->width;
     float *x = palloc(count * width * sizeof(float));
-    block_codes made = {palloc(store->layout.blocks * store->layout.block_bytes),
+    block_codes made = {palloc0(store->layout.blocks * store->layout.block_bytes),
                         palloc0(store->layout.blocks * sizeof(lm_block_corrections))};
     lm_centroid space;
 

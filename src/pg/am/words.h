@@ -278,6 +278,12 @@ bool lmtext_index_has_vectors(Relation index);
 typedef struct lmtext_words_build lmtext_words_build;
 lmtext_words_build *lmtext_words_build_begin(Relation index); /* NULL: no words */
 void lmtext_words_build_add(lmtext_words_build *build, Datum value, ItemPointer tid);
+/* A row that was read elsewhere. */
+void lmtext_words_build_document(lmtext_words_build *build, const lmtext_document *document,
+                                 const lmtext_text_words *words);
+/* A row, read as a document; the words are palloced. */
+lmtext_document lmtext_words_of_row(Oid config, const lmtext_meta *meta, Datum value,
+                                    ItemPointer tid, lmtext_text_words *words);
 int64 lmtext_words_build_end(lmtext_words_build *build); /* documents */
 /* Of a row that is inserted; memory is the caller's, to be reset. */
 void lmtext_words_insert(Relation index, const lmtext_meta *meta, Datum value, ItemPointer tid);

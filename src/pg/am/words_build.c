@@ -64,10 +64,9 @@ write_batch(lmtext_words_build *build)
         lmtext_words_join(build->index, build->meta.words);
 }
 
-/* Read, as a document; the words are palloced. */
-static lmtext_document
-read_row(Oid config, const lmtext_meta *meta, Datum value, ItemPointer tid,
-         lmtext_text_words *words)
+lmtext_document
+lmtext_words_of_row(Oid config, const lmtext_meta *meta, Datum value, ItemPointer tid,
+                    lmtext_text_words *words)
 {
     text *body = DatumGetTextPP(value);
     lm_text bytes = lmtext_utf8_from_text(body);
@@ -80,19 +79,28 @@ read_row(Oid config, const lmtext_meta *meta, Datum value, ItemPointer tid,
 }
 
 void
+lmtext_words_build_document(lmtext_words_build *build, const lmtext_document *document,
+                            const lmtext_text_words *words)
+{
+    MemoryContext caller = MemoryContextSwitchTo(build->memory);
+
+    lmtext_batch_document(&build->batch, document);
+    for (int i = 0; i < words->count; i++)
+        lmtext_batch_word(&build->batch, words->words[i]);
+    build->documents++;
+    if (batch_bytes(&build->batch) > (size_t)maintenance_work_mem * 1024)
+        write_batch(build);
+    MemoryContextSwitchTo(caller);
+}
+
+void
 lmtext_words_build_add(lmtext_words_build *build, Datum value, ItemPointer tid)
 {
     MemoryContext caller = MemoryContextSwitchTo(build->row);
     lmtext_text_words words;
-    lmtext_document document = read_row(build->config, &build->meta, value, tid, &words);
+    lmtext_document document = lmtext_words_of_row(build->config, &build->meta, value, tid, &words);
 
-    MemoryContextSwitchTo(build->memory);
-    lmtext_batch_document(&build->batch, &document);
-    for (int i = 0; i < words.count; i++)
-        lmtext_batch_word(&build->batch, words.words[i]);
-    build->documents++;
-    if (batch_bytes(&build->batch) > (size_t)maintenance_work_mem * 1024)
-        write_batch(build);
+    lmtext_words_build_document(build, &document, &words);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(build->row);
 }
@@ -135,7 +143,7 @@ lmtext_words_insert(Relation index, const lmtext_meta *meta, Datum value, ItemPo
     lmtext_document document;
     bool full;
 
-    document = read_row(lmtext_words_config(index), meta, value, tid, &words);
+    document = lmtext_words_of_row(lmtext_words_config(index), meta, value, tid, &words);
     lmtext_words_append(index, meta->words, &document, &words, &full);
     if (full)
         merge_if_free(index, meta->words);

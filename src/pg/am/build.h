@@ -1,0 +1,75 @@
+/*
+ * build.h - what the files that build an index share: rows on their way from a table to pages.
+ */
+#ifndef LMTEXT_BUILD_H
+#define LMTEXT_BUILD_H
+
+#include "postgres.h"
+
+#include "commands/progress.h"
+#include "storage/dsm.h"
+#include "storage/shm_toc.h"
+
+#include "pg/am/words.h"
+
+/* What is known of a row beside its vector. */
+typedef struct lmtext_build_row {
+    ItemPointerData tid;
+    lm_hash128 hash;
+} lmtext_build_row;
+
+/* A vector as the user, or the model, has it. */
+typedef void (*lmtext_build_vector)(void *argument, const lmtext_build_row *row,
+                                    const float *vector, int width);
+typedef void (*lmtext_build_document)(void *argument, const lmtext_document *document,
+                                      const lmtext_text_words *words);
+
+/* ---- build_phase.c: progress ---- */
+
+enum {
+    LMTEXT_PHASE_EMBED = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 1,
+    LMTEXT_PHASE_COLLECT,
+    LMTEXT_PHASE_TRAIN,
+    LMTEXT_PHASE_ASSIGN,
+    LMTEXT_PHASE_WRITE,
+};
+/* It begins, with so many rows before it. */
+void lmtext_build_phase(int64 phase, int64 total);
+
+/* ---- build_texts.c: texts that are embedded in batches ---- */
+
+typedef struct lmtext_build_texts {
+    Relation index;
+    const lmtext_meta *meta;
+    lmtext_embedder embedder;
+    lmtext_build_vector done; /* for each text that has a vector, in order */
+    void *argument;
+    MemoryContext batch; /* `done` is called in it */
+    lm_text texts[LMTEXT_BATCH_ROWS];
+    ItemPointerData tids[LMTEXT_BATCH_ROWS];
+    int waiting;
+    size_t bytes;
+} lmtext_build_texts;
+
+/* `meta` is the caller's, and stays. */
+void lmtext_build_texts_init(lmtext_build_texts *texts, Relation index, const lmtext_meta *meta,
+                             MemoryContext memory);
+void lmtext_build_texts_add(lmtext_build_texts *texts, Datum value, ItemPointer tid);
+void lmtext_build_texts_flush(lmtext_build_texts *texts);
+
+/* ---- build_parallel.c: rows of a table, read and embedded by several processes ---- */
+
+/* What takes them, in the order of their TIDs. */
+typedef struct lmtext_build_sink {
+    lmtext_build_vector vector;     /* NULL: an index of words alone */
+    lmtext_build_document document; /* NULL: an index without words */
+    void *argument;
+} lmtext_build_sink;
+
+/* False: by one process, as nothing has been read. */
+bool lmtext_build_parallel(Relation heap, Relation index, IndexInfo *info, const lmtext_meta *meta,
+                           const lmtext_build_sink *sink, double *heap_tuples);
+/* A worker begins here. */
+extern PGDLLEXPORT void lmtext_build_worker(dsm_segment *segment, shm_toc *toc);
+
+#endif
