@@ -7714,3 +7714,11 @@ CREATE PROCEDURE lmtext.tune(name text, query text, space jsonb, trials integer 
 COMMENT ON PROCEDURE lmtext.tune(text, text, jsonb, integer) IS
     'train with options from a space, by a search, and store the best trial as a new model version; needs EXECUTE';
 REVOKE ALL ON PROCEDURE lmtext.tune(text, text, jsonb, integer) FROM PUBLIC;
+
+-- 79-compress: smaller models made of others.
+
+CREATE PROCEDURE lmtext.compress(new text, model text, options jsonb DEFAULT '{}')
+    LANGUAGE C AS 'MODULE_PATHNAME', 'lmtext_compress';
+COMMENT ON PROCEDURE lmtext.compress(text, text, jsonb) IS
+    'create a model version that holds a model''s int8 codes alone, Huffman-coded, and computes what its int8 version computes; needs EXECUTE';
+REVOKE ALL ON PROCEDURE lmtext.compress(text, text, jsonb) FROM PUBLIC;
