@@ -41,6 +41,7 @@ const lm_method *const lm_methods[] = {
     &lm_method_finetune_regression,
     &lm_method_finetune_rerank,
     &lm_method_finetune_masked,
+    &lm_method_distill,
     &lm_method_layers,
     &lm_method_layers_tagging,
     &lm_method_layers_regression,
