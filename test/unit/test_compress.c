@@ -338,8 +338,6 @@ check_model(const char *name)
     check_images(&ctx, &folder, &kept);
     CHECK(compressed.bytes < compressed.int8_bytes);
     CHECK(compressed.codes > 0);
-    fprintf(stderr, "%s: %llu %llu %llu\n", name, (unsigned long long)compressed.fp32_bytes,
-            (unsigned long long)compressed.int8_bytes, (unsigned long long)compressed.bytes);
     lm_compressed_free(&compressed);
     lm_arena_free(&arena);
     golden_close(&folder);
