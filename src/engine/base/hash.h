@@ -1,5 +1,6 @@
 /*
- * hash.h - a fast non-cryptographic 64-bit hash of bytes, for hash tables inside the engine.
+ * hash.h - a fast non-cryptographic 64-bit hash of bytes, for hash tables inside the engine, and
+ * for checks in coded files (format/coded.h): what it gives for seed 0 does not change.
  */
 #ifndef LM_HASH_H
 #define LM_HASH_H

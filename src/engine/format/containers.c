@@ -1,6 +1,7 @@
 /*
  * containers.c - the containers, and what is done with whichever a source is.
  */
+#include "format/coded.h"
 #include "format/container.h"
 
 /* In the order in which they are tried; the last takes any source. */
@@ -57,14 +58,28 @@ join_names(const lm_reader *r, const lm_name_list *names, lm_file_list *list)
     return LM_OK;
 }
 
+/* Coded files by the names that they have, not by those that they are seen under. */
+static lm_status
+name_holders(lm_context *ctx, lm_arena *arena, const lm_source *source, const lm_file_list *list)
+{
+    const char **names = (const char **)(uintptr_t)list->names;
+
+    for (size_t i = 0; i < list->count; i++)
+        LM_TRY(lm_coded_name(ctx, arena, source, names[i], &names[i]));
+    return LM_OK;
+}
+
 lm_status
 lm_checkpoint_list(lm_context *ctx, lm_arena *arena, const lm_source *source, lm_file_list *list)
 {
-    lm_reader r = {ctx, arena, source, NULL, "", NULL};
+    lm_coded_files files;
+    const lm_source shown = lm_coded_source(&files, arena, source);
+    lm_reader r = {ctx, arena, &shown, NULL, "", NULL};
     const lm_container *container;
     lm_name_list names = {.setting_count = 0};
 
     LM_TRY(find_container(&r, &container));
     LM_TRY(container->list(&r, &names));
-    return join_names(&r, &names, list);
+    LM_TRY(join_names(&r, &names, list));
+    return name_holders(ctx, arena, source, list);
 }

@@ -209,8 +209,9 @@ lm_model_plan_make(lm_context *ctx, lm_arena *arena, const lm_source *source,
 
     if (!p.plan)
         return LM_NO_MEMORY;
-    p.plan->source = *source;
-    LM_TRY(lm_checkpoint_open(ctx, arena, source, notes, &p.plan->checkpoint));
+    p.plan->below = *source;
+    p.plan->source = lm_coded_source(&p.plan->coded, arena, &p.plan->below);
+    LM_TRY(lm_checkpoint_open(ctx, arena, &p.plan->source, notes, &p.plan->checkpoint));
     LM_TRY(plan_model(&p));
     *plan = p.plan;
     if (info)

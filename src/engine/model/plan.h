@@ -4,6 +4,7 @@
 #ifndef LM_MODEL_PLAN_H
 #define LM_MODEL_PLAN_H
 
+#include "format/coded.h"
 #include "model/image.h"
 #include "model/model.h"
 
@@ -14,7 +15,9 @@ typedef struct lm_planned_section {
 } lm_planned_section;
 
 struct lm_model_plan {
-    lm_source source;
+    lm_source source; /* `below`, with coded files seen as what they stand for */
+    lm_source below;
+    lm_coded_files coded;
     lm_checkpoint checkpoint;
     const struct lm_model_kind *kind;
     const lm_family *family;  /* NULL: the model has none */

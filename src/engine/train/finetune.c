@@ -10,6 +10,7 @@
 #include "train/labels.h"
 #include "train/neural.h"
 #include "train/tuned.h"
+#include "train/tuned_distill.h"
 
 #define MEMORY_LEAST ((size_t)256 << 20) /* some hundred tokens of a base with 12 layers */
 #define LEARNING_RATE 5e-5               /* of AdamW on an encoder that has learnt before */
@@ -29,6 +30,8 @@ typedef struct finetune_options {
     char *lora; /* JSON */
     char *loss; /* of similarity; NULL: as the columns say */
     double scale, margin, masked;
+    int64_t layers; /* of a student, and so on */
+    double temperature, hard;
 } finetune_options;
 
 struct finetune {
@@ -52,7 +55,12 @@ finetune_defaults(void *options)
 {
     finetune_options *defaults = options;
 
-    *defaults = (finetune_options){.train_layers = -1, .scale = 20, .margin = 5, .masked = 0.15};
+    *defaults = (finetune_options){.train_layers = -1,
+                                   .scale = 20,
+                                   .margin = 5,
+                                   .masked = 0.15,
+                                   .temperature = 2,
+                                   .hard = 0.5};
     lm_neural_defaults(&defaults->neural);
     defaults->neural.learning_rate = LEARNING_RATE;
     defaults->neural.schedule = (char *)(uintptr_t) "linear";
@@ -87,6 +95,9 @@ fill_settings(finetune *f)
     settings->scale = options->scale;
     settings->margin = options->margin;
     settings->masked = options->masked;
+    settings->layers = options->layers;
+    settings->temperature = options->temperature;
+    settings->hard = options->hard;
     settings->seed = (uint64_t)options->neural.seed;
 }
 
@@ -165,7 +176,9 @@ finetune_read_base(void *training, const lm_train_base *base)
 {
     finetune *f = training;
 
-    return lm_tuned_open(f->ctx, base, f->kind->task, &f->settings, f->kind->per_row, &f->tuned);
+    LM_TRY(lm_tuned_open(f->ctx, base, f->kind->task, &f->settings, f->kind->per_row, &f->tuned));
+    return f->kind->task == &lm_tuned_distillation ? lm_tuned_teacher(f->tuned, base->model)
+                                                   : LM_OK;
 }
 
 static void
@@ -201,6 +214,16 @@ add_labelled(finetune *f, const lm_train_rows *rows)
     for (size_t i = 0; i < rows->count; i++)
         LM_TRY(lm_tuned_add_text(f->tuned, rows->texts[0][i]));
     return rows->texts[1] ? lm_train_labels_add(&f->labels, rows->texts[1], rows->count) : LM_OK;
+}
+
+static lm_status
+add_taught(finetune *f, const lm_train_rows *rows)
+{
+    const lm_text *labels = rows->columns > 1 ? rows->texts[1] : NULL;
+
+    if (!labels)
+        f->tuned->settings.hard = 0;
+    return lm_tuned_taught(f->tuned, rows->texts[0], labels, rows->count);
 }
 
 static lm_status
@@ -436,6 +459,8 @@ start(finetune *f)
         LM_TRY(lm_train_labels_names(&f->labels, &tuned->arena, &names));
         LM_TRY(weigh_classes(f, names));
     }
+    if (f->kind->task == &lm_tuned_distillation)
+        return lm_tuned_start(tuned, tuned->names, tuned->name_count);
     return lm_tuned_start(tuned, names, has_labels(f) ? f->labels.names.count : 0);
 }
 
@@ -472,6 +497,9 @@ finetune_write(void *training, lm_train_outcome *outcome)
     if (has_labels(f))
         outcome->values[outcome->value_count++] =
             (lm_train_value){"labels", f->labels.names.count, false};
+    if (f->kind->task == &lm_tuned_distillation)
+        outcome->values[outcome->value_count++] =
+            (lm_train_value){"layers", (double)f->tuned->settings.layers, false};
     lm_neural_outcome(&f->neural, outcome);
     return lm_tuned_write(f->tuned, outcome);
 }
@@ -491,11 +519,11 @@ finetune_checkpoints(const void *options, bool *resume)
     LM_NEURAL_OPTIONS(finetune_options, neural),                                        \
         LM_OPTION(finetune_options, lora, JSON, 0, 0, "an object with rank and alpha"), \
         LM_OPTION(finetune_options, train_layers, INT, 0, 1000, "a whole number from 0 to 1000")
-#define SHARED_METHOD                                                                              \
-    .name = "finetune", .base_files = true, .options_size = sizeof(finetune_options),              \
-    .defaults = finetune_defaults, .read_base = finetune_read_base, .add_rows = finetune_add_rows, \
-    .lacking = finetune_lacking, .fit = finetune_fit, .write = finetune_write,                     \
-    .close = finetune_close, .checkpoints = finetune_checkpoints
+#define SHARED_METHOD                                                                            \
+    .base_files = true, .options_size = sizeof(finetune_options), .defaults = finetune_defaults, \
+    .read_base = finetune_read_base, .add_rows = finetune_add_rows, .lacking = finetune_lacking, \
+    .fit = finetune_fit, .write = finetune_write, .close = finetune_close,                       \
+    .checkpoints = finetune_checkpoints
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const lm_option shared_options[] = {SHARED_OPTIONS};
@@ -510,6 +538,15 @@ static const lm_option masked_options[] = {
     LM_OPTION(finetune_options, masked, FLOAT, 0.01, 0.9, "a number from 0.01 to 0.9"),
 };
 
+static const lm_option distill_options[] = {
+    SHARED_OPTIONS,
+    LM_OPTION(finetune_options, layers, INT, 1, 1000, "a whole number from 1 to 1000"),
+    LM_OPTION(finetune_options, temperature, FLOAT, 0.01, 100, "a number from 0.01 to 100"),
+    LM_OPTION(finetune_options, hard, FLOAT, 0, 1, "a number from 0 to 1"),
+};
+
+static const lm_train_column taught_columns[] = {{"text", LM_TRAIN_TEXT, false},
+                                                 {"label", LM_TRAIN_LABEL, true}};
 static const lm_train_column labelled_columns[] = {{"text", LM_TRAIN_TEXT, false},
                                                    {"label", LM_TRAIN_LABEL, false}};
 static const lm_train_column numbered_columns[] = {{"text", LM_TRAIN_TEXT, false},
@@ -580,6 +617,7 @@ static const finetune_kind tagging = {&lm_tuned_tagging, 1, add_tagged};
 static const finetune_kind similarity = {&lm_tuned_similarity, 2, add_similar};
 static const finetune_kind rerank = {&lm_tuned_rerank, 1, add_pairs};
 static const finetune_kind next = {&lm_tuned_next, 1, add_neighbours};
+static const finetune_kind distillation = {&lm_tuned_distillation, 1, add_taught};
 static const finetune_kind masked = {&lm_tuned_masked, 1, add_labelled};
 
 static lm_status
@@ -620,6 +658,16 @@ open_next(lm_context *ctx, const void *options, size_t width, void **training)
 }
 
 static lm_status
+open_distillation(lm_context *ctx, const void *options, size_t width, void **training)
+{
+    if (((const finetune_options *)options)->neural.class_weights) {
+        lm_raise(ctx, LM_UNSUPPORTED, "a student's classes have no weights");
+        return lm_detail_key(ctx, "class_weights");
+    }
+    return open_kind(ctx, &distillation, options, training);
+}
+
+static lm_status
 open_masked(lm_context *ctx, const void *options, size_t width, void **training)
 {
     return open_kind(ctx, &masked, options, training);
@@ -627,6 +675,7 @@ open_masked(lm_context *ctx, const void *options, size_t width, void **training)
 
 const lm_method lm_method_finetune_classification = {
     SHARED_METHOD,
+    .name = "finetune",
     .task = "classification",
     .columns = labelled_columns,
     .column_count = COUNT(labelled_columns),
@@ -637,6 +686,7 @@ const lm_method lm_method_finetune_classification = {
 
 const lm_method lm_method_finetune_regression = {
     SHARED_METHOD,
+    .name = "finetune",
     .task = "regression",
     .columns = numbered_columns,
     .column_count = COUNT(numbered_columns),
@@ -647,6 +697,7 @@ const lm_method lm_method_finetune_regression = {
 
 const lm_method lm_method_finetune_tagging = {
     SHARED_METHOD,
+    .name = "finetune",
     .task = "tagging",
     .columns = tagged_columns,
     .column_count = COUNT(tagged_columns),
@@ -657,6 +708,7 @@ const lm_method lm_method_finetune_tagging = {
 
 const lm_method lm_method_finetune_similarity = {
     SHARED_METHOD,
+    .name = "finetune",
     .task = "similarity",
     .columns = similar_columns,
     .column_count = COUNT(similar_columns),
@@ -668,6 +720,7 @@ const lm_method lm_method_finetune_similarity = {
 
 const lm_method lm_method_finetune_rerank = {
     SHARED_METHOD,
+    .name = "finetune",
     .task = "rerank",
     .columns = pair_columns,
     .column_count = COUNT(pair_columns),
@@ -678,6 +731,7 @@ const lm_method lm_method_finetune_rerank = {
 
 const lm_method lm_method_finetune_next = {
     SHARED_METHOD,
+    .name = "finetune",
     .task = "next_sentence",
     .columns = neighbour_columns,
     .column_count = COUNT(neighbour_columns),
@@ -688,10 +742,22 @@ const lm_method lm_method_finetune_next = {
 
 const lm_method lm_method_finetune_masked = {
     SHARED_METHOD,
+    .name = "finetune",
     .task = "masked_language_model",
     .columns = text_columns,
     .column_count = COUNT(text_columns),
     .options = masked_options,
     .option_count = COUNT(masked_options),
     .open = open_masked,
+};
+
+const lm_method lm_method_distill = {
+    SHARED_METHOD,
+    .name = "distill",
+    .task = "classification",
+    .columns = taught_columns,
+    .column_count = COUNT(taught_columns),
+    .options = distill_options,
+    .option_count = COUNT(distill_options),
+    .open = open_distillation,
 };

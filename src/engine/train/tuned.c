@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "train/tuned_distill.h"
 #include "train/tuned_tasks.h"
 
 #define EVALUATED_TOKENS ((size_t)4096) /* of a pass that measures, at most */
@@ -21,6 +22,8 @@ lm_tuned_settings_default(lm_tuned_settings *settings)
         .scale = 20,
         .margin = 5,
         .masked = 0.15,
+        .temperature = 2,
+        .hard = 0.5,
     };
 }
 
@@ -85,6 +88,8 @@ lm_tuned_close(lm_tuned *tuned)
     lm_kept_close(&tuned->kept);
     lm_free(tuned->ctx, tuned->labels);
     lm_free(tuned->ctx, tuned->numbers);
+    lm_free(tuned->ctx, tuned->taught);
+    lm_session_free(tuned->session);
     lm_free(tuned->ctx, tuned->values);
     lm_free(tuned->ctx, tuned->changed);
     lm_free(tuned->ctx, tuned->guessed);
@@ -98,55 +103,7 @@ lm_tuned_close(lm_tuned *tuned)
     lm_free(tuned->ctx, tuned);
 }
 
-lm_status
-lm_tuned_add_text(lm_tuned *tuned, lm_text text)
-{
-    LM_TRY(lm_tuned_texts_add(&tuned->texts, text));
-    return lm_augmented_add(&tuned->augmented, text);
-}
-
-lm_status
-lm_tuned_add_text_pair(lm_tuned *tuned, lm_text first, lm_text second)
-{
-    LM_TRY(lm_tuned_texts_add_pair(&tuned->texts, first, second));
-    LM_TRY(lm_augmented_add(&tuned->augmented, first));
-    return lm_augmented_add(&tuned->augmented, second);
-}
-
-lm_status
-lm_tuned_add_label(lm_tuned *tuned, int32_t label)
-{
-    LM_TRY(lm_tuned_grow(tuned->ctx, &tuned->labels, &tuned->label_room, tuned->label_count + 1,
-                         sizeof *tuned->labels));
-    tuned->labels[tuned->label_count++] = label;
-    return LM_OK;
-}
-
-lm_status
-lm_tuned_add_number(lm_tuned *tuned, float number)
-{
-    LM_TRY(lm_tuned_grow(tuned->ctx, &tuned->numbers, &tuned->number_room, tuned->number_count + 1,
-                         sizeof *tuned->numbers));
-    tuned->numbers[tuned->number_count++] = number;
-    return LM_OK;
-}
-
 /* ---- The start ---- */
-
-static lm_status
-copy_names(lm_tuned *tuned, const char *const *names, size_t count)
-{
-    const char **copies = lm_arena_array(&tuned->arena, count + 1, sizeof *copies);
-
-    if (!copies)
-        return LM_NO_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        if (!(copies[i] = lm_arena_copy(&tuned->arena, names[i], strlen(names[i]))))
-            return LM_NO_MEMORY;
-    tuned->names = copies;
-    tuned->name_count = count;
-    return LM_OK;
-}
 
 static const lm_head_kind *
 head_of(const lm_family *family, const char *task)
@@ -267,10 +224,12 @@ lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count)
     const lm_family *family;
     const lm_head_kind *head = NULL;
 
-    LM_TRY(copy_names(tuned, task->label ? &task->label : names, task->label ? 1 : count));
+    LM_TRY(lm_tuned_names(tuned, task->label ? &task->label : names, task->label ? 1 : count));
     LM_TRY(lm_checkpoint_open(tuned->ctx, &tuned->arena, &tuned->kept.source, NULL,
                               &tuned->checkpoint));
     LM_TRY(lm_family_find(tuned->ctx, tuned->checkpoint.config, &family));
+    if (task == &lm_tuned_distillation)
+        LM_TRY(lm_tuned_cut(tuned, family));
     LM_TRY(task->head_task ? choose_head(tuned, family, &head) : choose_embedding(tuned));
     return read_weights(tuned, family, head);
 }

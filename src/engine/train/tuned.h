@@ -7,6 +7,7 @@
 
 #include "metrics/entities.h"
 #include "model/model.h"
+#include "model/session.h"
 #include "optim/loss.h"
 #include "optim/trainer.h"
 #include "train/augmented.h"
@@ -34,7 +35,7 @@ typedef struct lm_tuned_task {
 } lm_tuned_task;
 
 extern const lm_tuned_task lm_tuned_classification, lm_tuned_regression, lm_tuned_tagging,
-    lm_tuned_similarity, lm_tuned_rerank, lm_tuned_masked, lm_tuned_next;
+    lm_tuned_similarity, lm_tuned_rerank, lm_tuned_masked, lm_tuned_next, lm_tuned_distillation;
 
 /* How similar texts are told. */
 typedef enum lm_tuned_pairs {
@@ -51,6 +52,9 @@ typedef struct lm_tuned_settings {
     lm_tuned_pairs pairs;
     double scale, margin; /* of ranks and of triplets */
     double masked;        /* share of tokens that are guessed */
+    int64_t layers;       /* of a student; 0: half of its teacher's */
+    double temperature;   /* of a teacher's scores */
+    double hard;          /* share of the loss that labels have which people gave */
     int64_t lora_rank;    /* 0: none */
     double lora_alpha;
     uint64_t seed;
@@ -77,6 +81,7 @@ struct lm_tuned {
     const char *const *names; /* of labels, which live in the arena */
     size_t name_count;
     lm_checkpoint checkpoint;
+    char layers_key[LM_CONFIG_KEY_SIZE]; /* of config.json, of a student; "": the base's layers */
     const char *config; /* config.json of a model with a head, which checkpoint.config is then */
     lm_plain plain;
     bool embeds; /* the base's embedding is its pooling, and perhaps normalised */
@@ -90,6 +95,11 @@ struct lm_tuned {
     int32_t *changed; /* (tokens): ids with masks; of masked_language_model alone */
     int32_t mask_id;
     int32_t *guessed; /* (tokens): what stands there, LM_IGNORED elsewhere */
+    /* Of a student. */
+    const lm_model *teacher;
+    lm_session *session;
+    float *taught; /* (rows, labels): the teacher's numbers */
+    size_t taught_room;
     /* Of a batch. */
     int32_t *targets; /* (rows, or tokens that have one) */
     uint64_t *counters;
@@ -115,6 +125,9 @@ lm_status lm_tuned_add_text_pair(lm_tuned *tuned, lm_text first, lm_text second)
 /* What a row is to be learnt: the number of a label, a number, or labels of its tokens. */
 lm_status lm_tuned_add_label(lm_tuned *tuned, int32_t label);
 lm_status lm_tuned_add_number(lm_tuned *tuned, float number);
+
+/* Names of labels, copied. */
+lm_status lm_tuned_names(lm_tuned *tuned, const char *const *names, size_t count);
 
 /* All rows are there; names are those of labels, copied. Read the weights. */
 lm_status lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "format/coded.h"
+
 static lm_kept_file *
 find(const lm_kept *kept, const char *name)
 {
@@ -70,6 +72,7 @@ lm_kept_open(lm_context *ctx, lm_arena *arena, const lm_train_base *base, lm_kep
     for (size_t i = 0; i < count; i++) {
         lm_kept_file *file = &kept->files[kept->count];
 
+        LM_TRY(lm_coded_refuse(ctx, base->files[i]));
         lm_buffer_init(&file->bytes, ctx);
         if (!(file->name = lm_arena_copy(arena, base->files[i], strlen(base->files[i]))))
             return LM_NO_MEMORY;

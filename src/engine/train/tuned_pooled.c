@@ -43,8 +43,8 @@ lm_tuned_room(lm_tuned *tuned, size_t numbers)
     return lm_tuned_grow(tuned->ctx, &tuned->room, &tuned->room_size, numbers, sizeof *tuned->room);
 }
 
-static lm_status
-begin(lm_tuned *tuned, const lm_pass *pass, const float *states)
+lm_status
+lm_tuned_pooled_forward(lm_tuned *tuned, const lm_pass *pass, const float *states)
 {
     LM_TRY(lm_tuned_head_begin(&tuned->head, tuned->encoder.batch.texts));
     lm_tuned_pool(tuned, states, tuned->head.x);
@@ -52,8 +52,8 @@ begin(lm_tuned *tuned, const lm_pass *pass, const float *states)
 }
 
 /* The gradient of scores stands in their place. */
-static lm_status
-end(lm_tuned *tuned, const lm_pass *pass, const float *states)
+lm_status
+lm_tuned_pooled_backward(lm_tuned *tuned, const lm_pass *pass, const float *states)
 {
     if (!pass->training)
         return LM_OK;
@@ -98,11 +98,11 @@ classification_loss(lm_tuned *tuned, const size_t *rows, size_t count, const lm_
                          sizeof *tuned->targets));
     for (size_t i = 0; i < count; i++)
         tuned->targets[i] = tuned->labels[rows[i]];
-    LM_TRY(begin(tuned, pass, states));
+    LM_TRY(lm_tuned_pooled_forward(tuned, pass, states));
     LM_TRY(lm_cross_entropy_loss(tuned->ctx, tuned->encoder.weights.kernels, &options, count,
                                  tuned->head.labels, tuned->head.scores, tuned->targets,
                                  pass->weight, loss, pass->training ? tuned->head.scores : NULL));
-    return end(tuned, pass, states);
+    return lm_tuned_pooled_backward(tuned, pass, states);
 }
 
 static lm_status
@@ -169,10 +169,10 @@ number_loss(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pa
     LM_TRY(lm_tuned_room(tuned, count));
     for (size_t i = 0; i < count; i++)
         tuned->room[i] = tuned->numbers[rows[i]];
-    LM_TRY(begin(tuned, pass, states));
+    LM_TRY(lm_tuned_pooled_forward(tuned, pass, states));
     of(count, tuned->head.scores, tuned->room, pass->weight, loss,
        pass->training ? tuned->head.scores : NULL);
-    return end(tuned, pass, states);
+    return lm_tuned_pooled_backward(tuned, pass, states);
 }
 
 static lm_status

@@ -14,6 +14,11 @@ void lm_tuned_pool(const lm_tuned *tuned, const float *states, float *vectors);
 /* Their gradients, to encoder.dhidden. */
 void lm_tuned_pool_backward(const lm_tuned *tuned, const float *states, const float *dvectors);
 
+/* The head's scores of a batch, and the way back from their gradient, which stands in their place:
+ * in training alone. */
+lm_status lm_tuned_pooled_forward(lm_tuned *tuned, const lm_pass *pass, const float *states);
+lm_status lm_tuned_pooled_backward(lm_tuned *tuned, const lm_pass *pass, const float *states);
+
 /* Room for so many floats, in tuned->room. */
 lm_status lm_tuned_room(lm_tuned *tuned, size_t numbers);
 

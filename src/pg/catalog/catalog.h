@@ -118,6 +118,7 @@ typedef struct lmtext_version_options {
     bool task_given;   /* because somebody said so */
     bool plain_class;  /* config.json does not tell the tokenizer's class */
     lm_precision precision;
+    bool compressed;            /* int8 as codes alone */
     const lm_text *calibration; /* of int8; NULL: the texts that ship with lmtext */
     size_t calibration_count;
     char *licence;

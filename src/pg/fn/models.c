@@ -35,6 +35,7 @@ PG_FUNCTION_INFO_V1(lmtext_import_model_directory);
 PG_FUNCTION_INFO_V1(lmtext_import_model_objects);
 PG_FUNCTION_INFO_V1(lmtext_add_head);
 PG_FUNCTION_INFO_V1(lmtext_quantize);
+PG_FUNCTION_INFO_V1(lmtext_compress);
 PG_FUNCTION_INFO_V1(lmtext_deploy);
 PG_FUNCTION_INFO_V1(lmtext_drop_model);
 PG_FUNCTION_INFO_V1(lmtext_grant_model);
@@ -322,6 +323,16 @@ refuse_head(Oid relid)
                          "and train or add it again on the result.")));
 }
 
+/* Its matrices are nowhere in float32. */
+static void
+refuse_codes(Oid relid, const lmtext_manifest *manifest)
+{
+    lmtext_call call;
+
+    lmtext_call_init(&call, CurrentMemoryContext);
+    lmtext_version_refuse_codes(&call, manifest, lmtext_catalog_display_name(relid));
+}
+
 /* Texts to calibrate on; nulls are left out. */
 static void
 read_calibration(ArrayType *array, lmtext_version_options *options)
@@ -364,11 +375,64 @@ lmtext_quantize(PG_FUNCTION_ARGS)
     name = next_name(relid);
     lmtext_version_check_name(name);
     manifest = lmtext_manifest_read(relid);
+    refuse_codes(relid, manifest);
     copy_options(manifest, &options);
     chunks = lmtext_chunks_open(relid, manifest, &source);
     lmtext_version_create(name, &source, InvalidOid, &options, &version);
     lmtext_chunks_verify_and_close(chunks);
     PG_RETURN_INT32(version);
+}
+
+/* There are no options yet but those of every model that is made of another's files. */
+static const lm_option compress_option_table[] = {
+    LM_OPTION(import_options, max_tokens, INT, 1, INT_MAX, "a whole number of at least 1"),
+    LM_OPTION(import_options, licence, TEXT, 0, 0, "a string"),
+};
+
+/* Of an int8 version, or of one that becomes int8 first; what the codes stand for stays. */
+static void
+compress(const char *name, Oid relid, const lmtext_manifest *manifest,
+         lmtext_version_options *options)
+{
+    lm_source source;
+    lmtext_chunks *chunks = lmtext_chunks_open(relid, manifest, &source);
+    int version;
+
+    options->precision = LM_PRECISION_INT8;
+    options->compressed = true;
+    options->metrics = lmtext_version_fidelity(manifest);
+    lmtext_version_create(name, &source, InvalidOid, options, &version);
+    lmtext_chunks_verify_and_close(chunks);
+}
+
+/* compress(new, model, options): the new version has its files, so who calls may have them. */
+Datum
+lmtext_compress(PG_FUNCTION_ARGS)
+{
+    lmtext_version_options given = {0}, options = {0};
+    lmtext_manifest *manifest;
+    word_options words;
+    char *name;
+    Oid relid;
+
+    check_change(fcinfo, "lmtext.compress");
+    name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    read_options(PG_GETARG_JSONB_P(2), compress_option_table, lengthof(compress_option_table),
+                 &given, &words);
+    relid = lmtext_catalog_resolve(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    lmtext_catalog_check_use(relid);
+    lmtext_version_check_export(relid);
+    refuse_head(relid);
+    lmtext_version_check_name(name);
+    manifest = lmtext_manifest_read(relid);
+    refuse_codes(relid, manifest);
+    copy_options(manifest, &options);
+    if (given.max_tokens > 0)
+        options.max_tokens = given.max_tokens;
+    if (given.licence != NULL)
+        options.licence = given.licence;
+    compress(name, relid, manifest, &options);
+    PG_RETURN_VOID();
 }
 
 /* ---- Changes ---- */

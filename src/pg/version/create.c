@@ -72,6 +72,7 @@ static void check_base_open(const creation *new);
 static void make_table(creation *new);
 static void check_source(creation *new, const lm_source *source,
                          const lmtext_version_options *options);
+static void compress(creation *new, const lmtext_version_options *options, lm_source *files);
 static void copy_files(creation *new, const lm_source *source);
 static void check_stored(creation *new, const lmtext_version_options *options);
 static void check_base(creation *new);
@@ -112,6 +113,7 @@ lmtext_version_create(const char *name, const lm_source *source, Oid base,
     files = *source;
     if (!OidIsValid(base)) /* a head has its base's precision */
         lmtext_precision_open(&new->precision, &new->call, source, options, new->display, &files);
+    compress(new, options, &files);
     LMTEXT_FAULT_POINT("precision_made");
     copy_files(new, &files);
     LMTEXT_FAULT_POINT("files_copied");
@@ -406,6 +408,17 @@ engine_options(const lmtext_version_options *options)
                               .precision = options->precision};
 }
 
+/* Where it is asked for. */
+static void
+compress(creation *new, const lmtext_version_options *options, lm_source *files)
+{
+    const lm_model_options model_options = engine_options(options);
+
+    if (options->compressed)
+        lmtext_precision_compress(&new->precision, &new->call, options, &model_options,
+                                  new->display, files);
+}
+
 /* All but the weights; nothing of it is kept. */
 static void
 check_source(creation *new, const lm_source *source, const lmtext_version_options *options)
@@ -429,7 +442,7 @@ measure(creation *new, lmtext_copy *trial)
                                           &trial->model, new->display);
 
     MemoryContextSwitchTo(old);
-    return pstrdup(json);
+    return json != NULL ? pstrdup(json) : NULL;
 }
 
 /*

@@ -64,6 +64,7 @@ make_tensors(head_files *files, lmtext_call *call, const lm_source *folder, Oid 
     const lm_added_head both = {folder, &source, &folder_options, &base_options};
 
     lm_buffer_init(&files->tensors, &call->ctx);
+    lmtext_version_refuse_codes(call, manifest, lmtext_catalog_display_name(base));
     lmtext_check(call, lm_added_head_make(&call->ctx, &both, &files->tensors), name);
     lmtext_chunks_verify_and_close(chunks);
 }

@@ -10,9 +10,12 @@
 #include "utils/memutils.h"
 
 #include "format/checkpoint.h"
+#include "format/coded.h"
+#include "format/json.h"
 #include "pg/cache/loader.h"
 #include "pg/glue/tell.h"
 #include "pg/version/precision.h"
+#include "pg/version/version.h"
 #include "quant/quantize.h"
 #include "quant/texts.h"
 #include "task/fidelity.h"
@@ -59,14 +62,15 @@ void
 lmtext_precision_open(lmtext_precision_files *files, lmtext_call *call, const lm_source *from,
                       const lmtext_version_options *options, const char *name, lm_source *source)
 {
+    static const char *const made[] = {LM_QUANTIZED_FILE, LM_QUANTIZED_FILE LM_CODED_SUFFIX};
     bool found = false;
     uint64_t size;
 
     *files = (lmtext_precision_files){.from = from};
     lm_buffer_init(&files->codes, &call->ctx);
-    if (lm_precisions[options->precision].coded && options->calibration == NULL)
-        lmtext_check(call, from->stat(&call->ctx, from->opaque, LM_QUANTIZED_FILE, &found, &size),
-                     name);
+    for (int i = 0; i < lengthof(made) && !found && options->calibration == NULL; i++)
+        if (lm_precisions[options->precision].coded)
+            lmtext_check(call, from->stat(&call->ctx, from->opaque, made[i], &found, &size), name);
     *source = *from;
     if (found)
         return;
@@ -75,6 +79,72 @@ lmtext_precision_open(lmtext_precision_files *files, lmtext_call *call, const lm
     files->with_codes =
         (lm_source_with_file){from, LM_QUANTIZED_FILE, files->codes.data, files->codes.size};
     *source = lm_source_with(&files->with_codes);
+}
+
+/* ---- Codes alone ---- */
+
+/* What is known of the fidelity, and how large the files are. */
+static char *
+compression_json(const char *fidelity, const lm_compressed *made)
+{
+    StringInfoData json;
+
+    initStringInfo(&json);
+    appendStringInfoString(&json, fidelity != NULL ? fidelity : "{");
+    if (fidelity != NULL)
+        json.data[json.len - 1] = ',';
+    appendStringInfo(
+        &json,
+        "\"compression\":{\"fp32_bytes\":" UINT64_FORMAT ",\"int8_bytes\":" UINT64_FORMAT
+        ",\"bytes\":" UINT64_FORMAT ",\"ratio\":%.4f,\"codes\":" UINT64_FORMAT
+        ",\"codes_coded\":" UINT64_FORMAT "}}",
+        made->fp32_bytes, made->int8_bytes, made->bytes,
+        (double)made->bytes / (double)made->fp32_bytes, made->codes, made->codes_coded);
+    return json.data;
+}
+
+void
+lmtext_precision_compress(lmtext_precision_files *files, lmtext_call *call,
+                          const lmtext_version_options *options, const lm_model_options *loading,
+                          const char *name, lm_source *source)
+{
+    lm_context *ctx = &call->ctx;
+
+    files->whole = *source;
+    lm_arena_init(&files->arena, ctx);
+    lmtext_tell_phase(&(lmtext_phase){"compressing the model"});
+    lmtext_check(call, lm_compress(ctx, &files->arena, &files->whole, loading, &files->compressed),
+                 name);
+    lmtext_check(
+        call, lm_compressed_source(&files->arena, &files->compressed, &files->whole, source), name);
+    files->metrics = compression_json(files->metrics != NULL ? files->metrics : options->metrics,
+                                      &files->compressed);
+}
+
+static double
+number_of(const lm_json *object, const char *key)
+{
+    const lm_json *number = lm_json_get(object, key);
+
+    return number != NULL && number->type == LM_JSON_NUMBER ? number->as.number : 0;
+}
+
+char *
+lmtext_version_fidelity(const lmtext_manifest *manifest)
+{
+    const lm_json *fidelity = lm_json_get(lm_json_get(manifest->root, "metrics"), "fidelity");
+
+    if (fidelity == NULL || manifest->precision != LM_PRECISION_INT8)
+        return NULL;
+    return fidelity_json((size_t)number_of(fidelity, "texts"), number_of(fidelity, "cosine_min"),
+                         number_of(fidelity, "cosine_mean"));
+}
+
+void
+lmtext_version_refuse_codes(lmtext_call *call, const lmtext_manifest *manifest, const char *name)
+{
+    for (int i = 0; i < manifest->file_count; i++)
+        lmtext_check(call, lm_coded_refuse(&call->ctx, manifest->files[i].name), name);
 }
 
 /* ---- Measuring ---- */
@@ -98,6 +168,9 @@ lmtext_precision_measure(Oid relid, const lmtext_manifest *manifest, lmtext_call
     lmtext_copy *copy;
     lm_fidelity fidelity;
 
+    for (int i = 0; i < manifest->file_count; i++)
+        if (lm_coded_is(manifest->files[i].name))
+            return NULL;
     full.precision = LM_PRECISION_F32;
     full.max_tokens = reduced->info.max_tokens;
     full.truncate_dim = reduced->info.cut ? reduced->info.dimensions : 0;

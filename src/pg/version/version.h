@@ -49,6 +49,12 @@ void lmtext_version_export(Oid relid, const char *directory);
  * show them. */
 void lmtext_version_check_export(Oid relid);
 
+/* What an int8 version's manifest says of its fidelity, as metrics; palloc'd, or NULL. */
+char *lmtext_version_fidelity(const lmtext_manifest *manifest);
+/* 0A000 where the version has int8 codes alone: for who needs fp32. */
+void lmtext_version_refuse_codes(lmtext_call *call, const lmtext_manifest *manifest,
+                                 const char *name);
+
 /* Where an import reads from. After an error nothing is left open. */
 typedef struct lmtext_origin {
     lmtext_call call;

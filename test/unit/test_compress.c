@@ -1,0 +1,364 @@
+/*
+ * test_compress.c - Huffman codes against what they stand for, coded files against damage, and
+ * whole models: the image of the codes is that of the int8 files.
+ */
+#include "base/rng.h"
+#include "format/coded.h"
+#include "format/huffman.h"
+#include "golden.h"
+#include "loaded.h"
+#include "quant/compress.h"
+#include "quant/quantize.h"
+
+/* ---- Planes ---- */
+
+static lm_huffman_table table;
+
+/* Coded, and read back; returns the coded size. */
+static size_t
+check_plane(const unsigned char *from, size_t count, size_t stride)
+{
+    unsigned char *back = calloc(count, stride);
+    bool same = true;
+    lm_context ctx;
+    lm_buffer out;
+    size_t used = 0, size;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&out, &ctx);
+    CHECK_OK(&ctx, lm_huffman_encode(&out, from, count, stride));
+    size = out.size;
+    CHECK(lm_huffman_decode(&table, (unsigned char *)out.data, size, &used, back, count, stride));
+    CHECK_EQ_INT(used, size);
+    for (size_t i = 0; i < count; i++)
+        same &= back[i * stride] == from[i * stride];
+    CHECK(same);
+    CHECK(size <= count + 2);
+    lm_buffer_free(&out);
+    free(back);
+    return size;
+}
+
+/* Bytes of a bell, as codes of matrices are. */
+static void
+fill_bell(lm_rng *rng, unsigned char *to, size_t count, double width)
+{
+    for (size_t i = 0; i < count; i++) {
+        double sum = -6;
+
+        for (int j = 0; j < 12; j++)
+            sum += lm_rng_uniform(rng);
+        to[i] = (unsigned char)(int)(sum * width);
+    }
+}
+
+static void
+planes(void)
+{
+    static const size_t counts[] = {1, 2, 3, 4, 5, 15, 16, 17, 255, 1000, 4097, LM_HUFFMAN_MOST};
+    unsigned char *bytes = malloc(LM_HUFFMAN_MOST);
+    lm_rng rng;
+
+    lm_rng_seed(&rng, 5);
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++)
+        for (double width = 0.25; width < 100; width *= 4) {
+            fill_bell(&rng, bytes, counts[c], width);
+            for (size_t stride = 1; stride <= 4 && counts[c] % stride == 0; stride *= 2)
+                check_plane(bytes, counts[c] / stride, stride);
+        }
+    /* The entropy of a bell of deviation 4 is log2(4 · √(2πe)) = 4.05 bits. */
+    fill_bell(&rng, bytes, LM_HUFFMAN_MOST, 4);
+    CHECK(check_plane(bytes, LM_HUFFMAN_MOST, 1) < LM_HUFFMAN_MOST * 4.2 / 8);
+    memset(bytes, 7, LM_HUFFMAN_MOST);
+    CHECK_EQ_INT(check_plane(bytes, LM_HUFFMAN_MOST, 1), 2);
+    for (size_t i = 0; i < LM_HUFFMAN_MOST; i++)
+        bytes[i] = (unsigned char)i;
+    CHECK_EQ_INT(check_plane(bytes, LM_HUFFMAN_MOST, 1), LM_HUFFMAN_MOST + 1);
+    free(bytes);
+}
+
+/* Counts of Fibonacci's row would have codes of 21 bits. */
+static void
+long_codes(void)
+{
+    unsigned char *bytes = malloc(LM_HUFFMAN_MOST);
+    size_t count = 0, before = 1, times = 1;
+
+    for (int symbol = 0; symbol < 21; symbol++) {
+        memset(bytes + count, symbol, times);
+        count += times;
+        times += before;
+        before = times - before;
+    }
+    CHECK(check_plane(bytes, count, 1) < count / 2);
+    free(bytes);
+}
+
+/* What is cut or changed is refused, or is other bytes; nothing is read outside (sanitizers). */
+static void
+damaged_planes(void)
+{
+    unsigned char bytes[600], back[600], *copy;
+    size_t used, refused = 0;
+    lm_context ctx;
+    lm_buffer out;
+    lm_rng rng;
+
+    lm_rng_seed(&rng, 6);
+    lm_context_init(&ctx);
+    lm_buffer_init(&out, &ctx);
+    fill_bell(&rng, bytes, sizeof bytes, 2);
+    CHECK_OK(&ctx, lm_huffman_encode(&out, bytes, sizeof bytes, 1));
+    for (size_t size = 0; size < out.size; size++) {
+        copy = malloc(size + 1);
+        memcpy(copy, out.data, size);
+        CHECK(!lm_huffman_decode(&table, copy, size, &used, back, sizeof back, 1));
+        free(copy);
+    }
+    copy = malloc(out.size);
+    for (size_t at = 0; at < out.size; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            memcpy(copy, out.data, out.size);
+            copy[at] ^= (unsigned char)(1 << bit);
+            refused += !lm_huffman_decode(&table, copy, out.size, &used, back, sizeof back, 1) ||
+                       used != out.size;
+        }
+    CHECK(refused > 128 * 8); /* every change of the lengths at least */
+    free(copy);
+    lm_buffer_free(&out);
+}
+
+/* ---- Files ---- */
+
+/* A file of three stretches, the middle of which is left out. */
+#define HEAD ((size_t)70000)
+#define GAP ((size_t)100000)
+#define TAIL ((size_t)131080)
+
+static void
+make_file(lm_context *ctx, lm_buffer *plain, lm_buffer *coded)
+{
+    const lm_coded_part parts[] = {{HEAD, 1, NULL}, {GAP, 0, NULL}, {TAIL, 4, NULL}};
+    fake_source fake = {.count = 0};
+    const lm_source source = fake_open(&fake);
+    lm_rng rng;
+
+    lm_rng_seed(&rng, 7);
+    CHECK_OK(ctx, lm_buffer_reserve(plain, HEAD + GAP + TAIL));
+    plain->size = HEAD + GAP + TAIL;
+    fill_bell(&rng, (unsigned char *)plain->data, plain->size, 9);
+    fake_add_bytes(&fake, "a.safetensors", plain->data, plain->size);
+    CHECK_OK(ctx, lm_coded_write(ctx, &source, "a.safetensors", parts, 3, coded));
+    CHECK(!fake.went_back);
+}
+
+/* All that is not left out, in uneven pieces, into `to`. */
+static lm_status
+read_all(lm_context *ctx, const char *coded, size_t size, char *to)
+{
+    fake_source fake = {.count = 0};
+    const lm_source below = fake_open(&fake);
+    lm_coded_files files;
+    lm_source source;
+    lm_arena arena;
+    uint64_t length = 0;
+    bool found = false;
+    lm_status status;
+
+    lm_arena_init(&arena, ctx);
+    fake_add_bytes(&fake, "a.safetensors.coded", coded, size);
+    source = lm_coded_source(&files, &arena, &below);
+    status = source.stat(ctx, source.opaque, "a.safetensors", &found, &length);
+    if (status == LM_OK && (!found || length != HEAD + GAP + TAIL))
+        status = LM_BAD_MODEL;
+    for (size_t at = 0; at < HEAD + GAP + TAIL && status == LM_OK;) {
+        const size_t end = at < HEAD ? HEAD : HEAD + GAP + TAIL;
+        const size_t piece = end - at < 7001 ? end - at : 7001;
+
+        status = source.read(ctx, source.opaque, "a.safetensors", at, to + at, piece);
+        at += piece;
+        if (at == HEAD)
+            at += GAP;
+    }
+    CHECK(!fake.went_back);
+    lm_arena_free(&arena);
+    return status;
+}
+
+static void
+files(void)
+{
+    lm_context ctx;
+    lm_buffer plain, coded;
+    char *to = calloc(1, HEAD + GAP + TAIL);
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&plain, &ctx);
+    lm_buffer_init(&coded, &ctx);
+    make_file(&ctx, &plain, &coded);
+    CHECK_OK(&ctx, read_all(&ctx, coded.data, coded.size, to));
+    CHECK(memcmp(to, plain.data, HEAD) == 0);
+    CHECK(memcmp(to + HEAD + GAP, plain.data + HEAD + GAP, TAIL) == 0);
+    CHECK(coded.size < (HEAD + TAIL) * 6 / 8);
+    /* Every bit of the directory, and some of the blocks: nothing that is changed goes through. */
+    for (size_t at = 0; at < coded.size; at += at < 200 ? 1 : 977) {
+        coded.data[at] ^= 16;
+        CHECK(read_all(&ctx, coded.data, coded.size, to) == LM_BAD_MODEL);
+        coded.data[at] ^= 16;
+        CHECK(read_all(&ctx, coded.data, at, to) == LM_BAD_MODEL);
+    }
+    lm_buffer_free(&plain);
+    lm_buffer_free(&coded);
+    free(to);
+}
+
+static void
+left_out(void)
+{
+    lm_context ctx;
+    lm_buffer plain, coded;
+    fake_source fake = {.count = 0};
+    const lm_source below = fake_open(&fake);
+    lm_coded_files files;
+    const char *holder;
+    lm_source source;
+    lm_arena arena;
+    uint64_t size;
+    bool found;
+    char byte;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    lm_buffer_init(&plain, &ctx);
+    lm_buffer_init(&coded, &ctx);
+    make_file(&ctx, &plain, &coded);
+    fake_add_bytes(&fake, "a.safetensors.coded", coded.data, coded.size);
+    source = lm_coded_source(&files, &arena, &below);
+    CHECK_OK(&ctx, source.stat(&ctx, source.opaque, "a.safetensors", &found, &size));
+    CHECK(source.read(&ctx, source.opaque, "a.safetensors", HEAD + 1, &byte, 1) == LM_UNSUPPORTED);
+    CHECK_STR(ctx.error.file, "a.safetensors.coded");
+    CHECK(source.read(&ctx, source.opaque, "a.safetensors", size, &byte, 1) == LM_BAD_MODEL);
+    CHECK_OK(&ctx, source.stat(&ctx, source.opaque, "b.safetensors", &found, &size));
+    CHECK(!found);
+    CHECK_OK(&ctx, lm_coded_name(&ctx, &arena, &below, "a.safetensors", &holder));
+    CHECK_STR(holder, "a.safetensors.coded");
+    CHECK(lm_coded_refuse(&ctx, holder) == LM_UNSUPPORTED);
+    CHECK_OK(&ctx, lm_coded_refuse(&ctx, "a.safetensors"));
+    lm_buffer_free(&plain);
+    lm_buffer_free(&coded);
+    lm_arena_free(&arena);
+}
+
+/* ---- Models ---- */
+
+/* The folder with int8 matrices beside its files. */
+static void
+quantize(lm_context *ctx, golden_folder *folder, lm_buffer *file)
+{
+    lm_quantize_report report;
+    lm_session *session;
+    loaded_model full;
+
+    CHECK_OK(ctx, loaded_open(ctx, &folder->source, lm_kernels_active(), &full));
+    CHECK_OK(ctx, lm_session_create(ctx, &session));
+    CHECK_OK(ctx, lm_quantize(ctx, session, &full.model, &folder->source, NULL, file, &report));
+    lm_session_free(session);
+    loaded_close(ctx, &full);
+    fake_add_bytes(&folder->files, LM_QUANTIZED_FILE, file->data, file->size);
+}
+
+/* A source that has the listed files alone, as a version has. */
+static void
+keep_listed(lm_context *ctx, golden_folder *folder, const lm_compressed *compressed,
+            fake_source *kept)
+{
+    lm_source both;
+    lm_file_list list;
+    lm_arena arena;
+
+    lm_arena_init(&arena, ctx);
+    CHECK_OK(ctx, lm_compressed_source(&arena, compressed, &folder->source, &both));
+    CHECK_OK(ctx, lm_checkpoint_list(ctx, &arena, &both, &list));
+    for (size_t i = 0; i < list.count; i++) {
+        const fake_file *file = fake_find(&folder->files, list.names[i]);
+
+        for (size_t j = 0; j < compressed->count && !file; j++)
+            if (strcmp(compressed->files[j].name, list.names[i]) == 0)
+                fake_add_bytes(kept, compressed->files[j].name, compressed->files[j].bytes.data,
+                               compressed->files[j].bytes.size);
+        if (file)
+            fake_add_bytes(kept, file->name, file->data, file->size);
+    }
+    lm_arena_free(&arena);
+}
+
+/* At every level the same image; at fp32 a refusal. */
+static void
+check_images(lm_context *ctx, golden_folder *folder, fake_source *kept)
+{
+    const lm_source coded = fake_open(kept);
+    loaded_model a, b;
+
+    CHECK(!fake_find(kept, "model.safetensors") && !fake_find(kept, LM_QUANTIZED_FILE));
+    for (int level = 0; level < LM_LEVEL_COUNT; level++) {
+        const lm_kernels *kernels = lm_kernels_at((lm_level)level);
+
+        if (!kernels)
+            continue;
+        CHECK_OK(ctx, loaded_open_as(ctx, &folder->source, kernels, LM_PRECISION_INT8, &a));
+        CHECK_OK(ctx, loaded_open_as(ctx, &coded, kernels, LM_PRECISION_INT8, &b));
+        if (b.image) {
+            CHECK_EQ_INT(a.size, b.size);
+            loaded_close(ctx, &b);
+        }
+        loaded_close(ctx, &a);
+    }
+    CHECK(loaded_open(ctx, &coded, lm_kernels_active(), &a) == LM_UNSUPPORTED);
+    CHECK(lm_coded_is(ctx->error.file));
+}
+
+static void
+check_model(const char *name)
+{
+    const lm_model_options options = {.max_tokens = 0};
+    fake_source kept = {.count = 0};
+    lm_compressed compressed;
+    golden_folder folder;
+    lm_buffer file;
+    lm_context ctx;
+    lm_arena arena;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    lm_buffer_init(&file, &ctx);
+    golden_open(&ctx, name, &folder);
+    quantize(&ctx, &folder, &file);
+    CHECK_OK(&ctx, lm_compress(&ctx, &arena, &folder.source, &options, &compressed));
+    keep_listed(&ctx, &folder, &compressed, &kept);
+    check_images(&ctx, &folder, &kept);
+    CHECK(compressed.bytes < compressed.int8_bytes);
+    CHECK(compressed.codes > 0);
+    lm_compressed_free(&compressed);
+    lm_arena_free(&arena);
+    golden_close(&folder);
+    lm_buffer_free(&file);
+}
+
+static void
+models(void)
+{
+    static const char *const names[] = {
+        "bert",        "bert-sequence", "bert-mask",  "distilbert-st6", "modernbert", "nomic_bert",
+        "t5",          "albert",        "deberta-v2", "qwen3",          "gte",        "mpnet",
+        "bert-sharded"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        check_model(names[i]);
+}
+
+static const unit_case cases[] = {
+    {"planes", planes}, {"long codes", long_codes}, {"damaged planes", damaged_planes},
+    {"files", files},   {"left out", left_out},     {"models", models},
+};
+
+UNIT_MAIN(cases)
