@@ -54,7 +54,7 @@ lm_tuned_taught(lm_tuned *tuned, const lm_text *texts, const lm_text *labels, si
     for (size_t i = 0; i < count; i++) {
         int32_t label = LM_IGNORED;
 
-        LM_TRY(lm_tuned_texts_add(&tuned->texts, texts[i]));
+        LM_TRY(lm_tuned_add_text(tuned, texts[i]));
         if (labels)
             LM_TRY(find_label(tuned, labels[i], &label));
         LM_TRY(lm_tuned_add_label(tuned, label));
