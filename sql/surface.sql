@@ -63,7 +63,7 @@ WHERE NOT helper AND NOT changes
 SELECT proname, proparallel, count(*) FROM routine WHERE proparallel <> 's' GROUP BY 1, 2 ORDER BY 1;
 -- A function that computes with a model tells the planner what it costs.
 SELECT oid::regprocedure AS cheap FROM routine
-WHERE NOT helper AND named AND procost <= 1;
+WHERE NOT helper AND named AND procost <= 1 AND prokind <> 'p'; -- CALL has no plan
 SELECT oid::regprocedure AS without_support FROM routine
 WHERE NOT helper AND NOT changes AND prosupport = 0
     AND named AND proname NOT IN ('selftest', 'highlight', 'keywords') -- a text becomes many
