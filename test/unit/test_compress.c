@@ -356,9 +356,62 @@ models(void)
         check_model(names[i]);
 }
 
+/* One compression, in which an allocation or a poll may fail: nothing is left behind. */
+static lm_status
+compress_once(const golden_folder *folder, fake_memory memory, int *polls)
+{
+    const lm_model_options options = {.max_tokens = 0};
+    lm_compressed compressed;
+    lm_context ctx;
+    lm_arena arena;
+    lm_status status;
+
+    fake_context(&ctx, &memory);
+    lm_arena_init(&arena, &ctx);
+    status = lm_compress(&ctx, &arena, &folder->source, &options, &compressed);
+    lm_compressed_free(&compressed);
+    lm_arena_free(&arena);
+    CHECK_EQ_INT(memory.live, 0);
+    *polls = memory.polls;
+    return status;
+}
+
+/* The first places one by one, then further ones that lie ever wider apart. */
+static int
+next_place(int at)
+{
+    return at < 40 ? at + 1 : at + at / 8;
+}
+
+static void
+faults(void)
+{
+    lm_status status = LM_NO_MEMORY;
+    golden_folder folder;
+    lm_buffer file;
+    lm_context ctx;
+    int polls;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&file, &ctx);
+    golden_open(&ctx, "bert", &folder);
+    quantize(&ctx, &folder, &file);
+    for (int at = 1; status == LM_NO_MEMORY; at = next_place(at))
+        status = compress_once(&folder, (fake_memory){.fail_at = at}, &polls);
+    CHECK_EQ_INT(status, LM_OK);
+    status = LM_CANCELLED;
+    for (int at = 1; status == LM_CANCELLED; at = next_place(at))
+        status = compress_once(&folder, (fake_memory){.stop_at = at}, &polls);
+    CHECK_EQ_INT(status, LM_OK);
+    CHECK(polls > 5);
+    golden_close(&folder);
+    lm_buffer_free(&file);
+}
+
 static const unit_case cases[] = {
     {"planes", planes}, {"long codes", long_codes}, {"damaged planes", damaged_planes},
     {"files", files},   {"left out", left_out},     {"models", models},
+    {"faults", faults},
 };
 
 UNIT_MAIN(cases)
