@@ -143,7 +143,7 @@ check_symbols() {
     check install make -s install PG_CONFIG="$PG_HOME/bin/pg_config" DESTDIR="$BUILD/installed"
     stripped=$BUILD/installed$("$PG_HOME/bin/pg_config" --pkglibdir)/lmtext.so
     check symbols-installed sh scripts/check-symbols "$stripped" "$PG_HOME/bin/postgres"
-    check size at_most 14000000 "$stripped"
+    check size at_most 16000000 "$stripped"
 }
 
 at_most() {

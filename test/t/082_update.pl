@@ -181,7 +181,7 @@ for my $version ("VERSION '0.1.0'", '')
     value("CREATE DATABASE $database");
     value(qq{CREATE SCHEMA "$quoted"; SET search_path = "$quoted", pg_temp, public;
         CREATE EXTENSION lmtext SCHEMA "$quoted" $version; ALTER EXTENSION lmtext UPDATE}, $database);
-    is(value(qq{SELECT count(*) FROM pg_operator o WHERE o.oprnamespace = '"$quoted"'::regnamespace}, $database), 4,
+    is(value(qq{SELECT count(*) FROM pg_operator o WHERE o.oprnamespace = '"$quoted"'::regnamespace}, $database), 5,
         'operators in a schema with an odd name');
     is(value(qq{SET search_path = "$quoted"; SELECT '{1,0}'::real[] <=> '{0,1}'::real[]}, $database), 1, 'work there');
     is(value(qq{SELECT '{1,0}'::real[] OPERATOR("$quoted".<#>) '{3,1}'::real[]}, $database), -3, 'or by their full name');
