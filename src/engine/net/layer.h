@@ -94,8 +94,9 @@ typedef struct lm_layer_kind {
     int option_count;
     lm_activation acts[LM_ACT_COUNT]; /* that its option `activation` may name, the default first */
     int act_count;
-    bool recurrent; /* its last states are what stands for a text */
-    bool by_row;    /* a row of its output is made of one row */
+    /* Of recurrent layers, whose last states are what stands for a text; NULL of others. */
+    const struct lm_cell *cell;
+    bool by_row; /* a row of its output is made of one row */
     bool pools;
     /* Whether sizes fit, and the width of the output; NULL: that of the input. */
     const char *(*shapes)(lm_layer *layer);

@@ -298,8 +298,8 @@ imply_pool(reading *r)
     while (at > 1 && r->layers[at - 1].kind->by_row)
         at--;
     (void)kind_named("pool", &pool.kind, &pool.both);
-    for (pool.size = 0; strcmp(pool.kind->words[pool.size],
-                               r->layers[at - 1].kind->recurrent ? "final" : "mean") != 0;)
+    for (pool.size = 0;
+         strcmp(pool.kind->words[pool.size], r->layers[at - 1].kind->cell ? "final" : "mean") != 0;)
         pool.size++;
     memmove(r->layers + at + 1, r->layers + at, (r->count - at) * sizeof *r->layers);
     r->layers[at] = pool;
@@ -320,7 +320,7 @@ shape_layers(const reading *r, lm_net *net)
 
         layer->in = layer->out = width;
         layer->pooled = pooled;
-        if (layer->kind->recurrent)
+        if (layer->kind->cell)
             both = layer->both;
         else if (layer->kind->pools)
             layer->both = both;

@@ -77,9 +77,9 @@ params_each(const lm_layer *layer)
 }
 
 size_t
-lm_recurrent_params(const lm_cell *cell, const lm_layer *layer, lm_net_param *params)
+lm_recurrent_params(const lm_layer *layer, lm_net_param *params)
 {
-    const size_t wide = cell->gates * layer->size, both = directions_of(layer);
+    const size_t wide = layer->kind->cell->gates * layer->size, both = directions_of(layer);
     const float spread = 1 / sqrtf((float)layer->size);
     size_t count = 0;
 
@@ -156,9 +156,9 @@ lay_tape(const lm_cell *cell, const lm_layer *layer, const lm_net_batch *batch, 
 }
 
 size_t
-lm_recurrent_tape(const lm_cell *cell, const lm_layer *layer, const lm_net_batch *batch)
+lm_recurrent_tape(const lm_layer *layer, const lm_net_batch *batch)
 {
-    return lay_tape(cell, layer, batch, NULL).size;
+    return lay_tape(layer->kind->cell, layer, batch, NULL).size;
 }
 
 /* ---- Between tokens and steps ---- */
@@ -319,9 +319,10 @@ drops(const lm_layer_run *run)
 }
 
 lm_status
-lm_recurrent_forward(const lm_cell *cell, const lm_layer_run *run)
+lm_recurrent_forward(const lm_layer_run *run)
 {
     const lm_layer *layer = run->layer;
+    const lm_cell *cell = layer->kind->cell;
     const net_tape tape = lay_tape(cell, layer, run->batch, run->tape);
     const size_t layers = (size_t)layer->options.layers;
     const float *x = run->x;
@@ -444,9 +445,10 @@ track_back(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape, s
 }
 
 lm_status
-lm_recurrent_backward(const lm_cell *cell, const lm_layer_run *run, float *dy, float *dx)
+lm_recurrent_backward(const lm_layer_run *run, float *dy, float *dx)
 {
     const lm_layer *layer = run->layer;
+    const lm_cell *cell = layer->kind->cell;
     const net_tape tape = lay_tape(cell, layer, run->batch, run->tape);
 
     for (size_t l = (size_t)layer->options.layers; l-- > 0;) {

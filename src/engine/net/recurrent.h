@@ -44,10 +44,10 @@ extern const lm_option lm_recurrent_options[];
 #define LM_RECURRENT_OPTIONS 3 /* and one more: the activation */
 
 const char *lm_recurrent_shapes(lm_layer *layer);
-size_t lm_recurrent_params(const lm_cell *cell, const lm_layer *layer, lm_net_param *params);
-size_t lm_recurrent_tape(const lm_cell *cell, const lm_layer *layer, const lm_net_batch *batch);
-lm_status lm_recurrent_forward(const lm_cell *cell, const lm_layer_run *run);
-lm_status lm_recurrent_backward(const lm_cell *cell, const lm_layer_run *run, float *dy, float *dx);
+size_t lm_recurrent_params(const lm_layer *layer, lm_net_param *params);
+size_t lm_recurrent_tape(const lm_layer *layer, const lm_net_batch *batch);
+lm_status lm_recurrent_forward(const lm_layer_run *run);
+lm_status lm_recurrent_backward(const lm_layer_run *run, float *dy, float *dx);
 
 /* 1 / (1 + e^−x) in place. */
 void lm_sigmoid_rows(const lm_kernels *kernels, size_t count, float *x);

@@ -30,30 +30,6 @@ step_backward(const lm_cell_step *s)
 
 static const lm_cell cell = {.gates = 1, .forward = step_forward, .backward = step_backward};
 
-static size_t
-params(const lm_layer *layer, lm_net_param *params)
-{
-    return lm_recurrent_params(&cell, layer, params);
-}
-
-static size_t
-tape(const lm_layer *layer, const lm_net_batch *batch)
-{
-    return lm_recurrent_tape(&cell, layer, batch);
-}
-
-static lm_status
-forward(const lm_layer_run *run)
-{
-    return lm_recurrent_forward(&cell, run);
-}
-
-static lm_status
-backward(const lm_layer_run *run, float *dy, float *dx)
-{
-    return lm_recurrent_backward(&cell, run, dy, dx);
-}
-
 const lm_layer_kind lm_layer_rnn = {
     .name = "rnn",
     .both = "birnn",
@@ -63,10 +39,10 @@ const lm_layer_kind lm_layer_rnn = {
     .option_count = LM_RECURRENT_OPTIONS + 1,
     .acts = {LM_ACT_TANH, LM_ACT_RELU},
     .act_count = 2,
-    .recurrent = true,
+    .cell = &cell,
     .shapes = lm_recurrent_shapes,
-    .params = params,
-    .tape = tape,
-    .forward = forward,
-    .backward = backward,
+    .params = lm_recurrent_params,
+    .tape = lm_recurrent_tape,
+    .forward = lm_recurrent_forward,
+    .backward = lm_recurrent_backward,
 };
