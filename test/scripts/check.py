@@ -86,7 +86,15 @@ def processes_of(folder):
 
 
 def postmasters(folder):
-    return [int(path.read_text().split("\n")[0]) for path in folder.rglob("postmaster.pid") if path.stat().st_size]
+    """Those that a pid file names; initdb's servers write and remove theirs while this looks."""
+    found = []
+    for root, _, names in os.walk(folder):
+        try:
+            lines = (pathlib.Path(root) / "postmaster.pid").read_text().split("\n") if "postmaster.pid" in names else [""]
+        except OSError:
+            continue
+        found += [int(pid) for pid in lines[:1] if pid.strip().isdigit()]
+    return found
 
 
 def shared_memory(pid):

@@ -89,10 +89,15 @@ safe('sessions and workers');
 value(q{ALTER TABLE workers RENAME v TO w; UPDATE workers SET body = 'x' WHERE id = 1});
 is(state_of("CALL lmtext.run_job('workers', 2)"), '42703', 'an error that all rows have reaches who waits');
 value('ALTER TABLE workers RENAME w TO v');
+# One of the last rows waits, so that no machine is at the end before that.
+my $holder = session();
+$holder->query('SELECT pg_advisory_lock(140)');
+value(q{CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(140); RETURN NEW; END'});
 for my $workers (0, 2)
 {
     my $name = "cancelled$workers";
     fresh_job($name, 'minilm', 800);
+    value("CREATE TRIGGER held BEFORE UPDATE ON $name FOR EACH ROW WHEN (OLD.id = 799) EXECUTE FUNCTION held()");
     my $session = session();
     my $pid = begin_in($session, "CALL lmtext.run_job('$name', $workers);");
     wait_for_rows($name, 100);
@@ -116,6 +121,8 @@ for my $workers (0, 2)
     like(end_in($session), qr/ERROR:  57P01: a background worker ended without a word/, 'a worker that was ended is missed');
     $session->quit;
 }
+$holder->quit;
+value('DROP FUNCTION held CASCADE');
 value("CALL lmtext.run_job('cancelled0'); CALL lmtext.run_job('cancelled2')");
 done_once($_, $_) for qw(cancelled0 cancelled2);
 safe('cancels');
