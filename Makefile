@@ -5,16 +5,20 @@
 EXTENSION = lmtext
 MODULE_big = lmtext
 LMTEXT_VERSION = 0.4.0
+LMTEXT_BEFORE = 0.3.0
 
 ENGINE_SOURCES := $(sort $(wildcard src/engine/*/*.c src/engine/*/*/*.c))
 PG_SOURCES := $(sort $(wildcard src/pg/*.c src/pg/*/*.c))
 ENGINE_OBJECTS := $(ENGINE_SOURCES:.c=.o)
 OBJS = $(ENGINE_OBJECTS) $(PG_SOURCES:.c=.o)
 
-DATA_built = lmtext--$(LMTEXT_VERSION).sql
-DATA = $(sort $(wildcard sql/upgrade/*.sql))
+# The update from the version before is what sql/upgrade changes in old chapters, then the chapters that are new as a whole.
+UPDATE = lmtext--$(LMTEXT_BEFORE)--$(LMTEXT_VERSION).sql
+NEW_CHAPTERS := $(sort $(wildcard sql/install/[678]?-*.sql))
+DATA_built = lmtext--$(LMTEXT_VERSION).sql $(UPDATE)
+DATA = $(filter-out sql/upgrade/$(UPDATE),$(sort $(wildcard sql/upgrade/*.sql)))
 DEPENDENCIES := $(OBJS:.o=.d)
-EXTRA_CLEAN = lmtext--$(LMTEXT_VERSION).sql liblm.a $(DEPENDENCIES)
+EXTRA_CLEAN = $(DATA_built) liblm.a $(DEPENDENCIES)
 
 include src/engine/kernels/openblas.mk
 
@@ -72,4 +76,7 @@ liblm.a: $(ENGINE_OBJECTS)
 	rm -f $@ && $(AR) rcs $@ $^
 
 lmtext--$(LMTEXT_VERSION).sql: $(sort $(wildcard sql/install/*.sql))
+	cat $^ > $@
+
+$(UPDATE): sql/upgrade/$(UPDATE) $(NEW_CHAPTERS)
 	cat $^ > $@

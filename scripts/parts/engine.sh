@@ -54,7 +54,6 @@ part_lint() {
     job layers "library" check layers python3 scripts/check-layers
     job links "" check links python3 scripts/check-docs --links
     job format "" check format sh scripts/check-format
-    job upgrade-script "" check upgrade-script sh scripts/join-upgrade --check
     job picture "" check picture python3 bench/picture.py --check
 }
 
