@@ -33,7 +33,7 @@ replay_corpus() {
 
 # LMTEXT_FUZZ_SECONDS overrides the time for each target.
 part_fuzz() {
-    in_turn 2 3 || return 0
+    in_turn 1 3 || return 0
     for target in $(fuzz_targets); do
         job "fuzz/$target" fuzz-programs check_lines "fuzz-$target" run_fuzzer "$target"
     done

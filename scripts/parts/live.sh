@@ -2,7 +2,7 @@
 #
 # In CI a tenth of everything, which the commit chooses; a fifth where what is compared has changed since the commit that
 # test/compared.txt names, whose whole comparison passed. (A checkout may not have that commit: then a tenth.) Of the sets of the
-# tokenizers, which take as long as all else here, a twentieth where the commit itself does not change those rooms.
+# tokenizers, which take as long as all else here, a third in turn where neither has changed those rooms.
 
 # Without torch, which the tokenizers do not need. A later sentence-transformers is for whoever raises the number: its new
 # keys turn this part red.
@@ -45,14 +45,10 @@ share_of() {
     echo "$(($(commit_number) % parts))/$parts"
 }
 
-# The same of the tokenizers.
-share_of_tokenizers() {
+# GROUP of the tokenizers' sets: has it its turn?
+group_has_turn() {
     # shellcheck disable=SC2086 # a list of paths
-    if [ "$LMTEXT_EFFORT" != ci ] || changed_since_compared $TOKENIZER_ROOMS || commit_changes $TOKENIZER_ROOMS; then
-        share_of $TOKENIZER_ROOMS
-    else
-        echo "$(($(commit_number) % 20))/20"
-    fi
+    in_turn $(($1 % 3)) 3 || changed_since_compared $TOKENIZER_ROOMS || commit_changes $TOKENIZER_ROOMS
 }
 
 TOKENIZER_ROOMS="src/engine/token src/engine/base"
@@ -62,8 +58,9 @@ LIVE_SETS="scalars words torture fuzz long options debian speed $(basename -s .t
 MODEL_ROOMS="src/engine/family src/engine/nn src/engine/kernels src/engine/model src/engine/task"
 
 part_live() {
-    texts=$(share_of_tokenizers)
+    texts=$(share_of $TOKENIZER_ROOMS)
     for group in 1 2 3 4 5 6 7 8 9; do
+        group_has_turn $group || continue
         job "live-tokenizer/$group" "reference unit-programs model corpus" compare_tokenizers "$group" "$texts"
     done
     job live-random-tokenizers "reference unit-programs" compare_drawn random-tokenizers 1000 "$texts"
@@ -75,7 +72,7 @@ part_live() {
     job live-embedding "live pg-15 fixtures corpus" compare_embeddings "$texts"
     ! in_turn 0 3 || job live-tags "live pg-15 fixtures corpus" compare_tags "$texts"
     ! in_turn 2 3 || job live-pairs "live old-reference pg-15 fixtures corpus" compare_pairs "$(share_of)"
-    ! in_turn 1 3 || job live-folders "live pg-15 fixtures" compare_folders
+    ! in_turn 2 3 || job live-folders "live pg-15 fixtures" compare_folders
     ! in_turn 0 3 || job live-text-measures "text-measures pg-15 fixtures" compare_text_measures "$(share_of src/engine/metrics src/engine/base)"
     ! in_turn 2 3 || job live-scores "scores pg-15 fixtures" compare_scores
     turn=0
@@ -161,7 +158,9 @@ compare_pairs() {
 
 compare_folders() {
     start_server 15
-    check_lines live-folders by_python live scripts/compare-folders.py --model "$LMTEXT_MINILM"
+    share=0/1
+    [ "$LMTEXT_EFFORT" != ci ] || share=$(($(commit_number) / 3 % 2))/2
+    check_lines live-folders by_python live scripts/compare-folders.py --model "$LMTEXT_MINILM" --share $share
 }
 
 # Each commit draws others.

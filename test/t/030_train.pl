@@ -49,7 +49,7 @@ value(<<SQL);
 CREATE EXTENSION lmtext;
 SELECT lmtext.import_model('minilm', '$real');
 CREATE TABLE doc AS
-    SELECT i, repeat(word || ' ', 20) || i AS body, topic || i % 40 AS topic
+    SELECT i, repeat(word || ' ', 6) || i AS body, topic || i % 40 AS topic
     FROM generate_series(1, $rows / 3) i,
          LATERAL (VALUES ('cats', 'animals'), ('bread', 'food'), ('compiler', 'computers')) t (word, topic);
 CREATE FUNCTION until_true(condition text, action text) RETURNS boolean LANGUAGE plpgsql AS \$\$

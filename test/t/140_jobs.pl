@@ -168,18 +168,21 @@ safe('cancels');
 # A deadlock with a session that updates rows in another order, found by the run: the batch is tried again.
 {
     fresh_job('deadlock', 'm', 200);
-    value(q{CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
+    value(q{CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(2); RETURN NEW; END';
         CREATE TRIGGER slow BEFORE UPDATE ON deadlock FOR EACH ROW WHEN (NEW.id = 15 AND current_setting('test.slow', true) = 'on') EXECUTE FUNCTION slow()});
-    my ($runner, $writer) = (session(), session());
+    my ($runner, $writer, $holder) = (session(), session(), session());
+    $holder->query('SELECT pg_advisory_lock(2)');
     $writer->query(q{SET deadlock_timeout = '1h'; BEGIN; SELECT FROM deadlock WHERE id = 20 FOR UPDATE});
     begin_in($runner, "SET deadlock_timeout = '20ms'; SET test.slow = 'on'; CALL lmtext.run_job('deadlock');");
-    $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'}) or die 'nobody sleeps';
-    begin_in($writer, 'SELECT id FROM deadlock WHERE id = 1 FOR UPDATE;');
+    wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'advisory'}, 'a run stands still between two rows');
+    my $waiting = begin_in($writer, 'SELECT id FROM deadlock WHERE id = 1 FOR UPDATE;');
+    wait_for("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $waiting", 'another session waits for it');
+    $holder->query('SELECT pg_advisory_unlock(2)');
     unlike(end_in($writer), qr/ERROR/, 'the other session is not the one that fails');
     $writer->query('ROLLBACK');
     like(end_in($runner), qr/ended: 198 rows done/, 'nor is the run');
     done_once('deadlock', 'deadlock');
-    $_->quit for $runner, $writer;
+    $_->quit for $runner, $writer, $holder;
 }
 
 # A text that comes while its row fails is not the one that failed.

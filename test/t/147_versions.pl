@@ -93,7 +93,7 @@ safe('readers and a writer');
     my $running = session();
     value(q{SELECT lmtext.create_job('back', 'doc', 'body', 'embed', 'm@1', 'next')});
     value(q{CALL lmtext.run_job('back')});
-    value(q{CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END'});
+    value(q{CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END'});
     value(q{CREATE TRIGGER slow BEFORE UPDATE ON doc FOR EACH ROW EXECUTE FUNCTION slow()});
     value(q{UPDATE doc SET v = NULL WHERE id <= 20; SELECT lmtext.detach('wait'); SELECT lmtext.drop_job('wait');
         SELECT lmtext.create_job('slow', 'doc', 'body', 'embed', 'm@2', 'v', '{"batch_size": 1}')});
