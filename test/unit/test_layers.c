@@ -707,6 +707,48 @@ words_without_a_line(void)
     free(options);
 }
 
+static lm_status
+list_words(lm_context *ctx, const char *words, uint32_t unknown)
+{
+    lm_listed_words list = {"vocab.txt", NULL, "whitespace", true, unknown};
+    const lm_json *made;
+    lm_arena arena;
+    lm_status status;
+
+    lm_arena_init(&arena, ctx);
+    status = lm_json_parse(ctx, &arena, words, strlen(words), "vocab.txt", &list.words);
+    if (status == LM_OK)
+        status = lm_listed_words_tokenizer(ctx, &arena, &list, &made);
+    lm_arena_free(&arena);
+    return status;
+}
+
+/* Each piece of the tokenizer meets the end of the memory at some length of a word, and fails. */
+static void
+lists_without_memory(void)
+{
+    fake_memory memory = {.stop_at = 1};
+    lm_context ctx;
+
+    fake_context(&ctx, &memory);
+    CHECK_EQ_INT(list_words(&ctx, "[\"a\", \"b\"]", 1), LM_CANCELLED);
+    memory.stop_at = 0;
+    CHECK_EQ_INT(list_words(&ctx, "[\"a\", \"b\"]", 2), LM_INTERNAL);
+    for (int length = 1; length <= 256; length++) {
+        lm_status status = LM_NO_MEMORY;
+        char words[300];
+
+        snprintf(words, sizeof words, "[\"%0*d\", \"b\"]", length, 0);
+        for (int at = 1; status != LM_OK && at < 100; at++) {
+            memory = (fake_memory){.fail_at = at};
+            status = list_words(&ctx, words, 0);
+            CHECK(status == LM_OK || status == LM_NO_MEMORY);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
 static void
 vocabulary(void)
 {
@@ -861,6 +903,7 @@ static const unit_case cases[] = {
     {"damaged bytes", damaged_bytes},
     {"a vocabulary is Counter's", vocabulary},
     {"words without a line", words_without_a_line},
+    {"a list of words without memory", lists_without_memory},
     {"every allocation and poll may fail", failures},
     {"every read may fail", failing_reads},
 };
