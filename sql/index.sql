@@ -496,6 +496,24 @@ SELECT refusal('SELECT lmtext.index_stats(''doc_pkey'')'), refusal('SELECT lmtex
        refusal('SELECT lmtext.index_recall(''parts_body'')'), refusal('SELECT lmtext.index_recall(''doc_body'', 0)'),
        refusal('SELECT lmtext.index_recall(''doc_body'', 1, 0)');
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'lmtext') ORDER BY 1;
+-- Classes that anybody may make: points as a function makes vectors of them; then another function, none, an operator that compares.
+CREATE FUNCTION reals(p point, length int, explicit boolean) RETURNS real[] LANGUAGE sql IMMUTABLE AS 'SELECT ARRAY[p[0], p[1]]::real[]';
+CREATE OPERATOR CLASS point_ops FOR TYPE point USING lmtext AS OPERATOR 2 <-> (point, point) FOR ORDER BY float_ops, FUNCTION 1 (point, point) reals(point, int, boolean);
+CREATE OPERATOR CLASS odd_ops FOR TYPE box USING lmtext AS OPERATOR 2 <-> (box, box) FOR ORDER BY float_ops, FUNCTION 1 (box, box) area(box);
+CREATE OPERATOR CLASS plain_ops FOR TYPE circle USING lmtext AS OPERATOR 2 <-> (circle, circle) FOR ORDER BY float_ops;
+CREATE OPERATOR CLASS equal_ops FOR TYPE text USING lmtext AS OPERATOR 1 = (text, text);
+SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcnamespace = 'test_index'::regnamespace ORDER BY 1;
+SELECT n, pg_indexam_progress_phasename((SELECT oid FROM pg_am WHERE amname = 'lmtext'), n) FROM unnest('{0,1,2,1000}'::int[]) n;
+
+-- ---- Distances of scans that are open beside each other, and of a scan that is asked again ----
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT count(*), bool_and(abs(a.d - (a.body <=> 'aba')) < 2e-3 AND abs(b.d - (b.body <=> 'abb')) < 2e-3) AS same FROM
+    (SELECT body, body <=> 'aba' AS d FROM doc ORDER BY body <=> 'aba' LIMIT 3) a, (SELECT body, body <=> 'abb' AS d FROM doc ORDER BY body <=> 'abb' LIMIT 3) b;
+SELECT count(*), bool_and(d = body <=> q) AS same FROM (VALUES ('aba'), ('aba'), ('abb'), (NULL), ('abb')) w (q),
+    LATERAL (SELECT body, body <=> q AS d FROM doc ORDER BY body <=> q LIMIT 2) x;
+RESET enable_seqscan;
+RESET enable_sort;
 
 \set VERBOSITY terse
 DROP SCHEMA test_index CASCADE;
