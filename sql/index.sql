@@ -510,7 +510,7 @@ SET enable_seqscan = off;
 SET enable_sort = off;
 SELECT count(*), bool_and(abs(a.d - (a.body <=> 'aba')) < 2e-3 AND abs(b.d - (b.body <=> 'abb')) < 2e-3) AS same FROM
     (SELECT body, body <=> 'aba' AS d FROM doc ORDER BY body <=> 'aba' LIMIT 3) a, (SELECT body, body <=> 'abb' AS d FROM doc ORDER BY body <=> 'abb' LIMIT 3) b;
-SELECT count(*), bool_and(d = body <=> q) AS same FROM (VALUES ('aba'), ('aba'), ('abb'), (NULL), ('abb')) w (q),
+SELECT count(*), bool_and(abs(d - (body <=> q)) < 2e-3) AS same FROM (VALUES ('aba'), ('aba'), ('abb'), (NULL), ('abb')) w (q),
     LATERAL (SELECT body, body <=> q AS d FROM doc ORDER BY body <=> q LIMIT 2) x;
 RESET enable_seqscan;
 RESET enable_sort;
