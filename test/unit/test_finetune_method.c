@@ -55,7 +55,8 @@ options_of(const lm_method *method, char *text)
 
 /* ---- Rows ---- */
 
-/* Columns: T text, L label, N 0 or 1, S a share, W words, G their tags, X what is none. */
+/* Columns: T text, L label, N 0 or 1, S a share, W words, G their tags, E few of both, X what is
+ * none. */
 typedef struct table {
     char bytes[3][ROWS][48];
     lm_text texts[3][ROWS], words[ROWS][3], tags[ROWS][3];
@@ -80,7 +81,9 @@ fill_words(table *t, char kind)
             t->words[i][w] = text_of(words[(i + w) % 3]);
             t->tags[i][w] = text_of(tags[(i + w) % 3 == 1]);
         }
-        t->lists[0][i] = (lm_train_words){t->words[i], i % 4 == 3 ? 2 : 3};
+        t->lists[0][i] = (lm_train_words){t->words[i], kind == 'E' && i < 8 ? 0
+                                                       : i % 4 == 3         ? 2
+                                                                            : 3};
         t->lists[1][i] = (lm_train_words){t->tags[i], kind == 'X' ? 1 : t->lists[0][i].count};
     }
 }
@@ -108,7 +111,7 @@ make_table(table *t, const char *columns, const char *const *labels)
         const char kind = columns[column];
 
         fill_column(t, column, kind, labels);
-        if (columns[0] == 'W') {
+        if (strchr("WE", columns[0])) {
             fill_words(t, kind);
             t->rows.words[column] = t->lists[column];
         } else if (strchr("NS", kind) || (kind == 'X' && column == 2))
@@ -217,6 +220,12 @@ static const life lives[] = {
     {"regression", "finetune", "bert", "TN", SMALL, LM_OK, ""},
     {"tagging", "finetune", "bert", "WG", SMALL, LM_OK, ""},
     {"tagging", "finetune", "roberta", "WG", SMALL "train_layers=0", LM_OK, ""},
+    {"tagging", "finetune", "bert", "EE", SMALL "shuffle=0", LM_OK, ""},
+    {"classification", "finetune", "bert-st6-cls", "TL", SMALL, LM_OK, ""},
+    {"classification", "finetune", "bert-sharded", "TL", SMALL, LM_OK, ""},
+    {"masked_language_model", "finetune", "bert-pretraining", "T", SMALL, LM_OK, ""},
+    {"classification", "distill", "distilbert-sequence", "TL", SMALL, LM_OK, ""},
+    {"classification", "distill", "electra-sequence", "T", SMALL, LM_OK, ""},
     {"similarity", "finetune", "bert-st6-cls", "TTS", SMALL, LM_OK, ""},
     {"similarity", "finetune", "bert-st6-cls", "TT", SMALL, LM_OK, ""},
     {"similarity", "finetune", "bert-st6-cls", "TTT", SMALL "loss=triplet;margin=1", LM_OK, ""},
@@ -356,6 +365,36 @@ refusals(void)
     one_by_one(false);
 }
 
+/* A base whose list of files names one that is not there, and one whose bytes are coded. */
+static void
+odd_files(void)
+{
+    static const struct {
+        const char *name;
+        lm_status status;
+    } odd[] = {{"absent.json", LM_NO_FILE}, {"other.safetensors.coded", LM_UNSUPPORTED}};
+    const lm_method *method = lm_method_find("classification", "finetune");
+    char text[] = "epochs=1";
+    void *options = options_of(method, text);
+    const char *names[32];
+    lm_context ctx;
+    table t;
+    base b;
+
+    lm_context_init(&ctx);
+    make_table(&t, "T", NULL);
+    open_base(&b, &ctx, "bert", false);
+    memcpy(names, b.base.files, (size_t)b.base.file_count * sizeof *names);
+    b.base.files = names;
+    b.base.file_count++;
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        names[b.base.file_count - 1] = odd[i].name;
+        CHECK_EQ_INT(run(&ctx, method, options, &t.rows, &b.base, NULL), odd[i].status);
+    }
+    close_base(&b, &ctx);
+    free(options);
+}
+
 /* Whatever fails, nothing is left behind. Most of the calls are alike: ever more are left out. */
 static void
 failures(void)
@@ -390,6 +429,7 @@ failures(void)
 static const unit_case cases[] = {
     {"each task is trained", tasks},
     {"what is refused", refusals},
+    {"odd files of a base", odd_files},
     {"allocations and polls may fail", failures},
 };
 

@@ -394,6 +394,39 @@ varied_rows(void)
     free(options);
 }
 
+/* Words in lower case, the ends of long texts, and a base that has them. */
+static void
+lower_case(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, SENTIMENT, 0.02, 1),
+         *none = options_of(method, NULL, 0.02, 1);
+    lm_train_outcome made, again;
+    loaded_model loaded;
+    fake_source fake;
+    lm_source source;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    set_text(method, options, "vocabulary", "{\"lower_case\": true}");
+    set_text(method, options, "truncate", "pre");
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
+    source = source_of(&made, file_names, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    {
+        lm_train_base base = {"sentiment@1", &source, file_names, 3, &loaded.model};
+
+        CHECK_OK(&ctx, train(&ctx, method, none, &base, &again));
+        free_outcome(&again);
+        CHECK_EQ_INT(train(&ctx, lm_method_find("regression", "layers"), none, &base, &again),
+                     LM_BAD_ARGUMENT);
+    }
+    loaded_close(&ctx, &loaded);
+    free_outcome(&made);
+    free(options);
+    free(none);
+}
+
 /* ---- Damaged folders ---- */
 
 #define CONFIG(rest)                                                             \
@@ -897,6 +930,7 @@ static const unit_case cases[] = {
     {"nets tag tokens", tags_tokens},
     {"options that are refused", refused_options},
     {"rows in other words", varied_rows},
+    {"words in lower case", lower_case},
     {"damaged folders", damaged_folders},
     {"a cut section", cut_section},
     {"a window holds a token", small_window},

@@ -175,6 +175,42 @@ refused_ways(void)
     close_folder(&f);
 }
 
+/* A key that nobody knows is a note of an import, and nothing where a stored version is loaded. */
+static void
+unknown_key(void)
+{
+    const lm_model_options options = {.precision = LM_PRECISION_F32};
+    lm_model_plan *plan;
+    lm_notes notes;
+    lm_source source;
+    lm_context ctx;
+    lm_arena arena;
+    folder f;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    open_two(&f, ", \"rank\": 3");
+    CHECK_OK(&ctx, load(&ctx, &f, NULL));
+    source = fake_open(&f.fake);
+    lm_notes_init(&notes, false);
+    CHECK_OK(&ctx, lm_model_plan_make(&ctx, &arena, &source, &options, lm_kernels_active(), &plan,
+                                      NULL, &notes));
+    CHECK_EQ_INT(notes.count, 1);
+    CHECK_STR(notes.items[0].key, "rank");
+    lm_arena_free(&arena);
+    for (int at = 1; at <= 40; at++) {
+        fake_context(&ctx, &(fake_memory){.stop_at = at});
+        lm_notes_init(&notes, false);
+        CHECK_EQ_INT(lm_model_plan_make(&ctx, &arena, &source, &options, lm_kernels_active(), &plan,
+                                        NULL, &notes),
+                     LM_CANCELLED);
+        lm_arena_free(&arena);
+        lm_arena_init(&arena, &ctx);
+    }
+    lm_arena_free(&arena);
+    close_folder(&f);
+}
+
 /* 0, 1, … as strings. */
 static char *
 numbered_labels(int count)
@@ -208,7 +244,7 @@ too_many_labels(void)
 
 /* ---- Memory ---- */
 
-/* Room in the arena's first block, and a second one that does not come. */
+/* Room in the arena's second block, and a third one that does not come. */
 typedef struct short_memory {
     size_t refused; /* size of an allocation */
 } short_memory;
@@ -243,6 +279,7 @@ plan_in(folder *f, size_t room, lm_status *status)
     lm_model_plan *plan;
     lm_context ctx;
     lm_arena arena;
+    size_t block;
     bool filled;
 
     memset(&ctx, 0, sizeof ctx);
@@ -251,8 +288,10 @@ plan_in(folder *f, size_t room, lm_status *status)
     ctx.free = plain_free;
     ctx.opaque = &memory;
     lm_arena_init(&arena, &ctx);
-    filled = fake_fill_arena(&arena, room);
-    memory.refused = 2 * (arena.total & ~(size_t)1023) + (arena.total & 1023);
+    filled = fake_fill_arena(&arena, 0);
+    block = arena.total & ~(size_t)1023;
+    memory.refused = 4 * block + (arena.total - block);
+    filled = filled && room < 2 * block && lm_arena_alloc(&arena, 2 * block - room);
     if (filled)
         *status = lm_model_plan_make(&ctx, &arena, &source, &options, lm_kernels_active(), &plan,
                                      NULL, NULL);
@@ -323,6 +362,52 @@ labels_without_memory(void)
     CHECK_EQ_INT(status, LM_BAD_MODEL);
     close_folder(&f);
     free(labels);
+}
+
+/* config.json, written into a buffer with so much room and no memory beyond it. */
+static lm_status
+write_into(const lm_net *net, size_t room)
+{
+    static const char *const labels[] = {"a", "b"};
+    const lm_layers_settings settings = {.task = "classification",
+                                         .labels = labels,
+                                         .label_count = 2,
+                                         .words = "unicode",
+                                         .lower_case = room % 2,
+                                         .cut_front = room % 2 == 0};
+    fake_memory memory = {.fail_at = 2};
+    lm_context ctx;
+    lm_buffer out;
+    lm_status status;
+
+    fake_context(&ctx, &memory);
+    lm_buffer_init(&out, &ctx);
+    CHECK_OK(&ctx, lm_buffer_reserve(&out, 1024));
+    out.size = out.capacity - room;
+    status = lm_layers_write_config(net, &settings, &out);
+    lm_buffer_free(&out);
+    CHECK_EQ_INT(memory.live, 0);
+    return status;
+}
+
+static void
+write_without_memory(void)
+{
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 3, true};
+    const lm_json *layers;
+    size_t room = 0;
+    lm_context ctx;
+    lm_arena arena;
+    lm_net net;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, TWO_LAYERS, strlen(TWO_LAYERS), "", &layers));
+    CHECK_OK(&ctx, lm_net_make(&ctx, &arena, layers, &source, &net));
+    while (room < 1024 && write_into(&net, room) == LM_NO_MEMORY)
+        room++;
+    CHECK(room > 150 && room < 1024);
+    lm_arena_free(&arena);
 }
 
 /* ---- Images ---- */
@@ -416,10 +501,12 @@ damaged_image(void)
 static const unit_case cases[] = {
     {"tensors that are refused", refused_tensors},
     {"ways that are refused", refused_ways},
+    {"a key that nobody knows", unknown_key},
     {"labels up to 65536", too_many_labels},
     {"a plan without memory", plan_without_memory},
     {"a load without memory, and cancelled", load_without_memory},
     {"labels without memory", labels_without_memory},
+    {"a config without memory", write_without_memory},
     {"a view without memory", bind_without_memory},
     {"a damaged image", damaged_image},
 };

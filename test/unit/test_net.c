@@ -313,6 +313,14 @@ differences(void)
         for (size_t i = 0; i < out_rows(&w) * w.net.out; i++)
             dout[i] = number(99, i);
         CHECK_OK(&ctx, backward(&w));
+        {
+            const lm_net_weights weights = lm_net_store_weights(&w.store);
+            const lm_net_grads none = {NULL, NULL};
+
+            /* Nobody may want them. */
+            CHECK_OK(&ctx, lm_net_backward(&ctx, &w.net, &weights, &w.batch, w.room, &none));
+            weighed(&w);
+        }
         for (size_t i = 0; i < VOCABULARY; i++) {
             bool seen = false;
 
