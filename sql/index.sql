@@ -46,6 +46,15 @@ END$$;
 CREATE FUNCTION sound(index regclass) RETURNS boolean LANGUAGE sql AS
 $$SELECT bool_and(ok) FROM lmtext.index_check(index)$$;
 
+-- A snapshot of autovacuum, which may look at some table, keeps what was deleted: VACUUM waits until there is none.
+CREATE PROCEDURE alone() LANGUAGE plpgsql AS
+$$BEGIN
+    FOR i IN 1..3000 LOOP
+        EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid());
+        COMMIT;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END$$;
 -- The models that an index depends on.
 CREATE FUNCTION held(index regclass) RETURNS text LANGUAGE sql AS
 $$SELECT string_agg(refobjid::regclass::text, ' ' ORDER BY 1) FROM pg_depend WHERE objid = index AND deptype = 'n' AND refclassid = 'pg_class'::regclass$$;
@@ -119,6 +128,7 @@ SELECT computed('UPDATE doc SET body = ''another '' || id WHERE id BETWEEN 201 A
 SELECT computed('INSERT INTO doc VALUES (5000, ''a new text''), (5001, ''a new text''), (5002, NULL)');
 SELECT (by_index('SELECT id FROM doc ORDER BY body <=> ''a new text'' LIMIT 2')) AS first;
 DELETE FROM doc WHERE id BETWEEN 301 AND 400;
+CALL alone();
 VACUUM doc;
 SELECT sound('doc_body'), sound('doc_short');
 SELECT rows FROM lmtext.index_stats('doc_body');
@@ -156,6 +166,7 @@ SELECT lmtext.index_flush('later_body'), agrees('SELECT id FROM later WHERE id <
 -- VACUUM takes dead ones out and embeds the others.
 INSERT INTO later SELECT i, 'third ' || i FROM generate_series(501, 600) i;
 DELETE FROM later WHERE id > 550;
+CALL alone();
 VACUUM later;
 SELECT waiting(), sound('later_body');
 -- What a transaction has written itself it finds.
@@ -171,6 +182,7 @@ ALTER INDEX later_body SET (pending_limit = 5000);
 SELECT computed('INSERT INTO later SELECT i, ''many '' || i FROM generate_series(2001, 5000) i'), waiting(), sound('later_body');
 DELETE FROM later WHERE id % 10 > 0;
 SELECT lmtext.index_flush('later_body') BETWEEN 302 AND 2000 AS flushed, sound('later_body');
+CALL alone();
 VACUUM later;
 SELECT waiting(), sound('later_body'), agrees('SELECT id FROM later WHERE id < 300 ORDER BY body <=> ''bcd waits'' LIMIT 10');
 INSERT INTO later SELECT i, 'more ' || i FROM generate_series(6001, 6020) i;
@@ -496,6 +508,24 @@ SELECT refusal('SELECT lmtext.index_stats(''doc_pkey'')'), refusal('SELECT lmtex
        refusal('SELECT lmtext.index_recall(''parts_body'')'), refusal('SELECT lmtext.index_recall(''doc_body'', 0)'),
        refusal('SELECT lmtext.index_recall(''doc_body'', 1, 0)');
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'lmtext') ORDER BY 1;
+-- Classes that anybody may make: points as a function makes vectors of them; then another function, none, an operator that compares.
+CREATE FUNCTION reals(p point, length int, explicit boolean) RETURNS real[] LANGUAGE sql IMMUTABLE AS 'SELECT ARRAY[p[0], p[1]]::real[]';
+CREATE OPERATOR CLASS point_ops FOR TYPE point USING lmtext AS OPERATOR 2 <-> (point, point) FOR ORDER BY float_ops, FUNCTION 1 (point, point) reals(point, int, boolean);
+CREATE OPERATOR CLASS odd_ops FOR TYPE box USING lmtext AS OPERATOR 2 <-> (box, box) FOR ORDER BY float_ops, FUNCTION 1 (box, box) area(box);
+CREATE OPERATOR CLASS plain_ops FOR TYPE circle USING lmtext AS OPERATOR 2 <-> (circle, circle) FOR ORDER BY float_ops;
+CREATE OPERATOR CLASS equal_ops FOR TYPE text USING lmtext AS OPERATOR 1 = (text, text);
+SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcnamespace = 'test_index'::regnamespace ORDER BY 1;
+SELECT n, pg_indexam_progress_phasename((SELECT oid FROM pg_am WHERE amname = 'lmtext'), n) FROM unnest('{0,1,2,1000}'::int[]) n;
+
+-- ---- Distances of scans that are open beside each other, and of a scan that is asked again ----
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT count(*), bool_and(abs(a.d - (a.body <=> 'aba')) < 2e-3 AND abs(b.d - (b.body <=> 'abb')) < 2e-3) AS same FROM
+    (SELECT body, body <=> 'aba' AS d FROM doc ORDER BY body <=> 'aba' LIMIT 3) a, (SELECT body, body <=> 'abb' AS d FROM doc ORDER BY body <=> 'abb' LIMIT 3) b;
+SELECT count(*), bool_and(abs(d - (body <=> q)) < 2e-3) AS same FROM (VALUES ('aba'), ('aba'), ('abb'), (NULL), ('abb')) w (q),
+    LATERAL (SELECT body, body <=> q AS d FROM doc ORDER BY body <=> q LIMIT 2) x;
+RESET enable_seqscan;
+RESET enable_sort;
 
 \set VERBOSITY terse
 DROP SCHEMA test_index CASCADE;

@@ -115,6 +115,21 @@ SELECT count(*) FROM wanted w, LATERAL (SELECT id FROM doc ORDER BY body <@> w.w
 SELECT refusal($$SELECT 'a text' <@> 'text'$$);
 SELECT refusal($$SELECT lmtext.words_distance(words, 'w1') FROM test_words.wanted$$);
 SELECT refusal($$SELECT 'a text' <@> lmtext_internal.bind_words('text', 'test_words.doc_words'::regclass)$$);
+-- Nor of what is no column of a table itself, nor by an index of some rows, of an expression, without words.
+CREATE TABLE partly (id int, body text NOT NULL, body2 varchar NOT NULL);
+INSERT INTO partly VALUES (1, 'one', 'two');
+CREATE INDEX ON partly USING lmtext (body) WITH (words = true) WHERE id > 0;
+CREATE INDEX ON partly USING lmtext ((body || body2)) WITH (words = true);
+CREATE INDEX ON partly USING lmtext (body) WITH (model = 'm@1');
+CREATE INDEX ON partly (body);
+SELECT refusal($$SELECT body <@> 'one' FROM test_words.partly$$);
+CREATE INDEX ON partly USING lmtext (body2) WITH (words = true);
+SELECT refusal($$SELECT body2 <@> 'two' FROM test_words.partly$$), refusal($$SELECT body2 || '' <@> 'two' FROM test_words.partly$$);
+SELECT refusal($$SELECT body2 <@> 'two' FROM (SELECT body2 FROM test_words.partly OFFSET 0) x$$), refusal($$SELECT (SELECT p.body2 <@> 'two' OFFSET 0) FROM test_words.partly p$$);
+SELECT refusal($$SELECT body2 <@> lower('two') FROM test_words.partly$$), refusal($$SELECT body2 <@> body FROM test_words.partly$$);
+SELECT refusal($$SELECT body2 <@> lmtext_internal.bind_words('two', id::oid) FROM test_words.partly$$), refusal($$SELECT body2 <@> lmtext_internal.bind_words('two', NULL) FROM test_words.partly$$);
+SELECT refusal($$SELECT lmtext.words_distance(body2, 'two') FROM test_words.partly$$);
+DROP TABLE partly;
 SET lmtext.max_scan_tuples = 5;
 SELECT count(*) FROM (SELECT id FROM doc ORDER BY body <@> 'w2' LIMIT 50) x;
 RESET lmtext.max_scan_tuples;
@@ -128,7 +143,8 @@ SELECT * FROM compare('w1 late');
 INSERT INTO doc SELECT 2000, string_agg('long' || i, ' ') FROM generate_series(1, 4000) i;
 SELECT id FROM doc ORDER BY body <@> 'long3999' LIMIT 1;
 -- More than waits: a segment is made by the insert.
-INSERT INTO doc SELECT i, 'many ' || md5(i::text) || repeat(' w1', i % 4) FROM generate_series(10001, 16000) i;
+INSERT INTO doc SELECT i, 'many ' || md5(i::text) || repeat(' w1', i % 4) || (SELECT string_agg(' m' || i * j % 977, '') FROM generate_series(1, 8) j) FROM generate_series(10001, 16000) i;
+SELECT waiting < 6000 AS merged FROM lmtext.index_stats('doc_words');
 SELECT * FROM compare('w1 many');
 SELECT sound('doc_words');
 DELETE FROM doc WHERE id > 10000;

@@ -107,6 +107,21 @@ is(value(q{SELECT relowner::regrole FROM pg_class WHERE relname = 'taken@checkpo
 value(q{ALTER TABLE "taken@checkpoint" OWNER TO CURRENT_USER; CREATE RULE r AS ON INSERT TO "taken@checkpoint" DO INSTEAD NOTHING});
 is(state_of(training('taken', 1, '')), '42501', 'so is one with a rule');
 value('DROP TABLE "taken@checkpoint"');
+my %odd = ('with a trigger' => q{CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER t BEFORE INSERT ON "taken@checkpoint" FOR EACH ROW EXECUTE FUNCTION nothing()},
+    'with policies' => 'ALTER TABLE "taken@checkpoint" ENABLE ROW LEVEL SECURITY',
+    'with children' => 'CREATE TABLE child () INHERITS ("taken@checkpoint")',
+    'with another column' => 'ALTER TABLE "taken@checkpoint" ADD more int',
+    'without one' => 'ALTER TABLE "taken@checkpoint" DROP data, ADD data bytea NOT NULL',
+    'with another name' => 'ALTER TABLE "taken@checkpoint" RENAME data TO bytes');
+for my $what (sort keys %odd) {
+    value(qq{CREATE TABLE "taken\@checkpoint" (step bigint NOT NULL, rows_hash bigint NOT NULL, part int NOT NULL, data bytea NOT NULL); $odd{$what}});
+    is(state_of(training('taken', 1, '"resume": true,')), '42501', "one $what is none of ours");
+    value('DROP TABLE "taken@checkpoint" CASCADE');
+}
+value('CREATE VIEW "taken@checkpoint" AS SELECT 1 AS step');
+is(state_of(training('taken', 1, '')), '42501', 'nor is a view');
+value('DROP VIEW "taken@checkpoint"');
 for my $columns ('data int NOT NULL', 'data bytea', 'data text NOT NULL') {
     value(qq{CREATE TABLE "taken\@checkpoint" (step bigint NOT NULL, rows_hash bigint NOT NULL, part int NOT NULL, $columns)});
     value(q{INSERT INTO "taken@checkpoint" (step, rows_hash, part, data) VALUES (1, 1, 0, } . ($columns eq 'data bytea' ? 'NULL' : "'7'") . ')');

@@ -167,6 +167,9 @@ trees(void)
     tree[7] = 0;
     CHECK_OK(&ctx, lm_label_tree_check(&ctx, tree, 5, &sound));
     CHECK(!sound);
+    tree[7] = 7;
+    fake_context(&ctx, &(fake_memory){.stop_at = 1});
+    CHECK_EQ_INT(lm_label_tree_check(&ctx, tree, 5, &sound), LM_CANCELLED);
 }
 
 /* ---- Refusals ---- */

@@ -394,6 +394,39 @@ varied_rows(void)
     free(options);
 }
 
+/* Words in lower case, the ends of long texts, and a base that has them. */
+static void
+lower_case(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, SENTIMENT, 0.02, 1),
+         *none = options_of(method, NULL, 0.02, 1);
+    lm_train_outcome made, again;
+    loaded_model loaded;
+    fake_source fake;
+    lm_source source;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    set_text(method, options, "vocabulary", "{\"lower_case\": true}");
+    set_text(method, options, "truncate", "pre");
+    CHECK_OK(&ctx, train(&ctx, method, options, NULL, &made));
+    source = source_of(&made, file_names, &fake);
+    CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+    {
+        lm_train_base base = {"sentiment@1", &source, file_names, 3, &loaded.model};
+
+        CHECK_OK(&ctx, train(&ctx, method, none, &base, &again));
+        free_outcome(&again);
+        CHECK_EQ_INT(train(&ctx, lm_method_find("regression", "layers"), none, &base, &again),
+                     LM_BAD_ARGUMENT);
+    }
+    loaded_close(&ctx, &loaded);
+    free_outcome(&made);
+    free(options);
+    free(none);
+}
+
 /* ---- Damaged folders ---- */
 
 #define CONFIG(rest)                                                             \
@@ -707,6 +740,48 @@ words_without_a_line(void)
     free(options);
 }
 
+static lm_status
+list_words(lm_context *ctx, const char *words, uint32_t unknown)
+{
+    lm_listed_words list = {"vocab.txt", NULL, "whitespace", true, unknown};
+    const lm_json *made;
+    lm_arena arena;
+    lm_status status;
+
+    lm_arena_init(&arena, ctx);
+    status = lm_json_parse(ctx, &arena, words, strlen(words), "vocab.txt", &list.words);
+    if (status == LM_OK)
+        status = lm_listed_words_tokenizer(ctx, &arena, &list, &made);
+    lm_arena_free(&arena);
+    return status;
+}
+
+/* Each piece of the tokenizer meets the end of the memory at some length of a word, and fails. */
+static void
+lists_without_memory(void)
+{
+    fake_memory memory = {.stop_at = 1};
+    lm_context ctx;
+
+    fake_context(&ctx, &memory);
+    CHECK_EQ_INT(list_words(&ctx, "[\"a\", \"b\"]", 1), LM_CANCELLED);
+    memory.stop_at = 0;
+    CHECK_EQ_INT(list_words(&ctx, "[\"a\", \"b\"]", 2), LM_INTERNAL);
+    for (int length = 1; length <= 256; length++) {
+        lm_status status = LM_NO_MEMORY;
+        char words[300];
+
+        snprintf(words, sizeof words, "[\"%0*d\", \"b\"]", length, 0);
+        for (int at = 1; status != LM_OK && at < 100; at++) {
+            memory = (fake_memory){.fail_at = at};
+            status = list_words(&ctx, words, 0);
+            CHECK(status == LM_OK || status == LM_NO_MEMORY);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
 static void
 vocabulary(void)
 {
@@ -855,12 +930,14 @@ static const unit_case cases[] = {
     {"nets tag tokens", tags_tokens},
     {"options that are refused", refused_options},
     {"rows in other words", varied_rows},
+    {"words in lower case", lower_case},
     {"damaged folders", damaged_folders},
     {"a cut section", cut_section},
     {"a window holds a token", small_window},
     {"damaged bytes", damaged_bytes},
     {"a vocabulary is Counter's", vocabulary},
     {"words without a line", words_without_a_line},
+    {"a list of words without memory", lists_without_memory},
     {"every allocation and poll may fail", failures},
     {"every read may fail", failing_reads},
 };

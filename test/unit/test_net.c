@@ -313,6 +313,14 @@ differences(void)
         for (size_t i = 0; i < out_rows(&w) * w.net.out; i++)
             dout[i] = number(99, i);
         CHECK_OK(&ctx, backward(&w));
+        {
+            const lm_net_weights weights = lm_net_store_weights(&w.store);
+            const lm_net_grads none = {NULL, NULL};
+
+            /* Nobody may want them. */
+            CHECK_OK(&ctx, lm_net_backward(&ctx, &w.net, &weights, &w.batch, w.room, &none));
+            weighed(&w);
+        }
         for (size_t i = 0; i < VOCABULARY; i++) {
             bool seen = false;
 
@@ -591,6 +599,16 @@ static const refusal refusals[] = {
     {"[{\"embedding\": 3}, {\"pool\": \"max\"}, {\"crf\": true}]", true, "layers[2].crf", "pooled"},
     {"[{\"embedding\": 3}, {\"crf\": true}, {\"linear\": 3}]", false, "layers[1].crf", "last"},
     {"[{\"embedding\": 3}, {\"layer_norm\": 3}]", true, "layers[1].layer_norm", "true"},
+    {"[{\"embedding\": 3}, {\"layer_norm\": false}]", true, "layers[1].layer_norm", "true"},
+    {"[{\"embedding\": \"3\"}]", true, "layers[0].embedding", "a whole number from 1"},
+    {"[{\"embedding\": 1e9}]", true, "layers[0].embedding", "a whole number from 1"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3, \"layers\": \"2\"}]", true, "layers[1].layers", "1 to 8"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3, \"layers\": 0}]", true, "layers[1].layers", "1 to 8"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3, \"layers\": 1.5}]", true, "layers[1].layers", "1 to 8"},
+    {"[{\"embedding\": 3}, {\"gru\": 3, \"dropout\": true}]", true, "layers[1].dropout", "0.99"},
+    {"[{\"embedding\": 3}, {\"pool\": \"max\", \"size\": 1}]", true, "layers[1].size", "no option"},
+    {"[{\"embedding\": 3}, {\"linear\": 3, \"activation\": \"loud\"}]", true,
+     "layers[1].activation", "none"},
 };
 
 static void
@@ -614,6 +632,35 @@ refused(void)
         if (!strstr(ctx.error.allowed, each->allowed))
             UNIT_FAIL("%s: allowed %s", each->layers, ctx.error.allowed);
     }
+    lm_arena_free(&arena);
+}
+
+/* More than a net has, and none at all. */
+static void
+counts_of_layers(void)
+{
+    const lm_net_source source = {"config.json", LM_BAD_MODEL, 10, true};
+    char text[4096] = "[{\"embedding\": 3}";
+    const lm_json *json;
+    lm_context ctx;
+    lm_arena arena;
+    lm_net net;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    for (int i = 1; i <= LM_NET_LAYERS_MAX; i++) {
+        strcat(text, ", {\"linear\": 3}");
+        if (i + 1 < LM_NET_LAYERS_MAX)
+            continue;
+        strcat(text, "]");
+        CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &json));
+        CHECK_EQ_INT(lm_net_make(&ctx, &arena, json, &source, &net),
+                     i < LM_NET_LAYERS_MAX ? LM_OK : LM_BAD_MODEL);
+        text[strlen(text) - 1] = '\0';
+    }
+    CHECK_STR(ctx.error.key, "layers");
+    CHECK_EQ_INT(lm_net_make(&ctx, &arena, NULL, &source, &net), LM_BAD_MODEL);
+    CHECK_STR(ctx.error.key, "layers");
     lm_arena_free(&arena);
 }
 
@@ -666,6 +713,51 @@ written(void)
     CHECK_STR(net.params[net.param_count - 1].name, "7.bias");
     lm_buffer_free(&first);
     lm_buffer_free(&second);
+    lm_arena_free(&arena);
+}
+
+/* Into a buffer with so much room and no memory beyond it. */
+static lm_status
+write_into(const lm_net *net, size_t room)
+{
+    fake_memory memory = {.fail_at = 2};
+    lm_context ctx;
+    lm_buffer out;
+    lm_status status;
+
+    fake_context(&ctx, &memory);
+    lm_buffer_init(&out, &ctx);
+    CHECK_OK(&ctx, lm_buffer_reserve(&out, 1024));
+    out.size = out.capacity - room;
+    status = lm_net_write(net, &out);
+    lm_buffer_free(&out);
+    CHECK_EQ_INT(memory.live, 0);
+    return status;
+}
+
+/* A description is written in many pieces: whichever meets the end of the memory, the call fails.
+ */
+static void
+written_without_memory(void)
+{
+    static const char text[] =
+        "[{\"embedding\": 4}, {\"bigru\": 8, \"dropout\": 0.25}, {\"pool\": \"max\"}, "
+        "{\"layer_norm\": true}, {\"linear\": 3, \"activation\": \"relu\"}]";
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 10, true};
+    const lm_json *json;
+    size_t room = 0;
+    lm_context ctx;
+    lm_arena arena;
+    lm_net net;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &json));
+    CHECK_OK(&ctx, lm_net_make(&ctx, &arena, json, &source, &net));
+    while (room < 1024 && write_into(&net, room) == LM_NO_MEMORY)
+        room++;
+    CHECK(room > 150 && room < 1024);
+    CHECK_OK(&ctx, write_into(&net, room));
     lm_arena_free(&arena);
 }
 
@@ -744,8 +836,10 @@ static const unit_case cases[] = {
     {"curves", curves},
     {"failures", failures},
     {"refused", refused},
+    {"counts_of_layers", counts_of_layers},
     {"too_large", too_large},
     {"written", written},
+    {"written_without_memory", written_without_memory},
     {"initial", initial},
     {"attention_weights", attention_weights},
 };

@@ -567,7 +567,26 @@ dropout_bits(void)
     lm_kernels_select(LM_LEVEL_COUNT - 1);
 }
 
+/* Where each schedule stands before, at and behind the end of its rise and of the run. */
+static void
+schedules(void)
+{
+    static const double wanted[][4] = {
+        {0.5, 1, 1, 1}, {0.5, 1, 0, 0}, {0.5, 1, 0, 0}, {0.5, 1, 0.25, 0.25}};
+    const lm_schedule run = {10, 2, 3, 0.5}, risen = {2, 2, 0, 0.5};
+    static const uint64_t at[] = {1, 2, 10, 11};
+
+    for (int kind = 0; lm_schedules[kind]; kind++) {
+        for (int i = 0; i < 3; i++)
+            CHECK_NEAR(lm_schedules[kind]->factor(&run, at[i]), wanted[kind][i], 1e-12);
+        CHECK(lm_schedules[kind]->factor(&run, at[3]) <= wanted[kind][3]);
+        CHECK_NEAR(lm_schedules[kind]->factor(&risen, 1), 0.5, 1e-12);
+    }
+    CHECK_NEAR(lm_schedules[3]->factor(&risen, 5), 1, 0);
+}
+
 static const unit_case cases[] = {
+    {"schedules", schedules},
     {"it_learns", it_learns},
     {"sparse_as_dense", sparse_as_dense},
     {"resumed_bits", resumed_bits},

@@ -287,14 +287,14 @@ pools(const reading *r)
 }
 
 /* What stands for a text where nobody says it. */
-static lm_status
+static void
 imply_pool(reading *r)
 {
     size_t at = r->count;
     lm_layer pool = {.place = -1, .said = "pool"};
 
     if (!r->source->by_text || pools(r))
-        return LM_OK;
+        return;
     while (at > 1 && r->layers[at - 1].kind->by_row)
         at--;
     (void)kind_named("pool", &pool.kind, &pool.both);
@@ -304,7 +304,6 @@ imply_pool(reading *r)
     memmove(r->layers + at + 1, r->layers + at, (r->count - at) * sizeof *r->layers);
     r->layers[at] = pool;
     r->count++;
-    return LM_OK;
 }
 
 /* Widths from the first layer to the last. */
@@ -407,7 +406,7 @@ lm_net_make(lm_context *ctx, lm_arena *arena, const lm_json *layers, const lm_ne
     if (!r.layers)
         return LM_NO_MEMORY;
     LM_TRY(read_layers(&r, layers));
-    LM_TRY(imply_pool(&r));
+    imply_pool(&r);
     LM_TRY(shape_layers(&r, net));
     net->layers = r.layers;
     net->layer_count = r.count;
