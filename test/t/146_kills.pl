@@ -1,6 +1,7 @@
 # 146_kills.pl - a job that is killed by kill -9 again and again, the postmaster and a backend (a session, who waits for workers,
-# a worker) by turns, and run again each time: at the end every good row was written exactly once for each text and version, every
-# bad one is listed, no process and no shared memory is left, and nothing is done again.
+# a worker) by turns, or whose server is stopped at once (pg_ctl -m immediate), and run again each time: at the end every good row
+# was written exactly once for each text and version, every bad one is listed, no process and no shared memory is left, and nothing
+# is done again.
 #
 # A kill comes when so many rows are done, at a random moment after that. It never comes after the end: rows behind a gate wait for
 # a lock that the test holds. LMTEXT_SEED draws other moments.
@@ -18,7 +19,7 @@ use Time::HiRes qw(sleep time);
 
 my $rows = effort(2_000, 20_000, 200_000);
 # Of the first version and of the second.
-my @kills = (effort(2, 5, 20), effort(1, 3, 7));
+my @kills = (effort(2, 5, 20), effort(2, 3, 7));
 my $node = start_node('kills', conf => "max_worker_processes = 6\nautovacuum = off\nlog_min_messages = warning\n");
 srand($ENV{LMTEXT_SEED} // 4711);
 
@@ -100,7 +101,7 @@ my @ways = (
     { who => 'a session', workers => 0, victim => sub { $_[0] } },
     { who => 'the postmaster', workers => 2 },
     { who => 'a worker', workers => 2, victim => sub { value(q{SELECT max(pid) FROM pg_stat_activity WHERE backend_type = 'lmtext job'}) } },
-    { who => 'the postmaster', workers => 0 },
+    { who => 'the server', workers => 0, stop => 1 },
     { who => 'who waits for workers', workers => 2, victim => sub { $_[0] } },
     { who => 'the postmaster', workers => 2 },
 );
@@ -138,9 +139,9 @@ sub kill_at
     }
     else
     {
-        $node->kill9;
+        $way->{stop} ? $node->stop('immediate') : $node->kill9;
         start_again();
-        pass("kill -9 of $way->{who} after $place rows: the server starts again");
+        pass(($way->{stop} ? 'an immediate stop' : "kill -9 of $way->{who}") . " after $place rows: the server starts again");
     }
     $spent{$version}{restarts} += time - $start;
     eval { $_->quit } for @sessions;
