@@ -6,6 +6,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
