@@ -115,6 +115,7 @@ def unchanged(connection, rows):
     done(connection)
     times = common.interleaved({"again": Work(lambda: connection.execute("CALL lmtext.run_job('bench')"), connection)})["again"]
     common.goal(f"seconds of a run over {rows:,} rows that have not changed", times.wall, most=1)
+    common.goal(f"processor seconds of a run over {rows:,} rows that have not changed", times.cpu, most=1)
     common.table("A run over rows that have not changed", ("rows", "seconds", "processor seconds"),
                  [(f"{rows:,}", f"{times.wall:.2f}", f"{times.cpu:.2f}")])
 
