@@ -89,6 +89,18 @@ def backend_seconds(pid):
     return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
+def server_seconds(connection):
+    """Processor seconds of a whole server: of its processes, and of those that have ended."""
+    stat = pathlib.Path(f"/proc/{connection.info.backend_pid}/stat").read_text()
+    postmaster = stat.rsplit(") ", 1)[1].split()[1]
+    fields = pathlib.Path(f"/proc/{postmaster}/stat").read_text().rsplit(") ", 1)[1].split()
+    spent = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    for pid in pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            spent += backend_seconds(pid)
+    return spent
+
+
 class Work:
     """Something to time. `server` is the connection whose backend does the work; without it, this
     process does, unless the work itself returns the processor seconds that it took elsewhere. `before`

@@ -290,6 +290,69 @@ CREATE TABLE keyless (id int UNIQUE NOT NULL, body text);
 \set VERBOSITY default
 SELECT lmtext.create_job('keyless', 'keyless', 'body', 'embed', 'm', 'v');
 \set VERBOSITY terse
+-- AFTER triggers: one that writes another table, for each row and for each statement, one that raises for a row, one that raises for the
+-- statement because of a row, one that is deferred to the end of the transaction. What failed has written nothing; a generated column follows.
+CREATE TABLE copied (id int, v real[]);
+CREATE TABLE counted_rows (n bigint);
+CREATE FUNCTION after_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO copied VALUES (NEW.id, NEW.v);
+    IF NEW.id = 5 THEN RAISE EXCEPTION 'not this row'; END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION after_statement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO counted_rows SELECT count(*) FROM new_rows;
+    IF EXISTS (SELECT FROM new_rows WHERE id = 8) THEN RAISE EXCEPTION 'not this statement'; END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION at_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.id = 11 AND NEW.v IS NOT NULL THEN RAISE EXCEPTION 'not at the end'; END IF;
+    RETURN NULL;
+END $$;
+CREATE TABLE after (id int PRIMARY KEY, body text, v real[], n int GENERATED ALWAYS AS (cardinality(v)) STORED);
+INSERT INTO after SELECT i, 'text ' || i FROM generate_series(1, 100) i;
+CREATE TABLE after_v (id int PRIMARY KEY, v real[]);
+SELECT lmtext.create_job('after', 'after', 'body', 'embed', 'm', 'v', '{"retries": 0}'),
+    lmtext.create_job('after aside', 'after', 'body', 'embed', 'm', 'v', '{"retries": 0, "side_table": "after_v", "batch_size": 30}');
+CREATE TRIGGER after_row AFTER UPDATE ON after FOR EACH ROW EXECUTE FUNCTION after_row();
+CREATE TRIGGER after_statement AFTER UPDATE ON after REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION after_statement();
+CREATE CONSTRAINT TRIGGER at_end AFTER UPDATE ON after DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_end();
+CALL lmtext.run_job('after');
+SELECT key, sqlstate, message FROM lmtext.job_errors WHERE job = 'after' ORDER BY key::int;
+SELECT count(v) AS vectors, count(*) FILTER (WHERE v = lmtext.embed(body, 'm')) AS right_ones, count(n) AS generated,
+    (SELECT count(*) FROM copied) AS copied, (SELECT count(DISTINCT id) FROM copied) AS once, (SELECT sum(n) FROM counted_rows) AS in_statements FROM after;
+-- Of a side table they are those of INSERT, and of UPDATE where the row is there.
+TRUNCATE copied, counted_rows;
+DROP TRIGGER after_row ON after;
+DROP TRIGGER after_statement ON after;
+CREATE TRIGGER after_row AFTER INSERT OR UPDATE ON after_v FOR EACH ROW EXECUTE FUNCTION after_row();
+CREATE TRIGGER after_insert AFTER INSERT ON after_v REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION after_statement();
+CREATE TRIGGER after_update AFTER UPDATE ON after_v REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION after_statement();
+CREATE CONSTRAINT TRIGGER at_end AFTER INSERT OR UPDATE ON after_v DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_end();
+CALL lmtext.run_job('after aside');
+UPDATE after SET body = 'other ' || id WHERE id > 90;
+CALL lmtext.run_job('after aside');
+SELECT key, sqlstate, message FROM lmtext.job_errors WHERE job = 'after aside' ORDER BY key::int;
+SELECT count(*) FILTER (WHERE a.v = lmtext.embed(body, 'm')) AS right_ones, (SELECT count(*) FROM copied) AS copied,
+    (SELECT sum(n) FROM counted_rows) AS in_statements FROM after_v a JOIN after USING (id);
+-- A deferred foreign key, of rows that a trigger inserts in the wrong order.
+CREATE TABLE target_of (id int PRIMARY KEY);
+CREATE TABLE refers (id int PRIMARY KEY REFERENCES target_of DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION refer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO refers VALUES (NEW.id);
+    IF NEW.id <> 3 THEN INSERT INTO target_of VALUES (NEW.id); END IF;
+    RETURN NULL;
+END $$;
+CREATE TABLE referring (id int PRIMARY KEY, body text);
+INSERT INTO referring SELECT i, 'text ' || i FROM generate_series(1, 6) i;
+SELECT lmtext.create_job('referring', 'referring', 'body', 'embed', 'm', 'v', '{"retries": 0}');
+CREATE TRIGGER refer AFTER UPDATE ON referring FOR EACH ROW EXECUTE FUNCTION refer();
+CALL lmtext.run_job('referring');
+SELECT key, sqlstate FROM lmtext.job_errors WHERE job = 'referring';
+SELECT count(*) FROM refers;
 -- A trigger of the side table that changes the value or keeps the row; a policy that refuses it.
 CREATE ROLE lmtext_test_pipelines;
 GRANT USAGE, CREATE ON SCHEMA test_pipelines TO lmtext_test_pipelines;

@@ -1225,6 +1225,7 @@ COMMENT ON FUNCTION lmtext_internal.note_error(lmtext.job, regclass[], bigint, b
 -- Claims rows behind a place, in order, that no other session has, and does them. A batch with a bad row is undone;
 -- its rows come again in groups of CAREFUL, and a group that fails in halves, down to the row, each in a subtransaction: so a
 -- transaction never has many. Where a write failed, what was computed is kept. `careful` is the last place of such a batch. After a deadlock (`failed`) what is left comes again.
+-- What is deferred to the end of the transaction is done with the rows that it belongs to: an error of COMMIT would end the run.
 CREATE FUNCTION lmtext_internal.do_batch(
     job lmtext.job, versions regclass[], compute text, write text, INOUT place bigint, INOUT careful bigint,
     OUT claimed integer, OUT done bigint, OUT errors bigint, OUT failed text)
@@ -1263,6 +1264,7 @@ BEGIN
     BEGIN
         EXECUTE compute INTO results USING places;
         EXECUTE write INTO done, errors USING places, versions, retries, again_at, results;
+        SET CONSTRAINTS ALL IMMEDIATE;
         place := last;
         RETURN;
     EXCEPTION WHEN assert_failure OR OTHERS THEN
@@ -1294,6 +1296,8 @@ BEGIN
                 EXECUTE compute INTO made USING part;
             END IF;
             EXECUTE write INTO part_done, part_errors USING part, versions, retries, again_at, made;
+            SET CONSTRAINTS ALL IMMEDIATE;
+            SET CONSTRAINTS ALL DEFERRED; -- what the next part leaves for its end
             done := done OPERATOR(pg_catalog.+) part_done;
             errors := errors OPERATOR(pg_catalog.+) part_errors;
             ranges := ranges[3:];

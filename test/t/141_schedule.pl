@@ -175,14 +175,15 @@ value('GRANT CONNECT ON DATABASE postgres TO PUBLIC; ALTER ROLE keeper NOLOGIN')
 make_due('skips');
 has_run('skips', 4, 'one whose owner may not log in');
 like(runs('skips', 'status, sqlstate'), $node->pg_version >= 17 ? qr/done\|$/ : qr/failed\|0A000$/, 'runs where the server can do that, or says so');
-value('ALTER ROLE keeper LOGIN; ALTER ROLE keeper SET lmtext.job_cpu_share = 1');
+value('ALTER ROLE keeper LOGIN; ALTER ROLE keeper SET lmtext.job_cpu_share = 1; ALTER ROLE keeper SET lmtext.job_nice = 7');
 owner('UPDATE slow SET v = NULL');
 make_due('slow');
 wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'lmtext job' AND wait_event = 'PgSleep' AND usename = 'keeper'}, 'a job rests between batches');
+is(getpriority(0, value(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'lmtext job'})), 7, 'and steps back for other processes');
 value(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'lmtext job'});
 has_run('slow', 2, 'a cancel');
 like(runs('slow', 'status, sqlstate'), qr/cancelled\|57014$/, 'ends a run until its next time');
-value('ALTER ROLE keeper RESET lmtext.job_cpu_share');
+value('ALTER ROLE keeper RESET lmtext.job_cpu_share; ALTER ROLE keeper RESET lmtext.job_nice');
 
 # ---- Workers, a queue ----
 

@@ -1,19 +1,26 @@
 # 146_kills.pl - a job that is killed by kill -9 again and again, the postmaster and a backend (a session, who waits for workers,
-# a worker) by turns, and run again each time: at the end every good row was written exactly once for each text and version, every
-# bad one is listed, no process and no shared memory is left, and nothing is done again.
+# a worker) by turns, or whose server is stopped at once (pg_ctl -m immediate), and run again each time: at the end every good row
+# was written exactly once for each text and version, every bad one is listed, no process and no shared memory is left, and nothing
+# is done again.
 #
 # A kill comes when so many rows are done, at a random moment after that. It never comes after the end: rows behind a gate wait for
 # a lock that the test holds. LMTEXT_SEED draws other moments.
+#
+# What the kills cost is told in seconds and in processor seconds of the whole server, beside runs that nobody disturbed; the start
+# of a killed server apart. With --long it is held to a tenth of the work and of the restarts of the run, each of which looks at the
+# table as a run with nothing to do: in processor time, since what a busy machine leaves of the clock does not count.
 use strict;
 use warnings;
 
 use Lmtext;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use POSIX ();
 use Time::HiRes qw(sleep time);
 
 my $rows = effort(2_000, 20_000, 200_000);
-my $kills = effort(3, 8, 20);
+# Of the first version and of the second.
+my @kills = (effort(2, 5, 20), effort(2, 3, 7));
 my $node = start_node('kills', conf => "max_worker_processes = 6\nautovacuum = off\nlog_min_messages = warning\n");
 srand($ENV{LMTEXT_SEED} // 4711);
 
@@ -44,21 +51,49 @@ SQL
     return;
 }
 
+# Processor seconds of a server: of its processes, and of those that have ended.
+sub server_seconds
+{
+    my $postmaster = postmaster();
+    my @fields = split ' ', slurp_file("/proc/$postmaster/stat") =~ s/^.*\) //sr;
+    my $sum = ($fields[13] + $fields[14]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+    for my $pid ($postmaster, split ' ', slurp_file("/proc/$postmaster/task/$postmaster/children"))
+    {
+        $sum += eval { processor_seconds($pid) } // 0;
+    }
+    return $sum;
+}
+
+# What a piece of work took: seconds, and processor seconds.
+sub taken
+{
+    my ($work) = @_;
+    my ($start, $before) = (time, server_seconds());
+    my @result = $work->();
+    return ({ clock => time - $start, processor => server_seconds() - $before }, @result);
+}
+
 sub run
 {
     my ($name, $workers) = @_;
-    my $start = time;
-    my ($done, $errors) = complaint("CALL lmtext.run_job('$name', $workers)") =~ /job "$name" ended: (\d+) rows done.*?(\d+) errors/
-      or die "the job $name does not end";
-    return (time - $start, $done, $errors);
+    return taken(sub {
+        my ($done, $errors) = complaint("CALL lmtext.run_job('$name', $workers)") =~ /job "$name" ended: (\d+) rows done.*?(\d+) errors/
+          or die "the job $name does not end";
+        return ($done, $errors);
+    });
 }
 
 # ---- Undisturbed ----
 
-fresh_job('quiet');
-my ($undisturbed) = run('quiet', 0);
-is(value('SELECT count(*) FROM written'), $rows * 0.99, 'undisturbed, every good row is written once');
-value('TRUNCATE written; DROP TRIGGER note ON quiet');
+# In one session and by two workers: the kills hit both by turns.
+my @undisturbed;
+for my $workers (0, 2)
+{
+    fresh_job("quiet$workers");
+    push @undisturbed, (run("quiet$workers", $workers))[0];
+    is(value('SELECT count(*) FROM written'), $rows * 0.99, "undisturbed, with $workers workers, every good row is written once");
+    value("TRUNCATE written; DROP TRIGGER note ON quiet$workers");
+}
 
 # ---- Kills ----
 
@@ -67,47 +102,49 @@ my @ways = (
     { who => 'a session', workers => 0, victim => sub { $_[0] } },
     { who => 'the postmaster', workers => 2 },
     { who => 'a worker', workers => 2, victim => sub { value(q{SELECT max(pid) FROM pg_stat_activity WHERE backend_type = 'lmtext job'}) } },
-    { who => 'the postmaster', workers => 0 },
+    { who => 'the server', workers => 0, stop => 1 },
     { who => 'who waits for workers', workers => 2, victim => sub { $_[0] } },
     { who => 'the postmaster', workers => 2 },
 );
-my ($running, $restarting) = (0, 0);
+my %spent = map { $_ => { clock => 0, processor => 0, restarts => 0 } } 1, 2;
 
-# Start the job and let it come to a place; rows behind it wait. Its processes.
+# Start the job and let it come to a place; rows behind it wait. Its processes, and what it took so far: without the session that
+# looks how far it is.
 sub come_to
 {
     my ($place, $workers) = @_;
     my ($runner, $keeper) = (session(), session());
-    $keeper->query('SELECT pg_advisory_lock(1)');
+    my $watcher = $keeper->query('SELECT pg_backend_pid() FROM pg_advisory_lock(1)');
     value("UPDATE stage SET gate = $place + " . int($rows / 25));
+    my ($start, $before) = (time, server_seconds() - processor_seconds($watcher));
     my $leader = begin_in($runner, "CALL lmtext.run_job('killed', $workers);");
-    value("DO \$\$ BEGIN WHILE (SELECT count(*) < $place FROM written WHERE version = (SELECT version FROM stage)) LOOP
+    $keeper->query("DO \$\$ BEGIN WHILE (SELECT count(*) < $place FROM written WHERE version = (SELECT version FROM stage)) LOOP
         PERFORM pg_sleep($rows / 1e6); END LOOP; END \$\$");
     sleep rand 0.05;
+    my $spent = { clock => time - $start, processor => server_seconds() - processor_seconds($watcher) - $before };
     my @pids = split /\n/, value(q{SELECT pid FROM pg_stat_activity WHERE backend_type IN ('lmtext job', 'client backend') AND pid <> pg_backend_pid()});
     is(scalar(@pids), 2 + $workers, "the job runs in @{[ 1 + $workers ]} processes");
-    return ($leader, \@pids, $runner, $keeper);
+    return ($leader, \@pids, $spent, $runner, $keeper);
 }
 
 sub kill_at
 {
-    my ($place, $way) = @_;
-    my $start = time;
-    my ($leader, $pids, @sessions) = come_to($place, $way->{workers});
+    my ($place, $way, $version) = @_;
+    my ($leader, $pids, $spent, @sessions) = come_to($place, $way->{workers});
     my @segments = shared_segments();
-    $running += time - $start;
+    my $start = time;
+    $spent{$version}{$_} += $spent->{$_} for keys %$spent;
     if ($way->{victim})
     {
-        $start = time;
         crash($way->{victim}->($leader), "kill -9 of $way->{who} after $place rows: the server restarts");
-        $restarting += time - $start;
     }
     else
     {
-        $node->kill9;
-        $restarting += start_again();
-        pass("kill -9 of $way->{who} after $place rows: the server starts again");
+        $way->{stop} ? $node->stop('immediate') : $node->kill9;
+        start_again();
+        pass(($way->{stop} ? 'an immediate stop' : "kill -9 of $way->{who}") . " after $place rows: the server starts again");
     }
+    $spent{$version}{restarts} += time - $start;
     eval { $_->quit } for @sessions;
     seconds_until(sub { !kill 0, @$pids });
     expect_restart();
@@ -143,29 +180,30 @@ sub killed_and_done
     my $share = $rows * 0.9 / @ways;
     for my $n (0 .. $#ways)
     {
-        kill_at(int($share * ($n + 0.2 + rand 0.6)), $ways[$n]);
+        kill_at(int($share * ($n + 0.2 + rand 0.6)), $ways[$n], $version);
     }
     value('UPDATE stage SET gate = 2147483647');
-    my ($seconds) = run('killed', 2);
-    $running += $seconds;
+    my ($spent) = run('killed', 2);
+    $spent{$version}{$_} += $spent->{$_} for keys %$spent;
     done_once($version, $rows * 0.99);
     return;
 }
 
-my $first = int($kills * 2 / 3);
 fresh_job('killed');
-killed_and_done(1, map { $ways[ $_ % @ways ] } 0 .. $first - 1);
+killed_and_done(1, map { $ways[ $_ % @ways ] } 0 .. $kills[0] - 1);
+my @idle;
 for my $workers (0, 2)
 {
-    my ($seconds, @did) = run('killed', $workers);
+    my ($spent, @did) = run('killed', $workers);
     is("@did", '0 0', "a second run, with $workers workers, does nothing");
+    push @idle, $spent->{processor};
 }
 done_once(1, $rows * 0.99);
 value(q{UPDATE killed SET body = body || ' again' WHERE id % 20 = 1});
 is((run('killed', 2))[1], $rows * 0.05, 'other texts of a twentieth are a twentieth of the work');
 done_once(1, $rows * 1.04);
 value(q{SELECT lmtext.deploy('m', 2); UPDATE stage SET version = 2});
-killed_and_done(2, map { $ways[ $_ % @ways ] } $first .. $kills - 1);
+killed_and_done(2, map { $ways[ $_ % @ways ] } $kills[0] .. $kills[0] + $kills[1] - 1);
 # What a batch writes is looked up, not joined in a loop: a large batch takes no square of its rows. (No statistics say how many
 # rows a step of the statement has.)
 like(value(q{DO $$ BEGIN EXECUTE format('PREPARE w (bigint[], %s, int, timestamptz, lmtext_internal.job_result[]) AS %s',
@@ -173,6 +211,11 @@ like(value(q{DO $$ BEGIN EXECUTE format('PREPARE w (bigint[], %s, int, timestamp
         lmtext_internal.write_statement(lmtext_internal.own_job('killed'))); END $$;
     EXPLAIN (VERBOSE, COSTS OFF) EXECUTE w('{1,2}', NULL, 0, now(), '{}')}), qr/hashed SubPlan/, 'the statement that writes a batch');
 safe('kills');
-diag(sprintf '%d rows, undisturbed with one session: %.1f s; two versions, killed %d times: %.1f s, and %.1f s of restarts',
-    $rows, $undisturbed, $kills, $running, $restarting);
+my ($normal, $again) = map { ($_->[0] + $_->[1]) / 2 } [ map { $_->{processor} } @undisturbed ], \@idle;
+cmp_ok($spent{1}{processor}, '<', 1.1 * ($normal + $kills[0] * $again), "$kills[0] kills cost less than a tenth beside the work and the restarts")
+  if effort(0, 0, 1);
+diag(sprintf '%d rows, undisturbed: %.1f s in one session, %.2f s of processor time; %.1f s by two workers, %.2f s; with nothing to do %.2f s', $rows,
+    (map { ($_->{clock}, $_->{processor}) } @undisturbed), $again);
+diag(sprintf 'version %d, killed %d times: %.1f s, %.2f s of processor time, and %.1f s until servers were back', $_, $kills[ $_ - 1 ],
+    @{ $spent{$_} }{qw(clock processor restarts)}) for 1, 2;
 done();

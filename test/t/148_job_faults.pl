@@ -16,6 +16,21 @@ my $texts = q{'Zq9' || 'confidential' || 'Zq9'};    # statements are in the log 
 value(q{CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'});
 value(qq{CREATE EXTENSION lmtext; SELECT lmtext.import_model('m', '$tiny')}, $_) for qw(bytes postgres);
 
+# A model whose vector of "cat" is so large that sums of it are not finite.
+sub overflowing
+{
+    my $folder = variant($tiny, 1);
+    open my $file, '+<:raw', "$folder/model.safetensors" or die "weights of $folder: $!";
+    read $file, my $head, 8 + 65536;
+    my $length = unpack 'Q<', $head;
+    my ($rows) = substr($head, 8, $length) =~ /"embeddings.word_embeddings.weight":\{"dtype":"F32","shape":\[\d+,36\],"data_offsets":\[(\d+),/ or die 'no embeddings';
+    my ($cat) = slurp_file("$folder/tokenizer.json") =~ /"cat": (\d+)/ or die 'no cat';
+    seek $file, 8 + $length + $rows + $cat * 36 * 4, 0;
+    print {$file} pack('f<', 3e38) x 36;
+    close $file or die "weights of $folder: $!";
+    return $folder;
+}
+
 # Lines of the log since a place of it.
 sub log_lines
 {
@@ -24,25 +39,27 @@ sub log_lines
     return @lines;
 }
 
-# ---- One row in a hundred is bad ----
+# ---- One row in a hundred is bad: too long, invalid bytes, refused by a constraint, a vector that is not finite ----
 
 {
     my $rows = effort(1200, 10_000, 10_000);
+    my $overflowing = overflowing();
     value(<<"SQL", 'bytes');
-CREATE TABLE doc (id int PRIMARY KEY, body text, at_once xid8, v real[], CHECK (v IS NULL OR id % 300 <> 2));
-INSERT INTO doc SELECT i, $texts || ' ' || i || CASE WHEN i % 300 = 0 THEN repeat(' ' || $texts, 300) WHEN i % 300 = 1 THEN E' \\xe4\\xff' ELSE '' END
+SELECT lmtext.import_model('overflowing', '$overflowing');
+CREATE TABLE doc (id int PRIMARY KEY, body text, at_once xid8, v real[], CHECK (v IS NULL OR id % 400 <> 2));
+INSERT INTO doc SELECT i, $texts || ' ' || i || CASE i % 400 WHEN 0 THEN repeat(' ' || $texts, 300) WHEN 1 THEN E' \\xe4\\xff' WHEN 3 THEN ' cat' ELSE '' END
     FROM generate_series(1, $rows) i;
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at_once := pg_current_xact_id(); RETURN NEW; END';
 CREATE TRIGGER note BEFORE UPDATE ON doc FOR EACH ROW EXECUTE FUNCTION note();
-SELECT lmtext.create_job('nightly', 'doc', 'body', 'embed', 'm', 'v', '{"on_long": "error", "retries": 0, "batch_size": 200}');
+SELECT lmtext.create_job('nightly', 'doc', 'body', 'embed', 'overflowing', 'v', '{"on_long": "error", "retries": 0, "batch_size": 200}');
 SQL
     my $from = -s $node->logfile;
     value(q{CALL lmtext.run_job('nightly')}, 'bytes');
     my @lines = log_lines($from);
-    my $bad = value('SELECT count(*) FROM doc WHERE id % 300 < 3', 'bytes');
-    is(value('SELECT count(v) FROM doc WHERE id % 300 >= 3', 'bytes'), $rows - $bad, 'all good rows are done');
-    is(value('SELECT count(v) FROM doc WHERE id % 300 < 3', 'bytes'), 0, 'no bad one is');
-    is(value(q{SELECT count(*), count(DISTINCT e.key), bool_and(e.sqlstate = (ARRAY['54000', '22021', '23514'])[1 + d.id % 300])
+    my $bad = value('SELECT count(*) FROM doc WHERE id % 400 < 4', 'bytes');
+    is(value('SELECT count(v) FROM doc WHERE id % 400 >= 4', 'bytes'), $rows - $bad, 'all good rows are done');
+    is(value('SELECT count(v) FROM doc WHERE id % 400 < 4', 'bytes'), 0, 'no bad one is');
+    is(value(q{SELECT count(*), count(DISTINCT e.key), bool_and(e.sqlstate = (ARRAY['54000', '22021', '23514', '22P03'])[1 + d.id % 400])
         FROM lmtext.job_errors e JOIN doc d ON d.id = e.key::int}, 'bytes'), "$bad|$bad|t", 'and each is listed with its SQLSTATE');
     cmp_ok(value(q{SELECT max(n) FROM (SELECT count(DISTINCT xmin::text) AS n FROM doc WHERE v IS NOT NULL GROUP BY at_once) t}, 'bytes'), '<=', 64,
         'no transaction has more subtransactions than a snapshot has room for');

@@ -120,12 +120,6 @@ datum_of(const lmtext_query_field *field, lmtext_column_kind kind)
     return datum;
 }
 
-static void
-refuse_settings(const sample *s, int sqlstate, const char *must)
-{
-    ereport(ERROR, (errcode(sqlstate), errmsg("settings of %s must %s", s->metric->name, must)));
-}
-
 /* Those of the first row are kept, with what they point to; others must be the same. */
 static void
 take_settings(sample *s, const lmtext_query *reader, const lmtext_query_row *row)
@@ -136,12 +130,13 @@ take_settings(sample *s, const lmtext_query *reader, const lmtext_query_row *row
         lm_metric_value setting;
 
         if (datum.isnull)
-            refuse_settings(s, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
+            lmtext_refuse_settings(s->metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
         lmtext_metric_setting(datum.value, s->types[column], s->labels, &setting);
         if (!s->has_settings)
             lmtext_metric_setting(datum.value, s->types[column], s->labels, &s->settings[i]);
         else if (!lmtext_same_setting(&setting, &s->settings[i]))
-            refuse_settings(s, ERRCODE_INVALID_PARAMETER_VALUE, "be the same in all rows");
+            lmtext_refuse_settings(s->metric, ERRCODE_INVALID_PARAMETER_VALUE,
+                                   "be the same in all rows");
     }
     if (!s->has_settings && s->metric->check != NULL)
         lmtext_check(&s->call, s->metric->check(&s->call.ctx, s->settings), NULL);

@@ -17,6 +17,8 @@ lm_metric_value lmtext_metric_one_text(Datum datum);
 /* The same of a setting, which has bytes whatever its type. */
 void lmtext_metric_setting(Datum datum, lm_metric_type type, lmtext_labels *labels,
                            lm_metric_value *setting);
+/* "tokenizer, smooth and lowercase of bleu must not be null" */
+void lmtext_refuse_settings(const lm_metric *metric, int sqlstate, const char *must);
 /* One that was not given equals only itself. */
 bool lmtext_same_setting(const lm_metric_value *a, const lm_metric_value *b);
 /* The result of counts, of labels (which may be NULL) in the order of their type where that

@@ -343,9 +343,8 @@ argument_value(FunctionCallInfo fcinfo, int argno, lm_metric_type type, lmtext_l
 
 /* ---- Settings ---- */
 
-/* "tokenizer, smooth and lowercase of bleu must not be null" */
-static void
-refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
+void
+lmtext_refuse_settings(const lm_metric *metric, int sqlstate, const char *must)
 {
     StringInfoData names;
 
@@ -399,7 +398,7 @@ read_settings(FunctionCallInfo fcinfo, const lm_metric *metric, int first, lmtex
     memset(settings, 0, LM_METRIC_SETTINGS_MAX * sizeof *settings);
     for (int i = 0; first + i < PG_NARGS(); i++) {
         if (PG_ARGISNULL(first + i))
-            refuse_settings(metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
+            lmtext_refuse_settings(metric, ERRCODE_NULL_VALUE_NOT_ALLOWED, "not be null");
         lmtext_metric_setting(PG_GETARG_DATUM(first + i), metric->settings[i].type, labels,
                               &settings[i]);
     }
@@ -434,8 +433,8 @@ keep_settings(metric_state *state, const lm_metric_value *settings)
     }
     for (int i = 0; i < count; i++)
         if (!lmtext_same_setting(&state->settings[i], &settings[i]))
-            refuse_settings(state->metric, ERRCODE_INVALID_PARAMETER_VALUE,
-                            "be the same in all rows");
+            lmtext_refuse_settings(state->metric, ERRCODE_INVALID_PARAMETER_VALUE,
+                                   "be the same in all rows");
 }
 
 /* Keep the settings of the first row, and see that later rows say the same. */

@@ -21,7 +21,6 @@
 #include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
-#include "parser/parse_relation.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
@@ -184,17 +183,6 @@ read_column(lmtext_row_text *source, Relation relation, const char *name)
 
 /* ---- Expressions ---- */
 
-/* In pg_catalog alone; temporary tables last, so that none of them comes first. */
-static int
-restrict_path(void)
-{
-    int level = NewGUCNestLevel();
-
-    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                      GUC_ACTION_SAVE, true, 0, false);
-    return level;
-}
-
 /*
  * The copy of the row's description is nobody's reference. SQL functions are inlined under the
  * session's own search_path, as they run.
@@ -204,7 +192,7 @@ read_expressions(lmtext_row_text *source, Relation relation, List *elements, con
                  MemoryContext memory)
 {
     List *expressions = NIL;
-    int level = restrict_path();
+    int level = lmtext_restrict_search_path();
     MemoryContext caller;
     ListCell *cell;
 
@@ -230,16 +218,10 @@ read_expressions(lmtext_row_text *source, Relation relation, List *elements, con
 static Node *
 analyze(Relation relation, Node *element, const char *query)
 {
-    ParseState *parse = make_parsestate(NULL);
-    Node *expression;
-    Oid type;
+    ParseState *parse = lmtext_expression_parsestate(relation, query);
+    Node *expression = transformExpr(parse, element, EXPR_KIND_GENERATED_COLUMN);
+    Oid type = exprType(expression);
 
-    parse->p_sourcetext = query;
-    addNSItemToQuery(
-        parse, addRangeTableEntryForRelation(parse, relation, AccessShareLock, NULL, false, true),
-        true, true, true);
-    expression = transformExpr(parse, element, EXPR_KIND_GENERATED_COLUMN);
-    type = exprType(expression);
     expression = coerce_to_target_type(parse, expression, type, TEXTOID, -1, COERCION_IMPLICIT,
                                        COERCE_IMPLICIT_CAST, -1);
     if (expression == NULL)

@@ -15,17 +15,10 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_coerce.h"
-#include "parser/parse_collate.h"
-#include "parser/parse_expr.h"
-#include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
 #include "base/sentence.h"
@@ -33,6 +26,7 @@
 #include "pg/compat.h"
 #include "pg/glue/expr.h"
 #include "pg/glue/glue.h"
+#include "pg/glue/relation.h"
 #include "pg/service/kept.h"
 #include "search/distance.h"
 
@@ -42,104 +36,26 @@ PG_FUNCTION_INFO_V1(lmtext_sentences);
 PG_FUNCTION_INFO_V1(lmtext_cosines);
 PG_FUNCTION_INFO_V1(lmtext_write_calibration);
 
-static void
-check_there(Oid relid)
-{
-    if (get_rel_name(relid) == NULL)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("relation with OID %u does not exist", relid)));
-}
-
-/* What is said of columns, and the lock, are for who may read one of them. */
-static Relation
-open_readable(Oid relid)
-{
-    Oid role = GetUserId();
-
-    check_there(relid);
-    if (pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK &&
-        pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
-        aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
-                       get_rel_name(relid));
-    return table_open(relid, AccessShareLock);
-}
-
 /* ---- Filters ---- */
 
-#define SELECT_AND "SELECT "
-
-/* Where an error is, in the filter and not in the statement that called us. */
-static void
-relocate(void *filter)
-{
-    int at = geterrposition();
-
-    errcontext("filter of a search");
-    if (at <= (int)strlen(SELECT_AND))
-        return;
-    errposition(0);
-    internalerrposition(at - (int)strlen(SELECT_AND));
-    internalerrquery(filter);
-}
-
-static Node *
-parse(const char *filter)
-{
-    List *targets = lmtext_plain_targets(psprintf(SELECT_AND "%s", filter));
-
-    if (list_length(targets) != 1 || linitial_node(ResTarget, targets)->name != NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_SYNTAX_ERROR),
-                 errmsg("a filter must be one boolean expression over columns"),
-                 errhint("For example: filter => 'section = ''graphics'' AND year > 2020'.")));
-    return linitial_node(ResTarget, targets)->val;
-}
-
-/* Neither subqueries nor aggregates, window functions or sets. */
-static Node *
-analyze(Relation relation, const char *filter)
-{
-    ParseState *state = make_parsestate(NULL);
-    Node *node;
-
-    state->p_sourcetext = psprintf(SELECT_AND "%s", filter);
-    addNSItemToQuery(
-        state, addRangeTableEntryForRelation(state, relation, AccessShareLock, NULL, true, true),
-        true, true, true);
-    node = transformExpr(state, parse(filter), EXPR_KIND_ALTER_COL_TRANSFORM);
-    node = coerce_to_boolean(state, node, "filter");
-    assign_expr_collations(state, node);
-    free_parsestate(state);
-    return node;
-}
-
-/* Under pg_catalog alone, so that every other name is qualified; columns are those of `alias`. */
-static char *
-qualified_text(Relation relation, Node *node, const char *alias)
-{
-    int level = NewGUCNestLevel();
-    char *text;
-
-    set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-                      true, 0, false);
-    text = deparse_expression(node, deparse_context_for(alias, RelationGetRelid(relation)), true,
-                              false);
-    AtEOXact_GUC(true, level);
-    return text;
-}
+static const lmtext_expression_kind filter_kind = {
+    .type = BOOLOID,
+    .name = "filter",
+    .context = "filter of a search",
+    .refusal = "a filter must be one boolean expression over columns",
+    .hint = "For example: filter => 'section = ''graphics'' AND year > 2020'.",
+};
 
 /* parse_filter(relation, filter, alias): the filter's text for a statement. */
 Datum
 lmtext_parse_filter(PG_FUNCTION_ARGS)
 {
-    Relation relation = open_readable(PG_GETARG_OID(0));
+    Relation relation = lmtext_relation_open_readable(PG_GETARG_OID(0));
     char *filter = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    ErrorContextCallback callback = {error_context_stack, relocate, filter};
     char *alias = text_to_cstring(PG_GETARG_TEXT_PP(2)), *expression;
 
-    error_context_stack = &callback;
-    expression = qualified_text(relation, analyze(relation, filter), alias);
-    error_context_stack = callback.previous;
+    expression = lmtext_expression_text(
+        relation, lmtext_expression_analyze(relation, filter, &filter_kind), alias);
     table_close(relation, NoLock);
     PG_RETURN_TEXT_P(cstring_to_text(expression));
 }
@@ -150,7 +66,7 @@ lmtext_parse_filter(PG_FUNCTION_ARGS)
 Datum
 lmtext_column_versions(PG_FUNCTION_ARGS)
 {
-    Relation relation = open_readable(PG_GETARG_OID(0));
+    Relation relation = lmtext_relation_open_readable(PG_GETARG_OID(0));
     AttrNumber column =
         get_attnum(RelationGetRelid(relation), NameStr(*DatumGetName(PG_GETARG_DATUM(1))));
     List *kept = NIL;
@@ -269,6 +185,14 @@ write_as_owner(int count, Oid *types, Datum *values)
     SPI_execute_with_args(write_command, count, types, values, NULL, false, 0);
     SetUserIdAndSecContext(user, context);
     SPI_finish();
+}
+
+static void
+check_there(Oid relid)
+{
+    if (get_rel_name(relid) == NULL)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relid)));
 }
 
 /* write_calibration(relation, column, model, neighbours, quantile, threshold, sampled, rows) */

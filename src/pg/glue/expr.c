@@ -1,15 +1,24 @@
 /*
- * expr.c - arguments of calls and whether they change, and lists of expressions; the contract is in
- * expr.h.
+ * expr.c - arguments of calls and whether they change, and expressions that a user has written; the
+ * contract is in expr.h.
  */
 #include "postgres.h"
 
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
 
 #include "pg/glue/expr.h"
 
@@ -131,4 +140,113 @@ lmtext_plain_targets(const char *query)
             return NIL;
     }
     return select->targetList;
+}
+
+/* ---- One expression over the columns of a relation ---- */
+
+#define SELECT_AND "SELECT "
+
+typedef struct written_expression {
+    const lmtext_expression_kind *kind;
+    const char *text;
+} written_expression;
+
+static void
+relocate(void *opaque)
+{
+    const written_expression *written = opaque;
+    int at = geterrposition();
+
+    if (written->kind->context != NULL)
+        errcontext("%s", written->kind->context);
+    if (at <= (int)strlen(SELECT_AND))
+        return;
+    errposition(0);
+    internalerrposition(at - (int)strlen(SELECT_AND));
+    internalerrquery(written->text);
+}
+
+static Node *
+parse_one(const char *query, const lmtext_expression_kind *kind)
+{
+    List *targets = lmtext_plain_targets(query);
+
+    if (list_length(targets) != 1 || linitial_node(ResTarget, targets)->name != NULL)
+        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("%s", kind->refusal),
+                        kind->hint != NULL ? errhint("%s", kind->hint) : 0));
+    return linitial_node(ResTarget, targets)->val;
+}
+
+static Node *
+cast_to(Oid type, Node *node)
+{
+    TypeCast *cast = makeNode(TypeCast);
+
+    cast->arg = node;
+    cast->typeName = makeTypeNameFromOid(type, -1);
+    cast->location = -1;
+    return (Node *)cast;
+}
+
+static Node *
+transform(ParseState *state, const lmtext_expression_kind *kind)
+{
+    Node *node = parse_one(state->p_sourcetext, kind);
+
+    if (kind->type != BOOLOID)
+        node = cast_to(kind->type, node);
+    node = transformExpr(state, node, EXPR_KIND_ALTER_COL_TRANSFORM);
+    if (kind->type == BOOLOID)
+        node = coerce_to_boolean(state, node, kind->name);
+    assign_expr_collations(state, node);
+    return node;
+}
+
+ParseState *
+lmtext_expression_parsestate(Relation relation, const char *query)
+{
+    ParseState *state = make_parsestate(NULL);
+
+    state->p_sourcetext = query;
+    addNSItemToQuery(
+        state, addRangeTableEntryForRelation(state, relation, AccessShareLock, NULL, true, true),
+        true, true, true);
+    return state;
+}
+
+Node *
+lmtext_expression_analyze(Relation relation, const char *text, const lmtext_expression_kind *kind)
+{
+    written_expression written = {kind, text};
+    ErrorContextCallback callback = {error_context_stack, relocate, &written};
+    ParseState *state = lmtext_expression_parsestate(relation, psprintf(SELECT_AND "%s", text));
+    Node *node;
+
+    error_context_stack = &callback;
+    node = transform(state, kind);
+    error_context_stack = callback.previous;
+    free_parsestate(state);
+    return node;
+}
+
+int
+lmtext_restrict_search_path(void)
+{
+    int level = NewGUCNestLevel();
+
+    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                      GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
+char *
+lmtext_expression_text(Relation relation, Node *node, const char *alias)
+{
+    int level = lmtext_restrict_search_path();
+    const char *name = alias != NULL ? alias : RelationGetRelationName(relation);
+    char *text = deparse_expression(node, deparse_context_for(name, RelationGetRelid(relation)),
+                                    alias != NULL, false);
+
+    AtEOXact_GUC(true, level);
+    return text;
 }

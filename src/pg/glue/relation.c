@@ -4,7 +4,14 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/table.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
 
+#include "pg/compat.h"
 #include "pg/glue/relation.h"
 
 Relation
@@ -16,4 +23,17 @@ lmtext_relation_open(Oid relid, LOCKMODE lock)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                         errmsg("relation with OID %u does not exist", relid)));
     return relation;
+}
+
+Relation
+lmtext_relation_open_readable(Oid relid)
+{
+    Oid role = GetUserId();
+
+    if (pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK &&
+        pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK &&
+        !LMTEXT_OWNS_TABLE(relid, role))
+        aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
+                       get_rel_name(relid));
+    return table_open(relid, AccessShareLock);
 }

@@ -12,4 +12,8 @@
 /* relation_open, but 42P01 where there is no such relation (XX000 there). */
 Relation lmtext_relation_open(Oid relid, LOCKMODE lock);
 
+/* A table for who may read one of its columns, or owns it: what is said of columns, and the lock,
+ * are not for others (42501). */
+Relation lmtext_relation_open_readable(Oid relid);
+
 #endif

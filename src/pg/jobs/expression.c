@@ -16,15 +16,10 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/params.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_collate.h"
-#include "parser/parse_expr.h"
-#include "parser/parse_relation.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -33,109 +28,34 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
-#include "utils/ruleutils.h"
 
 #include "pg/compat.h"
 #include "pg/glue/expr.h"
-
-#define SELECT_AND "SELECT "
-
-/* What is said of columns, and the lock, are for who may read one of them, or owns the table. */
-static Relation
-open_readable(Oid relid)
-{
-    Oid role = GetUserId();
-
-    if (pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK &&
-        pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK &&
-        !LMTEXT_OWNS_TABLE(relid, role))
-        aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
-                       get_rel_name(relid));
-    return table_open(relid, AccessShareLock);
-}
+#include "pg/glue/relation.h"
 
 /* ---- Reading ---- */
 
-/* Where an error is, in the expression and not in the statement that called us. */
-static void
-relocate(void *expression)
-{
-    int at = geterrposition();
+static const lmtext_expression_kind text_kind = {
+    .type = TEXTOID,
+    .name = "text",
+    .refusal = "the text of a job must be one expression over columns",
+};
 
-    if (at <= (int)strlen(SELECT_AND))
-        return;
-    errposition(0);
-    internalerrposition(at - (int)strlen(SELECT_AND));
-    internalerrquery(expression);
-}
-
-static Node *
-parse(const char *expression)
-{
-    List *targets = lmtext_plain_targets(psprintf(SELECT_AND "%s", expression));
-
-    if (list_length(targets) != 1 || linitial_node(ResTarget, targets)->name != NULL)
-        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-                        errmsg("the text of a job must be one expression over columns")));
-    return linitial_node(ResTarget, targets)->val;
-}
-
-/* As text; neither subqueries nor aggregates, window functions or sets. */
 static Node *
 analyze(Relation relation, const char *expression)
 {
-    ParseState *state = make_parsestate(NULL);
-    ErrorContextCallback callback = {error_context_stack, relocate, (void *)expression};
-    TypeCast *text = makeNode(TypeCast);
-    Node *node;
-
-    error_context_stack = &callback;
-    state->p_sourcetext = psprintf(SELECT_AND "%s", expression);
-    addNSItemToQuery(
-        state, addRangeTableEntryForRelation(state, relation, AccessShareLock, NULL, false, true),
-        true, true, true);
-    text->arg = parse(expression);
-    text->typeName = makeTypeNameFromOid(TEXTOID, -1);
-    text->location = -1;
-    node = transformExpr(state, (Node *)text, EXPR_KIND_ALTER_COL_TRANSFORM);
-    assign_expr_collations(state, node);
-    error_context_stack = callback.previous;
-    free_parsestate(state);
-    return node;
-}
-
-/* Under pg_catalog alone, until AtEOXact_GUC; temporary tables last. */
-static int
-restrict_search_path(void)
-{
-    int level = NewGUCNestLevel();
-
-    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                      GUC_ACTION_SAVE, true, 0, false);
-    return level;
+    return lmtext_expression_analyze(relation, expression, &text_kind);
 }
 
 /* An expression that was kept. It is planned under the session's own path, as SQL functions run. */
 static Node *
 analyze_kept(Relation relation, const char *expression)
 {
-    int level = restrict_search_path();
+    int level = lmtext_restrict_search_path();
     Node *node = analyze(relation, expression);
 
     AtEOXact_GUC(true, level);
     return node;
-}
-
-static char *
-kept_form(Relation relation, Node *node)
-{
-    int level = restrict_search_path();
-    char *kept = deparse_expression(
-        node, deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation)),
-        false, false);
-
-    AtEOXact_GUC(true, level);
-    return kept;
 }
 
 /* Numbers of the columns that an expression uses, in their order. */
@@ -187,7 +107,7 @@ PG_FUNCTION_INFO_V1(lmtext_parse_text);
 Datum
 lmtext_parse_text(PG_FUNCTION_ARGS)
 {
-    Relation relation = open_readable(PG_GETARG_OID(0));
+    Relation relation = lmtext_relation_open_readable(PG_GETARG_OID(0));
     char *expression = text_to_cstring(PG_GETARG_TEXT_PP(1));
     Node *node =
         PG_GETARG_BOOL(2) ? analyze_kept(relation, expression) : analyze(relation, expression);
@@ -198,7 +118,7 @@ lmtext_parse_text(PG_FUNCTION_ARGS)
     if (contain_volatile_functions(planned(node)))
         ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                         errmsg("the text of a job cannot use a volatile function")));
-    values[0] = CStringGetTextDatum(kept_form(relation, node));
+    values[0] = CStringGetTextDatum(lmtext_expression_text(relation, node, NULL));
     values[1] = names_of(relation, columns_of(node));
     table_close(relation, NoLock);
     get_call_result_type(fcinfo, NULL, &row);
@@ -268,7 +188,7 @@ prepare(FunctionCallInfo fcinfo)
     if (!get_fn_expr_arg_stable(fcinfo->flinfo, 0) || !get_fn_expr_arg_stable(fcinfo->flinfo, 1))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("the table and the expression must be the same for all rows")));
-    relation = open_readable(PG_GETARG_OID(0));
+    relation = lmtext_relation_open_readable(PG_GETARG_OID(0));
     node = analyze_kept(relation, text_to_cstring(PG_GETARG_TEXT_PP(1)));
     columns = columns_of(node);
     prepared->memory = memory;

@@ -15,6 +15,7 @@
 bool lmtext_scheduler = true;
 int lmtext_job_naptime = 60;
 int lmtext_max_scheduled_jobs = 2;
+int lmtext_job_nice = 0;
 static int job_cpu_share = 100; /* read by lmtext_internal.rest_since */
 
 static void
@@ -49,6 +50,10 @@ lmtext_jobs_init(void)
                    "Sets the percentage of the time that a job works; it sleeps for the rest.",
                    "It sleeps behind each batch.", &job_cpu_share, 100, 1, 100, PGC_USERSET, 0,
                    NULL, NULL, NULL);
+    LMTEXT_SETTING(Int, "lmtext.job_nice",
+                   "Sets how much a worker of a job steps back for other processes.",
+                   "It is the nice value of the operating system; a worker takes it at its start.",
+                   &lmtext_job_nice, 0, 0, 19, PGC_USERSET, 0, NULL, NULL, NULL);
     lmtext_board_init();
     if (process_shared_preload_libraries_in_progress)
         register_launcher();

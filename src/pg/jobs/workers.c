@@ -9,6 +9,8 @@
 #include "postgres.h"
 #include "fmgr.h"
 
+#include <sys/resource.h>
+
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -29,6 +31,7 @@
 
 #include "pg/compat.h"
 #include "pg/glue/backend.h"
+#include "pg/jobs/jobs.h"
 #include "pg/jobs/workers.h"
 
 #define MAX_WORKERS 64
@@ -315,6 +318,15 @@ check_alerts(const char *unused)
     (void)run_and_catch("CALL lmtext.check_alerts()");
 }
 
+/* Other processes come first: as the owner's settings say, from now on. Alerts are short. */
+static void
+step_back(void)
+{
+    if (told.errand != LMTEXT_ALERTS && lmtext_job_nice > 0 &&
+        setpriority(PRIO_PROCESS, 0, lmtext_job_nice) != 0)
+        ereport(LOG, (errmsg("%s keeps its priority: %m", MyBgworkerEntry->bgw_name)));
+}
+
 void
 lmtext_job_worker(Datum unused)
 {
@@ -324,5 +336,6 @@ lmtext_job_worker(Datum unused)
     BackgroundWorkerInitializeConnectionByOid(told.database, told.user,
                                               told.launched ? LMTEXT_BYPASS_LOGIN : 0);
     MemoryContextSwitchTo(lmtext_memory());
+    step_back();
     errands[told.errand].run(quote_literal_cstr(told.job));
 }
