@@ -41,7 +41,9 @@ typedef struct build {
     int width;
     float *first; /* (ORIGIN_ROWS, width) */
     lmtext_build_row first_rows[ORIGIN_ROWS];
+    uint8 *first_coded[ORIGIN_ROWS]; /* int8 rows that were taken over; else NULL */
     int first_count;
+    lm_space *plain; /* without an origin, to read those */
 
     lm_space *space;
     size_t row_bytes;
@@ -55,11 +57,15 @@ typedef struct build {
 
 /* ---- The spool ---- */
 
+/* By its vector, or as the int8 row that it was. */
 static void
-spool_row(build *b, const lmtext_build_row *row, const float *x)
+spool_row(build *b, const lmtext_build_row *row, const float *x, const uint8 *coded)
 {
     memcpy(b->record, row, sizeof(*row));
-    lm_int8_row_encode(b->space, x, b->record + sizeof(*row));
+    if (coded != NULL)
+        memcpy(b->record + sizeof(*row), coded, b->row_bytes);
+    else
+        lm_int8_row_encode(b->space, x, b->record + sizeof(*row));
     BufFileWrite(b->spool, b->record, sizeof(*row) + b->row_bytes);
     b->rows++;
 }
@@ -117,12 +123,54 @@ begin_spool(build *b)
     b->record = palloc(sizeof(lmtext_build_row) + b->row_bytes);
     b->spool = BufFileCreateTemp(false);
     for (int i = 0; i < b->first_count; i++)
-        spool_row(b, &b->first_rows[i], b->first + (size_t)i * b->width);
+        spool_row(b, &b->first_rows[i], b->first + (size_t)i * b->width, b->first_coded[i]);
     pfree(b->first);
     MemoryContextSwitchTo(caller);
 }
 
 /* ---- Rows ---- */
+
+static void
+set_width(build *b, int width)
+{
+    if (b->width != 0)
+        return;
+    b->width = width;
+    b->first = MemoryContextAllocHuge(b->memory, (size_t)ORIGIN_ROWS * width * sizeof(float));
+}
+
+/* One of the first, whose mean is the origin. */
+static void
+add_first(build *b, const lmtext_build_row *row, const float *x)
+{
+    memcpy(b->first + (size_t)b->first_count * b->width, x, b->width * sizeof(float));
+    b->first_rows[b->first_count++] = *row;
+    if (b->first_count == ORIGIN_ROWS)
+        begin_spool(b);
+}
+
+/* An int8 row that was taken over. */
+static void
+add_coded(build *b, const lmtext_build_row *row, const void *bytes)
+{
+    float *x;
+
+    set_width(b, row->coded);
+    if (b->space != NULL) {
+        spool_row(b, row, NULL, bytes);
+        return;
+    }
+    if (b->plain == NULL)
+        lmtext_check(&b->call,
+                     lm_space_create(&b->call.ctx, b->kind.metric, b->width, LMTEXT_INDEX_SEED,
+                                     NULL, &b->plain),
+                     NULL);
+    x = palloc(b->width * sizeof(float));
+    lm_int8_row_decode(b->plain, bytes, x);
+    b->first_coded[b->first_count] = MemoryContextAlloc(b->memory, lm_int8_row_bytes(b->plain));
+    memcpy(b->first_coded[b->first_count], bytes, lm_int8_row_bytes(b->plain));
+    add_first(b, row, x);
+}
 
 /* A vector without a direction is in no index by cosine. */
 static void
@@ -132,23 +180,20 @@ add_vector(void *argument, const lmtext_build_row *row, const float *vector, int
     float *x;
     bool zero;
 
-    if (b->width == 0) {
-        b->width = width;
-        b->first = MemoryContextAllocHuge(b->memory, (size_t)ORIGIN_ROWS * width * sizeof(float));
+    if (row->coded != 0) {
+        add_coded(b, row, vector);
+        return;
     }
+    set_width(b, width);
     x = palloc(width * sizeof(float));
     lmtext_check(&b->call, lm_space_prepare(&b->call.ctx, b->kind.metric, width, vector, x, &zero),
                  NULL);
     if (zero && b->kind.metric == LM_DISTANCE_COSINE)
         return;
-    if (b->space != NULL) {
-        spool_row(b, row, x);
-        return;
-    }
-    memcpy(b->first + (size_t)b->first_count * width, x, width * sizeof(float));
-    b->first_rows[b->first_count++] = *row;
-    if (b->first_count == ORIGIN_ROWS)
-        begin_spool(b);
+    if (b->space != NULL)
+        spool_row(b, row, x, NULL);
+    else
+        add_first(b, row, x);
 }
 
 static void
@@ -505,9 +550,10 @@ static void
 check_index(Relation heap, Relation index, const IndexInfo *info)
 {
     lmtext_resolver resolver = {.memory = CurrentMemoryContext};
+    const lmtext_makers makers = lmtext_index_makers(index);
     Oid version;
 
-    lmtext_index_check_options(index);
+    lmtext_index_check_makers(index, &makers);
     if (lmtext_index_words_option(index))
         lmtext_words_depend(index, lmtext_words_config(index));
     if (!lmtext_index_kind(index).text || !lmtext_index_has_vectors(index))
@@ -541,7 +587,7 @@ read_rows(build *b, Relation heap, IndexInfo *info)
     if (b->kind.text && lmtext_build_parallel(heap, b->index, info, &b->meta, &sink, &rows))
         return rows;
     rows = table_index_build_scan(heap, b->index, info, true, true, add_value, b, NULL);
-    lmtext_build_texts_flush(&b->texts);
+    lmtext_build_texts_end(&b->texts);
     return rows;
 }
 

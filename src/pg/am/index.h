@@ -30,18 +30,24 @@ typedef struct lmtext_index_options {
     int words_config; /* offset of the name; 0: the default */
 } lmtext_index_options;
 
-const char *lmtext_options_model(const bytea *options);        /* NULL: none */
-const char *lmtext_options_words_config(const bytea *options); /* NULL: none */
-const char *lmtext_index_model_option(Relation index);
+/* What an index's rows are made by; '' where an option is not set. */
+typedef struct lmtext_makers {
+    const char *model, *config;
+    bool words;
+} lmtext_makers;
+
+lmtext_makers lmtext_options_makers(const bytea *options); /* NULL: none is set */
+lmtext_makers lmtext_index_makers(Relation index);
+const char *lmtext_index_model_option(Relation index); /* NULL: none */
 int lmtext_index_lists_option(Relation index);
 int lmtext_index_pending_option(Relation index); /* rows; 0: none waits */
 bool lmtext_index_words_option(Relation index);
-const char *lmtext_index_words_config_option(Relation index); /* NULL: none */
 bytea *lmtext_am_options(Datum reloptions, bool validate);
 
 extern double lmtext_search_effort;
 extern bool lmtext_ordering_strict;
 extern int lmtext_max_scan_tuples; /* 0: no limit */
+extern bool lmtext_reuse_vectors;
 void lmtext_am_settings(void);
 
 /* ---- kind.c: what is indexed, and by which model ---- */
@@ -57,7 +63,9 @@ typedef struct lmtext_kind {
 /* By the operator class of the index's one column. */
 lmtext_kind lmtext_index_kind(Relation index);
 /* Are the options what this kind takes, and is the name of the model one that a dump restores? */
-void lmtext_index_check_options(Relation index);
+void lmtext_index_check_makers(Relation index, const lmtext_makers *makers);
+/* Are rows embedded, or vectors? Else there are words alone. */
+bool lmtext_makers_have_vectors(Relation index, const lmtext_makers *makers);
 /* The version that the option `model` means, whoever asks; 42704, or 55000 where it has none. */
 Oid lmtext_index_version(Relation index, lmtext_resolver *resolver);
 /* The version, where it is known without waiting or failing; else InvalidOid. For the planner. */
