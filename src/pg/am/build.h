@@ -75,6 +75,16 @@ void lmtext_build_texts_init(lmtext_build_texts *texts, Relation index, const lm
 void lmtext_build_texts_add(lmtext_build_texts *texts, Datum value, ItemPointer tid);
 void lmtext_build_texts_end(lmtext_build_texts *texts);
 
+/* ---- build.c: other lists for rows that are there ---- */
+
+typedef struct lmtext_build lmtext_build;
+lmtext_build *lmtext_build_of_store(const lmtext_store *store);
+void lmtext_build_spool(lmtext_build *build, const lmtext_row *row);
+/* So many lists of the rows that were spooled, as a store that nobody sees. Returns how uneven they
+ * are. */
+double lmtext_build_relist(lmtext_build *build, uint32 lists, lmtext_store *fresh);
+void lmtext_build_drop(lmtext_build *build);
+
 /* ---- build_parallel.c: rows of a table, read and embedded by several processes ---- */
 
 /* What takes them, in the order of their TIDs. */

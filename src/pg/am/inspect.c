@@ -84,6 +84,7 @@ typedef struct walk {
     int64 rows, places, pages; /* of codes */
     int64 longest;             /* rows of the list that has most */
     int64 empty;               /* lists without a row */
+    lmtext_spread spread;
     void (*row)(struct walk *walk, Page page, BlockNumber block, int row);
     void *argument;
 } walk;
@@ -123,6 +124,7 @@ walk_list(walk *w, BlockNumber block)
     w->rows += rows;
     w->longest = Max(w->longest, rows);
     w->empty += rows == 0;
+    lmtext_spread_add(&w->spread, (double)rows);
 }
 
 static void
@@ -174,8 +176,8 @@ lmtext_index_stats(PG_FUNCTION_ARGS)
     static const char *const metrics[] = {"cosine", "l2", "inner product"};
     Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
     walk w = {0};
-    Datum values[14];
-    bool nulls[14] = {0};
+    Datum values[17];
+    bool nulls[17] = {0};
     TupleDesc columns;
     int64 waiting;
 
@@ -196,6 +198,9 @@ lmtext_index_stats(PG_FUNCTION_ARGS)
     values[8] = Int64GetDatum((int64)RelationGetNumberOfBlocks(index) * BLCKSZ);
     values[9] = Int64GetDatum(waiting);
     words_stats(index, &w.store.meta, values + 10, nulls + 10);
+    values[14] = Int32GetDatum((int32)lmtext_lists_wanted(index, w.spread.rows));
+    values[15] = Float8GetDatum(lmtext_spread_imbalance(&w.spread, w.store.meta.lists));
+    values[16] = BoolGetDatum(lmtext_lists_due(index, &w.store.meta, &w.spread));
     close_index(index, heap);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
 }
