@@ -75,4 +75,11 @@ VACUUM doc;
 SELECT numbers('doc_body'), sound('doc_body'), computed() - :before AS embedded;
 SET enable_seqscan = off;
 SELECT round((body <=> ('number 77 sat on mat ' || md5('77')))::numeric, 2) AS distance FROM doc ORDER BY body <=> ('number 77 sat on mat ' || md5('77')) LIMIT 1;
+-- What is found by the words of queries.
+SELECT * FROM lmtext.index_recall('doc_body', ARRAY['number seven', 'sat on a mat', NULL, ''], k => 5);
+SELECT recall IS NULL AS none, samples FROM lmtext.index_recall('doc_body', '{}'::text[]);
+\set VERBOSITY sqlstate
+SELECT lmtext.index_recall('v_i', ARRAY['number seven']);
+SELECT lmtext.index_recall('doc_body', ARRAY['number seven'], 0);
+SELECT lmtext.index_recall('doc_body', ARRAY['number seven'], 1001);
 DROP SCHEMA test_lists CASCADE;

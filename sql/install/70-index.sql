@@ -125,3 +125,12 @@ COMMENT ON FUNCTION lmtext.index_recall(regclass, integer, integer) IS
     'how many of the k nearest rows a search in an index of access method lmtext finds, for some of its own rows';
 REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) TO pg_stat_scan_tables;
+
+CREATE FUNCTION lmtext.index_recall(index regclass, words text[], k integer DEFAULT 10,
+    OUT recall double precision, OUT samples integer, OUT k integer)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'lmtext_index_recall_words' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION lmtext.index_recall(regclass, text[], integer) IS
+    'which part of the rows nearest to these words an index of access method lmtext finds; reads all its pages';
+REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) TO pg_stat_scan_tables;

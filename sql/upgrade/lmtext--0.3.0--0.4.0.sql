@@ -4264,6 +4264,15 @@ COMMENT ON FUNCTION lmtext.index_recall(regclass, integer, integer) IS
 REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) TO pg_stat_scan_tables;
 
+CREATE FUNCTION lmtext.index_recall(index regclass, words text[], k integer DEFAULT 10,
+    OUT recall double precision, OUT samples integer, OUT k integer)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'lmtext_index_recall_words' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION lmtext.index_recall(regclass, text[], integer) IS
+    'which part of the rows nearest to these words an index of access method lmtext finds; reads all its pages';
+REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) TO pg_stat_scan_tables;
+
 -- 71-search: the functions of search. They run ordinary SQL as the caller, so that row security, privileges and every index of the
 -- user's count: what is searched by meaning is `ORDER BY column <=> query LIMIT n`. Functions that run a statement of the user's
 -- set no search_path, since a filter and a model's name mean what they mean in the session; all that they write themselves is qualified.

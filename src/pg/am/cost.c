@@ -29,8 +29,8 @@
 #include "search/index_plan.h"
 
 /* Parts of cpu_operator_cost, by measure (bench/index_cost.sql): a number of a code, and of an int8
- * vector; and a row that is returned, for which two or three are decided on, in pages that are looked
- * up one by one. */
+ * vector; and a row that is returned, for which two or three are decided on, in pages that are
+ * looked up one by one. */
 #define CODE_NUMBER (1.0 / 3200)
 #define INT8_NUMBER (1.0 / 300)
 #define RETURNED_ROW 200

@@ -103,11 +103,11 @@ is_used_again(Page page)
 void
 lmtext_index_replaced(Relation index)
 {
-    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                    errmsg("canceling statement due to conflict with recovery"),
-                    errdetail("The lists of index \"%s\" were made anew.",
-                              RelationGetRelationName(index)),
-                    errhint("Run it again.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+             errmsg("canceling statement due to conflict with recovery"),
+             errdetail("The lists of index \"%s\" were made anew.", RelationGetRelationName(index)),
+             errhint("Run it again.")));
 }
 
 Buffer

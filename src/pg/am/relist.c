@@ -100,7 +100,8 @@ take_rows(relist *r, BlockNumber block, BlockNumber *next, uint32 *steps)
         uint32 bit = UINT32_C(1) << row % LM_BLOCK_ROWS;
         lmtext_row *one = &r->rows[count];
 
-        if ((lmtext_codes_mask(page)[row / LM_BLOCK_ROWS] & bit & ~done->masks[row / LM_BLOCK_ROWS]) == 0)
+        if ((lmtext_codes_mask(page)[row / LM_BLOCK_ROWS] & bit &
+             ~done->masks[row / LM_BLOCK_ROWS]) == 0)
             continue;
         one->vector = r->vectors + count * r->store.layout.row_bytes;
         one->tid = lmtext_codes_tids(&r->store.layout, page)[row];
@@ -243,8 +244,7 @@ give_retired(lmtext_store *store, Relation heap)
 
     if (!lmtext_store_retired(store, &retired))
         return true;
-    if (!GlobalVisCheckRemovableFullXid(heap,
-                                        FullTransactionIdFromU64(store->meta.retired_at)))
+    if (!GlobalVisCheckRemovableFullXid(heap, FullTransactionIdFromU64(store->meta.retired_at)))
         return false;
     lists = lmtext_lists_read(&retired);
     for (uint32 i = 0; i < retired.meta.lists; i++)
