@@ -440,7 +440,7 @@ void lmtext_waiting_embed(const lmtext_store *store, Relation heap, Snapshot sna
 
 void lmtext_alter_init(void); /* alter.c */
 
-/* ---- relist.c: lists that do not fit the rows any more are made anew ---- */
+/* ---- lists_due.c: do the lists fit the rows? ---- */
 
 /* How rows are spread over lists: 1 evenly, `lists` where all are in one. */
 typedef struct lmtext_spread {
@@ -451,6 +451,9 @@ double lmtext_spread_imbalance(const lmtext_spread *spread, uint32 lists);
 /* As many as an index that is made now would have. */
 uint32 lmtext_lists_wanted(Relation index, double rows);
 bool lmtext_lists_due(Relation index, const lmtext_meta *meta, const lmtext_spread *spread);
+
+/* ---- relist.c: lists that do not fit the rows any more are made anew ---- */
+
 /* By vacuum, the only one at a time: retired lists go, and where they are due there are others. */
 void lmtext_relist(Relation index, Relation heap);
 

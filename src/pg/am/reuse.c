@@ -235,7 +235,7 @@ open_other(Relation index, Oid other)
     if (other == RelationGetRelid(index) || !ConditionalLockRelationOid(other, AccessShareLock))
         return NULL;
     opened = index_open(other, NoLock);
-    if (opened->rd_rel->relkind == RELKIND_INDEX && opened->rd_indam->ambuild == lmtext_am_build &&
+    if (opened->rd_rel->relkind == RELKIND_INDEX && opened->rd_rel->relam == index->rd_rel->relam &&
         opened->rd_index->indisvalid && !RELATION_IS_OTHER_TEMP(opened) &&
         lmtext_index_kind(opened).text &&
         lmtext_index_kind(opened).metric == lmtext_index_kind(index).metric)
