@@ -48,6 +48,7 @@ $$SELECT id, body <=> 'number seven sat' FROM doc ORDER BY body <=> 'number seve
 CREATE FUNCTION found_words() RETURNS text LANGUAGE sql SET enable_seqscan = off AS
 $$SELECT md5(string_agg(id || ' ' || d, ',' ORDER BY d, id)) FROM (SELECT id, body <@> 'w3 w5' AS d FROM doc ORDER BY body <@> 'w3 w5' LIMIT 500) x$$;
 -- ---- The same index as one process builds ----
+SET lmtext.reuse_vectors = off;
 SET max_parallel_maintenance_workers = 0;
 CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = 'm@1', words = true, lists = 5);
 CREATE TABLE alone AS SELECT * FROM found();

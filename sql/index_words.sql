@@ -282,4 +282,24 @@ ALTER INDEX later_body SET (words = true);
 SELECT refusal($$SELECT body FROM test_words.later ORDER BY body <@> 'three'$$);
 REINDEX INDEX later_body;
 SELECT body FROM later ORDER BY body <@> 'three' LIMIT 1;
+-- An index of words alone stays one; without rows it may get vectors.
+CREATE TABLE alone (body text NOT NULL);
+CREATE INDEX alone_body ON alone USING lmtext (body) WITH (words = true);
+INSERT INTO alone VALUES ('one two');
+CREATE FUNCTION changes(index text) RETURNS TABLE (change text, answer text) LANGUAGE sql AS
+$$SELECT change, refusal(format('ALTER INDEX %s %s', index, change)) FROM unnest(ARRAY['SET (words = false)', 'RESET (words)', 'SET (model = ''none@1'')',
+    'SET (model = ''m@1'')', 'SET (model = ''m@1'', words = false)', 'RESET (model)']) change$$;
+SELECT * FROM changes('alone_body');
+INSERT INTO alone VALUES ('two three');
+SELECT sound('alone_body'), (SELECT body FROM alone ORDER BY body <@> 'three' LIMIT 1);
+TRUNCATE alone;
+SELECT * FROM changes('alone_body');
+ALTER INDEX alone_body SET (model = 'm@1', words = true);
+INSERT INTO alone VALUES ('one two'), ('two three');
+SELECT sound('alone_body'), rows + pending AS rows, documents FROM lmtext.index_stats('alone_body');
+SELECT * FROM changes('alone_body');
+DROP TABLE alone;
+CREATE TABLE alone (body text NOT NULL);
+CREATE INDEX alone_body ON alone USING lmtext (body) WITH (model = 'm@1');
+SELECT refusal('ALTER INDEX alone_body SET (words = true, model = '''')');
 DROP SCHEMA test_words CASCADE;

@@ -84,13 +84,19 @@ REVOKE EXECUTE ON FUNCTION lmtext.enable_pgvector() FROM PUBLIC;
 CREATE FUNCTION lmtext.index_stats(index regclass,
     OUT model text, OUT metric text, OUT dimensions integer, OUT rows bigint, OUT free bigint,
     OUT lists integer, OUT longest_list bigint, OUT empty_lists bigint, OUT bytes bigint, OUT pending bigint,
-    OUT documents bigint, OUT words bigint, OUT segments integer, OUT waiting bigint)
+    OUT documents bigint, OUT words bigint, OUT segments integer, OUT waiting bigint,
+    OUT lists_wanted integer, OUT imbalance double precision, OUT lists_due boolean)
     RETURNS record
     AS 'MODULE_PATHNAME', 'lmtext_index_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
 COMMENT ON FUNCTION lmtext.index_stats(regclass) IS
     'numbers of an index of access method lmtext; reads all its pages of codes';
 REVOKE EXECUTE ON FUNCTION lmtext.index_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lmtext.index_stats(regclass) TO pg_stat_scan_tables;
+
+CREATE FUNCTION lmtext_internal.index_vector(index regclass, version regclass, text text) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'lmtext_index_vector' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 500;
+COMMENT ON FUNCTION lmtext_internal.index_vector(regclass, regclass, text) IS
+    'vector that an index has of a text; NULL where it has none, or its table has rows that the caller may not see';
 
 CREATE FUNCTION lmtext.index_flush(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'lmtext_index_flush' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
@@ -119,3 +125,12 @@ COMMENT ON FUNCTION lmtext.index_recall(regclass, integer, integer) IS
     'how many of the k nearest rows a search in an index of access method lmtext finds, for some of its own rows';
 REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) TO pg_stat_scan_tables;
+
+CREATE FUNCTION lmtext.index_recall(index regclass, words text[], k integer DEFAULT 10,
+    OUT recall double precision, OUT samples integer, OUT k integer)
+    RETURNS record
+    AS 'MODULE_PATHNAME', 'lmtext_index_recall_words' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION lmtext.index_recall(regclass, text[], integer) IS
+    'which part of the rows nearest to these words an index of access method lmtext finds; reads all its pages';
+REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) TO pg_stat_scan_tables;

@@ -395,14 +395,58 @@ END $$;
 COMMENT ON FUNCTION lmtext_internal.search_whole(lmtext_internal.search_target, text[], integer) IS
     'rows nearest to each query, by one pass';
 
+-- Where a filter leaves few rows (two of a hundred, as the planner sees it), they are found by it, and ranked by the vectors that an index has of
+-- their texts. NULL: by the order of an index.
+CREATE FUNCTION lmtext_internal.filtered_index(target lmtext_internal.search_target) RETURNS regclass
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 AS $$
+DECLARE
+    found pg_catalog.regclass;
+    plan pg_catalog.jsonb;
+BEGIN
+    IF target.kind OPERATOR(pg_catalog.<>) 'text' OR target.condition OPERATOR(pg_catalog.=) 'true' OR NOT target.indexed THEN
+        RETURN NULL;
+    END IF;
+    SELECT i.indexrelid INTO found FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+        JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
+        JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid AND a.attnum OPERATOR(pg_catalog.=) i.indkey[0]
+        JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.objid OPERATOR(pg_catalog.=) i.indexrelid AND d.refobjid OPERATOR(pg_catalog.=) target.version
+        WHERE i.indrelid OPERATOR(pg_catalog.=) target.relation AND a.attname OPERATOR(pg_catalog.=) target.column_name
+            AND i.indisvalid AND i.indpred IS NULL AND m.amname OPERATOR(pg_catalog.=) 'lmtext' LIMIT 1;
+    IF found IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE pg_catalog.format('EXPLAIN (FORMAT JSON) SELECT FROM %s r WHERE %s', target.source, target.condition) INTO plan;
+    RETURN CASE WHEN (plan OPERATOR(pg_catalog.#>>) '{0,Plan,Plan Rows}')::pg_catalog.float8 OPERATOR(pg_catalog.<=)
+        (SELECT .02 OPERATOR(pg_catalog.*) c.reltuples FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) target.relation) THEN found END;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.filtered_index(lmtext_internal.search_target) IS
+    'index whose vectors rank the few rows that a filter leaves';
+
+CREATE FUNCTION lmtext_internal.search_filtered(target lmtext_internal.search_target, index regclass, queries text[], n integer)
+    RETURNS lmtext_internal.hit[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 AS $$
+BEGIN
+    target.vector := pg_catalog.format('COALESCE(lmtext_internal.index_vector(%L::pg_catalog.regclass, %L::pg_catalog.regclass, r.%I::pg_catalog.text), %s)',
+        index::pg_catalog.oid, target.version::pg_catalog.oid, target.column_name, target.vector);
+    RETURN lmtext_internal.search_whole(target, queries, n);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.search_filtered(lmtext_internal.search_target, regclass, text[], integer) IS
+    'rows nearest to each query among those that a filter leaves, by the vectors of an index';
+
 CREATE FUNCTION lmtext_internal.search_meaning(target lmtext_internal.search_target, queries text[], n integer, mode text)
     RETURNS lmtext_internal.hit[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 AS $$
 DECLARE
     hits lmtext_internal.hit[] := '{}';
+    index pg_catalog.regclass;
 BEGIN
     IF mode OPERATOR(pg_catalog.=) 'exact'
             OR pg_catalog.cardinality(queries) OPERATOR(pg_catalog.>) 1 AND NOT target.indexed THEN
         RETURN lmtext_internal.search_whole(target, queries, n);
+    END IF;
+    index := lmtext_internal.filtered_index(target);
+    IF index IS NOT NULL THEN
+        RETURN lmtext_internal.search_filtered(target, index, queries, n);
     END IF;
     FOR i IN 1 .. pg_catalog.cardinality(queries) LOOP
         hits := hits OPERATOR(pg_catalog.||) lmtext_internal.search_ordered(target, i, queries[i], n);

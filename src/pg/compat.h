@@ -99,6 +99,15 @@ lmtext_repalloc(void *pointer, Size size)
 #define LMTEXT_WAIT_EVENT(name) ((void)(name), PG_WAIT_EXTENSION)
 #endif
 
+/* Another file for the copy of a relation's descriptor. */
+#if PG_VERSION_NUM >= 160000
+#define LMTEXT_SET_FILE(relation, tablespace, file) \
+    ((relation)->rd_locator.spcOid = (tablespace), (relation)->rd_locator.relNumber = (file))
+#else
+#define LMTEXT_SET_FILE(relation, tablespace, file) \
+    ((relation)->rd_node.spcNode = (tablespace), (relation)->rd_node.relNode = (file))
+#endif
+
 /* A portal to its end, without results (include tcop/pquery.h). */
 #if PG_VERSION_NUM >= 180000
 #define LMTEXT_RUN_PORTAL(portal) \

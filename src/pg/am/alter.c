@@ -1,8 +1,8 @@
 /*
- * alter.c - ALTER INDEX … SET (model = …) of an index that has rows is refused at once; so is
- * (words_config = …).
+ * alter.c - ALTER INDEX … SET (model = …, words = …, words_config = …) that CREATE INDEX would not
+ * take, or that the rows of the index are not made by, is refused at once.
  *
- * The option would change and the rows would not: each insert and each scan would fail from then
+ * The options would change and the rows would not: each insert and each scan would fail from then
  * on. Another name of the same version is no change. The hook is called when the new options stand
  * in the catalog and are not visible yet, hence SnapshotSelf.
  */
@@ -26,29 +26,22 @@
 
 static object_access_hook_type next_access_hook;
 
-/* What an index's rows are made by; '' where an option is not set. */
-typedef struct makers {
-    const char *model, *config;
-} makers;
-
 /* By the options of a row of pg_class. */
-static makers
+static lmtext_makers
 makers_in(HeapTuple tuple, TupleDesc columns)
 {
     bool null;
     Datum options = heap_getattr(tuple, Anum_pg_class_reloptions, columns, &null);
-    const bytea *bytes = null ? NULL : lmtext_am_options(options, false);
-    const char *model = lmtext_options_model(bytes), *config = lmtext_options_words_config(bytes);
 
-    return (makers){model != NULL ? model : "", config != NULL ? config : ""};
+    return lmtext_options_makers(null ? NULL : lmtext_am_options(options, false));
 }
 
 /* As they were before the command, or as the command has them. */
-static makers
+static lmtext_makers
 makers_of(Oid index, Snapshot snapshot)
 {
     Relation class = table_open(RelationRelationId, AccessShareLock);
-    makers found = {"", ""};
+    lmtext_makers found = lmtext_options_makers(NULL);
     ScanKeyData key;
     SysScanDesc scan;
     HeapTuple tuple;
@@ -107,6 +100,50 @@ refuse_other_config(Relation index, const char *was, const char *wanted)
     lmtext_words_depend(index, config);
 }
 
+/* Has a row come yet, with a vector or with words? */
+static bool
+has_rows(Relation index, const lmtext_meta *meta)
+{
+    lmtext_words_root root;
+
+    if (meta->width > 0 || meta->words == InvalidBlockNumber)
+        return meta->width > 0;
+    lmtext_words_copy_root(index, meta->words, &root);
+    return lmtext_words_corpus(&root).documents > 0;
+}
+
+/* An index of words alone gets vectors, or the other way round: without rows, and where there is
+ * the root of words. */
+static void
+refuse_other_parts(Relation index, bool vectors)
+{
+    lmtext_meta meta;
+
+    lmtext_meta_read(index, &meta);
+    if (!has_rows(index, &meta) && (vectors || meta.words != InvalidBlockNumber))
+        return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("index \"%s\" was made %s", RelationGetRelationName(index),
+                           vectors ? "of words alone" : "with vectors"),
+                    errdetail("Other options would not change the rows that it has."),
+                    errhint("CREATE INDEX CONCURRENTLY another one, and DROP INDEX %s.",
+                            RelationGetRelationName(index))));
+}
+
+static void
+check_change(Relation index, const lmtext_makers *was, const lmtext_makers *wanted)
+{
+    bool vectors = lmtext_makers_have_vectors(index, wanted);
+
+    if (was->model[0] != '\0' && strcmp(was->model, wanted->model) != 0)
+        refuse_other_model(index, was->model, wanted->model);
+    lmtext_index_check_makers(index, wanted);
+    if (lmtext_makers_have_vectors(index, was) != vectors)
+        refuse_other_parts(index, vectors);
+    if (strcmp(was->config, wanted->config) != 0)
+        refuse_other_config(index, was->config, wanted->config);
+}
+
 static bool
 is_ours(Oid relid)
 {
@@ -123,7 +160,7 @@ is_ours(Oid relid)
 static void
 object_accessed(ObjectAccessType access, Oid class, Oid object, int column, void *data)
 {
-    makers was, wanted;
+    lmtext_makers was, wanted;
     Relation index;
 
     if (next_access_hook)
@@ -132,13 +169,11 @@ object_accessed(ObjectAccessType access, Oid class, Oid object, int column, void
         return;
     was = makers_of(object, NULL);
     wanted = makers_of(object, SnapshotSelf);
-    if (strcmp(was.model, wanted.model) == 0 && strcmp(was.config, wanted.config) == 0)
+    if (strcmp(was.model, wanted.model) == 0 && strcmp(was.config, wanted.config) == 0 &&
+        was.words == wanted.words)
         return;
     index = index_open(object, NoLock);
-    if (strcmp(was.model, wanted.model) != 0)
-        refuse_other_model(index, was.model, wanted.model);
-    if (strcmp(was.config, wanted.config) != 0)
-        refuse_other_config(index, was.config, wanted.config);
+    check_change(index, &was, &wanted);
     index_close(index, NoLock);
 }
 

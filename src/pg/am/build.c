@@ -29,7 +29,7 @@
 #define ORIGIN_ROWS 1024 /* whose mean is the origin */
 #define ASSIGNED_ROWS 1024
 
-typedef struct build {
+struct lmtext_build {
     Relation index;
     lmtext_kind kind;
     lmtext_meta meta;
@@ -41,7 +41,9 @@ typedef struct build {
     int width;
     float *first; /* (ORIGIN_ROWS, width) */
     lmtext_build_row first_rows[ORIGIN_ROWS];
+    uint8 *first_coded[ORIGIN_ROWS]; /* int8 rows that were taken over; else NULL */
     int first_count;
+    lm_space *plain; /* without an origin, to read those */
 
     lm_space *space;
     size_t row_bytes;
@@ -51,22 +53,45 @@ typedef struct build {
     int64 rows;                /* spooled */
     bool vectors;              /* else words alone */
     lmtext_words_build *words; /* NULL: none */
-} build;
+
+    const lmtext_store *store; /* whose lists are made anew; NULL: the index is built */
+    lmtext_spread spread;      /* of rows over lists */
+};
+
+/* ---- Progress: of a build, not of a vacuum ---- */
+
+static void
+begin_phase(const lmtext_build *b, int64 phase, int64 total)
+{
+    if (b->store == NULL)
+        lmtext_build_phase(phase, total);
+}
+
+static void
+tell_done(const lmtext_build *b, int64 rows)
+{
+    if (b->store == NULL)
+        pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
+}
 
 /* ---- The spool ---- */
 
+/* By its vector, or as the int8 row that it was. */
 static void
-spool_row(build *b, const lmtext_build_row *row, const float *x)
+spool_row(lmtext_build *b, const lmtext_build_row *row, const float *x, const uint8 *coded)
 {
     memcpy(b->record, row, sizeof(*row));
-    lm_int8_row_encode(b->space, x, b->record + sizeof(*row));
+    if (coded != NULL)
+        memcpy(b->record + sizeof(*row), coded, b->row_bytes);
+    else
+        lm_int8_row_encode(b->space, x, b->record + sizeof(*row));
     BufFileWrite(b->spool, b->record, sizeof(*row) + b->row_bytes);
     b->rows++;
 }
 
 /* The next row of the spool into memory of the caller. */
 static void
-unspool_row(build *b, lmtext_row *row, uint8 *vector)
+unspool_row(lmtext_build *b, lmtext_row *row, uint8 *vector)
 {
     lmtext_build_row head;
 
@@ -80,7 +105,7 @@ unspool_row(build *b, lmtext_row *row, uint8 *vector)
 }
 
 static void
-rewind_spool(build *b)
+rewind_spool(lmtext_build *b)
 {
     if (BufFileSeek(b->spool, 0, 0, SEEK_SET) != 0)
         ereport(ERROR, (errcode_for_file_access(),
@@ -89,7 +114,7 @@ rewind_spool(build *b)
 
 /* The mean of the first rows; for cosine as well, where codes need it least long. */
 static float *
-mean_of_first(const build *b)
+mean_of_first(const lmtext_build *b)
 {
     float *mean = palloc(b->width * sizeof(float));
 
@@ -104,7 +129,7 @@ mean_of_first(const build *b)
 }
 
 static void
-begin_spool(build *b)
+begin_spool(lmtext_build *b)
 {
     MemoryContext caller = MemoryContextSwitchTo(b->memory);
 
@@ -117,44 +142,83 @@ begin_spool(build *b)
     b->record = palloc(sizeof(lmtext_build_row) + b->row_bytes);
     b->spool = BufFileCreateTemp(false);
     for (int i = 0; i < b->first_count; i++)
-        spool_row(b, &b->first_rows[i], b->first + (size_t)i * b->width);
+        spool_row(b, &b->first_rows[i], b->first + (size_t)i * b->width, b->first_coded[i]);
     pfree(b->first);
     MemoryContextSwitchTo(caller);
 }
 
 /* ---- Rows ---- */
 
-/* A vector without a direction is in no index by cosine. */
 static void
-add_vector(void *argument, const lmtext_build_row *row, const float *vector, int width)
+set_width(lmtext_build *b, int width)
 {
-    build *b = argument;
-    float *x;
-    bool zero;
+    if (b->width != 0)
+        return;
+    b->width = width;
+    b->first = MemoryContextAllocHuge(b->memory, (size_t)ORIGIN_ROWS * width * sizeof(float));
+}
 
-    if (b->width == 0) {
-        b->width = width;
-        b->first = MemoryContextAllocHuge(b->memory, (size_t)ORIGIN_ROWS * width * sizeof(float));
-    }
-    x = palloc(width * sizeof(float));
-    lmtext_check(&b->call, lm_space_prepare(&b->call.ctx, b->kind.metric, width, vector, x, &zero),
-                 NULL);
-    if (zero && b->kind.metric == LM_DISTANCE_COSINE)
-        return;
-    if (b->space != NULL) {
-        spool_row(b, row, x);
-        return;
-    }
-    memcpy(b->first + (size_t)b->first_count * width, x, width * sizeof(float));
+/* One of the first, whose mean is the origin. */
+static void
+add_first(lmtext_build *b, const lmtext_build_row *row, const float *x)
+{
+    memcpy(b->first + (size_t)b->first_count * b->width, x, b->width * sizeof(float));
     b->first_rows[b->first_count++] = *row;
     if (b->first_count == ORIGIN_ROWS)
         begin_spool(b);
 }
 
+/* An int8 row that was taken over. */
+static void
+add_coded(lmtext_build *b, const lmtext_build_row *row, const void *bytes)
+{
+    float *x;
+
+    set_width(b, row->coded);
+    if (b->space != NULL) {
+        spool_row(b, row, NULL, bytes);
+        return;
+    }
+    if (b->plain == NULL)
+        lmtext_check(&b->call,
+                     lm_space_create(&b->call.ctx, b->kind.metric, b->width, LMTEXT_INDEX_SEED,
+                                     NULL, &b->plain),
+                     NULL);
+    x = palloc(b->width * sizeof(float));
+    lm_int8_row_decode(b->plain, bytes, x);
+    b->first_coded[b->first_count] = MemoryContextAlloc(b->memory, lm_int8_row_bytes(b->plain));
+    memcpy(b->first_coded[b->first_count], bytes, lm_int8_row_bytes(b->plain));
+    add_first(b, row, x);
+}
+
+/* A vector without a direction is in no index by cosine. */
+static void
+add_vector(void *argument, const lmtext_build_row *row, const float *vector, int width)
+{
+    lmtext_build *b = argument;
+    float *x;
+    bool zero;
+
+    if (row->coded != 0) {
+        add_coded(b, row, vector);
+        return;
+    }
+    set_width(b, width);
+    x = palloc(width * sizeof(float));
+    lmtext_check(&b->call, lm_space_prepare(&b->call.ctx, b->kind.metric, width, vector, x, &zero),
+                 NULL);
+    if (zero && b->kind.metric == LM_DISTANCE_COSINE)
+        return;
+    if (b->space != NULL)
+        spool_row(b, row, x, NULL);
+    else
+        add_first(b, row, x);
+}
+
 static void
 add_document(void *argument, const lmtext_document *document, const lmtext_text_words *words)
 {
-    build *b = argument;
+    lmtext_build *b = argument;
 
     lmtext_words_build_document(b->words, document, words);
 }
@@ -162,7 +226,7 @@ add_document(void *argument, const lmtext_document *document, const lmtext_text_
 static void
 add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool alive, void *state)
 {
-    build *b = state;
+    lmtext_build *b = state;
     MemoryContext caller;
     lmtext_build_row row = {.tid = *tid};
     const float *floats;
@@ -189,6 +253,7 @@ add_value(Relation index, ItemPointer tid, Datum *values, bool *nulls, bool aliv
 
 /* Rows that are written together, of one list. */
 typedef struct group {
+    lmtext_build *build;
     lmtext_store *store;
     lmtext_row *rows; /* (layout.rows) */
     uint8 *vectors;   /* (layout.rows, row_bytes) */
@@ -196,13 +261,14 @@ typedef struct group {
     uint32 list;
     BlockNumber last; /* page of the list */
     MemoryContext memory;
-    int64 written;
+    int64 written, counted; /* of all lists, of those that are done */
 } group;
 
 static void
-group_init(group *g, lmtext_store *store)
+group_init(group *g, lmtext_build *b, lmtext_store *store)
 {
     memset(g, 0, sizeof(*g));
+    g->build = b;
     g->store = store;
     g->rows = palloc(store->layout.rows * sizeof(*g->rows));
     g->vectors = palloc(store->layout.rows * store->layout.row_bytes);
@@ -223,7 +289,7 @@ group_write(group *g)
     MemoryContextReset(g->memory);
     g->written += g->count;
     g->count = 0;
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, g->written);
+    tell_done(g->build, g->written);
     CHECK_FOR_INTERRUPTS();
 }
 
@@ -236,6 +302,14 @@ group_place(group *g)
     return g->vectors + g->count * g->store->layout.row_bytes;
 }
 
+/* All rows of a list have been written. */
+static void
+group_count(group *g)
+{
+    lmtext_spread_add(&g->build->spread, (double)(g->written - g->counted));
+    g->counted = g->written;
+}
+
 /* Rows of another list begin. */
 static void
 group_list(group *g, uint32 list)
@@ -245,10 +319,11 @@ group_list(group *g, uint32 list)
     group_write(g);
     g->list = list;
     g->last = InvalidBlockNumber;
+    group_count(g);
 }
 
 static void
-begin_index(build *b, uint32 lists, const float *centroids, lmtext_store *store)
+begin_index(lmtext_build *b, uint32 lists, const float *centroids, lmtext_store *store)
 {
     const lmtext_begin begin = {
         .width = b->width,
@@ -265,14 +340,13 @@ begin_index(build *b, uint32 lists, const float *centroids, lmtext_store *store)
 }
 
 static void
-write_flat(build *b, lmtext_store *store)
+write_flat(lmtext_build *b, lmtext_store *store)
 {
     group g;
 
-    begin_index(b, 1, NULL, store);
-    lmtext_build_phase(LMTEXT_PHASE_WRITE, b->rows);
+    begin_phase(b, LMTEXT_PHASE_WRITE, b->rows);
     rewind_spool(b);
-    group_init(&g, store);
+    group_init(&g, b, store);
     for (int64 i = 0; i < b->rows; i++) {
         uint8 *place = group_place(&g);
 
@@ -286,7 +360,7 @@ write_flat(build *b, lmtext_store *store)
 
 /* Rows of the spool, evenly. */
 static float *
-take_sample(build *b, size_t wanted)
+take_sample(lmtext_build *b, size_t wanted)
 {
     float *sample = MemoryContextAllocHuge(b->memory, wanted * b->width * sizeof(float));
     uint8 *vector = palloc(b->row_bytes);
@@ -306,7 +380,7 @@ take_sample(build *b, size_t wanted)
 }
 
 static float *
-train_lists(build *b, size_t lists)
+train_lists(lmtext_build *b, size_t lists)
 {
     lm_lists_training options = {.metric = b->kind.metric,
                                  .width = b->width,
@@ -318,7 +392,7 @@ train_lists(build *b, size_t lists)
     float *sample;
 
     rows = Min(Max(rows, lists), (size_t)b->rows);
-    lmtext_build_phase(LMTEXT_PHASE_TRAIN, LM_LISTS_ROUNDS);
+    begin_phase(b, LMTEXT_PHASE_TRAIN, LM_LISTS_ROUNDS);
     sample = take_sample(b, rows);
     lmtext_check(&b->call, lm_lists_train(&b->call.ctx, &options, sample, rows, centroids), NULL);
     pfree(sample);
@@ -350,7 +424,7 @@ typedef struct chunk {
 } chunk;
 
 static void
-read_chunk(build *b, chunk *c, int64 left)
+read_chunk(lmtext_build *b, chunk *c, int64 left)
 {
     c->count = (int)Min(left, ASSIGNED_ROWS);
     for (int i = 0; i < c->count; i++) {
@@ -381,7 +455,7 @@ sort_chunk(const chunk *c, Tuplesortstate *sort, TupleTableSlot *slot)
 }
 
 static void
-assign_rows(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot *slot)
+assign_rows(lmtext_build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot *slot)
 {
     chunk c = {.record_bytes = MAXALIGN(VARHDRSZ + sizeof(lmtext_build_row) + b->row_bytes)};
 
@@ -389,14 +463,14 @@ assign_rows(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot 
     c.x = MemoryContextAllocHuge(CurrentMemoryContext,
                                  (size_t)ASSIGNED_ROWS * b->width * sizeof(float));
     c.lists = palloc(ASSIGNED_ROWS * sizeof(*c.lists));
-    lmtext_build_phase(LMTEXT_PHASE_ASSIGN, b->rows);
+    begin_phase(b, LMTEXT_PHASE_ASSIGN, b->rows);
     rewind_spool(b);
     for (int64 done = 0; done < b->rows; done += c.count) {
         read_chunk(b, &c, b->rows - done);
         lmtext_check(store->call,
                      lm_lists_assign(&store->call->ctx, store->lists, c.x, c.count, c.lists), NULL);
         sort_chunk(&c, sort, slot);
-        pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done + c.count);
+        tell_done(b, done + c.count);
         CHECK_FOR_INTERRUPTS();
     }
     pfree(c.records);
@@ -405,12 +479,12 @@ assign_rows(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot 
 }
 
 static void
-write_sorted(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot *slot)
+write_sorted(lmtext_build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot *slot)
 {
     group g;
 
-    lmtext_build_phase(LMTEXT_PHASE_WRITE, b->rows);
-    group_init(&g, store);
+    begin_phase(b, LMTEXT_PHASE_WRITE, b->rows);
+    group_init(&g, b, store);
     while (tuplesort_gettupleslot(sort, true, false, slot, NULL)) {
         bool null;
         uint32 list = (uint32)DatumGetInt32(slot_getattr(slot, 1, &null));
@@ -425,16 +499,16 @@ write_sorted(build *b, lmtext_store *store, Tuplesortstate *sort, TupleTableSlot
         g.rows[g.count++] = (lmtext_row){head.tid, head.hash, place};
     }
     group_write(&g);
+    group_count(&g);
 }
 
 static void
-write_lists(build *b, uint32 lists, lmtext_store *store)
+write_lists(lmtext_build *b, lmtext_store *store)
 {
     TupleDesc columns;
     Tuplesortstate *sort;
     TupleTableSlot *in, *out;
 
-    begin_index(b, lists, train_lists(b, lists), store);
     sort = begin_sort(&columns);
     in = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
     out = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
@@ -446,20 +520,63 @@ write_lists(build *b, uint32 lists, lmtext_store *store)
     tuplesort_end(sort);
 }
 
-/* ---- The whole ---- */
-
-static uint32
-lists_for(const build *b)
+static void
+write_rows(lmtext_build *b, lmtext_store *store)
 {
-    int64 asked = lmtext_index_lists_option(b->index);
-
-    if (asked == 0)
-        asked = (int64)lm_plan_lists(b->rows);
-    return (uint32)Min(asked, b->rows);
+    if (store->meta.lists > 1)
+        write_lists(b, store);
+    else
+        write_flat(b, store);
 }
 
+/* ---- Lists made anew ---- */
+
+lmtext_build *
+lmtext_build_of_store(const lmtext_store *store)
+{
+    lmtext_build *b = palloc0(sizeof(*b));
+
+    b->index = store->index;
+    b->kind = lmtext_index_kind(store->index);
+    b->memory = CurrentMemoryContext;
+    lmtext_call_init(&b->call, b->memory);
+    b->store = store;
+    b->width = store->meta.width;
+    b->space = store->space;
+    b->row_bytes = store->layout.row_bytes;
+    b->record = palloc(sizeof(lmtext_build_row) + b->row_bytes);
+    b->spool = BufFileCreateTemp(false);
+    return b;
+}
+
+void
+lmtext_build_spool(lmtext_build *b, const lmtext_row *row)
+{
+    lmtext_build_row head = {.tid = row->tid, .hash = row->hash};
+
+    spool_row(b, &head, NULL, row->vector);
+}
+
+double
+lmtext_build_relist(lmtext_build *b, uint32 lists, lmtext_store *fresh)
+{
+    const float *centroids = lists > 1 ? train_lists(b, lists) : NULL;
+
+    lmtext_store_prepare(b->store, lists, centroids, (double)b->rows, fresh);
+    write_rows(b, fresh);
+    return lmtext_spread_imbalance(&b->spread, lists);
+}
+
+void
+lmtext_build_drop(lmtext_build *b)
+{
+    BufFileClose(b->spool);
+}
+
+/* ---- The whole ---- */
+
 static void
-write_index(build *b)
+write_index(lmtext_build *b)
 {
     uint32 lists;
     lmtext_store store;
@@ -468,22 +585,20 @@ write_index(build *b)
         lmtext_embedder_rows(&b->texts.embedder, b->index);
     if (b->space == NULL)
         begin_spool(b);
-    lists = lists_for(b);
-    if (lists > 1)
-        write_lists(b, lists, &store);
-    else
-        write_flat(b, &store);
+    lists = lmtext_lists_wanted(b->index, (double)b->rows);
+    begin_index(b, lists, lists > 1 ? train_lists(b, lists) : NULL, &store);
+    write_rows(b, &store);
     if (b->kind.text)
         lmtext_hashes_build(&store, (double)b->rows);
     BufFileClose(b->spool);
 }
 
-static build *
+static lmtext_build *
 build_begin(Relation index)
 {
     MemoryContext memory =
         AllocSetContextCreate(CurrentMemoryContext, "lmtext build", ALLOCSET_DEFAULT_SIZES);
-    build *b = MemoryContextAllocZero(memory, sizeof(*b));
+    lmtext_build *b = MemoryContextAllocZero(memory, sizeof(*b));
 
     b->index = index;
     b->kind = lmtext_index_kind(index);
@@ -505,9 +620,10 @@ static void
 check_index(Relation heap, Relation index, const IndexInfo *info)
 {
     lmtext_resolver resolver = {.memory = CurrentMemoryContext};
+    const lmtext_makers makers = lmtext_index_makers(index);
     Oid version;
 
-    lmtext_index_check_options(index);
+    lmtext_index_check_makers(index, &makers);
     if (lmtext_index_words_option(index))
         lmtext_words_depend(index, lmtext_words_config(index));
     if (!lmtext_index_kind(index).text || !lmtext_index_has_vectors(index))
@@ -528,7 +644,7 @@ write_empty(Relation index, ForkNumber fork)
 
 /* Returns how many rows the table has. */
 static double
-read_rows(build *b, Relation heap, IndexInfo *info)
+read_rows(lmtext_build *b, Relation heap, IndexInfo *info)
 {
     const lmtext_build_sink sink = {
         .vector = b->vectors ? add_vector : NULL,
@@ -541,7 +657,7 @@ read_rows(build *b, Relation heap, IndexInfo *info)
     if (b->kind.text && lmtext_build_parallel(heap, b->index, info, &b->meta, &sink, &rows))
         return rows;
     rows = table_index_build_scan(heap, b->index, info, true, true, add_value, b, NULL);
-    lmtext_build_texts_flush(&b->texts);
+    lmtext_build_texts_end(&b->texts);
     return rows;
 }
 
@@ -551,7 +667,7 @@ lmtext_am_build(Relation heap, Relation index, IndexInfo *info)
     IndexBuildResult *result = palloc0(sizeof(*result));
     int call = lmtext_index_stats_begin();
     int64 words;
-    build *b;
+    lmtext_build *b;
 
     check_index(heap, index, info);
     write_empty(index, MAIN_FORKNUM);

@@ -228,7 +228,7 @@ take_part(shared_build *shared, Sharedsort *sort, Relation heap, Relation index,
     info->ii_Concurrent = shared->concurrent;
     heap_tuples = table_index_build_scan(heap, index, info, true, leader, put_value, p,
                                          table_beginscan_parallel(heap, shared_scan(shared)));
-    lmtext_build_texts_flush(&p->texts);
+    lmtext_build_texts_end(&p->texts);
     tuplesort_performsort(p->rows.sort);
     add_counts(shared, heap_tuples, info->ii_BrokenHotChain);
     sort_end(&p->rows);

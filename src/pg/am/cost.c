@@ -13,10 +13,12 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_type_d.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "utils/array.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -26,9 +28,13 @@
 #include "pg/service/tasks.h"
 #include "search/index_plan.h"
 
-/* Parts of cpu_operator_cost, by measure: a number of a code, and of an int8 vector. */
+/* Parts of cpu_operator_cost, by measure (bench/index_cost.sql): a number of a code, and of an int8
+ * vector; and a row that is returned, for which two or three are decided on, in pages that are
+ * looked up one by one. */
 #define CODE_NUMBER (1.0 / 3200)
 #define INT8_NUMBER (1.0 / 300)
+#define RETURNED_ROW 200
+#define USUAL_WIDTH 384
 #define WORDS_ROW .05 /* a row of the table, some of which have a word */
 
 /* Is the index of the model that the operator computes with? */
@@ -147,6 +153,21 @@ refuse(IndexPath *path, Cost *startup, Cost *total, double *pages)
 #endif
 }
 
+/* Numbers of a vector, by the statistics of a column of real[]. What is stored elsewhere is as long
+ * as the pointer to it. */
+static double
+width_of(const IndexOptInfo *index)
+{
+    const RelOptInfo *rel = index->rel;
+    int column = index->indexkeys[0];
+    double bytes = column > 0 && index->opcintype[0] == FLOAT4ARRAYOID
+                       ? rel->attr_widths[column - rel->min_attr]
+                       : 0;
+    double width = (bytes - ARR_OVERHEAD_NONULLS(1)) / sizeof(float);
+
+    return width >= 1 ? width : USUAL_WIDTH;
+}
+
 /*
  * The first row costs the search, each further one its share of the rounds that follow: all rows
  * cost a look at every vector.
@@ -156,7 +177,7 @@ lmtext_am_cost(PlannerInfo *root, IndexPath *path, double loops, Cost *startup, 
                Selectivity *selectivity, double *correlation, double *pages)
 {
     const IndexOptInfo *index = path->indexinfo;
-    double rows = Max(index->tuples, 1), width = 384, lists, share;
+    double rows = Max(index->tuples, 1), width = width_of(index), lists, share;
     lm_search_plan plan;
 
     *selectivity = 1;
@@ -175,6 +196,6 @@ lmtext_am_cost(PlannerInfo *root, IndexPath *path, double loops, Cost *startup, 
     *startup =
         rows * share * width * CODE_NUMBER * cpu_operator_cost +
         (plan.rerank + (lists > 1 ? lists / 4 : 0)) * width * INT8_NUMBER * cpu_operator_cost;
-    *total = *startup + rows * width * INT8_NUMBER * cpu_operator_cost;
+    *total = *startup + rows * (width * INT8_NUMBER + RETURNED_ROW) * cpu_operator_cost;
     *pages = index->pages * share;
 }

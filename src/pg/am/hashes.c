@@ -81,7 +81,9 @@ row_has(const lmtext_store *store, uint64 item, lm_hash128 hash, uint8 *vector)
 
     if (LMTEXT_ITEM_ROW(item) >= store->layout.rows)
         return false;
-    buffer = lmtext_codes_read(store, LMTEXT_ITEM_BLOCK(item), BUFFER_LOCK_SHARE);
+    buffer = lmtext_codes_peek(store, LMTEXT_ITEM_BLOCK(item));
+    if (!BufferIsValid(buffer))
+        return false;
     there = lmtext_row_read(store, BufferGetPage(buffer), LMTEXT_ITEM_BLOCK(item),
                             LMTEXT_ITEM_ROW(item), &found, vector);
     UnlockReleaseBuffer(buffer);

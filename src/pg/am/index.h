@@ -30,18 +30,24 @@ typedef struct lmtext_index_options {
     int words_config; /* offset of the name; 0: the default */
 } lmtext_index_options;
 
-const char *lmtext_options_model(const bytea *options);        /* NULL: none */
-const char *lmtext_options_words_config(const bytea *options); /* NULL: none */
-const char *lmtext_index_model_option(Relation index);
+/* What an index's rows are made by; '' where an option is not set. */
+typedef struct lmtext_makers {
+    const char *model, *config;
+    bool words;
+} lmtext_makers;
+
+lmtext_makers lmtext_options_makers(const bytea *options); /* NULL: none is set */
+lmtext_makers lmtext_index_makers(Relation index);
+const char *lmtext_index_model_option(Relation index); /* NULL: none */
 int lmtext_index_lists_option(Relation index);
 int lmtext_index_pending_option(Relation index); /* rows; 0: none waits */
 bool lmtext_index_words_option(Relation index);
-const char *lmtext_index_words_config_option(Relation index); /* NULL: none */
 bytea *lmtext_am_options(Datum reloptions, bool validate);
 
 extern double lmtext_search_effort;
 extern bool lmtext_ordering_strict;
 extern int lmtext_max_scan_tuples; /* 0: no limit */
+extern bool lmtext_reuse_vectors;
 void lmtext_am_settings(void);
 
 /* ---- kind.c: what is indexed, and by which model ---- */
@@ -57,7 +63,9 @@ typedef struct lmtext_kind {
 /* By the operator class of the index's one column. */
 lmtext_kind lmtext_index_kind(Relation index);
 /* Are the options what this kind takes, and is the name of the model one that a dump restores? */
-void lmtext_index_check_options(Relation index);
+void lmtext_index_check_makers(Relation index, const lmtext_makers *makers);
+/* Are rows embedded, or vectors? Else there are words alone. */
+bool lmtext_makers_have_vectors(Relation index, const lmtext_makers *makers);
 /* The version that the option `model` means, whoever asks; 42704, or 55000 where it has none. */
 Oid lmtext_index_version(Relation index, lmtext_resolver *resolver);
 /* The version, where it is known without waiting or failing; else InvalidOid. For the planner. */
@@ -84,6 +92,7 @@ typedef enum lmtext_page_kind {
     LMTEXT_PAGE_WAITING,  /* rows that wait for being embedded */
     LMTEXT_PAGE_ROOT,     /* of words: which segments there are (words.h) */
     LMTEXT_PAGE_WORDS,    /* a part of a segment; its owner is a generation */
+    LMTEXT_PAGE_FREE,     /* of lists that were replaced, when nobody reads them any more */
 } lmtext_page_kind;
 
 /* The special space of every page. */
@@ -92,7 +101,8 @@ typedef struct lmtext_page_tail {
     uint16 kind;
     uint16 version;
     BlockNumber next;  /* page of the same chain, or InvalidBlockNumber */
-    BlockNumber owner; /* vectors and strips: the page of codes; else block 0 */
+    BlockNumber owner; /* vectors and strips: the page of codes; codes: how often lists were made
+                          anew before; else block 0 */
 } lmtext_page_tail;
 
 #define LMTEXT_PAGE_BYTES \
@@ -114,6 +124,8 @@ lmtext_page_body(Page page)
 /* XX002, with the block and what is wrong with it. */
 void lmtext_index_damaged(Relation index, BlockNumber block, const char *what)
     __attribute__((noreturn));
+/* 40001: on a standby a scan met what replaced its lists. */
+void lmtext_index_replaced(Relation index) __attribute__((noreturn));
 /* A page of this kind, locked in this mode. */
 Buffer lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int mode);
 /* The same while another page is locked; and one that belongs to that page. */
@@ -127,6 +139,10 @@ BlockNumber lmtext_page_next(Relation index, Buffer buffer, uint32 *steps);
 void lmtext_page_init(Page page, lmtext_page_kind kind, BlockNumber owner);
 /* A new block at the end, locked exclusively, not initialised. */
 Buffer lmtext_page_extend(Relation index, ForkNumber fork);
+/* The same, or a free one. */
+Buffer lmtext_page_take(Relation index);
+/* A page is free from now on. */
+void lmtext_page_give(Relation index, BlockNumber block, lmtext_page_kind kind, BlockNumber owner);
 
 /* ---- change.c: one change of some pages, in WAL or in a new index that is logged at its end ----
  */
@@ -223,6 +239,14 @@ typedef struct lmtext_meta {
     double rows;           /* when it was built */
     BlockNumber waiting;   /* chain of rows that wait; InvalidBlockNumber: none yet */
     BlockNumber words;     /* their root; InvalidBlockNumber: none */
+
+    /* Since 0.4; zeros in an index that is older. */
+    uint32 generation;          /* how often its lists were made anew */
+    uint32 retired_lists;       /* of those before, as long as somebody may read them */
+    BlockNumber retired;        /* their directory; 0: there are none */
+    BlockNumber retired_floats; /* their centroids, or InvalidBlockNumber */
+    uint64 retired_at;          /* no transaction before this one reads the lists by now */
+    double imbalance;           /* of the lists when they were made anew; 0: not known */
 } lmtext_meta;
 
 #define LMTEXT_WORDS_ROOT 1 /* the block of it */
@@ -230,6 +254,7 @@ typedef struct lmtext_meta {
 /* What is made of meta page, origin and centroids: kept by the process from call to call. */
 typedef struct lmtext_store {
     Relation index;
+    MemoryContext memory; /* that it was opened in */
     lmtext_meta meta;
     bool building; /* nobody else sees the index yet, and it is logged at the end */
     lmtext_call *call;
@@ -262,6 +287,20 @@ typedef struct lmtext_begin {
 } lmtext_begin;
 void lmtext_store_begin(Relation index, const lmtext_begin *begin, bool building);
 
+/* The build number by now: of another one, lists were made anew. */
+uint64 lmtext_meta_build(Relation index);
+/* Opened once more, in the memory that it was opened in. */
+void lmtext_store_reopen(lmtext_store *store);
+/* Other lists for the rows of a store, empty, which nobody sees before the switch. */
+void lmtext_store_prepare(const lmtext_store *was, uint32 lists, const float *centroids,
+                          double rows, lmtext_store *store);
+/* They are the index's from now on; those before retire. */
+void lmtext_store_switch(lmtext_store *store, double imbalance);
+/* The lists that retired, as a store of their own; false: there are none. */
+bool lmtext_store_retired(const lmtext_store *store, lmtext_store *retired);
+/* Nobody reads them any more: pages of theirs that say where lists begin, and centroids. */
+void lmtext_store_forget(lmtext_store *retired);
+
 void lmtext_meta_set_buckets(lmtext_store *store, BlockNumber buckets);
 /* There is a first page of rows that wait from now on. */
 void lmtext_meta_make_waiting(lmtext_store *store);
@@ -277,6 +316,7 @@ lmtext_list lmtext_list_read(const lmtext_store *store, uint32 list);
 /* Set what is not InvalidBlockNumber; `first` only where there is none: false, another was there.
  */
 bool lmtext_list_set(const lmtext_store *store, uint32 list, lmtext_list value);
+void lmtext_list_clear(const lmtext_store *store, uint32 list);
 
 /* ---- value.c: what is indexed as vectors ---- */
 
@@ -320,6 +360,8 @@ typedef struct lmtext_waiting {
 /* Held by whoever takes rows out: a lock by the name of a page. That of page 0 is held by whoever
  * makes the table of hashes anew, that of page 1, the root, by whoever merges words. */
 #define LMTEXT_FLUSH_LOCK 2
+/* Likewise: shared by who puts a row into its list, exclusive while lists are switched. */
+#define LMTEXT_LISTS_LOCK 3
 
 /* One more; `at`, InvalidBlockNumber at first, is where to look for room next time. Returns about
  * how many wait. */
@@ -358,8 +400,15 @@ uint64 lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *
 BlockNumber lmtext_rows_write(lmtext_store *store, uint32 list, BlockNumber last,
                               const lmtext_row *rows, int count);
 
-/* A page of codes, checked against the layout. */
+/* The same by who has lists that nobody else sees, or that nobody else adds to. */
+uint64 lmtext_rows_add(lmtext_store *store, const lmtext_row *row, const float *x);
+
+/* A page of codes of these lists. */
 Buffer lmtext_codes_read(const lmtext_store *store, BlockNumber block, int mode);
+/* The same by a hint; InvalidBuffer: it is none. */
+Buffer lmtext_codes_peek(const lmtext_store *store, BlockNumber block);
+/* Pages that a page of codes owns, those of vectors first; returns how many. */
+int lmtext_codes_owned(const lmtext_store *store, Page page, BlockNumber *blocks, int *vectors);
 /* The row's vector and hash, copied; the page of codes is locked by the caller. False: the row has
  * no page of vectors. */
 bool lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int row,
@@ -390,6 +439,23 @@ void lmtext_waiting_embed(const lmtext_store *store, Relation heap, Snapshot sna
                           lmtext_embedded_row row, void *argument);
 
 void lmtext_alter_init(void); /* alter.c */
+
+/* ---- lists_due.c: do the lists fit the rows? ---- */
+
+/* How rows are spread over lists: 1 evenly, `lists` where all are in one. */
+typedef struct lmtext_spread {
+    double rows, squares;
+} lmtext_spread;
+void lmtext_spread_add(lmtext_spread *spread, double rows);
+double lmtext_spread_imbalance(const lmtext_spread *spread, uint32 lists);
+/* As many as an index that is made now would have. */
+uint32 lmtext_lists_wanted(Relation index, double rows);
+bool lmtext_lists_due(Relation index, const lmtext_meta *meta, const lmtext_spread *spread);
+
+/* ---- relist.c: lists that do not fit the rows any more are made anew ---- */
+
+/* By vacuum, the only one at a time: retired lists go, and where they are due there are others. */
+void lmtext_relist(Relation index, Relation heap);
 
 /* ---- The access method's functions ---- */
 

@@ -13,6 +13,7 @@
 #include "access/tableam.h"
 #include "access/xlog.h"
 #include "catalog/index.h"
+#include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -20,6 +21,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -38,6 +40,7 @@ PG_FUNCTION_INFO_V1(lmtext_index_stats);
 PG_FUNCTION_INFO_V1(lmtext_index_flush);
 PG_FUNCTION_INFO_V1(lmtext_index_check);
 PG_FUNCTION_INFO_V1(lmtext_index_recall);
+PG_FUNCTION_INFO_V1(lmtext_index_recall_words);
 
 /* ---- Which index ---- */
 
@@ -84,6 +87,7 @@ typedef struct walk {
     int64 rows, places, pages; /* of codes */
     int64 longest;             /* rows of the list that has most */
     int64 empty;               /* lists without a row */
+    lmtext_spread spread;
     void (*row)(struct walk *walk, Page page, BlockNumber block, int row);
     void *argument;
 } walk;
@@ -123,6 +127,7 @@ walk_list(walk *w, BlockNumber block)
     w->rows += rows;
     w->longest = Max(w->longest, rows);
     w->empty += rows == 0;
+    lmtext_spread_add(&w->spread, (double)rows);
 }
 
 static void
@@ -174,8 +179,8 @@ lmtext_index_stats(PG_FUNCTION_ARGS)
     static const char *const metrics[] = {"cosine", "l2", "inner product"};
     Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
     walk w = {0};
-    Datum values[14];
-    bool nulls[14] = {0};
+    Datum values[17];
+    bool nulls[17] = {0};
     TupleDesc columns;
     int64 waiting;
 
@@ -196,6 +201,9 @@ lmtext_index_stats(PG_FUNCTION_ARGS)
     values[8] = Int64GetDatum((int64)RelationGetNumberOfBlocks(index) * BLCKSZ);
     values[9] = Int64GetDatum(waiting);
     words_stats(index, &w.store.meta, values + 10, nulls + 10);
+    values[14] = Int32GetDatum((int32)lmtext_lists_wanted(index, w.spread.rows));
+    values[15] = Float8GetDatum(lmtext_spread_imbalance(&w.spread, w.store.meta.lists));
+    values[16] = BoolGetDatum(lmtext_lists_due(index, &w.store.meta, &w.spread));
     close_index(index, heap);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
 }
@@ -289,25 +297,38 @@ common_items(const uint64 *a, int a_count, const uint64 *b, int b_count)
     return common;
 }
 
-/* Found and wanted rows of all that were drawn. */
+/* What was found of what there is. */
+typedef struct recall {
+    lmtext_store *store;
+    int k, samples;
+    int64 found, wanted;
+} recall;
+
 static void
-measure_recall(lmtext_store *store, const draw *d, int k, int64 *found, int64 *wanted)
+add_sample(recall *r, const float *x, uint64 itself)
 {
-    float *x = palloc(store->meta.width * sizeof(float));
-    uint64 *exact = palloc(2 * (size_t)k * sizeof(*exact)), *searched = exact + k;
+    uint64 *exact = palloc(2 * (size_t)r->k * sizeof(*exact)), *searched = exact + r->k;
+    int there = nearest(r->store, x, itself, true, r->k, exact);
+    int got = nearest(r->store, x, itself, false, r->k, searched);
+
+    r->wanted += there;
+    r->found += common_items(exact, there, searched, got);
+    r->samples++;
+}
+
+/* All rows that were drawn. */
+static void
+measure_rows(recall *r, const draw *d)
+{
+    float *x = palloc(r->store->meta.width * sizeof(float));
     MemoryContext memory =
         AllocSetContextCreate(CurrentMemoryContext, "lmtext recall", ALLOCSET_DEFAULT_SIZES);
 
     for (int64 i = 0; i < Min(d->wanted, d->seen); i++) {
         MemoryContext caller = MemoryContextSwitchTo(memory);
 
-        if (read_item(store, d->items[i], x)) {
-            int there = nearest(store, x, d->items[i], true, k, exact);
-            int got = nearest(store, x, d->items[i], false, k, searched);
-
-            *wanted += there;
-            *found += common_items(exact, there, searched, got);
-        }
+        if (read_item(r->store, d->items[i], x))
+            add_sample(r, x, d->items[i]);
         MemoryContextSwitchTo(caller);
         MemoryContextReset(memory);
         CHECK_FOR_INTERRUPTS();
@@ -327,6 +348,19 @@ argument_in(FunctionCallInfo fcinfo, int number, const char *name, int most)
     return value;
 }
 
+static Datum
+recall_row(FunctionCallInfo fcinfo, const recall *r)
+{
+    Datum values[] = {Float8GetDatum(r->wanted > 0 ? (double)r->found / r->wanted : 0),
+                      Int32GetDatum(r->samples), Int32GetDatum(r->k)};
+    bool nulls[] = {r->wanted == 0, false, false};
+    TupleDesc columns;
+
+    if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
+}
+
 Datum
 lmtext_index_recall(PG_FUNCTION_ARGS)
 {
@@ -335,25 +369,70 @@ lmtext_index_recall(PG_FUNCTION_ARGS)
     Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
     draw d = {.wanted = samples};
     walk w = {.row = draw_row, .argument = &d};
-    int64 found = 0, wanted = 0;
-    Datum values[3];
-    bool nulls[3] = {0};
-    TupleDesc columns;
+    recall r = {.store = &w.store, .k = k};
 
-    if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "return type must be a row type");
     pg_prng_seed(&d.random, LMTEXT_INDEX_SEED);
     d.items = palloc(samples * sizeof(*d.items));
     lmtext_store_open(index, &w.store);
     walk_all(&w);
     if (d.seen > 0)
-        measure_recall(&w.store, &d, k, &found, &wanted);
-    nulls[0] = wanted == 0;
-    values[0] = Float8GetDatum(wanted > 0 ? (double)found / wanted : 0);
-    values[1] = Int32GetDatum((int32)Min(d.wanted, d.seen));
-    values[2] = Int32GetDatum(k);
+        measure_rows(&r, &d);
     close_index(index, heap);
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+    PG_RETURN_DATUM(recall_row(fcinfo, &r));
+}
+
+/* As the words of queries, by the current user's rights to the model; without a token they are left
+ * out. */
+static void
+measure_words(recall *r, Datum *words, const bool *nulls, int count)
+{
+    lmtext_embedder embedder = {.resolver.memory = CurrentMemoryContext};
+    float *x = palloc(r->store->meta.width * sizeof(float));
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext recall", ALLOCSET_DEFAULT_SIZES);
+
+    lmtext_embedder_words(&embedder, r->store->index);
+    lmtext_embedder_check(&embedder, r->store->index, &r->store->meta);
+    for (int i = 0; i < count; i++) {
+        MemoryContext caller = MemoryContextSwitchTo(memory);
+
+        if (!nulls[i] && lmtext_infer_has_token(&embedder.inference,
+                                                lmtext_utf8_from_text(DatumGetTextPP(words[i])), x))
+            add_sample(r, x, PG_UINT64_MAX);
+        MemoryContextSwitchTo(caller);
+        MemoryContextReset(memory);
+        CHECK_FOR_INTERRUPTS();
+    }
+    MemoryContextDelete(memory);
+}
+
+static void
+check_is_of_texts(Relation index)
+{
+    if (!lmtext_index_kind(index).text || !lmtext_index_has_vectors(index))
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("index \"%s\" has no model", RelationGetRelationName(index)),
+                        errdetail("Words are compared with texts by a model.")));
+}
+
+Datum
+lmtext_index_recall_words(PG_FUNCTION_ARGS)
+{
+    int k = argument_in(fcinfo, 2, "k", 1000), count;
+    Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
+    lmtext_store store;
+    recall r = {.store = &store, .k = k};
+    Datum *words;
+    bool *nulls;
+
+    check_is_of_texts(index);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &words, &nulls,
+                      &count);
+    lmtext_store_open(index, &store);
+    if (store.meta.width > 0)
+        measure_words(&r, words, nulls, count);
+    close_index(index, heap);
+    PG_RETURN_DATUM(recall_row(fcinfo, &r));
 }
 
 /* ---- index_check ---- */

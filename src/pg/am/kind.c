@@ -211,63 +211,77 @@ check_name(Relation index, const char *name)
 }
 
 bool
+lmtext_makers_have_vectors(Relation index, const lmtext_makers *makers)
+{
+    return !lmtext_index_kind(index).text || !makers->words || makers->model[0] != '\0';
+}
+
+bool
 lmtext_index_has_vectors(Relation index)
 {
-    const char *model = lmtext_index_model_option(index);
+    const lmtext_makers makers = lmtext_index_makers(index);
 
-    return !lmtext_index_kind(index).text || !lmtext_index_words_option(index) ||
-           (model != NULL && model[0] != '\0');
+    return lmtext_makers_have_vectors(index, &makers);
 }
 
 static void
-check_words(Relation index)
+check_words(Relation index, const lmtext_makers *makers)
 {
     if (!lmtext_index_kind(index).text)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("an index on vectors has no words"),
                         errhint("Put words = true to an index on the column of the text.")));
-    (void)lmtext_words_config(index);
+    (void)lmtext_words_config_named(makers->config);
+}
+
+static Oid
+version_named(Relation index, const char *name, lmtext_resolver *resolver)
+{
+    Oid version = check_name(index, name);
+
+    return OidIsValid(version) ? lmtext_resolver_found(resolver, name, version)
+                               : lmtext_resolver_named(resolver, name, strlen(name));
+}
+
+static void
+check_model(Relation index, const lmtext_makers *makers)
+{
+    lmtext_resolver resolver = {.memory = CurrentMemoryContext};
+
+    if (makers->model[0] == '\0' && !makers->words)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an index on text needs a model"),
+                 errhint("Name a version: CREATE INDEX ... USING lmtext (body) WITH "
+                         "(model = 'minilm@1'), or words = true for an index of words.")));
+    if (makers->model[0] != '\0')
+        (void)version_named(index, makers->model, &resolver);
 }
 
 void
-lmtext_index_check_options(Relation index)
+lmtext_index_check_makers(Relation index, const lmtext_makers *makers)
 {
-    const char *model = lmtext_index_model_option(index);
-
-    if (lmtext_index_words_option(index))
-        check_words(index);
-    if (lmtext_index_kind(index).text) {
-        if ((model == NULL || model[0] == '\0') && !lmtext_index_words_option(index))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("an index on text needs a model"),
-                     errhint("Name a version: CREATE INDEX ... USING lmtext (body) WITH "
-                             "(model = 'minilm@1'), or words = true for an index of words.")));
-        if (lmtext_index_has_vectors(index))
-            (void)check_name(index, model);
-    } else if (model != NULL && model[0] != '\0') {
+    if (makers->words)
+        check_words(index, makers);
+    if (lmtext_index_kind(index).text)
+        check_model(index, makers);
+    else if (makers->model[0] != '\0')
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("an index on vectors takes no model"),
                         errdetail("Its rows are vectors already.")));
-    }
 }
 
 Oid
 lmtext_index_version(Relation index, lmtext_resolver *resolver)
 {
     const char *name = lmtext_index_model_option(index);
-    Oid version;
 
-    if (name == NULL || name[0] == '\0')
+    if (name == NULL)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("index \"%s\" has no model", RelationGetRelationName(index)),
                         errhint("Name the one that it was made by: ALTER INDEX ... SET (model = "
                                 "'minilm@1').")));
-    if (lmtext_resolver_knows(resolver, name))
-        return resolver->version;
-    version = check_name(index, name);
-    return OidIsValid(version) ? lmtext_resolver_found(resolver, name, version)
-                               : lmtext_resolver_named(resolver, name, strlen(name));
+    return lmtext_resolver_knows(resolver, name) ? resolver->version
+                                                 : version_named(index, name, resolver);
 }
 
 Oid

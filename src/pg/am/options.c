@@ -18,6 +18,7 @@
 double lmtext_search_effort = EFFORT_DEFAULT;
 bool lmtext_ordering_strict = false;
 int lmtext_max_scan_tuples = 0;
+bool lmtext_reuse_vectors = true;
 
 enum { ORDERING_RELAXED, ORDERING_STRICT };
 static int ordering_setting = ORDERING_RELAXED;
@@ -62,18 +63,36 @@ lmtext_am_options(Datum reloptions, bool validate)
                                      sizeof(lmtext_index_options), table, lengthof(table));
 }
 
-const char *
-lmtext_options_model(const bytea *bytes)
+/* A text among the options; '' where it is not set. */
+static const char *
+text_option(const lmtext_index_options *options, int offset)
+{
+    return offset != 0 ? (const char *)options + offset : "";
+}
+
+lmtext_makers
+lmtext_options_makers(const bytea *bytes)
 {
     const lmtext_index_options *options = (const lmtext_index_options *)bytes;
 
-    return options != NULL && options->model != 0 ? (const char *)options + options->model : NULL;
+    if (options == NULL)
+        return (lmtext_makers){"", "", false};
+    return (lmtext_makers){text_option(options, options->model),
+                           text_option(options, options->words_config), options->words};
+}
+
+lmtext_makers
+lmtext_index_makers(Relation index)
+{
+    return lmtext_options_makers(index->rd_options);
 }
 
 const char *
 lmtext_index_model_option(Relation index)
 {
-    return lmtext_options_model(index->rd_options);
+    const char *model = lmtext_index_makers(index).model;
+
+    return model[0] != '\0' ? model : NULL;
 }
 
 int
@@ -95,25 +114,7 @@ lmtext_index_pending_option(Relation index)
 bool
 lmtext_index_words_option(Relation index)
 {
-    const lmtext_index_options *options = (const lmtext_index_options *)index->rd_options;
-
-    return options != NULL && options->words;
-}
-
-const char *
-lmtext_options_words_config(const bytea *bytes)
-{
-    const lmtext_index_options *options = (const lmtext_index_options *)bytes;
-
-    return options != NULL && options->words_config != 0
-               ? (const char *)options + options->words_config
-               : NULL;
-}
-
-const char *
-lmtext_index_words_config_option(Relation index)
-{
-    return lmtext_options_words_config(index->rd_options);
+    return lmtext_index_makers(index).words;
 }
 
 static void
@@ -163,4 +164,8 @@ lmtext_am_settings(void)
                    "Sets after how many rows an index scan looks for no more.",
                    "0 means that it goes on until it has returned all rows.",
                    &lmtext_max_scan_tuples, 0, 0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+    LMTEXT_SETTING(Bool, "lmtext.reuse_vectors",
+                   "Sets whether an index that is built takes vectors from the index before.",
+                   "off has all texts embedded anew.", &lmtext_reuse_vectors, true, PGC_USERSET, 0,
+                   NULL, NULL, NULL);
 }

@@ -8,7 +8,9 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "access/xlog.h"
 #include "storage/bufpage.h"
+#include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 
 #include "pg/am/index.h"
@@ -27,6 +29,7 @@ static const char *const names[] = {
     [LMTEXT_PAGE_WAITING] = "a page of rows that wait",
     [LMTEXT_PAGE_ROOT] = "the root of words",
     [LMTEXT_PAGE_WORDS] = "a page of words",
+    [LMTEXT_PAGE_FREE] = "a free page",
 };
 
 void
@@ -83,6 +86,30 @@ has_block(Relation index, BlockNumber block)
     return block < known.blocks;
 }
 
+static bool
+is_free(Page page)
+{
+    return fault_of(page, LMTEXT_PAGE_FREE) == NULL;
+}
+
+/* On a standby nothing keeps what a scan reads from being given back and used again. */
+static bool
+is_used_again(Page page)
+{
+    return is_free(page) || fault_of(page, LMTEXT_PAGE_CODES) == NULL ||
+           fault_of(page, LMTEXT_PAGE_VECTORS) == NULL || fault_of(page, LMTEXT_PAGE_STRIP) == NULL;
+}
+
+void
+lmtext_index_replaced(Relation index)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+             errmsg("canceling statement due to conflict with recovery"),
+             errdetail("The lists of index \"%s\" were made anew.", RelationGetRelationName(index)),
+             errhint("Run it again.")));
+}
+
 Buffer
 lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int mode)
 {
@@ -95,6 +122,8 @@ lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int m
     buffer = ReadBuffer(index, block);
     LockBuffer(buffer, mode);
     fault = fault_of(BufferGetPage(buffer), kind);
+    if (fault != NULL && RecoveryInProgress() && is_used_again(BufferGetPage(buffer)))
+        lmtext_index_replaced(index);
     if (fault != NULL)
         lmtext_index_damaged(index, block, fault);
     return buffer;
@@ -116,9 +145,11 @@ lmtext_page_read_owned(Relation index, BlockNumber block, lmtext_page_kind kind,
 {
     Buffer buffer = lmtext_page_read_beside(index, block, kind, owner, mode);
 
-    if (lmtext_page_tail_of(BufferGetPage(buffer))->owner != owner)
-        lmtext_index_damaged(index, block, "It belongs to another page of codes.");
-    return buffer;
+    if (lmtext_page_tail_of(BufferGetPage(buffer))->owner == owner)
+        return buffer;
+    if (RecoveryInProgress())
+        lmtext_index_replaced(index);
+    lmtext_index_damaged(index, block, "It belongs to another page of codes.");
 }
 
 BlockNumber
@@ -167,4 +198,49 @@ lmtext_page_extend(Relation index, ForkNumber fork)
     if (shared)
         UnlockRelationForExtension(index, ExclusiveLock);
     return buffer;
+}
+
+/* What the map of free space says is a hint: the kind decides, under the page's lock. */
+static Buffer
+free_page(Relation index)
+{
+    BlockNumber block;
+
+    while ((block = GetFreeIndexPage(index)) != InvalidBlockNumber) {
+        Buffer buffer;
+
+        if (!has_block(index, block))
+            continue;
+        buffer = ReadBuffer(index, block);
+        if (ConditionalLockBuffer(buffer)) {
+            if (is_free(BufferGetPage(buffer)))
+                return buffer;
+            LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+        }
+        ReleaseBuffer(buffer);
+    }
+    return InvalidBuffer;
+}
+
+Buffer
+lmtext_page_take(Relation index)
+{
+    Buffer buffer = free_page(index);
+
+    return BufferIsValid(buffer) ? buffer : lmtext_page_extend(index, MAIN_FORKNUM);
+}
+
+void
+lmtext_page_give(Relation index, BlockNumber block, lmtext_page_kind kind, BlockNumber owner)
+{
+    Buffer buffer = lmtext_page_read(index, block, kind, BUFFER_LOCK_EXCLUSIVE);
+    lmtext_change change;
+
+    if (lmtext_page_tail_of(BufferGetPage(buffer))->owner != owner)
+        lmtext_index_damaged(index, block, "It belongs to something else.");
+    change = lmtext_change_begin(index, false);
+    lmtext_page_init(lmtext_change_page(&change, buffer, true), LMTEXT_PAGE_FREE, 0);
+    lmtext_change_end(&change);
+    UnlockReleaseBuffer(buffer);
+    RecordFreeIndexPage(index, block);
 }

@@ -8,8 +8,10 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "storage/lmgr.h"
 
 #include "pg/am/index.h"
 
@@ -18,7 +20,48 @@
 Buffer
 lmtext_codes_read(const lmtext_store *store, BlockNumber block, int mode)
 {
-    return lmtext_page_read(store->index, block, LMTEXT_PAGE_CODES, mode);
+    Buffer buffer = lmtext_page_read(store->index, block, LMTEXT_PAGE_CODES, mode);
+
+    if (lmtext_page_tail_of(BufferGetPage(buffer))->owner == store->meta.generation)
+        return buffer;
+    if (RecoveryInProgress())
+        lmtext_index_replaced(store->index);
+    lmtext_index_damaged(store->index, block, "It belongs to other lists.");
+}
+
+Buffer
+lmtext_codes_peek(const lmtext_store *store, BlockNumber block)
+{
+    Buffer buffer;
+    Page page;
+
+    if (block >= RelationGetNumberOfBlocks(store->index))
+        return InvalidBuffer;
+    buffer = ReadBuffer(store->index, block);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    page = BufferGetPage(buffer);
+    if (!PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(lmtext_page_tail)) &&
+        lmtext_page_tail_of(page)->kind == LMTEXT_PAGE_CODES &&
+        lmtext_page_tail_of(page)->owner == store->meta.generation)
+        return buffer;
+    UnlockReleaseBuffer(buffer);
+    return InvalidBuffer;
+}
+
+int
+lmtext_codes_owned(const lmtext_store *store, Page page, BlockNumber *blocks, int *vectors)
+{
+    const lmtext_layout *layout = &store->layout;
+    int count = 0;
+
+    for (int i = 0; i < layout->vector_pages; i++)
+        if (lmtext_codes_vectors(layout, page)[i] != 0)
+            blocks[count++] = lmtext_codes_vectors(layout, page)[i];
+    *vectors = count;
+    for (int i = 0; i < layout->strips; i++)
+        if (lmtext_codes_strips(layout, page)[i] != 0)
+            blocks[count++] = lmtext_codes_strips(layout, page)[i];
+    return count;
 }
 
 /* Which of the page's pages of vectors has a row's bytes first. */
@@ -105,13 +148,20 @@ centroid_of(const lmtext_store *store, uint32 list, lm_centroid *space)
     return space;
 }
 
+static Buffer
+new_page(const lmtext_store *store)
+{
+    return store->building ? lmtext_page_extend(store->index, MAIN_FORKNUM)
+                           : lmtext_page_take(store->index);
+}
+
 /* Page `number` of those that a page of codes owns, locked; made if it is not there yet. */
 static Buffer
 owned_page(const lmtext_store *store, BlockNumber block, lmtext_page_kind kind, BlockNumber owner,
            bool *fresh)
 {
     *fresh = block == 0;
-    return *fresh ? lmtext_page_extend(store->index, MAIN_FORKNUM)
+    return *fresh ? new_page(store)
                   : lmtext_page_read_owned(store->index, block, kind, owner, BUFFER_LOCK_EXCLUSIVE);
 }
 
@@ -295,10 +345,11 @@ free_row(const lmtext_layout *layout, Page page)
 static Buffer
 append_page(const lmtext_store *store, Buffer last)
 {
-    Buffer buffer = lmtext_page_extend(store->index, MAIN_FORKNUM);
+    Buffer buffer = new_page(store);
     lmtext_change change = lmtext_change_begin(store->index, store->building);
 
-    lmtext_page_init(lmtext_change_page(&change, buffer, true), LMTEXT_PAGE_CODES, 0);
+    lmtext_page_init(lmtext_change_page(&change, buffer, true), LMTEXT_PAGE_CODES,
+                     store->meta.generation);
     if (BufferIsValid(last))
         lmtext_page_tail_of(lmtext_change_page(&change, last, false))->next =
             BufferGetBlockNumber(buffer);
@@ -353,9 +404,8 @@ list_of(const lmtext_store *store, const float *x)
     return lm_lists_assign_one(store->lists, store->asking);
 }
 
-uint64
-lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x,
-                const lmtext_waiting *from)
+static uint64
+put(lmtext_store *store, const lmtext_row *row, const float *x, const lmtext_waiting *from)
 {
     uint32 list = list_of(store, x);
     lm_centroid space;
@@ -380,7 +430,28 @@ lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x,
     return LMTEXT_ITEM(block, number);
 }
 
-/* ---- Writing many, in a build ---- */
+uint64
+lmtext_rows_add(lmtext_store *store, const lmtext_row *row, const float *x)
+{
+    return put(store, row, x, NULL);
+}
+
+/* Into the lists that there are by now: row->vector is the same in all of an index. */
+uint64
+lmtext_rows_put(lmtext_store *store, const lmtext_row *row, const float *x,
+                const lmtext_waiting *from)
+{
+    uint64 item;
+
+    LockPage(store->index, LMTEXT_LISTS_LOCK, ShareLock);
+    if (lmtext_meta_build(store->index) != store->meta.build)
+        lmtext_store_reopen(store);
+    item = put(store, row, x, from);
+    UnlockPage(store->index, LMTEXT_LISTS_LOCK, ShareLock);
+    return item;
+}
+
+/* ---- Writing many, into lists that nobody else sees ---- */
 
 /* Codes of some rows, as they are about to be written. */
 typedef struct block_codes {
@@ -415,7 +486,7 @@ write_vectors(const lmtext_store *store, BlockNumber owner, const lmtext_row *ro
     const lmtext_layout *layout = &store->layout;
     bool fresh;
     Buffer buffer = owned_page(store, 0, LMTEXT_PAGE_VECTORS, owner, &fresh);
-    lmtext_change change = lmtext_change_begin(store->index, true);
+    lmtext_change change = lmtext_change_begin(store->index, store->building);
     Page page = change_owned(&change, buffer, fresh, LMTEXT_PAGE_VECTORS, owner);
     BlockNumber block = BufferGetBlockNumber(buffer);
 
@@ -468,7 +539,8 @@ lmtext_rows_write(lmtext_store *store, uint32 list, BlockNumber last, const lmte
                         : InvalidBuffer;
     Buffer buffer = append_page(store, before);
     BlockNumber block = BufferGetBlockNumber(buffer);
-    Page page = BufferGetPage(buffer);
+    lmtext_change change = lmtext_change_begin(store->index, store->building);
+    Page page = lmtext_change_page(&change, buffer, true);
 
     write_all_vectors(store, page, block, rows, count);
     write_codes(store, page, block, &made);
@@ -476,7 +548,7 @@ lmtext_rows_write(lmtext_store *store, uint32 list, BlockNumber last, const lmte
         lmtext_codes_tids(&store->layout, page)[i] = rows[i].tid;
         lmtext_codes_mask(page)[i / LM_BLOCK_ROWS] |= UINT32_C(1) << i % LM_BLOCK_ROWS;
     }
-    MarkBufferDirty(buffer);
+    lmtext_change_end(&change);
     UnlockReleaseBuffer(buffer);
     if (last == InvalidBlockNumber)
         (void)lmtext_list_set(store, list, (lmtext_list){block, block});

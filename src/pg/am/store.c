@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "access/transam.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -251,6 +252,20 @@ lmtext_list_set(const lmtext_store *store, uint32 list, lmtext_list value)
     return free;
 }
 
+/* It begins nowhere. */
+void
+lmtext_list_clear(const lmtext_store *store, uint32 list)
+{
+    Buffer buffer = list_page(store, list, BUFFER_LOCK_EXCLUSIVE);
+    lmtext_change change = lmtext_change_begin(store->index, store->building);
+    Page page = lmtext_change_page(&change, buffer, false);
+
+    lists_of(page)[list % LMTEXT_LISTS_PER_PAGE] =
+        (lmtext_list){InvalidBlockNumber, InvalidBlockNumber};
+    lmtext_change_end(&change);
+    UnlockReleaseBuffer(buffer);
+}
+
 /* ---- The first row ---- */
 
 static void
@@ -429,15 +444,17 @@ use_space(kept_space *kept)
     MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 }
 
-void
-lmtext_store_open(Relation index, lmtext_store *store)
+/* By what the meta page says, or will say. */
+static void
+open_meta(Relation index, const lmtext_meta *meta, lmtext_store *store)
 {
     kept_space *kept;
 
     memset(store, 0, sizeof(*store));
     store->index = index;
-    lmtext_meta_read(index, &store->meta);
-    if (store->meta.width == 0)
+    store->memory = CurrentMemoryContext;
+    store->meta = *meta;
+    if (meta->width == 0)
         return;
     kept = find_space(index, &store->meta);
     if (kept == NULL)
@@ -452,6 +469,131 @@ lmtext_store_open(Relation index, lmtext_store *store)
     store->asking = kept->asking;
     if (!lmtext_layout_make(kept->space, &store->layout))
         lmtext_index_damaged(index, 0, "Its vectors are too wide.");
+}
+
+void
+lmtext_store_open(Relation index, lmtext_store *store)
+{
+    lmtext_meta meta;
+
+    lmtext_meta_read(index, &meta);
+    open_meta(index, &meta, store);
+}
+
+uint64
+lmtext_meta_build(Relation index)
+{
+    Buffer buffer = lmtext_page_read(index, 0, LMTEXT_PAGE_META, BUFFER_LOCK_SHARE);
+    uint64 build = ((meta_body *)lmtext_page_body(BufferGetPage(buffer)))->meta.build;
+
+    UnlockReleaseBuffer(buffer);
+    return build;
+}
+
+void
+lmtext_store_reopen(lmtext_store *store)
+{
+    MemoryContext caller = MemoryContextSwitchTo(store->memory);
+    bool building = store->building;
+
+    lmtext_store_open(store->index, store);
+    store->building = building;
+    MemoryContextSwitchTo(caller);
+}
+
+/* ---- Lists made anew ---- */
+
+void
+lmtext_store_prepare(const lmtext_store *was, uint32 lists, const float *centroids, double rows,
+                     lmtext_store *store)
+{
+    Relation index = was->index;
+    lmtext_meta meta = was->meta;
+
+    meta.lists = lists;
+    meta.rows = rows;
+    meta.generation++;
+    random_bytes(&meta.build, sizeof meta.build);
+    meta.centroids = lists > 1 ? write_floats(index, centroids, (size_t)meta.width * lists, false)
+                               : InvalidBlockNumber;
+    meta.directory = write_lists(index, lists, false);
+    open_meta(index, &meta, store);
+}
+
+/* What others have changed meanwhile, rows that wait and hashes, stays as it is. */
+void
+lmtext_store_switch(lmtext_store *store, double imbalance)
+{
+    Buffer buffer = lmtext_page_read(store->index, 0, LMTEXT_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+    lmtext_change change = lmtext_change_begin(store->index, false);
+    Page page = lmtext_change_page(&change, buffer, false);
+    lmtext_meta *meta = &((meta_body *)lmtext_page_body(page))->meta, made = store->meta;
+
+    meta->retired = meta->directory;
+    meta->retired_lists = meta->lists;
+    meta->retired_floats = meta->centroids;
+    meta->retired_at = U64FromFullTransactionId(ReadNextFullTransactionId());
+    meta->directory = made.directory;
+    meta->lists = made.lists;
+    meta->centroids = made.centroids;
+    meta->rows = made.rows;
+    meta->generation = made.generation;
+    meta->build = made.build;
+    meta->imbalance = imbalance;
+    store->meta = *meta;
+    lmtext_change_end(&change);
+    UnlockReleaseBuffer(buffer);
+}
+
+/* Without its space: who gives pages back needs their layout alone. */
+bool
+lmtext_store_retired(const lmtext_store *store, lmtext_store *retired)
+{
+    const lmtext_meta *meta = &store->meta;
+
+    if (meta->width == 0 || meta->retired == 0)
+        return false;
+    if (meta->retired_lists < 1 || meta->retired_lists > LM_LISTS_MOST || meta->generation < 1)
+        lmtext_index_damaged(store->index, 0, "The meta page has numbers out of range.");
+    *retired = *store;
+    retired->lists = NULL;
+    retired->centroids = retired->rotated = NULL;
+    retired->meta.directory = meta->retired;
+    retired->meta.lists = meta->retired_lists;
+    retired->meta.centroids = meta->retired_floats;
+    retired->meta.generation--;
+    return true;
+}
+
+/* A chain of pages becomes free, each when it is known which is next. */
+static void
+give_chain(Relation index, BlockNumber block, lmtext_page_kind kind)
+{
+    uint32 steps = 0;
+
+    while (block != InvalidBlockNumber) {
+        Buffer buffer = lmtext_page_read(index, block, kind, BUFFER_LOCK_SHARE);
+        BlockNumber next = lmtext_page_next(index, buffer, &steps);
+
+        UnlockReleaseBuffer(buffer);
+        lmtext_page_give(index, block, kind, 0);
+        block = next;
+    }
+}
+
+/* The meta page first: what breaks off leaves some pages unused, and none in two places. */
+void
+lmtext_store_forget(lmtext_store *retired)
+{
+    Relation index = retired->index;
+    Buffer buffer = lmtext_page_read(index, 0, LMTEXT_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+    lmtext_change change = lmtext_change_begin(index, false);
+
+    ((meta_body *)lmtext_page_body(lmtext_change_page(&change, buffer, false)))->meta.retired = 0;
+    lmtext_change_end(&change);
+    UnlockReleaseBuffer(buffer);
+    give_chain(index, retired->meta.directory, LMTEXT_PAGE_LISTS);
+    give_chain(index, retired->meta.centroids, LMTEXT_PAGE_FLOATS);
 }
 
 double

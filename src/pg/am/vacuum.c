@@ -182,6 +182,15 @@ try_flush(Relation index)
     return f.moved;
 }
 
+static void
+make_lists(Relation index)
+{
+    Relation heap = table_open(index->rd_index->indrelid, AccessShareLock);
+
+    lmtext_relist(index, heap);
+    table_close(heap, AccessShareLock);
+}
+
 IndexBulkDeleteResult *
 lmtext_am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
@@ -194,6 +203,7 @@ lmtext_am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
         stats = vacuum_all(info->index, NULL, NULL, NULL);
     else
         stats->num_index_tuples += (double)moved;
+    make_lists(info->index);
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;
 }

@@ -119,6 +119,8 @@ void lmtext_words_damaged(Relation index, const char *what) __attribute__((noret
 bool lmtext_words_is_named(const lmtext_words_root *root, uint32 generation);
 /* Of no generation that the root names; for who holds the lock of merges. */
 bool lmtext_words_is_free(Relation index, const lmtext_words_root *root, BlockNumber block);
+/* As it was extended by a merge that broke off, or before a crash; likewise. */
+bool lmtext_words_is_left(Relation index, BlockNumber block);
 /* One segment is written at a time. */
 void lmtext_words_lock_merge(Relation index, BlockNumber block);
 bool lmtext_words_try_merge(Relation index, BlockNumber block);
@@ -141,7 +143,7 @@ typedef struct lmtext_text_words {
 } lmtext_text_words;
 
 Oid lmtext_words_config(Relation index);
-Oid lmtext_words_config_named(const char *name); /* NULL or '': the default */
+Oid lmtext_words_config_named(const char *name); /* '': the default */
 void lmtext_words_depend(Relation index, Oid config);
 /* `key`: the index's, of hashes. */
 void lmtext_words_read(Oid config, const unsigned char *key, text *value, lmtext_text_words *words);

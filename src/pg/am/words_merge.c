@@ -354,12 +354,12 @@ find_free(Relation index, const lmtext_words_root *root, BlockNumber *spare)
     uint32 spares = 0;
 
     for (BlockNumber block = LMTEXT_WORDS_ROOT + 1; block < blocks; block++) {
+        bool free = lmtext_words_is_free(index, root, block);
+
         CHECK_FOR_INTERRUPTS();
-        if (!lmtext_words_is_free(index, root, block))
-            continue;
-        if (root->spares + spares < LMTEXT_SPARE_MOST)
+        if (free && root->spares + spares < LMTEXT_SPARE_MOST)
             spare[spares++] = block;
-        else
+        else if (free || lmtext_words_is_left(index, block))
             RecordFreeIndexPage(index, block);
     }
     return spares;

@@ -190,3 +190,36 @@ lmtext_words_is_free(Relation index, const lmtext_words_root *root, BlockNumber 
     UnlockReleaseBuffer(buffer);
     return is;
 }
+
+static bool
+is_new(Relation index, Buffer buffer)
+{
+    bool is = false;
+
+    if (ConditionalLockBuffer(buffer)) {
+        is = PageIsNew(BufferGetPage(buffer));
+        LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    }
+    return is;
+}
+
+/* Who extends has the page's lock before another may extend: a page that is new under both locks is
+ * nobody's. */
+bool
+lmtext_words_is_left(Relation index, BlockNumber block)
+{
+    Buffer buffer;
+    bool is;
+
+    if (block >= RelationGetNumberOfBlocks(index))
+        return false;
+    buffer = ReadBuffer(index, block);
+    is = is_new(index, buffer);
+    if (is && !RELATION_IS_LOCAL(index)) {
+        LockRelationForExtension(index, ExclusiveLock);
+        is = is_new(index, buffer);
+        UnlockRelationForExtension(index, ExclusiveLock);
+    }
+    ReleaseBuffer(buffer);
+    return is;
+}

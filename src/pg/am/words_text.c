@@ -29,7 +29,7 @@
 Oid
 lmtext_words_config_named(const char *name)
 {
-    List *names = stringToQualifiedNameList(name != NULL && name[0] != '\0' ? name : DEFAULT_CONFIG
+    List *names = stringToQualifiedNameList(name[0] != '\0' ? name : DEFAULT_CONFIG
 #if PG_VERSION_NUM >= 160000
                                             ,
                                             NULL
@@ -44,7 +44,7 @@ lmtext_words_config_named(const char *name)
 Oid
 lmtext_words_config(Relation index)
 {
-    return lmtext_words_config_named(lmtext_index_words_config_option(index));
+    return lmtext_words_config_named(lmtext_index_makers(index).config);
 }
 
 void

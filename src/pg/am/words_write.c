@@ -20,7 +20,8 @@ new_block(lmtext_words_writer *w)
 
     w->segment.pages++;
     while (!w->building && (block = GetFreeIndexPage(w->index)) != InvalidBlockNumber)
-        if (lmtext_words_is_free(w->index, &w->root, block))
+        if (lmtext_words_is_free(w->index, &w->root, block) ||
+            lmtext_words_is_left(w->index, block))
             return block;
     buffer = lmtext_page_extend(w->index, MAIN_FORKNUM);
     block = BufferGetBlockNumber(buffer);
