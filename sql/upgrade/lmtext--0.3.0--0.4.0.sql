@@ -626,6 +626,50 @@ COMMENT ON FUNCTION lmtext.add_head(text, text, text, jsonb) IS
 
 REVOKE EXECUTE ON FUNCTION lmtext.add_head(text, text, text, jsonb) FROM PUBLIC;
 
+-- 32-classify: all labels that hold of a text.
+
+CREATE FUNCTION lmtext.labels(text text, model text DEFAULT NULL, min_score real DEFAULT 0.5)
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text, text, real) IS
+    'labels of a text whose score is at least min_score, highest first: all that hold, by a model of several labels a text';
+
+CREATE FUNCTION lmtext.labels(
+        text text, model regclass, min_score real DEFAULT 0.5, on_long text DEFAULT 'truncate')
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text, regclass, real, text) IS
+    'labels of a text whose score is at least min_score, highest first (version pinned)';
+
+CREATE FUNCTION lmtext.labels(texts text[], model text DEFAULT NULL, min_score real DEFAULT 0.5)
+    RETURNS TABLE (ordinality bigint, labels text[])
+    AS 'MODULE_PATHNAME', 'lmtext_labels_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
+    ROWS 100 SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text[], text, real) IS
+    'labels of each text of an array whose score is at least min_score, highest first, computed as one batch';
+
+CREATE FUNCTION lmtext.labels(
+        texts text[], model regclass, min_score real DEFAULT 0.5, on_long text DEFAULT 'truncate')
+    RETURNS TABLE (ordinality bigint, labels text[])
+    AS 'MODULE_PATHNAME', 'lmtext_labels_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000
+    ROWS 100 SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text[], regclass, real, text) IS
+    'labels of each text of an array whose score is at least min_score, highest first, computed as one batch (version pinned)';
+
+CREATE FUNCTION lmtext.labels(vector real[], model text DEFAULT NULL, min_score real DEFAULT 0.5)
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels_vector' LANGUAGE C STABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.labels(real[], text, real) IS
+    'labels whose score is at least min_score for an embedding by the base of the model, highest first';
+
+CREATE FUNCTION lmtext.labels(vector real[], model regclass, min_score real DEFAULT 0.5)
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels_vector' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.labels(real[], regclass, real) IS
+    'labels whose score is at least min_score for an embedding by the base of the model, highest first (version pinned)';
+
 -- 32-classify: words and their shares of a score.
 CREATE FUNCTION lmtext.explain(
     text text,
@@ -6858,6 +6902,11 @@ CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, refer
 COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text, boolean, boolean, boolean) IS
     'internal: part of the aggregate ter';
 
+CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text, normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text, boolean, boolean, boolean, boolean) IS
+    'internal: part of the aggregate ter';
+
 CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text[]) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[]) IS
@@ -6866,6 +6915,11 @@ COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[]) IS
 CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[], boolean, boolean, boolean) IS
+    'internal: part of the aggregate ter';
+
+CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[], boolean, boolean, boolean, boolean) IS
     'internal: part of the aggregate ter';
 
 CREATE FUNCTION lmtext_internal.ter_combine(state internal, more internal) RETURNS internal
@@ -6906,6 +6960,17 @@ CREATE AGGREGATE lmtext.ter(hypothesis text, reference text, normalized boolean,
 COMMENT ON AGGREGATE lmtext.ter(text, text, boolean, boolean, boolean) IS
     'translation edit rate of a corpus, in percent, as sacrebleu has it';
 
+CREATE AGGREGATE lmtext.ter(hypothesis text, reference text, normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) (
+    SFUNC = lmtext_internal.ter_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.ter_combine,
+    SERIALFUNC = lmtext_internal.ter_serialize,
+    DESERIALFUNC = lmtext_internal.ter_deserialize,
+    FINALFUNC = lmtext_internal.ter_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.ter(text, text, boolean, boolean, boolean, boolean) IS
+    'translation edit rate of a corpus, in percent, as sacrebleu has it';
+
 CREATE AGGREGATE lmtext.ter(hypothesis text, reference text[]) (
     SFUNC = lmtext_internal.ter_accum,
     STYPE = internal,
@@ -6926,6 +6991,17 @@ CREATE AGGREGATE lmtext.ter(hypothesis text, reference text[], normalized boolea
     FINALFUNC = lmtext_internal.ter_final,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.ter(text, text[], boolean, boolean, boolean) IS
+    'translation edit rate of a corpus, in percent, as sacrebleu has it, with several references for a row';
+
+CREATE AGGREGATE lmtext.ter(hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) (
+    SFUNC = lmtext_internal.ter_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.ter_combine,
+    SERIALFUNC = lmtext_internal.ter_serialize,
+    DESERIALFUNC = lmtext_internal.ter_deserialize,
+    FINALFUNC = lmtext_internal.ter_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.ter(text, text[], boolean, boolean, boolean, boolean) IS
     'translation edit rate of a corpus, in percent, as sacrebleu has it, with several references for a row';
 
 -- wer
@@ -7392,10 +7468,22 @@ CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text, normalized 
 COMMENT ON FUNCTION lmtext.sentence_ter(text, text, boolean, boolean, boolean) IS
     'translation edit rate of one text, in percent, as sacrebleu has it';
 
+CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text, normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean)
+    RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_sentence_ter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.sentence_ter(text, text, boolean, boolean, boolean, boolean) IS
+    'translation edit rate of one text, in percent, as sacrebleu has it';
+
 CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text[], normalized boolean DEFAULT false, no_punct boolean DEFAULT false, case_sensitive boolean DEFAULT false)
     RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_sentence_ter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION lmtext.sentence_ter(text, text[], boolean, boolean, boolean) IS
+    'translation edit rate of one text, in percent, as sacrebleu has it, with several references';
+
+CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean)
+    RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_sentence_ter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.sentence_ter(text, text[], boolean, boolean, boolean, boolean) IS
     'translation edit rate of one text, in percent, as sacrebleu has it, with several references';
 
 CREATE FUNCTION lmtext.sentence_rouge(hypothesis text, reference text, variant text, stem boolean DEFAULT false, tokenizer text DEFAULT 'ascii')
