@@ -86,6 +86,11 @@ GROUP BY s ORDER BY s;
 SELECT key, round(score::numeric, 3) AS distance FROM lmtext.label_queue('minilm', 'SELECT id, body FROM todo ORDER BY id', 10, 'diversity');
 SELECT key FROM lmtext.label_queue('minilm', 'SELECT id, e FROM v ORDER BY id', 3, 'diversity');
 SELECT key FROM lmtext.label_queue('minilm', 'SELECT id, e FROM v WHERE false', 3, 'diversity');
+-- Stored vectors of the base are as good as texts.
+SELECT count(*) AS rows, bool_and(t.key = v.key AND abs(t.score - v.score) < 1e-5) AS same
+FROM unnest('{margin,uncertainty,entropy}'::text[]) s, LATERAL (SELECT row_number() OVER () AS n, q.* FROM lmtext.label_queue('section', 'SELECT id, body FROM todo ORDER BY id', 4, s) q) t
+JOIN LATERAL (SELECT row_number() OVER () AS n, q.* FROM lmtext.label_queue('section', 'SELECT id, lmtext.embed(body) FROM todo ORDER BY id', 4, s) q) v USING (n);
+SELECT lmtext.label_queue('section', 'SELECT 1, ARRAY[1, 2]::real[]');
 SELECT key FROM lmtext.label_queue('section', 'SELECT id, body FROM todo WHERE false');
 SELECT refusal(format('SELECT * FROM lmtext.label_queue(%s)', arguments))
 FROM unnest(ARRAY['NULL, ''SELECT 1''', '''section'', NULL', '''section'', ''SELECT 1'', NULL', '''section'', ''SELECT 1'', 1, NULL', '''section'', ''SELECT id, body FROM todo'', 0',

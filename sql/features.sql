@@ -22,6 +22,10 @@ SELECT count(*), count(DISTINCT vector) FROM lmtext.tfidf('SELECT i, ''word'' ||
 SELECT * FROM lmtext.build_vocabulary('SELECT body FROM fe_doc ORDER BY id');
 SELECT * FROM lmtext.build_vocabulary('SELECT body FROM fe_doc ORDER BY id', 6, 2, '{<pad>,<unk>}');
 SELECT * FROM lmtext.build_vocabulary('SELECT body FROM fe_doc ORDER BY id', min_count => 2, options => '{"words": "whitespace", "lowercase": false}');
+-- Two kinds of n-grams: equal bytes are one feature.
+SELECT * FROM lmtext.bag_of_words($$VALUES (1, 'at a cat')$$, '{"words": "whitespace", "also": "char_wb", "also_min": 2, "also_max": 3}');
+SELECT * FROM lmtext.bag_of_words($$VALUES (1, 'a')$$, '{"also": "letters"}');
+SELECT * FROM lmtext.bag_of_words($$VALUES (1, 'a')$$, '{"also": "char", "also_min": 3, "also_max": 2}');
 SELECT * FROM lmtext.build_vocabulary('SELECT body FROM fe_doc ORDER BY id', 3, options => '{"ngrams": "char"}');
 SELECT * FROM lmtext.build_vocabulary(NULL);
 

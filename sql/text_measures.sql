@@ -41,6 +41,11 @@ SELECT lmtext.chrf(hyp, ref, 0) AS chrf2, lmtext.chrf(hyp, ref, 1) AS one, lmtex
 SELECT lmtext.ter(hyp, ref, true, false, false) AS normalized, lmtext.ter(hyp, ref, false, true, false) AS no_punct,
        lmtext.ter(hyp, ref, false, false, true) AS case_sensitive
 FROM said;
+SELECT lmtext.ter(h, r, true, false, false, false) AS plain, lmtext.ter(h, r, true, false, false, true) AS asian,
+       lmtext.ter(h, r, false, true, false, true) AS no_punct, lmtext.ter(h, ARRAY[r], true, true, false, true) AS both
+FROM (VALUES ('私は、東京（とうきょう）に住んでいます。', '私は東京に住んでいる。'), ('The 猫 sat，on 垫子！', 'the 猫 sat on the 垫子。')) v (h, r);
+SELECT lmtext.sentence_ter(h, r, true, false, false, true) AS asian, lmtext.sentence_ter(h, ARRAY[r], false, true, false, true) AS no_punct
+FROM (VALUES ('私は、東京（とうきょう）に住んでいます。', '私は東京に住んでいる。'), ('The 猫 sat，on 垫子！', 'the 猫 sat on the 垫子。')) v (h, r);
 SELECT lmtext.rouge(h, r, 'rougeL') AS ascii, lmtext.rouge(h, r, 'rougeL', false, 'unicode') AS unicode
 FROM (VALUES ('ÄPFEL und 你好', 'äpfel oder 你好')) v (h, r);
 

@@ -82,6 +82,19 @@ SELECT round(sum(score)::numeric, 4) AS sum FROM lmtext.class_scores('a note abo
 SELECT count(*) > 0 AS words FROM lmtext.explain('cats and dogs', 'tm_level');
 CALL lmtext.train('tm_bad', 'SELECT body, level FROM tm_set', '{"task": "ordinal"}');
 CALL lmtext.train('tm_bad', 'SELECT body, level FROM tm_set', '{"task": "ordinal", "levels": ["low", "high"]}');
+-- All labels that hold, as an array: those of class_scores that reach the bound, by text and by vector.
+SELECT bool_and(l = (SELECT coalesce(array_agg(s.label ORDER BY s.score DESC, s.label), '{}') FROM lmtext.class_scores(body, 'tm_multi') s WHERE s.score >= 0.5)) AS same,
+       bool_and(l = lmtext.labels(lmtext.embed(body), 'tm_multi')) AS by_vector, count(DISTINCT cardinality(l)) > 1 AS several
+FROM tm_set, lmtext.labels(body, 'tm_multi') l;
+SELECT lmtext.labels('cats', 'tm_multi', 1) AS none, cardinality(lmtext.labels('cats', '"tm_multi@1"'::regclass, NULL)) AS all_labels, lmtext.labels(NULL::text, 'tm_multi') AS unknown;
+SELECT l.*, l.labels = lmtext.labels(b[l.ordinality], 'tm_multi', 0.2) AS same FROM (VALUES ('{cats,NULL,nothing at all}'::text[])) v (b), lmtext.labels(b, 'tm_multi', 0.2) l;
+SELECT lmtext.labels('cats', 'tm_multi', 1.5);
+-- Cross-validation of linear.
+CALL lmtext.train('tm_folds', 'SELECT body, section FROM tm_doc ORDER BY body', '{"folds": 3}');
+SELECT metrics->'folds' AS folds, (metrics->>'fold_accuracy')::float8 BETWEEN 0.6 AND 1 AS accuracy, (metrics->>'fold_deviation')::float8 BETWEEN 0 AND 0.5 AS deviation,
+       (metrics->>'fold_loss')::float8 > 0 AS loss FROM lmtext.models WHERE name = 'tm_folds';
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"folds": 1}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"folds": 21}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"task": "multi_label"}');
 CALL lmtext.train('tm_bad', 'SELECT body, sections FROM tm_set WHERE sections = ''{}''', '{"task": "multi_label"}');
 CALL lmtext.train('tm_bad', 'SELECT body, 1.5 FROM tm_doc', '{"task": "regression"}');

@@ -98,6 +98,8 @@ CALL lmtext.tune('bad', 'SELECT 1/0', '{"method": ["linear", "ngram"], "l2": [1,
 CALL lmtext.tune('bad', 'SELECT 1/0', '{"warmth": [1, 2]}');
 CALL lmtext.tune('bad', 'SELECT 1/0', '{"search": "annealing", "l2": [1, 2]}');
 CALL lmtext.tune('bad', 'SELECT 1/0', '{"task": "filter", "oracle": "true", "budget": [100, 200]}');
+CALL lmtext.tune('bad', 'SELECT 1/0', '{"method": "finetune", "epochs": [1, 2], "checkpoint_steps": 5}');
+CALL lmtext.tune('bad', 'SELECT 1/0', '{"method": "finetune", "resume": [false, true]}');
 CALL lmtext.tune('bad', 'SELECT 1/0', '{"l2": [1, 2]}', 0);
 CALL lmtext.tune('bad', 'SELECT 1/0', NULL);
 CALL lmtext.tune('bad', 'SELECT body, section FROM doc WHERE false', '{"l2": [1, 2]}');

@@ -209,6 +209,11 @@ CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, refer
 COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text, boolean, boolean, boolean) IS
     'internal: part of the aggregate ter';
 
+CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text, normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text, boolean, boolean, boolean, boolean) IS
+    'internal: part of the aggregate ter';
+
 CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text[]) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[]) IS
@@ -217,6 +222,11 @@ COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[]) IS
 CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean) RETURNS internal
     AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[], boolean, boolean, boolean) IS
+    'internal: part of the aggregate ter';
+
+CREATE FUNCTION lmtext_internal.ter_accum(state internal, hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) RETURNS internal
+    AS 'MODULE_PATHNAME', 'lmtext_ter_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext_internal.ter_accum(internal, text, text[], boolean, boolean, boolean, boolean) IS
     'internal: part of the aggregate ter';
 
 CREATE FUNCTION lmtext_internal.ter_combine(state internal, more internal) RETURNS internal
@@ -257,6 +267,17 @@ CREATE AGGREGATE lmtext.ter(hypothesis text, reference text, normalized boolean,
 COMMENT ON AGGREGATE lmtext.ter(text, text, boolean, boolean, boolean) IS
     'translation edit rate of a corpus, in percent, as sacrebleu has it';
 
+CREATE AGGREGATE lmtext.ter(hypothesis text, reference text, normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) (
+    SFUNC = lmtext_internal.ter_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.ter_combine,
+    SERIALFUNC = lmtext_internal.ter_serialize,
+    DESERIALFUNC = lmtext_internal.ter_deserialize,
+    FINALFUNC = lmtext_internal.ter_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.ter(text, text, boolean, boolean, boolean, boolean) IS
+    'translation edit rate of a corpus, in percent, as sacrebleu has it';
+
 CREATE AGGREGATE lmtext.ter(hypothesis text, reference text[]) (
     SFUNC = lmtext_internal.ter_accum,
     STYPE = internal,
@@ -277,6 +298,17 @@ CREATE AGGREGATE lmtext.ter(hypothesis text, reference text[], normalized boolea
     FINALFUNC = lmtext_internal.ter_final,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE lmtext.ter(text, text[], boolean, boolean, boolean) IS
+    'translation edit rate of a corpus, in percent, as sacrebleu has it, with several references for a row';
+
+CREATE AGGREGATE lmtext.ter(hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean) (
+    SFUNC = lmtext_internal.ter_accum,
+    STYPE = internal,
+    COMBINEFUNC = lmtext_internal.ter_combine,
+    SERIALFUNC = lmtext_internal.ter_serialize,
+    DESERIALFUNC = lmtext_internal.ter_deserialize,
+    FINALFUNC = lmtext_internal.ter_final,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE lmtext.ter(text, text[], boolean, boolean, boolean, boolean) IS
     'translation edit rate of a corpus, in percent, as sacrebleu has it, with several references for a row';
 
 -- wer
@@ -743,10 +775,22 @@ CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text, normalized 
 COMMENT ON FUNCTION lmtext.sentence_ter(text, text, boolean, boolean, boolean) IS
     'translation edit rate of one text, in percent, as sacrebleu has it';
 
+CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text, normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean)
+    RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_sentence_ter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.sentence_ter(text, text, boolean, boolean, boolean, boolean) IS
+    'translation edit rate of one text, in percent, as sacrebleu has it';
+
 CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text[], normalized boolean DEFAULT false, no_punct boolean DEFAULT false, case_sensitive boolean DEFAULT false)
     RETURNS double precision
     AS 'MODULE_PATHNAME', 'lmtext_sentence_ter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION lmtext.sentence_ter(text, text[], boolean, boolean, boolean) IS
+    'translation edit rate of one text, in percent, as sacrebleu has it, with several references';
+
+CREATE FUNCTION lmtext.sentence_ter(hypothesis text, reference text[], normalized boolean, no_punct boolean, case_sensitive boolean, asian_support boolean)
+    RETURNS double precision
+    AS 'MODULE_PATHNAME', 'lmtext_sentence_ter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.sentence_ter(text, text[], boolean, boolean, boolean, boolean) IS
     'translation edit rate of one text, in percent, as sacrebleu has it, with several references';
 
 CREATE FUNCTION lmtext.sentence_rouge(hypothesis text, reference text, variant text, stem boolean DEFAULT false, tokenizer text DEFAULT 'ascii')

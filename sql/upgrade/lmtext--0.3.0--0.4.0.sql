@@ -626,6 +626,50 @@ COMMENT ON FUNCTION lmtext.add_head(text, text, text, jsonb) IS
 
 REVOKE EXECUTE ON FUNCTION lmtext.add_head(text, text, text, jsonb) FROM PUBLIC;
 
+-- 32-classify: all labels that hold of a text.
+
+CREATE FUNCTION lmtext.labels(text text, model text DEFAULT NULL, min_score real DEFAULT 0.5)
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels' LANGUAGE C STABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text, text, real) IS
+    'labels of a text whose score is at least min_score, highest first: all that hold, by a model of several labels a text';
+
+CREATE FUNCTION lmtext.labels(
+        text text, model regclass, min_score real DEFAULT 0.5, on_long text DEFAULT 'truncate')
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+    SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text, regclass, real, text) IS
+    'labels of a text whose score is at least min_score, highest first (version pinned)';
+
+CREATE FUNCTION lmtext.labels(texts text[], model text DEFAULT NULL, min_score real DEFAULT 0.5)
+    RETURNS TABLE (ordinality bigint, labels text[])
+    AS 'MODULE_PATHNAME', 'lmtext_labels_array' LANGUAGE C STABLE PARALLEL SAFE COST 1000000
+    ROWS 100 SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text[], text, real) IS
+    'labels of each text of an array whose score is at least min_score, highest first, computed as one batch';
+
+CREATE FUNCTION lmtext.labels(
+        texts text[], model regclass, min_score real DEFAULT 0.5, on_long text DEFAULT 'truncate')
+    RETURNS TABLE (ordinality bigint, labels text[])
+    AS 'MODULE_PATHNAME', 'lmtext_labels_array' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000
+    ROWS 100 SUPPORT lmtext_internal.embed_support;
+COMMENT ON FUNCTION lmtext.labels(text[], regclass, real, text) IS
+    'labels of each text of an array whose score is at least min_score, highest first, computed as one batch (version pinned)';
+
+CREATE FUNCTION lmtext.labels(vector real[], model text DEFAULT NULL, min_score real DEFAULT 0.5)
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels_vector' LANGUAGE C STABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.labels(real[], text, real) IS
+    'labels whose score is at least min_score for an embedding by the base of the model, highest first';
+
+CREATE FUNCTION lmtext.labels(vector real[], model regclass, min_score real DEFAULT 0.5)
+    RETURNS text[]
+    AS 'MODULE_PATHNAME', 'lmtext_labels_vector' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION lmtext.labels(real[], regclass, real) IS
+    'labels whose score is at least min_score for an embedding by the base of the model, highest first (version pinned)';
+
 -- 32-classify: words and their shares of a score.
 CREATE FUNCTION lmtext.explain(
     text text,

@@ -43,9 +43,9 @@ sub relations
 
 # An argument that makes sense: by routine and name, by name, by type. g is a row of texts: t, ts.
 my %by_routine = (
-    'classify model' => 'head', 'classify_scored model' => 'head', 'class_scores model' => 'head', 'tag model' => 'ner', 'entities model' => 'ner',
+    'classify model' => 'head', 'classify_scored model' => 'head', 'class_scores model' => 'head', 'labels model' => 'head', 'tag model' => 'ner', 'entities model' => 'ner',
     'fill_mask model' => 'masks', 'fill_mask text' => q{g.t || ' [MASK]'}, 'fill_mask texts' => q{ARRAY[g.t || ' [MASK]']}, 'drop_model model' => 'spare',
-    (map { ("$_ vector" => '{' . join(',', (0.25) x 36) . '}') } qw(classify classify_scored class_scores)), # as wide as m's
+    (map { ("$_ vector" => '{' . join(',', (0.25) x 36) . '}') } qw(classify classify_scored class_scores labels)), # as wide as m's
     'rerank model' => 'cross', 'entails model' => 'nli', 'zero_shot model' => 'nli', 'next_sentence model' => 'next', 'answer model' => 'qa',
     'zero_shot labels' => '{a,b}', 'zero_shot template' => '{}', 'answer question' => 'cat?', # the window is 24 tokens
     'log_probability model' => 'counts', 'explain model' => 'head', 'explain method' => 'integrated_gradients', 'explain baseline' => 'zero',

@@ -5,6 +5,7 @@
  * Vectors are made by a formula that Python repeats exactly, so that the reference needs no file.
  */
 #include "base/rng.h"
+#include "train/folds.h"
 #include "train/softmax.h"
 
 #include "fake.h"
@@ -45,6 +46,22 @@ make_rows(float *x, int32_t *y)
     }
 }
 
+static int
+best_label(const lm_softmax_result *model, const float *x)
+{
+    double score[LABELS];
+    int best = 0;
+
+    for (int k = 0; k < LABELS; k++) {
+        score[k] = model->bias[k];
+        for (int j = 0; j < WIDTH; j++)
+            score[k] += model->weight[k * WIDTH + j] * x[j];
+        if (score[k] > score[best])
+            best = k;
+    }
+    return best;
+}
+
 static double
 train(lm_context *ctx, lm_softmax_options *options, lm_softmax_result *result)
 {
@@ -54,18 +71,8 @@ train(lm_context *ctx, lm_softmax_options *options, lm_softmax_result *result)
 
     make_rows(x, y);
     CHECK_OK(ctx, lm_softmax_train(ctx, x, y, ROWS, WIDTH, LABELS, options, NULL, NULL, result));
-    for (int i = 0; result->weight && i < ROWS; i++) {
-        double score[LABELS];
-        int best = 0;
-
-        for (int k = 0; k < LABELS; k++) {
-            score[k] = result->bias[k];
-            for (int j = 0; j < WIDTH; j++)
-                score[k] += (double)result->weight[k * WIDTH + j] * x[i * WIDTH + j];
-            best = score[k] > score[best] ? k : best;
-        }
-        right += best == y[i];
-    }
+    for (int i = 0; result->weight && i < ROWS; i++)
+        right += best_label(result, x + i * WIDTH) == y[i];
     return (double)right / ROWS;
 }
 
@@ -442,7 +449,85 @@ reports_nothing_held_out(void)
     drop(&ctx, &result);
 }
 
+/* Parts differ by one row at most, in all and of each label; a label's only row is in none. */
+static void
+folds_are_dealt(void)
+{
+    enum { N = 101, FOLDS = 4 };
+    int32_t y[N], part[N];
+    int count[FOLDS] = {0}, of_label[2][FOLDS] = {{0}};
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (int i = 0; i < N; i++)
+        y[i] = i == 50 ? 2 : i % 3 == 0;
+    CHECK_OK(&ctx, lm_folds_deal(&ctx, y, N, 3, FOLDS, 7, part));
+    for (int i = 0; i < N; i++) {
+        if (i == 50) {
+            CHECK_EQ_INT(part[i], LM_FOLD_NONE);
+            continue;
+        }
+        CHECK(part[i] >= 0 && part[i] < FOLDS);
+        count[part[i]]++;
+        of_label[y[i]][part[i]]++;
+    }
+    for (int k = 1; k < FOLDS; k++) {
+        CHECK_EQ_INT(count[k], count[0]);
+        for (int label = 0; label < 2; label++)
+            CHECK(abs(of_label[label][k] - of_label[label][0]) <= 1);
+    }
+}
+
+/* Each part is measured by what the others teach: the means are those of trainings by hand. */
+static void
+folds_are_measured(void)
+{
+    enum { FOLDS = 5 };
+    static float x[ROWS * WIDTH], some[ROWS * WIDTH];
+    int32_t y[ROWS], some_y[ROWS], part[ROWS];
+    double accuracy = 0;
+    lm_softmax_options options;
+    lm_folds_result result;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    make_rows(x, y);
+    lm_softmax_defaults(&options);
+    options.l2 = 0.01;
+    CHECK_OK(&ctx, lm_folds_run(&ctx, x, y, ROWS, WIDTH, LABELS, FOLDS, &options, &result));
+    CHECK_OK(&ctx, lm_folds_deal(&ctx, y, ROWS, LABELS, FOLDS, options.seed, part));
+    options.hold_out = 0;
+    for (int fold = 0; fold < FOLDS; fold++) {
+        lm_softmax_result model;
+        size_t trained = 0, right = 0, measured = 0;
+
+        for (int i = 0; i < ROWS; i++) {
+            if (part[i] == fold)
+                continue;
+            memcpy(some + trained * WIDTH, x + i * WIDTH, WIDTH * sizeof *x);
+            some_y[trained++] = y[i];
+        }
+        CHECK_OK(&ctx, lm_softmax_train(&ctx, some, some_y, trained, WIDTH, LABELS, &options, NULL,
+                                        NULL, &model));
+        for (int i = 0; i < ROWS; i++)
+            if (part[i] == fold) {
+                right += best_label(&model, x + i * WIDTH) == y[i];
+                measured++;
+            }
+        accuracy += (double)right / (double)measured / FOLDS;
+        lm_free(&ctx, model.weight);
+        lm_free(&ctx, model.bias);
+    }
+    CHECK(fabs(result.accuracy - accuracy) < 1e-9);
+    CHECK(result.accuracy > 0.7 && result.deviation > 0 && result.deviation < 0.2);
+    CHECK(result.loss > 0.2 && result.loss < 1);
+    CHECK_EQ_INT(lm_folds_run(&ctx, x, (int32_t[]){0, 0, 1, 1}, 4, WIDTH, 2, 5, &options, &result),
+                 LM_BAD_ARGUMENT);
+}
+
 static const unit_case cases[] = {
+    {"folds are dealt", folds_are_dealt},
+    {"folds are measured", folds_are_measured},
     {"softmax equals scikit-learn at equal penalty", equals_scikit_learn},
     {"softmax chooses a penalty", chooses_penalty},
     {"softmax gives the same bits for a seed", same_seed_same_bits},

@@ -13,8 +13,11 @@ lm_tfidf_spec_defaults(lm_tfidf_spec *spec)
     *spec = (lm_tfidf_spec){.ngrams = "word",
                             .words = "words",
                             .norm = "l2",
+                            .also = "none",
                             .ngram_min = 1,
                             .ngram_max = 1,
+                            .also_min = 2,
+                            .also_max = 5,
                             .max_features = LM_FEATURES_COUNTED / 2,
                             .min_df = 1,
                             .max_df = 1,
@@ -50,6 +53,20 @@ read_words(lm_context *ctx, const lm_tfidf_spec *spec, lm_tfidf_options *o)
     return LM_OK;
 }
 
+/* N-grams of another kind beside those; they are cut and counted alike. */
+static lm_status
+read_also(lm_context *ctx, const lm_tfidf_spec *spec, lm_tfidf_options *o)
+{
+    if (strcmp(spec->also, "none") == 0)
+        return LM_OK;
+    o->also = o->ngrams;
+    o->also.low = (int)spec->also_min;
+    o->also.high = (int)spec->also_max;
+    if (!(o->also.kind = lm_ngram_kind_find(spec->also)))
+        return refuse(ctx, "also", spec->also, "none, word, char, char_wb");
+    return LM_OK;
+}
+
 /* What depends on two of them, or has a gap in its range. */
 static lm_status
 check_numbers(lm_context *ctx, const lm_tfidf_spec *spec)
@@ -59,6 +76,9 @@ check_numbers(lm_context *ctx, const lm_tfidf_spec *spec)
     snprintf(found, sizeof found, "%" PRId64, spec->ngram_max);
     if (spec->ngram_max < spec->ngram_min)
         return refuse(ctx, "ngram_max", found, "at least ngram_min");
+    snprintf(found, sizeof found, "%" PRId64, spec->also_max);
+    if (spec->also_max < spec->also_min)
+        return refuse(ctx, "also_max", found, "at least also_min");
     snprintf(found, sizeof found, "%" PRId64, spec->hash_bits);
     if (spec->hash_bits > 0 && spec->hash_bits < LM_HASH_BITS_MIN)
         return refuse(ctx, "hash_bits", found, "0, or 8 to 24");
@@ -74,6 +94,7 @@ lm_tfidf_spec_read(lm_context *ctx, const lm_tfidf_spec *spec, lm_tfidf_options 
     options->ngrams.low = (int)spec->ngram_min;
     options->ngrams.high = (int)spec->ngram_max;
     options->ngrams.lowercase = spec->lowercase;
+    LM_TRY(read_also(ctx, spec, options));
     options->hash_bits = (int)spec->hash_bits;
     options->binary = spec->binary;
     options->sublinear = spec->sublinear;

@@ -9,8 +9,8 @@
 #include "features/tfidf.h"
 
 typedef struct lm_tfidf_spec {
-    char *ngrams, *words, *norm;
-    int64_t ngram_min, ngram_max, hash_bits, max_features;
+    char *ngrams, *words, *norm, *also;
+    int64_t ngram_min, ngram_max, also_min, also_max, hash_bits, max_features;
     double min_df, max_df;
     bool lowercase, binary, sublinear, idf, smooth_idf;
 } lm_tfidf_spec;
@@ -32,6 +32,9 @@ lm_status lm_tfidf_spec_read(lm_context *ctx, const lm_tfidf_spec *spec, lm_tfid
         LM_SPEC_OPTION(at, ngram_min, INT, 1, LM_NGRAM_LONGEST, "a whole number from 1 to 32"), \
         LM_SPEC_OPTION(at, ngram_max, INT, 1, LM_NGRAM_LONGEST, "a whole number from 1 to 32"), \
         LM_SPEC_OPTION(at, lowercase, BOOL, 0, 0, "true or false"),                             \
+        LM_SPEC_OPTION(at, also, TEXT, 0, 0, "none, word, char or char_wb"),                    \
+        LM_SPEC_OPTION(at, also_min, INT, 1, LM_NGRAM_LONGEST, "a whole number from 1 to 32"),  \
+        LM_SPEC_OPTION(at, also_max, INT, 1, LM_NGRAM_LONGEST, "a whole number from 1 to 32"),  \
         LM_SPEC_OPTION(at, hash_bits, INT, 0, LM_HASH_BITS_MAX,                                 \
                        "0, or a whole number from 8 to 24"),                                    \
         LM_SPEC_OPTION(at, min_df, FLOAT, 0, 1e9,                                               \

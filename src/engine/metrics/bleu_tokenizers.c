@@ -239,6 +239,15 @@ split_characters(lm_text in, lm_buffer *out)
     return split_each(in, out, is_any);
 }
 
+static bool
+is_in(const uint32_t (*ranges)[2], size_t count, uint32_t c)
+{
+    for (size_t i = 0; i < count; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return true;
+    return false;
+}
+
 /*
  * What sacrebleu takes for Chinese. Two of its ranges were meant for planes beyond the first, and
  * are "\u2000" + "0" to "\u2a6d" + "6" and "\u2f80" + "0" to "\u2fa1" + "d": so they compare.
@@ -252,10 +261,7 @@ is_chinese(uint32_t c)
         {0x3400, 0x4db5}, {0x4e00, 0x9fbb}, {0xf900, 0xfa2d}, {0xfa30, 0xfa6a}, {0xfa70, 0xfad9},
         {0xfe10, 0xfe1f}, {0xfe30, 0xfe4f}, {0xff00, 0xffef}};
 
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (c >= ranges[i][0] && c <= ranges[i][1])
-            return true;
-    return false;
+    return is_in(ranges, sizeof ranges / sizeof ranges[0], c);
 }
 
 static lm_status
@@ -337,8 +343,54 @@ static const text_pass bleu_passes[][PASSES_MAX] = {
     {split_marks_behind, split_marks_before, split_symbols},
     {NULL}};
 
+/* Marks of Chinese and Japanese, and those of full width, that TER knows. */
+static bool
+is_asian_mark(uint32_t c)
+{
+    static const uint32_t ranges[][2] = {{0x3001, 0x3002}, {0x3008, 0x3011}, {0x3014, 0x301f},
+                                         {0x30fb, 0x30fb}, {0xff01, 0xff02}, {0xff08, 0xff09},
+                                         {0xff0c, 0xff0c}, {0xff0e, 0xff0e}, {0xff1a, 0xff1b},
+                                         {0xff1f, 0xff1f}, {0xff61, 0xff65}};
+
+    return is_in(ranges, sizeof ranges / sizeof ranges[0], c);
+}
+
+/* Kana stay together: the reference's expressions for them match nothing within spaces. */
+static bool
+is_asian(uint32_t c)
+{
+    static const uint32_t ranges[][2] = {{0x2e80, 0x2eff}, {0x31c0, 0x31ef}, {0x3200, 0x4dbf},
+                                         {0x4e00, 0x9fff}, {0xf900, 0xfaff}, {0xfe30, 0xfe4f}};
+
+    return is_in(ranges, sizeof ranges / sizeof ranges[0], c) || is_asian_mark(c);
+}
+
+static lm_status
+split_asian(lm_text in, lm_buffer *out)
+{
+    return split_each(in, out, is_asian);
+}
+
+static lm_status
+drop_asian_marks(lm_text in, lm_buffer *out)
+{
+    size_t n = 0;
+
+    for (size_t at = 0; at < in.length;) {
+        character here = character_at(in, at);
+
+        LM_TRY(step(out, n++));
+        if (!is_asian_mark(here.c))
+            LM_TRY(lm_buffer_append(out, here.at, here.bytes));
+        at += here.bytes;
+    }
+    return LM_OK;
+}
+
 static const text_pass lower_passes[] = {lower, NULL};
 static const text_pass no_mark_passes[] = {drop_marks, NULL};
+static const text_pass asian_passes[] = {split_asian, NULL};
+static const text_pass no_asian_mark_passes[] = {drop_asian_marks, NULL};
 static const text_pass ter_passes[] = {
     join_hyphens_of_ter, join_lines,   unescape_quot, unescape_amp,     unescape_lt,
     unescape_gt,         surround,     split_marks,   split_possessive, split_stops_behind,
@@ -430,8 +482,12 @@ ter_text(passing *p, const lm_ter_tokenizer *tokenizer)
         LM_TRY(pass_all(p, lower_passes));
     if (tokenizer->normalized)
         LM_TRY(pass_all(p, ter_passes));
+    if (tokenizer->normalized && tokenizer->asian_support)
+        LM_TRY(pass_all(p, asian_passes));
     if (tokenizer->no_punct)
         LM_TRY(pass_all(p, no_mark_passes));
+    if (tokenizer->no_punct && tokenizer->asian_support)
+        LM_TRY(pass_all(p, no_asian_mark_passes));
     return LM_OK;
 }
 

@@ -19,6 +19,7 @@ lm_status lm_cut_bleu(const void *how, lm_text text, lm_intern *words, lm_tokens
 /* Set how a tokenizer of TER works; all are off by default. */
 typedef struct lm_ter_tokenizer {
     bool normalized, no_punct, case_sensitive;
+    bool asian_support; /* the first two go for Chinese and Japanese as well */
 } lm_ter_tokenizer;
 
 /* lm_cuts; how is an lm_ter_tokenizer. sacrebleu puts references through the tokenizer twice, which

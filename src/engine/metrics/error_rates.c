@@ -12,7 +12,7 @@
 #include "metrics/text_sums.h"
 
 enum { EDITS, SUMS };
-enum { NORMALIZED, NO_PUNCT, CASE_SENSITIVE };
+enum { NORMALIZED, NO_PUNCT, CASE_SENSITIVE, ASIAN_SUPPORT };
 
 static void
 add_rates(lm_sums *sums, double edits, double length)
@@ -47,9 +47,9 @@ ter_add(void *counts, const lm_metric_value *values)
 {
     lm_sums *sums = counts;
     const lm_metric_value *settings = values + 2;
-    lm_ter_tokenizer tokenizer = {lm_setting_flag(&settings[NORMALIZED]),
-                                  lm_setting_flag(&settings[NO_PUNCT]),
-                                  lm_setting_flag(&settings[CASE_SENSITIVE])};
+    lm_ter_tokenizer tokenizer = {
+        lm_setting_flag(&settings[NORMALIZED]), lm_setting_flag(&settings[NO_PUNCT]),
+        lm_setting_flag(&settings[CASE_SENSITIVE]), lm_setting_flag(&settings[ASIAN_SUPPORT])};
     lm_row_tokens row;
     lm_status status =
         lm_row_cut_apart(&row, sums->ctx, values, lm_cut_ter, lm_cut_ter_reference, &tokenizer);
@@ -68,6 +68,7 @@ LM_SUMS_COUNTS(lm_ter_sums, SUMS, ter_columns, ter_add);
 const lm_metric_column lm_ter_settings[] = {{"normalized", LM_METRIC_BOOL},
                                             {"no_punct", LM_METRIC_BOOL},
                                             {"case_sensitive", LM_METRIC_BOOL},
+                                            {"asian_support", LM_METRIC_BOOL},
                                             {NULL, 0}};
 
 /* Flags are never wrong. */

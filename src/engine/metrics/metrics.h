@@ -77,7 +77,7 @@ typedef struct lm_metric_counts {
 } lm_metric_counts;
 
 #define LM_METRIC_COLUMNS_MAX 4
-#define LM_METRIC_SETTINGS_MAX 3
+#define LM_METRIC_SETTINGS_MAX 4
 #define LM_METRIC_ROW_MAX (LM_METRIC_COLUMNS_MAX + LM_METRIC_SETTINGS_MAX)
 
 typedef struct lm_metric {

@@ -26,7 +26,8 @@ extern const lm_metric_column lm_chrf_settings[];
 lm_status lm_chrf_check(lm_context *ctx, const lm_metric_value *settings);
 lm_status lm_chrf_result(void *counts, const lm_metric_value *settings, double *value);
 
-/* Columns hypothesis and references. Settings normalized, no_punct, case_sensitive, all false.
+/* Columns hypothesis and references. Settings normalized, no_punct, case_sensitive,
+ * asian_support, all false.
  * 100 · edits / words. */
 extern const lm_metric_counts lm_ter_sums;
 extern const lm_metric_column lm_ter_settings[];

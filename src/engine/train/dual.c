@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "base/sort.h"
+#include "kernels/clones.h"
 
 #define POLL_EVERY ((size_t)1 << 20) /* entries that are read */
 #define NEWTON_STEPS 30
@@ -58,9 +59,9 @@ lm_linear_model_scores(const lm_linear_model *model, const lm_design *design, si
         for (size_t label = 0; label < model->labels; label++)
             scores[label] += sparse->value[i] * weight[label];
     }
-    for (size_t label = 0; label < model->labels && design->width > 0; label++)
-        for (size_t i = 0; i < design->width; i++)
-            scores[label] += dense[i] * model->dense[label * design->width + i];
+    for (size_t label = 0; label < model->labels && dense; label++)
+        scores[label] += lm_kernels_active()->dot_f32(design->width, dense,
+                                                      model->dense + label * design->width);
 }
 
 /* ---- One problem ---- */
@@ -105,34 +106,69 @@ count_row(dual *d, size_t row)
     return lm_poll(d->ctx);
 }
 
-/* Four sums at a time, which a processor can add side by side. */
-static double
-dot_dense(const float *x, const double *w, size_t width)
+typedef float quad __attribute__((vector_size(16)));
+typedef double lanes __attribute__((vector_size(32)));
+
+/* sums += x · w, of four. Named sums stay in registers, an array of them would not. */
+#define ADD_FOUR(sums, x, w)                                      \
+    do {                                                          \
+        quad four;                                                \
+        lanes weights;                                            \
+                                                                  \
+        memcpy(&four, (x), sizeof four);                          \
+        memcpy(&weights, (w), sizeof weights);                    \
+        (sums) += __builtin_convertvector(four, lanes) * weights; \
+    } while (0)
+
+LM_CLONE_BODY void
+dot_dense_body(const float *x, const double *w, size_t width, double *dot)
 {
-    double sums[4] = {0};
+    lanes a = {0}, b = {0}, c = {0}, d = {0};
+    double sum = 0;
     size_t i = 0;
 
-    for (; i + 4 <= width; i += 4)
-        for (size_t k = 0; k < 4; k++)
-            sums[k] += x[i + k] * w[i + k];
+    for (; i + LM_CLONE_LANES <= width; i += LM_CLONE_LANES) {
+        ADD_FOUR(a, x + i, w + i);
+        ADD_FOUR(b, x + i + 4, w + i + 4);
+        ADD_FOUR(c, x + i + 8, w + i + 8);
+        ADD_FOUR(d, x + i + 12, w + i + 12);
+    }
     for (; i < width; i++)
-        sums[0] += x[i] * w[i];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        sum += x[i] * w[i];
+    a = (a + b) + (c + d);
+    *dot = sum + ((a[0] + a[1]) + (a[2] + a[3]));
 }
+
+LM_CLONES(dot_dense, (const float *x, const double *w, size_t width, double *dot),
+          (x, w, width, dot))
+
+LM_CLONE_BODY void
+add_dense_body(double *w, const float *x, size_t width, double times)
+{
+    size_t i = 0;
+
+    for (; i + LM_CLONE_LANES <= width; i += LM_CLONE_LANES)
+        for (size_t k = 0; k < LM_CLONE_LANES; k++)
+            w[i + k] += times * x[i + k];
+    for (; i < width; i++)
+        w[i] += times * x[i];
+}
+
+LM_CLONES(add_dense, (double *w, const float *x, size_t width, double times), (w, x, width, times))
 
 static double
 dot_row(const dual *d, size_t row)
 {
     const lm_sparse_rows *sparse = d->design->sparse;
     const double *w = d->w;
-    double sum = w[d->length - 1];
+    double sum = w[d->length - 1], of_dense;
 
     for (size_t i = sparse->starts[row]; i < sparse->starts[row + 1]; i++)
         sum += sparse->value[i] * w[d->index[i]];
-    if (d->design->width > 0)
-        sum += d->design->scale *
-               dot_dense(dense_row(d->design, row), w + d->design->features, d->design->width);
-    return sum;
+    if (d->design->width == 0)
+        return sum;
+    dot_dense(dense_row(d->design, row), w + d->design->features, d->design->width, &of_dense);
+    return sum + d->design->scale * of_dense;
 }
 
 static void
@@ -140,12 +176,12 @@ add_row(dual *d, size_t row, double times)
 {
     const lm_sparse_rows *sparse = d->design->sparse;
     const float *dense = dense_row(d->design, row);
-    double *w = d->w, scaled = times * d->design->scale;
+    double *w = d->w;
 
     for (size_t i = sparse->starts[row]; i < sparse->starts[row + 1]; i++)
         w[d->index[i]] += times * sparse->value[i];
-    for (size_t i = 0; i < d->design->width; i++)
-        w[d->design->features + i] += scaled * dense[i];
+    if (dense)
+        add_dense(w + d->design->features, dense, d->design->width, times * d->design->scale);
     w[d->length - 1] += times;
 }
 

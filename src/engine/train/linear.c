@@ -12,6 +12,7 @@
 #include "base/sort.h"
 #include "model/head.h"
 #include "train/calibrate.h"
+#include "train/folds.h"
 #include "train/linear_options.h"
 #include "train/outcome.h"
 #include "train/softmax.h"
@@ -22,7 +23,7 @@ typedef struct linear_options {
     double l2;
     int64_t max_steps, patience;
     double hold_out;
-    int64_t seed;
+    int64_t seed, folds;
     bool refit, calibrate;
     char *class_weights, *out_of_scope; /* JSON; NULL: not given */
 } linear_options;
@@ -40,6 +41,7 @@ typedef struct linear {
     lm_out_of_scope scope;  /* label NULL: not asked for */
     double scale, error;    /* by what numbers were multiplied; of calibration, on rows set aside */
     double scope_threshold; /* on the greatest number; NaN: there is none */
+    lm_folds_result folds;  /* where they are asked for */
     double covered;         /* share of the rows set aside that is beyond it */
 } linear;
 
@@ -59,6 +61,18 @@ linear_defaults(void *options)
                                                   .refit = engine.refit};
 }
 
+/* The range has a gap. */
+static lm_status
+check_folds(linear *l)
+{
+    if (l->options.folds != 1)
+        return LM_OK;
+    lm_raise(l->ctx, LM_BAD_ARGUMENT, "a value of an option is not valid");
+    lm_detail_key(l->ctx, "folds");
+    lm_detail_found(l->ctx, "1");
+    return lm_detail_allowed(l->ctx, "0, or 2 to %d", LM_FOLDS_MAX);
+}
+
 static lm_status
 linear_open(lm_context *ctx, const void *options, size_t width, void **training)
 {
@@ -74,7 +88,7 @@ linear_open(lm_context *ctx, const void *options, size_t width, void **training)
     lm_arena_init(&l->arena, ctx);
     l->scale = 1;
     l->error = l->scope_threshold = l->covered = NAN;
-    return LM_OK;
+    return check_folds(l);
 }
 
 static void
@@ -176,20 +190,38 @@ read_options(linear *l)
     return lm_out_of_scope_read(l->ctx, &l->arena, l->options.out_of_scope, &l->labels, &l->scope);
 }
 
+static lm_softmax_options
+softmax_options(const linear *l, double l2, double hold_out)
+{
+    return (lm_softmax_options){.l2 = l2,
+                                .max_steps = (int)l->options.max_steps,
+                                .patience = (int)l->options.patience,
+                                .hold_out = hold_out,
+                                .seed = (uint64_t)l->options.seed,
+                                .refit = l->options.refit,
+                                .label_weights = l->label_weights};
+}
+
 /* On the first `rows`; again with the penalty that was chosen where nothing is held out. */
 static lm_status
 fit_rows(linear *l, size_t rows, double l2, double hold_out, lm_softmax_result *result)
 {
-    const lm_softmax_options options = {.l2 = l2,
-                                        .max_steps = (int)l->options.max_steps,
-                                        .patience = (int)l->options.patience,
-                                        .hold_out = hold_out,
-                                        .seed = (uint64_t)l->options.seed,
-                                        .refit = l->options.refit,
-                                        .label_weights = l->label_weights};
+    const lm_softmax_options options = softmax_options(l, l2, hold_out);
 
     return lm_softmax_train(l->ctx, l->vectors.values, l->labels.y, rows, l->vectors.width,
                             (int)l->labels.names.count, &options, report_step, l, result);
+}
+
+/* With the penalty that was chosen: what is left of choosing it is one number of all parts. */
+static lm_status
+cross_validate(linear *l)
+{
+    const lm_softmax_options options = softmax_options(l, l->result.l2, 0);
+
+    if (l->options.folds == 0)
+        return LM_OK;
+    return lm_folds_run(l->ctx, l->vectors.values, l->labels.y, l->kept, l->vectors.width,
+                        (int)l->labels.names.count, (int)l->options.folds, &options, &l->folds);
 }
 
 /* Softmax does not see what all numbers have in common; their greatest one does. */
@@ -339,6 +371,7 @@ linear_fit(void *training, const lm_train_watch *watch)
     LM_TRY(read_options(l));
     LM_TRY(set_aside(l));
     LM_TRY(fit_rows(l, l->kept, l->options.l2, l->options.hold_out, &l->result));
+    LM_TRY(cross_validate(l));
     if (!l->options.calibrate && !l->scope.label)
         return LM_OK;
     LM_TRY(learn_from_aside(l));
@@ -417,6 +450,17 @@ tell_aside(const linear *l, lm_train_outcome *outcome)
     lm_outcome_add(outcome, "scope_threshold", l->scope_threshold);
 }
 
+static void
+tell_folds(const linear *l, lm_train_outcome *outcome)
+{
+    if (l->options.folds == 0)
+        return;
+    lm_outcome_add(outcome, "folds", (double)l->options.folds);
+    lm_outcome_add(outcome, "fold_accuracy", l->folds.accuracy);
+    lm_outcome_add(outcome, "fold_deviation", l->folds.deviation);
+    lm_outcome_add(outcome, "fold_loss", l->folds.loss);
+}
+
 static lm_status
 linear_write(void *training, lm_train_outcome *outcome)
 {
@@ -433,6 +477,7 @@ linear_write(void *training, lm_train_outcome *outcome)
     lm_outcome_add(outcome, "steps", result->steps);
     lm_outcome_add(outcome, "seed", (double)l->options.seed);
     lm_outcome_add_bool(outcome, "refit", l->options.refit);
+    tell_folds(l, outcome);
     tell_aside(l, outcome);
     lm_outcome_summarize(outcome, l->labels.names.count, result->held_out_accuracy,
                          result->held_out);
@@ -449,6 +494,7 @@ static const lm_option options[] = {
     LM_OPTION(linear_options, hold_out, FLOAT, 0, 0.5, "a number from 0 to 0.5"),
     LM_OPTION(linear_options, seed, INT, 0, LM_SEED_MAX,
               "a whole number from 0 to 9007199254740991"),
+    LM_OPTION(linear_options, folds, INT, 0, LM_FOLDS_MAX, "0, or a whole number from 2 to 20"),
     LM_OPTION(linear_options, refit, BOOL, 0, 0, "true or false"),
     LM_OPTION(linear_options, calibrate, BOOL, 0, 0, "true or false"),
     LM_OPTION(linear_options, class_weights, JSON, 0, 0,

@@ -83,7 +83,7 @@ typedef struct lm_train_watch {
     const lm_buffer *resume;
 } lm_train_watch;
 
-#define LM_TRAIN_VALUES_MAX 16
+#define LM_TRAIN_VALUES_MAX 24
 #define LM_TRAIN_TRIALS_MAX 16
 #define LM_TRAIN_SETTINGS_MAX 6
 #define LM_TRAIN_FILES_MAX 32

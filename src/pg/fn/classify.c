@@ -1,6 +1,6 @@
 /*
- * classify.c - lmtext.classify, classify_scored and class_scores: labels of texts by a trained
- * head.
+ * classify.c - lmtext.classify, classify_scored, labels and class_scores: labels of texts by a
+ * trained head.
  *
  * Labels are UTF-8 in the model and come back in the database's encoding. A text that was the last
  * one too is not computed again (service/memo.h). An array of texts is one run of packed batches,
@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
 #include "task/classify.h"
@@ -47,6 +48,12 @@ static const call_form of_vector = {scores_of_vector, 2, -1};
 /* Gets the scores (labels) of one text of an array, or NULL where the text is NULL. */
 typedef void (*score_sink)(void *opaque, const lmtext_model *model, int text, const float *scores);
 
+/* Where the labels of an array of texts go. */
+typedef struct label_rows {
+    ReturnSetInfo *result;
+    float floor;
+} label_rows;
+
 /* Results of an array of texts, as they come in. */
 typedef struct result_array {
     Datum *values;
@@ -66,6 +73,9 @@ LMTEXT_ENTRY(lmtext_classify_scored, .name = "classify_scored", .task = "classif
 LMTEXT_ENTRY(lmtext_classify_scored_vector, .name = "classify_scored", .task = "classification");
 LMTEXT_ENTRY(lmtext_classify_scored_array, .name = "classify_scored", .task = "classification",
              .texts = 1);
+LMTEXT_ENTRY(lmtext_labels, .name = "labels", .task = "classification", .texts = 1);
+LMTEXT_ENTRY(lmtext_labels_vector, .name = "labels", .task = "classification");
+LMTEXT_ENTRY(lmtext_labels_array, .name = "labels", .task = "classification", .texts = 1);
 LMTEXT_ENTRY(lmtext_class_scores, .name = "class_scores", .task = "classification", .texts = 1);
 LMTEXT_ENTRY(lmtext_class_scores_vector, .name = "class_scores", .task = "classification");
 LMTEXT_ENTRY(lmtext_class_scores_array, .name = "class_scores", .task = "classification",
@@ -74,6 +84,7 @@ LMTEXT_ENTRY(lmtext_class_scores_array, .name = "class_scores", .task = "classif
 static Datum best_label(FunctionCallInfo fcinfo, const call_form *form);
 static Datum best_scored(FunctionCallInfo fcinfo, const call_form *form);
 static Datum best_of_array(FunctionCallInfo fcinfo, const call_form *form, bool scored);
+static Datum labels_above(FunctionCallInfo fcinfo, const call_form *form);
 static Datum all_scores(FunctionCallInfo fcinfo, const call_form *form);
 static float lowest_score(FunctionCallInfo fcinfo, int argno);
 static TupleDesc row_of_result(FunctionCallInfo fcinfo, bool array);
@@ -82,6 +93,8 @@ static void classify_all(FunctionCallInfo fcinfo, lmtext_model *model, const cal
 static void keep_best(void *opaque, const lmtext_model *model, int text, const float *scores);
 static Datum scored_label(TupleDesc row, const lmtext_model *model, const float *scores,
                           float floor);
+static ArrayType *names_above(const lmtext_model *model, const float *scores, float floor);
+static void emit_labels(void *opaque, const lmtext_model *model, int text, const float *scores);
 static void emit_text(void *opaque, const lmtext_model *model, int text, const float *scores);
 static void emit_scores(ReturnSetInfo *result, const lmtext_model *model, int64 ordinality,
                         const float *scores);
@@ -133,6 +146,34 @@ static Datum
 lmtext_classify_scored_array_call(PG_FUNCTION_ARGS)
 {
     return best_of_array(fcinfo, &of_text_bounded, true);
+}
+
+static Datum
+lmtext_labels_call(PG_FUNCTION_ARGS)
+{
+    return labels_above(fcinfo, &of_text_bounded);
+}
+
+static Datum
+lmtext_labels_vector_call(PG_FUNCTION_ARGS)
+{
+    return labels_above(fcinfo, &of_vector);
+}
+
+static Datum
+lmtext_labels_array_call(PG_FUNCTION_ARGS)
+{
+    label_rows rows;
+    lmtext_model *model;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (PG_ARGISNULL(0))
+        return (Datum)0;
+    model = lmtext_arg_model(fcinfo);
+    rows.result = (ReturnSetInfo *)fcinfo->resultinfo;
+    rows.floor = lowest_score(fcinfo, of_text_bounded.min_score);
+    classify_all(fcinfo, model, &of_text_bounded, emit_labels, &rows);
+    return (Datum)0;
 }
 
 static Datum
@@ -216,6 +257,20 @@ best_of_array(FunctionCallInfo fcinfo, const call_form *form, bool scored)
         PG_RETURN_ARRAYTYPE_P(construct_empty_array(type));
     PG_RETURN_ARRAYTYPE_P(construct_md_array(results.values, results.nulls, 1, &count, &lower, type,
                                              -1, false, scored ? TYPALIGN_DOUBLE : TYPALIGN_INT));
+}
+
+/* The labels whose score is not too low. */
+static Datum
+labels_above(FunctionCallInfo fcinfo, const call_form *form)
+{
+    lmtext_model *model;
+    float floor;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    model = lmtext_arg_model(fcinfo);
+    floor = lowest_score(fcinfo, form->min_score);
+    PG_RETURN_ARRAYTYPE_P(names_above(model, form->scores(fcinfo, model, form), floor));
 }
 
 /* One row a label. */
@@ -364,6 +419,41 @@ scored_label(TupleDesc row, const lmtext_model *model, const float *scores, floa
     if (!nulls[0])
         values[0] = PointerGetDatum(label_text(model, best));
     return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
+}
+
+/* As an array, the highest first. */
+static ArrayType *
+names_above(const lmtext_model *model, const float *scores, float floor)
+{
+    const int labels = model->model.info.label_count;
+    lmtext_label_score *order = lmtext_sort_scores(scores, labels);
+    Datum *names = palloc(labels * sizeof(Datum));
+    int count = 0;
+
+    for (; count < labels && order[count].score >= floor; count++)
+        names[count] = PointerGetDatum(label_text(model, order[count].label));
+    return construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* A sink that emits a row a text; a NULL text has none. */
+static void
+emit_labels(void *opaque, const lmtext_model *model, int text, const float *scores)
+{
+    bool nulls[2] = {false, false};
+    const label_rows *rows = opaque;
+    MemoryContext caller, memory;
+    Datum values[2];
+
+    CHECK_FOR_INTERRUPTS();
+    if (scores == NULL)
+        return;
+    memory = AllocSetContextCreate(CurrentMemoryContext, "labels of a text", ALLOCSET_SMALL_SIZES);
+    caller = MemoryContextSwitchTo(memory);
+    values[0] = Int64GetDatum((int64)text + 1);
+    values[1] = PointerGetDatum(names_above(model, scores, rows->floor));
+    tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values, nulls);
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(memory);
 }
 
 /* A sink that emits rows; a NULL text has none. */

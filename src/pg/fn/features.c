@@ -32,8 +32,8 @@ static const lm_option options[] = {LM_TFIDF_OPTIONS(0)};
 /* The first of the options say how texts are cut, the next ones what is counted, the last ones what
  * it weighs. */
 #define CUT_OPTIONS 5
-#define PRESENCE_OPTIONS 9
-#define COUNT_OPTIONS 10
+#define PRESENCE_OPTIONS 12
+#define COUNT_OPTIONS 13
 
 /* One call. */
 typedef struct reading {

@@ -15,6 +15,7 @@
 
 #include "base/sort.h"
 #include "search/clusters.h"
+#include "task/classify.h"
 #include "pg/fn/keyed.h"
 #include "pg/service/tasks.h"
 
@@ -127,11 +128,26 @@ make_room(queue *q)
 }
 
 static void
-score_batch(queue *q, queue_score *score, const lmtext_query_row *rows, int count)
+keep_key(queue *q, const char *key)
+{
+    make_room(q);
+    q->keys[q->count] = MemoryContextStrdup(q->memory, key);
+    q->rows[q->count].row = q->count;
+    q->count++;
+}
+
+static float *
+room_for_scores(const queue *q, int count)
+{
+    return palloc(mul_size(count, q->model->model.info.label_count * sizeof(float)));
+}
+
+static void
+score_texts(queue *q, queue_score *score, const lmtext_query_row *rows, int count)
 {
     const int labels = q->model->model.info.label_count;
     lm_text *texts = palloc(count * sizeof *texts);
-    float *scores = palloc(mul_size(count, labels * sizeof *scores));
+    float *scores = room_for_scores(q, count);
     lmtext_inference inference;
     int taken = 0;
 
@@ -143,21 +159,41 @@ score_batch(queue *q, queue_score *score, const lmtext_query_row *rows, int coun
         if (rows[i].fields[0].text == NULL || text == NULL)
             continue;
         texts[taken++] = lmtext_utf8_from_bytes(text, strlen(text));
-        make_room(q);
-        q->keys[q->count] = MemoryContextStrdup(q->memory, rows[i].fields[0].text);
-        q->rows[q->count].row = q->count;
-        q->count++;
+        keep_key(q, rows[i].fields[0].text);
     }
     lmtext_infer(&inference, texts, taken, scores);
     for (int i = 0; i < taken; i++)
         q->rows[q->count - taken + i].score = score(scores + (Size)i * labels, labels);
 }
 
+/* Stored vectors of the classifier's base. */
+static void
+score_vectors(queue *q, queue_score *score, const lmtext_query_row *rows, int count)
+{
+    const int labels = q->model->model.info.label_count;
+    float *scores = room_for_scores(q, 1);
+
+    for (int i = 0; i < count; i++) {
+        const float *vector;
+        int width;
+
+        if (rows[i].fields[0].text == NULL || rows[i].fields[1].vector == NULL)
+            continue;
+        vector = lmtext_floats_from_array(rows[i].fields[1].vector, &width);
+        lmtext_check(
+            &q->model->call,
+            lm_classify_vector(&q->model->call.ctx, &q->model->model, vector, width, scores),
+            q->model->name);
+        keep_key(q, rows[i].fields[0].text);
+        q->rows[q->count - 1].score = score(scores, labels);
+    }
+}
+
 static void
 score_rows(queue *q, queue_score *score, const char *query)
 {
     static const lmtext_column columns[] = {{"key", LMTEXT_COLUMN_KEY},
-                                            {"text", LMTEXT_COLUMN_TEXT}};
+                                            {"text", LMTEXT_COLUMN_INPUT}};
     MemoryContext memory = AllocSetContextCreate(q->memory, "lmtext batch", ALLOCSET_DEFAULT_SIZES);
     lmtext_query_row *rows = palloc(BATCH_ROWS * sizeof *rows);
     lmtext_query reader;
@@ -167,7 +203,8 @@ score_rows(queue *q, queue_score *score, const char *query)
     MemoryContextSwitchTo(memory);
     while ((count = lmtext_query_fetch(&reader, BATCH_ROWS, rows)) > 0) {
         CHECK_FOR_INTERRUPTS();
-        score_batch(q, score, rows, count);
+        score_vectors(q, score, rows, count);
+        score_texts(q, score, rows, count);
         MemoryContextReset(memory);
     }
     MemoryContextSwitchTo(q->memory);

@@ -257,6 +257,28 @@ trial_options(const tuning *n, const double *values, bool all)
     return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+/* A checkpoint is one training's; a search that is ended leaves nothing to go on from. */
+static void
+refuse_checkpoints(const training *t)
+{
+    bool resumes = false;
+
+    if (t->method->checkpoints == NULL ||
+        (t->method->checkpoints(t->method_options, &resumes) == 0 && !resumes))
+        return;
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s keeps no checkpoints", PROCEDURE),
+             errdetail("The options checkpoint_steps and resume are those of lmtext.train."),
+             errhint("Leave them out here, and train with the options that were found.")));
+}
+
+static void
+check_options(tuning *n, const double *values)
+{
+    training_read_options(&n->t, trial_options(n, values, true));
+    refuse_checkpoints(&n->t);
+}
+
 /* Each value that can be tried at an end of its range, or as a choice: what is wrong is found
  * before the first row is read. */
 static void
@@ -266,14 +288,14 @@ check_values(tuning *n)
 
     for (int i = 0; i < n->count; i++)
         values[i] = n->engine[i].kind == LM_TUNE_CHOICE ? 0 : n->engine[i].low;
-    training_read_options(&n->t, trial_options(n, values, true));
+    check_options(n, values);
     for (int i = 0; i < n->count; i++) {
         const double first = values[i];
         const bool choice = n->engine[i].kind == LM_TUNE_CHOICE;
 
         for (size_t k = 1; k < (choice ? n->engine[i].choices : 2); k++) {
             values[i] = choice ? (double)k : n->engine[i].high;
-            training_read_options(&n->t, trial_options(n, values, true));
+            check_options(n, values);
         }
         values[i] = first;
     }
