@@ -30,6 +30,8 @@ typedef struct finetune_options {
     char *lora; /* JSON */
     char *loss; /* of similarity; NULL: as the columns say */
     double scale, margin, masked;
+    bool crf; /* of tagging */
+    double crf_rate;
     int64_t layers; /* of a student, and so on */
     double temperature, hard;
 } finetune_options;
@@ -59,6 +61,7 @@ finetune_defaults(void *options)
                                    .scale = 20,
                                    .margin = 5,
                                    .masked = 0.15,
+                                   .crf_rate = LM_TUNED_CRF_RATE,
                                    .temperature = 2,
                                    .hard = 0.5};
     lm_neural_defaults(&defaults->neural);
@@ -95,6 +98,8 @@ fill_settings(finetune *f)
     settings->scale = options->scale;
     settings->margin = options->margin;
     settings->masked = options->masked;
+    settings->crf = options->crf;
+    settings->encoder.crf_rate = options->crf_rate;
     settings->layers = options->layers;
     settings->temperature = options->temperature;
     settings->hard = options->hard;
@@ -537,6 +542,11 @@ static const lm_option masked_options[] = {
     SHARED_OPTIONS,
     LM_OPTION(finetune_options, masked, FLOAT, 0.01, 0.9, "a number from 0.01 to 0.9"),
 };
+static const lm_option tagging_options[] = {
+    SHARED_OPTIONS,
+    LM_OPTION(finetune_options, crf, BOOL, 0, 0, "true or false"),
+    LM_OPTION(finetune_options, crf_rate, FLOAT, 0.001, 1e6, "a number from 0.001 to 1000000"),
+};
 
 static const lm_option distill_options[] = {
     SHARED_OPTIONS,
@@ -632,9 +642,24 @@ open_regression(lm_context *ctx, const void *options, size_t width, void **train
     return open_kind(ctx, &regression, options, training);
 }
 
+/* Its loss is of paths, which have neither weights nor a smoothed form. */
+static lm_status
+check_crf(lm_context *ctx, const finetune_options *options)
+{
+    const char *key = options->neural.class_weights         ? "class_weights"
+                      : options->neural.label_smoothing > 0 ? "label_smoothing"
+                                                            : NULL;
+
+    if (!options->crf || !key)
+        return LM_OK;
+    lm_raise(ctx, LM_BAD_ARGUMENT, "a CRF has neither class weights nor label smoothing");
+    return lm_detail_key(ctx, "%s", key);
+}
+
 static lm_status
 open_tagging(lm_context *ctx, const void *options, size_t width, void **training)
 {
+    LM_TRY(check_crf(ctx, options));
     return open_kind(ctx, &tagging, options, training);
 }
 
@@ -701,8 +726,8 @@ const lm_method lm_method_finetune_tagging = {
     .task = "tagging",
     .columns = tagged_columns,
     .column_count = COUNT(tagged_columns),
-    .options = shared_options,
-    .option_count = COUNT(shared_options),
+    .options = tagging_options,
+    .option_count = COUNT(tagging_options),
     .open = open_tagging,
 };
 

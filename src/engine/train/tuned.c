@@ -17,7 +17,10 @@ void
 lm_tuned_settings_default(lm_tuned_settings *settings)
 {
     *settings = (lm_tuned_settings){
-        .encoder = {.train_layers = -1, .hidden_dropout = -1, .attention_dropout = -1},
+        .encoder = {.train_layers = -1,
+                    .hidden_dropout = -1,
+                    .attention_dropout = -1,
+                    .crf_rate = LM_TUNED_CRF_RATE},
         .dropout = -1,
         .scale = 20,
         .margin = 5,
@@ -96,6 +99,7 @@ lm_tuned_close(lm_tuned *tuned)
     lm_free(tuned->ctx, tuned->targets);
     lm_free(tuned->ctx, tuned->counters);
     lm_free(tuned->ctx, tuned->picked);
+    lm_free(tuned->ctx, tuned->found);
     lm_free(tuned->ctx, tuned->room);
     lm_confusion_free(tuned->confusion);
     lm_entities_free(tuned->entities);

@@ -51,6 +51,7 @@ typedef struct lm_tuned_settings {
     const float *class_weights; /* (labels), or NULL */
     lm_tuned_pairs pairs;
     double scale, margin; /* of ranks and of triplets */
+    bool crf;             /* of tagging */
     double masked;        /* share of tokens that are guessed */
     int64_t layers;       /* of a student; 0: half of its teacher's */
     double temperature;   /* of a teacher's scores */
@@ -60,6 +61,10 @@ typedef struct lm_tuned_settings {
     uint64_t seed;
     lm_augmented_options augment;
 } lm_tuned_settings;
+
+/* Adam moves a number by the rate a step at most: that of an encoder would leave transitions at 0.
+ */
+#define LM_TUNED_CRF_RATE 100
 
 void lm_tuned_settings_default(lm_tuned_settings *settings);
 
@@ -104,7 +109,8 @@ struct lm_tuned {
     int32_t *targets; /* (rows, or tokens that have one) */
     uint64_t *counters;
     size_t *picked; /* tokens of the batch that have a target */
-    size_t target_room, counter_room, picked_room, picked_count;
+    int32_t *found; /* their best labels */
+    size_t target_room, counter_room, picked_room, found_room, picked_count;
     float *room;
     size_t room_size;
     /* Of a measure. */

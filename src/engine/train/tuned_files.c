@@ -109,9 +109,9 @@ static lm_status
 write_config(lm_tuned *tuned, const lm_checkpoint *checkpoint, const lm_head_kind *head,
              lm_buffer *out)
 {
-    const char *const left_out[] = {
-        "architectures", "id2label",    "label2id", "num_labels",      "_num_labels",
-        "problem_type",  "torch_dtype", "dtype",    tuned->layers_key, NULL};
+    const char *const left_out[] = {"architectures", "id2label",        "label2id",    "num_labels",
+                                    "_num_labels",   "problem_type",    "torch_dtype", "dtype",
+                                    "crf",           tuned->layers_key, NULL};
     const char *name;
     char *text;
     size_t size;
@@ -124,6 +124,8 @@ write_config(lm_tuned *tuned, const lm_checkpoint *checkpoint, const lm_head_kin
         LM_TRY(append_labels(tuned, out));
     if (tuned->task == &lm_tuned_regression)
         LM_TRY(lm_buffer_append_string(out, ",\"problem_type\":\"regression\""));
+    if (tuned->settings.crf)
+        LM_TRY(lm_buffer_append_string(out, ",\"crf\":true"));
     if (tuned->layers_key[0] != '\0')
         LM_TRY(lm_buffer_printf(out, ",\"%s\":%lld", tuned->layers_key,
                                 (long long)tuned->settings.layers));
