@@ -9,6 +9,7 @@
 
 #include "base/size.h"
 #include "train/tuned_distill.h"
+#include "train/tuned_prune.h"
 #include "train/tuned_tasks.h"
 
 #define EVALUATED_TOKENS ((size_t)4096) /* of a pass that measures, at most */
@@ -336,6 +337,7 @@ pass_rows(void *self, const size_t *rows, size_t count, const lm_pass *pass, dou
     if (!pass->training)
         return LM_OK;
     LM_TRY(lm_tuned_backward(&tuned->encoder));
+    lm_tuned_prune_gradients(tuned);
     return lm_lora_backward(&tuned->lora);
 }
 
