@@ -94,6 +94,46 @@ CALL lmtext.distill('s', 'topic', 'SELECT body, topic FROM note', '{"class_weigh
 CALL lmtext.distill('s', 'packed', 'SELECT body, topic FROM note');
 CALL lmtext.distill('s', NULL, 'SELECT body, topic FROM note');
 
+-- Pruned: what is taken away, and the report.
+CALL lmtext.prune('pruned', 'topic', 'SELECT body, topic FROM note ORDER BY body', '{"share": 0.5, "epochs": 2, "learning_rate": 0.003, "batch_size": 8}');
+CALL lmtext.prune('pruned', 'topic', 'SELECT body, topic FROM note ORDER BY body', '{"heads": 0.5, "neurons": 0.5, "epochs": 2, "learning_rate": 0.003, "batch_size": 8}');
+SELECT version, family, task, labels, base, round((metrics ->> 'zeros')::numeric, 2) AS zeros, (metrics ->> 'bytes')::bigint < (metrics ->> 'base_bytes')::bigint AS smaller,
+       (metrics ->> 'base_accuracy')::float8 AS base_accuracy, (metrics ->> 'pruned_accuracy')::float8 IS NOT NULL AS pruned, (metrics ->> 'held_out_accuracy')::float8 > 0.9 AS accurate,
+       parameters < (SELECT parameters FROM lmtext.models WHERE name = 'topic') AS fewer
+FROM lmtext.models WHERE name = 'pruned' ORDER BY version;
+SELECT v, avg((lmtext.classify(body, v::regclass) = topic)::int) > 0.9 AS right FROM note, unnest('{pruned@1,pruned@2}'::text[]) n, quote_ident(n) v GROUP BY 1 ORDER BY 1;
+CALL lmtext.compress('thin', 'pruned@1');
+CALL lmtext.compress('whole', 'topic');
+SELECT t.bytes < p.bytes AS smaller FROM lmtext.models t, lmtext.models p WHERE t.name = 'thin' AND p.name = 'whole';
+CALL lmtext.prune('s', 'topic', 'SELECT body, topic FROM note');
+CALL lmtext.prune('s', 'topic', 'SELECT body, topic FROM note', '{"share": 1}');
+CALL lmtext.prune('s', 'topic', 'SELECT body, body FROM note', '{"share": 0.5}');
+CALL lmtext.prune('s', 'topic', 'SELECT body, topic FROM note', '{"share": 0.5, "lora": {"rank": 2}}');
+CALL lmtext.prune('s', 'topic', 'SELECT body, topic FROM note', '{"share": 0.5, "base": "p"}');
+CALL lmtext.prune('s', 'p', 'SELECT body, topic FROM note', '{"share": 0.5}');
+CALL lmtext.prune('s', 'packed', 'SELECT body, topic FROM note', '{"share": 0.5}');
+CALL lmtext.prune('s', NULL, 'SELECT body, topic FROM note', '{"share": 0.5}');
+
+-- In rounds, until a target is met.
+CALL lmtext.harden('hard', 'topic', 'SELECT body, topic FROM note ORDER BY body',
+    '{"target": {"accuracy": 0.9, "ratio": 0.9}, "share": 0.3, "train": {"epochs": 1, "learning_rate": 0.003, "batch_size": 8}, "prune": {"epochs": 1, "learning_rate": 0.003, "batch_size": 8},
+      "attack": {"budget": 1}, "test": "SELECT body, topic FROM note ORDER BY body LIMIT 6"}');
+SELECT round, version, accuracy, accuracy_under_attack BETWEEN 0 AND accuracy AS attacked, round(zeros::numeric, 1) AS zeros, bytes > 0 AS bytes, ratio < 0.9 AS ratio, met FROM hard_rounds;
+SELECT name, version, precision, task FROM lmtext.models WHERE name LIKE 'hard%' ORDER BY 1, 2;
+CALL lmtext.harden('hard', 'topic', 'SELECT body, topic FROM note ORDER BY body',
+    '{"target": {"ratio": 0.01}, "rounds": 2, "share": 0.4, "neurons": 0.5, "keep": true, "train": {"steps": 1}, "prune": {"steps": 1}, "attack": {"budget": 1}, "test": "SELECT body, topic FROM note ORDER BY body LIMIT 2"}');
+SELECT round, version, round(zeros::numeric, 1) AS zeros, met FROM hard_rounds ORDER BY version;
+SELECT name, version, precision FROM lmtext.models WHERE name LIKE 'hard%' ORDER BY 1, 2;
+CALL lmtext.harden('hard', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}}');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"speed": 1}}');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "rounds": 0}');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "share": 0}');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "train": {"base": "p"}}');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "round": 1}');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "test": "SELECT body FROM note"}');
+CALL lmtext.harden('h', NULL, 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}}');
+
 SELECT count(lo_unlink(oid)) > 0 AS unlinked FROM pg_largeobject_metadata;
 DROP SCHEMA compress_a CASCADE;
 DELETE FROM lmtext.model_name WHERE schema = 'compress_a';

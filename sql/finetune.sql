@@ -60,6 +60,31 @@ SELECT token, tag FROM lmtext.tag('the cat sat', 'tagger');
 CALL lmtext.train('tagger', 'SELECT tokens, tags[1:2] FROM sentence',
                   '{"base": "tuned_base", "task": "tagging", "method": "finetune"}');
 
+-- With a CRF: its transitions are in the version's files, and Viterbi's tags come of them, also behind quantisation.
+CALL lmtext.train('chained', 'SELECT tokens, tags FROM sentence',
+                  '{"base": "tuned_base", "task": "tagging", "method": "finetune", "epochs": 8, "learning_rate": 0.003, "batch_size": 8, "crf": true}');
+SELECT labels, task, metrics ->> 'held_out_f1' AS f1, metrics ->> 'held_out_accuracy' AS accuracy
+FROM lmtext.models WHERE name = 'chained';
+SELECT token, tag FROM lmtext.tag('the cat sat', 'chained');
+SELECT entity, label FROM lmtext.entities('the cat sat', 'chained');
+SELECT lmtext.tag_words('{the,cat,sat}', 'chained');
+SELECT bool_and(lmtext.tag_words(tokens, 'chained') = tags) AS right FROM sentence;
+SELECT lmtext.quantize('chained', 'int8');
+SELECT token, tag FROM lmtext.tag('the cat sat', 'chained@2');
+-- Trained further without one it has none.
+CALL lmtext.train('unchained', 'SELECT tokens, tags FROM sentence',
+                  '{"base": "chained@1", "task": "tagging", "method": "finetune", "steps": 1}');
+SELECT m.name, string_agg(convert_from(data, 'utf8'), '' ORDER BY part) LIKE '%"crf":true%' AS crf
+FROM (SELECT 'chained' AS name, part, data FROM "chained@1" WHERE file = 'config.json'
+      UNION ALL SELECT 'unchained', part, data FROM "unchained@1" WHERE file = 'config.json') m
+GROUP BY 1 ORDER BY 1;
+CALL lmtext.train('chained', 'SELECT tokens, tags FROM sentence',
+                  '{"base": "tuned_base", "task": "tagging", "method": "finetune", "crf": true, "label_smoothing": 0.1}');
+CALL lmtext.train('chained', 'SELECT tokens, tags FROM sentence',
+                  '{"base": "tuned_base", "task": "tagging", "method": "finetune", "crf": "yes"}');
+CALL lmtext.train('chained', 'SELECT body, label FROM doc',
+                  '{"base": "tuned_base", "method": "finetune", "crf": true}');
+
 -- Similarity: pairs, pairs with a number, triplets; an embedding model comes of them.
 CREATE TABLE pair AS
     SELECT a.body AS a, b.body AS b, c.body AS c, (a.i % 2)::float8 AS score

@@ -31,6 +31,15 @@ CALL lmtext.train('ly_copy', 'SELECT body, label FROM review', '{"method": "laye
 SELECT bool_and(lmtext.classify_scored(body, 'ly_copy') = lmtext.classify_scored(body, 'ly_sentiment')) FROM review WHERE i < 20;
 CALL lmtext.train('ly_more', 'SELECT body, label FROM review', '{"method": "layers", "base": "ly_start", "epochs": 8, "learning_rate": 0.03}');
 SELECT avg((lmtext.classify(body, 'ly_more') = label)::int) > 0.9 AS learnt FROM review;
+-- vectors of words, of a model that has them
+\getenv source LMTEXT_SOURCE_DIR
+\set words :source '/models/tiny/words'
+SELECT lmtext.import_model('ly_words', :'words');
+CALL lmtext.train('ly_vectors', 'SELECT ''the '' || body, label FROM review', '{"method": "layers", "base": "ly_words", "layers": [{"embedding": 11, "trainable": false}, {"gru": 8}, {"linear": 2}], "epochs": 1}');
+SELECT base, metrics -> 'vectors' AS vectors, metrics -> 'vocabulary' AS vocabulary FROM lmtext.models WHERE name = 'ly_vectors';
+CALL lmtext.train('ly_bad', 'SELECT body, label FROM review', '{"method": "layers", "base": "ly_words", "layers": [{"embedding": 12}, {"gru": 8}, {"linear": 2}]}');
+CALL lmtext.train('ly_bad', 'SELECT body, label FROM review', '{"method": "layers", "base": "ly_words"}');
+CALL lmtext.train('ly_bad', 'SELECT md5(body), label FROM review', '{"method": "layers", "base": "ly_words", "layers": [{"embedding": 11}, {"gru": 8}, {"linear": 2}]}');
 -- tags, with a CRF
 CREATE TABLE sentence AS
 SELECT ARRAY[a, verb, b] AS tokens, ARRAY['B-PER', 'O', CASE WHEN verb = 'met' THEN 'B-PER' ELSE 'B-LOC' END] AS tags

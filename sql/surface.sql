@@ -9,7 +9,7 @@ CREATE TEMP VIEW routine AS
            EXISTS (SELECT FROM unnest(p.proargnames, p.proargtypes::oid[]) u (name, type) WHERE u.name = 'model' AND u.type = 'regclass'::regtype) AS pinned,
            p.pronamespace = 'lmtext_internal'::regnamespace AS helper,
            p.proparallel <> 's' AS changes, -- or runs a query of the caller; all of these are listed below
-           p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'tune', 'distill', 'compress', 'stats_reset',
+           p.proname IN ('import_model', 'add_head', 'export_model', 'load_model', 'unload_model', 'train', 'tune', 'distill', 'prune', 'harden', 'compress', 'stats_reset',
                'prediction_cache_reset', 'pull_model', 'wake_launcher', 'index_stats', 'index_check', 'index_recall', 'enable_pgvector') AS closed,
            'model' = ANY (p.proargnames[:p.pronargs]) AS named
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'

@@ -182,3 +182,143 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lmtext.attack(text, text, jsonb) IS
     'how far a classifier withstands small changes of the texts of a query of text and label: its accuracy before and under attack';
+
+-- The newest version of a name, as a name: 'm@3'.
+CREATE FUNCTION lmtext_internal.newest_version(name text) RETURNS text
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
+    SELECT pg_catalog.concat(newest_version.name, '@', pg_catalog.max(m.version))
+    FROM lmtext.models m, pg_catalog.pg_class c, pg_catalog.pg_class own
+    WHERE c.oid OPERATOR(pg_catalog.=) m.model AND own.oid OPERATOR(pg_catalog.=) lmtext_internal.resolve_model(newest_version.name)
+        AND c.relnamespace OPERATOR(pg_catalog.=) own.relnamespace
+        AND m.name OPERATOR(pg_catalog.=) (SELECT n.name FROM lmtext.models n WHERE n.model OPERATOR(pg_catalog.=) own.oid)
+$$;
+COMMENT ON FUNCTION lmtext_internal.newest_version(text) IS 'the newest version of a model, whichever is deployed';
+
+-- Whether a name means a version.
+CREATE FUNCTION lmtext_internal.has_version(name text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
+BEGIN
+    PERFORM lmtext_internal.resolve_model(has_version.name);
+    RETURN true;
+EXCEPTION WHEN undefined_object THEN
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.has_version(text) IS 'whether there is a model of a name';
+
+-- The options with their defaults; those that are wrong are refused.
+CREATE FUNCTION lmtext_internal.harden_options(options jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    settings jsonb := '{"rounds": 3, "share": 0.3, "heads": 0, "neurons": 0, "train": {}, "prune": {}, "attack": {}, "keep": false}';
+    wrong text;
+BEGIN
+    IF jsonb_typeof(options) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'options must be a JSON object';
+    END IF;
+    SELECT o INTO wrong FROM jsonb_object_keys(options) o WHERE NOT settings ? o AND o <> ALL ('{target,test}'::text[]);
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown option "%s"', lmtext_internal.shown(wrong)),
+            HINT = 'Available options: target, rounds, share, heads, neurons, train, prune, attack, test, keep.';
+    END IF;
+    settings := settings || jsonb_strip_nulls(options);
+    wrong := CASE
+        WHEN jsonb_typeof(settings -> 'target') IS DISTINCT FROM 'object' OR settings -> 'target' = '{}'
+            OR EXISTS (SELECT FROM jsonb_each(settings -> 'target') t WHERE t.key <> ALL ('{accuracy,accuracy_under_attack,ratio}') OR jsonb_typeof(t.value) <> 'number')
+            THEN 'option "target" must be an object of numbers with accuracy, accuracy_under_attack or ratio'
+        WHEN jsonb_typeof(settings -> 'rounds') <> 'number' OR settings ->> 'rounds' !~ '^([1-9]|1[0-9]|20)$'
+            THEN 'option "rounds" must be a whole number from 1 to 20'
+        WHEN jsonb_typeof(settings -> 'keep') <> 'boolean' THEN 'option "keep" must be true or false'
+        WHEN settings ? 'test' AND jsonb_typeof(settings -> 'test') <> 'string' THEN 'option "test" must be a query of text and label' END;
+    wrong := coalesce(wrong, (SELECT format('option "%s" must be an object', k) FROM unnest('{train,prune,attack}'::text[]) k
+                              WHERE jsonb_typeof(settings -> k) <> 'object' LIMIT 1),
+        (SELECT format('option "%s" must be a number from 0 to 0.99', k) FROM unnest('{share,heads,neurons}'::text[]) k
+         WHERE jsonb_typeof(settings -> k) <> 'number' OR (settings ->> k)::numeric NOT BETWEEN 0 AND 0.99 LIMIT 1),
+        (SELECT format('option "%s" has no "%s"', k, m) FROM unnest('{train,prune}'::text[]) k, unnest('{base,method,task,share,heads,neurons}'::text[]) m
+         WHERE (settings -> k) ? m LIMIT 1));
+    IF wrong IS NULL AND settings @> '{"share": 0, "heads": 0, "neurons": 0}' THEN
+        wrong := 'option "share", "heads" or "neurons" must be above 0';
+    END IF;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = wrong;
+    END IF;
+    RETURN settings;
+END $$;
+COMMENT ON FUNCTION lmtext_internal.harden_options(jsonb) IS 'options of lmtext.harden, checked, with their defaults';
+
+-- A round's row, of what lmtext.attack says of the version that came of it.
+CREATE FUNCTION lmtext_internal.harden_row(round integer, version lmtext.models, zeros double precision, test text, settings jsonb) RETURNS jsonb
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 10000000 AS $$
+    WITH a AS (SELECT pg_catalog.jsonb_object_agg(t.measure, t.value) AS found
+               FROM lmtext.attack(pg_catalog.concat(harden_row.version.model), harden_row.test, pg_catalog.jsonb_object_field(harden_row.settings, 'attack')) t),
+         figures AS (SELECT pg_catalog.jsonb_build_object('round', harden_row.round, 'version', harden_row.version.version, 'zeros', harden_row.zeros,
+                         'accuracy', pg_catalog.jsonb_object_field(a.found, 'accuracy'),
+                         'accuracy_under_attack', pg_catalog.jsonb_object_field(a.found, 'accuracy_under_attack'),
+                         'bytes', harden_row.version.bytes,
+                         'ratio', pg_catalog.jsonb_extract_path(harden_row.version.metrics, 'compression', 'ratio')) AS f FROM a)
+    SELECT f OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('met', (
+        SELECT pg_catalog.bool_and(CASE WHEN t.key OPERATOR(pg_catalog.=) 'ratio'
+                   THEN pg_catalog.jsonb_object_field_text(f, t.key)::pg_catalog.float8 OPERATOR(pg_catalog.<=) t.value::pg_catalog.float8
+                   ELSE pg_catalog.jsonb_object_field_text(f, t.key)::pg_catalog.float8 OPERATOR(pg_catalog.>=) t.value::pg_catalog.float8 END)
+        FROM pg_catalog.jsonb_each(pg_catalog.jsonb_object_field(harden_row.settings, 'target')) t))
+    FROM figures
+$$;
+COMMENT ON FUNCTION lmtext_internal.harden_row(integer, lmtext.models, double precision, text, jsonb) IS 'figures of a round of lmtext.harden, and whether they meet the target';
+
+-- Versions of `new` are the rounds' results; what is between them is under a name of its own, and dropped at the end. Rows are in an ordinary
+-- table of the caller's.
+CREATE PROCEDURE lmtext.harden(new text, model text, query text, options jsonb DEFAULT '{}')
+    LANGUAGE plpgsql AS $$
+DECLARE
+    settings pg_catalog.jsonb := lmtext_internal.harden_options(harden.options);
+    test pg_catalog.text := coalesce(pg_catalog.jsonb_object_field_text(settings, 'test'), harden.query);
+    rounds pg_catalog.int4 := pg_catalog.jsonb_object_field_text(settings, 'rounds')::pg_catalog.int4;
+    work pg_catalog.text := pg_catalog.concat(harden.new, '_work');
+    log pg_catalog.text;
+    current pg_catalog.text := harden.model;
+    taken pg_catalog.jsonb;
+    found pg_catalog.jsonb;
+BEGIN
+    IF harden.new IS NULL OR harden.model IS NULL OR harden.query IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'arguments new, model and query of lmtext.harden must not be null';
+    END IF;
+    IF NOT pg_catalog.jsonb_object_field_text(settings, 'keep')::pg_catalog.bool AND lmtext_internal.has_version(work) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = pg_catalog.format('model "%s" already exists', work),
+            HINT = 'The versions between rounds would be under this name and dropped at the end: drop it before, or set the option "keep".';
+    END IF;
+    IF pg_catalog.cardinality(lmtext_internal.query_columns('lmtext.harden', test)) OPERATOR(pg_catalog.<>) 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = 'the query of lmtext.harden must have two columns, text and label';
+    END IF;
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(CASE WHEN p.n OPERATOR(pg_catalog.=) pg_catalog.cardinality(i.parts) THEN pg_catalog.concat(p.part, '_rounds') ELSE p.part END), '.' ORDER BY p.n)
+    INTO log FROM (SELECT pg_catalog.parse_ident(harden.new) AS parts) i, pg_catalog.unnest(i.parts) WITH ORDINALITY p (part, n);
+    EXECUTE pg_catalog.format('CREATE TABLE IF NOT EXISTS %s (round integer NOT NULL, version integer NOT NULL, accuracy double precision, accuracy_under_attack double precision, '
+        'zeros double precision, bytes bigint, ratio double precision, met boolean, finished_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())', log);
+    FOR round IN 1 .. rounds LOOP
+        CALL lmtext.train(work, harden.query, '{"adversarial": {"kind": "fgm"}}'::pg_catalog.jsonb OPERATOR(pg_catalog.||) pg_catalog.jsonb_object_field(settings, 'train')
+            OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('method', 'finetune', 'base', current));
+        current := lmtext_internal.newest_version(work);
+        -- A little more is taken away in each round.
+        SELECT pg_catalog.jsonb_object_agg(k, pg_catalog.float8div(pg_catalog.float8mul(pg_catalog.jsonb_object_field_text(settings, k)::pg_catalog.float8, round), rounds))
+        INTO taken FROM pg_catalog.unnest('{share,heads}'::pg_catalog.text[]) k;
+        -- Neurons are gone from one round to the next: of what is left another part.
+        taken := taken OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('neurons', pg_catalog.float8mi(1, pg_catalog.dpow(
+            pg_catalog.float8mi(1, pg_catalog.jsonb_object_field_text(settings, 'neurons')::pg_catalog.float8), pg_catalog.float8div(1, rounds))));
+        CALL lmtext.prune(work, current, harden.query, pg_catalog.jsonb_object_field(settings, 'prune') OPERATOR(pg_catalog.||) taken);
+        current := lmtext_internal.newest_version(work);
+        CALL lmtext.compress(harden.new, current);
+        found := lmtext_internal.harden_row(round, lmtext_internal.version_of(lmtext_internal.newest_version(harden.new)),
+            pg_catalog.jsonb_object_field_text((lmtext_internal.version_of(current)).metrics, 'zeros')::pg_catalog.float8, test, settings);
+        EXECUTE pg_catalog.format('INSERT INTO %s (round, version, accuracy, accuracy_under_attack, zeros, bytes, ratio, met) '
+            'SELECT r.* FROM pg_catalog.jsonb_to_record($1) r (round integer, version integer, accuracy double precision, accuracy_under_attack double precision, '
+            'zeros double precision, bytes bigint, ratio double precision, met boolean)', log) USING found;
+        EXIT WHEN pg_catalog.jsonb_object_field_text(found, 'met')::pg_catalog.bool;
+    END LOOP;
+    IF NOT pg_catalog.jsonb_object_field_text(found, 'met')::pg_catalog.bool THEN
+        RAISE WARNING USING MESSAGE = pg_catalog.format('the target was not met in %s rounds', rounds), HINT = pg_catalog.format('See %s.', log);
+    END IF;
+    IF NOT pg_catalog.jsonb_object_field_text(settings, 'keep')::pg_catalog.bool THEN
+        PERFORM lmtext.drop_model(work);
+    END IF;
+END $$;
+COMMENT ON PROCEDURE lmtext.harden(text, text, text, jsonb) IS
+    'make a classifier small and robust in rounds: train against noise, prune, quantise and code, attack, until a target is met; needs EXECUTE';
+REVOKE ALL ON PROCEDURE lmtext.harden(text, text, text, jsonb) FROM PUBLIC;

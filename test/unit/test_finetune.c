@@ -8,11 +8,11 @@
 #include "optim/adversary.h"
 #include "optim/optimizer.h"
 #include "task/tag.h"
-#include "train/tuned.h"
+#include "train/tuned_prune.h"
 
 #define RECORDED "test/golden/finetune.json"
 
-enum { MOST_TEXTS = 16, STEPS = 20 };
+enum { MOST_TEXTS = 16, MOST_TOKENS = 32, STEPS = 20 };
 
 typedef struct recorded {
     golden_folder file;
@@ -120,16 +120,37 @@ add_texts(trained *t, const lm_json *each)
     return LM_OK;
 }
 
-static lm_status
-start_case(trained *t, lm_context *ctx, const lm_json *each, const lm_tuned_settings *settings)
+/* Parameters of a CRF, which are drawn, as the reference has them. */
+static void
+set_crf(trained *t, const lm_json *values)
 {
+    for (size_t i = 0; values && i < t->network.param_count; i++) {
+        const lm_json *of = lm_json_get(values, t->network.params[i].name);
+        const lm_json *number = of ? of->as.items.first : NULL;
+        float *value = t->network.params[i].value;
+
+        for (; number; number = number->next)
+            *value++ = (float)number->as.number;
+    }
+}
+
+static lm_status
+start_case(trained *t, lm_context *ctx, const lm_json *each, const lm_tuned_settings *plain)
+{
+    lm_tuned_settings settings = *plain;
+
+    settings.crf = lm_json_get(each, "crf") != NULL;
+    if (settings.crf)
+        settings.encoder.crf_rate = lm_json_get(each, "crf_rate")->as.number;
     LM_TRY(open_base(t, ctx, lm_json_get(each, "folder")->as.string.bytes,
-                     is_tagging(each) ? &lm_tuned_tagging : &lm_tuned_classification, settings, 1));
+                     is_tagging(each) ? &lm_tuned_tagging : &lm_tuned_classification, &settings,
+                     1));
     LM_TRY(add_texts(t, each));
     for (const lm_json *name = lm_json_get(each, "labels")->as.items.first; name; name = name->next)
         t->names[t->name_count++] = name->as.string.bytes;
     LM_TRY(lm_tuned_start(t->tuned, t->names, t->name_count));
     lm_tuned_network(t->tuned, &t->network);
+    set_crf(t, lm_json_get(each, "crf"));
     return LM_OK;
 }
 
@@ -569,6 +590,251 @@ test_written(void)
     lm_arena_free(&r.file.arena);
 }
 
+/* A text's tags. */
+typedef struct tags_kept {
+    lm_tag items[MOST_TOKENS];
+    size_t count;
+} tags_kept;
+
+static lm_status
+keep_tags(void *opaque, size_t text, const lm_tag *tags, size_t count)
+{
+    tags_kept *kept = opaque;
+
+    CHECK(count <= MOST_TOKENS);
+    kept->count = count;
+    memcpy(kept->items, tags, count * sizeof *tags);
+    return LM_OK;
+}
+
+/* Whether a token is not the first of its word. */
+static bool
+is_inside(const lm_tag *tag, const char *body)
+{
+    return tag->start > 0 && body[tag->start] != ' ' && body[tag->start - 1] != ' ';
+}
+
+/* Tags of words are those of the training, and a word's other tokens have B- as I-. */
+static void
+compare_tags(const trained *t, const tags_kept *kept, const char *body)
+{
+    size_t word = 0;
+
+    for (size_t i = 0; i < kept->count; i++) {
+        const char *tag = t->names[kept->items[i].label];
+        const char *of_word;
+
+        word += !is_inside(&kept->items[i], body);
+        of_word = t->names[t->tuned->found[word - 1]];
+        if (is_inside(&kept->items[i], body) && of_word[0] == 'B') {
+            CHECK_EQ_INT(tag[0], 'I');
+            CHECK_STR(tag + 1, of_word + 1);
+        } else
+            CHECK_STR(tag, of_word);
+        CHECK(kept->items[i].score > 0 && kept->items[i].score <= 1.00001f);
+    }
+    CHECK_EQ_INT(word, t->tuned->picked_count);
+}
+
+static void
+check_tags(trained *t, const loaded_model *loaded, lm_session *session, size_t row,
+           const char *body)
+{
+    const lm_text text = {body, strlen(body)};
+    const size_t first = lm_tuned_texts_first(&t->tuned->texts, row) + 1;
+    lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    lm_measures measures;
+    tags_kept kept = {.count = 0};
+
+    for (int choice = LM_TAG_PIECES; choice <= LM_TAG_SPACED; choice++) {
+        options.choice = choice;
+        CHECK_OK(t->ctx, lm_tag_texts(t->ctx, session, &loaded->model, &text, 1, &options,
+                                      keep_tags, &kept, NULL));
+        for (size_t i = 0; i < kept.count; i++)
+            if (is_inside(&kept.items[i], body))
+                t->tuned->labels[first + i] = LM_IGNORED;
+        CHECK_OK(t->ctx, t->network.measure(t->tuned, &row, 1, &measures));
+        compare_tags(t, &kept, body);
+    }
+}
+
+/* A CRF's version says what the training says, by Viterbi. */
+static void
+test_crf_written(void)
+{
+    const lm_tuned_settings settings = plain_settings();
+    lm_context ctx;
+    recorded r;
+    int cases = 0;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next) {
+        const lm_json *text = lm_json_get(each, "texts")->as.items.first;
+        lm_train_outcome outcome = {.file_count = 0};
+        fake_source files = {.count = 0};
+        const lm_source source = fake_open(&files);
+        lm_session *session;
+        loaded_model loaded;
+        trained t;
+
+        if (!lm_json_get(each, "crf"))
+            continue;
+        cases++;
+        CHECK_OK(&ctx, start_case(&t, &ctx, each, &settings));
+        CHECK_OK(&ctx, lm_tuned_write(t.tuned, &outcome));
+        for (int i = 0; i < outcome.file_count; i++)
+            fake_add_bytes(&files, outcome.files[i].name, outcome.files[i].bytes.data,
+                           outcome.files[i].bytes.size);
+        CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+        CHECK_OK(&ctx, lm_session_create(&ctx, &session));
+        for (size_t row = 0; text; text = text->next, row++)
+            check_tags(&t, &loaded, session, row, text->as.string.bytes);
+        lm_session_free(session);
+        loaded_close(&ctx, &loaded);
+        free_files(&outcome);
+        close_trained(&t);
+    }
+    CHECK_EQ_INT(cases, 2);
+    lm_arena_free(&r.file.arena);
+}
+
+/* ---- Weights that are taken away ---- */
+
+/* Numbers of the layers' matrices that are 0. */
+static size_t
+zeros_of(const trained *t)
+{
+    const lm_plain *plain = &t->tuned->plain;
+    const lm_block *block = &plain->encoder.stack.blocks[0];
+    const int targets[] = {block->qkv, block->output, block->up, block->down};
+    size_t zeros = 0;
+
+    for (size_t first = plain->layers; first < plain->head_first; first += plain->stride)
+        for (int i = 0; i < 4; i++) {
+            const size_t entry = first + (size_t)targets[i];
+            const lm_weight_target *target = &plain->targets[entry];
+            const float *values = t->tuned->values + plain->offsets[entry];
+
+            for (size_t j = 0; j < target->rows * target->width; j++)
+                zeros += values[j] == 0;
+        }
+    return zeros;
+}
+
+/* As torch.nn.utils.prune.l1_unstructured: no number that stays is smaller than one that goes. */
+static void
+check_smallest(const trained *t, const float *before, double share)
+{
+    const lm_plain *plain = &t->tuned->plain;
+    const size_t entry = plain->layers + (size_t)plain->encoder.stack.blocks[0].down;
+    const lm_weight_target *target = &plain->targets[entry];
+    const float *now = t->tuned->values + plain->offsets[entry];
+    const float *was = before + plain->offsets[entry];
+    const size_t count = target->rows * target->width;
+    float gone = 0, left = 1e30f;
+    size_t zeros = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const float size = fabsf(was[i]);
+
+        if (now[i] == 0) {
+            zeros++;
+            gone = size > gone ? size : gone;
+        } else {
+            CHECK(now[i] == was[i]);
+            left = size < left ? size : left;
+        }
+    }
+    CHECK_EQ_INT(zeros, (size_t)(share * (double)count + 0.5));
+    CHECK(gone <= left);
+}
+
+/* What the files say, behind a training, against what the training says. */
+static void
+check_pruned_files(trained *t, const lm_json *each)
+{
+    const lm_json *text = lm_json_get(each, "texts")->as.items.first;
+    const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    lm_train_outcome outcome = {.file_count = 0};
+    fake_source files = {.count = 0};
+    const lm_source source = fake_open(&files);
+    float own[MOST_TEXTS][8], scores[8];
+    const size_t inner = t->tuned->inner_left;
+    lm_session *session;
+    loaded_model loaded;
+
+    for (size_t row = 0; row < t->network.rows; row++)
+        own_scores(t, row, own[row]);
+    CHECK_OK(t->ctx, lm_tuned_write(t->tuned, &outcome));
+    for (int i = 0; i < outcome.file_count; i++)
+        fake_add_bytes(&files, outcome.files[i].name, outcome.files[i].bytes.data,
+                       outcome.files[i].bytes.size);
+    CHECK_OK(t->ctx, loaded_open(t->ctx, &source, lm_kernels_active(), &loaded));
+    CHECK_OK(t->ctx, lm_session_create(t->ctx, &session));
+    for (size_t row = 0; text; text = text->next, row++) {
+        const lm_text body = {text->as.string.bytes, text->as.string.length};
+
+        CHECK_OK(t->ctx,
+                 lm_classify(t->ctx, session, &loaded.model, &body, 1, &options, scores, NULL));
+        for (size_t i = 0; i < t->name_count; i++)
+            CHECK_NEAR((double)scores[i], (double)own[row][i], 1e-5);
+    }
+    CHECK(inner > 0 && inner < t->tuned->plain.encoder.stack.blocks[0].inner);
+    lm_session_free(session);
+    loaded_close(t->ctx, &loaded);
+    free_files(&outcome);
+}
+
+static void
+prune_case(lm_context *ctx, const lm_json *each, lm_pruning pruning)
+{
+    lm_tuned_settings settings = plain_settings();
+    curve c = {.count = 0};
+    float *before;
+    size_t zeros;
+    trained t;
+
+    settings.pruning = pruning;
+    CHECK_OK(ctx, start_case(&t, ctx, each, &settings));
+    before = malloc(t.tuned->plain.numbers * sizeof *before);
+    memcpy(before, t.tuned->values, t.tuned->plain.numbers * sizeof *before);
+    CHECK_OK(ctx, lm_tuned_prune(t.tuned));
+    zeros = zeros_of(&t);
+    CHECK_EQ_INT(zeros, t.tuned->zeros);
+    if (pruning.neurons == 0)
+        check_smallest(&t, before, pruning.share);
+    CHECK_OK(ctx, run_steps(&t, &c));
+    CHECK_EQ_INT(zeros_of(&t), zeros);
+    if (pruning.neurons > 0)
+        check_pruned_files(&t, each);
+    free(before);
+    close_trained(&t);
+}
+
+/* What is 0 stays so through AdamW with decay; neurons go out of files whose scores stay. */
+static void
+test_pruned(void)
+{
+    static const char *const folders[] = {"bert-sequence", "distilbert-sequence",
+                                          "modernbert-sequence"};
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (const lm_json *each = lm_json_get(r.root, "cases")->as.items.first; each;
+         each = each->next)
+        for (int i = 0; i < 3; i++)
+            if (lm_json_is_string(lm_json_get(each, "folder"), folders[i])) {
+                prune_case(&ctx, each, (lm_pruning){.share = 0.6});
+                prune_case(&ctx, each, (lm_pruning){.heads = 0.5, .neurons = 0.4});
+                prune_case(&ctx, each, (lm_pruning){.share = 0.7, .heads = 0.5, .neurons = 0.4});
+            }
+    lm_arena_free(&r.file.arena);
+}
+
 /* ---- Differences: of all tasks, with dropout ---- */
 
 enum { ROWS = 4 };
@@ -673,6 +939,9 @@ test_differences(void)
     check_differences("modernbert", &lm_tuned_classification, settings, 1);
     check_differences("bert", &lm_tuned_tagging, settings, 1);
     settings.label_smoothing = 0;
+    settings.crf = true;
+    check_differences("bert", &lm_tuned_tagging, settings, 1);
+    settings.crf = false;
     settings.lora_rank = 3;
     settings.lora_alpha = 6;
     check_differences("bert", &lm_tuned_classification, settings, 1);
@@ -910,6 +1179,8 @@ static const unit_case cases[] = {
     {"noise goes again", test_restored},
     {"rows in other words", test_varied},
     {"what is written has the training's scores", test_written},
+    {"a CRF that is written has the training's tags", test_crf_written},
+    {"what is taken away stays away", test_pruned},
     {"all tasks have the gradients that differences show", test_differences},
     {"a resumed training has the bits of a whole one", test_resumed},
     {"parts of a batch keep their layers", test_parts},

@@ -8,6 +8,7 @@
 #include "loaded.h"
 #include "model/image.h"
 #include "model/layers.h"
+#include "model/vectors.h"
 #include "task/tag.h"
 #include "train/methods.h"
 
@@ -425,6 +426,159 @@ lower_case(void)
     free_outcome(&made);
     free(options);
     free(none);
+}
+
+/* ---- Vectors of words ---- */
+
+enum { VECTOR = 11 }; /* numbers of models/tiny/words */
+
+/* A base with vectors, as pg opens it. */
+typedef struct word_base {
+    lm_source_dir *dir;
+    lm_source source;
+    loaded_model loaded;
+    lm_train_base base;
+} word_base;
+
+static void
+open_words(lm_context *ctx, word_base *w)
+{
+    CHECK_OK(ctx, lm_source_dir_open(ctx, "models/tiny/words", true, &w->dir, &w->source));
+    CHECK_OK(ctx, loaded_open(ctx, &w->source, lm_kernels_active(), &w->loaded));
+    w->base = (lm_train_base){"words@1", &w->source, NULL, 0, &w->loaded.model};
+}
+
+static void
+close_words(lm_context *ctx, word_base *w)
+{
+    loaded_close(ctx, &w->loaded);
+    lm_source_dir_close(ctx, w->dir);
+}
+
+/* The row of a word in the embedding of a net that was trained. */
+static void
+trained_row(lm_context *ctx, const lm_train_outcome *outcome, const char *word, float *row)
+{
+    fake_source fake;
+    const lm_source source = source_of(outcome, file_names, &fake);
+    loaded_model loaded;
+    const lm_layers *layers;
+    float *table;
+    int32_t id;
+
+    CHECK_OK(ctx, loaded_open(ctx, &source, lm_kernels_active(), &loaded));
+    layers = lm_model_layers(&loaded.model);
+    id = lm_token_id(lm_model_tokenizer(&loaded.model), word, strlen(word));
+    CHECK(id > 1);
+    table = malloc(layers->net.vocabulary * VECTOR * sizeof *table);
+    CHECK_OK(ctx, lm_layers_values(ctx, layers, 0, table));
+    memcpy(row, table + (size_t)id * VECTOR, VECTOR * sizeof *row);
+    free(table);
+    loaded_close(ctx, &loaded);
+}
+
+/* Of the rows' words the base has "the"; it stays where the embedding does, and else it learns. */
+static void
+takes_vectors(void)
+{
+    static const char *const nets[] = {
+        "[{\"embedding\": 11, \"trainable\": false}, {\"lstm\": 4}, {\"linear\": 2}]",
+        "[{\"embedding\": 11}, {\"lstm\": 4}, {\"linear\": 2}]",
+    };
+    const lm_method *method = lm_method_find("classification", "layers");
+    lm_context ctx;
+    word_base words;
+
+    lm_context_init(&ctx);
+    open_words(&ctx, &words);
+    for (int i = 0; i < 2; i++) {
+        const lm_tokenizer *tokenizer = lm_model_tokenizer(&words.loaded.model);
+        const lm_vectors *view = words.loaded.model.views[LM_SECTION_VECTORS];
+        const float *given = view->table + lm_token_id(tokenizer, "the", 3) * VECTOR;
+        void *options = options_of(method, nets[i], 0.02, 2);
+        lm_train_outcome outcome;
+        float row[VECTOR];
+
+        CHECK_OK(&ctx, train(&ctx, method, options, &words.base, &outcome));
+        CHECK(outcome.without_base);
+        for (int v = 0; v < outcome.value_count; v++)
+            if (strcmp(outcome.values[v].name, "vectors") == 0)
+                CHECK_NEAR(outcome.values[v].value, 1, 0);
+        trained_row(&ctx, &outcome, "the", row);
+        CHECK_EQ_INT(memcmp(row, given, sizeof row) == 0, i == 0);
+        for (int j = 0; j < VECTOR; j++)
+            CHECK_NEAR((double)row[j], (double)given[j], i == 0 ? 0 : 1);
+        trained_row(&ctx, &outcome, "great", row);
+        for (int j = 0; j < VECTOR; j++)
+            CHECK(row[j] != 0 && row[j] > -5 && row[j] < 5);
+        free_outcome(&outcome);
+        free(options);
+    }
+    close_words(&ctx, &words);
+}
+
+static void
+refuses_vectors(void)
+{
+    static const struct {
+        const char *layers, *key;
+        int words;
+    } cases[] = {
+        {"[{\"embedding\": 6}, {\"linear\": 2}]", "layers[0].embedding", 0},
+        {NULL, "layers", 0},
+        {"[{\"embedding\": 11}, {\"linear\": 3}]", "base", 1},
+    };
+    lm_context ctx;
+    word_base words;
+
+    lm_context_init(&ctx);
+    open_words(&ctx, &words);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        /* Words of the tagging rows are names, which the base does not have. */
+        const lm_method *method =
+            lm_method_find(cases[i].words ? "tagging" : "classification", "layers");
+        void *options = options_of(method, cases[i].layers, 0.02, 1);
+        lm_train_outcome outcome;
+
+        CHECK_EQ_INT(train(&ctx, method, options, &words.base, &outcome), LM_BAD_ARGUMENT);
+        CHECK_STR(ctx.error.key, cases[i].key);
+        free_outcome(&outcome);
+        free(options);
+    }
+    close_words(&ctx, &words);
+}
+
+/* Any of its places may fail. */
+static void
+failing_vectors(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, "[{\"embedding\": 11}, {\"linear\": 2}]", 0.02, 1);
+    lm_context good;
+    word_base words;
+
+    lm_context_init(&good);
+    open_words(&good, &words);
+    row_count = 4;
+    for (int polls = 0; polls < 2; polls++) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int at = 1; status != LM_OK && at < 20000; at = unit_next_fault(at)) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_train_outcome outcome;
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = train(&ctx, method, options, &words.base, &outcome);
+            free_outcome(&outcome);
+            CHECK(status == LM_OK || status == (polls ? LM_CANCELLED : LM_NO_MEMORY));
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+    row_count = ROWS;
+    close_words(&good, &words);
+    free(options);
 }
 
 /* ---- Damaged folders ---- */
@@ -931,6 +1085,9 @@ static const unit_case cases[] = {
     {"options that are refused", refused_options},
     {"rows in other words", varied_rows},
     {"words in lower case", lower_case},
+    {"vectors of words", takes_vectors},
+    {"vectors that do not fit", refuses_vectors},
+    {"every allocation and poll of vectors may fail", failing_vectors},
     {"damaged folders", damaged_folders},
     {"a cut section", cut_section},
     {"a window holds a token", small_window},

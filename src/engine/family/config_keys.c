@@ -8,6 +8,7 @@ const lm_key_rule lm_config_keys[] = {
     {"model_type", LM_KEY_OBEYED, NULL},
     {"architectures", LM_KEY_OBEYED, NULL},
     {"id2label", LM_KEY_OBEYED, NULL},
+    {"crf", LM_KEY_OBEYED, NULL}, /* lmtext's own: of heads on tokens */
 
     /* Weights or code that are not what the other keys describe. */
     {"quantization_config", LM_KEY_REFUSED, NULL},

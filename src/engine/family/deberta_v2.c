@@ -23,7 +23,7 @@
 
 typedef struct deberta_config {
     lm_dims dims;
-    int32_t layers, heads, inner, types, activation, labels;
+    int32_t layers, heads, inner, types, activation, labels, crf;
     int32_t two;               /* LM_HEAD_UNNAMED */
     int32_t legacy, own;       /* which of the two heads of pre-training it has */
     int32_t positioned;        /* whether positions have embeddings too */
@@ -278,7 +278,7 @@ static const lm_word gelu_words[] = {{"gelu", LM_ACT_GELU}, {NULL, 0}};
         "id2label|num_labels", LM_FIELD_COUNT, FIELD(labels), 2, 1, 1 << 16, .flags = 0 \
     }
 
-static const lm_config_field label_fields[] = {LABELS};
+static const lm_config_field label_fields[] = {LABELS, CRF_FIELD(FIELD(crf))};
 
 static const lm_config_field sequence_fields[] = {
     LABELS,
@@ -298,6 +298,7 @@ static const lm_weight_slot sequence_slots[] = {
 static const lm_weight_slot token_slots[] = {
     {"classifier.weight", HEAD, ROWS, NEEDED, 2, {C, D}, LM_HEAD_OUT, 0, 1},
     {"classifier.bias", HEAD, ROWS, NEEDED, 1, {C}, LM_HEAD_OUT_BIAS, 0, 1},
+    CRF_SLOTS,
 };
 
 static const lm_weight_slot span_slots[] = {SPAN_SLOTS("qa_outputs")};

@@ -19,7 +19,7 @@
 
 typedef struct distilbert_config {
     lm_dims dims;
-    int32_t layers, heads, inner, activation, labels;
+    int32_t layers, heads, inner, activation, labels, crf;
     int32_t qkv_rows; /* 3 D */
     int32_t two;      /* LM_HEAD_UNNAMED */
 } distilbert_config;
@@ -122,6 +122,7 @@ static const lm_weight_slot slots[] = {
 
 static const lm_config_field label_fields[] = {
     {"id2label|num_labels", LM_FIELD_COUNT, FIELD(labels), 2, 1, 1 << 16, .flags = 0},
+    CRF_FIELD(FIELD(crf)),
 };
 
 static const lm_weight_slot sequence_slots[] = {
@@ -134,6 +135,7 @@ static const lm_weight_slot sequence_slots[] = {
 static const lm_weight_slot token_slots[] = {
     {"classifier.weight", HEAD, ROWS, NEEDED, 2, {C, D}, LM_HEAD_OUT, 0, 1},
     {"classifier.bias", HEAD, ROWS, NEEDED, 1, {C}, LM_HEAD_OUT_BIAS, 0, 1},
+    CRF_SLOTS,
 };
 
 static const lm_weight_slot span_slots[] = {

@@ -30,6 +30,7 @@ static const char *const architectures[] = {"EuroBertModel", "EuroBertForMaskedL
 
 static const lm_config_field label_fields[] = {
     {"id2label|num_labels", LM_FIELD_COUNT, LM_LLAMA(labels), 2, 1, 1 << 16, .flags = 0},
+    CRF_FIELD(LM_LLAMA(crf)),
 };
 
 #define FIELD(name) LM_LLAMA(name)
@@ -40,6 +41,7 @@ static const lm_config_field label_fields[] = {
 static const lm_weight_slot token_slots[] = {
     {"classifier.weight", HEAD, ROWS, NEEDED, 2, {C, D}, LM_HEAD_OUT, 0, 1},
     {"classifier.bias", HEAD, ROWS, NEEDED, 1, {C}, LM_HEAD_OUT_BIAS, 0, 1},
+    CRF_SLOTS,
 };
 
 /* Of pre-training: the word table, with a bias where the nets have one. */

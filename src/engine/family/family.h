@@ -153,6 +153,9 @@ typedef enum lm_head_target {
     LM_HEAD_OUT_BIAS,
     LM_HEAD_NORM_GAIN, /* (D) or (E), of a LayerNorm */
     LM_HEAD_NORM_BIAS,
+    LM_HEAD_CRF_START, /* (labels), (labels), (labels, labels): of a CRF behind a head on tokens */
+    LM_HEAD_CRF_END,
+    LM_HEAD_CRF_TRANSITIONS,
     LM_HEAD_TARGETS
 } lm_head_target;
 

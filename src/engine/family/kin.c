@@ -8,13 +8,15 @@ const lm_word lm_kin_position_words[] = {{"absolute", 0}, {NULL, 0}};
 
 /* ---- Heads ---- */
 
-const lm_config_field lm_kin_label_fields[1] = {
+const lm_config_field lm_kin_label_fields[2] = {
     {"id2label|num_labels", LM_FIELD_COUNT, FIELD(labels), 2, 1, 1 << 16, .flags = 0},
+    CRF_FIELD(FIELD(crf)),
 };
 
 const lm_weight_slot lm_kin_token_slots[LM_KIN_TOKEN_SLOTS] = {
     {"classifier.weight", HEAD, ROWS, NEEDED, 2, {C, D}, LM_HEAD_OUT, 0, 1},
     {"classifier.bias", HEAD, ROWS, NEEDED, 1, {C}, LM_HEAD_OUT_BIAS, 0, 1},
+    CRF_SLOTS,
 };
 
 const lm_weight_slot lm_kin_first_slots[LM_KIN_FIRST_SLOTS] = {

@@ -11,7 +11,7 @@
 /* 0 in a member that a family's table does not read: it has no such thing. */
 typedef struct lm_kin_config {
     lm_dims dims; /* first: every family's config starts with it */
-    int32_t layers, heads, inner, types, labels, activation;
+    int32_t layers, heads, inner, types, labels, crf, activation;
     float eps;
     int32_t positions;     /* rows of their table; the longest text where there is none */
     int32_t padding;       /* id of padding, behind which positions begin */
@@ -157,13 +157,13 @@ extern const lm_word lm_kin_position_words[];
 
 /* ---- Heads ---- */
 
-#define LM_KIN_TOKEN_SLOTS 2
+#define LM_KIN_TOKEN_SLOTS 5
 #define LM_KIN_FIRST_SLOTS 4
 #define LM_KIN_POOLED_SLOTS 4
 #define LM_KIN_SPAN_SLOTS 2
 #define LM_KIN_MASK_SLOTS 7
 
-extern const lm_config_field lm_kin_label_fields[1];
+extern const lm_config_field lm_kin_label_fields[2]; /* the second is of heads on tokens alone */
 extern const lm_weight_slot lm_kin_token_slots[LM_KIN_TOKEN_SLOTS]; /* classifier */
 /* classifier.dense, an activation, classifier.out_proj; of the first token */
 extern const lm_weight_slot lm_kin_first_slots[LM_KIN_FIRST_SLOTS];
@@ -177,7 +177,7 @@ extern const lm_weight_slot lm_kin_roberta_mask_slots[LM_KIN_MASK_SLOTS];
 
 #define TOKEN_HEAD                                                                \
     {                                                                             \
-        "ForTokenClassification", "token_classification", lm_kin_label_fields, 1, \
+        "ForTokenClassification", "token_classification", lm_kin_label_fields, 2, \
             lm_kin_token_slots, LM_KIN_TOKEN_SLOTS, LM_POOL_NONE, LM_ACT_NONE     \
     }
 

@@ -10,7 +10,7 @@
 
 typedef struct lm_llama {
     lm_dims dims;
-    int32_t layers, inner, activation, labels;
+    int32_t layers, inner, activation, labels, crf;
     int32_t heads, kv_heads, head_dim; /* 0 in config.json: as many as heads; D / heads */
     int32_t causal;
     int32_t window;                                  /* sliding_window; 0: none */

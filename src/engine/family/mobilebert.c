@@ -27,7 +27,7 @@
 
 typedef struct mobilebert_config {
     lm_dims dims;
-    int32_t layers, heads, inner, types, positions, labels, activation;
+    int32_t layers, heads, inner, types, positions, labels, crf, activation;
     int32_t embedding, joined;           /* E, 3 E */
     int32_t narrow, head_dim;            /* d, d / H */
     int32_t nets, second, third, fourth; /* how many nets, and whether there are so many */
@@ -221,6 +221,7 @@ static const lm_weight_slot slots[] = {
 
 static const lm_config_field label_fields[] = {
     {"id2label|num_labels", LM_FIELD_COUNT, FIELD(labels), 2, 1, 1 << 16, .flags = 0},
+    CRF_FIELD(FIELD(crf)),
 };
 
 #define POOLER                                                                          \
@@ -236,7 +237,7 @@ static const lm_config_field label_fields[] = {
     }
 
 static const lm_weight_slot sequence_slots[] = {POOLER, CLASSIFIER};
-static const lm_weight_slot token_slots[] = {CLASSIFIER};
+static const lm_weight_slot token_slots[] = {CLASSIFIER, CRF_SLOTS};
 static const lm_weight_slot span_slots[] = {SPAN_SLOTS("qa_outputs")};
 static const lm_weight_slot next_slots[] = {POOLER, SPAN_SLOTS("cls.seq_relationship")};
 

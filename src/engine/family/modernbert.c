@@ -25,7 +25,7 @@
 
 typedef struct modernbert_config {
     lm_dims dims;
-    int32_t layers, heads, inner, activation, labels;
+    int32_t layers, heads, inner, activation, labels, crf;
     int32_t local; /* tokens of a window, half of them on each side */
     int32_t every; /* layers 0, every, 2 every, … are full */
     int32_t norm_bias, attention_bias, net_bias, head_bias, word_bias;
@@ -199,6 +199,7 @@ static const lm_word gelu_words[] = {{"gelu", LM_ACT_GELU}, {NULL, 0}};
 
 static const lm_config_field head_fields[] = {
     {"id2label|num_labels", LM_FIELD_COUNT, FIELD(labels), 2, 1, 1 << 16, .flags = 0},
+    CRF_FIELD(FIELD(crf)),
     LAYER_FIELDS,
 };
 
@@ -223,13 +224,20 @@ static const lm_weight_slot head_slots[] = {
     {"classifier.bias", HEAD, ROWS, NEEDED, 1, {C}, LM_HEAD_OUT_BIAS, 0, 1},
 };
 
+static const lm_weight_slot token_slots[] = {
+    LAYER_SLOTS,
+    {"classifier.weight", HEAD, ROWS, NEEDED, 2, {C, D}, LM_HEAD_OUT, 0, 1},
+    {"classifier.bias", HEAD, ROWS, NEEDED, 1, {C}, LM_HEAD_OUT_BIAS, 0, 1},
+    CRF_SLOTS,
+};
+
 static const lm_word pooling_words[] = {{"cls", LM_POOL_CLS}, {"mean", LM_POOL_MEAN}, {NULL, 0}};
 
 static const lm_head_kind heads[] = {
     {"ForSequenceClassification", "classification", head_fields, COUNT(head_fields), head_slots,
      COUNT(head_slots), LM_POOL_CLS, LM_ACT_GELU},
-    {"ForTokenClassification", "token_classification", head_fields, COUNT(head_fields), head_slots,
-     COUNT(head_slots), LM_POOL_NONE, LM_ACT_GELU},
+    {"ForTokenClassification", "token_classification", head_fields, COUNT(head_fields), token_slots,
+     COUNT(token_slots), LM_POOL_NONE, LM_ACT_GELU},
     {"ForQuestionAnswering", "answer", span_fields, COUNT(span_fields), span_slots,
      COUNT(span_slots), LM_POOL_NONE, LM_ACT_GELU},
     {"ForMaskedLM", "fill_mask", mask_fields, COUNT(mask_fields), mask_slots, COUNT(mask_slots),

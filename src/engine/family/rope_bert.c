@@ -77,6 +77,7 @@ const lm_weight_slot lm_rope_bert_slots[] = {
 
 const lm_config_field lm_rope_bert_label_fields[] = {
     {"id2label|num_labels", LM_FIELD_COUNT, FIELD(labels), 2, 1, 1 << 16, .flags = 0},
+    CRF_FIELD(FIELD(crf)),
 };
 
 const lm_weight_slot lm_rope_bert_sequence_slots[] = {
@@ -89,6 +90,7 @@ const lm_weight_slot lm_rope_bert_sequence_slots[] = {
 const lm_weight_slot lm_rope_bert_token_slots[] = {
     {"classifier.weight", HEAD, ROWS, NEEDED, 2, {C, D}, LM_HEAD_OUT, 0, 1},
     {"classifier.bias", HEAD, ROWS, NEEDED, 1, {C}, LM_HEAD_OUT_BIAS, 0, 1},
+    CRF_SLOTS,
 };
 
 lm_status

@@ -11,7 +11,7 @@
 
 typedef struct lm_rope_bert {
     lm_dims dims;
-    int32_t layers, heads, head_dim, inner, types, activation, labels;
+    int32_t layers, heads, head_dim, inner, types, activation, labels, crf;
     int32_t qkv_rows, up_rows; /* 3 heads · head_dim, 2 F */
     int32_t biased;            /* attention and the net's second matrix */
     int32_t plain, gated;      /* the net: which one is not 0 */
@@ -25,8 +25,8 @@ typedef struct lm_rope_bert {
 extern const lm_weight_group lm_rope_bert_groups[LM_GROUP_LAYERS + 1];
 extern const lm_weight_slot lm_rope_bert_slots[LM_ROPE_BERT_SLOTS];
 /* Heads that they have, as rows of their tables. */
-extern const lm_config_field lm_rope_bert_label_fields[1];
-extern const lm_weight_slot lm_rope_bert_sequence_slots[4], lm_rope_bert_token_slots[2];
+extern const lm_config_field lm_rope_bert_label_fields[2];
+extern const lm_weight_slot lm_rope_bert_sequence_slots[4], lm_rope_bert_token_slots[5];
 extern const lm_key_rule lm_rope_bert_keys[]; /* of NomicBERT and GTE */
 
 lm_status lm_rope_bert_check(lm_context *ctx, const lm_json *config, void *out);
@@ -74,7 +74,7 @@ void lm_rope_bert_describe(const void *config, lm_encoder *encoder);
 
 #define LM_ROPE_BERT_TOKEN_HEAD                                                                  \
     {                                                                                            \
-        "ForTokenClassification", "token_classification", lm_rope_bert_label_fields, 1,          \
+        "ForTokenClassification", "token_classification", lm_rope_bert_label_fields, 2,          \
             lm_rope_bert_token_slots, COUNT(lm_rope_bert_token_slots), LM_POOL_NONE, LM_ACT_NONE \
     }
 

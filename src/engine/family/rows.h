@@ -65,6 +65,22 @@
         name, HEAD, ROWS, NEEDED, 1, {V}, LM_HEAD_OUT_BIAS, 0, 1 \
     }
 
+/*
+ * A conditional random field behind a head on tokens, which config.json says with "crf": lmtext's
+ * own, named as pytorch-crf names them. The config struct has a field crf.
+ */
+#define CRF_FIELD(offset)                           \
+    {                                               \
+        "crf", LM_FIELD_BOOL, offset, 0, .flags = 0 \
+    }
+#define CRF_NEEDED (LM_SLOT_REQUIRED | LM_SLOT_WHEN(FIELD(crf)))
+#define CRF_SLOTS                                                                           \
+    {"crf.start_transitions", HEAD, ROWS, CRF_NEEDED, 1, {C}, LM_HEAD_CRF_START, 0, 1},     \
+        {"crf.end_transitions", HEAD, ROWS, CRF_NEEDED, 1, {C}, LM_HEAD_CRF_END, 0, 1},     \
+    {                                                                                       \
+        "crf.transitions", HEAD, ROWS, CRF_NEEDED, 2, {C, C}, LM_HEAD_CRF_TRANSITIONS, 0, 1 \
+    }
+
 /* Where an answer begins and where it ends. */
 #define SPAN_SLOTS(name)                                                   \
     {name ".weight", HEAD, ROWS, NEEDED, 2, {TWO, D}, LM_HEAD_OUT, 0, 1},  \

@@ -436,6 +436,9 @@ lm_head_of_weights(lm_context *ctx, const lm_weights *weights, lm_model *model)
         .norm_bias = lm_group_weight(weights, group, 0, LM_HEAD_NORM_BIAS),
         .weight = lm_group_weight(weights, group, 0, LM_HEAD_OUT),
         .bias = lm_group_weight(weights, group, 0, LM_HEAD_OUT_BIAS),
+        .start = lm_group_weight(weights, group, 0, LM_HEAD_CRF_START),
+        .end = lm_group_weight(weights, group, 0, LM_HEAD_CRF_END),
+        .transitions = lm_group_weight(weights, group, 0, LM_HEAD_CRF_TRANSITIONS),
         .late = model->sentence.pooling == LM_POOL_LATE,
     };
 

@@ -86,11 +86,12 @@ typedef struct lm_head {
     lm_activation act;
     const float *norm_gain, *norm_bias; /* (E) of a LayerNorm behind it, or NULL */
     float eps;
-    bool late;           /* x has been through dense: LM_POOL_LATE */
-    const float *weight; /* (C, E) */
-    const float *bias;   /* (C) or (V), or NULL */
-    int words;           /* V; 0: its outputs are labels */
-    const void *table;   /* (V, E): float32, or bfloat16 as the model's tables */
+    bool late;                              /* x has been through dense: LM_POOL_LATE */
+    const float *weight;                    /* (C, E) */
+    const float *bias;                      /* (C) or (V), or NULL */
+    const float *start, *end, *transitions; /* (C), (C), (C, C) of a CRF behind it, or NULL */
+    int words;                              /* V; 0: its outputs are labels */
+    const void *table;                      /* (V, E): float32, or bfloat16 as the model's tables */
     lm_scoring scoring;
     const char *const *names; /* (C); NULL where they have none */
     lm_neighbours neighbours; /* these vote, and there is no weight; of count 0: there are none */

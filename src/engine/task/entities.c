@@ -206,7 +206,7 @@ lm_entities(lm_context *ctx, lm_session *session, const lm_model *model, const l
         .sink = sink,
         .opaque = opaque,
     };
-    const lm_token_receiver receiver = {take_token, end_text, &run};
+    const lm_token_receiver receiver = {take_token, end_text, &run, false};
     lm_status status;
 
     run.scores = lm_alloc_array(ctx, (size_t)run.labels + 1, sizeof *run.scores);

@@ -5,6 +5,13 @@
 #define LM_TAG_H
 
 #include "task/embed.h"
+#include "task/word_pieces.h"
+
+/* Of lm_embed_options.choice: how a head with a CRF knows words. */
+enum {
+    LM_TAG_PIECES, /* by lm_tag_is_piece */
+    LM_TAG_SPACED  /* by spaces alone, as words that were joined are */
+};
 
 /* A token and the label with the highest probability; the first of equals. */
 typedef struct lm_tag {
@@ -34,22 +41,6 @@ lm_status lm_tag_texts(lm_context *ctx, lm_session *session, const lm_model *mod
 lm_status lm_tag_means(lm_context *ctx, lm_session *session, const lm_model *model,
                        const lm_text *texts, size_t count, const lm_embed_options *options,
                        float *out);
-
-/* Where the reader of a text is; zeroed at its first tag. */
-typedef struct lm_tag_cursor {
-    size_t character, byte;
-} lm_tag_cursor;
-
-/* Characters start … stop − 1 of a text; quick where they come in order. */
-lm_text lm_tag_cut(lm_text text, int32_t start, int32_t stop, lm_tag_cursor *at);
-
-/*
- * Whether a token goes on with the word before it. One that is not as long as its characters of the
- * text bears a mark; where the vocabulary has no marks, it stands close to what is before it.
- * Without a tokenizer tokens are words.
- */
-bool lm_tag_is_piece(const lm_tokenizer *tokenizer, int32_t token, int32_t start, int32_t stop,
-                     lm_text text, lm_tag_cursor *at);
 
 /*
  * What a tag's token is called: as the vocabulary writes it, but an unknown word as the text does.

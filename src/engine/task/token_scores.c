@@ -11,12 +11,15 @@
 #include "net/crf.h"
 #include "task/classify.h"
 #include "task/score.h"
+#include "task/token_crf.h"
 
 /* One call. */
 typedef struct score_run {
     lm_batcher batcher;
     const lm_head *head;
     const lm_token_receiver *receiver;
+    lm_token_crf crf; /* of a head with one */
+    const lm_text *texts;
 } score_run;
 
 /* A head that reads a vector of the whole text is none. */
@@ -71,7 +74,7 @@ score_window(void *opaque, const lm_window *window, const float *x, size_t token
     return window->last ? run->receiver->end(run->receiver->opaque, window->text) : LM_OK;
 }
 
-/* ---- Nets of layers ---- */
+/* ---- All tokens of a window at once ---- */
 
 static lm_crf
 crf_of(const lm_layers *layers)
@@ -115,11 +118,10 @@ score_by_row(const score_run *run, const float *x, size_t tokens, float *p, int3
 }
 
 static lm_status
-receive_window(const score_run *run, const lm_window *window, size_t tokens, const float *p,
-               const int32_t *labels)
+receive_window(const score_run *run, const lm_window *window, size_t tokens, size_t count,
+               const float *p, const int32_t *labels)
 {
     const lm_session *session = run->batcher.session;
-    const size_t count = lm_model_layers(run->batcher.model)->net.out;
 
     for (size_t t = 0; t < tokens; t++) {
         const size_t token = window->token + t;
@@ -136,20 +138,35 @@ receive_window(const score_run *run, const lm_window *window, size_t tokens, con
     return window->last ? run->receiver->end(run->receiver->opaque, window->text) : LM_OK;
 }
 
+/* A head with a CRF: it sees words, not pieces of them. */
 static lm_status
-score_layers(void *opaque, const lm_window *window, const float *x, size_t tokens)
+score_by_head(score_run *run, const lm_window *window, const float *x, size_t tokens, float *p,
+              int32_t *labels)
+{
+    const lm_session *session = run->batcher.session;
+
+    lm_token_crf_text(&run->crf, window->text, run->texts[window->text]);
+    return lm_token_crf_run(run->batcher.ctx, &run->crf, session->ids + window->token,
+                            session->ranges + window->token, x, tokens, p, labels);
+}
+
+static lm_status
+score_all(void *opaque, const lm_window *window, const float *x, size_t tokens)
 {
     score_run *run = opaque;
     lm_context *ctx = run->batcher.ctx;
     const lm_layers *layers = lm_model_layers(run->batcher.model);
-    float *p = lm_alloc_array(ctx, tokens * layers->net.out, sizeof *p);
+    const size_t count = layers ? layers->net.out : (size_t)run->head->labels;
+    float *p = lm_alloc_array(ctx, tokens * count, sizeof *p);
     int32_t *labels = lm_alloc_array(ctx, tokens, sizeof *labels);
     lm_status status = p && labels ? LM_OK : LM_NO_MEMORY;
 
-    if (status == LM_OK)
+    if (status == LM_OK && !layers)
+        status = score_by_head(run, window, x, tokens, p, labels);
+    else if (status == LM_OK)
         status = (layers->net.crf ? score_by_crf : score_by_row)(run, x, tokens, p, labels);
     if (status == LM_OK)
-        status = receive_window(run, window, tokens, p, labels);
+        status = receive_window(run, window, tokens, count, p, labels);
     lm_free(ctx, p);
     lm_free(ctx, labels);
     return status;
@@ -160,7 +177,7 @@ start_layers(score_run *run)
 {
     if (lm_model_layers(run->batcher.model)->net.by_text)
         return lm_raise(run->batcher.ctx, LM_UNSUPPORTED, "the model has no head for tokens");
-    run->batcher.take = score_layers;
+    run->batcher.take = score_all;
     return LM_OK;
 }
 
@@ -179,7 +196,9 @@ start_run(score_run *run, const lm_model *model, const lm_embed_options *options
         return start_layers(run);
     LM_TRY(find_head(b->ctx, model, &run->head));
     b->layers = lm_weights_layers(lm_model_weights(model));
-    b->take = score_window;
+    b->take = run->head->transitions ? score_all : score_window;
+    run->crf = (lm_token_crf){
+        .model = model, .head = run->head, .spaced = run->receiver->spaced, .number = SIZE_MAX};
     return lm_session_grow(b->ctx, b->session, &b->session->vectors, &b->session->vector_capacity,
                            (size_t)run->head->labels + (size_t)run->head->width, sizeof(float));
 }
@@ -205,7 +224,8 @@ lm_token_scores(lm_context *ctx, lm_session *session, const lm_model *model, con
                 lm_embed_counts *counts)
 {
     score_run run = {.batcher = {.ctx = ctx, .session = session, .counts = counts},
-                     .receiver = receiver};
+                     .receiver = receiver,
+                     .texts = texts};
     lm_status status = start_run(&run, model, options);
 
     for (size_t i = 0; i < count && status == LM_OK; i++)

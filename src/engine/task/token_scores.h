@@ -21,6 +21,7 @@ typedef struct lm_token_receiver {
     lm_status (*token)(void *opaque, const lm_scored_token *token);
     lm_status (*end)(void *opaque, size_t text);
     void *opaque;
+    bool spaced; /* words are cut by spaces alone; of a head with a CRF */
 } lm_token_receiver;
 
 /*

@@ -5,12 +5,14 @@
 #include "train/finetune.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "train/labels.h"
 #include "train/neural.h"
 #include "train/tuned.h"
 #include "train/tuned_distill.h"
+#include "train/tuned_prune.h"
 
 #define MEMORY_LEAST ((size_t)256 << 20) /* some hundred tokens of a base with 12 layers */
 #define LEARNING_RATE 5e-5               /* of AdamW on an encoder that has learnt before */
@@ -22,6 +24,7 @@ typedef struct finetune_kind {
     const lm_tuned_task *task;
     size_t per_row; /* texts; of similarity, at least */
     lm_status (*add_rows)(finetune *f, const lm_train_rows *rows);
+    bool prunes; /* a model that has labels already */
 } finetune_kind;
 
 typedef struct finetune_options {
@@ -30,6 +33,9 @@ typedef struct finetune_options {
     char *lora; /* JSON */
     char *loss; /* of similarity; NULL: as the columns say */
     double scale, margin, masked;
+    bool crf; /* of tagging */
+    double crf_rate;
+    lm_pruning pruning;
     int64_t layers; /* of a student, and so on */
     double temperature, hard;
 } finetune_options;
@@ -46,6 +52,9 @@ struct finetune {
     size_t rows;
     size_t *order;
     float *class_weights;
+    size_t bytes;          /* of the base's files */
+    lm_measures before[2]; /* of the rows held out: the base's, and that of what is left of it */
+    char figures[2 * LM_MEASURES_MAX][LM_MEASURE_NAME + 16];
 };
 
 /* ---- Opening ---- */
@@ -59,6 +68,7 @@ finetune_defaults(void *options)
                                    .scale = 20,
                                    .margin = 5,
                                    .masked = 0.15,
+                                   .crf_rate = LM_TUNED_CRF_RATE,
                                    .temperature = 2,
                                    .hard = 0.5};
     lm_neural_defaults(&defaults->neural);
@@ -95,6 +105,9 @@ fill_settings(finetune *f)
     settings->scale = options->scale;
     settings->margin = options->margin;
     settings->masked = options->masked;
+    settings->crf = options->crf;
+    settings->pruning = options->pruning;
+    settings->encoder.crf_rate = options->crf_rate;
     settings->layers = options->layers;
     settings->temperature = options->temperature;
     settings->hard = options->hard;
@@ -171,12 +184,33 @@ open_kind(lm_context *ctx, const finetune_kind *kind, const void *options, void 
     return status;
 }
 
+/* The labels of a model that is pruned stay its own. */
+static lm_status
+take_labels(finetune *f, const lm_model *model)
+{
+    const lm_head *head = lm_model_head(model);
+
+    if (!head || !head->names || head->scoring != LM_SCORING_SOFTMAX ||
+        (head->transitions && !f->kind->task->tokens) ||
+        strcmp(model->info.task, f->kind->task->head_task) != 0) {
+        lm_raise(f->ctx, LM_UNSUPPORTED, "the model has no labels for the task");
+        lm_detail_key(f->ctx, "%s", f->kind->task->name);
+        return lm_detail_found(f->ctx, "%s", model->info.task);
+    }
+    f->tuned->settings.crf = head->transitions != NULL;
+    for (size_t i = 0; i < f->tuned->kept.count; i++)
+        f->bytes += f->tuned->kept.files[i].bytes.size;
+    return lm_tuned_names(f->tuned, head->names, (size_t)head->labels);
+}
+
 static lm_status
 finetune_read_base(void *training, const lm_train_base *base)
 {
     finetune *f = training;
 
     LM_TRY(lm_tuned_open(f->ctx, base, f->kind->task, &f->settings, f->kind->per_row, &f->tuned));
+    if (f->kind->prunes)
+        LM_TRY(take_labels(f, base->model));
     return f->kind->task == &lm_tuned_distillation ? lm_tuned_teacher(f->tuned, base->model)
                                                    : LM_OK;
 }
@@ -401,10 +435,42 @@ finetune_lacking(const void *training, const char **hint)
 {
     const finetune *f = training;
 
-    if (!has_labels(f) || f->labels.names.count > 1)
+    if (!has_labels(f) || f->kind->prunes || f->labels.names.count > 1)
         return NULL;
     *hint = "There is something to learn only where there are two labels or more.";
     return "returned only one label";
+}
+
+static lm_status
+number_of(const finetune *f, const char *name, int32_t *number)
+{
+    const lm_tuned *tuned = f->tuned;
+
+    for (size_t i = 0; i < tuned->name_count; i++)
+        if (strcmp(tuned->names[i], name) == 0) {
+            *number = (int32_t)i;
+            return LM_OK;
+        }
+    return lm_raise(f->ctx, LM_BAD_ARGUMENT, "a row has a label that the base does not have");
+}
+
+/* The rows' labels by the numbers that the base gives them. */
+static lm_status
+map_labels(finetune *f)
+{
+    const char *const *names = NULL;
+    int32_t *to = lm_arena_array(&f->tuned->arena, f->labels.names.count + 1, sizeof *to);
+
+    if (!to)
+        return LM_NO_MEMORY;
+    LM_TRY(lm_train_labels_names(&f->labels, &f->tuned->arena, &names));
+    for (uint32_t i = 0; i < f->labels.names.count; i++) {
+        LM_TRY(lm_poll(f->ctx));
+        LM_TRY(number_of(f, names[i], &to[i]));
+    }
+    for (size_t i = 0; i < f->labels.rows; i++)
+        f->labels.y[i] = to[f->labels.y[i]];
+    return LM_OK;
 }
 
 /* From places among all labels to labels. */
@@ -414,6 +480,8 @@ number_labels(finetune *f)
     lm_tuned *tuned = f->tuned;
 
     LM_TRY(lm_train_labels_sort(&f->labels));
+    if (f->kind->prunes)
+        LM_TRY(map_labels(f));
     for (size_t i = 0; i < tuned->label_count; i++)
         if (tuned->labels[i] != LM_IGNORED)
             tuned->labels[i] = f->labels.y[tuned->labels[i]];
@@ -454,21 +522,37 @@ start(finetune *f)
     if (f->kind->task == &lm_tuned_next)
         return lm_tuned_start(tuned, follows, 2);
 
-    if (has_labels(f)) {
+    if (has_labels(f))
         LM_TRY(number_labels(f));
+    if (has_labels(f) && !f->kind->prunes) {
         LM_TRY(lm_train_labels_names(&f->labels, &tuned->arena, &names));
         LM_TRY(weigh_classes(f, names));
     }
-    if (f->kind->task == &lm_tuned_distillation)
+    if (f->kind->task == &lm_tuned_distillation || f->kind->prunes)
         return lm_tuned_start(tuned, tuned->names, tuned->name_count);
     return lm_tuned_start(tuned, names, has_labels(f) ? f->labels.names.count : 0);
+}
+
+/* Take weights away, and measure before and behind it. */
+static lm_status
+prune(finetune *f, const lm_network *network, size_t trained)
+{
+    const size_t held_out = f->rows - trained;
+
+    if (held_out > 0)
+        LM_TRY(network->measure(network->self, f->order + trained, held_out, &f->before[0]));
+    LM_TRY(lm_tuned_prune(f->tuned));
+    if (held_out > 0)
+        LM_TRY(network->measure(network->self, f->order + trained, held_out, &f->before[1]));
+    return LM_OK;
 }
 
 static lm_status
 finetune_fit(void *training, const lm_train_watch *watch)
 {
     finetune *f = training;
-    const bool by_label = f->kind->task == &lm_tuned_classification;
+    /* Of a label that the base has there may be no row. */
+    const bool by_label = f->kind->task == &lm_tuned_classification && !f->kind->prunes;
     lm_network network;
     size_t trained;
 
@@ -482,8 +566,38 @@ finetune_fit(void *training, const lm_train_watch *watch)
     LM_TRY(lm_neural_split(f->ctx, &f->options.neural, by_label ? f->labels.y : NULL, f->rows,
                            f->labels.names.count, f->order, &trained));
     lm_tuned_network(f->tuned, &network);
+    if (f->kind->prunes)
+        LM_TRY(prune(f, &network, trained));
     return lm_neural_fit(&f->neural, &network, lm_tuned_words(f->tuned), f->order, trained, f->rows,
                          watch);
+}
+
+static void
+add_value(lm_train_outcome *outcome, const char *name, double value)
+{
+    if (outcome->value_count < LM_TRAIN_VALUES_MAX)
+        outcome->values[outcome->value_count++] = (lm_train_value){name, value, false};
+}
+
+/* What the base's files took and what the new ones take, and scores on the way. */
+static void
+report_pruning(finetune *f, lm_train_outcome *outcome)
+{
+    static const char *const when[] = {"base", "pruned"};
+    size_t bytes = 0;
+
+    for (int i = 0; i < outcome->file_count; i++)
+        bytes += outcome->files[i].bytes.size;
+    add_value(outcome, "base_bytes", (double)f->bytes);
+    add_value(outcome, "bytes", (double)bytes);
+    add_value(outcome, "zeros", (double)f->tuned->zeros / (double)f->tuned->thinned);
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < f->before[i].count; j++) {
+            char *name = f->figures[i * LM_MEASURES_MAX + j];
+
+            snprintf(name, sizeof f->figures[0], "%s_%s", when[i], f->before[i].names[j]);
+            add_value(outcome, name, f->before[i].values[j]);
+        }
 }
 
 static lm_status
@@ -496,12 +610,15 @@ finetune_write(void *training, lm_train_outcome *outcome)
     outcome->task = f->kind->task == &lm_tuned_masked ? "fill_mask" : NULL;
     if (has_labels(f))
         outcome->values[outcome->value_count++] =
-            (lm_train_value){"labels", f->labels.names.count, false};
+            (lm_train_value){"labels", (double)f->tuned->name_count, false};
     if (f->kind->task == &lm_tuned_distillation)
         outcome->values[outcome->value_count++] =
             (lm_train_value){"layers", (double)f->tuned->settings.layers, false};
     lm_neural_outcome(&f->neural, outcome);
-    return lm_tuned_write(f->tuned, outcome);
+    LM_TRY(lm_tuned_write(f->tuned, outcome));
+    if (f->kind->prunes)
+        report_pruning(f, outcome);
+    return LM_OK;
 }
 
 static int64_t
@@ -537,12 +654,25 @@ static const lm_option masked_options[] = {
     SHARED_OPTIONS,
     LM_OPTION(finetune_options, masked, FLOAT, 0.01, 0.9, "a number from 0.01 to 0.9"),
 };
+static const lm_option tagging_options[] = {
+    SHARED_OPTIONS,
+    LM_OPTION(finetune_options, crf, BOOL, 0, 0, "true or false"),
+    LM_OPTION(finetune_options, crf_rate, FLOAT, 0.001, 1e6, "a number from 0.001 to 1000000"),
+};
 
 static const lm_option distill_options[] = {
     SHARED_OPTIONS,
     LM_OPTION(finetune_options, layers, INT, 1, 1000, "a whole number from 1 to 1000"),
     LM_OPTION(finetune_options, temperature, FLOAT, 0.01, 100, "a number from 0.01 to 100"),
     LM_OPTION(finetune_options, hard, FLOAT, 0, 1, "a number from 0 to 1"),
+};
+
+#define SHARE "a number from 0 to 0.99"
+static const lm_option prune_options[] = {
+    SHARED_OPTIONS,
+    {"share", LM_OPTION_FLOAT, offsetof(finetune_options, pruning.share), 0, 0.99, SHARE},
+    {"heads", LM_OPTION_FLOAT, offsetof(finetune_options, pruning.heads), 0, 0.99, SHARE},
+    {"neurons", LM_OPTION_FLOAT, offsetof(finetune_options, pruning.neurons), 0, 0.99, SHARE},
 };
 
 static const lm_train_column taught_columns[] = {{"text", LM_TRAIN_TEXT, false},
@@ -611,14 +741,18 @@ check_loss(lm_context *ctx, const char *loss)
     return lm_detail_found(ctx, "%s", loss);
 }
 
-static const finetune_kind classification = {&lm_tuned_classification, 1, add_labelled};
-static const finetune_kind regression = {&lm_tuned_regression, 1, add_numbered};
-static const finetune_kind tagging = {&lm_tuned_tagging, 1, add_tagged};
-static const finetune_kind similarity = {&lm_tuned_similarity, 2, add_similar};
-static const finetune_kind rerank = {&lm_tuned_rerank, 1, add_pairs};
-static const finetune_kind next = {&lm_tuned_next, 1, add_neighbours};
-static const finetune_kind distillation = {&lm_tuned_distillation, 1, add_taught};
-static const finetune_kind masked = {&lm_tuned_masked, 1, add_labelled};
+static const finetune_kind classification = {&lm_tuned_classification, 1, add_labelled, false};
+static const finetune_kind regression = {&lm_tuned_regression, 1, add_numbered, false};
+static const finetune_kind tagging = {&lm_tuned_tagging, 1, add_tagged, false};
+static const finetune_kind similarity = {&lm_tuned_similarity, 2, add_similar, false};
+static const finetune_kind rerank = {&lm_tuned_rerank, 1, add_pairs, false};
+static const finetune_kind next = {&lm_tuned_next, 1, add_neighbours, false};
+static const finetune_kind distillation = {&lm_tuned_distillation, 1, add_taught, false};
+static const finetune_kind masked = {&lm_tuned_masked, 1, add_labelled, false};
+
+static const finetune_kind pruned_classification = {&lm_tuned_classification, 1, add_labelled,
+                                                    true};
+static const finetune_kind pruned_tagging = {&lm_tuned_tagging, 1, add_tagged, true};
 
 static lm_status
 open_classification(lm_context *ctx, const void *options, size_t width, void **training)
@@ -632,9 +766,24 @@ open_regression(lm_context *ctx, const void *options, size_t width, void **train
     return open_kind(ctx, &regression, options, training);
 }
 
+/* Its loss is of paths, which have neither weights nor a smoothed form. */
+static lm_status
+check_crf(lm_context *ctx, const finetune_options *options)
+{
+    const char *key = options->neural.class_weights         ? "class_weights"
+                      : options->neural.label_smoothing > 0 ? "label_smoothing"
+                                                            : NULL;
+
+    if (!options->crf || !key)
+        return LM_OK;
+    lm_raise(ctx, LM_BAD_ARGUMENT, "a CRF has neither class weights nor label smoothing");
+    return lm_detail_key(ctx, "%s", key);
+}
+
 static lm_status
 open_tagging(lm_context *ctx, const void *options, size_t width, void **training)
 {
+    LM_TRY(check_crf(ctx, options));
     return open_kind(ctx, &tagging, options, training);
 }
 
@@ -701,8 +850,8 @@ const lm_method lm_method_finetune_tagging = {
     .task = "tagging",
     .columns = tagged_columns,
     .column_count = COUNT(tagged_columns),
-    .options = shared_options,
-    .option_count = COUNT(shared_options),
+    .options = tagging_options,
+    .option_count = COUNT(tagging_options),
     .open = open_tagging,
 };
 
@@ -749,6 +898,58 @@ const lm_method lm_method_finetune_masked = {
     .options = masked_options,
     .option_count = COUNT(masked_options),
     .open = open_masked,
+};
+
+/* Something is to be taken away; adapters would leave what is 0 as it is no more. */
+static lm_status
+open_pruning(lm_context *ctx, const finetune_kind *kind, const void *options, void **training)
+{
+    const finetune_options *o = options;
+    const char *key = o->neural.class_weights ? "class_weights" : o->lora ? "lora" : NULL;
+
+    if (key) {
+        lm_raise(ctx, LM_UNSUPPORTED, "a model that is pruned has no such option");
+        return lm_detail_key(ctx, "%s", key);
+    }
+    if (o->pruning.share > 0 || o->pruning.heads > 0 || o->pruning.neurons > 0)
+        return open_kind(ctx, kind, options, training);
+    lm_raise(ctx, LM_BAD_ARGUMENT, "nothing is to be pruned");
+    lm_detail_key(ctx, "share");
+    return lm_detail_allowed(ctx, "share, heads or neurons above 0");
+}
+
+static lm_status
+open_pruned_classification(lm_context *ctx, const void *options, size_t width, void **training)
+{
+    return open_pruning(ctx, &pruned_classification, options, training);
+}
+
+static lm_status
+open_pruned_tagging(lm_context *ctx, const void *options, size_t width, void **training)
+{
+    return open_pruning(ctx, &pruned_tagging, options, training);
+}
+
+const lm_method lm_method_prune_classification = {
+    SHARED_METHOD,
+    .name = "prune",
+    .task = "classification",
+    .columns = labelled_columns,
+    .column_count = COUNT(labelled_columns),
+    .options = prune_options,
+    .option_count = COUNT(prune_options),
+    .open = open_pruned_classification,
+};
+
+const lm_method lm_method_prune_tagging = {
+    SHARED_METHOD,
+    .name = "prune",
+    .task = "tagging",
+    .columns = tagged_columns,
+    .column_count = COUNT(tagged_columns),
+    .options = prune_options,
+    .option_count = COUNT(prune_options),
+    .open = open_pruned_tagging,
 };
 
 const lm_method lm_method_distill = {

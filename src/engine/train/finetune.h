@@ -9,6 +9,7 @@
 
 extern const lm_method lm_method_finetune_classification, lm_method_finetune_regression,
     lm_method_finetune_tagging, lm_method_finetune_similarity, lm_method_finetune_rerank,
-    lm_method_finetune_next, lm_method_finetune_masked, lm_method_distill;
+    lm_method_finetune_next, lm_method_finetune_masked, lm_method_distill,
+    lm_method_prune_classification, lm_method_prune_tagging;
 
 #endif

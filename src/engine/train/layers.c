@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "train/layers_fit.h"
+#include "train/layers_vectors.h"
 #include "train/neural.h"
 
 #define CONFIG_FILE "config.json"
@@ -44,6 +45,7 @@ typedef struct layers_training {
     layers_options options;
     lm_neural neural;
     lm_layers_data data;
+    lm_layers_vectors vectors; /* of a base that has one for each word */
     lm_layers_fit fit;
     lm_net net;
     lm_net_store store;
@@ -224,6 +226,7 @@ open_for(const char *task, lm_context *ctx, const void *fields, void **training)
     lm_arena_init(&t->arena, ctx);
     lm_buffer_init(&t->vocab, ctx);
     lm_layers_fit_init(&t->fit, ctx);
+    lm_layers_vectors_init(&t->vectors, ctx);
     LM_TRY(lm_layers_data_open(&t->data, ctx, lm_layers_task_find(task)));
     LM_TRY(read_options(t));
     return check_layers(t);
@@ -255,6 +258,7 @@ layers_close(void *training)
     if (!t)
         return;
     lm_layers_data_close(&t->data);
+    lm_layers_vectors_close(&t->vectors);
     lm_layers_fit_free(&t->fit);
     if (t->has_store)
         lm_net_store_close(&t->store);
@@ -351,14 +355,27 @@ copy_labels(layers_training *t, const lm_model *model)
     return LM_OK;
 }
 
+/* The first layer was checked when the description was. */
+static lm_status
+read_vectors(layers_training *t, const lm_train_base *base)
+{
+    const lm_json *first = t->layers ? t->layers->as.items.first : NULL;
+
+    if (!first)
+        return refuse(t->ctx, "layers", "an array of layers, where the base has vectors of words");
+    return lm_layers_vectors_open(&t->vectors, base, lm_json_get(first, "embedding")->integer);
+}
+
 static lm_status
 read_base(void *training, const lm_train_base *base)
 {
     layers_training *t = training;
     const lm_layers *layers = lm_model_layers(base->model);
 
+    if (lm_layers_vectors_are_of(base->model))
+        return read_vectors(t, base);
     if (!layers)
-        return refuse_base(t, base, "the base is no net of layers");
+        return refuse_base(t, base, "the base is no net of layers, and has no vectors of words");
     if (strcmp(layers->task, t->data.task->name) != 0)
         return refuse_base(t, base, "the base is a net for another task");
     if (t->layers || t->options.vocabulary)
@@ -386,7 +403,8 @@ layers_add(void *training, const lm_train_rows *rows)
         lm_raise(t->ctx, LM_BAD_ARGUMENT, "the method layers needs the option layers, or a base");
         return lm_detail_key(t->ctx, "layers");
     }
-    return lm_layers_data_add(&t->data, rows);
+    LM_TRY(lm_layers_data_add(&t->data, rows));
+    return lm_layers_vectors_add(&t->vectors, &t->data.vocabulary);
 }
 
 static const char *
@@ -470,7 +488,10 @@ make_net(layers_training *t, size_t vocabulary)
     for (size_t i = 0; t->values && i < t->net.param_count; i++)
         memcpy(t->store.params[i].value, t->values[i],
                t->net.params[i].rows * t->net.params[i].columns * sizeof(float));
-    return LM_OK;
+    if (!t->vectors.model)
+        return LM_OK;
+    return lm_layers_vectors_give(&t->vectors, &t->data.vocabulary, &t->vocab,
+                                  t->store.params[0].value);
 }
 
 static lm_status
@@ -609,6 +630,9 @@ layers_write(void *training, lm_train_outcome *outcome)
         (lm_train_value){"parameters", (double)t->net.numbers, false};
     outcome->values[outcome->value_count++] =
         (lm_train_value){"vocabulary", (double)t->net.vocabulary, false};
+    if (t->vectors.model)
+        outcome->values[outcome->value_count++] =
+            (lm_train_value){"vectors", (double)t->vectors.found, false};
     if (t->data.empty > 0)
         outcome->values[outcome->value_count++] =
             (lm_train_value){"empty", (double)t->data.empty, false};

@@ -43,6 +43,8 @@ const lm_method *const lm_methods[] = {
     &lm_method_finetune_next,
     &lm_method_finetune_masked,
     &lm_method_distill,
+    &lm_method_prune_classification,
+    &lm_method_prune_tagging,
     &lm_method_layers,
     &lm_method_layers_tagging,
     &lm_method_layers_regression,

@@ -9,6 +9,7 @@
 
 #include "base/size.h"
 #include "train/tuned_distill.h"
+#include "train/tuned_prune.h"
 #include "train/tuned_tasks.h"
 
 #define EVALUATED_TOKENS ((size_t)4096) /* of a pass that measures, at most */
@@ -17,7 +18,10 @@ void
 lm_tuned_settings_default(lm_tuned_settings *settings)
 {
     *settings = (lm_tuned_settings){
-        .encoder = {.train_layers = -1, .hidden_dropout = -1, .attention_dropout = -1},
+        .encoder = {.train_layers = -1,
+                    .hidden_dropout = -1,
+                    .attention_dropout = -1,
+                    .crf_rate = LM_TUNED_CRF_RATE},
         .dropout = -1,
         .scale = 20,
         .margin = 5,
@@ -96,6 +100,7 @@ lm_tuned_close(lm_tuned *tuned)
     lm_free(tuned->ctx, tuned->targets);
     lm_free(tuned->ctx, tuned->counters);
     lm_free(tuned->ctx, tuned->picked);
+    lm_free(tuned->ctx, tuned->found);
     lm_free(tuned->ctx, tuned->room);
     lm_confusion_free(tuned->confusion);
     lm_entities_free(tuned->entities);
@@ -332,6 +337,7 @@ pass_rows(void *self, const size_t *rows, size_t count, const lm_pass *pass, dou
     if (!pass->training)
         return LM_OK;
     LM_TRY(lm_tuned_backward(&tuned->encoder));
+    lm_tuned_prune_gradients(tuned);
     return lm_lora_backward(&tuned->lora);
 }
 

@@ -44,6 +44,12 @@ typedef enum lm_tuned_pairs {
     LM_TUNED_TRIPLETS /* by Euclidean distance, with a margin */
 } lm_tuned_pairs;
 
+/* Shares that are taken away before the training; all 0: nothing is. */
+typedef struct lm_pruning {
+    double share;          /* of the numbers of each matrix */
+    double heads, neurons; /* of those of each layer */
+} lm_pruning;
+
 typedef struct lm_tuned_settings {
     lm_tuned_options encoder;
     double dropout; /* of the head; negative: as the model's files say, as those of the encoder */
@@ -51,15 +57,21 @@ typedef struct lm_tuned_settings {
     const float *class_weights; /* (labels), or NULL */
     lm_tuned_pairs pairs;
     double scale, margin; /* of ranks and of triplets */
-    double masked;        /* share of tokens that are guessed */
-    int64_t layers;       /* of a student; 0: half of its teacher's */
-    double temperature;   /* of a teacher's scores */
-    double hard;          /* share of the loss that labels have which people gave */
-    int64_t lora_rank;    /* 0: none */
+    bool crf;             /* of tagging */
+    lm_pruning pruning;
+    double masked;      /* share of tokens that are guessed */
+    int64_t layers;     /* of a student; 0: half of its teacher's */
+    double temperature; /* of a teacher's scores */
+    double hard;        /* share of the loss that labels have which people gave */
+    int64_t lora_rank;  /* 0: none */
     double lora_alpha;
     uint64_t seed;
     lm_augmented_options augment;
 } lm_tuned_settings;
+
+/* Adam moves a number by the rate a step at most: that of an encoder would leave transitions at 0.
+ */
+#define LM_TUNED_CRF_RATE 100
 
 void lm_tuned_settings_default(lm_tuned_settings *settings);
 
@@ -91,8 +103,11 @@ struct lm_tuned {
     float *values;
     lm_tuned_encoder encoder;
     lm_tuned_head head;
-    lm_lora lora;     /* without a rank: there is none */
-    int32_t *changed; /* (tokens): ids with masks; of masked_language_model alone */
+    char inner_key[LM_CONFIG_KEY_SIZE]; /* of config.json, where neurons are taken away */
+    size_t inner_left;                  /* neurons of a layer; 0: nothing was taken away */
+    size_t zeros, thinned; /* numbers that are 0 of those of matrices that were looked at */
+    lm_lora lora;          /* without a rank: there is none */
+    int32_t *changed;      /* (tokens): ids with masks; of masked_language_model alone */
     int32_t mask_id;
     int32_t *guessed; /* (tokens): what stands there, LM_IGNORED elsewhere */
     /* Of a student. */
@@ -104,7 +119,8 @@ struct lm_tuned {
     int32_t *targets; /* (rows, or tokens that have one) */
     uint64_t *counters;
     size_t *picked; /* tokens of the batch that have a target */
-    size_t target_room, counter_room, picked_room, picked_count;
+    int32_t *found; /* their best labels */
+    size_t target_room, counter_room, picked_room, found_room, picked_count;
     float *room;
     size_t room_size;
     /* Of a measure. */

@@ -126,6 +126,13 @@ touched_of(const lm_tuned_encoder *encoder, size_t target)
     return (int)target == encoder->plain->encoder.embedding.words ? encoder->touched : NULL;
 }
 
+static bool
+is_crf(const lm_plain *plain, size_t target)
+{
+    return target >= plain->head_first + LM_HEAD_CRF_START &&
+           target <= plain->head_first + LM_HEAD_CRF_TRANSITIONS;
+}
+
 static void
 list_params(lm_tuned_encoder *encoder)
 {
@@ -145,7 +152,7 @@ list_params(lm_tuned_encoder *encoder)
             .value = encoder->values + plain->offsets[target] + row,
             .grad = encoder->gradients[target] + row,
             .decay = tensor->rank == 2,
-            .rate = 1,
+            .rate = is_crf(plain, target) ? encoder->options.crf_rate : 1,
             .touched = touched_of(encoder, target),
         };
     }

@@ -13,10 +13,11 @@
 typedef struct lm_tuned_options {
     int64_t train_layers; /* only the last so many, and the head; negative: all, and embeddings */
     double hidden_dropout, attention_dropout;
-    bool adapters;  /* of the encoder only attention's projections have gradients, and they are no
-                       parameters (tuned_lora.h) */
-    bool all_words; /* every word has a gradient in each pass */
-    size_t memory;  /* bytes up to which layers keep what the way back needs; 0: no bound */
+    bool adapters;   /* of the encoder only attention's projections have gradients, and they are no
+                        parameters (tuned_lora.h) */
+    double crf_rate; /* of a CRF's parameters, times the learning rate */
+    bool all_words;  /* every word has a gradient in each pass */
+    size_t memory;   /* bytes up to which layers keep what the way back needs; 0: no bound */
 } lm_tuned_options;
 
 typedef struct lm_tuned_encoder {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "family/family.h"
-#include "train/tuned.h"
+#include "train/tuned_prune.h"
 
 #define FILE_LIMIT ((size_t)1 << 28) /* of settings and vocabularies */
 #define WEIGHTS_FILE "model.safetensors"
@@ -109,9 +109,9 @@ static lm_status
 write_config(lm_tuned *tuned, const lm_checkpoint *checkpoint, const lm_head_kind *head,
              lm_buffer *out)
 {
-    const char *const left_out[] = {
-        "architectures", "id2label",    "label2id", "num_labels",      "_num_labels",
-        "problem_type",  "torch_dtype", "dtype",    tuned->layers_key, NULL};
+    const char *const left_out[] = {"architectures", "id2label",        "label2id",    "num_labels",
+                                    "_num_labels",   "problem_type",    "torch_dtype", "dtype",
+                                    "crf",           tuned->layers_key, NULL};
     const char *name;
     char *text;
     size_t size;
@@ -124,6 +124,8 @@ write_config(lm_tuned *tuned, const lm_checkpoint *checkpoint, const lm_head_kin
         LM_TRY(append_labels(tuned, out));
     if (tuned->task == &lm_tuned_regression)
         LM_TRY(lm_buffer_append_string(out, ",\"problem_type\":\"regression\""));
+    if (tuned->settings.crf)
+        LM_TRY(lm_buffer_append_string(out, ",\"crf\":true"));
     if (tuned->layers_key[0] != '\0')
         LM_TRY(lm_buffer_printf(out, ",\"%s\":%lld", tuned->layers_key,
                                 (long long)tuned->settings.layers));
@@ -213,6 +215,18 @@ add_file(const lm_tuned *tuned, lm_train_outcome *outcome, const char *name, lm_
     return LM_OK;
 }
 
+/* config.json of a model with a head; neurons may be missing. */
+static lm_status
+write_own_config(const lm_tuned *tuned, lm_buffer *out)
+{
+    const char *const left_out[] = {tuned->inner_key, NULL};
+
+    if (tuned->inner_key[0] == '\0')
+        return lm_buffer_append_string(out, tuned->config);
+    LM_TRY(lm_buffer_printf(out, "{\"%s\":%zu", tuned->inner_key, tuned->inner_left));
+    return append_members(tuned->config, tuned->checkpoint.config, left_out, out);
+}
+
 static lm_status
 write_file(lm_tuned *tuned, const char *name, lm_train_outcome *outcome)
 {
@@ -224,7 +238,7 @@ write_file(lm_tuned *tuned, const char *name, lm_train_outcome *outcome)
 
     LM_TRY(add_file(tuned, outcome, own, &bytes));
     if (headed && strcmp(own, tuned->checkpoint.config_file) == 0)
-        return lm_buffer_append_string(bytes, tuned->config);
+        return write_own_config(tuned, bytes);
     LM_TRY(slurp(tuned, name, &text, &size));
     if (headed && strcmp(own, TOKENIZER_CONFIG) == 0 && tuned->checkpoint.tokenizer_config)
         return write_tokenizer_config(tuned, text, bytes);
@@ -243,5 +257,7 @@ lm_tuned_write(lm_tuned *tuned, lm_train_outcome *outcome)
     LM_TRY(lm_source_join(tuned->ctx, &tuned->arena, folder, WEIGHTS_FILE, &weights));
     LM_TRY(add_file(tuned, outcome, weights, &bytes));
     LM_TRY(lm_lora_add(&tuned->lora));
+    if (tuned->inner_key[0] != '\0')
+        LM_TRY(lm_tuned_prune_shrink(tuned));
     return lm_plain_write(tuned->ctx, &tuned->plain, tuned->values, bytes);
 }

@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "nn/grad.h"
 
+#define CRF_LABELS_MAX 4096             /* whose pairs are 16 million */
 #define HEAD_LAYER UINT64_C(0x68656164) /* of dropout's seed: no layer of an encoder has it */
 
 static const float *
@@ -49,14 +50,36 @@ lm_tuned_head_open(lm_context *ctx, const lm_tuned_encoder *encoder, float eps, 
         .inner = encoder->hidden,
         .dense = targets[LM_HEAD_DENSE].rows > 0,
         .norm = targets[LM_HEAD_NORM_GAIN].rows > 0,
+        .crf = targets[LM_HEAD_CRF_TRANSITIONS].rows > 0,
         .tied = targets[LM_HEAD_OUT].rows == 0,
     };
     if (head->dense)
         head->inner = targets[LM_HEAD_DENSE].rows;
     head->labels = plain->targets[out_entry(head)].rows;
+    if (head->crf && head->labels > CRF_LABELS_MAX) {
+        lm_raise(ctx, LM_TOO_LARGE, "a CRF has too many labels");
+        lm_detail_found(ctx, "%zu", head->labels);
+        return lm_detail_allowed(ctx, "at most %d", CRF_LABELS_MAX);
+    }
     if (plain->targets[out_entry(head)].width == head->inner && (head->dense || !head->norm))
         return LM_OK;
     return lm_raise(ctx, LM_UNSUPPORTED, "a head of this form cannot be trained");
+}
+
+lm_crf
+lm_tuned_head_crf(const lm_tuned_head *head, bool graded)
+{
+    lm_crf crf = {.labels = head->labels,
+                  .start = weight_of(head, LM_HEAD_CRF_START),
+                  .end = weight_of(head, LM_HEAD_CRF_END),
+                  .transitions = weight_of(head, LM_HEAD_CRF_TRANSITIONS)};
+
+    if (!graded)
+        return crf;
+    crf.dstart = gradient_of(head, LM_HEAD_CRF_START);
+    crf.dend = gradient_of(head, LM_HEAD_CRF_END);
+    crf.dtransitions = gradient_of(head, LM_HEAD_CRF_TRANSITIONS);
+    return crf;
 }
 
 void

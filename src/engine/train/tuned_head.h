@@ -5,6 +5,7 @@
 #ifndef LM_TRAIN_TUNED_HEAD_H
 #define LM_TRAIN_TUNED_HEAD_H
 
+#include "net/crf.h"
 #include "train/tuned_encoder.h"
 
 typedef struct lm_tuned_head {
@@ -14,6 +15,7 @@ typedef struct lm_tuned_head {
     float eps;
     double dropout;              /* before the last layer */
     size_t width, inner, labels; /* D, E, C */
+    bool crf;                    /* numbers of labels go to a CRF */
     bool dense, norm, tied;      /* tied: the last layer's matrix is the word table */
     /* Of the rows that are run. */
     size_t rows;
@@ -28,6 +30,9 @@ typedef struct lm_tuned_head {
 lm_status lm_tuned_head_open(lm_context *ctx, const lm_tuned_encoder *encoder, float eps,
                              double dropout, lm_tuned_head *head);
 void lm_tuned_head_close(lm_tuned_head *head);
+
+/* The parameters of its CRF, with their gradients where `graded`. */
+lm_crf lm_tuned_head_crf(const lm_tuned_head *head, bool graded);
 
 /* Room for so many rows; the caller fills head->x (rows, D). */
 lm_status lm_tuned_head_begin(lm_tuned_head *head, size_t rows);

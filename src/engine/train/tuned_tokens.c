@@ -75,6 +75,47 @@ back(lm_tuned *tuned, const lm_pass *pass)
     return LM_OK;
 }
 
+/* Where the tokens end that were picked of one text; those of a text are neighbours. */
+static size_t
+end_of_text(const lm_tuned *tuned, size_t text, size_t first)
+{
+    while (first < tuned->picked_count &&
+           tuned->picked[first] < tuned->encoder.batch.offsets[text + 1])
+        first++;
+    return first;
+}
+
+/* Room for a CRF on the longest text. */
+static lm_status
+crf_room(lm_tuned *tuned, double **room)
+{
+    const size_t labels = tuned->head.labels, numbers = lm_crf_room(labels, tuned->picked_count);
+
+    LM_TRY(lm_tuned_room(tuned, numbers * (sizeof **room / sizeof *tuned->room)));
+    *room = (double *)(void *)tuned->room;
+    return LM_OK;
+}
+
+/* Of each text the tokens that were picked, in place of whose scores stand their gradients. */
+static lm_status
+crf_loss(lm_tuned *tuned, size_t count, const lm_pass *pass, double *loss)
+{
+    const lm_crf crf = lm_tuned_head_crf(&tuned->head, pass->training);
+    double *room;
+    size_t first = 0, end;
+
+    LM_TRY(crf_room(tuned, &room));
+    for (size_t i = 0; i < count; i++, first = end) {
+        float *scores = tuned->head.scores + first * crf.labels;
+
+        end = end_of_text(tuned, i, first);
+        if (end > first)
+            LM_TRY(lm_crf_loss(tuned->ctx, &crf, end - first, scores, tuned->targets + first,
+                               pass->weight, room, loss, pass->training ? scores : NULL));
+    }
+    return LM_OK;
+}
+
 static lm_status
 token_loss(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pass,
            const float *states, double *loss)
@@ -85,35 +126,65 @@ token_loss(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pas
     LM_TRY(pick(tuned, rows, count));
     if (tuned->picked_count > 0) {
         LM_TRY(run_head(tuned, pass, states));
-        LM_TRY(lm_cross_entropy_loss(tuned->ctx, tuned->encoder.weights.kernels, &options,
-                                     tuned->picked_count, tuned->head.labels, tuned->head.scores,
-                                     tuned->targets, pass->weight, loss,
-                                     pass->training ? tuned->head.scores : NULL));
+        if (tuned->head.crf)
+            LM_TRY(crf_loss(tuned, count, pass, loss));
+        else
+            LM_TRY(lm_cross_entropy_loss(tuned->ctx, tuned->encoder.weights.kernels, &options,
+                                         tuned->picked_count, tuned->head.labels,
+                                         tuned->head.scores, tuned->targets, pass->weight, loss,
+                                         pass->training ? tuned->head.scores : NULL));
     }
     return pass->training ? back(tuned, pass) : LM_OK;
 }
 
-/* sums[0] of sums[1] are right. */
-static void
-count_right(lm_tuned *tuned)
+/* The best labels of each text together. */
+static lm_status
+decode(lm_tuned *tuned, size_t count)
+{
+    const lm_crf crf = lm_tuned_head_crf(&tuned->head, false);
+    double *room;
+    size_t first = 0, end;
+
+    LM_TRY(crf_room(tuned, &room));
+    for (size_t i = 0; i < count; i++, first = end) {
+        end = end_of_text(tuned, i, first);
+        if (end > first)
+            LM_TRY(lm_crf_decode(tuned->ctx, &crf, end - first,
+                                 tuned->head.scores + first * crf.labels, room,
+                                 tuned->found + first));
+    }
+    return LM_OK;
+}
+
+/* The best labels, of `count` texts; sums[0] of sums[1] are right. */
+static lm_status
+find_labels(lm_tuned *tuned, size_t count)
 {
     const size_t labels = tuned->head.labels;
 
+    LM_TRY(lm_tuned_grow(tuned->ctx, &tuned->found, &tuned->found_room, tuned->picked_count + 1,
+                         sizeof *tuned->found));
+    for (size_t i = 0; !tuned->head.crf && i < tuned->picked_count; i++)
+        tuned->found[i] = (int32_t)lm_best_number(tuned->head.scores + i * labels, labels);
+    if (tuned->head.crf)
+        LM_TRY(decode(tuned, count));
     for (size_t i = 0; i < tuned->picked_count; i++)
-        tuned->sums[0] +=
-            lm_best_number(tuned->head.scores + i * labels, labels) == (size_t)tuned->targets[i];
+        tuned->sums[0] += tuned->found[i] == tuned->targets[i];
     tuned->sums[1] += (double)tuned->picked_count;
+    return LM_OK;
 }
 
 /* ---- Tagging ---- */
 
-/* A batch of nothing but ignored tokens must not divide by 0. */
+/* A batch of nothing but ignored tokens must not divide by 0. A CRF's is of texts. */
 static double
 tagging_weight(const lm_tuned *tuned, const size_t *rows, size_t count)
 {
     const lm_cross_entropy_options options = {tuned->settings.class_weights, 0};
     double weight = 0;
 
+    if (tuned->head.crf)
+        return (double)count;
     for (size_t i = 0; i < count; i++)
         weight += lm_cross_entropy_weight(
             &options, tuned->labels + lm_tuned_texts_first(&tuned->texts, rows[i]),
@@ -131,7 +202,6 @@ name_of(const lm_tuned *tuned, size_t label)
 static lm_status
 add_row(lm_tuned *tuned, size_t first, size_t count)
 {
-    const size_t labels = tuned->head.labels;
     lm_text *tags = lm_alloc_array(tuned->ctx, 2 * count + 1, sizeof *tags);
     lm_status status;
 
@@ -139,8 +209,7 @@ add_row(lm_tuned *tuned, size_t first, size_t count)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
         tags[i] = name_of(tuned, (size_t)tuned->targets[first + i]);
-        tags[count + i] =
-            name_of(tuned, lm_best_number(tuned->head.scores + (first + i) * labels, labels));
+        tags[count + i] = name_of(tuned, (size_t)tuned->found[first + i]);
     }
     status = lm_entities_add(tuned->entities, tags, tags + count, count);
     lm_free(tuned->ctx, tags);
@@ -150,15 +219,13 @@ add_row(lm_tuned *tuned, size_t first, size_t count)
 static lm_status
 tagging_add(lm_tuned *tuned, const size_t *rows, size_t count)
 {
-    const size_t *offsets = tuned->encoder.batch.offsets;
     size_t first = 0, end;
 
     if (!tuned->entities)
         LM_TRY(lm_entities_create(tuned->ctx, NULL, &tuned->entities));
-    count_right(tuned);
+    LM_TRY(find_labels(tuned, count));
     for (size_t i = 0; i < count; i++, first = end) {
-        for (end = first; end < tuned->picked_count && tuned->picked[end] < offsets[i + 1]; end++)
-            ;
+        end = end_of_text(tuned, i, first);
         LM_TRY(add_row(tuned, first, end - first));
     }
     return LM_OK;
@@ -287,8 +354,7 @@ masked_weight(const lm_tuned *tuned, const size_t *rows, size_t count)
 static lm_status
 masked_add(lm_tuned *tuned, const size_t *rows, size_t count)
 {
-    count_right(tuned);
-    return LM_OK;
+    return find_labels(tuned, count);
 }
 
 static lm_status

@@ -105,6 +105,7 @@ tag_list(FunctionCallInfo fcinfo, lmtext_inference *inference, const lm_text *wo
     lm_buffer text;
 
     lmtext_embed_defaults(&inference->options, LM_LONG_MEAN);
+    inference->options.choice = LM_TAG_SPACED;
     lmtext_infer_init(inference, &tags_of_tokens, lmtext_arg_model(fcinfo));
     lm_buffer_init(&text, &inference->model->call.ctx);
     lmtext_check(&inference->model->call, lm_tag_words_join(&text, words, (size_t)count, stops),
