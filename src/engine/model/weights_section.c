@@ -71,7 +71,7 @@ unbind_weights(lm_context *ctx, lm_model *model)
 const lm_section_kind lm_section_weights = {
     .name = "weights",
     .id = LM_SECTION_WEIGHTS,
-    .layout = 2,
+    .layout = 3,
     .plan = plan_weights,
     .fill = fill_weights,
     .bind = bind_weights,

@@ -132,7 +132,9 @@ without_gradients(const lm_encoder *encoder)
 {
     const lm_stack *stack = &encoder->stack;
 
-    return stack->blocks[0].narrow ? "layers in a narrower width" : NULL;
+    return stack->global.any         ? "tokens that see all"
+           : stack->blocks[0].narrow ? "layers in a narrower width"
+                                     : NULL;
 }
 
 /* Of weights; what distances add has none. */
