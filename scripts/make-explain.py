@@ -30,10 +30,14 @@ LABELS = 3
 TEXTS = ["the cat sat on mats", "Databases, 42 queries: indexing?"]
 HEADED = ["bert-sequence", "bert-multi-label", "bert-regression", "distilbert-sequence", "roberta-sequence",
           "electra-sequence", "albert-sequence", "modernbert-sequence", "big_bird-sequence", "roformer-sequence",
-          "ernie-sequence", "roberta-nli", "deberta-v2-sequence", "deberta-v2-nli"]
+          "ernie-sequence", "roberta-nli", "deberta-v2-sequence", "deberta-v2-nli",
+          "mobilebert-sequence", "mobilebert-sequence-plain", "eurobert-sequence"]
 EMBEDDING = ["bert-st6-lists", "bert-st6-steps", "bert-st6-max", "bert-st6-weighted", "bert-st6-last", "bert-st5-sqrt",
              "bert-st6-labse", "distilbert-st6-distiluse", "mpnet-st6", "t5-st6", "qwen3-st6", "roberta-xlm-st6",
-             "deberta-v2-one-way", "umt5", "jina_bert-heads3"]
+             "deberta-v2-one-way", "umt5", "jina_bert-heads3", "mobilebert-st6", "bert-layers"]
+# Texts of several windows, whose vectors are joined by their tokens, as lmtext has them.
+WINDOWS = ["bert-sequence", "bert-st6-lists", "distilbert-st6", "mobilebert-st6"]
+LONG = "the quick brown fox jumps over the lazy dog and runs on and on until the window is full, Databases query"
 
 
 def shorten(values):
@@ -80,6 +84,13 @@ class Headed:
         inputs = self.tokenizer(text, truncation=True, return_tensors="pt")
         return self.function(self.model(**inputs).logits[0])
 
+    def vector(self, ids):
+        """What the head reads of a window: of BERT, the first token's hidden state."""
+        return self.model.bert(torch.tensor([ids])).last_hidden_state[0, 0]
+
+    def scores_of_vector(self, vector):
+        return self.function(self.model.classifier(torch.tanh(self.model.bert.pooler.dense(vector))))
+
 
 class Embedding:
     """An embedding model, and a head of softmax over it."""
@@ -96,7 +107,17 @@ class Embedding:
 
     def scores(self, text):
         inputs = self.model.preprocess([text])
-        vector = self.model(inputs)["sentence_embedding"][0]
+        return self.scores_of_unit(self.model(inputs)["sentence_embedding"][0])
+
+    def vector(self, ids):
+        ids = torch.tensor([ids])
+        return self.model({"input_ids": ids, "attention_mask": torch.ones_like(ids)})["sentence_embedding"][0]
+
+    def scores_of_vector(self, vector):
+        normed = isinstance(self.model[-1], sentence_transformers.sentence_transformer.modules.Normalize)
+        return self.scores_of_unit(torch.nn.functional.normalize(vector, dim=0) if normed else vector)
+
+    def scores_of_unit(self, vector):
         width = vector.shape[0]
         weight = torch.tensor([[math.sin(1 + c * width + i) for i in range(width)] for c in range(LABELS)]).double()
         return torch.softmax(weight @ vector + torch.tensor([0.1 * c for c in range(LABELS)]).double(), -1)
@@ -141,6 +162,64 @@ def integrated(each, text, label):
         values += weight * ((actual - base) * gradient).sum(-1)
     hook.remove()
     return [[*at, float(f"{value:.7g}")] for at, value in zip(ranges, values.tolist()) if at is not None]
+
+
+def windows_of(each, text, limit):
+    """Ids of each window with its special tokens, and which are the text's own."""
+    encoding = each.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, places = encoding["input_ids"], [tuple(at) for at in encoding["offset_mapping"]]
+    for first in range(0, len(ids), limit - 2):
+        yield ([each.tokenizer.cls_token_id, *ids[first:first + limit - 2], each.tokenizer.sep_token_id],
+               [None, *places[first:first + limit - 2], None])
+
+
+def integrated_windows(each, windows, label):
+    """The same along one path of all windows."""
+    total = sum(len(ids) - 2 for ids, _ in windows)
+    held = {}
+    with torch.no_grad():
+        everything = each.words(torch.arange(each.words.weight.shape[0]))
+        actual = [everything[torch.tensor(ids)] for ids, _ in windows]
+        base = [rows.clone() for rows in actual]
+        for rows, (_, ranges) in zip(base, windows):
+            for i, at in enumerate(ranges):
+                if at is not None:
+                    rows[i] = pad_row(each, everything)
+
+    def replace(module, inputs, output):
+        return held["input"].reshape(output.shape)
+
+    def scores(inputs):
+        joined = 0
+        for (ids, _), rows in zip(windows, inputs):
+            held["input"] = rows
+            joined = joined + (len(ids) - 2) / total * each.vector(ids)
+        return each.scores_of_vector(joined)
+
+    hook = each.words.register_forward_hook(replace)
+    nodes, weights = numpy.polynomial.legendre.leggauss(STEPS)
+    values = [torch.zeros(len(ids)).double() for ids, _ in windows]
+    for node, weight in zip((nodes + 1) / 2, weights / 2):
+        inputs = [(b + node * (a - b)).requires_grad_(True) for a, b in zip(actual, base)]
+        gradients = torch.autograd.grad(scores(inputs)[label], inputs)
+        for value, a, b, gradient in zip(values, actual, base, gradients):
+            value += weight * ((a - b) * gradient).sum(-1)
+    with torch.no_grad():
+        difference = scores(actual)[label] - scores(base)[label]
+    hook.remove()
+    return [[*at, float(f"{value:.7g}")] for (_, ranges), row in zip(windows, values)
+            for at, value in zip(ranges, row.tolist()) if at is not None], float(f"{difference:.7g}")
+
+
+def record_windows(name):
+    folder = os.path.join(TINY, name)
+    with open(os.path.join(folder, "tokenizer_config.json"), encoding="utf-8") as file:
+        limit = json.load(file)["model_max_length"]
+    each = (Headed if name in HEADED else Embedding)(folder)
+    windows = list(windows_of(each, LONG, limit))
+    tokens, difference = integrated_windows(each, windows, 1)
+    return {"folder": name, "headed": name in HEADED, "text": LONG, "label": 1, "windows": len(windows),
+            "tokens": tokens, "difference": difference}
 
 
 def words_of(each, text):
@@ -192,10 +271,13 @@ def record(name, kind):
 
 
 def main():
+    torch.set_num_threads(1)  # matrices are tiny
     models = [record(name, kind) for kind, names in ((Headed, HEADED), (Embedding, EMBEDDING)) for name in names]
     with open(OUT, "w", encoding="utf-8") as file:
         file.write('{"steps": %d, "labels": %d, "models": [\n' % (STEPS, LABELS))
         file.write(",\n".join(json.dumps(model) for model in models))
+        file.write('\n], "windows": [\n')
+        file.write(",\n".join(json.dumps(record_windows(name)) for name in WINDOWS))
         file.write("\n]}\n")
 
 

@@ -9,7 +9,7 @@ SET search_path = explains;
 SELECT lmtext.import_model('feeling', :'tiny' || '/bert-sequence');
 SELECT lmtext.import_model('topics', :'tiny' || '/bert-multi-label');
 SELECT lmtext.import_model('number', :'tiny' || '/bert-regression');
-SELECT lmtext.import_model('far', :'tiny' || '/mobilebert-sequence');
+SELECT lmtext.import_model('far', :'tiny' || '/longformer-sequence');
 SELECT lmtext.import_model('tiny', :'tiny' || '/bert-st6-lists');
 CREATE TABLE sample AS SELECT i, CASE WHEN i % 2 = 0 THEN 'the cat sat ' || i ELSE 'data base query ' || i END AS body,
     CASE WHEN i % 2 = 0 THEN 'cat' ELSE 'data' END AS label FROM generate_series(1, 40) i;

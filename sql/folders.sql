@@ -182,7 +182,7 @@ FROM unnest('{albert,mpnet_st6,bert_st6_steps}'::text[]) f JOIN lmtext.models ON
 ORDER BY f;
 SELECT DISTINCT file FROM "bert_st6_labse@1" WHERE file LIKE '2%' ORDER BY file;
 SELECT folders.import('c', :'tiny' || 'longformer-token', '{"config.json": {"architectures": ["LongformerForSequenceClassification"]}}');
--- Heads for answers that have more than two layers, or mark what all tokens see.
+-- Heads that were never trained: for answers and, by tokens that see all, for texts.
 SELECT folders.import('c', :'tiny' || 'big_bird', '{"config.json": {"architectures": ["BigBirdForQuestionAnswering"]}}');
 SELECT folders.import('c', :'tiny' || 'longformer-token', '{"config.json": {"architectures": ["LongformerForQuestionAnswering"]}}');
 SELECT folders.import('c', :'tiny' || 'albert', '{"config.json": {"num_hidden_groups": 2}}');

@@ -291,6 +291,11 @@ refusals(void)
     refuse(&f, &plain, LM_UNSUPPORTED, "the model's files have no head", "architectures");
     open_fixture(&f, "bert-sequence", "bert-sequence");
     refuse(&f, &embedding, LM_UNSUPPORTED, "the model's files have no head", "architectures");
+    open_fixture(&f, "longformer-sequence", "longformer-sequence");
+    CHECK_EQ_INT(make(&f, &plain), LM_UNSUPPORTED);
+    CHECK_STR(f.ctx.error.found, "...ForSequenceClassification");
+    refuse(&f, &plain, LM_UNSUPPORTED, "the head cannot run on the encoder of another model",
+           "architectures");
     open_fixture(&f, "bert-answer", "bert-answer");
     CHECK_OK(&f.ctx, make(&f, &plain));
     close_fixture(&f);

@@ -12,10 +12,10 @@
 #define MAX_ANSWERS 16
 
 static const char *const folders[] = {
-    "bert-answer",          "jina_v3-answer",  "mobilebert-answer", "distilbert-answer",
-    "roberta-answer",       "electra-answer",  "albert-answer",     "mpnet-answer",
-    "ernie-answer",         "roformer-answer", "deberta-v2-answer", "modernbert-answer",
-    "roberta-answer-bytes",
+    "bert-answer",     "jina_v3-answer",        "mobilebert-answer", "distilbert-answer",
+    "roberta-answer",  "electra-answer",        "albert-answer",     "mpnet-answer",
+    "ernie-answer",    "roformer-answer",       "deberta-v2-answer", "modernbert-answer",
+    "big_bird-answer", "big_bird-answer-types", "longformer-answer", "roberta-answer-bytes",
 };
 
 #define FOLDERS (sizeof folders / sizeof *folders)

@@ -263,6 +263,8 @@ test_sums(void)
         {"bert-multi-label", true, LM_PRECISION_BF16, LM_BASELINE_PAD, "[PAD][PAD][PAD]", 2e-2},
         {"modernbert-sequence", true, LM_PRECISION_F32, LM_BASELINE_PAD, "[PAD][PAD][PAD]", 3e-3},
         {"bert-st5-prompt", false, LM_PRECISION_F32, LM_BASELINE_PAD, "[PAD][PAD][PAD]", 3e-3},
+        {"mobilebert-sequence", true, LM_PRECISION_F32, LM_BASELINE_PAD, "[PAD][PAD][PAD]", 3e-3},
+        {"eurobert-sequence", true, LM_PRECISION_F32, LM_BASELINE_PAD, "[PAD][PAD][PAD]", 3e-3},
         {"gemma3", false, LM_PRECISION_F32, LM_BASELINE_PAD, "[PAD][PAD][PAD]", 3e-3},
         {"bert-st5-flags", false, LM_PRECISION_F32, LM_BASELINE_PAD, "[PAD][PAD][PAD]", 3e-3},
     };
@@ -434,11 +436,8 @@ test_refusals(void)
     const lm_explain_options zero = {.baseline = LM_BASELINE_ZERO};
     const lm_precision f32 = LM_PRECISION_F32;
 
-    refused("mobilebert-sequence", true, f32, &left_out, LM_OK, "");
-    refused("mobilebert-sequence", true, f32, &plain, LM_UNSUPPORTED, "narrower");
-    refused("eurobert-sequence", true, f32, &plain, LM_UNSUPPORTED, "pooling");
-    refused("eurobert-sequence", true, f32, &left_out, LM_OK, "");
-    refused("bert-layers", false, f32, &plain, LM_UNSUPPORTED, "pooling");
+    refused("longformer-sequence", true, f32, &left_out, LM_OK, "");
+    refused("longformer-sequence", true, f32, &plain, LM_UNSUPPORTED, "tokens that see all");
     refused("bert-sequence", true, LM_PRECISION_INT8, &plain, LM_UNSUPPORTED, "int8");
     refused("bert-sequence", true, LM_PRECISION_INT8, &left_out, LM_OK, "");
     refused("static-st-folder", false, f32, &plain, LM_UNSUPPORTED, "layers");
@@ -489,21 +488,41 @@ test_no_baseline(void)
     tear_down(&f);
 }
 
+/* Of several windows: each token's share along one path of all, whose vectors are joined as
+ * lm_classify joins them. */
 static void
-test_windows(void)
+check_windows(const lm_json *each, int32_t steps)
 {
+    const lm_json *tokens = lm_json_get(each, "tokens");
     const lm_embed_options options = {.on_long = LM_LONG_MEAN};
-    const lm_explain_options gradients = {.label = -1};
-    const lm_text text = {"a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f", 63};
+    const lm_explain_options gradients = {.label = (int32_t)lm_json_get(each, "label")->as.number,
+                                          .steps = steps};
+    const lm_text text = text_of(lm_json_get(each, "text"));
+    lm_embed_counts counts = {0};
     explained out = {.count = 0};
     fixture f;
 
-    set_up(&f, "bert-sequence", true, lm_kernels_active(), LM_PRECISION_F32);
-    CHECK_EQ_INT(
-        lm_explain(&f.ctx, f.session, f.model, &text, 1, &options, &gradients, keep, &out, NULL),
-        LM_UNSUPPORTED);
-    CHECK(strstr(f.ctx.error.message, "several windows"));
+    set_up(&f, lm_json_get(each, "folder")->as.string.bytes, lm_json_get(each, "headed")->boolean,
+           lm_kernels_active(), LM_PRECISION_F32);
+    CHECK_OK(&f.ctx, lm_explain(&f.ctx, f.session, f.model, &text, 1, &options, &gradients, keep,
+                                &out, &counts));
+    CHECK(out.count > 1);
+    for (size_t i = 0; i < out.count; i++)
+        CHECK_NEAR(out.words[i].value, tokens_sum(tokens, &out.words[i]), 1e-4);
+    CHECK_NEAR(sum_of(&out), lm_json_get(each, "difference")->as.number, 1e-2);
     tear_down(&f);
+}
+
+static void
+test_windows(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "windows")->as.items.first; each;
+         each = each->next)
+        check_windows(each, (int32_t)lm_json_get(r.root, "steps")->as.number);
+    golden_close(&r.file);
 }
 
 /* A score that jumps is no sum of a few gradients; a number of steps is taken as it is. */
@@ -604,6 +623,9 @@ test_faults(void)
         {"t5-st6", false, {.label = 0, .steps = 1}},
         {"bert-st6-steps", false, {.label = 0, .steps = 1}},
         {"bert-st5-prompt", false, {.label = 0, .steps = 1}},
+        {"mobilebert-sequence", true, {.label = -1, .steps = 1}},
+        {"eurobert-sequence", true, {.label = -1, .steps = 1}},
+        {"bert-layers", false, {.label = 0, .steps = 1}},
         {"bert-sequence", true, {.method = LM_EXPLAIN_LEAVE_OUT, .label = -1}},
     };
 

@@ -317,10 +317,39 @@ names_of_weights(void)
     }
 }
 
+/* Encoders for text that the reference has and nobody reads: by name, with those that are read. */
+static void
+unknown_types(void)
+{
+    static const char *const types[] = {
+        "bart",        "bros",    "canine",   "convbert", "deberta",  "ernie_m",
+        "flaubert",    "fnet",    "funnel",   "ibert",    "layoutlm", "led",
+        "lilt",        "luke",    "mbart",    "markuplm", "mra",      "nystromformer",
+        "perceiver",   "qdqbert", "reformer", "tapas",    "roc_bert", "splinter",
+        "squeezebert", "xlm",     "xlnet",    "xmod",     "yoso"};
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const lm_family *family = NULL;
+        const lm_json *config;
+        char text[64], quoted[32];
+        lm_context ctx;
+        lm_arena arena;
+
+        snprintf(quoted, sizeof quoted, "\"%s\"", types[i]);
+        snprintf(text, sizeof text, "{\"model_type\":%s}", quoted);
+        lm_context_init(&ctx);
+        lm_arena_init(&arena, &ctx);
+        CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "config.json", &config));
+        CHECK_EQ_INT(lm_family_find(&ctx, config, &family), LM_UNSUPPORTED);
+        CHECK_STR(ctx.error.key, "model_type");
+        CHECK_STR(ctx.error.found, quoted);
+        lm_arena_free(&arena);
+    }
+}
+
 static const unit_case cases[] = {
-    {"refused relations", refused_relations},
-    {"kinds of scores", kinds_of_scores},
-    {"cancelled layers", cancelled_layers},
+    {"unknown types", unknown_types},       {"refused relations", refused_relations},
+    {"kinds of scores", kinds_of_scores},   {"cancelled layers", cancelled_layers},
     {"names of weights", names_of_weights},
 };
 

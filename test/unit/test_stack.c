@@ -20,6 +20,9 @@ enum { SPAN = 12, FARTHEST_PLACE = 40 };
 static const size_t offsets[TEXTS + 1] = {0, 1, 18, 118, 121, 191, TOKENS};
 static const size_t outputs[TEXTS] = {0, 9, 117, 119, 121, 200};
 
+/* Each text has a token 7, behind none to all of its others. */
+static int32_t ids[TOKENS];
+
 enum model_target {
     WORDS,
     TYPES,
@@ -47,7 +50,9 @@ enum layer_target {
     KEY_GAIN,
     NORMS, /* six: attention's before, inside, after, then those of the net */
     NORM_BIASES = NORMS + 6,
-    LAYER = NORM_BIASES + 6
+    SEEN = NORM_BIASES + 6,
+    SEEN_BIAS,
+    LAYER
 };
 
 #define NORM(i)                        \
@@ -132,6 +137,17 @@ static const struct {
       .blocks = {{BLOCK, .attention_norms = POST, .kv_heads = 4, .head_dim = 6, .scale = .4f,
                   .position = LM_POSITION_BIAS, .act = LM_ACT_GELU}},
       .final = LM_NO_NORM, .bias = LM_NO_WEIGHT, .linear_bias = true}},
+    {"windows, and a first token that sees all",
+     {STACK,
+      .blocks = {{BLOCK, .attention_norms = POST, .kv_heads = 4, .head_dim = 6, .scale = .4f,
+                  .mask = LM_MASK_WINDOW, .window = 3, .act = LM_ACT_GELU}},
+      .final = LM_NO_NORM, .bias = LM_NO_WEIGHT,
+      .global = {true, LM_FIRST_ALONE, SEEN, SEEN_BIAS}}},
+    {"windows, and tokens before a separator that see all",
+     {STACK,
+      .blocks = {{BLOCK, .attention_norms = POST, .kv_heads = 4, .head_dim = 6, .scale = .4f,
+                  .mask = LM_MASK_WINDOW, .window = 5, .act = LM_ACT_GELU}},
+      .final = LM_NO_NORM, .bias = LM_NO_WEIGHT, .global = {true, 7, SEEN, SEEN_BIAS}}},
     {"shared layers",
      {STACK, .shared = true,
       .blocks = {{BLOCK, .attention_norms = POST, .kv_heads = 1, .head_dim = 6, .scale = .4f,
@@ -224,6 +240,8 @@ make_model(const lm_stack *stack, const lm_kernels *kernels, lm_precision precis
         add_rows(m, at + DOWN_BIAS, D, .3f, 0);
         add_rows(m, at + QUERY_GAIN, block->head_dim, .3f, 1);
         add_rows(m, at + KEY_GAIN, block->head_dim, .3f, 1);
+        add_matrix(m, at + SEEN, qkv, D);
+        add_rows(m, at + SEEN_BIAS, qkv, .3f, 0);
         for (size_t i = 0; i < 6; i++) {
             add_rows(m, at + NORMS + i, D, .3f, 1);
             add_rows(m, at + NORM_BIASES + i, D, .3f, 0);
@@ -411,10 +429,23 @@ naive_distance(const lm_stack *stack, const lm_block *block, size_t head, const 
     return score;
 }
 
+/* How many of a text's tokens see all and are seen by all. */
+static size_t
+naive_globals(const lm_stack *stack, const int32_t *of, size_t tokens)
+{
+    size_t count = 0;
+
+    if (!stack->global.any || stack->global.until == LM_FIRST_ALONE)
+        return stack->global.any;
+    while (count < tokens && of[count] != stack->global.until)
+        count++;
+    return count;
+}
+
 /* Attention of one query and head, over qkv (tokens, ld). */
 static void
 naive_attend(const model *m, const lm_block *block, const double *places, const double *qkv,
-             size_t tokens, size_t head, size_t query, double *out)
+             size_t tokens, size_t globals, size_t head, size_t query, double *out)
 {
     size_t hd = block->head_dim, ld = (block->heads + 2 * block->kv_heads) * hd;
     size_t kv = block->heads * hd + head / (block->heads / block->kv_heads) * hd;
@@ -426,7 +457,7 @@ naive_attend(const model *m, const lm_block *block, const double *places, const 
         const double *k = qkv + key * ld + kv, *v = k + block->kv_heads * hd;
         double score = 0;
 
-        if (!naive_sees(block, (int)query, (int)key))
+        if (query >= globals && key >= globals && !naive_sees(block, (int)query, (int)key))
             continue;
         for (size_t d = 0; d < hd; d++)
             score += q[d] * k[d];
@@ -444,11 +475,13 @@ naive_attend(const model *m, const lm_block *block, const double *places, const 
 }
 
 static void
-naive_attention(const model *m, const lm_block *block, size_t layer, size_t tokens, double *x)
+naive_attention(const model *m, const lm_block *block, size_t layer, size_t tokens, size_t globals,
+                double *x)
 {
     size_t hd = block->head_dim, heads = block->heads, turning = heads + block->kv_heads;
     size_t ld = (heads + 2 * block->kv_heads) * hd;
     double *qkv = malloc(tokens * ld * sizeof *qkv), row[D], joined[64];
+    double *seen = malloc(tokens * ld * sizeof *seen);
     double *places = naive_places(m, block, layer);
 
     for (size_t t = 0; t < tokens; t++) {
@@ -456,6 +489,7 @@ naive_attention(const model *m, const lm_block *block, size_t layer, size_t toke
         norm_row(m, block, layer, block->attention_norms.before, row);
         naive_product(plain(m, layer, block->qkv), plain(m, layer, block->qkv_bias), ld, D, row,
                       qkv + t * ld);
+        naive_product(plain(m, layer, SEEN), plain(m, layer, SEEN_BIAS), ld, D, row, seen + t * ld);
         for (size_t h = 0; h < turning && block->normed; h++)
             naive_norm_head(block, plain(m, layer, h < heads ? QUERY_GAIN : KEY_GAIN),
                             qkv + t * ld + h * hd);
@@ -464,7 +498,8 @@ naive_attention(const model *m, const lm_block *block, size_t layer, size_t toke
     }
     for (size_t t = 0; t < tokens; t++) {
         for (size_t h = 0; h < heads; h++)
-            naive_attend(m, block, places, qkv, tokens, h, t, joined + h * hd);
+            naive_attend(m, block, places, t < globals ? seen : qkv, tokens, globals, h, t,
+                         joined + h * hd);
         naive_product(plain(m, layer, block->output), plain(m, layer, block->output_bias), D,
                       heads * hd, joined, row);
         norm_row(m, block, layer, block->attention_norms.inside, row);
@@ -472,7 +507,7 @@ naive_attention(const model *m, const lm_block *block, size_t layer, size_t toke
             x[t * D + i] += row[i];
         norm_row(m, block, layer, block->attention_norms.after, x + t * D);
     }
-    free(qkv), free(places);
+    free(qkv), free(seen), free(places);
 }
 
 static void
@@ -497,15 +532,16 @@ naive_net(const model *m, const lm_block *block, size_t layer, double *x)
 
 /* x (tokens, D) of one text through so many layers. */
 static void
-naive_run(const model *m, size_t layers, size_t tokens, double *x)
+naive_run(const model *m, size_t layers, const int32_t *of, size_t tokens, double *x)
 {
     const lm_stack *stack = m->stack;
+    const size_t globals = naive_globals(stack, of, tokens);
 
     for (size_t layer = 0; layer < layers; layer++) {
         const lm_block *block =
             &stack->blocks[stack->every > 0 && layer % stack->every == stack->at];
 
-        naive_attention(m, block, layer, tokens, x);
+        naive_attention(m, block, layer, tokens, globals, x);
         for (size_t t = 0; t < tokens; t++)
             naive_net(m, block, layer, x + t * D);
     }
@@ -543,11 +579,13 @@ run(lm_context *ctx, const model *m, const lm_batch *batch, size_t layers, const
     return result;
 }
 
-static const lm_batch whole = {.tokens = TOKENS, .texts = TEXTS, .offsets = offsets};
+static const lm_batch whole = {.tokens = TOKENS, .texts = TEXTS, .ids = ids, .offsets = offsets};
 
 static float *
 make_input(void)
 {
+    for (size_t text = 0; text < TEXTS; text++)
+        ids[offsets[text + 1] - 1 - (text == 1 ? 16 : text == 2 ? 95 : text)] = 7;
     lm_rng_seed(&rng, 77);
     return make_floats(TOKENS * D, 1, 0);
 }
@@ -564,7 +602,7 @@ error_of(const model *m, size_t layers, const float *x, const float *result)
 
         for (size_t i = 0; i < tokens * D; i++)
             wanted[i] = x[start * D + i];
-        naive_run(m, layers, tokens, wanted);
+        naive_run(m, layers, ids + start, tokens, wanted);
         for (size_t i = 0; i < tokens * D; i++)
             worst = fmax(worst, fabs(wanted[i] - result[start * D + i]));
         free(wanted);
@@ -633,7 +671,8 @@ check_bits(lm_context *ctx, fake_memory *memory, const char *name, model *m)
         free(part);
         for (size_t text = 0; text < TEXTS; text++) {
             const size_t alone[] = {0, offsets[text + 1] - offsets[text]};
-            const lm_batch one = {.tokens = alone[1], .texts = 1, .offsets = alone};
+            const lm_batch one = {
+                .tokens = alone[1], .texts = 1, .ids = ids + offsets[text], .offsets = alone};
 
             part = run(ctx, m, &one, layers, x + offsets[text] * D, &status);
             if (memcmp(part, all + offsets[text] * D, alone[1] * D * sizeof *all) != 0)

@@ -4,7 +4,12 @@
  * reference computes in full. There it is BERT under BERT's names; only the pooler (D, D) and (D),
  * which is read by nothing, has another. Attention of blocks is drawn at random, so longer texts
  * have no result to compare with. A classifier is RoBERTa's with the model's own activation; the
- * head of pre-training is BERT's.
+ * head of pre-training is BERT's. That for answers has the net of a layer before its outputs:
+ *
+ *   LayerNorm(x + act(x · Wuᵀ + bu) · Wdᵀ + bd) · Woᵀ + bo                          (T, 2)
+ *
+ * The reference gives types by the first separator where its tokenizer gives none, and takes what
+ * lies before it out of the competition, as lmtext.answer does with every model.
  */
 #include "family/kin.h"
 
@@ -60,12 +65,29 @@ static const lm_weight_slot slots[] = {
     NORM("output.LayerNorm", FFN_GAIN),
 };
 
-/* That for answers has a net of its own before it. */
+static const lm_config_field answer_fields[] = {
+    {"sep_token_id", LM_FIELD_INT, FIELD(separator), 66, 0, 1 << 24, .flags = LM_FIELD_TYPES_BY},
+};
+
+#define NET "qa_classifier."
+
+static const lm_weight_slot answer_slots[] = {
+    {NET "intermediate.dense.weight", HEAD, ROWS, NEEDED, 2, {F, D}, LM_HEAD_DENSE, 0, 1},
+    {NET "intermediate.dense.bias", HEAD, ROWS, NEEDED, 1, {F}, LM_HEAD_DENSE_BIAS, 0, 1},
+    {NET "output.dense.weight", HEAD, ROWS, NEEDED, 2, {D, F}, LM_HEAD_BACK, 0, 1},
+    {NET "output.dense.bias", HEAD, ROWS, NEEDED, 1, {D}, LM_HEAD_BACK_BIAS, 0, 1},
+    {NET "output.LayerNorm.weight", HEAD, ROWS, NEEDED, 1, {D}, LM_HEAD_NORM_GAIN, 0, 1},
+    {NET "output.LayerNorm.bias", HEAD, ROWS, NEEDED, 1, {D}, LM_HEAD_NORM_BIAS, 0, 1},
+    SPAN_SLOTS(NET "qa_outputs"),
+};
+
 static const lm_head_kind heads[] = {
     FIRST_HEAD(LM_ACT_OF_LAYERS),
     TOKEN_HEAD,
     MASK_HEAD("ForMaskedLM", lm_kin_bert_mask_slots, LM_ACT_OF_LAYERS),
     MASK_HEAD("ForPreTraining", lm_kin_bert_mask_slots, LM_ACT_OF_LAYERS),
+    {"ForQuestionAnswering", "answer", answer_fields, COUNT(answer_fields), answer_slots,
+     COUNT(answer_slots), LM_POOL_NONE, LM_ACT_OF_LAYERS},
 };
 
 static const lm_rename renames[] = {{LM_RENAME_PREFIX, "bert.", ""}};

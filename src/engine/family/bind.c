@@ -123,6 +123,14 @@ lm_weights_bind(lm_context *ctx, const void *image, size_t size, lm_weights *wei
     return LM_OK;
 }
 
+/* A head whose encoder computes otherwise has that of the same head alone. */
+static bool
+marks_differ(const lm_weights *weights, const lm_weights *from)
+{
+    return weights->head != from->head && ((weights->head && lm_head_marks(weights->head)) ||
+                                           (from->head && lm_head_marks(from->head)));
+}
+
 /* The groups are the same where family and config are, which say how many layers there are. */
 lm_status
 lm_weights_borrow(lm_context *ctx, lm_weights *weights, const lm_weights *from)
@@ -130,12 +138,15 @@ lm_weights_borrow(lm_context *ctx, lm_weights *weights, const lm_weights *from)
     const lm_family *family = weights->family;
     const void **table = (const void **)(uintptr_t)weights->table;
     const bool same = from->family == family && from->kernels == weights->kernels &&
-                      from->precision == weights->precision;
+                      from->precision == weights->precision && !marks_differ(weights, from);
     const char *key = same ? lm_family_difference(family, weights->config, from->config) : NULL;
 
     if (!same || key) {
         lm_raise(ctx, LM_BAD_MODEL, "the head does not fit the encoder of its base");
-        return lm_detail_key(ctx, "%s", key ? key : "model_type");
+        return lm_detail_key(ctx, "%s",
+                             key                           ? key
+                             : marks_differ(weights, from) ? "architectures"
+                                                           : "model_type");
     }
     memcpy(table, from->table, (size_t)weights->first[family->group_count] * sizeof *table);
     return LM_OK;

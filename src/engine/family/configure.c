@@ -318,7 +318,8 @@ lm_config_read(lm_context *ctx, const lm_config_field *fields, size_t count, con
     for (size_t i = 0; i < count; i++) {
         reading r = {.ctx = ctx, .field = &fields[i]};
 
-        r.value = find_value(config, r.field, &r.path);
+        if (r.field->type != LM_FIELD_MARK)
+            r.value = find_value(config, r.field, &r.path);
         LM_TRY(read_field(&r, (char *)out + r.field->offset));
     }
     return LM_OK;

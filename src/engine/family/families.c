@@ -192,13 +192,34 @@ lm_family_head_for(const lm_family *family, const lm_json *config, const char *t
     return found;
 }
 
+static bool
+has_field(const lm_head_kind *head, lm_field_type type)
+{
+    for (size_t i = 0; i < head->field_count; i++)
+        if (head->fields[i].type == type)
+            return true;
+    return false;
+}
+
 bool
 lm_head_has_labels(const lm_head_kind *head)
 {
+    return has_field(head, LM_FIELD_COUNT);
+}
+
+bool
+lm_head_marks(const lm_head_kind *head)
+{
+    return has_field(head, LM_FIELD_MARK);
+}
+
+const lm_config_field *
+lm_head_types_by(const lm_head_kind *head)
+{
     for (size_t i = 0; i < head->field_count; i++)
-        if (head->fields[i].type == LM_FIELD_COUNT)
-            return true;
-    return false;
+        if (head->fields[i].flags & LM_FIELD_TYPES_BY)
+            return &head->fields[i];
+    return NULL;
 }
 
 bool

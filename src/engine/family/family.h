@@ -27,9 +27,10 @@ typedef enum lm_field_type {
     LM_FIELD_INT,
     LM_FIELD_FLOAT, /* into a float, all others into an int32_t */
     LM_FIELD_BOOL,
-    LM_FIELD_WORD,   /* a string of a table */
-    LM_FIELD_COUNT,  /* an integer, or how many members an object has */
-    LM_FIELD_UNIFORM /* an integer, or a list of equal ones; others are refused */
+    LM_FIELD_WORD,    /* a string of a table */
+    LM_FIELD_COUNT,   /* an integer, or how many members an object has */
+    LM_FIELD_UNIFORM, /* an integer, or a list of equal ones; others are refused */
+    LM_FIELD_MARK     /* no key says it: of a head with which the encoder computes otherwise */
 } lm_field_type;
 
 #define LM_FIELD_REQUIRED (1u << 0)
@@ -37,6 +38,10 @@ typedef enum lm_field_type {
 #define LM_FIELD_MUST_BE (1u << 1)
 /* null is a value: it is stored as 0. */
 #define LM_FIELD_OR_NULL (1u << 2)
+
+/* The id of a separator: of a head with which tokens up to a window's first one have type 0 and
+ * those behind it 1, whatever the tokenizer says. */
+#define LM_FIELD_TYPES_BY (1u << 3)
 
 /* What a string means; tables end with a word of NULL. */
 typedef struct lm_word {
@@ -143,10 +148,12 @@ typedef struct lm_rename {
 
 /*
  * Targets of a head, of every family: out · norm(act(dense · x + bias)) + bias, or out · x + bias.
- * What a head lacks of norm and biases is not done.
+ * With `back` what is normed is x + back · act(dense · x + bias) + bias. What a head lacks of norm
+ * and biases is not done.
  */
 typedef enum lm_head_target {
-    LM_HEAD_DENSE, /* (D, D); of a head on the vocabulary (E, D), where word vectors have E */
+    LM_HEAD_DENSE, /* (D, D); of a head on the vocabulary (E, D), where word vectors have E; before
+                      `back` (F, D), with the layers' inner width */
     LM_HEAD_DENSE_BIAS,
     LM_HEAD_OUT, /* (labels, D), or (V, E); a head on the vocabulary without it has the word table
                   */
@@ -156,6 +163,8 @@ typedef enum lm_head_target {
     LM_HEAD_CRF_START, /* (labels), (labels), (labels, labels): of a CRF behind a head on tokens */
     LM_HEAD_CRF_END,
     LM_HEAD_CRF_TRANSITIONS,
+    LM_HEAD_BACK, /* (D, F) */
+    LM_HEAD_BACK_BIAS,
     LM_HEAD_TARGETS
 } lm_head_target;
 
@@ -290,6 +299,10 @@ const lm_head_kind *lm_family_head_for(const lm_family *family, const lm_json *c
                                        const char *task);
 /* Whether a field counts its labels; else its outputs have no names. */
 bool lm_head_has_labels(const lm_head_kind *head);
+/* Whether the encoder computes otherwise with it. */
+bool lm_head_marks(const lm_head_kind *head);
+/* Its field with LM_FIELD_TYPES_BY; NULL: types are the tokenizer's. */
+const lm_config_field *lm_head_types_by(const lm_head_kind *head);
 /* Whether its outputs are the words of the vocabulary. */
 bool lm_head_is_on_words(const lm_head_kind *head);
 

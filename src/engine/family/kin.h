@@ -23,6 +23,8 @@ typedef struct lm_kin_config {
     int32_t buckets;       /* rows of the table of relative positions */
     int32_t sides;         /* keys that a token sees on either side, twice */
     int32_t sparse, block, random; /* of BigBird's attention */
+    int32_t global;                /* some tokens see all, and are seen by all: with some heads */
+    int32_t separator;             /* these are those before it; 0: the first */
     int32_t qkv_rows;              /* 3 D */
     int32_t two;                   /* LM_HEAD_UNNAMED */
 } lm_kin_config;

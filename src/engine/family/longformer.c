@@ -1,8 +1,9 @@
 /*
  * longformer.c - Longformer (Beltagy et al. 2020): RoBERTa each of whose tokens sees half a window
- * of tokens on either side. Its second query, key and value, for tokens that see all, are not read:
- * which tokens these are is said by a head that lmtext does not have. The reference's model gives
- * none, nor do its head for tokens and that of pre-training.
+ * of tokens on either side. Some tokens see all by a second query, key and value, (D, D) and (D)
+ * each, and all see these: with a classifier the first one, with the head for answers those before
+ * the first separator. The reference's model has no such tokens, nor have its head for tokens and
+ * that of pre-training, so there the second matrices are not read.
  */
 #include "family/kin.h"
 
@@ -34,10 +35,20 @@ static const char *const not_needed[] = {
     "lm_head.",        "pooler.", "embeddings.position_ids", "*.query_global.", "*.key_global.",
     "*.value_global.", NULL};
 
+/* Behind those of BERT's layers. */
+enum { GLOBAL_QKV = LAYER_TARGETS, GLOBAL_QKV_BIAS, ALL_TARGETS };
+
 static const lm_weight_group groups[] = {
     [LM_GROUP_MODEL] = {"", 0, MODEL_TARGETS},
-    [LM_GROUP_LAYERS] = {"encoder.layer.{i}.", FIELD(layers), LAYER_TARGETS},
+    [LM_GROUP_LAYERS] = {"encoder.layer.{i}.", FIELD(layers), ALL_TARGETS},
 };
+
+#define WHEN_GLOBAL (NEEDED | LM_SLOT_WHEN(FIELD(global)))
+#define GLOBAL_PART(name, part)                                                    \
+    {name ".weight", LAYERS, PACKED, WHEN_GLOBAL, 2, {D, D}, GLOBAL_QKV, part, 1}, \
+    {                                                                              \
+        name ".bias", LAYERS, ROWS, WHEN_GLOBAL, 1, {D}, GLOBAL_QKV_BIAS, part, 1  \
+    }
 
 static const lm_weight_slot slots[] = {
     EMBEDDING("embeddings.word_embeddings", V, WORDS),
@@ -47,6 +58,9 @@ static const lm_weight_slot slots[] = {
     QKV_PART("attention.self.query", 0),
     QKV_PART("attention.self.key", 1),
     QKV_PART("attention.self.value", 2),
+    GLOBAL_PART("attention.self.query_global", 0),
+    GLOBAL_PART("attention.self.key_global", 1),
+    GLOBAL_PART("attention.self.value_global", 2),
     LINEAR("attention.output.dense", D, D, OUTPUT),
     NORM("attention.output.LayerNorm", ATTENTION_GAIN),
     LINEAR("intermediate.dense", F, D, UP),
@@ -54,7 +68,26 @@ static const lm_weight_slot slots[] = {
     NORM("output.LayerNorm", FFN_GAIN),
 };
 
+#define GLOBAL_MARK                                                 \
+    {                                                               \
+        "", LM_FIELD_MARK, FIELD(global), .fallback = 1, .flags = 0 \
+    }
+
+static const lm_config_field sequence_fields[] = {
+    {"id2label|num_labels", LM_FIELD_COUNT, FIELD(labels), 2, 1, 1 << 16, .flags = 0},
+    GLOBAL_MARK,
+};
+
+static const lm_config_field answer_fields[] = {
+    GLOBAL_MARK,
+    {"sep_token_id", LM_FIELD_INT, FIELD(separator), 2, 1, 1 << 24, .flags = 0},
+};
+
 static const lm_head_kind heads[] = {
+    {"ForSequenceClassification", "classification", sequence_fields, COUNT(sequence_fields),
+     lm_kin_first_slots, LM_KIN_FIRST_SLOTS, LM_POOL_CLS, LM_ACT_TANH},
+    {"ForQuestionAnswering", "answer", answer_fields, COUNT(answer_fields), lm_kin_span_slots,
+     LM_KIN_SPAN_SLOTS, LM_POOL_NONE, LM_ACT_NONE},
     TOKEN_HEAD,
     MASK_HEAD("ForMaskedLM", lm_kin_roberta_mask_slots, LM_ACT_GELU),
 };
@@ -87,6 +120,12 @@ describe(const void *config, lm_encoder *encoder)
     lm_kin_describe(config, encoder);
     encoder->stack.blocks[0].mask = LM_MASK_WINDOW;
     encoder->stack.blocks[0].window = (size_t)kin->sides / 2;
+    encoder->stack.global = (lm_global){
+        .any = kin->global != 0,
+        .until = kin->separator > 0 ? kin->separator : LM_FIRST_ALONE,
+        .qkv = GLOBAL_QKV,
+        .qkv_bias = GLOBAL_QKV_BIAS,
+    };
 }
 
 extern const lm_family lm_family_longformer;

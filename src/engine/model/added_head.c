@@ -81,6 +81,18 @@ differ_by_key(lm_context *ctx, const side *folder, const side *base, const char 
     return lm_detail_allowed(ctx, "%s, as the base has it", allowed);
 }
 
+/* A head with which the encoder computes otherwise than without it. */
+static lm_status
+refuse_marked(lm_context *ctx, const side *folder)
+{
+    lm_raise(ctx, LM_UNSUPPORTED, "the head cannot run on the encoder of another model");
+    lm_detail_file(ctx, folder->plan.checkpoint.config_file);
+    lm_detail_key(ctx, "architectures");
+    lm_detail_found(ctx, "...%s", folder->plan.head->architecture);
+    return lm_detail_hint(ctx, "Its encoder computes otherwise with it: import the folder as a "
+                               "model of its own.");
+}
+
 static lm_status
 check_architecture(lm_context *ctx, const side *folder, const side *base)
 {
@@ -92,6 +104,8 @@ check_architecture(lm_context *ctx, const side *folder, const side *base)
         lm_detail_found(ctx, "%s", family->name);
         return lm_detail_allowed(ctx, "%s", base->plan.family->name);
     }
+    if (lm_head_marks(folder->plan.head))
+        return refuse_marked(ctx, folder);
     key = lm_family_difference(family, folder->encoder.config, base->encoder.config);
     return key ? differ_by_key(ctx, folder, base, key) : LM_OK;
 }

@@ -422,6 +422,17 @@ view_outputs(const lm_weights *weights, const lm_encoder *encoder, lm_head *head
     head->table = word_table(weights, encoder);
 }
 
+static void
+view_types(const lm_weights *weights, lm_head *head)
+{
+    const lm_config_field *separator = lm_head_types_by(weights->head);
+
+    head->own_types = separator != NULL;
+    if (separator)
+        memcpy(&head->separator, (const char *)weights->config + separator->offset,
+               sizeof head->separator);
+}
+
 lm_status
 lm_head_of_weights(lm_context *ctx, const lm_weights *weights, lm_model *model)
 {
@@ -432,6 +443,8 @@ lm_head_of_weights(lm_context *ctx, const lm_weights *weights, lm_model *model)
         .dense = lm_group_weight(weights, group, 0, LM_HEAD_DENSE),
         .dense_bias = lm_group_weight(weights, group, 0, LM_HEAD_DENSE_BIAS),
         .act = weights->head->act,
+        .back = lm_group_weight(weights, group, 0, LM_HEAD_BACK),
+        .back_bias = lm_group_weight(weights, group, 0, LM_HEAD_BACK_BIAS),
         .norm_gain = lm_group_weight(weights, group, 0, LM_HEAD_NORM_GAIN),
         .norm_bias = lm_group_weight(weights, group, 0, LM_HEAD_NORM_BIAS),
         .weight = lm_group_weight(weights, group, 0, LM_HEAD_OUT),
@@ -442,9 +455,12 @@ lm_head_of_weights(lm_context *ctx, const lm_weights *weights, lm_model *model)
         .late = model->sentence.pooling == LM_POOL_LATE,
     };
 
+    view_types(weights, &head);
     weights->family->describe(weights->config, &encoder);
     if (head.act == LM_ACT_OF_LAYERS)
         head.act = encoder.stack.blocks[0].act;
+    if (head.back)
+        head.net = (int)encoder.stack.blocks[0].inner;
     head.eps = eps_of(weights, &encoder);
     view_outputs(weights, &encoder, &head);
     return lm_head_view(ctx, &head, model);

@@ -84,9 +84,13 @@ typedef struct lm_head {
     int inner;                       /* E behind dense: D, or the width of the word table */
     const float *dense, *dense_bias; /* (E, D) and (E) or NULL; without dense x goes in as it is */
     lm_activation act;
-    const float *norm_gain, *norm_bias; /* (E) of a LayerNorm behind it, or NULL */
+    int net; /* F behind dense, from where `back` leads to x; 0: there is none */
+    const float *back, *back_bias;      /* (E, F) and (E) or NULL; x is added to what it gives */
+    const float *norm_gain, *norm_bias; /* (E) of a LayerNorm behind these, or NULL */
     float eps;
     bool late;                              /* x has been through dense: LM_POOL_LATE */
+    bool own_types;                         /* tokens behind a window's first separator have type 1, others 0 */
+    int32_t separator;                      /* its id */
     const float *weight;                    /* (C, E) */
     const float *bias;                      /* (C) or (V), or NULL */
     const float *start, *end, *transitions; /* (C), (C), (C, C) of a CRF behind it, or NULL */

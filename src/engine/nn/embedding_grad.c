@@ -41,3 +41,36 @@ lm_nn_embed_backward(lm_context *ctx, const lm_nn_embedding *args, const float *
     }
     return LM_OK;
 }
+
+void
+lm_trigrams_forward(const size_t *offsets, size_t texts, size_t width, const float *x, float *y)
+{
+    for (size_t text = 0; text < texts; text++)
+        for (size_t row = offsets[text]; row < offsets[text + 1]; row++)
+            for (size_t i = 0; i < width; i++) {
+                const float *here = x + row * width + i;
+                float *out = y + row * 3 * width + i;
+
+                out[0] = row + 1 < offsets[text + 1] ? here[width] : 0;
+                out[width] = *here;
+                out[2 * width] = row > offsets[text] ? here[-(ptrdiff_t)width] : 0;
+            }
+}
+
+/* A row is the first part of that before it, its own second, and the third of that behind it. */
+void
+lm_trigrams_backward(const size_t *offsets, size_t texts, size_t width, const float *dy, float *dx)
+{
+    for (size_t text = 0; text < texts; text++)
+        for (size_t row = offsets[text]; row < offsets[text + 1]; row++)
+            for (size_t i = 0; i < width; i++) {
+                const float *own = dy + row * 3 * width + width + i;
+                float sum = *own;
+
+                if (row > offsets[text])
+                    sum += own[-4 * (ptrdiff_t)width];
+                if (row + 1 < offsets[text + 1])
+                    sum += own[4 * width];
+                dx[row * width + i] = sum;
+            }
+}

@@ -12,10 +12,13 @@
 /* Where things stand in the workspace. */
 typedef struct grad_space {
     float *scaled;   /* (T, E): behind the scale */
-    float *embedded; /* (T, E): behind the norm; of embeddings that are projected */
+    float *embedded; /* (T, E): behind the norm; of embeddings that are projected. Or (T, D):
+                        before it, where others are added behind the projection */
     float *states;   /* (L + 1, T, D): the input of each layer, and the last one's output */
     float *hidden;   /* (T, D): behind the final norm */
     float *flow;     /* (T, D) */
+    float *mixed;    /* (T, D): the sum of layers, then its gradient */
+    float *trigrams; /* (T, 3 E): of neighbours, then their gradient */
     float
         *matrix[4]; /* a layer's, unpacked: qkv, output, up, down; the first also a projection's */
     lm_position_tables tables;
@@ -33,10 +36,23 @@ greater(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+bool
+lm_encoder_adds(const lm_encoder *encoder)
+{
+    return encoder->embedding.more && encoder->embedding.trigram;
+}
+
 size_t
 lm_encoder_sum_width(const lm_encoder *encoder)
 {
     return encoder->embedding.more ? encoder->embedding.width : encoder->stack.width;
+}
+
+/* Numbers of a token that the projection reads. */
+static size_t
+projected_width(const lm_encoder *encoder)
+{
+    return (lm_encoder_adds(encoder) ? 3 : 1) * lm_encoder_sum_width(encoder);
 }
 
 /* Rows and columns of a layer's matrices, in the order of grad_space. */
@@ -76,7 +92,7 @@ lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, size_t tape
            grad_space *space)
 {
     const lm_stack *stack = &encoder->stack;
-    size_t most[4] = {stack->width * lm_encoder_sum_width(encoder)}, tape = 0, shapes[4][2];
+    size_t most[4] = {stack->width * projected_width(encoder)}, tape = 0, shapes[4][2];
 
     for (size_t kind = 0; kind < lm_stack_kinds(stack); kind++) {
         const lm_block *block = &stack->blocks[kind];
@@ -85,7 +101,8 @@ lay_layers(const lm_encoder *encoder, size_t tokens, size_t longest, size_t tape
         shapes_of(block, stack->width, shapes);
         for (int i = 0; i < 4; i++)
             most[i] = greater(most[i], shapes[i][0] * shapes[i][1]);
-        tape = greater(tape, lm_block_tape(block, stack->width, tokens, longest));
+        tape = greater(tape, block->narrow ? lm_narrow_tape(block, stack->width, tokens, longest)
+                                           : lm_block_tape(block, stack->width, tokens, longest));
         space->tables.cosines[kind] = lm_lay_floats(base, &space->size, angles);
         space->tables.sines[kind] = lm_lay_floats(base, &space->size, angles);
     }
@@ -104,10 +121,12 @@ lay_space(const lm_encoder *encoder, size_t tokens, size_t longest, size_t tapes
     grad_space space = {.size = 0};
 
     space.scaled = lm_lay_floats(base, &space.size, sums);
-    space.embedded = lm_lay_floats(base, &space.size, sums);
+    space.embedded = lm_lay_floats(base, &space.size, lm_encoder_adds(encoder) ? count : sums);
     space.states = lm_lay_floats(base, &space.size, (encoder->stack.layers + 1) * count);
     space.hidden = lm_lay_floats(base, &space.size, count);
     space.flow = lm_lay_floats(base, &space.size, greater(count, sums));
+    space.mixed = lm_lay_floats(base, &space.size, count);
+    space.trigrams = lm_lay_floats(base, &space.size, lm_encoder_adds(encoder) ? 3 * sums : 0);
     lay_layers(encoder, tokens, longest, tapes, base, &space);
     return space;
 }
@@ -132,7 +151,7 @@ without_gradients(const lm_encoder *encoder)
 {
     const lm_stack *stack = &encoder->stack;
 
-    return stack->blocks[0].narrow ? "layers in a narrower width" : NULL;
+    return stack->global.any ? "tokens that see all" : NULL;
 }
 
 /* Of weights; what distances add has none. */
@@ -143,7 +162,8 @@ untrained(const lm_encoder *encoder)
 
     return stack->places                 ? "disentangled attention"
            : stack->bias != LM_NO_WEIGHT ? "a bias of relative positions"
-           : encoder->embedding.trigram  ? "embeddings of three tokens"
+           : stack->blocks[0].narrow     ? "layers in a narrower width"
+           : lm_encoder_adds(encoder)    ? "embeddings of three tokens"
                                          : without_gradients(encoder);
 }
 
@@ -153,7 +173,7 @@ check_found(lm_context *ctx, const char *found, const lm_nn_weights *weights)
     if (found) {
         lm_raise(ctx, LM_UNSUPPORTED, "there are no gradients of the model's layers");
         lm_detail_found(ctx, "%s", found);
-        return lm_detail_allowed(ctx, "layers in the width of the hidden states");
+        return lm_detail_allowed(ctx, "layers without these");
     }
     if (lm_precisions[weights->precision].coded) {
         lm_raise(ctx, LM_UNSUPPORTED, "there are no gradients of a model of this precision");
@@ -372,9 +392,23 @@ lm_status
 lm_encoder_sums(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights,
                 const lm_batch *batch, float *sums)
 {
-    const lm_nn_embedding args = lm_encoder_tables(encoder, weights, batch);
+    lm_nn_embedding args = lm_encoder_tables(encoder, weights, batch);
 
+    if (lm_encoder_adds(encoder))
+        args.types = args.position = NULL;
     return lm_nn_embed(ctx, weights->kernels, &args, sums);
+}
+
+lm_status
+lm_encoder_added(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights,
+                 const lm_batch *batch, float *added)
+{
+    lm_nn_embedding args = lm_encoder_tables(encoder, weights, batch);
+
+    args.words = NULL;
+    args.width = encoder->stack.width;
+    memset(added, 0, batch->tokens * args.width * sizeof *added);
+    return lm_nn_embed(ctx, weights->kernels, &args, added);
 }
 
 lm_status
@@ -425,7 +459,7 @@ projection(const lm_encoder_grad *run, const grad_space *space)
 {
     return (lm_linear){
         .rows = run->tokens,
-        .in = lm_encoder_sum_width(run->encoder),
+        .in = projected_width(run->encoder),
         .out = run->encoder->stack.width,
         .weight = matrix_of(run, projection_of(run), space->matrix[0]),
         .bias = lm_model_weight(run->weights, run->encoder->embedding.projection_bias),
@@ -443,6 +477,44 @@ drop_embedded(const lm_encoder_grad *run, size_t width, float *x)
     }
 }
 
+/* Neighbours together, projected; then what is added, and the norm, whose input stays in
+ * `embedded`. */
+static lm_status
+embed_trigrams(const lm_encoder_grad *run, const grad_space *space, const float *sums)
+{
+    const size_t width = lm_encoder_sum_width(run->encoder), wide = run->encoder->stack.width;
+    const lm_linear linear = projection(run, space);
+    const lm_norm norm = embedding_norm(run);
+    const lm_kernels *kernels = run->weights->kernels;
+
+    lm_trigrams_forward(run->offsets, run->texts, width, sums, space->trigrams);
+    LM_TRY(unpack(run, projection_of(run), linear.out, linear.in, space->matrix[0]));
+    LM_TRY(lm_linear_forward(run->ctx, &linear, space->trigrams, space->embedded));
+    kernels->add_f32(run->tokens * wide, space->embedded, run->added, NULL, space->embedded);
+    if (norm.gain)
+        lm_nn_norm(kernels, &norm, run->tokens, wide, space->embedded, space->states);
+    else
+        memcpy(space->states, space->embedded, run->tokens * wide * sizeof *space->states);
+    return LM_OK;
+}
+
+/* dx is used up. */
+static lm_status
+embed_trigrams_back(const lm_encoder_grad *run, const grad_space *space, float *dx, float *dsums)
+{
+    const lm_linear linear = projection(run, space);
+    const lm_norm norm = embedding_norm(run);
+
+    LM_TRY(unpack(run, projection_of(run), linear.out, linear.in, space->matrix[0]));
+    if (norm.gain)
+        lm_norm_backward(&norm, run->tokens, run->encoder->stack.width, space->embedded, dx, dx,
+                         NULL, NULL);
+    LM_TRY(lm_linear_backward(run->ctx, &linear, NULL, dx, space->trigrams, NULL, NULL));
+    lm_trigrams_backward(run->offsets, run->texts, lm_encoder_sum_width(run->encoder),
+                         space->trigrams, dsums);
+    return LM_OK;
+}
+
 static lm_status
 embed_forward(const lm_encoder_grad *run, const grad_space *space, const float *sums)
 {
@@ -452,6 +524,8 @@ embed_forward(const lm_encoder_grad *run, const grad_space *space, const float *
     float scale = embedding_scale(run);
     float *out = projection_of(run) ? space->embedded : space->states;
 
+    if (lm_encoder_adds(run->encoder))
+        return embed_trigrams(run, space, sums);
     for (size_t i = 0; i < count; i++)
         space->scaled[i] = scale * sums[i];
     if (norm.gain)
@@ -466,13 +540,15 @@ embed_forward(const lm_encoder_grad *run, const grad_space *space, const float *
 }
 
 static lm_status
-embed_backward(const lm_encoder_grad *run, const grad_space *space, const float *dx, float *dsums)
+embed_backward(const lm_encoder_grad *run, const grad_space *space, float *dx, float *dsums)
 {
     const size_t width = lm_encoder_sum_width(run->encoder), count = run->tokens * width;
     const lm_linear linear = projection(run, space);
     const lm_norm norm = embedding_norm(run);
     float scale = embedding_scale(run);
 
+    if (lm_encoder_adds(run->encoder))
+        return embed_trigrams_back(run, space, dx, dsums);
     if (projection_of(run)) {
         LM_TRY(unpack(run, projection_of(run), linear.out, linear.in, space->matrix[0]));
         LM_TRY(lm_linear_backward(run->ctx, &linear, space->embedded, dx, dsums,
@@ -532,8 +608,31 @@ fill_layer(const lm_encoder_grad *run, const grad_space *space, size_t layer,
     return lm_linear_forward(run->ctx, &linear, space->tables.place, space->placed);
 }
 
+static const lm_block *
+block_at(const lm_encoder_grad *run, size_t layer)
+{
+    return &run->encoder->stack.blocks[kind_of(run, layer)];
+}
+
+static lm_narrow_run
+narrow_run(const lm_encoder_grad *run, const grad_space *space, size_t layer)
+{
+    return (lm_narrow_run){
+        .ctx = run->ctx,
+        .weights = run->weights,
+        .layer = run->encoder->stack.shared ? 0 : layer,
+        .block = block_at(run, layer),
+        .width = run->encoder->stack.width,
+        .tokens = run->tokens,
+        .texts = run->texts,
+        .longest = run->longest,
+        .offsets = run->offsets,
+        .tape = space->tape,
+    };
+}
+
 static lm_status
-layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
+plain_layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
 {
     const lm_block_weights weights = layer_weights(run, space, layer);
     const lm_nn_disentangled places =
@@ -546,10 +645,20 @@ layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
     return lm_block_forward(&block, state_of(run, space, layer), state_of(run, space, layer + 1));
 }
 
-/* A layer whose tape is gone is computed again; what it gives stands there already. */
 static lm_status
-layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer, const float *dy,
-               float *dx)
+layer_forward(const lm_encoder_grad *run, const grad_space *space, size_t layer)
+{
+    const lm_narrow_run narrow = narrow_run(run, space, layer);
+
+    return narrow.block->narrow ? lm_narrow_forward(&narrow, state_of(run, space, layer),
+                                                    state_of(run, space, layer + 1))
+                                : plain_layer_forward(run, space, layer);
+}
+
+/* Behind the forward pass, whose tape is there. */
+static lm_status
+plain_layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer, bool again,
+                     const float *dy, float *dx)
 {
     const lm_block_gradients gradients = layer_gradients(run, layer);
     const lm_block_weights weights = layer_weights(run, space, layer);
@@ -558,11 +667,56 @@ layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer
     const lm_block_noise noise = layer_noise(run, layer);
     const lm_block_run block = block_run(run, space, layer, &weights, &places, &noise);
 
-    if (run->tapes == 0 && layer + 1 < run->encoder->stack.layers)
-        LM_TRY(layer_forward(run, space, layer));
-    else
+    if (!again)
         LM_TRY(fill_layer(run, space, layer, &weights));
     return lm_block_backward(&block, state_of(run, space, layer), dy, dx, &gradients);
+}
+
+/* A layer whose tape is gone is computed again; what it gives stands there already. */
+static lm_status
+layer_backward(const lm_encoder_grad *run, const grad_space *space, size_t layer, const float *dy,
+               float *dx)
+{
+    const lm_narrow_run narrow = narrow_run(run, space, layer);
+    const bool again = run->tapes == 0 && layer + 1 < run->encoder->stack.layers;
+
+    if (again)
+        LM_TRY(layer_forward(run, space, layer));
+    return narrow.block->narrow ? lm_narrow_backward(&narrow, dy, dx)
+                                : plain_layer_backward(run, space, layer, again, dy, dx);
+}
+
+/* ---- The sum of layers ---- */
+
+static void
+add_scaled(size_t count, float scale, const float *x, float *sum)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] += scale * x[i];
+}
+
+/* The last layer's is what the final norm made of it. */
+static void
+mix_forward(const lm_encoder_grad *run, const grad_space *space, const float *last)
+{
+    const size_t count = run->tokens * run->encoder->stack.width,
+                 layers = run->encoder->stack.layers;
+
+    memset(space->mixed, 0, count * sizeof *space->mixed);
+    for (size_t layer = 0; layer <= layers; layer++)
+        add_scaled(count, run->mix[layer], layer < layers ? state_of(run, space, layer) : last,
+                   space->mixed);
+}
+
+/* What comes to the last layer, in dhidden; the whole is kept for the others. */
+static void
+mix_backward(const lm_encoder_grad *run, const grad_space *space, float *dhidden)
+{
+    const size_t count = run->tokens * run->encoder->stack.width;
+
+    memcpy(space->mixed, dhidden, count * sizeof *dhidden);
+    for (size_t i = 0; i < count; i++)
+        dhidden[i] *= run->mix[run->encoder->stack.layers];
 }
 
 lm_status
@@ -581,6 +735,10 @@ lm_encoder_grad_forward(const lm_encoder_grad *run, const float *sums, const flo
         lm_nn_norm(run->weights->kernels, &final, run->tokens, stack->width, *hidden, space.hidden);
         *hidden = space.hidden;
     }
+    if (run->mix) {
+        mix_forward(run, &space, *hidden);
+        *hidden = space.mixed;
+    }
     return LM_OK;
 }
 
@@ -593,12 +751,16 @@ lm_encoder_grad_backward(const lm_encoder_grad *run, float *dhidden, float *dsum
     const size_t first = run->gradients && !dsums ? run->gradients->first : 0;
     float *dy = dhidden, *dx = space.flow, *done;
 
+    if (run->mix)
+        mix_backward(run, &space, dhidden);
     if (final.gain)
         lm_norm_backward(&final, run->tokens, stack->width, state_of(run, &space, stack->layers),
                          dy, dy, model_gradient(run, stack->final.gain),
                          model_gradient(run, stack->final.bias));
     for (size_t layer = stack->layers; layer-- > first;) {
         LM_TRY(layer_backward(run, &space, layer, dy, dx));
+        if (run->mix)
+            add_scaled(run->tokens * stack->width, run->mix[layer], space.mixed, dx);
         done = dy;
         dy = dx;
         dx = done;

@@ -10,6 +10,7 @@
 
 #include "nn/block_grad.h"
 #include "nn/encoder.h"
+#include "nn/narrow_grad.h"
 
 /*
  * Gradients of weights, in tables shaped as lm_nn_weights' are, which are added to; an entry of
@@ -37,6 +38,8 @@ typedef struct lm_encoder_grad {
                      last */
     const lm_encoder_gradients *gradients; /* NULL: of no weights */
     const lm_encoder_noise *noise;         /* NULL: nothing is dropped */
+    const float *mix;   /* (L + 1): as lm_batch has it; hidden states are that sum then, or NULL */
+    const float *added; /* lm_encoder_added; NULL where there is none */
     size_t tokens, texts, longest;
     const size_t *offsets; /* (texts + 1); no text is empty */
     float *workspace;      /* lm_encoder_grad_size numbers */
@@ -57,10 +60,15 @@ size_t lm_encoder_sum_width(const lm_encoder *encoder);
 
 /*
  * The sums of word, type and position embeddings (tokens, E) of a batch, before scale and norm:
- * what the forward pass begins with.
+ * what the forward pass begins with. Of words alone where others are added behind the projection.
  */
 lm_status lm_encoder_sums(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights,
                           const lm_batch *batch, float *sums);
+
+/* Whether others are, and their sums (tokens, D). */
+bool lm_encoder_adds(const lm_encoder *encoder);
+lm_status lm_encoder_added(lm_context *ctx, const lm_encoder *encoder, const lm_nn_weights *weights,
+                           const lm_batch *batch, float *added);
 
 /* From sums (tokens, E) to *hidden (tokens, D), which lies in the workspace. */
 lm_status lm_encoder_grad_forward(const lm_encoder_grad *run, const float *sums,

@@ -32,6 +32,13 @@ lm_status lm_linear_backward(lm_context *ctx, const lm_linear *args, const float
  */
 lm_status lm_nn_embed_backward(lm_context *ctx, const lm_nn_embedding *args, const float *dsums);
 
+/* Rows (T, width) of texts between their neighbours, as lm_nn_trigrams has them: (T, 3 width); and
+ * back. */
+void lm_trigrams_forward(const size_t *offsets, size_t texts, size_t width, const float *x,
+                         float *y);
+void lm_trigrams_backward(const size_t *offsets, size_t texts, size_t width, const float *dy,
+                          float *dx);
+
 /* Of lm_nn_norm over rows of `width`; dx may be dy. */
 void lm_norm_backward(const lm_norm *norm, size_t rows, size_t width, const float *x,
                       const float *dy, float *dx, float *dgain, float *dbias);

@@ -13,7 +13,7 @@ typedef struct stack_pass {
     const lm_nn_weights *weights;
     const lm_batch *batch;
     lm_position_tables tables;
-    float *hidden, *attention, *wide, *normed, *placed;
+    float *hidden, *attention, *wide, *normed, *placed, *global;
     void *scratch;
 } stack_pass;
 

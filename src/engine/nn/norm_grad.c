@@ -51,12 +51,27 @@ row_backward(const lm_norm *norm, size_t width, const float *x, const float *dy,
     }
 }
 
+/* Of gain · x + bias. */
+static void
+scale_backward(const lm_norm *norm, size_t width, const float *x, const float *dy, float *dx,
+               float *dgain, float *dbias)
+{
+    for (size_t i = 0; i < width; i++) {
+        if (dgain)
+            dgain[i] += dy[i] * x[i];
+        if (dbias && norm->bias)
+            dbias[i] += dy[i];
+        dx[i] = dy[i] * norm->gain[i];
+    }
+}
+
 void
 lm_norm_backward(const lm_norm *norm, size_t rows, size_t width, const float *x, const float *dy,
                  float *dx, float *dgain, float *dbias)
 {
     for (size_t i = 0; i < rows; i++)
-        row_backward(norm, width, x + i * width, dy + i * width, dx + i * width, dgain, dbias);
+        (norm->kind == LM_NORM_SCALE ? scale_backward : row_backward)(
+            norm, width, x + i * width, dy + i * width, dx + i * width, dgain, dbias);
 }
 
 /* Below the bound the length is a constant. */

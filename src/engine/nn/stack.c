@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "nn/global.h"
 #include "nn/layer.h"
 #include "nn/narrow.h"
 
@@ -34,6 +35,7 @@ typedef struct stack_space {
     size_t index;   /* of places, by distance */
     size_t place;   /* (places, D) */
     size_t placed;  /* (places, qkv) of a layer */
+    size_t global;  /* what tokens that see all need */
     size_t scratch; /* of the kernels, one after the other */
     size_t size;
 } stack_space;
@@ -157,6 +159,7 @@ plan_space(const lm_stack *stack, const lm_nn_weights *weights, const stack_rows
     space.wide = lm_lay_bytes(&space.size, wide * sizeof(float));
     space.normed = lm_lay_bytes(&space.size, normed * sizeof(float));
     plan_positions(stack, rows->longest, &space);
+    space.global = lm_lay_bytes(&space.size, lm_global_room(stack, rows->longest) * sizeof(float));
     space.scratch = lm_lay_bytes(&space.size, scratch);
     return space;
 }
@@ -336,6 +339,8 @@ attend(const stack_layer *l, size_t first, size_t end)
     };
 
     LM_TRY(project(l, first, end));
+    if (pass->stack->global.any)
+        return lm_global_attend(l, first, end);
     return lm_nn_attend(pass->ctx, pass->weights->kernels, &args);
 }
 
@@ -503,6 +508,7 @@ make_pass(lm_context *ctx, const lm_stack *stack, const lm_nn_weights *weights,
                    .index = (int32_t *)(base + space.index),
                    .place = (float *)(base + space.place)},
         .placed = (float *)(base + space.placed),
+        .global = (float *)(base + space.global),
         .scratch = base + space.scratch,
     };
 

@@ -109,6 +109,20 @@ lm_block_up_width(const lm_block *block)
     return block->gated ? 2 * block->inner : block->inner;
 }
 
+/*
+ * Tokens that see all of a text and are seen by all of it, beside what the mask lets see (Beltagy
+ * et al. 2020): the first ones. They see by a query, keys and values of their own, from the hidden
+ * states; others see them by the keys and values that all tokens have. There is no norm before
+ * attention and no position in it then, and each head has its own keys.
+ */
+typedef struct lm_global {
+    bool any;
+    int32_t until;     /* the first token with this id is the first that is none of them */
+    int qkv, qkv_bias; /* (3 heads·head_dim, D): targets of each layer */
+} lm_global;
+
+#define LM_FIRST_ALONE (-1) /* of until: the first token of a text is the only one */
+
 #define LM_BLOCK_KINDS 2
 
 typedef struct lm_stack {
@@ -126,6 +140,7 @@ typedef struct lm_stack {
     bool places, content_to_place, place_to_content;
     int place;
     lm_norm_targets place_norm;
+    lm_global global;
 } lm_stack;
 
 /* Bytes that lm_stack_run needs for at most `tokens`, the longest text of which has `longest`. */

@@ -120,6 +120,7 @@ start_run(answer_run *run, const lm_model *model)
     b->layers = lm_weights_layers(lm_model_weights(model));
     b->ranges = true;
     b->words = !lm_tokenizer_marks_pieces(lm_model_tokenizer(model));
+    b->separator = run->head->own_types ? &run->head->separator : NULL;
     b->cut = LM_CUT_SECOND_WINDOWS;
     b->pair_tokens = window;
     b->pair_overlap = window / 2 < OVERLAP_TOKENS ? window / 2 : OVERLAP_TOKENS;
@@ -127,7 +128,7 @@ start_run(answer_run *run, const lm_model *model)
     b->opaque = run;
     run->none = 1;
     return lm_session_grow(b->ctx, b->session, &b->session->vectors, &b->session->vector_capacity,
-                           2 * (window + 1) + 2 + (size_t)run->head->width, sizeof(float));
+                           2 * (window + 1) + 2 + lm_head_room(run->head), sizeof(float));
 }
 
 /* A pair without a token has no answer; it counts once those before it are done. */
@@ -191,7 +192,7 @@ score_tokens(const answer_run *run, const lm_window *window, const float *x, siz
     *s = (spans){.ranges = ranges + first, .ids = session->ids + window->token + first};
     while (first + s->count < tokens && ranges[first + s->count].start >= 0)
         s->count++;
-    s->starts = session->vectors + 2 + width;
+    s->starts = session->vectors + 2 + lm_head_room(run->head);
     s->ends = s->starts + 1 + s->count;
     LM_TRY(score_token(run, x, s, 0));
     for (size_t i = 0; i < s->count; i++)

@@ -229,6 +229,19 @@ lm_batch_add_pair(lm_batcher *b, const lm_text pair[2], size_t index)
     return add_pair_window(b, parts, &window);
 }
 
+/* Types by the first separator. */
+static void
+put_types(const lm_batcher *b, size_t count)
+{
+    const int32_t *ids = b->session->ids + b->tokens;
+    int32_t type = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        b->session->types[b->tokens + i] = type;
+        type |= ids[i] == *b->separator;
+    }
+}
+
 /* Some tokens of the pair that is in the scratch, as a window. */
 static lm_status
 add_pair_window(lm_batcher *b, const lm_token_part parts[2], const lm_window *window)
@@ -242,6 +255,8 @@ add_pair_window(lm_batcher *b, const lm_token_part parts[2], const lm_window *wi
     LM_TRY(open_window(b, encoding->count));
     memcpy(session->ids + b->tokens, encoding->ids, encoding->count * sizeof(int32_t));
     memcpy(session->types + b->tokens, encoding->type_ids, encoding->count * sizeof(int32_t));
+    if (b->separator)
+        put_types(b, encoding->count);
     if (b->ranges) {
         size_t start = lm_tokenizer_second_starts(tokenizer, parts[0].count);
 

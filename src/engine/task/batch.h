@@ -47,6 +47,9 @@ typedef struct lm_batcher {
     lm_pair_cut cut;     /* of pairs */
     size_t pair_tokens;  /* of a pair's window, at most; 0: the model's window */
     size_t pair_overlap; /* tokens that windows over a second text have in common */
+    /* The token behind which a pair's types are 1, and up to which they are 0; NULL: the tokenizer
+     * says them. */
+    const int32_t *separator;
     /*
      * A window of `tokens` tokens and its hidden states, (tokens, D) or the one row (D). They lie
      * in the session until the next batch runs.

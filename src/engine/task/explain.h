@@ -53,9 +53,9 @@ typedef lm_status (*lm_explain_sink)(void *opaque, size_t text, const lm_attribu
 
 /*
  * Explain texts one after the other. `explain` stands in the options' `own`. LM_UNSUPPORTED where
- * the model has no head, or integrated gradients cannot go through it or its weights, or take
- * more than one window; LM_BAD_ARGUMENT where there is no such label, or no such token for the
- * baseline. counts is as lm_embed has it: tokens are all that were computed.
+ * the model has no head, or integrated gradients cannot go through it or its weights;
+ * LM_BAD_ARGUMENT where there is no such label, or no such token for the baseline. counts is as
+ * lm_embed has it: tokens are all that were computed.
  */
 lm_status lm_explain(lm_context *ctx, lm_session *session, const lm_model *model,
                      const lm_text *texts, size_t count, const lm_embed_options *options,

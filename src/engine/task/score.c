@@ -61,6 +61,35 @@ multiply(const lm_kernels *kernels, size_t rows, size_t width, const float *w, c
         out[i] = kernels->dot_f32(width, w + i * width, x) + (bias ? bias[i] : 0);
 }
 
+size_t
+lm_head_room(const lm_head *head)
+{
+    return (size_t)head->inner + (size_t)head->net;
+}
+
+/* room = x + back · act(dense · x), by way of what stands behind it. */
+static void
+transform_by_net(const lm_kernels *kernels, const lm_head *head, const float *x, float *room)
+{
+    const size_t inner = (size_t)head->inner, net = (size_t)head->net;
+    float *made = room + inner;
+
+    multiply(kernels, net, (size_t)head->width, head->dense, head->dense_bias, x, made);
+    kernels->activate_f32(head->act, net, made);
+    multiply(kernels, inner, net, head->back, head->back_bias, made, room);
+    kernels->add_f32(inner, room, x, NULL, room);
+}
+
+/* room = act(dense · x). */
+static void
+transform_by_dense(const lm_kernels *kernels, const lm_head *head, const float *x, float *room)
+{
+    const size_t inner = (size_t)head->inner;
+
+    multiply(kernels, inner, (size_t)head->width, head->dense, head->dense_bias, x, room);
+    kernels->activate_f32(head->act, inner, room);
+}
+
 const float *
 lm_head_transform(const lm_kernels *kernels, const lm_head *head, const float *x, float *room)
 {
@@ -68,8 +97,10 @@ lm_head_transform(const lm_kernels *kernels, const lm_head *head, const float *x
 
     if (!head->dense)
         return x;
-    multiply(kernels, inner, (size_t)head->width, head->dense, head->dense_bias, x, room);
-    kernels->activate_f32(head->act, inner, room);
+    if (head->back)
+        transform_by_net(kernels, head, x, room);
+    else
+        transform_by_dense(kernels, head, x, room);
     if (head->norm_gain)
         kernels->layer_norm_f32(1, inner, room, head->norm_gain, head->norm_bias, head->eps, room);
     return room;

@@ -7,9 +7,10 @@
 #include "model/model.h"
 
 /*
- * Scores (labels) of x (width), which a head of its model was made for; `room` has `inner` numbers,
- * for what lies between two layers. The same bits whatever else is computed.
+ * Scores (labels) of x (width), which a head of its model was made for; `room` has lm_head_room
+ * numbers, for what lies between two layers. The same bits whatever else is computed.
  */
+size_t lm_head_room(const lm_head *head);
 void lm_head_score(const lm_kernels *kernels, const lm_head *head, const float *x, float *room,
                    float *scores);
 

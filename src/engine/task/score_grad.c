@@ -13,10 +13,10 @@
 
 /* ---- Room ---- */
 
-/* Where vectors stand: the pooled one and those behind each step; then the normalised one; what the
- * head has between its layers and of its labels; gradients; a module's own. */
+/* Where vectors stand: the pooled one and those behind each step; then the normalised one and its
+ * gradient; what the head has between its layers and of its labels; gradients; a module's own. */
 typedef struct path_room {
-    float *vectors, *unit;
+    float *vectors, *unit[2];
     float *inner[3]; /* dense, its activation, its norm */
     float *labels[2];
     float *flow[2];
@@ -32,10 +32,10 @@ lay_room(const lm_steps *steps, const lm_head *head, float *base)
     path_room room = {.size = 0};
 
     room.vectors = lm_lay_floats(base, &room.size, (steps->count + 1) * steps->widest);
-    room.unit = lm_lay_floats(base, &room.size, steps->widest);
     for (int i = 0; i < 3; i++)
         room.inner[i] = lm_lay_floats(base, &room.size, inner);
     for (int i = 0; i < 2; i++) {
+        room.unit[i] = lm_lay_floats(base, &room.size, steps->widest);
         room.labels[i] = lm_lay_floats(base, &room.size, labels);
         room.flow[i] = lm_lay_floats(base, &room.size, widest);
         room.spare[i] = lm_lay_floats(base, &room.size, widest);
@@ -110,51 +110,79 @@ head_norm(const lm_head *head)
     return (lm_norm){LM_NORM_LAYER, head->norm_gain, head->norm_bias, head->eps};
 }
 
+/* What the first layer makes of a row, and on the way: inner. */
+static lm_status
+transform_row(const lm_score_path *path, const path_room *room, const float *x, const float **made)
+{
+    const lm_head *head = path->head;
+    const size_t inner = (size_t)head->inner;
+    const lm_linear dense = row_of((size_t)head->width, inner, head->dense, head->dense_bias);
+    const lm_norm norm = head_norm(head);
+
+    *made = x;
+    if (!head->dense)
+        return LM_OK;
+    LM_TRY(lm_linear_forward(path->ctx, &dense, x, room->inner[0]));
+    memcpy(room->inner[1], room->inner[0], inner * sizeof(float));
+    path->kernels->activate_f32(head->act, inner, room->inner[1]);
+    *made = room->inner[1];
+    if (head->norm_gain) {
+        lm_nn_norm(path->kernels, &norm, 1, inner, room->inner[1], room->inner[2]);
+        *made = room->inner[2];
+    }
+    return LM_OK;
+}
+
+/* Behind it: from d, of what was made, which is used up, to dx. */
+static lm_status
+transform_backward(const lm_score_path *path, const path_room *room, const float *x, float *d,
+                   float *dx)
+{
+    const lm_head *head = path->head;
+    const size_t inner = (size_t)head->inner;
+    const lm_linear dense = row_of((size_t)head->width, inner, head->dense, head->dense_bias);
+    const lm_norm norm = head_norm(head);
+
+    if (!head->dense) {
+        memcpy(dx, d, inner * sizeof *d);
+        return LM_OK;
+    }
+    if (head->norm_gain)
+        lm_norm_backward(&norm, 1, inner, room->inner[1], d, d, NULL, NULL);
+    LM_TRY(lm_activate_backward(path->ctx, head->act, inner, room->inner[0], d, d));
+    return lm_linear_backward(path->ctx, &dense, x, d, dx, NULL, NULL);
+}
+
 /* Scores of all labels; what lies before the output layer is returned. */
 static lm_status
 head_forward(const lm_score_path *path, const path_room *room, const float *x, const float **last)
 {
     const lm_head *head = path->head;
     const size_t inner = (size_t)head->inner, labels = (size_t)head->labels;
-    const lm_linear dense = row_of((size_t)head->width, inner, head->dense, head->dense_bias);
     const lm_linear out = row_of(inner, labels, head->weight, head->bias);
-    const lm_norm norm = head_norm(head);
 
     *last = x;
-    if (head->dense) {
-        LM_TRY(lm_linear_forward(path->ctx, &dense, x, room->inner[0]));
-        memcpy(room->inner[1], room->inner[0], inner * sizeof(float));
-        path->kernels->activate_f32(head->act, inner, room->inner[1]);
-        *last = room->inner[1];
-    }
-    if (head->dense && head->norm_gain) {
-        lm_nn_norm(path->kernels, &norm, 1, inner, room->inner[1], room->inner[2]);
-        *last = room->inner[2];
-    }
+    if (!head->late)
+        LM_TRY(transform_row(path, room, x, last));
     LM_TRY(lm_linear_forward(path->ctx, &out, *last, room->labels[0]));
     lm_score(path->kernels, head->scoring, labels, room->labels[0]);
     return LM_OK;
 }
 
-/* To the head's input, in flow[0]. */
+/* To the head's input. */
 static lm_status
-head_backward(const lm_score_path *path, const path_room *room, const float *x, const float *last)
+head_backward(const lm_score_path *path, const path_room *room, const float *x, const float *last,
+              float *dx)
 {
     const lm_head *head = path->head;
     const size_t inner = (size_t)head->inner, labels = (size_t)head->labels;
-    const lm_linear dense = row_of((size_t)head->width, inner, head->dense, head->dense_bias);
     const lm_linear out = row_of(inner, labels, head->weight, head->bias);
-    const lm_norm norm = head_norm(head);
-    float *d = room->flow[head->dense ? 1 : 0];
+    const bool deep = head->dense && !head->late;
 
     scorings[head->scoring](room->labels[0], labels, (size_t)path->label, room->labels[1]);
-    LM_TRY(lm_linear_backward(path->ctx, &out, last, room->labels[1], d, NULL, NULL));
-    if (!head->dense)
-        return LM_OK;
-    if (head->norm_gain)
-        lm_norm_backward(&norm, 1, inner, room->inner[1], d, d, NULL, NULL);
-    LM_TRY(lm_activate_backward(path->ctx, head->act, inner, room->inner[0], d, d));
-    return lm_linear_backward(path->ctx, &dense, x, d, room->flow[0], NULL, NULL);
+    LM_TRY(lm_linear_backward(path->ctx, &out, last, room->labels[1], deep ? room->spare[0] : dx,
+                              NULL, NULL));
+    return deep ? transform_backward(path, room, x, room->spare[0], dx) : LM_OK;
 }
 
 /* ---- Modules: from dy to dx ---- */
@@ -319,41 +347,112 @@ lm_pool_backward(lm_pooling pooling, const float *x, size_t first, size_t rows, 
     pool_gradients[pooling](x, first, rows, width, dy, dx);
 }
 
+/* ---- A pooling behind the head's first layer: the mean of what that makes of each row ---- */
+
+static lm_status
+pool_late(const lm_score_path *path, const path_room *room, const float *x, size_t rows,
+          float *vector)
+{
+    const size_t inner = (size_t)path->head->inner, first = path->excluded;
+    const float *made;
+
+    memset(vector, 0, inner * sizeof *vector);
+    for (size_t row = first; row < rows; row++) {
+        LM_TRY(transform_row(path, room, x + row * path->hidden, &made));
+        add_scaled(inner, 1 / (float)(rows - first), made, vector);
+    }
+    return LM_OK;
+}
+
+static lm_status
+late_backward(const lm_score_path *path, const path_room *room, const float *x, size_t rows,
+              const float *dvector, float *dx)
+{
+    const size_t inner = (size_t)path->head->inner, first = path->excluded;
+    const float *made;
+    float *d = room->spare[0];
+
+    for (size_t row = first; row < rows; row++) {
+        LM_TRY(transform_row(path, room, x + row * path->hidden, &made));
+        memset(d, 0, inner * sizeof *d);
+        add_scaled(inner, 1 / (float)(rows - first), dvector, d);
+        LM_TRY(transform_backward(path, room, x + row * path->hidden, d, dx + row * path->hidden));
+    }
+    return LM_OK;
+}
+
 /* ---- All of it ---- */
 
-/* Poolings, modules, length: what the head reads, which is at most the embedding's width. */
+/* Poolings and modules: the vector before it is normed is behind the last step. */
 static lm_status
 embed(const lm_score_path *path, const path_room *room, const float *x, size_t rows)
 {
     const lm_steps *steps = path->steps;
 
+    if (path->head->late)
+        return pool_late(path, room, x, rows, room->vectors);
     for (size_t i = 0; i < steps->pooling_count; i++)
         lm_pool_rows(path->kernels, steps->poolings[i], x, path->excluded, rows, path->hidden,
                      room->vectors + i * path->hidden);
-    LM_TRY(steps_forward(path, room));
-    memcpy(room->unit, vector_at(path, room, steps->count), steps->width * sizeof *room->unit);
+    return steps_forward(path, room);
+}
+
+size_t
+lm_score_path_width(const lm_score_path *path)
+{
+    return path->steps->width;
+}
+
+lm_status
+lm_score_path_embed(const lm_score_path *path, const float *x, size_t rows, float *vector)
+{
+    const path_room room = lay_room(path->steps, path->head, path->room);
+    const size_t width = lm_score_path_width(path);
+
+    LM_TRY(embed(path, &room, x, rows));
+    memcpy(vector, vector_at(path, &room, path->steps->count), width * sizeof *vector);
     if (path->normalize)
-        path->kernels->l2_normalize_f32(steps->width, room->unit, LM_NORM_EPS);
+        path->kernels->l2_normalize_f32(width, vector, LM_NORM_EPS);
     return LM_OK;
 }
 
-/* flow[0] has the gradient of the head's input; dimensions that it does not read have none. */
-static lm_status
-embed_backward(const lm_score_path *path, const path_room *room, const float *x, size_t rows,
-               float *dx)
+/* The head may read less than the vector has: the other numbers have no gradient. */
+lm_status
+lm_score_path_score(const lm_score_path *path, const float *vector, float *score, float *dvector)
 {
-    const lm_steps *steps = path->steps;
-    const size_t read = (size_t)path->head->width;
-    float *d = room->flow[0];
+    const path_room room = lay_room(path->steps, path->head, path->room);
+    const size_t read = (size_t)path->head->width, width = lm_score_path_width(path);
+    const float *last;
 
-    memset(d + read, 0, (steps->width - read) * sizeof *d);
+    LM_TRY(head_forward(path, &room, vector, &last));
+    *score = room.labels[0][path->label];
+    if (!dvector)
+        return LM_OK;
+    LM_TRY(head_backward(path, &room, vector, last, dvector));
+    memset(dvector + read, 0, (width - read) * sizeof *dvector);
+    return LM_OK;
+}
+
+lm_status
+lm_score_path_back(const lm_score_path *path, const float *x, size_t rows, float *dvector,
+                   float *gradient)
+{
+    const path_room room = lay_room(path->steps, path->head, path->room);
+    const lm_steps *steps = path->steps;
+    float *d = room.flow[0];
+
+    LM_TRY(embed(path, &room, x, rows));
+    memset(gradient, 0, rows * path->hidden * sizeof *gradient);
     if (path->normalize)
-        lm_normalize_backward(steps->width, LM_NORM_EPS, vector_at(path, room, steps->count), d, d);
-    LM_TRY(steps_backward(path, room, &d));
-    memset(dx, 0, rows * path->hidden * sizeof *dx);
+        lm_normalize_backward(steps->width, LM_NORM_EPS, vector_at(path, &room, steps->count),
+                              dvector, dvector);
+    if (path->head->late)
+        return late_backward(path, &room, x, rows, dvector, gradient);
+    memcpy(d, dvector, steps->width * sizeof *d);
+    LM_TRY(steps_backward(path, &room, &d));
     for (size_t i = 0; i < steps->pooling_count; i++)
         lm_pool_backward(steps->poolings[i], x, path->excluded, rows, path->hidden,
-                         d + i * path->hidden, dx);
+                         d + i * path->hidden, gradient);
     return LM_OK;
 }
 
@@ -362,13 +461,8 @@ lm_score_path_run(const lm_score_path *path, const float *x, size_t rows, float 
                   float *gradient)
 {
     const path_room room = lay_room(path->steps, path->head, path->room);
-    const float *last;
 
-    LM_TRY(embed(path, &room, x, rows));
-    LM_TRY(head_forward(path, &room, room.unit, &last));
-    *score = room.labels[0][path->label];
-    if (!gradient)
-        return LM_OK;
-    LM_TRY(head_backward(path, &room, room.unit, last));
-    return embed_backward(path, &room, x, rows, gradient);
+    LM_TRY(lm_score_path_embed(path, x, rows, room.unit[0]));
+    LM_TRY(lm_score_path_score(path, room.unit[0], score, gradient ? room.unit[1] : NULL));
+    return gradient ? lm_score_path_back(path, x, rows, room.unit[1], gradient) : LM_OK;
 }
