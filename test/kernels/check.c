@@ -473,6 +473,26 @@ check_sgemm_of(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k)
     free_arrays();
 }
 
+/* The lower half is that of the whole product, in strips. */
+static void
+check_lower(bool transpose_a)
+{
+    const size_t m = 300, k = 17;
+    float *a = normals(m * k), *whole = normals(m * m), *lower = copy_of(whole, m * m);
+    lm_sgemm args = {transpose_a, !transpose_a,        m, m,     k, -1,  a, transpose_a ? m : k,
+                     a,           transpose_a ? m : k, 1, whole, m, NULL};
+    double worst = 0;
+
+    CHECK_EQ_INT(lm_blas_sgemm(&args), LM_OK);
+    args.c = lower;
+    CHECK_EQ_INT(lm_blas_lower(&args), LM_OK);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j <= i; j++)
+            worst = fmax(worst, fabs(lower[i * m + j] - whole[i * m + j]));
+    CHECK_NEAR(worst, 0, 2e-6 * (double)k);
+    free_arrays();
+}
+
 static bool
 always(void *opaque)
 {
@@ -501,6 +521,8 @@ check_blas(void)
         check_sgemm_of(form & 1, form & 2, 33, 65, 17);
         check_sgemm_of(form & 1, form & 2, 700, 900, 1000); /* more than one piece */
     }
+    check_lower(false);
+    check_lower(true);
     check_sgemm_of(false, true, 3, 2000, 100000); /* a few rows are too much for one piece */
     lm_context_init(&ctx);
     ctx.cancelled = always;

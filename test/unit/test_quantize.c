@@ -2,6 +2,8 @@
  * test_quantize.c - the calibrated int8 of the room quant: its algebra against plain double, its
  * file against the model that it was made from, the same bytes again, and what fails on the way.
  */
+#include <float.h>
+
 #include "base/rng.h"
 #include "golden.h"
 #include "loaded.h"
@@ -79,7 +81,7 @@ check_factor(size_t n)
 static void
 cholesky(void)
 {
-    static const size_t sizes[] = {1, 2, 5, 63, 64, 65, 130, 200};
+    static const size_t sizes[] = {1, 2, 5, 63, 64, 65, 130, 330};
     float no[] = {1, 0, 2, 1}; /* by its lower half 2 stands beside ones: not definite */
     lm_context ctx;
     bool definite = true;
@@ -214,6 +216,59 @@ gptq_odd_grams(void)
     CHECK_OK(&ctx, lm_gptq_round(&ctx, 2, 3, w, crossed, codes, scales));
     CHECK_EQ_INT(codes[1], -45); /* 1 / (root of the mean square / LM_INT8_SPREAD) */
     CHECK_EQ_INT(codes[3], 0);
+}
+
+/* What the product of the best level reads of a row: by a matrix of one weight a row. */
+static void
+check_coding(const float *x, size_t k, bool finite)
+{
+    const lm_product *product = &lm_kernels_active()->products[LM_PRECISION_INT8];
+    int8_t *codes = calloc(k, k);
+    float *scales = malloc(k * sizeof *scales), *out = malloc(2 * k * sizeof *out), most = 0;
+    const lm_matrix w = {.n = k, .k = k, .codes = codes, .scales = scales};
+    lm_gemm args = {.m = 1, .n = k, .k = k, .a = x, .lda = k, .c = out, .ldc = k};
+    void *packed = aligned_alloc(64, product->packed_size(k, k));
+
+    for (size_t i = 0; i < k; i++) {
+        codes[i * k + i] = 1;
+        scales[i] = 1;
+        most = fmaxf(most, fabsf(x[i]));
+    }
+    product->pack(&w, 0, k, packed);
+    args.packed = packed;
+    args.scratch = aligned_alloc(64, product->scratch_size(1, k));
+    product->gemm(&args);
+    lm_int8_read(x, k, out + k);
+    for (size_t i = 0; i < k; i++)
+        if (finite)
+            CHECK_NEAR(out[k + i], out[i], 1e-6 * most);
+        else
+            CHECK(isnan(out[i]) && isnan(out[k + i]));
+    free(args.scratch);
+    free(packed);
+    free(codes);
+    free(scales);
+    free(out);
+}
+
+static void
+coding(void)
+{
+    float x[100], zeros[70] = {0}, spoilt[] = {1, NAN, 2}, endless[] = {1, 2, INFINITY};
+    float wide[] = {FLT_MAX, -FLT_MAX, 1}, below[] = {1e-31f, -1e-32f};
+    lm_rng rng;
+
+    lm_rng_seed(&rng, 7);
+    for (size_t i = 0; i < 100; i++)
+        x[i] = normal(&rng) * (i == 60 ? 40 : 1);
+    check_coding(x, 100, true);
+    check_coding(x, 60, true);
+    check_coding(x + 60, 1, true);
+    check_coding(zeros, 70, true);
+    check_coding(below, 2, true);
+    check_coding(spoilt, 3, false);
+    check_coding(endless, 3, false);
+    check_coding(wide, 3, false);
 }
 
 /* ---- Whole models ---- */
@@ -454,6 +509,7 @@ static const unit_case cases[] = {
     {"cholesky", cholesky},
     {"gptq", gptq},
     {"gptq, odd Gram matrices", gptq_odd_grams},
+    {"coding of inputs", coding},
     {"whole models", whole_models},
     {"shipped texts", shipped_texts},
     {"refusals", refusals},

@@ -261,7 +261,9 @@ void lm_round_bf16(size_t count, const float *x, uint16_t *out);
 float lm_int8_scale(const float *w, size_t k);
 /* W (N, K) to the nearest codes. */
 void lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scales);
-/* The same, and packing, of a matrix that may be large: with polls. */
+/* A row of inputs (K) as an int8 product reads it: the numbers that its codes stand for. */
+void lm_int8_read(const float *x, size_t k, float *out);
+/* W (N, K) to codes, and packing, of a matrix that may be large: with polls. */
 lm_status lm_quantize_matrix(lm_context *ctx, const float *w, size_t n, size_t k, int8_t *codes,
                              float *scales);
 lm_status lm_pack(lm_context *ctx, const lm_product *product, const lm_matrix *w, void *packed);
@@ -286,6 +288,8 @@ typedef struct lm_sgemm {
 } lm_sgemm;
 /* LM_OK, or LM_CANCELLED with C half done. */
 lm_status lm_blas_sgemm(const lm_sgemm *args);
+/* For an m × m result that is symmetric: its lower half, and some above it. */
+lm_status lm_blas_lower(const lm_sgemm *args);
 const char *lm_blas_config(void); /* build and core type, for lmtext.device */
 int lm_blas_threads(void);        /* 1, or something is wrong */
 const char *lm_cpu_name(void);    /* brand string */

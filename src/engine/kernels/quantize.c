@@ -50,6 +50,35 @@ lm_quantize_rows(const float *w, size_t n, size_t k, int8_t *codes, float *scale
     }
 }
 
+/* As quantize_row of generic/product_int8.h. */
+void
+lm_int8_read(const float *x, size_t k, float *out)
+{
+    float low = 0, high = 0, spoilt = 0, step, inverse;
+    long zero;
+
+    for (size_t j = 0; j < k; j++) {
+        low = fminf(low, x[j]);
+        high = fmaxf(high, x[j]);
+        spoilt += x[j] * 0;
+    }
+    step = (high - low) / 255;
+    inverse = 255 / (high - low);
+    if (!(high - low > 1e-30f))
+        step = inverse = 0;
+    if (isnan(spoilt) || isinf(step)) {
+        inverse = 0;
+        step = NAN;
+    }
+    zero = lrintf(-low * inverse);
+    for (size_t j = 0; j < k; j++) {
+        long code = zero + lrintf(x[j] * inverse);
+
+        code = code > 0 ? code : 0;
+        out[j] = (float)((code < 255 ? code : 255) - zero) * step;
+    }
+}
+
 lm_status
 lm_quantize_matrix(lm_context *ctx, const float *w, size_t n, size_t k, int8_t *codes,
                    float *scales)

@@ -88,11 +88,11 @@ typedef struct lm_head {
     const float *back, *back_bias;      /* (E, F) and (E) or NULL; x is added to what it gives */
     const float *norm_gain, *norm_bias; /* (E) of a LayerNorm behind these, or NULL */
     float eps;
-    bool late;                              /* x has been through dense: LM_POOL_LATE */
-    bool own_types;                         /* tokens behind a window's first separator have type 1, others 0 */
-    int32_t separator;                      /* its id */
-    const float *weight;                    /* (C, E) */
-    const float *bias;                      /* (C) or (V), or NULL */
+    bool late;           /* x has been through dense: LM_POOL_LATE */
+    bool own_types;      /* tokens behind a window's first separator have type 1, others 0 */
+    int32_t separator;   /* its id */
+    const float *weight; /* (C, E) */
+    const float *bias;   /* (C) or (V), or NULL */
     const float *start, *end, *transitions; /* (C), (C), (C, C) of a CRF behind it, or NULL */
     int words;                              /* V; 0: its outputs are labels */
     const void *table;                      /* (V, E): float32, or bfloat16 as the model's tables */

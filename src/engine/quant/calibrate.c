@@ -14,40 +14,75 @@
 #define BLOCK ((size_t)16)
 
 /* Rows that are collected from at a time. */
-#define PASS_ROWS ((size_t)256)
+#define PASS_ROWS ((size_t)512)
 
 typedef struct collector {
     lm_quant *quant;
-    lm_status (*collect)(struct collector *c, lm_quant_matrix *matrix, const lm_gemm *args);
-    void *memory;  /* of what follows */
-    float *rows;   /* (PASS_ROWS, K) of the widest matrix */
-    float *out;    /* (2, PASS_ROWS, N) of the matrix with most rows */
-    void *scratch; /* of both products */
+    float *rows; /* (PASS_ROWS, K) of the widest matrix */
 } collector;
 
-/* ---- What a collector gathers from the rows of a call, at most PASS_ROWS of them ---- */
+/* ---- What is gathered from the rows of a call, at most PASS_ROWS of them ---- */
 
-static lm_status
-collect_inputs(collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
+/*
+ * The mean of the first rows stands in for that of all, which is not known yet. Near it, sums of
+ * squares stay small, so that little is lost when lm_calibrate_finish moves them to the mean.
+ */
+static void
+choose_centre(lm_quant_matrix *matrix, const lm_gemm *args)
+{
+    for (size_t j = 0; j < matrix->k; j++) {
+        double sum = 0;
+
+        for (size_t i = 0; i < args->m; i++)
+            sum += args->a[i * args->lda + j];
+        matrix->centre[j] = (float)(sum / (double)args->m);
+    }
+}
+
+static void
+collect_inputs(lm_quant_matrix *matrix, const lm_gemm *args)
 {
     for (size_t i = 0; i < args->m; i++) {
         const float *x = args->a + i * args->lda;
 
         for (size_t j = 0; j < matrix->k; j++) {
+            float size = fabsf(x[j]);
+
             matrix->sum[j] += x[j];
-            matrix->absmax[j] = fmaxf(matrix->absmax[j], fabsf(x[j]));
+            matrix->absmax[j] = size > matrix->absmax[j] ? size : matrix->absmax[j];
         }
     }
-    matrix->rows += args->m;
-    return LM_OK;
 }
 
-/*
- * About the mean: bias_correction removes the mean of an error, so what counts is how it varies.
- * Means are taken off first, for the difference of two large sums would be wrong in float.
- */
+/* Every second row of a full sample goes, and from then on every second one of the others. */
+static void
+thin_sample(lm_quant_matrix *matrix)
+{
+    const size_t k = matrix->k;
+
+    matrix->sample_step *= 2;
+    matrix->sample_rows /= 2;
+    for (size_t i = 1; i < matrix->sample_rows; i++)
+        memcpy(matrix->sample + i * k, matrix->sample + 2 * i * k, k * sizeof *matrix->sample);
+}
+
+/* Rows at even distances, so that all texts have a part in them; by their order alone. */
+static void
+collect_sample(lm_quant_matrix *matrix, const lm_gemm *args)
+{
+    for (size_t i = 0; i < args->m; i++) {
+        if ((matrix->rows + i) % matrix->sample_step != 0)
+            continue;
+        if (matrix->sample_rows == LM_QUANT_SAMPLE)
+            thin_sample(matrix);
+        if ((matrix->rows + i) % matrix->sample_step == 0)
+            memcpy(matrix->sample + matrix->sample_rows++ * matrix->k, args->a + i * args->lda,
+                   matrix->k * sizeof *matrix->sample);
+    }
+}
+
 static lm_status
-collect_grams(collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
+collect_gram(const collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
 {
     const lm_sgemm product = {
         .transpose_a = true,
@@ -65,53 +100,40 @@ collect_grams(collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
         .ctx = c->quant->ctx,
     };
 
-    if (!matrix->gram)
-        return LM_OK;
     for (size_t i = 0; i < args->m; i++)
         for (size_t j = 0; j < matrix->k; j++)
-            c->rows[i * matrix->k + j] =
-                args->a[i * args->lda + j] - (float)(matrix->sum[j] / (double)matrix->rows);
-    return lm_blas_sgemm(&product);
+            c->rows[i * matrix->k + j] = args->a[i * args->lda + j] - matrix->centre[j];
+    return lm_blas_lower(&product);
 }
 
-/* Both products, without what follows them. */
-static lm_status
-collect_errors(collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
+/*
+ * Of the matrix' rows the mean is subtracted: a correction of the bias removes the mean of an
+ * error, so what counts is how it varies.
+ */
+lm_status
+lm_calibrate_finish(lm_context *ctx, lm_quant_matrix *matrix)
 {
-    const lm_quant *quant = c->quant;
-    lm_gemm full = {
-        .m = args->m,
-        .n = matrix->n,
-        .k = matrix->k,
-        .a = args->a,
-        .lda = args->lda,
-        .packed = matrix->packed,
-        .c = c->out,
-        .ldc = matrix->n,
-        .scratch = c->scratch,
-    };
-    lm_gemm reduced = full;
+    const size_t k = matrix->k;
+    const double rows = (double)matrix->rows;
 
-    reduced.packed = quant->weights.table[matrix->index];
-    reduced.c = c->out + PASS_ROWS * matrix->n;
-    LM_TRY(lm_nn_linear(quant->ctx, lm_model_weights(quant->model)->product, &full));
-    LM_TRY(lm_nn_linear(quant->ctx, quant->weights.product, &reduced));
-    for (size_t i = 0; i < args->m; i++)
-        for (size_t j = 0; j < matrix->n; j++)
-            matrix->error[j] += (double)full.c[i * matrix->n + j] - reduced.c[i * matrix->n + j];
+    for (size_t j = 0; j < k; j++)
+        matrix->centre[j] = (float)(matrix->sum[j] / rows - matrix->centre[j]);
+    for (size_t i = 0; i < k; i++) {
+        LM_TRY(lm_poll(ctx));
+        for (size_t j = 0; j <= i; j++) {
+            double moved = rows * matrix->centre[i] * matrix->centre[j];
+
+            matrix->gram[i * k + j] = (float)(matrix->gram[i * k + j] - moved);
+            matrix->gram[j * k + i] = matrix->gram[i * k + j];
+        }
+    }
     return LM_OK;
 }
-
-static lm_status (*const collects[])(collector *c, lm_quant_matrix *matrix, const lm_gemm *args) = {
-    [LM_COLLECT_INPUTS] = collect_inputs,
-    [LM_COLLECT_GRAMS] = collect_grams,
-    [LM_COLLECT_ERRORS] = collect_errors,
-};
 
 /* ---- The observer ---- */
 
 static lm_status
-collect_rows(collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
+collect_rows(const collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
 {
     lm_gemm part = *args;
 
@@ -119,7 +141,12 @@ collect_rows(collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
         LM_TRY(lm_poll(c->quant->ctx));
         part.m = args->m - row < PASS_ROWS ? args->m - row : PASS_ROWS;
         part.a = args->a + row * args->lda;
-        LM_TRY(c->collect(c, matrix, &part));
+        if (matrix->rows == 0)
+            choose_centre(matrix, &part);
+        collect_inputs(matrix, &part);
+        collect_sample(matrix, &part);
+        LM_TRY(collect_gram(c, matrix, &part));
+        matrix->rows += part.m;
     }
     return LM_OK;
 }
@@ -128,44 +155,12 @@ collect_rows(collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
 static lm_status
 on_gemm(void *opaque, lm_context *ctx, const lm_gemm *args)
 {
-    collector *c = opaque;
+    const collector *c = opaque;
 
     for (size_t i = 0; i < c->quant->count; i++)
         if (c->quant->matrices[i].packed == args->packed)
-            return collect_rows(c, &c->quant->matrices[i], args);
-    return LM_OK;
-}
-
-/* Buffers for the matrix that needs most of each, in one piece of memory. */
-static lm_status
-make_room(collector *c)
-{
-    const lm_quant *quant = c->quant;
-    size_t rows = 0, out = 0, scratch = 0;
-    char *base;
-
-    for (size_t i = 0; i < quant->count; i++) {
-        const lm_quant_matrix *matrix = &quant->matrices[i];
-        const lm_product *products[] = {lm_model_weights(quant->model)->product,
-                                        quant->weights.product};
-
-        rows = matrix->k > rows ? matrix->k : rows;
-        out = matrix->n > out ? matrix->n : out;
-        for (int p = 0; p < 2; p++) {
-            size_t needed = products[p]->scratch_size(PASS_ROWS, matrix->k);
-
-            scratch = needed > scratch ? needed : scratch;
-        }
-    }
-    rows = lm_align_up(rows * PASS_ROWS * sizeof(float));
-    out = lm_align_up(2 * out * PASS_ROWS * sizeof(float));
-    c->memory = lm_alloc(quant->ctx, rows + out + scratch + LM_ALIGNMENT);
-    if (!c->memory)
-        return LM_NO_MEMORY;
-    base = (char *)lm_align_up((uintptr_t)c->memory);
-    c->rows = (float *)base;
-    c->out = (float *)(base + rows);
-    c->scratch = base + rows + out;
+            return c->quant->matrices[i].gram ? collect_rows(c, &c->quant->matrices[i], args)
+                                              : LM_OK;
     return LM_OK;
 }
 
@@ -180,31 +175,42 @@ embed_blocks(lm_context *ctx, lm_session *session, const lm_model *model, const 
     for (size_t i = 0; i < count && counts.tokens < LM_QUANTIZE_MAX_TOKENS; i += BLOCK)
         LM_TRY(lm_embed(ctx, session, model, texts + i, count - i < BLOCK ? count - i : BLOCK,
                         &options, out, &counts));
-    if (tokens)
-        *tokens = counts.tokens;
+    *tokens = counts.tokens;
     return LM_OK;
 }
 
 /* The model with a product of its own, which has the observer. */
-lm_status
-lm_calibrate_pass(lm_quant *quant, lm_session *session, const lm_text *texts, size_t count,
-                  lm_calibrate_what what, uint64_t *tokens)
+static lm_status
+observe(lm_quant *quant, collector *c, lm_session *session, const lm_text *texts, size_t count,
+        float *out, uint64_t *tokens)
 {
-    const lm_model *model = quant->model;
-    collector c = {.quant = quant, .collect = collects[what]};
-    const lm_observer observer = {on_gemm, &c};
-    lm_weights weights = *lm_model_weights(model);
+    const lm_observer observer = {on_gemm, c};
+    lm_weights weights = *lm_model_weights(quant->model);
     lm_product product = *weights.product;
-    lm_model observed = *model;
-    float *out = lm_alloc_array(quant->ctx, BLOCK, (size_t)model->info.dimensions * sizeof *out);
-    lm_status status = out ? make_room(&c) : LM_NO_MEMORY;
+    lm_model observed = *quant->model;
 
     product.observer = &observer;
     weights.product = &product;
     observed.views[LM_SECTION_WEIGHTS] = &weights;
-    if (status == LM_OK)
-        status = embed_blocks(quant->ctx, session, &observed, texts, count, out, tokens);
-    lm_free(quant->ctx, c.memory);
+    return embed_blocks(quant->ctx, session, &observed, texts, count, out, tokens);
+}
+
+lm_status
+lm_calibrate_pass(lm_quant *quant, lm_session *session, const lm_text *texts, size_t count,
+                  uint64_t *tokens)
+{
+    collector c = {.quant = quant};
+    float *out =
+        lm_alloc_array(quant->ctx, BLOCK, (size_t)quant->model->info.dimensions * sizeof *out);
+    size_t widest = 0;
+    lm_status status = LM_NO_MEMORY;
+
+    for (size_t i = 0; i < quant->count; i++)
+        widest = quant->matrices[i].k > widest ? quant->matrices[i].k : widest;
+    c.rows = lm_alloc_array(quant->ctx, PASS_ROWS, widest * sizeof *c.rows);
+    if (out && c.rows)
+        status = observe(quant, &c, session, texts, count, out, tokens);
+    lm_free(quant->ctx, c.rows);
     lm_free(quant->ctx, out);
     return status;
 }

@@ -1,5 +1,5 @@
 /*
- * calibrate.h - statistics of the inputs and of the errors of a model's matrices on texts (private
+ * calibrate.h - statistics of the inputs of a model's matrices on texts (private
  * to quant/).
  */
 #ifndef LM_QUANT_CALIBRATE_H
@@ -7,18 +7,13 @@
 
 #include "quant/matrices.h"
 
-/* What to gather; of each matrix's fields, but `gram`, from nothing. */
-typedef enum lm_calibrate_what {
-    LM_COLLECT_INPUTS, /* rows, sum, absmax */
-    LM_COLLECT_GRAMS,  /* gram, added to, where one is wanted; needs rows and sum */
-    LM_COLLECT_ERRORS, /* error, of the matrix as it is stored */
-} lm_calibrate_what;
-
 /*
- * Embed the texts by the fp32 model until they have LM_QUANTIZE_MAX_TOKENS tokens; *tokens, which
- * may be NULL, receives the number of tokens read.
+ * Embed the texts by the fp32 model until they have LM_QUANTIZE_MAX_TOKENS tokens, and gather from
+ * the inputs of all matrices that have a `gram`; *tokens receives the number of tokens read.
  */
 lm_status lm_calibrate_pass(lm_quant *quant, lm_session *session, const lm_text *texts,
-                            size_t count, lm_calibrate_what what, uint64_t *tokens);
+                            size_t count, uint64_t *tokens);
+/* Makes the whole of `gram` from what passes left, which saw some rows. */
+lm_status lm_calibrate_finish(lm_context *ctx, lm_quant_matrix *matrix);
 
 #endif

@@ -69,7 +69,7 @@ lm_cholesky(lm_context *ctx, float *a, size_t n, bool *definite)
             if (!solve_row(a, n, row, first, end))
                 return LM_OK;
         if (end < n)
-            LM_TRY(lm_blas_sgemm(&update));
+            LM_TRY(lm_blas_lower(&update));
     }
     *definite = true;
     return LM_OK;
@@ -152,24 +152,37 @@ factorize(const rounding *r)
     return LM_OK;
 }
 
-/* Columns first … end − 1 of one row, last to first; `corner` holds L of the block, by columns. */
+/* Without a call of the C library, of which each number would take several. */
+static int
+nearest_code(float value)
+{
+    value = value > -LM_INT8_GREATEST ? value : -LM_INT8_GREATEST;
+    return (int)lrintf(value < LM_INT8_GREATEST ? value : LM_INT8_GREATEST);
+}
+
+/*
+ * Columns first … end − 1 of one row, last to first; `corner` holds L of the block, with zeros
+ * above its diagonal: so that all columns can be added to, a number of them that the compiler
+ * knows.
+ */
 static void
 round_row(const rounding *r, size_t row, size_t first, size_t end, const float *corner)
 {
-    const float *w = r->w + row * r->k, *terms = r->terms + row * BLOCK;
-    float *errors = r->errors + row * r->k;
+    const float *w = r->w + row * r->k;
+    float *errors = r->errors + row * r->k, terms[BLOCK];
     float scale = r->scales[row], inverse = scale > 0 ? 1 / scale : 0;
 
-    for (size_t j = end; j-- > first;) {
-        const float *below = corner + (j - first) * BLOCK;
-        float term = terms[j - first], value = w[r->order[j].index], code;
+    memcpy(terms, r->terms + row * BLOCK, sizeof terms);
+    for (size_t j = end - first; j-- > 0;) {
+        const float *before = corner + j * BLOCK;
+        const size_t column = r->order[first + j].index;
+        int code = nearest_code((w[column] + terms[j] / before[j]) * inverse);
+        float error = w[column] - (float)code * scale;
 
-        for (size_t i = j + 1; i < end; i++)
-            term += errors[i] * below[i - first];
-        code = nearbyintf((value + term / below[j - first]) * inverse);
-        code = fminf(fmaxf(code, -LM_INT8_GREATEST), LM_INT8_GREATEST);
-        r->codes[row * r->k + r->order[j].index] = (int8_t)code;
-        errors[j] = value - code * scale;
+        r->codes[row * r->k + column] = (int8_t)code;
+        errors[first + j] = error;
+        for (size_t i = 0; i < BLOCK; i++)
+            terms[i] += error * before[i];
     }
 }
 
@@ -177,7 +190,7 @@ round_row(const rounding *r, size_t row, size_t first, size_t end, const float *
 static lm_status
 round_columns(const rounding *r)
 {
-    float corner[BLOCK * BLOCK];
+    float corner[BLOCK * BLOCK] = {0};
     size_t k = r->k;
 
     for (size_t first = (k - 1) / BLOCK * BLOCK;; first -= BLOCK) {
@@ -200,8 +213,8 @@ round_columns(const rounding *r)
         if (end < k)
             LM_TRY(lm_blas_sgemm(&behind));
         for (size_t j = first; j < end; j++)
-            for (size_t i = j; i < end; i++)
-                corner[(j - first) * BLOCK + i - first] = r->factor[i * k + j];
+            memcpy(corner + (j - first) * BLOCK, r->factor + j * k + first,
+                   (j - first + 1) * sizeof *corner);
         for (size_t row = 0; row < r->n; row++)
             round_row(r, row, first, end, corner);
         if (first == 0)

@@ -1,7 +1,6 @@
 /*
  * matrices.c - what is quantised and where it goes. The fp32 weights are read out of their packed
- * form by a product with the unit matrix, which is exact; so files are read once only, for the int8
- * model, and no kernel needs to unpack.
+ * form, so files are read once only, for the int8 model.
  */
 #include "quant/matrices.h"
 
@@ -9,9 +8,6 @@
 #include <string.h>
 
 #include "base/size.h"
-
-/* Rows of the unit matrix in one product. */
-#define UNIT_ROWS ((size_t)64)
 
 /* An int8 model by plain rounding, in memory of its own. */
 static lm_status
@@ -46,10 +42,11 @@ make_matrix(lm_quant *quant, const lm_weight_target *target, size_t index, lm_qu
         .bias_correction = lm_arena_zero(&quant->arena, target->rows * sizeof(float)),
         .sum = lm_arena_zero(&quant->arena, target->width * sizeof(double)),
         .absmax = lm_arena_zero(&quant->arena, target->width * sizeof(float)),
-        .error = lm_arena_zero(&quant->arena, target->rows * sizeof(double)),
+        .centre = lm_arena_array(&quant->arena, target->width, sizeof(float)),
+        .sample_step = 1,
     };
     if (!matrix->scales || !matrix->smooth_scale || !matrix->bias_correction || !matrix->sum ||
-        !matrix->absmax || !matrix->error)
+        !matrix->absmax || !matrix->centre)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < matrix->k; i++)
         matrix->smooth_scale[i] = 1;
@@ -166,53 +163,6 @@ lm_quant_store(lm_quant *quant, const lm_quant_matrix *matrix)
 
 /* ---- Values ---- */
 
-/* Some columns of W, by as many rows of the unit matrix. */
-static void
-multiply_unit(const lm_quant *quant, const lm_quant_matrix *matrix, size_t first, size_t count,
-              float *unit, float *columns, float *values)
-{
-    const lm_product *product = lm_model_weights(quant->model)->product;
-    const lm_gemm args = {
-        .m = count,
-        .n = matrix->n,
-        .k = matrix->k,
-        .a = unit,
-        .lda = matrix->k,
-        .packed = matrix->packed,
-        .c = columns,
-        .ldc = matrix->n,
-    };
-
-    memset(unit, 0, count * matrix->k * sizeof *unit);
-    for (size_t i = 0; i < count; i++)
-        unit[i * matrix->k + first + i] = 1;
-    product->gemm(&args);
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < matrix->n; j++)
-            values[j * matrix->k + first + i] = columns[i * matrix->n + j];
-}
-
-static lm_status
-unpack_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *values)
-{
-    lm_context *ctx = quant->ctx;
-    float *unit = lm_alloc_array(ctx, UNIT_ROWS, matrix->k * sizeof *unit);
-    float *columns = lm_alloc_array(ctx, UNIT_ROWS, matrix->n * sizeof *columns);
-    lm_status status = unit && columns ? LM_OK : LM_NO_MEMORY;
-
-    for (size_t first = 0; first < matrix->k && status == LM_OK; first += UNIT_ROWS) {
-        size_t left = matrix->k - first;
-
-        status = lm_poll(ctx);
-        if (status == LM_OK)
-            multiply_unit(quant, matrix, first, left < UNIT_ROWS ? left : UNIT_ROWS, unit, columns,
-                          values);
-    }
-    lm_free(ctx, unit);
-    lm_free(ctx, columns);
-    return status;
-}
-
 /* A matrix that no image has was kept when the int8 model was filled. */
 lm_status
 lm_quant_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *values)
@@ -221,7 +171,8 @@ lm_quant_values(const lm_quant *quant, const lm_quant_matrix *matrix, float *val
         memcpy(values, matrix->spare, matrix->n * matrix->k * sizeof *values);
         return LM_OK;
     }
-    return unpack_values(quant, matrix, values);
+    return lm_unpack(quant->ctx, lm_model_weights(quant->model)->kernels, LM_PRECISION_F32,
+                     matrix->packed, matrix->n, matrix->k, values);
 }
 
 /* ---- Life ---- */

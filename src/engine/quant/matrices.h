@@ -7,6 +7,9 @@
 
 #include "quant/quantize.h"
 
+/* Rows of a matrix' inputs that are kept, at most: half of those of the texts that ship. */
+#define LM_QUANT_SAMPLE ((size_t)2560)
+
 /* The product is (codes · scales) · (x · smooth_scale) + bias_correction, near W · x. */
 typedef struct lm_quant_matrix {
     size_t index;           /* in the weights' tables */
@@ -18,12 +21,15 @@ typedef struct lm_quant_matrix {
     float *smooth_scale;    /* (K) */
     float *bias_correction; /* (N) */
 
-    /* What lm_calibrate_pass found. */
+    /* What lm_calibrate_pass found, where `gram` is not NULL. */
     uint64_t rows;
     double *sum;   /* (K): of x */
     float *absmax; /* (K): greatest |x| */
-    float *gram;   /* (K, K): sum of (x − mean)(x − mean)ᵀ; NULL: not wanted */
-    double *error; /* (N): sum of what the fp32 product gives more than the int8 one */
+    float *gram; /* (K, K): sum of (x − mean)(x − mean)ᵀ; until finished, about `centre`, its
+                    lower half */
+    float *centre; /* (K) */
+    float *sample; /* (LM_QUANT_SAMPLE, K): some x */
+    size_t sample_rows, sample_step;
 } lm_quant_matrix;
 
 typedef struct lm_quant {

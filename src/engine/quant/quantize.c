@@ -15,8 +15,8 @@
 /* One in HOLD_OUT of the caller's texts is held out for measuring. */
 #define HOLD_OUT 5
 
-/* Of Gram matrices, where the caller does not say. */
-#define DEFAULT_MEMORY ((size_t)256 << 20)
+/* Of Gram matrices and samples, where the caller does not say. */
+#define DEFAULT_MEMORY ((size_t)320 << 20)
 
 /* The texts of one call. */
 typedef struct text_sets {
@@ -87,8 +87,9 @@ choose_smooth_scales(lm_quant_matrix *matrix, const float *values, float *sizes)
     float input = greatest(matrix->absmax, k) * LEAST, weight;
 
     memset(sizes, 0, k * sizeof *sizes);
-    for (size_t i = 0; i < matrix->n * k; i++)
-        sizes[i % k] = fmaxf(sizes[i % k], fabsf(values[i]));
+    for (size_t i = 0; i < matrix->n; i++, values += k)
+        for (size_t j = 0; j < k; j++)
+            sizes[j] = fabsf(values[j]) > sizes[j] ? fabsf(values[j]) : sizes[j];
     weight = greatest(sizes, k) * LEAST;
     if (!(input > 0 && input < FLT_MAX && weight > 0))
         return;
@@ -110,16 +111,93 @@ apply_smooth_scales(const lm_quant_matrix *matrix, float *values)
             matrix->gram[i * k + j] *= matrix->smooth_scale[i] * matrix->smooth_scale[j];
 }
 
-/* By the Gram matrix where the texts gave one; a matrix that they do not reach is only rounded. */
+/*
+ * The mean of what coding takes off the sample's inputs, by column; `row` has room for two. It is
+ * drawn to 0 by the part of its square that chance alone gives a sample: a mean of errors is the
+ * same in all rows, so chance in it would not average out where rows are pooled.
+ */
+static lm_status
+measure_coding(lm_context *ctx, const lm_quant_matrix *matrix, float *row, double *lost,
+               double *squares)
+{
+    const size_t k = matrix->k;
+    const double rows = (double)matrix->sample_rows;
+
+    for (size_t i = 0; i < matrix->sample_rows; i++) {
+        LM_TRY(lm_poll(ctx));
+        for (size_t j = 0; j < k; j++)
+            row[j] = matrix->sample[i * k + j] * matrix->smooth_scale[j];
+        lm_int8_read(row, k, row + k);
+        for (size_t j = 0; j < k; j++) {
+            double error = row[j] - row[k + j];
+
+            lost[j] += error / rows;
+            squares[j] += error * error / rows;
+        }
+    }
+    for (size_t j = 0; j < k; j++) {
+        double square = lost[j] * lost[j], chance = (squares[j] - square) / rows;
+
+        lost[j] *= square > chance ? 1 - chance / square : 0;
+    }
+    return LM_OK;
+}
+
+/* The mean error of an output, whose weights are `w`. */
+static double
+output_error(const lm_quant_matrix *matrix, const float *w, size_t row, const double *lost)
+{
+    const int8_t *codes = matrix->codes + row * matrix->k;
+    double sum = 0;
+
+    for (size_t j = 0; j < matrix->k; j++) {
+        double code = (double)codes[j] * matrix->scales[row];
+        double mean = matrix->sum[j] / (double)matrix->rows * matrix->smooth_scale[j];
+
+        sum += (w[j] - code) * mean + code * lost[j];
+    }
+    return sum;
+}
+
+/*
+ * Removes the mean of the codes' error from each output (bias correction; Nagel et al. 2019). Sums
+ * are linear, so means of the inputs are enough, and no product is made twice: that of the weights'
+ * error with all inputs, and that of the codes with what the coding of inputs takes off. For this
+ * a sample does: it lacks the part 1 / rows of what differs from row to row.
+ */
+static lm_status
+correct_biases(lm_context *ctx, lm_quant_matrix *matrix, const float *values)
+{
+    const size_t k = matrix->k;
+    double *lost = lm_alloc_zero(ctx, 2 * k * sizeof *lost);
+    float *row = lm_alloc_array(ctx, k, 2 * sizeof *row);
+    lm_status status = LM_NO_MEMORY;
+
+    if (lost && row)
+        status = measure_coding(ctx, matrix, row, lost, lost + k);
+    for (size_t i = 0; i < matrix->n && status == LM_OK; i++) {
+        double sum = output_error(matrix, values + i * k, i, lost);
+
+        /* Where the codes cannot follow, an input is beyond float: no correction helps. */
+        matrix->bias_correction[i] = isfinite((float)sum) ? (float)sum : 0;
+    }
+    lm_free(ctx, lost);
+    lm_free(ctx, row);
+    return status;
+}
+
+/* By what the texts showed; a matrix that they do not reach is only rounded. */
 static lm_status
 quantize_values(lm_quant *quant, lm_quant_matrix *matrix, float *values, float *sizes)
 {
     LM_TRY(lm_quant_values(quant, matrix, values));
-    if (matrix->gram) {
+    if (matrix->rows > 0) {
+        LM_TRY(lm_calibrate_finish(quant->ctx, matrix));
         choose_smooth_scales(matrix, values, sizes);
         apply_smooth_scales(matrix, values);
         LM_TRY(lm_gptq_round(quant->ctx, matrix->n, matrix->k, values, matrix->gram, matrix->codes,
                              matrix->scales));
+        LM_TRY(correct_biases(quant->ctx, matrix, values));
     } else
         LM_TRY(lm_quantize_matrix(quant->ctx, values, matrix->n, matrix->k, matrix->codes,
                                   matrix->scales));
@@ -140,7 +218,16 @@ quantize_matrix(lm_quant *quant, lm_quant_matrix *matrix)
     return status;
 }
 
-/* Zeroed Gram matrices from `first` on, as many as the memory holds, one at least; *end is next. */
+/* Room for what is gathered of the inputs of a matrix; without any, and with a packed form. */
+static lm_status
+open_matrix(lm_context *ctx, lm_quant_matrix *matrix)
+{
+    matrix->gram = lm_alloc_zero(ctx, matrix->k * matrix->k * sizeof *matrix->gram);
+    matrix->sample = lm_alloc_array(ctx, LM_QUANT_SAMPLE, matrix->k * sizeof *matrix->sample);
+    return matrix->gram && matrix->sample ? LM_OK : LM_NO_MEMORY;
+}
+
+/* That room from `first` on, for as many as the memory holds, one at least; *end is next. */
 static lm_status
 open_group(lm_quant *quant, size_t memory, size_t first, size_t *end)
 {
@@ -148,15 +235,13 @@ open_group(lm_quant *quant, size_t memory, size_t first, size_t *end)
 
     for (*end = first; *end < quant->count; ++*end) {
         lm_quant_matrix *matrix = &quant->matrices[*end];
-        size_t bytes = matrix->k * matrix->k * sizeof(float);
+        size_t bytes = matrix->k * (matrix->k + LM_QUANT_SAMPLE) * sizeof(float);
 
-        if (matrix->rows == 0)
+        if (matrix->spare)
             continue;
         if (used > 0 && used + bytes > memory)
             break;
-        matrix->gram = lm_alloc_zero(quant->ctx, bytes);
-        if (!matrix->gram)
-            return LM_NO_MEMORY;
+        LM_TRY(open_matrix(quant->ctx, matrix));
         used += bytes;
     }
     return LM_OK;
@@ -166,46 +251,30 @@ static void
 close_group(lm_quant *quant, size_t first, size_t end)
 {
     for (size_t i = first; i < end; i++) {
-        lm_free(quant->ctx, quant->matrices[i].gram);
-        quant->matrices[i].gram = NULL;
+        lm_quant_matrix *matrix = &quant->matrices[i];
+
+        lm_free(quant->ctx, matrix->gram);
+        lm_free(quant->ctx, matrix->sample);
+        matrix->gram = matrix->sample = NULL;
     }
 }
 
-/* A pass over the texts for as many matrices as their Gram matrices have memory. */
+/* A pass over the texts for as many matrices as what it gathers of them has memory. */
 static lm_status
-quantize_groups(lm_quant *quant, lm_session *session, const text_sets *sets, size_t memory)
+quantize_groups(lm_quant *quant, lm_session *session, const text_sets *sets, size_t memory,
+                uint64_t *tokens)
 {
     for (size_t first = 0, end; first < quant->count; first = end) {
         lm_status status = open_group(quant, memory, first, &end);
 
         if (status == LM_OK)
-            status =
-                lm_calibrate_pass(quant, session, sets->texts, sets->count, LM_COLLECT_GRAMS, NULL);
+            status = lm_calibrate_pass(quant, session, sets->texts, sets->count, tokens);
         for (size_t i = first; i < end && status == LM_OK; i++) {
             status = quantize_matrix(quant, &quant->matrices[i]);
             lm_progress(quant->ctx, i + 1, quant->count);
         }
         close_group(quant, first, quant->count);
         LM_TRY(status);
-    }
-    return LM_OK;
-}
-
-/* Removes the mean of the codes' error from each output (bias correction; Nagel et al. 2019). */
-static lm_status
-correct_biases(lm_quant *quant, lm_session *session, const text_sets *sets)
-{
-    LM_TRY(lm_calibrate_pass(quant, session, sets->texts, sets->count, LM_COLLECT_ERRORS, NULL));
-    for (size_t i = 0; i < quant->count; i++) {
-        lm_quant_matrix *matrix = &quant->matrices[i];
-
-        for (size_t j = 0; j < matrix->n && matrix->rows > 0; j++) {
-            double mean = matrix->error[j] / (double)matrix->rows;
-
-            /* Where the codes cannot follow, an input is beyond float: no correction helps. */
-            matrix->bias_correction[j] = isfinite(mean) ? (float)mean : 0;
-        }
-        LM_TRY(lm_quant_store(quant, matrix));
     }
     return LM_OK;
 }
@@ -221,11 +290,9 @@ run(lm_quant *quant, lm_session *session, const lm_source *source,
         LM_TRY(split_texts(quant->ctx, &quant->arena, options, &sets));
     else
         LM_TRY(take_shipped(&quant->arena, &sets));
-    LM_TRY(lm_calibrate_pass(quant, session, sets.texts, sets.count, LM_COLLECT_INPUTS,
-                             &report->tokens));
     LM_TRY(quantize_groups(quant, session, &sets,
-                           options && options->memory ? options->memory : DEFAULT_MEMORY));
-    LM_TRY(correct_biases(quant, session, &sets));
+                           options && options->memory ? options->memory : DEFAULT_MEMORY,
+                           &report->tokens));
     report->texts = sets.count;
     report->matrices = quant->count;
     return lm_fidelity_measure(quant->ctx, session, quant->model, &quant->reduced, sets.held_out,

@@ -18,7 +18,7 @@ typedef struct lm_quantize_options {
      */
     const lm_text *texts;
     size_t count;
-    size_t memory; /* bytes for statistics of inputs at a time; 0: 256 MB */
+    size_t memory; /* bytes for statistics of inputs at a time; 0: 320 MB */
 } lm_quantize_options;
 
 typedef struct lm_quantize_report {
@@ -35,7 +35,7 @@ typedef struct lm_quantize_report {
  * is read once. The same texts give the same bytes on one machine. options may be NULL.
  *
  * Memory beyond the file: an int8 image of the model, options->memory or what the widest matrix
- * needs (4 K² bytes twice and 8 N K), and the session's. Polls cancel.
+ * needs (4 K² bytes twice, 10240 K and 8 N K), and the session's. Polls cancel.
  */
 lm_status lm_quantize(lm_context *ctx, lm_session *session, const lm_model *model,
                       const lm_source *source, const lm_quantize_options *options, lm_buffer *file,
