@@ -47,6 +47,7 @@ FROM unnest('{Ada,Bo,Cy,Di}'::text[]) a, unnest('{met,left,saw}'::text[]) verb, 
 WHERE (verb = 'met') = (b IN ('Ada', 'Bo'));
 CALL lmtext.train('ly_tags', 'SELECT tokens, tags FROM sentence, generate_series(1, 4)',
                   '{"method": "layers", "task": "tagging", "layers": [{"embedding": 12}, {"bigru": 12}, {"linear": 3}, {"crf": true}], "epochs": 10, "learning_rate": 0.03}');
+SELECT metrics ->> 'held_out_accuracy' AS accuracy, metrics ->> 'held_out_f1' AS f1 FROM lmtext.models WHERE name = 'ly_tags';
 SELECT token, tag, start, stop, score > 0.7 AS sure FROM lmtext.tag('Di met Bo', 'ly_tags');
 SELECT entity, label FROM lmtext.entities('Cy left Rome', 'ly_tags');
 SELECT lmtext.classify('Cy left Rome', 'ly_tags');

@@ -541,6 +541,7 @@ layers_fit(void *training, const lm_train_watch *watch)
     t->fit.store = &t->store;
     t->fit.data = &t->data;
     t->fit.targets = t->data.labels.y;
+    t->fit.names = t->settings.labels;
     order = lm_arena_array(&t->arena, t->data.rows, sizeof *order);
     if (!order)
         return LM_NO_MEMORY;

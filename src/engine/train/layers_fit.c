@@ -248,6 +248,38 @@ row_bytes(void *self, size_t row)
 
 #define MEASURED 64 /* rows at a time */
 
+/* The tags of a text, as they are wanted and as they were found. */
+static lm_status
+add_tags(lm_layers_fit *fit, const int32_t *wanted, const int32_t *found, size_t count)
+{
+    lm_text *tags = lm_alloc_array(fit->ctx, 2 * count + 1, sizeof *tags);
+    lm_status status;
+
+    if (!tags)
+        return LM_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        tags[i] = (lm_text){fit->names[wanted[i]], strlen(fit->names[wanted[i]])};
+        tags[count + i] = (lm_text){fit->names[found[i]], strlen(fit->names[found[i]])};
+    }
+    status = lm_entities_add(fit->entities, tags, tags + count, count);
+    lm_free(fit->ctx, tags);
+    return status;
+}
+
+/* F1 of entities, micro-averaged; NaN where there is none. */
+static lm_status
+finish_entities(lm_layers_fit *fit, lm_measures *measures)
+{
+    lm_label_score *scores = NULL;
+    lm_averages averages;
+    size_t count = 0;
+
+    LM_TRY(lm_entities_scores(fit->entities, &scores, &count, &averages));
+    lm_free(fit->ctx, scores);
+    lm_measures_add(measures, "f1", count > 0 ? averages.micro.f1 : (double)NAN);
+    return LM_OK;
+}
+
 /* How many are right; of a net with a CRF by the best labels together. */
 static lm_status
 count_right(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, size_t *right,
@@ -267,19 +299,21 @@ count_right(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, siz
                                found + batch->offsets[b]);
     for (size_t i = 0; status == LM_OK && i < rows; i++)
         *right += found[i] == wanted[i];
+    for (size_t b = 0; status == LM_OK && !fit->net->by_text && b < batch->texts; b++)
+        status = add_tags(fit, wanted + batch->offsets[b], found + batch->offsets[b],
+                          batch->offsets[b + 1] - batch->offsets[b]);
     *all += rows;
     lm_free(fit->ctx, found);
     return status;
 }
 
 static lm_status
-measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
+measure_rows(lm_layers_fit *fit, const size_t *rows, size_t count, lm_measures *measures)
 {
-    lm_layers_fit *fit = self;
     size_t right = 0, all = 0;
     double weight;
 
-    LM_TRY(weight_of(self, rows, count, &weight));
+    LM_TRY(weight_of(fit, rows, count, &weight));
     for (size_t first = 0; first < count; first += MEASURED) {
         const size_t some = count - first < MEASURED ? count - first : MEASURED;
         lm_net_batch batch;
@@ -293,7 +327,22 @@ measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
     }
     if (all > 0)
         lm_measures_add(measures, "accuracy", (double)right / (double)all);
-    return LM_OK;
+    return fit->entities ? finish_entities(fit, measures) : LM_OK;
+}
+
+static lm_status
+measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
+{
+    lm_layers_fit *fit = self;
+    lm_status status = LM_OK;
+
+    if (!fit->net->by_text)
+        status = lm_entities_create(fit->ctx, NULL, &fit->entities);
+    if (status == LM_OK)
+        status = measure_rows(fit, rows, count, measures);
+    lm_entities_free(fit->entities);
+    fit->entities = NULL;
+    return status;
 }
 
 lm_network

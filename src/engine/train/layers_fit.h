@@ -4,6 +4,7 @@
 #ifndef LM_TRAIN_LAYERS_FIT_H
 #define LM_TRAIN_LAYERS_FIT_H
 
+#include "metrics/entities.h"
 #include "net/store.h"
 #include "optim/loss.h"
 #include "optim/network.h"
@@ -14,7 +15,9 @@ typedef struct lm_layers_fit {
     const lm_net *net;
     lm_net_store *store;
     lm_layers_data *data;
-    const int32_t *targets; /* labels of rows or of tokens */
+    const int32_t *targets;   /* labels of rows or of tokens */
+    const char *const *names; /* of labels */
+    lm_entities *entities;    /* of a measure of tags */
     lm_cross_entropy_options loss;
     /* Of a batch; they grow. */
     lm_buffer ids, offsets, numbers, order, steps, wanted, values, room, crf;
