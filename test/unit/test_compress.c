@@ -249,6 +249,160 @@ left_out(void)
     lm_arena_free(&arena);
 }
 
+/* ---- A small file ---- */
+
+enum { SMALL = 136 }; /* stretches of 64, 8 and 64 bytes */
+
+static void
+make_small(lm_context *ctx, lm_buffer *coded)
+{
+    static char plain[SMALL];
+    const lm_coded_part parts[] = {{64, 1, NULL}, {8, 0, NULL}, {64, 4, NULL}};
+    fake_source fake = {.count = 0};
+    const lm_source source = fake_open(&fake);
+
+    for (int i = 0; i < SMALL; i++)
+        plain[i] = (char)(i % 5);
+    fake_add_bytes(&fake, "a.safetensors", plain, SMALL);
+    CHECK_OK(ctx, lm_coded_write(ctx, &source, "a.safetensors", parts, 3, coded));
+}
+
+/* Its name, its size, and the first bytes, with `room` in the arena's first block. */
+static lm_status
+open_small(const lm_buffer *coded, size_t room, fake_memory *memory, int fail_read)
+{
+    const int fail_at = memory->fail_at;
+    fake_source fake = {.count = 0};
+    const lm_source below = fake_open(&fake);
+    lm_coded_files files;
+    const char *holder;
+    lm_source source;
+    lm_context ctx;
+    lm_arena arena;
+    lm_status status;
+    uint64_t size;
+    char bytes[64];
+    bool found;
+
+    fake_add_bytes(&fake, "a.safetensors.coded", coded->data, coded->size);
+    memory->fail_at = 0;
+    fake_context(&ctx, memory);
+    lm_arena_init(&arena, &ctx);
+    CHECK(fake_fill_arena(&arena, room));
+    memory->calls = 0;
+    memory->fail_at = fail_at;
+    fake.fail_at = fail_read;
+    source = lm_coded_source(&files, &arena, &below);
+    status = lm_coded_name(&ctx, &arena, &below, "a.safetensors", &holder);
+    if (status == LM_OK)
+        status = source.stat(&ctx, source.opaque, "a.safetensors", &found, &size);
+    if (status == LM_OK)
+        status = source.read(&ctx, source.opaque, "a.safetensors", 0, bytes, sizeof bytes);
+    lm_arena_free(&arena);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+static void
+small_faults(void)
+{
+    lm_status status = LM_CANCELLED;
+    fake_memory memory;
+    lm_context ctx;
+    lm_buffer coded;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&coded, &ctx);
+    make_small(&ctx, &coded);
+    for (size_t room = 0; room < 512; room += 16) {
+        status = LM_NO_MEMORY;
+        for (int at = 1; status == LM_NO_MEMORY; at++) {
+            memory = (fake_memory){.fail_at = at};
+            status = open_small(&coded, room, &memory, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+    status = LM_CANCELLED;
+    for (int at = 1; status == LM_CANCELLED; at++) {
+        memory = (fake_memory){.stop_at = at};
+        status = open_small(&coded, 0, &memory, 0);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    status = LM_IO_ERROR;
+    for (int at = 1; status == LM_IO_ERROR; at++) {
+        memory = (fake_memory){.fail_at = 0};
+        status = open_small(&coded, 0, &memory, at);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+    lm_buffer_free(&coded);
+}
+
+/* Numbers of the directory: of the head, of a stretch, of a block. */
+static void
+small_damage(void)
+{
+    enum { SIZE = 8, COUNT = 16, BYTES = 24, STRIDE = 32, LAST_BYTES = 56, BLOCK = 72 };
+    static const struct {
+        size_t at;
+        uint64_t value;
+    } cases[] = {{SIZE, 1},       {COUNT, 0},       {COUNT, (uint64_t)1 << 40},
+                 {BYTES, 0},      {BYTES, 1000},    {STRIDE, 3},
+                 {STRIDE, 16},    {LAST_BYTES, 62}, {BYTES, 48},
+                 {BLOCK, 0},      {BLOCK, 60000},   {BLOCK, UINT32_MAX},
+                 {LAST_BYTES, 60}};
+    const uint64_t much = (uint64_t)1 << 40;
+    fake_memory memory = {.fail_at = 0};
+    lm_context ctx;
+    lm_buffer coded;
+
+    lm_context_init(&ctx);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        lm_buffer_init(&coded, &ctx);
+        make_small(&ctx, &coded);
+        memcpy(coded.data + cases[i].at, &cases[i].value, sizeof cases[i].value);
+        CHECK_EQ_INT(open_small(&coded, 0, &memory, 0), LM_BAD_MODEL);
+        lm_buffer_free(&coded);
+    }
+    lm_buffer_init(&coded, &ctx);
+    make_small(&ctx, &coded);
+    memcpy(coded.data + SIZE, &much, sizeof much);
+    memcpy(coded.data + BYTES, &much, sizeof much);
+    CHECK_EQ_INT(open_small(&coded, 0, &memory, 0), LM_BAD_MODEL);
+    lm_buffer_free(&coded);
+}
+
+/* One that is another when it is looked at again; reads behind its end. */
+static void
+small_changes(void)
+{
+    fake_source fake = {.count = 0};
+    const lm_source below = fake_open(&fake);
+    lm_coded_files files;
+    lm_source source;
+    lm_context ctx;
+    lm_arena arena;
+    lm_buffer coded;
+    uint64_t size;
+    char byte;
+    bool found;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    lm_buffer_init(&coded, &ctx);
+    make_small(&ctx, &coded);
+    fake_add_bytes(&fake, "a.safetensors.coded", coded.data, coded.size);
+    source = lm_coded_source(&files, &arena, &below);
+    CHECK_OK(&ctx, source.stat(&ctx, source.opaque, "a.safetensors", &found, &size));
+    CHECK_EQ_INT(size, SMALL);
+    CHECK_EQ_INT(source.read(&ctx, source.opaque, "a.safetensors", SMALL + 1, &byte, 0),
+                 LM_BAD_MODEL);
+    fake.files[0].size--;
+    CHECK_EQ_INT(source.stat(&ctx, source.opaque, "a.safetensors", &found, &size), LM_IO_ERROR);
+    CHECK(!lm_coded_is(".coded") && !lm_coded_is("a.safetensors.codex") && lm_coded_is("a.coded"));
+    lm_arena_free(&arena);
+    lm_buffer_free(&coded);
+}
+
 /* ---- Models ---- */
 
 /* The folder with int8 matrices beside its files. */
@@ -409,8 +563,15 @@ faults(void)
 }
 
 static const unit_case cases[] = {
-    {"planes", planes}, {"long codes", long_codes}, {"damaged planes", damaged_planes},
-    {"files", files},   {"left out", left_out},     {"models", models},
+    {"planes", planes},
+    {"long codes", long_codes},
+    {"damaged planes", damaged_planes},
+    {"files", files},
+    {"left out", left_out},
+    {"models", models},
+    {"small faults", small_faults},
+    {"small damage", small_damage},
+    {"small changes", small_changes},
     {"faults", faults},
 };
 

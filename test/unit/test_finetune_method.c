@@ -299,6 +299,7 @@ static const life lives[] = {
     {"classification", "distill", "bert-regression", "T", SMALL, LM_UNSUPPORTED, ""},
     {"classification", "distill", "bert-multi-label", "T", SMALL, LM_UNSUPPORTED, ""},
     {"classification", "distill", "albert-sequence", "T", SMALL, LM_UNSUPPORTED, ""},
+    {"masked_language_model", "finetune", "qwen3", "T", SMALL, LM_UNSUPPORTED, ""},
     {"classification", "distill", "bert-sequence", "TX", SMALL, LM_BAD_ARGUMENT, ""},
     {"classification", "distill", "bert-sequence", "T", SMALL "layers=1000", LM_BAD_ARGUMENT,
      "layers"},

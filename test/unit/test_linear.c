@@ -8,6 +8,7 @@
 #include "fake.h"
 #include "model/head.h"
 #include "train/softmax.h"
+#include "train/outcome.h"
 #include "unit.h"
 
 enum { ROWS = 60, WIDTH = 3, LABELS = 3 };
@@ -209,7 +210,29 @@ methods_are_found(void)
     }
 }
 
+/* Vectors of length 1, and those that have none; more than any memory holds. */
+static void
+vectors_of_rows(void)
+{
+    static const float rows[] = {3, 4, 0, 0, INFINITY, 1};
+    lm_context ctx;
+    lm_train_vectors vectors = {.width = 2};
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, lm_train_vectors_add(&ctx, &vectors, rows, 0));
+    CHECK_OK(&ctx, lm_train_vectors_add(&ctx, &vectors, rows, 2));
+    CHECK_OK(&ctx, lm_train_vectors_normalize(&ctx, &vectors));
+    CHECK_NEAR((double)vectors.values[0], 0.6, 1e-7);
+    CHECK_NEAR((double)vectors.values[3], 0, 0);
+    CHECK_OK(&ctx, lm_train_vectors_add(&ctx, &vectors, rows + 4, 1));
+    CHECK_EQ_INT(lm_train_vectors_normalize(&ctx, &vectors), LM_BAD_ARGUMENT);
+    CHECK_STR(ctx.error.message, "vector of row 2 cannot be trained on");
+    CHECK_EQ_INT(lm_train_vectors_add(&ctx, &vectors, rows, SIZE_MAX / 4), LM_TOO_LARGE);
+    lm_free(&ctx, vectors.values);
+}
+
 static const unit_case cases[] = {
+    {"vectors of rows", vectors_of_rows},
     {"linear learns rows in batches", rows_in_batches},
     {"linear lacks labels", lacking_labels},
     {"linear survives lack of memory", survives_no_memory},
