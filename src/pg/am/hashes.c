@@ -253,7 +253,7 @@ add_to_used(lmtext_store *store, const hash_entry *entry)
 
     if (!done.closed)
         return done;
-    lmtext_meta_read(store->index, &store->meta);
+    lmtext_store_refresh(store);
     return add_entry(store, entry, false);
 }
 
@@ -278,7 +278,7 @@ lmtext_hashes_add(lmtext_store *store, lm_hash128 hash, uint64 item)
     added done;
 
     if (store->meta.buckets == InvalidBlockNumber)
-        lmtext_meta_read(store->index, &store->meta);
+        lmtext_store_refresh(store);
     if (store->meta.buckets == InvalidBlockNumber)
         lmtext_meta_set_buckets(store, make_buckets(store, 1, true, InvalidBlockNumber));
     done = add_to_used(store, &entry);
@@ -512,7 +512,7 @@ lmtext_hashes_build(lmtext_store *store, double rows)
 
     if (!ConditionalLockPage(store->index, 0, ExclusiveLock))
         return;
-    lmtext_meta_read(store->index, &store->meta);
+    lmtext_store_refresh(store);
     if (store->meta.buckets == used) {
         store->meta.buckets = other_table(store, used, buckets_for(rows));
         add_all_rows(store);

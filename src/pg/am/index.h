@@ -291,6 +291,8 @@ void lmtext_store_begin(Relation index, const lmtext_begin *begin, bool building
 uint64 lmtext_meta_build(Relation index);
 /* Opened once more, in the memory that it was opened in. */
 void lmtext_store_reopen(lmtext_store *store);
+/* What the meta page says by now; with other lists it is opened once more. */
+void lmtext_store_refresh(lmtext_store *store);
 /* Other lists for the rows of a store, empty, which nobody sees before the switch. */
 void lmtext_store_prepare(const lmtext_store *was, uint32 lists, const float *centroids,
                           double rows, lmtext_store *store);

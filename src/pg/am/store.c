@@ -501,6 +501,18 @@ lmtext_store_reopen(lmtext_store *store)
     MemoryContextSwitchTo(caller);
 }
 
+void
+lmtext_store_refresh(lmtext_store *store)
+{
+    lmtext_meta meta;
+
+    lmtext_meta_read(store->index, &meta);
+    if (meta.build == store->meta.build)
+        store->meta = meta;
+    else
+        lmtext_store_reopen(store);
+}
+
 /* ---- Lists made anew ---- */
 
 void
