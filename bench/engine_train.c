@@ -6,7 +6,7 @@
  * METHOD is linear, ngram, combined or auto; TEXTS and LABELS are files of texts, each after its
  * length as a little-endian 32-bit number; VECTORS are their float32 vectors (engine_embed …
  * vectors=FILE). The first TRAIN rows teach, the others test. Prints the figures of the training,
- * what was tried, and the test's accuracy.
+ * what was tried, the test's accuracy and rows a second.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,7 +217,7 @@ run(const lm_method *method, const char *options, const set *s)
     lm_model model = {0};
     void *training = NULL;
     size_t right = 0;
-    const clock_t start = clock();
+    clock_t start = clock();
     lm_status status;
 
     lm_context_init(&ctx);
@@ -229,6 +229,7 @@ run(const lm_method *method, const char *options, const set *s)
         print_trial(&outcome.trials[i]);
     if (status == LM_OK)
         status = load(&ctx, &arena, &outcome, &model);
+    start = clock();
     if (status == LM_OK)
         status = test(&ctx, &model, s, &right);
     if (status != LM_OK) {
@@ -236,8 +237,9 @@ run(const lm_method *method, const char *options, const set *s)
         return EXIT_FAILURE;
     }
     if (s->count > s->train)
-        printf("test accuracy %.4f of %zu rows\n", (double)right / (double)(s->count - s->train),
-               s->count - s->train);
+        printf("test accuracy %.4f of %zu rows, %.0f a second of processor\n",
+               (double)right / (double)(s->count - s->train), s->count - s->train,
+               (double)(s->count - s->train) * CLOCKS_PER_SEC / (double)(clock() - start));
     return EXIT_SUCCESS;
 }
 

@@ -2,14 +2,14 @@
 # run.sh - lmtext beside its peers, in one interleaved run on this machine; prints Markdown tables.
 #
 #   sh bench/run.sh                 every part
-#   sh bench/run.sh PART …          only: tokenizer embed sizes static quantize query search index cutoff memory prediction_cache table writes worker jobs flood train filter avx2
+#   sh bench/run.sh PART …          only: tokenizer embed sizes static quantize query search index cutoff memory prediction_cache table writes worker jobs flood train filter active avx2
 #   sh bench/run.sh --level avx2 …  lmtext and the peers (torch, OpenVINO) at most at that instruction level
 #
 # The part avx2 is embed at that level. At the end stand the figures that have a goal.
 #
 # Makes a venv with the peers in the build folder, builds lmtext, and starts private servers
 # (PostgreSQL 15 for lmtext; 16 with pgvector for search). Every process computes on one thread
-# unless a row says otherwise. LMTEXT_DATA names a folder with banking77/ for the parts `train` and `filter`
+# unless a row says otherwise. LMTEXT_DATA names a folder with banking77/ for the parts `train`, `filter` and `active`
 # with clinc150/ for `cutoff` and with stsb/ for the part `quantize`; LMTEXT_ROWS says how many rows the parts `jobs` and `index` have.
 set -eu
 cd "$(dirname "$0")/.."
@@ -26,7 +26,7 @@ if [ "${1:-}" = --level ]; then
     cap "$2"
     shift 2
 fi
-PARTS=${*:-tokenizer embed sizes static quantize query search index cutoff memory prediction_cache table writes worker jobs flood train filter avx2}
+PARTS=${*:-tokenizer embed sizes static quantize query search index cutoff memory prediction_cache table writes worker jobs flood train filter active avx2}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
 export TOKENIZERS_PARALLELISM=false
 # What is printed are tables: no line in between says how long a step takes.
