@@ -593,10 +593,12 @@ report_pruning(finetune *f, lm_train_outcome *outcome)
     add_value(outcome, "zeros", (double)f->tuned->zeros / (double)f->tuned->thinned);
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < f->before[i].count; j++) {
-            char *name = f->figures[i * LM_MEASURES_MAX + j];
+            char *kept = f->figures[i * LM_MEASURES_MAX + j], name[sizeof f->figures[0]] = "";
 
-            snprintf(name, sizeof f->figures[0], "%s_%s", when[i], f->before[i].names[j]);
-            add_value(outcome, name, f->before[i].values[j]);
+            /* Apart first: gcc with sanitizers takes both for one object. */
+            snprintf(name, sizeof name, "%s_%s", when[i], f->before[i].names[j]);
+            memcpy(kept, name, sizeof name);
+            add_value(outcome, kept, f->before[i].values[j]);
         }
 }
 
