@@ -133,6 +133,26 @@ CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"a
 CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "round": 1}');
 CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "test": "SELECT body FROM note"}');
 CALL lmtext.harden('h', NULL, 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}}');
+CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}, "attack": {"budgets": 1}}');
+-- Names that are quoted, and have a schema; a test without a row meets nothing.
+\set brief '{"target": {"accuracy": 0}, "rounds": 1, "train": {"steps": 1}, "prune": {"steps": 1}, "attack": {"budget": 1}, "test": "SELECT body, topic FROM note WHERE false"}'
+SET search_path = lmtext, compress_a;
+CALL lmtext.harden('compress_a."Hard; one"', 'topic', 'SELECT body, topic FROM note ORDER BY body', :'brief');
+SELECT round, version, accuracy, met FROM compress_a."Hard; one_rounds";
+SELECT name, version FROM lmtext.models WHERE name LIKE 'Hard%';
+SET search_path = compress_a;
+-- A version that is not deployed is as little dropped.
+ALTER TABLE "hard_work@3" RENAME TO "idle_work@3";
+CALL lmtext.harden('idle', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}}');
+-- Another role's table, whose trigger would run as the caller; a table of something else.
+SET ROLE regress_lmtext_compress;
+CREATE TABLE theirs_rounds (round integer, version integer, accuracy float8, accuracy_under_attack float8, zeros float8, bytes bigint, ratio float8, met boolean);
+RESET ROLE;
+CREATE TABLE mine_rounds (round integer);
+CALL lmtext.harden('theirs', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}}');
+CALL lmtext.harden('mine', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}}');
+CALL lmtext.prune('s', 'topic', 'SELECT body, topic FROM note', '["share"]');
+CALL lmtext.prune('s', 'topic', 'SELECT body, topic FROM note', NULL);
 
 SELECT count(lo_unlink(oid)) > 0 AS unlinked FROM pg_largeobject_metadata;
 DROP SCHEMA compress_a CASCADE;

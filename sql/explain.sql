@@ -60,6 +60,7 @@ SELECT count(*) FROM lmtext.explain('');
 SELECT count(*) FROM lmtext.explain(repeat('cat ', 100), '"feeling@1"'::regclass, steps => 1);
 SELECT count(*) FROM lmtext.explain(repeat('cat ', 100), '"feeling@1"'::regclass, method => 'leave_one_out', on_long => 'mean');
 SELECT count(*) FROM lmtext.explain(repeat('cat ', 100), '"feeling@1"'::regclass, on_long => 'mean');
+SELECT count(*) FROM lmtext.explain(repeat('cat ', 70000), '"feeling@1"'::regclass, on_long => 'mean');
 SELECT count(*) FROM lmtext.explain(repeat('cat ', 100), '"feeling@1"'::regclass, on_long => 'error');
 
 -- What models cannot, and what arguments may not be.

@@ -80,6 +80,7 @@ FROM (SELECT 'chained' AS name, part, data FROM "chained@1" WHERE file = 'config
 GROUP BY 1 ORDER BY 1;
 CALL lmtext.train('chained', 'SELECT tokens, tags FROM sentence',
                   '{"base": "tuned_base", "task": "tagging", "method": "finetune", "crf": true, "label_smoothing": 0.1}');
+CALL lmtext.prune('chained', 'chained@1', 'SELECT tokens, tags FROM sentence', '{"task": "tagging", "share": 0.5, "label_smoothing": 0.1}');
 CALL lmtext.train('chained', 'SELECT tokens, tags FROM sentence',
                   '{"base": "tuned_base", "task": "tagging", "method": "finetune", "crf": "yes"}');
 CALL lmtext.train('chained', 'SELECT body, label FROM doc',

@@ -15,7 +15,9 @@ BEGIN
     IF prune.model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'argument model of lmtext.prune must not be null';
     END IF;
-    SELECT k INTO own FROM pg_catalog.jsonb_object_keys(prune.options) k WHERE k OPERATOR(pg_catalog.=) ANY ('{base,method}'::pg_catalog.text[]) LIMIT 1;
+    IF pg_catalog.jsonb_typeof(prune.options) OPERATOR(pg_catalog.=) 'object' THEN -- lmtext.train refuses others
+        SELECT k INTO own FROM pg_catalog.jsonb_object_keys(prune.options) k WHERE k OPERATOR(pg_catalog.=) ANY ('{base,method}'::pg_catalog.text[]) LIMIT 1;
+    END IF;
     IF own IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = pg_catalog.format('lmtext.prune has no option "%s"', own);
     END IF;
@@ -35,7 +37,9 @@ BEGIN
     IF distill.model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'argument model of lmtext.distill must not be null';
     END IF;
-    SELECT k INTO own FROM pg_catalog.jsonb_object_keys(distill.options) k WHERE k OPERATOR(pg_catalog.=) ANY ('{base,method,task}'::pg_catalog.text[]) LIMIT 1;
+    IF pg_catalog.jsonb_typeof(distill.options) OPERATOR(pg_catalog.=) 'object' THEN -- lmtext.train refuses others
+        SELECT k INTO own FROM pg_catalog.jsonb_object_keys(distill.options) k WHERE k OPERATOR(pg_catalog.=) ANY ('{base,method,task}'::pg_catalog.text[]) LIMIT 1;
+    END IF;
     IF own IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = pg_catalog.format('lmtext.distill has no option "%s"', own);
     END IF;

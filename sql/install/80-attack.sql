@@ -183,27 +183,38 @@ END $$;
 COMMENT ON FUNCTION lmtext.attack(text, text, jsonb) IS
     'how far a classifier withstands small changes of the texts of a query of text and label: its accuracy before and under attack';
 
--- The newest version of a name, as a name: 'm@3'.
+-- A name with something behind it, in the schema where it would be made: no later statement takes that of another schema for it.
+CREATE FUNCTION lmtext_internal.name_beside(name text, suffix text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE COST 100 AS $$
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(CASE WHEN p.n OPERATOR(pg_catalog.=) pg_catalog.cardinality(i.parts)
+                                     THEN pg_catalog.concat(p.part, name_beside.suffix) ELSE p.part END), '.' ORDER BY p.n)
+    FROM (SELECT CASE WHEN pg_catalog.cardinality(w.written) OPERATOR(pg_catalog.>) 1 THEN w.written
+                 ELSE pg_catalog.array_prepend(pg_catalog.current_schema()::pg_catalog.text, w.written) END AS parts
+          FROM (SELECT pg_catalog.parse_ident(name_beside.name) AS written) w) i, pg_catalog.unnest(i.parts) WITH ORDINALITY p (part, n)
+    WHERE p.part IS NOT NULL
+$$;
+COMMENT ON FUNCTION lmtext_internal.name_beside(text, text) IS 'a name with a suffix, quoted and with its schema';
+
+-- The newest version of a name, as a name: '"m@3"'.
 CREATE FUNCTION lmtext_internal.newest_version(name text) RETURNS text
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
-    SELECT pg_catalog.concat(newest_version.name, '@', pg_catalog.max(m.version))
+    SELECT pg_catalog.concat(m.model)
     FROM lmtext.models m, pg_catalog.pg_class c, pg_catalog.pg_class own
     WHERE c.oid OPERATOR(pg_catalog.=) m.model AND own.oid OPERATOR(pg_catalog.=) lmtext_internal.resolve_model(newest_version.name)
         AND c.relnamespace OPERATOR(pg_catalog.=) own.relnamespace
         AND m.name OPERATOR(pg_catalog.=) (SELECT n.name FROM lmtext.models n WHERE n.model OPERATOR(pg_catalog.=) own.oid)
+    ORDER BY m.version DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION lmtext_internal.newest_version(text) IS 'the newest version of a model, whichever is deployed';
 
--- Whether a name means a version.
+-- Whether a name, which has its schema, has a version, deployed or not.
 CREATE FUNCTION lmtext_internal.has_version(name text) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
-BEGIN
-    PERFORM lmtext_internal.resolve_model(has_version.name);
-    RETURN true;
-EXCEPTION WHEN undefined_object THEN
-    RETURN false;
-END $$;
-COMMENT ON FUNCTION lmtext_internal.has_version(text) IS 'whether there is a model of a name';
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM parse_ident(has_version.name) p (parts), pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+                   WHERE c.relkind = 'r' AND c.reloftype = 'lmtext.model_part'::regtype
+                       AND s.nspname = p.parts[cardinality(p.parts) - 1] AND regexp_replace(c.relname, '@[0-9]+$', '') = p.parts[cardinality(p.parts)])
+$$;
+COMMENT ON FUNCTION lmtext_internal.has_version(text) IS 'whether there is a version of a model, deployed or not';
 
 -- The options with their defaults; those that are wrong are refused.
 CREATE FUNCTION lmtext_internal.harden_options(options jsonb) RETURNS jsonb
@@ -256,13 +267,30 @@ CREATE FUNCTION lmtext_internal.harden_row(round integer, version lmtext.models,
                          'bytes', harden_row.version.bytes,
                          'ratio', pg_catalog.jsonb_extract_path(harden_row.version.metrics, 'compression', 'ratio')) AS f FROM a)
     SELECT f OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('met', (
-        SELECT pg_catalog.bool_and(CASE WHEN t.key OPERATOR(pg_catalog.=) 'ratio'
+        SELECT pg_catalog.bool_and(coalesce(CASE WHEN t.key OPERATOR(pg_catalog.=) 'ratio'
                    THEN pg_catalog.jsonb_object_field_text(f, t.key)::pg_catalog.float8 OPERATOR(pg_catalog.<=) t.value::pg_catalog.float8
-                   ELSE pg_catalog.jsonb_object_field_text(f, t.key)::pg_catalog.float8 OPERATOR(pg_catalog.>=) t.value::pg_catalog.float8 END)
+                   ELSE pg_catalog.jsonb_object_field_text(f, t.key)::pg_catalog.float8 OPERATOR(pg_catalog.>=) t.value::pg_catalog.float8 END, false))
         FROM pg_catalog.jsonb_each(pg_catalog.jsonb_object_field(harden_row.settings, 'target')) t))
     FROM figures
 $$;
 COMMENT ON FUNCTION lmtext_internal.harden_row(integer, lmtext.models, double precision, text, jsonb) IS 'figures of a round of lmtext.harden, and whether they meet the target';
+
+-- The table of the rounds. One that is there must be the caller's: what others hang on theirs, as a trigger, would run by the caller's rights.
+CREATE FUNCTION lmtext_internal.open_rounds(log text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
+BEGIN
+    IF pg_catalog.to_regclass(log) IS NULL THEN
+        EXECUTE pg_catalog.format('CREATE TABLE %s (round integer NOT NULL, version integer NOT NULL, accuracy double precision, accuracy_under_attack double precision, '
+            'zeros double precision, bytes bigint, ratio double precision, met boolean, finished_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())', log);
+    ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(log)
+            AND c.relkind OPERATOR(pg_catalog.=) 'r' AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.=) current_user) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_table', MESSAGE = pg_catalog.format('relation "%s" already exists', log),
+            DETAIL = 'It is no table of the role that hardens a model.', HINT = 'Drop or rename it, or choose another name for the model.';
+    END IF;
+    -- One of other columns is an error now, and not behind the first round.
+    EXECUTE pg_catalog.format('SELECT round, version, accuracy, accuracy_under_attack, zeros, bytes, ratio, met FROM %s LIMIT 0', log);
+END $$;
+COMMENT ON FUNCTION lmtext_internal.open_rounds(text) IS 'make the table of the rounds of lmtext.harden, or see that it is the caller''s';
 
 -- Versions of `new` are the rounds' results; what is between them is under a name of its own, and dropped at the end. Rows are in an ordinary
 -- table of the caller's.
@@ -272,8 +300,9 @@ DECLARE
     settings pg_catalog.jsonb := lmtext_internal.harden_options(harden.options);
     test pg_catalog.text := coalesce(pg_catalog.jsonb_object_field_text(settings, 'test'), harden.query);
     rounds pg_catalog.int4 := pg_catalog.jsonb_object_field_text(settings, 'rounds')::pg_catalog.int4;
-    work pg_catalog.text := pg_catalog.concat(harden.new, '_work');
-    log pg_catalog.text;
+    result pg_catalog.text := lmtext_internal.name_beside(harden.new, '');
+    work pg_catalog.text := lmtext_internal.name_beside(harden.new, '_work');
+    log pg_catalog.text := lmtext_internal.name_beside(harden.new, '_rounds');
     current pg_catalog.text := harden.model;
     taken pg_catalog.jsonb;
     found pg_catalog.jsonb;
@@ -281,6 +310,7 @@ BEGIN
     IF harden.new IS NULL OR harden.model IS NULL OR harden.query IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'arguments new, model and query of lmtext.harden must not be null';
     END IF;
+    PERFORM lmtext_internal.attack_options(pg_catalog.jsonb_object_field(settings, 'attack'));
     IF NOT pg_catalog.jsonb_object_field_text(settings, 'keep')::pg_catalog.bool AND lmtext_internal.has_version(work) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = pg_catalog.format('model "%s" already exists', work),
             HINT = 'The versions between rounds would be under this name and dropped at the end: drop it before, or set the option "keep".';
@@ -288,10 +318,7 @@ BEGIN
     IF pg_catalog.cardinality(lmtext_internal.query_columns('lmtext.harden', test)) OPERATOR(pg_catalog.<>) 2 THEN
         RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = 'the query of lmtext.harden must have two columns, text and label';
     END IF;
-    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(CASE WHEN p.n OPERATOR(pg_catalog.=) pg_catalog.cardinality(i.parts) THEN pg_catalog.concat(p.part, '_rounds') ELSE p.part END), '.' ORDER BY p.n)
-    INTO log FROM (SELECT pg_catalog.parse_ident(harden.new) AS parts) i, pg_catalog.unnest(i.parts) WITH ORDINALITY p (part, n);
-    EXECUTE pg_catalog.format('CREATE TABLE IF NOT EXISTS %s (round integer NOT NULL, version integer NOT NULL, accuracy double precision, accuracy_under_attack double precision, '
-        'zeros double precision, bytes bigint, ratio double precision, met boolean, finished_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())', log);
+    PERFORM lmtext_internal.open_rounds(log);
     FOR round IN 1 .. rounds LOOP
         CALL lmtext.train(work, harden.query, '{"adversarial": {"kind": "fgm"}}'::pg_catalog.jsonb OPERATOR(pg_catalog.||) pg_catalog.jsonb_object_field(settings, 'train')
             OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('method', 'finetune', 'base', current));
@@ -304,8 +331,8 @@ BEGIN
             pg_catalog.float8mi(1, pg_catalog.jsonb_object_field_text(settings, 'neurons')::pg_catalog.float8), pg_catalog.float8div(1, rounds))));
         CALL lmtext.prune(work, current, harden.query, pg_catalog.jsonb_object_field(settings, 'prune') OPERATOR(pg_catalog.||) taken);
         current := lmtext_internal.newest_version(work);
-        CALL lmtext.compress(harden.new, current);
-        found := lmtext_internal.harden_row(round, lmtext_internal.version_of(lmtext_internal.newest_version(harden.new)),
+        CALL lmtext.compress(result, current);
+        found := lmtext_internal.harden_row(round, lmtext_internal.version_of(lmtext_internal.newest_version(result)),
             pg_catalog.jsonb_object_field_text((lmtext_internal.version_of(current)).metrics, 'zeros')::pg_catalog.float8, test, settings);
         EXECUTE pg_catalog.format('INSERT INTO %s (round, version, accuracy, accuracy_under_attack, zeros, bytes, ratio, met) '
             'SELECT r.* FROM pg_catalog.jsonb_to_record($1) r (round integer, version integer, accuracy double precision, accuracy_under_attack double precision, '

@@ -255,7 +255,7 @@ static void
 coding(void)
 {
     float x[100], zeros[70] = {0}, spoilt[] = {1, NAN, 2}, endless[] = {1, 2, INFINITY};
-    float wide[] = {FLT_MAX, -FLT_MAX, 1}, below[] = {1e-31f, -1e-32f};
+    float wide[] = {FLT_MAX, -FLT_MAX, 1}, below[] = {1e-31f, -1e-32f}, down[] = {-INFINITY, 1};
     lm_rng rng;
 
     lm_rng_seed(&rng, 7);
@@ -268,6 +268,7 @@ coding(void)
     check_coding(below, 2, true);
     check_coding(spoilt, 3, false);
     check_coding(endless, 3, false);
+    check_coding(down, 2, false);
     check_coding(wide, 3, false);
 }
 

@@ -523,6 +523,13 @@ folds_are_measured(void)
     CHECK(result.loss > 0.2 && result.loss < 1);
     CHECK_EQ_INT(lm_folds_run(&ctx, x, (int32_t[]){0, 0, 1, 1}, 4, WIDTH, 2, 5, &options, &result),
                  LM_BAD_ARGUMENT);
+    CHECK_STR(ctx.error.found, "5");
+    CHECK_STR(ctx.error.allowed, "at most 4");
+    /* Labels of one row each are in no part, however many there are. */
+    CHECK_EQ_INT(
+        lm_folds_run(&ctx, x, (int32_t[]){0, 0, 1, 2, 3}, 5, WIDTH, 4, 3, &options, &result),
+        LM_BAD_ARGUMENT);
+    CHECK_STR(ctx.error.allowed, "at most 2");
 }
 
 static const unit_case cases[] = {

@@ -64,11 +64,11 @@ lm_int8_read(const float *x, size_t k, float *out)
     }
     step = (high - low) / 255;
     inverse = 255 / (high - low);
-    if (!(high - low > 1e-30f))
-        step = inverse = 0;
-    if (isnan(spoilt) || isinf(step)) {
-        inverse = 0;
-        step = NAN;
+    /* A number that is not finite has no code, and spoils its row. */
+    if (isnan(spoilt) || isinf(step) || !(high - low > 1e-30f)) {
+        for (size_t j = 0; j < k; j++)
+            out[j] = isnan(spoilt) || isinf(step) ? NAN : 0;
+        return;
     }
     zero = lrintf(-low * inverse);
     for (size_t j = 0; j < k; j++) {

@@ -40,6 +40,8 @@ typedef struct lm_explain_options {
 } lm_explain_options;
 
 #define LM_EXPLAIN_MOST_STEPS 1024
+/* Of the windows of a text by integrated gradients, which keep two vectors of each. */
+#define LM_EXPLAIN_MOST_TOKENS ((size_t)1 << 16)
 
 /* A word of the text and its share of the score. */
 typedef struct lm_attribution {

@@ -4,7 +4,7 @@
  *
  * A text of several windows has one path, along which all of them go. Their vectors are joined as
  * lm_embed joins them; so at each point every window is computed for its vector first, and once
- * more for the way back, and memory is that of one window.
+ * more for the way back. Layers need the memory of one window; of all, words' vectors are kept.
  */
 #include "task/integrated.h"
 
@@ -60,6 +60,7 @@ typedef struct path_run {
     int32_t prompt; /* characters before the text */
     path_window *first, *last;
     size_t tokens;             /* of the longest window */
+    size_t kept;               /* tokens of all windows */
     size_t points;             /* of a batch; 1 of several windows */
     size_t *offsets;           /* (points + 1), of the window under way */
     float *inputs, *gradients; /* (points · tokens, E) */
@@ -452,6 +453,16 @@ share_of(const path_run *run, int32_t token, const lm_token_range *range)
     return (lm_shared_token){token, start > 0 ? start : 0, range->stop - run->prompt, 0};
 }
 
+static lm_status
+check_kept(path_run *path, size_t tokens)
+{
+    path->kept += tokens;
+    if (path->kept <= LM_EXPLAIN_MOST_TOKENS)
+        return LM_OK;
+    lm_raise(path->ctx, LM_TOO_LARGE, "the text has too many tokens for integrated gradients");
+    return lm_detail_allowed(path->ctx, "at most %zu", LM_EXPLAIN_MOST_TOKENS);
+}
+
 /* The batcher and who gets its windows. */
 typedef struct window_run {
     lm_batcher batcher;
@@ -475,14 +486,15 @@ take_window(void *opaque, const lm_window *from, const float *hidden, size_t tok
     const window_run *run = opaque;
     const lm_session *session = run->batcher.session;
     path_run *path = run->path;
-    path_window *window = make_window(path, tokens);
+    path_window *window;
     const lm_batch batch = {.tokens = tokens,
                             .texts = 1,
                             .ids = session->ids + from->token,
                             .type_ids = session->types + from->token,
                             .offsets = (const size_t[]){0, tokens}};
 
-    if (!window)
+    LM_TRY(check_kept(path, tokens));
+    if (!(window = make_window(path, tokens)))
         return LM_NO_MEMORY;
     window->excluded = from->excluded;
     window->weight = (float)from->weight;

@@ -85,7 +85,7 @@ make_room(crf_window *w)
     w->inside = lm_alloc_array(w->ctx, w->labels, sizeof *w->inside);
     w->x = lm_alloc_array(w->ctx, numbers + 1, sizeof *w->x);
     w->p = lm_alloc_array(w->ctx, numbers + 1, sizeof *w->p);
-    w->room = lm_alloc_array(w->ctx, (size_t)w->head->inner, sizeof *w->room);
+    w->room = lm_alloc_array(w->ctx, lm_head_room(w->head), sizeof *w->room);
     w->sums = lm_alloc_array(w->ctx, lm_crf_room(w->labels, w->tokens), sizeof *w->sums);
     return w->word && w->best && w->inside && w->x && w->p && w->room && w->sums ? LM_OK
                                                                                  : LM_NO_MEMORY;

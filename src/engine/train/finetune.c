@@ -184,6 +184,20 @@ open_kind(lm_context *ctx, const finetune_kind *kind, const void *options, void 
     return status;
 }
 
+/* Its loss is of paths, which have neither weights nor a smoothed form. */
+static lm_status
+check_crf(lm_context *ctx, const finetune_options *options, bool crf)
+{
+    const char *key = options->neural.class_weights         ? "class_weights"
+                      : options->neural.label_smoothing > 0 ? "label_smoothing"
+                                                            : NULL;
+
+    if (!crf || !key)
+        return LM_OK;
+    lm_raise(ctx, LM_BAD_ARGUMENT, "a CRF has neither class weights nor label smoothing");
+    return lm_detail_key(ctx, "%s", key);
+}
+
 /* The labels of a model that is pruned stay its own. */
 static lm_status
 take_labels(finetune *f, const lm_model *model)
@@ -198,6 +212,7 @@ take_labels(finetune *f, const lm_model *model)
         return lm_detail_found(f->ctx, "%s", model->info.task);
     }
     f->tuned->settings.crf = head->transitions != NULL;
+    LM_TRY(check_crf(f->ctx, &f->options, f->tuned->settings.crf));
     for (size_t i = 0; i < f->tuned->kept.count; i++)
         f->bytes += f->tuned->kept.files[i].bytes.size;
     return lm_tuned_names(f->tuned, head->names, (size_t)head->labels);
@@ -768,24 +783,10 @@ open_regression(lm_context *ctx, const void *options, size_t width, void **train
     return open_kind(ctx, &regression, options, training);
 }
 
-/* Its loss is of paths, which have neither weights nor a smoothed form. */
-static lm_status
-check_crf(lm_context *ctx, const finetune_options *options)
-{
-    const char *key = options->neural.class_weights         ? "class_weights"
-                      : options->neural.label_smoothing > 0 ? "label_smoothing"
-                                                            : NULL;
-
-    if (!options->crf || !key)
-        return LM_OK;
-    lm_raise(ctx, LM_BAD_ARGUMENT, "a CRF has neither class weights nor label smoothing");
-    return lm_detail_key(ctx, "%s", key);
-}
-
 static lm_status
 open_tagging(lm_context *ctx, const void *options, size_t width, void **training)
 {
-    LM_TRY(check_crf(ctx, options));
+    LM_TRY(check_crf(ctx, options, ((const finetune_options *)options)->crf));
     return open_kind(ctx, &tagging, options, training);
 }
 

@@ -21,7 +21,7 @@ deal_label(size_t *rows, size_t count, int folds, lm_rng *rng, size_t *next, int
         const size_t pick = i + lm_rng_below(rng, count - i), row = rows[pick];
 
         rows[pick] = rows[i];
-        part[row] = count == 1 ? LM_FOLD_NONE : (int32_t)(*next)++ % folds;
+        part[row] = count == 1 ? LM_FOLD_NONE : (int32_t)((*next)++ % (size_t)folds);
     }
 }
 
@@ -137,8 +137,6 @@ run_part(folding *f, int fold, double *accuracy, double *loss)
     lm_status status;
 
     LM_TRY(sort_rows(f, fold, &trained));
-    if (trained == f->rows)
-        return lm_raise(f->ctx, LM_BAD_ARGUMENT, "there are fewer rows than folds");
     status = lm_softmax_train(f->ctx, f->sorted_x, f->sorted_y, trained, f->width, (int)f->labels,
                               &f->options, NULL, NULL, &model);
     if (status == LM_OK)
@@ -146,6 +144,22 @@ run_part(folding *f, int fold, double *accuracy, double *loss)
     lm_free(f->ctx, model.weight);
     lm_free(f->ctx, model.bias);
     return status;
+}
+
+/* A part without a row could not be measured; rows of a label that has no other are in none. */
+static lm_status
+check_parts(const folding *f, int folds)
+{
+    size_t dealt = 0;
+
+    for (size_t i = 0; i < f->rows; i++)
+        dealt += f->part[i] != LM_FOLD_NONE;
+    if (dealt >= (size_t)folds)
+        return LM_OK;
+    lm_raise(f->ctx, LM_BAD_ARGUMENT, "there are more folds than rows whose label has another row");
+    lm_detail_key(f->ctx, "folds");
+    lm_detail_found(f->ctx, "%d", folds);
+    return dealt < 2 ? LM_BAD_ARGUMENT : lm_detail_allowed(f->ctx, "at most %zu", dealt);
 }
 
 static lm_status
@@ -187,6 +201,8 @@ lm_folds_run(lm_context *ctx, const float *x, const int32_t *y, size_t rows, siz
     f.sorted_x = f.sorted_y ? lm_alloc_array(ctx, rows * width, sizeof *f.sorted_x) : NULL;
     if (f.sorted_x)
         status = lm_folds_deal(ctx, y, rows, (size_t)labels, folds, options->seed, f.part);
+    if (status == LM_OK)
+        status = check_parts(&f, folds);
     if (status == LM_OK)
         status = run_parts(&f, folds, result);
     lm_free(ctx, f.sorted_x);

@@ -88,16 +88,20 @@ lm_layers_vectors_add(lm_layers_vectors *vectors, const lm_vocabulary *vocabular
 }
 
 /* The root of the mean square of all numbers that were copied. */
-static float
-spread_of(const lm_layers_vectors *vectors)
+static lm_status
+find_spread(const lm_layers_vectors *vectors, float *spread)
 {
     const float *numbers = (const float *)(const void *)vectors->rows.data;
     const size_t count = vectors->rows.size / sizeof *numbers;
     double sum = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (i % (WORDS_PER_POLL * vectors->width) == 0)
+            LM_TRY(lm_poll(vectors->ctx));
         sum += (double)numbers[i] * (double)numbers[i];
-    return count > 0 ? (float)sqrt(sum / (double)count) : 1;
+    }
+    *spread = count > 0 ? (float)sqrt(sum / (double)count) : 1;
+    return LM_OK;
 }
 
 /* A word of vocab.txt. */
@@ -126,9 +130,10 @@ lm_status
 lm_layers_vectors_give(lm_layers_vectors *vectors, const lm_vocabulary *vocabulary,
                        const lm_buffer *vocab, float *table)
 {
-    const float spread = spread_of(vectors);
     const char *word = vocab->data, *end = vocab->data + vocab->size;
+    float spread;
 
+    LM_TRY(find_spread(vectors, &spread));
     vectors->found = 0;
     for (size_t row = 0; word < end; row++) {
         const char *stop = memchr(word, '\n', (size_t)(end - word));

@@ -95,11 +95,18 @@ find_threshold(lm_context *ctx, const matrix *m, size_t wanted, uint32_t *thresh
     return status;
 }
 
+/* Halves go to the even number, as torch has it. */
+static size_t
+part_of(double share, size_t count)
+{
+    return (size_t)nearbyint(share * (double)count);
+}
+
 /* The smallest numbers of a matrix, the first of equals. */
 static lm_status
 thin_out(lm_context *ctx, const matrix *m, double share)
 {
-    const size_t count = m->rows * m->width, wanted = (size_t)(share * (double)count + 0.5);
+    const size_t count = m->rows * m->width, wanted = part_of(share, count);
     size_t smaller, equal;
     uint32_t threshold;
 
@@ -172,7 +179,7 @@ compare_sizes(const void *a, const void *b)
 static size_t
 taken_of(double share, size_t count)
 {
-    const size_t taken = (size_t)(share * (double)count + 0.5);
+    const size_t taken = part_of(share, count);
 
     return taken < count ? taken : count - 1;
 }
