@@ -16,7 +16,7 @@ typedef struct linear_options {
     double l2;
     int64_t max_steps, patience;
     double hold_out;
-    int64_t seed;
+    int64_t seed, folds;
     bool refit, calibrate;
     const char *class_weights, *out_of_scope;
 } linear_options;
