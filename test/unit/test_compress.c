@@ -608,6 +608,32 @@ models(void)
         check_model(names[i]);
 }
 
+/* What has no encoder of its own alone, or no int8 matrices. */
+static void
+refusals(void)
+{
+    static const char *const names[] = {"bert", "static-dense", "router-asym", "words"};
+    const lm_model_options options = {.max_tokens = 0};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        lm_compressed compressed;
+        golden_folder folder;
+        lm_context ctx;
+        lm_arena arena;
+
+        lm_context_init(&ctx);
+        lm_arena_init(&arena, &ctx);
+        golden_open(&ctx, names[i], &folder);
+        CHECK_EQ_INT(lm_compress(&ctx, &arena, &folder.source, &options, &compressed),
+                     LM_UNSUPPORTED);
+        CHECK_STR(ctx.error.message, i == 0 ? "only an int8 version can be compressed"
+                                            : "only a model with one encoder can be compressed");
+        lm_compressed_free(&compressed);
+        lm_arena_free(&arena);
+        golden_close(&folder);
+    }
+}
+
 /* One compression, in which an allocation or a poll may fail: nothing is left behind. */
 static lm_status
 compress_once(const golden_folder *folder, fake_memory memory, int *polls)
@@ -635,6 +661,23 @@ next_place(int at)
     return at < 40 ? at + 1 : at + at / 8;
 }
 
+/* Calls of the source: the last ones, which add up sizes, and then some of those before. */
+static void
+last_calls_fail(golden_folder *folder)
+{
+    int polls, calls;
+
+    folder->files.calls = 0;
+    CHECK_EQ_INT(compress_once(folder, (fake_memory){.fail_at = 0}, &polls), LM_OK);
+    calls = folder->files.calls;
+    for (int back = 0; back < calls; back = next_place(back)) {
+        folder->files.calls = 0;
+        folder->files.fail_at = calls - back;
+        CHECK_EQ_INT(compress_once(folder, (fake_memory){.fail_at = 0}, &polls), LM_IO_ERROR);
+    }
+    folder->files.fail_at = 0;
+}
+
 static void
 faults(void)
 {
@@ -656,6 +699,7 @@ faults(void)
         status = compress_once(&folder, (fake_memory){.stop_at = at}, &polls);
     CHECK_EQ_INT(status, LM_OK);
     CHECK(polls > 5);
+    last_calls_fail(&folder);
     golden_close(&folder);
     lm_buffer_free(&file);
 }
@@ -672,6 +716,7 @@ static const unit_case cases[] = {
     {"writer faults", writer_faults},
     {"small damage", small_damage},
     {"small changes", small_changes},
+    {"refusals", refusals},
     {"faults", faults},
 };
 
