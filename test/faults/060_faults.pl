@@ -80,7 +80,8 @@ value(q{
 # ---- The loop ----
 
 # A statement's loop, all of it in one run of psql. Keys of a case: run, and where need be before and
-# after (each n), fresh (a new session for each n).
+# after (each n), fresh (a new session for each n), points (its error points only, each once: its memory and
+# files are asked for by the code of another case).
 my (%fired_points, %counts, $failures, $memory, $descriptors);
 
 # Memory of lmtext and descriptors of the session, after a run without fault and after the last: the server itself
@@ -152,7 +153,8 @@ sub loop
     my $count = ($counts{ $case->{name} } //= (play($case, 'count', 'once', [1]))[-1]{passed})->{$kind};
     my @numbers = (1 .. $count + 3);
     # Each error point has a place of its own, memory is asked for in many.
-    my $step = $mode eq 'forever' ? effort(5, 1, 1) : $kind eq 'error' ? 1 : effort($case->{step} // 1, 1, 1);
+    my $often = $kind eq 'error' ? 1 : $case->{step} // 1;
+    my $step = effort($mode eq 'forever' ? 5 * $often : $often, 1, 1);
     @numbers = grep { $_ % $step == 0 || $_ > $count } @numbers if $step > 1;
     my ($dry, @plays) = play($case, $kind, $mode, \@numbers);
     my @bad;
@@ -177,13 +179,14 @@ sub loop
     return;
 }
 
+my $forget_checkpoint = 'SET client_min_messages = error; DROP TABLE IF EXISTS "y@checkpoint"; ';
 my $forget = q{SELECT lmtext.drop_model(n.model) FROM (SELECT DISTINCT split_part(relname, '@', 1) AS model FROM pg_class
     WHERE reloftype = 'lmtext.model_part'::regtype AND oid::regclass::text NOT IN (SELECT relid FROM known)) n;
     DELETE FROM lmtext.model_name WHERE model IN ('x', 'y')};
 my $unload = q{SELECT lmtext.unload_model('topic'); SELECT lmtext.unload_model('tiny')};
 
 my @cases = (
-    { name => 'import of a directory', run => qq{SELECT lmtext.import_model('x', '$tiny', '{"max_tokens": 20}')}, after => $forget },
+    { name => 'import of a directory', run => qq{SELECT lmtext.import_model('x', '$tiny', '{"max_tokens": 20}')}, after => $forget, step => 2 },
     { name => 'import of large objects', run => q{SELECT lmtext.import_model('x', map, '{"max_tokens": 20}') FROM files},
         after => $forget, step => 4 },
     { name => 'quantize', before => qq{SELECT lmtext.import_model('x', '$tiny')}, step => 6,
@@ -216,7 +219,7 @@ my @cases = (
     { name => 'tokenize and back', run => q{SELECT lmtext.detokenize(lmtext.token_ids(body, 'tiny'), 'tiny') FROM doc} },
     # Long enough that blocks of memory are enlarged in their place.
     { name => 'a long text of ids',
-        run => q{SELECT length(lmtext.detokenize(array_agg(10 + i % 70), 'tiny')) FROM generate_series(1, 600000) i} },
+        run => q{SELECT length(lmtext.detokenize(array_agg(10 + i % 70), 'tiny')) FROM generate_series(1, 600000) i}, step => 3 },
     { name => 'train', run => q{CALL lmtext.train('y', 'SELECT body, topic FROM doc', '{"base": "tiny", "hold_out": 0, "max_steps": 3}')},
         after => $forget },
     { name => 'deploy', run => q{BEGIN; SELECT lmtext.deploy('two', 2)} },
@@ -227,18 +230,38 @@ my @cases = (
         run => qq{BEGIN; SELECT lmtext.import_model('tiny', '$tiny', '{"max_tokens": 20}'), lmtext.deploy('tiny', 2)} },
     { name => 'index', run => q{CREATE INDEX doc_index ON doc ((lmtext.embed(body, 'tiny@1'::regclass)))},
         after => 'DROP INDEX IF EXISTS doc_index' },
-    { name => 'planner', session => q{SET max_parallel_workers_per_gather = 2; SET min_parallel_table_scan_size = 0; SET jit_above_cost = 0},
+    { name => 'planner', step => 2, session => q{SET max_parallel_workers_per_gather = 2; SET min_parallel_table_scan_size = 0; SET jit_above_cost = 0},
         run => q{EXPLAIN (COSTS off, ANALYZE, TIMING off, SUMMARY off) SELECT id FROM doc WHERE (lmtext.embed(body, 'tiny'))[1] IS NULL} },
+    { name => 'train with checkpoints', points => 1, run => q{CALL lmtext.train('y', 'SELECT body, topic FROM doc',
+        '{"method": "layers", "layers": [{"embedding": 2}, {"linear": 2}], "epochs": 1, "batch_size": 6, "checkpoint_steps": 1, "hold_out": 0}')},
+        after => $forget_checkpoint . $forget },
+    { name => 'ask an oracle', points => 1, run => q{CALL lmtext.train('y', $$SELECT repeat(CASE WHEN i % 2 = 0 THEN 'x ' ELSE 'the of ' END,
+        1 + i % 7) || i FROM generate_series(1, 300) i$$, '{"task": "filter", "base": "tiny", "oracle": "text LIKE ''x%''", "agreement": 0.7, "budget": 100}')},
+        before => 'SET client_min_messages = error', after => $forget },
+    { name => 'tune', points => 1, run => q{CALL lmtext.tune('y', 'SELECT body, topic FROM doc',
+        '{"search": "grid", "method": "ngram", "c": [1, 2], "hold_out": 0.2}')}, after => $forget },
+    { name => 'pairs', points => 1, run => q{SELECT * FROM lmtext.near_duplicates('doc', 'body', 0.5, 'tiny', 'id')} },
+    { name => 'groups', points => 1, run => q{SELECT * FROM lmtext.cluster('SELECT id, body FROM doc ORDER BY id', 2, model => 'tiny')} },
+    { name => 'label queue', points => 1, run => q{SELECT key FROM lmtext.label_queue('topic', 'SELECT id, body FROM doc ORDER BY id', 3)} },
     { name => 'lists', run => q{SELECT (SELECT count(*) FROM lmtext.models), (SELECT count(*) FROM lmtext.model_cache), (SELECT count(*) > 0 FROM lmtext.train_runs)} },
 );
+
+# While a case is written: only those of which the name matches.
+@cases = grep { $_->{name} =~ /$ENV{LMTEXT_FAULT_CASES}/ } @cases if $ENV{LMTEXT_FAULT_CASES};
 
 my $started = time;
 for my $case (@cases)
 {
-    for my $kind (qw(alloc palloc read error))
+    my $began = time;
+    if ($case->{points}) { loop($case, 'error', 'once') }
+    else
     {
-        loop($case, $kind, $_) for qw(once forever);
+        for my $kind (qw(alloc palloc read error))
+        {
+            loop($case, $kind, $_) for qw(once forever);
+        }
     }
+    note(sprintf('%s: %.1f s', $case->{name}, time - $began));
 }
 safe('after the loops');
 
@@ -290,13 +313,13 @@ value(q{
         END LOOP;
     END $$;
 });
-for my $case (grep { $_->{name} =~ /^(import of a dir|load$|embed an|train|trigger|index|scores)/ } @cases)
+for my $case (grep { $_->{name} =~ /^(import of a dir|load$|embed an|train$|trigger|index|scores)/ } @cases)
 {
     for my $kind (qw(alloc palloc read error))
     {
         for my $mode (qw(once forever))
         {
-            my $step = $mode eq 'once' ? effort(2, 1, 1) : effort(11, 2, 1);
+            my $step = $mode eq 'once' ? effort(3, 1, 1) : effort(17, 2, 1);
             my $report = value(sprintf(q{SELECT loop($x$%s$x$, $x$%s$x$, $x$%s$x$, '%s', '%s', %d)},
                     $case->{run}, $case->{before} // 'SELECT', ($case->{after} // 'SELECT') =~ s/INDEX IF/INDEX IF/r, $kind, $mode, $step));
             like($report, qr/^\d+ failed$/, "$case->{name} in a subtransaction: $kind $mode, $report");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "format/source.h"
 
 #define FAKE_FILES 64
@@ -168,6 +169,43 @@ fake_fill_arena(lm_arena *arena, size_t room)
     used = arena->used;
     first = arena->total & ~(size_t)1023; /* of the block, without its head */
     return first > used + room && lm_arena_alloc(arena, first - used - room) != NULL;
+}
+
+/* What writes itself to the end of a buffer. */
+typedef lm_status (*fake_writer)(const void *what, lm_buffer *out);
+
+/* Into a buffer with so much room and no memory beyond it; LM_INTERNAL: a block was left. */
+static inline lm_status
+fake_write_into(fake_writer write, const void *what, size_t room)
+{
+    fake_memory memory = {.fail_at = 2};
+    lm_context ctx;
+    lm_buffer out;
+    lm_status status;
+
+    fake_context(&ctx, &memory);
+    lm_buffer_init(&out, &ctx);
+    status = lm_buffer_reserve(&out, 2048);
+    out.size = out.capacity - room;
+    if (status == LM_OK)
+        status = write(what, &out);
+    lm_buffer_free(&out);
+    return memory.live == 0 ? status : LM_INTERNAL;
+}
+
+/*
+ * Whichever of the pieces of which something is written meets the end of the memory, the call
+ * fails. Returns the least room that was enough; SIZE_MAX: it went wrong.
+ */
+static inline size_t
+fake_least_room(fake_writer write, const void *what)
+{
+    lm_status status = LM_NO_MEMORY;
+    size_t room = 0;
+
+    while (room < 2048 && (status = fake_write_into(write, what, room)) == LM_NO_MEMORY)
+        room++;
+    return status == LM_OK ? room : SIZE_MAX;
 }
 
 #endif

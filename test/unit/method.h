@@ -75,4 +75,30 @@ method_source(const lm_train_outcome *outcome, fake_source *fake)
     return fake_open(fake);
 }
 
+/* Each poll and each read of loading fails in turn: its failure is told, and nothing stays. */
+static inline void
+method_load_faults(const lm_train_outcome *outcome)
+{
+    for (int polls = 0; polls < 2; polls++) {
+        const lm_status fault = polls ? LM_CANCELLED : LM_IO_ERROR;
+        lm_status status = fault;
+
+        for (int at = 1; status == fault; at++) {
+            fake_memory memory = {.stop_at = polls ? at : 0};
+            loaded_model loaded;
+            fake_source fake;
+            lm_context ctx;
+            lm_source source = method_source(outcome, &fake);
+
+            fake_context(&ctx, &memory);
+            fake.fail_at = polls ? 0 : at;
+            status = loaded_open(&ctx, &source, lm_kernels_active(), &loaded);
+            if (status == LM_OK)
+                loaded_close(&ctx, &loaded);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
 #endif

@@ -39,6 +39,10 @@ static const folder folders[] = {
      0},
     {CONFIG, "{\"mask_punctuation\":3}", NULL, HEADER, LM_BAD_MODEL, "mask_punctuation", 0, 0,
      false, 0},
+    {CONFIG, "{\"doc_token_id\":3}", NULL, HEADER, LM_BAD_MODEL, "doc_token_id", 0, 0, false, 0},
+    {CONFIG, "{\"doc_maxlen\":-1}", NULL, HEADER, LM_BAD_MODEL, "doc_maxlen", 0, 0, false, 0},
+    {CONFIG, "{\"attend_to_mask_tokens\":3}", NULL, HEADER, LM_BAD_MODEL, "attend_to_mask_tokens",
+     0, 0, false, 0},
     {CONFIG, "[]", NULL, HEADER, LM_BAD_MODEL, "", 0, 0, false, 0},
     {CONFIG, NULL, NULL, FLAT, LM_BAD_MODEL, "linear.weight", 0, 0, false, 0},
     {CONFIG, NULL, NULL, LACKING, LM_BAD_MODEL, "linear.weight", 0, 0, false, 0},
@@ -106,7 +110,8 @@ check_checkpoint(lm_context *ctx, const lm_source *source, const lm_checkpoint *
     CHECK_EQ_INT(spec->late.attended, f->attended);
     CHECK_EQ_INT(spec->late.skip_count, f->skips);
     CHECK(spec->late.expanded);
-    CHECK_STR(spec->late.markers[0], "[unused0] ");
+    CHECK(f->metadata == NULL || strstr(f->metadata, "query_token_id\":\"0") ||
+          strcmp(spec->late.markers[0], "[unused0] ") == 0);
     CHECK_STR(spec->late.markers[1], "[unused1] ");
     CHECK_EQ_INT(checkpoint->tensors.count, 2);
     check_values(ctx, source, lm_tensors_find(&checkpoint->tensors, "bert.a"), 0);
@@ -117,12 +122,13 @@ check_checkpoint(lm_context *ctx, const lm_source *source, const lm_checkpoint *
     check_values(ctx, source, lm_tensors_find(&spec->steps[0].tensors, "linear.weight"), 8);
 }
 
-/* One opening of the folder, with faults of the memory and of the source. */
+/* One opening of the folder, with faults of the memory and of the source, and so much room in the
+ * arena's first block. */
 static lm_status
-open_once(const folder *f, fake_memory *memory, int source_fault, lm_error *error)
+open_in(const folder *f, size_t room, fake_memory *memory, int source_fault, lm_error *error)
 {
     const int fail_at = memory->fail_at;
-    char bytes[1024];
+    char bytes[8192];
     fake_source fake = {0};
     lm_source below = fake_open(&fake), source;
     lm_colbert_files files;
@@ -137,18 +143,25 @@ open_once(const folder *f, fake_memory *memory, int source_fault, lm_error *erro
     fake_context(&ctx, memory);
     lm_arena_init(&arena, &ctx);
     lm_notes_init(&notes, false);
-    memory->calls = 0;
+    CHECK(fake_fill_arena(&arena, room));
+    memory->calls = memory->polls = 0;
     memory->fail_at = fail_at;
     fake.fail_at = source_fault;
     source = lm_colbert_source(&files, &arena, &below);
     status = lm_checkpoint_open(&ctx, &arena, &source, &notes, &checkpoint);
     *error = ctx.error;
     fake.fail_at = memory->fail_at = 0;
-    if (status == LM_OK)
+    if (status == LM_OK && strcmp(f->header, HEADER) == 0)
         check_checkpoint(&ctx, &source, &checkpoint, f);
     lm_arena_free(&arena);
     CHECK_EQ_INT(memory->live, 0);
     return status;
+}
+
+static lm_status
+open_once(const folder *f, fake_memory *memory, int source_fault, lm_error *error)
+{
+    return open_in(f, 4096, memory, source_fault, error);
 }
 
 static void
@@ -233,13 +246,58 @@ test_faults(void)
         status = open_once(f, &memory, at, &error);
         CHECK(status == LM_OK || status == LM_IO_ERROR);
     }
+    status = LM_CANCELLED;
+    for (int at = 1; status != LM_OK; at++) {
+        fake_memory memory = {.stop_at = at};
+
+        status = open_once(f, &memory, 0, &error);
+        CHECK(status == LM_OK || status == LM_CANCELLED);
+    }
+}
+
+/* Every allocation in turn, with so much room in the arena. */
+static void
+starve(const folder *f, size_t room)
+{
+    lm_status status = LM_NO_MEMORY;
+    lm_error error;
+
+    for (int at = 1; status == LM_NO_MEMORY; at++) {
+        fake_memory memory = {.fail_at = at};
+
+        status = open_in(f, room, &memory, 0, &error);
+    }
+    CHECK_EQ_INT(status, LM_OK);
+}
+
+/* Whichever object and whichever piece of a text meets the end of its block. */
+static void
+test_starved(void)
+{
+    char metadata[1024], header[1024];
+    const folder f = {CONFIG, metadata, NULL, HEADER, LM_OK, NULL, 9, 11, true, 0};
+    const folder many = {CONFIG, NULL, NULL, header, LM_OK, NULL, 32, 0, false, 32};
+
+    for (size_t room = 0; room < 6144; room += 48)
+        starve(&folders[0], room);
+    for (int length = 60; length < 250; length += 3) {
+        snprintf(metadata, sizeof metadata,
+                 "{\"query_maxlen\":9,\"doc_maxlen\":11,\"attend_to_mask_tokens\":true,"
+                 "\"mask_punctuation\":false,\"query_token_id\":\"%0*d\"}",
+                 length, 1);
+        starve(&f, 64);
+    }
+    for (int length = 1; length < 600; length += 5) {
+        snprintf(header, sizeof header,
+                 "{" BEFORE "," PROJECTION ",\"bert.%0*d\":" F32("[1]", "32", "36") "}", length, 1);
+        starve(&many, 64);
+    }
 }
 
 static const unit_case cases[] = {
-    {"colbert_folders", test_folders},
-    {"colbert_others", test_others},
-    {"colbert_long_marker", test_long_marker},
-    {"colbert_faults", test_faults},
+    {"colbert_folders", test_folders},         {"colbert_others", test_others},
+    {"colbert_long_marker", test_long_marker}, {"colbert_faults", test_faults},
+    {"colbert_starved", test_starved},
 };
 
 UNIT_MAIN(cases)

@@ -288,6 +288,7 @@ open_small(const lm_buffer *coded, size_t room, fake_memory *memory, int fail_re
     memory->fail_at = 0;
     fake_context(&ctx, memory);
     lm_arena_init(&arena, &ctx);
+    arena.first = 16384; /* of which the table of codes takes the half */
     CHECK(fake_fill_arena(&arena, room));
     memory->calls = 0;
     memory->fail_at = fail_at;
@@ -314,7 +315,7 @@ small_faults(void)
     lm_context_init(&ctx);
     lm_buffer_init(&coded, &ctx);
     make_small(&ctx, &coded);
-    for (size_t room = 0; room < 512; room += 16) {
+    for (size_t room = 0; room < 9216; room += room < 8192 ? 1024 : 16) {
         status = LM_NO_MEMORY;
         for (int at = 1; status == LM_NO_MEMORY; at++) {
             memory = (fake_memory){.fail_at = at};
@@ -337,6 +338,89 @@ small_faults(void)
     lm_buffer_free(&coded);
 }
 
+/* As many stretches as their directory outgrows the arena's block, each of one block. */
+static void
+many_stretches(void)
+{
+    enum { MOST = 4096 };
+    lm_coded_part *parts = malloc(MOST * sizeof *parts);
+    char *plain = calloc(MOST, 64);
+    fake_source fake = {.count = 0};
+    const lm_source source = fake_open(&fake);
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    fake_add_bytes(&fake, "a.safetensors", plain, (size_t)MOST * 64);
+    for (size_t count = 512; count <= MOST; count += 64) {
+        lm_status status = LM_NO_MEMORY;
+        lm_buffer coded;
+
+        lm_buffer_init(&coded, &ctx);
+        for (size_t i = 0; i < count; i++)
+            parts[i] = (lm_coded_part){64, i % 3 > 0, NULL};
+        parts[0].stride = 1;
+        CHECK_OK(&ctx, lm_coded_write(&ctx, &source, "a.safetensors", parts, count, &coded));
+        for (int at = 1; status == LM_NO_MEMORY; at++) {
+            fake_memory memory = {.fail_at = at};
+
+            status = open_small(&coded, 0, &memory, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+        lm_buffer_free(&coded);
+    }
+    free(plain);
+    free(parts);
+}
+
+/* What is written before or after each failure; `room` is that of the file. */
+static lm_status
+write_small(size_t count, size_t room, fake_memory *memory, int fail_read)
+{
+    static const char plain[128 * 64];
+    const int fail_at = memory->fail_at;
+    fake_source fake = {.count = 0};
+    const lm_source source = fake_open(&fake);
+    lm_coded_part parts[128];
+    lm_context ctx;
+    lm_buffer coded;
+    lm_status status;
+
+    for (size_t i = 0; i < count; i++)
+        parts[i] = (lm_coded_part){64, 4, NULL};
+    fake_add_bytes(&fake, "a.safetensors", plain, sizeof plain);
+    memory->fail_at = 0;
+    fake_context(&ctx, memory);
+    lm_buffer_init(&coded, &ctx);
+    CHECK_OK(&ctx, lm_buffer_reserve(&coded, 4096));
+    coded.size = coded.capacity - room;
+    memory->calls = 0;
+    memory->fail_at = fail_at;
+    fake.fail_at = fail_read;
+    status = lm_coded_write(&ctx, &source, "a.safetensors", parts, count, &coded);
+    lm_buffer_free(&coded);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+/* The file ends behind its head, behind the sizes, and in the blocks. */
+static void
+writer_faults(void)
+{
+    static const struct {
+        size_t count, room;
+    } sizes[] = {{2, 0}, {2, 24 + 2 * 16}, {2, 24 + 2 * 16 + 2 * 8}, {40, 0}};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int at = 1; status == LM_NO_MEMORY; at++)
+            status = write_small(sizes[i].count, sizes[i].room, &(fake_memory){.fail_at = at}, 0);
+        CHECK_EQ_INT(status, LM_OK);
+    }
+    CHECK_EQ_INT(write_small(2, 0, &(fake_memory){.stop_at = 2}, 0), LM_CANCELLED);
+    CHECK_EQ_INT(write_small(2, 0, &(fake_memory){.stop_at = 0}, 2), LM_IO_ERROR);
+}
+
 /* Numbers of the directory: of the head, of a stretch, of a block. */
 static void
 small_damage(void)
@@ -351,6 +435,7 @@ small_damage(void)
                  {BLOCK, 0},      {BLOCK, 60000},   {BLOCK, UINT32_MAX},
                  {LAST_BYTES, 60}};
     const uint64_t much = (uint64_t)1 << 40;
+    uint32_t last;
     fake_memory memory = {.fail_at = 0};
     lm_context ctx;
     lm_buffer coded;
@@ -369,6 +454,16 @@ small_damage(void)
     memcpy(coded.data + BYTES, &much, sizeof much);
     CHECK_EQ_INT(open_small(&coded, 0, &memory, 0), LM_BAD_MODEL);
     lm_buffer_free(&coded);
+    /* The first block takes a byte of the second, which follows it. */
+    lm_buffer_init(&coded, &ctx);
+    make_small(&ctx, &coded);
+    for (int i = 0; i < 2; i++) {
+        memcpy(&last, coded.data + BLOCK + 8 * i, sizeof last);
+        last += i == 0 ? 1 : UINT32_MAX;
+        memcpy(coded.data + BLOCK + 8 * i, &last, sizeof last);
+    }
+    CHECK_EQ_INT(open_small(&coded, 0, &memory, 0), LM_BAD_MODEL);
+    lm_buffer_free(&coded);
 }
 
 /* One that is another when it is looked at again; reads behind its end. */
@@ -383,9 +478,10 @@ small_changes(void)
     lm_arena arena;
     lm_buffer coded;
     uint64_t size;
-    char byte;
+    char byte, long_name[300];
     bool found;
 
+    snprintf(long_name, sizeof long_name, "%0280d.safetensors", 0);
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
     lm_buffer_init(&coded, &ctx);
@@ -398,6 +494,8 @@ small_changes(void)
                  LM_BAD_MODEL);
     fake.files[0].size--;
     CHECK_EQ_INT(source.stat(&ctx, source.opaque, "a.safetensors", &found, &size), LM_IO_ERROR);
+    CHECK_OK(&ctx, source.stat(&ctx, source.opaque, long_name, &found, &size));
+    CHECK(!found);
     CHECK(!lm_coded_is(".coded") && !lm_coded_is("a.safetensors.codex") && lm_coded_is("a.coded"));
     lm_arena_free(&arena);
     lm_buffer_free(&coded);
@@ -510,6 +608,32 @@ models(void)
         check_model(names[i]);
 }
 
+/* What has no encoder of its own alone, or no int8 matrices. */
+static void
+refusals(void)
+{
+    static const char *const names[] = {"bert", "static-dense", "router-asym", "words"};
+    const lm_model_options options = {.max_tokens = 0};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        lm_compressed compressed;
+        golden_folder folder;
+        lm_context ctx;
+        lm_arena arena;
+
+        lm_context_init(&ctx);
+        lm_arena_init(&arena, &ctx);
+        golden_open(&ctx, names[i], &folder);
+        CHECK_EQ_INT(lm_compress(&ctx, &arena, &folder.source, &options, &compressed),
+                     LM_UNSUPPORTED);
+        CHECK_STR(ctx.error.message, i == 0 ? "only an int8 version can be compressed"
+                                            : "only a model with one encoder can be compressed");
+        lm_compressed_free(&compressed);
+        lm_arena_free(&arena);
+        golden_close(&folder);
+    }
+}
+
 /* One compression, in which an allocation or a poll may fail: nothing is left behind. */
 static lm_status
 compress_once(const golden_folder *folder, fake_memory memory, int *polls)
@@ -537,6 +661,23 @@ next_place(int at)
     return at < 40 ? at + 1 : at + at / 8;
 }
 
+/* Calls of the source: the last ones, which add up sizes, and then some of those before. */
+static void
+last_calls_fail(golden_folder *folder)
+{
+    int polls, calls;
+
+    folder->files.calls = 0;
+    CHECK_EQ_INT(compress_once(folder, (fake_memory){.fail_at = 0}, &polls), LM_OK);
+    calls = folder->files.calls;
+    for (int back = 0; back < calls; back = next_place(back)) {
+        folder->files.calls = 0;
+        folder->files.fail_at = calls - back;
+        CHECK_EQ_INT(compress_once(folder, (fake_memory){.fail_at = 0}, &polls), LM_IO_ERROR);
+    }
+    folder->files.fail_at = 0;
+}
+
 static void
 faults(void)
 {
@@ -558,6 +699,7 @@ faults(void)
         status = compress_once(&folder, (fake_memory){.stop_at = at}, &polls);
     CHECK_EQ_INT(status, LM_OK);
     CHECK(polls > 5);
+    last_calls_fail(&folder);
     golden_close(&folder);
     lm_buffer_free(&file);
 }
@@ -570,8 +712,11 @@ static const unit_case cases[] = {
     {"left out", left_out},
     {"models", models},
     {"small faults", small_faults},
+    {"many stretches", many_stretches},
+    {"writer faults", writer_faults},
     {"small damage", small_damage},
     {"small changes", small_changes},
+    {"refusals", refusals},
     {"faults", faults},
 };
 

@@ -290,6 +290,7 @@ damaged_bytes(void)
         o.max_n = o.min_n = i == 0 ? 0 : 3;
         lm_context_init(&ctx);
         CHECK_OK(&ctx, train(&ctx, &o, 5, &outcome));
+        method_load_faults(&outcome);
         (void)method_source(&outcome, &fake);
         damage_files(&fake, 500, (uint64_t)i, ask);
         method_free(&outcome);

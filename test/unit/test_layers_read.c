@@ -288,6 +288,7 @@ plan_in(folder *f, size_t room, lm_status *status)
     ctx.free = plain_free;
     ctx.opaque = &memory;
     lm_arena_init(&arena, &ctx);
+    arena.first = 32768;
     filled = fake_fill_arena(&arena, 0);
     block = arena.total & ~(size_t)1023;
     memory.refused = 4 * block + (arena.total - block);
@@ -309,7 +310,7 @@ plan_without_memory(void)
 
     open_two(&f, "");
     while (status == LM_NO_MEMORY && plan_in(&f, room, &status))
-        room += 16;
+        room += room < 8192 ? 16 : 32;
     CHECK(status == LM_OK || status == LM_NO_MEMORY);
     CHECK(room > 4096);
     close_folder(&f);

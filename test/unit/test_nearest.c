@@ -156,6 +156,10 @@ static void
 damaged_files(void)
 {
     damaged("\"k\": 4", "\"k\": 0", "the number of neighbours is out of range");
+    damaged("\"k\": 4", "\"q\": 4", "the number of neighbours is out of range");
+    damaged("\"k\": 4, ", "\"k\":1.5,", "the number of neighbours is out of range");
+    damaged("\"k\": 4, ", "\"k\":257,", "the number of neighbours is out of range");
+    damaged("\"k\": 4, ", "\"k\":\"4\",", "the number of neighbours is out of range");
     damaged("\"distance\"", "\"distants\"", "the weights of neighbours are not supported");
     damaged("{\"k\": 4, \"weights\": \"distance\"}", "[\"k\", 4, \"weights\", \"distance\"]",
             "the neighbours of the head are not valid");
@@ -217,6 +221,83 @@ wrong_examples(void)
         if (i == 0)
             loaded_close(&ctx, &loaded);
     }
+}
+
+/* Sizes that no file of a test has: plans read headers alone. */
+static void
+wrong_sizes(void)
+{
+    static const struct {
+        uint64_t rows, width, classes;
+        lm_status status;
+    } tried[] = {{4, 2, 4, LM_OK},
+                 {4, 3, 4, LM_BAD_MODEL},
+                 {4, 2, 3, LM_BAD_MODEL},
+                 {0, 2, 0, LM_BAD_MODEL},
+                 {LM_NEIGHBOURS_NUMBERS_MAX, 2, LM_NEIGHBOURS_NUMBERS_MAX, LM_BAD_MODEL}};
+    static const char json[] =
+        "{\"format\": 2, \"task\": \"classification\", \"neighbours\": {\"k\": 2, \"weights\": "
+        "\"uniform\"}, \"dimensions\": 2, \"labels\": [\"a\", \"b\"]}";
+
+    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++) {
+        const uint64_t rows = tried[i].rows, width = tried[i].width, classes = tried[i].classes;
+        lm_tensor list[] = {
+            {.name = "classes", .dtype = LM_U32, .rank = 1, .shape = {classes}, .count = classes},
+            {.name = "examples",
+             .dtype = LM_F32,
+             .rank = 2,
+             .shape = {rows, width},
+             .count = rows * width}};
+        lm_checkpoint checkpoint = {.tensors = {.items = list, .count = 2}};
+        lm_head_plan plan;
+        lm_context ctx;
+        lm_arena arena;
+
+        lm_context_init(&ctx);
+        lm_arena_init(&arena, &ctx);
+        CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, json, strlen(json), "", &checkpoint.settings));
+        CHECK_EQ_INT(lm_head_plan_make(&ctx, &arena, &checkpoint, &plan), tried[i].status);
+        lm_arena_free(&arena);
+    }
+}
+
+static void
+loading_survives_faults(void)
+{
+    lm_train_outcome outcome;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, &lm_method_knn, &(knn_options){4, "distance"}, 7, &outcome));
+    method_load_faults(&outcome);
+    method_free(&outcome);
+}
+
+static lm_status
+write_head(const void *head, lm_buffer *json)
+{
+    lm_context ctx;
+    lm_buffer tensors;
+    lm_status status;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&tensors, &ctx);
+    status = lm_head_write(&ctx, head, json, &tensors);
+    lm_buffer_free(&tensors);
+    return status;
+}
+
+static void
+written_without_memory(void)
+{
+    const lm_head head = {.labels = GOLDEN_LABELS,
+                          .width = GOLDEN_WIDTH,
+                          .names = names,
+                          .weight = golden_x,
+                          .bias = golden_test,
+                          .scoring = LM_SCORING_CUMULATIVE};
+
+    CHECK(fake_least_room(write_head, &head) < 512);
 }
 
 static void
@@ -332,6 +413,9 @@ static const unit_case cases[] = {
     {"wrong options", wrong_options},
     {"damaged files of neighbours", damaged_files},
     {"wrong examples", wrong_examples},
+    {"wrong sizes of examples", wrong_sizes},
+    {"loading survives faults", loading_survives_faults},
+    {"written without memory", written_without_memory},
     {"wrong sections of heads", wrong_sections},
     {"damaged bytes of heads", damaged_bytes},
     {"nearest survives faults", survives_faults},

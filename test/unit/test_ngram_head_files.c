@@ -231,6 +231,13 @@ bad_buckets(void)
         memcpy(data, tried[i].buckets, sizeof tried[i].buckets);
         make_tensors(&ctx, list, 5, data, sizeof data, &tensors);
         CHECK_EQ_INT(load(&ctx, json, &tensors), tried[i].status);
+        for (int at = 1; at < 60 && tried[i].status == LM_OK; at++) {
+            fake_memory memory = {.stop_at = at};
+            lm_context other;
+
+            fake_context(&other, &memory);
+            CHECK_EQ_INT(load(&other, json, &tensors), memory.polls < at ? LM_OK : LM_CANCELLED);
+        }
         lm_buffer_free(&tensors);
     }
 }
@@ -257,6 +264,198 @@ too_large(void)
     CHECK_EQ_INT(lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan), LM_BAD_MODEL);
     CHECK_STR(ctx.error.allowed, "1 to 8388608");
     lm_arena_free(&arena);
+}
+
+/* Settings of format 2, and the shapes of a model of one feature that fit them but for a number. */
+typedef struct large_case {
+    const char *peculiar;
+    int labels, bits, width;
+    uint64_t features, columns, rank; /* of the tensors */
+    const char *key, *message;        /* NULL: it is accepted */
+} large_case;
+
+static const char too_many[] = "the number of the classifier's features is out of range";
+static const char large[] = "a tensor of the classifier is too large";
+static const char formed[] = "a tensor of the classifier has another form";
+
+static const large_case large_cases[] = {
+    {"", 2, 0, 0, 1, 2, 0, NULL, ""},
+    {"", 2, 0, 0, 0, 2, 0, "idf", too_many},
+    {"", 2, 0, 0, 1, 3, 0, "weight", formed},
+    {"\"rank\": 1048576, \"tree\": false, ", 2, 8, 0, 129, 1048576, 1048576, "idf", too_many},
+    {"\"rank\": 1048576, \"tree\": false, ", 129, 0, 0, 1, 1048576, 1048576, "output", large},
+    {"\"rank\": 3, \"tree\": false, ", 2, 0, 0, 1, 3, 3, NULL, ""},
+    {"\"rank\": 3, \"tree\": true, ", 2, 0, 0, 1, 3, 3, NULL, ""},
+    {"\"rank\": 3, \"tree\": true, ", 1, 0, 0, 1, 3, 3, "tree",
+     "a tree of the classifier has too few labels"},
+    {"\"rank\": 3, \"tree\": true, ", 2, 0, 0, 1, 3, 4, "output", formed},
+    {"\"rank\": 3, \"tree\": true, ", 3, 0, 0, 1, 3, 3, "tree", formed},
+    {"\"rank\": 3, \"tree\": 1, ", 2, 0, 0, 1, 3, 3, "tree", NULL},
+    {"\"rank\": 0, ", 2, 0, 0, 1, 3, 3, "rank", NULL},
+    {"\"rank\": 3, \"tree\": true, ", 2, 0, 1, 1, 3, 3, "rank", NULL},
+    {"", 129, 0, 1048576, 1, 129, 0, "dense", large},
+    {"\"also\": {\"ngrams\": \"char\", \"low\": 2, \"high\": 3}, ", 2, 0, 0, 1, 2, 0, NULL, ""},
+    {"\"also\": {\"ngrams\": \"line\", \"low\": 2, \"high\": 3}, ", 2, 0, 0, 1, 2, 0, "also", NULL},
+    {"\"also\": {\"low\": 2, \"high\": 3}, ", 2, 0, 0, 1, 2, 0, "also", NULL},
+    {"\"also\": {\"ngrams\": \"char\", \"low\": 0, \"high\": 3}, ", 2, 0, 0, 1, 2, 0, "low", NULL},
+    {"\"also\": {\"ngrams\": \"char\", \"low\": 2, \"high\": 1}, ", 2, 0, 0, 1, 2, 0, "high", NULL},
+};
+
+static void
+write_settings(const large_case *c, char *json, size_t room)
+{
+    size_t used = (size_t)snprintf(
+        json, room,
+        "{\"format\": 2, \"task\": \"classification\", %s\"ngrams\": \"word\", \"words\": "
+        "\"unicode\", \"low\": 1, \"high\": 1, \"hash_bits\": %d, \"hash_seed\": 0, \"lowercase\": "
+        "true, \"binary\": false, \"sublinear\": false, \"norm\": \"l2\", \"dimensions\": %d, "
+        "\"labels\": [\"l\"",
+        c->peculiar, c->bits, c->width);
+
+    for (int i = 1; i < c->labels; i++)
+        used += (size_t)snprintf(json + used, room - used, ", \"l%d\"", i);
+    snprintf(json + used, room - used, "]}");
+}
+
+static void
+check_large(const large_case *c)
+{
+    const uint64_t labels = (uint64_t)c->labels, width = (uint64_t)c->width;
+    lm_tensor list[] = {
+        {.name = "bias", .dtype = LM_F32, .rank = 1, .shape = {labels}, .count = labels},
+        {.name = "dense", .dtype = LM_F32, .rank = 2, .shape = {labels, width}},
+        {.name = "ends", .dtype = LM_U32, .rank = 1, .shape = {c->features}},
+        {.name = "idf", .dtype = LM_F32, .rank = 1, .shape = {c->features}, .count = c->features},
+        {.name = "names", .dtype = LM_U8, .rank = 1, .shape = {3}, .count = 3},
+        {.name = "output", .dtype = LM_F32, .rank = 2, .shape = {labels, c->rank}},
+        {.name = "tree", .dtype = LM_U32, .rank = 2, .shape = {1, 2}},
+        {.name = "weight", .dtype = LM_F32, .rank = 2, .shape = {c->features, c->columns}},
+    };
+    lm_checkpoint checkpoint = {.tensors = {.items = list, .count = sizeof list / sizeof list[0]}};
+    lm_ngram_head_plan plan;
+    char json[4096];
+    lm_context ctx;
+    lm_arena arena;
+
+    lm_context_init(&ctx);
+    lm_arena_init(&arena, &ctx);
+    write_settings(c, json, sizeof json);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, json, strlen(json), LM_NGRAM_HEAD_JSON,
+                                 &checkpoint.settings));
+    if (!c->key)
+        CHECK_OK(&ctx, lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan));
+    else {
+        CHECK_EQ_INT(lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan), LM_BAD_MODEL);
+        CHECK_STR(ctx.error.key, c->key);
+    }
+    if (c->key && c->message)
+        CHECK_STR(ctx.error.message, c->message);
+    lm_arena_free(&arena);
+}
+
+static void
+format_two(void)
+{
+    for (size_t i = 0; i < sizeof large_cases / sizeof large_cases[0]; i++)
+        check_large(&large_cases[i]);
+}
+
+/* No labels, more of them than there may be, and no memory for those that are there. */
+static void
+number_of_labels(void)
+{
+    lm_tensor idf = {.name = "idf", .dtype = LM_F32, .rank = 1, .shape = {1}, .count = 1};
+    lm_checkpoint checkpoint = {.tensors = {.items = &idf, .count = 1}};
+    static const char none[] =
+        JSON("1", C, L, "\"word\"", "\"words\"", "1", "1", "0", "\"l2\"", MORE);
+    fake_memory memory = {.fail_at = 0};
+    lm_ngram_head_plan plan;
+    char text[sizeof none];
+    lm_json *labels;
+    lm_context ctx;
+    lm_arena arena;
+
+    fake_context(&ctx, &memory);
+    lm_arena_init(&arena, &ctx);
+    memcpy(text, none, sizeof none);
+    memcpy(strstr(text, "labels"), "lapels", 6);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, text, strlen(text), "", &checkpoint.settings));
+    CHECK_EQ_INT(lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan), LM_BAD_MODEL);
+    CHECK_OK(&ctx, lm_json_parse(&ctx, &arena, none, strlen(none), "", &checkpoint.settings));
+    labels = (lm_json *)(uintptr_t)lm_json_get(checkpoint.settings, "labels");
+    labels->as.items.count = LM_NGRAM_HEAD_LABELS_MAX + 1;
+    CHECK_EQ_INT(lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan), LM_BAD_MODEL);
+    CHECK_STR(ctx.error.allowed, "an array of 1 to 1048576 strings");
+    labels->as.items.count = LM_NGRAM_HEAD_LABELS_MAX;
+    memory.fail_at = memory.calls + 1;
+    CHECK_EQ_INT(lm_ngram_head_plan_make(&ctx, &arena, &checkpoint, &plan), LM_NO_MEMORY);
+    lm_arena_free(&arena);
+    CHECK_EQ_INT(memory.live, 0);
+}
+
+static lm_status
+write_settings_of(const void *parts, lm_buffer *out)
+{
+    lm_context ctx;
+    lm_buffer tensors;
+    lm_status status;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&tensors, &ctx);
+    status = lm_ngram_head_write(&ctx, parts, out, &tensors);
+    lm_buffer_free(&tensors);
+    return status;
+}
+
+static lm_status
+write_tensors_of(const void *parts, lm_buffer *out)
+{
+    lm_context ctx;
+    lm_buffer json;
+    lm_status status;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&json, &ctx);
+    status = lm_ngram_head_write(&ctx, parts, &json, out);
+    lm_buffer_free(&json);
+    return status;
+}
+
+/* Files are written in many pieces: whichever meets the end of the memory, the call fails. */
+static void
+written_without_memory(void)
+{
+    static const char *const labels[] = {"one", "two \"quoted\""};
+    static const float numbers[64];
+    static const uint32_t tree[2];
+    lm_tfidf_options options;
+    lm_tfidf tfidf;
+    lm_ngram_head_parts parts = {.tfidf = &tfidf,
+                                 .labels = labels,
+                                 .label_count = 2,
+                                 .weight = numbers,
+                                 .bias = numbers,
+                                 .rank = 2,
+                                 .output = numbers,
+                                 .tree = tree,
+                                 .scoring = "ovr"};
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    lm_tfidf_defaults(&options);
+    options.also = options.ngrams;
+    options.also.kind = lm_ngram_kind_find("char");
+    lm_tfidf_init(&tfidf, &ctx, &options);
+    CHECK_OK(&ctx, lm_tfidf_add(&tfidf, (lm_text){"ab", 2}));
+    CHECK_OK(&ctx, lm_tfidf_finish(&tfidf));
+    CHECK(fake_least_room(write_settings_of, &parts) < 1024);
+    CHECK(fake_least_room(write_tensors_of, &parts) < 2048);
+    parts.scoring = NULL;
+    CHECK(fake_least_room(write_settings_of, &parts) < 1024);
+    parts.rank = 0;
+    parts.tree = NULL;
+    CHECK(fake_least_room(write_settings_of, &parts) < 1024);
+    lm_tfidf_free(&tfidf);
 }
 
 /* N-grams of more bytes than an image may have. */
@@ -382,9 +581,16 @@ bad_section(void)
 }
 
 static const unit_case cases[] = {
-    {"bad settings", bad_settings}, {"bad forms", bad_forms}, {"bad contents", bad_contents},
-    {"bad buckets", bad_buckets},   {"too large", too_large}, {"too long", too_long},
+    {"bad settings", bad_settings},
+    {"bad forms", bad_forms},
+    {"bad contents", bad_contents},
+    {"bad buckets", bad_buckets},
+    {"too large", too_large},
+    {"too long", too_long},
     {"bad section", bad_section},
+    {"format two", format_two},
+    {"number of labels", number_of_labels},
+    {"written without memory", written_without_memory},
 };
 
 UNIT_MAIN(cases)

@@ -626,6 +626,77 @@ limits_are_told(void)
     free(many.ids);
 }
 
+/* Words with numbers; of them there are more than are counted to a poll where `count` is. */
+static char *
+numbered_words(size_t count)
+{
+    char *text = malloc(count * 12 + 1);
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)sprintf(text + used, "%zu ", i * 7919);
+    text[used] = '\0';
+    return text;
+}
+
+/* Pairs of words counted, sent, received, and added to what other words gave. */
+static lm_status
+count_pairs(const char *text, fake_memory *memory)
+{
+    const golden_measure pairs = {"distinct_n", {{NULL, 2}}, 1, 0, 0};
+    const char *const none[] = {"", NULL};
+    void *counts = NULL, *received = NULL;
+    lm_context ctx;
+    lm_buffer sent;
+    lm_status status;
+    measure m;
+
+    fake_context(&ctx, memory);
+    lm_buffer_init(&sent, &ctx);
+    open_measure(&m, &pairs);
+    status = m.metric->counts->create(&ctx, &counts);
+    if (status == LM_OK)
+        status = add_texts(&m, counts, text, none);
+    if (status == LM_OK)
+        status = m.metric->counts->write(counts, &sent);
+    m.metric->counts->free(counts);
+    counts = NULL;
+    if (status == LM_OK)
+        status = m.metric->counts->create(&ctx, &received);
+    if (status == LM_OK)
+        status = m.metric->counts->read(received, sent.data, sent.size);
+    if (status == LM_OK)
+        status = m.metric->counts->create(&ctx, &counts);
+    if (status == LM_OK)
+        status = m.metric->counts->merge(counts, received, NULL);
+    lm_buffer_free(&sent);
+    m.metric->counts->free(counts);
+    m.metric->counts->free(received);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+static void
+pairs_may_fail(void)
+{
+    char *many = numbered_words(LM_TEXT_POLL_EVERY + 2);
+    lm_status status = LM_CANCELLED;
+
+    for (int at = 1; status == LM_CANCELLED; at++)
+        status = count_pairs(many, &(fake_memory){.stop_at = at});
+    CHECK_EQ_INT(status, LM_OK);
+    free(many);
+    for (size_t words = 1; words < 120; words += 7) {
+        char *few = numbered_words(words);
+
+        status = LM_NO_MEMORY;
+        for (int at = 1; status == LM_NO_MEMORY; at++)
+            status = count_pairs(few, &(fake_memory){.fail_at = at});
+        CHECK_EQ_INT(status, LM_OK);
+        free(few);
+    }
+}
+
 static const unit_case cases[] = {
     {"measures of text equal their references", equal_references},
     {"stems are those of nltk", stems_are_those_of_nltk},
@@ -639,6 +710,7 @@ static const unit_case cases[] = {
     {"measures of text check their settings", settings_are_checked},
     {"measures of text have their edges", has_its_edges},
     {"edit distances are those of the table", distances_are_those_of_the_table},
+    {"pairs of words may fail", pairs_may_fail},
     {"limits of measures of text are told", limits_are_told},
 };
 

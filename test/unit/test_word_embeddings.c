@@ -509,7 +509,38 @@ files_of_folders(void)
     }
 }
 
+/* Whatever of a folder meets the end of the arena's block while memory is short. */
+static void
+opened_without_memory(void)
+{
+    lm_checkpoint checkpoint;
+    fixture f;
+
+    memset(&f, 0, sizeof f);
+    fake_context(&f.ctx, &f.memory);
+    golden_open(&f.ctx, "words", &f.folder);
+    for (size_t room = 0; room < 6144; room += 16) {
+        lm_status status = LM_NO_MEMORY;
+
+        for (int at = 1; status == LM_NO_MEMORY; at++) {
+            lm_arena arena;
+
+            lm_arena_init(&arena, &f.ctx);
+            CHECK(fake_fill_arena(&arena, room));
+            f.memory.calls = 0;
+            f.memory.fail_at = at;
+            status = lm_checkpoint_open(&f.ctx, &arena, &f.folder.source, NULL, &checkpoint);
+            f.memory.fail_at = 0;
+            lm_arena_free(&arena);
+        }
+        CHECK_OK(&f.ctx, status);
+    }
+    golden_close(&f.folder);
+    CHECK_EQ_INT(f.memory.live, 0);
+}
+
 static const unit_case cases[] = {
+    {"opened without memory", opened_without_memory},
     {"files of folders", files_of_folders},
     {"descriptions", descriptions},
     {"tokens", tokens},
