@@ -183,14 +183,15 @@ END $$;
 COMMENT ON FUNCTION lmtext.attack(text, text, jsonb) IS
     'how far a classifier withstands small changes of the texts of a query of text and label: its accuracy before and under attack';
 
--- The newest version of a name, as a name: 'm@3'.
+-- The newest version of a name, as a name with the quotes that it needs.
 CREATE FUNCTION lmtext_internal.newest_version(name text) RETURNS text
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 10000 AS $$
-    SELECT pg_catalog.concat(newest_version.name, '@', pg_catalog.max(m.version))
+    SELECT pg_catalog.concat(m.model)
     FROM lmtext.models m, pg_catalog.pg_class c, pg_catalog.pg_class own
     WHERE c.oid OPERATOR(pg_catalog.=) m.model AND own.oid OPERATOR(pg_catalog.=) lmtext_internal.resolve_model(newest_version.name)
         AND c.relnamespace OPERATOR(pg_catalog.=) own.relnamespace
         AND m.name OPERATOR(pg_catalog.=) (SELECT n.name FROM lmtext.models n WHERE n.model OPERATOR(pg_catalog.=) own.oid)
+    ORDER BY m.version DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION lmtext_internal.newest_version(text) IS 'the newest version of a model, whichever is deployed';
 
@@ -272,7 +273,7 @@ DECLARE
     settings pg_catalog.jsonb := lmtext_internal.harden_options(harden.options);
     test pg_catalog.text := coalesce(pg_catalog.jsonb_object_field_text(settings, 'test'), harden.query);
     rounds pg_catalog.int4 := pg_catalog.jsonb_object_field_text(settings, 'rounds')::pg_catalog.int4;
-    work pg_catalog.text := pg_catalog.concat(harden.new, '_work');
+    work pg_catalog.text;
     log pg_catalog.text;
     current pg_catalog.text := harden.model;
     taken pg_catalog.jsonb;
@@ -281,6 +282,11 @@ BEGIN
     IF harden.new IS NULL OR harden.model IS NULL OR harden.query IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'arguments new, model and query of lmtext.harden must not be null';
     END IF;
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(pg_catalog.concat(p.part, CASE WHEN p.is_last THEN '_work' END)), '.' ORDER BY p.n),
+           pg_catalog.string_agg(pg_catalog.quote_ident(pg_catalog.concat(p.part, CASE WHEN p.is_last THEN '_rounds' END)), '.' ORDER BY p.n)
+    INTO work, log
+    FROM (SELECT u.part, u.n, u.n OPERATOR(pg_catalog.=) pg_catalog.cardinality(i.parts) AS is_last
+          FROM (SELECT pg_catalog.parse_ident(harden.new) AS parts) i, pg_catalog.unnest(i.parts) WITH ORDINALITY u (part, n)) p;
     IF NOT pg_catalog.jsonb_object_field_text(settings, 'keep')::pg_catalog.bool AND lmtext_internal.has_version(work) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = pg_catalog.format('model "%s" already exists', work),
             HINT = 'The versions between rounds would be under this name and dropped at the end: drop it before, or set the option "keep".';
@@ -288,8 +294,6 @@ BEGIN
     IF pg_catalog.cardinality(lmtext_internal.query_columns('lmtext.harden', test)) OPERATOR(pg_catalog.<>) 2 THEN
         RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = 'the query of lmtext.harden must have two columns, text and label';
     END IF;
-    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(CASE WHEN p.n OPERATOR(pg_catalog.=) pg_catalog.cardinality(i.parts) THEN pg_catalog.concat(p.part, '_rounds') ELSE p.part END), '.' ORDER BY p.n)
-    INTO log FROM (SELECT pg_catalog.parse_ident(harden.new) AS parts) i, pg_catalog.unnest(i.parts) WITH ORDINALITY p (part, n);
     EXECUTE pg_catalog.format('CREATE TABLE IF NOT EXISTS %s (round integer NOT NULL, version integer NOT NULL, accuracy double precision, accuracy_under_attack double precision, '
         'zeros double precision, bytes bigint, ratio double precision, met boolean, finished_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())', log);
     FOR round IN 1 .. rounds LOOP

@@ -962,6 +962,25 @@ test_differences(void)
     check_differences("bert-st6-cls", &lm_tuned_similarity, settings, 3);
 }
 
+/* A CRF is asked of a head that has none: refused, not left out. */
+static void
+test_no_crf(void)
+{
+    lm_tuned_settings settings = plain_settings();
+    const char *const labels[] = {"a", "b"};
+    lm_context ctx;
+    trained t;
+
+    lm_context_init(&ctx);
+    settings.crf = true;
+    CHECK_OK(&ctx, open_base(&t, &ctx, "bert", &lm_tuned_classification, &settings, 1));
+    CHECK_OK(&ctx, add_differing(&t, 1));
+    CHECK_EQ_INT(lm_tuned_start(t.tuned, labels, 2), LM_UNSUPPORTED);
+    CHECK_STR(ctx.error.key, "crf");
+    CHECK_STR(ctx.error.found, "bert");
+    close_trained(&t);
+}
+
 /* ---- A run that goes on ---- */
 
 enum { RESUME_STEPS = 7, RESUME_AT = 3 };
@@ -1182,6 +1201,7 @@ static const unit_case cases[] = {
     {"a CRF that is written has the training's tags", test_crf_written},
     {"what is taken away stays away", test_pruned},
     {"all tasks have the gradients that differences show", test_differences},
+    {"a head without a CRF", test_no_crf},
     {"a resumed training has the bits of a whole one", test_resumed},
     {"parts of a batch keep their layers", test_parts},
     {"every allocation can fail", test_no_memory},
