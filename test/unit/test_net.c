@@ -577,6 +577,8 @@ static const refusal refusals[] = {
     {"[{\"embedding\": 3}, {\"embedding\": 3}]", true, "layers[1].embedding", "first"},
     {"[{\"embedding\": 3}, {\"lstm\": 3, \"layers\": 9}]", true, "layers[1].layers", "1 to 8"},
     {"[{\"embedding\": 3}, {\"gru\": 3, \"dropout\": 1}]", true, "layers[1].dropout", "0.99"},
+    {"[{\"embedding\": 3}, {\"gru\": 3, \"keras_order\": 1}]", true, "layers[1].keras_order",
+     "true or false"},
     {"[{\"embedding\": 3}, {\"dropout\": 1}]", true, "layers[1].dropout", "0.99"},
     {"[{\"embedding\": 3}, {\"lstm\": 3, \"gru\": 3}]", true, "layers[1].gru", "layers, dropout"},
     {"[{\"embedding\": 3}, {\"rnn\": 3, \"activation\": \"gelu\"}]", true, "layers[1].activation",

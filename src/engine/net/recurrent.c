@@ -15,6 +15,7 @@ const lm_option lm_recurrent_options[] = {
     LM_OPTION(lm_layer_options, layers, INT, 1, 8, "a whole number from 1 to 8"),
     LM_OPTION(lm_layer_options, dropout, FLOAT, 0, 0.99, "a number from 0 to 0.99"),
     LM_OPTION(lm_layer_options, biases, INT, 1, 2, "1 or 2"),
+    LM_OPTION(lm_layer_options, keras_order, BOOL, 0, 1, "true or false"),
     LM_OPTION(lm_layer_options, activation, TEXT, 0, 0, "tanh or relu"),
 };
 

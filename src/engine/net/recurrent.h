@@ -41,7 +41,7 @@ typedef struct lm_cell {
 } lm_cell;
 
 extern const lm_option lm_recurrent_options[];
-#define LM_RECURRENT_OPTIONS 3 /* and one more: the activation */
+#define LM_RECURRENT_OPTIONS 4 /* and one more: the activation */
 
 const char *lm_recurrent_shapes(lm_layer *layer);
 size_t lm_recurrent_params(const lm_layer *layer, lm_net_param *params);
