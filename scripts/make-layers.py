@@ -54,11 +54,12 @@ class Recurrent(nn.Module):
 
 
 class Keras(nn.Module):
-    """LSTM and GRU (reset_after=True) by the formulas of Keras' documentation: kernels stand the other way round, gates are
-    i f c o and z r h, and only the GRU has a second bias, that of the states."""
+    """LSTM and GRU by the formulas of Keras' documentation: kernels stand the other way round, gates are
+    i f c o and z r h, and only the GRU has a second bias, that of the states, where reset_after is true."""
 
-    def __init__(self, kind, size, both, biases, width):
+    def __init__(self, kind, size, both, biases, width, after=True):
         super().__init__()
+        self.after = after
         self.kind, self.size, self.both, self.biases = kind, size, both, biases
         gates = 4 if kind == "lstm" else 3
         shapes = [(width, gates * size), (size, gates * size), (gates * size,), (gates * size,)][:2 + biases]
@@ -71,8 +72,9 @@ class Keras(nn.Module):
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             return torch.sigmoid(o) * torch.tanh(c), c
         (xz, xr, xh), (hz, hr, hh) = given.chunk(3), inner.chunk(3)
-        z = torch.sigmoid(xz + hz)
-        return z * h + (1 - z) * torch.tanh(xh + torch.sigmoid(xr + hr) * hh), c
+        z, r = torch.sigmoid(xz + hz), torch.sigmoid(xr + hr)
+        new = r * hh if self.after else (r * h) @ recurrent[:, 2 * self.size:]
+        return z * h + (1 - z) * torch.tanh(xh + new), c
 
     def way(self, x, kernel, recurrent, bias, recurrent_bias=None):
         h, c, states = torch.zeros(self.size), torch.zeros(self.size), []
@@ -164,7 +166,7 @@ def build(description, by_text):
     pooled = any("pool" in layer for layer in description)
     last = max((i for i, layer in enumerate(description) if not {"linear", "layer_norm"} & set(layer)), default=0)
     for place, layer in enumerate(description):
-        key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first", "keras_order"))
+        key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first", "keras_order", "reset_after"))
         value = layer[key]
         plain = key[2:] if key.startswith("bi") else key
         act = "none"
@@ -172,7 +174,7 @@ def build(description, by_text):
             module, width = nn.Embedding(width, value), value
         elif layer.get("keras_order"):
             both = key != plain
-            module, width = Keras(plain, value, both, layer.get("biases", 2), width), value * (2 if both else 1)
+            module, width = Keras(plain, value, both, layer.get("biases", 2), width, layer.get("reset_after", True)), value * (2 if both else 1)
         elif plain in ("rnn", "lstm", "gru"):
             both = key != plain
             module = Recurrent(plain, value, both, layer.get("layers", 1), layer.get("biases", 2), layer.get("activation", "tanh"), width)
@@ -245,6 +247,8 @@ def cases():
     for key in ("lstm", "bilstm", "gru", "bigru"):
         for biases in (1, 2):
             tokens.append([{"embedding": 4}, {key: 3, "biases": biases, "keras_order": True}])
+    for key in ("gru", "bigru"):
+        tokens.append([{"embedding": 4}, {key: 3, "biases": 1, "keras_order": True, "reset_after": False}])
     texts = []
     for pool in ("mean", "max", "first", "last", "final", "attention"):
         texts.append([{"embedding": 4}, {"bilstm": 3}, {"pool": pool}, {"linear": 3}])

@@ -109,13 +109,14 @@ def ngram_head(bits, names):
     return [("ngram_head.json", settings.encode()), ("ngram_head.safetensors", header.encode())]
 
 
-def recurrent(place, gates, units, width, both):
+def recurrent(place, gates, units, width, both, biases=2):
     """Parameters of a recurrent layer as torch names them."""
     for way in ["", "_reverse"][:1 + both]:
         yield f"{place}.weight_ih_l0{way}", [gates * units, width]
         yield f"{place}.weight_hh_l0{way}", [gates * units, units]
         yield f"{place}.bias_ih_l0{way}", [gates * units]
-        yield f"{place}.bias_hh_l0{way}", [gates * units]
+        if biases == 2:
+            yield f"{place}.bias_hh_l0{way}", [gates * units]
 
 
 def linear(place, out, width):
@@ -126,8 +127,8 @@ def linear(place, out, width):
 NETS = {
     "bilstm": ("classification", [{"bilstm": 3, "dropout": 0.5}, {"linear": 2}],
                [*recurrent(1, 4, 3, 4, True), *linear(2, 2, 6)]),
-    "gru": ("regression", [{"gru": 2}, {"pool": "attention"}, {"linear": 1}],
-            [*recurrent(1, 3, 2, 4, False), *linear("2.project", 2, 2), ("2.context.weight", [1, 2]), *linear(3, 1, 2)]),
+    "gru": ("regression", [{"gru": 2, "biases": 1, "keras_order": True, "reset_after": False}, {"pool": "attention"}, {"linear": 1}],
+            [*recurrent(1, 3, 2, 4, False, 1), *linear("2.project", 2, 2), ("2.context.weight", [1, 2]), *linear(3, 1, 2)]),
     "crf": ("tagging", [{"birnn": 2, "activation": "relu"}, {"linear": 3}, {"crf": True}],
             [*recurrent(1, 1, 2, 4, True), *linear(2, 3, 4), ("3.start_transitions", [3]), ("3.end_transitions", [3]),
              ("3.transitions", [3, 3])]),
