@@ -53,6 +53,47 @@ class Recurrent(nn.Module):
         return [p for n, p in self.net.named_parameters() if self.biases == 1 and n.startswith("bias_hh")]
 
 
+class Keras(nn.Module):
+    """LSTM and GRU by the formulas of Keras' documentation: kernels stand the other way round, gates are
+    i f c o and z r h, and only the GRU has a second bias, that of the states, where reset_after is true."""
+
+    def __init__(self, kind, size, both, biases, width, after=True):
+        super().__init__()
+        self.after = after
+        self.kind, self.size, self.both, self.biases = kind, size, both, biases
+        gates = 4 if kind == "lstm" else 3
+        shapes = [(width, gates * size), (size, gates * size), (gates * size,), (gates * size,)][:2 + biases]
+        self.ways = nn.ParameterList([nn.Parameter(torch.zeros(s[::-1])) for _ in range(1 + both) for s in shapes])
+
+    def step(self, x, h, c, kernel, recurrent, bias, recurrent_bias):
+        inner, given = h @ recurrent + recurrent_bias, x @ kernel + bias
+        if self.kind == "lstm":
+            i, f, g, o = (given + inner).chunk(4)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            return torch.sigmoid(o) * torch.tanh(c), c
+        (xz, xr, xh), (hz, hr, hh) = given.chunk(3), inner.chunk(3)
+        z, r = torch.sigmoid(xz + hz), torch.sigmoid(xr + hr)
+        new = r * hh if self.after else (r * h) @ recurrent[:, 2 * self.size:]
+        return z * h + (1 - z) * torch.tanh(xh + new), c
+
+    def way(self, x, kernel, recurrent, bias, recurrent_bias=None):
+        h, c, states = torch.zeros(self.size), torch.zeros(self.size), []
+        for row in x:
+            h, c = self.step(row, h, c, kernel.T, recurrent.T, bias, torch.zeros_like(bias) if recurrent_bias is None else recurrent_bias)
+            states.append(h)
+        return torch.stack(states)
+
+    def forward(self, x):
+        each = 2 + self.biases
+        ways = [self.way(x, *self.ways[:each])]
+        if self.both:
+            ways.append(self.way(x.flip(0), *self.ways[each:]).flip(0))
+        return torch.cat(ways, 1)
+
+    def ours(self):
+        return list(self.ways)
+
+
 class Attention(nn.Module):
     def __init__(self, width, heads):
         super().__init__()
@@ -125,12 +166,15 @@ def build(description, by_text):
     pooled = any("pool" in layer for layer in description)
     last = max((i for i, layer in enumerate(description) if not {"linear", "layer_norm"} & set(layer)), default=0)
     for place, layer in enumerate(description):
-        key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first"))
+        key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first", "keras_order", "reset_after"))
         value = layer[key]
         plain = key[2:] if key.startswith("bi") else key
         act = "none"
         if key == "embedding":
             module, width = nn.Embedding(width, value), value
+        elif layer.get("keras_order"):
+            both = key != plain
+            module, width = Keras(plain, value, both, layer.get("biases", 2), width, layer.get("reset_after", True)), value * (2 if both else 1)
         elif plain in ("rnn", "lstm", "gru"):
             both = key != plain
             module = Recurrent(plain, value, both, layer.get("layers", 1), layer.get("biases", 2), layer.get("activation", "tanh"), width)
@@ -200,6 +244,11 @@ def cases():
             tokens.append([{"embedding": 4}, {"transformer": 2, "inner": 5, "activation": act, "norm_first": first}])
     tokens.append([{"embedding": 4}, {"transformer": 2, "inner": 5, "layers": 2}])
     tokens.append([{"embedding": 4}, {"conv": 4, "activation": "relu"}, {"bigru": 3}, {"attention": 2}, {"layer_norm": True}, {"linear": 2}])
+    for key in ("lstm", "bilstm", "gru", "bigru"):
+        for biases in (1, 2):
+            tokens.append([{"embedding": 4}, {key: 3, "biases": biases, "keras_order": True}])
+    for key in ("gru", "bigru"):
+        tokens.append([{"embedding": 4}, {key: 3, "biases": 1, "keras_order": True, "reset_after": False}])
     texts = []
     for pool in ("mean", "max", "first", "last", "final", "attention"):
         texts.append([{"embedding": 4}, {"bilstm": 3}, {"pool": pool}, {"linear": 3}])

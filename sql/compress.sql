@@ -124,6 +124,10 @@ CALL lmtext.harden('hard', 'topic', 'SELECT body, topic FROM note ORDER BY body'
     '{"target": {"ratio": 0.01}, "rounds": 2, "share": 0.4, "neurons": 0.5, "keep": true, "train": {"steps": 1}, "prune": {"steps": 1}, "attack": {"budget": 1}, "test": "SELECT body, topic FROM note ORDER BY body LIMIT 2"}');
 SELECT round, version, round(zeros::numeric, 1) AS zeros, met FROM hard_rounds ORDER BY version;
 SELECT name, version, precision FROM lmtext.models WHERE name LIKE 'hard%' ORDER BY 1, 2;
+CALL lmtext.harden('compress_a."Hard one"', 'topic', 'SELECT body, topic FROM note ORDER BY body',
+    '{"target": {"accuracy": 0}, "rounds": 1, "train": {"steps": 1}, "prune": {"steps": 1}, "attack": {"budget": 1}, "test": "SELECT body, topic FROM note ORDER BY body LIMIT 2"}');
+SELECT version, met FROM compress_a."Hard one_rounds";
+SELECT name, version FROM lmtext.models WHERE name LIKE 'Hard%' ORDER BY 1, 2;
 CALL lmtext.harden('hard', 'topic', 'SELECT body, topic FROM note', '{"target": {"accuracy": 1}}');
 CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note');
 CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"speed": 1}}');

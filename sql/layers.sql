@@ -31,6 +31,11 @@ CALL lmtext.train('ly_copy', 'SELECT body, label FROM review', '{"method": "laye
 SELECT bool_and(lmtext.classify_scored(body, 'ly_copy') = lmtext.classify_scored(body, 'ly_sentiment')) FROM review WHERE i < 20;
 CALL lmtext.train('ly_more', 'SELECT body, label FROM review', '{"method": "layers", "base": "ly_start", "epochs": 8, "learning_rate": 0.03}');
 SELECT avg((lmtext.classify(body, 'ly_more') = label)::int) > 0.9 AS learnt FROM review;
+-- gates in Keras' order, kept by what is trained on
+CALL lmtext.train('ly_keras', 'SELECT body, label FROM review', '{"method": "layers", "layers": [{"embedding": 12}, {"gru": 4, "keras_order": true}, {"linear": 2}], "epochs": 0}');
+CALL lmtext.train('ly_keras', 'SELECT body, label FROM review', '{"method": "layers", "base": "ly_keras", "epochs": 8, "learning_rate": 0.03}');
+SELECT convert_from(data, 'utf8')::json -> 'layers' -> 1 ->> 'keras_order' AS keras_order FROM "ly_keras@2" WHERE file = 'config.json';
+SELECT avg((lmtext.classify(body, 'ly_keras@2') = label)::int) > 0.9 AS learnt FROM review;
 -- vectors of words, of a model that has them
 \getenv source LMTEXT_SOURCE_DIR
 \set words :source '/models/tiny/words'

@@ -9,8 +9,10 @@
 
 #include "base/size.h"
 #include "fuzz.h"
+#include "model/layers.h"
 #include "task/classify.h"
 #include "task/embed.h"
+#include "task/tag.h"
 
 /* Images beyond this are planned only. */
 #define IMAGE_LIMIT ((size_t)1 << 20)
@@ -112,6 +114,40 @@ check_scores(lm_context *ctx, lm_session *session, const lm_model *model)
     return status;
 }
 
+static lm_status
+take_tags(void *opaque, size_t text, const lm_tag *tags, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        REQUIRE(tags[i].label >= 0 && tags[i].label < *(const int *)opaque &&
+                isfinite(tags[i].score));
+    return LM_OK;
+}
+
+/* So has a net, of texts that have a token, or their scores are refused; one for tokens has tags.
+ */
+static lm_status
+check_net(lm_context *ctx, lm_session *session, const lm_model *model)
+{
+    static const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    int labels = model->info.label_count;
+    float *scores = malloc((size_t)labels * sizeof *scores);
+    lm_status status = LM_OK;
+
+    for (size_t i = 0; i < TEXTS && (status == LM_OK || status == LM_NO_TOKEN); i++) {
+        if (lm_model_layers(model)->net.by_text)
+            status = lm_classify(ctx, session, model, &texts[i], 1, &options, scores, NULL);
+        else
+            status =
+                lm_tag_texts(ctx, session, model, &texts[i], 1, &options, take_tags, &labels, NULL);
+        REQUIRE(status == LM_OK || status == LM_NO_TOKEN || status == LM_NO_MEMORY ||
+                status == LM_BAD_MODEL);
+        REQUIRE(status != LM_OK || !lm_model_layers(model)->net.by_text ||
+                all_finite(scores, (size_t)labels));
+    }
+    free(scores);
+    return status == LM_NO_TOKEN ? LM_OK : status;
+}
+
 /* Bind, embed, unbind. The caller compares images afterwards. */
 static lm_status
 use_image(lm_context *ctx, const void *image, size_t size, float **out, size_t *count)
@@ -135,6 +171,8 @@ use_image(lm_context *ctx, const void *image, size_t size, float **out, size_t *
     }
     if (status == LM_OK && lm_model_ngram_head(&model) && !lm_model_needs_base(&model))
         status = check_scores(ctx, session, &model);
+    if (status == LM_OK && lm_model_layers(&model))
+        status = check_net(ctx, session, &model);
     lm_session_free(session);
     lm_model_unbind(ctx, &model);
     return status;

@@ -11,6 +11,7 @@ import glob
 import io
 import itertools
 import json
+import math
 import os
 import random
 import struct
@@ -106,6 +107,55 @@ def ngram_head(bits, names):
     header = ('{"weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"bias":{"dtype":"F32","shape":[2],"data_offsets":[16,24]},'
               f'"idf":{{"dtype":"F32","shape":[2],"data_offsets":[24,32]}},{names}}}')
     return [("ngram_head.json", settings.encode()), ("ngram_head.safetensors", header.encode())]
+
+
+def recurrent(place, gates, units, width, both, biases=2):
+    """Parameters of a recurrent layer as torch names them."""
+    for way in ["", "_reverse"][:1 + both]:
+        yield f"{place}.weight_ih_l0{way}", [gates * units, width]
+        yield f"{place}.weight_hh_l0{way}", [gates * units, units]
+        yield f"{place}.bias_ih_l0{way}", [gates * units]
+        if biases == 2:
+            yield f"{place}.bias_hh_l0{way}", [gates * units]
+
+
+def linear(place, out, width):
+    return [(f"{place}.weight", [out, width]), (f"{place}.bias", [out])]
+
+
+# Task, layers, and what these have besides the embedding of 4 numbers at the beginning.
+NETS = {
+    "bilstm": ("classification", [{"bilstm": 3, "dropout": 0.5}, {"linear": 2}],
+               [*recurrent(1, 4, 3, 4, True), *linear(2, 2, 6)]),
+    "gru": ("regression", [{"gru": 2, "biases": 1, "keras_order": True, "reset_after": False}, {"pool": "attention"}, {"linear": 1}],
+            [*recurrent(1, 3, 2, 4, False, 1), *linear("2.project", 2, 2), ("2.context.weight", [1, 2]), *linear(3, 1, 2)]),
+    "crf": ("tagging", [{"birnn": 2, "activation": "relu"}, {"linear": 3}, {"crf": True}],
+            [*recurrent(1, 1, 2, 4, True), *linear(2, 3, 4), ("3.start_transitions", [3]), ("3.end_transitions", [3]),
+             ("3.transitions", [3, 3])]),
+    "attention": ("tagging", [{"conv": 4, "kernel": 2, "activation": "gelu"}, {"attention": 2}, {"layer_norm": True}, {"linear": 2}],
+                  [("1.weight", [4, 4, 2]), ("1.bias", [4]), ("2.in_proj_weight", [12, 4]), ("2.in_proj_bias", [12]),
+                   *linear("2.out_proj", 4, 4), *linear(3, 4, 4)[1:], ("3.weight", [4]), *linear(4, 2, 4)]),
+    "transformer": ("classification", [{"transformer": 2, "inner": 5}, {"pool": "max"}, {"linear": 2}],
+                    [("1.self_attn.in_proj_weight", [12, 4]), ("1.self_attn.in_proj_bias", [12]), *linear("1.self_attn.out_proj", 4, 4),
+                     *linear("1.linear1", 5, 4), *linear("1.linear2", 4, 5), ("1.norm1.weight", [4]), ("1.norm1.bias", [4]),
+                     ("1.norm2.weight", [4]), ("1.norm2.bias", [4]), *linear(3, 2, 4)]),
+}
+
+
+def seeds_of_nets():
+    for name, (task, layers, params) in NETS.items():
+        words = ["<pad>", "<unk>", "Hello,", "World!", "token"]
+        labels = params[-1][1][0] if task != "regression" else 1
+        config = {"model_type": "lmtext_layers", "task": task, "layers": [{"embedding": 4}, *layers],
+                  "labels": ["a", "b", "c"][:labels], "words": "whitespace", "max_length": 9}
+        header, end = {}, 0
+        for tensor, shape in [("0.weight", [len(words), 4]), *params]:
+            size = 4 * math.prod(shape)
+            header[tensor] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
+            end += size
+        parts = [("config.json", compact(config)), ("vocab.txt", "\n".join(words).encode()), ("model.safetensors", compact(header))]
+        write("model", "net-" + name, folder(parts))
+        write("config", "net-" + name, folder(parts))
 
 
 def seeds_of_models():
@@ -294,6 +344,7 @@ known_attacks()
 for i, text in enumerate(JSON):
     write("json", f"{i}", text)
 seeds_of_models()
+seeds_of_nets()
 seeds_of_tokenizers()
 seeds_of_patterns()
 seeds_of_spm()

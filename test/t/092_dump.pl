@@ -82,6 +82,10 @@ SELECT lmtext.import_model('zzz.mood', 'bert-sequence');
 CREATE INDEX ON aaa.doc (lmtext.classify(body, 'zzz.mood\@1'::regclass));
 SELECT lmtext.import_model('ml.trunk', 'bert-sequence', '{"task": "embedding"}');
 SELECT lmtext.add_head('ml.added', 'ml.trunk', 'bert-sequence');
+SELECT lmtext.import_model('ml.packed', 'bert');
+SELECT lmtext.quantize('ml.packed', 'int8');
+CALL lmtext.compress('ml.packed', 'ml.packed\@2');
+SELECT lmtext.deploy('ml.packed', 3);
 CREATE INDEX ON aaa.doc (lmtext.classify(body, 'ml.added\@1'::regclass));
 CREATE TABLE aaa.note (id int, body text, embedding real[]);
 CREATE TRIGGER embed BEFORE INSERT OR UPDATE ON aaa.note FOR EACH ROW
@@ -107,7 +111,8 @@ my @looks = (
     [ 'what is known of names', 'SELECT * FROM lmtext.model_name ORDER BY schema, model' ],
     [ 'vectors', q{SELECT lmtext.embed('a text', 'ml.m'), lmtext.embed('a text', 'ml."Odd name"'),
         lmtext.log_probability('a text that sat', 'ml.counts'), lmtext.class_scores('a text', 'ml.parity'), lmtext.class_scores('a text', 'aaa.parity'),
-        lmtext.classify_scored('a text', 'zzz.mood@1'), lmtext.classify_scored('a text', 'ml.added')} ],
+        lmtext.classify_scored('a text', 'zzz.mood@1'), lmtext.classify_scored('a text', 'ml.added'),
+        lmtext.embed('a text', 'ml.packed'), lmtext.embed('a text', 'ml.packed') = lmtext.embed('a text', 'ml.packed@2')} ],
     [ 'columns that a trigger keeps', 'SELECT * FROM aaa.note ORDER BY id' ],
     [ 'materialized views', 'SELECT * FROM aaa.pinned NATURAL JOIN aaa.named ORDER BY id' ],
     [ 'views', 'SELECT * FROM zzz.classes ORDER BY id' ],
@@ -191,7 +196,7 @@ sub list_of
     my $dump = "$files/postgres.dump";
     empty_database('data');
     fine('the schema', 'pg_restore', 'data', '--schema-only', $dump);
-    is(value('SELECT count(*), count(family) FROM lmtext.models', 'data'), '9|0', 'versions without rows are listed, without a family');
+    is(value('SELECT count(*), count(family) FROM lmtext.models', 'data'), '12|0', 'versions without rows are listed, without a family');
     is(state_of(q{SELECT lmtext.embed('a', 'ml.m@1')}, 'data'), '55000', 'and cannot be used yet');
     fine('models', 'pg_restore', 'data', '-e', '--data-only', '-L', list_of($dump, 1), $dump);
     fine('the rest', 'pg_restore', 'data', '-e', '--data-only', '--disable-triggers', '-L', list_of($dump, 0), $dump);
@@ -267,7 +272,7 @@ is(state_of(q{SELECT lmtext.drop_model('ml.trunk')}, 'restored4'), '2BP01', 'whi
     like($err, qr/permission denied for table model_name/, 'only the deployments are refused');
     unlike($err, qr/manifest|"(m|parity|counts)\@/, 'no model is');
     value(q{SET ROLE keeper; SELECT lmtext.deploy('ml.m', 2); SELECT lmtext.deploy('ml."Odd name"', 1);
-        SELECT lmtext.deploy('ml.parity', 1), lmtext.deploy('aaa.parity', 1), lmtext.deploy('zzz.mood', 1), lmtext.deploy('ml.counts', 1), lmtext.deploy('ml.trunk', 1), lmtext.deploy('ml.added', 1);
+        SELECT lmtext.deploy('ml.parity', 1), lmtext.deploy('aaa.parity', 1), lmtext.deploy('zzz.mood', 1), lmtext.deploy('ml.counts', 1), lmtext.deploy('ml.trunk', 1), lmtext.deploy('ml.added', 1), lmtext.deploy('ml.packed', 3);
         REFRESH MATERIALIZED VIEW aaa.named}, 'owned');
     is(value($looks[$_][1], 'owned'), $source{ $looks[$_][0] }, "an owner's restore: $looks[$_][0]") for 0, 1, 3 .. $#looks;
 }

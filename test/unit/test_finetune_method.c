@@ -428,11 +428,77 @@ failures(void)
         }
 }
 
+/* ---- A run that goes on ---- */
+
+enum { RESUME_AT = 4 };
+
+static lm_status
+keep_one(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *bytes)
+{
+    return step == RESUME_AT ? lm_buffer_append(opaque, bytes->data, bytes->size) : LM_OK;
+}
+
+/* A training of 9 steps in three epochs: all, or from a checkpoint within the second on. */
+static void
+train_from(lm_context *ctx, const base *b, const table *t, const lm_buffer *resume,
+           lm_buffer *checkpoint, lm_train_outcome *outcome)
+{
+    char text[] = "epochs=3;batch_size=3;hold_out=0.25;dropout=0.2;checkpoint_steps=1;ema=0.5;"
+                  "augment={\"ops\":[\"swap\",\"delete\"],\"share\":0.5};"
+                  "adversarial={\"kind\":\"pgd\",\"eps\":0.5}";
+    const lm_train_watch watch = {.report = method_report,
+                                  .checkpoint = checkpoint ? keep_one : NULL,
+                                  .opaque = checkpoint,
+                                  .resume = resume};
+    const lm_method *method = lm_method_find("classification", "finetune");
+    void *options = options_of(method, text), *training = NULL;
+
+    CHECK_OK(ctx, method->open(ctx, options, 0, &training));
+    CHECK_OK(ctx, method->read_base(training, &b->base));
+    CHECK_OK(ctx, method->add_rows(training, &t->rows));
+    CHECK_OK(ctx, method->fit(training, &watch));
+    CHECK_OK(ctx, method->write(training, outcome));
+    method->close(training);
+    free(options);
+}
+
+/* With noise on embeddings and rows in other words each epoch: the same bits. */
+static void
+resumed(void)
+{
+    static const char *const labels[] = {"bad", "good"};
+    lm_train_outcome whole = {.file_count = 0}, rest = {.file_count = 0};
+    lm_buffer checkpoint;
+    lm_context ctx;
+    base b;
+    table t;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&checkpoint, &ctx);
+    open_base(&b, &ctx, "bert", false);
+    make_table(&t, "TL", labels);
+    train_from(&ctx, &b, &t, NULL, &checkpoint, &whole);
+    CHECK(checkpoint.size > 0);
+    train_from(&ctx, &b, &t, &checkpoint, NULL, &rest);
+    CHECK_EQ_INT(rest.file_count, whole.file_count);
+    for (int i = 0; i < whole.file_count; i++) {
+        CHECK_EQ_INT(rest.files[i].bytes.size, whole.files[i].bytes.size);
+        CHECK(memcmp(rest.files[i].bytes.data, whole.files[i].bytes.data,
+                     whole.files[i].bytes.size) == 0);
+    }
+    CHECK(method_value(&rest, "loss") == method_value(&whole, "loss"));
+    method_free(&whole);
+    method_free(&rest);
+    lm_buffer_free(&checkpoint);
+    close_base(&b, &ctx);
+}
+
 static const unit_case cases[] = {
     {"each task is trained", tasks},
     {"what is refused", refusals},
     {"odd files of a base", odd_files},
     {"allocations and polls may fail", failures},
+    {"noise and other words when a training goes on", resumed},
 };
 
 UNIT_MAIN(cases)

@@ -105,11 +105,10 @@ ignore_step(void *opaque, const lm_train_progress *progress)
 }
 
 static lm_status
-train(lm_context *ctx, const lm_method *method, const void *options, const lm_train_base *base,
-      lm_train_outcome *outcome)
+train_watched(lm_context *ctx, const lm_method *method, const void *options,
+              const lm_train_base *base, const lm_train_watch *watch, lm_train_outcome *outcome)
 {
     static rows r;
-    const lm_train_watch watch = {.report = ignore_step};
     const char *hint = NULL;
     void *training = NULL;
     lm_status status = method->open(ctx, options, 0, &training);
@@ -123,11 +122,20 @@ train(lm_context *ctx, const lm_method *method, const void *options, const lm_tr
     if (status == LM_OK)
         CHECK(!method->lacking(training, &hint));
     if (status == LM_OK)
-        status = method->fit(training, &watch);
+        status = method->fit(training, watch);
     if (status == LM_OK)
         status = method->write(training, outcome);
     method->close(training);
     return status;
+}
+
+static lm_status
+train(lm_context *ctx, const lm_method *method, const void *options, const lm_train_base *base,
+      lm_train_outcome *outcome)
+{
+    const lm_train_watch watch = {.report = ignore_step};
+
+    return train_watched(ctx, method, options, base, &watch, outcome);
 }
 
 static void
@@ -392,6 +400,54 @@ varied_rows(void)
     set_text(method, options, "augment", "[\"swap\"]");
     CHECK_EQ_INT(train(&ctx, method, options, NULL, &made[0]), LM_BAD_ARGUMENT);
     CHECK_STR(ctx.error.key, "augment");
+    free(options);
+}
+
+enum { RESUME_AT = 3 };
+
+static lm_status
+keep_one(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *bytes)
+{
+    return step == RESUME_AT ? lm_buffer_append(opaque, bytes->data, bytes->size) : LM_OK;
+}
+
+static void
+set_count(const lm_method *method, void *fields, const char *key, int64_t value)
+{
+    for (int i = 0; i < method->option_count; i++)
+        if (strcmp(method->options[i].key, key) == 0)
+            memcpy((char *)fields + method->options[i].offset, &value, sizeof value);
+}
+
+/* From a checkpoint within an epoch, with noise on embeddings and rows in other words: the same
+ * bits. */
+static void
+resumed(void)
+{
+    const lm_method *method = lm_method_find("classification", "layers");
+    void *options = options_of(method, SENTIMENT, 0.02, 3);
+    lm_train_watch watch = {.report = ignore_step, .checkpoint = keep_one};
+    lm_train_outcome whole, rest;
+    lm_buffer kept;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&kept, &ctx);
+    set_text(method, options, "augment", "{\"ops\": [\"swap\", \"delete\"], \"share\": 0.4}");
+    set_text(method, options, "adversarial", "{\"kind\": \"fgm\", \"eps\": 0.5}");
+    set_count(method, options, "checkpoint_steps", 1);
+    set_count(method, options, "batch_size", 24);
+    watch.opaque = &kept;
+    CHECK_OK(&ctx, train_watched(&ctx, method, options, NULL, &watch, &whole));
+    CHECK(kept.size > 0);
+    watch = (lm_train_watch){.report = ignore_step, .resume = &kept};
+    CHECK_OK(&ctx, train_watched(&ctx, method, options, NULL, &watch, &rest));
+    CHECK_EQ_INT(rest.files[2].bytes.size, whole.files[2].bytes.size);
+    CHECK(memcmp(rest.files[2].bytes.data, whole.files[2].bytes.data, whole.files[2].bytes.size) ==
+          0);
+    free_outcome(&whole);
+    free_outcome(&rest);
+    lm_buffer_free(&kept);
     free(options);
 }
 
@@ -1084,6 +1140,7 @@ static const unit_case cases[] = {
     {"nets tag tokens", tags_tokens},
     {"options that are refused", refused_options},
     {"rows in other words", varied_rows},
+    {"noise and other words when a training goes on", resumed},
     {"words in lower case", lower_case},
     {"vectors of words", takes_vectors},
     {"vectors that do not fit", refuses_vectors},

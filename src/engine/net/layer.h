@@ -37,7 +37,7 @@ typedef struct lm_layer_options {
     int64_t layers, biases, heads, inner, kernel, positions, bidirectional;
     double dropout;
     char *activation, *kind;
-    int64_t norm_first, trainable;
+    int64_t norm_first, trainable, keras_order, reset_after;
 } lm_layer_options;
 
 typedef struct lm_layer {

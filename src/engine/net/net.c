@@ -243,8 +243,9 @@ read_layer(const reading *r, const lm_json *json, int place, lm_layer *layer)
 {
     const lm_json *value;
 
-    *layer = (lm_layer){.place = place,
-                        .options = {.layers = 1, .biases = 2, .kernel = 3, .trainable = 1}};
+    *layer = (lm_layer){
+        .place = place,
+        .options = {.layers = 1, .biases = 2, .kernel = 3, .trainable = 1, .reset_after = 1}};
     if (json->type != LM_JSON_OBJECT)
         return refuse(r, place, NULL, json, "an object");
     value = naming_member(json, layer);

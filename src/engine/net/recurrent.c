@@ -12,9 +12,7 @@
 #include "nn/grad.h"
 
 const lm_option lm_recurrent_options[] = {
-    LM_OPTION(lm_layer_options, layers, INT, 1, 8, "a whole number from 1 to 8"),
-    LM_OPTION(lm_layer_options, dropout, FLOAT, 0, 0.99, "a number from 0 to 0.99"),
-    LM_OPTION(lm_layer_options, biases, INT, 1, 2, "1 or 2"),
+    LM_RECURRENT_ROWS,
     LM_OPTION(lm_layer_options, activation, TEXT, 0, 0, "tanh or relu"),
 };
 
@@ -27,6 +25,7 @@ typedef struct net_tape {
     float *dstates;  /* (T, H) */
     float *dcells;   /* (B, H) */
     float *bias;     /* (gates · H) */
+    float *twice;    /* (B, gates · H): a second product of a step */
     float *across;   /* (H, gates · H) */
     float *packed;   /* the same */
     size_t size;
@@ -106,6 +105,13 @@ param_of(const lm_layer *layer, size_t stacked, size_t way)
 
 /* ---- The tape ---- */
 
+/* Whether states are reset before their product. */
+static bool
+resets_before(const lm_layer *layer)
+{
+    return layer->kind->cell->reset && !layer->options.reset_after;
+}
+
 static void
 lay_track(const lm_cell *cell, const lm_layer *layer, size_t in, size_t tokens, float *base,
           size_t *size, lm_track *track)
@@ -116,6 +122,7 @@ lay_track(const lm_cell *cell, const lm_layer *layer, size_t in, size_t tokens, 
     track->gates = lm_net_lay(base, size, gates);
     track->turned = lm_net_lay(base, size, cell->turned ? gates : 0);
     track->states = lm_net_lay(base, size, states);
+    track->reset = lm_net_lay(base, size, resets_before(layer) ? states : 0);
     track->cells = lm_net_lay(base, size, cell->has_cell ? 2 * states : 0);
 }
 
@@ -150,6 +157,8 @@ lay_tape(const lm_cell *cell, const lm_layer *layer, const lm_net_batch *batch, 
             lm_net_lay(base, &tape.size, l + 1 < layers ? batch->tokens * layer->out : 0);
     }
     tape.bias = lm_net_lay(base, &tape.size, cell->gates * layer->size);
+    tape.twice = lm_net_lay(base, &tape.size,
+                            resets_before(layer) ? batch->texts * cell->gates * layer->size : 0);
     if (batch->graded)
         lay_back(cell, layer, batch, base, &tape);
     return tape;
@@ -241,6 +250,7 @@ step_of(const lm_cell *cell, const lm_layer_run *run, const lm_track *track, siz
         .state = track->states + first * units,
         .cell = cell->has_cell ? track->cells + first * units : NULL,
         .cell_tanh = cell->has_cell ? tanhs + first * units : NULL,
+        .reset = resets_before(run->layer) ? track->reset + first * units : NULL,
         .state_before = t > 0 ? track->states + before : NULL,
         .cell_before = t > 0 && cell->has_cell ? track->cells + before : NULL,
     };
@@ -287,6 +297,22 @@ turn(const lm_cell *cell, const lm_layer_run *run, size_t param, const lm_cell_s
                 memset(step->turned + i * wide, 0, wide * sizeof *bias);
 }
 
+/* What the states give the last gate once they are reset. */
+static void
+turn_again(const lm_cell *cell, const lm_layer_run *run, size_t param, const lm_cell_step *step,
+           float *room)
+{
+    const size_t wide = cell->gates * step->units, last = wide - step->units;
+
+    cell->reset(step);
+    if (!step->state_before)
+        return;
+    multiply(run, run->packed[param + 1], step->rows, wide, step->units, step->reset, NULL, false,
+             room);
+    for (size_t i = 0; i < step->rows; i++)
+        memcpy(step->turned + i * wide + last, room + i * wide + last, step->units * sizeof *room);
+}
+
 /* One direction of a stacked layer: x (T, in), its columns of y. */
 static lm_status
 run_track(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape, size_t stacked,
@@ -305,6 +331,8 @@ run_track(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape, si
 
         LM_TRY(lm_poll(run->ctx));
         turn(cell, run, param, &step);
+        if (step.reset)
+            turn_again(cell, run, param, &step, tape->twice);
         cell->forward(&step);
     }
     from_steps(batch, way, layer->size, track->states, y + way * layer->size, layer->out);
@@ -374,7 +402,13 @@ steps_back(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape,
         step.dstate = tape->dstates + batch->steps[t] * units;
         step.dcell = tape->dcells;
         step.dbefore = t > 0 ? tape->dstates + batch->steps[t - 1] * units : NULL;
+        step.dreset = tape->twice;
         cell->backward(&step);
+        if (t > 0 && step.reset)
+            multiply(run, tape->packed, step.rows, units, wide, step.turned, NULL, false,
+                     step.dreset);
+        if (step.reset)
+            cell->reset_back(&step);
         if (t > 0)
             multiply(run, tape->packed, step.rows, units, wide,
                      cell->turned ? step.turned : step.gates, NULL, true, step.dbefore);
@@ -403,6 +437,24 @@ add_rows(size_t rows, size_t width, const float *x, float *sum)
             sum[j] += x[i * width + j];
 }
 
+/* Of the last gate's share of the states' weight, which went with states that were reset. */
+static lm_status
+reset_weights_back(const lm_cell *cell, const lm_layer_run *run, const lm_track *track,
+                   size_t param)
+{
+    const lm_net_batch *batch = run->batch;
+    const size_t units = run->layer->size, wide = cell->gates * units, last = wide - units;
+
+    for (size_t i = batch->texts; i < batch->tokens; i++) {
+        memset(track->turned + i * wide, 0, last * sizeof *track->turned);
+        memcpy(track->turned + i * wide + last, track->gates + i * wide + last,
+               units * sizeof *track->turned);
+    }
+    return lm_layer_weight_grads(run, param + 1, batch->tokens - batch->texts,
+                                 track->reset + batch->texts * units,
+                                 track->turned + batch->texts * wide, NULL);
+}
+
 /* Gradients of a track's weights, once those of its gates are there. */
 static lm_status
 weights_back(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape,
@@ -416,6 +468,8 @@ weights_back(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape,
     if (batch->tokens > batch->texts)
         LM_TRY(lm_layer_weight_grads(run, param + 1, batch->tokens - batch->texts, tape->dstates,
                                      turned + batch->texts * wide, NULL));
+    if (batch->tokens > batch->texts && resets_before(run->layer))
+        LM_TRY(reset_weights_back(cell, run, track, param));
     if (run->layer->options.biases == 2)
         add_rows(batch->tokens, wide, turned, lm_layer_grad(run, param + 3));
     return lm_layer_weight_grads(run, param, batch->tokens, track->inputs, track->gates,

@@ -16,6 +16,7 @@ typedef struct lm_track {
     float *gates;  /* (T, gates · H): what the inputs give, then gates, then their gradients */
     float *turned; /* (T, gates · H) where the cell has it: what the states before give */
     float *states; /* (T, H) */
+    float *reset;  /* (T, H) where states are reset before their product: what goes into it */
     float *cells;  /* (T, H) where the cell has them, and behind them their tanh */
 } lm_track;
 
@@ -25,23 +26,33 @@ typedef struct lm_cell_step {
     const lm_layer *layer;
     size_t rows, units;
     float *gates, *turned, *state, *cell, *cell_tanh;
+    float *reset; /* NULL: what the states give is reset, not the states */
     const float *state_before, *cell_before; /* NULL: the first step, they are zeros */
     /* Of a backward step: */
     float *dstate;  /* (rows, H) */
     float *dcell;   /* (rows, H): of the step after, then of that before */
     float *dbefore; /* (rows, H): what is added to the states before apart from the product; NULL */
+    float *dreset;  /* (rows, H) */
 } lm_cell_step;
 
 typedef struct lm_cell {
     size_t gates;
     bool has_cell;
     bool turned; /* what the states give is kept apart from what the inputs give */
+    /* Of a cell that may reset states before a second product: before it, and between the gradients
+     * of what comes behind it and those of the others. */
+    void (*reset)(const lm_cell_step *step), (*reset_back)(const lm_cell_step *step);
     void (*forward)(const lm_cell_step *step);
     void (*backward)(const lm_cell_step *step);
 } lm_cell;
 
+#define LM_RECURRENT_ROWS                                                                \
+    LM_OPTION(lm_layer_options, layers, INT, 1, 8, "a whole number from 1 to 8"),        \
+        LM_OPTION(lm_layer_options, dropout, FLOAT, 0, 0.99, "a number from 0 to 0.99"), \
+        LM_OPTION(lm_layer_options, biases, INT, 1, 2, "1 or 2"),                        \
+        LM_OPTION(lm_layer_options, keras_order, BOOL, 0, 1, "true or false")
 extern const lm_option lm_recurrent_options[];
-#define LM_RECURRENT_OPTIONS 3 /* and one more: the activation */
+#define LM_RECURRENT_OPTIONS 4 /* and one more: the activation */
 
 const char *lm_recurrent_shapes(lm_layer *layer);
 size_t lm_recurrent_params(const lm_layer *layer, lm_net_param *params);

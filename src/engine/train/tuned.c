@@ -195,6 +195,14 @@ head_eps(const lm_plain *plain)
 }
 
 static lm_status
+refuse_crf(const lm_tuned *tuned)
+{
+    lm_raise(tuned->ctx, LM_UNSUPPORTED, "models of this family have no CRF behind their head");
+    lm_detail_key(tuned->ctx, "crf");
+    return lm_detail_found(tuned->ctx, "%s", tuned->plain.family->name);
+}
+
+static lm_status
 read_weights(lm_tuned *tuned, const lm_family *family, const lm_head_kind *head)
 {
     lm_rng rng;
@@ -217,9 +225,11 @@ read_weights(lm_tuned *tuned, const lm_family *family, const lm_head_kind *head)
     if (tuned->settings.lora_rank > 0)
         LM_TRY(lm_lora_open(tuned->ctx, &tuned->encoder, (size_t)tuned->settings.lora_rank,
                             tuned->settings.lora_alpha, &rng, &tuned->lora));
-    return head ? lm_tuned_head_open(tuned->ctx, &tuned->encoder, head_eps(&tuned->plain),
-                                     tuned->settings.dropout, &tuned->head)
-                : LM_OK;
+    if (!head)
+        return LM_OK;
+    LM_TRY(lm_tuned_head_open(tuned->ctx, &tuned->encoder, head_eps(&tuned->plain),
+                              tuned->settings.dropout, &tuned->head));
+    return tuned->settings.crf && !tuned->head.crf ? refuse_crf(tuned) : LM_OK;
 }
 
 lm_status
@@ -337,7 +347,7 @@ pass_rows(void *self, const size_t *rows, size_t count, const lm_pass *pass, dou
     if (!pass->training)
         return LM_OK;
     LM_TRY(lm_tuned_backward(&tuned->encoder));
-    lm_tuned_prune_gradients(tuned);
+    LM_TRY(lm_tuned_prune_gradients(tuned));
     return lm_lora_backward(&tuned->lora);
 }
 

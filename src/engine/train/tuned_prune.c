@@ -11,13 +11,20 @@
 
 #define HALF ((size_t)1 << 15) /* of a float's magnitude: the upper bits */
 #define LOWER ((size_t)1 << 16)
-#define POLL_EVERY ((size_t)1 << 18)
+#define POLL_EVERY ((size_t)1 << 18) /* numbers */
 
 /* One target of a layer. */
 typedef struct matrix {
     float *values;
     size_t rows, width, entry;
 } matrix;
+
+/* Before a number of a matrix, or before a row of it from the number `at` on. */
+static lm_status
+poll_at(lm_context *ctx, size_t at, size_t count)
+{
+    return at % POLL_EVERY < count ? lm_poll(ctx) : LM_OK;
+}
 
 static const lm_block *
 block_of(const lm_tuned *tuned)
@@ -68,29 +75,45 @@ find_bin(const size_t *counts, size_t bins, size_t wanted, size_t *before)
     return bin;
 }
 
+/* Upper halves of magnitudes, or lower halves of those whose upper one is `upper`. */
+static lm_status
+count_halves(lm_context *ctx, const matrix *m, size_t upper, size_t *counts)
+{
+    for (size_t i = 0; i < m->rows * m->width; i++) {
+        const uint32_t bits = magnitude_bits(m->values[i]);
+
+        LM_TRY(poll_at(ctx, i, 1));
+        if (upper == HALF)
+            counts[bits >> 16]++;
+        else if (bits >> 16 == upper)
+            counts[bits & 0xffff]++;
+    }
+    return LM_OK;
+}
+
+static lm_status
+find_bits(lm_context *ctx, const matrix *m, size_t wanted, size_t *counts, uint32_t *threshold,
+          size_t *smaller)
+{
+    size_t upper;
+
+    LM_TRY(count_halves(ctx, m, HALF, counts));
+    upper = find_bin(counts, HALF, wanted, smaller);
+    memset(counts, 0, LOWER * sizeof *counts);
+    LM_TRY(count_halves(ctx, m, upper, counts));
+    *threshold = (uint32_t)(upper << 16) | (uint32_t)find_bin(counts, LOWER, wanted, smaller);
+    return LM_OK;
+}
+
 /* The number of which `wanted` are smaller, or as small; *smaller: those that are smaller. */
 static lm_status
 find_threshold(lm_context *ctx, const matrix *m, size_t wanted, uint32_t *threshold,
                size_t *smaller)
 {
-    const size_t count = m->rows * m->width;
-    size_t *counts = lm_alloc_zero(ctx, LOWER * sizeof *counts), upper;
-    lm_status status = counts ? LM_OK : LM_NO_MEMORY;
+    size_t *counts = lm_alloc_zero(ctx, LOWER * sizeof *counts);
+    lm_status status =
+        counts ? find_bits(ctx, m, wanted, counts, threshold, smaller) : LM_NO_MEMORY;
 
-    *smaller = 0;
-    for (size_t i = 0; status == LM_OK && i < count; i++) {
-        if (i % POLL_EVERY == 0)
-            status = lm_poll(ctx);
-        counts[magnitude_bits(m->values[i]) >> 16]++;
-    }
-    if (status == LM_OK) {
-        upper = find_bin(counts, HALF, wanted, smaller);
-        memset(counts, 0, LOWER * sizeof *counts);
-        for (size_t i = 0; i < count; i++)
-            if (magnitude_bits(m->values[i]) >> 16 == upper)
-                counts[magnitude_bits(m->values[i]) & 0xffff]++;
-        *threshold = (uint32_t)(upper << 16) | (uint32_t)find_bin(counts, LOWER, wanted, smaller);
-    }
     lm_free(ctx, counts);
     return status;
 }
@@ -107,18 +130,29 @@ static lm_status
 thin_out(lm_context *ctx, const matrix *m, double share)
 {
     const size_t count = m->rows * m->width, wanted = part_of(share, count);
-    size_t smaller, equal;
-    uint32_t threshold;
+    size_t smaller = 0, equal;
+    uint32_t threshold = 0;
 
     LM_TRY(find_threshold(ctx, m, wanted, &threshold, &smaller));
     equal = wanted - smaller;
     for (size_t i = 0; i < count; i++) {
         const uint32_t bits = magnitude_bits(m->values[i]);
 
+        LM_TRY(poll_at(ctx, i, 1));
         if (bits < threshold || (bits == threshold && equal > 0)) {
             equal -= bits == threshold;
             m->values[i] = 0;
         }
+    }
+    return LM_OK;
+}
+
+static lm_status
+count_zeros(lm_context *ctx, const matrix *m, size_t *zeros)
+{
+    for (size_t i = 0; i < m->rows * m->width; i++) {
+        LM_TRY(poll_at(ctx, i, 1));
+        *zeros += m->values[i] == 0;
     }
     return LM_OK;
 }
@@ -135,15 +169,19 @@ length_of_rows(const matrix *m, size_t first, size_t count)
     return sqrt(sum);
 }
 
-static double
-length_of_columns(const matrix *m, size_t first, size_t count)
+/* Squares of units of `count` columns side by side, row by row. */
+static lm_status
+add_columns(lm_context *ctx, const matrix *m, size_t count, double *sums)
 {
-    double sum = 0;
+    for (size_t row = 0; row < m->rows; row++) {
+        const float *values = m->values + row * m->width;
 
-    for (size_t row = 0; row < m->rows; row++)
-        for (size_t i = first; i < first + count; i++)
-            sum += (double)m->values[row * m->width + i] * (double)m->values[row * m->width + i];
-    return sqrt(sum);
+        LM_TRY(poll_at(ctx, row * m->width, m->width));
+        for (size_t first = 0; first < m->width; first += count)
+            for (size_t i = first; i < first + count; i++)
+                sums[first / count] += (double)values[i] * (double)values[i];
+    }
+    return LM_OK;
 }
 
 static void
@@ -153,11 +191,17 @@ clear_rows(const matrix *m, size_t first, size_t count)
         memset(m->values + first * m->width, 0, count * m->width * sizeof *m->values);
 }
 
-static void
-clear_columns(const matrix *m, size_t first, size_t count)
+/* Columns of the units that are gone, row by row. */
+static lm_status
+clear_columns(lm_context *ctx, const matrix *m, size_t count, const unsigned char *gone)
 {
-    for (size_t row = 0; row < m->rows; row++)
-        memset(m->values + row * m->width + first, 0, count * sizeof *m->values);
+    for (size_t row = 0; row < m->rows; row++) {
+        LM_TRY(poll_at(ctx, row * m->width, m->width));
+        for (size_t first = 0; first < m->width; first += count)
+            if (gone[first / count])
+                memset(m->values + row * m->width + first, 0, count * sizeof *m->values);
+    }
+    return LM_OK;
 }
 
 typedef struct sized {
@@ -184,33 +228,58 @@ taken_of(double share, size_t count)
     return taken < count ? taken : count - 1;
 }
 
-/* Rows of queries, keys and values, and columns behind them. */
+/* A layer's heads, or its neurons. */
+typedef struct units {
+    size_t count;
+    matrix behind; /* each has `columns` of it */
+    size_t columns;
+    double (*length)(const lm_tuned *tuned, size_t layer, size_t number);
+    void (*clear)(const lm_tuned *tuned, size_t layer, size_t number);
+} units;
+
+static double
+length_of_head(const lm_tuned *tuned, size_t layer, size_t head)
+{
+    const lm_block *block = block_of(tuned);
+    const matrix qkv = matrix_of(tuned, layer, block->qkv);
+    const size_t d = block->head_dim;
+
+    return length_of_rows(&qkv, (2 * block->heads + head) * d, d);
+}
+
 static void
 clear_head(const lm_tuned *tuned, size_t layer, size_t head)
 {
     const lm_block *block = block_of(tuned);
     const matrix qkv = matrix_of(tuned, layer, block->qkv),
-                 bias = matrix_of(tuned, layer, block->qkv_bias),
-                 output = matrix_of(tuned, layer, block->output);
+                 bias = matrix_of(tuned, layer, block->qkv_bias);
     const size_t d = block->head_dim;
 
     for (size_t part = 0; part < 3; part++) {
         clear_rows(&qkv, (part * block->heads + head) * d, d);
         clear_rows(&bias, (part * block->heads + head) * d, d);
     }
-    clear_columns(&output, head * d, d);
+}
+
+static units
+heads_of(const lm_tuned *tuned, size_t layer)
+{
+    const lm_block *block = block_of(tuned);
+
+    return (units){block->heads, matrix_of(tuned, layer, block->output), block->head_dim,
+                   length_of_head, clear_head};
 }
 
 static double
-size_of_head(const lm_tuned *tuned, size_t layer, size_t head)
+length_of_neuron(const lm_tuned *tuned, size_t layer, size_t neuron)
 {
     const lm_block *block = block_of(tuned);
-    const matrix qkv = matrix_of(tuned, layer, block->qkv),
-                 output = matrix_of(tuned, layer, block->output);
-    const size_t d = block->head_dim;
+    const matrix up = matrix_of(tuned, layer, block->up);
+    double length = 1;
 
-    return length_of_rows(&qkv, (2 * block->heads + head) * d, d) *
-           length_of_columns(&output, head * d, d);
+    for (size_t row = neuron; row < lm_block_up_width(block); row += block->inner)
+        length *= length_of_rows(&up, row, 1);
+    return length;
 }
 
 static void
@@ -218,47 +287,55 @@ clear_neuron(const lm_tuned *tuned, size_t layer, size_t neuron)
 {
     const lm_block *block = block_of(tuned);
     const matrix up = matrix_of(tuned, layer, block->up),
-                 bias = matrix_of(tuned, layer, block->up_bias),
-                 down = matrix_of(tuned, layer, block->down);
+                 bias = matrix_of(tuned, layer, block->up_bias);
 
     for (size_t row = neuron; row < lm_block_up_width(block); row += block->inner) {
         clear_rows(&up, row, 1);
         clear_rows(&bias, row, 1);
     }
-    clear_columns(&down, neuron, 1);
 }
 
-static double
-size_of_neuron(const lm_tuned *tuned, size_t layer, size_t neuron)
+static units
+neurons_of(const lm_tuned *tuned, size_t layer)
 {
     const lm_block *block = block_of(tuned);
-    const matrix up = matrix_of(tuned, layer, block->up),
-                 down = matrix_of(tuned, layer, block->down);
-    double size = length_of_columns(&down, neuron, 1);
 
-    for (size_t row = neuron; row < lm_block_up_width(block); row += block->inner)
-        size *= length_of_rows(&up, row, 1);
-    return size;
+    return (units){block->inner, matrix_of(tuned, layer, block->down), 1, length_of_neuron,
+                   clear_neuron};
 }
 
-/* The smallest of a layer's, heads or neurons. */
+/* The smallest first. */
 static lm_status
-take_away(const lm_tuned *tuned, size_t layer, size_t count, size_t taken,
-          double (*size)(const lm_tuned *tuned, size_t layer, size_t number),
-          void (*clear)(const lm_tuned *tuned, size_t layer, size_t number))
+sort_units(const lm_tuned *tuned, size_t layer, const units *u, double *sums, sized *sorted)
 {
-    sized *all = lm_alloc_array(tuned->ctx, count, sizeof *all);
-    lm_status status = all ? LM_OK : LM_NO_MEMORY;
+    LM_TRY(add_columns(tuned->ctx, &u->behind, u->columns, sums));
+    for (size_t i = 0; i < u->count; i++) {
+        LM_TRY(lm_poll(tuned->ctx));
+        sorted[i] = (sized){u->length(tuned, layer, i) * sqrt(sums[i]), i};
+    }
+    return lm_sort(tuned->ctx, sorted, u->count, sizeof *sorted, compare_sizes);
+}
 
-    for (size_t i = 0; status == LM_OK && i < count; i++) {
-        status = lm_poll(tuned->ctx);
-        all[i] = (sized){size(tuned, layer, i), i};
+static lm_status
+take_away(const lm_tuned *tuned, size_t layer, const units *u, size_t taken)
+{
+    lm_context *ctx = tuned->ctx;
+    sized *sorted = lm_alloc_array(ctx, u->count, sizeof *sorted);
+    double *sums = lm_alloc_zero(ctx, u->count * sizeof *sums);
+    unsigned char *gone = lm_alloc_zero(ctx, u->count);
+    lm_status status =
+        sorted && sums && gone ? sort_units(tuned, layer, u, sums, sorted) : LM_NO_MEMORY;
+
+    for (size_t i = 0; status == LM_OK && i < taken; i++) {
+        status = lm_poll(ctx);
+        u->clear(tuned, layer, sorted[i].number);
+        gone[sorted[i].number] = 1;
     }
     if (status == LM_OK)
-        status = lm_sort(tuned->ctx, all, count, sizeof *all, compare_sizes);
-    for (size_t i = 0; status == LM_OK && i < taken; i++)
-        clear(tuned, layer, all[i].number);
-    lm_free(tuned->ctx, all);
+        status = clear_columns(ctx, &u->behind, u->columns, gone);
+    lm_free(ctx, gone);
+    lm_free(ctx, sums);
+    lm_free(ctx, sorted);
     return status;
 }
 
@@ -323,18 +400,20 @@ prune_layer(lm_tuned *tuned, size_t layer)
     const lm_block *block = block_of(tuned);
     const size_t heads = taken_of(p->heads, block->heads),
                  neurons = block->inner - tuned->inner_left;
+    units u;
     matrix m;
 
+    u = heads_of(tuned, layer);
     if (heads > 0)
-        LM_TRY(take_away(tuned, layer, block->heads, heads, size_of_head, clear_head));
+        LM_TRY(take_away(tuned, layer, &u, heads));
+    u = neurons_of(tuned, layer);
     if (neurons > 0)
-        LM_TRY(take_away(tuned, layer, block->inner, neurons, size_of_neuron, clear_neuron));
+        LM_TRY(take_away(tuned, layer, &u, neurons));
     for (size_t i = 0; target_at(block, i) >= 0; i++) {
         m = matrix_of(tuned, layer, target_at(block, i));
         if (p->share > 0)
             LM_TRY(thin_out(tuned->ctx, &m, p->share));
-        for (size_t at = 0; at < m.rows * m.width; at++)
-            tuned->zeros += m.values[at] == 0;
+        LM_TRY(count_zeros(tuned->ctx, &m, &tuned->zeros));
         tuned->thinned += m.rows * m.width;
     }
     return LM_OK;
@@ -352,7 +431,18 @@ lm_tuned_prune(lm_tuned *tuned)
     return LM_OK;
 }
 
-void
+static lm_status
+hold_zeros(lm_context *ctx, const matrix *m, float *gradient)
+{
+    for (size_t i = 0; gradient && i < m->rows * m->width; i++) {
+        LM_TRY(poll_at(ctx, i, 1));
+        if (m->values[i] == 0)
+            gradient[i] = 0;
+    }
+    return LM_OK;
+}
+
+lm_status
 lm_tuned_prune_gradients(const lm_tuned *tuned)
 {
     const lm_block *block = block_of(tuned);
@@ -360,32 +450,25 @@ lm_tuned_prune_gradients(const lm_tuned *tuned)
     for (size_t layer = 0; tuned->thinned > 0 && layer < layers_of(tuned); layer++)
         for (size_t i = 0; target_at(block, i) >= 0; i++) {
             const matrix m = matrix_of(tuned, layer, target_at(block, i));
-            float *gradient = lm_tuned_gradient(&tuned->encoder, m.entry);
 
-            for (size_t at = 0; gradient && at < m.rows * m.width; at++)
-                if (m.values[at] == 0)
-                    gradient[at] = 0;
+            LM_TRY(hold_zeros(tuned->ctx, &m, lm_tuned_gradient(&tuned->encoder, m.entry)));
         }
+    return LM_OK;
 }
 
 /* ---- The files ---- */
 
-/* Whether a neuron is there: nothing else leaves all of a column at 0. */
-static bool
-is_left(const matrix *down, size_t neuron)
-{
-    return length_of_columns(down, neuron, 1) > 0;
-}
-
-/* As many neurons of each layer as are to stay, also where more have no way out. */
+/* As many neurons of each layer as are to stay, also where more have no way out: nothing else
+ * leaves all of a column at 0. */
 static lm_status
-choose_left(const lm_tuned *tuned, const matrix *down, unsigned char *left)
+choose_left(const lm_tuned *tuned, const matrix *down, double *sums, unsigned char *left)
 {
     size_t taken = 0, wanted = down->width - tuned->inner_left;
 
+    memset(sums, 0, down->width * sizeof *sums);
+    LM_TRY(add_columns(tuned->ctx, down, 1, sums));
     for (size_t i = 0; i < down->width; i++) {
-        LM_TRY(lm_poll(tuned->ctx));
-        left[i] = taken >= wanted || is_left(down, i);
+        left[i] = taken >= wanted || sums[i] > 0;
         taken += !left[i];
     }
     return taken == wanted ? LM_OK
@@ -404,29 +487,34 @@ shrink_rows(const matrix *m, const unsigned char *left, size_t inner)
                     m->width * sizeof *m->values);
 }
 
-static void
-shrink_columns(const matrix *m, const unsigned char *left)
+static lm_status
+shrink_columns(lm_context *ctx, const matrix *m, const unsigned char *left)
 {
-    size_t kept = 0;
+    float *kept = m->values;
 
-    for (size_t i = 0; i < m->rows * m->width; i++)
-        if (left[i % m->width])
-            m->values[kept++] = m->values[i];
+    for (size_t row = 0; row < m->rows; row++) {
+        const float *values = m->values + row * m->width;
+
+        LM_TRY(poll_at(ctx, row * m->width, m->width));
+        for (size_t i = 0; i < m->width; i++)
+            if (left[i])
+                *kept++ = values[i];
+    }
+    return LM_OK;
 }
 
 static lm_status
-shrink_layer(lm_tuned *tuned, size_t layer, unsigned char *left)
+shrink_layer(lm_tuned *tuned, size_t layer, double *sums, unsigned char *left)
 {
     const lm_block *block = block_of(tuned);
     const matrix up = matrix_of(tuned, layer, block->up),
                  bias = matrix_of(tuned, layer, block->up_bias),
                  down = matrix_of(tuned, layer, block->down);
 
-    LM_TRY(choose_left(tuned, &down, left));
+    LM_TRY(choose_left(tuned, &down, sums, left));
     shrink_rows(&up, left, block->inner);
     shrink_rows(&bias, left, block->inner);
-    shrink_columns(&down, left);
-    return LM_OK;
+    return shrink_columns(tuned->ctx, &down, left);
 }
 
 /* What a tensor of the files is behind it. */
@@ -457,11 +545,12 @@ lm_tuned_prune_shrink(lm_tuned *tuned)
     lm_plain_tensor *tensors =
         lm_arena_array(&tuned->arena, plain->tensor_count + 1, sizeof *tensors);
     unsigned char *left = lm_arena_alloc(&tuned->arena, inner);
+    double *sums = lm_arena_array(&tuned->arena, inner, sizeof *sums);
 
-    if (!tensors || !left)
+    if (!tensors || !left || !sums)
         return LM_NO_MEMORY;
     for (size_t layer = 0; layer < layers_of(tuned); layer++)
-        LM_TRY(shrink_layer(tuned, layer, left));
+        LM_TRY(shrink_layer(tuned, layer, sums, left));
     memcpy(tensors, plain->tensors, plain->tensor_count * sizeof *tensors);
     for (size_t i = 0; i < plain->tensor_count; i++)
         shrink_tensor(tuned, &tensors[i]);

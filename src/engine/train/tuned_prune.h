@@ -14,7 +14,7 @@
 /* LM_UNSUPPORTED where the family's layers have another form. */
 lm_status lm_tuned_prune(lm_tuned *tuned);
 /* Behind a pass: numbers that are 0 have no gradient. */
-void lm_tuned_prune_gradients(const lm_tuned *tuned);
+lm_status lm_tuned_prune_gradients(const lm_tuned *tuned);
 /* Leave neurons out of the values and of the tensors that will be written; once, at the end. */
 lm_status lm_tuned_prune_shrink(lm_tuned *tuned);
 
