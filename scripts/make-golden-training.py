@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What scikit-learn makes of a few vectors, for test/unit/test_nearest.c, test_targets.c and test_linear_options.c.
+"""What scikit-learn makes of a few vectors, for test/unit/test_nearest.c, test_targets.c, test_linear_options.c and test_contrastive.c.
 
 Writes test/unit/training_golden.h: vectors with a label, labels, a number and a rank each, and what classifiers of the nearest, ridge
 regression, logistic regressions and a cumulative logit (by scipy, on its definition) compute for other vectors.
@@ -16,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize
 
 ROWS, TESTS, WIDTH, LABELS, L2 = 40, 8, 6, 3, 0.02
+TEMPERATURE, PENALTY = 0.5, 0.5  # of the map
 
 
 def numbers(values):
@@ -53,6 +54,24 @@ def cumulative(x, rank, l2):
     return lambda rows: shares(found.x, rows)
 
 
+def mapped(x, label):
+    """A map of rows, by its definition: cross entropy of cosines with labels' means, of its own without the row. The loss, the means mapped back."""
+    rows, one = normalize(x), numpy.eye(LABELS)[label]
+
+    def scores(variables):
+        z = normalize(rows @ variables.reshape(WIDTH, WIDTH).T)
+        sums = one.T @ z
+        own = (z * normalize(sums[label] - z)).sum(axis=1, keepdims=True)
+        return numpy.where(one > 0, own, z @ normalize(sums).T) / TEMPERATURE, sums
+
+    def entropy(variables):
+        return -scipy.special.log_softmax(scores(variables)[0], axis=1)[one > 0].mean()
+
+    start = numpy.eye(WIDTH).ravel()
+    found = scipy.optimize.minimize(lambda v: entropy(v) + PENALTY / 2 * ((v - start) ** 2).sum(), start, method="BFGS", options={"gtol": 1e-7})
+    return entropy(found.x), normalize(scores(found.x)[1]) @ found.x.reshape(WIDTH, WIDTH)
+
+
 def main():
     random = numpy.random.default_rng(5)
     x, label, marks, number, rank = draw(random, ROWS)
@@ -78,6 +97,9 @@ def main():
     one_by_one = OneVsRestClassifier(LogisticRegression(C=1 / (L2 * ROWS), tol=1e-10, max_iter=100000)).fit(x, marks)
     table("float", "golden_multi", one_by_one.predict_proba(test))
     table("float", "golden_ordinal", cumulative(x, rank, L2)(test))
+    loss, weights = mapped(x, label)
+    table("double", "golden_map", [TEMPERATURE, PENALTY, loss])
+    table("float", "golden_mapped", test @ weights.T)
 
 
 main()

@@ -22,11 +22,12 @@ SET client_min_messages = warning;
 CALL lmtext.train('tm_knn', 'SELECT body, section FROM tm_doc ORDER BY body', '{"method": "knn", "k": 3}');
 CALL lmtext.train('tm_equal', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"method": "knn", "weights": "uniform"}');
 CALL lmtext.train('tm_mean', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"method": "prototype"}');
+CALL lmtext.train('tm_map', 'SELECT embedding, section FROM tm_vector ORDER BY body', '{"method": "contrastive"}');
 CALL lmtext.train('tm_few', 'SELECT DISTINCT ON (section) embedding, section FROM tm_vector ORDER BY section, body', '{"method": "prototype"}');
 SELECT name, task, dimensions, labels, base, metrics ->> 'held_out' AS held_out, (metrics ->> 'held_out_accuracy')::float8 > 0.8 AS good
 FROM lmtext.models WHERE name LIKE 'tm\_%' AND base IS NOT NULL ORDER BY name;
 SELECT m, lmtext.classify('a kitten', m), lmtext.classify('stew with potatoes', m, 0.4), lmtext.classify('a kernel for the new processor', m)
-FROM unnest('{tm_knn,tm_equal,tm_mean,tm_few}'::text[]) m;
+FROM unnest('{tm_knn,tm_equal,tm_mean,tm_map,tm_few}'::text[]) m;
 -- A text among the examples is outvoted by none; the first of a stored vector and a text are the same.
 SELECT label, round(score::numeric, 5) AS score FROM lmtext.class_scores('a note about cats', 'tm_knn') ORDER BY 1;
 SELECT count(*) AS rows, count(*) FILTER (WHERE lmtext.classify(embedding, 'tm_mean') = section) > 55 AS right FROM tm_vector;
@@ -36,7 +37,14 @@ SELECT * FROM lmtext.explain('cats and dogs', 'tm_knn');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "knn", "k": 0}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "knn", "weights": "square"}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "prototype", "k": 2}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "contrastive", "temperature": 0}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc WHERE section = ''cooking''', '{"method": "contrastive"}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc WHERE section = ''cooking''', '{"method": "prototype"}');
+
+-- Few rows of each label: a map is among what is tried.
+CALL lmtext.train('tm_auto', 'SELECT body, section, embedding FROM (SELECT d.*, v.embedding, row_number() OVER (PARTITION BY d.section ORDER BY body) AS nth FROM tm_doc d JOIN tm_vector v USING (body)) t WHERE nth <= 8 ORDER BY body', '{"method": "auto", "hold_out": 0.25}');
+SELECT t ->> 'method' AS method, t -> 'options' ? 'penalty' AS penalty, (t ->> 'held_out_accuracy')::real > 0.5 AS good
+FROM lmtext.models, jsonb_array_elements(metrics -> 'tried') WITH ORDINALITY AS x (t, n) WHERE name = 'tm_auto' ORDER BY n LIMIT 2;
 
 -- Embeddings of words and n-grams.
 CALL lmtext.train('tm_fast', 'SELECT body, section FROM tm_doc ORDER BY body', '{"method": "fasttext", "dim": 16, "buckets": 4096, "min_n": 3, "max_n": 4}');

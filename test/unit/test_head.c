@@ -247,6 +247,8 @@ vectors(void)
     CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, 0, of_vector), LM_BAD_ARGUMENT);
     embedding[WIDTH - 1] = NAN;
     CHECK_EQ_INT(lm_classify_vector(ctx, head, embedding, WIDTH, of_vector), LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(lm_classify_vector_best(ctx, head, embedding, WIDTH, room, &best),
+                 LM_BAD_ARGUMENT);
     CHECK_STR(ctx->error.message, "element 20 of the vector is not a finite number");
     CHECK_STR(ctx->error.found, "NaN");
     embedding[0] = -INFINITY;

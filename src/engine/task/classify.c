@@ -313,11 +313,17 @@ check_vector(lm_context *ctx, const lm_kernels *kernels, const float *vector, in
 }
 
 static lm_status
-check_vector_and_head(lm_context *ctx, const lm_model *model, const float *vector, int width)
+check_head_of_vectors(lm_context *ctx, const lm_model *model)
 {
     if (!lm_model_ngram_head(model) && !lm_model_layers(model))
         LM_TRY(check_head(ctx, model));
-    LM_TRY(check_takes_vectors(ctx, model));
+    return check_takes_vectors(ctx, model);
+}
+
+static lm_status
+check_vector_and_head(lm_context *ctx, const lm_model *model, const float *vector, int width)
+{
+    LM_TRY(check_head_of_vectors(ctx, model));
     return check_vector(ctx, lm_model_encoder(model)->kernels, vector, width,
                         lm_model_head(model)->width);
 }
@@ -330,15 +336,28 @@ lm_classify_vector(lm_context *ctx, const lm_model *model, const float *vector, 
     return score_all(ctx, model, vector, 1, lm_model_head(model)->scoring, NULL, scores);
 }
 
+/* Products alone: what is not finite in a vector makes each number so. */
+static bool
+is_plain(const lm_head *head)
+{
+    return head->neighbours.count == 0 && !head->dense;
+}
+
 /* Probabilities are in the order of the head's numbers. */
 lm_status
 lm_classify_vector_best(lm_context *ctx, const lm_model *model, const float *vector, int width,
                         float *room, int *best)
 {
     const lm_head *head = lm_model_head(model);
+    const lm_kernels *kernels;
 
-    LM_TRY(check_vector_and_head(ctx, model, vector, width));
-    lm_head_logits(lm_model_encoder(model)->kernels, head, vector, NULL, room);
+    LM_TRY(check_head_of_vectors(ctx, model));
+    kernels = lm_model_encoder(model)->kernels;
+    if (!is_plain(head) || width != head->width)
+        LM_TRY(check_vector(ctx, kernels, vector, width, head->width));
+    lm_head_logits(kernels, head, vector, NULL, room);
+    if (!isfinite(room[0]))
+        LM_TRY(check_vector(ctx, kernels, vector, width, head->width));
     *best = lm_classify_best(room, head->labels);
     return LM_OK;
 }

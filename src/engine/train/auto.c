@@ -13,12 +13,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "train/contrastive_fit.h"
 #include "train/ngram_fit.h"
 #include "train/outcome.h"
 #include "train/softmax.h"
 
 #define MANY_ROWS 20000
 #define SPLITS 3
+#define FEW_ROWS 16 /* of a label on average: up to these a map of the vectors is tried */
 /* Of n-grams of characters: different ones, and entries of all rows (128 MB). */
 #define MOST_CHARACTERS ((uint32_t)1 << 20)
 #define MOST_ENTRIES ((size_t)1 << 24)
@@ -34,7 +36,8 @@ enum { WORDS, CHARACTERS };
 
 /* A way that can be tried. */
 typedef struct candidate {
-    bool linear; /* vectors alone; else n-grams, and vectors beside them: */
+    bool linear;      /* vectors alone; else n-grams, and vectors beside them: */
+    bool contrastive; /* of linear: by a map of them */
     bool with_vectors;
     int set;
     const char *learner;
@@ -52,7 +55,7 @@ typedef struct automatic {
     lm_context *ctx;
     auto_options options;
     lm_ngram_fit fit;
-    lm_softmax_result linear; /* of the last fit of vectors alone */
+    lm_softmax_result linear; /* of the last fit of vectors alone, by a map or without */
     const lm_train_watch *watch;
     lm_train_trial trials[LM_TRAIN_TRIALS_MAX];
     tried tried[LM_TRAIN_TRIALS_MAX];
@@ -167,6 +170,46 @@ fit_linear(automatic *a, const candidate *c, uint64_t seed, bool refit)
 }
 
 static void
+report_map_step(void *opaque, const lm_contrastive_progress *step)
+{
+    const automatic *a = opaque;
+
+    a->watch->report(a->watch->opaque,
+                     &(lm_train_progress){step->step, step->max_steps,
+                                          &(lm_train_value){"loss", step->loss, false}, 1});
+}
+
+static lm_status
+fit_contrastive(automatic *a, uint64_t seed, bool refit)
+{
+    const lm_train_labels *labels = &a->fit.labels;
+    lm_contrastive_options options;
+    lm_contrastive_result result;
+    lm_status status;
+
+    lm_contrastive_defaults(&options);
+    options.hold_out = a->options.hold_out;
+    options.seed = (int64_t)seed;
+    options.refit = refit;
+    free_linear(a);
+    status = lm_contrastive_train(a->ctx, a->fit.vectors, labels->y, labels->rows, a->fit.width,
+                                  labels->names.count, &options, report_map_step, a, &result);
+    a->linear = (lm_softmax_result){.weight = result.weight,
+                                    .bias = result.bias,
+                                    .l2 = options.penalty,
+                                    .held_out_loss = result.held_out_loss,
+                                    .held_out_accuracy = result.held_out_accuracy,
+                                    .held_out = result.held_out};
+    return status;
+}
+
+static lm_status
+fit_vectors(automatic *a, const candidate *c, uint64_t seed, bool refit)
+{
+    return c->contrastive ? fit_contrastive(a, seed, refit) : fit_linear(a, c, seed, refit);
+}
+
+static void
 use(automatic *a, const candidate *c)
 {
     a->fit.set = &a->fit.sets[c->set];
@@ -180,7 +223,7 @@ static lm_status
 try_once(automatic *a, const candidate *c, uint64_t seed, double *accuracy)
 {
     if (c->linear) {
-        LM_TRY(fit_linear(a, c, seed, false));
+        LM_TRY(fit_vectors(a, c, seed, false));
         *accuracy = a->linear.held_out_accuracy;
         return LM_OK;
     }
@@ -202,15 +245,29 @@ set_word(lm_train_trial *trial, const char *name, const char *word)
     trial->settings[trial->setting_count++] = (lm_train_setting){name, word, 0};
 }
 
+static const char *
+name_of(const candidate *c)
+{
+    if (c->linear)
+        return c->contrastive ? "contrastive" : "linear";
+    return c->with_vectors ? "combined" : "ngram";
+}
+
+static const char *
+penalty_of(const candidate *c)
+{
+    return c->contrastive ? "penalty" : "l2";
+}
+
 /* What the method of its name is to be told to train it again. */
 static void
 describe(const automatic *a, const candidate *c, lm_train_trial *trial)
 {
     const lm_ngram_options *ngrams = &a->fit.sets[c->set].tfidf.options.ngrams;
 
-    trial->name = c->linear ? "linear" : c->with_vectors ? "combined" : "ngram";
+    trial->name = name_of(c);
     if (c->linear) {
-        set_number(trial, "l2", a->linear.l2);
+        set_number(trial, penalty_of(c), a->linear.l2);
         return;
     }
     set_word(trial, "learner", c->learner);
@@ -275,14 +332,14 @@ try_if_time(automatic *a, const candidate *c)
 
 /* ---- The grid ---- */
 
-/* The best so far of those that are linear, or that are not; NULL: none is. */
+/* The best so far of those that are linear without a map, or that are not; NULL: none is. */
 static const candidate *
 best_of(const automatic *a, bool linear)
 {
     int best = -1;
 
     for (int i = 0; i < a->trial_count; i++)
-        if (a->tried[i].way.linear == linear &&
+        if (a->tried[i].way.linear == linear && !a->tried[i].way.contrastive &&
             (best < 0 || a->trials[i].accuracy > a->trials[best].accuracy))
             best = i;
     return best < 0 ? NULL : &a->tried[best].way;
@@ -359,6 +416,15 @@ take_step(automatic *a, const step *s)
     return LM_OK;
 }
 
+static bool
+may_map(const automatic *a)
+{
+    const size_t rows = a->fit.labels.rows, labels = a->fit.labels.names.count;
+
+    return rows <= FEW_ROWS * labels && a->fit.width <= LM_CONTRASTIVE_WIDTH_MAX &&
+           rows <= LM_CONTRASTIVE_SCORES_MAX / (labels > a->fit.width ? labels : a->fit.width);
+}
+
 /* At least one is tried, and where there are no n-grams, vectors alone. */
 static lm_status
 try_all(automatic *a)
@@ -368,6 +434,9 @@ try_all(automatic *a)
 
     a->start = now();
     LM_TRY(try_if_time(a, &c));
+    c.contrastive = true;
+    if (may_map(a))
+        LM_TRY(try_if_time(a, &c));
     if (!a->fit.sets[set].lacks) {
         c = (candidate){.set = set, .learner = "svm", .c = 1, .weight = 0.5};
         LM_TRY(try_if_time(a, &c));
@@ -391,7 +460,7 @@ auto_fit(void *training, const lm_train_watch *watch)
     LM_TRY(try_all(a));
     best = &a->tried[a->chosen];
     if (best->way.linear)
-        return fit_linear(a, &best->way, (uint64_t)a->options.seed, true);
+        return fit_vectors(a, &best->way, (uint64_t)a->options.seed, true);
     use(a, &best->way);
     a->fit.scale = best->scale;
     a->fit.held_out_accuracy = a->trials[a->chosen].accuracy;
@@ -415,7 +484,7 @@ write_linear(automatic *a, lm_train_outcome *outcome)
     lm_outcome_add(outcome, "held_out", (double)a->linear.held_out);
     lm_outcome_add(outcome, "held_out_accuracy", a->trials[a->chosen].accuracy);
     lm_outcome_add(outcome, "held_out_loss", a->tried[a->chosen].loss);
-    lm_outcome_add(outcome, "l2", a->linear.l2);
+    lm_outcome_add(outcome, penalty_of(&a->tried[a->chosen].way), a->linear.l2);
     lm_outcome_add(outcome, "seed", (double)a->options.seed);
     return status;
 }

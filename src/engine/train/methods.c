@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "train/auto.h"
+#include "train/contrastive.h"
 #include "train/fasttext.h"
 #include "train/filter.h"
 #include "train/finetune.h"
@@ -24,6 +25,7 @@ const lm_method *const lm_methods[] = {
     &lm_method_fasttext,
     &lm_method_knn,
     &lm_method_prototype,
+    &lm_method_contrastive,
     &lm_method_multi_linear,
     &lm_method_multi_ngram,
     &lm_method_multi_combined,

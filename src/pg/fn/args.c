@@ -24,6 +24,7 @@ typedef struct arg_state {
     int32 number;              /* of the entry, for statistics */
     bool type_known, pinned;
     uint64 looked_at, stable, steady; /* a bit for each argument (glue/expr.h) */
+    lmtext_stats_pace pace;           /* of a brief entry */
     lmtext_resolver resolver;
     uint64 fits; /* build of the model that was found to have the entry's task */
     lmtext_memo memos[LMTEXT_MEMO_SLOTS];
@@ -57,7 +58,8 @@ lmtext_entry_call(FunctionCallInfo fcinfo, const lmtext_entry *entry, PGFunction
         state->task = entry->task != NULL ? lm_task_find(entry->task) : NULL;
         state->entry = entry;
     }
-    call = lmtext_stats_begin(state->number);
+    call = entry->brief ? lmtext_stats_begin_brief(state->number, &state->pace)
+                        : lmtext_stats_begin(state->number);
     result = work(fcinfo);
     lmtext_stats_end(call);
     return result;

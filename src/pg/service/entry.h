@@ -22,6 +22,7 @@ typedef struct lmtext_entry {
     int each;           /* an array, for each of whose elements they are; 0: none */
     int times;          /* a text goes through the model, about; 0: once */
     int model;          /* argument; 0: that which follows the texts */
+    bool brief;         /* a bounded piece of work on numbers: it is not timed each time */
     bool any_task;      /* the model's tokenizer is all that is used, whatever its task */
     bool any_encoder;   /* its encoder is, whatever its head is for; one text at a time */
 } lmtext_entry;

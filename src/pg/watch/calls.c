@@ -1,10 +1,10 @@
 /*
  * calls.c - calls of this backend: those under way, and what is to be added to the sums of stats.c.
  *
- * A call costs two looks at the clock and some additions. Tallies lie in a fixed array, so that
- * nothing is allocated where a call fails. They are merged when a resource owner is released, that
- * is at the end of a statement and of a (sub)transaction, well or not; at the end of the process;
- * and in long statements every half second.
+ * A call costs two looks at the clock, or a part of them, and some additions. Tallies lie in a
+ * fixed array, so that nothing is allocated where a call fails. They are merged when a resource
+ * owner is released, that is at the end of a statement and of a (sub)transaction, well or not; at
+ * the end of the process; and in long statements every half second.
  */
 #include "postgres.h"
 
@@ -19,6 +19,8 @@
 
 #define TALLIES 32
 #define FLUSH_NS (UINT64CONST(500) * 1000 * 1000)
+#define BRIEF_NS 10000 /* a call below this may stand for the next ones: */
+#define UNREAD_CALLS 7
 
 typedef struct open_call {
     int32 function;
@@ -27,7 +29,10 @@ typedef struct open_call {
     bool remembered, computed; /* what it has done so far */
     int nest_level;            /* of the transaction that it began in */
     lmtext_tally *tally;       /* NULL: its model is not known yet */
-    uint64 started;
+    bool brief;
+    lmtext_stats_pace *pace; /* NULL: it stands for no others */
+    uint64 started;          /* 0: the clock was not read, and it counts as: */
+    uint64 elapsed;
 } open_call;
 
 static bool track = true;
@@ -45,7 +50,7 @@ static bool tally_is(const lmtext_tally *tally, const open_call *call,
                      const lmtext_identity *version);
 static lmtext_tally *find_tally(const open_call *call, const lmtext_identity *version);
 static lmtext_tally *take_tally(void);
-static void finish(open_call *call, bool failed, uint64 now);
+static void finish(open_call *call, bool failed, uint64 elapsed);
 static void fail_calls(int from);
 static void flush(void);
 static void process_exits(void);
@@ -55,8 +60,8 @@ static void subtransaction_ends(SubXactEvent event, SubTransactionId child, SubT
 
 /* A call that is not counted has its place too, so that what it computes counts for no other call.
  */
-int
-lmtext_stats_begin(int32 function)
+static open_call *
+begin(int32 function)
 {
     open_call *call;
 
@@ -68,11 +73,41 @@ lmtext_stats_begin(int32 function)
     call->remembered = call->computed = false;
     call->nest_level = GetCurrentTransactionNestLevel();
     call->tally = NULL;
-    if (call->counted) {
+    call->pace = NULL;
+    call->brief = false;
+    if (call->counted)
         call->role = GetUserId();
+    open_count++;
+    return call;
+}
+
+int
+lmtext_stats_begin(int32 function)
+{
+    open_call *call = begin(function);
+
+    if (call->counted)
+        call->started = lmtext_stats_now();
+    return open_count - 1;
+}
+
+int
+lmtext_stats_begin_brief(int32 function, lmtext_stats_pace *pace)
+{
+    open_call *call = begin(function);
+
+    if (!call->counted)
+        return open_count - 1;
+    call->brief = true;
+    if (pace->left > 0) {
+        pace->left--;
+        call->started = 0;
+        call->elapsed = pace->elapsed;
+    } else {
+        call->pace = pace;
         call->started = lmtext_stats_now();
     }
-    return open_count++;
+    return open_count - 1;
 }
 
 static void
@@ -88,6 +123,15 @@ make_room(void)
     open_limit = limit;
 }
 
+static void
+set_pace(const open_call *call, uint64 now)
+{
+    if (call->pace == NULL)
+        return;
+    call->pace->elapsed = now - call->started;
+    call->pace->left = call->pace->elapsed < BRIEF_NS ? UNREAD_CALLS : 0;
+}
+
 /* Calls inside this one whose error was caught without an abort have failed. */
 void
 lmtext_stats_end(int call)
@@ -101,8 +145,13 @@ lmtext_stats_end(int call)
     open_count--;
     if (open_calls[call].tally == NULL)
         return;
+    if (open_calls[call].started == 0) {
+        finish(&open_calls[call], false, open_calls[call].elapsed);
+        return;
+    }
     now = lmtext_stats_now();
-    finish(&open_calls[call], false, now);
+    set_pace(&open_calls[call], now);
+    finish(&open_calls[call], false, now - open_calls[call].started);
     if (now - flushed_at > FLUSH_NS)
         flush();
 }
@@ -214,7 +263,7 @@ lmtext_stats_add(const lm_embed_counts *counts)
     tally->counts.rows += counts->texts;
     tally->counts.tokens += counts->tokens;
     tally->counts.truncated += counts->truncated;
-    if (lmtext_stats_now() - flushed_at > FLUSH_NS)
+    if (!innermost()->brief && lmtext_stats_now() - flushed_at > FLUSH_NS)
         flush();
 }
 
@@ -264,10 +313,9 @@ lmtext_stats_computed(void)
 
 /* Failed calls count with their time; those that only remembered count apart, and without. */
 static void
-finish(open_call *call, bool failed, uint64 now)
+finish(open_call *call, bool failed, uint64 elapsed)
 {
     lmtext_tally *tally = call->tally;
-    uint64 elapsed = now - call->started;
     int bucket = lmtext_stats_bucket(elapsed);
 
     tally->open--;
@@ -298,7 +346,7 @@ fail_calls(int from)
         if (call->tally == NULL && (call->tally = find_tally(call, NULL)) != NULL)
             call->tally->open++;
         if (call->tally != NULL)
-            finish(call, true, now);
+            finish(call, true, call->started == 0 ? call->elapsed : now - call->started);
     }
 }
 

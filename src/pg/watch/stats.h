@@ -20,6 +20,16 @@
  * failed, which is found when the (sub)transaction aborts, the caller ends, or the process exits.
  */
 int lmtext_stats_begin(int32 function); /* its number: service/entry.h */
+/*
+ * Of a call that does a bounded piece of work, some of the same place one after the other: while
+ * they take a few microseconds, the clock is read at each so many of them, and the others count as
+ * that one did. `pace` is zeroed at first, and stays where it is until the call ends.
+ */
+typedef struct lmtext_stats_pace {
+    uint32 left;    /* calls before the next look at the clock */
+    uint64 elapsed; /* ns of the last one that was measured */
+} lmtext_stats_pace;
+int lmtext_stats_begin_brief(int32 function, lmtext_stats_pace *pace);
 void lmtext_stats_end(int call);
 /* A version as statistics tell it from others; the role is that of the call. */
 typedef struct lmtext_identity {
