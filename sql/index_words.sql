@@ -302,4 +302,20 @@ DROP TABLE alone;
 CREATE TABLE alone (body text NOT NULL);
 CREATE INDEX alone_body ON alone USING lmtext (body) WITH (model = 'm@1');
 SELECT refusal('ALTER INDEX alone_body SET (words = true, model = '''')');
+
+-- ---- More rows than work_mem takes ----
+CREATE TABLE many (id int, body text NOT NULL);
+INSERT INTO many SELECT i, 'w' || i % 7 || repeat(' filler', i % 13) || CASE WHEN i % 3 = 0 THEN ' rare rare' ELSE '' END FROM generate_series(1, 6000) i;
+CREATE INDEX many_words ON many USING lmtext (body) WITH (words = true);
+INSERT INTO many SELECT i, 'w' || i % 7 || repeat(' filler', i % 13) FROM generate_series(6001, 6300) i;
+CREATE FUNCTION all_rows(memory text) RETURNS TABLE(rows bigint, ids bigint, ordered boolean, scores text) LANGUAGE plpgsql AS
+$$BEGIN
+    PERFORM set_config('work_mem', memory, true), set_config('enable_seqscan', 'off', true);
+    RETURN QUERY WITH o AS MATERIALIZED (SELECT id, body <@> 'w3 rare' AS score FROM many ORDER BY body <@> 'w3 rare' LIMIT 1000000),
+        n AS (SELECT id, score, row_number() OVER () AS number FROM o)
+    SELECT count(*), count(DISTINCT n.id), bool_and(score >= before), md5(string_agg(score::text, ' ' ORDER BY number))
+    FROM (SELECT *, lag(score, 1, score) OVER (ORDER BY number) AS before FROM n) n;
+END$$;
+SELECT a.rows, a.ids, a.ordered, a.scores = b.scores AS same FROM all_rows('64kB') a, all_rows('1GB') b;
+SELECT rows, ids, ordered FROM all_rows('64kB');
 DROP SCHEMA test_words CASCADE;

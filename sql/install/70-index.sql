@@ -105,7 +105,7 @@ COMMENT ON FUNCTION lmtext.index_flush(regclass) IS
 
 CREATE FUNCTION lmtext.index_check(index regclass, OUT "check" text, OUT ok boolean, OUT detail text)
     RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'lmtext_index_check' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 4;
+    AS 'MODULE_PATHNAME', 'lmtext_index_check' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 5;
 COMMENT ON FUNCTION lmtext.index_check(regclass) IS
     'compares an index of access method lmtext with its table, which is locked against writes meanwhile';
 REVOKE EXECUTE ON FUNCTION lmtext.index_check(regclass) FROM PUBLIC;

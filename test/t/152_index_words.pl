@@ -75,6 +75,7 @@ for my $number (0 .. 3)
 }
 my $reader = session();
 begin_in($reader, "DO \$\$ DECLARE n int; BEGIN FOR i IN 1..60 LOOP
+    PERFORM set_config('work_mem', CASE WHEN i % 2 = 0 THEN '64kB' ELSE '4MB' END, true);
     SELECT count(DISTINCT id) INTO n FROM (SELECT id FROM doc ORDER BY body <\@> 'w3 more every' LIMIT 700) x; COMMIT;
     IF n <> 700 THEN RAISE EXCEPTION 'a reader found % rows', n; END IF; END LOOP; END \$\$;");
 value('VACUUM doc') for 1 .. 4;

@@ -71,6 +71,7 @@ is($reader->query('SELECT count(*) || \' \' || count(DISTINCT id) FROM got') =~ 
 $reader->query('COMMIT');
 $reader->quit;
 cmp_ok(value(q{SELECT recall FROM lmtext.index_recall('doc_v', 100, 10)}), '>=', .95, 'the nearest rows are found');
+cmp_ok(value(q{SELECT recall FROM lmtext.index_recall('doc_body', 100, 10)}), '>=', .95, 'or rows as near as they, where many texts have one vector');
 is(value($search), value("SET enable_indexscan = off; $search"), 'as by sorting');
 
 # ---- A standby ----

@@ -363,6 +363,42 @@ test_blocks(void)
     }
 }
 
+/* Codes are of their rows, whatever int8 has rounded; relative to another centroid they are not. */
+static void
+check_belongs(lm_distance_kind metric, size_t width, float offset)
+{
+    scene s;
+    coded c;
+    uint8_t *row;
+    int others = 0;
+
+    open_scene(&s, metric, width, 64, offset);
+    encode_scene(&s, &c);
+    row = malloc(lm_int8_row_bytes(s.space));
+    for (size_t i = 0; i < s.rows; i++) {
+        const uint8_t *code = c.codes + i * c.bytes;
+
+        lm_int8_row_encode(s.space, s.x + i * width, row);
+        CHECK(lm_code_is_of(s.space, &s.centroid, row, code));
+        others += lm_code_is_of(s.space, NULL, row, code);
+        others += lm_code_is_of(s.space, &s.centroid, row, c.codes + (i + 1) % s.rows * c.bytes);
+    }
+    if (width >= 63 && others > 0)
+        UNIT_FAIL("metric %d, width %zu: %d codes of others pass", metric, width, others);
+    free(row);
+    free_coded(&c);
+    close_scene(&s);
+}
+
+static void
+test_belongs(void)
+{
+    for (size_t w = 0; w < WIDTHS; w++)
+        check_belongs((lm_distance_kind)(w % LM_DISTANCE_COUNT), widths[w], 0);
+    for (lm_distance_kind metric = 0; metric < LM_DISTANCE_COUNT; metric++)
+        check_belongs(metric, 384, metric == LM_DISTANCE_L2 ? 1000 : 2);
+}
+
 /* Everything that is stored or decided, as one hash. */
 static uint64_t
 hash_of(uint64_t hash, const void *bytes, size_t count)
@@ -602,15 +638,11 @@ test_faults(void)
 }
 
 static const unit_case cases[] = {
-    {"rotation", test_rotation},
-    {"spread", test_spread},
-    {"estimates", test_estimates},
-    {"unbiased", test_unbiased},
-    {"blocks", test_blocks},
-    {"levels", test_levels},
-    {"special vectors", test_special_vectors},
-    {"refused", test_refused},
-    {"int8", test_int8},
+    {"rotation", test_rotation},   {"spread", test_spread},
+    {"estimates", test_estimates}, {"unbiased", test_unbiased},
+    {"blocks", test_blocks},       {"codes of their rows", test_belongs},
+    {"levels", test_levels},       {"special vectors", test_special_vectors},
+    {"refused", test_refused},     {"int8", test_int8},
     {"faults", test_faults},
 };
 

@@ -14,9 +14,11 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "search/int8_rows.h"
 
 #define GROUP ((size_t)4)
 #define TABLE ((size_t)16)
+#define FLOAT_ROUNDS 1e-11 /* away of squares, in rotations */
 
 static float
 from_bf16(uint16_t bits)
@@ -159,6 +161,40 @@ lm_code_encode(const lm_space *space, const lm_centroid *centroid, const float *
 {
     lm_space_rotate(space, x, space->spare);
     lm_code_encode_rotated(space, centroid, space->spare, code, correction);
+}
+
+/* ---- Checking ---- */
+
+/* Of 64 numbers: squares of the differences whose sign is not the code's, and of the numbers. */
+static void
+add_strays(const float *r, const float *x, const uint8_t *code, double *strays, double *square)
+{
+    for (size_t i = 0; i < LM_STRIP_NUMBERS; i++) {
+        if ((r[i] >= 0) != (code[i / 8] >> i % 8 & 1))
+            *strays += (double)r[i] * r[i];
+        *square += (double)x[i] * x[i];
+    }
+}
+
+/* int8 is off by half a step a number, and by as much again as its scale is fitted. */
+bool
+lm_code_is_of(const lm_space *space, const lm_centroid *centroid, const void *row,
+              const uint8_t *code)
+{
+    const float *shift = shift_of(centroid);
+    double strays = 0, square = 0;
+    float r[LM_STRIP_NUMBERS], scale;
+    parts p = {0, 0, 0, 0};
+
+    memcpy(&scale, row, sizeof scale);
+    lm_int8_row_decode(space, row, space->work);
+    lm_space_rotate(space, space->work, space->spare);
+    for (size_t i = 0; i < space->padded; i += LM_STRIP_NUMBERS) {
+        take_parts(space->spare + i, space->rotated_origin + i,
+                   centroid != NULL ? shift + i : shift, r, &p);
+        add_strays(r, space->spare + i, code + i / 8, &strays, &square);
+    }
+    return strays <= (double)space->padded * scale * scale + FLOAT_ROUNDS * square;
 }
 
 /* ---- Blocks ---- */

@@ -60,6 +60,15 @@ void lm_code_encode(const lm_space *space, const lm_centroid *centroid, const fl
 void lm_code_encode_rotated(const lm_space *space, const lm_centroid *centroid,
                             const float *rotated, uint8_t *code, lm_correction *correction);
 
+/*
+ * Is `code` of the vector that `row` has as int8 (int8_rows.h), relative to this centroid? Signs
+ * may be others where int8 has rounded: the squares of these differences are together no more than
+ * what it rounds away. So a centroid passes for one that is nearer to it than about a thirtieth of
+ * the vector's length.
+ */
+bool lm_code_is_of(const lm_space *space, const lm_centroid *centroid, const void *row,
+                   const uint8_t *code);
+
 /* Write a row's code at a place (0 … 31) of a block, or read it from there. */
 void lm_block_put(const lm_space *space, uint8_t *codes, lm_block_corrections *corrections,
                   size_t place, const uint8_t *code, lm_correction correction);

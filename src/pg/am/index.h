@@ -415,6 +415,9 @@ int lmtext_codes_owned(const lmtext_store *store, Page page, BlockNumber *blocks
  * no page of vectors. */
 bool lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int row,
                      lm_hash128 *hash, uint8 *vector);
+/* Is the row's code that of its vector, relative to its list? */
+bool lmtext_row_belongs(const lmtext_store *store, uint32 list, Page codes, BlockNumber block,
+                        int row, const uint8 *vector);
 
 /* ---- hashes.c: which row has a text already ---- */
 

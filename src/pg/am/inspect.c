@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/table.h"
@@ -88,6 +90,7 @@ typedef struct walk {
     int64 longest;             /* rows of the list that has most */
     int64 empty;               /* lists without a row */
     lmtext_spread spread;
+    uint32 list; /* that is walked */
     void (*row)(struct walk *walk, Page page, BlockNumber block, int row);
     void *argument;
 } walk;
@@ -138,8 +141,8 @@ walk_all(walk *w)
     if (w->store.meta.width == 0)
         return;
     lists = lmtext_lists_read(&w->store);
-    for (uint32 i = 0; i < w->store.meta.lists; i++)
-        walk_list(w, lists[i].first);
+    for (w->list = 0; w->list < w->store.meta.lists; w->list++)
+        walk_list(w, lists[w->list].first);
     pfree(lists);
 }
 
@@ -269,9 +272,10 @@ read_item(lmtext_store *store, uint64 item, float *x)
     return found;
 }
 
-/* The k rows that are nearest to a vector, itself left out; returns how many there are. */
+/* Distances of the k rows that are nearest to a vector, itself left out; returns how many there
+ * are. */
 static int
-nearest(lmtext_store *store, const float *x, uint64 itself, bool exact, int k, uint64 *items)
+nearest(lmtext_store *store, const float *x, uint64 itself, bool exact, int k, double *distances)
 {
     lmtext_search search = {.store = store, .memory = CurrentMemoryContext, .exact = exact};
     const lmtext_found *row;
@@ -281,20 +285,24 @@ nearest(lmtext_store *store, const float *x, uint64 itself, bool exact, int k, u
     lmtext_search_start(&search);
     while (count < k && (row = lmtext_search_next(&search)) != NULL)
         if (row->item != itself)
-            items[count++] = row->item;
+            distances[count++] =
+                lm_distance_shown((lm_distance_kind)store->meta.metric, row->distance);
     lmtext_search_end(&search);
     return count;
 }
 
-static int
-common_items(const uint64 *a, int a_count, const uint64 *b, int b_count)
-{
-    int common = 0;
+/* A row counts that is no farther than the last of the k nearest: where a text stands in thousands
+ * of rows, any of them will do. */
+#define AS_FAR 1e-6
 
-    for (int i = 0; i < a_count; i++)
-        for (int j = 0; j < b_count; j++)
-            common += a[i] == b[j];
-    return common;
+static int
+count_near(const double *distances, int count, double last)
+{
+    int near = 0;
+
+    for (int i = 0; i < count; i++)
+        near += distances[i] <= last + AS_FAR * Max(1, fabs(last));
+    return near;
 }
 
 /* What was found of what there is. */
@@ -307,12 +315,12 @@ typedef struct recall {
 static void
 add_sample(recall *r, const float *x, uint64 itself)
 {
-    uint64 *exact = palloc(2 * (size_t)r->k * sizeof(*exact)), *searched = exact + r->k;
+    double *exact = palloc(2 * (size_t)r->k * sizeof(*exact)), *searched = exact + r->k;
     int there = nearest(r->store, x, itself, true, r->k, exact);
     int got = nearest(r->store, x, itself, false, r->k, searched);
 
     r->wanted += there;
-    r->found += common_items(exact, there, searched, got);
+    r->found += there > 0 ? count_near(searched, got, exact[there - 1]) : 0;
     r->samples++;
 }
 
@@ -451,7 +459,8 @@ typedef struct checking {
     walk walk;
     entry *entries; /* sorted by TID */
     int64 count, space;
-    int64 twice; /* TIDs that are there more than once */
+    int64 twice;  /* TIDs that are there more than once */
+    int64 strays; /* rows whose code is not of their vector and list */
     int64 compared, missing, stale;
     lmtext_embedder embedder; /* for texts that are missing */
     uint8 *vector;
@@ -493,6 +502,7 @@ collect_row(walk *w, Page page, BlockNumber block, int row)
         lmtext_index_damaged(w->store.index, block, "It has a row without a place.");
     if (!lmtext_row_read(&w->store, page, block, row, &one.hash, c->vector))
         lmtext_index_damaged(w->store.index, block, "It has a row without a vector.");
+    c->strays += !lmtext_row_belongs(&w->store, w->list, page, block, row, c->vector);
     add_entry(c, &one);
 }
 
@@ -520,7 +530,7 @@ read_pages(void *argument)
     checking *c = argument;
 
     c->walk = (walk){.row = collect_row, .argument = c};
-    c->count = 0;
+    c->count = c->strays = 0;
     c->words = NULL;
     memset(&c->word_faults, 0, sizeof c->word_faults);
     read_changes(c);
@@ -674,6 +684,8 @@ check_entries(checking *c)
     }
     answer(c, "places", c->twice == 0,
            psprintf(INT64_FORMAT " places of rows are in the index more than once", c->twice));
+    answer(c, "codes", c->strays == 0,
+           psprintf(INT64_FORMAT " rows have the code of another vector or list", c->strays));
     if (c->walk.store.meta.width > 0 || c->words != NULL)
         compare_as_owner(c);
     answer(c, "rows", c->missing == 0,

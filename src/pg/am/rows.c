@@ -135,8 +135,6 @@ lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int ro
     return found;
 }
 
-/* ---- Writing one ---- */
-
 /* What a row's list is coded relative to. */
 static const lm_centroid *
 centroid_of(const lmtext_store *store, uint32 list, lm_centroid *space)
@@ -147,6 +145,45 @@ centroid_of(const lmtext_store *store, uint32 list, lm_centroid *space)
     space->rotated = store->rotated + (size_t)list * store->space->padded;
     return space;
 }
+
+static void
+read_strips(const lmtext_store *store, Page codes, BlockNumber block, int row, uint8 *code)
+{
+    size_t padded = store->space->padded;
+
+    for (int i = 0; i < store->layout.strips; i++) {
+        size_t first = i * LMTEXT_STRIP_WIDTH;
+        Buffer buffer =
+            lmtext_page_read_owned(store->index, lmtext_codes_strips(&store->layout, codes)[i],
+                                   LMTEXT_PAGE_STRIP, block, BUFFER_LOCK_SHARE);
+
+        lm_strip_take((const uint8 *)lmtext_page_body(BufferGetPage(buffer)), first,
+                      Min(padded - first, LMTEXT_STRIP_WIDTH), row, code);
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
+bool
+lmtext_row_belongs(const lmtext_store *store, uint32 list, Page codes, BlockNumber block, int row,
+                   const uint8 *vector)
+{
+    const lmtext_layout *layout = &store->layout;
+    uint8 *code = palloc0(lm_code_bytes(store->space));
+    size_t at = row / LM_BLOCK_ROWS * layout->block_bytes;
+    lm_centroid space;
+    bool belongs;
+
+    if (layout->strips > 0)
+        read_strips(store, codes, block, row, code);
+    else
+        lm_strip_take(lmtext_codes_codes(layout, codes) + at, 0, store->space->padded,
+                      row % LM_BLOCK_ROWS, code);
+    belongs = lm_code_is_of(store->space, centroid_of(store, list, &space), vector, code);
+    pfree(code);
+    return belongs;
+}
+
+/* ---- Writing one ---- */
 
 static Buffer
 new_page(const lmtext_store *store)

@@ -319,6 +319,7 @@ lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, in
         memmove(scan->orderByData, orders, scan->numberOfOrderBys * sizeof(ScanKeyData));
     state->before = lmtext_scan_effort(scan);
     lmtext_search_end(&state->search);
+    lmtext_words_scan_end(state->words_scan);
     MemoryContextReset(state->memory);
     memset(&state->search, 0, sizeof(state->search));
     state->waiting = NULL;
@@ -424,6 +425,7 @@ lmtext_am_endscan(IndexScanDesc scan)
     if (effort.rounds > 0)
         lmtext_effort_note(scan->indexRelation, &effort);
     lmtext_search_end(&state->search);
+    lmtext_words_scan_end(state->words_scan);
     MemoryContextDelete(state->whole);
     pfree(state);
     scan->opaque = NULL;

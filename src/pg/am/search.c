@@ -12,13 +12,9 @@
 
 #include <math.h>
 
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
-#include "utils/tuplesort.h"
 
 #include "base/sort.h"
 #include "pg/am/search.h"
@@ -62,85 +58,15 @@ add_candidate(lmtext_search *search, const lmtext_found *one)
 
 /* ---- More rows than memory takes ---- */
 
-enum {
-    COLUMN_DISTANCE = 1,
-    COLUMN_TID,
-    COLUMN_ITEM,
-    COLUMN_LOW,
-    COLUMN_HIGH,
-    COLUMNS = COLUMN_HIGH
-};
-
-static void
-begin_sort(lmtext_search *search)
-{
-    AttrNumber keys[] = {COLUMN_DISTANCE, COLUMN_TID};
-    Oid less[] = {Float8LessOperator, Int8LessOperator}, collations[] = {InvalidOid, InvalidOid};
-    bool nulls_first[] = {false, false};
-    TupleDesc columns = CreateTemplateTupleDesc(COLUMNS);
-
-    TupleDescInitEntry(columns, COLUMN_DISTANCE, "distance", FLOAT8OID, -1, 0);
-    for (AttrNumber column = COLUMN_TID; column <= COLUMNS; column++)
-        TupleDescInitEntry(columns, column, "number", INT8OID, -1, 0);
-    search->sort = tuplesort_begin_heap(columns, lengthof(keys), keys, less, collations,
-                                        nulls_first, work_mem, NULL, TUPLESORT_NONE);
-    search->in = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
-    search->out = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
-}
-
-static void
-sort_row(lmtext_search *search, const lmtext_found *row)
-{
-    Datum *values = search->in->tts_values;
-    int64 tid =
-        ((int64)ItemPointerGetBlockNumber(&row->tid) << 16) | ItemPointerGetOffsetNumber(&row->tid);
-
-    ExecClearTuple(search->in);
-    values[COLUMN_DISTANCE - 1] = Float8GetDatum(row->distance);
-    values[COLUMN_TID - 1] = Int64GetDatum(tid);
-    values[COLUMN_ITEM - 1] = Int64GetDatum((int64)row->item);
-    values[COLUMN_LOW - 1] = Int64GetDatum((int64)row->hash.low);
-    values[COLUMN_HIGH - 1] = Int64GetDatum((int64)row->hash.high);
-    memset(search->in->tts_isnull, 0, COLUMNS * sizeof(bool));
-    ExecStoreVirtualTuple(search->in);
-    tuplesort_puttupleslot(search->sort, search->in);
-}
-
 /* What has been found goes there, without the lock of a page. */
 static void
 sort_found(lmtext_search *search)
 {
-    if (search->sort == NULL)
+    if (search->sort.state == NULL)
         return;
     for (; search->at < search->count; search->at++)
-        sort_row(search, &search->found[search->at]);
+        lmtext_sort_add(&search->sort, &search->found[search->at]);
     search->at = search->count = 0;
-}
-
-static int64
-number_of(const lmtext_search *search, AttrNumber column)
-{
-    bool null;
-
-    return DatumGetInt64(slot_getattr(search->out, column, &null));
-}
-
-static const lmtext_found *
-next_sorted(lmtext_search *search)
-{
-    lmtext_found *row = &search->sorted;
-    bool null;
-    int64 tid;
-
-    if (!tuplesort_gettupleslot(search->sort, true, false, search->out, NULL))
-        return NULL;
-    row->distance = (float)DatumGetFloat8(slot_getattr(search->out, COLUMN_DISTANCE, &null));
-    tid = number_of(search, COLUMN_TID);
-    ItemPointerSet(&row->tid, (BlockNumber)(tid >> 16), (OffsetNumber)(tid & 0xFFFF));
-    row->item = (uint64)number_of(search, COLUMN_ITEM);
-    row->hash.low = (uint64)number_of(search, COLUMN_LOW);
-    row->hash.high = (uint64)number_of(search, COLUMN_HIGH);
-    return row;
 }
 
 /* ---- Deciding ---- */
@@ -378,20 +304,14 @@ note_seen(lmtext_search *search)
         (void)seen_insert(search->seen, search->found[i].item, &found);
 }
 
-static bool
-fits_memory(double rows, size_t size)
-{
-    return rows * size <= work_mem * 1024.0;
-}
-
 static void
 run_last_round(lmtext_search *search)
 {
-    if (!fits_memory(search->rows, sizeof(lmtext_found)))
-        begin_sort(search);
+    if (!lmtext_sort_fits(search->rows, sizeof(lmtext_found)))
+        lmtext_sort_begin(&search->sort);
     search_all(search);
-    if (search->sort != NULL)
-        tuplesort_performsort(search->sort);
+    if (search->sort.state != NULL)
+        lmtext_sort_perform(&search->sort);
 }
 
 /* What has been seen counts from the second round on: the first must be a round for any work_mem.
@@ -400,10 +320,10 @@ static void
 run_round(lmtext_search *search)
 {
     search->effort.rounds++;
-    search->final = search->exact || search->query == NULL ||
-                    (double)search->rerank * 2 >= search->rows ||
-                    (search->seen != NULL &&
-                     !fits_memory(search->rerank, sizeof(lmtext_found) + 2 * sizeof(seen_item)));
+    search->final =
+        search->exact || search->query == NULL || (double)search->rerank * 2 >= search->rows ||
+        (search->seen != NULL &&
+         !lmtext_sort_fits(search->rerank, sizeof(lmtext_found) + 2 * sizeof(seen_item)));
     if (search->final)
         run_last_round(search);
     else
@@ -469,8 +389,8 @@ lmtext_search_start(lmtext_search *search)
 static const lmtext_found *
 take_row(lmtext_search *search)
 {
-    if (search->sort != NULL)
-        return next_sorted(search);
+    if (search->sort.state != NULL)
+        return lmtext_sort_next(&search->sort);
     return search->at < search->count && (search->final || search->at < search->limit)
                ? &search->found[search->at++]
                : NULL;
@@ -515,7 +435,5 @@ lmtext_search_next(lmtext_search *search)
 void
 lmtext_search_end(lmtext_search *search)
 {
-    if (search->sort != NULL)
-        tuplesort_end(search->sort);
-    search->sort = NULL;
+    lmtext_sort_end(&search->sort);
 }

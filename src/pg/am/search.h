@@ -22,6 +22,25 @@ typedef struct lmtext_found {
     lm_hash128 hash;
 } lmtext_found;
 
+/* ---- sorted.c: more rows than work_mem takes ---- */
+
+/* Zeroed; in memory that is current when it begins. */
+typedef struct lmtext_sort {
+    struct Tuplesortstate *state; /* NULL: not begun, or ended */
+    struct TupleTableSlot *in, *out;
+    lmtext_found row; /* that was returned last */
+} lmtext_sort;
+
+bool lmtext_sort_fits(double rows, size_t size);
+void lmtext_sort_begin(lmtext_sort *sort);
+void lmtext_sort_add(lmtext_sort *sort, const lmtext_found *row);
+void lmtext_sort_perform(lmtext_sort *sort);
+/* By distance and place, valid until the next call; NULL: there is none. */
+const lmtext_found *lmtext_sort_next(lmtext_sort *sort);
+void lmtext_sort_end(lmtext_sort *sort);
+
+/* ---- search.c ---- */
+
 /* Zeroed, then: store, memory, and what is wanted. All it makes lies in `memory`. */
 typedef struct lmtext_search {
     lmtext_store *store; /* of a width */
@@ -42,10 +61,7 @@ typedef struct lmtext_search {
     double limit; /* rows that are returned before the next round */
     float last;   /* distance of the row that was returned last */
 
-    /* The last round of an index whose rows are more than work_mem takes; else NULL. */
-    struct Tuplesortstate *sort;
-    struct TupleTableSlot *in, *out;
-    lmtext_found sorted; /* the row of it that is next */
+    lmtext_sort sort; /* the last round of an index whose rows are more than work_mem takes */
 } lmtext_search;
 
 /* Nearest first, and by place. */

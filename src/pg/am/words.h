@@ -326,6 +326,9 @@ void lmtext_words_query_begin(lmtext_words_query *query, Relation index, const l
                               text *words);
 /* The k best into `top`, whose items lmtext_words_query_document reads. False: replaced. */
 bool lmtext_words_query_run(lmtext_words_query *query, lm_top *top);
+/* All that have a word, segment by segment. False: replaced. */
+typedef void (*lmtext_words_scored)(void *argument, uint64 item, float distance);
+bool lmtext_words_query_all(lmtext_words_query *query, lmtext_words_scored scored, void *argument);
 bool lmtext_words_query_document(lmtext_words_query *query, uint64 item, lmtext_document *document);
 /* The root has changed: words and statistics stay, lists are looked up anew. Else it is damaged. */
 void lmtext_words_query_again(lmtext_words_query *query);
@@ -345,6 +348,7 @@ typedef struct lmtext_words_scan lmtext_words_scan;
 /* words NULL: all rows come in any order. */
 lmtext_words_scan *lmtext_words_scan_begin(Relation index, const lmtext_meta *meta, text *words);
 bool lmtext_words_scan_next(lmtext_words_scan *scan, lmtext_document *document, double *distance);
+void lmtext_words_scan_end(lmtext_words_scan *scan); /* NULL is allowed */
 
 /* words_check.c */
 typedef struct lmtext_words_faults {

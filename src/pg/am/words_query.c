@@ -250,8 +250,24 @@ give_block(lm_ranking_search *search, lists *l, size_t wanted, lmtext_call *call
     return true;
 }
 
+/* Who takes all documents with their scores, as they come; NULL: the best stay in `top`. */
+typedef struct taker {
+    lmtext_words_scored scored;
+    void *argument;
+} taker;
+
+static void
+take_scored(const taker *to, lm_top *top)
+{
+    if (top->count == top->capacity)
+        elog(ERROR, "more documents were scored than blocks have");
+    for (size_t i = 0; i < top->count; i++)
+        to->scored(to->argument, top->entries[i].item, top->entries[i].distance);
+    lm_top_clear(top);
+}
+
 static bool
-run_segment(const lmtext_words_query *query, uint32 segment, lists *l, lm_top *top,
+run_segment(const lmtext_words_query *query, uint32 segment, lists *l, lm_top *top, const taker *to,
             lmtext_call *call)
 {
     lm_ranking_search search = {.ctx = &call->ctx,
@@ -267,6 +283,8 @@ run_segment(const lmtext_words_query *query, uint32 segment, lists *l, lm_top *t
     search.count = l->count;
     for (;;) {
         lmtext_check(call, lm_ranking_run(&search, &wanted), NULL);
+        if (to != NULL)
+            take_scored(to, top);
         if (wanted == search.count)
             return true;
         if (!give_block(&search, l, wanted, call))
@@ -274,8 +292,8 @@ run_segment(const lmtext_words_query *query, uint32 segment, lists *l, lm_top *t
     }
 }
 
-bool
-lmtext_words_query_run(lmtext_words_query *query, lm_top *top)
+static bool
+run_segments(lmtext_words_query *query, lm_top *top, const taker *to)
 {
     size_t count = (size_t)query->count + 1;
     lists l = {.cursors = palloc_extended(count * sizeof(*l.cursors), MCXT_ALLOC_HUGE),
@@ -286,12 +304,40 @@ lmtext_words_query_run(lmtext_words_query *query, lm_top *top)
 
     lmtext_call_init(&call, CurrentMemoryContext);
     for (uint32 i = 0; there && i < query->root.segments; i++)
-        there = run_segment(query, i, &l, top, &call);
-    for (size_t i = 0; i < query->waiting_count; i++)
-        lm_top_offer(top, query->waiting[i].distance, WAITING_BASE + i);
+        there = run_segment(query, i, &l, top, to, &call);
     pfree(l.cursors);
     pfree(l.order);
     pfree(l.lists);
+    return there;
+}
+
+bool
+lmtext_words_query_run(lmtext_words_query *query, lm_top *top)
+{
+    if (!run_segments(query, top, NULL))
+        return false;
+    for (size_t i = 0; i < query->waiting_count; i++)
+        lm_top_offer(top, query->waiting[i].distance, WAITING_BASE + i);
+    return true;
+}
+
+/* Between two blocks no more documents are scored than the blocks at hand have. */
+bool
+lmtext_words_query_all(lmtext_words_query *query, lmtext_words_scored scored, void *argument)
+{
+    const taker to = {scored, argument};
+    lmtext_call call;
+    lm_top top;
+    bool there;
+
+    lmtext_call_init(&call, CurrentMemoryContext);
+    lmtext_check(&call,
+                 lm_top_init(&call.ctx, &top, ((size_t)query->count + 1) * (LM_POSTINGS_BLOCK + 1)),
+                 NULL);
+    there = run_segments(query, &top, &to);
+    lm_top_free(&call.ctx, &top);
+    for (size_t i = 0; there && i < query->waiting_count; i++)
+        scored(argument, WAITING_BASE + i, query->waiting[i].distance);
     return there;
 }
 

@@ -3,7 +3,7 @@
  * have a word; then those that have none, which score 0.
  *
  * What was returned is not returned again, by its TID: between two rounds segments may have been
- * replaced.
+ * replaced. A round that takes more than work_mem is the last one: all rows, sorted on disk.
  */
 #include "postgres.h"
 
@@ -11,6 +11,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "pg/am/search.h"
 #include "pg/am/words.h"
 
 #define FIRST_ROWS 32
@@ -31,6 +32,11 @@ struct lmtext_words_scan {
     HTAB *returned; /* by TID, from the second round on */
     found *found;
     size_t count, space, at;
+
+    lmtext_sort sort;                   /* of all that is left */
+    HTAB *waited;                       /* documents that wait and have a word, by TID */
+    uint8 *marks[LMTEXT_SEGMENTS_MOST]; /* documents that have a word, as bits */
+    bool replaced;
 };
 
 lmtext_words_scan *
@@ -47,18 +53,27 @@ lmtext_words_scan_begin(Relation index, const lmtext_meta *meta, text *words)
     return scan;
 }
 
+static HTAB *
+make_tids(MemoryContext memory)
+{
+    HASHCTL how = {
+        .keysize = sizeof(ItemPointerData), .entrysize = sizeof(ItemPointerData), .hcxt = memory};
+
+    return hash_create("lmtext words", 256, &how, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static bool
+has_tid(HTAB *tids, const lmtext_document *document)
+{
+    return tids != NULL && hash_search(tids, &document->tid, HASH_FIND, NULL) != NULL;
+}
+
 /* What the round before returned. */
 static void
 remember(lmtext_words_scan *scan)
 {
-    if (scan->returned == NULL) {
-        HASHCTL how = {.keysize = sizeof(ItemPointerData),
-                       .entrysize = sizeof(ItemPointerData),
-                       .hcxt = scan->memory};
-
-        scan->returned =
-            hash_create("lmtext words", 256, &how, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    }
+    if (scan->returned == NULL)
+        scan->returned = make_tids(scan->memory);
     for (size_t i = 0; i < scan->count; i++)
         (void)hash_search(scan->returned, &scan->found[i].document.tid, HASH_ENTER, NULL);
     scan->count = scan->at = 0;
@@ -67,9 +82,14 @@ remember(lmtext_words_scan *scan)
 static void
 add(lmtext_words_scan *scan, const lmtext_document *document, float distance)
 {
-    if (scan->returned != NULL &&
-        hash_search(scan->returned, &document->tid, HASH_FIND, NULL) != NULL)
+    if (has_tid(scan->returned, document))
         return;
+    if (scan->sort.state != NULL) {
+        lmtext_sort_add(
+            &scan->sort,
+            &(lmtext_found){.distance = distance, .tid = document->tid, .hash = document->hash});
+        return;
+    }
     if (scan->count == scan->space) {
         scan->space = Max(scan->space * 2, FIRST_ROWS);
         scan->found = scan->found == NULL
@@ -145,19 +165,25 @@ run_round(lmtext_words_scan *scan)
 static bool
 is_full(const lmtext_words_scan *scan)
 {
-    return scan->count >= scan->rows;
+    return scan->sort.state == NULL && scan->count >= scan->rows;
 }
 
 static bool
-add_segment(lmtext_words_scan *scan, const lmtext_segment *segment, lmtext_words_walk *walk)
+add_segment(lmtext_words_scan *scan, const lmtext_segment *segment, const uint8 *marks,
+            lmtext_words_walk *walk)
 {
     bool more = false, there = true;
+    uint32 number = 0;
 
     if (!lmtext_words_walk_segment(walk, scan->query.index, segment, LMTEXT_WORDS_DOCUMENTS))
         return false;
     while (!is_full(scan) && (there = lmtext_words_walk_next(walk, &more)) && more)
-        for (int i = 0; i < lmtext_words_walk_count(walk, sizeof(lmtext_document)); i++) {
+        for (int i = 0; i < lmtext_words_walk_count(walk, sizeof(lmtext_document)); i++, number++) {
             lmtext_document document;
+
+            if (marks != NULL && number < segment->documents &&
+                (marks[number / 8] >> number % 8 & 1))
+                continue;
 
             memcpy(&document, lmtext_words_body((Page)walk->page.data) + i * sizeof(document),
                    sizeof document);
@@ -177,7 +203,7 @@ add_waiting(lmtext_words_scan *scan, const lmtext_words_waiting *waiting, lmtext
         int at = 0;
 
         while (lmtext_words_waiting_next(scan->query.index, (Page)walk->page.data, &at, &part))
-            if (!part.continues)
+            if (!part.continues && !has_tid(scan->waited, &part.document))
                 add(scan, &part.document, 0);
     }
     return there;
@@ -190,7 +216,7 @@ try_rest(lmtext_words_scan *scan, lmtext_words_walk *walk)
 
     scan->count = 0;
     for (uint32 i = 0; i < root->segments; i++)
-        if (!add_segment(scan, &root->segment[i], walk))
+        if (!add_segment(scan, &root->segment[i], scan->marks[i], walk))
             return false;
     return add_waiting(scan, &root->sealed, walk) && add_waiting(scan, &root->pending, walk);
 }
@@ -208,15 +234,102 @@ find_rest(lmtext_words_scan *scan)
     MemoryContextSwitchTo(caller);
 }
 
+/* ---- All that is left, sorted ---- */
+
+#define ROW_BYTES (sizeof(found) + sizeof(lm_top_entry) + 64) /* and of what was returned */
+
+static bool
+fits_memory(const lmtext_words_scan *scan)
+{
+    return lmtext_sort_fits(Min((double)scan->rows, (double)scan->query.corpus.documents),
+                            ROW_BYTES);
+}
+
+static void
+add_scored(void *argument, uint64 item, float distance)
+{
+    lmtext_words_scan *scan = argument;
+    lmtext_document document;
+
+    CHECK_FOR_INTERRUPTS();
+    if (scan->replaced || !lmtext_words_query_document(&scan->query, item, &document)) {
+        scan->replaced = true;
+        return;
+    }
+    add(scan, &document, distance);
+    if (item >> 32 < scan->query.root.segments)
+        scan->marks[item >> 32][(uint32)item / 8] |= (uint8)(1 << (uint32)item % 8);
+    else
+        (void)hash_search(scan->waited, &document.tid, HASH_ENTER, NULL);
+}
+
+static bool
+try_sorted(lmtext_words_scan *scan, lmtext_words_walk *walk)
+{
+    const lmtext_words_root *root = &scan->query.root;
+
+    scan->replaced = false;
+    scan->waited = make_tids(scan->round);
+    for (uint32 i = 0; i < root->segments; i++)
+        scan->marks[i] = palloc0(root->segment[i].documents / 8 + 1);
+    lmtext_sort_end(&scan->sort);
+    MemoryContextSwitchTo(scan->memory);
+    lmtext_sort_begin(&scan->sort);
+    MemoryContextSwitchTo(scan->round);
+    return lmtext_words_query_all(&scan->query, add_scored, scan) && !scan->replaced &&
+           try_rest(scan, walk);
+}
+
+static void
+sort_all(lmtext_words_scan *scan)
+{
+    MemoryContext caller = MemoryContextSwitchTo(scan->memory);
+    lmtext_words_walk *walk = palloc(sizeof(*walk));
+
+    MemoryContextSwitchTo(scan->round);
+    while (!try_sorted(scan, walk)) {
+        MemoryContextReset(scan->round);
+        MemoryContextSwitchTo(scan->memory);
+        lmtext_words_query_again(&scan->query);
+        MemoryContextSwitchTo(scan->round);
+    }
+    lmtext_sort_perform(&scan->sort);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(scan->round);
+}
+
+static bool
+next_sorted(lmtext_words_scan *scan, lmtext_document *document, double *distance)
+{
+    const lmtext_found *row = lmtext_sort_next(&scan->sort);
+
+    if (row == NULL)
+        return false;
+    *document = (lmtext_document){.hash = row->hash, .tid = row->tid};
+    *distance = row->distance;
+    return true;
+}
+
+void
+lmtext_words_scan_end(lmtext_words_scan *scan)
+{
+    if (scan != NULL)
+        lmtext_sort_end(&scan->sort);
+}
+
 bool
 lmtext_words_scan_next(lmtext_words_scan *scan, lmtext_document *document, double *distance)
 {
     while (scan->at == scan->count) {
+        if (scan->sort.state != NULL)
+            return next_sorted(scan, document, distance);
         if (scan->rest)
             return false;
         if (scan->rows > FIRST_ROWS || scan->last)
             remember(scan);
-        if (scan->last)
+        if (scan->rows > FIRST_ROWS && !fits_memory(scan))
+            sort_all(scan);
+        else if (scan->last)
             find_rest(scan);
         else
             run_round(scan);
