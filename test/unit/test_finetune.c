@@ -1350,6 +1350,51 @@ test_shared(void)
     check_shared("bert", &lm_tuned_masked, &settings);
 }
 
+/* What a helper is told, cut short or changed, or without memory for it. */
+static void
+test_told(void)
+{
+    static const char *const labels[] = {"a", "b"};
+    const lm_tuned_settings settings = plain_settings();
+    const lm_cut cut = {.parts = 1};
+    lm_context ctx;
+    lm_buffer bytes;
+    trained t;
+    float *values, *grads;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&bytes, &ctx);
+    CHECK_OK(&ctx, open_base(&t, &ctx, "bert", &lm_tuned_classification, &settings, 1));
+    CHECK_OK(&ctx, add_differing(&t, 1));
+    CHECK_OK(&ctx, lm_tuned_start(t.tuned, labels, 2));
+    CHECK_OK(&ctx, lm_tuned_pack(t.tuned, &cut, &bytes));
+    values = calloc(lm_tuned_value_numbers(t.tuned), sizeof *values);
+    grads = calloc(lm_tuned_grad_numbers(t.tuned), sizeof *grads);
+    for (int kind = 0; kind < 2; kind++) {
+        lm_status status = LM_INTERNAL;
+        size_t at = kind == 0 ? 1 : 0;
+
+        for (; status != LM_OK; at += at < 100 ? 1 : 97) {
+            const size_t size = kind == 0 || at > bytes.size ? bytes.size : at;
+            fake_memory memory = {.fail_at = kind == 0 ? (int)at : 0};
+            lm_context helpers;
+            lm_tuned *tuned = NULL;
+            lm_cut told;
+
+            fake_context(&helpers, &memory);
+            status = lm_tuned_unpack(&helpers, bytes.data, size, values, grads, &told, &tuned);
+            CHECK(status == LM_OK || status == (kind == 0 ? LM_NO_MEMORY : LM_CORRUPT));
+            lm_tuned_close(tuned);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK(at > 20);
+    }
+    free(values);
+    free(grads);
+    lm_buffer_free(&bytes);
+    close_trained(&t);
+}
+
 static const unit_case cases[] = {
     {"gradients are torch's", test_gradients},
     {"20 steps are torch's", test_curves},
@@ -1363,6 +1408,7 @@ static const unit_case cases[] = {
     {"a resumed training has the bits of a whole one", test_resumed},
     {"parts of a batch keep their layers", test_parts},
     {"helpers change no bit", test_shared},
+    {"a helper is told all or nothing", test_told},
     {"every allocation can fail", test_no_memory},
     {"every poll can end a training", test_cancel},
 };
