@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Tokens a second of fine-tuning MiniLM for classification in fp32, beside torch in the same run, on one core each.
 
-    python3 bench/bench_finetune.py MINILM TEXTS.csv [rows]
+    python3 bench/bench_finetune.py MINILM TEXTS.csv [rows [workers]]
 
 TEXTS.csv has a text and a label a row, with a header. The database is the one that libpq's variables name, with lmtext in it;
 psql is called. Both take the same rows in the same order, batches of 32, AdamW at 5e-5 and dropout as the model's files say;
-torch pads each batch to its longest text. Tokens are counted without padding. Turns alternate, and the best of three counts.
+torch pads each batch to its longest text. Tokens are counted without padding. Turns alternate, and the best of three counts. With workers (1 by default; 0: none) the same training runs with them as well.
 """
 import csv
 import json
@@ -29,10 +29,10 @@ def quoted(text):
     return "'" + text.replace("'", "''") + "'"
 
 
-def ours(count):
+def ours(count, workers=0):
     psql("""CALL lmtext.train('bench_tuned', 'SELECT body, label FROM bench_finetune ORDER BY i',
         '{"base": "bench_minilm", "method": "finetune", "epochs": 1, "hold_out": 0, "shuffle": false, "batch_size": %d,
-          "schedule": "constant", "memory": 2000}')""" % BATCH)
+          "schedule": "constant", "memory": 2000, "workers": %d}')""" % (BATCH, workers))
     return count / float(psql("""SELECT metrics ->> 'train_seconds' FROM lmtext.models WHERE name = 'bench_tuned'
                                  ORDER BY version DESC LIMIT 1"""))
 
@@ -66,13 +66,17 @@ def main():
     psql("INSERT INTO bench_finetune VALUES " + ",".join(
         f"({i},{quoted(text)},{quoted(label)})" for i, (text, label) in enumerate(rows)))
     psql(f"SELECT lmtext.import_model('bench_minilm', {quoted(folder)})")
-    best = {"lmtext": 0.0, "torch": 0.0}
+    workers = int(sys.argv[4] if len(sys.argv) > 4 else 1)
+    best = {"lmtext": 0.0, "torch": 0.0, **({"shared": 0.0} if workers else {})}
     for _ in range(TURNS):
         best["lmtext"] = max(best["lmtext"], ours(count))
+        if workers:
+            best["shared"] = max(best["shared"], ours(count, workers))
         best["torch"] = max(best["torch"], torchs(folder, rows, tokenizer, labels, count))
     psql("DROP TABLE bench_finetune; SELECT lmtext.drop_model('bench_tuned'), lmtext.drop_model('bench_minilm')")
     print(json.dumps({"rows": len(rows), "tokens": count, **{key: round(value) for key, value in best.items()},
-                      "ratio": round(best["lmtext"] / best["torch"], 3)}))
+                      "ratio": round(best["lmtext"] / best["torch"], 3),
+                      **({"workers": workers, "shared_ratio": round(best["shared"] / best["lmtext"], 3)} if workers else {})}))
 
 
 main()

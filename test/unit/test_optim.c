@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "nn/dropout.h"
 #include "optim/loss.h"
+#include "optim/team.h"
 #include "optim/trainer.h"
 
 #include "fake.h"
@@ -585,6 +586,163 @@ schedules(void)
     CHECK_NEAR(lm_schedules[3]->factor(&risen, 5), 1, 0);
 }
 
+/* ---- Batches in parts ---- */
+
+/* Nets with gradients of their own, in the place of other processes. */
+typedef struct helping {
+    net *leader, *nets[2];
+    double losses[2];
+    lm_cut cut;
+    int64_t fail_at; /* the step of which one has no gradients */
+} helping;
+
+static lm_status
+help_begin(void *self, size_t helper, const size_t *rows, size_t count, const lm_pass *pass)
+{
+    helping *h = self;
+    net *n = h->nets[helper];
+
+    memcpy(n->table, h->leader->table, sizeof n->table);
+    memcpy(n->weight, h->leader->weight, sizeof n->weight);
+    memcpy(n->bias, h->leader->bias, sizeof n->bias);
+    h->losses[helper] = 0;
+    return lm_team_help(n->ctx, &n->network, &h->cut, rows, count, pass, &h->losses[helper]);
+}
+
+static lm_status
+help_end(void *self, size_t helper, double *loss, const float **grads)
+{
+    helping *h = self;
+
+    if (h->fail_at-- == 1)
+        return lm_raise(h->leader->ctx, LM_INTERNAL, "a helper has gone");
+    *loss = h->losses[helper];
+    *grads = h->nets[helper]->dtable;
+    return LM_OK;
+}
+
+/* A run whose batches are in so many parts, of which helpers compute some. */
+static lm_status
+run_team(net *n, const lm_trainer_options *options, size_t workers, helping *h, size_t helpers,
+         lm_trainer_result *result)
+{
+    const lm_trainer_hooks hooks = {.report = NULL};
+    const lm_team_helpers others = {h, helpers, n->dtable, help_begin, help_end};
+    lm_team team;
+    lm_network network;
+    lm_status status;
+
+    h->leader = n;
+    for (size_t i = 0; i < ROWS; i++)
+        rows_in_order[i] = i;
+    status = lm_team_open(n->ctx, &n->network, workers, &h->cut, &others, &team);
+    lm_team_network(&team, &network);
+    if (status == LM_OK)
+        status = lm_trainer_run(n->ctx, &network, options, rows_in_order, 80, ROWS, NULL, &hooks,
+                                result);
+    lm_team_close(&team);
+    return status;
+}
+
+static net *
+learn_in_parts(lm_context *ctx, const lm_trainer_options *options, size_t workers, size_t helpers,
+               bool sparse, size_t memory)
+{
+    helping h = {.nets = {net_make(ctx, sparse), net_make(ctx, sparse)}, .cut = {1, memory}};
+    net *n = net_make(ctx, sparse);
+    lm_trainer_result result;
+
+    n->dropout = h.nets[0]->dropout = h.nets[1]->dropout = 0.1f;
+    CHECK_OK(ctx, run_team(n, options, workers, &h, helpers, &result));
+    free(h.nets[0]);
+    free(h.nets[1]);
+    return n;
+}
+
+/* Parts are as the whole but for rounding, and who computes them changes no bit. */
+static void
+teams(void)
+{
+    for (int variant = 0; variant < 4; variant++) {
+        const bool sparse = variant & 1;
+        const size_t memory = variant & 2 ? 300 : 0;
+        lm_trainer_options options;
+        lm_trainer_result result;
+        lm_context ctx;
+        watcher w = {0};
+        net *whole;
+
+        lm_context_init(&ctx);
+        options_for(&options, "sgd");
+        options.batch_size = 19; /* the last has four rows */
+        whole = net_make(&ctx, sparse);
+        whole->dropout = 0.1f;
+        CHECK_OK(&ctx, run(whole, &options, NULL, &w, &result));
+        for (size_t workers = 0; workers <= 5; workers++) {
+            net *alone = learn_in_parts(&ctx, &options, workers, 0, sparse, memory);
+
+            CHECK(net_distance(whole, alone) < 1e-5);
+            for (size_t helpers = 0; helpers <= 2 && helpers <= workers; helpers++) {
+                net *helped = learn_in_parts(&ctx, &options, workers, helpers, sparse, memory);
+
+                CHECK(net_equal(alone, helped));
+                free(helped);
+            }
+            free(alone);
+        }
+        free(whole);
+    }
+}
+
+static void
+team_refusals(void)
+{
+    const lm_cut cut = {1, 0};
+    lm_context ctx;
+    lm_team team;
+    net *n;
+
+    lm_context_init(&ctx);
+    n = net_make(&ctx, true);
+    CHECK_EQ_INT(lm_team_open(&ctx, &n->network, LM_TEAM_HELPERS_MAX + 1, &cut, NULL, &team),
+                 LM_BAD_ARGUMENT);
+    n->network.whole_batches = true;
+    CHECK_EQ_INT(lm_team_open(&ctx, &n->network, 1, &cut, NULL, &team), LM_UNSUPPORTED);
+    free(n);
+}
+
+/* A helper that goes ends the run; so do each failing allocation and poll. */
+static void
+team_faults(void)
+{
+    static const lm_status expected[] = {LM_NO_MEMORY, LM_CANCELLED, LM_INTERNAL};
+
+    for (int polls = 0; polls < 3; polls++) {
+        lm_status status = LM_INTERNAL;
+
+        for (int at = 1; status != LM_OK && at < 4000; at += at < 60 ? 1 : 37) {
+            fake_memory memory = {.fail_at = polls == 0 ? at : 0, .stop_at = polls == 1 ? at : 0};
+            helping h = {.fail_at = polls == 2 ? at : 0, .cut = {1, 0}};
+            lm_trainer_options options;
+            lm_trainer_result result;
+            lm_context ctx;
+            net *n;
+
+            fake_context(&ctx, &memory);
+            n = net_make(&ctx, true);
+            h.nets[0] = net_make(&ctx, true);
+            options_for(&options, "adam");
+            options.epochs = 2;
+            status = run_team(n, &options, 2, &h, 1, &result);
+            CHECK(status == LM_OK || status == expected[polls]);
+            CHECK_EQ_INT(memory.live, 0);
+            free(h.nets[0]);
+            free(n);
+        }
+        CHECK(status == LM_OK || polls == 2);
+    }
+}
+
 static const unit_case cases[] = {
     {"schedules", schedules},
     {"it_learns", it_learns},
@@ -599,6 +757,9 @@ static const unit_case cases[] = {
     {"bad_checkpoints", bad_checkpoints},
     {"forged_checkpoints", forged_checkpoints},
     {"early_stop", early_stop},
+    {"teams", teams},
+    {"team_refusals", team_refusals},
+    {"team_faults", team_faults},
 };
 
 UNIT_MAIN(cases)

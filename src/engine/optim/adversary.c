@@ -120,17 +120,6 @@ move(const lm_adversary *a)
 
 /* ---- Passes ---- */
 
-static lm_status
-pass_parts(lm_adversary *a, const size_t *rows, size_t count, const lm_pass *pass, double *loss)
-{
-    for (size_t at = 0, part; at < count; at += part) {
-        LM_TRY(lm_poll(a->ctx));
-        part = lm_next_part(&a->inner, &a->cut, rows, count, at);
-        LM_TRY(a->inner.pass(a->inner.self, rows + at, part, pass, loss));
-    }
-    return LM_OK;
-}
-
 /* Rows of the table stay marked. */
 static lm_status
 clear(const lm_adversary *a, const size_t *rows, size_t count)
@@ -156,7 +145,7 @@ pass_noise(lm_adversary *a, const size_t *rows, size_t count, const lm_pass *pas
             LM_TRY(clear(a, rows, count));
         else if (a->clean)
             LM_TRY(lm_values_restore(a->ctx, &a->gradients, a->clean));
-        LM_TRY(pass_parts(a, rows, count, pass, &loss));
+        LM_TRY(lm_run_parts(a->ctx, &a->inner, &a->cut, rows, count, pass, &loss));
     }
     return LM_OK;
 }
@@ -166,7 +155,7 @@ adversary_pass(void *self, const size_t *rows, size_t count, const lm_pass *pass
 {
     lm_adversary *a = self;
 
-    LM_TRY(pass_parts(a, rows, count, pass, loss));
+    LM_TRY(lm_run_parts(a->ctx, &a->inner, &a->cut, rows, count, pass, loss));
     if (!pass->training)
         return LM_OK;
     LM_TRY(keep_values(a));

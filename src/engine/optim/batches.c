@@ -50,3 +50,15 @@ lm_next_part(const lm_network *network, const lm_cut *cut, const size_t *rows, s
     }
     return taken;
 }
+
+lm_status
+lm_run_parts(lm_context *ctx, const lm_network *network, const lm_cut *cut, const size_t *rows,
+             size_t count, const lm_pass *pass, double *loss)
+{
+    for (size_t at = 0, part; at < count; at += part) {
+        LM_TRY(lm_poll(ctx));
+        part = lm_next_part(network, cut, rows, count, at);
+        LM_TRY(network->pass(network->self, rows + at, part, pass, loss));
+    }
+    return LM_OK;
+}

@@ -23,4 +23,8 @@ typedef struct lm_cut {
 size_t lm_next_part(const lm_network *network, const lm_cut *cut, const size_t *rows, size_t count,
                     size_t at);
 
+/* A pass over all of them, part by part. Polls cancel. */
+lm_status lm_run_parts(lm_context *ctx, const lm_network *network, const lm_cut *cut,
+                       const size_t *rows, size_t count, const lm_pass *pass, double *loss);
+
 #endif

@@ -444,12 +444,7 @@ pass_batch(trainer *t, const size_t *rows, size_t count, double *loss)
 
     if (network->weight)
         LM_TRY(network->weight(network->self, rows, count, &pass.weight));
-    for (size_t at = 0, part; pass.weight > 0 && at < count; at += part) {
-        LM_TRY(lm_poll(t->ctx));
-        part = lm_next_part(network, &cut, rows, count, at);
-        LM_TRY(network->pass(network->self, rows + at, part, &pass, loss));
-    }
-    return LM_OK;
+    return pass.weight > 0 ? lm_run_parts(t->ctx, network, &cut, rows, count, &pass, loss) : LM_OK;
 }
 
 /* Clip as the options say; what is not finite must not reach the parameters. */

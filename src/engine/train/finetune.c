@@ -13,6 +13,7 @@
 #include "train/tuned.h"
 #include "train/tuned_distill.h"
 #include "train/tuned_prune.h"
+#include "train/tuned_shared.h"
 
 #define MEMORY_LEAST ((size_t)256 << 20) /* some hundred tokens of a base with 12 layers */
 #define LEARNING_RATE 5e-5               /* of AdamW on an encoder that has learnt before */
@@ -224,6 +225,8 @@ finetune_read_base(void *training, const lm_train_base *base)
     finetune *f = training;
 
     LM_TRY(lm_tuned_open(f->ctx, base, f->kind->task, &f->settings, f->kind->per_row, &f->tuned));
+    if (f->neural.workers > 0)
+        LM_TRY(lm_tuned_share_check(f->tuned));
     if (f->kind->prunes)
         LM_TRY(take_labels(f, base->model));
     return f->kind->task == &lm_tuned_distillation ? lm_tuned_teacher(f->tuned, base->model)
@@ -562,6 +565,41 @@ prune(finetune *f, const lm_network *network, size_t trained)
     return LM_OK;
 }
 
+/* Helpers are given what they must know; values are where these see them. */
+static lm_status
+start_helpers(finetune *f, const lm_train_watch *watch, lm_buffer *bytes)
+{
+    const lm_cut cut = lm_neural_cut(&f->neural);
+    lm_tuned *tuned = f->tuned;
+    const lm_train_shared shared = {.workers = f->neural.workers,
+                                    .bytes = bytes,
+                                    .values = lm_tuned_value_numbers(tuned),
+                                    .grads = lm_tuned_grad_numbers(tuned),
+                                    .rows = (size_t)f->neural.trainer.batch_size};
+    float *values = NULL;
+
+    LM_TRY(lm_tuned_pack(tuned, &cut, bytes));
+    LM_TRY(watch->share(watch->opaque, f->ctx, &shared, &values, &f->neural.helpers));
+    f->neural.helpers.base = tuned->encoder.grads;
+    if (values)
+        lm_tuned_move(tuned, values);
+    return LM_OK;
+}
+
+static lm_status
+share(finetune *f, const lm_train_watch *watch)
+{
+    lm_buffer bytes;
+    lm_status status;
+
+    if (f->neural.workers == 0 || !watch->share)
+        return LM_OK;
+    lm_buffer_init(&bytes, f->ctx);
+    status = start_helpers(f, watch, &bytes);
+    lm_buffer_free(&bytes);
+    return status;
+}
+
 static lm_status
 finetune_fit(void *training, const lm_train_watch *watch)
 {
@@ -583,8 +621,11 @@ finetune_fit(void *training, const lm_train_watch *watch)
     lm_tuned_network(f->tuned, &network);
     if (f->kind->prunes)
         LM_TRY(prune(f, &network, trained));
-    return lm_neural_fit(&f->neural, &network, lm_tuned_words(f->tuned), f->order, trained, f->rows,
-                         watch);
+    LM_TRY(share(f, watch));
+    LM_TRY(lm_neural_fit(&f->neural, &network, lm_tuned_words(f->tuned), f->order, trained, f->rows,
+                         watch));
+    lm_tuned_move(f->tuned, NULL);
+    return LM_OK;
 }
 
 static void
@@ -649,9 +690,9 @@ finetune_checkpoints(const void *options, bool *resume)
 
 /* ---- Tasks ---- */
 
-#define SHARED_OPTIONS                                                                  \
-    LM_NEURAL_OPTIONS(finetune_options, neural),                                        \
-        LM_OPTION(finetune_options, lora, JSON, 0, 0, "an object with rank and alpha"), \
+#define SHARED_OPTIONS                                                                        \
+    LM_NEURAL_OPTIONS(finetune_options, neural), LM_NEURAL_WORKERS(finetune_options, neural), \
+        LM_OPTION(finetune_options, lora, JSON, 0, 0, "an object with rank and alpha"),       \
         LM_OPTION(finetune_options, train_layers, INT, 0, 1000, "a whole number from 0 to 1000")
 #define SHARED_METHOD                                                                            \
     .base_files = true, .options_size = sizeof(finetune_options), .defaults = finetune_defaults, \

@@ -12,6 +12,7 @@
 #include "base/option.h"
 #include "base/text.h"
 #include "format/source.h"
+#include "optim/team.h"
 
 /* What a column of the query holds. */
 typedef enum lm_train_kind {
@@ -72,6 +73,13 @@ typedef struct lm_train_progress {
     int value_count;
 } lm_train_progress;
 
+/* A training as helpers must know it (tuned_shared.h). */
+typedef struct lm_train_shared {
+    size_t workers;             /* that are wanted */
+    const lm_buffer *bytes;     /* for each of them */
+    size_t values, grads, rows; /* numbers of each, and rows of a batch at most */
+} lm_train_shared;
+
 /* What a fit is given. Called from inside the engine: nothing of it may throw. */
 typedef struct lm_train_watch {
     void (*report)(void *opaque, const lm_train_progress *progress);
@@ -81,6 +89,12 @@ typedef struct lm_train_watch {
      */
     lm_status (*checkpoint)(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *bytes);
     const lm_buffer *resume;
+    /*
+     * Start processes that help, as many as can be had: `helpers` but for its base, and memory that
+     * all of them see for the values, which stay there until the fit ends. NULL: there are none.
+     */
+    lm_status (*share)(void *opaque, lm_context *ctx, const lm_train_shared *shared, float **values,
+                       lm_team_helpers *helpers);
 } lm_train_watch;
 
 #define LM_TRAIN_VALUES_MAX 24

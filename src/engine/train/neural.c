@@ -284,6 +284,7 @@ lm_neural_open(lm_neural *neural, lm_context *ctx, const lm_neural_options *opti
     fill_trainer(options, &neural->trainer);
     if (options->adversarial)
         LM_TRY(read_adversarial(ctx, options->adversarial, &neural->adversarial));
+    neural->workers = (size_t)options->workers;
     neural->augment.seed = neural->trainer.seed;
     if (options->augment)
         LM_TRY(read_augment(ctx, options->augment, &neural->augment));
@@ -411,14 +412,20 @@ keep_checkpoint(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *by
     return watch->checkpoint ? watch->checkpoint(watch->opaque, ctx, step, bytes) : LM_OK;
 }
 
+lm_cut
+lm_neural_cut(const lm_neural *neural)
+{
+    return (lm_cut){(size_t)neural->trainer.accumulate, neural->trainer.memory};
+}
+
 /* The trainer, with noise around the network where there is some. */
 static lm_status
-run_trainer(lm_neural *neural, const lm_network *network, const lm_param *words,
-            const size_t *order, size_t count, const lm_train_watch *watch)
+run_noisy(lm_neural *neural, const lm_network *network, const lm_param *words, const size_t *order,
+          size_t count, const lm_train_watch *watch)
 {
     const lm_trainer_hooks hooks = {tell, keep_checkpoint, (void *)watch};
     const lm_trainer_options *options = &neural->trainer;
-    const lm_cut cut = {(size_t)options->accumulate, options->memory};
+    const lm_cut cut = lm_neural_cut(neural);
     lm_adversary adversary = {.ctx = NULL};
     lm_network noisy = *network;
     lm_status status = LM_OK;
@@ -432,6 +439,26 @@ run_trainer(lm_neural *neural, const lm_network *network, const lm_param *words,
         status = lm_trainer_run(neural->ctx, &noisy, options, order, neural->trained, count,
                                 watch->resume, &hooks, &neural->result);
     lm_adversary_close(&adversary);
+    return status;
+}
+
+/* Batches are in parts where workers were asked for. */
+static lm_status
+run_trainer(lm_neural *neural, const lm_network *network, const lm_param *words,
+            const size_t *order, size_t count, const lm_train_watch *watch)
+{
+    const lm_cut cut = lm_neural_cut(neural);
+    lm_team team;
+    lm_network shared;
+    lm_status status;
+
+    if (neural->workers == 0)
+        return run_noisy(neural, network, words, order, count, watch);
+    status = lm_team_open(neural->ctx, network, neural->workers, &cut, &neural->helpers, &team);
+    lm_team_network(&team, &shared);
+    if (status == LM_OK)
+        status = run_noisy(neural, &shared, words, order, count, watch);
+    lm_team_close(&team);
     return status;
 }
 

@@ -10,6 +10,7 @@
 
 #include "kernels/kernels.h"
 #include "optim/adversary.h"
+#include "optim/team.h"
 #include "optim/trainer.h"
 #include "train/augmented.h"
 #include "train/methods.h"
@@ -18,6 +19,7 @@
 typedef struct lm_neural_options {
     int64_t epochs, steps, batch_size, accumulate, seed, patience, checkpoint_steps, log_steps;
     int64_t schedule_every, memory; /* MB; 0: as the caller of the fit says */
+    int64_t workers;                /* of methods that share their batches */
     bool shuffle, nesterov, resume;
     char *precision, *optimizer, *schedule;
     char *betas, *class_weights, *adversarial, *augment; /* JSON */
@@ -86,6 +88,11 @@ void lm_neural_defaults(lm_neural_options *options);
                          "a whole number from 0 to 1000000000"),                                  \
         LM_NEURAL_OPTION(fields, member, memory, INT, 0, 1e6, "a whole number of megabytes")
 
+/* Of a method that calls lm_neural_help before its fit, or has none to help. */
+#define LM_NEURAL_WORKERS(fields, member)                                  \
+    LM_NEURAL_OPTION(fields, member, workers, INT, 0, LM_TEAM_HELPERS_MAX, \
+                     "a whole number from 0 to 32")
+
 #define LM_NEURAL_FIGURE 40 /* bytes of a figure's name */
 
 /* A run, and what came of it. Lives as long as the training. */
@@ -95,6 +102,8 @@ typedef struct lm_neural {
     lm_precision precision; /* of products in training: fp32 or bf16 */
     lm_adversary_options adversarial;
     lm_augmented_options augment;
+    size_t workers;          /* parts of a batch, less one; 0: it is whole */
+    lm_team_helpers helpers; /* set before the fit; without any: this process alone */
     lm_trainer_result result;
     size_t trained, held_out; /* rows */
     char figures[LM_MEASURES_MAX][LM_NEURAL_FIGURE];
@@ -117,6 +126,9 @@ lm_status lm_neural_split(lm_context *ctx, const lm_neural_options *options, con
 lm_status lm_neural_class_weights(lm_context *ctx, const lm_neural_options *options,
                                   const char *const *names, const size_t *counts, size_t labels,
                                   float *weights, bool *given);
+
+/* How each part of a batch is cut, for memory and as `accumulate` says. */
+lm_cut lm_neural_cut(const lm_neural *neural);
 
 /*
  * Train the network: lm_trainer_run, told to `watch` in the names of lmtext.train_log. `words` is

@@ -94,7 +94,8 @@ lm_tuned_close(lm_tuned *tuned)
     lm_free(tuned->ctx, tuned->numbers);
     lm_free(tuned->ctx, tuned->taught);
     lm_session_free(tuned->session);
-    lm_free(tuned->ctx, tuned->values);
+    if (!tuned->helps)
+        lm_free(tuned->ctx, tuned->values);
     lm_free(tuned->ctx, tuned->changed);
     lm_free(tuned->ctx, tuned->guessed);
     lm_free(tuned->ctx, tuned->targets);
@@ -194,6 +195,21 @@ head_eps(const lm_plain *plain)
     return eps;
 }
 
+/* A helper's are there. */
+static lm_status
+read_values(lm_tuned *tuned, lm_rng *rng)
+{
+    if (tuned->helps)
+        return LM_OK;
+    tuned->values = lm_alloc_array(tuned->ctx, tuned->plain.numbers + 1, sizeof *tuned->values);
+    if (!tuned->values)
+        return LM_NO_MEMORY;
+    LM_TRY(lm_plain_read(tuned->ctx, &tuned->plain, &tuned->kept.source, rng, tuned->values));
+    for (size_t i = 0; i < tuned->checkpoint.tensors.file_count; i++)
+        LM_TRY(lm_kept_drop(&tuned->kept, tuned->checkpoint.tensors.files[i]));
+    return LM_OK;
+}
+
 static lm_status
 refuse_crf(const lm_tuned *tuned)
 {
@@ -209,13 +225,8 @@ read_weights(lm_tuned *tuned, const lm_family *family, const lm_head_kind *head)
 
     LM_TRY(
         lm_plain_plan(tuned->ctx, &tuned->arena, family, head, &tuned->checkpoint, &tuned->plain));
-    tuned->values = lm_alloc_array(tuned->ctx, tuned->plain.numbers + 1, sizeof *tuned->values);
-    if (!tuned->values)
-        return LM_NO_MEMORY;
     lm_rng_seed(&rng, tuned->settings.seed);
-    LM_TRY(lm_plain_read(tuned->ctx, &tuned->plain, &tuned->kept.source, &rng, tuned->values));
-    for (size_t i = 0; i < tuned->checkpoint.tensors.file_count; i++)
-        lm_kept_drop(&tuned->kept, tuned->checkpoint.tensors.files[i]);
+    LM_TRY(read_values(tuned, &rng));
     choose_rates(tuned);
     tuned->settings.encoder.adapters = tuned->settings.lora_rank > 0;
     tuned->settings.encoder.all_words = tuned->task == &lm_tuned_masked;

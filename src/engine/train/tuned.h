@@ -101,6 +101,7 @@ struct lm_tuned {
     bool normalize;
     size_t special, special_before; /* tokens of the template around a text, and before it */
     float *values;
+    bool helps; /* values and gradients are memory of the caller's (tuned_shared.h) */
     lm_tuned_encoder encoder;
     lm_tuned_head head;
     char inner_key[LM_CONFIG_KEY_SIZE]; /* of config.json, where neurons are taken away */

@@ -96,13 +96,21 @@ place_gradients(lm_tuned_encoder *encoder, float *base)
 }
 
 static void
+fill_table(lm_tuned_encoder *encoder)
+{
+    const lm_plain *plain = encoder->plain;
+
+    for (size_t i = 0; i < plain->target_count; i++)
+        encoder->table[i] = plain->targets[i].rows > 0 ? encoder->values + plain->offsets[i] : NULL;
+}
+
+static void
 make_view(lm_tuned_encoder *encoder)
 {
     const lm_plain *plain = encoder->plain;
     const lm_kernels *kernels = lm_kernels_active();
 
-    for (size_t i = 0; i < plain->target_count; i++)
-        encoder->table[i] = plain->targets[i].rows > 0 ? encoder->values + plain->offsets[i] : NULL;
+    fill_table(encoder);
     encoder->weights = (lm_nn_weights){
         .kernels = kernels,
         .precision = LM_PRECISION_F32,
@@ -163,7 +171,6 @@ allocate(lm_tuned_encoder *encoder)
 {
     const lm_plain *plain = encoder->plain;
     const int words = plain->encoder.embedding.words;
-    size_t numbers;
 
     encoder->table = lm_alloc_array(encoder->ctx, plain->target_count, sizeof *encoder->table);
     encoder->gradients =
@@ -171,8 +178,11 @@ allocate(lm_tuned_encoder *encoder)
     encoder->params = lm_alloc_array(encoder->ctx, plain->tensor_count, sizeof *encoder->params);
     if (!encoder->table || !encoder->gradients || !encoder->params)
         return LM_NO_MEMORY;
-    numbers = place_gradients(encoder, NULL);
-    encoder->grads = lm_alloc_zero(encoder->ctx, (numbers + 1) * sizeof *encoder->grads);
+    encoder->grad_numbers = place_gradients(encoder, NULL) + 1;
+    encoder->grads = encoder->options.grads;
+    if (!encoder->grads)
+        encoder->grads =
+            lm_alloc_zero(encoder->ctx, encoder->grad_numbers * sizeof *encoder->grads);
     if (!encoder->grads)
         return LM_NO_MEMORY;
     place_gradients(encoder, encoder->grads);
@@ -198,12 +208,25 @@ lm_tuned_encoder_open(lm_context *ctx, const lm_plain *plain, const lm_tuned_opt
 }
 
 void
+lm_tuned_encoder_move(lm_tuned_encoder *encoder, float *values)
+{
+    if (values == encoder->values)
+        return;
+    memcpy(values, encoder->values, encoder->plain->numbers * sizeof *values);
+    for (size_t i = 0; i < encoder->param_count; i++)
+        encoder->params[i].value = values + (encoder->params[i].value - encoder->values);
+    encoder->values = values;
+    fill_table(encoder);
+}
+
+void
 lm_tuned_encoder_close(lm_tuned_encoder *encoder)
 {
     lm_free(encoder->ctx, encoder->table);
     lm_free(encoder->ctx, encoder->gradients);
     lm_free(encoder->ctx, encoder->params);
-    lm_free(encoder->ctx, encoder->grads);
+    if (!encoder->options.grads)
+        lm_free(encoder->ctx, encoder->grads);
     lm_free(encoder->ctx, encoder->touched);
     lm_free(encoder->ctx, encoder->room);
 }

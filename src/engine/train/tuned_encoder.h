@@ -17,6 +17,7 @@ typedef struct lm_tuned_options {
                         parameters (tuned_lora.h) */
     double crf_rate; /* of a CRF's parameters, times the learning rate */
     bool all_words;  /* every word has a gradient in each pass */
+    float *grads;    /* memory of the gradients, all 0; NULL: its own */
     size_t memory;   /* bytes up to which layers keep what the way back needs; 0: no bound */
 } lm_tuned_options;
 
@@ -25,6 +26,7 @@ typedef struct lm_tuned_encoder {
     lm_tuned_options options;
     const lm_plain *plain;
     float *values, *grads;
+    size_t grad_numbers;
     const void **table;    /* (targets): of values */
     float **gradients;     /* (targets): of grads; NULL: frozen */
     lm_nn_weights weights; /* the table, as nn sees it */
@@ -46,6 +48,8 @@ typedef struct lm_tuned_encoder {
 lm_status lm_tuned_encoder_open(lm_context *ctx, const lm_plain *plain,
                                 const lm_tuned_options *options, float *values,
                                 lm_tuned_encoder *encoder);
+/* Its values, copied, are there from now on. */
+void lm_tuned_encoder_move(lm_tuned_encoder *encoder, float *values);
 void lm_tuned_encoder_close(lm_tuned_encoder *encoder);
 
 /* Bytes that a row of so many tokens takes in a pass whose layers are kept, at most. */

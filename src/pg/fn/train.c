@@ -675,6 +675,33 @@ keep_checkpoint(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *by
     return status;
 }
 
+/* Called from inside the engine. */
+static lm_status
+share_batches(void *opaque, lm_context *ctx, const lm_train_shared *shared, float **values,
+              lm_team_helpers *helpers)
+{
+    training *t = opaque;
+
+    return lmtext_team_start(&t->team, &t->call, t->name, shared, values, helpers);
+}
+
+/* What other processes have of it goes, however it ends. */
+static void
+run_fit(training *t, const lm_train_watch *watch)
+{
+    PG_TRY();
+    {
+        lmtext_check(&t->call, t->method->fit(t->state, watch), t->name);
+    }
+    PG_CATCH();
+    {
+        lmtext_team_close(t->team, false);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    lmtext_team_close(t->team, true);
+}
+
 /* The fit is one engine call; progress and cancel reach it through callbacks. */
 static void
 fit(training *t)
@@ -682,6 +709,7 @@ fit(training *t)
     const lm_train_watch watch = {.report = training_report_step,
                                   .opaque = t,
                                   .memory = (size_t)maintenance_work_mem * 1024,
+                                  .share = share_batches,
                                   .checkpoint = t->keeps ? keep_checkpoint : NULL,
                                   .resume = t->resume.size > 0 ? &t->resume : NULL};
     instr_time start;
@@ -689,7 +717,7 @@ fit(training *t)
     INSTR_TIME_SET_CURRENT(start);
     training_report_phase(t, "training");
     lmtext_tell_phase(&(lmtext_phase){"trained", "steps", .about = "at most "});
-    lmtext_check(&t->call, t->method->fit(t->state, &watch), t->name);
+    run_fit(t, &watch);
     lm_buffer_free(&t->resume);
     t->train_seconds = seconds_since(start);
 }

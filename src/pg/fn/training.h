@@ -13,6 +13,7 @@
 #include "pg/fn/checkpoint.h"
 #include "pg/fn/curve.h"
 #include "pg/fn/oracle.h"
+#include "pg/fn/team.h"
 #include "pg/watch/progress.h"
 
 /* The JSON options that every method has; the others are the method's. */
@@ -46,6 +47,7 @@ typedef struct training {
     bool keeps;                     /* checkpoints; then it commits on its way */
     bool resumes;                   /* if there is one */
     lmtext_checkpoints checkpoints; /* where it keeps or resumes */
+    lmtext_team *team;              /* NULL: no other process helps */
     lm_buffer resume;               /* what it goes on from; empty: it starts anew */
     int64 run;                      /* in sight of other sessions */
     lmtext_progress progress;

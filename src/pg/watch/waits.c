@@ -9,6 +9,7 @@
 static const char *const names[LMTEXT_WAIT_COUNT] = {
     [LMTEXT_WAIT_LOAD] = "LmtextModelLoad",
     [LMTEXT_WAIT_UNLOAD] = "LmtextModelUnload",
+    [LMTEXT_WAIT_BATCH] = "LmtextTrainBatch",
 };
 static uint32 numbers[LMTEXT_WAIT_COUNT]; /* 0: not asked for yet in this process */
 

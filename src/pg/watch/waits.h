@@ -12,6 +12,7 @@
 typedef enum lmtext_wait {
     LMTEXT_WAIT_LOAD,   /* another session loads the model that this one wants */
     LMTEXT_WAIT_UNLOAD, /* another session loads the model that this one unloads */
+    LMTEXT_WAIT_BATCH,  /* a training waits for a worker's part of a batch, or a worker for one */
     LMTEXT_WAIT_COUNT
 } lmtext_wait;
 
