@@ -14,6 +14,8 @@ INSERT INTO doc SELECT i, i % 100, 'number ' || i || ' sat on mat ' || md5(i::te
 CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = 'm@1');
 CREATE INDEX doc_part ON doc (part);
 ANALYZE doc;
+CREATE FUNCTION by_filter() RETURNS regclass LANGUAGE sql AS
+$$SELECT lmtext_internal.filtered_index(lmtext_internal.search_target('doc', 'body', 'm@1', NULL, '{id}', 'part = 7'))$$;
 CREATE FUNCTION ids(filter text, mode text, k int DEFAULT 10) RETURNS text LANGUAGE sql AS
 $$SELECT string_agg(key, ' ' ORDER BY key::int) FROM lmtext.search('doc', 'body', 'number seven sat', k, filter => filter, mode => mode)$$;
 -- Rows that are as near as the k-th may change places.
@@ -46,6 +48,20 @@ ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
 SET ROLE filter_reader;
 SELECT same('part = 7');
 SELECT lmtext_internal.index_vector('doc_body', '"m@1"', 'number 7 sat on mat ' || md5('7')) IS NULL AS told_nothing;
+-- So the texts that a filter leaves are not embedded for it: the planner chooses, as for any query.
+SELECT by_filter() IS NULL AS as_planned;
+RESET ROLE;
+SELECT by_filter();
+ALTER TABLE doc DISABLE ROW LEVEL SECURITY;
+REVOKE SELECT ON doc FROM filter_reader;
+GRANT SELECT (id, part, body) ON doc TO filter_reader;
+SET ROLE filter_reader;
+SELECT lmtext_internal.index_vector('doc_body', '"m@1"', 'number 7 sat on mat ' || md5('7')) IS NULL AS told_nothing, by_filter() IS NULL AS as_planned;
+RESET ROLE;
+GRANT SELECT ON doc TO filter_reader;
+REVOKE SELECT (file) ON "m@1" FROM filter_reader;
+SET ROLE filter_reader;
+SELECT lmtext_internal.index_vector('doc_body', '"m@1"', 'number 7 sat on mat ' || md5('7')) IS NULL AS may_not_use_the_model;
 RESET ROLE;
 SELECT lmtext_internal.index_vector('doc_body', '"m@1"', 'number 7 sat on mat ' || md5('7')) IS NULL AS told_nothing,
        lmtext_internal.index_vector('doc_part', '"m@1"', 'number 7') IS NULL AS no_such_index, lmtext_internal.index_vector('doc_body', 'doc', 'number 7') IS NULL AS no_such_model;

@@ -131,7 +131,8 @@ SELECT refusal(c) FROM unnest(ARRAY[
     'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', cutoff => ''auto'', mode => ''words'')',
     'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', words_by => ''tfidf'')', 'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', words_column => ''body'')',
     'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', text_column => ''year'')', 'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', key_columns => ''{nope}'')',
-    'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', model => ''nope'')', 'SELECT FROM lmtext.search(''doc'', ''embedding'', ''x'', dimensions => 100)']) c;
+    'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', model => ''nope'')', 'SELECT FROM lmtext.search(''doc'', ''embedding'', ''x'', dimensions => 100)',
+    'SELECT FROM lmtext.search(''doc'', ''body'', ''x'', dimensions => 4)']) c;
 SELECT refusal('SELECT lmtext_internal.parse_filter(0, ''true'', ''r'')'), refusal('SELECT lmtext_internal.write_calibration(0, ''a'', 0, 1, 1, 1, 1, 1)');
 SET lmtext.embedding_model = '';
 SELECT refusal('SELECT FROM lmtext.search(''doc'', ''body'', ''x'')');

@@ -96,7 +96,7 @@ GRANT EXECUTE ON FUNCTION lmtext.index_stats(regclass) TO pg_stat_scan_tables;
 CREATE FUNCTION lmtext_internal.index_vector(index regclass, version regclass, text text) RETURNS real[]
     AS 'MODULE_PATHNAME', 'lmtext_index_vector' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 500;
 COMMENT ON FUNCTION lmtext_internal.index_vector(regclass, regclass, text) IS
-    'vector that an index has of a text; NULL where it has none, or its table has rows that the caller may not see';
+    'vector that an index has of a text; NULL where it has none, or the caller may not see all rows of its table or use the model';
 
 CREATE FUNCTION lmtext.index_flush(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'lmtext_index_flush' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;

@@ -338,6 +338,10 @@ BEGIN
     END IF;
     source := lmtext_internal.search_relation(relation);
     what := lmtext_internal.search_kind(relation, column_name);
+    IF what.kind OPERATOR(pg_catalog.=) 'text' AND dimensions IS NOT NULL THEN
+        PERFORM lmtext_internal.refuse_argument(pg_catalog.format('column "%s" has no dimensions', column_name),
+            'It is compared by whole vectors of its text: leave out dimensions, or name a column of vectors.');
+    END IF;
     key := lmtext_internal.search_key(relation, key_columns);
     -- The ctid of a foreign table is what its wrapper makes of it, often the same for all rows.
     placed := EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
@@ -404,6 +408,10 @@ DECLARE
     plan pg_catalog.jsonb;
 BEGIN
     IF target.kind OPERATOR(pg_catalog.<>) 'text' OR target.condition OPERATOR(pg_catalog.=) 'true' OR NOT target.indexed THEN
+        RETURN NULL;
+    END IF;
+    -- To others index_vector tells nothing, and two of a hundred texts would be embedded.
+    IF pg_catalog.row_security_active(target.relation::pg_catalog.oid) OR NOT pg_catalog.has_table_privilege(target.relation, 'SELECT') THEN
         RETURN NULL;
     END IF;
     SELECT i.indexrelid INTO found FROM pg_catalog.pg_index i

@@ -99,6 +99,14 @@ lmtext_repalloc(void *pointer, Size size)
 #define LMTEXT_WAIT_EVENT(name) ((void)(name), PG_WAIT_EXTENSION)
 #endif
 
+/* The read of a page that failed: since 16 its resource owner knows it. Whoever wants the buffer
+ * would wait for it for ever (include storage/bufmgr.h). */
+#if PG_VERSION_NUM >= 160000
+#define LMTEXT_ABORT_BUFFER_IO() ((void)0)
+#else
+#define LMTEXT_ABORT_BUFFER_IO() AbortBufferIO()
+#endif
+
 /* Another file for the copy of a relation's descriptor. */
 #if PG_VERSION_NUM >= 160000
 #define LMTEXT_SET_FILE(relation, tablespace, file) \

@@ -308,6 +308,25 @@ for my $copy (@copies)
     }
     is(faults("${table}_i"), '', "$table is mended by REINDEX");
 }
+# Pages that PostgreSQL itself refuses to read: what is taken over is given up, and nobody waits for them afterwards.
+{
+    value('CREATE TABLE torn AS SELECT * FROM doc WHERE id BETWEEN 401 AND 560; CREATE INDEX torn_i ON torn USING lmtext (body) WITH (model = \'m@1\'); CHECKPOINT');
+    my $path = $primary->data_dir . '/' . value(q{SELECT pg_relation_filepath('torn_i')});
+    $primary->stop;
+    open my $handle, '+<:raw', $path or die "$path: $!";
+    my $pages = (-s $path) / 8192;
+    for my $page ($pages - 3 .. $pages - 1)
+    {
+        seek $handle, $page * 8192 + 12, 0;
+        print {$handle} "\xff\xff\x01\x00\xff\xff";
+    }
+    close $handle;
+    $primary->start;
+    expect_restart();
+    is(state_of('SELECT lmtext.index_check(\'torn_i\'); SELECT lmtext.index_check(\'torn_i\')'), '', 'torn pages are told of twice');
+    is(state_of('BEGIN; SAVEPOINT s; REINDEX INDEX torn_i; ROLLBACK TO s; REINDEX INDEX torn_i; COMMIT'), '', 'and read once more after a subtransaction that was given up');
+    is(faults('torn_i'), '', 'REINDEX mends them');
+}
 ok($found{XX002}, 'damage is found');
 is(join(' ', grep { !/^(?:|XX00[12]|55000)$/ } sort keys %found), '', 'and is an error that says so, or that the model is another one') or diag(explain(\%found));
 safe('after damage');

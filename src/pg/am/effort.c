@@ -14,13 +14,12 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/rls.h"
 
 #include "pg/am/index.h"
 #include "pg/am/search.h"
 #include "pg/glue/init_once.h"
+#include "pg/glue/relation.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_last_scan);
 
@@ -48,8 +47,7 @@ may_be_told(Oid index)
 {
     Oid table = IndexGetRelation(index, true);
 
-    return OidIsValid(table) && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-           check_enable_rls(table, InvalidOid, true) != RLS_ENABLED;
+    return OidIsValid(table) && lmtext_relation_sees_all(table);
 }
 
 Datum

@@ -3,7 +3,7 @@
  * ranked by the index's vectors and no text is embedded.
  *
  * Whether a text has been met tells that it is there. So only who may see all rows of the table is
- * told; for anybody else, and for a text that is new, there is none.
+ * told, and who may use the model; for anybody else, and for a text that is new, there is none.
  */
 #include "postgres.h"
 
@@ -11,23 +11,15 @@
 #include "catalog/index.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/array.h"
-#include "utils/rls.h"
 
 #include "pg/am/index.h"
+#include "pg/catalog/catalog.h"
 #include "pg/glue/glue.h"
 #include "pg/glue/relation.h"
 #include "pg/service/kept.h"
 
 PG_FUNCTION_INFO_V1(lmtext_index_vector);
-
-static bool
-sees_all(Oid table)
-{
-    return check_enable_rls(table, InvalidOid, true) != RLS_ENABLED &&
-           pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
-}
 
 /* Is it one of texts, whose rows are of this version? */
 static bool
@@ -70,7 +62,8 @@ lmtext_index_vector(PG_FUNCTION_ARGS)
     ArrayType *vector = NULL;
     Relation index;
 
-    if (!OidIsValid(table) || !sees_all(table))
+    if (!OidIsValid(table) || !lmtext_relation_sees_all(table) ||
+        !lmtext_catalog_may_use(PG_GETARG_OID(1), GetUserId()))
         PG_RETURN_NULL();
     index = lmtext_relation_open(PG_GETARG_OID(0), AccessShareLock);
     if (is_of(index, PG_GETARG_OID(1)))

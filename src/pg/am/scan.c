@@ -10,13 +10,12 @@
 #include "access/relscan.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "utils/acl.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 
 #include "base/sort.h"
 #include "pg/am/search.h"
 #include "pg/am/words.h"
+#include "pg/glue/relation.h"
 #include "pg/service/kept.h"
 #include "pg/service/known.h"
 #include "pg/service/tasks.h"
@@ -97,16 +96,6 @@ embed_words(scan_state *state, lm_text text)
     return true;
 }
 
-/* May the user see every row of the table? Else a filter above the scan may hide some. */
-static bool
-sees_all(Relation heap)
-{
-    Oid table = RelationGetRelid(heap);
-
-    return check_enable_rls(table, InvalidOid, true) != RLS_ENABLED &&
-           pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
-}
-
 /* What the operator will ask for. */
 static void
 open_known(scan_state *state, const lmtext_digest *digest, lm_text words, const unsigned char *key)
@@ -129,7 +118,8 @@ vector_of_words(scan_state *state, Relation index, Datum value)
     lmtext_embedder_check(&state->embedder, index, &state->store.meta);
     if (!embed_words(state, lmtext_utf8_from_text(DatumGetTextPP(value))))
         return NULL;
-    if (sees_all(state->heap))
+    /* Else a filter above the scan may hide some rows. */
+    if (lmtext_relation_sees_all(RelationGetRelid(state->heap)))
         open_known(state, &state->embedder.inference.model->identity.digest,
                    (lm_text){state->words, state->words_length}, state->store.meta.hash_key);
     return state->words_vector;
@@ -243,7 +233,7 @@ begin_words(IndexScanDesc scan, scan_state *state)
     lmtext_words_meta(scan->indexRelation, &meta);
     state->words_scan = lmtext_words_scan_begin(scan->indexRelation, &meta, words);
     state->returned = 0;
-    if (words != NULL && sees_all(state->heap)) {
+    if (words != NULL && lmtext_relation_sees_all(RelationGetRelid(state->heap))) {
         lmtext_digest digest = lmtext_words_digest(lmtext_words_top(scan->indexRelation));
         lm_text bytes = lmtext_utf8_from_text(words);
 

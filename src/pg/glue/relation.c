@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #include "pg/compat.h"
 #include "pg/glue/relation.h"
@@ -36,4 +37,11 @@ lmtext_relation_open_readable(Oid relid)
         aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
                        get_rel_name(relid));
     return table_open(relid, AccessShareLock);
+}
+
+bool
+lmtext_relation_sees_all(Oid relid)
+{
+    return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+           check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
 }

@@ -16,4 +16,8 @@ Relation lmtext_relation_open(Oid relid, LOCKMODE lock);
  * are not for others (42501). */
 Relation lmtext_relation_open_readable(Oid relid);
 
+/* May the current user see every row of a table, and all of it? Else what is known of its rows is
+ * not for them. */
+bool lmtext_relation_sees_all(Oid relid);
+
 #endif

@@ -10,6 +10,7 @@
 #include "utils/resowner.h"
 #include "utils/wait_event.h"
 
+#include "pg/compat.h"
 #include "pg/glue/fault.h"
 #include "pg/glue/try.h"
 
@@ -55,6 +56,7 @@ release_shared(void)
 {
     LWLockReleaseAll();
     pgstat_report_wait_end();
+    LMTEXT_ABORT_BUFFER_IO();
     UnlockBuffers();
     ConditionVariableCancelSleep();
     LockErrorCleanup();
