@@ -143,7 +143,7 @@ CALL lmtext.harden('h', 'topic', 'SELECT body, topic FROM note', '{"target": {"a
 SET search_path = lmtext, compress_a;
 CALL lmtext.harden('compress_a."Hard; one"', 'topic', 'SELECT body, topic FROM note ORDER BY body', :'brief');
 SELECT round, version, accuracy, met FROM compress_a."Hard; one_rounds";
-SELECT name, version FROM lmtext.models WHERE name LIKE 'Hard%';
+SELECT name, version FROM lmtext.models WHERE name LIKE 'Hard;%';
 SET search_path = compress_a;
 -- A version that is not deployed is as little dropped.
 ALTER TABLE "hard_work@3" RENAME TO "idle_work@3";
