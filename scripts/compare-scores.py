@@ -296,6 +296,7 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(options.seed)
+    psql("CREATE EXTENSION IF NOT EXISTS lmtext;")
     good = check_measures([draw(rng) for _ in range(options.count)])
     good &= check_tags(rng, max(1, options.count // 5))
     sys.exit(not good)

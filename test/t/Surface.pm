@@ -58,7 +58,7 @@ my %by_routine = (
     (map { ("$_ query" => 'SELECT label, label FROM doc', "$_ vocabulary" => '{a,b}') } qw(one_hot texts_to_sequences)),
     'distill new' => 'fresh', 'distill model' => 'head', 'distill query' => 'SELECT body FROM doc', 'compress new' => 'fresh',
     (map { ("$_ new" => 'fresh', "$_ model" => 'head', "$_ query" => 'SELECT body, label FROM doc') } qw(prune harden)),
-    'prune options' => '{"share": 0.5}', (map { ("$_ options" => '{"target": {"accuracy": 1}}') } qw(harden harden_options)),
+    'open_rounds log' => 'doc', 'prune options' => '{"share": 0.5}', (map { ("$_ options" => '{"target": {"accuracy": 1}}') } qw(harden harden_options)),
     'pad_sequences padding' => 'pre', 'pad_sequences truncating' => 'post', 'tag_words model' => 'ner', 'fit_report model' => 'head',
     (map { ("$_ name" => 'nightly') } qw(run_job drop_job pause_job resume_job retry_errors stale job_plan attach detach switch_job)),
     'map_vectors query' => 'SELECT body FROM doc', 'map_vectors name' => 'fresh', 'mapped map' => 'fresh', 'create_alert query' => 'SELECT 1 AS n', 'create_alert condition' => 'n > 0', 'run_job workers' => 0,
