@@ -47,7 +47,7 @@ word_at(const lm_json *words, uint32_t place)
 {
     const lm_json *word = words->as.items.first;
 
-    while (word && place-- > 0)
+    for (; word && place > 0; place--)
         word = word->next;
     return word;
 }
