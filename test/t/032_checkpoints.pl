@@ -36,7 +36,7 @@ sub tables
     return value(q{SELECT count(*) FROM pg_class WHERE relname LIKE '%@checkpoint'});
 }
 
-my $epochs = 24;
+my $epochs = 48; # long enough for what must come before its end
 my $kept = 'SELECT EXISTS (SELECT FROM "%s@checkpoint" WHERE step >= %d)';
 
 value(training('whole', $epochs, ''));
