@@ -17,10 +17,10 @@ lm_net_order(lm_net_batch *batch, size_t *order, size_t *steps)
     for (size_t b = 0; b < batch->texts; b++)
         steps[batch->offsets[b + 1] - batch->offsets[b]]++;
     /* How many are longer. */
-    for (size_t l = longest + 1, longer = 0; l-- > 0;) {
-        const size_t here = steps[l];
+    for (size_t l = longest + 1, longer = 0; l > 0; l--) {
+        const size_t here = steps[l - 1];
 
-        steps[l] = longer;
+        steps[l - 1] = longer;
         longer += here;
     }
     /* Then how many are at least as long: the rows of the step before. */

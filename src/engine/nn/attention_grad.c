@@ -114,7 +114,7 @@ static void
 weigh(const query_block *b)
 {
     const lm_attend *args = b->args;
-    size_t distances = 2 * args->bias_positions - 1, first, end;
+    size_t distances = args->bias_positions > 0 ? 2 * args->bias_positions - 1 : 0, first, end;
 
     for (size_t i = 0; i < b->rows; i++) {
         float *row = b->weights + i * args->tokens;
