@@ -107,7 +107,8 @@ backwards(lm_context *ctx, const lm_crf *crf, size_t tokens, const float *x, dou
 {
     const size_t c = crf->labels;
 
-    for (size_t t = tokens; t-- > 0;) {
+    for (size_t t = tokens; t > 0;) {
+        t--;
         for (size_t i = 0; i < c; i++) {
             if (i % POLL_EVERY == 0)
                 LM_TRY(lm_poll(ctx));
@@ -250,7 +251,8 @@ lm_crf_decode(lm_context *ctx, const lm_crf *crf, size_t tokens, const float *x,
     for (size_t j = 1; j < c; j++)
         if (best[j] + (double)crf->end[j] > best[last] + (double)crf->end[last])
             last = j;
-    for (size_t t = tokens; t-- > 0;) {
+    for (size_t t = tokens; t > 0;) {
+        t--;
         labels[t] = (int32_t)last;
         if (t > 0)
             last = (size_t)from[t * c + last];

@@ -395,7 +395,8 @@ steps_back(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape,
     const size_t units = run->layer->size, wide = cell->gates * units;
 
     memset(tape->dcells, 0, batch->texts * units * sizeof *tape->dcells);
-    for (size_t t = batch->longest; t-- > 0;) {
+    for (size_t t = batch->longest; t > 0;) {
+        t--;
         lm_cell_step step = step_of(cell, run, track, t);
 
         LM_TRY(lm_poll(run->ctx));
@@ -505,7 +506,8 @@ lm_recurrent_backward(const lm_layer_run *run, float *dy, float *dx)
     const lm_cell *cell = layer->kind->cell;
     const net_tape tape = lay_tape(cell, layer, run->batch, run->tape);
 
-    for (size_t l = (size_t)layer->options.layers; l-- > 0;) {
+    for (size_t l = (size_t)layer->options.layers; l > 0;) {
+        l--;
         float *to = l > 0 ? tape.flow[l % 2] : dx;
 
         if (to)

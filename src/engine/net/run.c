@@ -147,7 +147,8 @@ lm_net_backward(lm_context *ctx, const lm_net *net, const lm_net_weights *weight
     const layout l = lay_room(net, batch, base_of(room));
     float *dy = l.gradients[0], *dx = l.gradients[1];
 
-    for (size_t i = net->layer_count; i-- > 0;) {
+    for (size_t i = net->layer_count; i > 0;) {
+        i--;
         lm_layer_run run = run_of(ctx, net, weights, batch, &l, i);
         float *other = dy;
 

@@ -250,7 +250,8 @@ backward(const lm_layer_run *run, float *dy, float *dx)
     float *room = run->tape + layers * (block_tape(run->layer, run->batch) +
                                         row_floats(run->layer, run->batch));
 
-    for (size_t l = layers; l-- > 0;) {
+    for (size_t l = layers; l > 0;) {
+        l--;
         const lm_block_weights weights = weights_of(run, l);
         const lm_block_gradients gradients = gradients_of(run, l);
         const lm_block_run layer = run_of(run, &block, &weights, l);
