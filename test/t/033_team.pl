@@ -25,6 +25,14 @@ sub training
     return qq{CALL lmtext.train('$name', 'SELECT $columns FROM doc ORDER BY id', '{"base": "tiny", "method": "finetune", "batch_size": 16, "dropout": 0.1, $more}');};
 }
 
+# A net of layers, from scratch.
+sub net
+{
+    my ($name, $more, $columns) = @_;
+    $columns //= 'body, label';
+    return qq{CALL lmtext.train('$name', 'SELECT $columns FROM doc ORDER BY id', '{"method": "layers", "batch_size": 16, $more}');};
+}
+
 sub bytes_of
 {
     my ($version) = @_;
@@ -45,7 +53,7 @@ my $segments = () = shared_segments();
 
 # ---- The same bits ----
 
-for my $case ([ 'classification', 'body, label' ], [ 'tagging', q{string_to_array(body, '' ''), array_fill(label, ARRAY[cardinality(string_to_array(body, '' ''))])} ],
+for my $case ([ 'classification', 'body, label' ], [ 'similarity', 'body, other, number' ], [ 'tagging', q{string_to_array(body, '' ''), array_fill(label, ARRAY[cardinality(string_to_array(body, '' ''))])} ],
     [ 'rerank', 'body, other, number' ], [ 'masked_language_model', 'body' ])
 {
     my ($task, $columns) = @$case;
@@ -54,6 +62,21 @@ for my $case ([ 'classification', 'body, label' ], [ 'tagging', q{string_to_arra
     like(complaint('SET max_parallel_workers = 1; ' . training("${task}_one", $more, $columns)), qr/1 of 2 workers were started/, 'one of them');
     like(complaint('SET max_parallel_workers = 0; ' . training("${task}_alone", $more, $columns)), qr/0 of 2 workers were started/, 'none');
     is(bytes_of("${task}_$_\@1"), bytes_of("${task}_alone\@1"), "the same bits: $_") for qw(helped one);
+}
+# Nets of layers as well.
+my %nets = (
+    words => [ q{"layers": [{"embedding": 8}, {"bilstm": 6, "dropout": 0.2}, {"linear": 3}], "workers": 2}, 'body, label' ],
+    tags => [ q{"task": "tagging", "layers": [{"embedding": 8}, {"gru": 6}, {"linear": 3}, {"crf": true}], "workers": 2},
+        q{string_to_array(body, '' ''), array_fill(label, ARRAY[cardinality(string_to_array(body, '' ''))])} ],
+    numbers => [ q{"task": "regression", "layers": [{"embedding": 8}, {"linear": 1}], "workers": 2}, 'body, number' ],
+);
+for my $net (sort keys %nets)
+{
+    my ($more, $columns) = @{ $nets{$net} };
+    unlike(complaint(net("${net}_helped", $more, $columns)), qr/workers/, "$net: two workers start");
+    like(complaint('SET max_parallel_workers = 1; ' . net("${net}_one", $more, $columns)), qr/1 of 2 workers were started/, 'one of them');
+    like(complaint('SET max_parallel_workers = 0; ' . net("${net}_alone", $more, $columns)), qr/0 of 2 workers were started/, 'none');
+    is(bytes_of("${net}_$_\@1"), bytes_of("${net}_alone\@1"), "the same bits: $_") for qw(helped one);
 }
 isnt(bytes_of('classification_helped@1'), bytes_of('first@1'), 'parts are added up in another order than rows');
 left_behind($segments, 'behind trainings');
@@ -64,6 +87,21 @@ value(training('noisy', $all));
 value('SET client_min_messages = error; SET max_parallel_workers = 0; ' . training('noisy', $all));
 is(bytes_of('noisy@1'), bytes_of('noisy@2'), 'with noise, an average and checkpoints as well');
 
+# A net whose worker ended goes on behind its checkpoint, without helpers.
+my $kept = '"layers": [{"embedding": 8}, {"lstm": 6, "dropout": 0.2}, {"linear": 3}], "adversarial": {"kind": "fgm"}, "workers": 2, "epochs": 300';
+{
+    my $session = session();
+    begin_in($session, net('kept', qq{$kept, "checkpoint_steps": 20}));
+    wait_for(q{SELECT to_regclass('"kept@checkpoint"') IS NOT NULL}, 'a net with workers keeps checkpoints');
+    my ($helper) = split /\n/, value("SELECT pid $workers");
+    value("SELECT pg_terminate_backend($helper)");
+    like(end_in($session), qr/55000/, 'it ends with a worker');
+    $session->quit;
+}
+like(complaint('SET max_parallel_workers = 0; ' . net('kept', qq{$kept, "checkpoint_steps": 20, "resume": true})), qr/goes on behind step \d+/, 'and goes on');
+value(net('whole', $kept));
+is(bytes_of('kept@1'), bytes_of('whole@1'), 'with the bytes of an undisturbed run');
+
 # ---- Refusals ----
 
 is(state_of(training('x', '"workers": 33')), '22023', 'too many');
@@ -72,6 +110,10 @@ for my $other ('"lora": {"rank": 2}', '"augment": ["swap"]')
     is(state_of(training('x', qq{$other, "workers": 1})), '0A000', "not with $other");
 }
 is(state_of(training('x', '"task": "similarity", "workers": 1', 'body, other')), '0A000', 'nor for batches that stay whole');
+is(state_of(net('x', '"layers": [{"embedding": 8}, {"linear": 3}], "augment": ["swap"], "workers": 1')), '0A000', 'nor of a net with augment');
+like(complaint(q{CALL lmtext.train('x', 'SELECT body, label FROM doc', '{"method": "ngram", "workers": 1}')}),
+    qr/unknown option "workers".*no batches that processes could share/s, 'a method without batches says so');
+is(state_of(q{CALL lmtext.train('x', 'SELECT body, label FROM doc', '{"method": "ngram", "workers": 1}')}), '22023', 'as of an unknown option');
 
 # ---- Ends before its time ----
 

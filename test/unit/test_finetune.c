@@ -1332,6 +1332,15 @@ test_cancel(void)
 
 enum { SHARED_STEPS = 5, HELPERS = 2 };
 
+/* Texts of a row. */
+static size_t
+places_of(const lm_tuned_task *task, const lm_tuned_settings *settings)
+{
+    if (task != &lm_tuned_similarity)
+        return 1;
+    return settings->pairs == LM_TUNED_TRIPLETS ? 3 : 2;
+}
+
 /* Helpers in this process, which know of the training what its bytes say. */
 typedef struct shared_helpers {
     lm_context *ctx;
@@ -1416,8 +1425,8 @@ learn_shared(lm_context *ctx, const char *folder, const lm_tuned_task *task,
     options.update.learning_rate = 0.01;
     options.batch_size = 3;
     options.steps = SHARED_STEPS;
-    CHECK_OK(ctx, open_base(&t, ctx, folder, task, settings, 1));
-    CHECK_OK(ctx, add_differing(&t, 1));
+    CHECK_OK(ctx, open_base(&t, ctx, folder, task, settings, places_of(task, settings)));
+    CHECK_OK(ctx, add_differing(&t, places_of(task, settings)));
     CHECK_OK(ctx, lm_tuned_start(t.tuned, labels, 2));
     open_helpers(&h, &t, helpers);
     lm_tuned_network(t.tuned, &network);
@@ -1445,8 +1454,8 @@ shared_numbers(lm_context *ctx, const char *folder, const lm_tuned_task *task,
     trained t;
     size_t numbers;
 
-    CHECK_OK(ctx, open_base(&t, ctx, folder, task, settings, 1));
-    CHECK_OK(ctx, add_differing(&t, 1));
+    CHECK_OK(ctx, open_base(&t, ctx, folder, task, settings, places_of(task, settings)));
+    CHECK_OK(ctx, add_differing(&t, places_of(task, settings)));
     CHECK_OK(ctx, lm_tuned_start(t.tuned, labels, 2));
     numbers = t.tuned->plain.numbers;
     close_trained(&t);
@@ -1503,6 +1512,10 @@ test_shared(void)
     check_shared("bert", &lm_tuned_rerank, &settings);
     check_shared("bert", &lm_tuned_next, &settings);
     check_shared("bert", &lm_tuned_masked, &settings);
+    settings.pairs = LM_TUNED_SCORED;
+    check_shared("bert-st6-cls", &lm_tuned_similarity, &settings);
+    settings.pairs = LM_TUNED_TRIPLETS;
+    check_shared("bert-st6-cls", &lm_tuned_similarity, &settings);
 }
 
 /* What a helper is told, cut short or changed, or without memory for it. */

@@ -257,7 +257,8 @@ finetune_add_rows(void *training, const lm_train_rows *rows)
 
     LM_TRY(f->kind->add_rows(f, rows));
     f->rows += rows->count;
-    return LM_OK;
+    /* What similarity's rows are is known now. */
+    return f->neural.workers > 0 ? lm_tuned_share_check(f->tuned) : LM_OK;
 }
 
 static lm_status
@@ -565,39 +566,29 @@ prune(finetune *f, const lm_network *network, size_t trained)
     return LM_OK;
 }
 
-/* Helpers are given what they must know; values are where these see them. */
 static lm_status
-start_helpers(finetune *f, const lm_train_watch *watch, lm_buffer *bytes)
+pack(void *self, const lm_cut *cut, lm_buffer *bytes)
 {
-    const lm_cut cut = lm_neural_cut(&f->neural);
-    lm_tuned *tuned = f->tuned;
-    const lm_train_shared shared = {.workers = f->neural.workers,
-                                    .bytes = bytes,
-                                    .values = lm_tuned_value_numbers(tuned),
-                                    .grads = lm_tuned_grad_numbers(tuned),
-                                    .rows = (size_t)f->neural.trainer.batch_size};
-    float *values = NULL;
+    const finetune *f = self;
 
-    LM_TRY(lm_tuned_pack(tuned, &cut, bytes));
-    LM_TRY(watch->share(watch->opaque, f->ctx, &shared, &values, &f->neural.helpers));
-    f->neural.helpers.base = tuned->encoder.grads;
-    if (values)
-        lm_tuned_move(tuned, values);
-    return LM_OK;
+    return lm_tuned_pack(f->tuned, cut, bytes);
 }
 
+/* Values are where helpers see them, if there are some. */
 static lm_status
 share(finetune *f, const lm_train_watch *watch)
 {
-    lm_buffer bytes;
-    lm_status status;
+    const lm_neural_shared shared = {.self = f,
+                                     .pack = pack,
+                                     .values = lm_tuned_value_numbers(f->tuned),
+                                     .grads = lm_tuned_grad_numbers(f->tuned),
+                                     .base = f->tuned->encoder.grads};
+    float *values = NULL;
 
-    if (f->neural.workers == 0 || !watch->share)
-        return LM_OK;
-    lm_buffer_init(&bytes, f->ctx);
-    status = start_helpers(f, watch, &bytes);
-    lm_buffer_free(&bytes);
-    return status;
+    LM_TRY(lm_neural_share(&f->neural, &shared, watch, &values));
+    if (values)
+        lm_tuned_move(f->tuned, values);
+    return LM_OK;
 }
 
 static lm_status
@@ -690,9 +681,9 @@ finetune_checkpoints(const void *options, bool *resume)
 
 /* ---- Tasks ---- */
 
-#define SHARED_OPTIONS                                                                        \
-    LM_NEURAL_OPTIONS(finetune_options, neural), LM_NEURAL_WORKERS(finetune_options, neural), \
-        LM_OPTION(finetune_options, lora, JSON, 0, 0, "an object with rank and alpha"),       \
+#define SHARED_OPTIONS                                                                  \
+    LM_NEURAL_OPTIONS(finetune_options, neural),                                        \
+        LM_OPTION(finetune_options, lora, JSON, 0, 0, "an object with rank and alpha"), \
         LM_OPTION(finetune_options, train_layers, INT, 0, 1000, "a whole number from 0 to 1000")
 #define SHARED_METHOD                                                                            \
     .base_files = true, .options_size = sizeof(finetune_options), .defaults = finetune_defaults, \

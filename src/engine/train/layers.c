@@ -13,8 +13,10 @@
 #include <string.h>
 
 #include "train/layers_fit.h"
+#include "train/layers_shared.h"
 #include "train/layers_vectors.h"
 #include "train/neural.h"
+#include "train/shared_bytes.h"
 
 #define CONFIG_FILE "config.json"
 #define TENSORS_FILE "model.safetensors"
@@ -199,6 +201,8 @@ read_options(layers_training *t)
     LM_TRY(lm_neural_open(&t->neural, t->ctx, &o->neural));
     if (!t->data.task->by_text)
         LM_TRY(lm_neural_refuse_augment(&t->neural, t->data.task->name));
+    if (t->neural.workers > 0 && t->neural.augment.count > 0)
+        return lm_shared_refuse(t->ctx, "augment");
     lm_augmented_open(&t->data.augmented, t->ctx, &t->neural.augment);
     return LM_OK;
 }
@@ -527,11 +531,35 @@ split_rows(layers_training *t, size_t *order, size_t *trained)
 }
 
 static lm_status
-layers_fit(void *training, const lm_train_watch *watch)
+pack(void *self, const lm_cut *cut, lm_buffer *bytes)
 {
-    layers_training *t = training;
-    size_t vocabulary = 0, trained = 0, *order;
-    lm_network network;
+    const layers_training *t = self;
+
+    return lm_layers_pack(&t->fit, cut, bytes);
+}
+
+/* Values are where helpers see them, if there are some. */
+static lm_status
+share(layers_training *t, const lm_train_watch *watch)
+{
+    const size_t numbers = lm_net_store_numbers(&t->net);
+    const lm_neural_shared shared = {.self = t,
+                                     .pack = pack,
+                                     .values = numbers,
+                                     .grads = numbers,
+                                     .base = t->store.params[0].grad};
+    float *values = NULL;
+
+    LM_TRY(lm_neural_share(&t->neural, &shared, watch, &values));
+    if (values)
+        lm_net_store_move(&t->store, values);
+    return LM_OK;
+}
+
+static lm_status
+prepare_fit(layers_training *t)
+{
+    size_t vocabulary = 0;
 
     LM_TRY(lm_layers_data_number(&t->data, &t->vocab, &vocabulary));
     LM_TRY(take_labels(t));
@@ -542,13 +570,27 @@ layers_fit(void *training, const lm_train_watch *watch)
     t->fit.data = &t->data;
     t->fit.targets = t->data.labels.y;
     t->fit.names = t->settings.labels;
+    return LM_OK;
+}
+
+static lm_status
+layers_fit(void *training, const lm_train_watch *watch)
+{
+    layers_training *t = training;
+    size_t trained = 0, *order;
+    lm_network network;
+
+    LM_TRY(prepare_fit(t));
     order = lm_arena_array(&t->arena, t->data.rows, sizeof *order);
     if (!order)
         return LM_NO_MEMORY;
     LM_TRY(split_rows(t, order, &trained));
+    LM_TRY(share(t, watch));
     network = lm_layers_network(&t->fit);
-    return lm_neural_fit(&t->neural, &network, &network.params[0], order, trained, t->data.rows,
-                         watch);
+    LM_TRY(lm_neural_fit(&t->neural, &network, &network.params[0], order, trained, t->data.rows,
+                         watch));
+    lm_net_store_move(&t->store, NULL);
+    return LM_OK;
 }
 
 /* ---- The folder ---- */

@@ -73,7 +73,7 @@ typedef struct lm_train_progress {
     int value_count;
 } lm_train_progress;
 
-/* A training as helpers must know it (tuned_shared.h). */
+/* A training as helpers must know it (shared.h). */
 typedef struct lm_train_shared {
     size_t workers;             /* that are wanted */
     const lm_buffer *bytes;     /* for each of them */

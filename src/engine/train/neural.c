@@ -418,6 +418,41 @@ lm_neural_cut(const lm_neural *neural)
     return (lm_cut){(size_t)neural->trainer.accumulate, neural->trainer.memory};
 }
 
+static lm_status
+start_helpers(lm_neural *neural, const lm_neural_shared *shared, const lm_train_watch *watch,
+              lm_buffer *bytes, float **values)
+{
+    const lm_cut cut = lm_neural_cut(neural);
+    const lm_train_shared told = {.workers = neural->workers,
+                                  .bytes = bytes,
+                                  .values = shared->values,
+                                  .grads = shared->grads,
+                                  .rows = (size_t)neural->trainer.batch_size};
+
+    LM_TRY(shared->pack(shared->self, &cut, bytes));
+    LM_TRY(watch->share(watch->opaque, neural->ctx, &told, values, &neural->helpers));
+    neural->helpers.base = shared->base;
+    return LM_OK;
+}
+
+lm_status
+lm_neural_share(lm_neural *neural, const lm_neural_shared *shared, const lm_train_watch *watch,
+                float **values)
+{
+    lm_buffer bytes;
+    lm_status status;
+
+    *values = NULL;
+    if (neural->workers == 0 || !watch->share)
+        return LM_OK;
+    if (neural->trainer.memory == 0)
+        neural->trainer.memory = watch->memory;
+    lm_buffer_init(&bytes, neural->ctx);
+    status = start_helpers(neural, shared, watch, &bytes, values);
+    lm_buffer_free(&bytes);
+    return status;
+}
+
 /* The trainer, with noise around the network where there is some. */
 static lm_status
 run_noisy(lm_neural *neural, const lm_network *network, const lm_param *words, const size_t *order,

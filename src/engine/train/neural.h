@@ -19,7 +19,7 @@
 typedef struct lm_neural_options {
     int64_t epochs, steps, batch_size, accumulate, seed, patience, checkpoint_steps, log_steps;
     int64_t schedule_every, memory; /* MB; 0: as the caller of the fit says */
-    int64_t workers;                /* of methods that share their batches */
+    int64_t workers;
     bool shuffle, nesterov, resume;
     char *precision, *optimizer, *schedule;
     char *betas, *class_weights, *adversarial, *augment; /* JSON */
@@ -86,12 +86,9 @@ void lm_neural_defaults(lm_neural_options *options);
         LM_NEURAL_OPTION(fields, member, resume, BOOL, 0, 0, "true or false"),                    \
         LM_NEURAL_OPTION(fields, member, log_steps, INT, 0, 1e9,                                  \
                          "a whole number from 0 to 1000000000"),                                  \
-        LM_NEURAL_OPTION(fields, member, memory, INT, 0, 1e6, "a whole number of megabytes")
-
-/* Of a method that calls lm_neural_help before its fit, or has none to help. */
-#define LM_NEURAL_WORKERS(fields, member)                                  \
-    LM_NEURAL_OPTION(fields, member, workers, INT, 0, LM_TEAM_HELPERS_MAX, \
-                     "a whole number from 0 to 32")
+        LM_NEURAL_OPTION(fields, member, memory, INT, 0, 1e6, "a whole number of megabytes"),     \
+        LM_NEURAL_OPTION(fields, member, workers, INT, 0, LM_TEAM_HELPERS_MAX,                    \
+                         "a whole number from 0 to 32")
 
 #define LM_NEURAL_FIGURE 40 /* bytes of a figure's name */
 
@@ -129,6 +126,21 @@ lm_status lm_neural_class_weights(lm_context *ctx, const lm_neural_options *opti
 
 /* How each part of a batch is cut, for memory and as `accumulate` says. */
 lm_cut lm_neural_cut(const lm_neural *neural);
+
+/* What helpers are given, and where the gradients begin that theirs are added to. */
+typedef struct lm_neural_shared {
+    void *self;
+    lm_status (*pack)(void *self, const lm_cut *cut, lm_buffer *bytes); /* for shared.h */
+    size_t values, grads;                                               /* numbers */
+    const float *base;
+} lm_neural_shared;
+
+/*
+ * Start as many helpers as `workers` asks for and the caller of the fit can give. *values: where
+ * the network's have to be during the fit; NULL: where they are.
+ */
+lm_status lm_neural_share(lm_neural *neural, const lm_neural_shared *shared,
+                          const lm_train_watch *watch, float **values);
 
 /*
  * Train the network: lm_trainer_run, told to `watch` in the names of lmtext.train_log. `words` is

@@ -405,7 +405,7 @@ lm_tuned_network(lm_tuned *tuned, lm_network *network)
         .params = adapted ? tuned->lora.params : tuned->encoder.params,
         .param_count = adapted ? tuned->lora.param_count : tuned->encoder.param_count,
         .rows = tuned->texts.texts / tuned->texts.per_row,
-        .whole_batches = tuned->task->whole_batches,
+        .whole_batches = lm_tuned_is_whole(tuned),
         .epoch = tuned->augmented.options.count > 0 ? begin_epoch : NULL,
         .weight = weigh,
         .touch = touch,

@@ -24,7 +24,7 @@ typedef struct lm_tuned_task {
     const char *label;     /* of a head whose only number it is; NULL: labels come with the rows */
     bool tokens;           /* targets are tokens', not rows' */
     bool pairs;            /* a text is two, which the template joins */
-    bool whole_batches;
+    bool (*whole)(const lm_tuned *tuned); /* batches are not cut; NULL: they may be */
     double (*weight)(const lm_tuned *tuned, const size_t *rows, size_t count);
     /* From hidden states to the loss, and in training to encoder.dhidden. */
     lm_status (*loss)(lm_tuned *tuned, const size_t *rows, size_t count, const lm_pass *pass,
@@ -101,7 +101,7 @@ struct lm_tuned {
     bool normalize;
     size_t special, special_before; /* tokens of the template around a text, and before it */
     float *values;
-    bool helps; /* values and gradients are memory of the caller's (tuned_shared.h) */
+    bool helps; /* values and gradients are memory of the caller's (shared.h) */
     lm_tuned_encoder encoder;
     lm_tuned_head head;
     char inner_key[LM_CONFIG_KEY_SIZE]; /* of config.json, where neurons are taken away */
@@ -148,6 +148,13 @@ lm_status lm_tuned_names(lm_tuned *tuned, const char *const *names, size_t count
 
 /* All rows are there; names are those of labels, copied. Read the weights. */
 lm_status lm_tuned_start(lm_tuned *tuned, const char *const *names, size_t count);
+
+/* Rows of a batch depend on each other. */
+static inline bool
+lm_tuned_is_whole(const lm_tuned *tuned)
+{
+    return tuned->task->whole && tuned->task->whole(tuned);
+}
 
 /* As the trainer sees it. */
 void lm_tuned_network(lm_tuned *tuned, lm_network *network);

@@ -1,12 +1,11 @@
 /*
- * tuned_shared.c - a training as bytes. They never leave the server's memory and are read by the
- * library that wrote them, so structs are copied as they are; sizes are checked all the same.
+ * tuned_shared.c - a fine-tuning as bytes, and back.
  */
 #include "train/tuned_shared.h"
 
 #include <string.h>
 
-#include "base/size.h"
+#include "train/shared_bytes.h"
 
 #define MAGIC UINT64_C(0x3144524853544d4c) /* "LMTSHRD1" */
 
@@ -32,14 +31,6 @@ static const lm_tuned_task *const tasks[] = {
 
 /* ---- What can be shared ---- */
 
-static lm_status
-refuse(const lm_tuned *tuned, const char *key)
-{
-    lm_raise(tuned->ctx, LM_UNSUPPORTED, "option \"workers\" does not go with option \"%s\"", key);
-    lm_detail_key(tuned->ctx, "workers");
-    return lm_detail_hint(tuned->ctx, "Leave one of them out.");
-}
-
 static bool
 is_pruned(const lm_pruning *pruning)
 {
@@ -50,15 +41,18 @@ lm_status
 lm_tuned_share_check(const lm_tuned *tuned)
 {
     if (tuned->settings.lora_rank > 0)
-        return refuse(tuned, "lora");
+        return lm_shared_refuse(tuned->ctx, "lora");
     if (tuned->settings.augment.count > 0)
-        return refuse(tuned, "augment");
+        return lm_shared_refuse(tuned->ctx, "augment");
     if (is_pruned(&tuned->settings.pruning))
-        return refuse(tuned, "share");
-    if (!tuned->task->whole_batches)
+        return lm_shared_refuse(tuned->ctx, "share");
+    if (!lm_tuned_is_whole(tuned))
         return LM_OK;
-    lm_raise(tuned->ctx, LM_UNSUPPORTED, "batches of the task cannot be divided among workers");
-    return lm_detail_key(tuned->ctx, "%s", tuned->task->name);
+    lm_raise(tuned->ctx, LM_UNSUPPORTED,
+             "batches in which each text is compared with all others cannot be divided among "
+             "workers");
+    lm_detail_key(tuned->ctx, "workers");
+    return lm_detail_hint(tuned->ctx, "Leave the option out, or train by scores or triplets.");
 }
 
 size_t
@@ -116,24 +110,12 @@ head_of(const lm_tuned *tuned, const lm_cut *cut)
 }
 
 static lm_status
-append_string(lm_buffer *bytes, const char *string)
-{
-    return lm_buffer_append(bytes, string, strlen(string) + 1);
-}
-
-static lm_status
 append_file(const lm_kept_file *file, lm_buffer *bytes)
 {
-    LM_TRY(append_string(bytes, file->name));
+    LM_TRY(lm_shared_put_string(bytes, file->name));
     LM_TRY(lm_buffer_append(bytes, &file->size, sizeof file->size));
     LM_TRY(lm_buffer_append(bytes, &file->bytes.size, sizeof file->bytes.size));
     return lm_buffer_append(bytes, file->bytes.data, file->bytes.size);
-}
-
-static lm_status
-append_array(lm_buffer *bytes, const void *items, size_t count, size_t size)
-{
-    return count > 0 ? lm_buffer_append(bytes, items, count * size) : LM_OK;
 }
 
 lm_status
@@ -145,81 +127,28 @@ lm_tuned_pack(lm_tuned *tuned, const lm_cut *cut, lm_buffer *bytes)
     for (size_t i = 0; i < head.files; i++)
         LM_TRY(append_file(&tuned->kept.files[i], bytes));
     for (size_t i = 0; i < head.names; i++)
-        LM_TRY(append_string(bytes, tuned->names[i]));
-    LM_TRY(append_array(bytes, tuned->texts.ids, head.tokens, sizeof *tuned->texts.ids));
-    LM_TRY(append_array(bytes, tuned->texts.types, head.tokens, sizeof *tuned->texts.types));
-    LM_TRY(append_array(bytes, tuned->texts.ends, head.texts, sizeof *tuned->texts.ends));
-    LM_TRY(append_array(bytes, tuned->labels, head.labels, sizeof *tuned->labels));
-    LM_TRY(append_array(bytes, tuned->numbers, head.numbers, sizeof *tuned->numbers));
-    LM_TRY(append_array(bytes, tuned->taught, head.taught, sizeof *tuned->taught));
-    return append_array(bytes, tuned->settings.class_weights, head.weights, sizeof(float));
+        LM_TRY(lm_shared_put_string(bytes, tuned->names[i]));
+    LM_TRY(lm_shared_put_array(bytes, tuned->texts.ids, head.tokens, sizeof *tuned->texts.ids));
+    LM_TRY(lm_shared_put_array(bytes, tuned->texts.types, head.tokens, sizeof *tuned->texts.types));
+    LM_TRY(lm_shared_put_array(bytes, tuned->texts.ends, head.texts, sizeof *tuned->texts.ends));
+    LM_TRY(lm_shared_put_array(bytes, tuned->labels, head.labels, sizeof *tuned->labels));
+    LM_TRY(lm_shared_put_array(bytes, tuned->numbers, head.numbers, sizeof *tuned->numbers));
+    LM_TRY(lm_shared_put_array(bytes, tuned->taught, head.taught, sizeof *tuned->taught));
+    return lm_shared_put_array(bytes, tuned->settings.class_weights, head.weights, sizeof(float));
 }
 
 /* ---- From bytes ---- */
 
-typedef struct reader {
-    lm_context *ctx;
-    const char *at;
-    size_t left;
-} reader;
-
 static lm_status
-damaged(lm_context *ctx)
-{
-    return lm_raise(ctx, LM_CORRUPT, "what a worker was told of a training is damaged");
-}
-
-static lm_status
-take(reader *r, void *to, size_t count, size_t size)
-{
-    size_t bytes;
-
-    if (lm_mul_overflows(count, size, &bytes) || bytes > r->left)
-        return damaged(r->ctx);
-    if (bytes > 0)
-        memcpy(to, r->at, bytes);
-    r->at += bytes;
-    r->left -= bytes;
-    return LM_OK;
-}
-
-/* An array of its own, which is freed as the other process's is. */
-static lm_status
-take_array(reader *r, void *array, size_t count, size_t size)
-{
-    void *items;
-
-    if (count > r->left / size)
-        return damaged(r->ctx);
-    if (!(items = lm_alloc_array(r->ctx, count + 1, size)))
-        return LM_NO_MEMORY;
-    memcpy(array, &items, sizeof items);
-    return take(r, items, count, size);
-}
-
-static lm_status
-take_string(reader *r, lm_arena *arena, const char **string)
-{
-    const size_t length = strnlen(r->at, r->left);
-
-    if (length == r->left)
-        return damaged(r->ctx);
-    *string = lm_arena_copy(arena, r->at, length);
-    r->at += length + 1;
-    r->left -= length + 1;
-    return *string ? LM_OK : LM_NO_MEMORY;
-}
-
-static lm_status
-take_file(reader *r, lm_arena *arena, lm_kept_file *file)
+take_file(lm_shared_reader *r, lm_arena *arena, lm_kept_file *file)
 {
     size_t size = 0;
 
-    LM_TRY(take_string(r, arena, &file->name));
-    LM_TRY(take(r, &file->size, 1, sizeof file->size));
-    LM_TRY(take(r, &size, 1, sizeof size));
+    LM_TRY(lm_shared_take_string(r, arena, &file->name));
+    LM_TRY(lm_shared_take(r, &file->size, 1, sizeof file->size));
+    LM_TRY(lm_shared_take(r, &size, 1, sizeof size));
     if (size > r->left)
-        return damaged(r->ctx);
+        return lm_shared_damaged(r->ctx);
     LM_TRY(lm_buffer_append(&file->bytes, r->at, size));
     r->at += size;
     r->left -= size;
@@ -227,10 +156,10 @@ take_file(reader *r, lm_arena *arena, lm_kept_file *file)
 }
 
 static lm_status
-take_files(reader *r, lm_tuned *tuned, size_t count)
+take_files(lm_shared_reader *r, lm_tuned *tuned, size_t count)
 {
     if (count > r->left)
-        return damaged(r->ctx);
+        return lm_shared_damaged(r->ctx);
     LM_TRY(lm_kept_start(r->ctx, &tuned->arena, count, &tuned->kept));
     for (size_t i = 0; i < count; i++) {
         lm_kept_file *file = &tuned->kept.files[tuned->kept.count++];
@@ -242,23 +171,23 @@ take_files(reader *r, lm_tuned *tuned, size_t count)
 }
 
 static lm_status
-take_names(reader *r, lm_tuned *tuned, size_t count)
+take_names(lm_shared_reader *r, lm_tuned *tuned, size_t count)
 {
     const char **names;
 
     if (count > r->left)
-        return damaged(r->ctx);
+        return lm_shared_damaged(r->ctx);
     if (!(names = lm_arena_array(&tuned->arena, count + 1, sizeof *names)))
         return LM_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
-        LM_TRY(take_string(r, &tuned->arena, &names[i]));
+        LM_TRY(lm_shared_take_string(r, &tuned->arena, &names[i]));
     tuned->names = names;
     tuned->name_count = count;
     return LM_OK;
 }
 
 static lm_status
-take_rows(reader *r, lm_tuned *tuned, const packed_head *head)
+take_rows(lm_shared_reader *r, lm_tuned *tuned, const packed_head *head)
 {
     lm_tuned_texts *texts = &tuned->texts;
 
@@ -267,30 +196,30 @@ take_rows(reader *r, lm_tuned *tuned, const packed_head *head)
                               .per_row = head->per_row,
                               .tokens = head->tokens,
                               .texts = head->texts};
-    LM_TRY(take_array(r, &texts->ids, head->tokens, sizeof *texts->ids));
-    LM_TRY(take_array(r, &texts->types, head->tokens, sizeof *texts->types));
-    LM_TRY(take_array(r, &texts->ends, head->texts, sizeof *texts->ends));
-    LM_TRY(take_array(r, &tuned->labels, head->labels, sizeof *tuned->labels));
-    LM_TRY(take_array(r, &tuned->numbers, head->numbers, sizeof *tuned->numbers));
-    LM_TRY(take_array(r, &tuned->taught, head->taught, sizeof *tuned->taught));
+    LM_TRY(lm_shared_take_array(r, &texts->ids, head->tokens, sizeof *texts->ids));
+    LM_TRY(lm_shared_take_array(r, &texts->types, head->tokens, sizeof *texts->types));
+    LM_TRY(lm_shared_take_array(r, &texts->ends, head->texts, sizeof *texts->ends));
+    LM_TRY(lm_shared_take_array(r, &tuned->labels, head->labels, sizeof *tuned->labels));
+    LM_TRY(lm_shared_take_array(r, &tuned->numbers, head->numbers, sizeof *tuned->numbers));
+    LM_TRY(lm_shared_take_array(r, &tuned->taught, head->taught, sizeof *tuned->taught));
     tuned->label_count = head->labels;
     tuned->number_count = head->numbers;
     return LM_OK;
 }
 
 static lm_status
-take_weights(reader *r, lm_tuned *tuned, size_t count)
+take_weights(lm_shared_reader *r, lm_tuned *tuned, size_t count)
 {
     float *weights;
 
     if (count == 0)
         return LM_OK;
     if (count != tuned->name_count)
-        return damaged(r->ctx);
+        return lm_shared_damaged(r->ctx);
     if (!(weights = lm_arena_array(&tuned->arena, count, sizeof *weights)))
         return LM_NO_MEMORY;
     tuned->settings.class_weights = weights;
-    return take(r, weights, count, sizeof *weights);
+    return lm_shared_take(r, weights, count, sizeof *weights);
 }
 
 static void
@@ -307,7 +236,7 @@ take_head(lm_tuned *tuned, const packed_head *head)
 }
 
 static lm_status
-read_all(reader *r, lm_tuned *tuned, const packed_head *head)
+read_all(lm_shared_reader *r, lm_tuned *tuned, const packed_head *head)
 {
     LM_TRY(take_files(r, tuned, head->files));
     LM_TRY(take_names(r, tuned, head->names));
@@ -317,20 +246,20 @@ read_all(reader *r, lm_tuned *tuned, const packed_head *head)
     return lm_tuned_value_numbers(tuned) == head->value_numbers &&
                    lm_tuned_grad_numbers(tuned) == head->grad_numbers
                ? LM_OK
-               : damaged(r->ctx);
+               : lm_shared_damaged(r->ctx);
 }
 
 lm_status
 lm_tuned_unpack(lm_context *ctx, const void *bytes, size_t size, float *values, float *grads,
                 lm_cut *cut, lm_tuned **tuned)
 {
-    reader r = {ctx, bytes, size};
+    lm_shared_reader r = {ctx, bytes, size};
     packed_head head;
     lm_tuned *new;
 
-    LM_TRY(take(&r, &head, 1, sizeof head));
+    LM_TRY(lm_shared_take(&r, &head, 1, sizeof head));
     if (head.magic != MAGIC || head.head_size != sizeof head || head.task >= TASKS)
-        return damaged(ctx);
+        return lm_shared_damaged(ctx);
     if (!(new = lm_alloc_zero(ctx, sizeof *new)))
         return LM_NO_MEMORY;
     *tuned = new;
@@ -346,3 +275,24 @@ lm_tuned_unpack(lm_context *ctx, const void *bytes, size_t size, float *values, 
     *cut = head.cut;
     return read_all(&r, new, &head);
 }
+
+static lm_status
+open_shared(lm_context *ctx, const void *bytes, size_t size, float *values, float *grads,
+            lm_cut *cut, void **training, lm_network *network)
+{
+    lm_tuned *tuned = NULL;
+    const lm_status status = lm_tuned_unpack(ctx, bytes, size, values, grads, cut, &tuned);
+
+    *training = tuned;
+    if (status == LM_OK)
+        lm_tuned_network(tuned, network);
+    return status;
+}
+
+static void
+close_shared(void *training)
+{
+    lm_tuned_close(training);
+}
+
+const lm_shared_kind lm_shared_tuned = {MAGIC, open_shared, close_shared};

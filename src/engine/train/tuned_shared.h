@@ -1,12 +1,10 @@
 /*
- * tuned_shared.h - a training that several processes share: what a helper must know of it, as
- * bytes, and the network that a helper makes of them, over values and gradients in memory that it
- * is given.
+ * tuned_shared.h - a fine-tuning that several processes share (shared.h).
  */
 #ifndef LM_TRAIN_TUNED_SHARED_H
 #define LM_TRAIN_TUNED_SHARED_H
 
-#include "optim/team.h"
+#include "train/shared.h"
 #include "train/tuned.h"
 
 /* LM_UNSUPPORTED, with the option's key, where other options do not allow it. */

@@ -136,9 +136,16 @@ similarity_weight(const lm_tuned *tuned, const size_t *rows, size_t count)
     return (double)count;
 }
 
+/* Where the others of a batch are what a text is farther from. */
+static bool
+is_ranked(const lm_tuned *tuned)
+{
+    return tuned->settings.pairs == LM_TUNED_RANKED;
+}
+
 const lm_tuned_task lm_tuned_similarity = {
     .name = "similarity",
-    .whole_batches = true,
+    .whole = is_ranked,
     .weight = similarity_weight,
     .loss = similarity_loss,
 };

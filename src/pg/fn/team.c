@@ -2,7 +2,7 @@
  * team.c - workers of a training: background workers that compute gradients of parts of a batch
  * (optim/team.h says which) beside the session that trains, the leader.
  *
- * A segment of shared memory holds what a worker must know of the training (train/tuned_shared.h),
+ * A segment of shared memory holds what a worker must know of the training (train/shared.h),
  * the values, which the leader alone changes, and for each worker a slot and its gradients. Of a
  * slot the leader writes the batch and then `asked`; the worker its loss, gradients, and then
  * `done`; each wakes the other by its latch. While a worker computes, the leader changes nothing.
@@ -25,7 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "train/tuned_shared.h"
+#include "train/shared.h"
 #include "pg/compat.h"
 #include "pg/fn/team.h"
 #include "pg/glue/try.h"
@@ -403,22 +403,19 @@ wait_for_batch(team_slot *slot, uint64 done)
 static void
 help(lmtext_call *call, team_slot *slot, int place)
 {
-    lm_tuned *tuned = NULL;
-    lm_network network;
-    lm_cut cut;
+    lm_shared shared;
 
     memset(grads_of(head, place), 0, head->grads * sizeof(float));
     lmtext_check(call,
-                 lm_tuned_unpack(&call->ctx, (char *)head + head->at_bytes, head->bytes_size,
-                                 values_of(head), grads_of(head, place), &cut, &tuned),
+                 lm_shared_open(&call->ctx, (char *)head + head->at_bytes, head->bytes_size,
+                                values_of(head), grads_of(head, place), &shared),
                  head->model);
-    lm_tuned_network(tuned, &network);
     for (uint64 done = 0; wait_for_batch(slot, done); done++) {
         double loss = 0;
 
         lmtext_check(call,
-                     lm_team_help(&call->ctx, &network, &cut, rows_of(head, place), slot->count,
-                                  &slot->pass, &loss),
+                     lm_team_help(&call->ctx, &shared.network, &shared.cut, rows_of(head, place),
+                                  slot->count, &slot->pass, &loss),
                      head->model);
         slot->loss = loss;
         pg_write_barrier();

@@ -193,6 +193,32 @@ check_method(const training *t)
                                 "{\"oracle\": \"my.is_refund(text)\"}.")));
 }
 
+static bool
+has_option(const lm_method *method, const char *key)
+{
+    int i = 0;
+
+    while (i < method->option_count && strcmp(method->options[i].key, key) != 0)
+        i++;
+    return i < method->option_count;
+}
+
+/* Refused as any option that a method does not have, but with the reason. */
+static void
+refuse_workers(const lm_method *method, Jsonb *json)
+{
+    JsonbValue room;
+
+    if (has_option(method, "workers") ||
+        getKeyJsonValueFromContainer(&json->root, "workers", strlen("workers"), &room) == NULL)
+        return;
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", "workers"),
+         errdetail("The method \"%s\" has no batches that processes could share.", method->name),
+         errhint("Methods that have the option: finetune, distill, prune, layers.")));
+}
+
 /* Which options there are depends on the method, so its name is looked up before. */
 void
 training_read_options(training *t, Jsonb *json)
@@ -206,6 +232,8 @@ training_read_options(training *t, Jsonb *json)
         t->method = lm_methods[0];
     t->method_options = palloc0(t->method->options_size);
     t->method->defaults(t->method_options);
+    if (JB_ROOT_IS_OBJECT(json))
+        refuse_workers(t->method, json);
     lmtext_options_read(
         json,
         (lmtext_option_set[]){{option_table, lengthof(option_table), &t->options},
