@@ -18,7 +18,7 @@ CREATE TABLE doc AS
 CALL lmtext.train('topics', 'SELECT body, label FROM doc ORDER BY i, label',
                   '{"base": "tuned_base", "method": "finetune", "epochs": 6, "learning_rate": 0.003, "batch_size": 8}');
 SELECT name, task, family, labels, base, (metrics ->> 'loss')::float8 < 0.3 AS loss,
-       metrics - '{loss,held_out_loss,curve,read_seconds,train_seconds}'::text[] AS metrics
+       metrics - '{loss,held_out_loss,curve,read_seconds,train_seconds,level}'::text[] AS metrics
 FROM lmtext.models WHERE name = 'topics';
 SELECT label, lmtext.classify(body, 'topics'), count(*) FROM doc GROUP BY 1, 2 ORDER BY 1, 2;
 -- The same rows, options and seed give the same bits; another seed others.
@@ -123,8 +123,13 @@ CALL lmtext.train('words', 'SELECT body FROM doc',
 SELECT name, task FROM lmtext.models WHERE name IN ('pair_score', 'size', 'words') ORDER BY name;
 SELECT count(*) FROM lmtext.fill_mask('the [MASK] sat', model => 'words');
 
+-- Factors of products rounded to 16 bits, at whatever level.
+CALL lmtext.train('rounded', 'SELECT body, label FROM doc', '{"base": "tuned_base", "method": "finetune", "precision": "bf16", "epochs": 8, "learning_rate": 0.003}');
+SELECT metrics ->> 'precision' AS precision, metrics ->> 'level' = (SELECT instruction_level FROM lmtext.device) AS level, (metrics ->> 'loss')::float8 < 0.3 AS loss
+FROM lmtext.models WHERE name = 'rounded';
+
 -- Refused.
 CALL lmtext.train('none', 'SELECT body, ''same'' FROM doc', '{"base": "tuned_base", "method": "finetune"}');
-CALL lmtext.train('none', 'SELECT body, label FROM doc', '{"base": "tuned_base", "method": "finetune", "precision": "bf16"}');
+CALL lmtext.train('none', 'SELECT body, label FROM doc', '{"base": "tuned_base", "method": "finetune", "precision": "int8"}');
 CALL lmtext.train('none', 'SELECT a, b FROM pair', '{"base": "tuned_base", "task": "similarity", "loss": "mean", "method": "finetune"}');
 DROP SCHEMA test_finetune CASCADE;

@@ -356,7 +356,7 @@ refused_options(void)
         {"vocabulary", "{\"specials\": [\"a\", \"a\"]}", "vocabulary.specials"},
         {"vocabulary", "{\"specials\": [\"a\"]}", "vocabulary.specials"},
         {"truncate", "middle", "truncate"},
-        {"precision", "bf16", "precision"},
+        {"precision", "int8", "precision"},
         {"layers", "[{\"embedding\": 4}, {\"lstm\": 0}]", "layers[1].lstm"},
         {"layers", "[{\"embedding\": 4}, {\"linear\": 3}]", "layers"},
         {"layers", NULL, "layers"},
@@ -434,7 +434,7 @@ set_count(const lm_method *method, void *fields, const char *key, int64_t value)
 /* From a checkpoint within an epoch, with noise on embeddings and rows in other words: the same
  * bits. */
 static void
-resumed(void)
+resume_in(const char *precision)
 {
     const lm_method *method = lm_method_find("classification", "layers");
     void *options = options_of(method, SENTIMENT, 0.02, 3);
@@ -445,6 +445,7 @@ resumed(void)
 
     lm_context_init(&ctx);
     lm_buffer_init(&kept, &ctx);
+    set_text(method, options, "precision", precision);
     set_text(method, options, "augment", "{\"ops\": [\"swap\", \"delete\"], \"share\": 0.4}");
     set_text(method, options, "adversarial", "{\"kind\": \"fgm\", \"eps\": 0.5}");
     set_count(method, options, "checkpoint_steps", 1);
@@ -461,6 +462,13 @@ resumed(void)
     free_outcome(&rest);
     lm_buffer_free(&kept);
     free(options);
+}
+
+static void
+resumed(void)
+{
+    resume_in("fp32");
+    resume_in("bf16");
 }
 
 /* Words in lower case, the ends of long texts, and a base that has them. */

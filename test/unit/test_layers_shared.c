@@ -237,6 +237,8 @@ static const net_case nets[] = {
      "adversarial", "{\"kind\": \"pgd\", \"steps\": 2}"},
     {"regression", "[{\"embedding\": 8}, {\"transformer\": 2}, {\"linear\": 1}]", "schedule",
      "linear"},
+    {"tagging", "[{\"embedding\": 6}, {\"bigru\": 4}, {\"linear\": 3, \"activation\": \"tanh\"}]",
+     "precision", "bf16"},
 };
 
 #define NETS ((int)(sizeof nets / sizeof nets[0]))

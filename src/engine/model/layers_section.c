@@ -219,7 +219,7 @@ bind_params(lm_context *ctx, const lm_kernels *kernels, const void *bytes, size_
         values[i] = view->net.params[i].product ? NULL : at;
         packed[i] = view->net.params[i].product ? at : NULL;
     }
-    view->weights = (lm_net_weights){kernels, values, packed};
+    view->weights = (lm_net_weights){.kernels = kernels, .values = values, .packed = packed};
     return LM_OK;
 }
 

@@ -78,6 +78,7 @@ typedef struct lm_layer_run {
     const void *const *packed;     /* of products; NULL elsewhere */
     float *const *grads;           /* NULL, or NULL where nobody wants one */
     unsigned char *const *touched; /* rows of tables; NULL, or NULL where nobody asks */
+    bool rounded;                  /* products of factors in bfloat16, but those of a state */
     size_t rows;                   /* T or B */
     const float *x;                /* (rows, in) */
     float *y;                      /* (rows, out), of a pool (B, out) */

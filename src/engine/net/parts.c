@@ -6,6 +6,30 @@
 #include "nn/grad.h"
 #include "nn/nn.h"
 
+static lm_linear
+linear_of(const lm_layer_run *run, size_t param, size_t rows)
+{
+    const lm_net_param *p = &run->params[param];
+
+    return (lm_linear){.rows = rows,
+                       .in = p->columns,
+                       .out = p->rows,
+                       .weight = run->values[param],
+                       .rounded = run->rounded ? run->kernels : NULL};
+}
+
+static lm_status
+multiply_rounded(const lm_layer_run *run, size_t param, size_t rows, const float *x,
+                 const float *bias, lm_activation act, float *y)
+{
+    lm_linear linear = linear_of(run, param, rows);
+
+    linear.bias = bias;
+    LM_TRY(lm_linear_forward(run->ctx, &linear, x, y));
+    run->kernels->activate_f32(act, rows * linear.out, y);
+    return LM_OK;
+}
+
 lm_status
 lm_layer_multiply(const lm_layer_run *run, size_t param, size_t rows, const float *x,
                   const float *bias, lm_activation act, float *y)
@@ -24,15 +48,9 @@ lm_layer_multiply(const lm_layer_run *run, size_t param, size_t rows, const floa
         .ldc = p->rows,
     };
 
+    if (run->rounded)
+        return multiply_rounded(run, param, rows, x, bias, act, y);
     return lm_nn_linear(run->ctx, &run->kernels->products[LM_PRECISION_F32], &product);
-}
-
-static lm_linear
-linear_of(const lm_layer_run *run, size_t param, size_t rows)
-{
-    const lm_net_param *p = &run->params[param];
-
-    return (lm_linear){rows, p->columns, p->rows, run->values[param], NULL};
 }
 
 lm_status

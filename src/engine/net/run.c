@@ -112,6 +112,7 @@ run_of(lm_context *ctx, const lm_net *net, const lm_net_weights *weights, const 
         .batch = batch,
         .values = weights->values + layer->first,
         .packed = weights->packed + layer->first,
+        .rounded = weights->rounded,
         .rows = lm_layer_rows(layer, batch),
         .x = i > 0 ? l->outputs[i - 1] : NULL,
         .y = l->outputs[i],

@@ -11,6 +11,8 @@ typedef struct lm_net_weights {
     const lm_kernels *kernels;  /* that products are packed for */
     const float *const *values; /* NULL of those that are packed, where there is no training */
     const void *const *packed;  /* of products: NULL elsewhere */
+    bool rounded; /* factors are rounded to bfloat16, but those of a recurrent layer's steps: of a
+                     training, whose values are there */
 } lm_net_weights;
 
 /* What a backward pass adds to, by the net's parameters. */

@@ -192,7 +192,7 @@ lm_net_weights
 lm_net_store_weights(const lm_net_store *store)
 {
     return (lm_net_weights){store->kernels, store->values,
-                            (const void *const *)(const void *)store->packed};
+                            (const void *const *)(const void *)store->packed, store->rounded};
 }
 
 lm_net_grads

@@ -11,6 +11,7 @@ typedef struct lm_net_store {
     lm_context *ctx;
     const lm_net *net;
     const lm_kernels *kernels;
+    bool rounded;     /* as lm_net_weights has it */
     lm_param *params; /* by the net's parameters: what an optimizer changes */
     const float **values;
     float **grads;

@@ -193,6 +193,7 @@ run_of(const lm_layer_run *run, const lm_block *block, const lm_block_weights *w
         .texts = batch->texts,
         .longest = batch->longest,
         .offsets = batch->offsets,
+        .rounded = run->rounded,
         .tape = run->tape + l * (block_tape(run->layer, batch) + row_floats(run->layer, batch)),
     };
 }

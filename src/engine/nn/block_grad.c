@@ -79,7 +79,12 @@ tape_of(const lm_block_run *run)
 static lm_linear
 linear_of(const lm_block_run *run, size_t in, size_t out, const float *weight, const float *bias)
 {
-    return (lm_linear){.rows = run->tokens, .in = in, .out = out, .weight = weight, .bias = bias};
+    return (lm_linear){.rows = run->tokens,
+                       .in = in,
+                       .out = out,
+                       .weight = weight,
+                       .bias = bias,
+                       .rounded = run->rounded ? run->kernels : NULL};
 }
 
 /* Turns queries and keys of all texts by their angles, or back. */

@@ -54,6 +54,7 @@ typedef struct lm_block_run {
     size_t tokens, texts, longest;
     const size_t *offsets;            /* (texts + 1) */
     const float *cosines, *sines;     /* of ROPE, for `longest` positions */
+    bool rounded;                     /* products of linear layers are of factors in bfloat16 */
     const float *bias;                /* of BIAS, for `longest` positions */
     const lm_nn_disentangled *places; /* of PLACE */
     const lm_block_noise *noise;      /* NULL: nothing is dropped */

@@ -377,6 +377,7 @@ block_run(const lm_encoder_grad *run, const grad_space *space, size_t layer,
         .texts = run->texts,
         .longest = run->longest,
         .offsets = run->offsets,
+        .rounded = run->rounded,
         .cosines = space->tables.cosines[kind],
         .sines = space->tables.sines[kind],
         .bias = space->tables.bias,
@@ -463,6 +464,7 @@ projection(const lm_encoder_grad *run, const grad_space *space)
         .out = run->encoder->stack.width,
         .weight = matrix_of(run, projection_of(run), space->matrix[0]),
         .bias = lm_model_weight(run->weights, run->encoder->embedding.projection_bias),
+        .rounded = run->rounded ? run->weights->kernels : NULL,
     };
 }
 

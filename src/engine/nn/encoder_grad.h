@@ -34,6 +34,7 @@ typedef struct lm_encoder_grad {
     const lm_encoder *encoder;
     const lm_nn_weights *weights;
     bool plain;   /* matrices are rows of float32, and not packed */
+    bool rounded; /* products of linear layers are of factors in bfloat16 */
     size_t tapes; /* the layers that keep what the way back needs: all (L), or 0 for none but the
                      last */
     const lm_encoder_gradients *gradients; /* NULL: of no weights */

@@ -16,9 +16,16 @@
 /* y (rows, out) = x (rows, in) · weightᵀ + bias. */
 typedef struct lm_linear {
     size_t rows, in, out;
-    const float *weight; /* (out, in) */
-    const float *bias;   /* (out), or NULL */
+    const float *weight;       /* (out, in) */
+    const float *bias;         /* (out), or NULL */
+    const lm_kernels *rounded; /* its products, of factors rounded to bfloat16; NULL: of float32 */
 } lm_linear;
+
+/*
+ * As lm_blas_sgemm, for an alpha of 1 and a beta of 0 or 1, with both factors rounded to bfloat16
+ * and sums in float32. Its room is allocated from the context, which it needs, and is bounded.
+ */
+lm_status lm_rounded_sgemm(const lm_kernels *kernels, const lm_sgemm *args);
 
 lm_status lm_linear_forward(lm_context *ctx, const lm_linear *args, const float *x, float *y);
 /* dx is not dy; NULL: not wanted. */

@@ -1,10 +1,16 @@
 /*
  * linear_grad.c - a linear layer over plain weights and its gradients: three products of OpenBLAS,
- * which polls.
+ * or of rounded factors (rounded.c), which poll.
  */
 #include <string.h>
 
 #include "nn/grad.h"
+
+static lm_status
+multiply(const lm_linear *args, const lm_sgemm *product)
+{
+    return args->rounded ? lm_rounded_sgemm(args->rounded, product) : lm_blas_sgemm(product);
+}
 
 /* The bias in each row, to which the product is added; without one the product is all. */
 lm_status
@@ -28,7 +34,7 @@ lm_linear_forward(lm_context *ctx, const lm_linear *args, const float *x, float 
 
     for (size_t i = 0; args->bias && i < args->rows; i++)
         memcpy(y + i * args->out, args->bias, args->out * sizeof *y);
-    return lm_blas_sgemm(&product);
+    return multiply(args, &product);
 }
 
 /* dx = dy · weight. */
@@ -49,7 +55,7 @@ input_gradient(lm_context *ctx, const lm_linear *args, const float *dy, float *d
         .ctx = ctx,
     };
 
-    return lm_blas_sgemm(&product);
+    return multiply(args, &product);
 }
 
 /* dweight += dyᵀ · x. */
@@ -73,7 +79,7 @@ weight_gradient(lm_context *ctx, const lm_linear *args, const float *x, const fl
         .ctx = ctx,
     };
 
-    return lm_blas_sgemm(&product);
+    return multiply(args, &product);
 }
 
 lm_status

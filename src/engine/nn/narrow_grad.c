@@ -124,7 +124,11 @@ static lm_status
 open_linear(const lm_narrow_run *run, const narrow_tape *tape, lm_normed_linear targets, size_t in,
             size_t out, lm_linear *linear)
 {
-    *linear = (lm_linear){run->tokens, in, out, tape->matrix, weight_of(run, targets.bias)};
+    *linear = (lm_linear){.rows = run->tokens,
+                          .in = in,
+                          .out = out,
+                          .weight = tape->matrix,
+                          .bias = weight_of(run, targets.bias)};
     return lm_unpack(run->ctx, run->weights->kernels, run->weights->precision,
                      weight_of(run, targets.weight), out, in, tape->matrix);
 }

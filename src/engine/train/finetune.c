@@ -79,18 +79,6 @@ finetune_defaults(void *options)
     defaults->neural.dropout = NAN;
 }
 
-static lm_status
-check_precision(finetune *f)
-{
-    const char *asked = f->options.neural.precision;
-
-    if (!asked || strcmp(asked, "bf16") != 0)
-        return LM_OK;
-    lm_raise(f->ctx, LM_UNSUPPORTED, "an encoder is trained in fp32 only");
-    lm_detail_key(f->ctx, "precision");
-    return lm_detail_found(f->ctx, "bf16");
-}
-
 static void
 fill_settings(finetune *f)
 {
@@ -112,6 +100,7 @@ fill_settings(finetune *f)
     settings->layers = options->layers;
     settings->temperature = options->temperature;
     settings->hard = options->hard;
+    settings->encoder.rounded = f->neural.precision == LM_PRECISION_BF16;
     settings->seed = (uint64_t)options->neural.seed;
 }
 
@@ -169,10 +158,8 @@ open_kind(lm_context *ctx, const finetune_kind *kind, const void *options, void 
     f->options = *(const finetune_options *)options;
     lm_buffer_init(&f->words, ctx);
     lm_train_labels_init(&f->labels, ctx);
-    fill_settings(f);
     status = lm_neural_open(&f->neural, ctx, &f->options.neural);
-    if (status == LM_OK)
-        status = check_precision(f);
+    fill_settings(f);
     if (status == LM_OK && (kind->task->tokens || kind->task == &lm_tuned_masked))
         status = lm_neural_refuse_augment(&f->neural, kind->task->name);
     if (status == LM_OK && f->options.lora)

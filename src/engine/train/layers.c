@@ -194,8 +194,6 @@ read_options(layers_training *t)
         return refuse(t->ctx, "truncate", "\"pre\" or \"post\"");
     if (o->neural.dropout > 0)
         return refuse(t->ctx, "dropout", "said in a layer by this method");
-    if (o->neural.precision && strcmp(o->neural.precision, "bf16") == 0)
-        return refuse(t->ctx, "precision", "fp32 or auto by this method");
     t->data.longest = (size_t)o->max_length;
     t->data.cut_front = o->truncate && strcmp(o->truncate, "pre") == 0;
     LM_TRY(lm_neural_open(&t->neural, t->ctx, &o->neural));
@@ -489,6 +487,7 @@ make_net(layers_training *t, size_t vocabulary)
     }
     t->has_store = true;
     LM_TRY(lm_net_store_open(t->ctx, &t->net, (uint64_t)t->options.neural.seed, &t->store));
+    t->store.rounded = t->neural.precision == LM_PRECISION_BF16;
     for (size_t i = 0; t->values && i < t->net.param_count; i++)
         memcpy(t->store.params[i].value, t->values[i],
                t->net.params[i].rows * t->net.params[i].columns * sizeof(float));

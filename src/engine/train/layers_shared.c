@@ -16,6 +16,7 @@ typedef struct packed_head {
     lm_cut cut;
     lm_cross_entropy_options loss;
     size_t vocabulary, description, rows, tokens, targets, numbers, weights, values;
+    bool rounded;
 } packed_head;
 
 /* ---- To bytes ---- */
@@ -44,6 +45,7 @@ head_of(const lm_layers_fit *fit, const lm_cut *cut)
     head.numbers = fit->data->targets.size / sizeof(float);
     head.weights = fit->loss.class_weights ? fit->net->out : 0;
     head.values = lm_net_store_numbers(fit->net);
+    head.rounded = fit->store->rounded;
     return head;
 }
 
@@ -187,6 +189,7 @@ open_helper(lm_shared_reader *r, helper *h, const packed_head *head, float *valu
     LM_TRY(take_rows(r, h, head));
     LM_TRY(take_loss(r, h, head));
     LM_TRY(lm_net_store_share(r->ctx, &h->net, values, grads, &h->store));
+    h->store.rounded = head->rounded;
     h->fit.net = &h->net;
     h->fit.store = &h->store;
     h->fit.data = &h->data;

@@ -129,9 +129,10 @@ typedef struct lm_train_outcome {
     int value_count;
     lm_train_trial trials[LM_TRAIN_TRIALS_MAX];
     int trial_count;
-    const char *task;  /* that the files are to be read for; NULL: what they say themselves */
-    bool without_base; /* the base was only tried: the model does not need it */
-    char summary[160]; /* after "trained on 10 rows ": "with 2 labels: accuracy …" */
+    const char *task;      /* that the files are to be read for; NULL: what they say themselves */
+    bool without_base;     /* the base was only tried: the model does not need it */
+    const char *precision; /* of products in training; NULL: of a method that has no choice */
+    char summary[160];     /* after "trained on 10 rows ": "with 2 labels: accuracy …" */
 } lm_train_outcome;
 
 typedef struct lm_method {

@@ -529,6 +529,7 @@ lm_neural_outcome(lm_neural *neural, lm_train_outcome *outcome)
     const lm_measures *best = &result->best;
     char measure[64] = "";
 
+    outcome->precision = lm_precision_name(neural->precision);
     add_value(outcome, "steps", (double)result->steps);
     add_value(outcome, "loss", result->loss);
     add_value(outcome, "held_out", (double)neural->held_out);

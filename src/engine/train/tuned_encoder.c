@@ -387,6 +387,7 @@ describe_run(lm_tuned_encoder *encoder, size_t longest, const lm_pass *pass)
         .encoder = &encoder->plain->encoder,
         .weights = &encoder->weights,
         .plain = true,
+        .rounded = options->rounded,
         .tapes = encoder->run.tapes,
         .gradients = &encoder->flow,
         .noise = pass->training && (options->hidden_dropout > 0 || options->attention_dropout > 0)

@@ -16,6 +16,7 @@ typedef struct lm_tuned_options {
     bool adapters;   /* of the encoder only attention's projections have gradients, and they are no
                         parameters (tuned_lora.h) */
     double crf_rate; /* of a CRF's parameters, times the learning rate */
+    bool rounded;    /* products of linear layers are of factors in bfloat16 */
     bool all_words;  /* every word has a gradient in each pass */
     float *grads;    /* memory of the gradients, all 0; NULL: its own */
     size_t memory;   /* bytes up to which layers keep what the way back needs; 0: no bound */

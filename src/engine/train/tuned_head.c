@@ -121,6 +121,13 @@ lm_tuned_head_begin(lm_tuned_head *head, size_t rows)
     return LM_OK;
 }
 
+/* That multiply rounded factors; NULL: there are none. */
+static const lm_kernels *
+rounded_of(const lm_tuned_head *head)
+{
+    return head->encoder->options.rounded ? head->encoder->weights.kernels : NULL;
+}
+
 static lm_linear
 dense_of(const lm_tuned_head *head)
 {
@@ -128,7 +135,8 @@ dense_of(const lm_tuned_head *head)
                        .in = head->width,
                        .out = head->inner,
                        .weight = weight_of(head, LM_HEAD_DENSE),
-                       .bias = weight_of(head, LM_HEAD_DENSE_BIAS)};
+                       .bias = weight_of(head, LM_HEAD_DENSE_BIAS),
+                       .rounded = rounded_of(head)};
 }
 
 static lm_linear
@@ -138,7 +146,8 @@ out_of(const lm_tuned_head *head)
                        .in = head->inner,
                        .out = head->labels,
                        .weight = head->encoder->table[out_entry(head)],
-                       .bias = weight_of(head, LM_HEAD_OUT_BIAS)};
+                       .bias = weight_of(head, LM_HEAD_OUT_BIAS),
+                       .rounded = rounded_of(head)};
 }
 
 static lm_norm

@@ -838,8 +838,8 @@ training_store(training *t, lm_train_outcome *outcome, const char *more)
 }
 
 /*
- * What lmtext.models shows of a training. Numbers and true or false only: nothing of it needs
- * escapes.
+ * What lmtext.models shows of a training. Numbers, true or false, and words of ours: nothing of it
+ * needs escapes.
  */
 static char *
 metrics_json(const training *t, const lm_train_outcome *outcome, const char *more)
@@ -851,6 +851,9 @@ metrics_json(const training *t, const lm_train_outcome *outcome, const char *mor
     add_number(&json, "skipped", (double)t->skipped);
     for (int i = 0; i < outcome->value_count; i++)
         add_value(&json, &outcome->values[i]);
+    if (outcome->precision != NULL) /* bits depend on both */
+        appendStringInfo(&json, ", \"precision\": \"%s\", \"level\": \"%s\"", outcome->precision,
+                         lm_kernels_active()->name);
     add_trials(&json, outcome);
     lmtext_curve_append(&json, &t->curve);
     if (more != NULL)
