@@ -380,10 +380,37 @@ told_all_or_nothing(void)
     }
 }
 
+static lm_status
+learn_with(fake_memory *memory)
+{
+    lm_train_outcome outcome;
+    lm_context ctx;
+    lm_status status;
+
+    fake_context(&ctx, memory);
+    status = learn(&ctx, &nets[0], 1, 1, NULL, &outcome);
+    free_outcome(&outcome);
+    CHECK_EQ_INT(memory->live, 0);
+    return status;
+}
+
+static void
+faults(void)
+{
+    fake_memory whole = {.fail_at = 0};
+
+    CHECK_EQ_INT(learn_with(&whole), LM_OK);
+    for (int at = unit_next_fault(0); at <= whole.calls; at = unit_next_fault(at))
+        CHECK_EQ_INT(learn_with(&(fake_memory){.fail_at = at}), LM_NO_MEMORY);
+    for (int at = unit_next_fault(0); at <= whole.polls; at = unit_next_fault(at))
+        CHECK_EQ_INT(learn_with(&(fake_memory){.stop_at = at}), LM_CANCELLED);
+}
+
 static const unit_case cases[] = {
     {"helpers change no bit of a net", helpers_change_no_bit},
     {"what does not go with helpers", refusals},
     {"a helper is told all or nothing", told_all_or_nothing},
+    {"every allocation and poll may fail", faults},
 };
 
 UNIT_MAIN(cases)
