@@ -16,7 +16,7 @@ typedef struct packed_head {
     lm_cut cut;
     lm_cross_entropy_options loss;
     size_t vocabulary, description, rows, tokens, targets, numbers, weights, values;
-    bool rounded;
+    size_t rounded; /* 0 or 1: any bytes are a number */
 } packed_head;
 
 /* ---- To bytes ---- */
@@ -189,7 +189,7 @@ open_helper(lm_shared_reader *r, helper *h, const packed_head *head, float *valu
     LM_TRY(take_rows(r, h, head));
     LM_TRY(take_loss(r, h, head));
     LM_TRY(lm_net_store_share(r->ctx, &h->net, values, grads, &h->store));
-    h->store.rounded = head->rounded;
+    h->store.rounded = head->rounded != 0;
     h->fit.net = &h->net;
     h->fit.store = &h->store;
     h->fit.data = &h->data;
