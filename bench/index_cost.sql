@@ -43,6 +43,7 @@ SET enable_indexscan = on;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 SET enable_sort = off;
+SET lmtext.enable_filter_scan = off;
 SELECT m.* FROM (VALUES (1, 'index, nearest 10', 'SELECT id FROM t ORDER BY v <-> $v$' || :'v' || '$v$ LIMIT 10'),
     (2, 'index, nearest 100', 'SELECT id FROM t ORDER BY v <-> $v$' || :'v' || '$v$ LIMIT 100'),
     (3, 'index, nearest 1000', 'SELECT id FROM t ORDER BY v <-> $v$' || :'v' || '$v$ LIMIT 1000'),
@@ -54,6 +55,7 @@ SELECT m.* FROM (VALUES (1, 'index, nearest 10', 'SELECT id FROM t ORDER BY v <-
 RESET enable_seqscan;
 RESET enable_bitmapscan;
 RESET enable_sort;
+RESET lmtext.enable_filter_scan;
 SELECT m.* FROM (VALUES (1, 'chosen, filter of 1 %', 'SELECT id FROM t WHERE part = 7 ORDER BY v <-> $v$' || :'v' || '$v$ LIMIT 10'),
     (2, 'chosen, filter of 10 %', 'SELECT id FROM t WHERE part < 10 ORDER BY v <-> $v$' || :'v' || '$v$ LIMIT 10')) q (n, what, query), measured(what, query) m ORDER BY n;
 SET random_page_cost = 1.1;

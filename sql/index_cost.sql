@@ -8,7 +8,7 @@ CREATE FUNCTION plan(query text) RETURNS text LANGUAGE plpgsql AS
 $$DECLARE line text;
 BEGIN
     FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
-        IF line ~ 'Scan using|Seq Scan|Bitmap Heap' THEN RETURN trim(leading ' ->' FROM line); END IF;
+        IF line ~ 'LmtextFilter|Scan using|Seq Scan|Bitmap Heap' THEN RETURN trim(leading ' ->' FROM line); END IF;
     END LOOP;
 END$$;
 CREATE FUNCTION vector(seed int) RETURNS real[] LANGUAGE sql IMMUTABLE AS

@@ -27,6 +27,7 @@ CREATE TABLE doc AS SELECT i AS id, translate(i::text, '0123456789', 'abcdefghij
     vector(i, 64) AS v FROM generate_series(1, 800) i;
 CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = 'm\@1');
 CREATE INDEX doc_v ON doc USING lmtext (v real_l2_ops) WITH (lists = 10);
+CREATE INDEX doc_id ON doc (id);
 CREATE UNLOGGED TABLE fleeting AS SELECT * FROM doc LIMIT 50;
 CREATE INDEX fleeting_body ON fleeting USING lmtext (body) WITH (model = 'm\@1');
 CREATE INDEX fleeting_v ON fleeting USING lmtext (v);
@@ -80,6 +81,14 @@ use_node($primary);
 my $there = $standby->safe_psql('postgres', $search);
 is($there, value($search), 'a standby finds the same rows');
 like($there, qr/^6500 /, 'those that wait among them');
+# By places that another index gives: many, and so few that the texts of their rows are looked up.
+for my $filter ('id BETWEEN 3001 AND 3100', 'id IN (6500)')
+{
+    my $found = "SET enable_seqscan = off; SET enable_sort = off; SELECT string_agg(id::text, ' ') FROM (SELECT id FROM doc WHERE $filter ORDER BY body <=> 'a cat' LIMIT 10) x";
+
+    like($standby->safe_psql('postgres', $found =~ s/SELECT string_agg/EXPLAIN SELECT string_agg/r), qr/LmtextFilter/, "a standby ranks rows of $filter");
+    is($standby->safe_psql('postgres', $found), value($found), 'as the primary does');
+}
 is($standby->safe_psql('postgres', "SET enable_seqscan = off; SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> 'a cat') x"),
     value('SELECT count(*), count(*) FROM doc'), 'and each row once');
 is($standby->safe_psql('postgres', q{SELECT bool_and(ok) FROM lmtext.index_check('doc_body')}), 't', 'and checks an index');

@@ -21,8 +21,10 @@
 #include "utils/array.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
+#include "utils/spccache.h"
 #include "utils/syscache.h"
 
+#include "pg/am/search.h"
 #include "pg/am/words.h"
 #include "pg/service/kept.h"
 #include "pg/service/tasks.h"
@@ -34,6 +36,10 @@
 #define CODE_NUMBER (1.0 / 3200)
 #define INT8_NUMBER (1.0 / 300)
 #define RETURNED_ROW 200
+/* The same (bench/filter_scan.sql): a row of the index, is it at a place that a filter leaves? And
+ * one that is, whose vector is in a page that is looked up for it. */
+#define PLACE_TESTED .5
+#define RANKED_ROW 80
 #define USUAL_WIDTH 384
 #define WORDS_ROW .05 /* a row of the table, some of which have a word */
 
@@ -198,4 +204,52 @@ lmtext_am_cost(PlannerInfo *root, IndexPath *path, double loops, Cost *startup, 
         (plan.rerank + (lists > 1 ? lists / 4 : 0)) * width * INT8_NUMBER * cpu_operator_cost;
     *total = *startup + rows * (width * INT8_NUMBER + RETURNED_ROW) * cpu_operator_cost;
     *pages = index->pages * share;
+}
+
+bool
+lmtext_cost_is_by_distance(const Path *path)
+{
+    const IndexPath *scan = (const IndexPath *)path;
+
+    return IsA(path, IndexPath) && scan->indexinfo->amcostestimate == lmtext_am_cost &&
+           scan->indexorderbys != NIL && !is_by_words(scan) && isfinite(path->total_cost);
+}
+
+/* Rows of the index that are compared with the places, where that costs less than the texts. */
+static double
+tests_of(const IndexOptInfo *index, double found)
+{
+    double rows = Max(index->tuples, 1);
+
+    return index->opcintype[0] == TEXTOID && index->indpred == NIL
+               ? Min(rows, found * LMTEXT_PLACES_A_TEXT)
+               : rows;
+}
+
+/*
+ * At once: the places, a look at each row of the index, and the vectors of those that are there.
+ * What is returned is read from the table as an index scan reads it.
+ */
+void
+lmtext_cost_filter(PlannerInfo *root, const IndexPath *order, Path *bitmap, Path *path)
+{
+    const IndexOptInfo *index = order->indexinfo;
+    const RelOptInfo *rel = index->rel;
+    double found, pages, random_page, next_page;
+    Selectivity share;
+    Cost bitmap_cost;
+
+    cost_bitmap_tree_node(bitmap, &bitmap_cost, &share);
+    found = clamp_row_est(share * rel->tuples);
+    pages = index_pages_fetched(found, rel->pages, index->pages, root);
+    get_tablespace_page_costs(rel->reltablespace, &random_page, &next_page);
+    path->rows = order->path.rows;
+    path->startup_cost = bitmap_cost + rel->baserestrictcost.startup +
+                         path->pathtarget->cost.startup +
+                         (tests_of(index, found) * PLACE_TESTED +
+                          found * (width_of(index) * INT8_NUMBER + RANKED_ROW)) *
+                             cpu_operator_cost;
+    path->total_cost = path->startup_cost + pages * random_page +
+                       found * (cpu_tuple_cost + rel->baserestrictcost.per_tuple) +
+                       path->rows * path->pathtarget->cost.per_tuple;
 }

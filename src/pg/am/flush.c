@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/am/index.h"
+#include "pg/am/place_set.h"
 #include "pg/compat.h"
 
 #define BATCH_BYTES ((size_t)1024 * 1024)
@@ -66,7 +67,7 @@ read_text(reader *r, ItemPointerData tid, lm_text *words)
 
     if (ItemPointerGetBlockNumber(&tid) >= r->heap_blocks)
         lmtext_index_damaged(r->index, r->store->meta.waiting,
-                             "A row that waits is behind the end of the table.");
+                             "A row of it is behind the end of the table.");
     if (table_index_fetch_tuple(r->fetch, &tid, r->snapshot, r->slot, &again, NULL))
         value = slot_getattr(r->slot, column, &null);
     if (!null)
@@ -153,10 +154,10 @@ read_row(reader *r, int number)
         MemoryContextReset(r->batch);
 }
 
-/* Each row that the snapshot has, with its vector, is given to `row`. */
-static void
-embed_rows(const lmtext_store *store, Relation heap, Snapshot snapshot, const ItemPointerData *tids,
-           int64 count, lmtext_embedded_row row, void *argument)
+void
+lmtext_texts_embed(const lmtext_store *store, Relation heap, Snapshot snapshot,
+                   const ItemPointerData *tids, int64 count, lmtext_embedded_row row,
+                   void *argument)
 {
     reader *r = palloc0(sizeof(*r));
 
@@ -186,9 +187,21 @@ embed_rows(const lmtext_store *store, Relation heap, Snapshot snapshot, const It
 
 /* ---- For one scan ---- */
 
+/* Those of some places, in order. */
+static int64
+keep_wanted(ItemPointerData *tids, int64 count, const lmtext_place_set *wanted)
+{
+    int64 kept = 0;
+
+    for (int64 i = 0; i < count; i++)
+        if (lmtext_place_set_has(wanted, &tids[i]))
+            tids[kept++] = tids[i];
+    return kept;
+}
+
 void
 lmtext_waiting_embed(const lmtext_store *store, Relation heap, Snapshot snapshot,
-                     lmtext_embedded_row row, void *argument)
+                     const lmtext_place_set *wanted, lmtext_embedded_row row, void *argument)
 {
     int64 count;
     ItemPointerData *tids;
@@ -196,8 +209,10 @@ lmtext_waiting_embed(const lmtext_store *store, Relation heap, Snapshot snapshot
     if (store->meta.waiting == InvalidBlockNumber)
         return;
     tids = lmtext_waiting_all(store, &count);
+    if (wanted != NULL)
+        count = keep_wanted(tids, count, wanted);
     if (count > 0)
-        embed_rows(store, heap, snapshot, tids, count, row, argument);
+        lmtext_texts_embed(store, heap, snapshot, tids, count, row, argument);
 }
 
 /* ---- For all ---- */
@@ -232,7 +247,7 @@ move_page(moving *m, Relation heap, Snapshot snapshot, BlockNumber block, uint32
 
     m->moved = palloc0(count + 1);
     m->from.buffer = ReadBuffer(m->store.index, block);
-    embed_rows(&m->store, heap, snapshot, tids, count, move_row, m);
+    lmtext_texts_embed(&m->store, heap, snapshot, tids, count, move_row, m);
     for (int i = 0; i < count; i++)
         if (!m->moved[i] && ItemPointerIsValid(&tids[i])) {
             m->from.place = i;
@@ -300,8 +315,13 @@ lmtext_flush(Relation index, Relation heap, bool wait)
 }
 
 bool
+lmtext_has_texts(Relation index, Relation heap)
+{
+    return index->rd_index->indkey.values[0] != 0 && heap->rd_rel->relam == HEAP_TABLE_AM_OID;
+}
+
+bool
 lmtext_may_wait(Relation index, Relation heap)
 {
-    return lmtext_index_pending_option(index) > 0 && index->rd_index->indkey.values[0] != 0 &&
-           heap->rd_rel->relam == HEAP_TABLE_AM_OID;
+    return lmtext_index_pending_option(index) > 0 && lmtext_has_texts(index, heap);
 }

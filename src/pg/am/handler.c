@@ -116,4 +116,5 @@ lmtext_am_init(void)
     lmtext_am_settings();
     lmtext_alter_init();
     lmtext_effort_init();
+    lmtext_filter_init();
 }

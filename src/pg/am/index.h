@@ -434,14 +434,24 @@ void lmtext_hashes_build(lmtext_store *store, double rows);
 typedef void (*lmtext_embedded_row)(void *argument, int number, const lmtext_row *row,
                                     const float *x);
 
+/* Are the texts that it is of in a column of a heap, where they can be read by their places? */
+bool lmtext_has_texts(Relation index, Relation heap);
 /* May rows of this index wait? */
 bool lmtext_may_wait(Relation index, Relation heap);
 /* Move all that wait into their lists; not on a standby, and without `wait` not while another
  * session does so. Returns how many. */
 int64 lmtext_flush(Relation index, Relation heap, bool wait);
-/* What waits and a snapshot sees is given to `row`, and goes on waiting. */
+/* The rows at these places that a snapshot sees are given to `row`: with the vector that the index
+ * has of such a text, else it is embedded. */
+void lmtext_texts_embed(const lmtext_store *store, Relation heap, Snapshot snapshot,
+                        const ItemPointerData *tids, int64 count, lmtext_embedded_row row,
+                        void *argument);
+/* What waits and a snapshot sees is given to `row`, and goes on waiting; `wanted`, unless it is
+ * NULL, says at which places. */
+struct lmtext_place_set;
 void lmtext_waiting_embed(const lmtext_store *store, Relation heap, Snapshot snapshot,
-                          lmtext_embedded_row row, void *argument);
+                          const struct lmtext_place_set *wanted, lmtext_embedded_row row,
+                          void *argument);
 
 void lmtext_alter_init(void); /* alter.c */
 
@@ -480,5 +490,16 @@ struct IndexPath;
 void lmtext_am_cost(struct PlannerInfo *root, struct IndexPath *path, double loops, Cost *startup,
                     Cost *total, Selectivity *selectivity, double *correlation, double *pages);
 char *lmtext_am_phase(int64 phase);
+
+/* ---- cost.c, for filter.c ---- */
+
+struct Path;
+/* Is a path one that scans an index of this method by a distance, where that is possible? */
+bool lmtext_cost_is_by_distance(const struct Path *path);
+/* The same rows as by `order`, but those only that `bitmap` gives, in `path`. */
+void lmtext_cost_filter(struct PlannerInfo *root, const struct IndexPath *order,
+                        struct Path *bitmap, struct Path *path);
+
+void lmtext_filter_init(void); /* filter.c */
 
 #endif

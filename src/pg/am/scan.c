@@ -33,6 +33,8 @@ typedef struct scan_state {
     lmtext_words_scan *words_scan; /* where rows are asked for by <@> */
     int64 returned;                /* by it */
     BlockNumber heap_blocks;       /* at least */
+    lmtext_place_source source;    /* of the places that are looked at, or zeros: all */
+    lmtext_place_set *wanted;
 
     /* Rows that still wait, sorted by distance; and by place, since they may be found as well. */
     lmtext_found *waiting;
@@ -138,7 +140,7 @@ vector_of_query(scan_state *state, Relation index, const ScanKeyData *order)
                                                   state->store.meta.width, &width);
 }
 
-/* ---- Rows that wait, on a standby ---- */
+/* ---- Rows that wait, on a standby; and those of few places ---- */
 
 static void
 add_waiting(void *argument, int number, const lmtext_row *row, const float *x)
@@ -153,6 +155,8 @@ add_waiting(void *argument, int number, const lmtext_row *row, const float *x)
                 ? MemoryContextAllocHuge(state->memory, state->waiting_space * sizeof(*one))
                 : repalloc_huge(state->waiting, state->waiting_space * sizeof(*one));
     }
+    if (state->wanted != NULL)
+        (void)lmtext_place_set_take(state->wanted, &row->tid);
     one = &state->waiting[state->waiting_count++];
     *one = (lmtext_found){
         .tid = row->tid, .hash = row->hash, .item = LMTEXT_ITEM(state->store.meta.waiting, 0)};
@@ -166,6 +170,31 @@ by_place(const void *a, const void *b)
     return ItemPointerCompare((ItemPointer)a, (ItemPointer)b);
 }
 
+/* ---- Places that another index gave ---- */
+
+static void
+read_places(scan_state *state)
+{
+    TIDBitmap *bitmap;
+
+    if (state->source.bitmap == NULL)
+        return;
+    bitmap = state->source.bitmap(state->source.argument);
+    state->wanted = lmtext_place_set_make(bitmap);
+    tbm_free(bitmap);
+}
+
+/* ---- The beginning ---- */
+
+static void
+sort_waiting(scan_state *state)
+{
+    lmtext_check(&state->search.call,
+                 lm_sort(&state->search.call.ctx, state->waiting, state->waiting_count,
+                         sizeof(*state->waiting), lmtext_found_compare),
+                 NULL);
+}
+
 /* Before the search: what is moved meanwhile is then found twice, not left out. */
 static void
 read_waiting(IndexScanDesc scan, scan_state *state)
@@ -173,7 +202,8 @@ read_waiting(IndexScanDesc scan, scan_state *state)
     lm_context *ctx = &state->search.call.ctx;
     size_t count;
 
-    lmtext_waiting_embed(&state->store, scan->heapRelation, scan->xs_snapshot, add_waiting, state);
+    lmtext_waiting_embed(&state->store, scan->heapRelation, scan->xs_snapshot, state->wanted,
+                         add_waiting, state);
     count = state->waiting_count;
     if (count == 0)
         return;
@@ -183,9 +213,43 @@ read_waiting(IndexScanDesc scan, scan_state *state)
         state->places[i] = state->waiting[i].tid;
     lmtext_check(&state->search.call,
                  lm_sort(ctx, state->places, count, sizeof(*state->places), by_place), NULL);
-    lmtext_check(&state->search.call,
-                 lm_sort(ctx, state->waiting, count, sizeof(*state->waiting), lmtext_found_compare),
-                 NULL);
+    sort_waiting(state);
+}
+
+/* Do few places have rows whose texts say which vectors they are of, sooner than all rows of the
+ * index are looked at? An index of some rows knows of others' texts nothing. */
+static bool
+is_by_texts(IndexScanDesc scan, const scan_state *state)
+{
+    const lmtext_place_set *set = state->wanted;
+
+    return set != NULL && set->lossy == 0 && state->source.rest && state->kind.text &&
+           state->store.meta.buckets != InvalidBlockNumber &&
+           lmtext_has_texts(scan->indexRelation, scan->heapRelation) &&
+           (double)set->count * LMTEXT_PLACES_A_TEXT < lmtext_store_rows(&state->store) &&
+           lmtext_sort_fits((double)set->count, sizeof(lmtext_found));
+}
+
+/* All that there are, in the place of rows that wait: nothing is left to be searched for. */
+static void
+rank_by_texts(IndexScanDesc scan, scan_state *state)
+{
+    lmtext_texts_embed(&state->store, scan->heapRelation, scan->xs_snapshot,
+                       lmtext_place_set_all(state->wanted), (int64)state->wanted->count,
+                       add_waiting, state);
+    sort_waiting(state);
+    state->search.effort.rounds++;
+    state->search.effort.reranked += (int64)state->waiting_count;
+    state->search.final = true;
+}
+
+/* By the codes and vectors that there are, beside rows that wait. */
+static void
+search_rows(IndexScanDesc scan, scan_state *state)
+{
+    if (state->kind.text)
+        read_waiting(scan, state);
+    lmtext_search_start(&state->search);
 }
 
 static const lmtext_found *
@@ -248,9 +312,11 @@ static void
 begin(IndexScanDesc scan, scan_state *state)
 {
     MemoryContext caller = MemoryContextSwitchTo(state->memory);
-    int call = lmtext_index_stats_begin();
+    int call;
 
     state->heap = scan->heapRelation;
+    read_places(state);
+    call = lmtext_index_stats_begin();
     if (state->kind.text)
         state->before.embedded += lmtext_flush(scan->indexRelation, scan->heapRelation, true);
     lmtext_store_open(scan->indexRelation, &state->store);
@@ -259,11 +325,13 @@ begin(IndexScanDesc scan, scan_state *state)
         state->search.memory = state->memory;
         state->search.strict = lmtext_ordering_strict;
         state->search.most = lmtext_max_scan_tuples;
+        state->search.wanted = state->wanted;
         lmtext_search_open(&state->search,
                            vector_of_query(state, scan->indexRelation, &scan->orderByData[0]));
-        if (state->kind.text)
-            read_waiting(scan, state);
-        lmtext_search_start(&state->search);
+        if (is_by_texts(scan, state))
+            rank_by_texts(scan, state);
+        else
+            search_rows(scan, state);
     }
     state->begun = true;
     lmtext_stats_end(call);
@@ -317,7 +385,24 @@ lmtext_am_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orders, in
     state->ahead = NULL;
     state->known = NULL;
     state->words_scan = NULL;
+    state->wanted = NULL;
     state->begun = false;
+}
+
+void
+lmtext_scan_at_places(const IndexScanDescData *scan, const lmtext_place_source *source)
+{
+    scan_state *state = scan->opaque;
+
+    state->source = *source;
+}
+
+const lmtext_place_set *
+lmtext_scan_places(const IndexScanDescData *scan)
+{
+    const scan_state *state = scan->opaque;
+
+    return state->wanted;
 }
 
 /* What the planner never asks for, other callers might. */
@@ -355,6 +440,22 @@ return_row(IndexScanDesc scan, scan_state *state, const lmtext_found *row)
     if (state->known != NULL)
         lmtext_known_add(state->known, row->hash,
                          lm_distance_shown(state->kind.metric, row->distance));
+}
+
+/* Rows of wanted places that have no vector come last, as nulls do. */
+static bool
+next_left(IndexScanDesc scan, scan_state *state)
+{
+    BlockNumber blocks;
+
+    if (state->wanted == NULL || !state->source.rest)
+        return false;
+    blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+    scan->xs_recheck = scan->xs_recheckorderby = false;
+    while (lmtext_place_set_left(state->wanted, &scan->xs_heaptid))
+        if (ItemPointerGetBlockNumber(&scan->xs_heaptid) < blocks)
+            return true;
+    return false;
 }
 
 static bool
@@ -400,7 +501,7 @@ lmtext_am_gettuple(IndexScanDesc scan, ScanDirection direction)
         return next_by_words(scan, state);
     row = state->store.meta.width > 0 ? next_row(state) : NULL;
     if (row == NULL)
-        return false;
+        return next_left(scan, state);
     check_place(scan, state, row);
     return_row(scan, state, row);
     return true;

@@ -92,10 +92,12 @@ decide(lmtext_search *search, Page page, BlockNumber block, int row, uint8 *vect
     if ((lmtext_codes_mask(page)[row / LM_BLOCK_ROWS] >> row % LM_BLOCK_ROWS & 1) == 0 ||
         is_seen(search, one.item))
         return;
-    search->effort.reranked++;
     one.tid = lmtext_codes_tids(layout, page)[row];
     if (!ItemPointerIsValid(&one.tid))
         lmtext_index_damaged(search->store->index, block, "It has a row without a place.");
+    if (search->wanted != NULL && !lmtext_place_set_take(search->wanted, &one.tid))
+        return;
+    search->effort.reranked++;
     if (!lmtext_row_read(search->store, page, block, row, &one.hash, vector))
         lmtext_index_damaged(search->store->index, block, "It has a row without a vector.");
     if (search->query != NULL)
@@ -195,11 +197,32 @@ scan_codes(const probe *p, Page page, BlockNumber block)
     }
 }
 
+/* Rows of wanted places; most rows of most pages are none. */
+static void
+scan_places(const probe *p, Page page, BlockNumber block)
+{
+    const lmtext_layout *layout = &p->search->store->layout;
+    const ItemPointerData *tids = lmtext_codes_tids(layout, page);
+
+    for (int i = 0; i < layout->blocks; i++)
+        for (uint32 mask = lmtext_codes_mask(page)[i]; mask != 0; mask &= mask - 1) {
+            int row = i * (int)LM_BLOCK_ROWS + pg_rightmost_one_pos32(mask);
+
+            if (lmtext_place_set_may(p->search->wanted,
+                                     ItemPointerGetBlockNumberNoCheck(&tids[row])))
+                decide(p->search, page, block, row, p->vector);
+        }
+}
+
 static void
 scan_page(const probe *p, Page page, BlockNumber block)
 {
     if (p->top != NULL) {
         scan_codes(p, page, block);
+        return;
+    }
+    if (p->search->wanted != NULL) {
+        scan_places(p, page, block);
         return;
     }
     for (int row = 0; row < p->search->store->layout.rows; row++)
@@ -307,7 +330,10 @@ note_seen(lmtext_search *search)
 static void
 run_last_round(lmtext_search *search)
 {
-    if (!lmtext_sort_fits(search->rows, sizeof(lmtext_found)))
+    double rows = search->wanted == NULL ? search->rows
+                                         : Min(search->rows, lmtext_place_set_rows(search->wanted));
+
+    if (!lmtext_sort_fits(rows, sizeof(lmtext_found)))
         lmtext_sort_begin(&search->sort);
     search_all(search);
     if (search->sort.state != NULL)
@@ -321,7 +347,8 @@ run_round(lmtext_search *search)
 {
     search->effort.rounds++;
     search->final =
-        search->exact || search->query == NULL || (double)search->rerank * 2 >= search->rows ||
+        search->exact || search->wanted != NULL || search->query == NULL ||
+        (double)search->rerank * 2 >= search->rows ||
         (search->seen != NULL &&
          !lmtext_sort_fits(search->rerank, sizeof(lmtext_found) + 2 * sizeof(seen_item)));
     if (search->final)

@@ -5,6 +5,7 @@
 #define LMTEXT_SEARCH_H
 
 #include "pg/am/index.h"
+#include "pg/am/place_set.h"
 
 /* What a search has looked at. */
 typedef struct lmtext_effort {
@@ -45,9 +46,10 @@ void lmtext_sort_end(lmtext_sort *sort);
 typedef struct lmtext_search {
     lmtext_store *store; /* of a width */
     MemoryContext memory;
-    bool strict; /* a row that is found too late is left out */
-    bool exact;  /* look at all rows at once */
-    int most;    /* rows that are decided on before it ends; 0: no limit */
+    bool strict;              /* a row that is found too late is left out */
+    bool exact;               /* look at all rows at once */
+    lmtext_place_set *wanted; /* only at rows of these places, all at once; NULL: at all */
+    int most;                 /* rows that are decided on before it ends; 0: no limit */
 
     lmtext_call call;
     lm_query *query;        /* NULL: all distances are null, and rows come in any order */
@@ -77,6 +79,21 @@ void lmtext_search_end(lmtext_search *search);
 /* Of a scan so far, its rescans too. */
 struct IndexScanDescData;
 lmtext_effort lmtext_scan_effort(const struct IndexScanDescData *scan);
+
+/* ---- scan.c: a scan of some places ---- */
+
+/* Where a scan looks, asked for when it begins, and at each rescan. */
+typedef struct lmtext_place_source {
+    TIDBitmap *(*bitmap)(void *argument);
+    void *argument;
+    bool rest; /* rows of these places that are not in the index are returned, last */
+} lmtext_place_source;
+/* How many rows of an index are compared with places while one row's text is looked up. */
+#define LMTEXT_PLACES_A_TEXT 800
+/* A scan that has not begun returns the rows of these places, by their int8 vectors. */
+void lmtext_scan_at_places(const struct IndexScanDescData *scan, const lmtext_place_source *source);
+/* The places of a scan that has begun, or NULL. */
+const lmtext_place_set *lmtext_scan_places(const struct IndexScanDescData *scan);
 
 /* ---- effort.c ---- */
 

@@ -109,6 +109,8 @@ reads_volatile(Plan *plan)
         return is_volatile(((SubqueryScan *)plan)->subplan);
     if (IsA(plan, Append))
         return any_volatile(((Append *)plan)->appendplans);
+    if (IsA(plan, CustomScan))
+        return any_volatile(((CustomScan *)plan)->custom_plans);
     return IsA(plan, MergeAppend) && any_volatile(((MergeAppend *)plan)->mergeplans);
 }
 
