@@ -33,7 +33,8 @@ from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, 
 from transformers import masking_utils
 from transformers.configuration_utils import PreTrainedConfig
 
-import jina_bert  # beside this file
+import gte_new  # beside this file
+import jina_bert
 
 # As the library numbers the folders that `written` makes it write.
 MODULE_TABLES = ("2_Dense", "3_LayerNorm", "4_Dropout", "5_Normalize")
@@ -180,8 +181,11 @@ def library_keys(model):
             source = importlib.import_module(getattr(transformers, name + "Model").__module__)
             keys[family] |= set(config.to_dict()) \
                 | {each for each in attributes_read(source, "config") if each in vars(config)}
-    # The library has no such class; its authors' settings are those of the reference for golden models.
+    # The library has no such classes; their authors' settings are those of the references for golden models.
     keys["jina_bert"] = common | set(jina_bert.JinaBertConfig().to_dict()) | {"auto_map"}
+    published = gte_new.GteNewConfig().to_dict() | {"architectures": ["GteModel"]}
+    gte_new.as_published(published)
+    keys["gte_new"] = common | set(published)
     keys["bert"] |= keys.pop("config.json")
     return keys
 

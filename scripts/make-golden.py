@@ -25,7 +25,8 @@ import tokenizers
 import torch
 import transformers
 
-import jina_bert  # beside this file
+import gte_new  # beside this file
+import jina_bert
 
 PINNED = {
     sentence_transformers: "6.2.0",
@@ -566,6 +567,17 @@ FOLDERS = {
                       intermediate_size=7, st=6, pooling="mean", normalize=True),
     "jina_bert-heads3": dict(seed=561, family="JinaBert", hidden_size=24, num_attention_heads=3, num_hidden_layers=2,
                              intermediate_size=9, feed_forward_type="reglu", layer_norm_eps=1e-3),
+    # GTE under its authors' names (gte_new.py), positions stretched or not.
+    "gte_new": dict(seed=610, family="GteNew", naming="gte", hidden_size=36, num_attention_heads=3, num_hidden_layers=2,
+                    intermediate_size=7, type_vocab_size=0, st=6, pooling="cls", normalize=True,
+                    rope_parameters={"rope_type": "ntk", "rope_theta": 20000.0, "factor": 8.0}),
+    "gte_new-mask": dict(seed=611, family="GteNew", naming="gte", head="MaskedLM", hidden_size=20,
+                         num_attention_heads=5, num_hidden_layers=1, intermediate_size=9, type_vocab_size=1,
+                         rope_parameters={"rope_type": "ntk", "rope_theta": 500.0, "factor": 2.0}),
+    "gte_new-sequence": dict(seed=612, family="GteNew", naming="gte", head="SequenceClassification", hidden_size=20,
+                             num_attention_heads=2, num_hidden_layers=1, intermediate_size=9, type_vocab_size=2,
+                             id2label={0: "no", 1: "yes"},
+                             rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
     # BERT's kin with norms before, or other names.
     "roberta-data2vec": dict(seed=570, family="Data2VecText", head="SequenceClassification", hidden_size=20,
                              num_attention_heads=4, num_hidden_layers=1, intermediate_size=9,
@@ -746,7 +758,7 @@ FAMILIES = {
     "Qwen3": decoder(), "Qwen2": dict(own_tokenizer=True, **decoder()), "Llama": decoder(), "Mistral": decoder(),
     "EuroBert": dict(config=dict(mask_token_id=4, **SPECIAL_IDS), tokenizer=OBEYED),
     "JinaEmbeddingsV3": dict(tokens="roberta", config=dict(pad_token_id=1)),
-    "NomicBert": dict(config={}), "Gte": dict(config={}), "DebertaV2": dict(config={}),
+    "NomicBert": dict(config={}), "Gte": dict(config={}), "GteNew": dict(classes=gte_new, published=gte_new.as_published), "DebertaV2": dict(config={}),
     "Bert": dict(config=dict(type_vocab_size=2),
                  arguments=lambda spec: dict(add_pooling_layer=spec.get("pooler", True))),
     "JinaBert": dict(classes=jina_bert, published=jina_bert.as_published),
@@ -770,7 +782,7 @@ def make_model(spec, seed):
     classes = FAMILIES[name].get("classes", transformers)
     config = getattr(classes, name + "Config")(**config)
     if "head" in spec:
-        model = getattr(transformers, name + "For" + spec["head"])(config)
+        model = getattr(classes, name + "For" + spec["head"])(config)
     else:
         model = getattr(classes, FAMILIES[name].get("model", name + "Model"))(
             config, **FAMILIES[name].get("arguments", lambda spec: {})(spec))

@@ -198,7 +198,7 @@ SELECT folders.import('c', :'sentence', '{"modules.json": [{"idx": 0, "name": "0
 CREATE TABLE folders.newer(name text, folder text);
 INSERT INTO folders.newer SELECT f, :'source' || '/models/tiny/' || f
 FROM unnest('{modernbert,modernbert-old,deberta-v2,deberta-v2-one-way,t5,t5-st6,mt5,qwen3,qwen3-st6,qwen3-both-sides,qwen2,llama,mistral,gemma3,
-              gemma3-both-sides,eurobert,nomic_bert,nomic_bert-authors,gte,gte-authors,umt5,jina_v3,jina_v3-authors,jina_bert,jina_bert-heads3,
+              gemma3-both-sides,eurobert,nomic_bert,nomic_bert-authors,gte,gte-authors,gte_new,umt5,jina_v3,jina_v3-authors,jina_bert,jina_bert-heads3,
               mobilebert,mobilebert-st6,roberta-prelayernorm,xlm-roberta-xl,megatron-bert,rembert}'::text[]) f;
 SELECT count(lmtext.import_model(name, folder)) FROM folders.newer;
 SELECT name, family, dimensions, max_tokens FROM lmtext.models WHERE name IN (SELECT name FROM folders.newer) ORDER BY name;
@@ -241,12 +241,15 @@ SELECT folders.import('c', :'t5', '{"config.json": {"feed_forward_proj": "gated-
 SELECT folders.import('c', :'t5', '{"config.json": {"relative_attention_max_distance": 2}}');
 \set jina :source '/models/tiny/jina_v3'
 \set jina_bert :source '/models/tiny/jina_bert'
+\set gte_new :source '/models/tiny/gte_new'
 \set mobilebert :source '/models/tiny/mobilebert'
 SELECT folders.import('c', :'jina', '{"config.json": {"lora_adaptations": ["text-matching"]}}');
--- Code is refused but for the one repository whose mathematics is known.
+-- Code is refused but for the repositories whose mathematics is known.
 SELECT folders.import('c', :'jina', '{"config.json": {"auto_map": {"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"}}}');
 SELECT folders.import('c', :'jina_bert', '{"config.json": {"position_embedding_type": "absolute", "auto_map": {"AutoModel": "modeling_bert.JinaBertModel"}}}');
 SELECT folders.import('c', :'jina_bert', '{"config.json": {"feed_forward_type": "original"}}');
+SELECT folders.import('c', :'gte_new', '{"config.json": {"auto_map": {"AutoModel": "modeling.NewModel"}}}');
+SELECT folders.import('c', :'gte_new', '{"config.json": {"rope_scaling": {"type": "linear", "factor": 2}}}');
 \set jina_heads :source '/models/tiny/jina_bert-heads3'
 SELECT folders.import('c', :'jina_heads', '{"config.json": {"architectures": ["JinaBertForSequenceClassification"]}}');
 SELECT folders.import('c', :'mobilebert', '{"config.json": {"normalization_type": "layer_norm"}}');

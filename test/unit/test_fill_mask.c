@@ -32,6 +32,7 @@ static const char *const folders[] = {
     "modernbert-mask",
     "nomic_bert-mask",
     "gte-mask",
+    "gte_new-mask",
     "eurobert-mask",
     "jina_v3-mask",
     "xlm-roberta-xl-mask",

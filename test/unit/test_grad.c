@@ -340,7 +340,7 @@ set_up(fixture *f, int which)
     f->block.scale = .5f;
     bind_weights(f, layers[which].norms);
     if (f->block.turned > 0)
-        CHECK_OK(&f->ctx, lm_nn_rope_table(&f->ctx, f->block.theta, f->block.turned, LONGEST,
+        CHECK_OK(&f->ctx, lm_nn_rope_table(&f->ctx, f->block.theta, 1, f->block.turned, LONGEST,
                                            f->cosines, f->sines));
     size = lm_block_tape(&f->block, D, TOKENS, LONGEST);
     f->tape = malloc(size * sizeof *f->tape);

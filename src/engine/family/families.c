@@ -38,6 +38,7 @@
     FAMILY(eurobert)             \
     FAMILY(nomic_bert)           \
     FAMILY(gte)                  \
+    FAMILY(gte_new)              \
     FAMILY(jina_embeddings_v3)
 
 #define DECLARE(name) extern const lm_family lm_family_##name;

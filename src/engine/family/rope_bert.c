@@ -129,7 +129,8 @@ stack_of(const lm_rope_bert *c)
     block->head_dim = (size_t)c->head_dim;
     block->scale = (float)(1 / sqrt((double)c->head_dim));
     block->position = LM_POSITION_ROPE;
-    block->theta = (double)c->theta;
+    block->theta = (double)c->theta * (c->stretch > 0 ? (double)c->stretch : 1);
+    block->slower = powf(c->stretch > 0 ? c->stretch : 1, 2 / (float)c->head_dim);
     block->turned = (size_t)c->head_dim;
     block->gated = c->gated;
     return stack;

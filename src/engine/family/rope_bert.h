@@ -17,6 +17,7 @@ typedef struct lm_rope_bert {
     int32_t plain, gated;      /* the net: which one is not 0 */
     int32_t two;               /* LM_HEAD_UNNAMED */
     float eps, theta;
+    float stretch; /* of positions by GTE's authors: 1 is none; families without it have 0 */
 } lm_rope_bert;
 
 #define LM_ROPE_BERT(member) offsetof(lm_rope_bert, member)
@@ -27,13 +28,14 @@ extern const lm_weight_slot lm_rope_bert_slots[LM_ROPE_BERT_SLOTS];
 /* Heads that they have, as rows of their tables. */
 extern const lm_config_field lm_rope_bert_label_fields[2];
 extern const lm_weight_slot lm_rope_bert_sequence_slots[4], lm_rope_bert_token_slots[5];
-extern const lm_key_rule lm_rope_bert_keys[]; /* of NomicBERT and GTE */
+extern const lm_key_rule lm_rope_bert_keys[]; /* of NomicBERT */
 
 lm_status lm_rope_bert_check(lm_context *ctx, const lm_json *config, void *out);
 void lm_rope_bert_describe(const void *config, lm_encoder *encoder);
 
-#define LM_ROPE_BERT_FIELDS(vocabulary, width, depth, head_count, net, epsilon, act,             \
-                            window_default, type_default, types_least, theta_default)            \
+/* All but what is said of rotary positions. */
+#define LM_ROPE_BERT_SHAPE_FIELDS(vocabulary, width, depth, head_count, net, epsilon, act,       \
+                                  window_default, type_default, types_least)                     \
     {"vocab_size", LM_FIELD_INT, LM_ROPE_BERT(dims.vocab), vocabulary, 1, 1 << 24, .flags = 0},  \
         {"hidden_size", LM_FIELD_INT, LM_ROPE_BERT(dims.hidden), width, 1, 1 << 16, .flags = 0}, \
         {"num_hidden_layers", LM_FIELD_INT, LM_ROPE_BERT(layers), depth, 1, 1024, .flags = 0},   \
@@ -62,7 +64,14 @@ void lm_rope_bert_describe(const void *config, lm_encoder *encoder);
          act,                                                                                    \
          .words = lm_activation_words,                                                           \
          .refusal = "the activation is not supported"},                                          \
-        {"layer_norm_eps", LM_FIELD_FLOAT, LM_ROPE_BERT(eps), epsilon, 1e-20, 1, .flags = 0},    \
+    {                                                                                            \
+        "layer_norm_eps", LM_FIELD_FLOAT, LM_ROPE_BERT(eps), epsilon, 1e-20, 1, .flags = 0       \
+    }
+
+#define LM_ROPE_BERT_FIELDS(vocabulary, width, depth, head_count, net, epsilon, act,   \
+                            window_default, type_default, types_least, theta_default)  \
+    LM_ROPE_BERT_SHAPE_FIELDS(vocabulary, width, depth, head_count, net, epsilon, act, \
+                              window_default, type_default, types_least),              \
         LM_ROPE_FIELDS(LM_ROPE_BERT(theta), theta_default)
 
 #define LM_ROPE_BERT_SEQUENCE_HEAD                                                        \

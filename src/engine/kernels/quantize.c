@@ -29,7 +29,7 @@ lm_int8_scale(const float *w, size_t k)
     double squares = 0;
 
     for (size_t j = 0; j < k; j++) {
-        absmax = fmaxf(absmax, fabsf(w[j]));
+        absmax = fabsf(w[j]) > absmax ? fabsf(w[j]) : absmax;
         squares += (double)w[j] * w[j];
     }
     if (absmax < 1e-30f)
@@ -58,8 +58,8 @@ lm_int8_read(const float *x, size_t k, float *out)
     long zero;
 
     for (size_t j = 0; j < k; j++) {
-        low = fminf(low, x[j]);
-        high = fmaxf(high, x[j]);
+        low = x[j] < low ? x[j] : low;
+        high = x[j] > high ? x[j] : high;
         spoilt += x[j] * 0;
     }
     step = (high - low) / 255;

@@ -73,11 +73,11 @@ lm_status lm_nn_trigrams(lm_context *ctx, const lm_nn_embedding *args, float *ou
 
 /*
  * Angles of rotary positions 0 … positions − 1, as lm_rope takes them: pair j turns by theta^(−2 j
- * / turned) a position. Polls cancel.
+ * / turned) / slower a position. Polls cancel.
  */
-lm_status lm_nn_rope_table(lm_context *ctx, double theta, size_t turned, size_t positions,
-                           float *cosines, float *sines);
-/* The same with angles in double, as RoFormer's tables have them. */
+lm_status lm_nn_rope_table(lm_context *ctx, double theta, float slower, size_t turned,
+                           size_t positions, float *cosines, float *sines);
+/* The same, not slower, with angles in double, as RoFormer's tables have them. */
 lm_status lm_nn_exact_rope_table(lm_context *ctx, double theta, size_t turned, size_t positions,
                                  float *cosines, float *sines);
 

@@ -14,13 +14,13 @@
  * of another rounding differs by more than the model's precision.
  */
 lm_status
-lm_nn_rope_table(lm_context *ctx, double theta, size_t turned, size_t positions, float *cosines,
-                 float *sines)
+lm_nn_rope_table(lm_context *ctx, double theta, float slower, size_t turned, size_t positions,
+                 float *cosines, float *sines)
 {
     size_t half = turned / 2;
 
     for (size_t j = 0; j < half; j++)
-        cosines[j] = 1 / (float)pow(theta, (double)(2 * (float)j / (float)turned));
+        cosines[j] = 1 / (float)pow(theta, (double)(2 * (float)j / (float)turned)) / slower;
     for (size_t p = positions; p-- > 0;) { /* row 0 holds the frequencies until its turn */
         if (p % POSITIONS_PER_POLL == 0)
             LM_TRY(lm_poll(ctx));

@@ -79,6 +79,7 @@ typedef struct lm_block {
     size_t turned;
     bool interleaved;
     bool exact_angles; /* lm_nn_exact_rope_table */
+    float slower;      /* of lm_nn_rope_table; 0: not at all */
 
     int up, up_bias;     /* (F, D); gated: (2 F, D), first what is activated */
     int down, down_bias; /* (D, F) */

@@ -71,6 +71,18 @@ lm_fill_bias(const lm_stack *stack, const float *buckets, const lm_position_tabl
         lm_nn_bucket_bias(&args, tables->longest, tables->bias);
 }
 
+static lm_status
+fill_angles(lm_context *ctx, const lm_block *block, const lm_position_tables *tables, size_t kind)
+{
+    float *cosines = tables->cosines[kind], *sines = tables->sines[kind];
+
+    if (block->exact_angles)
+        return lm_nn_exact_rope_table(ctx, block->theta, block->turned, tables->longest, cosines,
+                                      sines);
+    return lm_nn_rope_table(ctx, block->theta, block->slower > 0 ? block->slower : 1, block->turned,
+                            tables->longest, cosines, sines);
+}
+
 lm_status
 lm_fill_positions(lm_context *ctx, const lm_stack *stack, const lm_nn_weights *weights,
                   const lm_position_tables *tables)
@@ -79,9 +91,7 @@ lm_fill_positions(lm_context *ctx, const lm_stack *stack, const lm_nn_weights *w
         const lm_block *block = &stack->blocks[i];
 
         if (block->position == LM_POSITION_ROPE)
-            LM_TRY((block->exact_angles ? lm_nn_exact_rope_table : lm_nn_rope_table)(
-                ctx, block->theta, block->turned, tables->longest, tables->cosines[i],
-                tables->sines[i]));
+            LM_TRY(fill_angles(ctx, block, tables, i));
     }
     if (stack->linear_bias && tables->longest > 0)
         lm_nn_linear_bias(stack->blocks[0].heads, tables->longest, tables->bias);

@@ -16,6 +16,9 @@
 /* Rows that are collected from at a time. */
 #define PASS_ROWS ((size_t)512)
 
+/* What stands beside the diagonal counts by rows / (rows + SHRINKAGE · columns). */
+#define SHRINKAGE 0.75
+
 typedef struct collector {
     lm_quant *quant;
     float *rows; /* (PASS_ROWS, K) of the widest matrix */
@@ -46,10 +49,10 @@ collect_inputs(lm_quant_matrix *matrix, const lm_gemm *args)
         const float *x = args->a + i * args->lda;
 
         for (size_t j = 0; j < matrix->k; j++) {
-            float size = fabsf(x[j]);
+            double square = (double)x[j] * x[j], fourth = square * square;
 
             matrix->sum[j] += x[j];
-            matrix->absmax[j] = size > matrix->absmax[j] ? size : matrix->absmax[j];
+            matrix->eighths[j] += fourth * fourth;
         }
     }
 }
@@ -108,13 +111,14 @@ collect_gram(const collector *c, lm_quant_matrix *matrix, const lm_gemm *args)
 
 /*
  * Of the matrix' rows the mean is subtracted: a correction of the bias removes the mean of an
- * error, so what counts is how it varies.
+ * error, so what counts is how it varies. How columns go together is known the less the fewer rows
+ * there are for each (Ledoit and Wolf 2004), so what stands beside the diagonal is drawn to 0.
  */
 lm_status
 lm_calibrate_finish(lm_context *ctx, lm_quant_matrix *matrix)
 {
     const size_t k = matrix->k;
-    const double rows = (double)matrix->rows;
+    const double rows = (double)matrix->rows, known = rows / (rows + SHRINKAGE * (double)k);
 
     for (size_t j = 0; j < k; j++)
         matrix->centre[j] = (float)(matrix->sum[j] / rows - matrix->centre[j]);
@@ -123,8 +127,8 @@ lm_calibrate_finish(lm_context *ctx, lm_quant_matrix *matrix)
         for (size_t j = 0; j <= i; j++) {
             double moved = rows * matrix->centre[i] * matrix->centre[j];
 
-            matrix->gram[i * k + j] = (float)(matrix->gram[i * k + j] - moved);
-            matrix->gram[j * k + i] = matrix->gram[i * k + j];
+            moved = (matrix->gram[i * k + j] - moved) * (i == j ? 1 : known);
+            matrix->gram[i * k + j] = matrix->gram[j * k + i] = (float)moved;
         }
     }
     return LM_OK;

@@ -13,7 +13,7 @@
 #include "base/sort.h"
 #include "kernels/kernels.h"
 
-#define BLOCK ((size_t)64)
+#define BLOCK ((size_t)32)
 
 /* Added to the diagonal, as a part of its mean: inputs that were not seen are not impossible. */
 #define DAMPING 0.01

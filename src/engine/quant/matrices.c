@@ -41,12 +41,12 @@ make_matrix(lm_quant *quant, const lm_weight_target *target, size_t index, lm_qu
         .smooth_scale = lm_arena_array(&quant->arena, target->width, sizeof(float)),
         .bias_correction = lm_arena_zero(&quant->arena, target->rows * sizeof(float)),
         .sum = lm_arena_zero(&quant->arena, target->width * sizeof(double)),
-        .absmax = lm_arena_zero(&quant->arena, target->width * sizeof(float)),
+        .eighths = lm_arena_zero(&quant->arena, target->width * sizeof(double)),
         .centre = lm_arena_array(&quant->arena, target->width, sizeof(float)),
         .sample_step = 1,
     };
     if (!matrix->scales || !matrix->smooth_scale || !matrix->bias_correction || !matrix->sum ||
-        !matrix->absmax || !matrix->centre)
+        !matrix->eighths || !matrix->centre)
         return LM_NO_MEMORY;
     for (size_t i = 0; i < matrix->k; i++)
         matrix->smooth_scale[i] = 1;

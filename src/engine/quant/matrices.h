@@ -23,8 +23,8 @@ typedef struct lm_quant_matrix {
 
     /* What lm_calibrate_pass found, where `gram` is not NULL. */
     uint64_t rows;
-    double *sum;   /* (K): of x */
-    float *absmax; /* (K): greatest |x| */
+    double *sum;     /* (K): of x */
+    double *eighths; /* (K): of x⁸ */
     float *gram; /* (K, K): sum of (x − mean)(x − mean)ᵀ; until finished, about `centre`, its
                     lower half */
     float *centre; /* (K) */

@@ -77,24 +77,51 @@ greatest(const float *x, size_t count)
 }
 
 /*
- * SmoothQuant (Xiao et al. 2022) at ½: inputs and weights of a column get one size. `sizes` has
- * room for a row.
+ * The size of each column: of inputs the eighth root of the mean of x⁸, which a rare great one
+ * moves less than it would their greatest.
+ */
+static void
+measure_inputs(const lm_quant_matrix *matrix, float *sizes)
+{
+    for (size_t j = 0; j < matrix->k; j++)
+        sizes[j] = (float)sqrt(sqrt(sqrt(matrix->eighths[j] / (double)matrix->rows)));
+}
+
+/* Of weights the greatest; where that stands out of the root of the mean square, less. */
+static void
+measure_weights(const lm_quant_matrix *matrix, const float *values, float *sizes, float *squares)
+{
+    size_t k = matrix->k;
+
+    memset(sizes, 0, k * sizeof *sizes);
+    memset(squares, 0, k * sizeof *squares);
+    for (size_t i = 0; i < matrix->n; i++, values += k)
+        for (size_t j = 0; j < k; j++) {
+            sizes[j] = fabsf(values[j]) > sizes[j] ? fabsf(values[j]) : sizes[j];
+            squares[j] += values[j] * values[j];
+        }
+    for (size_t j = 0; j < k; j++)
+        sizes[j] = sqrtf(sizes[j] * sqrtf(sizes[j] * sqrtf(squares[j] / (float)matrix->n)));
+}
+
+/*
+ * SmoothQuant (Xiao et al. 2022) at ½, with other sizes: inputs and weights of a column get one.
+ * `sizes` has room for two rows.
  */
 static void
 choose_smooth_scales(lm_quant_matrix *matrix, const float *values, float *sizes)
 {
     size_t k = matrix->k;
-    float input = greatest(matrix->absmax, k) * LEAST, weight;
+    float *inputs = sizes + k, input, weight;
 
-    memset(sizes, 0, k * sizeof *sizes);
-    for (size_t i = 0; i < matrix->n; i++, values += k)
-        for (size_t j = 0; j < k; j++)
-            sizes[j] = fabsf(values[j]) > sizes[j] ? fabsf(values[j]) : sizes[j];
+    measure_weights(matrix, values, sizes, inputs);
+    measure_inputs(matrix, inputs);
     weight = greatest(sizes, k) * LEAST;
+    input = greatest(inputs, k) * LEAST;
     if (!(input > 0 && input < FLT_MAX && weight > 0))
         return;
     for (size_t j = 0; j < k; j++)
-        matrix->smooth_scale[j] = sqrtf(fmaxf(sizes[j], weight) / fmaxf(matrix->absmax[j], input));
+        matrix->smooth_scale[j] = sqrtf(fmaxf(sizes[j], weight) / fmaxf(inputs[j], input));
 }
 
 /* Applies smooth_scale to the weights and to the inputs' Gram matrix. */
@@ -208,7 +235,7 @@ static lm_status
 quantize_matrix(lm_quant *quant, lm_quant_matrix *matrix)
 {
     float *values = lm_alloc_array(quant->ctx, matrix->n, matrix->k * sizeof *values);
-    float *sizes = lm_alloc_array(quant->ctx, matrix->k, sizeof *sizes);
+    float *sizes = lm_alloc_array(quant->ctx, matrix->k, 2 * sizeof *sizes);
     lm_status status = LM_NO_MEMORY;
 
     if (values && sizes)
