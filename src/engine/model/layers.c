@@ -144,10 +144,10 @@ read_settings(const lm_planner *p, lm_layers_plan *plan)
 
     plan->task = task ? lm_layers_task_find(task) : NULL;
     if (!plan->task)
-        return refuse(p, "task", "classification, tagging, regression");
+        return refuse(p, "task", "classification, tagging, regression, language_model");
     plan->settings.task = plan->task->name;
     LM_TRY(read_words(p, plan));
-    return read_labels(p, &plan->settings);
+    return plan->task->language ? LM_OK : read_labels(p, &plan->settings);
 }
 
 /* ---- Words ---- */
@@ -210,12 +210,12 @@ read_net(lm_planner *p, lm_layers_plan *plan)
     const lm_net_source source = {
         checkpoint->config_file, LM_BAD_MODEL,
         table && table->rank == 2 && table->shape[0] < INT32_MAX ? (size_t)table->shape[0] : 1,
-        plan->task->by_text};
+        plan->task->by_text, plan->task->language};
 
     LM_TRY(lm_net_make(p->ctx, p->arena, lm_json_get(checkpoint->config, "layers"), &source,
                        &plan->net));
     p->plan->vocabulary = (int32_t)source.vocabulary;
-    if (plan->net.out == (size_t)plan->settings.label_count)
+    if (plan->task->language || plan->net.out == (size_t)plan->settings.label_count)
         return LM_OK;
     lm_raise(p->ctx, LM_BAD_MODEL, "the last layer does not have a number for each label");
     lm_detail_file(p->ctx, checkpoint->config_file);
@@ -282,6 +282,12 @@ describe(lm_planner *p, lm_buffer *details)
     info->scoring = plan->task->scoring;
     info->label_count = plan->settings.label_count;
     info->labels = plan->settings.labels;
+    if (plan->task->language) {
+        info->dimensions = (int)plan->net.out;
+        return lm_buffer_printf(details,
+                                "{\"layers\": %zu, \"vocabulary\": %zu, \"words\": \"%s\"}",
+                                plan->net.layer_count, plan->net.vocabulary, plan->settings.words);
+    }
     return lm_buffer_printf(details,
                             "{\"layers\": %zu, \"vocabulary\": %zu, \"words\": \"%s\", "
                             "\"labels\": %d, \"scores\": \"%s\"}",

@@ -16,13 +16,6 @@ packed_size(const lm_net_store *store, const lm_net_param *param)
     return param->product ? product->packed_size(param->rows, param->columns) : 0;
 }
 
-/* An embedding may be said to stay as it is. */
-static bool
-trains(const lm_net *net, size_t param)
-{
-    return param > 0 || net->layers[0].options.trainable;
-}
-
 /* memory NULL: the size alone. */
 static size_t
 lay(lm_net_store *store, char *memory)
@@ -46,7 +39,7 @@ lay(lm_net_store *store, char *memory)
                                       .value = (float *)(void *)(memory + value),
                                       .grad = (float *)(void *)(memory + grad),
                                       .decay = param->rank > 1,
-                                      .rate = trains(net, i) ? 1 : 0};
+                                      .rate = param->frozen ? 0 : 1};
         store->values[i] = store->params[i].value;
         store->grads[i] = store->params[i].grad;
         store->packed[i] = packed > 0 ? memory + at : NULL;

@@ -511,19 +511,23 @@ run_layers(const lm_batcher *b, const float **hidden)
                           .longest = b->longest,
                           .ids = session->ids,
                           .offsets = session->offsets};
+    const size_t mixed = b->mix ? lm_align_up(b->tokens * layers->net.out * sizeof(float)) : 0;
     size_t bytes = 0;
+    char *at;
 
     LM_TRY(lm_net_room(b->ctx, &layers->net, &batch, &bytes));
-    if (lm_add_overflows(bytes, order + steps + LM_ALIGNMENT, &bytes))
+    if (lm_add_overflows(bytes, order + steps + mixed + LM_ALIGNMENT, &bytes))
         return lm_raise(b->ctx, LM_TOO_LARGE, "the texts have too many tokens");
     LM_TRY(grow_workspace(b, bytes));
-    {
-        char *at = (char *)lm_align_up((uintptr_t)session->workspace);
-
-        lm_net_order(&batch, (size_t *)(void *)at, (size_t *)(void *)(at + order));
-        return lm_net_forward(b->ctx, &layers->net, &layers->weights, &batch, at + order + steps,
-                              hidden);
-    }
+    at = (char *)lm_align_up((uintptr_t)session->workspace);
+    lm_net_order(&batch, (size_t *)(void *)at, (size_t *)(void *)(at + order));
+    at += order + steps;
+    LM_TRY(lm_net_forward(b->ctx, &layers->net, &layers->weights, &batch, at + mixed, hidden));
+    if (!b->mix)
+        return LM_OK;
+    *hidden = (const float *)(void *)at;
+    return lm_net_mix(b->ctx, &layers->net, &layers->weights, &batch, at + mixed, b->mix,
+                      (float *)(void *)at);
 }
 
 /* Over the batch in the session's arrays. */

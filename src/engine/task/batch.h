@@ -27,7 +27,8 @@ typedef struct lm_batcher {
     const lm_model *model; /* whose encoder runs */
     int layers;            /* that run */
     lm_batch_rows rows;
-    const float *mix; /* weights of the layers that are added up, as lm_batch has it; or NULL */
+    const float *mix; /* weights of the layers that are added up, as lm_batch has it, or of a
+                         language model of layers as lm_net_mix has it; or NULL */
     bool ranges;      /* the session's ranges are wanted */
     bool words;       /* and where words begin; of pairs only */
     lm_on_long on_long;

@@ -212,6 +212,8 @@ add_text_row(lm_layers_data *data, const lm_train_rows *rows, size_t i)
     if (!kept)
         return LM_OK;
     LM_TRY(lm_augmented_add(&data->augmented, rows->texts[0][i]));
+    if (data->task->language)
+        return LM_OK;
     if (data->task->scoring == LM_SCORING_RAW) {
         const float target = (float)rows->numbers[1][i];
 
@@ -243,7 +245,8 @@ lm_layers_data_add(lm_layers_data *data, const lm_train_rows *rows)
         LM_TRY(start_vocabulary(data));
     for (size_t i = 0; i < rows->count; i++) {
         LM_TRY(lm_poll(data->ctx));
-        LM_TRY(data->task->by_text ? add_text_row(data, rows, i) : add_words_row(data, rows, i));
+        LM_TRY(lm_layers_have_tags(data) ? add_words_row(data, rows, i)
+                                         : add_text_row(data, rows, i));
     }
     return LM_OK;
 }
@@ -288,13 +291,13 @@ cut_rows(lm_layers_data *data, const int32_t *ids)
         start = offsets[row + 1];
         for (size_t i = 0; i < kept; i++) {
             tokens[at + i] = ids ? ids[tokens[first + i]] : tokens[first + i];
-            if (!data->task->by_text)
+            if (lm_layers_have_tags(data))
                 data->labels.y[at + i] = data->labels.y[first + i];
         }
         at += kept;
         offsets[row + 1] = at;
     }
-    if (!data->task->by_text)
+    if (lm_layers_have_tags(data))
         data->labels.rows = at;
     return LM_OK;
 }

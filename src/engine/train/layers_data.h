@@ -60,6 +60,13 @@ lm_status lm_layers_data_number(lm_layers_data *data, lm_buffer *vocab, size_t *
 lm_status lm_layers_data_vary(lm_layers_data *data, uint64_t epoch, const size_t *rows,
                               size_t count);
 
+/* Whether rows have a target for each token. */
+static inline bool
+lm_layers_have_tags(const lm_layers_data *data)
+{
+    return !data->task->by_text && !data->task->language;
+}
+
 static inline const int32_t *
 lm_layers_ids(const lm_layers_data *data, size_t row, size_t *count)
 {

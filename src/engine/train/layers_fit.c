@@ -10,6 +10,7 @@
 
 #include "base/size.h"
 #include "net/crf.h"
+#include "net/softmax.h"
 
 static lm_buffer *
 buffer_of(lm_layers_fit *fit, int i)
@@ -50,6 +51,8 @@ add_targets(lm_layers_fit *fit, size_t row, size_t count)
     const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
     const bool by_text = fit->data->task->by_text;
 
+    if (fit->net->softmax)
+        return LM_OK;
     if (is_regression(fit))
         return lm_buffer_append(&fit->values, fit->data->targets.data + row * sizeof(float),
                                 sizeof(float));
@@ -137,12 +140,40 @@ crf_loss(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, double
     return LM_OK;
 }
 
+/* Of one direction of a language model. */
+static lm_status
+way_loss(lm_layers_fit *fit, const lm_net_batch *batch, size_t way, const float *out, double weight,
+         double *loss, float *dout)
+{
+    const lm_net_weights weights = lm_net_store_weights(fit->store);
+    const lm_net_grads grads = lm_net_store_grads(fit->store);
+    lm_words_softmax softmax = lm_net_softmax(fit->net, &weights, dout ? &grads : NULL);
+
+    softmax.loss = &fit->loss;
+    LM_TRY(make_room(&fit->values, lm_words_room(&softmax) * sizeof(float)));
+    return lm_words_loss(fit->ctx, &softmax, batch, way, out, weight,
+                         (float *)(void *)fit->values.data, loss, dout);
+}
+
+static lm_status
+words_loss(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, double weight,
+           double *loss, float *dout)
+{
+    if (dout)
+        memset(dout, 0, batch->tokens * fit->net->out * sizeof *dout);
+    for (size_t way = 0; way < lm_layers_ways(fit->net); way++)
+        LM_TRY(way_loss(fit, batch, way, out, weight, loss, dout));
+    return LM_OK;
+}
+
 static lm_status
 loss_of(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, double weight,
         double *loss, float *dout)
 {
     const size_t rows = fit->net->by_text ? batch->texts : batch->tokens;
 
+    if (fit->net->softmax)
+        return words_loss(fit, batch, out, weight, loss, dout);
     if (fit->net->crf)
         return crf_loss(fit, batch, out, weight, loss, dout);
     if (is_regression(fit)) {
@@ -181,6 +212,18 @@ touch(void *self, const size_t *rows, size_t count)
     return lm_poll(fit->ctx);
 }
 
+/* A word has a term in each direction. */
+static double
+words_of(const lm_layers_fit *fit, const size_t *rows, size_t count)
+{
+    const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
+    size_t words = 0;
+
+    for (size_t i = 0; i < count; i++)
+        words += offsets[rows[i] + 1] - offsets[rows[i]];
+    return (double)words;
+}
+
 /* As torch's mean and pytorch-crf's: of texts, of tokens, or of their classes' weights. */
 static lm_status
 weight_of(void *self, const size_t *rows, size_t count, double *weight)
@@ -189,8 +232,8 @@ weight_of(void *self, const size_t *rows, size_t count, double *weight)
     const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
     const bool by_text = fit->data->task->by_text;
 
-    *weight = 0;
-    for (size_t i = 0; i < count; i++)
+    *weight = fit->net->softmax ? words_of(fit, rows, count) * (double)lm_layers_ways(fit->net) : 0;
+    for (size_t i = 0; !fit->net->softmax && i < count; i++)
         *weight += fit->net->crf || is_regression(fit)
                        ? 1
                        : lm_cross_entropy_weight(
@@ -307,6 +350,30 @@ count_right(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, siz
     return status;
 }
 
+/* Of the forward direction: the mean logarithm of a word's probability, and its perplexity. */
+static lm_status
+measure_words(lm_layers_fit *fit, const size_t *rows, size_t count, lm_measures *measures)
+{
+    const double words = words_of(fit, rows, count), ways = (double)lm_layers_ways(fit->net);
+    double forward = 0;
+
+    for (size_t first = 0; first < count; first += MEASURED) {
+        const size_t some = count - first < MEASURED ? count - first : MEASURED;
+        lm_net_batch batch;
+        const float *out;
+
+        LM_TRY(make_batch(fit, rows + first, some, &batch));
+        LM_TRY(run_forward(fit, &batch, &out));
+        LM_TRY(way_loss(fit, &batch, 0, out, words, &forward, NULL));
+        for (size_t way = 1; way < lm_layers_ways(fit->net); way++)
+            LM_TRY(way_loss(fit, &batch, way, out, words * ways, &measures->loss, NULL));
+    }
+    measures->loss += forward / ways;
+    lm_measures_add(measures, "log_probability", -forward);
+    lm_measures_add(measures, "perplexity", exp(forward));
+    return LM_OK;
+}
+
 static lm_status
 measure_rows(lm_layers_fit *fit, const size_t *rows, size_t count, lm_measures *measures)
 {
@@ -336,6 +403,8 @@ measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
     lm_layers_fit *fit = self;
     lm_status status = LM_OK;
 
+    if (fit->net->softmax)
+        return measure_words(fit, rows, count, measures);
     if (!fit->net->by_text)
         status = lm_entities_create(fit->ctx, NULL, &fit->entities);
     if (status == LM_OK)
