@@ -421,6 +421,9 @@ read_base(void *training, const lm_train_base *base)
         return read_vectors(t, base);
     if (!layers)
         return refuse_base(t, base, "the base is no net of layers, and has no vectors of words");
+    if (layers->net.softmax && !t->data.task->language)
+        return refuse(t->ctx, "layers",
+                      "an array that begins with elmo, where the base is a language model");
     if (strcmp(layers->task, t->data.task->name) != 0)
         return refuse_base(t, base, "the base is a net for another task");
     if (t->layers || t->options.vocabulary)
