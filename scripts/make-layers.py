@@ -88,6 +88,36 @@ class Stacked(nn.Module):
         return [p for ways in self.ways for way in ways for p in way.parameters()] + list(self.mix or [])
 
 
+class Characters(nn.Module):
+    """A word by its bytes between two marks: convolutions without padding of each width, their greatest, and a function behind it.
+    A word shorter than a window has zeros behind it."""
+
+    def __init__(self, size, filters, kernel, activation):
+        super().__init__()
+        self.table = nn.Embedding(258, size)
+        self.convs = nn.ModuleList([nn.Conv1d(size, filters, width) for width in range(1, kernel + 1)])
+        self.activation = activation
+
+    def forward(self, ids):
+        return torch.stack([self.word(spell(int(i))) for i in ids])
+
+    def word(self, letters):
+        x = self.table(torch.tensor([256, *letters[:48], 257])).T[None]
+        greatest = []
+        for conv in self.convs:
+            short = max(0, conv.kernel_size[0] - x.shape[2])
+            greatest.append(conv(nn.functional.pad(x, (0, short)))[0].max(1).values)
+        return ACTS[self.activation](torch.cat(greatest))
+
+    def ours(self):
+        return list(self.parameters())
+
+
+def spell(word):
+    """The bytes of a word by its number."""
+    return [97 + (7 * word + 3 * i) % 26 for i in range(word % 5 + (60 if word == 8 else 1))]
+
+
 class Keras(nn.Module):
     """LSTM and GRU by the formulas of Keras' documentation: kernels stand the other way round, gates are
     i f c o and z r h, and only the GRU has a second bias, that of the states, where reset_after is true."""
@@ -202,12 +232,15 @@ def build(description, by_text):
     last = max((i for i, layer in enumerate(description) if not {"linear", "layer_norm"} & set(layer)), default=0)
     for place, layer in enumerate(description):
         key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first", "keras_order", "reset_after",
-                                                "separate", "residual", "mix"))
+                                                "separate", "residual", "mix", "filters"))
         value = layer[key]
         plain = key[2:] if key.startswith("bi") else key
         act = "none"
         if key == "embedding":
             module, width = nn.Embedding(width, value), value
+        elif key == "characters":
+            module = Characters(value, layer["filters"], layer.get("kernel", 3), layer.get("activation", "tanh"))
+            width = layer["filters"] * layer.get("kernel", 3)
         elif layer.get("keras_order"):
             both = key != plain
             module, width = Keras(plain, value, both, layer.get("biases", 2), width, layer.get("reset_after", True)), value * (2 if both else 1)
@@ -295,6 +328,9 @@ def cases():
                              (3, "birnn", {"separate": True, "mix": True}), (3, "bilstm", {"separate": True, "residual": True, "mix": True})):
         tokens.append([{"embedding": width}, {key: 3, "layers": 2, **more}])
     tokens.append([{"embedding": 3}, {"bilstm": 3, "layers": 3, "separate": True, "mix": True}, {"bigru": 3}, {"linear": 2}])
+    for more in ({"kernel": 1}, {"kernel": 3}, {"kernel": 4, "activation": "relu"}):
+        tokens.append([{"characters": 3, "filters": 2, **more}])
+    tokens.append([{"characters": 3, "filters": 1, "kernel": 3}, {"bilstm": 3, "layers": 2, "separate": True, "mix": True}])
     texts = []
     for pool in ("mean", "max", "first", "last", "final", "attention"):
         texts.append([{"embedding": 4}, {"bilstm": 3}, {"pool": pool}, {"linear": 3}])

@@ -127,6 +127,8 @@ def linear(place, out, width):
 NETS = {
     "language": ("language_model", [{"bilstm": 4, "separate": True, "residual": True}],
                  [*recurrent(1, 4, 4, 4, True), ("2.weight", [5, 4]), ("2.bias", [5]), ("2.start", [2, 4])]),
+    "characters": ("language_model", [{"lstm": 2}],
+                   [*recurrent(1, 4, 2, 4, False), ("2.weight", [5, 2]), ("2.bias", [5]), ("2.start", [1, 2])]),
     "elmo": ("tagging", [{"bilstm": 4, "separate": True, "mix": True, "trainable": False}, {"linear": 2}],
              [*recurrent(1, 4, 4, 4, True), ("1.mix.weight", [2]), ("1.mix.gamma", [1]), *linear(2, 2, 8)]),
     "bilstm": ("classification", [{"bilstm": 3, "dropout": 0.5}, {"linear": 2}],
@@ -155,7 +157,12 @@ def seeds_of_nets():
         if task == "language_model":
             del config["labels"]
         header, end = {}, 0
-        for tensor, shape in [("0.weight", [len(words), 4]), *params]:
+        first = [("0.weight", [len(words), 4])]
+        if name == "characters":
+            config["layers"][0] = {"characters": 3, "filters": 2, "kernel": 2}
+            first = [("0.embedding.weight", [258, 3]), ("0.conv1.weight", [2, 3, 1]), ("0.conv1.bias", [2]),
+                     ("0.conv2.weight", [2, 3, 2]), ("0.conv2.bias", [2])]
+        for tensor, shape in [*first, *params]:
             size = 4 * math.prod(shape)
             header[tensor] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
             end += size

@@ -5,6 +5,7 @@
 #include "method.h"
 #include "model/layers.h"
 #include "task/language_model.h"
+#include "task/pair.h"
 #include "task/tag.h"
 #include "task/word_states.h"
 
@@ -13,6 +14,8 @@ enum { ROWS = 60, WORDS = 5 };
 #define SPEAKER                                                                              \
     "[{\"embedding\": 6}, {\"bilstm\": 6, \"layers\": 2, \"separate\": true, \"residual\": " \
     "true}, {\"dropout\": 0.1}]"
+#define SPELLER \
+    "[{\"characters\": 6, \"filters\": 3, \"kernel\": 2}, {\"bilstm\": 6, \"separate\": true}]"
 #define TAGGER "[{\"elmo\": true}, {\"bigru\": 4}, {\"linear\": 3}, {\"crf\": true}]"
 
 /* ---- Rows ---- */
@@ -208,8 +211,8 @@ speaks(void)
 static void
 adds_up(void)
 {
-    static const char *const words[] = {"the",   "a",    "cat",  "dog",   "bird",
-                                        "tree",  "sees", "hears", "other", "<pad>"};
+    static const char *const words[] = {"the",  "a",    "cat",   "dog",   "bird",
+                                        "tree", "sees", "hears", "other", "<pad>"};
     lm_context ctx;
     double sum = 0, before;
     trained t;
@@ -240,8 +243,7 @@ long_texts(void)
     lm_context_init(&ctx);
     open_trained(&ctx, &t, "language_model", SPEAKER, 1, NULL);
     CHECK_OK(&ctx, lm_model_set_window(&ctx, &t.loaded.model, 5));
-    CHECK_OK(&ctx,
-             lm_log_probability(&ctx, t.session, &t.loaded.model, &text, 1, &out, &counts));
+    CHECK_OK(&ctx, lm_log_probability(&ctx, t.session, &t.loaded.model, &text, 1, &out, &counts));
     CHECK_EQ_INT(counts.texts, 1);
     CHECK_EQ_INT(counts.tokens, 7);
     CHECK_NEAR(out, log_p(&ctx, &t, "the cat sees a tree") + log_p(&ctx, &t, "the dog"), 1e-9);
@@ -328,12 +330,11 @@ refused_vectors(void)
 
     lm_context_init(&ctx);
     open_trained(&ctx, &t, "language_model", "[{\"embedding\": 4}, {\"lstm\": 6}]", 0, NULL);
-    CHECK_OK(&ctx,
-             lm_hidden_states(&ctx, t.session, &t.loaded.model, text, -1, &hidden, &tokens));
+    CHECK_OK(&ctx, lm_hidden_states(&ctx, t.session, &t.loaded.model, text, -1, &hidden, &tokens));
     for (int i = 1; i < 3; i++) {
-        CHECK_EQ_INT(lm_hidden_states(&ctx, t.session, &t.loaded.model, text, layers[i], &hidden,
-                                      &tokens),
-                     LM_BAD_ARGUMENT);
+        CHECK_EQ_INT(
+            lm_hidden_states(&ctx, t.session, &t.loaded.model, text, layers[i], &hidden, &tokens),
+            LM_BAD_ARGUMENT);
         CHECK_STR(ctx.error.allowed, "1 to 1, or -1");
     }
     CHECK_OK(&ctx, lm_model_set_window(&ctx, &t.loaded.model, 2));
@@ -462,6 +463,132 @@ goes_on(void)
     close_trained(&ctx, &base);
 }
 
+/* ---- Characters ---- */
+
+/* Words that no vocabulary has are told apart by their characters, whatever stands before them in a
+ * batch; of a long word its beginning counts. */
+static void
+spelled(void)
+{
+    static const char *words[] = {"the zebra sees", "é zebu", "zebu",
+                                  "zebra zebra zebra zebra zebra"};
+    kept_vectors one, all;
+    lm_text texts[4], lists[2];
+    char longer[2][256] = {"", ""};
+    lm_context ctx;
+    trained t, tagger, more;
+    size_t tags;
+
+    lm_context_init(&ctx);
+    open_trained(&ctx, &t, "language_model", SPELLER, 12, NULL);
+    for (size_t i = 0; i < 4; i++)
+        texts[i] = text_of(words[i]);
+    all = vectors_of(&ctx, &t, texts, 4);
+    CHECK_EQ_INT(all.tokens, 11);
+    one = vectors_of(&ctx, &t, texts + 2, 1);
+    CHECK(memcmp(one.values, all.values + 5 * 12, 12 * sizeof *one.values) == 0);
+    CHECK(memcmp(all.values + 12, all.values + 4 * 12, 12 * sizeof *one.values) != 0);
+    memset(longer[0], 'x', 200);
+    memset(longer[1], 'x', 199);
+    for (int i = 0; i < 2; i++)
+        lists[i] = text_of(longer[i]);
+    all = vectors_of(&ctx, &t, lists, 2);
+    CHECK(memcmp(all.values, all.values + 12, 12 * sizeof *all.values) == 0);
+    CHECK(log_p(&ctx, &t, "the cat sees a tree") > log_p(&ctx, &t, "tree a sees cat the") + 3);
+    open_trained(&ctx, &tagger, "tagging", TAGGER, 12, &t.base);
+    CHECK_NEAR(right_tags(&ctx, &tagger, &tags), 1, 0);
+    open_trained(&ctx, &more, "tagging", NULL, 1, &tagger.base);
+    CHECK_NEAR(right_tags(&ctx, &more, &tags), 1, 0);
+    for (size_t p = 0; p < 5; p++)
+        CHECK(is_kept(&ctx, &t, &more, p));
+    close_trained(&ctx, &more);
+    close_trained(&ctx, &tagger);
+    open_trained(&ctx, &more, "language_model", NULL, 1, &t.base);
+    CHECK(!is_kept(&ctx, &t, &more, 0));
+    close_trained(&ctx, &more);
+    close_trained(&ctx, &t);
+}
+
+/* A long text comes in windows, each with the letters of its own words. */
+static void
+spelled_windows(void)
+{
+    lm_context ctx;
+    double whole;
+    trained t;
+
+    lm_context_init(&ctx);
+    open_trained(&ctx, &t, "language_model", SPELLER, 1, NULL);
+    CHECK_OK(&ctx, lm_model_set_window(&ctx, &t.loaded.model, 2));
+    whole = log_p(&ctx, &t, "the càt sees zebras é");
+    CHECK_NEAR(whole,
+               log_p(&ctx, &t, "the càt") + log_p(&ctx, &t, "sees zebras") + log_p(&ctx, &t, "é"),
+               1e-9);
+    close_trained(&ctx, &t);
+}
+
+/* Pairs have no letters; options that would change them are refused. */
+static void
+refused_letters(void)
+{
+    static const char layers[] = "[{\"characters\": 3, \"filters\": 2}, {\"linear\": 1}]";
+    static const char *const options[][3] = {
+        {"vocabulary", "{\"lower_case\": true}", "vocabulary.lower_case"},
+        {"augment", "[\"swap\"]", "augment"},
+        {"adversarial", "{\"kind\": \"fgm\"}", "adversarial"},
+    };
+    const lm_method *method = lm_method_find("classification", "layers");
+    const lm_train_watch watch = {.report = method_report};
+    lm_text texts[] = {text_of("a"), text_of("b")}, labels[] = {text_of("x"), text_of("y")};
+    lm_train_outcome outcome;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    for (int i = 0; i < 3; i++) {
+        const lm_train_rows rows = {.count = 2, .columns = 2, .texts = {texts, labels}};
+        void *fields = options_of(method, "[{\"characters\": 3}, {\"linear\": 2}]", 1);
+        void *training = NULL;
+        lm_status status;
+
+        set(method, fields, options[i][0], &options[i][1], sizeof(char *));
+        status = method->open(&ctx, fields, 0, &training);
+        if (status == LM_OK)
+            status = method->add_rows(training, &rows);
+        if (status == LM_OK)
+            status = method->fit(training, &watch);
+        CHECK_EQ_INT(status, LM_BAD_ARGUMENT);
+        CHECK_STR(ctx.error.key, options[i][2]);
+        method->close(training);
+        free(fields);
+    }
+    {
+        const lm_method *numbers = lm_method_find("regression", "layers");
+        const double values[] = {1, 2};
+        const lm_train_rows rows = {
+            .count = 2, .columns = 2, .texts = {texts}, .numbers = {NULL, values}};
+        const lm_embed_options how = {.on_long = LM_LONG_TRUNCATE};
+        void *fields = options_of(numbers, layers, 0);
+        lm_session *session;
+        loaded_model loaded;
+        fake_source fake;
+        lm_source source;
+        float score;
+
+        CHECK_OK(&ctx, method_train(&ctx, numbers, fields, &rows, 0, 2, &outcome));
+        note_outcome(&outcome);
+        source = method_source(&outcome, &fake);
+        CHECK_OK(&ctx, loaded_open(&ctx, &source, lm_kernels_active(), &loaded));
+        CHECK_OK(&ctx, lm_session_create(&ctx, &session));
+        CHECK_OK(&ctx, lm_classify(&ctx, session, &loaded.model, texts, 1, &how, &score, NULL));
+        CHECK_EQ_INT(lm_rerank(&ctx, session, &loaded.model, texts, 1, &how, &score, NULL),
+                     LM_UNSUPPORTED);
+        lm_session_free(session);
+        loaded_close(&ctx, &loaded);
+        method_free(&outcome);
+        free(fields);
+    }
+}
+
 /* ---- Checkpoints ---- */
 
 static lm_status
@@ -546,8 +673,9 @@ refused(void)
     }
     /* a base that is no language model; a language model has no tags */
     open_trained(&ctx, &tagger, "tagging", TAGGER, 0, &base.base);
-    CHECK_EQ_INT(train(&ctx, lm_method_find("tagging", "layers"), TAGGER, 1, &tagger.base, &outcome),
-                 LM_BAD_ARGUMENT);
+    CHECK_EQ_INT(
+        train(&ctx, lm_method_find("tagging", "layers"), TAGGER, 1, &tagger.base, &outcome),
+        LM_BAD_ARGUMENT);
     CHECK_STR(ctx.error.key, "base");
     method_free(&outcome);
     CHECK_EQ_INT(lm_tag_texts(&ctx, base.session, &base.loaded.model, NULL, 0,
@@ -608,42 +736,44 @@ ask(lm_context *ctx, const lm_source *source)
 
 /* Part 0: the training of a language model, 1: that of a net on it, 2: loading and asking. */
 static lm_status
-one_life(lm_context *ctx, int part, const trained *base)
+one_life(lm_context *ctx, int part, const char *layers, const trained *base)
 {
     const lm_method *method = lm_method_find(part == 0 ? "language_model" : "tagging", "layers");
     const lm_train_watch watch = {.report = method_report};
-    void *options = options_of(method, part == 0 ? SPEAKER : TAGGER, 1);
+    void *options = options_of(method, part == 0 ? layers : TAGGER, 1);
     lm_train_outcome outcome = {.file_count = 0};
     lm_status status;
 
     if (part == 2)
         status = ask(ctx, &base->source);
     else
-        status = train_watched(ctx, method, options, part == 1 ? &base->base : NULL, 6, &watch,
+        status = train_watched(ctx, method, options, part == 1 ? &base->base : NULL, 3, &watch,
                                &outcome);
     method_free(&outcome);
     free(options);
     return status;
 }
 
+/* Of loading each seventh, since most are the tokenizer's, whose own tests take each. */
 static void
-failures(void)
+fail_all(const char *layers, int step)
 {
     lm_context good;
     trained base;
 
     lm_context_init(&good);
-    open_trained(&good, &base, "language_model", SPEAKER, 0, NULL);
-    for (int part = 0; part < 3; part++)
+    open_trained(&good, &base, "language_model", layers, 0, NULL);
+    for (int part = 0; part < 3; part += step)
         for (int polls = 0; polls < 2; polls++) {
             lm_status status = LM_NO_MEMORY;
 
-            for (int at = 1; status != LM_OK && at < 20000; at = unit_next_fault(at)) {
+            for (int at = 1; status != LM_OK && at < 20000;
+                 at = part == 2 ? at + 7 : unit_next_fault(at)) {
                 fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
                 lm_context ctx;
 
                 fake_context(&ctx, &memory);
-                status = one_life(&ctx, part, &base);
+                status = one_life(&ctx, part, layers, &base);
                 CHECK(status == LM_OK || status == (polls ? LM_CANCELLED : LM_NO_MEMORY));
                 CHECK_EQ_INT(memory.live, 0);
             }
@@ -652,18 +782,21 @@ failures(void)
     close_trained(&good, &base);
 }
 
+static void
+failures(void)
+{
+    fail_all(SPEAKER, 1);
+    fail_all(SPELLER, 2);
+}
+
 static const unit_case cases[] = {
-    {"a language model of layers speaks", speaks},
-    {"probabilities add up", adds_up},
-    {"long texts window by window", long_texts},
-    {"vectors are the mean of layers", vectors},
-    {"layers that there are not", refused_vectors},
-    {"a tagger on a language model", on_language},
-    {"trainings go on", goes_on},
-    {"a checkpoint gives the same bits", resumed},
-    {"what is refused", refused},
-    {"vectors that are not finite", not_finite},
-    {"every allocation and poll may fail", failures},
+    {"a language model of layers speaks", speaks}, {"probabilities add up", adds_up},
+    {"long texts window by window", long_texts},   {"vectors are the mean of layers", vectors},
+    {"words by their characters", spelled},        {"windows have their letters", spelled_windows},
+    {"letters that are refused", refused_letters}, {"layers that there are not", refused_vectors},
+    {"a tagger on a language model", on_language}, {"trainings go on", goes_on},
+    {"a checkpoint gives the same bits", resumed}, {"what is refused", refused},
+    {"vectors that are not finite", not_finite},   {"every allocation and poll may fail", failures},
 };
 
 UNIT_MAIN(cases)

@@ -39,7 +39,7 @@ typedef struct lm_layer_options {
     double dropout;
     char *activation, *kind;
     int64_t norm_first, trainable, keras_order, reset_after;
-    int64_t separate, residual, mix;
+    int64_t separate, residual, mix, filters;
 } lm_layer_options;
 
 typedef struct lm_layer {
@@ -61,8 +61,11 @@ typedef struct lm_net_batch {
     size_t tokens, texts, longest;
     const int32_t *ids;    /* (T), below the vocabulary's size */
     const size_t *offsets; /* (B + 1); no text is empty */
-    const uint64_t *rows;  /* (B): numbers of the texts, for noise; NULL: no training */
-    const size_t *order;   /* (B): from the longest text to the shortest */
+    /* The bytes of token t are letters[letter_ends[t]] to … [t + 1]; NULL where no layer asks. */
+    const unsigned char *letters;
+    const size_t *letter_ends; /* (T + 1) */
+    const uint64_t *rows;      /* (B): numbers of the texts, for noise; NULL: no training */
+    const size_t *order;       /* (B): from the longest text to the shortest */
     const size_t *steps; /* (longest + 1): first row of a step; all texts that have one, in order */
     bool training;       /* dropout is on */
     bool graded;         /* a backward pass follows */

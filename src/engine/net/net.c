@@ -243,9 +243,13 @@ read_layer(const reading *r, const lm_json *json, int place, lm_layer *layer)
 {
     const lm_json *value;
 
-    *layer = (lm_layer){
-        .place = place,
-        .options = {.layers = 1, .biases = 2, .kernel = 3, .trainable = 1, .reset_after = 1}};
+    *layer = (lm_layer){.place = place,
+                        .options = {.layers = 1,
+                                    .biases = 2,
+                                    .kernel = 3,
+                                    .trainable = 1,
+                                    .reset_after = 1,
+                                    .filters = 32}};
     if (json->type != LM_JSON_OBJECT)
         return refuse(r, place, NULL, json, "an object");
     value = naming_member(json, layer);
@@ -257,6 +261,12 @@ read_layer(const reading *r, const lm_json *json, int place, lm_layer *layer)
 }
 
 /* ---- All of them ---- */
+
+static bool
+is_characters(const lm_layer *layer)
+{
+    return strcmp(layer->kind->name, "characters") == 0;
+}
 
 static lm_status
 read_layers(reading *r, const lm_json *json)
@@ -273,8 +283,9 @@ read_layers(reading *r, const lm_json *json)
     item = json->as.items.first;
     for (int place = 0; item; item = item->next, place++)
         LM_TRY(read_layer(r, item, place, &r->layers[r->count++]));
-    if (strcmp(r->layers[0].kind->name, "embedding") != 0)
-        return refuse(r, 0, NULL, json->as.items.first, "an embedding, which is the first layer");
+    if (strcmp(r->layers[0].kind->name, "embedding") != 0 && !is_characters(&r->layers[0]))
+        return refuse(r, 0, NULL, json->as.items.first,
+                      "an embedding or characters, which is the first layer");
     return LM_OK;
 }
 
@@ -347,7 +358,7 @@ wrong_for_language(const reading *r, size_t i, bool *recurrent)
         return "a language model has a recurrent layer";
     return i == 0 || is_softmax(layer) || strcmp(layer->kind->name, "dropout") == 0
                ? NULL
-               : "a language model is an embedding, a recurrent layer, and dropout";
+               : "a language model is an embedding or characters, a recurrent layer, and dropout";
 }
 
 static const char *
@@ -472,6 +483,7 @@ lm_net_make(lm_context *ctx, lm_arena *arena, const lm_json *layers, const lm_ne
     imply_softmax(&r);
     LM_TRY(shape_layers(&r, net));
     net->layers = r.layers;
+    net->characters = is_characters(&r.layers[0]);
     net->layer_count = r.count;
     return list_params(&r, net);
 }

@@ -59,6 +59,9 @@ typedef struct lm_batcher {
     void *opaque;
     lm_embed_counts *counts; /* may be NULL: what was computed is added */
 
+    bool spelled;           /* the net reads words by their letters, which the session has */
+    lm_text text;           /* that is added, with its prompt */
+    lm_letter_place read;   /* how far its letters are */
     size_t tokens, windows; /* in the batch */
     size_t longest;         /* tokens of its longest window */
 } lm_batcher;

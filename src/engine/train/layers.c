@@ -373,8 +373,10 @@ read_vectors(layers_training *t, const lm_train_base *base)
 {
     const lm_json *first = t->layers ? t->layers->as.items.first : NULL;
 
-    if (!first)
-        return refuse(t->ctx, "layers", "an array of layers, where the base has vectors of words");
+    if (!first || !lm_json_get(first, "embedding"))
+        return refuse(
+            t->ctx, "layers",
+            "an array that begins with an embedding, where the base has vectors of words");
     return lm_layers_vectors_open(&t->vectors, base, lm_json_get(first, "embedding")->integer);
 }
 
@@ -444,6 +446,18 @@ goes_on(const layers_training *t)
 
 /* ---- Rows ---- */
 
+/* Letters are those of the rows as they come: neither in lower case nor in other words. */
+static lm_status
+choose_letters(layers_training *t)
+{
+    t->data.spells = lm_json_get(t->layers->as.items.first, "characters") != NULL;
+    if (t->data.spells && t->data.cut.lower_case)
+        return refuse(t->ctx, "vocabulary.lower_case", "false, where layers begin with characters");
+    if (t->data.spells && t->data.augmented.options.count > 0)
+        return refuse(t->ctx, "augment", "left out where layers begin with characters");
+    return LM_OK;
+}
+
 static lm_status
 layers_add(void *training, const lm_train_rows *rows)
 {
@@ -455,6 +469,7 @@ layers_add(void *training, const lm_train_rows *rows)
     }
     if (lm_layers_ask_elmo(t->layers))
         return refuse(t->ctx, "base", "a language model of layers, where layers begin with elmo");
+    LM_TRY(choose_letters(t));
     LM_TRY(lm_layers_data_add(&t->data, rows));
     return lm_layers_vectors_add(&t->vectors, &t->data.vocabulary);
 }
@@ -603,7 +618,8 @@ layers_fit(void *training, const lm_train_watch *watch)
         return LM_NO_MEMORY;
     LM_TRY(split_rows(t, order, &trained));
     network = lm_layers_network(&t->fit);
-    return lm_neural_fit(&t->neural, &network, t->net.params[0].frozen ? NULL : &network.params[0],
+    return lm_neural_fit(&t->neural, &network,
+                         t->net.params[0].frozen || t->net.characters ? NULL : &network.params[0],
                          order, trained, t->data.rows, watch);
 }
 

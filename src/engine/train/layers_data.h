@@ -11,6 +11,7 @@
 #include "features/vocabulary.h"
 #include "features/words.h"
 #include "model/layers.h"
+#include "token/letters.h"
 #include "train/augmented.h"
 #include "train/labels.h"
 #include "train/methods.h"
@@ -31,6 +32,9 @@ typedef struct lm_layers_data {
 
     lm_vocabulary vocabulary;
     lm_buffer tokens;       /* int32_t: numbers of the vocabulary, then ids */
+    bool spells;            /* letters of words are kept; set before the first row */
+    lm_letters letters;     /* of all tokens, also those that are cut off */
+    lm_buffer spelled;      /* int32_t, by token: its number in `letters` */
     lm_buffer offsets;      /* size_t (rows + 1) */
     lm_train_labels labels; /* of rows, or of tokens */
     lm_buffer targets;      /* float: of regression */

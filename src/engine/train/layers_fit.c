@@ -27,6 +27,7 @@ lm_layers_fit_init(lm_layers_fit *fit, lm_context *ctx)
     *fit = (lm_layers_fit){.ctx = ctx};
     for (int i = 0; buffer_of(fit, i); i++)
         lm_buffer_init(buffer_of(fit, i), ctx);
+    lm_letters_init(&fit->letters, ctx);
 }
 
 void
@@ -34,6 +35,7 @@ lm_layers_fit_free(lm_layers_fit *fit)
 {
     for (int i = 0; buffer_of(fit, i); i++)
         lm_buffer_free(buffer_of(fit, i));
+    lm_letters_free(&fit->letters);
 }
 
 /* ---- A batch ---- */
@@ -61,6 +63,18 @@ add_targets(lm_layers_fit *fit, size_t row, size_t count)
 }
 
 static lm_status
+add_letters(lm_layers_fit *fit, size_t row, size_t count)
+{
+    const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
+    const int32_t *spelled = (const int32_t *)(const void *)fit->data->spelled.data + offsets[row];
+
+    for (size_t i = 0; i < count; i++)
+        LM_TRY(
+            lm_letters_add(&fit->letters, lm_letters_get(&fit->data->letters, (size_t)spelled[i])));
+    return LM_OK;
+}
+
+static lm_status
 add_row(lm_layers_fit *fit, size_t row, size_t *tokens)
 {
     const uint64_t number = row;
@@ -68,6 +82,8 @@ add_row(lm_layers_fit *fit, size_t row, size_t *tokens)
     const int32_t *ids = lm_layers_ids(fit->data, row, &count);
 
     LM_TRY(lm_buffer_append(&fit->ids, ids, count * sizeof *ids));
+    if (fit->data->spells)
+        LM_TRY(add_letters(fit, row, count));
     *tokens += count;
     LM_TRY(lm_buffer_append(&fit->offsets, tokens, sizeof *tokens));
     LM_TRY(lm_buffer_append(&fit->numbers, &number, sizeof number));
@@ -89,6 +105,7 @@ make_batch(lm_layers_fit *fit, const size_t *rows, size_t count, lm_net_batch *b
 
     for (int i = 0; buffer_of(fit, i); i++)
         buffer_of(fit, i)->size = 0;
+    lm_letters_clear(&fit->letters);
     LM_TRY(lm_buffer_append(&fit->offsets, &tokens, sizeof tokens));
     for (size_t i = 0; i < count; i++)
         LM_TRY(add_row(fit, rows[i], &tokens));
@@ -96,7 +113,9 @@ make_batch(lm_layers_fit *fit, const size_t *rows, size_t count, lm_net_batch *b
                             .texts = count,
                             .ids = (const int32_t *)(const void *)fit->ids.data,
                             .offsets = (const size_t *)(const void *)fit->offsets.data,
-                            .rows = (const uint64_t *)(const void *)fit->numbers.data};
+                            .rows = (const uint64_t *)(const void *)fit->numbers.data,
+                            .letters = (const unsigned char *)fit->letters.bytes.data,
+                            .letter_ends = (const size_t *)(const void *)fit->letters.ends.data};
     longest = lm_net_longest(count, batch->offsets);
     LM_TRY(make_room(&fit->order, count * sizeof(size_t)));
     LM_TRY(make_room(&fit->steps, (longest + 1) * sizeof(size_t)));
@@ -202,7 +221,7 @@ touch(void *self, const size_t *rows, size_t count)
     lm_layers_fit *fit = self;
     unsigned char *touched = fit->store->touched[0];
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; touched && i < count; i++) {
         size_t tokens;
         const int32_t *ids = lm_layers_ids(fit->data, rows[i], &tokens);
 

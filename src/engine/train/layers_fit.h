@@ -21,6 +21,7 @@ typedef struct lm_layers_fit {
     lm_cross_entropy_options loss;
     /* Of a batch; they grow. */
     lm_buffer ids, offsets, numbers, order, steps, wanted, values, room, crf;
+    lm_letters letters; /* of a net that reads them */
 } lm_layers_fit;
 
 void lm_layers_fit_init(lm_layers_fit *fit, lm_context *ctx);
