@@ -108,7 +108,7 @@ SELECT * FROM lmtext.tag('cat', 'ly_speaker');
 CALL lmtext.train('ly_speller', 'SELECT body FROM walk',
                   '{"task": "language_model", "method": "layers", "layers": [{"characters": 8, "filters": 4, "kernel": 2}, {"bilstm": 8, "separate": true}], "epochs": 8, "learning_rate": 0.03, "seed": 7}');
 SELECT lmtext.token_vectors('zebra', 'ly_speller') = lmtext.token_vectors('zebu', 'ly_speller') AS speller, lmtext.token_vectors('zebra', 'ly_speaker') = lmtext.token_vectors('zebu', 'ly_speaker') AS speaker;
-SELECT (metrics ->> 'held_out_perplexity')::float8 < 2 AS learnt FROM lmtext.models WHERE name = 'ly_speller';
+SELECT (metrics ->> 'held_out_perplexity')::float8 < 3 AS learnt FROM lmtext.models WHERE name = 'ly_speller';
 SELECT bool_and(v = lmtext.token_vectors(body, 'ly_speller')) AS same_bits
 FROM (SELECT vectors AS v, body FROM (SELECT array_agg(body) AS list FROM walk WHERE i < 30) l, lmtext.token_vectors(list, 'ly_speller') t, unnest(list) WITH ORDINALITY u (body, n) WHERE n = t.ordinality) s;
 CALL lmtext.train('ly_bad', 'SELECT body FROM walk', '{"task": "language_model", "method": "layers", "layers": [{"characters": 8}, {"embedding": 8}, {"lstm": 8}]}');
