@@ -83,7 +83,7 @@ main(int argc, char **argv)
     size_t offsets[TEXTS + 1], order[TEXTS], *lengths = malloc((2 * mean + 2) * sizeof *lengths);
     uint64_t rows[TEXTS];
     int32_t labels[TEXTS], *ids = malloc(2 * mean * TEXTS * sizeof *ids);
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, WORDS, true};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, WORDS, true, false};
     lm_optimizer_options options;
     lm_optimizer *optimizer;
     const lm_json *json;

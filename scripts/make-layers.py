@@ -2,7 +2,8 @@
 """Records what torch computes of small nets: test/golden/layers.json, read by test/unit/test_net.c.
 
 Of each net (its description as users write it): outputs and gradients of all parameters for four texts of different lengths,
-one after the other without padding. Then a CRF by brute force over all paths, and curves of twenty steps.
+one after the other without padding. Then a CRF by brute force over all paths, curves of twenty steps, and language models: losses
+of both directions, gradients, and means of their layers.
 Weights follow from a formula that the test has too, so that the file holds results only.
 
 usage: make-layers.py > test/golden/layers.json   (torch 2.x)
@@ -51,6 +52,70 @@ class Recurrent(nn.Module):
 
     def others(self):
         return [p for n, p in self.net.named_parameters() if self.biases == 1 and n.startswith("bias_hh")]
+
+
+class Stacked(nn.Module):
+    """Stacked layers one by one: each direction reads its own alone, a layer's input is added to its output, and the output is a
+    mix of all of them with weights that are learnt, each as it is asked for."""
+
+    def __init__(self, kind, size, both, layers, width, separate=False, residual=False, mix=False):
+        super().__init__()
+        cls = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind]
+        self.both, self.separate, self.residual, self.size = both, separate, residual, size
+        above = size if separate or not both else 2 * size
+        self.ways = nn.ModuleList([nn.ModuleList([cls(above if layer else width, size) for _ in range(1 + both)])
+                                   for layer in range(layers)])
+        self.mix = nn.ParameterList([nn.Parameter(torch.zeros(layers + (width == size))), nn.Parameter(torch.zeros(1))]) if mix else None
+
+    def layers(self, x):
+        """The input for each direction where it is as wide, and what lies behind each layer."""
+        outputs = [torch.cat([x] * (1 + self.both), 1)] if x.shape[1] == self.size else []
+        for layer, ways in enumerate(self.ways):
+            split = self.separate and layer > 0
+            given = [x[:, w * self.size:(w + 1) * self.size] if split else x for w in range(len(ways))]
+            y = torch.cat([way(g.flip(0))[0].flip(0) if w else way(g)[0] for w, (way, g) in enumerate(zip(ways, given))], 1)
+            x = y + x if self.residual and layer > 0 else y
+            outputs.append(x)
+        return outputs
+
+    def forward(self, x):
+        outputs = self.layers(x)
+        if self.mix is None:
+            return outputs[-1]
+        return self.mix[1] * sum(s * h for s, h in zip(torch.softmax(self.mix[0], 0), outputs))
+
+    def ours(self):
+        return [p for ways in self.ways for way in ways for p in way.parameters()] + list(self.mix or [])
+
+
+class Characters(nn.Module):
+    """A word by its bytes between two marks: convolutions without padding of each width, their greatest, and a function behind it.
+    A word shorter than a window has zeros behind it."""
+
+    def __init__(self, size, filters, kernel, activation):
+        super().__init__()
+        self.table = nn.Embedding(258, size)
+        self.convs = nn.ModuleList([nn.Conv1d(size, filters, width) for width in range(1, kernel + 1)])
+        self.activation = activation
+
+    def forward(self, ids):
+        return torch.stack([self.word(spell(int(i))) for i in ids])
+
+    def word(self, letters):
+        x = self.table(torch.tensor([256, *letters[:48], 257])).T[None]
+        greatest = []
+        for conv in self.convs:
+            short = max(0, conv.kernel_size[0] - x.shape[2])
+            greatest.append(conv(nn.functional.pad(x, (0, short)))[0].max(1).values)
+        return ACTS[self.activation](torch.cat(greatest))
+
+    def ours(self):
+        return list(self.parameters())
+
+
+def spell(word):
+    """The bytes of a word by its number."""
+    return [97 + (7 * word + 3 * i) % 26 for i in range(word % 5 + (60 if word == 8 else 1))]
 
 
 class Keras(nn.Module):
@@ -166,15 +231,23 @@ def build(description, by_text):
     pooled = any("pool" in layer for layer in description)
     last = max((i for i, layer in enumerate(description) if not {"linear", "layer_norm"} & set(layer)), default=0)
     for place, layer in enumerate(description):
-        key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first", "keras_order", "reset_after"))
+        key = next(k for k in layer if k not in ("layers", "biases", "activation", "kernel", "inner", "norm_first", "keras_order", "reset_after",
+                                                "separate", "residual", "mix", "filters"))
         value = layer[key]
         plain = key[2:] if key.startswith("bi") else key
         act = "none"
         if key == "embedding":
             module, width = nn.Embedding(width, value), value
+        elif key == "characters":
+            module = Characters(value, layer["filters"], layer.get("kernel", 3), layer.get("activation", "tanh"))
+            width = layer["filters"] * layer.get("kernel", 3)
         elif layer.get("keras_order"):
             both = key != plain
             module, width = Keras(plain, value, both, layer.get("biases", 2), width, layer.get("reset_after", True)), value * (2 if both else 1)
+        elif {"separate", "residual", "mix"} & set(layer):
+            both = key != plain
+            more = {k: layer[k] for k in ("separate", "residual", "mix") if k in layer}
+            module, width = Stacked(plain, value, both, layer.get("layers", 1), width, **more), value * (2 if both else 1)
         elif plain in ("rnn", "lstm", "gru"):
             both = key != plain
             module = Recurrent(plain, value, both, layer.get("layers", 1), layer.get("biases", 2), layer.get("activation", "tanh"), width)
@@ -249,6 +322,15 @@ def cases():
             tokens.append([{"embedding": 4}, {key: 3, "biases": biases, "keras_order": True}])
     for key in ("gru", "bigru"):
         tokens.append([{"embedding": 4}, {key: 3, "biases": 1, "keras_order": True, "reset_after": False}])
+    for width, key, more in ((4, "bilstm", {"separate": True}), (4, "bilstm", {"separate": True, "residual": True}),
+                             (4, "bigru", {"separate": True}), (4, "bilstm", {"residual": True}), (4, "lstm", {"residual": True}),
+                             (4, "bilstm", {"mix": True}), (3, "lstm", {"mix": True, "residual": True}),
+                             (3, "birnn", {"separate": True, "mix": True}), (3, "bilstm", {"separate": True, "residual": True, "mix": True})):
+        tokens.append([{"embedding": width}, {key: 3, "layers": 2, **more}])
+    tokens.append([{"embedding": 3}, {"bilstm": 3, "layers": 3, "separate": True, "mix": True}, {"bigru": 3}, {"linear": 2}])
+    for more in ({"kernel": 1}, {"kernel": 3}, {"kernel": 4, "activation": "relu"}):
+        tokens.append([{"characters": 3, "filters": 2, **more}])
+    tokens.append([{"characters": 3, "filters": 1, "kernel": 3}, {"bilstm": 3, "layers": 2, "separate": True, "mix": True}])
     texts = []
     for pool in ("mean", "max", "first", "last", "final", "attention"):
         texts.append([{"embedding": 4}, {"bilstm": 3}, {"pool": pool}, {"linear": 3}])
@@ -290,6 +372,30 @@ def crf():
     return results
 
 
+def language():
+    """−log p of all words by each direction, gradients of their mean, and the mean of all layers."""
+    for width, key, layers, more in ((3, "bilstm", 2, {"separate": True, "residual": True}), (4, "bilstm", 2, {"separate": True}),
+                                     (3, "gru", 1, {}), (4, "bigru", 3, {"separate": True})):
+        both, size = key.startswith("bi"), 3
+        net = Stacked(key[2:] if both else key, size, both, layers, width, **more)
+        table, softmax = nn.Embedding(VOCABULARY, width), nn.Linear(size, VOCABULARY)
+        start = nn.Parameter(torch.zeros(1 + both, size))
+        parameters = [table.weight, *net.ours(), softmax.weight, softmax.bias, start]
+        weigh(parameters)
+        losses, means, words = [0.0] * (1 + both), [], 0
+        for text in TEXTS:
+            outputs = net.layers(table(torch.tensor(text)))
+            means.append(sum(outputs) / len(outputs))
+            words += len(text)
+            for way in range(1 + both):
+                states = outputs[-1][:, way * size:(way + 1) * size]
+                before = torch.cat([states[1:], start[1:]]) if way else torch.cat([start[:1], states[:-1]])
+                losses[way] = losses[way] + nn.functional.cross_entropy(softmax(before), torch.tensor(text), reduction="sum")
+        (sum(losses) / (words * len(losses))).backward()
+        yield {"layers": [{"embedding": width}, {key: size, "layers": layers, **more}], "losses": [v.item() for v in losses],
+               "mean": flat(torch.cat(means)), "grads": [flat(p.grad) for p in parameters]}
+
+
 def curve(description, by_text, optimizer, rate):
     """Losses of twenty steps over batches of two texts in the order of rows."""
     steps, parameters = build(description, by_text)
@@ -327,6 +433,7 @@ print(json.dumps({
     ],
     "cases": list(cases()),
     "crf": crf(),
+    "language": list(language()),
     "curves": [
         curve([{"embedding": 4}, {"bilstm": 3, "layers": 2}, {"linear": 3}], True, "Adam", 0.05),
         curve([{"embedding": 4}, {"bigru": 3}, {"linear": 3}], False, "SGD", 0.5),

@@ -125,6 +125,12 @@ def linear(place, out, width):
 
 # Task, layers, and what these have besides the embedding of 4 numbers at the beginning.
 NETS = {
+    "language": ("language_model", [{"bilstm": 4, "separate": True, "residual": True}],
+                 [*recurrent(1, 4, 4, 4, True), ("2.weight", [5, 4]), ("2.bias", [5]), ("2.start", [2, 4])]),
+    "characters": ("language_model", [{"lstm": 2}],
+                   [*recurrent(1, 4, 2, 4, False), ("2.weight", [5, 2]), ("2.bias", [5]), ("2.start", [1, 2])]),
+    "elmo": ("tagging", [{"bilstm": 4, "separate": True, "mix": True, "trainable": False}, {"linear": 2}],
+             [*recurrent(1, 4, 4, 4, True), ("1.mix.weight", [2]), ("1.mix.gamma", [1]), *linear(2, 2, 8)]),
     "bilstm": ("classification", [{"bilstm": 3, "dropout": 0.5}, {"linear": 2}],
                [*recurrent(1, 4, 3, 4, True), *linear(2, 2, 6)]),
     "gru": ("regression", [{"gru": 2, "biases": 1, "keras_order": True, "reset_after": False}, {"pool": "attention"}, {"linear": 1}],
@@ -145,11 +151,18 @@ NETS = {
 def seeds_of_nets():
     for name, (task, layers, params) in NETS.items():
         words = ["<pad>", "<unk>", "Hello,", "World!", "token"]
-        labels = params[-1][1][0] if task != "regression" else 1
+        labels = 1 if task == "regression" else params[-1][1][0]
         config = {"model_type": "lmtext_layers", "task": task, "layers": [{"embedding": 4}, *layers],
                   "labels": ["a", "b", "c"][:labels], "words": "whitespace", "max_length": 9}
+        if task == "language_model":
+            del config["labels"]
         header, end = {}, 0
-        for tensor, shape in [("0.weight", [len(words), 4]), *params]:
+        first = [("0.weight", [len(words), 4])]
+        if name == "characters":
+            config["layers"][0] = {"characters": 3, "filters": 2, "kernel": 2}
+            first = [("0.embedding.weight", [258, 3]), ("0.conv1.weight", [2, 3, 1]), ("0.conv1.bias", [2]),
+                     ("0.conv2.weight", [2, 3, 2]), ("0.conv2.bias", [2])]
+        for tensor, shape in [*first, *params]:
             size = 4 * math.prod(shape)
             header[tensor] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
             end += size

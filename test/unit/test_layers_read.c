@@ -384,7 +384,7 @@ write_config(const void *net, lm_buffer *out)
 static void
 write_without_memory(void)
 {
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 3, true};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 3, true, false};
     const lm_json *layers;
     size_t room;
     lm_context ctx;

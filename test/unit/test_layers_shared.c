@@ -61,6 +61,8 @@ rows_for(const lm_method *method, rows *r)
         return taken;
     }
     taken.texts[0] = r->texts;
+    if (strcmp(method->task, "language_model") == 0)
+        taken.columns = 1;
     taken.texts[1] = r->labels;
     taken.numbers[1] = r->numbers;
     return taken;
@@ -239,6 +241,11 @@ static const net_case nets[] = {
      "linear"},
     {"tagging", "[{\"embedding\": 6}, {\"bigru\": 4}, {\"linear\": 3, \"activation\": \"tanh\"}]",
      "precision", "bf16"},
+    {"language_model", "[{\"embedding\": 6}, {\"bilstm\": 5, \"layers\": 2, \"separate\": true}]",
+     "schedule", "cosine"},
+    {"tagging",
+     "[{\"characters\": 4, \"filters\": 3, \"kernel\": 2}, {\"bilstm\": 4}, {\"linear\": 3}]",
+     "schedule", "linear"},
 };
 
 #define NETS ((int)(sizeof nets / sizeof nets[0]))

@@ -8,6 +8,8 @@
 #include "fake.h"
 #include "golden.h"
 #include "net/crf.h"
+#include "net/recurrent.h"
+#include "net/softmax.h"
 #include "net/store.h"
 #include "optim/loss.h"
 #include "optim/trainer.h"
@@ -48,9 +50,22 @@ typedef struct work {
     lm_net_batch batch;
     int32_t ids[TOKENS];
     size_t offsets[TEXTS + 1], order[TEXTS], steps[TOKENS + 1];
+    unsigned char letters[TOKENS * 64];
+    size_t letter_ends[TOKENS + 1];
     uint64_t rows[TEXTS];
     void *room;
 } work;
+
+/* As make-layers.py has it. */
+static void
+spell(work *w, size_t token)
+{
+    const size_t id = (size_t)w->ids[token], count = id % 5 + (id == 8 ? 60 : 1);
+
+    for (size_t i = 0; i < count; i++)
+        w->letters[w->letter_ends[token] + i] = (unsigned char)(97 + (7 * id + 3 * i) % 26);
+    w->letter_ends[token + 1] = w->letter_ends[token] + count;
+}
 
 static void
 set_texts(work *w)
@@ -64,6 +79,8 @@ set_texts(work *w)
     }
     for (size_t i = 0; i < TOKENS; i++)
         w->ids[i] = (int32_t)((5 * i + 3) % VOCABULARY);
+    for (size_t i = 0; i < TOKENS; i++)
+        spell(w, i);
 }
 
 /* Texts first … end − 1. */
@@ -75,6 +92,8 @@ set_batch(work *w, size_t first, size_t end, size_t *offsets)
     w->batch = (lm_net_batch){.tokens = offsets[end - first],
                               .texts = end - first,
                               .ids = w->ids + w->offsets[first],
+                              .letters = w->letters,
+                              .letter_ends = w->letter_ends + w->offsets[first],
                               .offsets = offsets,
                               .rows = w->rows + first,
                               .graded = true};
@@ -82,21 +101,28 @@ set_batch(work *w, size_t first, size_t end, size_t *offsets)
 }
 
 static lm_status
-open_work(work *w, lm_context *ctx, lm_arena *arena, const lm_json *layers, bool by_text,
-          size_t vocabulary)
+open_source(work *w, lm_context *ctx, lm_arena *arena, const lm_json *layers,
+            const lm_net_source *source)
 {
-    const lm_net_source source = {"config.json", LM_BAD_MODEL, vocabulary, by_text};
-
     memset(w, 0, sizeof *w);
     w->ctx = ctx;
     w->store.ctx = ctx;
     set_texts(w);
-    LM_TRY(lm_net_make(ctx, arena, layers, &source, &w->net));
+    LM_TRY(lm_net_make(ctx, arena, layers, source, &w->net));
     LM_TRY(lm_net_store_open(ctx, &w->net, 1, &w->store));
     for (size_t p = 0; p < w->net.param_count; p++)
         for (size_t i = 0; i < w->net.params[p].rows * w->net.params[p].columns; i++)
             w->store.params[p].value[i] = number(p, i);
     return lm_net_store_pack(&w->store);
+}
+
+static lm_status
+open_work(work *w, lm_context *ctx, lm_arena *arena, const lm_json *layers, bool by_text,
+          size_t vocabulary)
+{
+    const lm_net_source source = {"config.json", LM_BAD_MODEL, vocabulary, by_text, false};
+
+    return open_source(w, ctx, arena, layers, &source);
 }
 
 static lm_status
@@ -189,6 +215,90 @@ as_torch(void)
     golden_close(&r.file);
 }
 
+/* ---- Language models ---- */
+
+/* The loss of each direction, over all texts of the batch; dx NULL: no gradients. */
+static lm_status
+language_losses(work *w, const float *x, double weight, double losses[2], float *dx)
+{
+    const lm_net_weights weights = lm_net_store_weights(&w->store);
+    const lm_net_grads grads = lm_net_store_grads(&w->store);
+    const lm_words_softmax softmax = lm_net_softmax(&w->net, &weights, dx ? &grads : NULL);
+    float *room = lm_alloc_array(w->ctx, lm_words_room(&softmax), sizeof *room);
+    lm_status status = room ? LM_OK : LM_NO_MEMORY;
+
+    for (size_t way = 0; status == LM_OK && way < softmax.ways; way++)
+        status = lm_words_loss(w->ctx, &softmax, &w->batch, way, x, weight, room, &losses[way], dx);
+    lm_free(w->ctx, room);
+    return status;
+}
+
+static lm_status
+open_language(work *w, lm_context *ctx, lm_arena *arena, const lm_json *layers, size_t *offsets)
+{
+    const lm_net_source source = {"config.json", LM_BAD_MODEL, VOCABULARY, false, true};
+
+    LM_TRY(open_source(w, ctx, arena, layers, &source));
+    set_batch(w, 0, TEXTS, offsets);
+    return LM_OK;
+}
+
+/* The mean of the layers, as lmtext.token_vectors gives it. */
+static void
+same_means(work *w, const lm_json *each)
+{
+    const lm_net_weights weights = lm_net_store_weights(&w->store);
+    const lm_layer *stacked = lm_net_stacked(&w->net);
+    const int first = !lm_recurrent_mixes_input(stacked), last = (int)stacked->options.layers;
+    float mix[9] = {0}, out[TOKENS * 8];
+
+    for (int i = first; i <= last; i++)
+        mix[i] = 1 / (float)(last + 1 - first);
+    CHECK_OK(w->ctx, lm_net_mix(w->ctx, &w->net, &weights, &w->batch, w->room, mix, out));
+    same("language", "mean", lm_json_get(each, "mean"), out, 1e-5);
+}
+
+static void
+one_language(recorded *r, const lm_json *each)
+{
+    const lm_json *grad = lm_json_get(each, "grads")->as.items.first;
+    size_t offsets[TEXTS + 1];
+    double losses[2] = {0, 0};
+    float found[2], *dx;
+    const float *x;
+    work w;
+
+    CHECK_OK(&r->ctx,
+             open_language(&w, &r->ctx, &r->file.arena, lm_json_get(each, "layers"), offsets));
+    CHECK_OK(&r->ctx, forward(&w, &x));
+    same_means(&w, each);
+    CHECK_OK(&r->ctx, language_losses(&w, x, 1, losses, NULL));
+    found[0] = (float)losses[0];
+    found[1] = (float)losses[1];
+    same("language", "losses", lm_json_get(each, "losses"), found, 1e-5);
+    dx = lm_net_gradient(&w.net, &w.batch, w.room);
+    memset(dx, 0, TOKENS * w.net.out * sizeof *dx);
+    losses[0] = losses[1] = 0;
+    CHECK_OK(&r->ctx, language_losses(&w, x, TOKENS * (double)(w.net.out / 3), losses, dx));
+    CHECK_OK(&r->ctx, backward(&w));
+    CHECK_EQ_INT(lm_json_get(each, "grads")->as.items.count, w.net.param_count);
+    for (size_t p = 0; grad; grad = grad->next, p++)
+        same("language", w.net.params[p].name, grad, w.store.grads[p], 1e-4);
+    close_work(&w);
+}
+
+static void
+language_as_torch(void)
+{
+    recorded r;
+
+    open_recorded(&r);
+    for (const lm_json *each = lm_json_get(r.root, "language")->as.items.first; each;
+         each = each->next)
+        one_language(&r, each);
+    golden_close(&r.file);
+}
+
 static void
 parameter_counts(void)
 {
@@ -198,7 +308,7 @@ parameter_counts(void)
     for (const lm_json *each = lm_json_get(r.root, "counts")->as.items.first; each;
          each = each->next) {
         const lm_net_source source = {NULL, LM_BAD_ARGUMENT,
-                                      (size_t)lm_json_get(each, "words")->integer, true};
+                                      (size_t)lm_json_get(each, "words")->integer, true, false};
         lm_net net;
 
         CHECK_OK(&r.ctx,
@@ -615,19 +725,38 @@ static const refusal refusals[] = {
     {"[{\"embedding\": 3}, {\"pool\": \"max\", \"size\": 1}]", true, "layers[1].size", "no option"},
     {"[{\"embedding\": 3}, {\"linear\": 3, \"activation\": \"loud\"}]", true,
      "layers[1].activation", "none"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3, \"separate\": true}]", false, "layers[1].lstm",
+     "two directions"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3}, {\"softmax\": true}]", false, "layers[2].softmax",
+     "of a language model"},
+};
+
+/* Of language models. */
+static const refusal language_refusals[] = {
+    {"[{\"embedding\": 3}]", false, "layers[1].softmax", "has a recurrent layer"},
+    {"[{\"embedding\": 3}, {\"bilstm\": 3}]", false, "layers[1].bilstm", "\"separate\": true"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3}, {\"gru\": 3}]", false, "layers[2].gru", "one recurrent"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3}, {\"linear\": 3}]", false, "layers[2].linear",
+     "and dropout"},
+    {"[{\"embedding\": 3}, {\"conv\": 3}, {\"lstm\": 3}]", false, "layers[1].conv", "and dropout"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3, \"mix\": true}]", false, "layers[1].lstm", "a mix is of"},
+    {"[{\"embedding\": 3}, {\"softmax\": true}, {\"lstm\": 3}]", false, "layers[1].softmax",
+     "is the last layer"},
+    {"[{\"embedding\": 3}, {\"lstm\": 3}, {\"crf\": true}]", false, "layers[2].crf",
+     "a crf is the last"},
 };
 
 static void
-refused(void)
+all_refused(const refusal *list, size_t count, bool language)
 {
     lm_context ctx;
     lm_arena arena;
 
     lm_context_init(&ctx);
     lm_arena_init(&arena, &ctx);
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        const refusal *each = &refusals[i];
-        const lm_net_source source = {"config.json", LM_BAD_MODEL, 10, each->by_text};
+    for (size_t i = 0; i < count; i++) {
+        const refusal *each = &list[i];
+        const lm_net_source source = {"config.json", LM_BAD_MODEL, 10, each->by_text, language};
         const lm_json *json;
         lm_net net;
 
@@ -641,11 +770,18 @@ refused(void)
     lm_arena_free(&arena);
 }
 
+static void
+refused(void)
+{
+    all_refused(refusals, sizeof refusals / sizeof refusals[0], false);
+    all_refused(language_refusals, sizeof language_refusals / sizeof language_refusals[0], true);
+}
+
 /* More than a net has, and none at all. */
 static void
 counts_of_layers(void)
 {
-    const lm_net_source source = {"config.json", LM_BAD_MODEL, 10, true};
+    const lm_net_source source = {"config.json", LM_BAD_MODEL, 10, true, false};
     char text[4096] = "[{\"embedding\": 3}";
     const lm_json *json;
     lm_context ctx;
@@ -674,7 +810,7 @@ static void
 too_large(void)
 {
     static const char text[] = "[{\"embedding\": 8192}, {\"linear\": 3}]";
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, (size_t)1 << 30, true};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, (size_t)1 << 30, true, false};
     const lm_json *json;
     lm_context ctx;
     lm_arena arena;
@@ -696,7 +832,7 @@ written(void)
         "[{\"dropout\": 0.25, \"embedding\": 4}, {\"layers\": 2, \"biases\": 1, \"bigru\": 8}, "
         "{\"conv\": 8}, {\"transformer\": 2, \"norm_first\": true}, {\"pool\": \"max\"}, "
         "{\"dropout\": 0.5}, {\"layer_norm\": true}, {\"linear\": 3, \"activation\": \"relu\"}]";
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 10, true};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 10, true, false};
     lm_buffer first, second;
     const lm_json *json;
     lm_context ctx;
@@ -736,7 +872,7 @@ written_without_memory(void)
     static const char text[] =
         "[{\"embedding\": 4}, {\"bigru\": 8, \"dropout\": 0.25}, {\"pool\": \"max\"}, "
         "{\"layer_norm\": true}, {\"linear\": 3, \"activation\": \"relu\"}]";
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 10, true};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 10, true, false};
     const lm_json *json;
     size_t room;
     lm_context ctx;
@@ -757,7 +893,7 @@ static void
 initial(void)
 {
     static const char text[] = "[{\"embedding\": 50}, {\"lstm\": 16}, {\"linear\": 4}]";
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 200, true};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 200, true, false};
     float values[10000], again[10000];
     double sum = 0, squares = 0, most = 0;
     const lm_json *json;
@@ -820,6 +956,7 @@ attention_weights(void)
 
 static const unit_case cases[] = {
     {"as_torch", as_torch},
+    {"language_as_torch", language_as_torch},
     {"parameter_counts", parameter_counts},
     {"same_bits", same_bits},
     {"differences", differences},

@@ -144,10 +144,10 @@ read_settings(const lm_planner *p, lm_layers_plan *plan)
 
     plan->task = task ? lm_layers_task_find(task) : NULL;
     if (!plan->task)
-        return refuse(p, "task", "classification, tagging, regression");
+        return refuse(p, "task", "classification, tagging, regression, language_model");
     plan->settings.task = plan->task->name;
     LM_TRY(read_words(p, plan));
-    return read_labels(p, &plan->settings);
+    return plan->task->language ? LM_OK : read_labels(p, &plan->settings);
 }
 
 /* ---- Words ---- */
@@ -201,21 +201,34 @@ make_tokenizer(lm_planner *p, const lm_layers_plan *plan)
 
 /* ---- The kind ---- */
 
-/* Rows of the embedding are what its tensor has; ids are below that. */
+/* Rows of the embedding, as its tensor has them, which ids are below; without one the words of the
+ * list. */
+static size_t
+count_words(const lm_checkpoint *checkpoint, const lm_layers_plan *plan)
+{
+    const lm_tensor *table = lm_tensors_find(&checkpoint->tensors, "0.weight");
+
+    if (!table && plan->by_word && checkpoint->vocab_lines)
+        return checkpoint->vocab_lines->as.items.count;
+    return table && table->rank == 2 && table->shape[0] < INT32_MAX ? (size_t)table->shape[0] : 1;
+}
+
 static lm_status
 read_net(lm_planner *p, lm_layers_plan *plan)
 {
     const lm_checkpoint *checkpoint = &p->plan->checkpoint;
-    const lm_tensor *table = lm_tensors_find(&checkpoint->tensors, "0.weight");
-    const lm_net_source source = {
-        checkpoint->config_file, LM_BAD_MODEL,
-        table && table->rank == 2 && table->shape[0] < INT32_MAX ? (size_t)table->shape[0] : 1,
-        plan->task->by_text};
+    const lm_net_source source = {checkpoint->config_file, LM_BAD_MODEL,
+                                  count_words(checkpoint, plan), plan->task->by_text,
+                                  plan->task->language};
 
     LM_TRY(lm_net_make(p->ctx, p->arena, lm_json_get(checkpoint->config, "layers"), &source,
                        &plan->net));
     p->plan->vocabulary = (int32_t)source.vocabulary;
-    if (plan->net.out == (size_t)plan->settings.label_count)
+    if (plan->net.characters && !plan->by_word)
+        return refuse(p, "words", "whitespace, unicode, where the first layer is characters");
+    if (plan->net.characters && plan->settings.lower_case)
+        return refuse(p, "lower_case", "false, where the first layer is characters");
+    if (plan->task->language || plan->net.out == (size_t)plan->settings.label_count)
         return LM_OK;
     lm_raise(p->ctx, LM_BAD_MODEL, "the last layer does not have a number for each label");
     lm_detail_file(p->ctx, checkpoint->config_file);
@@ -282,6 +295,12 @@ describe(lm_planner *p, lm_buffer *details)
     info->scoring = plan->task->scoring;
     info->label_count = plan->settings.label_count;
     info->labels = plan->settings.labels;
+    if (plan->task->language) {
+        info->dimensions = (int)plan->net.out;
+        return lm_buffer_printf(details,
+                                "{\"layers\": %zu, \"vocabulary\": %zu, \"words\": \"%s\"}",
+                                plan->net.layer_count, plan->net.vocabulary, plan->settings.words);
+    }
     return lm_buffer_printf(details,
                             "{\"layers\": %zu, \"vocabulary\": %zu, \"words\": \"%s\", "
                             "\"labels\": %d, \"scores\": \"%s\"}",

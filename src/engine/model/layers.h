@@ -7,7 +7,8 @@
  * "tokenizer" a tokenizer.json instead model.safetensors  <place in layers>.<torch's name> of each
  * parameter, float32 in the image
  *
- * Tasks are classification and regression of texts, and tagging, of tokens.
+ * Tasks are classification and regression of texts, tagging, of tokens, and language_model, which
+ * has no labels.
  */
 #ifndef LM_MODEL_LAYERS_H
 #define LM_MODEL_LAYERS_H
@@ -49,6 +50,7 @@ typedef struct lm_layers_task {
     const char *task; /* of the model: one of task/tasks.c */
     bool by_text;
     lm_scoring scoring;
+    bool language; /* no labels: it predicts the words themselves */
 } lm_layers_task;
 
 /* NULL: there is none of the name. */

@@ -228,7 +228,8 @@ static lm_status
 read_view(lm_context *ctx, const lm_kernels *kernels, const void *bytes, size_t size,
           lm_layers *view)
 {
-    lm_net_source source = {"the image", LM_INTERNAL, 0, false};
+    lm_net_source source = {"the image", LM_INTERNAL, 0, false, false};
+    const lm_layers_task *task;
     const lm_json *layers;
     section_head head;
 
@@ -243,7 +244,9 @@ read_view(lm_context *ctx, const lm_kernels *kernels, const void *bytes, size_t 
     source.by_text = head.by_text;
     view->by_word = head.by_word;
     head.task[sizeof head.task - 1] = '\0';
-    view->task = lm_layers_task_find(head.task) ? lm_layers_task_find(head.task)->name : "";
+    task = lm_layers_task_find(head.task);
+    view->task = task ? task->name : "";
+    source.language = task && task->language;
     LM_TRY(lm_net_make(ctx, view->arena, layers, &source, &view->net));
     return bind_params(ctx, kernels, bytes, size, head_size(head.description), view);
 }
@@ -272,7 +275,7 @@ bind_net(lm_context *ctx, const void *bytes, size_t size, lm_model *model)
         lm_arena_init(view->arena, ctx);
         status = read_view(ctx, model->kernels, bytes, size, view);
     }
-    if (status == LM_OK && model->info.label_count != (int)view->net.out)
+    if (status == LM_OK && model->info.label_count != (view->net.softmax ? 0 : (int)view->net.out))
         status = lm_raise(ctx, LM_INTERNAL, "the net in the image has other labels");
     if (status != LM_OK) {
         free_view(ctx, view);

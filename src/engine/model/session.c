@@ -23,6 +23,7 @@ lm_session_create(lm_context *ctx, lm_session **session)
     lm_encoding_init(&made->encoding, ctx);
     lm_encoding_init(&made->prompt_encoding, ctx);
     lm_buffer_init(&made->text, ctx);
+    lm_letters_init(&made->letters, ctx);
     lm_ngram_head_room_init(&made->ngrams, ctx);
     *session = made;
     return LM_OK;
@@ -49,6 +50,7 @@ release_buffers(lm_session *session)
     lm_encoding_free(&session->encoding);
     lm_encoding_free(&session->prompt_encoding);
     lm_buffer_free(&session->text);
+    lm_letters_free(&session->letters);
     lm_ngram_head_room_free(&session->ngrams);
     release(session, &session->types, &types);
     release(session, &session->ids, &session->token_capacity);
@@ -80,6 +82,7 @@ lm_session_bytes(const lm_session *session)
 {
     return lm_token_scratch_bytes(session->scratch) + lm_encoding_bytes(&session->encoding) +
            lm_encoding_bytes(&session->prompt_encoding) + session->text.capacity +
+           session->letters.bytes.capacity + session->letters.ends.capacity +
            lm_ngram_head_room_bytes(&session->ngrams) +
            session->token_capacity * (sizeof *session->ids + sizeof *session->types) +
            session->range_capacity * sizeof *session->ranges +

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "lang/ngram_head.h"
 #include "model/model.h"
+#include "token/letters.h"
 
 /*
  * More than this is not kept between calls. The default batch of the largest BERT takes less; a
@@ -38,6 +39,7 @@ typedef struct lm_session {
     lm_token_scratch *scratch;
     lm_encoding encoding, prompt_encoding;
     lm_buffer text;            /* prompt and text, joined */
+    lm_letters letters;        /* of the batch, where a net reads words by them */
     lm_ngram_head_room ngrams; /* of a classifier on n-grams */
 
     int32_t *ids, *types;

@@ -28,9 +28,10 @@ params(const lm_layer *layer, lm_net_param *params)
     const float spread = 1 / sqrtf((float)columns);
 
     if (params) {
-        params[0] = (lm_net_param){
-            "weight", 3, {layer->out, layer->in, width}, layer->out, columns, true, false, false, 0,
-            spread};
+        params[0] = lm_net_matrix("weight", layer->out, columns, spread);
+        params[0].rank = 3;
+        params[0].shape[1] = layer->in;
+        params[0].shape[2] = width;
         params[1] = lm_net_vector("bias", layer->out, 0, spread);
     }
     return 2;

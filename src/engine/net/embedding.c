@@ -25,6 +25,7 @@ params(const lm_layer *layer, lm_net_param *params)
         params[0] = lm_net_matrix("weight", layer->in, layer->size, 1);
         params[0].normal = params[0].table = true;
         params[0].product = false;
+        params[0].frozen = !layer->options.trainable;
     }
     return 1;
 }

@@ -29,6 +29,7 @@ typedef struct lm_net_param {
     bool product;         /* rows are multiplied by it: packed */
     bool table;           /* rows are looked up in it */
     bool normal;
+    bool frozen; /* training leaves it as it is */
     float middle, spread;
 } lm_net_param;
 
@@ -38,6 +39,7 @@ typedef struct lm_layer_options {
     double dropout;
     char *activation, *kind;
     int64_t norm_first, trainable, keras_order, reset_after;
+    int64_t separate, residual, mix, filters;
 } lm_layer_options;
 
 typedef struct lm_layer {
@@ -59,8 +61,11 @@ typedef struct lm_net_batch {
     size_t tokens, texts, longest;
     const int32_t *ids;    /* (T), below the vocabulary's size */
     const size_t *offsets; /* (B + 1); no text is empty */
-    const uint64_t *rows;  /* (B): numbers of the texts, for noise; NULL: no training */
-    const size_t *order;   /* (B): from the longest text to the shortest */
+    /* The bytes of token t are letters[letter_ends[t]] to … [t + 1]; NULL where no layer asks. */
+    const unsigned char *letters;
+    const size_t *letter_ends; /* (T + 1) */
+    const uint64_t *rows;      /* (B): numbers of the texts, for noise; NULL: no training */
+    const size_t *order;       /* (B): from the longest text to the shortest */
     const size_t *steps; /* (longest + 1): first row of a step; all texts that have one, in order */
     bool training;       /* dropout is on */
     bool graded;         /* a backward pass follows */
@@ -124,13 +129,25 @@ lm_net_lay(float *tape, size_t *size, size_t count)
 static inline lm_net_param
 lm_net_matrix(const char *name, size_t rows, size_t columns, float spread)
 {
-    return (lm_net_param){name, 2, {rows, columns}, rows, columns, true, false, false, 0, spread};
+    return (lm_net_param){.name = name,
+                          .rank = 2,
+                          .shape = {rows, columns},
+                          .rows = rows,
+                          .columns = columns,
+                          .product = true,
+                          .spread = spread};
 }
 
 static inline lm_net_param
 lm_net_vector(const char *name, size_t count, float middle, float spread)
 {
-    return (lm_net_param){name, 1, {count}, 1, count, false, false, false, middle, spread};
+    return (lm_net_param){.name = name,
+                          .rank = 1,
+                          .shape = {count},
+                          .rows = 1,
+                          .columns = count,
+                          .middle = middle,
+                          .spread = spread};
 }
 
 /* Rows of the layer's input. */

@@ -243,9 +243,13 @@ read_layer(const reading *r, const lm_json *json, int place, lm_layer *layer)
 {
     const lm_json *value;
 
-    *layer = (lm_layer){
-        .place = place,
-        .options = {.layers = 1, .biases = 2, .kernel = 3, .trainable = 1, .reset_after = 1}};
+    *layer = (lm_layer){.place = place,
+                        .options = {.layers = 1,
+                                    .biases = 2,
+                                    .kernel = 3,
+                                    .trainable = 1,
+                                    .reset_after = 1,
+                                    .filters = 32}};
     if (json->type != LM_JSON_OBJECT)
         return refuse(r, place, NULL, json, "an object");
     value = naming_member(json, layer);
@@ -257,6 +261,12 @@ read_layer(const reading *r, const lm_json *json, int place, lm_layer *layer)
 }
 
 /* ---- All of them ---- */
+
+static bool
+is_characters(const lm_layer *layer)
+{
+    return strcmp(layer->kind->name, "characters") == 0;
+}
 
 static lm_status
 read_layers(reading *r, const lm_json *json)
@@ -273,8 +283,9 @@ read_layers(reading *r, const lm_json *json)
     item = json->as.items.first;
     for (int place = 0; item; item = item->next, place++)
         LM_TRY(read_layer(r, item, place, &r->layers[r->count++]));
-    if (strcmp(r->layers[0].kind->name, "embedding") != 0)
-        return refuse(r, 0, NULL, json->as.items.first, "an embedding, which is the first layer");
+    if (strcmp(r->layers[0].kind->name, "embedding") != 0 && !is_characters(&r->layers[0]))
+        return refuse(r, 0, NULL, json->as.items.first,
+                      "an embedding or characters, which is the first layer");
     return LM_OK;
 }
 
@@ -307,12 +318,67 @@ imply_pool(reading *r)
     r->count++;
 }
 
+static bool
+is_softmax(const lm_layer *layer)
+{
+    return strcmp(layer->kind->name, "softmax") == 0;
+}
+
+/* A language model ends in one, whose size is the vocabulary's. */
+static void
+imply_softmax(reading *r)
+{
+    lm_layer *last = &r->layers[r->count - 1];
+
+    if (r->source->language && !is_softmax(last)) {
+        *++last = (lm_layer){.place = (int)r->count++, .said = "softmax"};
+        (void)kind_named("softmax", &last->kind, &last->both);
+    }
+    if (is_softmax(last))
+        last->size = r->source->vocabulary;
+}
+
+/* What else a language model may not have: no word may be seen before it is predicted. */
+static const char *
+wrong_for_language(const reading *r, size_t i, bool *recurrent)
+{
+    const lm_layer *layer = &r->layers[i];
+
+    if (layer->kind->cell) {
+        const bool second = *recurrent;
+
+        *recurrent = true;
+        if (second)
+            return "a language model has one recurrent layer; \"layers\" stacks them";
+        return layer->both && !layer->options.separate
+                   ? "each direction of a language model sees its own alone: \"separate\": true"
+                   : NULL;
+    }
+    if (is_softmax(layer) && !*recurrent)
+        return "a language model has a recurrent layer";
+    return i == 0 || is_softmax(layer) || strcmp(layer->kind->name, "dropout") == 0
+               ? NULL
+               : "a language model is an embedding or characters, a recurrent layer, and dropout";
+}
+
+static const char *
+wrong_at_end(const reading *r, size_t i)
+{
+    const bool last = i + 1 == r->count;
+
+    if (i > 0 && !last && strcmp(r->layers[i].kind->name, "crf") == 0)
+        return "a crf is the last layer";
+    if (is_softmax(&r->layers[i]) && (!r->source->language || !last))
+        return "a softmax over words is the last layer, of a language model";
+    return NULL;
+}
+
 /* Widths from the first layer to the last. */
 static lm_status
 shape_layers(const reading *r, lm_net *net)
 {
     size_t width = r->source->vocabulary;
-    bool pooled = false, both = false;
+    bool pooled = false, both = false, recurrent = false;
 
     for (size_t i = 0; i < r->count; i++) {
         lm_layer *layer = &r->layers[i];
@@ -322,13 +388,17 @@ shape_layers(const reading *r, lm_net *net)
         layer->pooled = pooled;
         if (layer->kind->cell)
             both = layer->both;
-        else if (layer->kind->pools)
+        else if (layer->kind->pools || is_softmax(layer))
             layer->both = both;
         wrong = layer->kind->shapes ? layer->kind->shapes(layer) : NULL;
         if (!wrong && layer->kind->pools && !r->source->by_text)
             wrong = "a label for each token needs a row for each token";
-        if (!wrong && i > 0 && i + 1 < r->count && strcmp(layer->kind->name, "crf") == 0)
-            wrong = "a crf is the last layer";
+        if (!wrong)
+            wrong = wrong_at_end(r, i);
+        if (!wrong && r->source->language && layer->options.mix)
+            wrong = "a mix is of a net on a language model, not of the language model";
+        if (!wrong && r->source->language)
+            wrong = wrong_for_language(r, i, &recurrent);
         if (wrong)
             return refuse(r, layer->place, layer->said, NULL, wrong);
         width = layer->out;
@@ -380,6 +450,8 @@ list_params(const reading *r, lm_net *net)
         net->param_count += layer->count;
         if (strcmp(layer->kind->name, "crf") == 0)
             net->crf = layer->first;
+        if (is_softmax(layer))
+            net->softmax = layer->first;
     }
     params = lm_arena_array(r->arena, net->param_count, sizeof *params);
     if (!params)
@@ -408,8 +480,10 @@ lm_net_make(lm_context *ctx, lm_arena *arena, const lm_json *layers, const lm_ne
         return LM_NO_MEMORY;
     LM_TRY(read_layers(&r, layers));
     imply_pool(&r);
+    imply_softmax(&r);
     LM_TRY(shape_layers(&r, net));
     net->layers = r.layers;
+    net->characters = is_characters(&r.layers[0]);
     net->layer_count = r.count;
     return list_params(&r, net);
 }

@@ -5,7 +5,10 @@
  *
  * A net for texts whose description has no pool gets one before the layers by row at its end:
  * "final" behind a recurrent layer, as torch and Keras take its last state, "mean" elsewhere.
- * Parameters are called <place in the description>.<torch's name>.
+ * The first layer is an embedding or characters. A language model is that, one recurrent layer of
+ * one direction or of separate ones, and a softmax over the words, which is put behind them where
+ * it is not said; dropout may lie between. Parameters are called <place in the
+ * description>.<torch's name>.
  */
 #ifndef LM_NET_H
 #define LM_NET_H
@@ -26,7 +29,9 @@ typedef struct lm_net {
     size_t vocabulary; /* V: rows of the embedding */
     size_t out;        /* numbers of a row of its output */
     bool by_text;      /* a row a text, not one a token */
+    bool characters;   /* it reads the bytes of words, not their numbers */
     size_t crf;        /* its first parameter, where it ends in one; 0: it does not */
+    size_t softmax;    /* the same of a language model, whose output is what that reads */
     uint64_t numbers;  /* of all parameters */
     uint64_t flops;    /* that a token costs */
 } lm_net;
@@ -37,6 +42,7 @@ typedef struct lm_net_source {
     lm_status refused; /* LM_BAD_MODEL of a file, LM_BAD_ARGUMENT of options */
     size_t vocabulary;
     bool by_text;
+    bool language; /* a language model: each direction sees its own alone; a softmax ends it */
 } lm_net_source;
 
 /* Everything that is wrong with a description is named: the layer, its option, what is allowed. */

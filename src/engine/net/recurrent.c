@@ -19,15 +19,15 @@ const lm_option lm_recurrent_options[] = {
 /* A layer as its tape lies. */
 typedef struct net_tape {
     lm_track tracks[8][2];
-    float
-        *between[8]; /* (T, D · H): outputs of the stacked layers, those that the next one reads */
-    float *flow[2];  /* (T, D · H): their gradients */
-    float *dstates;  /* (T, H) */
-    float *dcells;   /* (B, H) */
-    float *bias;     /* (gates · H) */
-    float *twice;    /* (B, gates · H): a second product of a step */
-    float *across;   /* (H, gates · H) */
-    float *packed;   /* the same */
+    /* (T, D · H): outputs of the stacked layers, those that the next one or the mix reads. */
+    float *between[8];
+    float *flow[2]; /* (T, D · H): their gradients */
+    float *dstates; /* (T, H) */
+    float *dcells;  /* (B, H) */
+    float *bias;    /* (gates · H) */
+    float *twice;   /* (B, gates · H): a second product of a step */
+    float *across;  /* (H, gates · H) */
+    float *packed;  /* the same */
     size_t size;
 } net_tape;
 
@@ -37,17 +37,54 @@ directions_of(const lm_layer *layer)
     return layer->both ? 2 : 1;
 }
 
-/* Numbers of a row that a stacked layer reads. */
+/* Numbers of a row that a direction of a stacked layer reads: of separate ones its own. */
 static size_t
 in_of(const lm_layer *layer, size_t stacked)
 {
+    if (stacked == 0)
+        return layer->in;
+    return layer->options.separate ? layer->size : layer->out;
+}
+
+/* Numbers of a row before a stacked layer, and where those that a direction reads begin. */
+static size_t
+row_before(const lm_layer *layer, size_t stacked)
+{
     return stacked == 0 ? layer->in : layer->out;
+}
+
+static size_t
+column_of(const lm_layer *layer, size_t stacked, size_t way)
+{
+    return stacked > 0 && layer->options.separate ? way * layer->size : 0;
+}
+
+/* Whether what lies behind a stacked layer stays in the tape. */
+static bool
+keeps(const lm_layer *layer, size_t stacked)
+{
+    return stacked + 1 < (size_t)layer->options.layers || layer->options.mix;
+}
+
+bool
+lm_recurrent_mixes_input(const lm_layer *layer)
+{
+    return layer->in == layer->size;
+}
+
+/* Parts of a trained mix: the stacked layers, and before them the input where it is as wide. */
+static size_t
+parts_of(const lm_layer *layer)
+{
+    return (size_t)layer->options.layers + lm_recurrent_mixes_input(layer);
 }
 
 const char *
 lm_recurrent_shapes(lm_layer *layer)
 {
     layer->out = layer->size * directions_of(layer);
+    if (layer->options.separate && !layer->both)
+        return "\"separate\" is of a layer with two directions";
     return layer->pooled ? "a recurrent layer is over tokens, and the texts are pooled before it"
                          : NULL;
 }
@@ -92,8 +129,14 @@ lm_recurrent_params(const lm_layer *layer, lm_net_param *params)
             params[count + 1] = lm_net_matrix(name[1], wide, layer->size, spread);
             for (size_t b = 0; b < (size_t)layer->options.biases; b++)
                 params[count + 2 + b] = lm_net_vector(name[2 + b], wide, 0, spread);
+            for (size_t i = count; i < count + params_each(layer); i++)
+                params[i].frozen = !layer->options.trainable;
         }
-    return count;
+    if (layer->options.mix && params) {
+        params[count] = lm_net_vector("mix.weight", parts_of(layer), 0, 0);
+        params[count + 1] = lm_net_vector("mix.gamma", 1, 1, 0);
+    }
+    return count + (layer->options.mix ? 2 : 0);
 }
 
 /* The first parameter of a track. */
@@ -154,7 +197,7 @@ lay_tape(const lm_cell *cell, const lm_layer *layer, const lm_net_batch *batch, 
             lay_track(cell, layer, in_of(layer, l), batch->tokens, base, &tape.size,
                       &tape.tracks[l][way]);
         tape.between[l] =
-            lm_net_lay(base, &tape.size, l + 1 < layers ? batch->tokens * layer->out : 0);
+            lm_net_lay(base, &tape.size, keeps(layer, l) ? batch->tokens * layer->out : 0);
     }
     tape.bias = lm_net_lay(base, &tape.size, cell->gates * layer->size);
     tape.twice = lm_net_lay(base, &tape.size,
@@ -204,11 +247,12 @@ from_steps(const lm_net_batch *batch, size_t way, size_t width, const float *row
 }
 
 static void
-add_from_steps(const lm_net_batch *batch, size_t way, size_t width, const float *rows, float *x)
+add_from_steps(const lm_net_batch *batch, size_t way, size_t width, const float *rows, float *x,
+               size_t ld)
 {
     for (size_t t = 0; t < batch->longest; t++)
         for (size_t r = 0; r < batch->steps[t + 1] - batch->steps[t]; r++) {
-            float *to = x + token_of(batch, way, t, r) * width;
+            float *to = x + token_of(batch, way, t, r) * ld;
             const float *from = rows + (batch->steps[t] + r) * width;
 
             for (size_t i = 0; i < width; i++)
@@ -323,7 +367,8 @@ run_track(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape, si
     const lm_track *track = &tape->tracks[stacked][way];
     const size_t param = param_of(layer, stacked, way), in = in_of(layer, stacked);
 
-    to_steps(batch, way, in, x, in, track->inputs);
+    to_steps(batch, way, in, x + column_of(layer, stacked, way), row_before(layer, stacked),
+             track->inputs);
     LM_TRY(lm_layer_multiply(run, param, batch->tokens, track->inputs,
                              bias_of(cell, run, param, tape->bias), LM_ACT_NONE, track->gates));
     for (size_t t = 0; t < batch->longest; t++) {
@@ -346,6 +391,121 @@ drops(const lm_layer_run *run)
     return run->batch->training && run->layer->options.dropout > 0;
 }
 
+/* y += factor · x. */
+static void
+add(size_t count, float factor, const float *x, float *y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] += factor * x[i];
+}
+
+/* ---- A mix of the stacked layers (Peters et al. 2018): γ · Σ softmax(w) · h ---- */
+
+#define PARTS_MAX 9
+
+/* What lies behind stacked layer `part`, or the input where that is 0; its width is `*width`. */
+static const float *
+part_of(const lm_layer_run *run, const net_tape *tape, size_t part, size_t *width)
+{
+    const lm_layer *layer = run->layer;
+
+    *width = part == 0 ? layer->in : layer->out;
+    if (part == 0)
+        return run->x;
+    return keeps(layer, part - 1) ? tape->between[part - 1] : run->y;
+}
+
+lm_status
+lm_recurrent_mix(const lm_layer_run *run, const float *mix, float *out)
+{
+    const lm_layer *layer = run->layer;
+    const net_tape tape = lay_tape(layer->kind->cell, layer, run->batch, run->tape);
+    const size_t tokens = run->batch->tokens;
+
+    memset(out, 0, tokens * layer->out * sizeof *out);
+    for (size_t part = 0; part <= (size_t)layer->options.layers; part++) {
+        size_t width;
+        const float *x = part_of(run, &tape, part, &width);
+
+        LM_TRY(lm_poll(run->ctx));
+        for (size_t at = 0; mix[part] != 0 && at < layer->out; at += width)
+            for (size_t t = 0; t < tokens; t++)
+                add(width, mix[part], x + t * width, out + t * layer->out + at);
+    }
+    return LM_OK;
+}
+
+/* Shares by the trained weights, by part; 0 of an input that is not mixed. */
+static void
+trained_shares(const lm_layer_run *run, const float *weights, float shares[PARTS_MAX])
+{
+    const size_t parts = parts_of(run->layer), all = (size_t)run->layer->options.layers + 1;
+
+    shares[0] = 0;
+    memcpy(shares + all - parts, weights, parts * sizeof *shares);
+    run->kernels->softmax_f32(parts, shares + all - parts);
+}
+
+/* The first of its two parameters. */
+static size_t
+mix_param(const lm_layer *layer)
+{
+    return param_of(layer, (size_t)layer->options.layers, 0);
+}
+
+static lm_status
+mix_forward(const lm_layer_run *run, const net_tape *tape)
+{
+    const size_t param = mix_param(run->layer);
+    float shares[PARTS_MAX];
+
+    trained_shares(run, run->values[param], shares);
+    for (int i = 0; i < PARTS_MAX; i++)
+        shares[i] = i <= run->layer->options.layers ? shares[i] * run->values[param + 1][0] : 0;
+    return lm_recurrent_mix(run, shares, run->y);
+}
+
+/* dy · part, over all tokens. */
+static double
+part_product(const lm_layer_run *run, const net_tape *tape, size_t part, const float *dy)
+{
+    const size_t tokens = run->batch->tokens, out = run->layer->out;
+    size_t width;
+    const float *x = part_of(run, tape, part, &width);
+    double sum = 0;
+
+    for (size_t at = 0; at < out; at += width)
+        for (size_t t = 0; t < tokens; t++)
+            sum += (double)run->kernels->dot_f32(width, dy + t * out + at, x + t * width);
+    return sum;
+}
+
+/* Gradients of the weights and of γ; shares become the factors of dy for each part. */
+static lm_status
+mix_back(const lm_layer_run *run, const net_tape *tape, const float *dy, float shares[PARTS_MAX])
+{
+    const size_t param = mix_param(run->layer), all = (size_t)run->layer->options.layers + 1;
+    const size_t first = all - parts_of(run->layer);
+    const float gamma = run->values[param + 1][0];
+    float *dweights = lm_layer_grad(run, param), *dgamma = lm_layer_grad(run, param + 1);
+    double products[PARTS_MAX], mean = 0;
+
+    trained_shares(run, run->values[param], shares);
+    for (size_t i = first; i < all; i++) {
+        LM_TRY(lm_poll(run->ctx));
+        products[i] = part_product(run, tape, i, dy);
+        mean += (double)shares[i] * products[i];
+    }
+    for (size_t i = first; i < all; i++) {
+        if (dweights)
+            dweights[i - first] += (float)((double)(gamma * shares[i]) * (products[i] - mean));
+        shares[i] *= gamma;
+    }
+    if (dgamma)
+        *dgamma += (float)mean;
+    return LM_OK;
+}
+
 lm_status
 lm_recurrent_forward(const lm_layer_run *run)
 {
@@ -356,15 +516,17 @@ lm_recurrent_forward(const lm_layer_run *run)
     const float *x = run->x;
 
     for (size_t l = 0; l < layers; l++) {
-        float *y = l + 1 < layers ? tape.between[l] : run->y;
+        float *y = keeps(layer, l) ? tape.between[l] : run->y;
 
         for (size_t way = 0; way < directions_of(layer); way++)
             LM_TRY(run_track(cell, run, &tape, l, way, x, y));
+        if (l > 0 && layer->options.residual)
+            add(run->batch->tokens * layer->out, 1, x, y);
         if (l + 1 < layers && drops(run))
             lm_layer_drop(run, l, false, layer->out, y, y);
         x = y;
     }
-    return LM_OK;
+    return layer->options.mix ? mix_forward(run, &tape) : LM_OK;
 }
 
 /* ---- Backward ---- */
@@ -490,33 +652,80 @@ track_back(const lm_cell *cell, const lm_layer_run *run, const net_tape *tape, s
     LM_TRY(pack_across(run, tape, param, cell->gates * layer->size));
     to_steps(batch, way, layer->size, dy + way * layer->size, layer->out, tape->dstates);
     LM_TRY(steps_back(cell, run, tape, track));
-    if (run->grads)
+    if (run->grads && layer->options.trainable)
         LM_TRY(weights_back(cell, run, tape, track, param));
     if (!dx)
         return LM_OK;
     LM_TRY(lm_layer_input_grads(run, param, batch->tokens, track->gates, track->inputs));
-    add_from_steps(batch, way, in_of(layer, stacked), track->inputs, dx);
+    add_from_steps(batch, way, in_of(layer, stacked), track->inputs,
+                   dx + column_of(layer, stacked, way), row_before(layer, stacked));
     return LM_OK;
+}
+
+/* Of a stacked layer, dy to what it has read. */
+static lm_status
+stacked_back(const lm_layer_run *run, const net_tape *tape, size_t l, const float *dy, float *to)
+{
+    const lm_layer *layer = run->layer;
+    const size_t tokens = run->batch->tokens;
+
+    if (to)
+        memset(to, 0, tokens * row_before(layer, l) * sizeof *to);
+    for (size_t way = 0; way < directions_of(layer); way++)
+        LM_TRY(track_back(layer->kind->cell, run, tape, l, way, dy, to));
+    if (l > 0 && layer->options.residual)
+        add(tokens * layer->out, 1, dy, to);
+    return LM_OK;
+}
+
+/* What the mix gives the gradient of a part: that of the input has each direction's. */
+static void
+add_share(const lm_layer_run *run, size_t part, float share, const float *dy, float *to)
+{
+    const lm_layer *layer = run->layer;
+    const size_t width = part == 0 ? layer->in : layer->out;
+
+    for (size_t at = 0; share != 0 && at < layer->out; at += width)
+        for (size_t t = 0; t < run->batch->tokens; t++)
+            add(width, share, dy + t * layer->out + at, to + t * width);
+}
+
+/* The gradient behind the last stacked layer: a mix's share of dy. */
+static float *
+start_back(const lm_layer_run *run, const net_tape *tape, const float *shares, float *dy)
+{
+    const size_t layers = (size_t)run->layer->options.layers;
+    float *start = tape->flow[layers % 2];
+
+    if (!run->layer->options.mix)
+        return dy;
+    memset(start, 0, run->batch->tokens * run->layer->out * sizeof *start);
+    add_share(run, layers, shares[layers], dy, start);
+    return start;
 }
 
 lm_status
 lm_recurrent_backward(const lm_layer_run *run, float *dy, float *dx)
 {
     const lm_layer *layer = run->layer;
-    const lm_cell *cell = layer->kind->cell;
-    const net_tape tape = lay_tape(cell, layer, run->batch, run->tape);
+    const net_tape tape = lay_tape(layer->kind->cell, layer, run->batch, run->tape);
+    const size_t layers = (size_t)layer->options.layers;
+    float shares[PARTS_MAX] = {0}, *from;
 
-    for (size_t l = (size_t)layer->options.layers; l > 0;) {
-        l--;
-        float *to = l > 0 ? tape.flow[l % 2] : dx;
+    if (layer->options.mix)
+        LM_TRY(mix_back(run, &tape, dy, shares));
+    if (!layer->options.trainable && !dx)
+        return LM_OK;
+    from = start_back(run, &tape, shares, dy);
+    for (size_t l = layers; l > 0;) {
+        float *to = --l > 0 ? tape.flow[l % 2] : dx;
 
-        if (to)
-            memset(to, 0, run->batch->tokens * in_of(layer, l) * sizeof *to);
-        for (size_t way = 0; way < directions_of(layer); way++)
-            LM_TRY(track_back(cell, run, &tape, l, way, dy, to));
+        LM_TRY(stacked_back(run, &tape, l, from, to));
+        if (to && layer->options.mix)
+            add_share(run, l, shares[l], dy, to);
         if (l > 0 && drops(run))
             lm_layer_drop(run, l - 1, false, layer->out, to, to);
-        dy = to;
+        from = to;
     }
     return LM_OK;
 }

@@ -50,12 +50,21 @@ typedef struct lm_cell {
     LM_OPTION(lm_layer_options, layers, INT, 1, 8, "a whole number from 1 to 8"),        \
         LM_OPTION(lm_layer_options, dropout, FLOAT, 0, 0.99, "a number from 0 to 0.99"), \
         LM_OPTION(lm_layer_options, biases, INT, 1, 2, "1 or 2"),                        \
-        LM_OPTION(lm_layer_options, keras_order, BOOL, 0, 1, "true or false")
+        LM_OPTION(lm_layer_options, keras_order, BOOL, 0, 1, "true or false"),           \
+        LM_OPTION(lm_layer_options, separate, BOOL, 0, 1, "true or false"),              \
+        LM_OPTION(lm_layer_options, residual, BOOL, 0, 1, "true or false"),              \
+        LM_OPTION(lm_layer_options, mix, BOOL, 0, 1, "true or false"),                   \
+        LM_OPTION(lm_layer_options, trainable, BOOL, 0, 1, "true or false")
 extern const lm_option lm_recurrent_options[];
-#define LM_RECURRENT_OPTIONS 4 /* and one more: the activation */
+#define LM_RECURRENT_OPTIONS 8 /* and one more: the activation */
 
 const char *lm_recurrent_shapes(lm_layer *layer);
 size_t lm_recurrent_params(const lm_layer *layer, lm_net_param *params);
+/* out (T, out) = Σ mix[l] · what lies behind stacked layer l, of a pass that was run; l 0: x, for
+ * each direction. Its layer must be as wide where mix[0] is not 0. */
+lm_status lm_recurrent_mix(const lm_layer_run *run, const float *mix, float *out);
+/* Whether x is as wide as a direction, so that it can be mixed with what lies behind it. */
+bool lm_recurrent_mixes_input(const lm_layer *layer);
 size_t lm_recurrent_tape(const lm_layer *layer, const lm_net_batch *batch);
 lm_status lm_recurrent_forward(const lm_layer_run *run);
 lm_status lm_recurrent_backward(const lm_layer_run *run, float *dy, float *dx);

@@ -5,6 +5,7 @@
  * which the backward pass goes to and fro.
  */
 #include "net/run.h"
+#include "net/recurrent.h"
 
 #include <string.h>
 
@@ -141,25 +142,61 @@ lm_net_gradient(const lm_net *net, const lm_net_batch *batch, void *room)
     return lay_room(net, batch, base_of(room)).gradients[0];
 }
 
+/* Below it no gradient is wanted. */
+static size_t
+lowest_that_learns(const lm_net *net)
+{
+    size_t i = 0;
+
+    for (; i + 1 < net->layer_count; i++)
+        for (size_t p = 0; p < net->layers[i].count; p++)
+            if (!net->params[net->layers[i].first + p].frozen)
+                return i;
+    return i;
+}
+
 lm_status
 lm_net_backward(lm_context *ctx, const lm_net *net, const lm_net_weights *weights,
                 const lm_net_batch *batch, void *room, const lm_net_grads *grads)
 {
     const layout l = lay_room(net, batch, base_of(room));
+    const size_t lowest = lowest_that_learns(net);
     float *dy = l.gradients[0], *dx = l.gradients[1];
 
-    for (size_t i = net->layer_count; i > 0;) {
+    for (size_t i = net->layer_count; i > lowest;) {
         i--;
         lm_layer_run run = run_of(ctx, net, weights, batch, &l, i);
         float *other = dy;
+        /* A recurrent layer may be spared it; others have it cheaply. */
+        const bool wanted = i > lowest || (i > 0 && !net->layers[i].kind->cell);
 
         run.grads = grads->grads ? grads->grads + net->layers[i].first : NULL;
         run.touched = grads->touched ? grads->touched + net->layers[i].first : NULL;
-        LM_TRY(net->layers[i].kind->backward(&run, dy, i > 0 ? dx : NULL));
+        LM_TRY(net->layers[i].kind->backward(&run, dy, wanted ? dx : NULL));
         dy = dx;
         dx = other;
     }
     return LM_OK;
+}
+
+const lm_layer *
+lm_net_stacked(const lm_net *net)
+{
+    for (size_t i = 0; i < net->layer_count; i++)
+        if (net->layers[i].kind->cell)
+            return &net->layers[i];
+    return NULL;
+}
+
+lm_status
+lm_net_mix(lm_context *ctx, const lm_net *net, const lm_net_weights *weights,
+           const lm_net_batch *batch, void *room, const float *mix, float *out)
+{
+    const layout l = lay_room(net, batch, base_of(room));
+    const size_t place = (size_t)(lm_net_stacked(net) - net->layers);
+    const lm_layer_run run = run_of(ctx, net, weights, batch, &l, place);
+
+    return lm_recurrent_mix(&run, mix, out);
 }
 
 const float *

@@ -40,4 +40,11 @@ lm_status lm_net_backward(lm_context *ctx, const lm_net *net, const lm_net_weigh
 /* Weights (T) of the layer {"pool": "attention"} behind a forward pass; NULL: the net has none. */
 const float *lm_net_attention(const lm_net *net, const lm_net_batch *batch, void *room);
 
+/* The recurrent layer whose stacked layers lm_net_mix adds up: the first; NULL: there is none. */
+const lm_layer *lm_net_stacked(const lm_net *net);
+/* Behind a forward pass: Σ mix[l] · what lies behind its stacked layer l, to out (T, out of it); l
+ * 0: its input, as recurrent.h has it. */
+lm_status lm_net_mix(lm_context *ctx, const lm_net *net, const lm_net_weights *weights,
+                     const lm_net_batch *batch, void *room, const float *mix, float *out);
+
 #endif

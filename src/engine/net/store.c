@@ -16,13 +16,6 @@ packed_size(const lm_net_store *store, const lm_net_param *param)
     return param->product ? product->packed_size(param->rows, param->columns) : 0;
 }
 
-/* An embedding may be said to stay as it is. */
-static bool
-trains(const lm_net *net, size_t param)
-{
-    return param > 0 || net->layers[0].options.trainable;
-}
-
 /* Numbers from a parameter's first to the next one's; the counts were checked when the net was
  * made. */
 static size_t
@@ -90,7 +83,7 @@ describe(lm_net_store *store)
                                       .rows = param->rows,
                                       .columns = param->columns,
                                       .decay = param->rank > 1,
-                                      .rate = trains(store->net, i) ? 1 : 0,
+                                      .rate = param->frozen ? 0 : 1,
                                       .touched = store->touched[i]};
     }
 }

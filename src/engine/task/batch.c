@@ -27,6 +27,7 @@ static lm_status run_encoder(const lm_batcher *b, bool every_row, const float **
 static lm_status run_layers(const lm_batcher *b, const float **hidden);
 static void count_batch(const lm_batcher *b, bool computed);
 static size_t fill_window(lm_batcher *b, size_t tokens);
+static lm_status put_letters(lm_batcher *b, size_t first, size_t count);
 
 /* The most that a single text's window holds. */
 static int
@@ -45,15 +46,20 @@ lm_status
 lm_batch_add(lm_batcher *b, const lm_text *text, size_t index)
 {
     lm_session *session = b->session;
+    const lm_layers *layers = lm_model_layers(b->model);
+    const bool spelled = layers && layers->net.characters;
     const lm_token_options options = {
         .add_special = b->on_long != LM_LONG_MEAN,
         .parse_special = true,
-        .offsets = b->ranges,
+        .offsets = b->ranges || spelled,
         .max_tokens = b->on_long == LM_LONG_MEAN ? 0 : window_tokens(b),
     };
     lm_text joined;
 
     LM_TRY(join_prompt(b, text, &joined));
+    b->spelled = spelled;
+    b->text = joined;
+    b->read = (lm_letter_place){0, 0};
     LM_TRY(lm_tokenize(b->ctx, lm_model_tokenizer(b->model), session->scratch, joined.bytes,
                        joined.length, &options, &session->encoding));
     if (b->on_long == LM_LONG_MEAN)
@@ -108,6 +114,7 @@ add_encoding(lm_batcher *b, size_t text)
     memcpy(b->session->types + b->tokens, encoding->type_ids, encoding->count * sizeof(int32_t));
     if (b->ranges)
         put_ranges(b, 0, 0, encoding->count, encoding->count);
+    LM_TRY(put_letters(b, 0, encoding->count));
     return close_window(b, fill_window(b, encoding->count), &window);
 }
 
@@ -149,6 +156,21 @@ put_ranges(const lm_batcher *b, size_t before, size_t first, size_t count, size_
     }
 }
 
+/* The letters of tokens of the encoding, as the text has them: a net that reads them has no special
+ * tokens. */
+static lm_status
+put_letters(lm_batcher *b, size_t first, size_t count)
+{
+    const lm_encoding *encoding = &b->session->encoding;
+
+    if (b->tokens == 0) /* of a call that failed */
+        lm_letters_clear(&b->session->letters);
+    for (size_t i = first; b->spelled && i < first + count; i++)
+        LM_TRY(lm_letters_add_range(&b->session->letters, b->text, &b->read, encoding->start[i],
+                                    encoding->stop[i]));
+    return LM_OK;
+}
+
 /* Windows without overlap over all tokens of a text; only the first can hold prompt tokens. */
 static lm_status
 add_long_encoding(lm_batcher *b, size_t text)
@@ -176,6 +198,7 @@ add_long_encoding(lm_batcher *b, size_t text)
                                        session->ids + b->tokens, session->types + b->tokens);
         if (b->ranges)
             put_ranges(b, lm_tokenizer_special_before(tokenizer), start, count, tokens);
+        LM_TRY(put_letters(b, start, count));
         LM_TRY(close_window(b, tokens, &window));
     }
     return LM_OK;
@@ -217,6 +240,8 @@ lm_batch_add_pair(lm_batcher *b, const lm_text pair[2], size_t index)
     size_t all[2], counts[2], room;
     lm_token_part parts[2];
 
+    if (lm_model_layers(b->model) && lm_model_layers(b->model)->net.characters)
+        return lm_raise(b->ctx, LM_UNSUPPORTED, "a net that reads characters takes no pairs");
     LM_TRY(pair_room(b, &room));
     LM_TRY(lm_tokenize_both(b->ctx, tokenizer, session->scratch, pair[0].bytes, pair[0].length,
                             pair[1].bytes, pair[1].length, &options, all));
@@ -479,6 +504,7 @@ lm_batch_flush(lm_batcher *b)
     LM_TRY(known ? take_known(b, width) : take_computed(b, width, shared));
     if (b->counts)
         count_batch(b, !known);
+    lm_letters_clear(&b->session->letters);
     b->tokens = b->windows = b->longest = 0;
     return LM_OK;
 }
@@ -510,20 +536,26 @@ run_layers(const lm_batcher *b, const float **hidden)
                           .texts = b->windows,
                           .longest = b->longest,
                           .ids = session->ids,
-                          .offsets = session->offsets};
+                          .offsets = session->offsets,
+                          .letters = (const unsigned char *)session->letters.bytes.data,
+                          .letter_ends = (const size_t *)(const void *)session->letters.ends.data};
+    const size_t mixed = b->mix ? lm_align_up(b->tokens * layers->net.out * sizeof(float)) : 0;
     size_t bytes = 0;
+    char *at;
 
     LM_TRY(lm_net_room(b->ctx, &layers->net, &batch, &bytes));
-    if (lm_add_overflows(bytes, order + steps + LM_ALIGNMENT, &bytes))
+    if (lm_add_overflows(bytes, order + steps + mixed + LM_ALIGNMENT, &bytes))
         return lm_raise(b->ctx, LM_TOO_LARGE, "the texts have too many tokens");
     LM_TRY(grow_workspace(b, bytes));
-    {
-        char *at = (char *)lm_align_up((uintptr_t)session->workspace);
-
-        lm_net_order(&batch, (size_t *)(void *)at, (size_t *)(void *)(at + order));
-        return lm_net_forward(b->ctx, &layers->net, &layers->weights, &batch, at + order + steps,
-                              hidden);
-    }
+    at = (char *)lm_align_up((uintptr_t)session->workspace);
+    lm_net_order(&batch, (size_t *)(void *)at, (size_t *)(void *)(at + order));
+    at += order + steps;
+    LM_TRY(lm_net_forward(b->ctx, &layers->net, &layers->weights, &batch, at + mixed, hidden));
+    if (!b->mix)
+        return LM_OK;
+    *hidden = (const float *)(void *)at;
+    return lm_net_mix(b->ctx, &layers->net, &layers->weights, &batch, at + mixed, b->mix,
+                      (float *)(void *)at);
 }
 
 /* Over the batch in the session's arrays. */

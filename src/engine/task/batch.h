@@ -27,7 +27,8 @@ typedef struct lm_batcher {
     const lm_model *model; /* whose encoder runs */
     int layers;            /* that run */
     lm_batch_rows rows;
-    const float *mix; /* weights of the layers that are added up, as lm_batch has it; or NULL */
+    const float *mix; /* weights of the layers that are added up, as lm_batch has it, or of a
+                         language model of layers as lm_net_mix has it; or NULL */
     bool ranges;      /* the session's ranges are wanted */
     bool words;       /* and where words begin; of pairs only */
     lm_on_long on_long;
@@ -58,6 +59,9 @@ typedef struct lm_batcher {
     void *opaque;
     lm_embed_counts *counts; /* may be NULL: what was computed is added */
 
+    bool spelled;           /* the net reads words by their letters, which the session has */
+    lm_text text;           /* that is added, with its prompt */
+    lm_letter_place read;   /* how far its letters are */
     size_t tokens, windows; /* in the batch */
     size_t longest;         /* tokens of its longest window */
 } lm_batcher;

@@ -17,6 +17,7 @@
 #include "task/score.h"
 #include "task/static_embed.h"
 #include "task/steps.h"
+#include "task/word_states.h"
 
 /* One call of lm_embed. */
 typedef struct embed_run {
@@ -242,6 +243,23 @@ keep_states(void *opaque, const lm_window *window, const float *hidden, size_t t
     return LM_OK;
 }
 
+static lm_status
+choose_layer(lm_context *ctx, const lm_model *encoder, int layer, int *chosen)
+{
+    int layers;
+
+    LM_TRY(check_encoder(ctx, lm_model_weights(encoder) != NULL));
+    layers = lm_weights_layers(lm_model_weights(encoder));
+    if (layer < -1 || layer > layers) {
+        lm_raise(ctx, LM_BAD_ARGUMENT, "the model has no such layer");
+        lm_detail_key(ctx, "layer");
+        lm_detail_found(ctx, "%d", layer);
+        return lm_detail_allowed(ctx, "-1 to %d", layers);
+    }
+    *chosen = layer < 0 ? layers : layer;
+    return LM_OK;
+}
+
 /* One text as a batch of its own, cut at the window, with no prompt. */
 lm_status
 lm_hidden_states(lm_context *ctx, lm_session *session, const lm_model *model, lm_text text,
@@ -251,18 +269,14 @@ lm_hidden_states(lm_context *ctx, lm_session *session, const lm_model *model, lm
     states_of_text kept;
     lm_batcher batcher = {
         .ctx = ctx, .session = session, .model = encoder, .take = keep_states, .opaque = &kept};
-    int layers;
+    float mix[LM_WORD_LAYERS];
 
     lm_session_trim(session); /* of an earlier call's states */
-    LM_TRY(check_encoder(ctx, lm_model_weights(encoder) != NULL));
-    layers = lm_weights_layers(lm_model_weights(encoder));
-    if (layer < -1 || layer > layers) {
-        lm_raise(ctx, LM_BAD_ARGUMENT, "the model has no such layer");
-        lm_detail_key(ctx, "layer");
-        lm_detail_found(ctx, "%d", layer);
-        return lm_detail_allowed(ctx, "-1 to %d", layers);
-    }
-    batcher.layers = layer < 0 ? layers : layer;
+    if (lm_word_net(encoder)) {
+        LM_TRY(lm_word_mix(ctx, lm_word_net(encoder), layer, mix));
+        batcher.mix = mix;
+    } else
+        LM_TRY(choose_layer(ctx, encoder, layer, &batcher.layers));
     LM_TRY(lm_batch_add(&batcher, &text, 0));
     LM_TRY(lm_batch_flush(&batcher));
     *hidden = kept.hidden;

@@ -11,6 +11,7 @@
 #include "task/batch.h"
 #include "task/prompt.h"
 #include "task/steps.h"
+#include "task/word_states.h"
 
 /* One call. */
 typedef struct vector_run {
@@ -131,8 +132,11 @@ lm_token_vectors(lm_context *ctx, lm_session *session, const lm_model *model, co
     vector_run run = {.batcher = {.ctx = ctx, .session = session, .counts = counts},
                       .sink = sink,
                       .opaque = opaque};
-    lm_status status = start_run(&run, model, options);
+    lm_status status;
 
+    if (lm_word_net(model))
+        return lm_word_vectors(ctx, session, model, texts, count, options, sink, opaque, counts);
+    status = start_run(&run, model, options);
     for (size_t i = 0; i < count && status == LM_OK; i++)
         status = lm_batch_add(&run.batcher, &texts[i], i);
     if (status == LM_OK)

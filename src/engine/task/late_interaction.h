@@ -17,7 +17,8 @@ typedef lm_status (*lm_token_vector_sink)(void *opaque, size_t text, const float
                                           size_t tokens);
 
 /*
- * Vectors of tokens, special ones and markers included. A query is filled up where the model says
+ * Vectors of tokens, special ones and markers included; of a language model of layers those of
+ * words, whatever the side. A query is filled up where the model says
  * so. A text has the same bits alone and in any batch. Of the options `side` (LM_SIDE_QUERY, else a
  * document), on_long (LM_LONG_MEAN means LM_LONG_TRUNCATE) and batch_tokens count. counts is as
  * lm_embed has it. LM_UNSUPPORTED where the model is not for late interaction; LM_BAD_MODEL where a

@@ -13,6 +13,7 @@
 #include "task/pair.h"
 #include "task/sparse.h"
 #include "task/tag.h"
+#include "task/word_states.h"
 
 static const lm_embed_options as_the_files_say = {.on_long = LM_LONG_TRUNCATE};
 
@@ -185,6 +186,13 @@ sparse_width(const lm_model *model)
     return LM_SPARSE_GOLDEN;
 }
 
+/* A language model of layers has vectors of words. */
+static bool
+has_word_vectors(const lm_model *model)
+{
+    return lm_word_net(model) != NULL;
+}
+
 /* A text as a document, and as a query. */
 static int
 late_width(const lm_model *model)
@@ -279,7 +287,8 @@ const lm_task lm_tasks[LM_TASK_COUNT] = {
                                   .yields = "vectors of tokens",
                                   .needs = LM_CAP_ENCODER,
                                   .width = late_width,
-                                  .golden = late_golden},
+                                  .golden = late_golden,
+                                  .serves = has_word_vectors},
 };
 
 const lm_task *

@@ -175,7 +175,9 @@ score_all(void *opaque, const lm_window *window, const float *x, size_t tokens)
 static lm_status
 start_layers(score_run *run)
 {
-    if (lm_model_layers(run->batcher.model)->net.by_text)
+    const lm_net *net = &lm_model_layers(run->batcher.model)->net;
+
+    if (net->by_text || net->softmax)
         return lm_raise(run->batcher.ctx, LM_UNSUPPORTED, "the model has no head for tokens");
     run->batcher.take = score_all;
     return LM_OK;

@@ -3,7 +3,8 @@
  *
  * Without a base the description is the option `layers`, words are counted and values are drawn by
  * the seed. With a base, a net that was imported or trained, all of it is the base's but the
- * options of the training.
+ * options of the training; or the base is a language model, whose layers are the first ones of the
+ * description (layers_elmo.h), and whose words hold.
  */
 #include "train/layers.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "train/layers_elmo.h"
 #include "train/layers_fit.h"
 #include "train/layers_shared.h"
 #include "train/layers_vectors.h"
@@ -53,6 +55,7 @@ typedef struct layers_training {
     lm_net_store store;
     bool has_store;
     const lm_json *layers;
+    bool on_language; /* the base is a language model under a net of its own */
     lm_layers_settings settings;
     /* Of a base: its net's values, and files that go on as they are. */
     float **values;
@@ -209,9 +212,12 @@ read_options(layers_training *t)
 static lm_status
 check_layers(layers_training *t)
 {
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 3, t->data.task->by_text};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, 3, t->data.task->by_text,
+                                  t->data.task->language};
     lm_net net;
 
+    if (lm_layers_ask_elmo(t->layers)) /* once the base is there */
+        return LM_OK;
     return t->layers ? lm_net_make(t->ctx, &t->arena, t->layers, &source, &net) : LM_OK;
 }
 
@@ -244,6 +250,12 @@ static lm_status
 open_tagging(lm_context *ctx, const void *fields, size_t width, void **training)
 {
     return open_for("tagging", ctx, fields, training);
+}
+
+static lm_status
+open_language(lm_context *ctx, const void *fields, size_t width, void **training)
+{
+    return open_for("language_model", ctx, fields, training);
 }
 
 static lm_status
@@ -311,7 +323,7 @@ static lm_status
 copy_net(layers_training *t, const lm_layers *layers)
 {
     const lm_net_source source = {CONFIG_FILE, LM_BAD_MODEL, layers->net.vocabulary,
-                                  layers->net.by_text};
+                                  layers->net.by_text, layers->net.softmax > 0};
     lm_buffer text;
     lm_status status;
 
@@ -324,12 +336,12 @@ copy_net(layers_training *t, const lm_layers *layers)
 }
 
 static lm_status
-copy_values(layers_training *t, const lm_layers *layers)
+copy_values(layers_training *t, const lm_layers *layers, size_t count)
 {
     t->values = lm_alloc_zero(t->ctx, t->net.param_count * sizeof *t->values);
     if (!t->values)
         return LM_NO_MEMORY;
-    for (size_t i = 0; i < t->net.param_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const lm_net_param *p = &t->net.params[i];
 
         t->values[i] = lm_alloc_array(t->ctx, p->rows * p->columns, sizeof(float));
@@ -344,7 +356,7 @@ static lm_status
 copy_labels(layers_training *t, const lm_model *model)
 {
     const char **labels =
-        lm_arena_array(&t->arena, (size_t)model->info.label_count, sizeof *labels);
+        lm_arena_array(&t->arena, (size_t)model->info.label_count + 1, sizeof *labels);
 
     if (!labels)
         return LM_NO_MEMORY;
@@ -363,9 +375,40 @@ read_vectors(layers_training *t, const lm_train_base *base)
 {
     const lm_json *first = t->layers ? t->layers->as.items.first : NULL;
 
-    if (!first)
-        return refuse(t->ctx, "layers", "an array of layers, where the base has vectors of words");
+    if (!first || !lm_json_get(first, "embedding"))
+        return refuse(
+            t->ctx, "layers",
+            "an array that begins with an embedding, where the base has vectors of words");
     return lm_layers_vectors_open(&t->vectors, base, lm_json_get(first, "embedding")->integer);
+}
+
+static lm_status
+keep_words(layers_training *t, const lm_train_base *base)
+{
+    for (int i = 0; i < base->file_count; i++)
+        LM_TRY(keep_file(t, base, base->files[i]));
+    t->data.base = base->model;
+    t->data.longest = (size_t)base->model->info.max_tokens;
+    t->data.cut_front = lm_tokenizer_cuts_left(lm_model_tokenizer(base->model));
+    return LM_OK;
+}
+
+/* A net on a language model. */
+static lm_status
+read_language(layers_training *t, const lm_train_base *base, const lm_layers *layers)
+{
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, layers->net.vocabulary,
+                                  t->data.task->by_text, false};
+
+    if (t->data.task->language)
+        return refuse(t->ctx, "layers", "without elmo where the task is language_model");
+    if (t->options.vocabulary)
+        return refuse(t->ctx, "vocabulary", "left out where there is a base");
+    t->on_language = true;
+    LM_TRY(lm_layers_put_elmo(t->ctx, &t->arena, &layers->net, &t->layers));
+    LM_TRY(lm_net_make(t->ctx, &t->arena, t->layers, &source, &t->net));
+    LM_TRY(copy_values(t, layers, lm_layers_elmo_params(&layers->net)));
+    return keep_words(t, base);
 }
 
 static lm_status
@@ -374,27 +417,48 @@ read_base(void *training, const lm_train_base *base)
     layers_training *t = training;
     const lm_layers *layers = lm_model_layers(base->model);
 
+    if (lm_layers_ask_elmo(t->layers))
+        return layers && layers->net.softmax
+                   ? read_language(t, base, layers)
+                   : refuse_base(t, base, "the base is no language model of layers");
     if (lm_layers_vectors_are_of(base->model))
         return read_vectors(t, base);
     if (!layers)
         return refuse_base(t, base, "the base is no net of layers, and has no vectors of words");
+    if (layers->net.softmax && !t->data.task->language)
+        return refuse(t->ctx, "layers",
+                      "an array that begins with elmo, where the base is a language model");
     if (strcmp(layers->task, t->data.task->name) != 0)
         return refuse_base(t, base, "the base is a net for another task");
     if (t->layers || t->options.vocabulary)
         return refuse(t->ctx, t->layers ? "layers" : "vocabulary",
                       "left out where there is a base");
-    for (int i = 0; i < base->file_count; i++)
-        LM_TRY(keep_file(t, base, base->files[i]));
     LM_TRY(copy_net(t, layers));
-    LM_TRY(copy_values(t, layers));
+    LM_TRY(copy_values(t, layers, t->net.param_count));
     LM_TRY(copy_labels(t, base->model));
-    t->data.base = base->model;
-    t->data.longest = (size_t)base->model->info.max_tokens;
-    t->data.cut_front = lm_tokenizer_cuts_left(lm_model_tokenizer(base->model));
-    return LM_OK;
+    return keep_words(t, base);
+}
+
+/* Whether labels and net are the base's. */
+static bool
+goes_on(const layers_training *t)
+{
+    return t->data.base && !t->on_language;
 }
 
 /* ---- Rows ---- */
+
+/* Letters are those of the rows as they come: neither in lower case nor in other words. */
+static lm_status
+choose_letters(layers_training *t)
+{
+    t->data.spells = lm_json_get(t->layers->as.items.first, "characters") != NULL;
+    if (t->data.spells && t->data.cut.lower_case)
+        return refuse(t->ctx, "vocabulary.lower_case", "false, where layers begin with characters");
+    if (t->data.spells && t->data.augmented.options.count > 0)
+        return refuse(t->ctx, "augment", "left out where layers begin with characters");
+    return LM_OK;
+}
 
 static lm_status
 layers_add(void *training, const lm_train_rows *rows)
@@ -405,6 +469,9 @@ layers_add(void *training, const lm_train_rows *rows)
         lm_raise(t->ctx, LM_BAD_ARGUMENT, "the method layers needs the option layers, or a base");
         return lm_detail_key(t->ctx, "layers");
     }
+    if (lm_layers_ask_elmo(t->layers))
+        return refuse(t->ctx, "base", "a language model of layers, where layers begin with elmo");
+    LM_TRY(choose_letters(t));
     LM_TRY(lm_layers_data_add(&t->data, rows));
     return lm_layers_vectors_add(&t->vectors, &t->data.vocabulary);
 }
@@ -418,7 +485,8 @@ layers_lacking(const void *training, const char **hint)
         *hint = "Texts without a word teach nothing.";
         return "returned no text that has a word";
     }
-    if (t->data.task->scoring == LM_SCORING_RAW || t->data.base || t->data.labels.names.count > 1)
+    if (t->data.task->scoring == LM_SCORING_RAW || t->data.task->language || goes_on(t) ||
+        t->data.labels.names.count > 1)
         return NULL;
     *hint = "A classifier needs at least two labels.";
     return "returned only one label";
@@ -457,15 +525,17 @@ take_labels(layers_training *t)
     static const char *const score[] = {"score"};
 
     t->settings.task = t->data.task->name;
+    if (t->data.task->language)
+        return LM_OK;
     if (t->data.task->scoring == LM_SCORING_RAW) {
-        if (!t->data.base) {
+        if (!goes_on(t)) {
             t->settings.labels = score;
             t->settings.label_count = 1;
         }
         return LM_OK;
     }
     LM_TRY(lm_train_labels_sort(&t->data.labels));
-    if (t->data.base)
+    if (goes_on(t))
         return map_labels(t);
     t->settings.label_count = (int)t->data.labels.names.count;
     return lm_train_labels_names(&t->data.labels, &t->arena, &t->settings.labels);
@@ -475,11 +545,12 @@ take_labels(layers_training *t)
 static lm_status
 make_net(layers_training *t, size_t vocabulary)
 {
-    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, vocabulary, t->data.task->by_text};
+    const lm_net_source source = {NULL, LM_BAD_ARGUMENT, vocabulary, t->data.task->by_text,
+                                  t->data.task->language};
 
     if (!t->data.base)
         LM_TRY(lm_net_make(t->ctx, &t->arena, t->layers, &source, &t->net));
-    if (t->net.out != (size_t)t->settings.label_count) {
+    if (!t->net.softmax && t->net.out != (size_t)t->settings.label_count) {
         lm_raise(t->ctx, LM_BAD_ARGUMENT, "the last layer does not have a number for each label");
         lm_detail_key(t->ctx, "layers");
         lm_detail_found(t->ctx, "%zu", t->net.out);
@@ -488,7 +559,7 @@ make_net(layers_training *t, size_t vocabulary)
     t->has_store = true;
     LM_TRY(lm_net_store_open(t->ctx, &t->net, (uint64_t)t->options.neural.seed, &t->store));
     t->store.rounded = t->neural.precision == LM_PRECISION_BF16;
-    for (size_t i = 0; t->values && i < t->net.param_count; i++)
+    for (size_t i = 0; t->values && i < t->net.param_count && t->values[i]; i++)
         memcpy(t->store.params[i].value, t->values[i],
                t->net.params[i].rows * t->net.params[i].columns * sizeof(float));
     if (!t->vectors.model)
@@ -502,8 +573,8 @@ take_weights(layers_training *t)
 {
     const size_t labels = (size_t)t->settings.label_count;
     const lm_train_labels *given = &t->data.labels;
-    size_t *counts = lm_arena_zero(&t->arena, labels * sizeof *counts);
-    float *weights = lm_arena_array(&t->arena, labels, sizeof *weights);
+    size_t *counts = lm_arena_zero(&t->arena, (labels + 1) * sizeof *counts);
+    float *weights = lm_arena_array(&t->arena, labels + 1, sizeof *weights);
     bool is_given = false;
 
     if (!counts || !weights)
@@ -523,7 +594,7 @@ static lm_status
 split_rows(layers_training *t, size_t *order, size_t *trained)
 {
     const bool stratified =
-        t->data.task->by_text && !t->data.base && t->data.task->scoring != LM_SCORING_RAW;
+        t->data.task->by_text && !goes_on(t) && t->data.task->scoring != LM_SCORING_RAW;
 
     return lm_neural_split(t->ctx, &t->options.neural, stratified ? t->data.labels.y : NULL,
                            t->data.rows, (size_t)t->settings.label_count, order, trained);
@@ -586,8 +657,9 @@ layers_fit(void *training, const lm_train_watch *watch)
     LM_TRY(split_rows(t, order, &trained));
     LM_TRY(share(t, watch));
     network = lm_layers_network(&t->fit);
-    LM_TRY(lm_neural_fit(&t->neural, &network, &network.params[0], order, trained, t->data.rows,
-                         watch));
+    LM_TRY(lm_neural_fit(&t->neural, &network,
+                         t->net.params[0].frozen || t->net.characters ? NULL : &network.params[0],
+                         order, trained, t->data.rows, watch));
     lm_net_store_move(&t->store, NULL);
     return LM_OK;
 }
@@ -659,13 +731,56 @@ write_new(layers_training *t, lm_train_outcome *outcome)
     return lm_buffer_append(add_file(t, outcome, VOCAB_FILE), t->vocab.data, t->vocab.size);
 }
 
+/* How the base cuts texts, as its config.json says; that was checked when it was read. */
+static lm_status
+read_cut(layers_training *t, const lm_buffer *config)
+{
+    lm_layers_settings *s = &t->settings;
+    const lm_json *root, *value;
+
+    LM_TRY(lm_json_parse(t->ctx, &t->arena, config->data, config->size, CONFIG_FILE, &root));
+    s->words = (value = lm_json_get(root, "words")) ? value->as.string.bytes : "whitespace";
+    s->lower_case = (value = lm_json_get(root, "lower_case")) && value->boolean;
+    s->pad = (value = lm_json_get(root, "pad_id")) ? value->integer : 0;
+    s->unknown = (value = lm_json_get(root, "unknown_id")) ? value->integer : 1;
+    s->longest = (int64_t)t->data.longest;
+    s->cut_front = t->data.cut_front;
+    return LM_OK;
+}
+
+/* A net on a language model: its words, and a description of its own. */
+static lm_status
+write_on_language(layers_training *t, lm_train_outcome *outcome)
+{
+    for (int i = 0; i < t->kept.file_count; i++) {
+        const lm_buffer *kept = &t->kept.files[i].bytes;
+        lm_buffer *bytes = add_file(t, outcome, t->kept.files[i].name);
+
+        if (strcmp(t->kept.files[i].name, CONFIG_FILE) != 0) {
+            LM_TRY(lm_buffer_append(bytes, kept->data, kept->size));
+            continue;
+        }
+        LM_TRY(read_cut(t, kept));
+        LM_TRY(lm_layers_write_config(&t->net, &t->settings, bytes));
+    }
+    return LM_OK;
+}
+
+static lm_status
+write_words(layers_training *t, lm_train_outcome *outcome)
+{
+    if (t->on_language)
+        return write_on_language(t, outcome);
+    return t->data.base ? write_kept(t, outcome) : write_new(t, outcome);
+}
+
 static lm_status
 layers_write(void *training, lm_train_outcome *outcome)
 {
     layers_training *t = training;
 
     memset(outcome, 0, sizeof *outcome);
-    LM_TRY(t->data.base ? write_kept(t, outcome) : write_new(t, outcome));
+    LM_TRY(write_words(t, outcome));
     LM_TRY(write_tensors(t, add_file(t, outcome, TENSORS_FILE)));
     outcome->without_base = true;
     outcome->values[outcome->value_count++] =
@@ -700,14 +815,16 @@ static const lm_train_column word_columns[] = {{"tokens", LM_TRAIN_WORDS, false}
 static const lm_train_column number_columns[] = {{"text", LM_TRAIN_TEXT, false},
                                                  {"number", LM_TRAIN_NUMBER, false}};
 
-#define LAYERS_METHOD(task_name, column_list, open_function)                             \
-    {                                                                                    \
-        .name = "layers", .task = task_name, .base_files = true, .base_optional = true,  \
-        .columns = column_list, .column_count = 2, .options = options,                   \
-        .option_count = OPTION_COUNT, .options_size = sizeof(layers_options),            \
-        .defaults = layers_defaults, .open = open_function, .read_base = read_base,      \
-        .add_rows = layers_add, .lacking = layers_lacking, .fit = layers_fit,            \
-        .write = layers_write, .close = layers_close, .checkpoints = layers_checkpoints, \
+static const lm_train_column one_column[] = {{"text", LM_TRAIN_TEXT, false}};
+
+#define LAYERS_METHOD(task_name, column_list, open_function)                                       \
+    {                                                                                              \
+        .name = "layers", .task = task_name, .base_files = true, .base_optional = true,            \
+        .columns = column_list, .column_count = (int)(sizeof column_list / sizeof column_list[0]), \
+        .options = options, .option_count = OPTION_COUNT, .options_size = sizeof(layers_options),  \
+        .defaults = layers_defaults, .open = open_function, .read_base = read_base,                \
+        .add_rows = layers_add, .lacking = layers_lacking, .fit = layers_fit,                      \
+        .write = layers_write, .close = layers_close, .checkpoints = layers_checkpoints,           \
     }
 
 const lm_method lm_method_layers =
@@ -715,3 +832,5 @@ const lm_method lm_method_layers =
 const lm_method lm_method_layers_tagging = LAYERS_METHOD("tagging", word_columns, open_tagging);
 const lm_method lm_method_layers_regression =
     LAYERS_METHOD("regression", number_columns, open_regression);
+const lm_method lm_method_layers_language =
+    LAYERS_METHOD("language_model", one_column, open_language);

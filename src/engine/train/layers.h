@@ -6,6 +6,7 @@
 
 #include "train/methods.h"
 
-extern const lm_method lm_method_layers, lm_method_layers_tagging, lm_method_layers_regression;
+extern const lm_method lm_method_layers, lm_method_layers_tagging, lm_method_layers_regression,
+    lm_method_layers_language;
 
 #endif

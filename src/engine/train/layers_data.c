@@ -21,6 +21,8 @@ lm_layers_data_open(lm_layers_data *data, lm_context *ctx, const lm_layers_task 
                              .longest = LM_LAYERS_LENGTH};
     lm_vocabulary_init(&data->vocabulary, ctx);
     lm_buffer_init(&data->tokens, ctx);
+    lm_letters_init(&data->letters, ctx);
+    lm_buffer_init(&data->spelled, ctx);
     lm_buffer_init(&data->offsets, ctx);
     lm_buffer_init(&data->targets, ctx);
     lm_buffer_init(&data->lower, ctx);
@@ -38,6 +40,8 @@ lm_layers_data_close(lm_layers_data *data)
 {
     lm_vocabulary_free(&data->vocabulary);
     lm_buffer_free(&data->tokens);
+    lm_letters_free(&data->letters);
+    lm_buffer_free(&data->spelled);
     lm_buffer_free(&data->offsets);
     lm_buffer_free(&data->targets);
     lm_buffer_free(&data->lower);
@@ -74,10 +78,16 @@ append_lower(lm_buffer *out, lm_text text)
 }
 
 static lm_status
-add_token(lm_layers_data *data, int32_t number)
+add_token(lm_layers_data *data, int32_t number, lm_text word)
 {
+    const int32_t place = (int32_t)(data->spelled.size / sizeof place);
+
     if (data->tokens.size / sizeof number >= INT32_MAX)
         return lm_raise(data->ctx, LM_TOO_LARGE, "the texts have too many tokens");
+    if (data->spells) {
+        LM_TRY(lm_letters_add(&data->letters, word));
+        LM_TRY(lm_buffer_append(&data->spelled, &place, sizeof place));
+    }
     return lm_buffer_append(&data->tokens, &number, sizeof number);
 }
 
@@ -89,10 +99,10 @@ add_word(lm_layers_data *data, lm_text word)
 
     if (data->ids) {
         LM_TRY(lm_intern_find(&data->vocabulary.tokens, word.bytes, word.length, &found, &number));
-        return add_token(data, found ? data->ids[number] : 1);
+        return add_token(data, found ? data->ids[number] : 1, word);
     }
     LM_TRY(lm_vocabulary_count(&data->vocabulary, word.bytes, word.length, &number));
-    return add_token(data, (int32_t)number);
+    return add_token(data, (int32_t)number, word);
 }
 
 static lm_status
@@ -137,18 +147,23 @@ static lm_status
 encode(lm_layers_data *data, lm_text text, bool word)
 {
     const lm_tokenizer *tokenizer = lm_model_tokenizer(data->base);
-    const lm_token_options options = {.add_special = !word,
-                                      .max_tokens = word ? 0 : (int)data->longest};
+    const lm_token_options options = {
+        .add_special = !word, .offsets = data->spells, .max_tokens = word ? 0 : (int)data->longest};
     const lm_encoding *e = &data->encoding;
+    lm_letter_place read = {0, 0};
 
     LM_TRY(lm_tokenize(data->ctx, tokenizer, data->scratch, text.bytes, text.length, &options,
                        &data->encoding));
     if (word)
-        return add_token(data, e->count > 0                       ? e->ids[0]
-                               : lm_token_unknown(tokenizer) >= 0 ? lm_token_unknown(tokenizer)
-                                                                  : 0);
+        return add_token(data,
+                         e->count > 0                       ? e->ids[0]
+                         : lm_token_unknown(tokenizer) >= 0 ? lm_token_unknown(tokenizer)
+                                                            : 0,
+                         text);
     for (size_t i = 0; i < e->count; i++)
-        LM_TRY(add_token(data, e->ids[i]));
+        LM_TRY(
+            add_token(data, e->ids[i],
+                      data->spells ? lm_letters_cut(text, &read, e->start[i], e->stop[i]) : text));
     return LM_OK;
 }
 
@@ -179,7 +194,7 @@ add_words(lm_layers_data *data, const lm_train_words *list)
         if (data->base)
             LM_TRY(encode(data, word, true));
         else
-            LM_TRY(is_a_line(word) ? add_word(data, word) : add_token(data, UNKNOWN));
+            LM_TRY(is_a_line(word) ? add_word(data, word) : add_token(data, UNKNOWN, word));
     }
     return LM_OK;
 }
@@ -212,6 +227,8 @@ add_text_row(lm_layers_data *data, const lm_train_rows *rows, size_t i)
     if (!kept)
         return LM_OK;
     LM_TRY(lm_augmented_add(&data->augmented, rows->texts[0][i]));
+    if (data->task->language)
+        return LM_OK;
     if (data->task->scoring == LM_SCORING_RAW) {
         const float target = (float)rows->numbers[1][i];
 
@@ -243,7 +260,8 @@ lm_layers_data_add(lm_layers_data *data, const lm_train_rows *rows)
         LM_TRY(start_vocabulary(data));
     for (size_t i = 0; i < rows->count; i++) {
         LM_TRY(lm_poll(data->ctx));
-        LM_TRY(data->task->by_text ? add_text_row(data, rows, i) : add_words_row(data, rows, i));
+        LM_TRY(lm_layers_have_tags(data) ? add_words_row(data, rows, i)
+                                         : add_text_row(data, rows, i));
     }
     return LM_OK;
 }
@@ -276,6 +294,7 @@ cut_rows(lm_layers_data *data, const int32_t *ids)
 {
     size_t *offsets = (size_t *)(void *)data->offsets.data;
     int32_t *tokens = (int32_t *)(void *)data->tokens.data;
+    int32_t *spelled = (int32_t *)(void *)data->spelled.data;
     size_t at = 0, start = 0;
 
     for (size_t row = 0; row < data->rows; row++) {
@@ -288,13 +307,15 @@ cut_rows(lm_layers_data *data, const int32_t *ids)
         start = offsets[row + 1];
         for (size_t i = 0; i < kept; i++) {
             tokens[at + i] = ids ? ids[tokens[first + i]] : tokens[first + i];
-            if (!data->task->by_text)
+            if (data->spells)
+                spelled[at + i] = spelled[first + i];
+            if (lm_layers_have_tags(data))
                 data->labels.y[at + i] = data->labels.y[first + i];
         }
         at += kept;
         offsets[row + 1] = at;
     }
-    if (!data->task->by_text)
+    if (lm_layers_have_tags(data))
         data->labels.rows = at;
     return LM_OK;
 }

@@ -11,6 +11,7 @@
 #include "features/vocabulary.h"
 #include "features/words.h"
 #include "model/layers.h"
+#include "token/letters.h"
 #include "train/augmented.h"
 #include "train/labels.h"
 #include "train/methods.h"
@@ -31,6 +32,9 @@ typedef struct lm_layers_data {
 
     lm_vocabulary vocabulary;
     lm_buffer tokens;       /* int32_t: numbers of the vocabulary, then ids */
+    bool spells;            /* letters of words are kept; set before the first row */
+    lm_letters letters;     /* of all tokens, also those that are cut off */
+    lm_buffer spelled;      /* int32_t, by token: its number in `letters` */
     lm_buffer offsets;      /* size_t (rows + 1) */
     lm_train_labels labels; /* of rows, or of tokens */
     lm_buffer targets;      /* float: of regression */
@@ -59,6 +63,13 @@ lm_status lm_layers_data_number(lm_layers_data *data, lm_buffer *vocab, size_t *
 /* All texts once more, those of the rows in other words; behind the numbers. */
 lm_status lm_layers_data_vary(lm_layers_data *data, uint64_t epoch, const size_t *rows,
                               size_t count);
+
+/* Whether rows have a target for each token. */
+static inline bool
+lm_layers_have_tags(const lm_layers_data *data)
+{
+    return !data->task->by_text && !data->task->language;
+}
 
 static inline const int32_t *
 lm_layers_ids(const lm_layers_data *data, size_t row, size_t *count)

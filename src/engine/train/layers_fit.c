@@ -10,6 +10,7 @@
 
 #include "base/size.h"
 #include "net/crf.h"
+#include "net/softmax.h"
 
 static lm_buffer *
 buffer_of(lm_layers_fit *fit, int i)
@@ -26,6 +27,7 @@ lm_layers_fit_init(lm_layers_fit *fit, lm_context *ctx)
     *fit = (lm_layers_fit){.ctx = ctx};
     for (int i = 0; buffer_of(fit, i); i++)
         lm_buffer_init(buffer_of(fit, i), ctx);
+    lm_letters_init(&fit->letters, ctx);
 }
 
 void
@@ -33,6 +35,7 @@ lm_layers_fit_free(lm_layers_fit *fit)
 {
     for (int i = 0; buffer_of(fit, i); i++)
         lm_buffer_free(buffer_of(fit, i));
+    lm_letters_free(&fit->letters);
 }
 
 /* ---- A batch ---- */
@@ -50,11 +53,25 @@ add_targets(lm_layers_fit *fit, size_t row, size_t count)
     const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
     const bool by_text = fit->data->task->by_text;
 
+    if (fit->net->softmax)
+        return LM_OK;
     if (is_regression(fit))
         return lm_buffer_append(&fit->values, fit->data->targets.data + row * sizeof(float),
                                 sizeof(float));
     return lm_buffer_append(&fit->wanted, fit->targets + (by_text ? row : offsets[row]),
                             (by_text ? 1 : count) * sizeof(int32_t));
+}
+
+static lm_status
+add_letters(lm_layers_fit *fit, size_t row, size_t count)
+{
+    const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
+    const int32_t *spelled = (const int32_t *)(const void *)fit->data->spelled.data + offsets[row];
+
+    for (size_t i = 0; i < count; i++)
+        LM_TRY(
+            lm_letters_add(&fit->letters, lm_letters_get(&fit->data->letters, (size_t)spelled[i])));
+    return LM_OK;
 }
 
 static lm_status
@@ -65,6 +82,8 @@ add_row(lm_layers_fit *fit, size_t row, size_t *tokens)
     const int32_t *ids = lm_layers_ids(fit->data, row, &count);
 
     LM_TRY(lm_buffer_append(&fit->ids, ids, count * sizeof *ids));
+    if (fit->data->spells)
+        LM_TRY(add_letters(fit, row, count));
     *tokens += count;
     LM_TRY(lm_buffer_append(&fit->offsets, tokens, sizeof *tokens));
     LM_TRY(lm_buffer_append(&fit->numbers, &number, sizeof number));
@@ -86,6 +105,7 @@ make_batch(lm_layers_fit *fit, const size_t *rows, size_t count, lm_net_batch *b
 
     for (int i = 0; buffer_of(fit, i); i++)
         buffer_of(fit, i)->size = 0;
+    lm_letters_clear(&fit->letters);
     LM_TRY(lm_buffer_append(&fit->offsets, &tokens, sizeof tokens));
     for (size_t i = 0; i < count; i++)
         LM_TRY(add_row(fit, rows[i], &tokens));
@@ -93,7 +113,9 @@ make_batch(lm_layers_fit *fit, const size_t *rows, size_t count, lm_net_batch *b
                             .texts = count,
                             .ids = (const int32_t *)(const void *)fit->ids.data,
                             .offsets = (const size_t *)(const void *)fit->offsets.data,
-                            .rows = (const uint64_t *)(const void *)fit->numbers.data};
+                            .rows = (const uint64_t *)(const void *)fit->numbers.data,
+                            .letters = (const unsigned char *)fit->letters.bytes.data,
+                            .letter_ends = (const size_t *)(const void *)fit->letters.ends.data};
     longest = lm_net_longest(count, batch->offsets);
     LM_TRY(make_room(&fit->order, count * sizeof(size_t)));
     LM_TRY(make_room(&fit->steps, (longest + 1) * sizeof(size_t)));
@@ -137,12 +159,40 @@ crf_loss(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, double
     return LM_OK;
 }
 
+/* Of one direction of a language model. */
+static lm_status
+way_loss(lm_layers_fit *fit, const lm_net_batch *batch, size_t way, const float *out, double weight,
+         double *loss, float *dout)
+{
+    const lm_net_weights weights = lm_net_store_weights(fit->store);
+    const lm_net_grads grads = lm_net_store_grads(fit->store);
+    lm_words_softmax softmax = lm_net_softmax(fit->net, &weights, dout ? &grads : NULL);
+
+    softmax.loss = &fit->loss;
+    LM_TRY(make_room(&fit->values, lm_words_room(&softmax) * sizeof(float)));
+    return lm_words_loss(fit->ctx, &softmax, batch, way, out, weight,
+                         (float *)(void *)fit->values.data, loss, dout);
+}
+
+static lm_status
+words_loss(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, double weight,
+           double *loss, float *dout)
+{
+    if (dout)
+        memset(dout, 0, batch->tokens * fit->net->out * sizeof *dout);
+    for (size_t way = 0; way < lm_layers_ways(fit->net); way++)
+        LM_TRY(way_loss(fit, batch, way, out, weight, loss, dout));
+    return LM_OK;
+}
+
 static lm_status
 loss_of(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, double weight,
         double *loss, float *dout)
 {
     const size_t rows = fit->net->by_text ? batch->texts : batch->tokens;
 
+    if (fit->net->softmax)
+        return words_loss(fit, batch, out, weight, loss, dout);
     if (fit->net->crf)
         return crf_loss(fit, batch, out, weight, loss, dout);
     if (is_regression(fit)) {
@@ -171,7 +221,7 @@ touch(void *self, const size_t *rows, size_t count)
     lm_layers_fit *fit = self;
     unsigned char *touched = fit->store->touched[0];
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; touched && i < count; i++) {
         size_t tokens;
         const int32_t *ids = lm_layers_ids(fit->data, rows[i], &tokens);
 
@@ -179,6 +229,18 @@ touch(void *self, const size_t *rows, size_t count)
             touched[ids[t]] = 1;
     }
     return lm_poll(fit->ctx);
+}
+
+/* A word has a term in each direction. */
+static double
+words_of(const lm_layers_fit *fit, const size_t *rows, size_t count)
+{
+    const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
+    size_t words = 0;
+
+    for (size_t i = 0; i < count; i++)
+        words += offsets[rows[i] + 1] - offsets[rows[i]];
+    return (double)words;
 }
 
 /* As torch's mean and pytorch-crf's: of texts, of tokens, or of their classes' weights. */
@@ -189,8 +251,8 @@ weight_of(void *self, const size_t *rows, size_t count, double *weight)
     const size_t *offsets = (const size_t *)(const void *)fit->data->offsets.data;
     const bool by_text = fit->data->task->by_text;
 
-    *weight = 0;
-    for (size_t i = 0; i < count; i++)
+    *weight = fit->net->softmax ? words_of(fit, rows, count) * (double)lm_layers_ways(fit->net) : 0;
+    for (size_t i = 0; !fit->net->softmax && i < count; i++)
         *weight += fit->net->crf || is_regression(fit)
                        ? 1
                        : lm_cross_entropy_weight(
@@ -307,6 +369,30 @@ count_right(lm_layers_fit *fit, const lm_net_batch *batch, const float *out, siz
     return status;
 }
 
+/* Of the forward direction: the mean logarithm of a word's probability, and its perplexity. */
+static lm_status
+measure_words(lm_layers_fit *fit, const size_t *rows, size_t count, lm_measures *measures)
+{
+    const double words = words_of(fit, rows, count), ways = (double)lm_layers_ways(fit->net);
+    double forward = 0;
+
+    for (size_t first = 0; first < count; first += MEASURED) {
+        const size_t some = count - first < MEASURED ? count - first : MEASURED;
+        lm_net_batch batch;
+        const float *out;
+
+        LM_TRY(make_batch(fit, rows + first, some, &batch));
+        LM_TRY(run_forward(fit, &batch, &out));
+        LM_TRY(way_loss(fit, &batch, 0, out, words, &forward, NULL));
+        for (size_t way = 1; way < lm_layers_ways(fit->net); way++)
+            LM_TRY(way_loss(fit, &batch, way, out, words * ways, &measures->loss, NULL));
+    }
+    measures->loss += forward / ways;
+    lm_measures_add(measures, "log_probability", -forward);
+    lm_measures_add(measures, "perplexity", exp(forward));
+    return LM_OK;
+}
+
 static lm_status
 measure_rows(lm_layers_fit *fit, const size_t *rows, size_t count, lm_measures *measures)
 {
@@ -336,6 +422,8 @@ measure(void *self, const size_t *rows, size_t count, lm_measures *measures)
     lm_layers_fit *fit = self;
     lm_status status = LM_OK;
 
+    if (fit->net->softmax)
+        return measure_words(fit, rows, count, measures);
     if (!fit->net->by_text)
         status = lm_entities_create(fit->ctx, NULL, &fit->entities);
     if (status == LM_OK)

@@ -21,10 +21,18 @@ typedef struct lm_layers_fit {
     lm_cross_entropy_options loss;
     /* Of a batch; they grow. */
     lm_buffer ids, offsets, numbers, order, steps, wanted, values, room, crf;
+    lm_letters letters; /* of a net that reads them */
 } lm_layers_fit;
 
 void lm_layers_fit_init(lm_layers_fit *fit, lm_context *ctx);
 void lm_layers_fit_free(lm_layers_fit *fit);
+/* Directions of a language model. */
+static inline size_t
+lm_layers_ways(const lm_net *net)
+{
+    return net->params[net->softmax + 2].rows;
+}
+
 /* What the trainer is given; `fit` must outlive it. */
 lm_network lm_layers_network(lm_layers_fit *fit);
 

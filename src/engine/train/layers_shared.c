@@ -16,6 +16,7 @@ typedef struct packed_head {
     lm_cut cut;
     lm_cross_entropy_options loss;
     size_t vocabulary, description, rows, tokens, targets, numbers, weights, values;
+    size_t spelled, letter_ends, letters; /* of a net of characters */
     size_t rounded; /* 0 or 1: any bytes are a number */
 } packed_head;
 
@@ -43,10 +44,21 @@ head_of(const lm_layers_fit *fit, const lm_cut *cut)
     head.tokens = tokens_of(fit->data);
     head.targets = fit->data->labels.rows;
     head.numbers = fit->data->targets.size / sizeof(float);
+    head.spelled = fit->data->spelled.size / sizeof(int32_t);
+    head.letter_ends = fit->data->letters.ends.size / sizeof(size_t);
+    head.letters = fit->data->letters.bytes.size;
     head.weights = fit->loss.class_weights ? fit->net->out : 0;
     head.values = lm_net_store_numbers(fit->net);
     head.rounded = fit->store->rounded;
     return head;
+}
+
+static lm_status
+put_letters(const lm_layers_data *data, const packed_head *head, lm_buffer *bytes)
+{
+    LM_TRY(lm_shared_put_array(bytes, data->spelled.data, head->spelled, sizeof(int32_t)));
+    LM_TRY(lm_shared_put_array(bytes, data->letters.ends.data, head->letter_ends, sizeof(size_t)));
+    return lm_shared_put_array(bytes, data->letters.bytes.data, head->letters, 1);
 }
 
 static lm_status
@@ -60,6 +72,7 @@ put_all(const lm_layers_fit *fit, packed_head *head, const lm_buffer *descriptio
     LM_TRY(lm_buffer_append(bytes, description->data, description->size));
     LM_TRY(lm_shared_put_array(bytes, data->offsets.data, head->rows + 1, sizeof(size_t)));
     LM_TRY(lm_shared_put_array(bytes, data->tokens.data, head->tokens, sizeof(int32_t)));
+    LM_TRY(put_letters(data, head, bytes));
     LM_TRY(lm_shared_put_array(bytes, fit->targets, head->targets, sizeof *fit->targets));
     LM_TRY(lm_shared_put_array(bytes, data->targets.data, head->numbers, sizeof(float)));
     return lm_shared_put_array(bytes, fit->loss.class_weights, head->weights, sizeof(float));
@@ -94,7 +107,8 @@ typedef struct helper {
 static lm_status
 take_net(lm_shared_reader *r, helper *h, const packed_head *head)
 {
-    const lm_net_source source = {NULL, LM_CORRUPT, head->vocabulary, h->data.task->by_text};
+    const lm_net_source source = {NULL, LM_CORRUPT, head->vocabulary, h->data.task->by_text,
+                                  h->data.task->language};
     const lm_json *layers = NULL;
 
     if (head->description > r->left)
@@ -120,6 +134,14 @@ take_buffer(lm_shared_reader *r, lm_buffer *buffer, size_t count, size_t size)
 }
 
 static lm_status
+take_letters(lm_shared_reader *r, lm_layers_data *data, const packed_head *head)
+{
+    LM_TRY(take_buffer(r, &data->spelled, head->spelled, sizeof(int32_t)));
+    LM_TRY(take_buffer(r, &data->letters.ends, head->letter_ends, sizeof(size_t)));
+    return take_buffer(r, &data->letters.bytes, head->letters, 1);
+}
+
+static lm_status
 take_rows(lm_shared_reader *r, helper *h, const packed_head *head)
 {
     lm_layers_data *data = &h->data;
@@ -128,10 +150,12 @@ take_rows(lm_shared_reader *r, helper *h, const packed_head *head)
         return lm_shared_damaged(r->ctx);
     LM_TRY(take_buffer(r, &data->offsets, head->rows + 1, sizeof(size_t)));
     LM_TRY(take_buffer(r, &data->tokens, head->tokens, sizeof(int32_t)));
+    LM_TRY(take_letters(r, data, head));
     LM_TRY(lm_shared_take_array(r, &data->labels.y, head->targets, sizeof(int32_t)));
     LM_TRY(take_buffer(r, &data->targets, head->numbers, sizeof(float)));
     data->labels.rows = head->targets;
     data->rows = head->rows;
+    data->spells = h->net.characters;
     return LM_OK;
 }
 

@@ -50,6 +50,7 @@ const lm_method *const lm_methods[] = {
     &lm_method_layers,
     &lm_method_layers_tagging,
     &lm_method_layers_regression,
+    &lm_method_layers_language,
     NULL,
 };
 

@@ -7,6 +7,7 @@
 #include "utils/array.h"
 
 #include "task/language_model.h"
+#include "task/word_states.h"
 #include "pg/fn/args.h"
 
 LMTEXT_ENTRY(lmtext_log_probability, .name = "log_probability", .task = "language_model",
@@ -31,15 +32,18 @@ log_probability_size(const lmtext_inference *inference)
 static const lmtext_infer_kind log_probabilities = {run_log_probability, log_probability_size,
                                                     false};
 
-/* What a text is a continuation of means nothing to counts of single words. */
+/* What a text is a continuation of means nothing to counts of single words; a net of layers reads
+ * texts from their beginning. */
 static void
 refuse_given(FunctionCallInfo fcinfo, const lmtext_model *model)
 {
     if (!lmtext_arg_is_null(fcinfo, 2))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("model \"%s\" cannot take a given text into account", model->name),
-                        errdetail("It is a unigram model: each word is as probable after any "
-                                  "text."),
+                        lm_word_net(&model->model) != NULL
+                            ? errdetail("It reads each text from its beginning.")
+                            : errdetail("It is a unigram model: each word is as probable after "
+                                        "any text."),
                         errhint("Leave out the argument given.")));
 }
 

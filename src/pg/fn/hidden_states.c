@@ -1,11 +1,12 @@
 /*
  * hidden_states.c - lmtext.hidden_states: what the encoder has for each token behind one of its
- * layers, special tokens included.
+ * layers, special tokens included; of a language model of layers what it has for each word.
  */
 #include "postgres.h"
 
 #include <limits.h>
 
+#include "task/word_states.h"
 #include "pg/fn/lists.h"
 
 LMTEXT_ENTRY(lmtext_hidden_states, .name = "hidden_states", .task = "embedding", .texts = 1,
@@ -19,6 +20,8 @@ LMTEXT_ENTRY(lmtext_hidden_states_array, .name = "hidden_states", .task = "embed
 static int
 width_of(const lmtext_model *model)
 {
+    if (lm_word_net(&model->model) != NULL)
+        return model->model.info.dimensions;
     return lm_weights_dims(lm_model_weights(&model->model))->hidden;
 }
 
@@ -49,7 +52,8 @@ result_size(const lmtext_inference *inference)
 {
     const lmtext_model *model = inference->model;
 
-    if (model->model.base != NULL || lm_model_weights(&model->model) == NULL)
+    if (lm_word_net(&model->model) == NULL &&
+        (model->model.base != NULL || lm_model_weights(&model->model) == NULL))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("model \"%s\" has no encoder of its own", model->name),
                         errhint("Name a model with an encoder; that of a trained classifier is in "

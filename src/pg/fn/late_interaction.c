@@ -107,8 +107,11 @@ static ArrayType *
 array_of_rows(token_rows rows)
 {
     float *values;
-    ArrayType *array = lmtext_matrix_new(rows.rows, rows.width, &values);
+    ArrayType *array;
 
+    if (rows.rows == 0) /* of a text without a word */
+        return construct_empty_array(FLOAT4OID);
+    array = lmtext_matrix_new(rows.rows, rows.width, &values);
     memcpy(values, rows.values, (size_t)rows.rows * rows.width * sizeof(float));
     return array;
 }
