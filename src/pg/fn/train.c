@@ -350,6 +350,8 @@ training_start(training *t)
     const lm_method *method = t->method;
 
     lmtext_call_init(&t->call, t->memory);
+    if (!t->keeps) /* a commit would take the files */
+        lmtext_call_keep_within(&t->call, maintenance_work_mem);
     t->column_table = method->columns;
     t->column_count = method->column_count;
     if (method->columns_for != NULL)
