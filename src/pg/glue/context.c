@@ -215,6 +215,12 @@ keep_in_file(lmtext_call *call, void *pointer, size_t size)
     return kept;
 }
 
+static void *
+grow_in_file(lmtext_call *call, lmtext_mapped *file, size_t size)
+{
+    return lmtext_mapped_grow(call, file, sizeof(block_header) + size) ? block_of(file, size) : NULL;
+}
+
 /* A block that has come to lie in a file stays there. */
 static void *
 block_keep(void *opaque, void *pointer, size_t size)
@@ -229,9 +235,7 @@ block_keep(void *opaque, void *pointer, size_t size)
     if (header == NULL || header->base != NULL)
         return size <= Max(free, FILE_BYTES) ? keep_in_memory(call, pointer, size)
                                              : keep_in_file(call, pointer, size);
-    if (!lmtext_mapped_grow(call, header->file, sizeof(block_header) + size))
-        return NULL;
-    return block_of(header->file, size);
+    return grow_in_file(call, header->file, size);
 }
 
 /*
