@@ -15,7 +15,7 @@ typedef struct lm_context {
     void *(*alloc)(void *opaque, size_t size); /* 16-byte aligned or better; NULL: no memory */
     void *(*realloc)(void *opaque, void *pointer, size_t size);    /* pointer is never NULL */
     void (*free)(void *opaque, void *pointer);                     /* pointer is never NULL */
-    void *(*keep)(void *opaque, void *pointer, size_t size); /* as lm_keep; NULL: realloc */
+    void *(*keep)(void *opaque, void *pointer, size_t size);       /* as lm_keep; NULL: realloc */
     bool (*cancelled)(void *opaque);                               /* may be NULL */
     void (*progress)(void *opaque, uint64_t done, uint64_t total); /* may be NULL; must not throw */
     void *opaque;

@@ -17,16 +17,16 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
+#include "storage/spin.h"
 #include "tcop/tcopprot.h"
 
 #include "pg/fn/embedders.h"
-#include "pg/service/entry.h"
 #include "pg/watch/stats.h"
 
 /* A slice takes some 10 ms: so long this process waits at most for the last of them. */
 #define SLICE_TEXTS 32
 #define SLICE_BYTES 4096
-#define WORKER_SLICES 4                /* of a portion, for which a worker is worth its start */
+#define WORKER_SLICES 4                  /* of a portion, for which a worker is worth its start */
 #define PORTION_BYTES (16 * 1024 * 1024) /* of texts, but one at least */
 
 enum {
@@ -42,9 +42,10 @@ typedef struct shared_portion {
     Oid relid;
     lm_on_long on_long;
     int width;
-    char function[NAMEDATALEN];
     uint32 slices;
     pg_atomic_uint32 next; /* slice that nobody has taken */
+    slock_t mutex;
+    lm_embed_counts counts; /* of workers that are done */
 } shared_portion;
 
 /* A portion, as a process sees it. */
@@ -71,8 +72,7 @@ embed_slice(const portion *p, lmtext_model *model, const lm_embed_options *optio
 
         texts[i] = (lm_text){p->bytes + start, p->ends[first + i] - start};
     }
-    lmtext_embed_texts(model, texts, count, options,
-                       p->vectors + (size_t)first * p->shared->width);
+    lmtext_embed_texts(model, texts, count, options, p->vectors + (size_t)first * p->shared->width);
 }
 
 /* This process's part of a portion, until there is none left. */
@@ -85,6 +85,20 @@ take_part(const portion *p, lmtext_model *model, const lm_embed_options *options
         embed_slice(p, model, options, slice);
 }
 
+static void
+add_counts(shared_portion *shared, const lm_embed_counts *before)
+{
+    const lm_embed_counts *now = lmtext_stats_session();
+    const lm_embed_counts made = {now->texts - before->texts, now->tokens - before->tokens,
+                                  now->truncated - before->truncated,
+                                  now->forwards - before->forwards};
+
+    SpinLockAcquire(&shared->mutex);
+    lm_embed_counts_add(&shared->counts, &made);
+    SpinLockRelease(&shared->mutex);
+}
+
+/* What it counts is the leader's, whose call this is. */
 void
 lmtext_embed_worker(dsm_segment *segment, shm_toc *toc)
 {
@@ -93,15 +107,14 @@ lmtext_embed_worker(dsm_segment *segment, shm_toc *toc)
                  .slices = shm_toc_lookup(toc, KEY_SLICES, false),
                  .bytes = shm_toc_lookup(toc, KEY_BYTES, false),
                  .vectors = shm_toc_lookup(toc, KEY_VECTORS, false)};
+    const lm_embed_counts before = *lmtext_stats_session();
     lm_embed_options options;
-    int call;
 
     debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
     pgstat_report_activity(STATE_RUNNING, debug_query_string);
-    call = lmtext_stats_begin(lmtext_entry_number(p.shared->function));
     lmtext_embed_defaults(&options, p.shared->on_long);
     take_part(&p, lmtext_model_use(p.shared->relid), &options);
-    lmtext_stats_end(call);
+    add_counts(p.shared, &before);
 }
 
 /* ---- A portion ---- */
@@ -177,22 +190,22 @@ lay_texts(const portion_plan *plan, size_t *ends, char *bytes)
 
 static portion
 share(ParallelContext *context, const portion_plan *plan, const lmtext_model *model,
-      const lm_embed_options *options, int width, const char *function)
+      const lm_embed_options *options, int width)
 {
     shared_portion *shared = give(context, KEY_PORTION, sizeof *shared);
     size_t *ends = give(context, KEY_ENDS, mul_size(plan->count, sizeof *ends));
     uint32 *slices = give(context, KEY_SLICES, mul_size(plan->slices + 1, sizeof *slices));
     char *bytes = give(context, KEY_BYTES, plan->bytes + 1);
-    float *vectors = give(context, KEY_VECTORS,
-                          mul_size(mul_size(plan->count, width), sizeof *vectors));
+    float *vectors =
+        give(context, KEY_VECTORS, mul_size(mul_size(plan->count, width), sizeof *vectors));
 
     memset(shared, 0, sizeof *shared);
     shared->relid = model->relid;
     shared->on_long = options->on_long;
     shared->width = width;
     shared->slices = plan->slices;
-    strlcpy(shared->function, function, sizeof shared->function);
     pg_atomic_init_u32(&shared->next, 0);
+    SpinLockInit(&shared->mutex);
     memcpy(slices, plan->starts, (plan->slices + 1) * sizeof *slices);
     lay_texts(plan, ends, bytes);
     if (debug_query_string != NULL)
@@ -203,7 +216,7 @@ share(ParallelContext *context, const portion_plan *plan, const lmtext_model *mo
 /* False: there was no shared memory. */
 static bool
 embed_portion(const portion_plan *plan, lmtext_model *model, const lm_embed_options *options,
-              int workers, const char *function, float *out)
+              int workers, float *out)
 {
     const int width = lmtext_embed_width(model, options);
     ParallelContext *context = CreateParallelContext("lmtext", "lmtext_embed_worker", workers);
@@ -213,11 +226,12 @@ embed_portion(const portion_plan *plan, lmtext_model *model, const lm_embed_opti
     InitializeParallelDSM(context);
     shared = context->seg != NULL;
     if (shared) {
-        const portion p = share(context, plan, model, options, width, function);
+        const portion p = share(context, plan, model, options, width);
 
         LaunchParallelWorkers(context);
         take_part(&p, model, options);
         WaitForParallelWorkersToFinish(context);
+        lmtext_stats_add(&p.shared->counts);
         memcpy(out, p.vectors, (size_t)plan->count * width * sizeof *out);
     }
     DestroyParallelContext(context);
@@ -233,14 +247,14 @@ may_share(void)
 
 static void
 embed_next(const portion_plan *plan, lmtext_model *model, const lm_embed_options *options,
-           int workers, const char *function, float *out)
+           int workers, float *out)
 {
     bool done = false;
 
     workers = Min(workers, (int)(plan->slices / WORKER_SLICES));
     if (workers > 0 && may_share()) {
         EnterParallelMode();
-        done = embed_portion(plan, model, options, workers, function, out);
+        done = embed_portion(plan, model, options, workers, out);
         ExitParallelMode();
     }
     if (!done)
@@ -249,8 +263,7 @@ embed_next(const portion_plan *plan, lmtext_model *model, const lm_embed_options
 
 void
 lmtext_embed_together(lmtext_model *model, const lm_text *texts, size_t count,
-                      const lm_embed_options *options, int workers, const char *function,
-                      float *out)
+                      const lm_embed_options *options, int workers, float *out)
 {
     const size_t width = (size_t)lmtext_embed_width(model, options);
     portion_plan plan;
@@ -262,7 +275,7 @@ lmtext_embed_together(lmtext_model *model, const lm_text *texts, size_t count,
     plan.starts = palloc((count + 1) * sizeof *plan.starts);
     for (size_t done = 0; done < count; done += plan.count) {
         plan_portion(&plan, texts + done, count - done);
-        embed_next(&plan, model, options, workers, function, out + done * width);
+        embed_next(&plan, model, options, workers, out + done * width);
     }
     pfree(plan.starts);
 }

@@ -585,8 +585,7 @@ add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *bat
 
         lmtext_embed_defaults(&options, t->on_long);
         lmtext_embed_together(t->base, batch->to_embed, batch->embed_count, &options,
-                              (int)t->options.workers, t->procedure + strlen("lmtext."),
-                              batch->vectors);
+                              (int)t->options.workers, batch->vectors);
     }
     taken.count = batch->count;
     for (int i = 0; i < t->columns; i++) {

@@ -218,7 +218,8 @@ keep_in_file(lmtext_call *call, void *pointer, size_t size)
 static void *
 grow_in_file(lmtext_call *call, lmtext_mapped *file, size_t size)
 {
-    return lmtext_mapped_grow(call, file, sizeof(block_header) + size) ? block_of(file, size) : NULL;
+    return lmtext_mapped_grow(call, file, sizeof(block_header) + size) ? block_of(file, size)
+                                                                       : NULL;
 }
 
 /* A block that has come to lie in a file stays there. */

@@ -127,8 +127,7 @@ lmtext_mapped_open(lmtext_call *call, size_t size)
     if (mapped == NULL)
         return NULL;
     mapped->file = -1;
-    if (extend(call, &mapped->file, 0, size) &&
-        (mapped->bytes = map(mapped->file, size)) != NULL) {
+    if (extend(call, &mapped->file, 0, size) && (mapped->bytes = map(mapped->file, size)) != NULL) {
         mapped->size = size;
         return mapped;
     }
