@@ -184,6 +184,29 @@ block_of(lmtext_mapped *file, size_t size)
     return header + 1;
 }
 
+/* A new file, or a longer one. The engine is below: what is thrown waits until it has returned. */
+static lmtext_mapped *
+make_file(lmtext_call *call, lmtext_mapped *file, size_t size)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    lmtext_mapped *volatile made = NULL;
+
+    PG_TRY();
+    {
+        if (file == NULL)
+            made = lmtext_mapped_open(call, size);
+        else if (lmtext_mapped_grow(file, size))
+            made = file;
+    }
+    PG_CATCH();
+    {
+        (void)lmtext_call_keep_error(call);
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(caller);
+    return made;
+}
+
 /* In pieces, between which a cancel is seen. */
 static bool
 copy_block(lmtext_call *call, char *to, const char *from, size_t size)
@@ -199,7 +222,7 @@ copy_block(lmtext_call *call, char *to, const char *from, size_t size)
 static void *
 keep_in_file(lmtext_call *call, void *pointer, size_t size)
 {
-    lmtext_mapped *file = lmtext_mapped_open(call, sizeof(block_header) + size);
+    lmtext_mapped *file = make_file(call, NULL, sizeof(block_header) + size);
     void *kept;
 
     if (file == NULL)
@@ -218,8 +241,7 @@ keep_in_file(lmtext_call *call, void *pointer, size_t size)
 static void *
 grow_in_file(lmtext_call *call, lmtext_mapped *file, size_t size)
 {
-    return lmtext_mapped_grow(call, file, sizeof(block_header) + size) ? block_of(file, size)
-                                                                       : NULL;
+    return make_file(call, file, sizeof(block_header) + size) != NULL ? block_of(file, size) : NULL;
 }
 
 /* A block that has come to lie in a file stays there. */

@@ -83,31 +83,6 @@ write_zeros(File file, size_t from, size_t to)
     }
 }
 
-/* The engine is below: what is thrown waits until it has returned. */
-static bool
-extend(lmtext_call *call, File *file, size_t from, size_t to)
-{
-    MemoryContext caller = CurrentMemoryContext;
-    volatile bool done = false;
-
-    PG_TRY();
-    {
-        if (*file < 0) {
-            PrepareTempTablespaces();
-            *file = OpenTemporaryFile(false);
-        }
-        write_zeros(*file, from, to);
-        done = true;
-    }
-    PG_CATCH();
-    {
-        (void)lmtext_call_keep_error(call);
-    }
-    PG_END_TRY();
-    MemoryContextSwitchTo(caller);
-    return done;
-}
-
 /* Right after a write, so that PostgreSQL has the file open. NULL: there are no addresses. */
 static void *
 map(File file, size_t size)
@@ -126,26 +101,25 @@ lmtext_mapped_open(lmtext_call *call, size_t size)
 
     if (mapped == NULL)
         return NULL;
-    mapped->file = -1;
-    if (extend(call, &mapped->file, 0, size) && (mapped->bytes = map(mapped->file, size)) != NULL) {
-        mapped->size = size;
+    PrepareTempTablespaces();
+    mapped->file = OpenTemporaryFile(false);
+    write_zeros(mapped->file, 0, size);
+    mapped->size = size;
+    if ((mapped->bytes = map(mapped->file, size)) != NULL)
         return mapped;
-    }
-    if (mapped->file >= 0)
-        FileClose(mapped->file);
+    FileClose(mapped->file);
     return NULL;
 }
 
 /* The new mapping is made first: if it cannot be, the old one stays. */
 bool
-lmtext_mapped_grow(lmtext_call *call, lmtext_mapped *mapped, size_t size)
+lmtext_mapped_grow(lmtext_mapped *mapped, size_t size)
 {
     void *bytes;
 
     if (size <= mapped->size)
         return true;
-    if (!extend(call, &mapped->file, mapped->size, size))
-        return false;
+    write_zeros(mapped->file, mapped->size, size);
     if ((bytes = map(mapped->file, size)) == NULL)
         return false;
     munmap(mapped->bytes, mapped->size);

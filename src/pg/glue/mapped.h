@@ -13,10 +13,11 @@
 
 typedef struct lmtext_mapped lmtext_mapped;
 
-/* NULL: there is no room; what PostgreSQL has thrown is kept in the call. */
+/* NULL: there are no memory or addresses. Both throw what PostgreSQL does about a file, which is
+ * then one of the transaction that is to be aborted. */
 lmtext_mapped *lmtext_mapped_open(lmtext_call *call, size_t size);
 /* The same bytes, maybe elsewhere, and zeros behind them. False: as they were, and where. */
-bool lmtext_mapped_grow(lmtext_call *call, lmtext_mapped *mapped, size_t size);
+bool lmtext_mapped_grow(lmtext_mapped *mapped, size_t size);
 void *lmtext_mapped_bytes(const lmtext_mapped *mapped);
 void lmtext_mapped_close(lmtext_mapped *mapped);
 
