@@ -7,7 +7,7 @@ use Lmtext;
 
 my $node = start_node('spill', conf => "max_worker_processes = 8\ntemp_tablespaces = ''\n");
 
-# Vectors of 32 dimensions: 12,000 of them are 1.5 MB, and n-grams of these texts more.
+# Vectors of 36 dimensions: 12,000 of them are 1.7 MB, and n-grams of these texts more.
 value(<<"SQL");
 CREATE EXTENSION lmtext;
 SELECT lmtext.import_model('tiny', '$tiny', '{"task": "embedding"}');
@@ -16,8 +16,8 @@ CREATE TABLE doc AS
     SELECT i AS id, (ARRAY['good fine nice', 'bad awful poor', 'so so plain'])[1 + i % 3] || ' word' || (i % 17) || ' ' || i AS body,
            (ARRAY['pos', 'neg', 'mid'])[1 + i % 3] AS label, (i % 7)::float8 AS number
     FROM generate_series(1, 12000) i;
-CREATE TABLE stored AS SELECT id, ARRAY(SELECT (hashint4(id * 32 + d) % 1000 / 1000.0 + (d % 3 = id % 3)::int)::real
-                                        FROM generate_series(1, 32) d) AS v, body, label, number FROM doc;
+CREATE TABLE stored AS SELECT id, ARRAY(SELECT (hashint4(id * 36 + d) % 1000 / 1000.0 + (d % 3 = id % 3)::int)::real
+                                        FROM generate_series(1, 36) d) AS v, body, label, number FROM doc;
 SQL
 
 my $small = q{SET maintenance_work_mem = '1MB'};
