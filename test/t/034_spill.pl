@@ -110,7 +110,7 @@ value($_) for @embedding;
 is(bytes_of("text_$_\@1"), bytes_of('text_0@1'), "$_ workers: the same bits") for 1, 2;
 value('SET max_parallel_workers = 0; ' . ($embedding[2] =~ s/text_2/text_alone/r));
 is(bytes_of('text_alone@1'), bytes_of('text_0@1'), 'none is free: the same bits');
-value('SELECT lmtext.reset_stats()');
+value('SELECT lmtext.stats_reset()');
 value($embedding[2]);
 is(value(q{SELECT calls, rows FROM lmtext.stats WHERE function = 'train' AND rows > 0}), '1|12000', 'what workers embed counts for the call');
 is(value(q{SELECT md5(string_agg(p::text, '' ORDER BY p::text)) FROM lmtext.project('SELECT id, body FROM doc ORDER BY id', 'pca', '{"workers": 2}') p}),
@@ -123,6 +123,8 @@ value(<<"SQL");
 CREATE ROLE trainer;
 GRANT CREATE ON SCHEMA public TO trainer;
 GRANT SELECT ON doc TO trainer;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA lmtext TO trainer;
+GRANT pg_read_server_files TO trainer;
 BEGIN;
 SET ROLE trainer;
 SELECT lmtext.import_model('own', '$tiny', '{"task": "embedding"}');
