@@ -364,12 +364,18 @@ sorting(void)
 }
 
 static const unit_case cases[] = {
-    {"base.error_record", error_record},     {"base.long_message", long_message},
-    {"base.keeping", keeping},               {"base.rooms", rooms},
-    {"base.no_memory", no_memory},           {"base.arena_objects", arena_objects},
-    {"base.buffer_growth", buffer_growth},   {"base.utf8_all", utf8_all},
-    {"base.utf8_refused", utf8_refused},     {"base.hashes", hashes},
-    {"base.random_numbers", random_numbers}, {"base.sorting", sorting},
+    {"base.error_record", error_record},
+    {"base.long_message", long_message},
+    {"base.keeping", keeping},
+    {"base.rooms", rooms},
+    {"base.no_memory", no_memory},
+    {"base.arena_objects", arena_objects},
+    {"base.buffer_growth", buffer_growth},
+    {"base.utf8_all", utf8_all},
+    {"base.utf8_refused", utf8_refused},
+    {"base.hashes", hashes},
+    {"base.random_numbers", random_numbers},
+    {"base.sorting", sorting},
 };
 
 UNIT_MAIN(cases)
