@@ -37,6 +37,54 @@ failing_context(lm_context *ctx, int allocations)
     allocations_left = allocations;
 }
 
+/* What is kept has a way of its own where the context has one. */
+static size_t kept_bytes;
+
+static void *
+count_kept(void *opaque, void *pointer, size_t size)
+{
+    kept_bytes = size;
+    return failing_realloc(opaque, pointer, size);
+}
+
+static void
+keeping(void)
+{
+    lm_context ctx;
+    char *kept, *grown;
+
+    lm_context_init(&ctx);
+    kept = lm_keep(&ctx, NULL, 3);
+    memcpy(kept, "ab", 3);
+    kept = lm_keep(&ctx, kept, 1000);
+    CHECK_STR(kept, "ab");
+    CHECK_EQ_INT(kept_bytes, 0);
+    failing_context(&ctx, 2);
+    ctx.keep = count_kept;
+    grown = lm_keep(&ctx, kept, 5000);
+    CHECK_STR(grown, "ab");
+    CHECK_EQ_INT(kept_bytes, 5000);
+    grown = lm_keep(&ctx, grown, 0);
+    CHECK_EQ_INT(kept_bytes, 1);
+    CHECK(lm_keep(&ctx, grown, 6000) == NULL);
+    CHECK_EQ_INT(ctx.error.status, LM_NO_MEMORY);
+    CHECK(lm_keep_array(&ctx, SIZE_MAX / 2, 3) == NULL);
+    allocations_left = 1;
+    lm_free(&ctx, grown);
+    grown = lm_keep_array(&ctx, 10, 8);
+    CHECK_EQ_INT(kept_bytes, 80);
+    lm_free(&ctx, grown);
+}
+
+static void
+rooms(void)
+{
+    CHECK_EQ_INT(lm_grown_room(0, 3), 3);
+    CHECK_EQ_INT(lm_grown_room(10, 3), 20);
+    CHECK_EQ_INT(lm_grown_room(10, 30), 30);
+    CHECK_EQ_INT(lm_grown_room(80000, 80001), 90000);
+}
+
 static void
 error_record(void)
 {
@@ -316,11 +364,18 @@ sorting(void)
 }
 
 static const unit_case cases[] = {
-    {"base.error_record", error_record},     {"base.long_message", long_message},
-    {"base.no_memory", no_memory},           {"base.arena_objects", arena_objects},
-    {"base.buffer_growth", buffer_growth},   {"base.utf8_all", utf8_all},
-    {"base.utf8_refused", utf8_refused},     {"base.hashes", hashes},
-    {"base.random_numbers", random_numbers}, {"base.sorting", sorting},
+    {"base.error_record", error_record},
+    {"base.long_message", long_message},
+    {"base.keeping", keeping},
+    {"base.rooms", rooms},
+    {"base.no_memory", no_memory},
+    {"base.arena_objects", arena_objects},
+    {"base.buffer_growth", buffer_growth},
+    {"base.utf8_all", utf8_all},
+    {"base.utf8_refused", utf8_refused},
+    {"base.hashes", hashes},
+    {"base.random_numbers", random_numbers},
+    {"base.sorting", sorting},
 };
 
 UNIT_MAIN(cases)

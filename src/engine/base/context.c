@@ -164,6 +164,27 @@ lm_realloc(lm_context *ctx, void *pointer, size_t size)
     return grown ? grown : no_memory(ctx, size);
 }
 
+void *
+lm_keep(lm_context *ctx, void *pointer, size_t size)
+{
+    void *kept;
+
+    if (!ctx->keep)
+        return lm_realloc(ctx, pointer, size);
+    kept = ctx->keep(ctx->opaque, pointer, size > 0 ? size : 1);
+    return kept ? kept : no_memory(ctx, size);
+}
+
+void *
+lm_keep_array(lm_context *ctx, size_t count, size_t size)
+{
+    size_t bytes;
+
+    if (lm_mul_overflows(count, size, &bytes))
+        return no_memory(ctx, SIZE_MAX);
+    return lm_keep(ctx, NULL, bytes);
+}
+
 void
 lm_free(lm_context *ctx, void *pointer)
 {

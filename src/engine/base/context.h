@@ -15,6 +15,7 @@ typedef struct lm_context {
     void *(*alloc)(void *opaque, size_t size); /* 16-byte aligned or better; NULL: no memory */
     void *(*realloc)(void *opaque, void *pointer, size_t size);    /* pointer is never NULL */
     void (*free)(void *opaque, void *pointer);                     /* pointer is never NULL */
+    void *(*keep)(void *opaque, void *pointer, size_t size);       /* as lm_keep; NULL: realloc */
     bool (*cancelled)(void *opaque);                               /* may be NULL */
     void (*progress)(void *opaque, uint64_t done, uint64_t total); /* may be NULL; must not throw */
     void *opaque;
@@ -56,6 +57,14 @@ void *lm_alloc_array(lm_context *ctx, size_t count, size_t size);
 /* pointer may be NULL. On failure the old block stays valid and is not freed. */
 void *lm_realloc(lm_context *ctx, void *pointer, size_t size);
 void lm_free(lm_context *ctx, void *pointer); /* pointer may be NULL */
+
+/*
+ * lm_realloc for what is kept of many rows: where a caller allows only so much of it in memory, the
+ * block lies in a file that is mapped. Freed by lm_free.
+ */
+void *lm_keep(lm_context *ctx, void *pointer, size_t size);
+/* A new one of count × size with a checked product. */
+void *lm_keep_array(lm_context *ctx, size_t count, size_t size);
 
 /* LM_CANCELLED, recorded, when the caller asked to stop; else LM_OK. */
 lm_status lm_poll(lm_context *ctx);

@@ -21,6 +21,18 @@ lm_mul_overflows(size_t a, size_t b, size_t *result)
     return __builtin_mul_overflow(a, b, result);
 }
 
+/*
+ * How much room an array of rows is given when it is too small: twice as much, and from some tens
+ * of thousands on an eighth more, since in a file all of it must be written.
+ */
+static inline size_t
+lm_grown_room(size_t room, size_t need)
+{
+    const size_t wanted = room + (room < 65536 ? room : room / 8);
+
+    return wanted > need ? wanted : need;
+}
+
 /* Cache lines and AVX-512 registers: every array that a kernel reads starts on such a boundary. */
 #define LM_ALIGNMENT ((size_t)64)
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/size.h"
+
 #define SMALL 40 /* so many are sorted by insertion */
 #define POLL_EVERY ((size_t)1 << 20)
 #define FOLD_FROM ((size_t)1 << 16) /* numbers that are counted at once */
@@ -30,16 +32,16 @@ lm_sparse_rows_free(lm_sparse_rows *sparse)
 static lm_status
 grow_entries(lm_sparse_rows *s, size_t more)
 {
-    size_t room = s->room * 2 > s->used + more ? s->room * 2 : s->used + more;
+    size_t room = lm_grown_room(s->room, s->used + more);
     uint32_t *index;
     float *value;
 
     if (s->used + more <= s->room)
         return LM_OK;
-    if (!(index = lm_realloc(s->ctx, s->index, room * sizeof *index)))
+    if (!(index = lm_keep(s->ctx, s->index, room * sizeof *index)))
         return LM_NO_MEMORY;
     s->index = index;
-    if (!(value = lm_realloc(s->ctx, s->value, room * sizeof *value)))
+    if (!(value = lm_keep(s->ctx, s->value, room * sizeof *value)))
         return LM_NO_MEMORY;
     s->value = value;
     s->room = room;
@@ -49,12 +51,12 @@ grow_entries(lm_sparse_rows *s, size_t more)
 static lm_status
 grow_rows(lm_sparse_rows *s)
 {
-    size_t room = s->row_room > 0 ? 2 * s->row_room : 256;
+    size_t room = lm_grown_room(s->row_room, 256);
     size_t *starts;
 
     if (s->rows + 1 < s->row_room)
         return LM_OK;
-    if (!(starts = lm_realloc(s->ctx, s->starts, room * sizeof *starts)))
+    if (!(starts = lm_keep(s->ctx, s->starts, room * sizeof *starts)))
         return LM_NO_MEMORY;
     starts[0] = 0;
     s->starts = starts;

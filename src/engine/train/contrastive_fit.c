@@ -77,13 +77,13 @@ fit_open(fit *f)
 {
     const size_t of_rows = f->rows * f->width, of_labels = f->labels * f->width;
 
-    f->x = lm_alloc_array(f->ctx, of_rows, sizeof *f->x);
+    f->x = lm_keep_array(f->ctx, of_rows, sizeof *f->x);
     f->y = lm_alloc_array(f->ctx, f->rows, sizeof *f->y);
     f->of_label = lm_alloc_zero(f->ctx, f->labels * sizeof *f->of_label);
     f->map = lm_alloc_array(f->ctx, f->width * f->width, sizeof *f->map);
     f->theta = lm_alloc_zero(f->ctx, f->width * f->width * sizeof *f->theta);
-    f->z = lm_alloc_array(f->ctx, of_rows, sizeof *f->z);
-    f->dz = lm_alloc_array(f->ctx, of_rows, sizeof *f->dz);
+    f->z = lm_keep_array(f->ctx, of_rows, sizeof *f->z);
+    f->dz = lm_keep_array(f->ctx, of_rows, sizeof *f->dz);
     f->length = lm_alloc_array(f->ctx, f->rows, sizeof *f->length);
     f->pull = lm_alloc_array(f->ctx, f->rows, sizeof *f->pull);
     f->sums = lm_alloc_array(f->ctx, of_labels, sizeof *f->sums);

@@ -520,7 +520,7 @@ lm_dual_train(lm_context *ctx, const lm_design *design, const size_t *rows, size
     d.state = d.squares ? lm_alloc_array(ctx, count, sizeof *d.state) : NULL;
     d.active = d.state ? lm_alloc_array(ctx, count, sizeof *d.active) : NULL;
     d.places = d.active ? lm_alloc_array(ctx, design->features, sizeof *d.places) : NULL;
-    d.index = d.places ? lm_alloc_array(ctx, design->sparse->used + 1, sizeof *d.index) : NULL;
+    d.index = d.places ? lm_keep_array(ctx, design->sparse->used + 1, sizeof *d.index) : NULL;
     if (d.index)
         status = fit_labels(&d, progress, opaque, model, objective);
     lm_free(ctx, d.index);

@@ -145,11 +145,11 @@ filter_close(void *training)
 
 /* ---- Rows ---- */
 
-/* Room for one more; doubled when it grows. */
+/* Room for one more. */
 static lm_status
 make_room(filter *f)
 {
-    const size_t room = f->room > 0 ? 2 * f->room : 64;
+    const size_t room = lm_grown_room(f->room, 64);
     size_t numbers, bytes;
     void *grown;
 
@@ -158,7 +158,7 @@ make_room(filter *f)
     if (lm_mul_overflows(room, f->width, &numbers) ||
         lm_mul_overflows(numbers, sizeof(float), &bytes))
         return lm_raise(f->ctx, LM_TOO_LARGE, "too many rows to train on");
-    if (!(grown = lm_realloc(f->ctx, f->vectors, bytes)))
+    if (!(grown = lm_keep(f->ctx, f->vectors, bytes)))
         return LM_NO_MEMORY;
     f->vectors = grown;
     if (!(grown = lm_realloc(f->ctx, f->texts, room * sizeof *f->texts)))

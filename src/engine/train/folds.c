@@ -198,7 +198,7 @@ lm_folds_run(lm_context *ctx, const float *x, const int32_t *y, size_t rows, siz
     f.options.refit = false;
     f.part = lm_alloc_array(ctx, rows, sizeof *f.part);
     f.sorted_y = f.part ? lm_alloc_array(ctx, rows, sizeof *f.sorted_y) : NULL;
-    f.sorted_x = f.sorted_y ? lm_alloc_array(ctx, rows * width, sizeof *f.sorted_x) : NULL;
+    f.sorted_x = f.sorted_y ? lm_keep_array(ctx, rows * width, sizeof *f.sorted_x) : NULL;
     if (f.sorted_x)
         status = lm_folds_deal(ctx, y, rows, (size_t)labels, folds, options->seed, f.part);
     if (status == LM_OK)

@@ -3,6 +3,8 @@
  */
 #include "train/labels.h"
 
+#include "base/size.h"
+
 #define POLL_EVERY 8192 /* rows */
 
 void
@@ -20,16 +22,15 @@ lm_train_labels_free(lm_train_labels *labels)
     lm_free(labels->ctx, labels->order);
 }
 
-/* At least doubled when it grows. */
 static lm_status
 make_room(lm_train_labels *l, size_t more)
 {
-    size_t room = l->room * 2 > l->rows + more ? l->room * 2 : l->rows + more;
+    size_t room = lm_grown_room(l->room, l->rows + more);
     int32_t *y;
 
     if (l->rows + more <= l->room)
         return LM_OK;
-    if (!(y = lm_realloc(l->ctx, l->y, room * sizeof *y)))
+    if (!(y = lm_keep(l->ctx, l->y, room * sizeof *y)))
         return LM_NO_MEMORY;
     l->y = y;
     l->room = room;

@@ -132,7 +132,7 @@ static lm_status
 move_rows(linear *l, const size_t *order)
 {
     const size_t width = l->vectors.width, rows = l->vectors.rows;
-    float *values = lm_alloc_array(l->ctx, rows * width, sizeof *values);
+    float *values = lm_keep_array(l->ctx, rows * width, sizeof *values);
     int32_t *y = lm_alloc_array(l->ctx, rows, sizeof *y);
 
     if (!values || !y) {

@@ -191,14 +191,14 @@ static lm_status
 keep_vectors(lm_ngram_fit *f, const lm_train_rows *rows)
 {
     size_t used = f->labels.rows, need = used + rows->count, numbers, bytes;
-    size_t room = 2 * f->room > need ? 2 * f->room : need;
+    size_t room = lm_grown_room(f->room, need);
     float *vectors;
 
     if (need > f->room) {
         if (lm_mul_overflows(room, f->width, &numbers) ||
             lm_mul_overflows(numbers, sizeof *vectors, &bytes))
             return lm_raise(f->ctx, LM_TOO_LARGE, "too many rows to train on");
-        if (!(vectors = lm_realloc(f->ctx, f->vectors, bytes)))
+        if (!(vectors = lm_keep(f->ctx, f->vectors, bytes)))
             return LM_NO_MEMORY;
         f->vectors = vectors;
         f->room = room;

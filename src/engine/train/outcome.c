@@ -65,11 +65,10 @@ lm_outcome_write_head(lm_context *ctx, const lm_train_labels *labels, const lm_h
     return status;
 }
 
-/* At least doubled when it grows. */
 lm_status
 lm_train_vectors_add(lm_context *ctx, lm_train_vectors *vectors, const float *values, size_t count)
 {
-    size_t need = vectors->rows + count, room = 2 * vectors->rows > need ? 2 * vectors->rows : need;
+    size_t need = vectors->rows + count, room = lm_grown_room(vectors->rows, need);
     size_t numbers, bytes;
     float *grown;
 
@@ -77,7 +76,7 @@ lm_train_vectors_add(lm_context *ctx, lm_train_vectors *vectors, const float *va
         if (lm_mul_overflows(room, vectors->width, &numbers) ||
             lm_mul_overflows(numbers, sizeof *grown, &bytes))
             return lm_raise(ctx, LM_TOO_LARGE, "too many rows to train on");
-        if (!(grown = lm_realloc(ctx, vectors->values, bytes)))
+        if (!(grown = lm_keep(ctx, vectors->values, bytes)))
             return LM_NO_MEMORY;
         vectors->values = grown;
         vectors->room = room;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "base/sort.h"
 #include "features/spec.h"
 #include "format/json.h"
@@ -169,16 +170,16 @@ targets_close(void *training)
 static lm_status
 make_room(targets *t, size_t more)
 {
-    const size_t need = t->rows + more, room = 2 * t->room > need ? 2 * t->room : need;
+    const size_t need = t->rows + more, room = lm_grown_room(t->room, need);
     size_t *ends;
     double *numbers;
 
     if (need <= t->room)
         return LM_OK;
-    if (!(ends = lm_realloc(t->ctx, t->ends, room * sizeof *ends)))
+    if (!(ends = lm_keep(t->ctx, t->ends, room * sizeof *ends)))
         return LM_NO_MEMORY;
     t->ends = ends;
-    if (!(numbers = lm_realloc(t->ctx, t->numbers, room * sizeof *numbers)))
+    if (!(numbers = lm_keep(t->ctx, t->numbers, room * sizeof *numbers)))
         return LM_NO_MEMORY;
     t->numbers = numbers;
     t->room = room;

@@ -10,7 +10,7 @@
 lm_status
 lm_tuned_grow(lm_context *ctx, void *array, size_t *room, size_t need, size_t width)
 {
-    size_t wanted = *room * 2 > need ? *room * 2 : need, bytes;
+    size_t wanted = lm_grown_room(*room, need), bytes;
     void *old, *grown;
 
     if (need <= *room)
@@ -18,7 +18,7 @@ lm_tuned_grow(lm_context *ctx, void *array, size_t *room, size_t need, size_t wi
     if (lm_mul_overflows(wanted, width, &bytes))
         return lm_raise(ctx, LM_TOO_LARGE, "too many rows to train on");
     memcpy(&old, array, sizeof old);
-    if (!(grown = lm_realloc(ctx, old, bytes)))
+    if (!(grown = lm_keep(ctx, old, bytes)))
         return LM_NO_MEMORY;
     memcpy(array, &grown, sizeof grown);
     *room = wanted;

@@ -3,8 +3,8 @@
  * groups or on a plane; lmtext.cluster_keywords, the words by which groups of texts differ; and
  * lmtext.keywords of one text.
  *
- * Keys and vectors of all rows are in memory: 4 bytes a dimension, and what the engine makes of
- * them.
+ * Keys of all rows are in memory, and vectors up to maintenance_work_mem: 4 bytes a dimension; what
+ * is beyond lies in a temporary file.
  */
 #include "postgres.h"
 
@@ -29,6 +29,7 @@
 #include "search/neighbours.h"
 #include "search/principal.h"
 #include "search/umap.h"
+#include "pg/fn/embedders.h"
 #include "pg/fn/keyed.h"
 #include "pg/glue/options.h"
 
@@ -65,20 +66,24 @@ put_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 
 /* Argument 0 is the query. */
 static void
-read_rows(explore *x, FunctionCallInfo fcinfo, const char *function)
+read_rows(explore *x, FunctionCallInfo fcinfo, const char *function, int64 workers)
 {
     x->fcinfo = fcinfo;
-    x->rows = (lmtext_keyed){.function = function, .memory = CurrentMemoryContext};
+    lmtext_call_init(&x->call, CurrentMemoryContext);
+    lmtext_call_keep_within(&x->call, maintenance_work_mem);
+    x->rows = (lmtext_keyed){.function = function,
+                             .memory = CurrentMemoryContext,
+                             .kept = &x->call,
+                             .workers = (int)workers};
     lmtext_keyed_read(&x->rows, fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     x->vectors = (lm_vector_rows){x->rows.count, x->rows.width, x->rows.values};
-    lmtext_call_init(&x->call, CurrentMemoryContext);
 }
 
 /* ---- Clusters ---- */
 
 typedef struct cluster_options {
     char *method, *starts;
-    int64 seed, iterations, least;
+    int64 seed, iterations, least, workers;
     double tolerance, similarity;
 } cluster_options;
 
@@ -90,6 +95,8 @@ static const lm_option cluster_table[] = {
     LM_OPTION(cluster_options, tolerance, FLOAT, 0, 1, "a number from 0 to 1"),
     LM_OPTION(cluster_options, similarity, FLOAT, -1, 1, "a number from -1 to 1"),
     LM_OPTION(cluster_options, least, INT, 1, 1000000000, "a whole number from 1 to 1000000000"),
+    LM_OPTION(cluster_options, workers, INT, 0, LMTEXT_EMBEDDERS_MAX,
+              "a whole number from 0 to 32"),
 };
 
 /* How rows become clusters; k is 0 where it was not given. */
@@ -201,13 +208,14 @@ lmtext_cluster_call(PG_FUNCTION_ARGS)
     method = find_method(options.method, k > 0);
     InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
-    read_rows(&x, fcinfo, "lmtext.cluster");
+    read_rows(&x, fcinfo, "lmtext.cluster", options.workers);
     if (x.rows.count > 0) {
         labels =
             MemoryContextAllocHuge(CurrentMemoryContext, mul_size(x.rows.count, sizeof *labels));
         method->run(&x, k, &options, labels);
         put_clusters(&x, labels);
     }
+    lmtext_keyed_close(&x.rows);
     SPI_finish();
     return (Datum)0;
 }
@@ -228,11 +236,13 @@ put_points(const explore *x, const double *points)
 }
 
 typedef struct project_options {
-    int64 neighbours, epochs, seed;
+    int64 neighbours, epochs, seed, workers;
     double min_distance;
 } project_options;
 
 static const lm_option project_table[] = {
+    LM_OPTION(project_options, workers, INT, 0, LMTEXT_EMBEDDERS_MAX,
+              "a whole number from 0 to 32"),
     LM_OPTION(project_options, neighbours, INT, 2, LM_NEIGHBOURS_MOST,
               "a whole number from 2 to 256"),
     LM_OPTION(project_options, min_distance, FLOAT, 0, 1, "a number from 0 to 1"),
@@ -264,7 +274,7 @@ run_umap(explore *x, const project_options *options, double *points)
     lmtext_check(&x->call, lm_umap(&x->call.ctx, &x->vectors, &asked, points), NULL);
 }
 
-static const projection projections[] = {{"pca", 0, run_pca},
+static const projection projections[] = {{"pca", 1, run_pca},
                                          {"umap", lengthof(project_table), run_umap}};
 
 static const projection *
@@ -296,13 +306,14 @@ lmtext_project_call(PG_FUNCTION_ARGS)
                             &(lmtext_option_set){project_table, how->options, &options}, 1);
     InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
-    read_rows(&x, fcinfo, "lmtext.project");
+    read_rows(&x, fcinfo, "lmtext.project", options.workers);
     if (x.rows.count > 0) {
         points = MemoryContextAllocHuge(CurrentMemoryContext,
                                         mul_size(x.rows.count, 2 * sizeof *points));
         how->run(&x, &options, points);
         put_points(&x, points);
     }
+    lmtext_keyed_close(&x.rows);
     SPI_finish();
     return (Datum)0;
 }

@@ -6,6 +6,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "base/size.h"
+#include "pg/fn/embedders.h"
 #include "pg/fn/keyed.h"
 
 #define BATCH_ROWS 1024
@@ -23,6 +25,18 @@ static void *
 grow(MemoryContext memory, void *array, size_t bytes)
 {
     return array == NULL ? MemoryContextAllocHuge(memory, bytes) : repalloc_huge(array, bytes);
+}
+
+static float *
+grow_values(const lmtext_keyed *k, size_t bytes)
+{
+    float *values;
+
+    if (k->kept == NULL)
+        return grow(k->memory, k->values, bytes);
+    values = lm_keep(&k->kept->ctx, k->values, bytes);
+    lmtext_check(k->kept, values != NULL ? LM_OK : LM_NO_MEMORY, NULL);
+    return values;
 }
 
 static void
@@ -59,7 +73,9 @@ make_value_room(lmtext_keyed *k, int64 rows)
 
         if (k->limit > 0)
             room = Max(Min(room, (int64)(k->limit / row)), k->unwritten + rows);
-        k->values = grow(k->memory, k->values, mul_size(room, row));
+        else if (k->kept != NULL)
+            room = (int64)lm_grown_room(k->value_room, k->unwritten + rows);
+        k->values = grow_values(k, mul_size(room, row));
         k->value_room = room;
     }
     return k->values + k->unwritten * k->width;
@@ -108,7 +124,8 @@ embed_texts(lmtext_keyed *k, keyed_model *m, const lmtext_query_row *rows, int c
     set_width(k, lmtext_embed_width(m->model, &m->options));
     for (int i = 0; i < count; i++)
         texts[i] = lmtext_utf8_from_bytes(rows[i].fields[1].text, strlen(rows[i].fields[1].text));
-    lmtext_embed_texts(m->model, texts, count, &m->options, make_value_room(k, count));
+    lmtext_embed_together(m->model, texts, count, &m->options, k->workers,
+                          make_value_room(k, count));
     k->unwritten += count;
 }
 
@@ -186,4 +203,6 @@ lmtext_keyed_close(lmtext_keyed *keyed)
     if (keyed->file != NULL)
         BufFileClose(keyed->file);
     keyed->file = NULL;
+    if (keyed->kept != NULL)
+        lm_free(&keyed->kept->ctx, keyed->values);
 }

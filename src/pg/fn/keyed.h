@@ -3,7 +3,7 @@
  * them, for functions that compare each row with all others.
  *
  * Keys are kept in memory. Vectors are, too, up to a limit; beyond it they lie in a temporary file
- * and are read in blocks.
+ * and are read in blocks, or in one that is mapped (lm_keep).
  */
 #ifndef LMTEXT_KEYED_H
 #define LMTEXT_KEYED_H
@@ -16,11 +16,13 @@
 typedef struct lmtext_keyed {
     const char *function; /* named in messages */
     MemoryContext memory;
-    size_t limit; /* bytes of vectors in memory; 0: none */
+    size_t limit;      /* bytes of vectors in memory; 0: all are at one place: */
+    lmtext_call *kept; /* by whose lm_keep; NULL: in the memory context */
     int64 count;
     int width; /* 0: no row yet */
     char **keys;
     lmtext_model *model; /* of texts; NULL: that of the call's arguments */
+    int workers;         /* that embed beside this process */
     int64 room;          /* rows for which there is place, of keys */
     float *values;       /* (count, width), or the rows that are not in the file yet */
     int64 value_room, unwritten;
@@ -34,7 +36,7 @@ typedef struct lmtext_keyed {
 void lmtext_keyed_read(lmtext_keyed *keyed, FunctionCallInfo fcinfo, const char *query);
 /* The vectors of rows first …, in memory or copied into `buffer` (rows, width). */
 const float *lmtext_keyed_rows(const lmtext_keyed *keyed, int64 first, int64 rows, float *buffer);
-/* The file goes; memory is that of its context. */
+/* Files go; memory is that of its context. */
 void lmtext_keyed_close(lmtext_keyed *keyed);
 
 #endif

@@ -23,6 +23,7 @@
 
 #include "base/hash.h"
 #include "pg/fn/checkpoint.h"
+#include "pg/fn/embedders.h"
 #include "pg/fn/query.h"
 #include "pg/fn/training.h"
 #include "pg/glue/options.h"
@@ -37,6 +38,11 @@ static const lm_option option_table[] = {
     LM_OPTION(train_options, method, TEXT, 0, 0, "a string"),
     LM_OPTION(train_options, base, TEXT, 0, 0, "the name of a model"),
     LM_OPTION(train_options, batch_rows, INT, 1, MAX_BATCH_ROWS, "a whole number from 1 to 65536"),
+};
+
+/* Of methods that learn from a base's vectors. */
+static const lm_option embedding_table[] = {
+    LM_OPTION(train_options, workers, INT, 0, LMTEXT_EMBEDDERS_MAX, "a whole number from 0 to 32"),
 };
 
 /* Rows of a batch in which nothing is null, as the method takes them. */
@@ -237,8 +243,9 @@ training_read_options(training *t, Jsonb *json)
     lmtext_options_read(
         json,
         (lmtext_option_set[]){{option_table, lengthof(option_table), &t->options},
-                              {t->method->options, t->method->option_count, t->method_options}},
-        2);
+                              {t->method->options, t->method->option_count, t->method_options},
+                              {embedding_table, lengthof(embedding_table), &t->options}},
+        t->method->needs_base ? 3 : 2);
     check_method(t);
 }
 
@@ -350,6 +357,8 @@ training_start(training *t)
     const lm_method *method = t->method;
 
     lmtext_call_init(&t->call, t->memory);
+    if (!t->keeps) /* a commit would take the files */
+        lmtext_call_keep_within(&t->call, maintenance_work_mem);
     t->column_table = method->columns;
     t->column_count = method->column_count;
     if (method->columns_for != NULL)
@@ -575,7 +584,8 @@ add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *bat
         lm_embed_options options;
 
         lmtext_embed_defaults(&options, t->on_long);
-        lmtext_embed_texts(t->base, batch->to_embed, batch->embed_count, &options, batch->vectors);
+        lmtext_embed_together(t->base, batch->to_embed, batch->embed_count, &options,
+                              (int)t->options.workers, batch->vectors);
     }
     taken.count = batch->count;
     for (int i = 0; i < t->columns; i++) {

@@ -22,6 +22,7 @@ typedef struct train_options {
     char *method; /* NULL: the task's first */
     char *base;   /* NULL: lmtext.embedding_model */
     int64 batch_rows;
+    int64 workers; /* that embed texts beside this process */
 } train_options;
 
 /* Everything of one run; lives in the procedure's memory context. */

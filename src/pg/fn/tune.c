@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "train/tune.h"
+#include "pg/fn/kept_rows.h"
 #include "pg/fn/training.h"
 #include "pg/glue/options.h"
 #include "pg/glue/tell.h"
@@ -63,12 +64,6 @@ static const lm_option range_table[] = {
     LM_OPTION(range_options, log, BOOL, 0, 0, "true or false"),
 };
 
-/* Rows of a batch, as the method will take them. */
-typedef struct kept_rows {
-    lm_train_rows rows;
-    struct kept_rows *next;
-} kept_rows;
-
 typedef struct tuning {
     training t; /* first: its watch and its context lead here */
     tune_options options;
@@ -77,7 +72,7 @@ typedef struct tuning {
     lm_tune_dimension engine[DIMENSIONS_MAX];
     int count;
     lm_tune tune;
-    kept_rows *first, *last;
+    lmtext_kept_rows rows;
     bool stopped; /* the trial under way is */
     lm_train_outcome outcome, best;
     lmtext_curve best_curve;
@@ -332,90 +327,11 @@ read_space(tuning *n, Jsonb *space)
 
 /* ---- Rows ---- */
 
-static lm_text
-copy_text(lm_text text, char **room)
-{
-    char *bytes = *room;
-
-    memcpy(bytes, text.bytes, text.length);
-    *room += text.length;
-    return (lm_text){bytes, text.length};
-}
-
-/* All texts of a column of a batch lie in one block. */
-static const lm_text *
-keep_texts(const training *t, const lm_text *texts, size_t count)
-{
-    lm_text *kept = MemoryContextAllocHuge(t->memory, mul_size(count + 1, sizeof *kept));
-    Size bytes = 0;
-    char *room;
-
-    for (size_t i = 0; i < count; i++)
-        bytes += texts[i].length;
-    room = MemoryContextAllocHuge(t->memory, bytes + 1);
-    for (size_t i = 0; i < count; i++)
-        kept[i] = copy_text(texts[i], &room);
-    return kept;
-}
-
-static const lm_train_words *
-keep_words(const training *t, const lm_train_words *arrays, size_t count)
-{
-    lm_train_words *kept = palloc((count + 1) * sizeof *kept);
-
-    for (size_t i = 0; i < count; i++)
-        kept[i] =
-            (lm_train_words){keep_texts(t, arrays[i].words, arrays[i].count), arrays[i].count};
-    return kept;
-}
-
-static const double *
-keep_numbers(const double *numbers, size_t count)
-{
-    double *kept = palloc((count + 1) * sizeof *kept);
-
-    memcpy(kept, numbers, count * sizeof *kept);
-    return kept;
-}
-
-/* Columns of vectors lie in rows->vectors by now. */
-static void
-keep_columns(const training *t, const lm_train_rows *rows, lm_train_rows *kept)
-{
-    for (int c = 0; c < rows->columns; c++) {
-        const lm_train_kind kind = t->column_table[c].kind;
-
-        if (kind == LM_TRAIN_WORDS)
-            kept->words[c] = keep_words(t, rows->words[c], rows->count);
-        else if (kind == LM_TRAIN_NUMBER)
-            kept->numbers[c] = keep_numbers(rows->numbers[c], rows->count);
-        else if (kind != LM_TRAIN_VECTOR && kind != LM_TRAIN_INPUT)
-            kept->texts[c] = keep_texts(t, rows->texts[c], rows->count);
-    }
-}
-
 /* Copies: those of the reading go with their batch. */
 static void
 keep_batch(training *t, const lm_train_rows *rows)
 {
-    tuning *n = t->keeper;
-    MemoryContext old = MemoryContextSwitchTo(t->memory);
-    kept_rows *kept = palloc0(sizeof *kept);
-    const Size bytes = mul_size(mul_size(rows->count, (Size)Max(t->width, 1)), sizeof(float));
-    float *vectors = MemoryContextAllocHuge(t->memory, bytes + 1);
-
-    kept->rows.count = rows->count;
-    kept->rows.columns = rows->columns;
-    if (t->width > 0)
-        memcpy(vectors, rows->vectors, bytes);
-    kept->rows.vectors = vectors;
-    keep_columns(t, rows, &kept->rows);
-    if (n->last != NULL)
-        n->last->next = kept;
-    else
-        n->first = kept;
-    n->last = kept;
-    MemoryContextSwitchTo(old);
+    lmtext_kept_rows_add(&((tuning *)t->keeper)->rows, rows);
 }
 
 /* ---- Trials ---- */
@@ -492,12 +408,14 @@ run_trial(tuning *n)
     training *t = &n->t;
     const lm_train_watch watch = {
         .report = watch_step, .opaque = n, .memory = (size_t)maintenance_work_mem * 1024};
+    lm_train_rows rows;
     const char *hint;
 
     LM_TRY(t->method->open(&t->call.ctx, t->method_options, (size_t)t->width, &t->state));
     training_read_base(t);
-    for (const kept_rows *kept = n->first; kept != NULL; kept = kept->next)
-        LM_TRY(t->method->add_rows(t->state, &kept->rows));
+    lmtext_kept_rows_rewind(&n->rows);
+    while (lmtext_kept_rows_next(&n->rows, &rows))
+        LM_TRY(t->method->add_rows(t->state, &rows));
     if (t->method->lacking(t->state, &hint) != NULL)
         training_check_rows(t);
     LM_TRY(t->method->fit(t->state, &watch));
@@ -684,6 +602,10 @@ open_tuning(tuning *n)
     t->method->close(t->state);
     n->cancelled = t->call.ctx.cancelled;
     t->call.ctx.cancelled = is_cancelled;
+    n->rows = (lmtext_kept_rows){.memory = t->memory,
+                                 .limit = (size_t)maintenance_work_mem * 1024,
+                                 .width = (size_t)t->width,
+                                 .columns = t->column_table};
     t->keep_rows = keep_batch;
     t->keeper = n;
     initStringInfo(&n->tried);
@@ -711,6 +633,7 @@ lmtext_tune_call(PG_FUNCTION_ARGS)
     if (n->t.rows == 0)
         training_check_rows(&n->t);
     run_trials(n);
+    lmtext_kept_rows_close(&n->rows);
     check_best(n);
     version = store_best(n);
     lmtext_tell_end(told);

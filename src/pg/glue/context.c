@@ -16,18 +16,24 @@
 #include "utils/memutils.h"
 
 #include "pg/glue/glue.h"
+#include "pg/glue/mapped.h"
 #include "pg/glue/tell.h"
 
 /* From this size on a block stands alone in its context, and its pages can move. */
 #define MOVED_BYTES ((size_t)1024 * 1024)
+
+/* Up to this size a block that is kept is not worth a file. */
+#define FILE_BYTES ((size_t)64 * 1024)
 
 /* What the engine asks of its allocator; palloc promises 8 bytes only. */
 #define BLOCK_ALIGNMENT 16
 
 /* Stands before every block. */
 typedef struct block_header {
-    void *base; /* what palloc returned */
+    void *base; /* what palloc returned; NULL: the block lies in a file */
     size_t size;
+    size_t kept;         /* bytes by which the call counts it as kept */
+    lmtext_mapped *file; /* where there is no base */
 } block_header;
 
 #define BLOCK_OVERHEAD (sizeof(block_header) + BLOCK_ALIGNMENT)
@@ -36,6 +42,7 @@ StaticAssertDecl(sizeof(block_header) % BLOCK_ALIGNMENT == 0, "a header keeps th
 
 static void *block_alloc(void *opaque, size_t size);
 static void *block_realloc(void *opaque, void *pointer, size_t size);
+static void *block_keep(void *opaque, void *pointer, size_t size);
 static void block_free(void *opaque, void *pointer);
 static bool call_cancelled(void *opaque);
 static void call_progress(void *opaque, uint64_t done, uint64_t total);
@@ -52,6 +59,13 @@ lmtext_call_init(lmtext_call *call, MemoryContext memory)
     call->ctx.cancelled = call_cancelled;
     call->ctx.progress = call_progress;
     call->ctx.opaque = call;
+}
+
+void
+lmtext_call_keep_within(lmtext_call *call, int kilobytes)
+{
+    call->kept_limit = (size_t)kilobytes * 1024;
+    call->ctx.keep = block_keep;
 }
 
 /* The header of a block that block_alloc returned. */
@@ -80,8 +94,7 @@ block_alloc(void *opaque, size_t size)
     if (base == NULL)
         return NULL;
     pointer = (void *)TYPEALIGN(BLOCK_ALIGNMENT, base + sizeof(block_header));
-    header_of(pointer)->base = base;
-    header_of(pointer)->size = size;
+    *header_of(pointer) = (block_header){.base = base, .size = size};
     return pointer;
 }
 
@@ -104,8 +117,7 @@ move_block(void *pointer, size_t size)
     moved = (void *)TYPEALIGN(BLOCK_ALIGNMENT, base + sizeof(block_header));
     if (moved != base + place)
         memmove(moved, base + place, kept);
-    header_of(moved)->base = base;
-    header_of(moved)->size = size;
+    *header_of(moved) = (block_header){.base = base, .size = size};
     return moved;
 }
 
@@ -115,6 +127,8 @@ block_realloc(void *opaque, void *pointer, size_t size)
 {
     void *grown;
 
+    if (header_of(pointer)->kept > 0 || header_of(pointer)->base == NULL)
+        return block_keep(opaque, pointer, size);
     if (Min(size, header_of(pointer)->size) >= MOVED_BYTES)
         return move_block(pointer, size);
     grown = block_alloc(opaque, size);
@@ -129,7 +143,122 @@ block_realloc(void *opaque, void *pointer, size_t size)
 static void
 block_free(void *opaque, void *pointer)
 {
-    pfree(header_of(pointer)->base);
+    lmtext_call *call = opaque;
+    const block_header *header = header_of(pointer);
+
+    call->kept -= header->kept;
+    if (header->base == NULL)
+        lmtext_mapped_close(header->file);
+    else
+        pfree(header->base);
+}
+
+/* ---- What is kept of rows ---- */
+
+/* What it counts for is not counted while it moves. */
+static void *
+keep_in_memory(lmtext_call *call, void *pointer, size_t size)
+{
+    const size_t counted = pointer != NULL ? header_of(pointer)->kept : 0;
+    void *kept;
+
+    call->kept -= counted;
+    if (pointer != NULL)
+        header_of(pointer)->kept = 0;
+    kept = pointer != NULL ? block_realloc(call, pointer, size) : block_alloc(call, size);
+    if (kept != NULL)
+        header_of(kept)->kept = size;
+    else if (pointer != NULL)
+        header_of(pointer)->kept = counted;
+    call->kept += kept != NULL ? size : counted;
+    return kept;
+}
+
+/* The block of a file; its header stands at the file's beginning. */
+static void *
+block_of(lmtext_mapped *file, size_t size)
+{
+    block_header *header = lmtext_mapped_bytes(file);
+
+    *header = (block_header){.size = size, .file = file};
+    return header + 1;
+}
+
+/* A new file, or a longer one. The engine is below: what is thrown waits until it has returned. */
+static lmtext_mapped *
+make_file(lmtext_call *call, lmtext_mapped *file, size_t size)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    lmtext_mapped *volatile made = NULL;
+
+    PG_TRY();
+    {
+        if (file == NULL)
+            made = lmtext_mapped_open(call, size);
+        else if (lmtext_mapped_grow(file, size))
+            made = file;
+    }
+    PG_CATCH();
+    {
+        (void)lmtext_call_keep_error(call);
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(caller);
+    return made;
+}
+
+/* In pieces, between which a cancel is seen. */
+static bool
+copy_block(lmtext_call *call, char *to, const char *from, size_t size)
+{
+    for (size_t done = 0; done < size; done += MOVED_BYTES) {
+        if (call_cancelled(call))
+            return false;
+        memcpy(to + done, from + done, Min(size - done, MOVED_BYTES));
+    }
+    return true;
+}
+
+static void *
+keep_in_file(lmtext_call *call, void *pointer, size_t size)
+{
+    lmtext_mapped *file = make_file(call, NULL, sizeof(block_header) + size);
+    void *kept;
+
+    if (file == NULL)
+        return NULL;
+    kept = block_of(file, size);
+    if (pointer == NULL)
+        return kept;
+    if (!copy_block(call, kept, pointer, Min(size, header_of(pointer)->size))) {
+        lmtext_mapped_close(file);
+        return NULL;
+    }
+    block_free(call, pointer);
+    return kept;
+}
+
+static void *
+grow_in_file(lmtext_call *call, lmtext_mapped *file, size_t size)
+{
+    return make_file(call, file, sizeof(block_header) + size) != NULL ? block_of(file, size) : NULL;
+}
+
+/* A block that has come to lie in a file stays there. */
+static void *
+block_keep(void *opaque, void *pointer, size_t size)
+{
+    lmtext_call *call = opaque;
+    const block_header *header = pointer != NULL ? header_of(pointer) : NULL;
+    const size_t others = call->kept - (header != NULL ? header->kept : 0);
+    const size_t free = others < call->kept_limit ? call->kept_limit - others : 0;
+
+    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD)
+        return NULL;
+    if (header == NULL || header->base != NULL)
+        return size <= Max(free, FILE_BYTES) ? keep_in_memory(call, pointer, size)
+                                             : keep_in_file(call, pointer, size);
+    return grow_in_file(call, header->file, size);
 }
 
 /*

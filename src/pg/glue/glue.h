@@ -27,9 +27,18 @@ typedef struct lmtext_call {
     lm_context ctx;       /* first: an lm_context * is an lmtext_call * */
     MemoryContext memory; /* where the engine allocates */
     ErrorData *interrupt; /* what CHECK_FOR_INTERRUPTS threw, to be thrown again */
+    size_t kept_limit;    /* bytes that lm_keep may take of memory; what is beyond is in files */
+    size_t kept;          /* that it has */
+    struct lmtext_mapped *mapped; /* files, also those that are closed (glue/mapped.h) */
 } lmtext_call;
 
 void lmtext_call_init(lmtext_call *call, MemoryContext memory);
+
+/*
+ * Let what lm_keep takes beyond `kilobytes` lie in temporary files, which are gone when the block
+ * is freed, or with the transaction: until then the caller commits nothing.
+ */
+void lmtext_call_keep_within(lmtext_call *call, int kilobytes);
 
 /*
  * For PG_CATCH inside a callback that the engine calls (a source over tables or large objects):
