@@ -208,6 +208,15 @@ print_trial(const lm_train_trial *trial)
     putchar('\n');
 }
 
+/* Figures whose name is of a size in bytes. */
+static void
+print_sizes(const lm_train_outcome *outcome)
+{
+    for (int i = 0; i < outcome->value_count; i++)
+        if (strncmp(outcome->values[i].name, "bytes", 5) == 0)
+            printf("%s %.0f\n", outcome->values[i].name, outcome->values[i].value);
+}
+
 static int
 run(const lm_method *method, const char *options, const set *s)
 {
@@ -227,6 +236,7 @@ run(const lm_method *method, const char *options, const set *s)
            (double)(clock() - start) / CLOCKS_PER_SEC);
     for (int i = 0; i < outcome.trial_count; i++)
         print_trial(&outcome.trials[i]);
+    print_sizes(&outcome);
     if (status == LM_OK)
         status = load(&ctx, &arena, &outcome, &model);
     start = clock();
