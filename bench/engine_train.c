@@ -208,13 +208,14 @@ print_trial(const lm_train_trial *trial)
     putchar('\n');
 }
 
-/* Figures whose name is of a size in bytes. */
+/* Sizes in bytes, and accuracies before and after a model was made smaller. */
 static void
 print_sizes(const lm_train_outcome *outcome)
 {
     for (int i = 0; i < outcome->value_count; i++)
-        if (strncmp(outcome->values[i].name, "bytes", 5) == 0)
-            printf("%s %.0f\n", outcome->values[i].name, outcome->values[i].value);
+        if (strncmp(outcome->values[i].name, "bytes", 5) == 0 ||
+            strncmp(outcome->values[i].name, "held_out_accuracy", 17) == 0)
+            printf("%s %.10g\n", outcome->values[i].name, outcome->values[i].value);
 }
 
 static int
