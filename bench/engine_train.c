@@ -208,6 +208,16 @@ print_trial(const lm_train_trial *trial)
     putchar('\n');
 }
 
+/* Sizes in bytes, and accuracies before and after a model was made smaller. */
+static void
+print_sizes(const lm_train_outcome *outcome)
+{
+    for (int i = 0; i < outcome->value_count; i++)
+        if (strncmp(outcome->values[i].name, "bytes", 5) == 0 ||
+            strncmp(outcome->values[i].name, "held_out_accuracy", 17) == 0)
+            printf("%s %.10g\n", outcome->values[i].name, outcome->values[i].value);
+}
+
 static int
 run(const lm_method *method, const char *options, const set *s)
 {
@@ -227,6 +237,7 @@ run(const lm_method *method, const char *options, const set *s)
            (double)(clock() - start) / CLOCKS_PER_SEC);
     for (int i = 0; i < outcome.trial_count; i++)
         print_trial(&outcome.trials[i]);
+    print_sizes(&outcome);
     if (status == LM_OK)
         status = load(&ctx, &arena, &outcome, &model);
     start = clock();

@@ -83,13 +83,24 @@ SELECT t ->> 'method' AS method, (t -> 'options') - 'l2' AS options, t -> 'optio
 FROM lmtext.models, jsonb_array_elements(metrics -> 'tried') WITH ORDINALITY AS x (t, n) WHERE name = 'ng_auto' ORDER BY n;
 SELECT base, metrics -> 'labels' AS labels FROM lmtext.models WHERE name = 'ng_auto';
 SELECT lmtext.classify('my router', 'ng_auto');
--- nothing to compare by, or no time: the first
+-- nothing to compare by: the first; or no time: the first without vectors
 CALL lmtext.train('ng_first', 'SELECT body, team FROM ng_ticket', '{"method": "auto", "base": "ng_tiny", "hold_out": 0}');
 SELECT metrics -> 'tried' -> 0 -> 'held_out_accuracy' AS accuracy, jsonb_array_length(metrics -> 'tried') AS tried, base FROM lmtext.models WHERE name = 'ng_first';
 SET client_min_messages = warning; -- what it says depends on the processor
 CALL lmtext.train('ng_hurry', 'SELECT body, team FROM ng_ticket', '{"method": "auto", "base": "ng_tiny", "time_budget": 0}');
 RESET client_min_messages;
-SELECT jsonb_array_length(metrics -> 'tried') AS tried, base FROM lmtext.models WHERE name = 'ng_hurry';
+SELECT jsonb_array_length(metrics -> 'tried') AS tried, base, metrics -> 'embedded_rows' AS embedded FROM lmtext.models WHERE name = 'ng_hurry';
+SELECT l ->> 'method' AS method, l ->> 'reason' AS reason, bool_and(l -> 'seconds' = 'null') AS unknown, count(*) > 0 AS left_out
+FROM lmtext.models, jsonb_array_elements(metrics -> 'left_out') l WHERE name = 'ng_hurry' GROUP BY 1, 2, l -> 'seconds' = 'null' ORDER BY 1;
+-- all the time that there can be: vectors of more rows than a round has, by batches of another size
+CREATE TABLE ng_more AS SELECT body || ' ' || n AS body, team FROM ng_ticket, generate_series(1, 6) n WHERE body <> '' AND team <> '';
+SET client_min_messages = warning;
+CALL lmtext.train('ng_whole', 'SELECT body, team FROM ng_more ORDER BY body', '{"method": "auto", "base": "ng_tiny", "time_budget": 1000000, "batch_rows": 100}');
+CALL lmtext.train('ng_given', 'SELECT body, team, lmtext.embed(body, ''ng_tiny'') FROM ng_more ORDER BY body', '{"method": "auto", "base": "ng_tiny", "time_budget": 1000000}');
+RESET client_min_messages;
+SELECT name, metrics -> 'rows' = metrics -> 'embedded_rows' AS embedded, metrics ? 'left_out' AS left_out, (SELECT bool_and(t -> 'rows' = metrics -> 'rows') FROM jsonb_array_elements(metrics -> 'tried') t) AS on_all
+FROM lmtext.models WHERE name IN ('ng_whole', 'ng_given') ORDER BY name DESC;
+SELECT count(*) > 256 AS rounds, bool_and(lmtext.classify_scored(body, 'ng_whole') = lmtext.classify_scored(body, 'ng_given')) AS same FROM ng_more;
 CALL lmtext.train('ng_bad', 'SELECT body, team FROM ng_ticket', '{"method": "auto", "base": "ng_tiny", "learner": "svm"}');
 CALL lmtext.train('ng_bad', 'SELECT body, team FROM ng_ticket WHERE team = ''billing''', '{"method": "auto", "base": "ng_tiny"}');
 

@@ -53,6 +53,20 @@ SELECT name, family, labels, base, metrics -> 'held_out' AS held_out, (metrics -
 SELECT m, count(*) AS rows, count(*) FILTER (WHERE lmtext.classify(body, m) = section) > 57 AS right
 FROM tm_doc, unnest('{tm_fast,tm_tree}'::text[]) m GROUP BY m ORDER BY m;
 SELECT lmtext.classify('some compilerz', 'tm_fast') AS by_pieces, round(sum(score)::numeric, 4) AS sum FROM lmtext.class_scores('a note about whales', 'tm_tree');
+-- smaller: rows of int8, and the n-grams with the longest embeddings
+CALL lmtext.train('tm_narrow', 'SELECT body, section FROM tm_doc ORDER BY body', '{"method": "fasttext", "dim": 16, "buckets": 4096, "min_n": 3, "max_n": 4, "quantize": true}');
+CALL lmtext.train('tm_cut', 'SELECT body, section FROM tm_doc ORDER BY body', '{"method": "fasttext", "dim": 16, "buckets": 4096, "min_n": 3, "max_n": 4, "quantize": true, "cutoff": 150}');
+SELECT name, metrics -> 'features' AS features, (metrics -> 'bytes')::int8 - 27 * (metrics -> 'features')::int8 < 10000 AS of_bytes, (metrics -> 'bytes_before')::int8 > 2 * (metrics -> 'bytes')::int8 AS smaller,
+       abs((metrics ->> 'held_out_accuracy')::real - (metrics ->> 'held_out_accuracy_before')::real) < 0.2 AS as_good
+FROM lmtext.models WHERE name IN ('tm_narrow', 'tm_cut') ORDER BY name DESC;
+SELECT m, count(*) FILTER (WHERE lmtext.classify(body, m) = section) > 57 AS right FROM tm_doc, unnest('{tm_narrow,tm_cut}'::text[]) m GROUP BY m ORDER BY m DESC;
+SELECT metrics ? 'bytes' AS told FROM lmtext.models WHERE name = 'tm_fast';
+SELECT current_setting('data_directory') || '/tm_folder' AS folder \gset
+SELECT lmtext.export_model('tm_cut', :'folder');
+SELECT lmtext.import_model('tm_back', :'folder');
+SELECT bool_and(lmtext.classify_scored(body, 'tm_back') = lmtext.classify_scored(body, 'tm_cut')) AS same FROM tm_doc;
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "cutoff": -1}');
+CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "quantize": "int8"}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "buckets": 1000}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "loss": "hinge"}');
 CALL lmtext.train('tm_bad', 'SELECT body, section FROM tm_doc', '{"method": "fasttext", "base": "tm_minilm"}');

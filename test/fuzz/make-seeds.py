@@ -109,6 +109,17 @@ def ngram_head(bits, names):
     return [("ngram_head.json", settings.encode()), ("ngram_head.safetensors", header.encode())]
 
 
+def ranked_head():
+    """One of rank 2 as "fasttext" stores it: rows of int8 with a step each, and a tree of its two labels."""
+    settings = ('{"format":2,"task":"classification","rank":2,"tree":true,"labels":["a","b"],"ngrams":"word","words":"unicode","low":1,'
+                '"high":2,"lowercase":true,"hash_bits":8,"hash_seed":0,"binary":false,"sublinear":false,"norm":"l1","dimensions":0}')
+    header = ('{"step":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"bias":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},'
+              '"output":{"dtype":"F32","shape":[2,2],"data_offsets":[16,32]},"tree":{"dtype":"U32","shape":[1,2],"data_offsets":[32,40]},'
+              '"idf":{"dtype":"F32","shape":[2],"data_offsets":[40,48]},"buckets":{"dtype":"U32","shape":[2],"data_offsets":[48,56]},'
+              '"weight":{"dtype":"I8","shape":[2,2],"data_offsets":[56,60]}}')
+    return [("ngram_head.json", settings.encode()), ("ngram_head.safetensors", header.encode())]
+
+
 def recurrent(place, gates, units, width, both, biases=2):
     """Parameters of a recurrent layer as torch names them."""
     for way in ["", "_reverse"][:1 + both]:
@@ -210,6 +221,7 @@ def seeds_of_models():
     write("model", "ngram_head", folder(ngram_head(0, '"ends":{"dtype":"U32","shape":[2],"data_offsets":[32,40]},'
                                                       '"names":{"dtype":"U8","shape":[3],"data_offsets":[40,43]}')))
     write("model", "ngram_head-buckets", folder(ngram_head(8, '"buckets":{"dtype":"U32","shape":[2],"data_offsets":[32,40]}')))
+    write("model", "ngram_head-int8", folder(ranked_head()))
     write("tensors", "empty", struct.pack("<Q", 2) + b"{}")
     write("tensors", "raw", struct.pack("<Q", len(head)) + head + bytes(range(32)))
     for dtype, size in [("F64", 8), ("F16", 2), ("BF16", 2), ("I64", 8), ("U8", 1), ("BOOL", 1), ("F8_E4M3", 1)]:

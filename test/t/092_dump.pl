@@ -68,6 +68,7 @@ CREATE TABLE aaa.doc AS SELECT n AS id, translate(n::text, '0123456789', 'abcdef
 CREATE TABLE zzz.doc AS TABLE aaa.doc;
 CALL lmtext.train('ml.parity', 'SELECT body, (id % 2)::text FROM aaa.doc', '{"base": "ml.m"}');
 CALL lmtext.train('ml.counts', 'SELECT body FROM aaa.doc', '{"task": "language_model"}');
+CALL lmtext.train('ml.fast', 'SELECT body, (id % 2)::text FROM aaa.doc', '{"method": "fasttext", "dim": 4, "buckets": 256, "quantize": true}');
 CALL lmtext.train('aaa.parity', 'SELECT body, (id % 2)::text FROM aaa.doc', '{"base": "ml.m"}');
 GRANT USAGE ON SCHEMA ml TO reader, copier;
 GRANT SELECT (file) ON ml."m\@2", ml."parity\@1" TO reader;
@@ -77,6 +78,7 @@ CREATE INDEX ON aaa.doc ((lmtext.embed(body, 'ml.m\@1'::regclass)));
 CREATE INDEX ON zzz.doc ((lmtext.embed(body, 'ml.m\@2'::regclass)));
 CREATE INDEX ON aaa.doc (lmtext.classify(body, 'ml.parity\@1'::regclass));
 CREATE INDEX ON aaa.doc (lmtext.log_probability(body, 'ml.counts\@1'::regclass));
+CREATE INDEX ON zzz.doc (lmtext.classify(body, 'ml.fast\@1'::regclass));
 CREATE INDEX ON zzz.doc (lmtext.classify(body, 'aaa.parity\@1'::regclass)) WHERE id > 3;
 SELECT lmtext.import_model('zzz.mood', 'bert-sequence');
 CREATE INDEX ON aaa.doc (lmtext.classify(body, 'zzz.mood\@1'::regclass));
@@ -110,7 +112,7 @@ my @looks = (
         WHERE c.reloftype = 'lmtext.model_part'::regtype ORDER BY concat(c.oid::regclass, a.attname, g.grantee::regrole, g.privilege_type) COLLATE "C"} ],
     [ 'what is known of names', 'SELECT * FROM lmtext.model_name ORDER BY schema, model' ],
     [ 'vectors', q{SELECT lmtext.embed('a text', 'ml.m'), lmtext.embed('a text', 'ml."Odd name"'),
-        lmtext.log_probability('a text that sat', 'ml.counts'), lmtext.class_scores('a text', 'ml.parity'), lmtext.class_scores('a text', 'aaa.parity'),
+        lmtext.log_probability('a text that sat', 'ml.counts'), lmtext.class_scores('a text', 'ml.parity'), lmtext.class_scores('a text', 'aaa.parity'), lmtext.class_scores('a text', 'ml.fast'),
         lmtext.classify_scored('a text', 'zzz.mood@1'), lmtext.classify_scored('a text', 'ml.added'),
         lmtext.embed('a text', 'ml.packed'), lmtext.embed('a text', 'ml.packed') = lmtext.embed('a text', 'ml.packed@2')} ],
     [ 'columns that a trigger keeps', 'SELECT * FROM aaa.note ORDER BY id' ],
@@ -196,7 +198,7 @@ sub list_of
     my $dump = "$files/postgres.dump";
     empty_database('data');
     fine('the schema', 'pg_restore', 'data', '--schema-only', $dump);
-    is(value('SELECT count(*), count(family) FROM lmtext.models', 'data'), '12|0', 'versions without rows are listed, without a family');
+    is(value('SELECT count(*), count(family) FROM lmtext.models', 'data'), '13|0', 'versions without rows are listed, without a family');
     is(state_of(q{SELECT lmtext.embed('a', 'ml.m@1')}, 'data'), '55000', 'and cannot be used yet');
     fine('models', 'pg_restore', 'data', '-e', '--data-only', '-L', list_of($dump, 1), $dump);
     fine('the rest', 'pg_restore', 'data', '-e', '--data-only', '--disable-triggers', '-L', list_of($dump, 0), $dump);
@@ -270,9 +272,9 @@ is(state_of(q{SELECT lmtext.drop_model('ml.trunk')}, 'restored4'), '2BP01', 'whi
     value('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA lmtext TO keeper', 'owned');
     my ($fine, $err) = run('pg_restore', 'owned', '-U', 'keeper', "$files/keeper.dump");
     like($err, qr/permission denied for table model_name/, 'only the deployments are refused');
-    unlike($err, qr/manifest|"(m|parity|counts)\@/, 'no model is');
+    unlike($err, qr/manifest|"(m|parity|counts|fast)\@/, 'no model is');
     value(q{SET ROLE keeper; SELECT lmtext.deploy('ml.m', 2); SELECT lmtext.deploy('ml."Odd name"', 1);
-        SELECT lmtext.deploy('ml.parity', 1), lmtext.deploy('aaa.parity', 1), lmtext.deploy('zzz.mood', 1), lmtext.deploy('ml.counts', 1), lmtext.deploy('ml.trunk', 1), lmtext.deploy('ml.added', 1), lmtext.deploy('ml.packed', 3);
+        SELECT lmtext.deploy('ml.parity', 1), lmtext.deploy('aaa.parity', 1), lmtext.deploy('zzz.mood', 1), lmtext.deploy('ml.counts', 1), lmtext.deploy('ml.fast', 1), lmtext.deploy('ml.trunk', 1), lmtext.deploy('ml.added', 1), lmtext.deploy('ml.packed', 3);
         REFRESH MATERIALIZED VIEW aaa.named}, 'owned');
     is(value($looks[$_][1], 'owned'), $source{ $looks[$_][0] }, "an owner's restore: $looks[$_][0]") for 0, 1, 3 .. $#looks;
 }

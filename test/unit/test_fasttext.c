@@ -16,10 +16,10 @@
 
 /* As the options of fasttext.c. */
 typedef struct fasttext_options {
-    int64_t dim, epochs, buckets, word_ngrams, min_n, max_n, seed;
+    int64_t dim, epochs, buckets, word_ngrams, min_n, max_n, cutoff, seed;
     double lr, min_count, hold_out;
     const char *loss, *words;
-    bool lowercase, refit;
+    bool lowercase, quantize, refit;
 } fasttext_options;
 
 static fasttext_options
@@ -115,13 +115,69 @@ learns(void)
     check_learns(&o, "routerz wirelessly");
 }
 
+/* Rows of int8 learn as well, and so do the features with the longest embeddings. */
+static void
+learns_smaller(void)
+{
+    fasttext_options o = options_of("softmax");
+
+    o.quantize = true;
+    check_learns(&o, "router");
+    o.cutoff = 300;
+    o.max_n = 4;
+    o.min_n = 3;
+    o.buckets = 4096;
+    check_learns(&o, "routerz wireless");
+    o = options_of("hs");
+    o.epochs = 100;
+    o.quantize = true;
+    o.refit = false;
+    check_learns(&o, "router");
+}
+
+/* Sizes are those of the tensors: a float of each number, or a byte and a float of each row. */
+static void
+tells_sizes(void)
+{
+    fasttext_options o = options_of("softmax");
+    lm_train_outcome outcome;
+    lm_context ctx;
+    double features, names, all, plain;
+
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, &o, 9, &outcome));
+    CHECK(isnan(method_value(&outcome, "bytes")));
+    features = method_value(&outcome, "features");
+    plain = method_value(&outcome, "held_out_accuracy");
+    method_free(&outcome);
+    o.quantize = true;
+    o.cutoff = (int64_t)features; /* nothing is cut */
+    CHECK_OK(&ctx, train(&ctx, &o, 9, &outcome));
+    CHECK_EQ_INT(method_value(&outcome, "features"), features);
+    all = method_value(&outcome, "bytes_before");
+    CHECK_NEAR(all - method_value(&outcome, "bytes"), features * (10 * 4 - 10 - 4), 0);
+    names = all - features * (10 * 4 + 4 + 4) - LABELS * (10 + 1) * 4;
+    CHECK(names > features && names < 40 * features);
+    CHECK_NEAR(method_value(&outcome, "held_out_accuracy_before"), plain, 0);
+    method_free(&outcome);
+    o.quantize = false;
+    o.cutoff = 12;
+    CHECK_OK(&ctx, train(&ctx, &o, 9, &outcome));
+    CHECK_EQ_INT(method_value(&outcome, "features"), 12);
+    CHECK_NEAR(method_value(&outcome, "bytes_before"), all, 0);
+    CHECK(method_value(&outcome, "bytes") < 12 * (10 * 4 + 8 + 40) + LABELS * 11 * 4);
+    method_free(&outcome);
+}
+
 static void
 the_same_bytes(void)
 {
-    const fasttext_options o = options_of("hs");
+    fasttext_options o = options_of("hs");
     lm_context ctx;
     lm_train_outcome one, other;
 
+    o.quantize = true;
+    o.cutoff = 20;
     lm_context_init(&ctx);
     CHECK_OK(&ctx, train(&ctx, &o, 1, &one));
     CHECK_OK(&ctx, train(&ctx, &o, 7, &other));
@@ -257,6 +313,46 @@ damaged_files(void)
     damaged(NULL, NULL, "tree");
 }
 
+/* In the tensors of int8 rows the header's `was` becomes `is`, and the first step a number. */
+static void
+damaged_step(const char *was, const char *is, float step, const char *key)
+{
+    fasttext_options o = options_of("softmax");
+    fake_source fake;
+    lm_context ctx;
+    lm_train_outcome outcome;
+    loaded_model loaded;
+    lm_source source;
+    char *header, *at;
+    uint64_t length;
+    long begin = 0;
+
+    o.quantize = true;
+    lm_context_init(&ctx);
+    CHECK_OK(&ctx, train(&ctx, &o, 9, &outcome));
+    header = outcome.files[1].bytes.data + 8;
+    memcpy(&length, header - 8, sizeof length);
+    at = strstr(header, "\"step\"");
+    CHECK(at && sscanf(strchr(at, '['), "[%*d],\"data_offsets\":[%ld", &begin) == 1);
+    memcpy(header + length + begin, &step, sizeof step);
+    CHECK((at = strstr(header, was)) != NULL);
+    memcpy(at, is, strlen(is));
+    source = method_source(&outcome, &fake);
+    CHECK_EQ_INT(loaded_open(&ctx, &source, lm_kernels_active(), &loaded), LM_BAD_MODEL);
+    CHECK_STR(ctx.error.key, key);
+    method_free(&outcome);
+}
+
+static void
+damaged_steps(void)
+{
+    damaged_step("\"step\"", "\"stop\"", 1, "step");
+    damaged_step("\"step\":{\"dtype\":\"F32\"", "\"step\":{\"dtype\":\"U32\"", 1, "step");
+    damaged_step("\"I8\"", "\"U8\"", 1, "weight");
+    damaged_step("\"I8\"", "\"I8\"", 1e10f, "step");
+    damaged_step("\"I8\"", "\"I8\"", NAN, "step");
+}
+
 static lm_status
 ask(lm_context *ctx, const lm_model *model)
 {
@@ -277,7 +373,7 @@ ask(lm_context *ctx, const lm_model *model)
 static void
 damaged_bytes(void)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         fasttext_options o = options_of(i == 0 ? "hs" : "softmax");
         lm_train_outcome outcome;
         fake_source fake;
@@ -288,6 +384,7 @@ damaged_bytes(void)
         o.min_count = 3;
         o.buckets = i == 0 ? 0 : 256;
         o.max_n = o.min_n = i == 0 ? 0 : 3;
+        o.quantize = i == 2;
         lm_context_init(&ctx);
         CHECK_OK(&ctx, train(&ctx, &o, 5, &outcome));
         method_load_faults(&outcome);
@@ -304,6 +401,8 @@ survives_faults(void)
     lm_status status = LM_NO_MEMORY;
 
     o.epochs = 2;
+    o.quantize = true;
+    o.cutoff = 20;
     for (int n = 1; status != LM_OK && n < 5000; n++) {
         fake_memory memory = {.fail_at = n};
         lm_train_outcome outcome;
@@ -333,10 +432,13 @@ survives_faults(void)
 
 static const unit_case cases[] = {
     {"fasttext learns", learns},
+    {"fasttext learns smaller", learns_smaller},
+    {"sizes before and after", tells_sizes},
     {"the same bytes", the_same_bytes},
     {"trees of labels", trees},
     {"wrong options", wrong_options},
     {"damaged files of fasttext", damaged_files},
+    {"damaged steps", damaged_steps},
     {"damaged bytes of fasttext", damaged_bytes},
     {"fasttext survives faults", survives_faults},
 };

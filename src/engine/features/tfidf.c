@@ -331,12 +331,20 @@ length_of(lm_row_norm norm, const float *value, size_t count)
     return (float)(norm == LM_ROW_NORM_L1 ? sum : sqrt(sum));
 }
 
+/* A row without length stays. */
+static void
+divide_by_length(lm_row_norm norm, float *value, size_t count)
+{
+    float length = norm == LM_ROW_NORM_NONE ? 0 : length_of(norm, value, count);
+
+    for (size_t i = 0; i < count && length > 0; i++)
+        value[i] /= length;
+}
+
 void
 lm_tfidf_weigh(const lm_tfidf_options *options, const float *idf, const uint32_t *index,
                float *value, size_t count)
 {
-    float length;
-
     for (size_t i = 0; i < count; i++) {
         float times = options->binary ? 1 : value[i];
 
@@ -344,9 +352,54 @@ lm_tfidf_weigh(const lm_tfidf_options *options, const float *idf, const uint32_t
             times = 1 + logf(times);
         value[i] = times * idf[index[i]];
     }
-    if (options->norm == LM_ROW_NORM_NONE ||
-        !((length = length_of(options->norm, value, count)) > 0))
-        return;
-    for (size_t i = 0; i < count; i++)
-        value[i] /= length;
+    divide_by_length(options->norm, value, count);
+}
+
+/* ---- Fewer features ---- */
+
+/* Row by row, in place. */
+static lm_status
+keep_entries(lm_tfidf *t, const uint32_t *numbers)
+{
+    lm_sparse_rows *rows = &t->rows;
+    size_t start = 0, to = 0;
+
+    for (size_t row = 0; row < rows->rows; row++) {
+        const size_t stop = rows->starts[row + 1], first = to;
+
+        if (row % POLL_EVERY == 0)
+            LM_TRY(lm_poll(t->ctx));
+        for (size_t i = start; i < stop; i++)
+            if (numbers[rows->index[i]] != NO_FEATURE) {
+                rows->index[to] = numbers[rows->index[i]];
+                rows->value[to++] = rows->value[i];
+            }
+        divide_by_length(t->options.norm, rows->value + first, to - first);
+        start = stop;
+        rows->starts[row + 1] = to;
+    }
+    rows->used = to;
+    return LM_OK;
+}
+
+lm_status
+lm_tfidf_keep(lm_tfidf *tfidf, const bool *kept)
+{
+    uint32_t *numbers = lm_alloc_array(tfidf->ctx, tfidf->count, sizeof *numbers);
+    uint32_t count = 0;
+    lm_status status;
+
+    if (!numbers)
+        return LM_NO_MEMORY;
+    for (uint32_t i = 0; i < tfidf->count; i++) {
+        numbers[i] = kept[i] ? count : NO_FEATURE;
+        if (!kept[i])
+            continue;
+        tfidf->order[count] = tfidf->order[i];
+        tfidf->idf[count++] = tfidf->idf[i];
+    }
+    tfidf->count = count;
+    status = keep_entries(tfidf, numbers);
+    lm_free(tfidf->ctx, numbers);
+    return status;
 }

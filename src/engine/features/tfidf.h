@@ -72,6 +72,10 @@ lm_status lm_tfidf_add(lm_tfidf *tfidf, lm_text text);
 /* Choose, number and weigh. LM_BAD_ARGUMENT where no feature is left. */
 lm_status lm_tfidf_finish(lm_tfidf *tfidf);
 
+/* Once chosen: keep the features that are marked, at least one, and number them anew. Rows get
+ * their norm again. Polls cancel. */
+lm_status lm_tfidf_keep(lm_tfidf *tfidf, const bool *kept);
+
 /* Every n-gram of a text that may be a feature, as lm_ngrams_each. */
 lm_status lm_tfidf_each(const lm_tfidf_options *options, lm_ngram_room *room, lm_text text,
                         lm_ngram_sink take, void *opaque);

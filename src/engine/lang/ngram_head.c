@@ -1,10 +1,10 @@
 /*
  * ngram_head.c - the files and the section of a classifier on n-grams.
  *
- * The section: its head, then weight, bias, dense, idf, slots, ends, names, each aligned. Files are
- * hostile: plan checks what the headers say, fill what the tensors hold, before anything is looked
- * up in them. Slots are a table of hashes with a secret seed, since names may have been made to
- * collide.
+ * The section: its head, then weight, step, bias, dense, idf, slots, ends, names, each aligned.
+ * Files are hostile: plan checks what the headers say, fill what the tensors hold, before anything
+ * is looked up in them. Slots are a table of hashes with a secret seed, since names may have been
+ * made to collide.
  */
 #include "lang/ngram_head.h"
 
@@ -24,6 +24,7 @@
 #define POLL_EVERY 8192u             /* features */
 #define READ_BYTES ((size_t)1 << 20) /* of one read */
 #define LARGEST 1e12f                /* of a weight: products and sums of these fit into float */
+#define LARGEST_STEP (LARGEST / 128) /* so that no int8 weight is larger */
 
 /* ---- Write ---- */
 
@@ -100,14 +101,19 @@ tensor_of(const char *name, lm_dtype dtype, uint64_t rows, uint64_t columns)
                        .bytes = count * lm_dtypes[dtype].bytes};
 }
 
-static lm_status
-write_header(lm_context *ctx, const lm_ngram_head_parts *p, lm_buffer *out)
+#define TENSORS_MAX 9
+
+/* In the order of the file; how many. */
+static size_t
+list_tensors(const lm_ngram_head_parts *p, lm_tensor *list)
 {
     const uint64_t features = p->tfidf->count, labels = (uint64_t)p->label_count;
-    lm_tensor list[8];
-    size_t count = 0, bytes = 0;
+    size_t count = 0;
 
-    list[count++] = tensor_of("weight", LM_F32, features, p->rank > 0 ? (uint64_t)p->rank : labels);
+    list[count++] = tensor_of("weight", p->codes ? LM_I8 : LM_F32, features,
+                              p->rank > 0 ? (uint64_t)p->rank : labels);
+    if (p->codes)
+        list[count++] = tensor_of("step", LM_F32, features, 0);
     list[count++] = tensor_of("bias", LM_F32, labels, 0);
     if (p->rank > 0)
         list[count++] = tensor_of("output", LM_F32, labels, (uint64_t)p->rank);
@@ -122,10 +128,40 @@ write_header(lm_context *ctx, const lm_ngram_head_parts *p, lm_buffer *out)
         list[count++] = tensor_of("ends", LM_U32, features, 0);
         list[count++] = tensor_of("names", LM_U8, bytes_of_names(p->tfidf), 0);
     }
+    return count;
+}
+
+size_t
+lm_ngram_head_tensor_bytes(const lm_ngram_head_parts *parts)
+{
+    lm_tensor list[TENSORS_MAX];
+    size_t count = list_tensors(parts, list), bytes = 0;
+
     for (size_t i = 0; i < count; i++)
         bytes += (size_t)list[i].bytes;
+    return bytes;
+}
+
+static lm_status
+write_header(lm_context *ctx, const lm_ngram_head_parts *p, lm_buffer *out)
+{
+    lm_tensor list[TENSORS_MAX];
+    size_t count = list_tensors(p, list);
+
     LM_TRY(lm_tensors_write_header(ctx, NULL, 0, list, count, out));
-    return lm_buffer_reserve(out, bytes);
+    return lm_buffer_reserve(out, lm_ngram_head_tensor_bytes(p));
+}
+
+static lm_status
+write_weight(const lm_ngram_head_parts *p, lm_buffer *out)
+{
+    const size_t features = p->tfidf->count;
+    const size_t numbers = features * (size_t)(p->rank > 0 ? p->rank : p->label_count);
+
+    if (!p->codes)
+        return lm_buffer_append(out, p->weight, numbers * sizeof(float));
+    LM_TRY(lm_buffer_append(out, p->codes, numbers));
+    return lm_buffer_append(out, p->step, features * sizeof(float));
 }
 
 static lm_status
@@ -155,14 +191,14 @@ lm_ngram_head_write(lm_context *ctx, const lm_ngram_head_parts *parts, lm_buffer
 {
     const lm_tfidf *tfidf = parts->tfidf;
     const size_t features = tfidf->count, labels = (size_t)parts->label_count;
-    const size_t columns = parts->rank > 0 ? (size_t)parts->rank : labels;
 
     LM_TRY(write_json(parts, json));
     LM_TRY(write_header(ctx, parts, tensors));
-    LM_TRY(lm_buffer_append(tensors, parts->weight, features * columns * sizeof(float)));
+    LM_TRY(write_weight(parts, tensors));
     LM_TRY(lm_buffer_append(tensors, parts->bias, labels * sizeof(float)));
     if (parts->rank > 0)
-        LM_TRY(lm_buffer_append(tensors, parts->output, labels * columns * sizeof(float)));
+        LM_TRY(
+            lm_buffer_append(tensors, parts->output, labels * (size_t)parts->rank * sizeof(float)));
     if (parts->tree)
         LM_TRY(lm_buffer_append(tensors, parts->tree, 2 * (labels - 1) * sizeof(uint32_t)));
     if (parts->width > 0)
@@ -435,6 +471,19 @@ find_rank(lm_context *ctx, const lm_tensors *tensors, lm_ngram_head_plan *plan)
     return find_tensor(ctx, tensors, "tree", LM_U32, labels - 1, 2, &plan->tree);
 }
 
+/* Its dtype says whether rows have steps. */
+static lm_status
+find_weight(lm_context *ctx, const lm_tensors *tensors, lm_ngram_head_plan *plan)
+{
+    const lm_tensor *weight = lm_tensors_find(tensors, "weight");
+    const bool narrow = weight && weight->dtype == LM_I8;
+
+    LM_TRY(find_tensor(ctx, tensors, "weight", narrow ? LM_I8 : LM_F32, plan->features,
+                       (uint64_t)columns_of(plan), &plan->weight));
+    return narrow ? find_tensor(ctx, tensors, "step", LM_F32, plan->features, 0, &plan->step)
+                  : LM_OK;
+}
+
 lm_status
 lm_ngram_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_checkpoint *checkpoint,
                         lm_ngram_head_plan *plan)
@@ -446,8 +495,7 @@ lm_ngram_head_plan_make(lm_context *ctx, lm_arena *arena, const lm_checkpoint *c
     LM_TRY(read_settings(ctx, arena, checkpoint->settings, plan));
     labels = (uint64_t)plan->label_count;
     LM_TRY(count_features(ctx, tensors, plan));
-    LM_TRY(find_tensor(ctx, tensors, "weight", LM_F32, plan->features, (uint64_t)columns_of(plan),
-                       &plan->weight));
+    LM_TRY(find_weight(ctx, tensors, plan));
     LM_TRY(find_tensor(ctx, tensors, "bias", LM_F32, labels, 0, &plan->bias));
     if (plan->width > 0)
         LM_TRY(find_tensor(ctx, tensors, "dense", LM_F32, labels, (uint64_t)plan->width,
@@ -464,12 +512,12 @@ typedef struct section_head {
     uint64_t seed, hash_seed, names;
     uint32_t features, slots;
     int32_t labels, width, low, high, hash_bits, rank, also_low, also_high; /* 0: no others */
-    uint8_t kind, words, lowercase, binary, sublinear, norm, has_tree, also;
+    uint8_t kind, words, lowercase, binary, sublinear, norm, has_tree, also, narrow;
 } section_head;
 
 /* Where the parts lie. */
 typedef struct layout {
-    size_t weight, bias, output, dense, tree, idf, slot, ends, names, size;
+    size_t weight, step, bias, output, dense, tree, idf, slot, ends, names, size;
 } layout;
 
 static layout
@@ -481,7 +529,8 @@ lay_out(const section_head *head)
     layout l;
 
     lm_lay_bytes(&size, sizeof *head);
-    l.weight = lm_lay_bytes(&size, features * padded * sizeof(float));
+    l.weight = lm_lay_bytes(&size, features * padded * (head->narrow ? 1 : sizeof(float)));
+    l.step = lm_lay_bytes(&size, head->narrow ? features * sizeof(float) : 0);
     l.bias = lm_lay_bytes(&size, lm_ngram_head_padded(labels) * sizeof(float));
     l.output = lm_lay_bytes(&size, labels * rank * sizeof(float));
     l.dense = lm_lay_bytes(&size, labels * (size_t)head->width * sizeof(float));
@@ -510,6 +559,7 @@ head_of(const lm_ngram_head_plan *plan)
     head.width = plan->width;
     head.rank = plan->rank;
     head.has_tree = plan->has_tree;
+    head.narrow = plan->step != NULL;
     if (o->also.kind) {
         head.also = (uint8_t)(o->also.kind - lm_ngram_kinds);
         head.also_low = o->also.low;
@@ -539,8 +589,9 @@ lm_ngram_head_size(const lm_ngram_head_plan *plan)
 
 /* The rows of a matrix, of which each gets its padding behind it. */
 typedef struct row_writer {
-    float *out;
+    void *out; /* floats, or of an int8 tensor its codes */
     size_t width, padded;
+    float largest;
     bool too_large;
 } row_writer;
 
@@ -548,26 +599,38 @@ static void
 take_values(void *opaque, uint64_t first, const float *values, size_t count)
 {
     row_writer *w = opaque;
+    float *out = w->out;
 
     for (size_t i = 0; i < count; i++) {
         uint64_t at = first + i;
 
-        w->too_large |= !(fabsf(values[i]) <= LARGEST);
-        w->out[at / w->width * w->padded + at % w->width] = values[i];
+        w->too_large |= !(fabsf(values[i]) <= w->largest);
+        out[at / w->width * w->padded + at % w->width] = values[i];
+    }
+}
+
+static void
+take_codes(void *opaque, uint64_t first, const float *values, size_t count)
+{
+    row_writer *w = opaque;
+    int8_t *out = w->out;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = first + i;
+
+        out[at / w->width * w->padded + at % w->width] = (int8_t)values[i];
     }
 }
 
 static lm_status
-read_floats(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, void *section,
-            size_t width, size_t padded)
+read_floats(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, row_writer writer)
 {
-    row_writer writer = {section, width, padded, false};
-
-    LM_TRY(lm_tensor_read_pieces(ctx, source, tensor, take_values, &writer));
+    LM_TRY(lm_tensor_read_pieces(ctx, source, tensor,
+                                 tensor->dtype == LM_I8 ? take_codes : take_values, &writer));
     if (!writer.too_large)
         return LM_OK;
     refuse_tensor(ctx, tensor->name, "a number of the classifier is too large");
-    return lm_detail_allowed(ctx, "at most %g", LARGEST);
+    return lm_detail_allowed(ctx, "at most %g", writer.largest);
 }
 
 static lm_status
@@ -587,9 +650,10 @@ read_bytes(lm_context *ctx, const lm_source *source, const lm_tensor *tensor, vo
 typedef struct wanted_part {
     const lm_tensor *tensor; /* NULL: there is none */
     size_t place, width, padded;
+    float largest;
 } wanted_part;
 
-#define PARTS 9
+#define PARTS 10
 
 /* In the order of the file, which another writer may have chosen otherwise. */
 static lm_status
@@ -606,8 +670,9 @@ read_parts(lm_context *ctx, const lm_source *source, const wanted_part *parts, c
         if (!next)
             return LM_OK;
         if (next->width > 0)
-            LM_TRY(read_floats(ctx, source, next->tensor, section + next->place, next->width,
-                               next->padded));
+            LM_TRY(read_floats(ctx, source, next->tensor,
+                               (row_writer){section + next->place, next->width, next->padded,
+                                            next->largest, false}));
         else
             LM_TRY(read_bytes(ctx, source, next->tensor, section + next->place));
         done = next;
@@ -713,15 +778,16 @@ lm_ngram_head_fill(lm_context *ctx, const lm_ngram_head_plan *plan, const lm_sou
     const size_t labels = (size_t)plan->label_count, columns = (size_t)columns_of(plan);
     char *bytes = section;
     const wanted_part parts[PARTS] = {
-        {plan->weight, l.weight, columns, lm_ngram_head_padded(columns)},
-        {plan->bias, l.bias, labels, lm_ngram_head_padded(labels)},
-        {plan->output, l.output, columns, columns},
-        {plan->tree, l.tree, 0, 0},
-        {plan->dense, l.dense, (size_t)plan->width, (size_t)plan->width},
-        {plan->idf, l.idf, 1, 1},
-        {plan->ends, l.ends, 0, 0},
-        {plan->names, l.names, 0, 0},
-        {plan->buckets, l.slot, 0, 0},
+        {plan->weight, l.weight, columns, lm_ngram_head_padded(columns), LARGEST},
+        {plan->step, l.step, 1, 1, LARGEST_STEP},
+        {plan->bias, l.bias, labels, lm_ngram_head_padded(labels), LARGEST},
+        {plan->output, l.output, columns, columns, LARGEST},
+        {plan->tree, l.tree, 0, 0, 0},
+        {plan->dense, l.dense, (size_t)plan->width, (size_t)plan->width, LARGEST},
+        {plan->idf, l.idf, 1, 1, LARGEST},
+        {plan->ends, l.ends, 0, 0, 0},
+        {plan->names, l.names, 0, 0, 0},
+        {plan->buckets, l.slot, 0, 0, 0},
     };
 
     head.seed = lm_hash_seed();
@@ -796,7 +862,9 @@ lm_ngram_head_bind(lm_context *ctx, const void *section, size_t size, lm_ngram_h
         .padded = (int)lm_ngram_head_padded((size_t)(head.rank > 0 ? head.rank : head.labels)),
         .width = head.width,
         .seed = head.seed,
-        .weight = (const float *)(bytes + l.weight),
+        .weight = head.narrow ? NULL : (const float *)(bytes + l.weight),
+        .codes = head.narrow ? (const int8_t *)(bytes + l.weight) : NULL,
+        .step = (const float *)(bytes + l.step),
         .bias = (const float *)(bytes + l.bias),
         .dense = head.width > 0 ? (const float *)(bytes + l.dense) : NULL,
         .idf = (const float *)(bytes + l.idf),

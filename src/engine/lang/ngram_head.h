@@ -15,6 +15,9 @@
  * sum with x is multiplied by output (C, R) F32, and where "tree" is true, the numbers are those of
  * the nodes of tree (C - 1, 2) U32 (label_tree.h). What format 1 can say is written as such.
  *
+ * Where the weight is I8, a row's numbers are times its step (F) F32: a reader that does not know
+ * it refuses the dtype.
+ *
  * N-grams are sorted by their bytes, buckets ascend. The numbers of labels are weight' · x + bias +
  * dense · embedding, with x as features/tfidf.h has it; their softmax are the scores.
  */
@@ -42,12 +45,16 @@ typedef struct lm_ngram_head_parts {
     const char *const *labels;
     int label_count, width;             /* C, D; D 0: no embedding */
     const float *weight, *bias, *dense; /* (F, C), (C), (C, D) */
+    const int8_t *codes;                /* in place of weight, of the same shape; NULL: none */
+    const float *step;                  /* (F): of the codes */
     int rank;                           /* R; 0: none, and no output. Without an embedding only */
     const float *output;                /* (C, R); weight is (F, R) */
     const uint32_t *tree;               /* (C - 1, 2); NULL: none */
     const char *scoring;                /* NULL: softmax */
 } lm_ngram_head_parts;
 
+/* What the tensors of the second file take. */
+size_t lm_ngram_head_tensor_bytes(const lm_ngram_head_parts *parts);
 /* Append the bytes of both files. Polls cancel. */
 lm_status lm_ngram_head_write(lm_context *ctx, const lm_ngram_head_parts *parts, lm_buffer *json,
                               lm_buffer *tensors);
@@ -61,6 +68,7 @@ typedef struct lm_ngram_head_plan {
     uint32_t features, slots;
     const lm_tensor *output, *tree; /* NULL: there is none */
     const lm_tensor *weight, *bias, *idf;
+    const lm_tensor *step;         /* NULL: the weight is no int8 */
     const lm_tensor *ends, *names; /* of a vocabulary */
     const lm_tensor *buckets;
     const lm_tensor *dense; /* NULL: there is none */
@@ -81,7 +89,9 @@ typedef struct lm_ngram_head {
     uint32_t features, slots; /* slots is a power of two */
     int labels, padded, width, rank;
     uint64_t seed;        /* of the slots' hash */
-    const float *weight;  /* (F, padded): columns are labels, or of the rank */
+    const float *weight;  /* (F, padded): columns are labels, or of the rank; NULL: codes */
+    const int8_t *codes;  /* (F, padded): times the row's step; NULL: weight */
+    const float *step;    /* (F) */
     const float *bias;    /* (C), padded */
     const float *output;  /* (C, rank) */
     const uint32_t *tree; /* (C - 1, 2); NULL: there is none */

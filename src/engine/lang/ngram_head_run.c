@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "kernels/clones.h"
 #include "lang/label_tree.h"
 #include "lang/ngram_head.h"
 
 #define POLL_EVERY 8192u /* rows of weights, probes */
 #define LANES 16         /* floats of a step: rows are padded to so many */
-#define FETCHED 256      /* floats of a row that are asked for ahead */
+#define LINE 64          /* bytes that are fetched at a time */
+#define FETCHED 1024     /* bytes of a row that are asked for ahead */
 
 void
 lm_ngram_head_room_init(lm_ngram_head_room *room, lm_context *ctx)
@@ -95,12 +97,45 @@ add_row(float *sums, const float *row, size_t padded, float value)
             sums[block + i] += value * row[block + i];
 }
 
+LM_CLONE_BODY void
+add_codes_body(float *sums, const int8_t *row, size_t padded, float value)
+{
+    for (size_t block = 0; block < padded; block += LANES)
+        for (size_t i = 0; i < LANES; i++)
+            sums[block + i] += value * (float)row[block + i];
+}
+
+LM_CLONES(add_codes, (float *sums, const int8_t *row, size_t padded, float value),
+          (sums, row, padded, value))
+
 /* Rows lie anywhere: the next one is on its way while one is added. */
 static void
-fetch_row(const float *row, size_t padded)
+fetch_row(const char *row, size_t bytes)
 {
-    for (size_t at = 0; at < padded && at < FETCHED; at += LANES)
+    for (size_t at = 0; at < bytes && at < FETCHED; at += LINE)
         __builtin_prefetch(row + at);
+}
+
+static void
+fetch_feature(const lm_ngram_head *head, uint32_t feature)
+{
+    const size_t padded = (size_t)head->padded;
+
+    if (head->codes)
+        fetch_row((const char *)(head->codes + feature * padded), padded);
+    else
+        fetch_row((const char *)(head->weight + feature * padded), padded * sizeof(float));
+}
+
+static void
+add_feature(const lm_ngram_head *head, uint32_t feature, float value, float *sums)
+{
+    const size_t padded = (size_t)head->padded;
+
+    if (head->codes)
+        add_codes(sums, head->codes + feature * padded, padded, value * head->step[feature]);
+    else
+        add_row(sums, head->weight + feature * padded, padded, value);
 }
 
 static lm_status
@@ -112,8 +147,8 @@ add_features(const lm_ngram_head *head, lm_ngram_head_room *room)
 
     for (size_t i = 0; i < numbers->count; i++) {
         if (i + 2 < numbers->count)
-            fetch_row(head->weight + numbers->items[i + 2] * padded, padded);
-        add_row(room->sums, head->weight + numbers->items[i] * padded, padded, numbers->counts[i]);
+            fetch_feature(head, numbers->items[i + 2]);
+        add_feature(head, numbers->items[i], numbers->counts[i], room->sums);
         if ((work += padded) >= poll) {
             work = 0;
             LM_TRY(lm_poll(numbers->ctx));

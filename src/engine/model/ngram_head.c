@@ -58,7 +58,7 @@ unbind_head(lm_context *ctx, lm_model *model)
 const lm_section_kind lm_section_ngram_head = {
     .name = "ngram_head",
     .id = LM_SECTION_NGRAM_HEAD,
-    .layout = 2,
+    .layout = 3,
     .plan = plan_head,
     .fill = fill_head,
     .bind = bind_head,

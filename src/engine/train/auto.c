@@ -5,6 +5,11 @@
  * several splits by different seeds, and the mean counts. All see the same splits. A setting is
  * varied at a time, from the best so far: a full grid would take ten times as long. Of equals the
  * first wins: candidates stand in the order of their cost.
+ *
+ * The time budget is that of vectors, trials and the last fit together. Vectors are asked for in
+ * rounds, each at most ROUND_TIMES as many as there are, as far as half of the budget goes by what
+ * the last ones took. Then a fit of few rows tells how many rows the other half is enough for. A
+ * way that would not end in what is left of it is left out, and why is told.
  */
 #include "train/auto.h"
 
@@ -13,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/size.h"
 #include "train/contrastive_fit.h"
 #include "train/ngram_fit.h"
 #include "train/outcome.h"
@@ -20,7 +26,14 @@
 
 #define MANY_ROWS 20000
 #define SPLITS 3
-#define FEW_ROWS 16 /* of a label on average: up to these a map of the vectors is tried */
+#define FEW_ROWS 16       /* of a label on average: up to these a map of the vectors is tried */
+#define FIRST_VECTORS 256 /* of the first round */
+#define ROUND_TIMES 4
+#define VECTOR_SHARE 0.5 /* of the budget */
+#define PROBE_ROWS 2000  /* of a fit that is timed, where there are PROBE_TIMES as many */
+#define PROBE_TIMES 4
+#define LEAST_FITS 6     /* of a kind that there ought to be time for */
+#define LOGISTIC_TIMES 4 /* as long as svm, about */
 /* Of n-grams of characters: different ones, and entries of all rows (128 MB). */
 #define MOST_CHARACTERS ((uint32_t)1 << 20)
 #define MOST_ENTRIES ((size_t)1 << 24)
@@ -60,8 +73,18 @@ typedef struct automatic {
     lm_train_trial trials[LM_TRAIN_TRIALS_MAX];
     tried tried[LM_TRAIN_TRIALS_MAX];
     int trial_count, chosen;
-    double start; /* of the first trial */
-    bool over;    /* there is no time for another */
+    lm_train_trial left_out[LM_TRAIN_TRIALS_MAX];
+    int left_out_count;
+    double start;         /* of the fit */
+    double embed_seconds; /* before it */
+    double guess[2];      /* seconds of a trial without vectors, and with; 0: not known */
+    bool uncompared;      /* no row was held out */
+    bool prepared;
+    bool asks; /* rows came without vectors */
+    lm_row_sample sample;
+    size_t *wanted; /* (rows): of the round, wanted_count of them */
+    size_t wanted_count, taken;
+    size_t vectors; /* that have come: of the first rows of the sample */
 } automatic;
 
 static void
@@ -112,13 +135,18 @@ auto_close(void *training)
         return;
     lm_ngram_fit_close(&a->fit);
     free_linear(a);
+    lm_free(a->ctx, a->sample.rank);
+    lm_free(a->ctx, a->wanted);
     lm_free(a->ctx, a);
 }
 
 static lm_status
 auto_add_rows(void *training, const lm_train_rows *rows)
 {
-    return lm_ngram_fit_add(&((automatic *)training)->fit, rows);
+    automatic *a = training;
+
+    a->asks |= rows->count > 0 && !rows->vectors;
+    return lm_ngram_fit_add(&a->fit, rows);
 }
 
 static const char *
@@ -128,6 +156,112 @@ auto_lacking(const void *training, const char **hint)
         return NULL;
     *hint = "A classifier needs at least two labels.";
     return "returned only one label";
+}
+
+/* ---- Rows ---- */
+
+static bool
+has_ngrams(const automatic *a)
+{
+    return !a->fit.sets[WORDS].lacks || !a->fit.sets[CHARACTERS].lacks;
+}
+
+/* So many rows have each label twice, and can tell labels apart. */
+static size_t
+enough_rows(const automatic *a, size_t count)
+{
+    const size_t labels = a->fit.labels.names.count, rows = a->fit.labels.rows;
+    const size_t least = 2 * labels > count ? 2 * labels : count;
+
+    return least < rows ? least : rows;
+}
+
+/* Features and labels are numbered once. */
+static lm_status
+prepare(automatic *a)
+{
+    if (a->prepared)
+        return LM_OK;
+    a->prepared = true;
+    return lm_ngram_fit_prepare(&a->fit);
+}
+
+static lm_status
+draw(automatic *a)
+{
+    const lm_train_labels *labels = &a->fit.labels;
+
+    if (a->sample.rank)
+        return LM_OK;
+    return lm_row_sample_draw(a->ctx, labels->y, labels->rows, labels->names.count,
+                              (uint64_t)a->options.seed, &a->sample);
+}
+
+/* How many vectors there are to be, of which `vectors` took so long. */
+static size_t
+vectors_for(const automatic *a)
+{
+    const double budget = VECTOR_SHARE * a->options.time_budget;
+    const size_t first = enough_rows(a, FIRST_VECTORS), rows = a->fit.labels.rows;
+    size_t most = a->vectors < rows / ROUND_TIMES ? a->vectors * ROUND_TIMES : rows;
+    double affordable;
+
+    if (a->vectors == 0)
+        return budget > 0 || !has_ngrams(a) ? first : 0;
+    affordable = (double)a->vectors * budget / fmax(a->embed_seconds, 1e-9);
+    return affordable < (double)most ? (size_t)affordable : most;
+}
+
+static lm_status
+make_room(automatic *a, size_t count)
+{
+    size_t numbers, bytes;
+    float *vectors;
+
+    if (!a->wanted)
+        a->wanted = lm_alloc_array(a->ctx, a->fit.labels.rows, sizeof *a->wanted);
+    if (lm_mul_overflows(count, a->fit.width, &numbers) ||
+        lm_mul_overflows(numbers, sizeof *vectors, &bytes))
+        return lm_raise(a->ctx, LM_TOO_LARGE, "too many rows to train on");
+    vectors = a->wanted ? lm_realloc(a->ctx, a->fit.vectors, bytes) : NULL;
+    if (!vectors)
+        return LM_NO_MEMORY;
+    a->fit.vectors = vectors;
+    return LM_OK;
+}
+
+static lm_status
+auto_wanted_rows(void *training, double seconds, const size_t **rows, size_t *count)
+{
+    automatic *a = training;
+    size_t vectors;
+
+    LM_TRY(prepare(a));
+    LM_TRY(draw(a));
+    a->embed_seconds = seconds;
+    a->taken = a->wanted_count = 0;
+    vectors = vectors_for(a);
+    if (vectors > a->vectors) {
+        LM_TRY(make_room(a, vectors));
+        lm_row_sample_list(&a->sample, a->vectors, vectors, a->wanted);
+        a->wanted_count = vectors - a->vectors;
+        a->vectors = vectors;
+    }
+    *rows = a->wanted;
+    *count = a->wanted_count;
+    return LM_OK;
+}
+
+static lm_status
+auto_add_vectors(void *training, const float *vectors, size_t count)
+{
+    automatic *a = training;
+    const size_t width = a->fit.width;
+
+    for (size_t i = 0; i < count; i++)
+        memcpy(a->fit.vectors + a->sample.rank[a->wanted[a->taken++]] * width, vectors + i * width,
+               width * sizeof *vectors);
+    return LM_OK;
 }
 
 /* ---- Trials ---- */
@@ -153,10 +287,43 @@ report_step(void *opaque, const lm_softmax_progress *step)
                      &(lm_train_progress){step->step, step->max_steps, values, 3});
 }
 
+/* Vectors and labels of what is compared: of all rows where they lie, else in blocks of their own.
+ */
+typedef struct row_set {
+    const float *x;
+    const int32_t *y;
+    size_t rows;
+    float *own_x;
+    int32_t *own_y;
+} row_set;
+
 static lm_status
-fit_linear(automatic *a, const candidate *c, uint64_t seed, bool refit)
+gather_rows(const automatic *a, row_set *set)
 {
-    const lm_train_labels *labels = &a->fit.labels;
+    const lm_ngram_fit *f = &a->fit;
+    size_t *list = NULL;
+    lm_status status = LM_OK;
+
+    *set = (row_set){f->vectors, f->labels.y, lm_ngram_fit_compared(f), NULL, NULL};
+    if (!f->sample)
+        return LM_OK;
+    status = lm_ngram_fit_list(f, &list, &set->own_y);
+    set->own_x = lm_alloc_array(a->ctx, set->rows * f->width, sizeof *set->own_x);
+    if (!set->own_x)
+        status = LM_NO_MEMORY;
+    for (size_t i = 0; status == LM_OK && i < set->rows; i++)
+        memcpy(set->own_x + i * f->width,
+               f->vectors + (f->place ? f->place[list[i]] : list[i]) * f->width,
+               f->width * sizeof *set->own_x);
+    set->x = set->own_x;
+    set->y = set->own_y;
+    lm_free(a->ctx, list);
+    return status;
+}
+
+static lm_status
+fit_linear(automatic *a, const row_set *set, const candidate *c, uint64_t seed, bool refit)
+{
     lm_softmax_options options;
 
     lm_softmax_defaults(&options);
@@ -164,9 +331,8 @@ fit_linear(automatic *a, const candidate *c, uint64_t seed, bool refit)
     options.seed = seed;
     options.refit = refit;
     options.l2 = c->l2;
-    free_linear(a);
-    return lm_softmax_train(a->ctx, a->fit.vectors, labels->y, labels->rows, a->fit.width,
-                            (int)labels->names.count, &options, report_step, a, &a->linear);
+    return lm_softmax_train(a->ctx, set->x, set->y, set->rows, a->fit.width,
+                            (int)a->fit.labels.names.count, &options, report_step, a, &a->linear);
 }
 
 static void
@@ -180,9 +346,8 @@ report_map_step(void *opaque, const lm_contrastive_progress *step)
 }
 
 static lm_status
-fit_contrastive(automatic *a, uint64_t seed, bool refit)
+fit_contrastive(automatic *a, const row_set *set, uint64_t seed, bool refit)
 {
-    const lm_train_labels *labels = &a->fit.labels;
     lm_contrastive_options options;
     lm_contrastive_result result;
     lm_status status;
@@ -191,9 +356,8 @@ fit_contrastive(automatic *a, uint64_t seed, bool refit)
     options.hold_out = a->options.hold_out;
     options.seed = (int64_t)seed;
     options.refit = refit;
-    free_linear(a);
-    status = lm_contrastive_train(a->ctx, a->fit.vectors, labels->y, labels->rows, a->fit.width,
-                                  labels->names.count, &options, report_map_step, a, &result);
+    status = lm_contrastive_train(a->ctx, set->x, set->y, set->rows, a->fit.width,
+                                  a->fit.labels.names.count, &options, report_map_step, a, &result);
     a->linear = (lm_softmax_result){.weight = result.weight,
                                     .bias = result.bias,
                                     .l2 = options.penalty,
@@ -206,7 +370,16 @@ fit_contrastive(automatic *a, uint64_t seed, bool refit)
 static lm_status
 fit_vectors(automatic *a, const candidate *c, uint64_t seed, bool refit)
 {
-    return c->contrastive ? fit_contrastive(a, seed, refit) : fit_linear(a, c, seed, refit);
+    row_set set;
+    lm_status status = gather_rows(a, &set);
+
+    free_linear(a);
+    if (status == LM_OK)
+        status = c->contrastive ? fit_contrastive(a, &set, seed, refit)
+                                : fit_linear(a, &set, c, seed, refit);
+    lm_free(a->ctx, set.own_x);
+    lm_free(a->ctx, set.own_y);
+    return status;
 }
 
 static void
@@ -259,15 +432,17 @@ penalty_of(const candidate *c)
     return c->contrastive ? "penalty" : "l2";
 }
 
-/* What the method of its name is to be told to train it again. */
+/* What the method of its name is to be told to train it again; a penalty below 0 is its own choice.
+ */
 static void
-describe(const automatic *a, const candidate *c, lm_train_trial *trial)
+describe(const automatic *a, const candidate *c, double penalty, lm_train_trial *trial)
 {
     const lm_ngram_options *ngrams = &a->fit.sets[c->set].tfidf.options.ngrams;
 
     trial->name = name_of(c);
     if (c->linear) {
-        set_number(trial, penalty_of(c), a->linear.l2);
+        if (penalty >= 0)
+            set_number(trial, penalty_of(c), penalty);
         return;
     }
     set_word(trial, "learner", c->learner);
@@ -279,10 +454,22 @@ describe(const automatic *a, const candidate *c, lm_train_trial *trial)
         set_number(trial, "weight", c->weight);
 }
 
+static int
+splits_of(size_t rows)
+{
+    return rows > MANY_ROWS ? 1 : SPLITS;
+}
+
+static bool
+reads_vectors(const candidate *c)
+{
+    return c->linear || c->with_vectors;
+}
+
 static lm_status
 try_candidate(automatic *a, const candidate *c)
 {
-    const int splits = a->fit.labels.rows > MANY_ROWS ? 1 : SPLITS;
+    const int splits = splits_of(lm_ngram_fit_compared(&a->fit));
     const double start = now();
     lm_train_trial *trial = &a->trials[a->trial_count];
     tried *t = &a->tried[a->trial_count];
@@ -295,39 +482,146 @@ try_candidate(automatic *a, const candidate *c)
         LM_TRY(try_once(a, c, (uint64_t)a->options.seed + (uint64_t)(splits - 1 - i), &accuracy));
         sum += accuracy;
     }
-    *trial = (lm_train_trial){.accuracy = sum / splits, .seconds = now() - start};
-    describe(a, c, trial);
+    *trial = (lm_train_trial){.rows = lm_ngram_fit_rows(&a->fit, reads_vectors(c)),
+                              .accuracy = sum / splits,
+                              .seconds = now() - start};
+    describe(a, c, a->linear.l2, trial);
     *t = (tried){.way = *c,
                  .scale = a->fit.scale,
                  .loss = c->linear ? a->linear.held_out_loss : a->fit.held_out_loss};
     if (trial->accuracy > a->trials[a->chosen].accuracy)
         a->chosen = a->trial_count;
-    a->over = isnan(trial->accuracy); /* nothing to compare by */
+    a->uncompared = isnan(trial->accuracy);
     a->trial_count++;
     return LM_OK;
 }
 
-/* Seconds of the longest trial that is like it. */
+/* Seconds that are left of the budget. */
 static double
-longest_like(const automatic *a, const candidate *c)
+left_of(const automatic *a)
 {
-    double longest = 0;
-
-    for (int i = 0; i < a->trial_count; i++)
-        if (a->tried[i].way.linear == c->linear)
-            longest = fmax(longest, a->trials[i].seconds);
-    return longest;
+    return a->options.time_budget - a->embed_seconds - (now() - a->start);
 }
 
-/* The first is always tried; no other is begun that would likely not end in the time. */
+static bool
+is_slow(const candidate *c)
+{
+    return !c->linear && strcmp(c->learner, "logistic") == 0;
+}
+
+/* Seconds of the longest trial that is like it; before there is one, of one with the other learner,
+ * or what a fit of few rows lets guess. */
+static double
+estimate(const automatic *a, const candidate *c)
+{
+    double longest = 0, faster = a->guess[reads_vectors(c)];
+
+    for (int i = 0; i < a->trial_count; i++) {
+        const candidate *way = &a->tried[i].way;
+
+        if (way->linear == c->linear && is_slow(way) == is_slow(c))
+            longest = fmax(longest, a->trials[i].seconds);
+        if (way->linear == c->linear)
+            faster = fmax(faster, a->trials[i].seconds);
+    }
+    if (longest > 0)
+        return longest;
+    return is_slow(c) ? LOGISTIC_TIMES * faster : faster;
+}
+
+static void
+leave_out(automatic *a, const candidate *c, const char *reason, double seconds)
+{
+    lm_train_trial *trial = &a->left_out[a->left_out_count];
+
+    if (a->left_out_count == LM_TRAIN_TRIALS_MAX)
+        return;
+    a->left_out_count++;
+    *trial = (lm_train_trial){.reason = reason, .seconds = seconds};
+    describe(a, c, c->l2, trial);
+}
+
+/* Fits, of which the last is that of all rows: the first is always tried. */
 static lm_status
 try_if_time(automatic *a, const candidate *c)
 {
-    if (a->trial_count > 0 && now() - a->start + longest_like(a, c) > a->options.time_budget)
-        a->over = true;
-    if (a->over || a->trial_count == LM_TRAIN_TRIALS_MAX)
+    const double seconds = estimate(a, c);
+    const double last = seconds / splits_of(lm_ngram_fit_compared(&a->fit));
+
+    if (reads_vectors(c) && a->fit.vector_rows == 0)
+        leave_out(a, c, "time_budget", NAN);
+    else if (a->uncompared)
+        leave_out(a, c, "nothing_held_out", NAN);
+    else if (a->trial_count > 0 && seconds + last > left_of(a))
+        leave_out(a, c, "time_budget", seconds);
+    else if (a->trial_count < LM_TRAIN_TRIALS_MAX)
+        return try_candidate(a, c);
+    return LM_OK;
+}
+
+/* ---- How many rows ---- */
+
+/* The number of rows, of `rows`, that there is time for; by a fit of few. */
+static lm_status
+choose_rows(automatic *a, const candidate *c, size_t *rows)
+{
+    const size_t probe = enough_rows(a, PROBE_ROWS);
+    double seconds, accuracy, affordable = 0, left = left_of(a);
+
+    if (*rows / PROBE_TIMES < probe)
         return LM_OK;
-    return try_candidate(a, c);
+    LM_TRY(draw(a));
+    a->fit.sample = &a->sample;
+    a->fit.plain_rows = probe;
+    a->fit.vector_rows = reads_vectors(c) ? probe : 0;
+    if (left > 0) {
+        const double start = now();
+
+        LM_TRY(try_once(a, c, (uint64_t)a->options.seed, &accuracy));
+        seconds = fmax(now() - start, 1e-6);
+        affordable = (double)probe * left / (seconds * LEAST_FITS);
+        if (affordable < (double)*rows)
+            *rows = affordable > (double)probe ? (size_t)affordable : probe;
+        a->guess[reads_vectors(c)] = seconds * (double)*rows / (double)probe * splits_of(*rows);
+    } else
+        *rows = probe;
+    return LM_OK;
+}
+
+/* All vectors that came for all rows are where these are; else a sample says whose they are. */
+static lm_status
+place_vectors(automatic *a)
+{
+    if (!a->asks)
+        return LM_OK;
+    if (a->vectors == a->fit.labels.rows)
+        return lm_row_sample_put_back(&a->sample, a->fit.vectors, a->fit.width);
+    a->fit.place = a->sample.rank;
+    return LM_OK;
+}
+
+static lm_status
+choose_all_rows(automatic *a)
+{
+    const size_t rows = a->fit.labels.rows;
+    const int set = a->fit.sets[WORDS].lacks ? CHARACTERS : WORDS;
+    const candidate ngram = {.set = set, .learner = "svm", .c = 1, .weight = 0.5};
+    candidate other = ngram;
+    size_t plain = rows, with_vectors = a->asks ? a->vectors : rows;
+
+    other.with_vectors = true;
+    if (!has_ngrams(a))
+        other = (candidate){.linear = true, .with_vectors = true, .l2 = -1};
+    LM_TRY(place_vectors(a));
+    if (has_ngrams(a))
+        LM_TRY(choose_rows(a, &ngram, &plain));
+    if (with_vectors > 0)
+        LM_TRY(choose_rows(a, &other, &with_vectors));
+    with_vectors = with_vectors < plain ? with_vectors : plain;
+    a->fit.plain_rows = plain;
+    a->fit.vector_rows = with_vectors;
+    a->fit.sample = plain < rows || (with_vectors > 0 && with_vectors < rows) ? &a->sample : NULL;
+    return LM_OK;
 }
 
 /* ---- The grid ---- */
@@ -419,10 +713,19 @@ take_step(automatic *a, const step *s)
 static bool
 may_map(const automatic *a)
 {
-    const size_t rows = a->fit.labels.rows, labels = a->fit.labels.names.count;
+    const size_t rows = lm_ngram_fit_compared(&a->fit), labels = a->fit.labels.names.count;
 
     return rows <= FEW_ROWS * labels && a->fit.width <= LM_CONTRASTIVE_WIDTH_MAX &&
            rows <= LM_CONTRASTIVE_SCORES_MAX / (labels > a->fit.width ? labels : a->fit.width);
+}
+
+/* What was chosen among no candidates, whose texts have none. */
+static void
+tell_lacks(automatic *a)
+{
+    for (int set = 0; set < a->fit.set_count; set++)
+        if (a->fit.sets[set].lacks)
+            leave_out(a, &(candidate){.set = set, .learner = "svm", .c = 1}, "ngrams", NAN);
 }
 
 /* At least one is tried, and where there are no n-grams, vectors alone. */
@@ -432,7 +735,7 @@ try_all(automatic *a)
     const int set = a->fit.sets[WORDS].lacks ? CHARACTERS : WORDS;
     candidate c = {.linear = true, .with_vectors = true, .l2 = -1};
 
-    a->start = now();
+    tell_lacks(a);
     LM_TRY(try_if_time(a, &c));
     c.contrastive = true;
     if (may_map(a))
@@ -456,7 +759,9 @@ auto_fit(void *training, const lm_train_watch *watch)
     const tried *best;
 
     a->watch = a->fit.watch = watch;
-    LM_TRY(lm_ngram_fit_prepare(&a->fit));
+    a->start = now();
+    LM_TRY(prepare(a));
+    LM_TRY(choose_all_rows(a));
     LM_TRY(try_all(a));
     best = &a->tried[a->chosen];
     if (best->way.linear)
@@ -503,6 +808,10 @@ auto_write(void *training, lm_train_outcome *outcome)
     outcome->without_base = !c->with_vectors;
     memcpy(outcome->trials, a->trials, sizeof a->trials);
     outcome->trial_count = a->trial_count;
+    memcpy(outcome->left_out, a->left_out, sizeof a->left_out);
+    outcome->left_out_count = a->left_out_count;
+    if (a->asks)
+        lm_outcome_add(outcome, "embedded_rows", (double)a->vectors);
     if (isnan(best->accuracy))
         snprintf(outcome->summary, sizeof outcome->summary,
                  "by the method %s: no row was held out to compare it", best->name);
@@ -534,6 +843,8 @@ const lm_method lm_method_auto = {.name = "auto",
                                   .defaults = auto_defaults,
                                   .open = auto_open,
                                   .add_rows = auto_add_rows,
+                                  .wanted_rows = auto_wanted_rows,
+                                  .add_vectors = auto_add_vectors,
                                   .lacking = auto_lacking,
                                   .fit = auto_fit,
                                   .write = auto_write,

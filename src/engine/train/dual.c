@@ -42,7 +42,9 @@ lm_linear_model_free(lm_context *ctx, lm_linear_model *model)
 static const float *
 dense_row(const lm_design *design, size_t row)
 {
-    return design->width > 0 ? design->dense + row * design->width : NULL;
+    const size_t place = design->place ? design->place[row] : row;
+
+    return design->width > 0 ? design->dense + place * design->width : NULL;
 }
 
 void

@@ -16,7 +16,8 @@
 typedef struct lm_design {
     const lm_sparse_rows *sparse;
     uint32_t features;
-    const float *dense; /* (rows, width) */
+    const float *dense;  /* (rows, width) */
+    const size_t *place; /* (rows): whose dense row is a row's; NULL: its own. Not of glm.h */
     size_t width;
     double scale;
 } lm_design;

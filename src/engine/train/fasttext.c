@@ -5,6 +5,11 @@
  * line, as in the fastText library. A text is the mean of its n-grams' embeddings (features/tfidf.h
  * counts them: norm l1, no idf), so that what is learnt is a classifier on n-grams whose weights
  * have the rank `dim` (lang/ngram_head.h). Nodes of a tree learn in place of labels with `loss` hs.
+ *
+ * Smaller on request: with `cutoff` only the features with the longest embeddings stay, and are
+ * learnt anew, as in fastText.zip (Joulin et al. 2016); with `quantize` rows are int8 with a step
+ * each. Products of pairs of dimensions, as there, take half of int8's bytes again, but are looked
+ * up number by number, where int8 rows are added faster than floats.
  */
 #include "train/fasttext.h"
 
@@ -15,6 +20,7 @@
 #include <time.h>
 
 #include "base/rng.h"
+#include "base/sort.h"
 #include "features/tfidf.h"
 #include "kernels/kernels.h"
 #include "lang/label_tree.h"
@@ -24,15 +30,16 @@
 #include "train/split.h"
 
 #define LANES 16
+#define POLL_EVERY 4096u     /* features */
 #define SMALLEST_SHARE 1e-5f /* of a wrong label: less teaches nothing that can be measured */
 #define MOST_CALIBRATED 16384
 #define MOST_SCORES ((size_t)1 << 25)
 
 typedef struct fasttext_options {
-    int64_t dim, epochs, buckets, word_ngrams, min_n, max_n, seed;
+    int64_t dim, epochs, buckets, word_ngrams, min_n, max_n, cutoff, seed;
     double lr, min_count, hold_out;
     char *loss, *words;
-    bool lowercase, refit;
+    bool lowercase, quantize, refit;
 } fasttext_options;
 
 typedef struct fasttext {
@@ -49,8 +56,14 @@ typedef struct fasttext {
     float *mean, *slope, *numbers;    /* (padded) twice, then (2 labels) */
     uint32_t *tree;                   /* NULL: none */
     uint32_t *parents;                /* (2 labels): of labels and nodes */
+    int8_t *codes;                    /* (features, dim), as `input` then is; NULL: floats stay */
+    float *quanta;                    /* (features): their steps */
     double accuracy, loss, error, scale, mean_loss, seconds;
-    size_t steps; /* rows learnt from, in all passes */
+    double accuracy_before; /* of all features as floats; and bytes of the tensors */
+    size_t bytes_before;
+    size_t steps;        /* rows learnt from, in all passes */
+    bool cuts;           /* more features than the cutoff */
+    int64_t epochs_done; /* of all fits */
     const lm_train_watch *watch;
 } fasttext;
 
@@ -167,6 +180,8 @@ fasttext_close(void *training)
     lm_free(f->ctx, f->input);
     lm_free(f->ctx, f->output);
     lm_free(f->ctx, f->mean);
+    lm_free(f->ctx, f->codes);
+    lm_free(f->ctx, f->quanta);
     lm_free(f->ctx, f->tree);
     lm_free(f->ctx, f->parents);
     lm_free(f->ctx, f);
@@ -238,6 +253,7 @@ get_ready(fasttext *f)
     LM_TRY(lm_train_labels_sort(&f->labels));
     LM_TRY(lm_tfidf_finish(&f->tfidf));
     LM_TRY(check_size(f));
+    f->cuts = f->options.cutoff > 0 && (uint64_t)f->options.cutoff < f->tfidf.count;
     labels = f->labels.names.count;
     f->order = lm_alloc_array(f->ctx, rows, sizeof *f->order);
     f->walk = lm_alloc_array(f->ctx, rows, sizeof *f->walk);
@@ -370,18 +386,26 @@ shuffle(lm_rng *rng, size_t *list, size_t count)
     }
 }
 
-static void
-report_epoch(fasttext *f, int64_t done, int64_t all, size_t count)
+static bool
+fits_again(const fasttext *f)
 {
+    return f->options.refit && f->held_out > 0;
+}
+
+static void
+report_epoch(fasttext *f, size_t count)
+{
+    const int64_t fits = 1 + f->cuts + fits_again(f);
+
     f->mean_loss /= (double)count;
     f->watch->report(f->watch->opaque,
-                     &(lm_train_progress){(int)done, (int)all,
+                     &(lm_train_progress){(int)++f->epochs_done, (int)(fits * f->options.epochs),
                                           &(lm_train_value){"loss", f->mean_loss, false}, 1});
 }
 
-/* Learn from the first `count` rows of the order, from the start; `before` passes were made. */
+/* Learn from the first `count` rows of the order, from the start. */
 static lm_status
-learn_rows(fasttext *f, size_t count, int64_t before, int64_t all)
+learn_epochs(fasttext *f, size_t count)
 {
     const int64_t epochs = f->options.epochs;
     const double steps = (double)count * (double)epochs;
@@ -398,9 +422,28 @@ learn_rows(fasttext *f, size_t count, int64_t before, int64_t all)
             LM_TRY(lm_poll(f->ctx)); /* thousands of labels are milliseconds a row */
             learn_row(f, f->walk[i], (float)(f->options.lr * (1 - step / steps)));
         }
-        report_epoch(f, before + epoch + 1, all, count);
+        report_epoch(f, count);
     }
     f->steps += count * (size_t)epochs;
+    return LM_OK;
+}
+
+static double
+now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static lm_status
+learn_rows(fasttext *f, size_t count)
+{
+    const double start = now();
+
+    LM_TRY(learn_epochs(f, count));
+    f->seconds += now() - start;
     return LM_OK;
 }
 
@@ -457,36 +500,132 @@ measure(fasttext *f)
     return status;
 }
 
-static double
-now(void)
-{
-    struct timespec time;
+/* ---- Smaller ---- */
 
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+/* A feature and what its embedding moves texts by. */
+typedef struct weighed {
+    double length;
+    uint32_t feature;
+} weighed;
+
+/* The longest first; of equals the first feature. */
+static int
+compare_lengths(const void *a, const void *b)
+{
+    const weighed *x = a, *y = b;
+
+    if (x->length != y->length)
+        return x->length < y->length ? 1 : -1;
+    return (x->feature > y->feature) - (x->feature < y->feature);
+}
+
+static lm_status
+weigh(fasttext *f, weighed *list)
+{
+    for (uint32_t i = 0; i < f->tfidf.count; i++) {
+        const float *row = f->input + i * f->padded;
+
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(f->ctx));
+        list[i] = (weighed){f->kernels->dot_f32(f->padded, row, row), i};
+    }
+    return lm_sort(f->ctx, list, f->tfidf.count, sizeof *list, compare_lengths);
+}
+
+/* The features with the longest embeddings stay. */
+static lm_status
+cut(fasttext *f)
+{
+    const size_t cutoff = (size_t)f->options.cutoff;
+    weighed *list = lm_alloc_array(f->ctx, f->tfidf.count, sizeof *list);
+    bool *kept = list ? lm_alloc_zero(f->ctx, f->tfidf.count) : NULL;
+    lm_status status = kept ? weigh(f, list) : LM_NO_MEMORY;
+
+    for (size_t i = 0; status == LM_OK && i < cutoff; i++)
+        kept[list[i].feature] = true;
+    if (status == LM_OK)
+        status = lm_tfidf_keep(&f->tfidf, kept);
+    lm_free(f->ctx, kept);
+    lm_free(f->ctx, list);
+    return status;
+}
+
+static lm_status
+open_codes(fasttext *f)
+{
+    f->codes = lm_alloc_array(f->ctx, f->tfidf.count * (size_t)f->options.dim, sizeof *f->codes);
+    f->quanta = lm_alloc_array(f->ctx, f->tfidf.count, sizeof *f->quanta);
+    return f->codes && f->quanta ? LM_OK : LM_NO_MEMORY;
+}
+
+/* Embeddings become what their codes say, so that what is measured is what is stored. */
+static lm_status
+narrow(fasttext *f)
+{
+    const size_t dim = (size_t)f->options.dim;
+
+    if (!f->options.quantize)
+        return LM_OK;
+    if (!f->codes)
+        LM_TRY(open_codes(f));
+    for (size_t i = 0; i < f->tfidf.count; i++) {
+        float *row = f->input + i * f->padded;
+        int8_t *codes = f->codes + i * dim;
+
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(f->ctx));
+        lm_quantize_rows(row, 1, dim, codes, f->quanta + i);
+        for (size_t j = 0; j < dim; j++)
+            row[j] = (float)codes[j] * f->quanta[i];
+    }
+    return LM_OK;
+}
+
+static lm_ngram_head_parts
+parts_of(const fasttext *f)
+{
+    return (lm_ngram_head_parts){.tfidf = &f->tfidf,
+                                 .label_count = (int)f->labels.names.count,
+                                 .rank = (int)f->options.dim,
+                                 .weight = f->input,
+                                 .codes = f->codes,
+                                 .step = f->quanta,
+                                 .output = f->output,
+                                 .tree = f->tree};
+}
+
+/* What it is before anything is taken away, then that. */
+static lm_status
+shrink(fasttext *f)
+{
+    const lm_ngram_head_parts parts = parts_of(f);
+
+    if (!f->cuts && !f->options.quantize)
+        return LM_OK;
+    LM_TRY(measure(f));
+    f->accuracy_before = f->accuracy;
+    f->bytes_before = lm_ngram_head_tensor_bytes(&parts);
+    if (f->cuts) {
+        LM_TRY(cut(f));
+        LM_TRY(learn_rows(f, f->trained));
+    }
+    return narrow(f);
 }
 
 static lm_status
 fasttext_fit(void *training, const lm_train_watch *watch)
 {
     fasttext *f = training;
-    const int64_t epochs = f->options.epochs;
-    bool again;
-    double start;
 
     f->watch = watch;
     LM_TRY(get_ready(f));
-    again = f->options.refit && f->held_out > 0;
-    start = now();
-    LM_TRY(learn_rows(f, f->trained, 0, again ? 2 * epochs : epochs));
-    f->seconds = now() - start;
+    LM_TRY(learn_rows(f, f->trained));
+    LM_TRY(shrink(f));
     LM_TRY(measure(f));
-    if (!again)
+    if (!fits_again(f))
         return LM_OK;
-    start = now();
-    LM_TRY(learn_rows(f, f->labels.rows, epochs, 2 * epochs));
-    f->seconds += now() - start;
-    return LM_OK;
+    LM_TRY(learn_rows(f, f->labels.rows));
+    return narrow(f);
 }
 
 /* ---- Outcome ---- */
@@ -504,19 +643,26 @@ static lm_status
 write_files(fasttext *f, lm_arena *arena, const float *bias, lm_train_outcome *outcome)
 {
     const size_t dim = (size_t)f->options.dim, labels = f->labels.names.count;
-    lm_ngram_head_parts parts = {.tfidf = &f->tfidf,
-                                 .label_count = (int)labels,
-                                 .rank = (int)dim,
-                                 .weight = f->input,
-                                 .bias = bias,
-                                 .output = f->output,
-                                 .tree = f->tree};
+    lm_ngram_head_parts parts = parts_of(f);
 
+    parts.bias = bias;
     pack(f->input, f->tfidf.count, f->padded, dim, 1);
     pack(f->output, labels, f->padded, dim, (float)f->scale);
     LM_TRY(lm_train_labels_names(&f->labels, arena, &parts.labels));
     lm_outcome_open_files(f->ctx, outcome, LM_NGRAM_HEAD_JSON, LM_NGRAM_HEAD_TENSORS);
     return lm_ngram_head_write(f->ctx, &parts, &outcome->files[0].bytes, &outcome->files[1].bytes);
+}
+
+static void
+tell_sizes(const fasttext *f, lm_train_outcome *outcome)
+{
+    const lm_ngram_head_parts parts = parts_of(f);
+
+    if (f->bytes_before == 0)
+        return;
+    lm_outcome_add(outcome, "bytes_before", (double)f->bytes_before);
+    lm_outcome_add(outcome, "bytes", (double)lm_ngram_head_tensor_bytes(&parts));
+    lm_outcome_add(outcome, "held_out_accuracy_before", f->accuracy_before);
 }
 
 static lm_status
@@ -543,6 +689,7 @@ fasttext_write(void *training, lm_train_outcome *outcome)
     lm_outcome_add(outcome, "rows_per_second", floor((double)f->steps / f->seconds));
     lm_outcome_add(outcome, "seed", (double)f->options.seed);
     lm_outcome_add_bool(outcome, "refit", f->options.refit);
+    tell_sizes(f, outcome);
     lm_outcome_summarize(outcome, f->labels.names.count, f->accuracy, f->held_out);
     return status;
 }
@@ -562,6 +709,9 @@ static const lm_option options[] = {
     LM_OPTION(fasttext_options, min_count, FLOAT, 1, 1e9, "a number of texts"),
     LM_OPTION(fasttext_options, buckets, INT, 0, 1 << LM_HASH_BITS_MAX,
               "0, or a power of two from 256 to 16777216"),
+    LM_OPTION(fasttext_options, quantize, BOOL, 0, 0, "true or false"),
+    LM_OPTION(fasttext_options, cutoff, INT, 0, 1 << LM_HASH_BITS_MAX,
+              "a number of n-grams from 0 to 16777216"),
     LM_OPTION(fasttext_options, words, TEXT, 0, 0, "words, unicode or whitespace"),
     LM_OPTION(fasttext_options, lowercase, BOOL, 0, 0, "true or false"),
     LM_OPTION(fasttext_options, hold_out, FLOAT, 0, 0.5, "a number from 0 to 0.5"),

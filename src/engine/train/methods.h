@@ -113,9 +113,11 @@ typedef struct lm_train_trial {
     const char *name; /* of a method, which has these options */
     lm_train_setting settings[LM_TRAIN_SETTINGS_MAX];
     int setting_count;
+    size_t rows;     /* that it was tried on, held-out ones included */
     double accuracy; /* on held-out rows; NaN where there are none */
-    double seconds;
+    double seconds;  /* of one that was left out: what it would take; NaN where that is not known */
     bool chosen;
+    const char *reason; /* why it was left out, as a word; NULL: it was tried */
 } lm_train_trial;
 
 /* What came of it. */
@@ -129,6 +131,8 @@ typedef struct lm_train_outcome {
     int value_count;
     lm_train_trial trials[LM_TRAIN_TRIALS_MAX];
     int trial_count;
+    lm_train_trial left_out[LM_TRAIN_TRIALS_MAX]; /* ways that were not tried */
+    int left_out_count;
     const char *task;      /* that the files are to be read for; NULL: what they say themselves */
     bool without_base;     /* the base was only tried: the model does not need it */
     const char *precision; /* of products in training; NULL: of a method that has no choice */
@@ -156,6 +160,14 @@ typedef struct lm_method {
     /* With base_files, before the first row; not called where there is no base. */
     lm_status (*read_base)(void *training, const lm_train_base *base);
     lm_status (*add_rows)(void *training, const lm_train_rows *rows);
+    /*
+     * Only of a method that may choose the rows whose vectors it wants; both or none. Then rows of
+     * texts may come without vectors. Once all have come it says which ones it wants next:
+     * ascending numbers, valid until the next call; *count is 0 at the end. `seconds`: what it took
+     * to make the vectors so far. They are handed over in that order, in parts.
+     */
+    lm_status (*wanted_rows)(void *training, double seconds, const size_t **rows, size_t *count);
+    lm_status (*add_vectors)(void *training, const float *vectors, size_t count);
     /* What is wrong with the rows, after "the query …", and a hint; NULL: they will do. */
     const char *(*lacking)(const void *training, const char **hint);
     lm_status (*fit)(void *training, const lm_train_watch *watch);

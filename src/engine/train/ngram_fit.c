@@ -235,7 +235,7 @@ count_texts(lm_ngram_set *set, const lm_text *texts, size_t count)
 lm_status
 lm_ngram_fit_add(lm_ngram_fit *fit, const lm_train_rows *rows)
 {
-    if (fit->width > 0 && rows->count > 0)
+    if (fit->width > 0 && rows->count > 0 && rows->vectors)
         LM_TRY(keep_vectors(fit, rows));
     for (int i = 0; i < fit->set_count; i++)
         LM_TRY(count_texts(&fit->sets[i], rows->texts[0], rows->count));
@@ -250,6 +250,7 @@ design_of(const lm_ngram_fit *f, bool with_vectors)
     return (lm_design){.sparse = &f->set->tfidf.rows,
                        .features = f->set->tfidf.count,
                        .dense = with_vectors ? f->vectors : NULL,
+                       .place = f->place,
                        .width = with_vectors ? f->width : 0,
                        .scale = f->options.weight};
 }
@@ -378,12 +379,87 @@ measure(lm_ngram_fit *f, bool with_vectors)
     return status;
 }
 
+/* ---- Samples ---- */
+
+size_t
+lm_ngram_fit_rows(const lm_ngram_fit *fit, bool with_vectors)
+{
+    if (!fit->sample)
+        return fit->labels.rows;
+    return with_vectors ? fit->vector_rows : fit->plain_rows;
+}
+
+size_t
+lm_ngram_fit_compared(const lm_ngram_fit *fit)
+{
+    return lm_ngram_fit_rows(fit, fit->vector_rows > 0);
+}
+
+lm_status
+lm_ngram_fit_list(const lm_ngram_fit *fit, size_t **rows, int32_t **y)
+{
+    const size_t count = lm_ngram_fit_compared(fit);
+
+    *rows = lm_alloc_array(fit->ctx, count, sizeof **rows);
+    *y = *rows ? lm_alloc_array(fit->ctx, count, sizeof **y) : NULL;
+    if (!*y)
+        return LM_NO_MEMORY;
+    lm_row_sample_list(fit->sample, 0, count, *rows);
+    for (size_t i = 0; i < count; i++)
+        (*y)[i] = fit->labels.y[(*rows)[i]];
+    return LM_OK;
+}
+
+/* `split` (count) has places in `list`. Rows that are not compared are trained on. */
+static void
+order_sample(lm_ngram_fit *f, bool with_vectors, const size_t *list, const size_t *split,
+             size_t trained)
+{
+    const size_t count = lm_ngram_fit_compared(f), all = lm_ngram_fit_rows(f, with_vectors);
+
+    for (size_t i = 0; i < trained; i++)
+        f->order[i] = list[split[i]];
+    lm_row_sample_list(f->sample, count, all, f->order + trained);
+    for (size_t i = trained; i < count; i++)
+        f->order[all - count + i] = list[split[i]];
+    f->trained = trained + all - count;
+    f->held_out = count - trained;
+}
+
+static lm_status
+split_sample(lm_ngram_fit *f, bool with_vectors, uint64_t seed)
+{
+    const size_t count = lm_ngram_fit_compared(f);
+    size_t *split = lm_alloc_array(f->ctx, count, sizeof *split), *list = NULL, trained = 0;
+    int32_t *y = NULL;
+    lm_status status = split ? lm_ngram_fit_list(f, &list, &y) : LM_NO_MEMORY;
+
+    if (status == LM_OK)
+        status = lm_split_rows(f->ctx, y, count, f->labels.names.count, f->options.hold_out, seed,
+                               split, &trained);
+    if (status == LM_OK)
+        order_sample(f, with_vectors, list, split, trained);
+    lm_free(f->ctx, split);
+    lm_free(f->ctx, list);
+    lm_free(f->ctx, y);
+    return status;
+}
+
+static lm_status
+split_rows(lm_ngram_fit *f, bool with_vectors, uint64_t seed)
+{
+    if (f->sample)
+        return split_sample(f, with_vectors, seed);
+    LM_TRY(lm_split_rows(f->ctx, f->labels.y, f->labels.rows, f->labels.names.count,
+                         f->options.hold_out, seed, f->order, &f->trained));
+    f->held_out = f->labels.rows - f->trained;
+    return LM_OK;
+}
+
 lm_status
 lm_ngram_fit_try(lm_ngram_fit *fit, bool with_vectors, uint64_t seed)
 {
-    LM_TRY(lm_split_rows(fit->ctx, fit->labels.y, fit->labels.rows, fit->labels.names.count,
-                         fit->options.hold_out, seed, fit->order, &fit->trained));
-    fit->held_out = fit->labels.rows - fit->trained;
+    LM_TRY(split_rows(fit, with_vectors, seed));
     LM_TRY(fit_rows(fit, with_vectors, fit->trained));
     return measure(fit, with_vectors);
 }
@@ -391,7 +467,11 @@ lm_ngram_fit_try(lm_ngram_fit *fit, bool with_vectors, uint64_t seed)
 lm_status
 lm_ngram_fit_all(lm_ngram_fit *fit, bool with_vectors)
 {
-    return fit_rows(fit, with_vectors, fit->labels.rows);
+    const size_t count = lm_ngram_fit_rows(fit, with_vectors);
+
+    if (fit->sample)
+        lm_row_sample_list(fit->sample, 0, count, fit->order);
+    return fit_rows(fit, with_vectors, count);
 }
 
 /* ---- Outcome ---- */

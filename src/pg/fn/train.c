@@ -4,7 +4,8 @@
  * options there are, and what comes of it.
  *
  * Phases: check all arguments; read the query in batches, of which texts are embedded at once where
- * the method learns from a base's vectors (a query may also yield vectors that are stored already);
+ * the method learns from a base's vectors (a query may also yield vectors that are stored already),
+ * or are kept in a file, until the method says which of them it wants embedded;
  * ask the oracle that a filter learns from; fit; store. All in the caller's transaction, so that it
  * commits or vanishes whole. Each phase reports its progress, which other sessions see; an abort
  * marks it failed without our help.
@@ -13,8 +14,10 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
@@ -67,7 +70,7 @@ static void fit(training *t);
 static char *metrics_json(const training *t, const lm_train_outcome *outcome, const char *more);
 static void add_value(StringInfo json, const lm_train_value *value);
 static void add_number(StringInfo json, const char *key, double value);
-static void add_trials(StringInfo json, const lm_train_outcome *outcome);
+static void add_trials(StringInfo json, const char *key, const lm_train_trial *trials, int count);
 static lm_status stat_file(lm_context *ctx, void *opaque, const char *name, bool *found,
                            uint64_t *size);
 static lm_status read_file(lm_context *ctx, void *opaque, const char *name, uint64_t offset,
@@ -410,6 +413,123 @@ make_batch(const training *t, int limit, train_batch *batch)
         t->memory, mul_size(mul_size(limit, Max(t->width, 1)), sizeof(float)));
 }
 
+/* ---- Texts that wait to be embedded ---- */
+
+/* Only where no keeper wants rows that are complete. */
+static void
+open_texts(training *t)
+{
+    t->defers = t->method->wanted_rows != NULL && t->keep_rows == NULL &&
+                t->column_table[t->columns - 1].kind != LM_TRAIN_VECTOR;
+    if (!t->defers)
+        return;
+    t->text_row = CreateTemplateTupleDesc(1);
+    TupleDescInitEntry(t->text_row, 1, "text", BYTEAOID, -1, 0);
+    t->texts = tuplestore_begin_heap(false, false, work_mem);
+}
+
+static void
+keep_texts(training *t, const train_batch *batch)
+{
+    bool isnull = false;
+
+    for (int i = 0; i < batch->embed_count; i++) {
+        const lm_text text = batch->to_embed[i];
+        bytea *copy = palloc(VARHDRSZ + text.length);
+        Datum value = PointerGetDatum(copy);
+
+        SET_VARSIZE(copy, VARHDRSZ + text.length);
+        memcpy(VARDATA(copy), text.bytes, text.length);
+        tuplestore_putvalues(t->texts, t->text_row, &value, &isnull);
+        pfree(copy);
+    }
+}
+
+static void
+embed_texts(const training *t, const lm_text *texts, int count, float *vectors)
+{
+    lm_embed_options options;
+
+    lmtext_embed_defaults(&options, t->on_long);
+    lmtext_embed_together(t->base, texts, (size_t)count, &options, (int)t->options.workers, vectors);
+}
+
+/* The texts of `rows`, from where the store stands; row *next is the next one there. */
+static void
+fetch_texts(training *t, TupleTableSlot *slot, const size_t *rows, int count, size_t *next,
+            lm_text *texts)
+{
+    for (int i = 0; i < count; i++) {
+        bytea *value;
+        bool isnull;
+
+        for (; *next < rows[i]; (*next)++)
+            if (!tuplestore_skiptuples(t->texts, 1, true))
+                elog(ERROR, "a text of the training is missing");
+        if (!tuplestore_gettupleslot(t->texts, true, false, slot))
+            elog(ERROR, "a text of the training is missing");
+        (*next)++;
+        value = DatumGetByteaPCopy(slot_getattr(slot, 1, &isnull));
+        texts[i] = (lm_text){VARDATA(value), VARSIZE(value) - VARHDRSZ};
+    }
+}
+
+/* A round: rows that ascend, batch by batch. */
+static void
+embed_round(training *t, const size_t *rows, size_t count, MemoryContext memory, float *vectors)
+{
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(t->text_row, &TTSOpsMinimalTuple);
+    const int limit = (int)t->options.batch_rows;
+    MemoryContext caller = MemoryContextSwitchTo(memory);
+    size_t next = 0;
+
+    tuplestore_rescan(t->texts);
+    for (size_t done = 0; done < count; done += limit) {
+        const int batch = (int)Min((size_t)limit, count - done);
+        lm_text *texts = palloc(batch * sizeof *texts);
+
+        fetch_texts(t, slot, rows + done, batch, &next, texts);
+        embed_texts(t, texts, batch, vectors);
+        lmtext_check(&t->call, t->method->add_vectors(t->state, vectors, batch), t->name);
+        t->progress.done += batch;
+        lmtext_progress_update(t->run, &t->progress);
+        lmtext_tell_progress((double)(done + batch), (double)count);
+        lmtext_tell_now();
+        MemoryContextReset(memory);
+    }
+    MemoryContextSwitchTo(caller);
+    ExecDropSingleTupleTableSlot(slot);
+}
+
+/* The method says round by round which rows it wants the vectors of, and how long those so far
+ * took. */
+static void
+embed_wanted(training *t, MemoryContext memory, float *vectors)
+{
+    double seconds = 0;
+    const char *hint;
+    const size_t *rows;
+    size_t count;
+
+    if (!t->defers || t->rows == 0 || t->method->lacking(t->state, &hint) != NULL)
+        return;
+    training_report_phase(t, "embedding");
+    t->progress.done = 0;
+    for (;;) {
+        instr_time start;
+
+        lmtext_check(&t->call, t->method->wanted_rows(t->state, seconds, &rows, &count), t->name);
+        if (count == 0)
+            break;
+        lmtext_tell_phase(&(lmtext_phase){"embedded", "rows", .total = (double)count});
+        INSTR_TIME_SET_CURRENT(start);
+        embed_round(t, rows, count, memory, vectors);
+        seconds += seconds_since(start);
+    }
+    tuplestore_end(t->texts);
+    t->texts = NULL;
+}
+
 /* Read all rows, a batch at a time. */
 void
 training_read_rows(training *t, const char *query)
@@ -420,14 +540,17 @@ training_read_rows(training *t, const char *query)
     train_batch batch = {0};
     lmtext_query reader;
     instr_time start;
+    bool embeds;
 
     INSTR_TIME_SET_CURRENT(start);
     make_batch(t, limit, &batch);
-    training_report_phase(t, t->width > 0 ? "embedding" : "reading");
     lmtext_query_open(&reader, t->procedure, query, query_columns(t), t->column_count);
     t->columns = reader.column_count;
+    open_texts(t);
+    embeds = t->width > 0 && !t->defers;
+    training_report_phase(t, embeds ? "embedding" : "reading");
     lmtext_tell_phase(
-        &(lmtext_phase){t->width > 0 ? "embedded" : "read", "rows", reader.expected, "about "});
+        &(lmtext_phase){embeds ? "embedded" : "read", "rows", reader.expected, "about "});
     MemoryContextSwitchTo(memory);
     while ((count = lmtext_query_fetch(&reader, limit, rows)) > 0) {
         add_batch(t, rows, count, &batch);
@@ -440,6 +563,7 @@ training_read_rows(training *t, const char *query)
     }
     MemoryContextSwitchTo(t->memory);
     lmtext_query_close(&reader);
+    embed_wanted(t, memory, batch.vectors);
     MemoryContextDelete(memory);
     t->progress.total = t->rows;
     t->read_seconds = seconds_since(start);
@@ -574,19 +698,16 @@ hash_rows(training *t, const lm_train_rows *rows)
 static void
 add_batch(training *t, const lmtext_query_row *rows, int count, train_batch *batch)
 {
-    lm_train_rows taken = {.columns = t->columns, .vectors = batch->vectors};
+    lm_train_rows taken = {.columns = t->columns, .vectors = t->defers ? NULL : batch->vectors};
 
     batch->count = batch->embed_count = 0;
     for (int i = 0; i < count; i++)
         if (is_whole(t, &rows[i]))
             take_row(t, &rows[i], batch);
-    if (batch->embed_count > 0) {
-        lm_embed_options options;
-
-        lmtext_embed_defaults(&options, t->on_long);
-        lmtext_embed_together(t->base, batch->to_embed, batch->embed_count, &options,
-                              (int)t->options.workers, batch->vectors);
-    }
+    if (t->defers)
+        keep_texts(t, batch);
+    else if (batch->embed_count > 0)
+        embed_texts(t, batch->to_embed, batch->embed_count, batch->vectors);
     taken.count = batch->count;
     for (int i = 0; i < t->columns; i++) {
         taken.texts[i] = batch->texts[i];
@@ -864,7 +985,8 @@ metrics_json(const training *t, const lm_train_outcome *outcome, const char *mor
     if (outcome->precision != NULL) /* bits depend on both */
         appendStringInfo(&json, ", \"precision\": \"%s\", \"level\": \"%s\"", outcome->precision,
                          lm_kernels_active()->name);
-    add_trials(&json, outcome);
+    add_trials(&json, "tried", outcome->trials, outcome->trial_count);
+    add_trials(&json, "left_out", outcome->left_out, outcome->left_out_count);
     lmtext_curve_append(&json, &t->curve);
     if (more != NULL)
         appendStringInfo(&json, ", %s", more);
@@ -894,19 +1016,27 @@ add_settings(StringInfo json, const lm_train_trial *trial)
 }
 
 static void
-add_trials(StringInfo json, const lm_train_outcome *outcome)
+add_trials(StringInfo json, const char *key, const lm_train_trial *trials, int count)
 {
-    for (int i = 0; i < outcome->trial_count; i++) {
-        const lm_train_trial *trial = &outcome->trials[i];
+    for (int i = 0; i < count; i++) {
+        const lm_train_trial *trial = &trials[i];
 
-        appendStringInfo(json, "%s{\"method\": \"%s\"", i == 0 ? ", \"tried\": [" : ", ",
-                         trial->name);
+        if (i == 0)
+            appendStringInfo(json, ", \"%s\": [", key);
+        appendStringInfo(json, "%s{\"method\": \"%s\"", i == 0 ? "" : ", ", trial->name);
         add_settings(json, trial);
-        add_number(json, "held_out_accuracy", trial->accuracy);
+        if (trial->reason != NULL)
+            appendStringInfo(json, ", \"reason\": \"%s\"", trial->reason);
+        else {
+            add_number(json, "rows", (double)trial->rows);
+            add_number(json, "held_out_accuracy", trial->accuracy);
+        }
         add_number(json, "seconds", trial->seconds);
-        appendStringInfo(json, ", \"chosen\": %s}", trial->chosen ? "true" : "false");
+        if (trial->reason == NULL)
+            appendStringInfo(json, ", \"chosen\": %s", trial->chosen ? "true" : "false");
+        appendStringInfoChar(json, '}');
     }
-    if (outcome->trial_count > 0)
+    if (count > 0)
         appendStringInfoChar(json, ']');
 }
 

@@ -7,6 +7,7 @@
 #define LMTEXT_FN_TRAINING_H
 
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 #include "train/methods.h"
 #include "pg/fn/args.h"
@@ -54,6 +55,9 @@ typedef struct training {
     lmtext_progress progress;
     lmtext_curve curve;
     double read_seconds, ask_seconds, train_seconds;
+    bool defers;            /* the method is to choose the rows that are embedded */
+    Tuplestorestate *texts; /* of all rows, in UTF-8, where it defers */
+    TupleDesc text_row;
     /* Takes rows as they were read; NULL: the method does. */
     void (*keep_rows)(struct training *t, const lm_train_rows *rows);
     void *keeper;
