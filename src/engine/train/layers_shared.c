@@ -17,7 +17,7 @@ typedef struct packed_head {
     lm_cross_entropy_options loss;
     size_t vocabulary, description, rows, tokens, targets, numbers, weights, values;
     size_t spelled, letter_ends, letters; /* of a net of characters */
-    size_t rounded; /* 0 or 1: any bytes are a number */
+    size_t rounded;                       /* 0 or 1: any bytes are a number */
 } packed_head;
 
 /* ---- To bytes ---- */

@@ -451,7 +451,8 @@ embed_texts(const training *t, const lm_text *texts, int count, float *vectors)
     lm_embed_options options;
 
     lmtext_embed_defaults(&options, t->on_long);
-    lmtext_embed_together(t->base, texts, (size_t)count, &options, (int)t->options.workers, vectors);
+    lmtext_embed_together(t->base, texts, (size_t)count, &options, (int)t->options.workers,
+                          vectors);
 }
 
 /* The texts of `rows`, from where the store stands; row *next is the next one there. */
