@@ -3,7 +3,8 @@
  * model, as hashes under the index's key. A lexeme counts as often as to_tsvector gives it places;
  * a word at most 255 times.
  *
- * Special tokens are no words, nor is the one that stands for all that the vocabulary does not have.
+ * Special tokens are no words, nor is the one that stands for all that the vocabulary does not
+ * have.
  */
 #include "postgres.h"
 
