@@ -2,7 +2,7 @@
 # run.sh - lmtext beside its peers, in one interleaved run on this machine; prints Markdown tables.
 #
 #   sh bench/run.sh                 every part
-#   sh bench/run.sh PART …          only: tokenizer embed sizes static quantize query search index cutoff memory prediction_cache table writes worker jobs flood train filter active avx2
+#   sh bench/run.sh PART …          only: tokenizer embed sizes static quantize query search index words cutoff memory prediction_cache table writes worker jobs flood train filter active avx2
 #   sh bench/run.sh --level avx2 …  lmtext and the peers (torch, OpenVINO) at most at that instruction level
 #
 # The part avx2 is embed at that level. At the end stand the figures that have a goal.
@@ -26,7 +26,7 @@ if [ "${1:-}" = --level ]; then
     cap "$2"
     shift 2
 fi
-PARTS=${*:-tokenizer embed sizes static quantize query search index cutoff memory prediction_cache table writes worker jobs flood train filter active avx2}
+PARTS=${*:-tokenizer embed sizes static quantize query search index words cutoff memory prediction_cache table writes worker jobs flood train filter active avx2}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THREADS=1
 export TOKENIZERS_PARALLELISM=false
 # What is printed are tables: no line in between says how long a step takes.

@@ -26,7 +26,7 @@ CREATE OPERATOR @extschema@.<@> (LEFTARG = text, RIGHTARG = text, FUNCTION = lmt
 COMMENT ON OPERATOR @extschema@.<@> (text, text) IS
     'minus the score of a text for words by BM25, as the index of the column counts them';
 
--- Strategy 4 is no metric: words, in an index WITH (words = true).
+-- Strategy 4 is no metric: words, in an index WITH (words = …).
 CREATE OPERATOR CLASS @extschema@.text_meaning_ops DEFAULT FOR TYPE text USING lmtext AS
     OPERATOR 1 @extschema@.<=> (text, text) FOR ORDER BY pg_catalog.float_ops,
     OPERATOR 4 @extschema@.<@> (text, text) FOR ORDER BY pg_catalog.float_ops;
@@ -111,7 +111,7 @@ COMMENT ON FUNCTION lmtext.index_check(regclass) IS
 REVOKE EXECUTE ON FUNCTION lmtext.index_check(regclass) FROM PUBLIC;
 
 CREATE FUNCTION lmtext.index_last_scan(OUT index regclass, OUT model text, OUT embedded bigint, OUT rounds bigint, OUT lists bigint,
-    OUT codes bigint, OUT reranked bigint)
+    OUT codes bigint, OUT reranked bigint, OUT postings bigint, OUT blocks_skipped bigint)
     RETURNS record
     AS 'MODULE_PATHNAME', 'lmtext_index_last_scan' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 10;
 COMMENT ON FUNCTION lmtext.index_last_scan() IS
@@ -127,10 +127,10 @@ REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) FROM 
 GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, integer, integer) TO pg_stat_scan_tables;
 
 CREATE FUNCTION lmtext.index_recall(index regclass, words text[], k integer DEFAULT 10,
-    OUT recall double precision, OUT samples integer, OUT k integer)
+    OUT recall double precision, OUT samples integer, OUT k integer, OUT words_recall double precision)
     RETURNS record
     AS 'MODULE_PATHNAME', 'lmtext_index_recall_words' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000000;
 COMMENT ON FUNCTION lmtext.index_recall(regclass, text[], integer) IS
-    'which part of the rows nearest to these words an index of access method lmtext finds; reads all its pages';
+    'which part of the rows nearest to these words, and of those best by BM25, an index of access method lmtext finds; reads all its pages';
 REVOKE EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lmtext.index_recall(regclass, text[], integer) TO pg_stat_scan_tables;

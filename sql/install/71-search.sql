@@ -239,22 +239,23 @@ $$;
 COMMENT ON FUNCTION lmtext_internal.indexed_words(regclass, name, regconfig) IS
     'expression of a tsvector for which a relation has a GIN index, or NULL';
 
--- The configuration of a column's index with words, by which <@> ranks; NULL where there is none, where a search has other
--- words, and where rows are hidden from the caller: how often a word stands in those is not for him.
+-- The configuration of a column's index with words, by which <@> ranks, or '-' where they are tokens of its model; NULL where there
+-- is none, where a search has other words, and where rows are hidden from the caller: how often a word stands in those is not for him.
 CREATE FUNCTION lmtext_internal.words_index(relation regclass, text_column name, config regconfig) RETURNS regconfig
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
     SELECT f.config FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
         JOIN pg_class r ON r.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0],
-        LATERAL (SELECT coalesce((SELECT o.option_value FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'words_config'),
-            'simple')::regconfig AS config,
-            (SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'words') AS words) f
-    WHERE i.indrelid = relation AND m.amname = 'lmtext' AND i.indisvalid AND i.indpred IS NULL AND f.words
+        LATERAL (SELECT max(o.option_value) FILTER (WHERE o.option_name = 'words') AS words,
+            coalesce(max(o.option_value) FILTER (WHERE o.option_name = 'words_config'), 'simple') AS config
+            FROM pg_options_to_table(c.reloptions) o) o,
+        LATERAL (SELECT CASE WHEN lower(o.words) = 'tokens' THEN '-' WHEN o.words::boolean THEN o.config END::regconfig AS config) f
+    WHERE i.indrelid = relation AND m.amname = 'lmtext' AND i.indisvalid AND i.indpred IS NULL AND f.config IS NOT NULL
         AND a.attname = text_column AND r.relkind IN ('r', 'm') AND NOT r.relhassubclass
         AND (words_index.config IS NULL OR words_index.config = f.config) AND NOT row_security_active(relation::oid)
     ORDER BY i.indexrelid LIMIT 1;
 $$;
 COMMENT ON FUNCTION lmtext_internal.words_index(regclass, name, regconfig) IS
-    'configuration of an index with words that ranks a column, or NULL';
+    'configuration of an index with words that ranks a column, - where these are tokens, or NULL';
 
 -- How the words of a row are read and ranked.
 CREATE FUNCTION lmtext_internal.search_words_of(
@@ -279,7 +280,7 @@ BEGIN
         body := format('r.%I::pg_catalog.text', source);
         IF words_column IS NULL AND words_by IS NULL THEN
             ranked := lmtext_internal.words_index(target.relation, source, config);
-            reading := coalesce(ranked, reading);
+            reading := coalesce(nullif(ranked, '-'::regconfig), reading);
         END IF;
         indexed := CASE WHEN words_column IS NULL THEN lmtext_internal.indexed_words(target.relation, source, reading) END;
     END IF;

@@ -66,9 +66,9 @@ value(q{INSERT INTO doc SELECT id + 1000, body || ' again', vector(id + 1000, 64
     CREATE INDEX wide_v ON wide USING lmtext (v);
     INSERT INTO wide SELECT i, vector(i, 2100) FROM generate_series(21, 40) i;
     CREATE UNLOGGED TABLE newer AS SELECT * FROM doc LIMIT 50;
-    CREATE INDEX newer_body ON newer USING lmtext (body) WITH (model = 'm@1');
+    CREATE INDEX newer_body ON newer USING lmtext (body) WITH (model = 'm@1', words = 'tokens');
     CREATE TABLE later (body text);
-    CREATE INDEX later_body ON later USING lmtext (body) WITH (model = 'm@1');
+    CREATE INDEX later_body ON later USING lmtext (body) WITH (model = 'm@1', words = 'tokens');
     INSERT INTO later VALUES ('one'), ('two');
     INSERT INTO doc VALUES (6500, 'a cat', vector(6500, 64))});
 sound('written in many ways', qw(doc_body doc_v doc_lists wide_v later_body));
@@ -123,7 +123,7 @@ is(value('SET enable_seqscan = off; SELECT count(*) >= 10 FROM (SELECT id FROM d
 is(join('', map { end_in($_) =~ /(ERROR.*)/ ? $1 : '' } @sessions), '', 'eight sessions write into two indexes');
 $_->quit for @sessions;
 sound('all of it is there', qw(doc_body doc_v doc_lists));
-my $empty = value('CREATE TABLE fresh (body text, v real[]); CREATE INDEX fresh_body ON fresh USING lmtext (body) WITH (model = \'m@1\');
+my $empty = value('CREATE TABLE fresh (body text, v real[]); CREATE INDEX fresh_body ON fresh USING lmtext (body) WITH (model = \'m@1\', words = tokens);
     CREATE INDEX fresh_v ON fresh USING lmtext (v)');
 @sessions = map { session() } 1 .. 6;
 begin_in($sessions[$_], "INSERT INTO fresh SELECT 'first rows of $_ at ' || i, vector($_ * 100 + i, 32) FROM generate_series(1, 20) i;") for 0 .. 5;

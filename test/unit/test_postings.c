@@ -217,8 +217,8 @@ rank_all(corpus *c, unsigned words, lm_top *top)
     }
 }
 
-/* Returns the search's steps. */
-static uint64_t
+/* Returns the search, for its counts. */
+static lm_ranking_search
 rank_lists(lm_context *ctx, corpus *c, unsigned words, lm_top *top, lm_status *status)
 {
     lm_ranking_cursor cursors[WORDS], *order[WORDS];
@@ -253,7 +253,7 @@ rank_lists(lm_context *ctx, corpus *c, unsigned words, lm_top *top, lm_status *s
             break;
         c->at[word] += cursors[wanted].head.bytes;
     }
-    return search.steps;
+    return search;
 }
 
 static void
@@ -305,12 +305,14 @@ test_documents_are_passed_over(void)
     lm_context ctx;
     lm_top top;
     lm_status status;
-    uint64_t steps;
+    lm_ranking_search search;
 
     lm_context_init(&ctx);
     CHECK_OK(&ctx, lm_top_init(&ctx, &top, 3));
-    steps = rank_lists(&ctx, c, 1u << 0 | 1u << 3, &top, &status);
-    CHECK(c->containing[0] > DOCUMENTS / 3 && steps < c->containing[0] / 4);
+    search = rank_lists(&ctx, c, 1u << 0 | 1u << 3, &top, &status);
+    CHECK(c->containing[0] > DOCUMENTS / 3 && search.steps < c->containing[0] / 4);
+    CHECK(search.decoded > 0 && search.postings > search.decoded);
+    CHECK(search.postings <= c->containing[0] + c->containing[3]);
     lm_top_free(&ctx, &top);
     free_corpus(c);
 }

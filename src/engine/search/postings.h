@@ -76,6 +76,7 @@ typedef struct lm_ranking_search {
     lm_ranking_cursor **order; /* (count) by place */
     lm_top *top;               /* distance is minus the score */
     uint64_t steps;
+    uint64_t decoded, postings; /* blocks that were read, and what they have */
 } lm_ranking_search;
 
 /*

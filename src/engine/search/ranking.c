@@ -67,11 +67,14 @@ seek_row(lm_ranking_cursor *c)
 static lm_status
 decode(lm_ranking_search *search, lm_ranking_cursor *c)
 {
-    if (!c->decoded && !lm_postings_decode(c->bytes, &c->head, &c->rows))
-        return lm_raise(search->ctx, LM_CORRUPT, "a block of postings is damaged");
-    if (!c->decoded)
+    if (!c->decoded) {
+        if (!lm_postings_decode(c->bytes, &c->head, &c->rows))
+            return lm_raise(search->ctx, LM_CORRUPT, "a block of postings is damaged");
+        search->decoded++;
+        search->postings += (uint64_t)c->head.count;
         c->at = 0;
-    c->decoded = true;
+        c->decoded = true;
+    }
     seek_row(c);
     return LM_OK;
 }

@@ -55,51 +55,6 @@ makers_of(Oid index, Snapshot snapshot)
     return found;
 }
 
-static void
-refuse_other_model(Relation index, const char *was, const char *wanted)
-{
-    Oid version = lmtext_index_peek_named(index, was);
-    Oid other = lmtext_index_peek_named(index, wanted);
-    lmtext_meta meta;
-
-    lmtext_meta_read(index, &meta);
-    if (meta.width == 0 || !OidIsValid(version) ||
-        (OidIsValid(other) && lmtext_kept_same(version, other)))
-        return;
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("the rows of index \"%s\" are of model \"%s\"", RelationGetRelationName(index),
-                    was),
-             errdetail("Another option would not embed them anew."),
-             errhint("CREATE INDEX CONCURRENTLY another one WITH (model = ...), and DROP INDEX %s.",
-                     RelationGetRelationName(index))));
-}
-
-/* Another name of the same configuration is no change. */
-static void
-refuse_other_config(Relation index, const char *was, const char *wanted)
-{
-    Oid config = lmtext_words_config_named(wanted);
-    lmtext_words_root root;
-    lmtext_meta meta;
-
-    lmtext_meta_read(index, &meta);
-    if (meta.words == InvalidBlockNumber || lmtext_words_config_named(was) == config)
-        return;
-    lmtext_words_copy_root(index, meta.words, &root);
-    if (lmtext_words_corpus(&root).documents > 0)
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("the words of index \"%s\" are made by another text search configuration",
-                    RelationGetRelationName(index)),
-             errdetail("Another option would not cut its rows into words anew."),
-             errhint("CREATE INDEX CONCURRENTLY another one WITH (words_config = ...), and DROP "
-                     "INDEX %s.",
-                     RelationGetRelationName(index))));
-    lmtext_words_depend(index, config);
-}
-
 /* Has a row come yet, with a vector or with words? */
 static bool
 has_rows(Relation index, const lmtext_meta *meta)
@@ -110,6 +65,74 @@ has_rows(Relation index, const lmtext_meta *meta)
         return meta->width > 0;
     lmtext_words_copy_root(index, meta->words, &root);
     return lmtext_words_corpus(&root).documents > 0;
+}
+
+/* A row without a vector may have tokens. */
+static bool
+is_of_model(Relation index, const lmtext_makers *was)
+{
+    lmtext_meta meta;
+
+    lmtext_meta_read(index, &meta);
+    return was->tokens ? has_rows(index, &meta) : meta.width > 0;
+}
+
+static void
+refuse_other_model(Relation index, const lmtext_makers *was, const char *wanted)
+{
+    Oid version = lmtext_index_peek_named(index, was->model);
+    Oid other = lmtext_index_peek_named(index, wanted);
+
+    if (!is_of_model(index, was) || !OidIsValid(version) ||
+        (OidIsValid(other) && lmtext_kept_same(version, other)))
+        return;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("the rows of index \"%s\" are of model \"%s\"", RelationGetRelationName(index),
+                    was->model),
+             errdetail("Another option would not embed them anew."),
+             errhint("CREATE INDEX CONCURRENTLY another one WITH (model = ...), and DROP INDEX %s.",
+                     RelationGetRelationName(index))));
+}
+
+/* InvalidOid: their words are tokens. */
+static Oid
+config_of(const lmtext_makers *makers)
+{
+    return makers->tokens ? InvalidOid : lmtext_words_config_named(makers->config);
+}
+
+static const char *
+made_by(const lmtext_makers *was, const lmtext_makers *wanted)
+{
+    if (was->tokens)
+        return "tokens of its model";
+    return wanted->tokens ? "made by a text search configuration"
+                          : "made by another text search configuration";
+}
+
+/* Another name of the same configuration is no change. */
+static void
+refuse_other_words(Relation index, const lmtext_makers *was, const lmtext_makers *wanted)
+{
+    Oid config = config_of(wanted);
+    lmtext_words_root root;
+    lmtext_meta meta;
+
+    lmtext_meta_read(index, &meta);
+    if (meta.words == InvalidBlockNumber || config_of(was) == config)
+        return;
+    lmtext_words_copy_root(index, meta.words, &root);
+    if (lmtext_words_corpus(&root).documents > 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("the words of index \"%s\" are %s", RelationGetRelationName(index),
+                        made_by(was, wanted)),
+                 errdetail("Another option would not cut its rows into words anew."),
+                 errhint("CREATE INDEX CONCURRENTLY another one with these options, and DROP "
+                         "INDEX %s.",
+                         RelationGetRelationName(index))));
+    lmtext_words_depend(index, config);
 }
 
 /* An index of words alone gets vectors, or the other way round: without rows, and where there is
@@ -136,12 +159,12 @@ check_change(Relation index, const lmtext_makers *was, const lmtext_makers *want
     bool vectors = lmtext_makers_have_vectors(index, wanted);
 
     if (was->model[0] != '\0' && strcmp(was->model, wanted->model) != 0)
-        refuse_other_model(index, was->model, wanted->model);
+        refuse_other_model(index, was, wanted->model);
     lmtext_index_check_makers(index, wanted);
     if (lmtext_makers_have_vectors(index, was) != vectors)
         refuse_other_parts(index, vectors);
-    if (strcmp(was->config, wanted->config) != 0)
-        refuse_other_config(index, was->config, wanted->config);
+    if (strcmp(was->config, wanted->config) != 0 || was->tokens != wanted->tokens)
+        refuse_other_words(index, was, wanted);
 }
 
 static bool
@@ -170,7 +193,7 @@ object_accessed(ObjectAccessType access, Oid class, Oid object, int column, void
     was = makers_of(object, NULL);
     wanted = makers_of(object, SnapshotSelf);
     if (strcmp(was.model, wanted.model) == 0 && strcmp(was.config, wanted.config) == 0 &&
-        was.words == wanted.words)
+        was.words == wanted.words && was.tokens == wanted.tokens)
         return;
     index = index_open(object, NoLock);
     check_change(index, &was, &wanted);

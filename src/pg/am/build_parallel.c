@@ -133,7 +133,8 @@ typedef struct participant {
     shared_build *shared;
     sorted_rows rows;
     lmtext_build_texts texts;
-    Oid config; /* of words */
+    Relation index;
+    lmtext_cutter cutter; /* of words */
     MemoryContext row;
     bool leader;
 } participant;
@@ -155,7 +156,8 @@ put_document(participant *p, Datum value, ItemPointer tid)
 {
     MemoryContext caller = MemoryContextSwitchTo(p->row);
     lmtext_text_words words;
-    lmtext_document document = lmtext_words_of_row(p->config, &p->shared->meta, value, tid, &words);
+    lmtext_document document =
+        lmtext_words_of_row(&p->cutter, p->index, &p->shared->meta, value, tid, &words);
     record_head head;
 
     memset(&head, 0, sizeof head);
@@ -197,7 +199,9 @@ participant_begin(shared_build *shared, Sharedsort *sort, Relation index, bool l
     p->shared = shared;
     p->rows = sort_begin(shared->sort_memory, coordinate, &TTSOpsVirtual);
     p->row = AllocSetContextCreate(CurrentMemoryContext, "lmtext row", ALLOCSET_DEFAULT_SIZES);
-    p->config = shared->words ? lmtext_words_config(index) : InvalidOid;
+    p->index = index;
+    if (shared->words)
+        p->cutter = lmtext_cutter_make(index, false);
     p->leader = leader;
     lmtext_build_texts_init(&p->texts, index, &shared->meta, CurrentMemoryContext);
     p->texts.done = put_vector;

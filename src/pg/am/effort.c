@@ -16,8 +16,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "pg/am/index.h"
-#include "pg/am/search.h"
+#include "pg/am/words.h"
 #include "pg/glue/init_once.h"
 #include "pg/glue/relation.h"
 
@@ -58,7 +57,8 @@ lmtext_index_last_scan(PG_FUNCTION_ARGS)
     Datum values[] = {ObjectIdGetDatum(last.index),    CStringGetTextDatum(last.model),
                       Int64GetDatum(effort->embedded), Int64GetDatum(effort->rounds),
                       Int64GetDatum(effort->lists),    Int64GetDatum(effort->codes),
-                      Int64GetDatum(effort->reranked)};
+                      Int64GetDatum(effort->reranked), Int64GetDatum(effort->postings),
+                      Int64GetDatum(effort->skipped)};
     bool nulls[lengthof(values)];
     TupleDesc columns;
 
@@ -75,6 +75,23 @@ lmtext_index_last_scan(PG_FUNCTION_ARGS)
 static explain_per_node_hook_type next_explain_hook;
 
 static void
+explain_meaning(const lmtext_effort *effort, ExplainState *es)
+{
+    ExplainPropertyInteger("Lists Probed", NULL, effort->lists, es);
+    ExplainPropertyInteger("Codes Scanned", NULL, effort->codes, es);
+    ExplainPropertyInteger("Rows Re-ranked", NULL, effort->reranked, es);
+    if (effort->embedded > 0)
+        ExplainPropertyInteger("Pending Rows Embedded", NULL, effort->embedded, es);
+}
+
+static void
+explain_words(const lmtext_effort *effort, ExplainState *es)
+{
+    ExplainPropertyInteger("Postings Read", NULL, effort->postings, es);
+    ExplainPropertyInteger("Blocks Skipped", NULL, effort->skipped, es);
+}
+
+static void
 explain_effort(const IndexScanDescData *scan, ExplainState *es)
 {
     const char *model = lmtext_index_model_option(scan->indexRelation);
@@ -83,11 +100,10 @@ explain_effort(const IndexScanDescData *scan, ExplainState *es)
     if (model != NULL)
         ExplainPropertyText("Model", model, es);
     ExplainPropertyInteger("Rounds", NULL, effort.rounds, es);
-    ExplainPropertyInteger("Lists Probed", NULL, effort.lists, es);
-    ExplainPropertyInteger("Codes Scanned", NULL, effort.codes, es);
-    ExplainPropertyInteger("Rows Re-ranked", NULL, effort.reranked, es);
-    if (effort.embedded > 0)
-        ExplainPropertyInteger("Pending Rows Embedded", NULL, effort.embedded, es);
+    if (scan->orderByData[0].sk_strategy == LMTEXT_WORDS_STRATEGY)
+        explain_words(&effort, es);
+    else
+        explain_meaning(&effort, es);
 }
 
 static void

@@ -26,14 +26,14 @@ typedef struct lmtext_index_options {
     int model; /* offset of the name; 0: none */
     int lists; /* 0: chosen by the number of rows */
     int pending_limit;
-    bool words;
+    int words;        /* offset of true, false or tokens; 0: false */
     int words_config; /* offset of the name; 0: the default */
 } lmtext_index_options;
 
 /* What an index's rows are made by; '' where an option is not set. */
 typedef struct lmtext_makers {
     const char *model, *config;
-    bool words;
+    bool words, tokens; /* words are the tokens of the model */
 } lmtext_makers;
 
 lmtext_makers lmtext_options_makers(const bytea *options); /* NULL: none is set */

@@ -12,11 +12,12 @@
 typedef struct insert_state {
     lmtext_kind kind;
     lmtext_embedder embedder;
-    lmtext_store store; /* width 0: no row has come yet */
-    bool depends;       /* the index is known to hold its model */
-    bool may_wait;      /* rows are embedded later */
-    BlockNumber room;   /* where rows that wait are added */
-    uint32 waiting;     /* about so many */
+    lmtext_cutter cutter; /* of words, where there are some */
+    lmtext_store store;   /* width 0: no row has come yet */
+    bool depends;         /* the index is known to hold its model */
+    bool may_wait;        /* rows are embedded later */
+    BlockNumber room;     /* where rows that wait are added */
+    uint32 waiting;       /* about so many */
     MemoryContext memory, row;
     lmtext_call call;
 } insert_state;
@@ -44,6 +45,8 @@ state_of(Relation index, Relation heap, IndexInfo *info)
     state->memory = info->ii_Context;
     state->embedder.resolver.memory = info->ii_Context;
     lmtext_store_open(index, &state->store);
+    if (state->store.meta.words != InvalidBlockNumber)
+        state->cutter = lmtext_cutter_make(index, false);
     state->row = AllocSetContextCreate(info->ii_Context, "lmtext row", ALLOCSET_DEFAULT_SIZES);
     lmtext_call_init(&state->call, state->row);
     MemoryContextSwitchTo(caller);
@@ -229,7 +232,7 @@ lmtext_am_insert(Relation index, Datum *values, bool *nulls, ItemPointer tid, Re
     if (lmtext_index_has_vectors(index) || state->store.meta.width > 0)
         put_vector(state, index, values[0], &made);
     if (state->store.meta.words != InvalidBlockNumber)
-        lmtext_words_insert(index, &state->store.meta, values[0], tid);
+        lmtext_words_insert(&state->cutter, index, &state->store.meta, values[0], tid);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(state->row);
     flush_many(state, index, heap);

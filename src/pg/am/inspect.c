@@ -356,16 +356,29 @@ argument_in(FunctionCallInfo fcinfo, int number, const char *name, int most)
     return value;
 }
 
+/* NULL: there was nothing to be found. */
 static Datum
-recall_row(FunctionCallInfo fcinfo, const recall *r)
+share_of(int64 found, int64 wanted, bool *null)
 {
-    Datum values[] = {Float8GetDatum(r->wanted > 0 ? (double)r->found / r->wanted : 0),
-                      Int32GetDatum(r->samples), Int32GetDatum(r->k)};
-    bool nulls[] = {r->wanted == 0, false, false};
+    *null = wanted == 0;
+    return Float8GetDatum(wanted > 0 ? (double)found / wanted : 0);
+}
+
+/* `words` NULL: there is no column for them. */
+static Datum
+recall_row(FunctionCallInfo fcinfo, const recall *r, const lmtext_words_recall *words)
+{
+    Datum values[4];
+    bool nulls[4] = {0};
     TupleDesc columns;
 
     if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
+    values[0] = share_of(r->found, r->wanted, &nulls[0]);
+    values[1] = Int32GetDatum(words != NULL ? Max(r->samples, words->samples) : r->samples);
+    values[2] = Int32GetDatum(r->k);
+    if (words != NULL)
+        values[3] = share_of(words->found, words->wanted, &nulls[3]);
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
 }
 
@@ -386,7 +399,7 @@ lmtext_index_recall(PG_FUNCTION_ARGS)
     if (d.seen > 0)
         measure_rows(&r, &d);
     close_index(index, heap);
-    PG_RETURN_DATUM(recall_row(fcinfo, &r));
+    PG_RETURN_DATUM(recall_row(fcinfo, &r, NULL));
 }
 
 /* As the words of queries, by the current user's rights to the model; without a token they are left
@@ -417,10 +430,30 @@ measure_words(recall *r, Datum *words, const bool *nulls, int count)
 static void
 check_is_of_texts(Relation index)
 {
-    if (!lmtext_index_kind(index).text || !lmtext_index_has_vectors(index))
+    if (!lmtext_index_kind(index).text)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("index \"%s\" has no model", RelationGetRelationName(index)),
                         errdetail("Words are compared with texts by a model.")));
+}
+
+/* The same by BM25. */
+static void
+measure_by_words(lmtext_words_recall *r, Relation index, const lmtext_meta *meta, Datum *words,
+                 const bool *nulls, int count)
+{
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "lmtext recall", ALLOCSET_DEFAULT_SIZES);
+
+    for (int i = 0; i < count; i++) {
+        MemoryContext caller = MemoryContextSwitchTo(memory);
+
+        if (!nulls[i])
+            lmtext_words_recall_add(r, index, meta, DatumGetTextPP(words[i]));
+        MemoryContextSwitchTo(caller);
+        MemoryContextReset(memory);
+        CHECK_FOR_INTERRUPTS();
+    }
+    MemoryContextDelete(memory);
 }
 
 Datum
@@ -430,6 +463,7 @@ lmtext_index_recall_words(PG_FUNCTION_ARGS)
     Relation heap, index = open_index(PG_GETARG_OID(0), &heap);
     lmtext_store store;
     recall r = {.store = &store, .k = k};
+    lmtext_words_recall by_words = {.k = k};
     Datum *words;
     bool *nulls;
 
@@ -439,8 +473,10 @@ lmtext_index_recall_words(PG_FUNCTION_ARGS)
     lmtext_store_open(index, &store);
     if (store.meta.width > 0)
         measure_words(&r, words, nulls, count);
+    if (store.meta.words != InvalidBlockNumber)
+        measure_by_words(&by_words, index, &store.meta, words, nulls, count);
     close_index(index, heap);
-    PG_RETURN_DATUM(recall_row(fcinfo, &r));
+    PG_RETURN_DATUM(recall_row(fcinfo, &r, &by_words));
 }
 
 /* ---- index_check ---- */

@@ -224,14 +224,33 @@ lmtext_index_has_vectors(Relation index)
     return lmtext_makers_have_vectors(index, &makers);
 }
 
+/* Tokens are the model's, whatever cuts other words. */
+static void
+check_tokens(const lmtext_makers *makers)
+{
+    if (makers->model[0] == '\0')
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("words = 'tokens' needs a model, whose tokens they are"),
+                        errhint("Name a version: CREATE INDEX ... USING lmtext (body) WITH "
+                                "(model = 'minilm@1', words = 'tokens'), or write words = true.")));
+    if (makers->config[0] != '\0')
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("words = 'tokens' takes no text search configuration"),
+                        errhint("Leave words_config out, or write words = true.")));
+}
+
 static void
 check_words(Relation index, const lmtext_makers *makers)
 {
     if (!lmtext_index_kind(index).text)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("an index on vectors has no words"),
-                        errhint("Put words = true to an index on the column of the text.")));
-    (void)lmtext_words_config_named(makers->config);
+                        errhint("Put words = %s to an index on the column of the text.",
+                                makers->tokens ? "'tokens'" : "true")));
+    if (makers->tokens)
+        check_tokens(makers);
+    else
+        (void)lmtext_words_config_named(makers->config);
 }
 
 static Oid

@@ -1,9 +1,11 @@
 /*
- * options.c - WITH (model = 'minilm@1', lists = 100, pending_limit = 0), and the settings of scans.
+ * options.c - WITH (model = 'minilm@1', words = tokens, lists = 100, pending_limit = 0), and the
+ * settings of scans.
  */
 #include "postgres.h"
 
 #include "access/reloptions.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 
 #include "pg/am/index.h"
@@ -48,6 +50,26 @@ check_model(const char *name)
                         errhint("Write a version: WITH (model = '%s@1').", lmtext_clip(name))));
 }
 
+/* `words`: a boolean, or whose tokens they are. False: neither. */
+static bool
+read_words(const char *value, bool *words, bool *tokens)
+{
+    *tokens = pg_strcasecmp(value, "tokens") == 0;
+    *words = *tokens;
+    return *tokens || parse_bool(value, words);
+}
+
+static void
+check_words(const char *value)
+{
+    bool words, tokens;
+
+    if (value != NULL && !read_words(value, &words, &tokens))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("invalid value for option \"words\": \"%s\"", lmtext_clip(value)),
+                        errdetail("It is true, false, or tokens: those of the index's model.")));
+}
+
 bytea *
 lmtext_am_options(Datum reloptions, bool validate)
 {
@@ -55,7 +77,7 @@ lmtext_am_options(Datum reloptions, bool validate)
         {"model", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, model)},
         {"lists", RELOPT_TYPE_INT, offsetof(lmtext_index_options, lists)},
         {"pending_limit", RELOPT_TYPE_INT, offsetof(lmtext_index_options, pending_limit)},
-        {"words", RELOPT_TYPE_BOOL, offsetof(lmtext_index_options, words)},
+        {"words", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, words)},
         {"words_config", RELOPT_TYPE_STRING, offsetof(lmtext_index_options, words_config)},
     };
 
@@ -74,11 +96,14 @@ lmtext_makers
 lmtext_options_makers(const bytea *bytes)
 {
     const lmtext_index_options *options = (const lmtext_index_options *)bytes;
+    lmtext_makers makers = {.model = "", .config = ""};
 
     if (options == NULL)
-        return (lmtext_makers){"", "", false};
-    return (lmtext_makers){text_option(options, options->model),
-                           text_option(options, options->words_config), options->words};
+        return makers;
+    makers.model = text_option(options, options->model);
+    makers.config = text_option(options, options->words_config);
+    (void)read_words(text_option(options, options->words), &makers.words, &makers.tokens);
+    return makers;
 }
 
 lmtext_makers
@@ -139,8 +164,9 @@ make_reloptions(void)
     add_int_reloption(option_kind, "pending_limit",
                       "Rows of text that may wait for being embedded; 0: none does",
                       PENDING_DEFAULT, 0, PENDING_MOST, AccessExclusiveLock);
-    add_bool_reloption(option_kind, "words", "Keep what BM25 needs of the words of each row", false,
-                       AccessExclusiveLock);
+    add_string_reloption(option_kind, "words",
+                         "Keep what BM25 needs of the words of each row; tokens: of the model's",
+                         NULL, check_words, AccessExclusiveLock);
     add_string_reloption(option_kind, "words_config",
                          "Text search configuration that cuts texts into words", NULL, NULL,
                          AccessExclusiveLock);

@@ -359,12 +359,16 @@ lmtext_effort
 lmtext_scan_effort(const IndexScanDescData *scan)
 {
     const scan_state *state = scan->opaque;
-    lmtext_effort sum = state->before;
+    lmtext_effort sum = state->before, now = state->search.effort;
 
-    sum.rounds += state->search.effort.rounds;
-    sum.lists += state->search.effort.lists;
-    sum.codes += state->search.effort.codes;
-    sum.reranked += state->search.effort.reranked;
+    if (state->words_scan != NULL)
+        now = lmtext_words_scan_effort(state->words_scan);
+    sum.rounds += now.rounds;
+    sum.lists += now.lists;
+    sum.codes += now.codes;
+    sum.reranked += now.reranked;
+    sum.postings += now.postings;
+    sum.skipped += now.skipped;
     return sum;
 }
 

@@ -13,6 +13,8 @@ typedef struct lmtext_effort {
     int64 rounds, lists;
     int64 codes;    /* of rows */
     int64 reranked; /* rows, by their int8 vectors */
+    int64 postings; /* of words; and blocks of them that could not have a better row */
+    int64 skipped;
 } lmtext_effort;
 
 /* A row whose distance is known. */

@@ -1,5 +1,5 @@
 /*
- * words.h - the words of an index WITH (words = true): what the files words_*.c share.
+ * words.h - the words of an index WITH (words = …): what the files words_*.c share.
  *
  * One page is the root. It says which segments there are, and where documents wait that are in none
  * yet. A segment is written once and never changed; another one replaces it. A page of words names
@@ -8,7 +8,7 @@
 #ifndef LMTEXT_WORDS_H
 #define LMTEXT_WORDS_H
 
-#include "pg/am/index.h"
+#include "pg/am/search.h"
 #include "search/postings.h"
 
 /* ---- words_pages.c ---- */
@@ -129,6 +129,12 @@ lm_ranking_corpus lmtext_words_corpus(const lmtext_words_root *root);
 /* How often what the root names was replaced; 0 where the index has no words. */
 uint32 lmtext_words_changes(Relation index);
 
+/* ---- words_config.c ---- */
+
+Oid lmtext_words_config(Relation index);         /* InvalidOid: its words are tokens */
+Oid lmtext_words_config_named(const char *name); /* '': the default */
+void lmtext_words_depend(Relation index, Oid config);
+
 /* ---- words_text.c: a text as words ---- */
 
 typedef struct lmtext_counted {
@@ -142,11 +148,17 @@ typedef struct lmtext_text_words {
     lmtext_counted *words; /* ascending by hash; palloced */
 } lmtext_text_words;
 
-Oid lmtext_words_config(Relation index);
-Oid lmtext_words_config_named(const char *name); /* '': the default */
-void lmtext_words_depend(Relation index, Oid config);
-/* `key`: the index's, of hashes. */
-void lmtext_words_read(Oid config, const unsigned char *key, text *value, lmtext_text_words *words);
+/* What cuts texts into words. */
+typedef struct lmtext_cutter {
+    Oid config; /* InvalidOid: the tokenizer of the index's model */
+    bool query; /* as the current user; else as the owner of the index */
+    lmtext_embedder embedder;
+} lmtext_cutter;
+
+/* Lives as long as the current context. No model is read before the first text. */
+lmtext_cutter lmtext_cutter_make(Relation index, bool query);
+void lmtext_words_read(lmtext_cutter *cutter, Relation index, const lmtext_meta *meta, text *value,
+                       lmtext_text_words *words);
 
 /* ---- words_write.c: a segment being written ---- */
 
@@ -284,11 +296,12 @@ void lmtext_words_build_add(lmtext_words_build *build, Datum value, ItemPointer 
 void lmtext_words_build_document(lmtext_words_build *build, const lmtext_document *document,
                                  const lmtext_text_words *words);
 /* A row, read as a document; the words are palloced. */
-lmtext_document lmtext_words_of_row(Oid config, const lmtext_meta *meta, Datum value,
-                                    ItemPointer tid, lmtext_text_words *words);
+lmtext_document lmtext_words_of_row(lmtext_cutter *cutter, Relation index, const lmtext_meta *meta,
+                                    Datum value, ItemPointer tid, lmtext_text_words *words);
 int64 lmtext_words_build_end(lmtext_words_build *build); /* documents */
 /* Of a row that is inserted; memory is the caller's, to be reset. */
-void lmtext_words_insert(Relation index, const lmtext_meta *meta, Datum value, ItemPointer tid);
+void lmtext_words_insert(lmtext_cutter *cutter, Relation index, const lmtext_meta *meta,
+                         Datum value, ItemPointer tid);
 
 /* words_merge.c: what waits becomes a segment */
 void lmtext_words_flush(Relation index);
@@ -319,6 +332,7 @@ typedef struct lmtext_words_query {
     size_t waiting_count, waiting_space;
     uint32 *frequencies; /* (waiting_count, count) */
     size_t frequency_space;
+    int64 postings, skipped; /* that were read of lists; and blocks that were not */
 } lmtext_words_query;
 
 /* What lies in memory is the current context's. */
@@ -332,9 +346,8 @@ bool lmtext_words_query_all(lmtext_words_query *query, lmtext_words_scored score
 bool lmtext_words_query_document(lmtext_words_query *query, uint64 item, lmtext_document *document);
 /* The root has changed: words and statistics stay, lists are looked up anew. Else it is damaged. */
 void lmtext_words_query_again(lmtext_words_query *query);
-/* BM25 of a text, as if it were a document. */
-double lmtext_words_query_score(const lmtext_words_query *query, Oid config,
-                                const unsigned char *key, text *value);
+/* BM25 of a text's words, as if it were a document. */
+double lmtext_words_query_score(const lmtext_words_query *query, const lmtext_text_words *words);
 
 /* words_operator.c */
 /* The index that the planner put beside the words of <@>. */
@@ -349,6 +362,7 @@ typedef struct lmtext_words_scan lmtext_words_scan;
 lmtext_words_scan *lmtext_words_scan_begin(Relation index, const lmtext_meta *meta, text *words);
 bool lmtext_words_scan_next(lmtext_words_scan *scan, lmtext_document *document, double *distance);
 void lmtext_words_scan_end(lmtext_words_scan *scan); /* NULL is allowed */
+lmtext_effort lmtext_words_scan_effort(const lmtext_words_scan *scan);
 
 /* words_check.c */
 typedef struct lmtext_words_faults {
@@ -362,6 +376,16 @@ typedef struct lmtext_words_check lmtext_words_check;
 lmtext_words_check *lmtext_words_check_begin(Relation index, const lmtext_meta *meta,
                                              lmtext_words_faults *faults);
 void lmtext_words_check_row(lmtext_words_check *check, ItemPointer tid, Datum value);
+
+/* words_recall.c */
+typedef struct lmtext_words_recall {
+    int k, samples; /* texts with a word */
+    int64 found, wanted;
+} lmtext_words_recall;
+/* What a search finds of the k best rows for these words; what lies in memory is the current
+ * context's. */
+void lmtext_words_recall_add(lmtext_words_recall *recall, Relation index, const lmtext_meta *meta,
+                             text *words);
 
 #define LMTEXT_WORDS_STRATEGY (LM_DISTANCE_COUNT + 1)
 

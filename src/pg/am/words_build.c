@@ -18,7 +18,7 @@
 
 struct lmtext_words_build {
     Relation index;
-    Oid config;
+    lmtext_cutter cutter;
     lmtext_meta meta;
     lmtext_words_batch batch;
     MemoryContext memory, row;
@@ -29,19 +29,21 @@ lmtext_words_build *
 lmtext_words_build_begin(Relation index)
 {
     lmtext_words_build *build;
-    MemoryContext memory;
+    MemoryContext memory, caller;
     lmtext_meta meta;
 
     lmtext_meta_read(index, &meta);
     if (meta.words == InvalidBlockNumber)
         return NULL;
     memory = AllocSetContextCreate(CurrentMemoryContext, "lmtext words", ALLOCSET_DEFAULT_SIZES);
-    build = MemoryContextAllocZero(memory, sizeof(*build));
+    caller = MemoryContextSwitchTo(memory);
+    build = palloc0(sizeof(*build));
     build->index = index;
-    build->config = lmtext_words_config(index);
+    build->cutter = lmtext_cutter_make(index, false);
     build->meta = meta;
     build->memory = memory;
     build->row = AllocSetContextCreate(memory, "lmtext row", ALLOCSET_DEFAULT_SIZES);
+    MemoryContextSwitchTo(caller);
     return build;
 }
 
@@ -65,15 +67,15 @@ write_batch(lmtext_words_build *build)
 }
 
 lmtext_document
-lmtext_words_of_row(Oid config, const lmtext_meta *meta, Datum value, ItemPointer tid,
-                    lmtext_text_words *words)
+lmtext_words_of_row(lmtext_cutter *cutter, Relation index, const lmtext_meta *meta, Datum value,
+                    ItemPointer tid, lmtext_text_words *words)
 {
     text *body = DatumGetTextPP(value);
     lm_text bytes = lmtext_utf8_from_text(body);
     lmtext_document document = {.tid = *tid};
 
     document.hash = lmtext_value_hash(meta, bytes.bytes, bytes.length);
-    lmtext_words_read(config, meta->hash_key, body, words);
+    lmtext_words_read(cutter, index, meta, body, words);
     document.length = words->length;
     return document;
 }
@@ -98,7 +100,8 @@ lmtext_words_build_add(lmtext_words_build *build, Datum value, ItemPointer tid)
 {
     MemoryContext caller = MemoryContextSwitchTo(build->row);
     lmtext_text_words words;
-    lmtext_document document = lmtext_words_of_row(build->config, &build->meta, value, tid, &words);
+    lmtext_document document =
+        lmtext_words_of_row(&build->cutter, build->index, &build->meta, value, tid, &words);
 
     lmtext_words_build_document(build, &document, &words);
     MemoryContextSwitchTo(caller);
@@ -137,13 +140,14 @@ merge_if_free(Relation index, BlockNumber block)
 }
 
 void
-lmtext_words_insert(Relation index, const lmtext_meta *meta, Datum value, ItemPointer tid)
+lmtext_words_insert(lmtext_cutter *cutter, Relation index, const lmtext_meta *meta, Datum value,
+                    ItemPointer tid)
 {
     lmtext_text_words words;
     lmtext_document document;
     bool full;
 
-    document = lmtext_words_of_row(lmtext_words_config(index), meta, value, tid, &words);
+    document = lmtext_words_of_row(cutter, index, meta, value, tid, &words);
     lmtext_words_append(index, meta->words, &document, &words, &full);
     if (full)
         merge_if_free(index, meta->words);

@@ -21,7 +21,7 @@ typedef struct entry {
 
 struct lmtext_words_check {
     Relation index;
-    Oid config;
+    lmtext_cutter cutter;
     const lmtext_meta *meta;
     lmtext_words_faults *faults;
     entry *entries; /* by TID, in the end */
@@ -224,7 +224,7 @@ lmtext_words_check_begin(Relation index, const lmtext_meta *meta, lmtext_words_f
     lmtext_words_root root;
 
     *c = (lmtext_words_check){.index = index, .meta = meta, .faults = faults};
-    c->config = lmtext_words_config(index);
+    c->cutter = lmtext_cutter_make(index, false);
     lmtext_words_copy_root(index, meta->words, &root);
     for (uint32 i = 0; i < root.segments; i++)
         add_segment(c, &root.segment[i], walk, list);
@@ -256,7 +256,7 @@ lmtext_words_check_row(lmtext_words_check *c, ItemPointer tid, Datum value)
     lm_hash128 hash = lmtext_value_hash(c->meta, bytes.bytes, bytes.length);
     lmtext_text_words words;
 
-    lmtext_words_read(c->config, c->meta->hash_key, body, &words);
+    lmtext_words_read(&c->cutter, c->index, c->meta, body, &words);
     c->faults->missing += one == NULL;
     c->faults->stale +=
         one != NULL &&

@@ -194,7 +194,8 @@ lmtext_words_digest(Oid index)
 
 /* Words of a query, as long as they are the same. */
 typedef struct scorer {
-    Oid index, config;
+    Oid index;
+    lmtext_cutter cutter;
     lmtext_digest digest;
     lmtext_meta meta;
     lm_text words; /* in UTF-8 */
@@ -250,7 +251,7 @@ begin(scorer *s, text *words, lm_text bytes)
                         errmsg("operator <@> has no statistics of a partitioned table"),
                         errhint("ORDER BY it with a LIMIT, or ask a partition.")));
     lmtext_words_meta(index, &s->meta);
-    s->config = lmtext_words_config(index);
+    s->cutter = lmtext_cutter_make(index, true);
     lmtext_words_query_begin(&s->query, index, &s->meta, words);
     s->query.index = NULL;
     index_close(index, AccessShareLock);
@@ -262,8 +263,13 @@ static double
 score(scorer *s, text *body)
 {
     MemoryContext caller = MemoryContextSwitchTo(s->row);
-    double value = lmtext_words_query_score(&s->query, s->config, s->meta.hash_key, body);
+    Relation index = index_open(s->index, AccessShareLock);
+    lmtext_text_words words;
+    double value;
 
+    lmtext_words_read(&s->cutter, index, &s->meta, body, &words);
+    value = lmtext_words_query_score(&s->query, &words);
+    index_close(index, AccessShareLock);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(s->row);
     return value;

@@ -183,6 +183,7 @@ void
 lmtext_words_query_begin(lmtext_words_query *query, Relation index, const lmtext_meta *meta,
                          text *words)
 {
+    lmtext_cutter cutter = lmtext_cutter_make(index, true);
     lmtext_text_words read = {0};
     bool again = false;
 
@@ -190,7 +191,7 @@ lmtext_words_query_begin(lmtext_words_query *query, Relation index, const lmtext
     query->index = index;
     query->block = meta->words;
     if (words != NULL)
-        lmtext_words_read(lmtext_words_config(index), meta->hash_key, words, &read);
+        lmtext_words_read(&cutter, index, meta, words, &read);
     query->count = read.count;
     query->terms = palloc0((read.count + 1) * sizeof(*query->terms));
     for (int i = 0; i < read.count; i++) {
@@ -234,6 +235,18 @@ open_lists(const lmtext_words_query *query, uint32 segment, lists *l)
     }
 }
 
+/* Of lists that have been opened. */
+static int64
+blocks_of(const lmtext_words_query *query, uint32 segment)
+{
+    int64 blocks = 0;
+
+    for (int i = 0; i < query->count; i++)
+        blocks +=
+            (query->terms[i].found[segment].documents + LM_POSTINGS_BLOCK - 1) / LM_POSTINGS_BLOCK;
+    return blocks;
+}
+
 /* False: replaced. */
 static bool
 give_block(lm_ranking_search *search, lists *l, size_t wanted, lmtext_call *call)
@@ -267,7 +280,7 @@ take_scored(const taker *to, lm_top *top)
 }
 
 static bool
-run_segment(const lmtext_words_query *query, uint32 segment, lists *l, lm_top *top, const taker *to,
+run_segment(lmtext_words_query *query, uint32 segment, lists *l, lm_top *top, const taker *to,
             lmtext_call *call)
 {
     lm_ranking_search search = {.ctx = &call->ctx,
@@ -286,10 +299,13 @@ run_segment(const lmtext_words_query *query, uint32 segment, lists *l, lm_top *t
         if (to != NULL)
             take_scored(to, top);
         if (wanted == search.count)
-            return true;
+            break;
         if (!give_block(&search, l, wanted, call))
             return false;
     }
+    query->postings += (int64)search.postings;
+    query->skipped += blocks_of(query, segment) - (int64)search.decoded;
+    return true;
 }
 
 static bool
@@ -353,20 +369,16 @@ lmtext_words_query_document(lmtext_words_query *query, uint64 item, lmtext_docum
 }
 
 double
-lmtext_words_query_score(const lmtext_words_query *query, Oid config, const unsigned char *key,
-                         text *value)
+lmtext_words_query_score(const lmtext_words_query *query, const lmtext_text_words *words)
 {
-    lmtext_text_words words;
     double score = 0;
 
-    lmtext_words_read(config, key, value, &words);
-    for (int i = 0; i < words.count; i++) {
-        int term = find_term(query, words.words[i].hash);
+    for (int i = 0; i < words->count; i++) {
+        int term = find_term(query, words->words[i].hash);
 
         if (term >= 0)
             score += lm_ranking_part(&query->corpus, query->terms[term].idf,
-                                     words.words[i].frequency, words.length);
+                                     words->words[i].frequency, words->length);
     }
-    pfree(words.words);
     return score;
 }

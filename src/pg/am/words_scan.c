@@ -26,9 +26,10 @@ struct lmtext_words_scan {
     lmtext_words_query query;
     MemoryContext memory, round;
     lmtext_call call;
-    size_t rows;    /* of the next round */
-    bool last;      /* all that have a word were found */
-    bool rest;      /* so were the others */
+    size_t rows; /* of the next round */
+    bool last;   /* all that have a word were found */
+    bool rest;   /* so were the others */
+    int64 rounds;
     HTAB *returned; /* by TID, from the second round on */
     found *found;
     size_t count, space, at;
@@ -156,6 +157,7 @@ run_round(lmtext_words_scan *scan)
         MemoryContextSwitchTo(scan->round);
     }
     scan->rows *= GROWTH;
+    scan->rounds++;
     MemoryContextSwitchTo(caller);
     MemoryContextReset(scan->round);
 }
@@ -230,6 +232,7 @@ find_rest(lmtext_words_scan *scan)
     while (!try_rest(scan, walk))
         lmtext_words_query_again(&scan->query);
     scan->rest = !is_full(scan);
+    scan->rounds++;
     scan->rows *= GROWTH;
     MemoryContextSwitchTo(caller);
 }
@@ -293,6 +296,7 @@ sort_all(lmtext_words_scan *scan)
         lmtext_words_query_again(&scan->query);
         MemoryContextSwitchTo(scan->round);
     }
+    scan->rounds++;
     lmtext_sort_perform(&scan->sort);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(scan->round);
@@ -315,6 +319,13 @@ lmtext_words_scan_end(lmtext_words_scan *scan)
 {
     if (scan != NULL)
         lmtext_sort_end(&scan->sort);
+}
+
+lmtext_effort
+lmtext_words_scan_effort(const lmtext_words_scan *scan)
+{
+    return (lmtext_effort){
+        .rounds = scan->rounds, .postings = scan->query.postings, .skipped = scan->query.skipped};
 }
 
 bool

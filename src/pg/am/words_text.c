@@ -1,62 +1,157 @@
 /*
- * words_text.c - a text as words: lexemes of a text search configuration, as hashes under the
- * index's key. A lexeme counts as often as to_tsvector gives it places, at most 255 times.
+ * words_text.c - a text as words: lexemes of a text search configuration, or tokens of the index's
+ * model, as hashes under the index's key. A lexeme counts as often as to_tsvector gives it places;
+ * a word at most 255 times.
  *
- * The configuration is found by its name each time, since a dump or pg_upgrade gives it another
- * number, and the index depends on it.
+ * Special tokens are no words, nor is the one that stands for all that the vocabulary does not
+ * have.
  */
 #include "postgres.h"
 
-#include "catalog/dependency.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class_d.h"
-#include "catalog/pg_ts_config.h"
-#include "nodes/value.h"
 #include "tsearch/ts_utils.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/regproc.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
+#include "utils/memutils.h"
 
 #include "base/sort.h"
 #include "pg/am/words.h"
+#include "pg/service/tokens.h"
 
-#define DEFAULT_CONFIG "pg_catalog.simple"
+#define TIMES_MOST 255
 
-/* Its name has a schema, or is in pg_catalog. */
-Oid
-lmtext_words_config_named(const char *name)
+_Static_assert(TIMES_MOST < LM_POSTINGS_FREQUENCY, "postings have room for it");
+
+lmtext_cutter
+lmtext_cutter_make(Relation index, bool query)
 {
-    List *names = stringToQualifiedNameList(name[0] != '\0' ? name : DEFAULT_CONFIG
-#if PG_VERSION_NUM >= 160000
-                                            ,
-                                            NULL
-#endif
-    );
-
-    if (list_length(names) == 1)
-        names = lcons(makeString(pstrdup("pg_catalog")), names);
-    return get_ts_config_oid(names, false);
+    return (lmtext_cutter){.config = lmtext_words_config(index),
+                           .query = query,
+                           .embedder.resolver.memory = CurrentMemoryContext};
 }
 
-Oid
-lmtext_words_config(Relation index)
+static uint64
+hash_word(const unsigned char *key, const void *bytes, size_t length)
 {
-    return lmtext_words_config_named(lmtext_index_makers(index).config);
+    lm_siphash hash;
+
+    lm_siphash_begin(&hash, key);
+    lm_siphash_add(&hash, bytes, length);
+    return lm_siphash_end(&hash).low;
 }
 
-void
-lmtext_words_depend(Relation index, Oid config)
+static void
+add_word(lmtext_text_words *words, uint64 hash, uint32 times)
 {
-    ObjectAddress dependent = {RelationRelationId, RelationGetRelid(index), 0};
-    ObjectAddress referenced = {TSConfigRelationId, config, 0};
-
-    (void)deleteDependencyRecordsForClass(RelationRelationId, RelationGetRelid(index),
-                                          TSConfigRelationId, DEPENDENCY_NORMAL);
-    recordDependencyOn(&dependent, &referenced, DEPENDENCY_NORMAL);
+    words->words[words->count++] = (lmtext_counted){hash, times};
+    words->length += times;
 }
+
+/* ---- Lexemes ---- */
+
+static void
+read_lexemes(Oid config, const unsigned char *key, text *value, lmtext_text_words *words)
+{
+    TSVector lexemes = DatumGetTSVector(
+        DirectFunctionCall2(to_tsvector_byid, ObjectIdGetDatum(config), PointerGetDatum(value)));
+
+    words->words = palloc((lexemes->size + 1) * sizeof(*words->words));
+    for (int i = 0; i < lexemes->size; i++) {
+        const WordEntry *entry = ARRPTR(lexemes) + i;
+
+        add_word(words, hash_word(key, STRPTR(lexemes) + entry->pos, entry->len),
+                 entry->haspos ? POSDATALEN(lexemes, entry) : 1);
+    }
+    pfree(lexemes);
+}
+
+/* ---- Tokens ---- */
+
+typedef struct ids {
+    int32 *ids; /* palloced */
+    size_t count, space;
+} ids;
+
+/* Those of a part that are words. */
+static void
+add_part(ids *all, const lmtext_token_call *call)
+{
+    const lm_encoding *part = &call->work->part;
+    int32 unknown = lm_token_unknown(call->tokenizer);
+
+    if (all->space < all->count + part->count) {
+        all->space = Max(all->space * 2, all->count + part->count);
+        all->ids = all->ids == NULL ? palloc_extended(all->space * sizeof(int32), MCXT_ALLOC_HUGE)
+                                    : repalloc_huge(all->ids, all->space * sizeof(int32));
+    }
+    for (size_t i = 0; i < part->count; i++)
+        if (part->ids[i] != unknown && !lm_token_is_special(call->tokenizer, part->ids[i]))
+            all->ids[all->count++] = part->ids[i];
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+    int32 x = *(const int32 *)a, y = *(const int32 *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void
+sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+    lmtext_call call;
+
+    lmtext_call_init(&call, CurrentMemoryContext);
+    lmtext_check(&call, lm_sort(&call.ctx, items, count, size, compare), NULL);
+}
+
+/* Equal ids are one word. */
+static void
+count_ids(const ids *all, const unsigned char *key, lmtext_text_words *words)
+{
+    size_t different = 0;
+
+    for (size_t i = 0; i < all->count; i++)
+        different += i == 0 || all->ids[i] != all->ids[i - 1];
+    words->words = palloc_extended((different + 1) * sizeof(*words->words), MCXT_ALLOC_HUGE);
+    for (size_t i = 0, next; i < all->count; i = next) {
+        for (next = i + 1; next < all->count && all->ids[next] == all->ids[i];)
+            next++;
+        add_word(words, hash_word(key, &all->ids[i], sizeof(int32)), Min(next - i, TIMES_MOST));
+    }
+}
+
+/* Whoever may use the model: rows are read as they are embedded. */
+static const lmtext_model *
+model_of(lmtext_cutter *cutter, Relation index, const lmtext_meta *meta)
+{
+    if (cutter->query)
+        lmtext_embedder_words(&cutter->embedder, index);
+    else
+        lmtext_embedder_rows(&cutter->embedder, index);
+    lmtext_embedder_check(&cutter->embedder, index, meta);
+    return cutter->embedder.inference.model;
+}
+
+static void
+read_tokens(const lmtext_model *model, const unsigned char *key, text *value,
+            lmtext_text_words *words)
+{
+    lmtext_token_call call;
+    ids all = {0};
+
+    lmtext_tokens_begin(&call, model);
+    call.options.parse_special = true;
+    lmtext_tokens_open(&call, lmtext_utf8_from_text(value));
+    while (lmtext_tokens_next(&call))
+        add_part(&all, &call);
+    sort(all.ids, all.count, sizeof(int32), by_id);
+    count_ids(&all, key, words);
+    if (all.ids != NULL)
+        pfree(all.ids);
+}
+
+/* ---- Both ---- */
 
 static int
 by_hash(const void *a, const void *b)
@@ -66,37 +161,14 @@ by_hash(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static uint64
-hash_word(const unsigned char *key, const char *bytes, size_t length)
-{
-    lm_siphash hash;
-
-    lm_siphash_begin(&hash, key);
-    lm_siphash_add(&hash, bytes, length);
-    return lm_siphash_end(&hash).low;
-}
-
 void
-lmtext_words_read(Oid config, const unsigned char *key, text *value, lmtext_text_words *words)
+lmtext_words_read(lmtext_cutter *cutter, Relation index, const lmtext_meta *meta, text *value,
+                  lmtext_text_words *words)
 {
-    TSVector lexemes = DatumGetTSVector(
-        DirectFunctionCall2(to_tsvector_byid, ObjectIdGetDatum(config), PointerGetDatum(value)));
-    lmtext_call call;
-
-    words->length = 0;
-    words->count = lexemes->size;
-    words->words = palloc((lexemes->size + 1) * sizeof(*words->words));
-    for (int i = 0; i < lexemes->size; i++) {
-        const WordEntry *entry = ARRPTR(lexemes) + i;
-        uint32 places = entry->haspos ? POSDATALEN(lexemes, entry) : 1;
-
-        words->words[i] =
-            (lmtext_counted){hash_word(key, STRPTR(lexemes) + entry->pos, entry->len), places};
-        words->length += places;
-    }
-    lmtext_call_init(&call, CurrentMemoryContext);
-    lmtext_check(&call,
-                 lm_sort(&call.ctx, words->words, words->count, sizeof(*words->words), by_hash),
-                 NULL);
-    pfree(lexemes);
+    memset(words, 0, sizeof(*words));
+    if (OidIsValid(cutter->config))
+        read_lexemes(cutter->config, meta->hash_key, value, words);
+    else
+        read_tokens(model_of(cutter, index, meta), meta->hash_key, value, words);
+    sort(words->words, words->count, sizeof(*words->words), by_hash);
 }

@@ -3,9 +3,8 @@
  * text and for an array of texts.
  *
  * Nothing here truncates. Offsets are 0-based, half-open and count characters of the text. A text's
- * tokens come in parts, and are put into the result as they come: memory is that of the result. The
- * scratch of the stages belongs to the backend and is kept from call to call; after a call that
- * made it large it is given back.
+ * tokens come in parts (service/tokens.h), and are put into the result as they come: memory is that
+ * of the result.
  */
 #include "postgres.h"
 
@@ -20,30 +19,8 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include "task/chunk.h"
 #include "pg/fn/args.h"
-
-/* More memory than this is not kept between calls. */
-#define KEEP_BYTES ((Size)16 * 1024 * 1024)
-
-/* One tokenizer's work in this backend. Valid after tokens_begin. */
-typedef struct token_work {
-    lmtext_call call;
-    lm_token_scratch *scratch; /* NULL: not made, or given back */
-    lm_chunker chunker;
-    lm_token_stream stream; /* of the text that is being tokenized */
-    lm_encoding part;       /* its current part */
-    size_t seen;            /* tokens of the text up to the end of this part */
-} token_work;
-
-static token_work work;
-
-/* What a call is about, filled by tokens_begin. */
-typedef struct token_call {
-    const lmtext_model *model;
-    const lm_tokenizer *tokenizer;
-    lm_token_options options;
-} token_call;
+#include "pg/service/tokens.h"
 
 LMTEXT_ENTRY(lmtext_tokenize, .name = "tokenize", .task = "embedding", .texts = 1,
              .any_task = true);
@@ -66,84 +43,13 @@ LMTEXT_ENTRY(lmtext_chunk, .name = "chunk", .task = "embedding", .texts = 1, .an
 LMTEXT_ENTRY(lmtext_chunk_array, .name = "chunk", .task = "embedding", .texts = 1,
              .any_task = true);
 
-static void
-work_release(void)
-{
-    MemoryContextDelete(work.call.memory);
-    memset(&work, 0, sizeof(work));
-}
-
-static void
-work_prepare(const char *model)
-{
-    if (work.call.memory != NULL && MemoryContextMemAllocated(work.call.memory, false) > KEEP_BYTES)
-        work_release();
-    if (work.call.memory == NULL) {
-        lmtext_call_init(&work.call, AllocSetContextCreate(TopMemoryContext, "lmtext tokens",
-                                                           ALLOCSET_DEFAULT_SIZES));
-        lm_encoding_init(&work.part, &work.call.ctx);
-        lm_chunker_init(&work.chunker, &work.call.ctx);
-    }
-    if (work.scratch == NULL)
-        lmtext_check(&work.call, lm_token_scratch_create(&work.call.ctx, &work.scratch), model);
-}
-
-/* Not every kind of model has one. */
-static const lm_tokenizer *
-tokenizer_of(const lmtext_model *model)
-{
-    const lm_tokenizer *tokenizer = lm_model_tokenizer(&model->model);
-
-    if (tokenizer == NULL)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("model \"%s\" has no tokenizer", model->name),
-                        errdetail("Its task is %s.", model->model.info.task)));
-    return tokenizer;
-}
-
 /* The model and the options of a call; parse_special is argument `parse_argno`. */
 static void
-tokens_begin(FunctionCallInfo fcinfo, bool add_special, int parse_argno, token_call *call)
+tokens_begin(FunctionCallInfo fcinfo, bool add_special, int parse_argno, lmtext_token_call *call)
 {
-    call->model = lmtext_arg_model(fcinfo);
-    call->tokenizer = tokenizer_of(call->model);
-    memset(&call->options, 0, sizeof(call->options));
+    lmtext_tokens_begin(call, lmtext_arg_model(fcinfo));
     call->options.add_special = add_special;
     call->options.parse_special = lmtext_arg_bool(fcinfo, parse_argno, true);
-    work_prepare(call->model->name);
-}
-
-static void
-check_count(size_t count)
-{
-    if (count > INT_MAX)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("text has too many tokens: %zu", count),
-                        errdetail("At most %d are allowed.", INT_MAX)));
-}
-
-/* The text is the current one from here on. */
-static void
-stream_begin(const token_call *call, lm_text text)
-{
-    lmtext_check(&work.call,
-                 lm_token_stream_open(&work.stream, &work.call.ctx, call->tokenizer, work.scratch,
-                                      text.bytes, text.length, &call->options),
-                 call->model->name);
-    work.seen = 0;
-    lmtext_stats_tokenized(1, 0);
-}
-
-/* The next part of the text's tokens, valid until the one after; false: there is none. */
-static bool
-stream_next(const token_call *call)
-{
-    lmtext_check(&work.call, lm_token_stream_next(&work.stream, &work.part), call->model->name);
-    LMTEXT_FAULT_POINT("tokenized");
-    work.seen += work.part.count;
-    check_count(work.seen);
-    lmtext_stats_tokenized(0, work.part.count);
-    return work.part.count > 0;
 }
 
 /* Size in bytes of an array of one dimension, or 54000: bytes and elements have a limit each. */
@@ -220,24 +126,24 @@ array_finish(const growing_array *grown, Oid type)
 }
 
 static ArrayType *
-ids_array(const token_call *call, lm_text text)
+ids_array(const lmtext_token_call *call, lm_text text)
 {
     growing_array ids = {0};
 
-    stream_begin(call, text);
-    while (stream_next(call)) {
-        size_t size = mul_size(work.part.count, sizeof(int32));
-        char *out = array_room(&ids, size, work.part.count);
+    lmtext_tokens_open(call, text);
+    while (lmtext_tokens_next(call)) {
+        size_t size = mul_size(call->work->part.count, sizeof(int32));
+        char *out = array_room(&ids, size, call->work->part.count);
 
         if (out != NULL)
-            memcpy(out, work.part.ids, size);
+            memcpy(out, call->work->part.ids, size);
     }
     return array_finish(&ids, INT4OID);
 }
 
 /* A token's text in the database's encoding; *converted is to be freed when not NULL. */
 static const char *
-token_bytes(const token_call *call, int32 id, size_t *length, char **converted)
+token_bytes(const lmtext_token_call *call, int32 id, size_t *length, char **converted)
 {
     const char *bytes = lm_token_text(call->tokenizer, id, length);
 
@@ -254,7 +160,7 @@ token_bytes(const token_call *call, int32 id, size_t *length, char **converted)
 
 /* Bytes that the token takes in a text[]; written to `out` as well unless that is NULL. */
 static size_t
-put_token(const token_call *call, int32 id, char *out)
+put_token(const lmtext_token_call *call, int32 id, char *out)
 {
     size_t length, size;
     char *converted;
@@ -273,20 +179,20 @@ put_token(const token_call *call, int32 id, char *out)
 
 /* Written straight into the array: a text[] of long texts would need a Datum for each token. */
 static ArrayType *
-tokens_array(const token_call *call, lm_text text)
+tokens_array(const lmtext_token_call *call, lm_text text)
 {
     growing_array tokens = {0};
 
-    stream_begin(call, text);
-    while (stream_next(call)) {
+    lmtext_tokens_open(call, text);
+    while (lmtext_tokens_next(call)) {
         size_t size = 0, i;
         char *out;
 
-        for (i = 0; i < work.part.count; i++)
-            size += put_token(call, work.part.ids[i], NULL);
-        out = array_room(&tokens, size, work.part.count);
-        for (i = 0; out != NULL && i < work.part.count; i++)
-            out += put_token(call, work.part.ids[i], out);
+        for (i = 0; i < call->work->part.count; i++)
+            size += put_token(call, call->work->part.ids[i], NULL);
+        out = array_room(&tokens, size, call->work->part.count);
+        for (i = 0; out != NULL && i < call->work->part.count; i++)
+            out += put_token(call, call->work->part.ids[i], out);
     }
     return array_finish(&tokens, TEXTOID);
 }
@@ -294,7 +200,7 @@ tokens_array(const token_call *call, lm_text text)
 static Datum
 lmtext_tokenize_call(PG_FUNCTION_ARGS)
 {
-    token_call call;
+    lmtext_token_call call;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
@@ -305,7 +211,7 @@ lmtext_tokenize_call(PG_FUNCTION_ARGS)
 static Datum
 lmtext_token_ids_call(PG_FUNCTION_ARGS)
 {
-    token_call call;
+    lmtext_token_call call;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
@@ -314,15 +220,15 @@ lmtext_token_ids_call(PG_FUNCTION_ARGS)
 }
 
 static Datum
-count(const token_call *call, lm_text text)
+count(const lmtext_token_call *call, lm_text text)
 {
     size_t tokens;
 
-    lmtext_check(&work.call,
-                 lm_count_tokens(&work.call.ctx, call->tokenizer, work.scratch, text.bytes,
-                                 text.length, &call->options, &tokens),
+    lmtext_check(&call->work->call,
+                 lm_count_tokens(&call->work->call.ctx, call->tokenizer, call->work->scratch,
+                                 text.bytes, text.length, &call->options, &tokens),
                  call->model->name);
-    check_count(tokens);
+    lmtext_tokens_check_count(tokens);
     lmtext_stats_tokenized(1, tokens);
     return Int32GetDatum((int32)tokens);
 }
@@ -330,7 +236,7 @@ count(const token_call *call, lm_text text)
 static Datum
 lmtext_count_tokens_call(PG_FUNCTION_ARGS)
 {
-    token_call call;
+    lmtext_token_call call;
 
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
@@ -342,7 +248,7 @@ lmtext_count_tokens_call(PG_FUNCTION_ARGS)
 static Datum
 lmtext_count_tokens_array_call(PG_FUNCTION_ARGS)
 {
-    token_call call;
+    lmtext_token_call call;
     lm_text *texts;
     bool *nulls;
     int rows, i, lower = 1;
@@ -364,8 +270,8 @@ lmtext_count_tokens_array_call(PG_FUNCTION_ARGS)
 
 /* A row (ordinality, array) for each text of an array; a null text has a null array. */
 static void
-put_arrays(FunctionCallInfo fcinfo, const token_call *call,
-           ArrayType *(*make)(const token_call *, lm_text))
+put_arrays(FunctionCallInfo fcinfo, const lmtext_token_call *call,
+           ArrayType *(*make)(const lmtext_token_call *, lm_text))
 {
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     lm_text *texts;
@@ -388,7 +294,7 @@ put_arrays(FunctionCallInfo fcinfo, const token_call *call,
 static Datum
 lmtext_tokenize_array_call(PG_FUNCTION_ARGS)
 {
-    token_call call;
+    lmtext_token_call call;
 
     InitMaterializedSRF(fcinfo, 0);
     if (PG_ARGISNULL(0))
@@ -401,7 +307,7 @@ lmtext_tokenize_array_call(PG_FUNCTION_ARGS)
 static Datum
 lmtext_token_ids_array_call(PG_FUNCTION_ARGS)
 {
-    token_call call;
+    lmtext_token_call call;
 
     InitMaterializedSRF(fcinfo, 0);
     if (PG_ARGISNULL(0))
@@ -415,7 +321,7 @@ lmtext_token_ids_array_call(PG_FUNCTION_ARGS)
 static Datum
 lmtext_detokenize_call(PG_FUNCTION_ARGS)
 {
-    token_call call;
+    lmtext_token_call call;
     lmtext_call own;
     lm_buffer out;
     ArrayType *ids;
@@ -441,7 +347,7 @@ lmtext_detokenize_call(PG_FUNCTION_ARGS)
 }
 
 /* Puts the rows of one text; their columns start at `first`, those before are the caller's. */
-typedef void (*row_maker)(FunctionCallInfo fcinfo, const token_call *call, lm_text text,
+typedef void (*row_maker)(FunctionCallInfo fcinfo, const lmtext_token_call *call, lm_text text,
                           Datum *values, int first);
 
 #define MAX_COLUMNS 7
@@ -458,24 +364,25 @@ put_row(FunctionCallInfo fcinfo, Datum *values)
 }
 
 static void
-put_tokens(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum *values, int first)
+put_tokens(FunctionCallInfo fcinfo, const lmtext_token_call *call, lm_text text, Datum *values,
+           int first)
 {
-    stream_begin(call, text);
-    while (stream_next(call)) {
-        size_t before = work.seen - work.part.count, i;
+    lmtext_tokens_open(call, text);
+    while (lmtext_tokens_next(call)) {
+        size_t before = call->work->seen - call->work->part.count, i;
 
-        for (i = 0; i < work.part.count; i++) {
+        for (i = 0; i < call->work->part.count; i++) {
             size_t length;
             char *converted;
-            const char *bytes = token_bytes(call, work.part.ids[i], &length, &converted);
+            const char *bytes = token_bytes(call, call->work->part.ids[i], &length, &converted);
             struct varlena *token = cstring_to_text_with_len(bytes, (int)length);
 
             values[first] = Int32GetDatum((int32)(before + i + 1));
-            values[first + 1] = Int32GetDatum(work.part.ids[i]);
+            values[first + 1] = Int32GetDatum(call->work->part.ids[i]);
             values[first + 2] = PointerGetDatum(token);
-            values[first + 3] = Int32GetDatum(work.part.start[i]);
-            values[first + 4] = Int32GetDatum(work.part.stop[i]);
-            values[first + 5] = BoolGetDatum(work.part.special[i] != 0);
+            values[first + 3] = Int32GetDatum(call->work->part.start[i]);
+            values[first + 4] = Int32GetDatum(call->work->part.stop[i]);
+            values[first + 5] = BoolGetDatum(call->work->part.special[i] != 0);
             put_row(fcinfo, values);
             pfree(token);
             if (converted != NULL)
@@ -485,27 +392,28 @@ put_tokens(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum 
 }
 
 static void
-chunks_begin(FunctionCallInfo fcinfo, const token_call *call, lm_text text)
+chunks_begin(FunctionCallInfo fcinfo, const lmtext_token_call *call, lm_text text)
 {
     int window = lm_model_of_documents(&call->model->model)->info.max_tokens -
                  lm_tokenizer_special_count(call->tokenizer, false);
     int max_tokens = lmtext_arg_int(fcinfo, 2, "max_tokens", Max(window, 1), 1, INT_MAX);
     int overlap = lmtext_arg_int(fcinfo, 3, "overlap", 0, 0, max_tokens - 1);
 
-    lmtext_check(&work.call,
-                 lm_chunker_begin(&work.chunker, call->tokenizer, work.scratch, text.bytes,
-                                  text.length, max_tokens, overlap),
+    lmtext_check(&call->work->call,
+                 lm_chunker_begin(&call->work->chunker, call->tokenizer, call->work->scratch,
+                                  text.bytes, text.length, max_tokens, overlap),
                  call->model->name);
     lmtext_stats_tokenized(1, 0);
 }
 
 /* The next piece of the text; false: there is none. */
 static bool
-next_chunk(const token_call *call, lm_chunk *chunk)
+next_chunk(const lmtext_token_call *call, lm_chunk *chunk)
 {
     bool found;
 
-    lmtext_check(&work.call, lm_chunker_next(&work.chunker, chunk, &found), call->model->name);
+    lmtext_check(&call->work->call, lm_chunker_next(&call->work->chunker, chunk, &found),
+                 call->model->name);
     LMTEXT_FAULT_POINT("text_cut");
     if (found)
         lmtext_stats_tokenized(0, chunk->tokens);
@@ -513,7 +421,8 @@ next_chunk(const token_call *call, lm_chunk *chunk)
 }
 
 static void
-put_chunks(FunctionCallInfo fcinfo, const token_call *call, lm_text text, Datum *values, int first)
+put_chunks(FunctionCallInfo fcinfo, const lmtext_token_call *call, lm_text text, Datum *values,
+           int first)
 {
     lm_chunk chunk;
     int32 number = 0;
@@ -538,7 +447,7 @@ static Datum
 rows_of_text(FunctionCallInfo fcinfo, int parse_argno, row_maker put)
 {
     Datum values[MAX_COLUMNS];
-    token_call call;
+    lmtext_token_call call;
 
     InitMaterializedSRF(fcinfo, 0);
     if (PG_ARGISNULL(0))
@@ -554,7 +463,7 @@ static Datum
 rows_of_array(FunctionCallInfo fcinfo, int parse_argno, row_maker put)
 {
     Datum values[MAX_COLUMNS];
-    token_call call;
+    lmtext_token_call call;
     lm_text *texts;
     bool *nulls;
     int count, i;
