@@ -1,7 +1,7 @@
 /*
  * test_finetune_method.c - the methods "finetune" and "distill" as pg calls them: options, rows of
- * each task, what is refused, failing allocations and polls. (test_finetune.c compares the numbers
- * with torch's.)
+ * each task, what is refused, failing allocations and polls. (The other files test_finetune*.c look
+ * at the numbers.)
  */
 #include "golden.h"
 #include "loaded.h"
