@@ -127,6 +127,58 @@ test_no_memory(void)
     }
 }
 
+/* A pass over tokens and its measure, begun without faults. */
+static lm_status
+faulty_pass(const char *folder, const lm_tuned_task *task, bool crf, fake_memory *faults)
+{
+    static const char *const labels[] = {"a", "b"};
+    const size_t rows[ROWS] = {0, 1, 2, 3};
+    fake_memory memory = {.fail_at = 0};
+    lm_pass pass = {.training = true, .seed = 1};
+    lm_measures measures = {.loss = 0};
+    lm_tuned_settings settings;
+    lm_context ctx;
+    lm_status status;
+    double loss = 0;
+    trained t;
+
+    fake_context(&ctx, &memory);
+    lm_tuned_settings_default(&settings);
+    settings.crf = crf;
+    CHECK_OK(&ctx, open_base(&t, &ctx, folder, task, &settings, 1));
+    CHECK_OK(&ctx, add_differing(&t, 1));
+    CHECK_OK(&ctx, lm_tuned_start(t.tuned, labels, 2));
+    lm_tuned_network(t.tuned, &t.network);
+    memory = (fake_memory){memory.live, 0, faults->fail_at, false, 0, faults->stop_at};
+    status = t.network.weight(t.tuned, rows, ROWS, &pass.weight);
+    if (status == LM_OK)
+        status = t.network.pass(t.tuned, rows, ROWS, &pass, &loss);
+    if (status == LM_OK)
+        status = t.network.measure(t.tuned, rows, ROWS, &measures);
+    memory.stop_at = 0;
+    close_trained(&t);
+    CHECK_EQ_INT(memory.live, 0);
+    return status;
+}
+
+static void
+test_token_faults(void)
+{
+    for (int i = 0; i < 6; i++) {
+        const bool polls = i % 2 == 1;
+        const lm_status wanted = polls ? LM_CANCELLED : LM_NO_MEMORY;
+        lm_status status = wanted;
+
+        for (int at = unit_next_fault(0); status == wanted; at = unit_next_fault(at)) {
+            fake_memory faults = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+
+            status = faulty_pass(i < 4 ? "bert" : "bert-mask",
+                                 i < 4 ? &lm_tuned_tagging : &lm_tuned_masked, i < 2, &faults);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
 static void
 test_cancel(void)
 {
@@ -143,6 +195,7 @@ test_cancel(void)
 static const unit_case cases[] = {
     {"parts of a batch keep their layers", test_parts},
     {"every allocation can fail", test_no_memory},
+    {"faults of passes over tokens", test_token_faults},
     {"every poll can end a training", test_cancel},
 };
 

@@ -139,8 +139,89 @@ test_pruned(void)
     lm_arena_free(&r.file.arena);
 }
 
+/* Layers of other forms, which no family has that can be trained today. */
+static void
+test_other_layers(void)
+{
+    static const lm_pruning pruning[] = {{.share = 0.5}, {.heads = 0.5}, {.neurons = 0.5}};
+    static const char *const keys[] = {"method", "heads", "neurons"};
+    lm_tuned_settings settings = plain_settings();
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (int i = 0; i < 3; i++) {
+        static const lm_narrow narrow;
+        lm_block *block;
+        trained t;
+
+        settings.pruning = pruning[i];
+        CHECK_OK(&ctx,
+                 start_case(&t, &ctx, lm_json_get(r.root, "cases")->as.items.first, &settings));
+        block = &t.tuned->plain.encoder.stack.blocks[0];
+        block->narrow = i == 0 ? &narrow : NULL;
+        block->kv_heads -= i == 1;
+        block->down = i == 2 ? -1 : block->down;
+        CHECK_EQ_INT(lm_tuned_prune(t.tuned), LM_UNSUPPORTED);
+        CHECK_STR(ctx.error.key, keys[i]);
+        CHECK_STR(ctx.error.found, "bert");
+        close_trained(&t);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
+/* Each allocation and poll from the pruning on to the files. */
+static lm_status
+faulty_pruning(lm_context *good, const lm_json *each, fake_memory *faults)
+{
+    fake_memory memory = {.fail_at = 0};
+    lm_tuned_settings settings = plain_settings();
+    lm_train_outcome outcome = {.file_count = 0};
+    lm_context ctx;
+    lm_status status;
+    trained t;
+
+    fake_context(&ctx, &memory);
+    settings.pruning = (lm_pruning){.share = 0.5, .heads = 0.5, .neurons = 0.4};
+    CHECK_OK(good, start_case(&t, &ctx, each, &settings));
+    memory = (fake_memory){memory.live, 0, faults->fail_at, false, 0, faults->stop_at};
+    status = lm_tuned_prune(t.tuned);
+    if (status == LM_OK)
+        status = lm_tuned_write(t.tuned, &outcome);
+    free_files(&outcome);
+    memory.stop_at = 0;
+    close_trained(&t);
+    CHECK_EQ_INT(memory.live, 0);
+    return status;
+}
+
+static void
+test_pruning_faults(void)
+{
+    lm_context ctx;
+    recorded r;
+
+    lm_context_init(&ctx);
+    open_recorded(&r, &ctx);
+    for (int polls = 0; polls < 2; polls++) {
+        const lm_status wanted = polls ? LM_CANCELLED : LM_NO_MEMORY;
+        lm_status status = wanted;
+
+        for (int at = unit_next_fault(0); status == wanted; at = unit_next_fault(at)) {
+            fake_memory faults = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+
+            status = faulty_pruning(&ctx, lm_json_get(r.root, "cases")->as.items.first, &faults);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+    lm_arena_free(&r.file.arena);
+}
+
 static const unit_case cases[] = {
     {"what is taken away stays away", test_pruned},
+    {"layers of other forms are refused", test_other_layers},
+    {"allocations and polls of a pruning may fail", test_pruning_faults},
 };
 
 UNIT_MAIN(cases)

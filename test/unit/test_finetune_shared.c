@@ -197,6 +197,37 @@ test_shared(void)
     check_shared("bert-st6-cls", &lm_tuned_similarity, &settings);
 }
 
+static lm_status
+write_told(const void *what, lm_buffer *out)
+{
+    const lm_cut cut = {.parts = 1};
+
+    return lm_tuned_pack((lm_tuned *)(uintptr_t)what, &cut, out);
+}
+
+/* What is told grows a buffer: with no memory beyond it, whichever piece meets the end fails. */
+static void
+test_told_without_memory(void)
+{
+    static const char *const labels[] = {"a", "b"};
+    const lm_tuned_settings settings = plain_settings();
+    lm_context ctx;
+    lm_buffer whole;
+    trained t;
+
+    lm_context_init(&ctx);
+    lm_buffer_init(&whole, &ctx);
+    CHECK_OK(&ctx, open_base(&t, &ctx, "bert", &lm_tuned_classification, &settings, 1));
+    CHECK_OK(&ctx, add_differing(&t, 1));
+    CHECK_OK(&ctx, lm_tuned_start(t.tuned, labels, 2));
+    t.tuned->kept.files[0].bytes.size = 0;
+    t.tuned->kept.count = 1; /* pieces, not the weights */
+    CHECK_OK(&ctx, write_told(t.tuned, &whole));
+    CHECK_EQ_INT(fake_least_room(write_told, t.tuned), whole.size);
+    lm_buffer_free(&whole);
+    close_trained(&t);
+}
+
 /* What a helper is told, cut short or changed, or without memory for it. */
 static void
 test_told(void)
@@ -245,6 +276,7 @@ test_told(void)
 static const unit_case cases[] = {
     {"helpers change no bit", test_shared},
     {"a helper is told all or nothing", test_told},
+    {"what is told meets the end of memory", test_told_without_memory},
 };
 
 UNIT_MAIN(cases)

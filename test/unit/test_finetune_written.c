@@ -80,6 +80,14 @@ keep_tags(void *opaque, size_t text, const lm_tag *tags, size_t count)
     return LM_OK;
 }
 
+/* Of one text there are many, of one none. */
+static lm_status
+count_tags(void *opaque, size_t text, const lm_tag *tags, size_t count)
+{
+    CHECK(text == 1 ? count == 0 : count > 0);
+    return LM_OK;
+}
+
 /* Whether a token is not the first of its word. */
 static bool
 is_inside(const lm_tag *tag, const char *body)
@@ -131,6 +139,40 @@ check_tags(trained *t, const loaded_model *loaded, lm_session *session, size_t r
     }
 }
 
+/*
+ * With a text that has no word, and one of more windows than one: no failing allocation, and no
+ * poll that cancels, leaves anything behind.
+ */
+static void
+check_tag_faults(const loaded_model *loaded)
+{
+    static char longer[400];
+    const lm_text texts[] = {{"the cat", 7}, {"", 0}, {longer, 399}};
+    const lm_embed_options options = {.on_long = LM_LONG_MEAN};
+
+    for (size_t i = 0; i < 399; i++)
+        longer[i] = "the cat "[i % 8];
+    for (int polls = 0; polls < 2; polls++) {
+        const lm_status wanted = polls ? LM_CANCELLED : LM_NO_MEMORY;
+        lm_status status = wanted;
+
+        for (int at = 1; status == wanted && at < 10000; at++) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_session *session = NULL;
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = lm_session_create(&ctx, &session);
+            if (status == LM_OK)
+                status = lm_tag_texts(&ctx, session, &loaded->model, texts, 3, &options, count_tags,
+                                      NULL, NULL);
+            lm_session_free(session);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
 /* A CRF's version says what the training says, by Viterbi. */
 static void
 test_crf_written(void)
@@ -164,6 +206,7 @@ test_crf_written(void)
         CHECK_OK(&ctx, lm_session_create(&ctx, &session));
         for (size_t row = 0; text; text = text->next, row++)
             check_tags(&t, &loaded, session, row, text->as.string.bytes);
+        check_tag_faults(&loaded);
         lm_session_free(session);
         loaded_close(&ctx, &loaded);
         free_files(&outcome);
