@@ -82,7 +82,7 @@ count_kernels() {
 }
 
 # TAP files whose ways through the code no SQL test takes.
-COVERAGE_TAP="010_cache 011_slots 020_models 031_runs 032_checkpoints 033_team 034_spill 070_stats 071_health 080_roles 140_jobs 141_schedule 143_prediction_cache 145_cluster 147_versions 148_job_faults 150_index 151_search 152_index_words"
+COVERAGE_TAP="010_cache 011_slots 020_models 031_runs 032_checkpoints 033_team 034_spill 070_stats 071_health 080_roles 140_jobs 141_schedule 143_prediction_cache 145_cluster 147_versions 148_job_faults 150_index 151_search 152_index_words 153_index_lists 154_index_damage"
 
 # A copy of the checkout, so that its servers and its installed extension are its own: in the folder of
 # servers, where their user may write the counts beside the objects.
