@@ -90,9 +90,9 @@ SELECT count(*) FROM (SELECT id FROM doc WHERE id > 0 AND v <=> vector(3) < 3 OR
 RESET enable_seqscan;
 
 -- ---- A model's index: nothing to look for, and much that waits ----
-CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = 'm@1');
-INSERT INTO doc SELECT i, 'number ' || i % 40 || ' waits', 'other', vector(i) FROM generate_series(101, 1600) i;
-INSERT INTO doc SELECT i, 'number ' || i % 40 || ' waits', 'other', vector(i) FROM generate_series(1601, 1650) i;
+CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = 'm@1', pending_limit = 5000);
+INSERT INTO doc SELECT i, 'number ' || i || ' waits', 'other', vector(i) FROM generate_series(101, 1600) i;
+INSERT INTO doc SELECT i, 'number ' || i || ' waits', 'other', vector(i) FROM generate_series(1601, 1650) i;
 SET enable_seqscan = off;
 SET enable_sort = off;
 SELECT count(*) > 1000 AS found FROM (SELECT id FROM doc WHERE body IS NOT NULL ORDER BY body <=> 'number 7 sat on mat' LIMIT 2000) x;

@@ -7,7 +7,7 @@ use Lmtext;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-my $primary = start_node('damage', conf => <<'CONF');
+my $primary = start_node('damage', streaming => 1, conf => <<'CONF');
 ignore_checksum_failure = on
 autovacuum = off
 CONF
@@ -20,7 +20,7 @@ ALTER DATABASE postgres SET max_parallel_workers_per_gather = 0;
 SQL
 
 # Kinds of pages, parts of words, and places in pages: src/pg/am/index.h, words.h, hashes.c, waiting.c.
-my %kind = (buckets => 7, hashes => 8, waiting => 9, root => 10, words => 11);
+my %kind = (lists => 2, vectors => 4, buckets => 7, hashes => 8, waiting => 9, root => 10, words => 11);
 my %part = (directory => 1, dictionary => 2, documents => 3, postings => 4, waits => 5);
 my ($body, $next) = (24, 8176 + 8);
 my $none = 0xFFFFFFFF;
@@ -32,7 +32,7 @@ my $words = sub { "SELECT count(*) FROM (SELECT id FROM $_[0] ORDER BY body <\@>
 my $added = sub { "INSERT INTO $_[0] VALUES (0, 'a text that is new')" };
 my $again = sub { "INSERT INTO $_[0] VALUES (0, 'every w1')" };
 my $flush = sub { "SELECT lmtext.index_flush('$_[0]_i')" };
-my $moved = sub { "DELETE FROM $_[0] WHERE id = 1; VACUUM $_[0]; INSERT INTO $_[0] SELECT i, 'more ' || md5(i::text) FROM generate_series(200, 900) i;
+my $flushed = sub { "DELETE FROM $_[0] WHERE id = 1; VACUUM $_[0]; INSERT INTO $_[0] SELECT i, 'more ' || md5(i::text) FROM generate_series(200, 900) i;
     SELECT lmtext.index_flush('$_[0]_i')" };
 my $vacuum = sub { "DELETE FROM $_[0] WHERE id = 1; VACUUM $_[0]" };
 
@@ -80,7 +80,7 @@ my @cases = (
     [ 'document_hash', 'documents', [ $body + 8, 'L', 77 ], $check, qr/./ ],
     # A page that a merge has left behind, when it broke off: VACUUM makes use of it.
     [ 'left_over', 'words', undef, $vacuum, undef ],
-    [ 'left_beside', 'words', undef, $moved, undef ],
+    [ 'left_beside', 'words', undef, $flushed, undef ],
     # Hashes of texts. What is but advice is passed over.
     [ 'buckets_none', 'buckets', [ $body, 'L', 0 ], $added, qr/It has too many buckets/ ],
     [ 'buckets_many', 'buckets', [ $body, 'L', 65535 ], $added, qr/It has too many buckets/ ],
@@ -173,5 +173,36 @@ for my $case (@cases)
     is(value($check->($name)), '', "$name is mended by REINDEX");
 }
 safe('damaged pages');
+
+# ---- On a standby a page may be used again for something else: run the statement once more ----
+
+# Name, page, place, number, SQLSTATE: a page of lists is one of codes, vectors, a strip, free, or the meta page; vectors are others'.
+my @moved = ([ 'codes', 'lists', 4, 3, '40001' ], [ 'vectors', 'lists', 4, 4, '40001' ], [ 'strip', 'lists', 4, 5, '40001' ], [ 'free', 'lists', 4, 12, '40001' ],
+    [ 'meta', 'lists', 4, 1, 'XX002' ], [ 'owned', 'vectors', 12, 0, '40001' ]);
+value("CREATE TABLE s_$_ AS SELECT i AS id, 'every w' || i AS body FROM generate_series(1, 20) i; CREATE INDEX s_${_}_i ON s_$_ USING lmtext (body) WITH (model = 'm\@1')")
+    for map { $_->[0] } @moved;
+value('CHECKPOINT');
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('damage_standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+for my $case (@moved)
+{
+    my ($name, $page, $at, $number) = @$case;
+    my $path = $standby->data_dir . '/' . value("SELECT pg_relation_filepath('s_${name}_i')");
+    open my $handle, '+<:raw', $path or die "$path: $!";
+    my ($block) = pages_of($handle, $page);
+    seek $handle, 8192 * $block + 8176 + $at, 0;
+    print {$handle} pack $at == 4 ? 'S' : 'L', $number;
+    close $handle;
+}
+$standby->start;
+for my $case (@moved)
+{
+    my ($name, undef, undef, undef, $state) = @$case;
+    my ($status, $out, $err) = $standby->psql('postgres', "SET enable_seqscan = off; SELECT id FROM s_$name WHERE body IS NOT NULL ORDER BY body <=> 'every w7' LIMIT 1",
+        extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+    like($err, $state eq '40001' ? qr/40001.*lists of index "s_${name}_i" were made anew/s : qr/$state/, "on a standby, $name");
+}
+$standby->stop;
 
 done();
