@@ -278,7 +278,7 @@ static const life lives[] = {
     {"classification", "prune", "bert-sequence", "TL", SMALL "workers=1;heads=0.5", LM_UNSUPPORTED,
      "workers"},
     {"similarity", "finetune", "bert-st6-cls", "TT", SMALL "workers=1", LM_UNSUPPORTED,
-     "similarity"},
+     "workers"},
     {"classification", "prune", "bert-sequence", "TL", SMALL, LM_BAD_ARGUMENT, "share"},
     {"classification", "prune", "bert-sequence", "TL", SMALL "share=0.5;class_weights=\"balanced\"",
      LM_UNSUPPORTED, "class_weights"},
