@@ -1,9 +1,9 @@
 # coverage.sh - what the tests reach of src/, counted by gcov and judged by scripts/check-coverage.
 
 # What is measured is compiled with --coverage and without optimisation, the rest as always, so that the tests keep their
-# speed: kernels are measured by their own check and that of levels, the other rooms of the engine by its tests, src/pg by a server's. What
-# these tests say is judged where all is compiled as always, since some look at the clock; here only the loops of faults
-# are. A run that ends early shows in the counts.
+# speed: kernels are measured by their own check, that of levels and that of int8 codes, the other rooms of the engine by its
+# tests, src/pg by a server's. What these tests say is judged where all is compiled as always, since some look at the clock;
+# here only the loops of faults are. A run that ends early shows in the counts.
 COVERAGE_FLAGS="--coverage -O0"
 # Vectors that stay in memory between two instructions cost the kernels thirty times as much.
 KERNEL_COVERAGE_FLAGS="--coverage -O1"
@@ -44,7 +44,7 @@ build_coverage_programs() {
         make -s -j2 -f test/Makefile O="$units" OPTIMIZE="$COVERAGE_FLAGS" \
             $(find test/unit -name 'test_*.c' ! -name test_minilm.c | sed "s#^test/\(.*\).c\$#$units/\1#") &&
             make -s -j2 -f test/Makefile O="$kernels" OPTIMIZE="$KERNEL_COVERAGE_FLAGS" "$kernels/kernels/check" \
-                "$kernels/unit/test_levels"
+                "$kernels/unit/test_levels" "$kernels/unit/test_quantize"
     } >"$LOGS/build-coverage.log" 2>&1 ||
         { tail -n 40 "$LOGS/build-coverage.log"; die "the engine's tests do not build (coverage)"; }
 }
@@ -77,11 +77,12 @@ count_kernels() {
     {
         "$kernels/kernels/check" || true
         "$kernels/unit/test_levels" || true
+        "$kernels/unit/test_quantize" coding || true
     } >"$LOGS/coverage-kernels.log" 2>&1
 }
 
 # TAP files whose ways through the code no SQL test takes.
-COVERAGE_TAP="010_cache 011_slots 020_models 031_runs 032_checkpoints 033_team 034_spill 070_stats 071_health 080_roles 140_jobs 141_schedule 143_prediction_cache 145_cluster 147_versions 148_job_faults 150_index 151_search 152_index_words"
+COVERAGE_TAP="010_cache 011_slots 020_models 031_runs 032_checkpoints 033_team 034_spill 070_stats 071_health 080_roles 140_jobs 141_schedule 143_prediction_cache 145_cluster 147_versions 148_job_faults 150_index 151_search 152_index_words 153_index_lists 154_index_damage"
 
 # A copy of the checkout, so that its servers and its installed extension are its own: in the folder of
 # servers, where their user may write the counts beside the objects.

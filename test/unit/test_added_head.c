@@ -308,6 +308,50 @@ refusals(void)
     close_fixture(&f);
 }
 
+/*
+ * Whose encoder may be borrowed: one that computes otherwise under a head (longformer marks tokens
+ * for it) fits the same head alone, and one of another precision nobody.
+ */
+static void
+borrowed(void)
+{
+    static const struct {
+        const char *own, *from;
+        lm_precision precision;
+        lm_status status;
+        const char *key;
+    } pairs[] = {
+        {"bert-sequence", "bert", LM_PRECISION_F32, LM_OK, ""},
+        {"bert-sequence", "bert-mask", LM_PRECISION_F32, LM_OK, ""},
+        {"bert-sequence", "bert", LM_PRECISION_BF16, LM_BAD_MODEL, "model_type"},
+        {"longformer-sequence", "longformer-sequence", LM_PRECISION_F32, LM_OK, ""},
+        {"longformer-sequence", "longformer", LM_PRECISION_F32, LM_BAD_MODEL, "architectures"},
+        {"longformer", "longformer-sequence", LM_PRECISION_F32, LM_BAD_MODEL, "architectures"},
+        {"longformer-mask", "longformer-answer", LM_PRECISION_F32, LM_BAD_MODEL, "architectures"},
+    };
+
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        loaded_model own, from;
+        lm_weights *weights;
+        fixture f;
+
+        open_fixture(&f, pairs[i].own, pairs[i].from);
+        CHECK_OK(&f.ctx, loaded_open(&f.ctx, &f.folder.source, lm_kernels_active(), &own));
+        CHECK_OK(&f.ctx, loaded_open_as(&f.ctx, &f.base.source, lm_kernels_active(),
+                                        pairs[i].precision, &from));
+        weights = (lm_weights *)(uintptr_t)lm_model_weights(&own.model);
+        CHECK_EQ_INT(lm_weights_borrow(&f.ctx, weights, lm_model_weights(&from.model)),
+                     pairs[i].status);
+        if (pairs[i].status == LM_OK)
+            CHECK(weights->table[0] == lm_model_weights(&from.model)->table[0]);
+        else
+            CHECK_STR(f.ctx.error.key, pairs[i].key);
+        loaded_close(&f.ctx, &from);
+        loaded_close(&f.ctx, &own);
+        close_fixture(&f);
+    }
+}
+
 /* A tensor's first value in the folder's weights becomes another one. */
 static void
 change_value(fixture *f, const char *name)
@@ -508,9 +552,16 @@ join_faults(void)
 }
 
 static const unit_case cases[] = {
-    {"there_and_back", there_and_back}, {"alone", alone},       {"listed", listed},
-    {"file_names", file_names},         {"refusals", refusals}, {"values", values},
-    {"other_bases", other_bases},       {"window", window},     {"faults", faults},
+    {"there_and_back", there_and_back},
+    {"alone", alone},
+    {"listed", listed},
+    {"file_names", file_names},
+    {"refusals", refusals},
+    {"whose encoder may be borrowed", borrowed},
+    {"values", values},
+    {"other_bases", other_bases},
+    {"window", window},
+    {"faults", faults},
     {"join_faults", join_faults},
 };
 

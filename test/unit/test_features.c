@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "fake.h"
+#include "features/spec.h"
 #include "features/tfidf.h"
 #include "features_golden.h"
 #include "unit.h"
@@ -378,6 +379,70 @@ every_poll(void)
     free(text);
 }
 
+/* ---- Features as options say them ---- */
+
+static void
+refuse_spec(lm_tfidf_spec spec, const char *key)
+{
+    lm_tfidf_options options;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    CHECK_EQ_INT(lm_tfidf_spec_read(&ctx, &spec, &options), LM_BAD_ARGUMENT);
+    CHECK_STR(ctx.error.key, key);
+}
+
+static char *
+word(const char *of)
+{
+    return (char *)(uintptr_t)of;
+}
+
+static void
+specs_read(void)
+{
+    lm_tfidf_options options;
+    lm_tfidf_spec plain, spec;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    lm_tfidf_spec_defaults(&plain);
+    CHECK_OK(&ctx, lm_tfidf_spec_read(&ctx, &plain, &options));
+    CHECK(!options.also.kind);
+    spec = plain;
+    spec.also = word("char_wb");
+    spec.also_min = 3;
+    spec.also_max = 5;
+    spec.max_features = (int64_t)options.max_counted;
+    CHECK_OK(&ctx, lm_tfidf_spec_read(&ctx, &spec, &options));
+    CHECK(options.also.kind == lm_ngram_kind_find("char_wb"));
+    CHECK_EQ_INT(options.also.low, 3);
+    CHECK_EQ_INT(options.also.high, 5);
+    CHECK(options.also.words == options.ngrams.words);
+    CHECK_EQ_INT(options.max_counted, 2 * spec.max_features);
+    spec = plain;
+    spec.ngrams = word("letters");
+    refuse_spec(spec, "ngrams");
+    spec = plain;
+    spec.words = word("all");
+    refuse_spec(spec, "words");
+    spec = plain;
+    spec.norm = word("l3");
+    refuse_spec(spec, "norm");
+    spec = plain;
+    spec.also = word("letters");
+    refuse_spec(spec, "also");
+    spec = plain;
+    spec.ngram_min = spec.ngram_max + 1;
+    refuse_spec(spec, "ngram_max");
+    spec = plain;
+    spec.also_min = spec.also_max + 1;
+    refuse_spec(spec, "also_max");
+    spec = plain;
+    spec.hash_bits = 7;
+    refuse_spec(spec, "hash_bits");
+}
+
 static const unit_case cases[] = {
     {"as the reference", as_the_reference},
     {"words", words},
@@ -387,6 +452,7 @@ static const unit_case cases[] = {
     {"long words poll", long_words_poll},
     {"long lists", long_lists},
     {"refusals", refusals},
+    {"features as options say", specs_read},
     {"every allocation", every_allocation},
     {"every poll", every_poll},
 };

@@ -1,7 +1,7 @@
 /*
- * test_finetune_method.c - the methods "finetune" and "distill" as pg calls them: options, rows of
- * each task, what is refused, failing allocations and polls. (test_finetune.c compares the numbers
- * with torch's.)
+ * test_finetune_method.c - the methods "finetune", "distill" and "prune" as pg calls them: options,
+ * rows of each task, what is refused, failing allocations and polls. (The other files
+ * test_finetune*.c look at the numbers.)
  */
 #include "golden.h"
 #include "loaded.h"
@@ -168,12 +168,26 @@ keep(void *opaque, lm_context *ctx, int64_t step, const lm_buffer *bytes)
     return LM_OK;
 }
 
+/* Nobody helps, but values lie where helpers would see them. */
+static float *shared_values;
+
+static lm_status
+share(void *opaque, lm_context *ctx, const lm_train_shared *shared, float **values,
+      lm_team_helpers *helpers)
+{
+    CHECK(shared->workers > 0 && shared->bytes->size > 0 && shared->grads > 0);
+    *helpers = (lm_team_helpers){.count = 0};
+    *values = shared_values = calloc(shared->values, sizeof *shared_values);
+    return LM_OK;
+}
+
 static lm_status
 run(lm_context *ctx, const lm_method *method, const void *options, const lm_train_rows *rows,
     const lm_train_base *base, int *kept)
 {
     const lm_train_watch watch = {.report = method_report,
                                   .checkpoint = kept ? keep : NULL,
+                                  .share = share,
                                   .opaque = kept,
                                   .memory = kept ? 1 : 0};
     lm_train_outcome outcome = {.file_count = 0};
@@ -194,6 +208,8 @@ run(lm_context *ctx, const lm_method *method, const void *options, const lm_trai
     CHECK(status != LM_OK || outcome.file_count > 3);
     method_free(&outcome);
     method->close(training);
+    free(shared_values);
+    shared_values = NULL;
     return status;
 }
 
@@ -238,7 +254,42 @@ static const life lives[] = {
     {"classification", "distill", "bert-sequence", "T", SMALL, LM_OK, ""},
     {"classification", "distill", "bert-sequence", "TL", SMALL "layers=1;hard=0.3;temperature=3",
      LM_OK, ""},
+    {"tagging", "finetune", "bert", "WG", SMALL "crf=1;crf_rate=10", LM_OK, ""},
+    /* In parts, as workers have them. */
+    {"classification", "finetune", "bert", "TL", SMALL "workers=1;class_weights=\"balanced\"",
+     LM_OK, ""},
+    {"classification", "distill", "bert-sequence", "TL", SMALL "workers=2", LM_OK, ""},
+    /* Pruned first. */
+    {"classification", "prune", "bert-sequence", "TL", SMALL "share=0.5", LM_OK, ""},
+    {"classification", "prune", "distilbert-sequence", "TL", SMALL "heads=0.5;neurons=0.5", LM_OK,
+     ""},
+    {"classification", "prune", "bert-sequence", "TL",
+     "epochs=1;batch_size=4;hold_out=0;share=0.9;neurons=0.3", LM_OK, ""},
+    {"tagging", "prune", "bert-token", "WG", SMALL "share=0.3", LM_OK, ""},
     /* What is refused. */
+    {"tagging", "finetune", "bert", "WG", SMALL "crf=1;class_weights=\"balanced\"", LM_BAD_ARGUMENT,
+     "class_weights"},
+    {"tagging", "finetune", "bert", "WG", SMALL "crf=1;label_smoothing=0.1", LM_BAD_ARGUMENT,
+     "label_smoothing"},
+    {"classification", "finetune", "bert", "TL", SMALL "workers=1;lora={\"rank\":2}",
+     LM_UNSUPPORTED, "workers"},
+    {"classification", "finetune", "bert", "TL", SMALL "workers=1;augment=[\"swap\"]",
+     LM_UNSUPPORTED, "workers"},
+    {"classification", "prune", "bert-sequence", "TL", SMALL "workers=1;heads=0.5", LM_UNSUPPORTED,
+     "workers"},
+    {"similarity", "finetune", "bert-st6-cls", "TT", SMALL "workers=1", LM_UNSUPPORTED,
+     "workers"},
+    {"classification", "prune", "bert-sequence", "TL", SMALL, LM_BAD_ARGUMENT, "share"},
+    {"classification", "prune", "bert-sequence", "TL", SMALL "share=0.5;class_weights=\"balanced\"",
+     LM_UNSUPPORTED, "class_weights"},
+    {"classification", "prune", "bert-sequence", "TL", SMALL "share=0.5;lora={\"rank\":2}",
+     LM_UNSUPPORTED, "lora"},
+    {"classification", "prune", "bert-sequence", "TX", SMALL "share=0.5", LM_BAD_ARGUMENT, ""},
+    {"classification", "prune", "bert", "TL", SMALL "share=0.5", LM_UNSUPPORTED, "classification"},
+    {"classification", "prune", "bert-multi-label", "TL", SMALL "share=0.5", LM_UNSUPPORTED,
+     "classification"},
+    {"tagging", "prune", "bert-sequence", "WG", SMALL "share=0.5", LM_UNSUPPORTED, "tagging"},
+    {"classification", "prune", "mobilebert-sequence", "TL", SMALL "share=0.5", LM_UNSUPPORTED, ""},
     {"classification", "finetune", "bert", "TX", SMALL, LM_BAD_TEXT, ""},
     {"classification", "finetune", "bert", "TL", SMALL "precision=int8", LM_BAD_ARGUMENT,
      "precision"},
@@ -311,7 +362,7 @@ live(lm_context *ctx, lm_context *plain, const life *l, int *kept)
 {
     static const char *const plain_labels[] = {"bad", "good"};
     const lm_method *method = lm_method_find(l->task, l->method);
-    const bool teaches = strcmp(l->method, "distill") == 0;
+    const bool has_labels = strcmp(l->method, "finetune") != 0;
     char text[512];
     lm_status status;
     void *options;
@@ -320,10 +371,10 @@ live(lm_context *ctx, lm_context *plain, const life *l, int *kept)
 
     snprintf(text, sizeof text, "%s", l->options);
     options = options_of(method, text);
-    open_base(&b, plain, l->folder, teaches);
+    open_base(&b, plain, l->folder, has_labels);
     make_table(&t, l->columns,
-               teaches && b.loaded.model.info.label_count > 1 ? b.loaded.model.info.labels
-                                                              : plain_labels);
+               has_labels && b.loaded.model.info.label_count > 1 ? b.loaded.model.info.labels
+                                                                 : plain_labels);
     status = run(ctx, method, options, &t.rows, &b.base, kept);
     close_base(&b, plain);
     free(options);
@@ -406,8 +457,12 @@ failures(void)
         {"similarity", "finetune", "bert-st6-cls", "TTS", SMALL, LM_OK, ""},
         {"rerank", "finetune", "bert", "TTS", SMALL, LM_OK, ""},
         {"classification", "distill", "bert-sequence", "TL", SMALL "layers=1", LM_OK, ""},
+        {"classification", "prune", "bert-sequence", "TL", SMALL "share=0.5;neurons=0.5", LM_OK,
+         ""},
+        {"classification", "finetune", "bert", "TL", SMALL "workers=1", LM_OK, ""},
     };
-    static const int parts[] = {20, 6, 6, 6, 8}; /* the first and the last have more places */
+    /* The first, and what is not training alone, have more places. */
+    static const int parts[] = {20, 6, 6, 6, 8, 8, 8};
 
     for (size_t i = 0; i < sizeof few / sizeof few[0]; i++)
         for (int polls = 0; polls < 2; polls++) {
@@ -425,6 +480,41 @@ failures(void)
             }
             CHECK_EQ_INT(status, LM_OK);
         }
+}
+
+/* ---- What options say before anything is read ---- */
+
+static void
+said_by_options(void)
+{
+    static const struct {
+        const char *options;
+        int columns;
+        bool optional;
+    } losses[] = {{"scale=1", 3, true},
+                  {"loss=cosine", 3, false},
+                  {"loss=ranking", 3, true},
+                  {"loss=triplet", 3, false},
+                  {"loss=other", 3, true}};
+    const lm_method *method = lm_method_find("similarity", "finetune");
+    bool resume = false;
+
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        char text[64];
+        void *options;
+        const lm_train_column *columns;
+        int count = 0;
+
+        snprintf(text, sizeof text, "%s;checkpoint_steps=%zu;resume=%d", losses[i].options, i,
+                 i == 2);
+        options = options_of(method, text);
+        columns = method->columns_for(options, &count);
+        CHECK_EQ_INT(count, losses[i].columns);
+        CHECK_EQ_INT(columns[count - 1].optional, losses[i].optional);
+        CHECK_EQ_INT(method->checkpoints(options, &resume), i);
+        CHECK_EQ_INT(resume, i == 2);
+        free(options);
+    }
 }
 
 /* ---- A run that goes on ---- */
@@ -496,6 +586,7 @@ static const unit_case cases[] = {
     {"each task is trained", tasks},
     {"what is refused", refusals},
     {"odd files of a base", odd_files},
+    {"what options say", said_by_options},
     {"allocations and polls may fail", failures},
     {"noise and other words when a training goes on", resumed},
 };

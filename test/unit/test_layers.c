@@ -355,6 +355,16 @@ refused_options(void)
         {"vocabulary", "{\"min_count\": 0}", "vocabulary.min_count"},
         {"vocabulary", "{\"specials\": [\"a\", \"a\"]}", "vocabulary.specials"},
         {"vocabulary", "{\"specials\": [\"a\"]}", "vocabulary.specials"},
+        {"vocabulary", "{\"max_size\": \"9\"}", "vocabulary.max_size"},
+        {"vocabulary", "{\"max_size\": 4294967296}", "vocabulary.max_size"},
+        {"vocabulary", "{\"min_count\": 1.5}", "vocabulary.min_count"},
+        {"vocabulary", "{\"words\": 3}", "vocabulary.words"},
+        {"vocabulary", "{\"specials\": \"ab\"}", "vocabulary.specials"},
+        {"vocabulary", "{\"specials\": [\"a\", \"\"]}", "vocabulary.specials"},
+        {"vocabulary", "{\"specials\": [\"a\", \"b\\n\"]}", "vocabulary.specials"},
+        {"vocabulary", "{\"specials\": [3, \"b\"]}", "vocabulary.specials"},
+        {"vocabulary", "{\"specials\": [\"a\", \"b\", \"c\"]}", "vocabulary.specials"},
+        {"vocabulary", "{", NULL},
         {"truncate", "middle", "truncate"},
         {"precision", "int8", "precision"},
         {"layers", "[{\"embedding\": 4}, {\"lstm\": 0}]", "layers[1].lstm"},
@@ -380,8 +390,10 @@ refused_options(void)
         lm_train_outcome outcome;
 
         set_text(method, options, cases[i].key, cases[i].value);
-        CHECK_EQ_INT(train(&ctx, method, options, NULL, &outcome), LM_BAD_ARGUMENT);
-        CHECK_STR(ctx.error.key, cases[i].found);
+        CHECK_EQ_INT(train(&ctx, method, options, NULL, &outcome),
+                     cases[i].found ? LM_BAD_ARGUMENT : LM_BAD_JSON);
+        if (cases[i].found)
+            CHECK_STR(ctx.error.key, cases[i].found);
         free(options);
     }
 }
@@ -714,6 +726,10 @@ static const damaged folders[] = {
      "config.json", "words"},
     {CONFIG(LAYERS ", \"max_length\": 1.5"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
      "max_length"},
+    {CONFIG(LAYERS ", \"max_length\": 4294967296"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
+     "max_length"},
+    {"{\"model_type\": \"lmtext_layers\", \"labels\": [\"a\", \"b\"], \"task\": 1" LAYERS "}",
+     "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json", "task"},
     {CONFIG(LAYERS ", \"max_length\": true"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
      "max_length"},
     {CONFIG(LAYERS ", \"unknown_id\": 3"), "a\nb\nc\n", GOOD, LM_BAD_MODEL, "config.json",
@@ -1130,6 +1146,82 @@ failures(void)
     row_count = ROWS;
 }
 
+/* Of a training on the net of another one: its words, labels and values are taken over. */
+static void
+failures_on_base(void)
+{
+    const lm_method *method = lm_method_find("tagging", "layers");
+    void *options = options_of(method, "[{\"embedding\": 2}, {\"linear\": 3}]", 0.02, 1);
+    void *none = options_of(method, NULL, 0.02, 1);
+    lm_train_outcome made, outcome;
+    loaded_model loaded;
+    fake_source fake;
+    lm_source source;
+    lm_train_base base;
+    lm_context good;
+
+    row_count = 6;
+    lm_context_init(&good);
+    CHECK_OK(&good, train(&good, method, options, NULL, &made));
+    source = source_of(&made, file_names, &fake);
+    CHECK_OK(&good, loaded_open(&good, &source, lm_kernels_active(), &loaded));
+    base = (lm_train_base){"tags@1", &source, file_names, 3, &loaded.model};
+    for (int polls = 0; polls < 2; polls++) {
+        const lm_status wanted = polls ? LM_CANCELLED : LM_NO_MEMORY;
+        lm_status status = wanted;
+
+        for (int at = unit_next_fault(0); status == wanted; at = unit_next_fault(at)) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = train(&ctx, method, none, &base, &outcome);
+            free_outcome(&outcome);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+    fake.fail_at = fake.calls + 1; /* a file that cannot be read */
+    CHECK_EQ_INT(train(&good, method, none, &base, &outcome), LM_IO_ERROR);
+    row_count = ROWS;
+    loaded_close(&good, &loaded);
+    free_outcome(&made);
+    free(options);
+    free(none);
+}
+
+/* Rows without a word, and rows of one label, say why nothing is learnt. */
+static void
+lacking(void)
+{
+    static const struct {
+        const char *task, *text, *wanted;
+    } cases[] = {
+        {"classification", "", "returned no text that has a word"},
+        {"classification", "a word", "returned only one label"},
+        {"classification", NULL, "returned no text that has a word"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const lm_method *method = lm_method_find(cases[i].task, "layers");
+        void *options = options_of(method, SENTIMENT, 0.02, 1);
+        const lm_text text = text_of(cases[i].text ? cases[i].text : ""), label = text_of("same");
+        const lm_train_rows taken = {.count = 1, .columns = 2, .texts = {&text, &label}};
+        const char *hint = NULL;
+        void *training = NULL;
+        lm_context ctx;
+
+        lm_context_init(&ctx);
+        CHECK_OK(&ctx, method->open(&ctx, options, 0, &training));
+        if (cases[i].text)
+            CHECK_OK(&ctx, method->add_rows(training, &taken));
+        CHECK_STR(method->lacking(training, &hint), cases[i].wanted);
+        CHECK(hint != NULL);
+        method->close(training);
+        free(options);
+    }
+}
+
 static void
 failing_reads(void)
 {
@@ -1171,6 +1263,8 @@ static const unit_case cases[] = {
     {"words without a line", words_without_a_line},
     {"a list of words without memory", lists_without_memory},
     {"every allocation and poll may fail", failures},
+    {"every allocation and poll on a base may fail", failures_on_base},
+    {"rows that teach nothing", lacking},
     {"every read may fail", failing_reads},
 };
 

@@ -532,9 +532,39 @@ folds_are_measured(void)
     CHECK_STR(ctx.error.allowed, "at most 2");
 }
 
+/* Every allocation and every poll of them. */
+static void
+folds_survive_faults(void)
+{
+    static float x[ROWS * WIDTH];
+    int32_t y[ROWS];
+    lm_softmax_options options;
+
+    make_rows(x, y);
+    lm_softmax_defaults(&options);
+    options.l2 = 0.1;
+    options.max_steps = 2;
+    for (int polls = 0; polls < 2; polls++) {
+        const lm_status wanted = polls ? LM_CANCELLED : LM_NO_MEMORY;
+        lm_status status = wanted;
+
+        for (int at = 1; status == wanted && at < 10000; at++) {
+            fake_memory memory = {.fail_at = polls ? 0 : at, .stop_at = polls ? at : 0};
+            lm_folds_result result;
+            lm_context ctx;
+
+            fake_context(&ctx, &memory);
+            status = lm_folds_run(&ctx, x, y, ROWS, WIDTH, LABELS, 2, &options, &result);
+            CHECK_EQ_INT(memory.live, 0);
+        }
+        CHECK_EQ_INT(status, LM_OK);
+    }
+}
+
 static const unit_case cases[] = {
     {"folds are dealt", folds_are_dealt},
     {"folds are measured", folds_are_measured},
+    {"folds survive faults", folds_survive_faults},
     {"softmax equals scikit-learn at equal penalty", equals_scikit_learn},
     {"softmax chooses a penalty", chooses_penalty},
     {"softmax gives the same bits for a seed", same_seed_same_bits},

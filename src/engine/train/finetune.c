@@ -55,7 +55,6 @@ struct finetune {
     float *class_weights;
     size_t bytes;          /* of the base's files */
     lm_measures before[2]; /* of the rows held out: the base's, and that of what is left of it */
-    char figures[2 * LM_MEASURES_MAX][LM_MEASURE_NAME + 16];
 };
 
 /* ---- Opening ---- */
@@ -613,11 +612,28 @@ add_value(lm_train_outcome *outcome, const char *name, double value)
         outcome->values[outcome->value_count++] = (lm_train_value){name, value, false};
 }
 
+/* Scores on the way, under names that live as long as the training. */
+static lm_status
+report_measures(finetune *f, const char *when, const lm_measures *measures,
+                lm_train_outcome *outcome)
+{
+    enum { LENGTH = LM_MEASURE_NAME + 16 };
+
+    for (int i = 0; i < measures->count; i++) {
+        char *name = lm_arena_alloc(&f->tuned->arena, LENGTH);
+
+        if (!name)
+            return LM_NO_MEMORY;
+        snprintf(name, LENGTH, "%s_%s", when, measures->names[i]);
+        add_value(outcome, name, measures->values[i]);
+    }
+    return LM_OK;
+}
+
 /* What the base's files took and what the new ones take, and scores on the way. */
-static void
+static lm_status
 report_pruning(finetune *f, lm_train_outcome *outcome)
 {
-    static const char *const when[] = {"base", "pruned"};
     size_t bytes = 0;
 
     for (int i = 0; i < outcome->file_count; i++)
@@ -625,15 +641,8 @@ report_pruning(finetune *f, lm_train_outcome *outcome)
     add_value(outcome, "base_bytes", (double)f->bytes);
     add_value(outcome, "bytes", (double)bytes);
     add_value(outcome, "zeros", (double)f->tuned->zeros / (double)f->tuned->thinned);
-    for (int i = 0; i < 2; i++)
-        for (int j = 0; j < f->before[i].count; j++) {
-            char *kept = f->figures[i * LM_MEASURES_MAX + j], name[sizeof f->figures[0]] = "";
-
-            /* Apart first: gcc with sanitizers takes both for one object. */
-            snprintf(name, sizeof name, "%s_%s", when[i], f->before[i].names[j]);
-            memcpy(kept, name, sizeof name);
-            add_value(outcome, kept, f->before[i].values[j]);
-        }
+    LM_TRY(report_measures(f, "base", &f->before[0], outcome));
+    return report_measures(f, "pruned", &f->before[1], outcome);
 }
 
 static lm_status
@@ -652,9 +661,7 @@ finetune_write(void *training, lm_train_outcome *outcome)
             (lm_train_value){"layers", (double)f->tuned->settings.layers, false};
     lm_neural_outcome(&f->neural, outcome);
     LM_TRY(lm_tuned_write(f->tuned, outcome));
-    if (f->kind->prunes)
-        report_pruning(f, outcome);
-    return LM_OK;
+    return f->kind->prunes ? report_pruning(f, outcome) : LM_OK;
 }
 
 static int64_t
