@@ -28,15 +28,23 @@
 /* What the engine asks of its allocator; palloc promises 8 bytes only. */
 #define BLOCK_ALIGNMENT 16
 
-/* Stands before every block. */
+typedef enum block_kind {
+    BLOCK_PLAIN,
+    BLOCK_KEPT,   /* in memory, and counted against what the call may keep there */
+    BLOCK_IN_FILE /* kept too */
+} block_kind;
+
+/* Stands before every block; small, since states of aggregates are blocks of a few bytes. */
 typedef struct block_header {
-    void *base; /* what palloc returned; NULL: the block lies in a file */
-    size_t size;
-    size_t kept;         /* bytes by which the call counts it as kept */
-    lmtext_mapped *file; /* where there is no base */
+    union {
+        void *base; /* what palloc returned */
+        lmtext_mapped *file;
+    } of;
+    uint64 size : 62, kind : 2;
 } block_header;
 
 #define BLOCK_OVERHEAD (sizeof(block_header) + BLOCK_ALIGNMENT)
+#define BLOCK_MOST (((size_t)1 << 62) - 1 - BLOCK_OVERHEAD) /* less than palloc's most */
 
 StaticAssertDecl(sizeof(block_header) % BLOCK_ALIGNMENT == 0, "a header keeps the alignment");
 
@@ -75,6 +83,21 @@ header_of(void *pointer)
     return (block_header *)pointer - 1;
 }
 
+/* Bytes by which the call counts a block as kept in memory. */
+static size_t
+counted(const block_header *header)
+{
+    return header->kind == BLOCK_KEPT ? header->size : 0;
+}
+
+static void
+count_kept(lmtext_call *call, block_header *header, block_kind kind)
+{
+    call->kept -= counted(header);
+    header->kind = kind;
+    call->kept += counted(header);
+}
+
 /*
  * palloc without its promises: never throws, may exceed 1 GB. A size beyond MaxAllocHugeSize is an
  * elog inside palloc even so, and is therefore refused before.
@@ -86,7 +109,7 @@ block_alloc(void *opaque, size_t size)
     char *base;
     void *pointer;
 
-    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD || LMTEXT_FAULT_ALLOC())
+    if (size > BLOCK_MOST || LMTEXT_FAULT_ALLOC())
         return NULL;
     /* In parentheses it is no macro: a debug build counts this as alloc, not as palloc too. */
     base = (MemoryContextAllocExtended)(call->memory, size + BLOCK_OVERHEAD,
@@ -94,7 +117,7 @@ block_alloc(void *opaque, size_t size)
     if (base == NULL)
         return NULL;
     pointer = (void *)TYPEALIGN(BLOCK_ALIGNMENT, base + sizeof(block_header));
-    *header_of(pointer) = (block_header){.base = base, .size = size};
+    *header_of(pointer) = (block_header){.of.base = base, .size = size};
     return pointer;
 }
 
@@ -105,11 +128,11 @@ block_alloc(void *opaque, size_t size)
 static void *
 move_block(void *pointer, size_t size)
 {
-    char *base = header_of(pointer)->base;
+    char *base = header_of(pointer)->of.base;
     size_t place = (char *)pointer - base, kept = Min(size, header_of(pointer)->size);
     void *moved;
 
-    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD || LMTEXT_FAULT_ALLOC())
+    if (size > BLOCK_MOST || LMTEXT_FAULT_ALLOC())
         return NULL;
     base = lmtext_repalloc(base, size + BLOCK_OVERHEAD);
     if (base == NULL)
@@ -117,7 +140,7 @@ move_block(void *pointer, size_t size)
     moved = (void *)TYPEALIGN(BLOCK_ALIGNMENT, base + sizeof(block_header));
     if (moved != base + place)
         memmove(moved, base + place, kept);
-    *header_of(moved) = (block_header){.base = base, .size = size};
+    *header_of(moved) = (block_header){.of.base = base, .size = size};
     return moved;
 }
 
@@ -127,7 +150,7 @@ block_realloc(void *opaque, void *pointer, size_t size)
 {
     void *grown;
 
-    if (header_of(pointer)->kept > 0 || header_of(pointer)->base == NULL)
+    if (header_of(pointer)->kind != BLOCK_PLAIN)
         return block_keep(opaque, pointer, size);
     if (Min(size, header_of(pointer)->size) >= MOVED_BYTES)
         return move_block(pointer, size);
@@ -146,11 +169,11 @@ block_free(void *opaque, void *pointer)
     lmtext_call *call = opaque;
     const block_header *header = header_of(pointer);
 
-    call->kept -= header->kept;
-    if (header->base == NULL)
-        lmtext_mapped_close(header->file);
+    call->kept -= counted(header);
+    if (header->kind == BLOCK_IN_FILE)
+        lmtext_mapped_close(header->of.file);
     else
-        pfree(header->base);
+        pfree(header->of.base);
 }
 
 /* ---- What is kept of rows ---- */
@@ -159,18 +182,18 @@ block_free(void *opaque, void *pointer)
 static void *
 keep_in_memory(lmtext_call *call, void *pointer, size_t size)
 {
-    const size_t counted = pointer != NULL ? header_of(pointer)->kept : 0;
     void *kept;
 
-    call->kept -= counted;
-    if (pointer != NULL)
-        header_of(pointer)->kept = 0;
-    kept = pointer != NULL ? block_realloc(call, pointer, size) : block_alloc(call, size);
+    if (pointer == NULL) {
+        kept = block_alloc(call, size);
+    } else {
+        count_kept(call, header_of(pointer), BLOCK_PLAIN);
+        kept = block_realloc(call, pointer, size);
+    }
     if (kept != NULL)
-        header_of(kept)->kept = size;
+        count_kept(call, header_of(kept), BLOCK_KEPT);
     else if (pointer != NULL)
-        header_of(pointer)->kept = counted;
-    call->kept += kept != NULL ? size : counted;
+        count_kept(call, header_of(pointer), BLOCK_KEPT);
     return kept;
 }
 
@@ -180,7 +203,7 @@ block_of(lmtext_mapped *file, size_t size)
 {
     block_header *header = lmtext_mapped_bytes(file);
 
-    *header = (block_header){.size = size, .file = file};
+    *header = (block_header){.of.file = file, .size = size, .kind = BLOCK_IN_FILE};
     return header + 1;
 }
 
@@ -250,15 +273,15 @@ block_keep(void *opaque, void *pointer, size_t size)
 {
     lmtext_call *call = opaque;
     const block_header *header = pointer != NULL ? header_of(pointer) : NULL;
-    const size_t others = call->kept - (header != NULL ? header->kept : 0);
+    const size_t others = call->kept - (header != NULL ? counted(header) : 0);
     const size_t free = others < call->kept_limit ? call->kept_limit - others : 0;
 
-    if (size > MaxAllocHugeSize - BLOCK_OVERHEAD)
+    if (size > BLOCK_MOST)
         return NULL;
-    if (header == NULL || header->base != NULL)
+    if (header == NULL || header->kind != BLOCK_IN_FILE)
         return size <= Max(free, FILE_BYTES) ? keep_in_memory(call, pointer, size)
                                              : keep_in_file(call, pointer, size);
-    return grow_in_file(call, header->file, size);
+    return grow_in_file(call, header->of.file, size);
 }
 
 /*
