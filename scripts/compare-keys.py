@@ -35,6 +35,7 @@ from transformers.configuration_utils import PreTrainedConfig
 
 import gte_new  # beside this file
 import jina_bert
+import nomic_bert
 
 # As the library numbers the folders that `written` makes it write.
 MODULE_TABLES = ("2_Dense", "3_LayerNorm", "4_Dropout", "5_Normalize")
@@ -186,6 +187,9 @@ def library_keys(model):
     published = gte_new.GteNewConfig().to_dict() | {"architectures": ["GteModel"]}
     gte_new.as_published(published)
     keys["gte_new"] = common | set(published)
+    published = nomic_bert.NomicBertAuthorsConfig().to_dict() | {"architectures": ["NomicBertModel"]}
+    nomic_bert.as_published(published)
+    keys["nomic_bert_authors"] = common | set(published)
     keys["bert"] |= keys.pop("config.json")
     return keys
 

@@ -26,6 +26,7 @@ import torch
 import transformers
 
 import gte_new  # beside this file
+import nomic_bert
 import jina_bert
 
 PINNED = {
@@ -578,6 +579,18 @@ FOLDERS = {
                              num_attention_heads=2, num_hidden_layers=1, intermediate_size=9, type_vocab_size=2,
                              id2label={0: "no", 1: "yes"},
                              rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
+    # NomicBERT in its authors' words (nomic_bert.py): the net's width and the vocabulary are rounded up.
+    "nomic_bert_authors": dict(seed=620, family="NomicBertAuthors", naming="nomic_published", hidden_size=12,
+                               num_attention_heads=3, num_hidden_layers=2, intermediate_size=256, type_vocab_size=2,
+                               spare_rows=1, layer_norm_eps=1e-3, st=6, pooling="mean", normalize=True,
+                               rope_parameters={"rope_type": "default", "rope_theta": 500.0}),
+    "nomic_bert_authors-mask": dict(seed=621, family="NomicBertAuthors", naming="nomic_published", head="MaskedLM",
+                                    hidden_size=12, num_attention_heads=2, num_hidden_layers=1, intermediate_size=256,
+                                    type_vocab_size=2, spare_rows=1),
+    "nomic_bert_authors-sequence": dict(seed=622, family="NomicBertAuthors", naming="nomic_published",
+                                        head="SequenceClassification", hidden_size=12, num_attention_heads=1,
+                                        num_hidden_layers=1, intermediate_size=256, type_vocab_size=1, spare_rows=1,
+                                        id2label={0: "no", 1: "yes"}),
     # BERT's kin with norms before, or other names.
     "roberta-data2vec": dict(seed=570, family="Data2VecText", head="SequenceClassification", hidden_size=20,
                              num_attention_heads=4, num_hidden_layers=1, intermediate_size=9,
@@ -758,7 +771,8 @@ FAMILIES = {
     "Qwen3": decoder(), "Qwen2": dict(own_tokenizer=True, **decoder()), "Llama": decoder(), "Mistral": decoder(),
     "EuroBert": dict(config=dict(mask_token_id=4, **SPECIAL_IDS), tokenizer=OBEYED),
     "JinaEmbeddingsV3": dict(tokens="roberta", config=dict(pad_token_id=1)),
-    "NomicBert": dict(config={}), "Gte": dict(config={}), "GteNew": dict(classes=gte_new, published=gte_new.as_published), "DebertaV2": dict(config={}),
+    "NomicBert": dict(config={}),
+    "NomicBertAuthors": dict(config={}, classes=nomic_bert, published=nomic_bert.as_published), "Gte": dict(config={}), "GteNew": dict(classes=gte_new, published=gte_new.as_published), "DebertaV2": dict(config={}),
     "Bert": dict(config=dict(type_vocab_size=2),
                  arguments=lambda spec: dict(add_pooling_layer=spec.get("pooler", True))),
     "JinaBert": dict(classes=jina_bert, published=jina_bert.as_published),
@@ -810,6 +824,10 @@ AUTHORS = {
     "jina": (("embeddings.LayerNorm", "emb_ln"), ("layers.", "encoder.layers."),
              ("self_attn.o_proj", "mixer.out_proj"), ("self_attn", "mixer"),
              ("post_attention_layernorm", "norm1"), ("post_mlp_layernorm", "norm2")),
+    "nomic_published": (("nomic_bert.", "bert."), ("embeddings.LayerNorm", "emb_ln"), ("layers.", "encoder.layers."),
+                        ("self_attn.o_proj", "attn.out_proj"), ("self_attn", "attn"), ("up_proj", "fc11"),
+                        ("gate_proj", "fc12"), ("down_proj", "fc2"), ("post_attention_layernorm", "norm1"),
+                        ("post_mlp_layernorm", "norm2")),
     "gte": (("layers.", "encoder.layer."), ("self_attn", "attention"),
             ("post_attention_layernorm", "attn_ln"), ("post_mlp_layernorm", "mlp_ln")),
 }
@@ -832,6 +850,8 @@ def rename_tensors(state, naming):
             elif ".self." not in name:
                 fused[name] = value
         return fused
+    if naming == "nomic_published":
+        state = {name: value for name, value in state.items() if name not in nomic_bert.NOT_THEIRS}
     if naming in AUTHORS:
         return fuse_parts({rename(AUTHORS[naming], name): value for name, value in state.items()},
                           naming)

@@ -2,6 +2,7 @@
  * test_families.c - relations between the settings of a family: what config.json may not say
  * together, in which words it is refused, and what follows where it may.
  */
+#include "family/rope_bert.h"
 #include "golden.h"
 
 /* Members of config.json that are put in the place of its own, or beside them. */
@@ -219,6 +220,33 @@ static const relation relations[] = {
     {"gte_new", "{\"layer_norm_type\":\"rms_norm\"}", LM_UNSUPPORTED, "layer_norm_type",
      "\"rms_norm\"", "layer_norm"},
 
+    {"nomic_bert_authors", "{\"rotary_emb_fraction\":0.5}", LM_UNSUPPORTED, "rotary_emb_fraction",
+     "0.5", "1"},
+    {"nomic_bert_authors", "{\"rotary_emb_scale_base\":512}", LM_UNSUPPORTED,
+     "rotary_emb_scale_base", "512", "0"},
+    {"nomic_bert_authors", "{\"rotary_emb_interleaved\":true}", LM_UNSUPPORTED,
+     "rotary_emb_interleaved", "true", "false"},
+    {"nomic_bert_authors", "{\"activation_function\":\"gelu\"}", LM_UNSUPPORTED,
+     "activation_function", "\"gelu\"", "swiglu, geglu"},
+    {"nomic_bert_authors", "{\"qkv_proj_bias\":true}", LM_UNSUPPORTED, "qkv_proj_bias", "true",
+     "false"},
+    {"nomic_bert_authors", "{\"prenorm\":true}", LM_UNSUPPORTED, "prenorm", "true", "false"},
+    {"nomic_bert_authors", "{\"use_rms_norm\":true}", LM_UNSUPPORTED, "use_rms_norm", "true",
+     "false"},
+    {"nomic_bert_authors", "{\"causal\":true}", LM_UNSUPPORTED, "causal", "true", "false"},
+    {"nomic_bert_authors", "{\"num_heads_kv\":1}", LM_UNSUPPORTED, "num_heads_kv", "1", "0"},
+    {"nomic_bert_authors", "{\"moe_every_n_layers\":2}", LM_UNSUPPORTED, "moe_every_n_layers", "2",
+     "0"},
+    {"nomic_bert_authors", "{\"n_head\":5}", LM_BAD_MODEL, "n_head", "5",
+     "a divisor of n_embd, which is 12"},
+    {"nomic_bert_authors", "{\"n_head\":4}", LM_BAD_MODEL, "n_head", "3 numbers in each head",
+     "an even number"},
+    {NULL, "{\"model_type\":\"nomic_bert\",\"n_embd\":12}", LM_BAD_MODEL, "activation_function",
+     "nothing", ""},
+    {NULL,
+     "{\"model_type\":\"nomic_bert\",\"n_embd\":12,\"activation_function\":\"swiglu\"}",
+     LM_BAD_MODEL, "rotary_emb_fraction", "nothing", ""},
+
     {"t5", "{\"relative_attention_max_distance\":2}", LM_BAD_MODEL,
      "relative_attention_max_distance", "2",
      "more than 2, a quarter of relative_attention_num_buckets"},
@@ -249,6 +277,40 @@ refused_relations(void)
 {
     for (size_t i = 0; i < sizeof relations / sizeof *relations; i++)
         check_relation(&relations[i]);
+}
+
+/* What NomicBERT's authors' class makes of numbers: rounded up, or of others; and where positions
+ * would be stretched the window ends. */
+static void
+rounded_numbers(void)
+{
+    static const struct {
+        const char *members;
+        int vocab, inner, window;
+    } cases[] = {
+        {"{}", 84, 256, 24},
+        {"{\"vocab_size\":84,\"n_inner\":256}", 84, 256, 24},
+        {"{\"n_inner\":257,\"pad_vocab_size_multiple\":64}", 128, 512, 24},
+        {"{\"n_inner\":null,\"n_embd\":768}", 84, 2048, 24},
+        {"{\"n_positions\":8192}", 84, 256, 8192},
+        {"{\"n_positions\":8192,\"rotary_scaling_factor\":2}", 84, 256, 2048},
+        {"{\"rotary_scaling_factor\":2,\"max_trained_positions\":7}", 84, 256, 7},
+        {"{\"rotary_scaling_factor\":2,\"max_trained_positions\":25}", 84, 256, 24},
+        {"{\"rotary_scaling_factor\":0,\"max_trained_positions\":7}", 84, 256, 24},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const lm_rope_bert *c;
+        fixture f;
+
+        open_fixture(&f, "nomic_bert_authors", cases[i].members);
+        CHECK_OK(&f.ctx, configure(&f));
+        c = (const lm_rope_bert *)f.settings;
+        CHECK_EQ_INT(c->dims.vocab, cases[i].vocab);
+        CHECK_EQ_INT(c->inner, cases[i].inner);
+        CHECK_EQ_INT(c->dims.window, cases[i].window);
+        close_fixture(&f);
+    }
 }
 
 /* Kinds of scores, as a list or as one string; the reference passes over others. */
@@ -363,6 +425,7 @@ unknown_types(void)
 
 static const unit_case cases[] = {
     {"unknown types", unknown_types},       {"refused relations", refused_relations},
+    {"rounded numbers", rounded_numbers},
     {"kinds of scores", kinds_of_scores},   {"cancelled layers", cancelled_layers},
     {"names of weights", names_of_weights},
 };

@@ -6,8 +6,8 @@
 
 #include "family/family.h"
 
-/* lm_family_NAME is defined in NAME.c. One that is known by its code stands before the family whose
- * model_type it has. */
+/* lm_family_NAME is defined in NAME.c. One that is known by its code or by a key stands before the
+ * family whose model_type it has. */
 #define FAMILIES(FAMILY)         \
     FAMILY(jina_bert)            \
     FAMILY(bert)                 \
@@ -36,6 +36,7 @@
     FAMILY(mistral)              \
     FAMILY(gemma3)               \
     FAMILY(eurobert)             \
+    FAMILY(nomic_bert_authors)   \
     FAMILY(nomic_bert)           \
     FAMILY(gte)                  \
     FAMILY(gte_new)              \
@@ -73,7 +74,8 @@ static bool
 reads(const lm_family *family, const lm_json *config)
 {
     return has_model_type(family, lm_json_get(config, "model_type")) &&
-           (!family->code || has_code(lm_json_get(config, "auto_map"), family->code));
+           (!family->code || has_code(lm_json_get(config, "auto_map"), family->code)) &&
+           (!family->key || lm_json_get(config, family->key));
 }
 
 /* Adds a name, or dots in the place of the first that leaves no room for them. */
@@ -90,12 +92,20 @@ add_name(char *list, size_t size, const char *name)
     snprintf(list + used, size - used, "%s%s", used ? ", " : "", name);
 }
 
+/* Whether it is known by more than its model_type. */
+static bool
+is_told_apart(const lm_family *family)
+{
+    return family->code || family->key;
+}
+
 /* "bert, roberta": every model_type that some family reads, as far as they fit. */
 static void
 list_model_types(char *list, size_t size)
 {
     for (const lm_family *const *family = lm_families; *family; family++)
-        for (const char *const *name = (*family)->model_types; *name && !(*family)->code; name++)
+        for (const char *const *name = (*family)->model_types; *name && !is_told_apart(*family);
+             name++)
             add_name(list, size, *name);
 }
 

@@ -243,6 +243,9 @@ typedef struct lm_family {
     /* Where the model_type is another family's: what all of config.json's auto_map begins with, the
      * repository of code whose mathematics this is; NULL: none. */
     const char *code;
+    /* Where the model_type is another family's too: a key of config.json that only files of this
+     * one have; NULL: none. */
+    const char *key;
     size_t types;  /* offset of the number of token types; 0: it has none */
     size_t layers; /* offset of the number of layers that share weights; 0: none do */
     /* Values of `architectures` whose encoder makes embeddings: bare, or with pre-training's head.

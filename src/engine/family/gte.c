@@ -102,9 +102,9 @@ check(lm_context *ctx, const lm_json *config, void *out)
     return lm_rope_bert_check(ctx, config, out);
 }
 
-#define GTE_FAMILY                                                                      \
-    LM_ROPE_BERT_FAMILY, .config_keys = keys, .not_needed = not_needed, .check = check, \
-                         .renames = renames, .rename_count = COUNT(renames)
+#define GTE_FAMILY                                                                             \
+    LM_ROPE_BERT_FAMILY(heads), .config_keys = keys, .not_needed = not_needed, .check = check, \
+                                .renames = renames, .rename_count = COUNT(renames)
 
 extern const lm_family lm_family_gte, lm_family_gte_new;
 

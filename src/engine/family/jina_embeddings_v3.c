@@ -84,7 +84,7 @@ check(lm_context *ctx, const lm_json *config, void *out)
 extern const lm_family lm_family_jina_embeddings_v3;
 
 const lm_family lm_family_jina_embeddings_v3 = {
-    LM_ROPE_BERT_FAMILY,
+    LM_ROPE_BERT_FAMILY(heads),
     .name = "jina_embeddings_v3",
     .model_types = model_types,
     .fields = fields,

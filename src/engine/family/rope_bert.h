@@ -18,6 +18,9 @@ typedef struct lm_rope_bert {
     int32_t two;               /* LM_HEAD_UNNAMED */
     float eps, theta;
     float stretch; /* of positions by GTE's authors: 1 is none; families without it have 0 */
+    /* Of NomicBERT's authors: the vocabulary's divisor, and from where positions are stretched. */
+    int32_t multiple, trained;
+    float scaling;
 } lm_rope_bert;
 
 #define LM_ROPE_BERT(member) offsetof(lm_rope_bert, member)
@@ -87,11 +90,11 @@ void lm_rope_bert_describe(const void *config, lm_encoder *encoder);
             lm_rope_bert_token_slots, COUNT(lm_rope_bert_token_slots), LM_POOL_NONE, LM_ACT_NONE \
     }
 
-/* What all of them take from here, beside the check; their file has a table `heads`. */
-#define LM_ROPE_BERT_FAMILY                                                                    \
+/* What all of them take from here, beside the check, with a table of their heads. */
+#define LM_ROPE_BERT_FAMILY(heads_of)                                                          \
     .caps = LM_CAP_ENCODER, .config_size = sizeof(lm_rope_bert), .types = LM_ROPE_BERT(types), \
     .groups = lm_rope_bert_groups, .group_count = LM_GROUP_LAYERS + 1,                         \
-    .slots = lm_rope_bert_slots, .slot_count = LM_ROPE_BERT_SLOTS, .heads = heads,             \
-    .head_count = COUNT(heads), .describe = lm_rope_bert_describe
+    .slots = lm_rope_bert_slots, .slot_count = LM_ROPE_BERT_SLOTS, .heads = heads_of,          \
+    .head_count = COUNT(heads_of), .describe = lm_rope_bert_describe
 
 #endif
