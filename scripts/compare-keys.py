@@ -36,6 +36,7 @@ from transformers.configuration_utils import PreTrainedConfig
 import gte_new  # beside this file
 import jina_bert
 import nomic_bert
+import xlm_roberta_flash
 
 # As the library numbers the folders that `written` makes it write.
 MODULE_TABLES = ("2_Dense", "3_LayerNorm", "4_Dropout", "5_Normalize")
@@ -190,6 +191,11 @@ def library_keys(model):
     published = nomic_bert.NomicBertAuthorsConfig().to_dict() | {"architectures": ["NomicBertModel"]}
     nomic_bert.as_published(published)
     keys["nomic_bert_authors"] = common | set(published)
+    for family, config in (("jina_embeddings_v3_authors", xlm_roberta_flash.JinaEmbeddingsV3AuthorsConfig()),
+                           ("xlm_roberta_flash", xlm_roberta_flash.XLMRobertaFlashConfig())):
+        published = config.to_dict() | {"architectures": ["XLMRobertaModel"]}
+        xlm_roberta_flash.as_published(published)
+        keys[family] = common | set(published)
     keys["bert"] |= keys.pop("config.json")
     return keys
 

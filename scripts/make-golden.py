@@ -27,6 +27,7 @@ import transformers
 
 import gte_new  # beside this file
 import nomic_bert
+import xlm_roberta_flash
 import jina_bert
 
 PINNED = {
@@ -591,6 +592,13 @@ FOLDERS = {
                                         head="SequenceClassification", hidden_size=12, num_attention_heads=1,
                                         num_hidden_layers=1, intermediate_size=256, type_vocab_size=1, spare_rows=1,
                                         id2label={0: "no", 1: "yes"}),
+    # Jina's in their authors' words (xlm_roberta_flash.py), with adapters that are left out, and without.
+    "jina_v3_authors": dict(seed=623, family="JinaEmbeddingsV3Authors", naming="jina_adapters", hidden_size=20,
+                            num_attention_heads=5, num_hidden_layers=2, intermediate_size=9, st=6, pooling="mean",
+                            normalize=True, rope_parameters={"rope_type": "default", "rope_theta": 500.0}),
+    "xlm_roberta_flash": dict(seed=624, family="XLMRobertaFlash", naming="flash", head="SequenceClassification",
+                              hidden_size=20, num_attention_heads=5, num_hidden_layers=2, intermediate_size=9,
+                              id2label={0: "LABEL_0"}, pairs="cross"),
     # BERT's kin with norms before, or other names.
     "roberta-data2vec": dict(seed=570, family="Data2VecText", head="SequenceClassification", hidden_size=20,
                              num_attention_heads=4, num_hidden_layers=1, intermediate_size=9,
@@ -771,6 +779,10 @@ FAMILIES = {
     "Qwen3": decoder(), "Qwen2": dict(own_tokenizer=True, **decoder()), "Llama": decoder(), "Mistral": decoder(),
     "EuroBert": dict(config=dict(mask_token_id=4, **SPECIAL_IDS), tokenizer=OBEYED),
     "JinaEmbeddingsV3": dict(tokens="roberta", config=dict(pad_token_id=1)),
+    "JinaEmbeddingsV3Authors": dict(tokens="roberta", config=dict(pad_token_id=1), classes=xlm_roberta_flash,
+                                    published=xlm_roberta_flash.as_published),
+    "XLMRobertaFlash": dict(tokens="roberta", config=dict(pad_token_id=1, max_position_embeddings=WINDOW + 2),
+                            classes=xlm_roberta_flash, published=xlm_roberta_flash.as_published),
     "NomicBert": dict(config={}),
     "NomicBertAuthors": dict(config={}, classes=nomic_bert, published=nomic_bert.as_published), "Gte": dict(config={}), "GteNew": dict(classes=gte_new, published=gte_new.as_published), "DebertaV2": dict(config={}),
     "Bert": dict(config=dict(type_vocab_size=2),
@@ -828,6 +840,7 @@ AUTHORS = {
                         ("self_attn.o_proj", "attn.out_proj"), ("self_attn", "attn"), ("up_proj", "fc11"),
                         ("gate_proj", "fc12"), ("down_proj", "fc2"), ("post_attention_layernorm", "norm1"),
                         ("post_mlp_layernorm", "norm2")),
+    "flash": xlm_roberta_flash.NAMES,
     "gte": (("layers.", "encoder.layer."), ("self_attn", "attention"),
             ("post_attention_layernorm", "attn_ln"), ("post_mlp_layernorm", "mlp_ln")),
 }
@@ -850,6 +863,8 @@ def rename_tensors(state, naming):
             elif ".self." not in name:
                 fused[name] = value
         return fused
+    if naming == "jina_adapters":
+        return xlm_roberta_flash.with_adapters(rename_tensors(state, "jina"))
     if naming == "nomic_published":
         state = {name: value for name, value in state.items() if name not in nomic_bert.NOT_THEIRS}
     if naming in AUTHORS:

@@ -98,6 +98,10 @@ close_fixture(fixture *f)
     "\"auto_map\":{\"AutoModel\":\"jinaai/jina-bert-implementation--modeling_bert.JinaBertModel" \
     "\""
 
+#define FLASH                                                                               \
+    "\"auto_map\":{\"AutoModel\":\"jinaai/xlm-roberta-flash-implementation--modeling_lora." \
+    "XLMRobertaLoRA\""
+
 static const relation relations[] = {
     {"albert", "{\"num_attention_heads\":5}", LM_BAD_MODEL, "num_attention_heads", "5", NULL},
     {"rembert", "{\"num_attention_heads\":3}", LM_BAD_MODEL, "num_attention_heads", "3", NULL},
@@ -202,6 +206,18 @@ static const relation relations[] = {
     {"jina_bert", "{\"auto_map\":7}", LM_UNSUPPORTED, "position_embedding_type", "\"alibi\"",
      "absolute"},
 
+    /* Nor need it say its model_type. */
+    {NULL, "{" JINA "},\"feed_forward_type\":\"geglu\",\"position_embedding_type\":\"alibi\"}",
+     LM_OK, "", "", ""},
+    {"jina_v3_authors", "{\"position_embedding_type\":\"absolute\"}", LM_UNSUPPORTED,
+     "position_embedding_type", "\"absolute\"", "rotary"},
+    {NULL, "{" FLASH "},\"rotary_emb_base\":10000}", LM_BAD_MODEL, "position_embedding_type",
+     "nothing", ""},
+    {"xlm_roberta_flash", "{\"position_embedding_type\":\"rotary\"}", LM_UNSUPPORTED,
+     "position_embedding_type", "\"rotary\"", "absolute"},
+    {"xlm_roberta_flash", "{\"num_attention_heads\":3}", LM_BAD_MODEL, "num_attention_heads", "3",
+     NULL},
+
     {"gte", "{\"num_attention_heads\":5}", LM_BAD_MODEL, "num_attention_heads", "5", NULL},
     {"gte", "{\"num_attention_heads\":4}", LM_BAD_MODEL, "head_dim", "9 numbers in each head",
      "an even number"},
@@ -243,8 +259,7 @@ static const relation relations[] = {
      "an even number"},
     {NULL, "{\"model_type\":\"nomic_bert\",\"n_embd\":12}", LM_BAD_MODEL, "activation_function",
      "nothing", ""},
-    {NULL,
-     "{\"model_type\":\"nomic_bert\",\"n_embd\":12,\"activation_function\":\"swiglu\"}",
+    {NULL, "{\"model_type\":\"nomic_bert\",\"n_embd\":12,\"activation_function\":\"swiglu\"}",
      LM_BAD_MODEL, "rotary_emb_fraction", "nothing", ""},
 
     {"t5", "{\"relative_attention_max_distance\":2}", LM_BAD_MODEL,
@@ -425,9 +440,8 @@ unknown_types(void)
 
 static const unit_case cases[] = {
     {"unknown types", unknown_types},       {"refused relations", refused_relations},
-    {"rounded numbers", rounded_numbers},
-    {"kinds of scores", kinds_of_scores},   {"cancelled layers", cancelled_layers},
-    {"names of weights", names_of_weights},
+    {"rounded numbers", rounded_numbers},   {"kinds of scores", kinds_of_scores},
+    {"cancelled layers", cancelled_layers}, {"names of weights", names_of_weights},
 };
 
 UNIT_MAIN(cases)

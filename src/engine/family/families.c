@@ -8,38 +8,40 @@
 
 /* lm_family_NAME is defined in NAME.c. One that is known by its code or by a key stands before the
  * family whose model_type it has. */
-#define FAMILIES(FAMILY)         \
-    FAMILY(jina_bert)            \
-    FAMILY(bert)                 \
-    FAMILY(distilbert)           \
-    FAMILY(ernie)                \
-    FAMILY(roberta)              \
-    FAMILY(electra)              \
-    FAMILY(albert)               \
-    FAMILY(mpnet)                \
-    FAMILY(mobilebert)           \
-    FAMILY(roformer)             \
-    FAMILY(big_bird)             \
-    FAMILY(longformer)           \
-    FAMILY(roberta_prelayernorm) \
-    FAMILY(xlm_roberta_xl)       \
-    FAMILY(megatron_bert)        \
-    FAMILY(rembert)              \
-    FAMILY(modernbert)           \
-    FAMILY(deberta_v2)           \
-    FAMILY(t5)                   \
-    FAMILY(mt5)                  \
-    FAMILY(umt5)                 \
-    FAMILY(qwen3)                \
-    FAMILY(qwen2)                \
-    FAMILY(llama)                \
-    FAMILY(mistral)              \
-    FAMILY(gemma3)               \
-    FAMILY(eurobert)             \
-    FAMILY(nomic_bert_authors)   \
-    FAMILY(nomic_bert)           \
-    FAMILY(gte)                  \
-    FAMILY(gte_new)              \
+#define FAMILIES(FAMILY)               \
+    FAMILY(jina_bert)                  \
+    FAMILY(jina_embeddings_v3_authors) \
+    FAMILY(xlm_roberta_flash)          \
+    FAMILY(bert)                       \
+    FAMILY(distilbert)                 \
+    FAMILY(ernie)                      \
+    FAMILY(roberta)                    \
+    FAMILY(electra)                    \
+    FAMILY(albert)                     \
+    FAMILY(mpnet)                      \
+    FAMILY(mobilebert)                 \
+    FAMILY(roformer)                   \
+    FAMILY(big_bird)                   \
+    FAMILY(longformer)                 \
+    FAMILY(roberta_prelayernorm)       \
+    FAMILY(xlm_roberta_xl)             \
+    FAMILY(megatron_bert)              \
+    FAMILY(rembert)                    \
+    FAMILY(modernbert)                 \
+    FAMILY(deberta_v2)                 \
+    FAMILY(t5)                         \
+    FAMILY(mt5)                        \
+    FAMILY(umt5)                       \
+    FAMILY(qwen3)                      \
+    FAMILY(qwen2)                      \
+    FAMILY(llama)                      \
+    FAMILY(mistral)                    \
+    FAMILY(gemma3)                     \
+    FAMILY(eurobert)                   \
+    FAMILY(nomic_bert_authors)         \
+    FAMILY(nomic_bert)                 \
+    FAMILY(gte)                        \
+    FAMILY(gte_new)                    \
     FAMILY(jina_embeddings_v3)
 
 #define DECLARE(name) extern const lm_family lm_family_##name;
@@ -70,10 +72,13 @@ has_code(const lm_json *auto_map, const char *code)
     return true;
 }
 
+/* The files of a repository of code need not say their model_type. */
 static bool
 reads(const lm_family *family, const lm_json *config)
 {
-    return has_model_type(family, lm_json_get(config, "model_type")) &&
+    const lm_json *model_type = lm_json_get(config, "model_type");
+
+    return (has_model_type(family, model_type) || (!model_type && family->code)) &&
            (!family->code || has_code(lm_json_get(config, "auto_map"), family->code)) &&
            (!family->key || lm_json_get(config, family->key));
 }

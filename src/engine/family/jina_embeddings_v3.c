@@ -4,6 +4,10 @@
  * Heads are RoBERTa's. Adapters for tasks are files of their own, as for the reference: the vectors
  * are those of the model without one, and a config.json that says how its authors' code blends them
  * into every matrix is refused.
+ *
+ * jina_embeddings_v3_authors is the same as its authors publish it: code of
+ * jinaai/xlm-roberta-flash-implementation, and matrices beside their adapters, of which the import
+ * says that they are not used. By vLLM's reader of these files (JinaRobertaModel).
  */
 #include "family/rope_bert.h"
 #include "family/rows.h"
@@ -69,7 +73,41 @@ static const lm_rename renames[] = {
     {LM_RENAME_INSIDE, ".fc2.", ".down_proj."},
     {LM_RENAME_INSIDE, ".norm1.", ".post_attention_layernorm."},
     {LM_RENAME_INSIDE, ".norm2.", ".post_mlp_layernorm."},
+    {LM_RENAME_INSIDE, ".parametrizations.weight.original", ".weight"},
 };
+
+/* ---- As its authors publish it ---- */
+
+static const char *const authors_types[] = {"xlm-roberta", NULL};
+static const lm_word turned[] = {{"rotary", 0}, {NULL, 0}};
+
+static const lm_config_field authors_fields[] = {
+    LM_ROPE_BERT_SHAPE_FIELDS(30522, 768, 12, 12, 3072, 1e-12, LM_ACT_GELU, 512, 2, 1),
+    {"rope_theta|rotary_emb_base", LM_FIELD_FLOAT, LM_ROPE_BERT(theta), 10000, 1, 1e12, .flags = 0},
+    {"position_embedding_type", LM_FIELD_WORD, .flags = LM_FIELD_REQUIRED | LM_FIELD_MUST_BE,
+     .words = turned, .refusal = "the kind of position embedding is not supported"},
+};
+
+static const lm_key_rule authors_keys[] = {
+    {"auto_map", LM_KEY_OBEYED, NULL}, /* the family is known by it */
+    {"pad_token_id", LM_KEY_HARMLESS, NULL},
+    {"use_flash_attn", LM_KEY_HARMLESS, NULL},
+    {"emb_pooler", LM_KEY_HARMLESS, NULL}, /* of a method of the class, as the next two */
+    {"matryoshka_dimensions", LM_KEY_HARMLESS, NULL},
+    {"task_instructions", LM_KEY_HARMLESS, NULL},
+    {"truncate_dim", LM_KEY_REFUSED, NULL},
+    /* Of adapters, whose tensors the import names. */
+    {"load_trained_adapters", LM_KEY_HARMLESS, NULL},
+    {"lora_adaptations", LM_KEY_HARMLESS, NULL},
+    {"lora_alpha", LM_KEY_HARMLESS, NULL},
+    {"lora_dropout_p", LM_KEY_HARMLESS, NULL},
+    {"lora_main_params_trainable", LM_KEY_HARMLESS, NULL},
+    {"lora_rank", LM_KEY_HARMLESS, NULL},
+    {0},
+};
+
+static const char *const authors_architectures[] = {"XLMRobertaModel", "XLMRobertaForMaskedLM",
+                                                    "XLMRobertaLoRA", NULL};
 
 static lm_status
 check(lm_context *ctx, const lm_json *config, void *out)
@@ -81,7 +119,7 @@ check(lm_context *ctx, const lm_json *config, void *out)
     return lm_rope_bert_check(ctx, config, out);
 }
 
-extern const lm_family lm_family_jina_embeddings_v3;
+extern const lm_family lm_family_jina_embeddings_v3, lm_family_jina_embeddings_v3_authors;
 
 const lm_family lm_family_jina_embeddings_v3 = {
     LM_ROPE_BERT_FAMILY(heads),
@@ -91,6 +129,22 @@ const lm_family lm_family_jina_embeddings_v3 = {
     .field_count = COUNT(fields),
     .config_keys = config_keys,
     .architectures = architectures,
+    .not_needed = not_needed,
+    .check = check,
+    .renames = renames,
+    .rename_count = COUNT(renames),
+};
+
+const lm_family lm_family_jina_embeddings_v3_authors = {
+    LM_ROPE_BERT_FAMILY(heads),
+    .name = "jina_embeddings_v3_authors",
+    .model_types = authors_types,
+    .code = "jinaai/xlm-roberta-flash-implementation--",
+    .key = "rotary_emb_base",
+    .fields = authors_fields,
+    .field_count = COUNT(authors_fields),
+    .config_keys = authors_keys,
+    .architectures = authors_architectures,
     .not_needed = not_needed,
     .check = check,
     .renames = renames,
