@@ -19,7 +19,9 @@ import sys
 import zipfile
 
 sys.path.insert(0, "scripts")
+sys.path.insert(0, "test/hostile")
 from tokenizer_patterns import PATTERNS as PUBLISHED, UNSUPPORTED  # noqa: E402
+import coded  # noqa: E402
 import spm_models  # noqa: E402
 from tokenizer_texts import torture  # noqa: E402
 
@@ -314,6 +316,24 @@ def seeds_of_pickles():
         write("pickle", f"known-offset{i}", sound[:at] + b"\xff\xff\xff\x7f" + sound[at + 4:])
 
 
+def seeds_of_codes():
+    """Of the target coded: small files of each form, planes, files to be coded, and what is refused."""
+    parts = [(bytes(range(64)), 1), (b"abcd" * 16, 4), (bytes(range(256)) * 4, 2)]
+    sound = coded.coded(parts)
+    write("coded", "small", sound)
+    write("coded", "blocks", coded.coded([(bytes(coded.BLOCK + 8), 8), (b"x" * 9, 1)]))
+    write("coded", "left-out", coded.coded([parts[0], (bytes(8), 0)]))
+    for what, file in (*coded.directories(sound, parts[:2]), *coded.blocks(parts)):
+        write("coded", f"known-{what}", file)
+    two = bytes([0x11]) + bytes(127)
+    for what, plane in (("raw", b"\0abcdefgh"), ("one", b"\1a"), ("two", b"\2" + two + struct.pack("<4H", 1, 1, 1, 1) + bytes(4)),
+                        ("eight", coded.plane(bytes(range(256)), b"\x88" * 128))):
+        write("coded", f"plane-{what}", b"H\x08\0" + plane)
+    write("coded", "plane-eight", b"H\0\1" + coded.plane(bytes(range(256)), b"\x88" * 128))
+    for stride in range(4):
+        write("coded", f"plain{stride}", bytes([stride]) + b"to be or not to be, that is the question " * (1 + 40 * (stride == 2)))
+
+
 def seeds_of_words():
     """Of the target words: the golden files, small ones of each form, and what is refused."""
     for path in sorted(glob.glob("models/words/*/*.*")):
@@ -374,5 +394,6 @@ seeds_of_tokenizers()
 seeds_of_patterns()
 seeds_of_spm()
 seeds_of_pickles()
+seeds_of_codes()
 seeds_of_words()
 seeds_of_texts()

@@ -10,6 +10,7 @@ What is as in the sound folder is a hard link, so the corpus takes little room.
 import os
 import sys
 
+import coded
 import config
 import headers
 import odd
@@ -25,7 +26,7 @@ import words
 from folder import MISSING, Model, Sparse
 
 ROOMS = (odd, headers, structure, config, values, shards, tokenizer, sentence, truncation, quantized,
-         pickles, words)
+         pickles, words, coded)
 
 
 def write(path, content):

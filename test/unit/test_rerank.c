@@ -90,6 +90,7 @@ static const struct golden_kind {
     {"bert-nli-last", "nli", NULL, lm_entailment, 3, "classification"},
     {"roberta-cross", "pairs", NULL, lm_rerank, 1, "rerank"},
     {"electra-cross", "pairs", NULL, lm_rerank, 1, "rerank"},
+    {"xlm_roberta_flash", "pairs", NULL, lm_rerank, 1, "rerank"},
     {"modernbert-cross", "pairs", NULL, lm_rerank, 1, "rerank"},
     {"roberta-nli", "nli", NULL, lm_entailment, 3, "classification"},
     {"deberta-v2-nli", "nli", NULL, lm_entailment, 3, "classification"},
