@@ -198,7 +198,7 @@ SELECT folders.import('c', :'sentence', '{"modules.json": [{"idx": 0, "name": "0
 CREATE TABLE folders.newer(name text, folder text);
 INSERT INTO folders.newer SELECT f, :'source' || '/models/tiny/' || f
 FROM unnest('{modernbert,modernbert-old,deberta-v2,deberta-v2-one-way,t5,t5-st6,mt5,qwen3,qwen3-st6,qwen3-both-sides,qwen2,llama,mistral,gemma3,
-              gemma3-both-sides,eurobert,nomic_bert,nomic_bert-authors,nomic_bert_authors,gte,gte-authors,gte_new,umt5,jina_v3,jina_v3-authors,jina_v3_authors,jina_bert,jina_bert-heads3,
+              gemma3-both-sides,eurobert,nomic_bert,nomic_bert-authors,nomic_bert-published,gte,gte-authors,gte_new,umt5,jina_v3,jina_v3-authors,jina_v3-published,jina_bert,jina_bert-heads3,
               mobilebert,mobilebert-st6,roberta-prelayernorm,xlm-roberta-xl,megatron-bert,rembert}'::text[]) f;
 SELECT count(lmtext.import_model(name, folder)) FROM folders.newer;
 SELECT name, family, dimensions, max_tokens FROM lmtext.models WHERE name IN (SELECT name FROM folders.newer) ORDER BY name;
@@ -250,7 +250,7 @@ SELECT folders.import('c', :'jina_bert', '{"config.json": {"position_embedding_t
 SELECT folders.import('c', :'jina_bert', '{"config.json": {"feed_forward_type": "original"}}');
 SELECT folders.import('c', :'gte_new', '{"config.json": {"auto_map": {"AutoModel": "modeling.NewModel"}}}');
 SELECT folders.import('c', :'gte_new', '{"config.json": {"rope_scaling": {"type": "linear", "factor": 2}}}');
-\set nomic :source '/models/tiny/nomic_bert_authors'
+\set nomic :source '/models/tiny/nomic_bert-published'
 \set flash :source '/models/tiny/xlm_roberta_flash'
 SELECT folders.import('c', :'nomic', '{"config.json": {"moe_every_n_layers": 2, "num_experts": 8}}');
 SELECT folders.import('c', :'nomic', '{"config.json": {"qkv_proj_bias": true}}');

@@ -84,8 +84,7 @@ static lm_status
 read_pieces(lm_context *ctx, const lm_source *source, uint64_t size, const char *plain)
 {
     for (uint64_t at = 0; at < size && at < READ_TO; at += PIECE)
-        LM_TRY(
-            read_piece(ctx, source, at, size - at < PIECE ? (size_t)(size - at) : PIECE, plain));
+        LM_TRY(read_piece(ctx, source, at, size - at < PIECE ? (size_t)(size - at) : PIECE, plain));
     return LM_OK;
 }
 

@@ -209,7 +209,7 @@ static const relation relations[] = {
     /* Nor need it say its model_type. */
     {NULL, "{" JINA "},\"feed_forward_type\":\"geglu\",\"position_embedding_type\":\"alibi\"}",
      LM_OK, "", "", ""},
-    {"jina_v3_authors", "{\"position_embedding_type\":\"absolute\"}", LM_UNSUPPORTED,
+    {"jina_v3-published", "{\"position_embedding_type\":\"absolute\"}", LM_UNSUPPORTED,
      "position_embedding_type", "\"absolute\"", "rotary"},
     {NULL, "{" FLASH "},\"rotary_emb_base\":10000}", LM_BAD_MODEL, "position_embedding_type",
      "nothing", ""},
@@ -236,26 +236,26 @@ static const relation relations[] = {
     {"gte_new", "{\"layer_norm_type\":\"rms_norm\"}", LM_UNSUPPORTED, "layer_norm_type",
      "\"rms_norm\"", "layer_norm"},
 
-    {"nomic_bert_authors", "{\"rotary_emb_fraction\":0.5}", LM_UNSUPPORTED, "rotary_emb_fraction",
+    {"nomic_bert-published", "{\"rotary_emb_fraction\":0.5}", LM_UNSUPPORTED, "rotary_emb_fraction",
      "0.5", "1"},
-    {"nomic_bert_authors", "{\"rotary_emb_scale_base\":512}", LM_UNSUPPORTED,
+    {"nomic_bert-published", "{\"rotary_emb_scale_base\":512}", LM_UNSUPPORTED,
      "rotary_emb_scale_base", "512", "0"},
-    {"nomic_bert_authors", "{\"rotary_emb_interleaved\":true}", LM_UNSUPPORTED,
+    {"nomic_bert-published", "{\"rotary_emb_interleaved\":true}", LM_UNSUPPORTED,
      "rotary_emb_interleaved", "true", "false"},
-    {"nomic_bert_authors", "{\"activation_function\":\"gelu\"}", LM_UNSUPPORTED,
+    {"nomic_bert-published", "{\"activation_function\":\"gelu\"}", LM_UNSUPPORTED,
      "activation_function", "\"gelu\"", "swiglu, geglu"},
-    {"nomic_bert_authors", "{\"qkv_proj_bias\":true}", LM_UNSUPPORTED, "qkv_proj_bias", "true",
+    {"nomic_bert-published", "{\"qkv_proj_bias\":true}", LM_UNSUPPORTED, "qkv_proj_bias", "true",
      "false"},
-    {"nomic_bert_authors", "{\"prenorm\":true}", LM_UNSUPPORTED, "prenorm", "true", "false"},
-    {"nomic_bert_authors", "{\"use_rms_norm\":true}", LM_UNSUPPORTED, "use_rms_norm", "true",
+    {"nomic_bert-published", "{\"prenorm\":true}", LM_UNSUPPORTED, "prenorm", "true", "false"},
+    {"nomic_bert-published", "{\"use_rms_norm\":true}", LM_UNSUPPORTED, "use_rms_norm", "true",
      "false"},
-    {"nomic_bert_authors", "{\"causal\":true}", LM_UNSUPPORTED, "causal", "true", "false"},
-    {"nomic_bert_authors", "{\"num_heads_kv\":1}", LM_UNSUPPORTED, "num_heads_kv", "1", "0"},
-    {"nomic_bert_authors", "{\"moe_every_n_layers\":2}", LM_UNSUPPORTED, "moe_every_n_layers", "2",
-     "0"},
-    {"nomic_bert_authors", "{\"n_head\":5}", LM_BAD_MODEL, "n_head", "5",
+    {"nomic_bert-published", "{\"causal\":true}", LM_UNSUPPORTED, "causal", "true", "false"},
+    {"nomic_bert-published", "{\"num_heads_kv\":1}", LM_UNSUPPORTED, "num_heads_kv", "1", "0"},
+    {"nomic_bert-published", "{\"moe_every_n_layers\":2}", LM_UNSUPPORTED, "moe_every_n_layers",
+     "2", "0"},
+    {"nomic_bert-published", "{\"n_head\":5}", LM_BAD_MODEL, "n_head", "5",
      "a divisor of n_embd, which is 12"},
-    {"nomic_bert_authors", "{\"n_head\":4}", LM_BAD_MODEL, "n_head", "3 numbers in each head",
+    {"nomic_bert-published", "{\"n_head\":4}", LM_BAD_MODEL, "n_head", "3 numbers in each head",
      "an even number"},
     {NULL, "{\"model_type\":\"nomic_bert\",\"n_embd\":12}", LM_BAD_MODEL, "activation_function",
      "nothing", ""},
@@ -318,7 +318,7 @@ rounded_numbers(void)
         const lm_rope_bert *c;
         fixture f;
 
-        open_fixture(&f, "nomic_bert_authors", cases[i].members);
+        open_fixture(&f, "nomic_bert-published", cases[i].members);
         CHECK_OK(&f.ctx, configure(&f));
         c = (const lm_rope_bert *)f.settings;
         CHECK_EQ_INT(c->dims.vocab, cases[i].vocab);

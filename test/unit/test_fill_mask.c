@@ -31,7 +31,7 @@ static const char *const folders[] = {
     "deberta-v2-mask-own",
     "modernbert-mask",
     "nomic_bert-mask",
-    "nomic_bert_authors-mask",
+    "nomic_bert-published-mask",
     "gte-mask",
     "gte_new-mask",
     "eurobert-mask",
