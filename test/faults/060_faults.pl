@@ -31,6 +31,8 @@ value(qq{
     CREATE TABLE doc AS SELECT i AS id, 'text number ' || i AS body, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS topic
         FROM generate_series(1, 12) i;
     ANALYZE doc;
+    CREATE TABLE many AS SELECT (SELECT string_agg('w' || j, ' ') FROM generate_series(1, 3000) j) || ' ' || i AS body,
+        CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END AS topic FROM generate_series(1, 60) i;
     CALL lmtext.train('topic', 'SELECT body, topic FROM doc', '{"base": "tiny", "hold_out": 0}');
     CREATE TABLE kept (body text, embedding real[]);
     CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON kept
@@ -66,6 +68,7 @@ value(q{
         found := (SELECT string_agg(model, ', ') FROM
             ((TABLE lmtext.model_name EXCEPT TABLE names) UNION (TABLE names EXCEPT TABLE lmtext.model_name)) n);
         IF found IS NOT NULL THEN RETURN 'names: ' || found; END IF;
+        IF EXISTS (SELECT FROM pg_ls_tmpdir()) THEN RETURN 'temporary files'; END IF;
         IF current_user <> 'postgres' THEN RETURN 'user: ' || current_user; END IF;
         BEGIN
             IF (SELECT vector FROM bits) IS DISTINCT FROM lmtext.embed('the same bits', 'tiny@1'::regclass)
@@ -222,6 +225,9 @@ my @cases = (
         run => q{SELECT length(lmtext.detokenize(array_agg(10 + i % 70), 'tiny')) FROM generate_series(1, 600000) i}, step => 3 },
     { name => 'train', run => q{CALL lmtext.train('y', 'SELECT body, topic FROM doc', '{"base": "tiny", "hold_out": 0, "max_steps": 3}')},
         after => $forget },
+    # What is kept of rows goes to files beyond 1 MB, which grow.
+    { name => 'train with files', session => q{SET maintenance_work_mem = '1MB'}, step => 3, after => $forget,
+        run => q{CALL lmtext.train('y', 'SELECT body, topic FROM many', '{"method": "ngram", "hold_out": 0, "max_steps": 1}')} },
     { name => 'deploy', run => q{BEGIN; SELECT lmtext.deploy('two', 2)} },
     { name => 'drop', run => q{BEGIN; SELECT lmtext.drop_model('two')} },
     { name => 'trigger', run => q{INSERT INTO kept VALUES ('some words') RETURNING embedding}, after => 'DELETE FROM kept' },

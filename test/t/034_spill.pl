@@ -113,6 +113,10 @@ is(bytes_of('text_alone@1'), bytes_of('text_0@1'), 'none is free: the same bits'
 value('SELECT lmtext.stats_reset()');
 value($embedding[2]);
 is(value(q{SELECT calls, rows FROM lmtext.stats WHERE function = 'train' AND rows > 0}), '1|12000', 'what workers embed counts for the call');
+# Of auto, whose rounds embed together: with time for all of them the same bits, too.
+value(qq{CALL lmtext.train('auto_$_', 'SELECT body, label FROM doc WHERE id <= 600', '{"method": "auto", "time_budget": 100000, "workers": $_}')}) for 0, 2;
+is(bytes_of('auto_2@1'), bytes_of('auto_0@1'), 'auto: the same bits');
+is(value(q{SELECT metrics ->> 'embedded_rows' FROM lmtext.models WHERE name = 'auto_2'}), 600, 'auto: all rows');
 is(value(q{SELECT md5(string_agg(p::text, '' ORDER BY p::text)) FROM lmtext.project('SELECT id, body FROM doc ORDER BY id', 'pca', '{"workers": 2}') p}),
     value(q{SELECT md5(string_agg(p::text, '' ORDER BY p::text)) FROM lmtext.project('SELECT id, body FROM doc ORDER BY id', 'pca') p}), 'project');
 is(state_of($embedding[0] =~ s/"workers": 0/"workers": 33/r), '22023', 'too many');
@@ -158,6 +162,19 @@ wait_for("SELECT count(*) > 0 $workers AND leader_pid = $pid", 'workers embed');
 value("SELECT pg_cancel_backend($pid)");
 like(end_in($session), qr/57014/, 'it is cancelled');
 nothing_left('behind a cancel');
+
+# Texts of auto wait in a file of their own, which goes with the training, too.
+my $waiting = $endless =~ s/"batch_rows": 65536/"method": "auto"/r;
+my $little = q{SET work_mem = '64kB'; SET maintenance_work_mem = '1GB'};
+say_in($session, "$little;");
+$pid = begin_in($session, "$waiting;");
+wait_for('SELECT count(*) > 0 FROM pg_ls_tmpdir()', 'texts of auto wait in a file');
+value("SELECT pg_cancel_backend($pid)");
+like(end_in($session), qr/57014/, 'it is cancelled');
+nothing_left('behind a cancel of auto');
+is(state_of("$little; SET temp_file_limit = '1MB'; $waiting"), '53400', 'temp_file_limit holds for texts');
+nothing_left('behind the limit of texts');
+say_in($session, "$small;");
 
 # ---- A crash ----
 

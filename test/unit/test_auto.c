@@ -199,6 +199,33 @@ all_time(void)
     method_free(&other);
 }
 
+/* Blocks of 400 vectors that the context was asked to keep. */
+static int kept_blocks;
+
+static void *
+count_kept(void *opaque, void *pointer, size_t size)
+{
+    kept_blocks += size == 400 * WIDTH * sizeof(float);
+    return realloc(pointer, size);
+}
+
+/* Vectors that were asked for count as kept, and so do those of a sample's rows. */
+static void
+vectors_are_kept(void)
+{
+    lm_train_outcome outcome;
+    asked so_far;
+    lm_context ctx;
+
+    lm_context_init(&ctx);
+    ctx.keep = count_kept;
+    make_rows(600, NULL);
+    kept_blocks = 0;
+    CHECK_OK(&ctx, choose(&ctx, 2000, 2.5, &so_far, &outcome));
+    CHECK(kept_blocks > 1);
+    method_free(&outcome);
+}
+
 /* 2.5 seconds a vector, and 1,000 for them: 400, of each label its share. */
 static void
 some_time(void)
@@ -345,9 +372,14 @@ draws(void)
 }
 
 static const unit_case cases[] = {
-    {"no time", no_time},     {"all the time", all_time}, {"time for some vectors", some_time},
-    {"many rows", many_rows}, {"no words", no_words},     {"auto survives faults", survives_faults},
+    {"no time", no_time},
+    {"all the time", all_time},
+    {"time for some vectors", some_time},
+    {"many rows", many_rows},
+    {"no words", no_words},
+    {"auto survives faults", survives_faults},
     {"draws of rows", draws},
+    {"vectors are kept", vectors_are_kept},
 };
 
 UNIT_MAIN(cases)

@@ -102,6 +102,7 @@ options_of(const lm_method *method, const net_case *net, int64_t workers)
     set_count(method, fields, "epochs", 3);
     set_count(method, fields, "batch_size", 8);
     set_count(method, fields, "accumulate", 2);
+    set_count(method, fields, "max_length", 7);
     return fields;
 }
 
@@ -314,6 +315,19 @@ refusals(void)
 
 /* ---- What helpers are told ---- */
 
+/* What was taken can be computed with. */
+static void
+help_told(lm_context *ctx, const lm_shared *shared)
+{
+    const lm_pass pass = {.weight = 1, .training = true};
+    size_t all[ROWS];
+    double loss = 0;
+
+    for (size_t i = 0; i < ROWS; i++)
+        all[i] = i;
+    CHECK_OK(ctx, lm_team_help(ctx, &shared->network, &shared->cut, all, ROWS, &pass, &loss));
+}
+
 static lm_status
 open_told(fake_memory *memory, const lm_buffer *told, size_t size)
 {
@@ -324,6 +338,8 @@ open_told(fake_memory *memory, const lm_buffer *told, size_t size)
 
     fake_context(&ctx, memory);
     status = lm_shared_open(&ctx, told->data, size, values, grads, &shared);
+    if (status == LM_OK && memory->fail_at == 0)
+        help_told(&ctx, &shared);
     lm_shared_close(&shared);
     CHECK_EQ_INT(memory->live, 0);
     free(values);
@@ -331,15 +347,17 @@ open_told(fake_memory *memory, const lm_buffer *told, size_t size)
     return status;
 }
 
-/* A bit of each byte of the head is changed: what is left is refused, or another training. */
+/* A bit of a byte is changed: what is left is refused, or another training of as many rows. */
 static void
 damage_told(lm_buffer *told)
 {
-    for (size_t at = 0; at < 160; at++) {
+    for (size_t at = 0; at < told->size; at += at < 400 ? 1 : 5) {
         fake_memory memory = {.fail_at = 0};
+        lm_status status;
 
         told->data[at] ^= 0x40;
-        CHECK(open_told(&memory, told, told->size) != LM_INTERNAL);
+        status = open_told(&memory, told, told->size);
+        CHECK(status != LM_INTERNAL);
         told->data[at] ^= 0x40;
     }
 }

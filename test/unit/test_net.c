@@ -287,6 +287,35 @@ one_language(recorded *r, const lm_json *each)
     close_work(&w);
 }
 
+/* The first direction alone: its bits, and 0 for the other. */
+static void
+one_way(void)
+{
+    static const char text[] = "[{\"embedding\": 4}, {\"bilstm\": 4, \"layers\": 2, \"separate\": "
+                               "true, \"residual\": true}]";
+    const lm_json *layers;
+    size_t offsets[TEXTS + 1];
+    const float *x;
+    float both[TOKENS * 8];
+    recorded r;
+    work w;
+
+    open_recorded(&r);
+    CHECK_OK(&r.ctx, lm_json_parse(&r.ctx, &r.file.arena, text, sizeof text - 1, "text", &layers));
+    CHECK_OK(&r.ctx, open_language(&w, &r.ctx, &r.file.arena, layers, offsets));
+    CHECK_OK(&r.ctx, forward(&w, &x));
+    CHECK_EQ_INT(w.net.out, 8);
+    memcpy(both, x, sizeof both);
+    w.batch.one_way = true;
+    CHECK_OK(&r.ctx, forward(&w, &x));
+    for (size_t i = 0; i < TOKENS; i++)
+        for (size_t j = 0; j < 8; j++)
+            CHECK_NEAR(x[i * 8 + j], j < 4 ? both[i * 8 + j] : 0, 0);
+    CHECK(both[7] != 0);
+    close_work(&w);
+    golden_close(&r.file);
+}
+
 static void
 language_as_torch(void)
 {
@@ -957,6 +986,7 @@ attention_weights(void)
 static const unit_case cases[] = {
     {"as_torch", as_torch},
     {"language_as_torch", language_as_torch},
+    {"one_way", one_way},
     {"parameter_counts", parameter_counts},
     {"same_bits", same_bits},
     {"differences", differences},

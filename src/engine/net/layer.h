@@ -69,6 +69,7 @@ typedef struct lm_net_batch {
     const size_t *steps; /* (longest + 1): first row of a step; all texts that have one, in order */
     bool training;       /* dropout is on */
     bool graded;         /* a backward pass follows */
+    bool one_way;        /* of separate directions the first alone is run; the other gives 0 */
     uint64_t seed, step; /* of its noise */
 } lm_net_batch;
 

@@ -506,22 +506,35 @@ mix_back(const lm_layer_run *run, const net_tape *tape, const float *dy, float s
     return LM_OK;
 }
 
+/* One stacked layer: x, its output y (T, out). */
+static lm_status
+run_stacked(const lm_layer_run *run, const net_tape *tape, size_t stacked, const float *x, float *y)
+{
+    const lm_layer *layer = run->layer;
+    const size_t numbers = run->batch->tokens * layer->out;
+    const bool one_way = run->batch->one_way && layer->options.separate;
+
+    if (one_way)
+        memset(y, 0, numbers * sizeof *y);
+    for (size_t way = 0; way < (one_way ? 1 : directions_of(layer)); way++)
+        LM_TRY(run_track(layer->kind->cell, run, tape, stacked, way, x, y));
+    if (stacked > 0 && layer->options.residual)
+        add(numbers, 1, x, y);
+    return LM_OK;
+}
+
 lm_status
 lm_recurrent_forward(const lm_layer_run *run)
 {
     const lm_layer *layer = run->layer;
-    const lm_cell *cell = layer->kind->cell;
-    const net_tape tape = lay_tape(cell, layer, run->batch, run->tape);
+    const net_tape tape = lay_tape(layer->kind->cell, layer, run->batch, run->tape);
     const size_t layers = (size_t)layer->options.layers;
     const float *x = run->x;
 
     for (size_t l = 0; l < layers; l++) {
         float *y = keeps(layer, l) ? tape.between[l] : run->y;
 
-        for (size_t way = 0; way < directions_of(layer); way++)
-            LM_TRY(run_track(cell, run, &tape, l, way, x, y));
-        if (l > 0 && layer->options.residual)
-            add(run->batch->tokens * layer->out, 1, x, y);
+        LM_TRY(run_stacked(run, &tape, l, x, y));
         if (l + 1 < layers && drops(run))
             lm_layer_drop(run, l, false, layer->out, y, y);
         x = y;

@@ -537,6 +537,7 @@ run_layers(const lm_batcher *b, const float **hidden)
                           .longest = b->longest,
                           .ids = session->ids,
                           .offsets = session->offsets,
+                          .one_way = b->one_way,
                           .letters = (const unsigned char *)session->letters.bytes.data,
                           .letter_ends = (const size_t *)(const void *)session->letters.ends.data};
     const size_t mixed = b->mix ? lm_align_up(b->tokens * layers->net.out * sizeof(float)) : 0;

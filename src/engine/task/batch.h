@@ -29,6 +29,7 @@ typedef struct lm_batcher {
     lm_batch_rows rows;
     const float *mix; /* weights of the layers that are added up, as lm_batch has it, or of a
                          language model of layers as lm_net_mix has it; or NULL */
+    bool one_way;     /* of a language model of layers: its first direction alone is wanted */
     bool ranges;      /* the session's ranges are wanted */
     bool words;       /* and where words begin; of pairs only */
     lm_on_long on_long;

@@ -109,6 +109,7 @@ score_by_net(lm_context *ctx, lm_session *session, const lm_model *model, const 
                                .session = session,
                                .model = model,
                                .on_long = LM_LONG_MEAN,
+                               .one_way = true,
                                .take = take_window,
                                .counts = counts},
                    .softmax = lm_net_softmax(&layers->net, &layers->weights, NULL),

@@ -25,6 +25,7 @@
 #include "train/softmax.h"
 
 #define MANY_ROWS 20000
+#define POLL_EVERY 1024u /* vectors */
 #define SPLITS 3
 #define FEW_ROWS 16       /* of a label on average: up to these a map of the vectors is tried */
 #define FIRST_VECTORS 256 /* of the first round */
@@ -223,7 +224,7 @@ make_room(automatic *a, size_t count)
     if (lm_mul_overflows(count, a->fit.width, &numbers) ||
         lm_mul_overflows(numbers, sizeof *vectors, &bytes))
         return lm_raise(a->ctx, LM_TOO_LARGE, "too many rows to train on");
-    vectors = a->wanted ? lm_realloc(a->ctx, a->fit.vectors, bytes) : NULL;
+    vectors = a->wanted ? lm_keep(a->ctx, a->fit.vectors, bytes) : NULL;
     if (!vectors)
         return LM_NO_MEMORY;
     a->fit.vectors = vectors;
@@ -308,13 +309,17 @@ gather_rows(const automatic *a, row_set *set)
     if (!f->sample)
         return LM_OK;
     status = lm_ngram_fit_list(f, &list, &set->own_y);
-    set->own_x = lm_alloc_array(a->ctx, set->rows * f->width, sizeof *set->own_x);
+    set->own_x = lm_keep_array(a->ctx, set->rows * f->width, sizeof *set->own_x);
     if (!set->own_x)
         status = LM_NO_MEMORY;
-    for (size_t i = 0; status == LM_OK && i < set->rows; i++)
-        memcpy(set->own_x + i * f->width,
-               f->vectors + (f->place ? f->place[list[i]] : list[i]) * f->width,
+    for (size_t i = 0; status == LM_OK && i < set->rows; i++) {
+        const size_t from = f->place ? f->place[list[i]] : list[i];
+
+        memcpy(set->own_x + i * f->width, f->vectors + from * f->width,
                f->width * sizeof *set->own_x);
+        if (i % POLL_EVERY == 0)
+            status = lm_poll(a->ctx);
+    }
     set->x = set->own_x;
     set->y = set->own_y;
     lm_free(a->ctx, list);

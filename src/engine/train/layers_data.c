@@ -315,6 +315,8 @@ cut_rows(lm_layers_data *data, const int32_t *ids)
         at += kept;
         offsets[row + 1] = at;
     }
+    data->tokens.size = at * sizeof *tokens;
+    data->spelled.size = data->spells ? at * sizeof *spelled : 0;
     if (lm_layers_have_tags(data))
         data->labels.rows = at;
     return LM_OK;

@@ -141,6 +141,64 @@ take_letters(lm_shared_reader *r, lm_layers_data *data, const packed_head *head)
     return take_buffer(r, &data->letters.bytes, head->letters, 1);
 }
 
+/* Numbers from 0 to below − 1. */
+static bool
+are_below(const int32_t *numbers, size_t count, size_t below)
+{
+    size_t i = 0;
+
+    while (i < count && numbers[i] >= 0 && (size_t)numbers[i] < below)
+        i++;
+    return i == count;
+}
+
+/* Ends of `count` pieces, from 0 to `last`, each at least `least` behind the one before. */
+static bool
+are_ends(const lm_buffer *buffer, size_t count, size_t last, size_t least)
+{
+    const size_t *ends = (const size_t *)(const void *)buffer->data;
+    size_t i = 0;
+
+    while (i < count && ends[i] <= ends[i + 1] && ends[i + 1] - ends[i] >= least)
+        i++;
+    return i == count && ends[0] == 0 && ends[count] == last;
+}
+
+static bool
+letters_fit(const lm_layers_data *data, const packed_head *head)
+{
+    const int32_t *spelled = (const int32_t *)(const void *)data->spelled.data;
+
+    if (!data->spells)
+        return head->spelled == 0 && head->letter_ends == 0 && head->letters == 0;
+    return head->spelled == head->tokens && head->letter_ends > 0 &&
+           are_ends(&data->letters.ends, head->letter_ends - 1, head->letters, 0) &&
+           are_below(spelled, head->spelled, head->letter_ends - 1);
+}
+
+static bool
+targets_fit(const helper *h, const packed_head *head)
+{
+    const lm_layers_task *task = h->data.task;
+    const bool regression = task->scoring == LM_SCORING_RAW;
+    const size_t wanted = task->by_text ? head->rows : head->tokens;
+
+    return head->numbers == (regression ? head->rows : 0) &&
+           head->targets == (regression || task->language ? 0 : wanted) &&
+           are_below(h->data.labels.y, head->targets, h->net.out);
+}
+
+/* What is read of rows lies within what there is. */
+static bool
+rows_fit(const helper *h, const packed_head *head)
+{
+    const int32_t *ids = (const int32_t *)(const void *)h->data.tokens.data;
+
+    return are_ends(&h->data.offsets, head->rows, head->tokens, 1) &&
+           are_below(ids, head->tokens, head->vocabulary) && letters_fit(&h->data, head) &&
+           targets_fit(h, head);
+}
+
 static lm_status
 take_rows(lm_shared_reader *r, helper *h, const packed_head *head)
 {
@@ -156,7 +214,7 @@ take_rows(lm_shared_reader *r, helper *h, const packed_head *head)
     data->labels.rows = head->targets;
     data->rows = head->rows;
     data->spells = h->net.characters;
-    return LM_OK;
+    return rows_fit(h, head) ? LM_OK : lm_shared_damaged(r->ctx);
 }
 
 static lm_status
@@ -165,6 +223,7 @@ take_loss(lm_shared_reader *r, helper *h, const packed_head *head)
     float *weights = NULL;
 
     h->fit.loss = head->loss;
+    h->fit.loss.class_weights = NULL;
     if (head->weights > 0) {
         if (head->weights != h->net.out)
             return lm_shared_damaged(r->ctx);

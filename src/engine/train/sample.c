@@ -26,8 +26,8 @@ compare_drawn(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-static void
-shuffle(drawn_row *list, size_t count, uint64_t seed)
+static lm_status
+shuffle(lm_context *ctx, drawn_row *list, size_t count, uint64_t seed)
 {
     lm_rng rng;
 
@@ -35,9 +35,12 @@ shuffle(drawn_row *list, size_t count, uint64_t seed)
     for (size_t i = 0; i < count; i++) {
         const size_t other = (size_t)lm_rng_below(&rng, i + 1);
 
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(ctx));
         list[i] = list[other];
         list[other].row = i;
     }
+    return LM_OK;
 }
 
 /* `seen` (2 · labels), zero: rows of each label, then how many of them came before. */
@@ -45,12 +48,16 @@ static lm_status
 order_rows(lm_row_sample *s, const int32_t *y, size_t labels, size_t *seen, drawn_row *list)
 {
     for (size_t i = 0; i < s->rows; i++) {
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(s->ctx));
         list[i].place = i;
         seen[y[list[i].row]]++;
     }
     for (size_t i = 0; i < s->rows; i++) {
         const size_t label = (size_t)y[list[i].row];
 
+        if (i % POLL_EVERY == 0)
+            LM_TRY(lm_poll(s->ctx));
         list[i].share = (double)seen[labels + label]++ / (double)seen[label];
     }
     LM_TRY(lm_sort(s->ctx, list, s->rows, sizeof *list, compare_drawn));
@@ -69,8 +76,9 @@ lm_row_sample_draw(lm_context *ctx, const int32_t *y, size_t rows, size_t labels
 
     *sample = (lm_row_sample){ctx, lm_alloc_array(ctx, rows, sizeof *sample->rank), rows};
     if (seen && list && sample->rank) {
-        shuffle(list, rows, seed);
-        status = order_rows(sample, y, labels, seen, list);
+        status = shuffle(ctx, list, rows, seed);
+        if (status == LM_OK)
+            status = order_rows(sample, y, labels, seen, list);
     }
     lm_free(ctx, seen);
     lm_free(ctx, list);

@@ -226,6 +226,7 @@ static void
 take_head(lm_tuned *tuned, const packed_head *head)
 {
     tuned->settings = head->settings;
+    tuned->settings.class_weights = NULL;
     tuned->task = tasks[head->task];
     tuned->pooling = head->pooling;
     tuned->special = head->special;

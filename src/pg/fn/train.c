@@ -212,20 +212,25 @@ has_option(const lm_method *method, const char *key)
     return i < method->option_count;
 }
 
-/* Refused as any option that a method does not have, but with the reason. */
+/* Refused as any option that a method does not have, but with the reason: workers share batches, or
+ * embed for a method that learns from vectors. */
 static void
 refuse_workers(const lm_method *method, Jsonb *json)
 {
     JsonbValue room;
 
-    if (has_option(method, "workers") ||
+    if (method->needs_base || has_option(method, "workers") ||
         getKeyJsonValueFromContainer(&json->root, "workers", strlen("workers"), &room) == NULL)
         return;
     ereport(
         ERROR,
         (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", "workers"),
-         errdetail("The method \"%s\" has no batches that processes could share.", method->name),
-         errhint("Methods that have the option: finetune, distill, prune, layers.")));
+         errdetail(
+             "The method \"%s\" has no batches that processes could share, and embeds no texts.",
+             method->name),
+         errhint(
+             "Methods that have the option: finetune, distill, prune, layers, and those that learn "
+             "from embeddings.")));
 }
 
 /* Which options there are depends on the method, so its name is looked up before. */
