@@ -84,8 +84,10 @@ SELECT count(*) FROM (SELECT id FROM parted_1 ORDER BY body <@> '7' LIMIT 5) x;
 
 -- ---- A predicate that says what the statement does not: no row is without a value ----
 CREATE INDEX doc_v ON doc USING lmtext (v) WHERE v IS NOT NULL AND id > 0;
+SET lmtext.enable_filter_scan = off;
 SELECT scan($$SELECT id FROM doc WHERE id > 0 AND v <=> vector(3) < 3 ORDER BY v <=> vector(3)$$) AS by_the_predicate,
        scan($$SELECT id FROM doc WHERE id > 0 ORDER BY v <=> vector(3)$$) AS not_of_all_rows;
+RESET lmtext.enable_filter_scan;
 SET enable_seqscan = off;
 SELECT count(*) FROM (SELECT id FROM doc WHERE id > 0 AND v <=> vector(3) < 3 ORDER BY v <=> vector(3)) x;
 RESET enable_seqscan;

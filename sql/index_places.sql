@@ -17,6 +17,8 @@ INSERT INTO doc SELECT i, i % 100, spelled(i) FROM generate_series(1, 3000) i;
 CREATE INDEX doc_body ON doc USING lmtext (body) WITH (model = 'm@1');
 CREATE INDEX doc_part ON doc (part);
 VACUUM ANALYZE doc;
+-- The tiny model is so fast that the planner would rather embed some texts than read rows in another order.
+SET enable_sort = off;
 EXPLAIN (COSTS off) SELECT id FROM doc WHERE part = 7 ORDER BY body <=> 'number seven sat' LIMIT 10;
 -- Is the plan one?
 CREATE FUNCTION ranked(query text) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -45,8 +47,6 @@ BEGIN
     ordered := (SELECT bool_and(coalesce(abs(a - b) < 2e-2, a IS NULL AND b IS NULL)) FROM unnest(sorted, by_filter) u (a, b));
     RETURN NEXT;
 END$$;
--- The tiny model is so fast that the planner would rather embed some texts than read rows in another order.
-SET enable_sort = off;
 SELECT * FROM same($$SELECT body <=> 'number seven sat' AS d FROM doc WHERE part = 7 ORDER BY d LIMIT 10$$);
 SELECT * FROM same($$SELECT lmtext.distance(body, 'number seven sat') AS d FROM doc WHERE part = 7 AND id > 1000 ORDER BY d LIMIT 10$$);
 -- No text of a row is embedded, words are once.
@@ -211,4 +211,16 @@ RESET work_mem;
 SELECT explained($$SELECT v <-> vector(7) AS d FROM wide WHERE part >= 1 ORDER BY d$$);
 SELECT * FROM same($$SELECT v <-> vector(7) AS d FROM wide WHERE part >= 1 ORDER BY d$$);
 SELECT explained($$SELECT v <-> vector(7) AS d FROM wide WHERE part = 9 ORDER BY d$$);
+-- Vectors are asked for ahead, or not.
+SET effective_io_concurrency = 0;
+SELECT * FROM same($$SELECT v <-> vector(7) AS d FROM wide WHERE part = 1 ORDER BY d LIMIT 300$$);
+RESET effective_io_concurrency;
+SELECT * FROM same($$SELECT v <-> vector(7) AS d FROM wide WHERE part = 1 ORDER BY d LIMIT 300$$);
+-- Pages of vectors cost as those of the table: of few rows these are as soon sorted, which spares comparing all places.
+RESET enable_sort;
+CREATE INDEX ON wide ((id % 1000));
+CREATE INDEX ON wide ((id % 100));
+ANALYZE wide;
+SELECT ranked($$SELECT id FROM wide WHERE id % 1000 = 7 ORDER BY v <-> vector(7) LIMIT 1$$) AS few,
+       ranked($$SELECT id FROM wide WHERE id % 100 = 7 ORDER BY v <-> vector(7) LIMIT 1$$) AS many;
 DROP SCHEMA test_places CASCADE;

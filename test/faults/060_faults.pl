@@ -249,6 +249,10 @@ my @cases = (
     { name => 'pairs', points => 1, run => q{SELECT * FROM lmtext.near_duplicates('doc', 'body', 0.5, 'tiny', 'id')} },
     { name => 'groups', points => 1, run => q{SELECT * FROM lmtext.cluster('SELECT id, body FROM doc ORDER BY id', 2, model => 'tiny')} },
     { name => 'label queue', points => 1, run => q{SELECT key FROM lmtext.label_queue('topic', 'SELECT id, body FROM doc ORDER BY id', 3)} },
+    { name => 'words of tokens', step => 6, run => q{CREATE INDEX doc_words ON doc USING lmtext (body) WITH (model = 'tiny@1', words = 'tokens')},
+        after => 'DROP INDEX IF EXISTS doc_words' },
+    { name => 'recall by words', step => 6, before => q{CREATE INDEX doc_words ON doc USING lmtext (body) WITH (model = 'tiny@1', words = 'tokens')},
+        run => q{SELECT * FROM lmtext.index_recall('doc_words', ARRAY['text number 5'], 3)}, after => 'DROP INDEX doc_words' },
     { name => 'lists', run => q{SELECT (SELECT count(*) FROM lmtext.models), (SELECT count(*) FROM lmtext.model_cache), (SELECT count(*) > 0 FROM lmtext.train_runs)} },
 );
 
@@ -350,6 +354,26 @@ for my $order (':1', 'nonsense:1', 'alloc:1:twice')
 {
     like(($node->psql('postgres', "LOAD 'lmtext'; SET lmtext.debug_fail = '$order'"))[2], qr/invalid value for parameter/,
         "no order: $order");
+}
+
+# ---- A segment of words that is replaced, its pages used again, while a search stands still ----
+
+{
+    my ($holder, $reader) = (session(), session());
+    value(q{CREATE TABLE said (body text); INSERT INTO said SELECT 'text number ' || i FROM generate_series(1, 2000) i;
+        CREATE INDEX said_words ON said USING lmtext (body) WITH (words = true); SELECT lmtext.index_flush('said_words')});
+    say_in($holder, 'SELECT pg_advisory_lock(7105908)');
+    say_in($reader, q{SET lmtext.debug_fail = 'wait:words_found:once'});
+    my $pid = begin_in($reader, q{SELECT 'result', words_recall FROM lmtext.index_recall('said_words', ARRAY['number 7 8'], 5);});
+    wait_for("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $pid", 'a search by words stands at its wait point');
+    for my $round (1 .. 3)
+    {
+        value(qq{INSERT INTO said SELECT 'number ' || i || ' of $round' FROM generate_series(1, 3000) i; SELECT lmtext.index_flush('said_words')});
+    }
+    say_in($holder, 'SELECT pg_advisory_unlock(7105908)');
+    like(end_in($reader), qr/result\|1$/m, 'it reads the root again, and finds the best rows');
+    value('DROP TABLE said');
+    $_->quit for $holder, $reader;
 }
 
 # ---- The wait point: a load that stands still half way ----

@@ -36,12 +36,15 @@
 #define CODE_NUMBER (1.0 / 3200)
 #define INT8_NUMBER (1.0 / 300)
 #define RETURNED_ROW 200
+#define DECIDED \
+    4 /* rows for one that is returned, in rounds of which each is four times as large */
 /* The same (bench/filter_scan.sql): a row of the index, is it at a place that a filter leaves? And
  * one that is, whose vector is in a page that is looked up for it. */
 #define PLACE_TESTED .5
 #define RANKED_ROW 80
 #define USUAL_WIDTH 384
-#define WORDS_ROW .05 /* a row of the table, some of which have a word */
+#define VECTOR_HEAD 32 /* bytes of a row beside the numbers of its int8 vector */
+#define WORDS_ROW .05  /* a row of the table, some of which have a word */
 
 /* Is the index of the model that the operator computes with? */
 static bool
@@ -174,6 +177,39 @@ width_of(const IndexOptInfo *index)
     return width >= 1 ? width : USUAL_WIDTH;
 }
 
+static double
+vector_pages(const IndexOptInfo *index)
+{
+    return ceil(Max(index->tuples, 1) * (width_of(index) + VECTOR_HEAD) / BLCKSZ);
+}
+
+/*
+ * Pages of the vectors of so many rows, of one list after the other: the more of them the less
+ * each, as in a bitmap heap scan. Pages of codes cost none, as the upper pages of other indexes:
+ * each scan needs them.
+ */
+static Cost
+cost_vectors(PlannerInfo *root, const IndexOptInfo *index, double rows)
+{
+    double all = vector_pages(index), random_page, next_page;
+    double pages = Min(index_pages_fetched(rows, (BlockNumber)all, index->pages, root), all);
+
+    get_tablespace_page_costs(index->reltablespace, &random_page, &next_page);
+    return pages * (random_page - (random_page - next_page) * sqrt(pages / all));
+}
+
+/* Rows that are decided on: as many as the first round takes, or what a LIMIT wants above a filter
+ * takes of further ones. */
+static double
+rows_decided(const PlannerInfo *root, const IndexOptInfo *index, double first)
+{
+    const RelOptInfo *rel = index->rel;
+    double passing = Max(rel->rows, 1) / Max(rel->tuples, 1);
+    double wanted = root->limit_tuples > 0 ? root->limit_tuples / passing * DECIDED : 0;
+
+    return Min(Max(first, wanted), Max(index->tuples, 1));
+}
+
 /*
  * The first row costs the search, each further one its share of the rounds that follow: all rows
  * cost a look at every vector.
@@ -201,8 +237,10 @@ lmtext_am_cost(PlannerInfo *root, IndexPath *path, double loops, Cost *startup, 
     share = Min(plan.probes / lists, 1);
     *startup =
         rows * share * width * CODE_NUMBER * cpu_operator_cost +
-        (plan.rerank + (lists > 1 ? lists / 4 : 0)) * width * INT8_NUMBER * cpu_operator_cost;
-    *total = *startup + rows * (width * INT8_NUMBER + RETURNED_ROW) * cpu_operator_cost;
+        (plan.rerank + (lists > 1 ? lists / 4 : 0)) * width * INT8_NUMBER * cpu_operator_cost +
+        cost_vectors(root, index, rows_decided(root, index, plan.rerank));
+    *total = *startup + rows * (width * INT8_NUMBER + RETURNED_ROW) * cpu_operator_cost +
+             cost_vectors(root, index, rows);
     *pages = index->pages * share;
 }
 
@@ -227,7 +265,8 @@ tests_of(const IndexOptInfo *index, double found)
 }
 
 /*
- * At once: the places, a look at each row of the index, and the vectors of those that are there.
+ * At once: the places, a look at each row of the index, and the vectors of those that are there,
+ * in pages that are read as the table's would be.
  * What is returned is read from the table as an index scan reads it.
  */
 void
@@ -245,7 +284,7 @@ lmtext_cost_filter(PlannerInfo *root, const IndexPath *order, Path *bitmap, Path
     get_tablespace_page_costs(rel->reltablespace, &random_page, &next_page);
     path->rows = order->path.rows;
     path->startup_cost = bitmap_cost + rel->baserestrictcost.startup +
-                         path->pathtarget->cost.startup +
+                         path->pathtarget->cost.startup + cost_vectors(root, index, found) +
                          (tests_of(index, found) * PLACE_TESTED +
                           found * (width_of(index) * INT8_NUMBER + RANKED_ROW)) *
                              cpu_operator_cost;

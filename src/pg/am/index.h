@@ -415,6 +415,10 @@ int lmtext_codes_owned(const lmtext_store *store, Page page, BlockNumber *blocks
  * no page of vectors. */
 bool lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int row,
                      lm_hash128 *hash, uint8 *vector);
+/* The row's vector will be read soon: pages below `end`, where the relation ended, but for the one
+ * that was asked for last. */
+void lmtext_row_prefetch(const lmtext_store *store, Page codes, int row, BlockNumber end,
+                         BlockNumber *last);
 /* Is the row's code that of its vector, relative to its list? */
 bool lmtext_row_belongs(const lmtext_store *store, uint32 list, Page codes, BlockNumber block,
                         int row, const uint8 *vector);

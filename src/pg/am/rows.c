@@ -135,6 +135,18 @@ lmtext_row_read(const lmtext_store *store, Page codes, BlockNumber block, int ro
     return found;
 }
 
+void
+lmtext_row_prefetch(const lmtext_store *store, Page codes, int row, BlockNumber end,
+                    BlockNumber *last)
+{
+    const lmtext_layout *layout = &store->layout;
+    const BlockNumber *blocks = lmtext_codes_vectors(layout, codes) + vector_page(layout, row);
+
+    for (int i = 0; i < layout->row_pages; i++)
+        if (blocks[i] != *last && blocks[i] < end)
+            (void)PrefetchBuffer(store->index, MAIN_FORKNUM, *last = blocks[i]);
+}
+
 /* What a row's list is coded relative to. */
 static const lm_centroid *
 centroid_of(const lmtext_store *store, uint32 list, lm_centroid *space)

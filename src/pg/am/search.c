@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
+#include "utils/spccache.h"
 
 #include "base/sort.h"
 #include "pg/am/search.h"
@@ -115,31 +116,89 @@ by_item(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* ---- Rows that codes or places have found ---- */
+
+/* How many rows' vectors are asked for before the first of them is read; and as many as come from a
+ * page that is not done yet. */
+#define AHEAD 256
+#define AHEAD_SPACE (AHEAD + LMTEXT_CODE_BLOCKS * LM_BLOCK_ROWS)
+
+/* Rows that are to be decided on, in the order of their pages. */
+typedef struct chosen {
+    lmtext_search *search;
+    uint8 *vector;
+    size_t count;
+    uint64 items[AHEAD_SPACE];
+} chosen;
+
+/* The page of codes of a row, locked; `buffer` is that of the row before, or InvalidBuffer. */
+static Buffer
+go_to_page(const lmtext_search *search, Buffer buffer, uint64 item)
+{
+    BlockNumber block = LMTEXT_ITEM_BLOCK(item);
+
+    if (BufferIsValid(buffer)) {
+        if (BufferGetBlockNumber(buffer) == block)
+            return buffer;
+        UnlockReleaseBuffer(buffer);
+        CHECK_FOR_INTERRUPTS();
+    }
+    return lmtext_codes_read(search->store, block, BUFFER_LOCK_SHARE);
+}
+
+/* Their pages of codes have just been read, so they say at once where vectors are, which may be on
+ * disk and far from each other. */
+static void
+prefetch_vectors(const chosen *rows)
+{
+    const lmtext_store *store = rows->search->store;
+    BlockNumber end = RelationGetNumberOfBlocks(store->index), last = 0;
+    Buffer buffer = InvalidBuffer;
+
+    if (rows->count < 2 || get_tablespace_io_concurrency(store->index->rd_rel->reltablespace) == 0)
+        return;
+    for (size_t i = 0; i < rows->count; i++) {
+        buffer = go_to_page(rows->search, buffer, rows->items[i]);
+        lmtext_row_prefetch(store, BufferGetPage(buffer), LMTEXT_ITEM_ROW(rows->items[i]), end,
+                            &last);
+    }
+    UnlockReleaseBuffer(buffer);
+}
+
+static void
+decide_chosen(chosen *rows)
+{
+    Buffer buffer = InvalidBuffer;
+
+    prefetch_vectors(rows);
+    for (size_t i = 0; i < rows->count; i++) {
+        uint64 item = rows->items[i];
+
+        buffer = go_to_page(rows->search, buffer, item);
+        decide(rows->search, BufferGetPage(buffer), LMTEXT_ITEM_BLOCK(item), LMTEXT_ITEM_ROW(item),
+               rows->vector);
+    }
+    if (BufferIsValid(buffer))
+        UnlockReleaseBuffer(buffer);
+    rows->count = 0;
+}
+
 /* The rows that codes have found, page by page. */
 static void
 decide_top(lmtext_search *search, lm_top *top)
 {
-    uint8 *vector = palloc(search->store->layout.row_bytes);
-    Buffer buffer = InvalidBuffer;
+    chosen rows = {.search = search, .vector = palloc(search->store->layout.row_bytes)};
 
     lmtext_check(
         &search->call,
         lm_sort(&search->call.ctx, top->entries, top->count, sizeof(*top->entries), by_item), NULL);
     for (size_t i = 0; i < top->count; i++) {
-        BlockNumber block = LMTEXT_ITEM_BLOCK(top->entries[i].item);
-
-        if (BufferIsValid(buffer) && BufferGetBlockNumber(buffer) != block) {
-            UnlockReleaseBuffer(buffer);
-            buffer = InvalidBuffer;
-            CHECK_FOR_INTERRUPTS();
-        }
-        if (!BufferIsValid(buffer))
-            buffer = lmtext_codes_read(search->store, block, BUFFER_LOCK_SHARE);
-        decide(search, BufferGetPage(buffer), block, LMTEXT_ITEM_ROW(top->entries[i].item), vector);
+        rows.items[rows.count++] = top->entries[i].item;
+        if (rows.count == AHEAD)
+            decide_chosen(&rows);
     }
-    if (BufferIsValid(buffer))
-        UnlockReleaseBuffer(buffer);
-    pfree(vector);
+    decide_chosen(&rows);
+    pfree(rows.vector);
 }
 
 /* ---- Codes ---- */
@@ -149,7 +208,7 @@ typedef struct probe {
     lmtext_search *search;
     lm_top *top; /* NULL: all rows are decided on */
     float base;
-    uint8 *vector;
+    chosen *rows; /* where top is NULL */
 } probe;
 
 /* The codes of a block that is too wide for its page. */
@@ -209,8 +268,9 @@ scan_places(const probe *p, Page page, BlockNumber block)
             int row = i * (int)LM_BLOCK_ROWS + pg_rightmost_one_pos32(mask);
 
             if (lmtext_place_set_may(p->search->wanted,
-                                     ItemPointerGetBlockNumberNoCheck(&tids[row])))
-                decide(p->search, page, block, row, p->vector);
+                                     ItemPointerGetBlockNumberNoCheck(&tids[row])) &&
+                lmtext_place_set_has(p->search->wanted, &tids[row]))
+                p->rows->items[p->rows->count++] = LMTEXT_ITEM(block, row);
         }
 }
 
@@ -226,7 +286,7 @@ scan_page(const probe *p, Page page, BlockNumber block)
         return;
     }
     for (int row = 0; row < p->search->store->layout.rows; row++)
-        decide(p->search, page, block, row, p->vector);
+        decide(p->search, page, block, row, p->rows->vector);
 }
 
 static void
@@ -243,6 +303,8 @@ scan_list(const probe *p, BlockNumber block)
             (void)PrefetchBuffer(index, MAIN_FORKNUM, next);
         scan_page(p, BufferGetPage(buffer), block);
         UnlockReleaseBuffer(buffer);
+        if (p->rows != NULL && p->rows->count >= AHEAD)
+            decide_chosen(p->rows);
         sort_found(p->search);
         block = next;
         CHECK_FOR_INTERRUPTS();
@@ -293,12 +355,15 @@ static void
 search_all(lmtext_search *search)
 {
     lmtext_list *lists = lmtext_lists_read(search->store);
-    probe p = {.search = search, .vector = palloc(search->store->layout.row_bytes)};
+    chosen rows = {.search = search, .vector = palloc(search->store->layout.row_bytes)};
+    probe p = {.search = search, .rows = &rows};
 
     for (uint32 i = 0; i < search->store->meta.lists; i++)
         scan_list(&p, lists[i].first);
+    decide_chosen(&rows);
+    sort_found(search);
     search->effort.lists += search->store->meta.lists;
-    pfree(p.vector);
+    pfree(rows.vector);
     pfree(lists);
 }
 

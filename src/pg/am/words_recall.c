@@ -7,6 +7,7 @@
 #include "miscadmin.h"
 
 #include "pg/am/words.h"
+#include "pg/glue/fault.h"
 
 static void
 offer(void *argument, uint64 item, float distance)
@@ -47,6 +48,7 @@ lmtext_words_recall_add(lmtext_words_recall *recall, Relation index, const lmtex
     lmtext_check(&call, lm_top_init(&call.ctx, &exact, recall->k), NULL);
     lmtext_check(&call, lm_top_init(&call.ctx, &searched, recall->k), NULL);
     lmtext_words_query_begin(&query, index, meta, words);
+    LMTEXT_FAULT_POINT("words_found");
     while (!try_both(&query, &exact, &searched))
         lmtext_words_query_again(&query);
     lm_top_sort(&exact);
