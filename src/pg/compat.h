@@ -20,6 +20,13 @@
 #define LMTEXT_LXID (MyProc->lxid)
 #endif
 
+/* Which file a relation is (include utils/rel.h). */
+#if PG_VERSION_NUM >= 160000
+#define LMTEXT_LOCATOR(relation) ((relation)->rd_locator)
+#else
+#define LMTEXT_LOCATOR(relation) ((relation)->rd_node)
+#endif
+
 /* Relations that EXPLAIN tells apart: since 18 a grouping has an entry of its own among them. */
 #if PG_VERSION_NUM >= 180000
 #define LMTEXT_EXPLAINED(es) ((es)->rtable_size)

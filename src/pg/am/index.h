@@ -133,6 +133,8 @@ Buffer lmtext_page_read_beside(Relation index, BlockNumber block, lmtext_page_ki
                                BlockNumber beside, int mode);
 Buffer lmtext_page_read_owned(Relation index, BlockNumber block, lmtext_page_kind kind,
                               BlockNumber owner, int mode);
+/* Soon it will be read: it is fetched into the processor's cache, or asked for from the disk. */
+void lmtext_page_expect(Relation index, BlockNumber block);
 /* The next page of a chain, or InvalidBlockNumber. `steps`, 0 at first, ends a chain that is a
  * circle. */
 BlockNumber lmtext_page_next(Relation index, Buffer buffer, uint32 *steps);

@@ -9,6 +9,8 @@
 
 #include "miscadmin.h"
 #include "access/xlog.h"
+#include "pgstat.h"
+#include "storage/buf_internals.h"
 #include "storage/bufpage.h"
 #include "storage/indexfsm.h"
 #include "storage/lmgr.h"
@@ -16,6 +18,8 @@
 #include "pg/am/index.h"
 
 #define PAGE_MAGIC 0x4C4D5458 /* "LMTX" */
+#define LINE 64               /* bytes of the processor's cache */
+#define FIRST_LINES 8
 
 static const char *const names[] = {
     [LMTEXT_PAGE_META] = "the meta page",
@@ -110,6 +114,70 @@ lmtext_index_replaced(Relation index)
              errhint("Run it again.")));
 }
 
+/* ---- Reading ---- */
+
+/*
+ * Buffers that pages were found in last, by block: a hint. Looking one up in PostgreSQL's table
+ * takes longer than scanning its codes. What another index or block left here is noticed when the
+ * buffer's tag is compared; temporary indexes, whose buffers 15 compares wrongly, leave nothing.
+ */
+#define RECENT ((uint32)1 << 16)
+static Buffer recent[RECENT];
+
+static Buffer *
+recent_of(Relation index, BlockNumber block)
+{
+    return &recent[(block + RelationGetRelid(index) * 0x9E3779B1u) % RECENT];
+}
+
+/* Of so many reads one is made by the table, which alone tells PostgreSQL that a page is used. */
+#define READS_NOTED 16
+
+static bool
+read_recent(Relation index, BlockNumber block, Buffer buffer)
+{
+    static uint32 reads = 0;
+
+    if (buffer == InvalidBuffer || ++reads % READS_NOTED == 0 ||
+        !ReadRecentBuffer(LMTEXT_LOCATOR(index), MAIN_FORKNUM, block, buffer))
+        return false;
+    pgstat_count_buffer_read(index);
+    pgstat_count_buffer_hit(index);
+    return true;
+}
+
+static Buffer
+read_buffer(Relation index, BlockNumber block)
+{
+    Buffer *known = recent_of(index, block), buffer;
+
+    if (read_recent(index, block, *known))
+        return *known;
+    buffer = ReadBuffer(index, block);
+    *known = BufferIsLocal(buffer) ? InvalidBuffer : buffer;
+    return buffer;
+}
+
+/*
+ * The tag is read without a lock: of another page the processor fetches some lines for nothing.
+ * What lies behind the first lines it sees coming by itself.
+ */
+void
+lmtext_page_expect(Relation index, BlockNumber block)
+{
+    Buffer buffer = *recent_of(index, block);
+    const char *page;
+
+    if (buffer == InvalidBuffer || GetBufferDescriptor(buffer - 1)->tag.blockNum != block) {
+        (void)PrefetchBuffer(index, MAIN_FORKNUM, block);
+        return;
+    }
+    page = BufferGetBlock(buffer);
+    for (int line = 0; line < FIRST_LINES; line++)
+        __builtin_prefetch(page + line * LINE);
+    __builtin_prefetch(page + BLCKSZ - LINE); /* the tail */
+}
+
 Buffer
 lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int mode)
 {
@@ -119,7 +187,7 @@ lmtext_page_read(Relation index, BlockNumber block, lmtext_page_kind kind, int m
     if (!has_block(index, block))
         lmtext_index_damaged(index, block,
                              psprintf("The index ends before it; it should be %s.", names[kind]));
-    buffer = ReadBuffer(index, block);
+    buffer = read_buffer(index, block);
     LockBuffer(buffer, mode);
     fault = fault_of(BufferGetPage(buffer), kind);
     if (fault != NULL && RecoveryInProgress() && is_used_again(BufferGetPage(buffer)))

@@ -300,7 +300,7 @@ scan_list(const probe *p, BlockNumber block)
         BlockNumber next = lmtext_page_next(index, buffer, &steps);
 
         if (next != InvalidBlockNumber)
-            (void)PrefetchBuffer(index, MAIN_FORKNUM, next);
+            lmtext_page_expect(index, next);
         scan_page(p, BufferGetPage(buffer), block);
         UnlockReleaseBuffer(buffer);
         if (p->rows != NULL && p->rows->count >= AHEAD)
