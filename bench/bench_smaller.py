@@ -2,9 +2,9 @@
 the model without half of its weights, some heads, half of its neurons, before and after an epoch, then coded; and one round of lmtext.harden.
 
 LMTEXT_DATA names a folder with banking77/train.csv and test.csv; without it the part is left out. LMTEXT_SMALLER names the pieces (student, prune,
-harden), LMTEXT_EIGHTHS how many eighths of the rows are trained on behind pruning and in harden (8), LMTEXT_STUDENTS how many students there are (3). Trains the model of bench_tuned.py first if that has not run in the same server.
+harden), LMTEXT_EIGHTHS how many eighths of the rows are trained on behind pruning and in harden (8), LMTEXT_STUDENTS how many
+students there are (3). Trains the model of bench_tuned.py first if that has not run in the same server.
 """
-import concurrent.futures
 import json
 import os
 import sys
@@ -47,27 +47,22 @@ def coded(connection, name):
     return f"{found['bytes'] / 1e6:.1f} ({found['bytes'] / found['fp32_bytes']:.3f})", accuracy(connection, f"{name}_coded")
 
 
-def prune(number, epochs):
-    """In a session of its own: two are trained side by side."""
-    with common.connect() as connection:
-        name = f"pruned_{number}_{epochs}"
-        if not exists(connection, name):
-            options = {**RETRAIN, "epochs": epochs, **PRUNED[number][1]}
-            connection.execute("CALL lmtext.prune(%s, %s, %s, %s)", (name, TEACHER, SOME, json.dumps(options)))
-        share, found = accuracy(connection, name), metrics(connection, name)
-        codes, share_coded = coded(connection, name) if epochs else ("", 0)
-        note(name, share, found["zeros"], found["bytes"], codes, share_coded)
-        return share, f"{found['bytes'] / 1e6:.1f}", codes, share_coded
+def prune(connection, number, epochs):
+    name = f"pruned_{number}_{epochs}"
+    if not exists(connection, name):
+        options = {**RETRAIN, "epochs": epochs, **PRUNED[number][1]}
+        connection.execute("CALL lmtext.prune(%s, %s, %s, %s)", (name, TEACHER, SOME, json.dumps(options)))
+    share, found = accuracy(connection, name), metrics(connection, name)
+    codes, share_coded = coded(connection, name) if epochs else ("", 0)
+    note(name, share, found["zeros"], found["bytes"], codes, share_coded)
+    return share, f"{found['bytes'] / 1e6:.1f}", codes, share_coded
 
 
 def pruned(connection):
     codes, share_coded = coded(connection, TEACHER)
     rows = [("nothing", f"{accuracy(connection, TEACHER):.4f}", "", f"{metrics(connection, TEACHER + '_coded')['compression']['fp32_bytes'] / 1e6:.1f}", codes, f"{share_coded:.4f}")]
-    jobs = [(number, epochs) for number in range(len(PRUNED)) for epochs in (0, 1)]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = dict(zip(jobs, pool.map(lambda job: prune(*job), jobs)))
     for number, (title, _) in enumerate(PRUNED):
-        before, after = found[number, 0], found[number, 1]
+        before, after = prune(connection, number, 0), prune(connection, number, 1)
         rows.append((title, f"{before[0]:.4f}", f"{after[0]:.4f}", *after[1:3], f"{after[3]:.4f}"))
     common.table("Banking77: the fine-tuned model without some of its weights, test accuracy", (
         "taken away", "accuracy before it is trained on", "after an epoch", "MB in float32", "MB in codes (share of float32's)", "accuracy of these"), rows)

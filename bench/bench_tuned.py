@@ -36,9 +36,11 @@ def data():
 
 
 def load_data(connection):
+    """Once: another part may train on it."""
     train, test = data()
-    bench_train.load(connection, "tuned_train", train)
-    bench_train.load(connection, "tuned_test", test)
+    for table, rows in (("tuned_train", train), ("tuned_test", test)):
+        if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is None:
+            bench_train.load(connection, table, rows)
     return train, test
 
 
@@ -81,6 +83,21 @@ def with_ngrams(connection, name):
     return found
 
 
+TOGETHER = """WITH scored AS (
+    SELECT t.ctid, t.label AS actual, s.label, sum(ln(greatest(s.score, 1e-9))) AS score
+    FROM tuned_test t, unnest(%s::text[]) m (model), lmtext.class_scores(t.body, m.model) s GROUP BY 1, 2, 3),
+best AS (SELECT DISTINCT ON (ctid) actual, label FROM scored ORDER BY ctid, score DESC)
+SELECT lmtext.accuracy(actual, label) FROM best"""
+
+
+def together(connection, name):
+    """Test accuracy of the label with the greatest sum of logarithms of scores: the fine-tuned model's, and those of n-grams and the frozen
+    embedding. Both weigh the same, so nothing is chosen; `combined` on the fine-tuned embedding itself has seen its rows' labels twice."""
+    if not exists(connection, "tuned_frozen"):
+        connection.execute("CALL lmtext.train('tuned_frozen', 'SELECT body, label FROM tuned_train', %s)", (json.dumps({**COMBINED, "base": "minilm"}),))
+    return connection.execute(TOGETHER, ([name, "tuned_frozen"],)).fetchone()[0]
+
+
 def torch_accuracy(rows, run):
     train, test = rows
     found = peer_tuned.classify(common.MODEL, train, test, {**SETTINGS, **run})
@@ -100,17 +117,18 @@ def main():
             ours, seconds = finetune(connection, f"tuned_{number}", run)
             note(run, ours, seconds)
             combined, linear = with_ngrams(connection, f"tuned_{number}")
-            note(run, "combined", combined, "linear", linear)
+            both = together(connection, f"tuned_{number}")
+            note(run, "combined", combined, "linear", linear, "together", both)
             theirs = torch_accuracy(rows, run) if number < torchs else None
             note(run, "torch", theirs)
             settings = {**SETTINGS, **run}
             table.append((f"{settings['learning_rate']:g}, seed {settings['seed']}", *(
-                interval(share, len(rows[1])) if share else "" for share in (ours, theirs, linear, combined)), f"{seconds:.0f} s"))
+                interval(share, len(rows[1])) if share else "" for share in (ours, theirs, linear, combined, both)), f"{seconds:.0f} s"))
             if theirs:
                 common.goal("Banking77, fine-tuned: torch's accuracy − lmtext's", theirs - ours, most=0.005, digits=4)
-            common.goal(f"Banking77, fine-tuned ({settings['learning_rate']:g}) and n-grams", combined, least=0.94, digits=4)
+            common.goal(f"Banking77, fine-tuned ({settings['learning_rate']:g}) and n-grams", both, least=0.94, digits=4)
     common.table("Banking77, MiniLM fine-tuned, 3 epochs: test accuracy (95 %)",
-                 ("rate", "lmtext", "torch", "a linear head on the fine-tuned embedding", "with n-grams", "lmtext's training"), table)
+                 ("rate", "lmtext", "torch", "a linear head on the fine-tuned embedding", "that embedding and n-grams", "the fine-tuned scores beside those of n-grams and the frozen embedding", "lmtext's training"), table)
 
 
 if __name__ == "__main__":
