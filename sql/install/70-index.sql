@@ -26,7 +26,7 @@ CREATE OPERATOR @extschema@.<@> (LEFTARG = text, RIGHTARG = text, FUNCTION = lmt
 COMMENT ON OPERATOR @extschema@.<@> (text, text) IS
     'minus the score of a text for words by BM25, as the index of the column counts them';
 
--- Strategy 4 is no metric: words, in an index WITH (words = …).
+-- Strategy 4 is no metric: words, in an index WITH (words = ...).
 CREATE OPERATOR CLASS @extschema@.text_meaning_ops DEFAULT FOR TYPE text USING lmtext AS
     OPERATOR 1 @extschema@.<=> (text, text) FOR ORDER BY pg_catalog.float_ops,
     OPERATOR 4 @extschema@.<@> (text, text) FOR ORDER BY pg_catalog.float_ops;
