@@ -74,7 +74,14 @@ rename_tensor(fixture *f, const char *from, const char *to)
 
 /* --- tables of keys --------------------------------------------------------------------------- */
 
-/* Every folder of models/tiny is known whole: nothing of it is noted. */
+/* Of the only folder with tensors that an import leaves out: adapters of tasks. */
+static bool
+is_expected(const char *folder, const char *message)
+{
+    return strcmp(folder, "jina_v3-published") == 0 && strstr(message, "lora_A");
+}
+
+/* Every folder of models/tiny is known whole: nothing else is noted. */
 static void
 known_folders(void)
 {
@@ -88,8 +95,9 @@ known_folders(void)
         open_fixture(&f, names[i], false);
         CHECK_OK(&f.ctx, plan(&f, NULL, &f.notes));
         for (int n = 0; n < f.notes.count; n++)
-            UNIT_FAIL("%s: %s %s: %s", names[i], f.notes.items[n].file, f.notes.items[n].key,
-                      f.notes.items[n].message);
+            if (!is_expected(names[i], f.notes.items[n].message))
+                UNIT_FAIL("%s: %s %s: %s", names[i], f.notes.items[n].file, f.notes.items[n].key,
+                          f.notes.items[n].message);
         golden_close(&f.folder);
     }
 }
