@@ -12,6 +12,7 @@
 #include "model/layers.h"
 #include "task/classify.h"
 #include "task/embed.h"
+#include "task/language_model.h"
 #include "task/tag.h"
 
 /* Images beyond this are planned only. */
@@ -123,27 +124,40 @@ take_tags(void *opaque, size_t text, const lm_tag *tags, size_t count)
     return LM_OK;
 }
 
-/* So has a net, of texts that have a token, or their scores are refused; one for tokens has tags.
- */
+/* So has a net, of texts that have a token, or their scores are refused; one for tokens has tags,
+ * and a language model a sum of logarithms. */
+static lm_status
+ask_net(lm_context *ctx, lm_session *session, const lm_model *model, const lm_text *text,
+        float *scores)
+{
+    static const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
+    const lm_net *net = &lm_model_layers(model)->net;
+    int labels = model->info.label_count;
+    double sum = 0;
+    lm_status status;
+
+    if (net->softmax > 0) {
+        status = lm_log_probability(ctx, session, model, text, 1, &sum, NULL);
+        REQUIRE(status != LM_OK || sum <= 0);
+    } else if (net->by_text) {
+        status = lm_classify(ctx, session, model, text, 1, &options, scores, NULL);
+        REQUIRE(status != LM_OK || all_finite(scores, (size_t)labels));
+    } else {
+        status = lm_tag_texts(ctx, session, model, text, 1, &options, take_tags, &labels, NULL);
+    }
+    REQUIRE(status == LM_OK || status == LM_NO_TOKEN || status == LM_NO_MEMORY ||
+            status == LM_BAD_MODEL);
+    return status;
+}
+
 static lm_status
 check_net(lm_context *ctx, lm_session *session, const lm_model *model)
 {
-    static const lm_embed_options options = {.on_long = LM_LONG_TRUNCATE};
-    int labels = model->info.label_count;
-    float *scores = malloc((size_t)labels * sizeof *scores);
+    float *scores = malloc(((size_t)model->info.label_count + 1) * sizeof *scores);
     lm_status status = LM_OK;
 
-    for (size_t i = 0; i < TEXTS && (status == LM_OK || status == LM_NO_TOKEN); i++) {
-        if (lm_model_layers(model)->net.by_text)
-            status = lm_classify(ctx, session, model, &texts[i], 1, &options, scores, NULL);
-        else
-            status =
-                lm_tag_texts(ctx, session, model, &texts[i], 1, &options, take_tags, &labels, NULL);
-        REQUIRE(status == LM_OK || status == LM_NO_TOKEN || status == LM_NO_MEMORY ||
-                status == LM_BAD_MODEL);
-        REQUIRE(status != LM_OK || !lm_model_layers(model)->net.by_text ||
-                all_finite(scores, (size_t)labels));
-    }
+    for (size_t i = 0; i < TEXTS && (status == LM_OK || status == LM_NO_TOKEN); i++)
+        status = ask_net(ctx, session, model, &texts[i], scores);
     free(scores);
     return status == LM_NO_TOKEN ? LM_OK : status;
 }

@@ -74,7 +74,7 @@ read_stretch(lm_context *ctx, lm_coded_file *file, const unsigned char *entry, u
 
     *s = (stretch){*at, number_at(entry, 8), (size_t)stride, file->block_count};
     if (s->bytes == 0 || s->bytes > file->size - *at || stride > 8 ||
-        (stride & (stride - 1)) != 0 || (stride > 0 && s->bytes % stride != 0))
+        (stride > 0 && ((stride & (stride - 1)) != 0 || s->bytes % stride != 0)))
         return refuse(ctx, file, LM_CODED_HEAD);
     if (stride > 0) {
         const uint64_t blocks = (s->bytes - 1) / LM_CODED_BLOCK + 1;
