@@ -231,7 +231,7 @@ refill(stream *s)
 }
 
 static inline void
-take(stream *s, const lm_huffman_table *table, size_t stride)
+take_code(stream *s, const lm_huffman_table *table, size_t stride)
 {
     const uint16_t entry = table->entries[s->bits >> (64 - LM_HUFFMAN_BITS)];
 
@@ -306,12 +306,12 @@ decode_coded(lm_huffman_table *table, const unsigned char *bytes, size_t size, s
         for (int s = 0; s < STREAMS; s++) {
             refill(&streams[s]);
             for (int i = 0; i < STEP; i++)
-                take(&streams[s], table, stride);
+                take_code(&streams[s], table, stride);
         }
     for (int s = 0; s < STREAMS; s++) {
         for (size_t i = count / STREAMS / STEP * STEP; i < streams[s].count; i++) {
             refill(&streams[s]);
-            take(&streams[s], table, stride);
+            take_code(&streams[s], table, stride);
         }
         whole &= is_at_end(&streams[s]);
     }
