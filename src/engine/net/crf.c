@@ -7,7 +7,6 @@
 #include "net/crf.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "net/kinds.h"
 
@@ -34,27 +33,13 @@ params(const lm_layer *layer, lm_net_param *params)
     return 3;
 }
 
-static lm_status
-forward(const lm_layer_run *run)
-{
-    memcpy(run->y, run->x, run->rows * run->layer->in * sizeof *run->y);
-    return lm_poll(run->ctx);
-}
-
-static lm_status
-backward(const lm_layer_run *run, float *dy, float *dx)
-{
-    memcpy(dx, dy, run->rows * run->layer->in * sizeof *dx);
-    return lm_poll(run->ctx);
-}
-
 const lm_layer_kind lm_layer_crf = {
     .name = "crf",
     .plain = true,
     .shapes = shapes,
     .params = params,
-    .forward = forward,
-    .backward = backward,
+    .forward = lm_layer_hand_on,
+    .backward = lm_layer_hand_back,
 };
 
 /* ---- Sums over all paths ---- */

@@ -179,4 +179,8 @@ lm_layer_grad(const lm_layer_run *run, size_t param)
 void lm_layer_drop(const lm_layer_run *run, uint64_t salt, bool pooled, size_t width,
                    const float *x, float *y);
 
+/* The passes of a layer whose parameters are the loss's: y = x, dx = dy. Both poll. */
+lm_status lm_layer_hand_on(const lm_layer_run *run);
+lm_status lm_layer_hand_back(const lm_layer_run *run, float *dy, float *dx);
+
 #endif

@@ -1,7 +1,11 @@
 /*
- * parts.c - what layers share: products with their gradients, and noise.
+ * parts.c - what layers share: products with their gradients, noise, and passes that change
+ * nothing.
  */
 #include "net/layer.h"
+
+#include <string.h>
+
 #include "nn/dropout.h"
 #include "nn/grad.h"
 #include "nn/nn.h"
@@ -88,4 +92,18 @@ lm_layer_drop(const lm_layer_run *run, uint64_t salt, bool pooled, size_t width,
             lm_dropout_row(&dropout, (batch->rows[text] << 24) + i, width, x + (first + i) * width,
                            y + (first + i) * width);
     }
+}
+
+lm_status
+lm_layer_hand_on(const lm_layer_run *run)
+{
+    memcpy(run->y, run->x, run->rows * run->layer->in * sizeof *run->y);
+    return lm_poll(run->ctx);
+}
+
+lm_status
+lm_layer_hand_back(const lm_layer_run *run, float *dy, float *dx)
+{
+    memcpy(dx, dy, run->rows * run->layer->in * sizeof *dx);
+    return lm_poll(run->ctx);
 }

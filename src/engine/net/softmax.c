@@ -38,26 +38,12 @@ params(const lm_layer *layer, lm_net_param *params)
     return 3;
 }
 
-static lm_status
-forward(const lm_layer_run *run)
-{
-    memcpy(run->y, run->x, run->rows * run->layer->in * sizeof *run->y);
-    return lm_poll(run->ctx);
-}
-
-static lm_status
-backward(const lm_layer_run *run, float *dy, float *dx)
-{
-    memcpy(dx, dy, run->rows * run->layer->in * sizeof *dx);
-    return lm_poll(run->ctx);
-}
-
 const lm_layer_kind lm_layer_softmax = {
     .name = "softmax",
     .plain = true,
     .params = params,
-    .forward = forward,
-    .backward = backward,
+    .forward = lm_layer_hand_on,
+    .backward = lm_layer_hand_back,
 };
 
 lm_words_softmax

@@ -36,8 +36,9 @@
 #define CODE_NUMBER (1.0 / 3200)
 #define INT8_NUMBER (1.0 / 300)
 #define RETURNED_ROW 200
-#define DECIDED \
-    4 /* rows for one that is returned, in rounds of which each is four times as large */
+/* Rows that are decided on for one that is returned: each round is four times as large as the last.
+ */
+#define DECIDED 4
 /* The same (bench/filter_scan.sql): a row of the index, is it at a place that a filter leaves? And
  * one that is, whose vector is in a page that is looked up for it. */
 #define PLACE_TESTED .5
